@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One engine: the store of a host, opened. Nouns take it as their first argument.
+
+    with Engine() as engine:
+        plan = containers.plan(engine, definition)
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+from .errors import EngineError
+from .store import blobs, database, locks, operations, paths
+
+# Who finishes or undoes an operation that a killed task left behind: kind -> module with recover(engine, kind, detail).
+RECOVERY = {
+    "pull": ".images.recovery",
+    "unpack": ".images.recovery",
+    "remove-image": ".images.recovery",
+    "create-container": ".containers.recovery",
+    "replace-container": ".containers.recovery",
+    "remove-container": ".containers.recovery",
+    "create-volume": ".volumes.recovery",
+    "remove-volume": ".volumes.recovery",
+    "create-network": ".networks.recovery",
+    "remove-network": ".networks.recovery",
+}
+
+
+class Engine:
+    """The store of one host.
+
+    :param data: directory of what survives a reboot; :param run: directory of what is of this boot.
+    :param check: check mode: nothing may be changed. Where the host has no store yet, an empty one in memory stands in.
+    :raises EngineError: when not run as root.
+    """
+
+    def __init__(self, data=paths.DATA, run=paths.RUN, check=False):
+        if os.geteuid() != 0:
+            raise EngineError("pycontainer.engine needs root on the host (in Ansible: become: true)")
+        self.paths = paths.Paths(data, run)
+        self.check = check
+        self.exists = os.path.exists(self.paths.database)
+        if not check:
+            self.paths.make()
+        self.db = database.Database(self.paths.database if self.exists or not check else ":memory:")
+        self.blobs = blobs.Blobs(self.paths)
+        self.locks = locks.Locks(self.paths.locks)
+        self.operations = operations.Operations(self.db)
+
+    def __enter__(self):
+        if not self.check:
+            self.recover()
+        return self
+
+    def __exit__(self, *_exception):
+        self.db.close()
+
+    def recover(self):
+        """Finish or undo what killed tasks left half-done; one SELECT when there is nothing."""
+        if not self.operations.abandoned():
+            return
+        with self.locks.hold("recovery"):
+            for entry in self.operations.abandoned():
+                module = importlib.import_module(RECOVERY[entry["kind"]], __package__)
+                module.recover(self, entry["kind"], entry["detail"])
+                self.operations.forget(entry["id"])

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every error that a user can be shown: a small tree, one plain sentence in each.
+
+Only ``frontend.py`` and ``cli`` turn these into output. A message names the option or object, the value and what
+would be accepted, and is complete on its own: it is often all that the user reads.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of all errors with a sentence for the user in them (``str(error)``)."""
+
+
+class InvalidInput(EngineError):
+    """An option's value can't be used.
+
+    ``option`` is the option's name as the user wrote it, ``value`` what was given, ``accepted`` what would do.
+    """
+
+    def __init__(self, option, value, accepted):
+        super().__init__("%s: %r is not valid; accepted: %s" % (option, value, accepted))
+        self.option, self.value, self.accepted = option, value, accepted
+
+
+class NotFound(EngineError):
+    """An image, container, volume, network or path that was asked for does not exist."""
+
+
+class Conflict(EngineError):
+    """What is asked for clashes with something that exists: a name, an address, a port, an object in use."""
+
+
+class Unsupported(EngineError):
+    """This host can't do it: an old kernel, a missing library or controller. Says what is missing and who needs it."""
+
+
+class HostError(EngineError):
+    """The kernel or the file system refused a step. The message names the step, the object and the errno's text."""
+
+
+class RegistryError(EngineError):
+    """A registry answered with an error, not at all, or with something that is not what was asked for."""
+
+
+class ContainerFailed(EngineError):
+    """A container did not start, or ended at once. ``logs`` has its last lines, ``exit_code`` what it ended with."""
+
+    def __init__(self, message, exit_code=None, logs=""):
+        super().__init__(message)
+        self.exit_code, self.logs = exit_code, logs

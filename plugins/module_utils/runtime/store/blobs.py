@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Content-addressed blobs: manifests, configs and layer archives, byte for byte as they came.
+
+A blob is written into the store's ``tmp`` directory, hashed on the way, and gets its name only when its digest has
+been seen to be right: a half-written or false blob is never visible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+
+from ..errors import HostError, NotFound
+from .files import sync_directory
+
+LENGTHS = {"sha256": 64, "sha512": 128}  # hexadecimal digits by algorithm (image-spec, descriptor.md#digests)
+
+
+def valid_digest(digest):
+    """Whether ``digest`` is ``algorithm:hex`` of an algorithm and form that the store takes."""
+    algorithm, _, encoded = digest.partition(":")
+    return LENGTHS.get(algorithm) == len(encoded) and re.fullmatch("[0-9a-f]+", encoded) is not None
+
+
+class Blobs:
+    def __init__(self, paths):
+        self.paths = paths
+
+    def has(self, digest):
+        return valid_digest(digest) and os.path.exists(self.paths.blob(digest))
+
+    def size(self, digest):
+        """Bytes of a blob. :raises NotFound: when it is not there."""
+        try:
+            return os.stat(self.paths.blob(digest)).st_size
+        except FileNotFoundError:
+            raise NotFound("blob %s is not in the store" % digest) from None
+
+    def open(self, digest):
+        """A blob as a binary file. :raises NotFound: when it is not there."""
+        try:
+            return open(self.paths.blob(digest), "rb")
+        except FileNotFoundError:
+            raise NotFound("blob %s is not in the store" % digest) from None
+
+    def read(self, digest):
+        """A small blob (a manifest, a config) as bytes, its digest checked."""
+        with self.open(digest) as file:
+            data = file.read()
+        algorithm, _, encoded = digest.partition(":")
+        if hashlib.new(algorithm, data).hexdigest() != encoded:
+            raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
+        return data
+
+    def put(self, data, durable=True):
+        """Store ``data`` (bytes) and return its sha256 digest."""
+        with self.writer(durable=durable) as writer:
+            writer.write(data)
+            return writer.commit()
+
+    @contextlib.contextmanager
+    def writer(self, algorithm="sha256", durable=True):
+        """A :class:`Writer`; what was not committed when the block ends is gone."""
+        writer = Writer(self.paths, algorithm, durable)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    def remove(self, digest):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.paths.blob(digest))
+
+
+class Writer:
+    """One blob on its way in: ``write`` as often as needed, then ``commit``."""
+
+    def __init__(self, paths, algorithm, durable):
+        self._paths, self._durable, self._algorithm = paths, durable, algorithm
+        fd, self.path = tempfile.mkstemp(prefix="blob-%d-" % os.getpid(), dir=paths.tmp)
+        self.file = os.fdopen(fd, "wb", buffering=0)
+        self._hash = hashlib.new(algorithm)
+        self.size = 0
+
+    def write(self, data):
+        view = memoryview(data)
+        self._hash.update(view)
+        self.size += len(view)
+        while view:
+            view = view[self.file.write(view):]
+
+    @property
+    def digest(self):
+        return "%s:%s" % (self._algorithm, self._hash.hexdigest())
+
+    def commit(self, expected=None):
+        """Give the blob its name and return its digest.
+
+        :param expected: the digest it must have. :raises HostError: when it has another; nothing is kept then.
+        """
+        digest = self.digest
+        if expected is not None and expected != digest:
+            raise HostError("content has digest %s where %s was promised" % (digest, expected))
+        if self._durable:
+            os.fsync(self.file.fileno())
+        final = self._paths.blob(digest)
+        os.makedirs(os.path.dirname(final), 0o700, exist_ok=True)
+        os.rename(self.path, final)
+        if self._durable:
+            sync_directory(os.path.dirname(final))
+        return digest
+
+    def close(self):
+        self.file.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""state.db: what was asked for, and which things exist. SQLite in WAL mode with full sync.
+
+What runs at this moment is not in here but in each container's ``state.json``, which its monitor owns, so that a
+monitor needs no database. Kernel objects are derived from both and can be made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+
+from ..errors import HostError
+
+VERSION = 1
+
+# JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
+SCHEMA = """
+CREATE TABLE images (           -- one row for each image id
+    id TEXT PRIMARY KEY,        -- sha256:... of the config blob
+    manifest TEXT NOT NULL,     -- digest of the manifest blob, as the registry or archive gave it
+    size INTEGER NOT NULL,      -- bytes of all layers, unpacked
+    added REAL NOT NULL);
+CREATE TABLE tags (
+    reference TEXT PRIMARY KEY, -- registry/repository:tag, in full
+    image TEXT NOT NULL REFERENCES images (id));
+CREATE TABLE digests (          -- what a registry calls an image: repository@digest
+    repository TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL REFERENCES images (id),
+    PRIMARY KEY (repository, digest));
+CREATE TABLE layers (           -- unpacked layers, shared by all images with the same content
+    diff_id TEXT PRIMARY KEY,   -- sha256:... of the uncompressed archive
+    number INTEGER UNIQUE,      -- its directory's name below layers/ is this in base 36: short names fit in one mount(2) page
+    blob TEXT,                  -- digest of the archive in blobs/ that it came from
+    size INTEGER NOT NULL       -- bytes, unpacked
+    );
+CREATE TABLE containers (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    definition TEXT NOT NULL,   -- JSON: the options as asked for, normalised (containers/options.py)
+    image TEXT,                 -- image id
+    wanted TEXT NOT NULL,       -- created, running, paused, stopped: what it should be, also after a reboot
+    created REAL NOT NULL);
+CREATE TABLE volumes (
+    name TEXT PRIMARY KEY,
+    options TEXT NOT NULL,      -- JSON: driver, driver_options, labels
+    anonymous INTEGER NOT NULL, -- 1: made for one container, goes with it
+    created REAL NOT NULL);
+CREATE TABLE networks (
+    name TEXT PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    config TEXT NOT NULL,       -- JSON (networks/)
+    created REAL NOT NULL);
+CREATE TABLE addresses (        -- who has which address on which network
+    network TEXT NOT NULL REFERENCES networks (name), address TEXT NOT NULL,
+    container TEXT NOT NULL, mac TEXT NOT NULL,
+    PRIMARY KEY (network, address));
+CREATE TABLE ports (            -- published ports: no two containers get the same
+    protocol TEXT NOT NULL, host_ip TEXT NOT NULL, host_port INTEGER NOT NULL, container TEXT NOT NULL,
+    PRIMARY KEY (protocol, host_ip, host_port));
+CREATE TABLE registries (
+    name TEXT PRIMARY KEY,
+    config TEXT NOT NULL,       -- JSON (registry/)
+    wanted TEXT NOT NULL        -- started, stopped
+    );
+CREATE TABLE operations (       -- steps that span kernel and disk, entered before they begin
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL, detail TEXT NOT NULL,   -- detail: JSON
+    pid INTEGER NOT NULL, started INTEGER NOT NULL, boot TEXT NOT NULL, at REAL NOT NULL);
+"""
+
+
+class Database:
+    """A connection to state.db; made when first used."""
+
+    def __init__(self, path):
+        self.path = path
+        self._connection = None
+
+    @property
+    def connection(self):
+        if self._connection is None:
+            # autocommit: transactions are begun by transaction() alone, so none is left open by a mere SELECT
+            connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            self._connection = connection
+            self._migrate()
+        return self._connection
+
+    def _migrate(self):
+        if self._version() == VERSION:
+            return
+        with self.transaction():
+            found = self._version()  # again: another task may have made the tables meanwhile
+            if found > VERSION:
+                raise HostError("%s is of a newer version of pycontainer.engine (%d, this one knows %d)" % (self.path, found, VERSION))
+            if found == 0:
+                for statement in SCHEMA.split(";\n"):
+                    if statement.strip():
+                        self.connection.execute(statement)
+                self.connection.execute("PRAGMA user_version=%d" % VERSION)
+
+    def _version(self):
+        return self._connection.execute("PRAGMA user_version").fetchone()[0]
+
+    @contextlib.contextmanager
+    def transaction(self):
+        """All of the block's statements or none; the block's reads see no other writer's later changes."""
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def all(self, statement, *parameters):
+        """The rows of a SELECT as a list of dictionaries."""
+        return [dict(row) for row in self.connection.execute(statement, parameters)]
+
+    def one(self, statement, *parameters):
+        """The first row of a SELECT as a dictionary, or None."""
+        row = self.connection.execute(statement, parameters).fetchone()
+        return dict(row) if row is not None else None
+
+    def run(self, statement, *parameters):
+        """One changing statement in a transaction of its own. Inside ``transaction()`` use its connection."""
+        with self.transaction() as connection:
+            return connection.execute(statement, parameters)
+
+    def close(self):
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def now():
+    return time.time()
+
+
+def encode(value):
+    """JSON for a column: one text for one value, so that texts can be compared."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+decode = json.loads

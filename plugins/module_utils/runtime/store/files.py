@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that appear only whole: written under a temporary name, synced, renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+
+
+def sync_directory(path):
+    """Make the names in ``path`` durable: fsync(2) of a file does not sync the directory entry that leads to it."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_whole(path, data, mode=0o600, durable=True):
+    """Replace the file at ``path`` by ``data`` (bytes or text) so that a reader or a crash sees the old or the new.
+
+    :param durable: sync the data and its name; without it the replacement is atomic but may be lost with the power.
+    """
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogateescape")
+    temporary = "%s.tmp.%d" % (path, os.getpid())
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    try:
+        os.fchmod(fd, mode)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view):]
+        if durable:
+            os.fsync(fd)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+    if durable:
+        sync_directory(os.path.dirname(path))
+
+
+def write_json(path, value, durable=True):
+    write_whole(path, json.dumps(value, separators=(",", ":"), sort_keys=True), durable=durable)
+
+
+def read_json(path, default=None):
+    """The JSON document at ``path``, or ``default`` where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return json.loads(file.read())
+    except FileNotFoundError:
+        return default

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One lock for each object, so that two tasks wait for each other only where they touch the same thing.
+
+A lock is an flock(2) on a file below the run directory: the kernel drops it when its holder dies, however it dies.
+The files stay until the next boot; removing one would let two holders lock two different inodes of one name.
+Order, where one call needs several: containers by name, then images, then layers, then networks, then volumes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+
+
+class Locks:
+    def __init__(self, directory):
+        self.directory = directory
+
+    def _path(self, kind, name):
+        safe = name if re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name) else hashlib.sha256(name.encode()).hexdigest()
+        return os.path.join(self.directory, "%s-%s" % (kind, safe))
+
+    @contextlib.contextmanager
+    def hold(self, kind, name="all", shared=False):
+        """Hold the lock of object ``name`` of ``kind`` (container, image, layer, network, volume ...) in the block."""
+        fd = os.open(self._path(kind, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def is_free(self, kind, name):
+        """Whether nobody holds the lock at this moment."""
+        fd = os.open(self._path(kind, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The intent log: a step that spans database, disk and kernel is entered before it begins.
+
+When a task is killed in the middle, its row stays behind; the next call of any kind finds that the row's process is
+gone and has the noun that owns ``kind`` finish or undo it (see ``engine.RECOVERY``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from .database import decode, encode, now
+
+
+def boot_id():
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+def start_time(pid):
+    """When a process began, in clock ticks since boot (proc_pid_stat(5), field 22); None when there is none.
+
+    With the pid it names one process for good: a later one with the same pid has another start time.
+    """
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return int(file.read().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+class Operations:
+    def __init__(self, database):
+        self.database = database
+
+    @contextlib.contextmanager
+    def record(self, kind, **detail):
+        """Enter the operation, run the block, remove the entry; an exception removes it too.
+
+        So the block must leave nothing half-made when it raises; only a killed process leaves its entry behind.
+        """
+        row = self.database.run(
+            "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES (?, ?, ?, ?, ?, ?)",
+            kind, encode(detail), os.getpid(), start_time(os.getpid()), boot_id(), now()).lastrowid
+        try:
+            yield
+        finally:
+            self.forget(row)
+
+    def abandoned(self):
+        """Entries whose process is gone, oldest first: ``[{"id", "kind", "detail": {...}}]``."""
+        rows = self.database.all("SELECT * FROM operations ORDER BY id")
+        if not rows:
+            return []
+        boot = boot_id()
+        return [dict(id=row["id"], kind=row["kind"], detail=decode(row["detail"])) for row in rows
+                if row["boot"] != boot or start_time(row["pid"]) != row["started"]]
+
+    def forget(self, ident):
+        self.database.run("DELETE FROM operations WHERE id = ?", ident)

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where everything of the engine lies on a host. No other file spells these names."""
+
+from __future__ import annotations
+
+import os
+
+DATA = "/var/lib/pycontainer"  # survives a reboot
+RUN = "/run/pycontainer"  # per boot
+
+
+class Paths:
+    """The directories and files of one engine: all strings, absolute.
+
+    :param data: what survives a reboot (state.db, blobs, layers, containers, volumes, runtime).
+    :param run: what is of this boot (locks, sockets, pids, network namespaces).
+    """
+
+    def __init__(self, data=DATA, run=RUN):
+        self.data, self.run = data, run
+        self.database = os.path.join(data, "state.db")
+        self.blobs = os.path.join(data, "blobs")
+        self.layers = os.path.join(data, "layers")
+        self.containers = os.path.join(data, "containers")
+        self.volumes = os.path.join(data, "volumes")
+        self.runtime = os.path.join(data, "runtime")
+        self.tmp = os.path.join(data, "tmp")  # on the data's file system, so that a rename out of it is atomic
+        self.locks = os.path.join(run, "locks")
+        self.running = os.path.join(run, "containers")
+
+    def blob(self, digest):
+        """The path of a blob, whether it is there or not; ``digest`` is ``algorithm:hex``, already validated."""
+        algorithm, _, encoded = digest.partition(":")
+        return os.path.join(self.blobs, algorithm, encoded)
+
+    def container(self, ident):
+        """What of a container survives a reboot: config.json, run.json, state.json, upper, work, the log."""
+        return os.path.join(self.containers, ident)
+
+    def container_run(self, ident):
+        """What of a container is of this boot: control socket, stdio pipes, monitor lock."""
+        return os.path.join(self.running, ident)
+
+    def volume(self, name):
+        """The directory whose ``_data`` a named volume's mounts show."""
+        return os.path.join(self.volumes, name)
+
+    def make(self):
+        """Make the directories, readable by root alone (CVE-2021-41091: a world-traversable data root)."""
+        for path in (self.data, self.blobs, self.layers, self.containers, self.volumes, self.runtime, self.tmp, self.run, self.locks, self.running):
+            if not os.path.isdir(path):
+                os.makedirs(path, 0o700, exist_ok=True)
+                os.chmod(path, 0o700)  # makedirs' mode is cut by the umask and not used for parents

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of the ad-hoc module: gives it the command line as it was typed.
+
+Ansible takes the words with ``=`` out of a free-form line as options and drops their order, so ``run -e A=b web`` would
+arrive torn. The line as typed is still to be had: from the command line of ``ansible``, and from the task's source.
+"""
+
+from __future__ import annotations
+
+from ansible import context
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+MODULE = "pycontainer.engine.pycontainer"
+OPTIONS = ("cmd", "argv")
+
+
+class ActionModule(ActionBase):
+    supports_raw_params = True
+    _supports_async = True
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        typed = arguments.pop("_raw_params", None)
+        if typed is not None:
+            stray = sorted(key for key in arguments)
+            line = self._line() if stray else typed
+            if line is None:
+                raise AnsibleActionFail(
+                    "pycontainer: Ansible took %s out of the free-form command line; write the command as cmd: \"...\" or argv: [...]"
+                    % ", ".join("%s=..." % key for key in stray))
+            arguments = {"cmd": line}
+        elif arguments and not set(arguments) & set(OPTIONS) and self._line() is not None:
+            arguments = {"cmd": self._line()}  # every word had a "=" in it
+        result.update(self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val))
+        return result
+
+    def _line(self):
+        """The free-form line before Ansible split it, templated; None where it is not to be had."""
+        line = None
+        source = self._task.get_ds()
+        if isinstance(source, dict):
+            for key in (self._task.action, MODULE, "pycontainer"):
+                if isinstance(source.get(key), str):
+                    line = source[key]
+                    break
+            action = source.get("action")
+            if line is None and isinstance(action, dict) and context.CLIARGS.get("module_args"):
+                line = context.CLIARGS["module_args"]  # ansible HOSTS -m pycontainer -a 'LINE'
+        if line is None or "{{" not in line:
+            return line
+        return self._templar.template(line)

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every command: its names, words, flags and the function behind it. The one source of the grammar."""
+
+from __future__ import annotations
+
+from .grammar import Command, Flag
+from .run_flags import RUN_FLAGS, UPDATE_FLAGS
+
+FILTER = Flag("-f, --filter", "list", "Only what matches (key=value)")
+FORMAT = Flag("--format", "value", "json, or a template such as '{{.Names}}'")
+QUIET = Flag("-q, --quiet", "switch", "Only ids or names")
+FORCE = Flag("-f, --force", "switch", "Do not ask, and do it although it is in use or running")
+REGISTRY = [
+    Flag("--insecure", "switch", "Plain HTTP, or a certificate that can't be verified, is fine"),
+    Flag("--authfile", "value", "File with the registry's credentials"),
+]
+LABEL = Flag("-l, --label", "list", "Label (key=value)")
+TIME = Flag("-t, --time", "value", "Seconds to wait before the container is killed")
+
+CONTAINER_COMMANDS = [
+    Command("run, container run", "IMAGE [COMMAND...]", "Create a container from an image and start it", "runs:run",
+            RUN_FLAGS + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")], rest=True),
+    Command("create, container create", "IMAGE [COMMAND...]", "Create a container from an image without starting it", "runs:create", RUN_FLAGS, rest=True),
+    Command("ps, container ls, container ps, container list", "", "List containers", "containers:ps", [
+        Flag("-a, --all", "switch", "Also those that don't run"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids and commands"),
+        Flag("-l, --latest", "switch", "Only the one created last"), Flag("-n, --last", "value", "Only the n created last")]),
+    Command("start, container start", "CONTAINER...", "Start containers", "containers:start"),
+    Command("stop, container stop", "CONTAINER...", "Stop containers", "containers:stop", [TIME]),
+    Command("restart, container restart", "CONTAINER...", "Stop containers and start them again", "containers:restart", [TIME]),
+    Command("kill, container kill", "CONTAINER...", "Send a signal to containers", "containers:kill", [Flag("-s, --signal", "value", "Signal (default KILL)")]),
+    Command("pause, container pause", "CONTAINER...", "Freeze all processes of containers", "containers:pause"),
+    Command("unpause, container unpause", "CONTAINER...", "Thaw paused containers", "containers:unpause"),
+    Command("rm, container rm", "CONTAINER...", "Remove containers", "containers:rm",
+            [FORCE, Flag("-v, --volumes", "switch", "Their anonymous volumes too")]),
+    Command("rename, container rename", "CONTAINER NEW_NAME", "Rename a container", "containers:rename"),
+    Command("update, container update", "CONTAINER...", "Change limits and the restart policy of containers as they run", "containers:update", UPDATE_FLAGS),
+    Command("exec, container exec", "CONTAINER COMMAND...", "Run a command in a running container", "containers:exec_", [
+        Flag("-i, --interactive", "switch", "Pass standard input on"), Flag("-t, --tty", "switch", "With a terminal"),
+        Flag("-d, --detach", "switch", "Do not wait for it"), Flag("-u, --user", "value", "user[:group]"),
+        Flag("-w, --workdir", "value", "Working directory"), Flag("-e, --env", "list", "Environment variable (NAME=value)"),
+        Flag("--privileged", "switch", "With all capabilities")], rest=True),
+    Command("logs, container logs", "CONTAINER", "What a container wrote", "containers:logs", [
+        Flag("-f, --follow", "switch", "Go on as it writes"), Flag("-n, --tail", "value", "Only the last lines"),
+        Flag("-t, --timestamps", "switch", "With the time of each line"), Flag("--since", "value", "Only after a time (RFC 3339, or 10m)")]),
+    Command("stats, container stats", "[CONTAINER...]", "Use of CPU, memory, network, disk and processes", "containers:stats", [
+        Flag("-a, --all", "switch", "Also those that don't run"), FORMAT, Flag("--no-stream", "switch", "Once, not on and on")]),
+    Command("top, container top", "CONTAINER", "The processes of a container", "containers:top"),
+    Command("port, container port", "CONTAINER", "The published ports of a container", "containers:port"),
+    Command("wait, container wait", "CONTAINER...", "Wait until containers end, and print their exit codes", "containers:wait"),
+    Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [FORMAT]),
+    Command("container prune", "", "Remove all containers that don't run", "containers:prune", [FORCE, FILTER]),
+]
+
+IMAGE_COMMANDS = [
+    Command("images, image ls, image list", "[REPOSITORY[:TAG]]", "List images", "images:ls", [
+        Flag("-a, --all", "switch", "Intermediate ones too"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids"),
+        Flag("--digests", "switch", "With digests")]),
+    Command("pull, image pull", "NAME[:TAG|@DIGEST]", "Get an image from a registry", "images:pull", REGISTRY + [Flag("--platform", "value", "os/arch[/variant]")]),
+    Command("push, image push", "NAME[:TAG]", "Send an image to a registry", "images:push", REGISTRY),
+    Command("tag, image tag", "SOURCE TARGET", "Give an image another name", "images:tag"),
+    Command("rmi, image rm, image remove", "IMAGE...", "Remove images", "images:rm", [FORCE]),
+    Command("load, image load", "", "Take images from an archive of docker save or an OCI layout", "images:load", [Flag("-i, --input", "value", "The archive")]),
+    Command("import, image import", "FILE NAME[:TAG]", "Make an image from an archive of a root file system", "images:import_",
+            [Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV")]),
+    Command("image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [FORMAT]),
+    Command("image prune", "", "Remove dangling images", "images:prune", [FORCE, Flag("-a, --all", "switch", "All that no container uses")]),
+    Command("login", "[SERVER]", "Keep a registry's credentials", "images:login", [
+        Flag("-u, --username", "value", "User name"), Flag("-p, --password", "value", "Password"),
+        Flag("--password-stdin", "switch", "Read the password from standard input")]),
+    Command("logout", "[SERVER]", "Forget a registry's credentials", "images:logout"),
+]
+
+OTHER_COMMANDS = [
+    Command("volume ls, volume list", "", "List volumes", "storage:volume_ls", [FILTER, FORMAT, QUIET]),
+    Command("volume create", "[VOLUME]", "Make a volume", "storage:volume_create", [
+        LABEL, Flag("-d, --driver", "value", "Driver (local)"), Flag("-o, --opt", "list", "Driver option (key=value)")]),
+    Command("volume rm, volume remove", "VOLUME...", "Remove volumes", "storage:volume_rm", [FORCE]),
+    Command("volume inspect", "VOLUME...", "All about volumes, as JSON", "system:inspect_volumes", [FORMAT]),
+    Command("volume prune", "", "Remove the anonymous volumes that no container uses", "storage:volume_prune", [FORCE, Flag("-a, --all", "switch", "Named ones too")]),
+    Command("network ls, network list", "", "List networks", "storage:network_ls", [FILTER, FORMAT, QUIET]),
+    Command("network create", "NETWORK", "Make a network", "storage:network_create", [
+        LABEL, Flag("-d, --driver", "value", "Driver (bridge)"), Flag("-o, --opt", "list", "Driver option (key=value)"), Flag("--subnet", "value", "Subnet, as 172.30.0.0/16"),
+        Flag("--gateway", "value", "The bridge's address"), Flag("--ip-range", "value", "Where containers' addresses are taken from"), Flag("--internal", "switch", "No way out")]),
+    Command("network rm, network remove", "NETWORK...", "Remove networks", "storage:network_rm"),
+    Command("network inspect", "NETWORK...", "All about networks, as JSON", "system:inspect_networks", [FORMAT]),
+    Command("registry serve", "", "Serve a registry in the foreground", "registry:serve", [
+        Flag("--listen", "list", "ADDRESS:PORT (default 127.0.0.1:5000)"), Flag("--root", "value", "Directory of its content"),
+        Flag("--tls-cert", "value", "Certificate (PEM)"), Flag("--tls-key", "value", "Private key (PEM)"), Flag("--users", "value", "File of users")]),
+    Command("registry ls", "", "List the registries of this host", "registry:ls", [FORMAT]),
+    Command("inspect", "NAME...", "All about containers, images, volumes and networks, as JSON", "system:inspect", [
+        FORMAT, Flag("--type", "value", "container, image, volume or network")]),
+    Command("info, system info", "", "The host, what it can do and what it holds", "system:info", [FORMAT]),
+    Command("system df", "", "Disk use", "system:df", [FORMAT]),
+    Command("version", "", "Versions", "system:version", [FORMAT]),
+    Command("boot", "", "Start what should run after a boot (for the boot unit)", "system:boot"),
+]
+
+COMMANDS = CONTAINER_COMMANDS + IMAGE_COMMANDS + OTHER_COMMANDS
+
+
+def overview():
+    """The help of ``pycontainer`` without a command."""
+    rows = [(command.names[0], command.help) for command in COMMANDS]
+    width = max(len(name) for name, _help in rows)
+    return "\n".join(["Usage:  pycontainer COMMAND", "", "Docker's images, containers, volumes, networks and registries without an engine.", "", "Commands:"]
+                     + ["  %-*s  %s" % (width, name, text) for name, text in rows] + ["", "pycontainer COMMAND --help says more of one."])

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a command works with: the engine, where its output goes, and the record of what it changed.
+
+The on-host command and the ad-hoc module run the same functions; they differ in the session that they hand them.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ..errors import EngineError
+from .grammar import UsageError
+
+
+class Session:
+    """One command's surroundings.
+
+    :param check: plan only. :param terminal: whether a person's terminal is at the other end, so that a command may take over
+        standard input and output (``run -it``, ``logs -f``); the ad-hoc module has none.
+    """
+
+    def __init__(self, engine, check=False, terminal=False):
+        self.engine, self.check, self.terminal = engine, check, terminal
+        self.changed, self.actions, self.diffs, self.warnings, self.rc = False, [], [], [], 0
+        self.lines, self.errors = [], []
+
+    def say(self, *lines):
+        """Standard output, line by line."""
+        self.lines += lines
+        if self.terminal:
+            for line in lines:
+                sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+    def complain(self, line):
+        """Standard error, and the command's exit code becomes 1; what follows is still done, as Docker does with lists."""
+        self.errors.append(line)
+        self.rc = self.rc or 1
+        if self.terminal:
+            sys.stderr.write("Error: %s\n" % line)
+
+    def carry_out(self, plan):
+        """Apply a plan unless in check mode, and take down what it changes. Returns ``plan.facts()``."""
+        if not self.check:
+            plan.apply()
+        self.record(plan.changed, plan.actions, plan.diff() if plan.changed else None)
+        self.warnings += plan.warnings
+        if self.terminal:
+            for warning in plan.warnings:
+                sys.stderr.write("Warning: %s\n" % warning)
+        return plan.facts()
+
+    def record(self, changed, actions=(), diff=None):
+        self.changed = self.changed or changed
+        self.actions += actions
+        if diff:
+            self.diffs.append(diff)
+
+    def each(self, names, work):
+        """Call ``work(name)`` for every name; an error of one does not keep the others from their turn."""
+        for name in names:
+            try:
+                work(name)
+            except EngineError as error:
+                self.complain(str(error))
+
+    def need_terminal(self, what, instead):
+        """:raises UsageError: where ``what`` needs a person's terminal and there is none."""
+        if not self.terminal:
+            raise UsageError("%s needs a terminal of its own, which a task has not; %s" % (what, instead))

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ad-hoc module's work: one command line, its output as a task's result."""
+
+from __future__ import annotations
+
+import shlex
+
+from ..errors import InvalidInput
+from . import execute, read
+from .session import Session
+
+
+def pycontainer(engine, params):
+    """:returns: changed, actions, diff, stdout, stdout_lines, stderr, rc; ``failed`` where the command's exit code is not 0."""
+    try:
+        argv = list(params["argv"] or shlex.split(params["cmd"]))
+    except ValueError as error:
+        raise InvalidInput("cmd", params["cmd"], "words with closed quotes (%s)" % error) from None
+    if argv[:1] == ["pycontainer"]:
+        argv = argv[1:]
+    if not argv:
+        raise InvalidInput("cmd", params["cmd"], "a command, for example: ps -a")
+    session = Session(engine, check=engine.check)
+    execute(session, *read(argv))
+    stdout, stderr = "\n".join(session.lines), "\n".join(session.errors)
+    result = {
+        "changed": session.changed, "actions": session.actions, "diff": session.diffs, "warnings": session.warnings,
+        "stdout": stdout, "stdout_lines": stdout.splitlines(), "stderr": stderr, "rc": session.rc}
+    if session.rc:
+        result.update(failed=True, msg=stderr or "the command ended with exit code %d" % session.rc)
+    return result

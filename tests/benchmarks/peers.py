@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engines to compare with: Debian's docker and podman, set up in a scratch directory and taken down again.
+
+Each peer has ``available()`` (a reason why not, or None), ``up(scratch, rootfs)`` and ``down()``, and Ansible tasks for the
+same work. The rootfs is a directory with a static busybox.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+IMAGE = "localhost/bench:1"
+
+
+def run(*command, **options):
+    return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options).stdout
+
+
+def tar_of(rootfs, scratch):
+    archive = pathlib.Path(scratch, "rootfs.tar")
+    if not archive.exists():
+        run("tar", "-C", rootfs, "-cf", archive, ".")
+    return archive
+
+
+class Pycontainer:
+    name = "pycontainer"
+    command = ("sleep", "3600")
+
+    def available(self):
+        return None
+
+    def up(self, scratch, rootfs):
+        self.ansible = pathlib.Path(__file__).parents[2] / ".venv/bin/ansible"
+        run(self.ansible, "localhost", "-m", "pycontainer.engine.image", "-a", "name=%s source=import path=%s" % (IMAGE, rootfs),
+            "-e", "ansible_python_interpreter=/usr/bin/python3")
+
+    def down(self):
+        run(self.ansible, "localhost", "-m", "pycontainer.engine.image", "-a", "name=%s state=absent" % IMAGE,
+            "-e", "ansible_python_interpreter=/usr/bin/python3")
+
+    def task(self, names, state):
+        common = {"state": "started" if state == "started" else "absent", "stop_timeout": 1}
+        if state == "started":
+            common.update(image=IMAGE, command=list(self.command))
+        if len(names) == 1:
+            return {"pycontainer.engine.container": dict(common, name=names[0])}
+        return {"pycontainer.engine.container": {"containers": [dict(common, name=name) for name in names]}}
+
+
+class Docker:
+    name = "community.docker"
+
+    def available(self):
+        return None if shutil.which("dockerd") else "docker.io is not installed"
+
+    def up(self, scratch, rootfs):
+        self.log = open(pathlib.Path(scratch, "dockerd.log"), "w")
+        self.host = "unix://%s/docker.sock" % scratch
+        self.daemon = subprocess.Popen(
+            ["dockerd", "--data-root", "%s/docker" % scratch, "--exec-root", "%s/docker-run" % scratch, "-p", "%s/docker.pid" % scratch,
+             "-H", self.host], stdout=self.log, stderr=self.log, start_new_session=True)
+        for _attempt in range(150):
+            if subprocess.run(["docker", "-H", self.host, "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+                break
+            if self.daemon.poll() is not None:
+                raise RuntimeError("dockerd ended: see %s" % self.log.name)
+            time.sleep(0.2)
+        run("docker", "-H", self.host, "import", tar_of(rootfs, scratch), IMAGE)
+
+    def down(self):
+        os.killpg(self.daemon.pid, signal.SIGTERM)
+        self.daemon.wait(60)
+        self.log.close()
+
+    def task(self, names, state):
+        arguments = {"name": "{{ item }}" if len(names) > 1 else names[0], "docker_host": self.host, "state": "started" if state == "started" else "absent",
+                     "stop_timeout": 1, "force_kill": state != "started"}
+        if state == "started":
+            arguments.update(image=IMAGE, command=["sleep", "3600"], pull="never")
+        task = {"community.docker.docker_container": arguments}
+        if len(names) > 1:
+            task["loop"] = names
+        return task
+
+
+class Podman:
+    name = "containers.podman"
+
+    def available(self):
+        return None if shutil.which("podman") else "podman is not installed"
+
+    def up(self, scratch, rootfs):
+        # the collection calls one executable: a wrapper gives it the scratch storage
+        self.wrapper = pathlib.Path(scratch, "podman")
+        self.wrapper.write_text("#!/bin/sh\nexec /usr/bin/podman --root %s/podman --runroot %s/podman-run --tmpdir %s/podman-tmp "
+                                "--cgroup-manager cgroupfs --events-backend file \"$@\"\n" % (scratch, scratch, scratch))
+        self.wrapper.chmod(0o755)
+        run(self.wrapper, "import", tar_of(rootfs, scratch), IMAGE)
+
+    def down(self):
+        run(self.wrapper, "rm", "-af", "-t", "0")
+        run(self.wrapper, "rmi", "-af")
+
+    def task(self, names, state):
+        arguments = {"name": "{{ item }}" if len(names) > 1 else names[0], "executable": str(self.wrapper),
+                     "state": "started" if state == "started" else "absent"}
+        if state == "started":
+            # nothing may raise a limit on a restricted host, and podman's default is to raise two
+            arguments.update(image=IMAGE, command=["sleep", "3600"], pull="never", ulimit=["nofile=10000:10000", "nproc=10000:10000"], stop_timeout=1)
+        task = {"containers.podman.podman_container": arguments}
+        if len(names) > 1:
+            task["loop"] = names
+        return task

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every test may use: the runtime as the package ``pycontainer``, an engine with a store of its own, the leak check."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pathlib
+import sys
+import tempfile
+
+import pytest
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+RUNTIME = CHECKOUT / "plugins" / "module_utils" / "runtime"
+sys.path.insert(0, str(CHECKOUT / "tests"))
+
+import leaks  # noqa: E402  # pylint: disable=wrong-import-position
+
+
+def runtime_as(name):
+    """Make the runtime's directory importable as the package ``name``, as it is on a host where it was laid down."""
+    spec = importlib.util.spec_from_file_location(name, RUNTIME / "__init__.py", submodule_search_locations=[str(RUNTIME)])
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[name] = package
+    spec.loader.exec_module(package)
+
+
+runtime_as("pycontainer")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--leak-check", action="store_true", help="fail when the run leaves anything of the engine on this machine")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "root: needs root on this machine's kernel")
+
+
+def pytest_sessionstart(session):
+    if session.config.getoption("--leak-check"):
+        session.config.leaks_before = leaks.snapshot()
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if session.config.getoption("--leak-check"):
+        session.config.leaks_left = leaks.since(session.config.leaks_before)
+        if session.config.leaks_left and exitstatus == 0:
+            session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.getoption("--leak-check"):
+        left = config.leaks_left
+        terminalreporter.section("leaks: %d" % len(left) if left else "no leaks", red=bool(left), green=not left)
+        for line in left:
+            terminalreporter.line(line)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests below integration/ and hosts/ work on the real kernel: they are skipped where that is not allowed."""
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        part = pathlib.Path(item.fspath).relative_to(CHECKOUT / "tests").parts[0]
+        if part in ("integration", "hosts") or item.get_closest_marker("root") or "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.fixture
+def scratch():
+    """Two directories for an engine, ``(data, run)``: on a disk that can hold an overlay's upper layer, and per boot.
+
+    The second has a short name because the address of a Unix socket has at most 107 bytes (unix(7)).
+    """
+    data = tempfile.mkdtemp(prefix="pycontainer-test-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp"))
+    run = tempfile.mkdtemp(prefix="pct-", dir="/run")
+    yield os.path.join(data, "data"), run
+    leaks.remove(os.path.join(data, "data"), run)
+    os.rmdir(data)
+
+
+@pytest.fixture
+def engine(scratch):
+    """An opened engine with an empty store of its own; what it leaves behind is taken down."""
+    from pycontainer.engine import Engine
+
+    with Engine(data=scratch[0], run=scratch[1]) as opened:
+        yield opened
+
+
+@pytest.fixture
+def check_engine(scratch):
+    """An engine in check mode on a host that has no store yet."""
+    from pycontainer.engine import Engine
+
+    with Engine(data=scratch[0], run=scratch[1], check=True) as opened:
+        yield opened

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# requirements.sh PURPOSE... - install the Debian packages that the purposes need and this machine lacks.
+# Says nothing and needs neither root nor network where nothing is missing.
+set -eu
+
+packages_for() {
+    case $1 in
+        venv) echo python3-venv ;;
+        demo) echo busybox-static nftables ;;
+        # busybox-static: the images that tests make; iproute2, nftables, procps, util-linux: to look at what was made
+        test) echo busybox-static nftables iproute2 procps util-linux openssh-client git ;;
+        # engines that the tests compare results with
+        peers) echo skopeo umoci runc docker-registry libseccomp2 ;;
+        # tests/hosts: Debian roots, their kernels and the machine emulator
+        hosts) echo mmdebstrap openssh-client iproute2 util-linux kmod busybox-static cpio zstd xz-utils e2fsprogs ;;
+        vm) echo qemu-system-x86 qemu-utils ;;
+        sanity) echo shellcheck reuse ;;
+        *) echo "requirements.sh: $1: no such purpose" >&2; exit 2 ;;
+    esac
+}
+
+missing=
+for purpose in "$@"; do
+    packages=$(packages_for "$purpose")
+    for package in $packages; do
+        case $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2> /dev/null) in
+            installed) ;;
+            *) missing="$missing $package" ;;
+        esac
+    done
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
+export DEBIAN_FRONTEND=noninteractive
+echo "installing:$missing"
+install="apt-get install -qq -y --no-install-recommends"
+# The lists may be old or not there at all: then they are fetched and it is tried again.
+# shellcheck disable=SC2086
+$as_root $install $missing > /dev/null 2>&1 || { $as_root apt-get update -qq && $as_root $install $missing > /dev/null; }

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of a container, all in one table: what a task may say, in which form it is kept, and how it is compared.
+
+A *definition* is the normal form of what was asked for: ``{option: value}``, only options that somebody named. It is
+what ``containers.definition`` of the store holds.
+"""
+
+from __future__ import annotations
+
+from ...errors import InvalidInput
+from . import lifecycle, network, process, resources, security, storage
+from .table import ALLOW_MORE, IGNORE, STRICT
+
+OPTIONS = {option.name: option for part in (process, resources, storage, network, security, lifecycle) for option in part.OPTIONS}
+
+# How a task behaves: not part of a container.
+BEHAVIOUR_SPEC = {
+    "name": {"type": "str"},
+    "image": {"type": "str"},
+    "state": {"type": "str", "default": "started", "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"]},
+    "pull": {"type": "str", "default": "missing", "choices": ["always", "missing", "never"]},
+    "platform": {"type": "str"},
+    "recreate": {"type": "bool", "default": False},
+    "recreate_policy": {"type": "str", "default": "recreate", "choices": ["fail", "recreate", "warn"]},
+    "restart": {"type": "bool", "default": False},
+    "keep_volumes": {"type": "bool", "default": True},
+    "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
+    "healthy_wait_timeout": {"type": "float", "default": 300},
+    "comparisons": {"type": "dict"},
+}
+
+
+def item_spec():
+    """Ansible's argument spec of one container."""
+    spec = {name: dict(entry) for name, entry in BEHAVIOUR_SPEC.items()}
+    spec.update({name: dict(entry) for name, entry in process.EXTRA_SPEC.items()})
+    spec.update({option.name: dict(option.spec) for option in OPTIONS.values()})
+    return spec
+
+
+def argument_spec():
+    """Ansible's argument spec of the container module: one container, or ``containers`` with a list of them."""
+    spec = item_spec()
+    spec["containers"] = {"type": "list", "elements": "dict", "options": item_spec()}
+    spec["containers"]["options"]["name"]["required"] = True
+    spec["parallel"] = {"type": "int"}
+    return spec
+
+
+def definition(params):
+    """The normal form of what a task says about a container; every option that it does not name is left out.
+
+    :param params: the module's parameters, or any map with option names; None is "not named". Aliases are not resolved.
+    :raises InvalidInput: for a value that can't be used, or an option that does not exist.
+    """
+    named = {name: value for name, value in params.items() if value is not None}
+    process.prepare(named)
+    unknown = set(named) - set(OPTIONS) - set(BEHAVIOUR_SPEC) - {"containers", "parallel"}
+    if unknown:
+        raise InvalidInput("options", sorted(unknown)[0], "an option of a container")
+    return {name: OPTIONS[name].normalise(value, name) for name, value in sorted(named.items()) if name in OPTIONS}
+
+
+def check(wanted):
+    """Refuse what no single option can see: options that contradict each other. :raises InvalidInput:"""
+    for part in (resources, storage, network, security, lifecycle):
+        part.check(wanted)
+
+
+def comparisons(value):
+    """The task's ``comparisons`` as ``{option: strict | ignore | allow_more_present}`` for every option; strict unless it says otherwise."""
+    given = dict(value or {})
+    everything = given.pop("*", STRICT)
+    if everything not in (STRICT, IGNORE):
+        raise InvalidInput("comparisons.*", everything, "strict, ignore")
+    result = {name: everything for name in list(OPTIONS) + ["image"]}
+    for name, how in given.items():
+        name = {"env_file": "env", "cap_add": "capabilities", "ports": "published_ports"}.get(name, name)
+        if name not in result:
+            raise InvalidInput("comparisons", name, "an option of a container, or '*'")
+        loose = name in OPTIONS and OPTIONS[name].kind in ("list", "set", "map")
+        accepted = (STRICT, IGNORE, ALLOW_MORE) if loose else (STRICT, IGNORE)
+        if how not in accepted:
+            raise InvalidInput("comparisons." + name, how, ", ".join(accepted))
+        result[name] = how
+    return result
+
+
+def differences(now, wanted, how):
+    """What has to change so that a container defined as ``now`` is as ``wanted`` says.
+
+    :param how: from :func:`comparisons`. :returns: ``[(Option, before, after)]`` in the table's order.
+    """
+    found = []
+    for name, option in OPTIONS.items():
+        if name in wanted:
+            before = now.get(name, option.default)
+            after = option.merged(before, wanted[name], how[name])
+            if after != before:
+                found.append((option, before, after))
+    return found

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that limit: memory, CPU, processes, disk traffic, rlimits, and the OOM killer's view."""
+
+from __future__ import annotations
+
+import re
+
+from ... import units
+from ...errors import InvalidInput
+from .table import Option, flag, line, listed, text, whole
+
+SMALLEST_MEMORY = 6 << 20  # Docker's: below it a container can't even be set up
+RLIMITS = ("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
+           "sigpending", "stack")
+UNLIMITED = -1
+
+
+def memory(value, name):
+    """Bytes; 0 for no limit."""
+    count = units.size(value, name)
+    if 0 < count < SMALLEST_MEMORY:
+        raise InvalidInput(name, value, "0 (no limit) or at least 6m")
+    return count
+
+
+def reservation(value, name):
+    return units.size(value, name)
+
+
+def memory_swap(value, name):
+    """Bytes of memory and swap together; -1 for no limit on swap, 0 for "not set"."""
+    if str(value).strip().lower() in ("-1", "unlimited"):
+        return UNLIMITED
+    return units.size(value, name)
+
+
+def cpus(value, name):
+    """CPUs as a number with at most three decimals (quota of a 100 ms period); 0 for no limit."""
+    accepted = "a number of CPUs, 0 (no limit) or at least 0.01"
+    if isinstance(value, bool):
+        raise InvalidInput(name, value, accepted)
+    try:
+        number = round(float(value), 3)
+    except (TypeError, ValueError):
+        raise InvalidInput(name, value, accepted) from None
+    if not (number == 0 or 0.01 <= number <= 8192):  # 1 ms: the kernel's smallest quota; also refuses nan
+        raise InvalidInput(name, value, accepted)
+    return int(number) if number == int(number) else number
+
+
+def cpu_set(value, name):
+    """A list of CPU or node numbers (``0-2,5``) with its ranges merged; empty for no restriction."""
+    numbers = numbers_of(value, name)
+    parts = []
+    for number in numbers:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ",".join("%d" % low if low == high else "%d-%d" % (low, high) for low, high in parts)
+
+
+def numbers_of(value, name):
+    result = set()
+    for part in str(text(value, name)).replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
+        low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
+        if low > high and part:
+            raise InvalidInput(name, value, "numbers and ranges, such as 0-2,5")
+        result.update(range(low, high + 1))
+    return sorted(result)
+
+
+def device_rate(parse):
+    """A limit on one device: ``{"path", "rate"}``."""
+    def normalise(value, name):
+        if not isinstance(value, dict) or value.get("path") is None or value.get("rate") is None or set(value) - {"path", "rate"}:
+            raise InvalidInput(name, value, "a map of path and rate")
+        path = line(value["path"], name + ".path")
+        if not path.startswith("/"):
+            raise InvalidInput(name + ".path", path, "a device's absolute path")
+        rate = parse(value["rate"], name + ".rate")
+        if rate < 1:
+            raise InvalidInput(name + ".rate", value["rate"], "at least 1")
+        return {"path": path, "rate": rate}
+    return normalise
+
+
+def ulimit(value, name):
+    """``name:soft[:hard]`` with -1 or ``unlimited`` for none, as ``name:soft:hard`` with -1 for none."""
+    parts = line(value, name).replace("=", ":", 1).split(":")
+    accepted = "name:soft[:hard] with numbers or 'unlimited', name one of " + ", ".join(RLIMITS)
+    if len(parts) not in (2, 3) or parts[0].lower() not in RLIMITS:
+        raise InvalidInput(name, value, accepted)
+    numbers = []
+    for part in parts[1:]:
+        part = "-1" if part.lower() == "unlimited" else part
+        if not re.fullmatch(r"-1|\d{1,19}", part):
+            raise InvalidInput(name, value, accepted)
+        numbers.append(int(part))
+    soft, hard = numbers[0], numbers[-1]
+    if hard != -1 and (soft == -1 or soft > hard):
+        raise InvalidInput(name, value, "a soft limit that is not above the hard one")
+    return "%s:%d:%d" % (parts[0].lower(), soft, hard)
+
+
+def check(definition):
+    """What one option alone can't tell. :raises InvalidInput:"""
+    limit, swap = definition.get("memory", 0), definition.get("memory_swap", 0)
+    if swap > 0 and not limit:
+        raise InvalidInput("memory_swap", swap, "a limit on memory and swap together, next to a limit on memory")
+    if swap > 0 and swap < limit:
+        raise InvalidInput("memory_swap", swap, "at least memory (%d): it counts memory and swap together" % limit)
+    if limit and definition.get("memory_reservation", 0) > limit:
+        raise InvalidInput("memory_reservation", definition["memory_reservation"], "at most memory (%d)" % limit)
+    if definition.get("cpus") and (definition.get("cpu_quota") or definition.get("cpu_period")):
+        raise InvalidInput("cpus", definition["cpus"], "either cpus, or cpu_period and cpu_quota")
+    names = [entry.split(":")[0] for entry in definition.get("ulimits", ())]
+    for entry in names:
+        if names.count(entry) > 1:
+            raise InvalidInput("ulimits", entry, "one entry for each limit")
+    for name in ("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops"):
+        paths = [entry["path"] for entry in definition.get(name, ())]
+        if len(paths) != len(set(paths)):
+            raise InvalidInput(name, paths, "one entry for each device")
+
+
+def _rates(parse_text):
+    return {"type": "list", "elements": "dict", "options": {
+        "path": {"type": "str", "required": True}, "rate": {"type": parse_text, "required": True}}}
+
+
+OPTIONS = (
+    Option("memory", {"type": "str"}, memory, 0, live=True),
+    Option("memory_reservation", {"type": "str"}, reservation, 0, live=True),
+    Option("memory_swap", {"type": "str"}, memory_swap, 0, live=True),
+    Option("memory_swappiness", {"type": "int"}, whole(0, 100, extra=(-1,)), -1, live=True),
+    Option("cpus", {"type": "float"}, cpus, 0, live=True),
+    Option("cpu_shares", {"type": "int"}, whole(2, 262144, extra=(0,)), 0, live=True),
+    Option("cpu_period", {"type": "int"}, whole(1000, 1000000, extra=(0,)), 0, live=True),
+    Option("cpu_quota", {"type": "int"}, whole(1000, None, extra=(0, -1)), 0, live=True),
+    Option("cpuset_cpus", {"type": "str"}, cpu_set, "", live=True),
+    Option("cpuset_mems", {"type": "str"}, cpu_set, "", live=True),
+    Option("pids_limit", {"type": "int"}, whole(1, 4194304, extra=(0, -1)), -1, live=True),
+    Option("blkio_weight", {"type": "int"}, whole(10, 1000, extra=(0,)), 0, live=True),
+    Option("device_read_bps", _rates("str"), listed(device_rate(units.size), as_set=True), [], "set", live=True),
+    Option("device_write_bps", _rates("str"), listed(device_rate(units.size), as_set=True), [], "set", live=True),
+    Option("device_read_iops", _rates("int"), listed(device_rate(whole(1)), as_set=True), [], "set", live=True),
+    Option("device_write_iops", _rates("int"), listed(device_rate(whole(1)), as_set=True), [], "set", live=True),
+    Option("ulimits", {"type": "list", "elements": "str"}, listed(ulimit, as_set=True), [], "set"),
+    Option("oom_killer", {"type": "bool"}, flag, False, live=True),
+    Option("oom_score_adj", {"type": "int"}, whole(-1000, 1000), 0),
+)

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options about isolation: capabilities, namespaces shared with the host or another container, kernel parameters, filters."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+from ...errors import InvalidInput, Unsupported
+from .network import NAME
+from .table import Option, flag, line, listed, mapped
+
+# Kernel parameters of the IPC namespace (ipc_namespaces(7)); everything in net.* is of the network namespace.
+IPC_SYSCTLS = ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+               "kernel.shm_rmid_forced")
+
+
+def capability(value, name):
+    """A capability's name in full (``CAP_NET_ADMIN``), or ``ALL``."""
+    from ...kernel import capabilities
+
+    word = line(value, name).strip().upper()
+    if word == "ALL":
+        return word
+    word = word if word.startswith("CAP_") else "CAP_" + word
+    if word not in capabilities.NAMES:
+        raise InvalidInput(name, value, "ALL or a capability's name, such as NET_ADMIN")
+    return word
+
+
+def sysctl(value, name):
+    """A parameter that belongs to a namespace; anything else would change the host."""
+    word = line(value, name).strip().replace("/", ".")
+    if word not in IPC_SYSCTLS and not re.fullmatch(r"(net|fs\.mqueue)(\.[A-Za-z0-9_-]+)+", word):
+        raise InvalidInput(name, value, "net.*, fs.mqueue.* and " + ", ".join(IPC_SYSCTLS) + ": other parameters are the whole host's")
+    return word
+
+
+def shared(*words):
+    """A normaliser for what a namespace can be shared with: one of ``words`` or ``container:<name>``."""
+    def normalise(value, name):
+        value = line(value, name).strip()
+        kind, _, other = value.partition(":")
+        if value not in words and not (kind == "container" and NAME.fullmatch(other) and "container:" in words):
+            raise InvalidInput(name, value, ", ".join(word + "<name>" if word.endswith(":") else word for word in words))
+        return value
+    return normalise
+
+
+def security_opt(value, name):
+    """One security option as ``key=value``; a seccomp file's content takes the place of its path, so that an edit shows."""
+    value = line(value, name).strip()
+    key, found, setting = value.partition("=") if "=" in value else value.partition(":")  # "key:value" is Docker's old form
+    if key == "no-new-privileges" and setting in ("", "true", "false"):
+        return "no-new-privileges=" + (setting or "true")
+    if key == "systempaths" and setting == "unconfined":
+        return "systempaths=unconfined"
+    if key == "seccomp" and setting:
+        return "seccomp=" + (setting if setting in ("unconfined", "default") or setting.startswith("{") else seccomp_file(setting, name))
+    if key == "apparmor" and setting:
+        if setting != "unconfined":
+            raise Unsupported("%s: %s: no AppArmor profile can be set yet; only apparmor=unconfined" % (name, value))
+        return value.replace(":", "=", 1)
+    if key == "label" and setting:
+        if setting != "disable":
+            raise Unsupported("%s: %s: SELinux labels can't be set; only label=disable" % (name, value))
+        return "label=disable"
+    raise InvalidInput(name, value, "no-new-privileges[=true|false], seccomp=unconfined, seccomp=<file>, systempaths=unconfined, "
+                                    "apparmor=unconfined, label=disable")
+
+
+def seccomp_file(path, name):
+    """A seccomp profile in the form of the runtime specification or of Docker, as one line of JSON."""
+    if not os.path.isabs(path):
+        raise InvalidInput(name, "seccomp=" + path, "unconfined, or the absolute path of a profile on the host")
+    try:
+        with open(path, "rb") as file:
+            profile = json.loads(file.read(1 << 20))
+    except OSError as error:
+        raise InvalidInput(name, "seccomp=" + path, "a file on the host that can be read (%s)" % error.strerror) from None
+    except ValueError as error:
+        raise InvalidInput(name, "seccomp=" + path, "a file of JSON (%s)" % error) from None
+    if not isinstance(profile, dict) or "defaultAction" not in profile:
+        raise InvalidInput(name, "seccomp=" + path, "a seccomp profile: a JSON object with defaultAction")
+    return json.dumps(profile, separators=(",", ":"), sort_keys=True)
+
+
+def cgroup_parent(value, name):
+    value = line(value, name).strip()
+    parts = value.strip("/").split("/")
+    if not value or any(part in ("", ".", "..") or not re.fullmatch(r"[A-Za-z0-9_.@:-]+", part) for part in parts):
+        raise InvalidInput(name, value, "a cgroup's path, such as /customers/a")
+    return "/" + "/".join(parts)
+
+
+def settings(definition):
+    """``security_opts`` as a map, e.g. ``{"no-new-privileges": "true"}``."""
+    return dict(entry.split("=", 1) for entry in definition.get("security_opts", ()))
+
+
+def facts(definition):
+    """What of a definition gives a container more of the host than usual, as sentences for the task's result."""
+    found = []
+    if definition.get("privileged"):
+        found.append("privileged: every capability and device of the host, no seccomp filter")
+    for option, what in (("network_mode", "network"), ("pid_mode", "process"), ("ipc_mode", "IPC"), ("uts", "host name"), ("cgroupns_mode", "cgroup")):
+        if definition.get(option) == "host":
+            found.append("%s: host: the host's %s namespace" % (option, what))
+    for entry in list(definition.get("volumes", ())) + list(definition.get("mounts", ())):
+        if entry["type"] == "bind" and (entry["source"] in ("/", "/etc", "/proc", "/sys", "/dev", "/run", "/var/run", "/root", "/boot", "/usr")):
+            found.append("bind mount of the host's %s%s" % (entry["source"], " (read-only)" if entry["read_only"] else ""))
+    for word in definition.get("capabilities", ()):
+        if word in ("ALL", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO", "CAP_DAC_READ_SEARCH", "CAP_BPF"):
+            found.append("capability %s" % word)
+    for key, what in (("seccomp", "no seccomp filter"), ("systempaths", "no masked or read-only paths")):
+        if settings(definition).get(key) == "unconfined":
+            found.append("security_opts: %s=unconfined: %s" % (key, what))
+    return found
+
+
+def check(definition):
+    """What one option alone can't tell. :raises InvalidInput:"""
+    private_ipc = definition.get("ipc_mode", "private") in ("private", "shareable", "none")
+    mode = definition.get("network_mode") or ""
+    for key in definition.get("sysctls", ()):
+        if key.startswith("net.") and (mode == "host" or mode.startswith("container:")):
+            raise InvalidInput("sysctls", key, "no net.* with network_mode %s: they are not this container's own" % mode)
+        if not key.startswith("net.") and not private_ipc:
+            raise InvalidInput("sysctls", key, "no IPC parameters with ipc_mode %s: they are not this container's own" % definition["ipc_mode"])
+    if definition.get("uts") == "host":
+        for option in ("hostname", "domainname"):
+            if definition.get(option):
+                raise InvalidInput(option, definition[option], "nothing, with uts host: it would rename the host")
+    keys = [entry.split("=", 1)[0] for entry in definition.get("security_opts", ())]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise InvalidInput("security_opts", key, "each option once")
+    if definition.get("init") and definition.get("pid_mode"):
+        raise InvalidInput("init", True, "a process namespace of its own: no init with pid_mode %s" % definition["pid_mode"])
+
+
+OPTIONS = (
+    Option("capabilities", {"type": "list", "elements": "str", "aliases": ["cap_add"]}, listed(capability, as_set=True), [], "set"),
+    Option("cap_drop", {"type": "list", "elements": "str"}, listed(capability, as_set=True), [], "set"),
+    Option("privileged", {"type": "bool"}, flag, False),
+    Option("security_opts", {"type": "list", "elements": "str"}, listed(security_opt, as_set=True), [], "set"),
+    Option("sysctls", {"type": "dict"}, mapped(sysctl, line), {}, "map"),
+    Option("pid_mode", {"type": "str"}, shared("host", "container:"), None),
+    Option("ipc_mode", {"type": "str"}, shared("private", "host", "shareable", "none", "container:"), "private"),
+    Option("uts", {"type": "str", "choices": ["host"]}, shared("host"), None),
+    Option("cgroupns_mode", {"type": "str", "choices": ["host", "private"]}, shared("private", "host"), "private"),
+    Option("cgroup_parent", {"type": "str"}, cgroup_parent, None),
+)

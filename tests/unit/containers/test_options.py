@@ -1,0 +1,212 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of a container: one normal form each, what is refused, and how two definitions compare."""
+
+from __future__ import annotations
+
+import pytest
+from pycontainer.containers import options
+from pycontainer.errors import EngineError, InvalidInput
+
+
+def one(name, value):
+    return options.definition({name: value})[name]
+
+
+FORMS = [
+    ("command", "sh -c 'echo a b'", ["sh", "-c", "echo a b"]),
+    ("command", ["sleep", 10], ["sleep", "10"]),
+    ("env", {"A": 1, "B": 1.5, "C": "yes"}, {"A": "1", "B": "1.5", "C": "yes"}),
+    ("user", "1000:1000", "1000:1000"),
+    ("working_dir", "/a/./b/../c/", "/a/c"),
+    ("stop_signal", 15, "SIGTERM"), ("stop_signal", "term", "SIGTERM"), ("stop_signal", "SIGRTMIN+3", "SIGRTMIN+3"), ("stop_signal", 37, "SIGRTMIN+3"),
+    ("memory", "512m", 512 << 20), ("memory_swap", "unlimited", -1), ("memory_swap", -1, -1), ("memory_swap", "1g", 1 << 30),
+    ("cpus", 1.5, 1.5), ("cpus", "2", 2), ("cpus", 0.33333, 0.333),
+    ("cpuset_cpus", "3,0-1,2", "0-3"), ("cpuset_cpus", "0,2", "0,2"), ("cpuset_cpus", "", ""),
+    ("ulimits", ["nofile=1024:2048", "nproc:unlimited"], ["nofile:1024:2048", "nproc:-1:-1"]),
+    ("device_read_bps", [{"path": "/dev/sda", "rate": "1m"}], [{"path": "/dev/sda", "rate": 1 << 20}]),
+    ("tmpfs", ["/run"], ["/run:rw,noexec,nosuid,nodev"]),
+    ("tmpfs", ["/run:size=64m,exec,mode=755"], ["/run:rw,exec,nosuid,nodev,mode=0755,size=67108864"]),
+    ("devices", ["/dev/fuse"], ["/dev/fuse:/dev/fuse:rwm"]), ("devices", ["/dev/fuse:/dev/x:mr"], ["/dev/fuse:/dev/x:rm"]),
+    ("devices", ["/dev/fuse:r"], ["/dev/fuse:/dev/fuse:r"]),
+    ("device_cgroup_rules", ["c 42:* rwm"], ["c 42:* rwm"]),
+    ("exposed_ports", ["80", "8000-8001/udp"], ["80/tcp", "8000/udp", "8001/udp"]),
+    ("network_mode", "default", "bridge"),
+    ("networks", [{"name": "a", "ipv4_address": None}], [{"name": "a", "ipv4_address": "", "mac_address": ""}]),
+    ("capabilities", ["net_admin", "CAP_SYS_TIME"], ["CAP_NET_ADMIN", "CAP_SYS_TIME"]),
+    ("security_opts", ["no-new-privileges"], ["no-new-privileges=true"]), ("security_opts", ["seccomp:unconfined"], ["seccomp=unconfined"]),
+    ("sysctls", {"net.core.somaxconn": 1024}, {"net.core.somaxconn": "1024"}),
+    ("healthcheck", {"test": "true", "interval": "1m30s", "retries": None}, {"test": ["CMD-SHELL", "true"], "interval": 90}),
+    ("healthcheck", {"test": "NONE"}, {"test": ["NONE"]}), ("healthcheck", {"test": ["NONE"]}, {"test": ["NONE"]}),
+    ("log_options", {"max-size": "10m", "max-file": "3"}, {"max-size": 10 << 20, "max-file": 3}),
+    ("etc_hosts", {"db": "10.0.0.5"}, {"db": "10.0.0.5"}),
+    ("mac_address", "02-42-AC-11-00-02", "02:42:ac:11:00:02"),
+]
+
+
+@pytest.mark.parametrize("name, given, expected", FORMS)
+def test_normal_form(name, given, expected):
+    assert one(name, given) == expected
+
+
+def test_every_normal_form_is_kept_by_json():
+    import json
+    for name, given, _expected in FORMS:
+        form = one(name, given)
+        assert json.loads(json.dumps(form)) == form
+
+
+BAD = [
+    ("command", "echo 'a"), ("env", {"A": None}), ("env", {"A": True}), ("env", {"A=B": "x"}), ("env", ["A=B"]),
+    ("user", "a:b:c"), ("user", "4294967296"), ("user", "-1"), ("user", "1000:"), ("user", ":0"), ("user", "root\nx"), ("groups", ["99999999999"]),
+    ("working_dir", "relative"), ("hostname", "a_b"), ("hostname", "a\nb"), ("hostname", "x" * 65), ("stop_signal", "SIGNOPE"), ("stop_signal", 99),
+    ("stop_timeout", -1), ("memory", "4k"), ("memory", "lots"), ("cpus", -1), ("cpus", "nan"), ("cpus", 0.001), ("cpu_shares", 1),
+    ("cpuset_cpus", "3-1"), ("cpuset_cpus", "a"), ("pids_limit", -2), ("blkio_weight", 5), ("ulimits", ["nofiles:1"]), ("ulimits", ["nofile:2:1"]),
+    ("device_read_bps", [{"path": "sda", "rate": "1m"}]), ("device_read_iops", [{"path": "/dev/sda"}]),
+    ("volumes", ["data"]), ("volumes", ["vol:/b:rq"]), ("volumes", ["./a:/b"]), ("volumes", ["vol:/"]), ("volumes", ["vol:b"]), ("volumes", ["/a:/b:nocopy"]),
+    ("volumes", ["vol:/b:rshared"]), ("volumes", ["vol:/b:ro:x"]), ("volumes", ["a/b:/c"]),
+    ("mounts", [{"target": "/a", "type": "npipe"}]), ("mounts", [{"target": "/a", "type": "bind", "source": "x"}]), ("mounts", [{"target": "a"}]),
+    ("mounts", [{"target": "/a", "type": "tmpfs", "source": "x"}]), ("mounts", [{"target": "/a", "colour": 1}]),
+    ("mounts", [{"target": "/a", "type": "volume", "tmpfs_size": "1m"}]),
+    ("tmpfs", ["/run:huge=yes"]), ("tmpfs", ["run"]), ("shm_size", "0"), ("devices", ["fuse"]), ("devices", ["/dev/a:/dev/b:x"]),
+    ("device_cgroup_rules", ["c 1 rwm"]),
+    ("published_ports", ["0"]), ("published_ports", ["70000:80"]), ("published_ports", ["80/icmp"]), ("published_ports", ["1-2:80-90"]),
+    ("published_ports", ["x:80"]), ("published_ports", ["1.2.3.4.5:80:80"]), ("published_ports", ["a:b:c:d"]), ("published_ports", ["[::1]:80:80"]),
+    ("exposed_ports", ["http"]), ("networks", [{"name": "host"}]), ("networks", [{"name": "a", "aliases": ["b"]}]), ("networks", [{"name": "a", "ipv4_address": "x"}]),
+    ("network_mode", "container:"), ("network_mode", "ns:/proc/1/ns/net"), ("mac_address", "01:00:00:00:00:00"), ("mac_address", "x"),
+    ("etc_hosts", {"a b": "1.2.3.4"}), ("etc_hosts", {"a": "host-gateway"}), ("etc_hosts", {"a": "1.2.3.4\n5.6.7.8 b"}),
+    ("dns_servers", ["dns.example"]), ("dns_opts", ["a b"]), ("dns_search_domains", ["a\nb"]),
+    ("capabilities", ["FLY"]), ("privileged", "yes"), ("security_opts", ["apparmor=x"]), ("security_opts", ["label=type:t"]), ("security_opts", ["seccomp=rel"]),
+    ("security_opts", ["seccomp=/does/not/exist"]), ("security_opts", ["writable-cgroups"]),
+    ("sysctls", {"kernel.core_pattern": "|x"}), ("sysctls", {"vm.swappiness": "1"}), ("sysctls", {"net.core.somaxconn": "1\n2"}), ("sysctls", {"net..x": "1"}),
+    ("pid_mode", "private"), ("ipc_mode", "shared"), ("uts", "private"), ("cgroupns_mode", "x"), ("cgroup_parent", "../x"),
+    ("restart_policy", "maybe"), ("healthcheck", {"test": ["echo"]}), ("healthcheck", {"test": "x", "interval": "5"[:0] + "fast"}),
+    ("healthcheck", {"every": "1s"}), ("healthcheck", {"test": ["CMD-SHELL", "a", "b"]}),
+    ("log_driver", "syslog"), ("log_options", {"labels": "a"}), ("log_options", {"max-file": 0}), ("no_such_option", 1),
+]
+
+
+@pytest.mark.parametrize("name, given", BAD)
+def test_refused(name, given):
+    with pytest.raises(EngineError) as caught:
+        one(name, given)
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given, expected", [
+    ("80", [(80, "tcp", "0.0.0.0", 0)]), ("80/udp", [(80, "udp", "0.0.0.0", 0)]), ("8080:80", [(80, "tcp", "0.0.0.0", 8080)]),
+    ("127.0.0.1:8080:80", [(80, "tcp", "127.0.0.1", 8080)]), ("127.0.0.1::80", [(80, "tcp", "127.0.0.1", 0)]),
+    ("9000-9001:80-81", [(80, "tcp", "0.0.0.0", 9000), (81, "tcp", "0.0.0.0", 9001)]), ("80-81", [(80, "tcp", "0.0.0.0", 0), (81, "tcp", "0.0.0.0", 0)]),
+    ("9000-9010:80", [(80, "tcp", "0.0.0.0", "9000-9010")]), ("53:53/UDP", [(53, "udp", "0.0.0.0", 53)])])
+def test_published_ports(given, expected):
+    found = [(entry["container_port"], entry["protocol"], entry["host_ip"], entry["host_port"]) for entry in one("published_ports", [given])]
+    assert found == expected
+
+
+@pytest.mark.parametrize("text, entry", [
+    ("data:/srv", {"type": "volume", "source": "data", "target": "/srv"}),
+    ("data:/srv:ro,nocopy", {"type": "volume", "source": "data", "target": "/srv", "read_only": True, "no_copy": True}),
+    ("/srv/a/:/b/", {"type": "bind", "source": "/srv/a", "target": "/b"}),
+    ("/srv/a:/b:ro,rslave", {"type": "bind", "source": "/srv/a", "target": "/b", "read_only": True, "propagation": "rslave"}),
+    ("/anonymous", {"type": "volume", "target": "/anonymous"})])
+def test_volumes_and_mounts_have_one_form(text, entry):
+    assert one("volumes", [text]) == one("mounts", [entry])
+
+
+def test_order_is_kept_where_it_counts():
+    assert one("volumes", ["vb:/b", "va:/a"]) == one("volumes", ["va:/a", "vb:/b"])
+    assert one("dns_servers", ["1.1.1.1", "8.8.8.8"]) != one("dns_servers", ["8.8.8.8", "1.1.1.1"])
+
+
+def test_env_file_and_env(tmp_path):
+    path = tmp_path / "env"
+    path.write_text("# comment\n\nA=file\nB='quoted' # kept\nC=\n")
+    assert options.definition({"env_file": str(path), "env": {"A": "task"}}) == {"env": {"A": "task", "B": "'quoted' # kept", "C": ""}}
+    path.write_text("NOT A PAIR\n")
+    with pytest.raises(InvalidInput, match="line 1"):
+        options.definition({"env_file": str(path)})
+
+
+def test_seccomp_file_is_taken_by_content(tmp_path):
+    path = tmp_path / "profile.json"
+    path.write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    first = one("security_opts", ["seccomp=%s" % path])
+    path.write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
+    assert first == ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'] != one("security_opts", ["seccomp=%s" % path])
+
+
+CONTRADICTIONS = [
+    {"memory_swap": "1g"}, {"memory": "1g", "memory_swap": "512m"}, {"memory": "1g", "memory_reservation": "2g"}, {"cpus": 1, "cpu_quota": 50000},
+    {"ulimits": ["nofile:1", "nofile:2"]}, {"volumes": ["va:/x", "vb:/x"]}, {"volumes": ["va:/x"], "mounts": [{"target": "/x"}]},
+    {"volumes": ["va:/x"], "tmpfs": ["/x"]}, {"network_mode": "host", "published_ports": ["80:80"]}, {"network_mode": "none", "networks": [{"name": "a"}]},
+    {"network_mode": "container:a", "dns_servers": ["1.1.1.1"]}, {"networks": [{"name": "a"}, {"name": "a"}]}, {"published_ports": ["80:80", "80:81"]},
+    {"network_mode": "host", "sysctls": {"net.core.somaxconn": "1"}}, {"ipc_mode": "host", "sysctls": {"kernel.shmmax": "1"}},
+    {"uts": "host", "hostname": "a"}, {"security_opts": ["seccomp=unconfined", "seccomp=default"]}, {"init": True, "pid_mode": "host"},
+    {"restart_retries": 3}, {"auto_remove": True, "restart_policy": "always"}, {"log_driver": "none", "log_options": {"max-size": "1m"}},
+    {"log_options": {"max-file": 3}},
+]
+
+
+@pytest.mark.parametrize("params", CONTRADICTIONS)
+def test_contradictions_are_refused(params):
+    wanted = options.definition(params)
+    with pytest.raises(InvalidInput):
+        options.check(wanted)
+
+
+def changed(now, wanted, comparisons=None):
+    found = options.differences(options.definition(now), options.definition(wanted), options.comparisons(comparisons))
+    return {option.name: after for option, _before, after in found}
+
+
+def test_only_named_options_are_compared_and_defaults_are_no_difference():
+    assert changed({"memory": "1g", "env": {"A": "1"}}, {"memory": "1024m"}) == {}
+    assert changed({}, {option.name: value for option, value in ()}) == {}
+    assert changed({}, {"privileged": False, "env": {}, "restart_policy": "no", "network_mode": "default", "memory": 0, "shm_size": "64m"}) == {}
+
+
+def test_lists_and_maps_are_exact():
+    assert changed({"env": {"A": "1", "B": "2"}}, {"env": {"A": "1"}}) == {"env": {"A": "1"}}
+    assert changed({"published_ports": ["80:80", "81:81"]}, {"published_ports": ["80:80"]}).keys() == {"published_ports"}
+
+
+def test_comparisons():
+    assert changed({"env": {"A": "1", "B": "2"}}, {"env": {"A": "1"}}, {"env": "allow_more_present"}) == {}
+    assert changed({"env": {"A": "1", "B": "2"}}, {"env": {"A": "9"}}, {"env": "allow_more_present"}) == {"env": {"A": "9", "B": "2"}}
+    assert changed({"volumes": ["va:/a", "vb:/b"]}, {"volumes": ["va:/a"]}, {"volumes": "allow_more_present"}) == {}
+    assert changed({"memory": "1g"}, {"memory": "2g"}, {"memory": "ignore"}) == {}
+    assert changed({"memory": "1g", "cpus": 1}, {"memory": "2g", "cpus": 2}, {"*": "ignore", "cpus": "strict"}) == {"cpus": 2}
+    for bad in ({"memory": "allow_more_present"}, {"memory": "loose"}, {"*": "allow_more_present"}, {"nope": "strict"}):
+        with pytest.raises(InvalidInput, match="comparisons"):
+            options.comparisons(bad)
+
+
+def test_networks_that_a_definition_attaches():
+    from pycontainer.containers.options import network
+    names = lambda params: [entry["name"] for entry in network.attachments(options.definition(params))]  # noqa: E731
+    assert names({}) == ["bridge"] == names({"network_mode": "bridge"})
+    assert names({"networks": [{"name": "a"}]}) == ["a"] == names({"networks": [{"name": "a"}], "network_mode": "default"})
+    assert names({"network_mode": "a"}) == ["a"] and names({"network_mode": "a", "networks": [{"name": "b"}]}) == ["a", "b"]
+    assert names({"network_mode": "host"}) == [] == names({"network_mode": "none"}) == names({"network_mode": "container:x"})
+
+
+def test_image_health_and_defaults():
+    from pycontainer.containers.options import lifecycle
+    image = {"Test": ["CMD", "true"], "Interval": 5000000000}
+    assert lifecycle.health({}, None) is None
+    assert lifecycle.health({}, image) == {"test": ["CMD", "true"], "interval": 5, "timeout": 30, "start_period": 0, "start_interval": 5, "retries": 3}
+    assert lifecycle.health({"healthcheck": {"test": ["NONE"]}}, image) is None
+    assert lifecycle.health({"healthcheck": {"retries": 9}}, image)["retries"] == 9
+
+
+def test_argument_spec_covers_every_option():
+    spec = options.argument_spec()
+    assert set(options.OPTIONS) <= set(spec) and set(options.OPTIONS) <= set(spec["containers"]["options"])
+    assert "default" not in [key for name in options.OPTIONS for key in spec[name]], "a default would name an option that the task does not"
+
+
+def test_security_facts():
+    from pycontainer.containers.options import security
+    assert security.facts(options.definition({"memory": "1g"})) == []
+    found = security.facts(options.definition({"privileged": True, "pid_mode": "host", "volumes": ["/:/host:ro"], "security_opts": ["seccomp=unconfined"]}))
+    assert len(found) == 4

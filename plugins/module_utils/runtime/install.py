@@ -1,0 +1,255 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine laid down on a host, for what runs between tasks: the zygote, the boot unit, the ``pycontainer`` command.
+
+``<data>/runtime/<version>-<fingerprint>/`` holds the package ``pycontainer`` with its bytecode and ``start.py``, which
+runs it in a Python without site-packages; ``<data>/runtime/current`` leads to the newest. A copy appears whole, by
+rename, and is removed when another has taken its place and nothing that was started from it holds its lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+
+from . import fingerprint
+from .errors import Unsupported
+from .store.files import read_json, sync_directory, write_json, write_whole
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+# What a Python on the host must be able to import: the library and what is lost without it.
+LIBRARIES = {"_cffi_backend": "everything", "pyroute2": "networks"}
+
+START = '''\
+# Runs the engine that lies beside this file: python -I -S start.py COMMAND...
+import fcntl
+import os
+import sys
+
+here = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, here)
+sys.path.extend(%(paths)r)
+# While this or a process forked from it lives, the copy is not swept away.
+fcntl.flock(os.open(os.path.join(here, "lock"), os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_SH)
+if sys.argv[1:2] == ["zygote"]:
+    from pycontainer.containers.zygote import main
+    arguments = sys.argv[2:]
+else:
+    from pycontainer.cli import main
+    arguments = sys.argv[1:]
+sys.exit(main(arguments))
+'''
+
+PROBE = '''\
+import json, os, sys
+from importlib.util import find_spec
+found = {}
+for name in sys.argv[1:]:
+    spec = find_spec(name)
+    path = spec and spec.origin
+    found[name] = path and os.path.dirname(path if spec.submodule_search_locations is None else os.path.dirname(path))
+print(json.dumps({"version": sys.version_info[:2], "tag": sys.implementation.cache_tag, "libraries": found}))
+'''
+
+
+def probe(interpreter):
+    """What a Python of this host has: ``{"interpreter", "version": [3, 11], "tag", "libraries": {name: directory or None}}``.
+
+    None when it does not run.
+    """
+    done = subprocess.run([interpreter, "-c", PROBE, *LIBRARIES], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          stdin=subprocess.DEVNULL, cwd="/", check=False) if os.access(interpreter, os.X_OK) else None
+    if done is None or done.returncode:
+        return None
+    return dict(json.loads(done.stdout), interpreter=interpreter)
+
+
+def choose(interpreter=None):
+    """The Python to run the engine with between tasks, as :func:`probe` gives it.
+
+    The system's own where it will do, for that stays when a virtual environment is removed; else the one that runs this.
+    """
+    if interpreter is not None:
+        found = probe(interpreter)
+        if found is None:
+            raise Unsupported("interpreter: %s is not a Python that runs on this host" % interpreter)
+        return found
+    candidates = [found for found in map(probe, dict.fromkeys((SYSTEM_PYTHON, sys.executable))) if found is not None]
+    fit = [found for found in candidates if not unfit(found)]
+    return (fit or candidates)[0]
+
+
+def unfit(found):
+    """Why a Python (see :func:`probe`) can't run the engine, as a sentence, or ''."""
+    if tuple(found["version"]) < (3, 9):
+        return "%s is Python %d.%d; Python 3.9 or newer is needed" % (found["interpreter"], *found["version"])
+    if found["libraries"]["_cffi_backend"] is None:
+        return "%s can't import _cffi_backend, which everything needs: install python3-cffi" % found["interpreter"]
+    return ""
+
+
+class Copy:
+    """The laid-down copy of one engine.
+
+    :param runtime: the directory of all copies (``paths.Paths.runtime``); :param name: see ``fingerprint.name``.
+    """
+
+    def __init__(self, runtime, name):
+        self.runtime, self.name = runtime, name
+        self.path = os.path.join(runtime, name)
+        self.start = os.path.join(self.path, "start.py")
+
+    @property
+    def exists(self):
+        return os.path.isdir(self.path)
+
+    @property
+    def host(self):
+        """What was recorded about the host: ``{"interpreter", "paths": [directories of libraries]}``; {} without a copy."""
+        return read_json(os.path.join(self.path, "host.json"), {})
+
+    @property
+    def is_current(self):
+        return read_link(os.path.join(self.runtime, "current")) == self.name
+
+    def command(self):
+        """The argv to which the engine's commands (``ps``, ``boot``, ``zygote`` ...) are added."""
+        return [self.host["interpreter"], "-I", "-S", self.start]
+
+
+def read_link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def own_copy(engine):
+    return Copy(engine.paths.runtime, fingerprint.name())
+
+
+def command(engine):
+    """The argv that runs this engine outside of a task; :func:`ensure` must have been called once before."""
+    return own_copy(engine).command()
+
+
+def ensure(engine, interpreter=None):
+    """Lay this engine down where it is not yet, make it the current one, and return its :class:`Copy`.
+
+    Called before anything is started that outlives a task; one lstat when there is nothing to do.
+    """
+    copy = own_copy(engine)
+    if copy.exists and copy.is_current and interpreter is None:
+        return copy
+    with engine.locks.hold("runtime"):
+        if not copy.exists:
+            lay_down(engine.paths, copy, choose(interpreter))
+        elif interpreter is not None and copy.host["interpreter"] != interpreter:
+            record_host(copy.path, choose(interpreter))
+        if not copy.is_current:
+            point_to(copy)
+        sweep(engine.paths, copy)
+    return copy
+
+
+def lay_down(paths, copy, python):
+    """Write a copy of this engine for the Python ``python`` (see :func:`probe`); the caller holds the lock ``runtime``."""
+    reason = unfit(python)
+    if reason:
+        raise Unsupported(reason)
+    partial = os.path.join(paths.tmp, "runtime-" + copy.name)
+    shutil.rmtree(partial, ignore_errors=True)
+    package = os.path.join(partial, fingerprint.PACKAGE)
+    for path in sorted(fingerprint.sources()):
+        target = os.path.join(package, path)
+        os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(fingerprint.read(path))
+    compile_all(partial, copy, python)
+    write_whole(os.path.join(partial, "lock"), b"", durable=False)
+    record_host(partial, python)
+    for directory, _names, files in os.walk(partial):
+        for name in files:
+            sync_file(os.path.join(directory, name))
+        sync_directory(directory)
+    os.chmod(partial, 0o700)
+    os.rename(partial, copy.path)
+    sync_directory(copy.runtime)
+
+
+def sync_file(path):
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def compile_all(partial, copy, python):
+    """Bytecode that is taken without a look at the source: a copy's files never change."""
+    if python["tag"] != sys.implementation.cache_tag:
+        subprocess.run([python["interpreter"], "-I", "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash",
+                        "-s", partial, "-p", copy.path, partial], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+        return
+    for directory, _names, files in os.walk(os.path.join(partial, fingerprint.PACKAGE)):
+        for path in (os.path.join(directory, name) for name in files if name.endswith(".py")):
+            py_compile.compile(path, dfile=copy.path + path[len(partial):], doraise=True,
+                               invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
+def record_host(directory, python):
+    """Write what of a copy depends on the host's Python."""
+    directories = list(dict.fromkeys(path for path in python["libraries"].values() if path))
+    write_whole(os.path.join(directory, "start.py"), START % {"paths": directories})
+    write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "paths": directories})
+
+
+def point_to(copy):
+    """Make ``copy`` the current one."""
+    temporary = os.path.join(copy.runtime, "current.tmp")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    os.symlink(copy.name, temporary)
+    os.rename(temporary, os.path.join(copy.runtime, "current"))
+    sync_directory(copy.runtime)
+
+
+def sweep(paths, keep=None):
+    """Remove the copies but ``keep`` that nothing was started from, and what a killed task left half-written."""
+    for entry in os.scandir(paths.tmp):
+        if entry.name.startswith("runtime-"):
+            shutil.rmtree(entry.path, ignore_errors=True)
+    for entry in os.scandir(paths.runtime):
+        if entry.is_dir(follow_symlinks=False) and (keep is None or entry.name != keep.name) and unused(entry.path):
+            doomed = os.path.join(paths.tmp, "runtime-" + entry.name)
+            os.rename(entry.path, doomed)  # in one step, so that nobody finds half a copy
+            shutil.rmtree(doomed)
+
+
+def unused(path):
+    """Whether no process that was started from the copy at ``path`` lives."""
+    with contextlib.suppress(FileNotFoundError):
+        with open(os.path.join(path, "lock"), "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+    return True
+
+
+def remove(paths):
+    """Remove every copy, in use or not: what runs from one has loaded what it needs."""
+    sweep(paths)
+    for entry in list(os.scandir(paths.runtime)):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
+

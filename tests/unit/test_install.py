@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine laid down on a host: whole, with bytecode, found again by its fingerprint, swept when it is old."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from pycontainer import fingerprint, install
+from pycontainer.errors import Unsupported
+
+RUNTIME = pathlib.Path(fingerprint.directory())
+
+
+def from_zip(path, prefix):
+    """The file fingerprint.py as it is in a module: imported out of a zip archive with the whole runtime in it."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in fingerprint.sources():
+            archive.write(RUNTIME / name, prefix + name)
+    import zipimport
+
+    importer = zipimport.zipimporter(os.path.join(path, prefix.rstrip("/")))
+    spec = importer.find_spec("fingerprint")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_payload_and_checkout_have_one_fingerprint(tmp_path):
+    module = from_zip(str(tmp_path / "payload.zip"), "ansible_collections/pycontainer/engine/plugins/module_utils/runtime/")
+    assert module.sources() == fingerprint.sources()
+    assert module.name() == fingerprint.name()
+    assert module.read("store/paths.py") == (RUNTIME / "store/paths.py").read_bytes()
+
+
+def test_fingerprint_without_the_importers_table(tmp_path, monkeypatch):
+    module = from_zip(str(tmp_path / "payload.zip"), "runtime/")
+    listing = dict(module.__spec__.loader._files)
+    monkeypatch.setattr(module.__spec__.loader, "_files", {})
+    assert module.sources() == fingerprint.sources()
+    assert listing
+
+
+def test_copy_runs_without_site_packages(engine):
+    copy = install.ensure(engine)
+    assert fingerprint.laid_down(engine.paths.runtime) == copy.path
+    done = subprocess.run(copy.command() + ["--help"], stdout=subprocess.PIPE, text=True, check=True)
+    assert "volume ls" in done.stdout
+    program = ("import sys; sys.path.insert(0, %r); import pycontainer.fingerprint as f; print(f.name()); "
+               "print(f.__cached__)" % copy.path)
+    done = subprocess.run([copy.command()[0], "-I", "-S", "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    name, cached = done.stdout.split()
+    assert name == fingerprint.name()
+    assert os.path.exists(cached), "no bytecode was laid down"
+
+
+def test_second_call_writes_nothing(engine):
+    copy = install.ensure(engine)
+    before = os.stat(copy.path).st_ino
+    assert install.ensure(engine).path == copy.path
+    assert os.stat(copy.path).st_ino == before
+    assert os.listdir(engine.paths.tmp) == []
+
+
+def test_old_copy_goes_unless_something_runs_from_it(engine):
+    def old_copy(name):
+        path = os.path.join(engine.paths.runtime, name)
+        os.makedirs(path)
+        open(os.path.join(path, "lock"), "w").close()
+        return path
+
+    idle, busy = old_copy("0.0.1-idle"), old_copy("0.0.1-busy")
+    with subprocess.Popen([sys.executable, "-c", "import fcntl, os, sys; "
+                           "fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH); print('held', flush=True); sys.stdin.read()",
+                           os.path.join(busy, "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        copy = install.ensure(engine)
+        assert not os.path.exists(idle)
+        assert os.path.exists(busy)
+        holder.communicate()
+    install.sweep(engine.paths, copy)
+    assert not os.path.exists(busy)
+    assert os.path.exists(copy.path)
+
+
+def test_half_written_copy_is_not_seen_and_goes(engine):
+    left = os.path.join(engine.paths.tmp, "runtime-" + fingerprint.name())
+    os.makedirs(os.path.join(left, "pycontainer"))
+    assert fingerprint.laid_down(engine.paths.runtime) is None
+    assert os.path.exists(install.ensure(engine).start)
+    assert os.listdir(engine.paths.tmp) == []
+
+
+def test_copy_that_others_could_write_is_not_used(engine):
+    copy = install.ensure(engine)
+    os.chmod(copy.path, 0o777)
+    assert fingerprint.laid_down(engine.paths.runtime) is None
+
+
+def test_interpreter_that_will_not_do_is_refused(engine, tmp_path):
+    with pytest.raises(Unsupported, match="interpreter: /bin/false is not a Python"):
+        install.ensure(engine, interpreter="/bin/false")
+    bare = tmp_path / "python"
+    bare.write_text('#!/bin/sh\necho \'{"version": [3, 8], "tag": "cpython-38", "libraries": {"_cffi_backend": "/x", "pyroute2": null}}\'\n')
+    bare.chmod(0o755)
+    with pytest.raises(Unsupported, match=r"is Python 3\.8; Python 3\.9 or newer is needed"):
+        install.ensure(engine, interpreter=str(bare))
+    assert os.listdir(engine.paths.runtime) == []
+
+
+def test_other_python_gets_its_own_bytecode(engine):
+    others = sorted(pathlib.Path.home().glob(".pyenv/versions/3.1[023]*/bin/python3"))
+    if not others:
+        pytest.skip("no second Python on this machine")
+    python = dict(install.choose(), **{key: value for key, value in install.probe(str(others[0])).items() if key != "libraries"})
+    copy = install.own_copy(engine)
+    install.lay_down(engine.paths, copy, python)
+    assert os.path.exists(os.path.join(copy.path, "pycontainer", "__pycache__", "errors.%s.pyc" % python["tag"]))
+    assert subprocess.run(copy.command() + ["--help"], stdout=subprocess.PIPE, check=True).stdout

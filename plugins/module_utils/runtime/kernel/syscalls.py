@@ -1,0 +1,356 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""System calls that Python's ``os`` lacks, each a thin function under its own name.
+
+Every function raises ``OSError`` with the errno, its text and what the call was about. A missing call is ``ENOSYS``:
+what to do then is for the caller to say. Paths are str or bytes, file descriptors ints; descriptors that are made are
+close-on-exec. Nothing here is policy, and nothing is imported later than at the top, because most of it runs in
+processes that have a container's root file system as theirs.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import Unsupported
+from . import constants as c
+from ._ffi import ffi
+
+try:
+    import _ctypes
+except ImportError:  # only clone3() needs it
+    _ctypes = None
+
+_lib = ffi.dlopen(None) if ffi is not None else None
+
+
+def _call(name, what, *arguments):
+    """Make the system call ``name``. Arguments: ints, bytes (a pointer to them) or cffi pointers, at most six.
+
+    :param what: the object of the call, for the error; None leaves it out.
+    """
+    if _lib is None:
+        raise Unsupported("system call %s: Python's cffi is missing on this host (Debian, Ubuntu, Fedora: python3-cffi)" % name)
+    number = c.NUMBERS.get(name)
+    if number is None:
+        raise Unsupported("system call %s: not known on %s; known: x86_64, aarch64 (64-bit Python)" % (name, c.MACHINE))
+    numbers = [argument if isinstance(argument, int) else _address(argument) for argument in arguments]
+    result = _lib.syscall(number, *numbers, *_ZEROES[len(numbers) :])
+    if result < 0:
+        raise _error(ffi.errno, name, what)
+    return result
+
+
+_ZEROES = (0, 0, 0, 0, 0, 0)
+
+
+def _address(pointer):
+    """The number of a pointer; the caller keeps what it points to alive."""
+    if isinstance(pointer, (bytes, bytearray)):
+        pointer = ffi.from_buffer(pointer)
+    return int(ffi.cast("intptr_t", pointer))
+
+
+def _error(code, name, what):
+    return OSError(code, "%s: %s" % (name, os.strerror(code)), *([os.fsdecode(what)] if what is not None else []))
+
+
+def _path(path):
+    """A C string. Python's bytes end with a NUL, but may hold others, which would cut the path short."""
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise ValueError("embedded null byte in %r" % (path,))
+    return encoded
+
+
+# ---------------------------------------------------------------------------------------------------------- processes
+
+
+class _Held:
+    """clone3 and CPython's fork hooks, called with the interpreter's lock held, as os.fork does; cffi would release it."""
+
+    def __init__(self):
+        if _ctypes is None:
+            raise Unsupported("starting a container needs Python's _ctypes module on this host")
+        long_type = type("c_long", (_ctypes._SimpleCData,), {"_type_": "l"})  # pylint: disable=protected-access
+        flags = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
+        hook = type("Hook", (_ctypes.CFuncPtr,), {"_flags_": flags, "_restype_": None})
+        call = type("Call", (_ctypes.CFuncPtr,), {"_flags_": flags | _ctypes.FUNCFLAG_USE_ERRNO, "_restype_": long_type})
+        handle = _ctypes.dlopen(None, os.RTLD_NOW)
+        self.before, self.child, self.parent = (
+            hook(_ctypes.dlsym(handle, name)) for name in ("PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent")
+        )
+        self.syscall = call(_ctypes.dlsym(handle, "syscall"))
+        self.syscall.argtypes = (long_type,) * 3
+
+
+_held = []
+
+
+def clone3(flags, exit_signal=c.SIGCHLD, cgroup_fd=None):
+    """Fork into new namespaces: clone3(2), Linux 5.3. Returns ``(pid, pidfd)``, in the child ``(0, -1)``.
+
+    A legal fork for the interpreter (its at-fork functions run), for a process with a single thread. ``CLONE_PIDFD`` is
+    added. ``cgroup_fd``: a directory of cgroup v2 that the child starts in (Linux 5.7).
+    """
+    if not _held:
+        _held.append(_Held())
+    held = _held[0]
+    pidfd = ffi.new("int *", -1)
+    arguments = ffi.new("struct clone_args *")
+    arguments.flags, arguments.exit_signal = flags | c.CLONE_PIDFD, exit_signal
+    arguments.pidfd = _address(pidfd)
+    size = 64  # the first form of the struct, which every kernel with clone3 knows
+    if cgroup_fd is not None:
+        arguments.flags |= c.CLONE_INTO_CGROUP
+        arguments.cgroup, size = cgroup_fd, 88
+    address, number = _address(arguments), c.NUMBERS["clone3"]
+    held.before()
+    pid = held.syscall(number, address, size)
+    if pid == 0:
+        held.child()
+        return 0, -1
+    code = _ctypes.get_errno()
+    held.parent()
+    if pid < 0:
+        raise _error(code, "clone3", "flags %#x" % flags)
+    return pid, pidfd[0]
+
+
+def unshare(flags):
+    """Leave the namespaces in ``flags`` (CLONE_NEW*) for new ones."""
+    _call("unshare", "flags %#x" % flags, flags)
+
+
+def setns(fd, flags=0):
+    """Join the namespace that ``fd`` is open on, or those in ``flags`` of the process whose pidfd it is (Linux 5.8)."""
+    _call("setns", None, fd, flags)
+
+
+def pidfd_open(pid, flags=0):
+    """A descriptor of the process ``pid``. Linux 5.3."""
+    return _call("pidfd_open", str(pid), pid, flags)
+
+
+def pidfd_send_signal(pidfd, signal):
+    """Send the signal number to the process of ``pidfd``; 0 asks whether it lives. Linux 5.1."""
+    _call("pidfd_send_signal", None, pidfd, signal, 0, 0)
+
+
+def pidfd_getfd(pidfd, fd):
+    """A copy of the descriptor ``fd`` of another process. Linux 5.6."""
+    return _call("pidfd_getfd", None, pidfd, fd, 0)
+
+
+def waitid_pidfd(pidfd, options=os.WEXITED):
+    """Wait for the child of ``pidfd``: os.waitid's result, or None with WNOHANG while it runs. Linux 5.4."""
+    return os.waitid(os.P_PIDFD, pidfd, options)
+
+
+def prctl(option, arg2=0, arg3=0, arg4=0, arg5=0):
+    """prctl(2); arguments are ints or bytes. Returns its result."""
+    return _call("prctl", "option %d" % option, option, arg2, arg3, arg4, arg5)
+
+
+def personality(persona):
+    """Set the execution domain; returns the one before. 0xffffffff only asks."""
+    return _call("personality", None, persona)
+
+
+def prlimit(pid, resource, soft, hard):
+    """Set a resource limit (numbers as in <sys/resource.h>) of a process, 0 for this one. Values are bytes, seconds, counts; -1 is unlimited."""
+    limit = ffi.new("struct rlimit64 *")
+    limit.soft, limit.hard = (2**64 - 1 if value == -1 else value for value in (soft, hard))
+    _call("prlimit64", "resource %d" % resource, pid, resource, limit, 0)
+
+
+def sched_setattr(pid, policy, *, nice=0, priority=0, flags=0, runtime=0, deadline=0, period=0):
+    """Set the scheduling policy and its attributes (runtime, deadline, period in nanoseconds)."""
+    attributes = ffi.new("struct sched_attr *")
+    attributes.size, attributes.sched_policy, attributes.sched_flags = 48, policy, flags
+    attributes.sched_nice, attributes.sched_priority = nice, priority
+    attributes.sched_runtime, attributes.sched_deadline, attributes.sched_period = runtime, deadline, period
+    _call("sched_setattr", "policy %d" % policy, pid, attributes, 0)
+
+
+def ioprio_set(pid, io_class, priority):
+    """Set the I/O priority of a process: class 1 (real-time) to 3 (idle), priority 0 (highest) to 7."""
+    _call("ioprio_set", None, c.IOPRIO_WHO_PROCESS, pid, io_class << c.IOPRIO_CLASS_SHIFT | priority)
+
+
+def set_mempolicy(mode, nodes):
+    """Set the NUMA memory policy of this thread: mode with its flags, node numbers."""
+    mask = sum(1 << node for node in set(nodes))
+    size = (mask.bit_length() // 64 + 1) * 8
+    _call("set_mempolicy", "mode %d" % mode, mode, mask.to_bytes(size, "little"), size * 8 + 1)
+
+
+def keyctl_join_session(name=None):
+    """Give this process a new session keyring (anonymous without a name)."""
+    return _call("keyctl", name, c.KEYCTL_JOIN_SESSION_KEYRING, _path(name) if name else 0)
+
+
+def close_range(first, last, flags=0):
+    """Close all descriptors from ``first`` to ``last``, or mark them with CLOSE_RANGE_CLOEXEC. Linux 5.9 (the flag 5.11)."""
+    _call("close_range", None, first, last, flags)
+
+
+def signalfd(signals, fd=-1, flags=c.SFD_CLOEXEC | c.SFD_NONBLOCK):
+    """A descriptor that the signals (numbers) are read from, 128 bytes each; they must be blocked."""
+    mask = sum(1 << number - 1 for number in set(signals))
+    return _call("signalfd4", None, fd, mask.to_bytes(8, "little"), 8, flags)
+
+
+def eventfd(value=0, flags=c.EFD_CLOEXEC | c.EFD_NONBLOCK):
+    """A counter as a descriptor (Python's own os.eventfd is of 3.10)."""
+    return _call("eventfd2", None, value, flags)
+
+
+def sethostname(name):
+    """Set the host name of this UTS namespace; at most 64 bytes."""
+    encoded = os.fsencode(name)
+    _call("sethostname", name, encoded, len(encoded))
+
+
+def setdomainname(name):
+    """Set the NIS domain name of this UTS namespace; at most 64 bytes."""
+    encoded = os.fsencode(name)
+    _call("setdomainname", name, encoded, len(encoded))
+
+
+# --------------------------------------------------------------------------------------------- capabilities, seccomp, BPF
+
+
+def capget(pid=0):
+    """``(effective, permitted, inheritable)`` of a process as bit masks."""
+    header, data = _cap_structs(pid)
+    _call("capget", None, header, data)
+    return tuple(getattr(data[0], name) | getattr(data[1], name) << 32 for name in ("effective", "permitted", "inheritable"))
+
+
+def capset(effective, permitted, inheritable):
+    """Set this thread's capability sets, bit masks."""
+    header, data = _cap_structs(0)
+    for half in (0, 1):
+        for name, mask in (("effective", effective), ("permitted", permitted), ("inheritable", inheritable)):
+            setattr(data[half], name, mask >> 32 * half & 0xFFFFFFFF)
+    _call("capset", None, header, data)
+
+
+def _cap_structs(pid):
+    header = ffi.new("struct cap_header *")
+    header.version, header.pid = c.CAPABILITY_VERSION_3, pid
+    return header, ffi.new("struct cap_data[2]")
+
+
+def seccomp(operation, flags, program=None):
+    """seccomp(2). ``program``: BPF instructions for SET_MODE_FILTER, 4 bytes of action for GET_ACTION_AVAIL. Returns its result."""
+    if operation != c.SECCOMP_SET_MODE_FILTER:
+        return _call("seccomp", None, operation, flags, program if program is not None else 0)
+    instructions = ffi.from_buffer(program)
+    filter_program = ffi.new("struct sock_fprog *")
+    filter_program.len, filter_program.filter = len(program) // 8, ffi.cast("void *", instructions)
+    return _call("seccomp", None, operation, flags, filter_program)
+
+
+def bpf(command, attributes):
+    """bpf(2) with ``union bpf_attr`` packed by the caller (bytes, or a bytearray that the kernel writes to). Returns its result."""
+    return _call("bpf", "command %d" % command, command, attributes, len(attributes))
+
+
+def address_of(data):
+    """Where bytes or a bytearray lie in memory, for attributes that hold pointers. The caller keeps ``data`` alive."""
+    return _address(data)
+
+
+# ---------------------------------------------------------------------------------------------------- mounts and files
+
+
+def mount(source, target, fstype, flags=0, data=None):
+    """mount(2); source, fstype and data may be None. At most one page of data."""
+    arguments = [_path(value) if value is not None else 0 for value in (source, target, fstype)]
+    _call("mount", target, *arguments, flags, _path(data) if data is not None else 0)
+
+
+def umount2(target, flags=0):
+    """Unmount what is mounted at ``target``."""
+    _call("umount2", target, _path(target), flags)
+
+
+def pivot_root(new_root, put_old):
+    """Make ``new_root`` the root of the mount namespace."""
+    _call("pivot_root", new_root, _path(new_root), _path(put_old))
+
+
+def open_tree(dirfd, path, flags):
+    """A descriptor on a mount, or with OPEN_TREE_CLONE on a detached copy of it. Linux 5.2."""
+    return _call("open_tree", path, dirfd, _path(path), flags | c.OPEN_TREE_CLOEXEC)
+
+
+def move_mount(from_dirfd, from_path, to_dirfd, to_path, flags):
+    """Attach a detached mount, or move one. Linux 5.2."""
+    _call("move_mount", to_path, from_dirfd, _path(from_path), to_dirfd, _path(to_path), flags)
+
+
+def fsopen(fstype):
+    """A context to configure a new file system in; errors can be read from it as text. Linux 5.2."""
+    return _call("fsopen", fstype, _path(fstype), c.FSOPEN_CLOEXEC)
+
+
+def fspick(dirfd, path, flags=c.FSPICK_EMPTY_PATH):
+    """A context to reconfigure the file system at a path. Linux 5.2."""
+    return _call("fspick", path, dirfd, _path(path), flags | c.FSPICK_CLOEXEC)
+
+
+def fsconfig_flag(fd, key):
+    """Set a parameter without a value."""
+    _call("fsconfig", key, fd, c.FSCONFIG_SET_FLAG, _path(key), 0, 0)
+
+
+def fsconfig_string(fd, key, value):
+    """Set a parameter; the value has at most 255 bytes."""
+    _call("fsconfig", "%s=%s" % (key, os.fsdecode(value)), fd, c.FSCONFIG_SET_STRING, _path(key), _path(value), 0)
+
+
+def fsconfig_fd(fd, key, value):
+    """Set a parameter to an open file."""
+    _call("fsconfig", key, fd, c.FSCONFIG_SET_FD, _path(key), 0, value)
+
+
+def fsconfig_create(fd):
+    """Make the superblock."""
+    _call("fsconfig", None, fd, c.FSCONFIG_CMD_CREATE, 0, 0, 0)
+
+
+def fsconfig_reconfigure(fd):
+    """Apply the parameters to the superblock that fspick picked."""
+    _call("fsconfig", None, fd, c.FSCONFIG_CMD_RECONFIGURE, 0, 0, 0)
+
+
+def fsmount(fd, attributes=0):
+    """A detached mount of the file system made in a context, with MOUNT_ATTR_* attributes. Linux 5.2."""
+    return _call("fsmount", None, fd, c.FSMOUNT_CLOEXEC, attributes)
+
+
+def mount_setattr(dirfd, path, flags, attr_set=0, attr_clr=0, propagation=0, userns_fd=0):
+    """Change a mount's attributes, with AT_RECURSIVE also those of all below it. Linux 5.12."""
+    attributes = ffi.new("struct mount_attr *")
+    attributes.attr_set, attributes.attr_clr, attributes.propagation, attributes.userns_fd = attr_set, attr_clr, propagation, userns_fd
+    _call("mount_setattr", path, dirfd, _path(path), flags, attributes, 32)
+
+
+def openat2(dirfd, path, flags, mode=0, resolve=0):
+    """Open a file with RESOLVE_* limits on how its path is walked. Linux 5.6. O_CLOEXEC is added."""
+    how = ffi.new("struct open_how *")
+    how.flags, how.mode, how.resolve = flags | os.O_CLOEXEC, mode, resolve
+    return _call("openat2", path, dirfd, _path(path), how, 24)
+
+
+def renameat2(old_dirfd, old, new_dirfd, new, flags):
+    """Rename with RENAME_NOREPLACE or RENAME_EXCHANGE."""
+    _call("renameat2", new, old_dirfd, _path(old), new_dirfd, _path(new), flags)
+
+
+def syncfs(fd):
+    """Write out the file system that ``fd`` is on."""
+    _call("syncfs", None, fd)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which container has which address on which network: table ``addresses``."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+
+from ..errors import Conflict, InvalidInput
+from .catalog import require, users
+from .definition import check_host
+
+DEFAULT_MAC = "02:42:%02x:%02x:%02x:%02x"  # Docker's: locally administered, then the address, so that it survives a change of containers
+
+
+def allocate(engine, network, container_id, wanted_ip=None, mac=None, replaces=None):
+    """Reserve an address on a network for a container and return the attachment.
+
+    What the container has already is kept, unless another address or MAC is wanted now.
+
+    :param network: its name. :param replaces: id of a container whose addresses on this network may be taken over.
+    :returns: run.json's form: ``{"network", "bridge", "ifname", "address": "172.20.0.2/16", "gateway": address or None, "mac", "mtu"}``;
+        ``gateway`` is None on internal networks.
+    :raises NotFound: no such network. :raises InvalidInput: the address or MAC can't be used.
+    :raises Conflict: another container has it, or the network is full.
+    """
+    config = require(engine, network)
+    check_wanted(config, wanted_ip, mac)
+    network = config["name"]
+    with engine.db.transaction() as connection:
+        taken = {row["address"]: row for row in users(engine, network)}
+        mine = next((address for address, row in taken.items() if row["id"] == container_id), None)
+        address = _choose(config, taken, container_id, wanted_ip or mine, replaces)
+        mac = mac or (taken[mine]["mac"] if mine == address else mac_for(address))
+        _check_mac(config, taken, container_id, mac, replaces)
+        connection.execute("DELETE FROM addresses WHERE network = ? AND (container = ? OR address = ?)", (network, container_id, address))
+        connection.execute("INSERT INTO addresses (network, address, container, mac) VALUES (?, ?, ?, ?)", (network, address, container_id, mac))
+    return attachment(config, container_id, address, mac)
+
+
+def attachment(config, container_id, address, mac):
+    """run.json's form of a container's place on a network."""
+    digest = hashlib.sha256(("%s/%s" % (container_id, config["id"])).encode()).hexdigest()
+    return {"network": config["name"], "bridge": config["bridge"], "ifname": "pyv-" + digest[:11],
+            "address": "%s/%s" % (address, config["subnet"].partition("/")[2]),
+            "gateway": None if config["internal"] else config["gateway"], "mac": mac, "mtu": config["mtu"]}
+
+
+def check_wanted(config, wanted_ip, mac):
+    """:raises InvalidInput: when a network can't give the address or MAC, whoever has them."""
+    if wanted_ip is not None:
+        try:
+            address = ipaddress.IPv4Address(wanted_ip)
+        except ValueError:
+            raise InvalidInput("ipv4_address", wanted_ip, "an IPv4 address in %s" % config["subnet"]) from None
+        check_host("ipv4_address", address, ipaddress.ip_network(config["subnet"]))
+        if wanted_ip in [config["gateway"]] + list(config["aux_addresses"].values()):
+            raise InvalidInput("ipv4_address", wanted_ip, "an address that is neither the gateway of network %s nor in its aux_addresses" % config["name"])
+    if mac is not None and (not re.fullmatch("[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", mac) or int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00"):
+        raise InvalidInput("mac_address", mac, "a unicast MAC address such as 02:42:ac:11:00:02")
+
+
+def _choose(config, taken, container_id, wanted, replaces):
+    """An address that is the container's to have: the wanted one, or the first free one."""
+    if wanted is not None:
+        owner = taken.get(wanted)
+        if owner is not None and owner["id"] not in (container_id, replaces):
+            raise Conflict("ipv4_address: %s on network %s is container %s's" % (wanted, config["name"], owner["name"]))
+        return wanted
+    reserved = {config["gateway"]} | set(config["aux_addresses"].values()) | set(taken)
+    subnet = ipaddress.ip_network(config["subnet"])
+    for address in ipaddress.ip_network(config["ip_range"] or config["subnet"]):
+        text = str(address)
+        if text not in reserved and address not in (subnet.network_address, subnet.broadcast_address):
+            return text
+    raise Conflict("network %s has no free address left in %s" % (config["name"], config["ip_range"] or config["subnet"]))
+
+
+def _check_mac(config, taken, container_id, mac, replaces):
+    for row in taken.values():
+        if row["mac"].lower() == mac.lower() and row["id"] not in (container_id, replaces):
+            raise Conflict("mac_address: %s on network %s is container %s's" % (mac, config["name"], row["name"]))
+
+
+def mac_for(address):
+    return DEFAULT_MAC % tuple(ipaddress.IPv4Address(address).packed)
+
+
+def release(engine, container_id, network=None):
+    """Give back a container's address on one network, or all of them; none is no error."""
+    if network is None:
+        engine.db.run("DELETE FROM addresses WHERE container = ?", container_id)
+    else:
+        engine.db.run("DELETE FROM addresses WHERE container = ? AND network = ?", container_id, network)

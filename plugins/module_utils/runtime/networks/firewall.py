@@ -1,0 +1,195 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine's nf_tables ruleset: table ``ip pycontainer``.
+
+The rules never change; which networks and published ports there are is told by the elements of sets and maps. All of
+it is derived from the database and the running containers, and put back when something has flushed it. Loopback
+addresses are never translated and ``route_localnet`` stays off: a port published on 127.0.0.1 is served by the
+monitor's relay alone and can't be reached from another host, whatever becomes of these rules (CVE-2025-54388).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import subprocess
+import zlib
+
+from ..kernel import netlink, nftables
+from ..kernel import nftables_rules as rules
+from ..store.files import read_json
+from .publish import ANY, ONE, TABLE, elements
+
+BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
+_NAME, _ADDRESS, _PROTOCOL, _PORT = nftables.INTERFACE_NAME, nftables.IPV4_ADDRESS, nftables.INET_PROTOCOL, nftables.INET_SERVICE
+
+# name, key types, key bytes, data types, data bytes, intervals
+SETS = (
+    (BRIDGES, (_NAME,), 16, (), 0, False),
+    (INTERNAL, (_NAME,), 16, (), 0, False),  # bridges of networks that nothing enters or leaves
+    (WITHIN, (_NAME, _NAME), 32, (), 0, False),  # every bridge with itself
+    (SUBNETS, (_ADDRESS,), 4, (), 0, True),  # of the networks that masquerade
+    (ANY, (_PROTOCOL, _PORT), 8, (_ADDRESS, _PORT), 8, False),
+    (ONE, (_ADDRESS, _PROTOCOL, _PORT), 12, (_ADDRESS, _PORT), 8, False))
+
+
+def _accept(*parts):
+    return rules.rule(*parts, rules.verdict(nftables.ACCEPT))
+
+
+def _drop(*parts):
+    return rules.rule(*parts, rules.verdict(nftables.DROP))
+
+
+_TRANSLATE = [
+    rules.rule(rules.to_this_host(), rules.destination_from(ONE, with_address=True)),
+    rules.rule(rules.to_this_host(), rules.destination_from(ANY))]
+
+# name, type, hook, priority, rules
+CHAINS = (
+    ("guard", "filter", nftables.PREROUTING, -300, [
+        _drop(rules.incoming_not("lo"), rules.to_loopback()),
+        _drop(rules.incoming_in(BRIDGES), rules.source_from_elsewhere())]),  # a container that claims another network's address
+    ("prerouting", "nat", nftables.PREROUTING, -100, _TRANSLATE),
+    ("output", "nat", nftables.OUTPUT, -100, [rules.rule(rules.to_loopback(), rules.verdict(nftables.RETURN))] + _TRANSLATE),
+    ("postrouting", "nat", nftables.POSTROUTING, 100, [
+        rules.rule(rules.source_in(SUBNETS), rules.outgoing_in(BRIDGES, invert=True), rules.masquerade()),
+        # a container that calls a published port of its own network: the answer must come back through the host
+        rules.rule(rules.source_in(SUBNETS), rules.outgoing_in(BRIDGES), rules.redirected(), rules.masquerade())]),
+    ("forward", "filter", nftables.FORWARD, 0, [
+        _accept(rules.both_in(WITHIN)),  # bridged frames come by here too where br_netfilter is loaded
+        _drop(rules.incoming_in(INTERNAL)),
+        _drop(rules.outgoing_in(INTERNAL)),
+        _accept(rules.established()),
+        _accept(rules.redirected()),
+        _drop(rules.outgoing_in(BRIDGES))]))  # from other networks and other hosts to what is not published
+
+
+def _ruleset():
+    """The messages that make sets, chains and rules in an empty table."""
+    messages = [nftables.new_set(TABLE, name, number, key, length, data, data_length, interval)
+                for number, (name, key, length, data, data_length, interval) in enumerate(SETS, 1)]
+    for name, kind, hook, priority, listed in CHAINS:
+        messages.append(nftables.new_chain(TABLE, name, kind, hook, priority))
+        messages += [nftables.new_rule(TABLE, name, rule) for rule in listed]
+    return messages
+
+
+def _mark(messages):
+    """The name of an empty chain that says which version of the ruleset is installed."""
+    return "rules-%08x" % zlib.crc32(b"".join(body for _kind, _flags, body in messages))
+
+
+def ensure(engine, networks):
+    """Make the ruleset what the database says: ``networks`` are the configurations of all networks.
+
+    :returns: sentences to warn the user with: what can't work on this host.
+    """
+    try:
+        connection = nftables.Connection()
+    except OSError:
+        return [NO_NFTABLES]
+    with connection:
+        if not connection.available():
+            return [NO_NFTABLES]
+        messages = _ruleset()
+        if _intact(connection, messages):
+            _synchronise(connection, networks)
+        else:
+            _install(engine, connection, messages, networks)
+        return foreign(connection)
+
+
+NO_NFTABLES = ("this host's kernel has no nf_tables: published ports are served by a relay, and containers can't reach other hosts "
+               "because their addresses can't be masqueraded")
+
+
+def _intact(connection, messages):
+    if not connection.has_chain(TABLE, _mark(messages)):
+        return False
+    return connection.count_rules(TABLE) == {name: len(listed) for name, _kind, _hook, _priority, listed in CHAINS}
+
+
+def _install(engine, connection, messages, networks):
+    """Replace the whole table in one atomic step; published ports stay published."""
+    batch = [nftables.new_table(TABLE), nftables.delete_table(TABLE), nftables.new_table(TABLE)] + messages
+    batch.append(nftables.new_chain(TABLE, _mark(messages)))
+    for name, wanted in _network_elements(networks).items():
+        batch += nftables.add_elements(TABLE, name, wanted)
+    for name, entries in _published(engine, connection).items():
+        batch += nftables.add_elements(TABLE, name, [nftables.element(key, data) for key, data in entries.items()])
+    connection.commit(batch)
+
+
+def _synchronise(connection, networks):
+    batch = []
+    for name, wanted in _network_elements(networks).items():
+        if connection.packed_elements(TABLE, name) != set(wanted):
+            batch.append(nftables.flush_elements(TABLE, name))
+            batch += nftables.add_elements(TABLE, name, wanted)
+    if batch:
+        connection.commit(batch)
+
+
+def _network_elements(networks):
+    """``{set name: [packed elements]}`` for the networks, intervals by address."""
+    found = {BRIDGES: [], INTERNAL: [], WITHIN: [], SUBNETS: []}
+    for config in sorted(networks, key=lambda config: socket.inet_aton(config["subnet"].partition("/")[0])):
+        name = rules.interface_name(config["bridge"])
+        found[BRIDGES].append(nftables.element(name))
+        found[WITHIN].append(nftables.element(name + name))
+        if config["internal"]:
+            found[INTERNAL].append(nftables.element(name))
+        elif config["masquerade"]:
+            address, _, prefix = config["subnet"].partition("/")
+            first = struct.unpack("!I", socket.inet_aton(address))[0]
+            end = first + (1 << (32 - int(prefix)))
+            found[SUBNETS] += nftables.interval(struct.pack("!I", first), struct.pack("!I", end))
+    return found
+
+
+def _published(engine, connection):
+    """The port maps' elements as they are, or, where the table was flushed, as the running containers' states say."""
+    found = {ANY: {}, ONE: {}}
+    for row in engine.db.all("SELECT DISTINCT container FROM ports"):
+        state = read_json(os.path.join(engine.paths.container(row["container"]), "state.json"), {})
+        network = state.get("network") or {}
+        attachment = next((one for one in network.get("attachments", ()) if one.get("gateway")), None)
+        if state.get("status") == "running" and attachment is not None:
+            for name, entries in elements(attachment["address"], network.get("ports", ())).items():
+                found[name].update(entries)
+    for name in found:
+        try:
+            found[name].update(connection.elements(TABLE, name))
+        except netlink.Refused as error:
+            if error.errno != errno.ENOENT:
+                raise
+    return found
+
+
+def foreign(connection):
+    """Warnings about other people's rules that stop forwarded packets whatever ours accept."""
+    warnings = ["the chain %s of nf_tables table %s %s drops forwarded packets by its policy: %s" % (chain["name"], chain["family"], chain["table"], REMEDY)
+                for chain in connection.chains()
+                if chain["hook"] == nftables.FORWARD and chain["policy"] == nftables.DROP and chain["table"] != TABLE]
+    if _legacy_drops():
+        warnings.append("the FORWARD chain of iptables-legacy drops packets by its policy: %s" % REMEDY)
+    return warnings
+
+
+REMEDY = ("unless its rules accept them, containers reach no other hosts and their published ports are reached from this host only; "
+          "let it accept what comes from and goes to the links whose names begin with pyc")
+
+
+def _legacy_drops():
+    """Whether the old iptables has a FORWARD policy DROP. Asks its command, and that only where the table is in use."""
+    try:
+        with open("/proc/net/ip_tables_names") as file:
+            if "filter" not in file.read().split():
+                return False
+        answer = subprocess.run(["iptables-legacy", "-S", "FORWARD"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return b"-P FORWARD DROP" in answer.stdout

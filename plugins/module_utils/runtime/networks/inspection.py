@@ -1,0 +1,39 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A network as ``docker network inspect`` shows it (Docker Engine API 1.44, NetworkInspect)."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+
+from . import catalog
+
+
+def inspect(engine, name):
+    """:param name: name, id or unique start of an id. :raises NotFound: when there is no such network."""
+    config = catalog.require(engine, name)
+    document = describe(config)
+    document["Created"] = datetime.datetime.fromtimestamp(catalog.created(engine, config["name"]), datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+    document["Containers"] = {user["id"]: _endpoint(config, user) for user in catalog.users(engine, config["name"])}
+    return document
+
+
+def describe(config):
+    """What is known of a network from its configuration alone, e.g. of one that check mode would make."""
+    ipam = {"Subnet": config["subnet"], "Gateway": config["gateway"]}
+    if config["ip_range"]:
+        ipam["IPRange"] = config["ip_range"]
+    if config["aux_addresses"]:
+        ipam["AuxiliaryAddresses"] = config["aux_addresses"]
+    return {
+        "Name": config["name"], "Id": config["id"], "Created": None, "Scope": "local", "Driver": config["driver"],
+        "EnableIPv4": True, "EnableIPv6": False, "IPAM": {"Driver": "default", "Options": {}, "Config": [ipam]},
+        "Internal": config["internal"], "Attachable": False, "Ingress": False, "ConfigFrom": {"Network": ""}, "ConfigOnly": False,
+        "Containers": {}, "Options": dict(config["driver_options"]), "Labels": config["labels"],
+        "Bridge": config["bridge"], "MTU": config["mtu"]}
+
+
+def _endpoint(config, user):
+    return {"Name": user["name"], "EndpointID": hashlib.sha256((config["id"] + user["id"]).encode()).hexdigest(),
+            "MacAddress": user["mac"], "IPv4Address": "%s/%s" % (user["address"], config["subnet"].partition("/")[2]), "IPv6Address": ""}

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which container has which published port of the host: table ``ports``.
+
+A published port is run.json's ``{"host_ip", "host_port", "container_port", "protocol"}``; ``host_ip`` 0.0.0.0 (or None)
+is every address of the host, ``host_port`` 0 or None asks for a free one.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+
+from ..errors import Conflict, InvalidInput, Unsupported
+
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+EVERY = "0.0.0.0"
+UPPER = 49153  # the first of the ports that nobody registers (RFC 6335: 49152 and up)
+
+
+def check_ports(engine, container_id, ports, replaces=None):
+    """What :func:`reserve_ports` would refuse, without a change.
+
+    :raises InvalidInput, Unsupported, Conflict: one sentence with the port and who has it.
+    """
+    _assign(engine, container_id, ports, replaces)
+
+
+def reserve_ports(engine, container_id, ports, replaces=None):
+    """Reserve exactly ``ports`` for a container; others that it had are given back.
+
+    :param replaces: id of a container whose ports may be taken over.
+    :returns: the ports, with every ``host_ip`` and ``host_port`` filled in.
+    :raises InvalidInput, Unsupported, Conflict: nothing is changed then.
+    """
+    with engine.db.transaction() as connection:
+        assigned = _assign(engine, container_id, ports, replaces)
+        connection.execute("DELETE FROM ports WHERE container = ?", (container_id,))
+        for port in assigned:
+            key = (port["protocol"], port["host_ip"], port["host_port"])
+            connection.execute("DELETE FROM ports WHERE protocol = ? AND host_ip = ? AND host_port = ?", key)  # the replaced container's
+            connection.execute("INSERT INTO ports (protocol, host_ip, host_port, container) VALUES (?, ?, ?, ?)", key + (container_id,))
+    return assigned
+
+
+def release_ports(engine, container_id):
+    """Give back all ports of a container; none is no error."""
+    engine.db.run("DELETE FROM ports WHERE container = ?", container_id)
+
+
+def _assign(engine, container_id, ports, replaces):
+    rows = engine.db.all(
+        "SELECT protocol, host_ip, host_port, container AS id, coalesce(containers.name, container) AS name FROM ports"
+        " LEFT JOIN containers ON containers.id = ports.container")
+    own = [row for row in rows if row["id"] in (container_id, replaces)]
+    others = [row for row in rows if row["id"] not in (container_id, replaces)]
+    ports, assigned = [_normal(port) for port in ports], []
+    for port in sorted(ports, key=lambda port: not port["host_port"]):  # those with a number first, so that no free choice takes it
+        if port["host_port"]:
+            _check(port, own, others + assigned)
+        else:
+            port["host_port"] = _free(port, own, others + assigned)
+        assigned.append(port)
+    return ports
+
+
+def _normal(port):
+    protocol, host_ip = port.get("protocol") or "tcp", port.get("host_ip") or EVERY
+    if protocol not in KINDS:
+        raise InvalidInput("published_ports", protocol, "protocol tcp or udp")
+    if ":" in host_ip:
+        raise Unsupported("published_ports: %s: ports are published on IPv4 addresses only in this version of pycontainer.engine" % host_ip)
+    try:
+        socket.inet_pton(socket.AF_INET, host_ip)
+    except OSError:
+        raise InvalidInput("published_ports", host_ip, "an IPv4 address of this host") from None
+    for key in ("host_port", "container_port"):
+        number = port.get(key) or 0
+        if not isinstance(number, int) or not 0 <= number <= 65535 or (key == "container_port" and number == 0):
+            raise InvalidInput("published_ports", port.get(key), "port numbers from 1 to 65535")
+    return {"host_ip": host_ip, "host_port": port.get("host_port") or 0, "container_port": port["container_port"], "protocol": protocol}
+
+
+def _clashes(port, row):
+    return (port["protocol"], port["host_port"]) == (row["protocol"], row["host_port"]) \
+        and (port["host_ip"] == row["host_ip"] or EVERY in (port["host_ip"], row["host_ip"]))
+
+
+def _check(port, own, others):
+    shown = "%s:%d/%s" % (port["host_ip"], port["host_port"], port["protocol"])
+    for row in others:
+        if _clashes(port, row):
+            if "name" in row:
+                raise Conflict("published_ports: port %s is taken by container %s" % (shown, row["name"]))
+            raise InvalidInput("published_ports", shown, "every port of the host once")
+    if not any(_clashes(port, row) for row in own):  # what is its own its monitor may be listening on
+        if not _binds(port):
+            raise Conflict("published_ports: port %s is taken by another process" % shown)
+
+
+def _binds(port):
+    """Whether the relay could listen now. :raises InvalidInput: when the host does not have the address."""
+    with socket.socket(socket.AF_INET, KINDS[port["protocol"]]) as sock:
+        try:
+            if port["protocol"] == "tcp":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger in TIME_WAIT are no listener
+            sock.bind((port["host_ip"], port["host_port"]))
+            if port["protocol"] == "tcp":
+                sock.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise InvalidInput("published_ports", port["host_ip"], "an IPv4 address of this host") from None
+            return False
+    return True
+
+
+def _free(port, own, others):
+    """A port number that nobody has, from the upper part of the kernel's own range for such."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        low, high = (int(word) for word in file.read().split())
+    low = max(low, UPPER) if high >= UPPER else low
+    start, count = random.randint(low, high), high - low + 1
+    for step in range(count):
+        candidate = dict(port, host_port=low + (start - low + step) % count)
+        if not any(_clashes(candidate, row) for row in own + others) and _binds(candidate):
+            return candidate["host_port"]
+    raise Conflict("published_ports: no port from %d to %d is free for container port %d/%s" % (low, high, port["container_port"], port["protocol"]))

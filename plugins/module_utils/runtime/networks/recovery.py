@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks whose making or removal was cut off: a half-made one is undone, a half-removed one is removed."""
+
+from __future__ import annotations
+
+from . import catalog, firewall, links
+
+
+def recover(engine, kind, detail):
+    """Finish or undo what a killed task left; ``kind`` is ``create-network`` or ``remove-network``."""
+    config = catalog.get(engine, detail["name"])
+    if kind == "remove-network":
+        remove(engine, detail["name"])
+    elif config is not None:
+        undo_create(engine, config)
+
+
+def undo_create(engine, config):
+    """As if the network had never been asked for; one that containers have come to use stays."""
+    if not catalog.users(engine, config["name"]):
+        remove(engine, config["name"])
+
+
+def remove(engine, name):
+    """Remove what there is of a network: link, row, rules, in this order, so that a second call finds what is left to do."""
+    config = catalog.get(engine, name)
+    if config is not None:
+        links.remove(config)
+        catalog.forget(engine, name)
+    firewall.ensure(engine, catalog.every(engine))

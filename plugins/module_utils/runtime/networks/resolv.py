@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The texts of a container's /etc/resolv.conf and /etc/hosts. Sources: resolv.conf(5), hosts(5)."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+from ..errors import InvalidInput
+
+HOST_FILE = "/etc/resolv.conf"
+SYSTEMD_FILE = "/run/systemd/resolve/resolv.conf"  # the real servers, where /etc/resolv.conf names systemd-resolved's stub
+FALLBACK = ("8.8.8.8", "8.8.4.4")  # Docker's, for a host that has none a container could reach
+LARGEST = 1 << 16
+
+_LOCAL_NAMES = """127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::\tip6-localnet
+ff00::\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
+
+
+def resolv_conf(dns_servers=None, dns_search_domains=None, dns_opts=None, host_network=False, path=HOST_FILE, systemd_path=SYSTEMD_FILE):
+    """The text of resolv.conf: the host's, but for what is given.
+
+    :param dns_servers, dns_search_domains, dns_opts: lists that replace the host's; None takes the host's. A search
+        domain ``.`` alone means none. :param host_network: the container shares the host's network, so its loopback
+        servers are within reach. :param path, systemd_path: where the host's are read.
+    :raises InvalidInput: for what is no address, domain or option.
+    """
+    servers, search, options = _host(path)
+    if not host_network:
+        if servers and all(_is_loopback(server) for server in servers):
+            servers = _host(systemd_path)[0]
+        # resolvers behind IPv6 are out of a container's reach too: its networks are IPv4
+        servers = [server for server in servers if not _is_loopback(server) and ":" not in server] or list(FALLBACK)
+    if dns_servers is not None:
+        servers = [_server(text) for text in dns_servers]
+    if dns_search_domains is not None:
+        search = [] if dns_search_domains == ["."] else [_word("dns_search_domains", text, "a domain name", r"[A-Za-z0-9_.-]{1,253}") for text in dns_search_domains]
+    if dns_opts is not None:
+        options = [_word("dns_opts", text, "options of resolv.conf(5) such as ndots:2", r"[A-Za-z0-9_:.-]{1,64}") for text in dns_opts]
+    lines = ["nameserver %s" % server for server in servers]
+    lines += ["search %s" % " ".join(search)] if search else []
+    lines += ["options %s" % " ".join(options)] if options else []
+    return "".join(line + "\n" for line in lines)
+
+
+def _host(path):
+    """``(servers, search domains, options)`` of a resolv.conf; empty where there is none."""
+    servers, search, options = [], [], []
+    try:
+        with open(path, "rb") as file:
+            text = file.read(LARGEST).decode("utf-8", "replace")
+    except OSError:
+        return servers, search, options
+    for line in text.splitlines():
+        words = line.split("#")[0].split(";")[0].split()
+        if len(words) < 2:
+            continue
+        if words[0] == "nameserver":
+            servers.append(words[1])
+        elif words[0] in ("search", "domain"):
+            search = words[1:]  # the last one counts
+        elif words[0] == "options":
+            options += words[1:]
+    return servers, search, options
+
+
+def _is_loopback(server):
+    return server.startswith("127.") or server == "::1"
+
+
+def _server(text):
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text)
+            return text
+        except (OSError, ValueError):
+            pass
+    raise InvalidInput("dns_servers", text, "IP addresses")
+
+
+def _word(option, text, accepted, pattern):
+    if not isinstance(text, str) or not re.fullmatch(pattern, text):
+        raise InvalidInput(option, text, accepted)
+    return text
+
+
+def hosts(hostname, addresses=(), aliases=(), extra=None, domainname=None):
+    """The text of /etc/hosts.
+
+    :param addresses: the container's own, with or without ``/prefix``, in the order of its networks.
+    :param aliases: more names for its addresses. :param extra: option ``etc_hosts``: ``{name: address}``; the address
+        ``host-gateway`` must have been replaced by the gateway's before.
+    :raises InvalidInput: for what is no name or address: a newline would make a line of its own (CVE-2022-4318).
+    """
+    names = ["%s.%s" % (hostname, domainname)] if domainname else []
+    names += [name for name in [hostname] + list(aliases) if name]
+    for name in names:
+        _word("hostname", name, "letters, digits, '_', '.' and '-'", r"[A-Za-z0-9_.-]{1,253}")
+    text = _LOCAL_NAMES
+    for name, address in (extra or {}).items():
+        _word("etc_hosts", name, "names of letters, digits, '_', '.' and '-'", r"[A-Za-z0-9_.-]{1,253}")
+        text += "%s\t%s\n" % (_address(address), name)
+    for address in addresses:
+        text += "%s\t%s\n" % (address.partition("/")[0], " ".join(dict.fromkeys(names)))
+    return text
+
+
+def _address(text):
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text)
+            return text
+        except (OSError, ValueError, TypeError):
+            pass
+    raise InvalidInput("etc_hosts", text, "IP addresses")

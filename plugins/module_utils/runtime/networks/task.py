@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules ``network`` and ``network_info`` call: a task's options in, a plan or facts out."""
+
+from __future__ import annotations
+
+from ..errors import Conflict
+from ..reconcile import Plan
+from . import catalog, definition, links, pools, recovery
+from .inspection import describe, inspect
+
+# what can change under the containers of a network; the rest is part of their own configuration
+LIVE = ("labels", "ip_range", "aux_addresses", "masquerade")
+COMPARED = ("subnet", "gateway", "ip_range", "aux_addresses", "internal", "masquerade", "mtu", "bridge", "driver_options", "labels")
+OPTION = {"subnet": "ipam_config.subnet", "gateway": "ipam_config.gateway", "ip_range": "ipam_config.iprange",
+          "aux_addresses": "ipam_config.aux_addresses", "mtu": "driver_options.%s" % definition.MTU_OPTION,
+          "bridge": "driver_options.%s" % definition.BRIDGE_OPTION, "masquerade": "driver_options.%s" % definition.MASQUERADE_OPTION}
+
+
+def plan(engine, params):
+    """The plan of a task of the module ``network``; ``params`` are its options.
+
+    :raises InvalidInput, Unsupported, Conflict: before anything is changed.
+    """
+    wanted = definition.wanted(params)
+    current = catalog.get(engine, params["name"])
+    if params.get("state") == "absent":
+        return _absent(engine, params, current)
+    if current is None:
+        return _create(engine, params["name"], wanted)
+    return _update(engine, current, wanted)
+
+
+def _create(engine, name, wanted):
+    config = catalog.complete(engine, name, wanted)
+    steps = Plan("network %s" % name)
+    steps.facts = lambda: _facts(engine, config, steps)
+
+    def apply():
+        with engine.locks.hold("network", name), engine.operations.record("create-network", name=name):
+            catalog.add(engine, config)
+            try:
+                steps.warnings += links.ensure_links(engine, [name])
+            except BaseException:
+                recovery.undo_create(engine, config)
+                raise
+
+    steps.add("state", "absent", "present", "create network %s with subnet %s" % (name, config["subnet"]), apply)
+    return steps
+
+
+def _update(engine, current, wanted):
+    name = current["name"]
+    config = _merged(engine, current, wanted)
+    steps = Plan("network %s" % name)
+    steps.facts = lambda: _facts(engine, config, steps)
+    differing = [key for key in COMPARED if config[key] != current[key]]
+    fixed = [key for key in differing if key not in LIVE and key != "driver_options"]
+    users = catalog.users(engine, name) if fixed else []
+    if users:
+        raise Conflict("%s: %s can't become %s while containers use network %s (%s): their own addresses and routes depend on it; remove them first" % (
+            OPTION.get(fixed[0], fixed[0]), current[fixed[0]], config[fixed[0]], name, ", ".join(user["name"] for user in users)))
+
+    def apply():
+        with engine.locks.hold("network", name):
+            if config["bridge"] != current["bridge"]:
+                links.remove(current)
+            catalog.change(engine, config)
+            steps.warnings += links.ensure_links(engine, [name])
+
+    for position, key in enumerate(differing):
+        option = OPTION.get(key, key)
+        steps.add(option, current[key], config[key], "change %s of network %s" % (option, name), None if position else apply)
+    if not differing and links.wrong([config]):
+        steps.add("bridge", None, config["bridge"], "restore bridge %s" % config["bridge"], apply)
+    return steps
+
+
+def _merged(engine, current, wanted):
+    """The configuration that a network shall have: what the task names, and for the rest what it has."""
+    config = dict(current, **wanted)
+    if "driver_options" in wanted:  # exact: an option that is taken out goes back to its default
+        gone = set(current["driver_options"]) - set(wanted["driver_options"])
+        if definition.MTU_OPTION in gone:
+            config["mtu"] = pools.uplink_mtu()
+        if definition.BRIDGE_OPTION in gone:
+            config["bridge"] = catalog.default_bridge(current["name"], current["id"])
+    if config["bridge"] != current["bridge"] or config["subnet"] != current["subnet"] or config["automatic"] != current["automatic"]:
+        catalog.settle(engine, config)
+    return config
+
+
+def _facts(engine, config, steps):
+    if engine.check and steps.changed:
+        return {"network": describe(config)}
+    return {"network": inspect(engine, config["name"])}
+
+
+def _absent(engine, params, current):
+    steps = Plan("network %s" % params["name"])
+    if current is None:
+        return steps
+    name = current["name"]
+    users = catalog.users(engine, name)
+    if users and not params.get("force"):
+        raise Conflict("network %s is used by %s; remove them first, or set force" % (name, ", ".join(user["name"] for user in users)))
+
+    def apply():
+        with engine.locks.hold("network", name), engine.operations.record("remove-network", name=name):
+            recovery.remove(engine, name)
+
+    steps.add("state", "present", "absent", "remove network %s" % name, apply)
+    return steps
+
+
+def info(engine, params):
+    """What the module ``network_info`` returns: ``networks``, and with a ``name`` also ``exists`` and ``network``.
+
+    :raises InvalidInput: for an unknown filter.
+    """
+    if params.get("name") is None:
+        return {"networks": [inspect(engine, config["name"]) for config in catalog.listing(engine, params.get("filters"))]}
+    found = catalog.get(engine, params["name"])
+    documents = [inspect(engine, found["name"])] if found is not None else []
+    return {"exists": bool(documents), "network": documents[0] if documents else None, "networks": documents}

@@ -117,16 +117,17 @@ class Copy:
 
     @property
     def is_current(self):
-        return read_link(os.path.join(self.runtime, "current")) == self.name
+        return current(self.runtime) == self.name
 
     def command(self):
         """The argv to which the engine's commands (``ps``, ``boot``, ``zygote`` ...) are added."""
         return [self.host["interpreter"], "-I", "-S", self.start]
 
 
-def read_link(path):
+def current(runtime):
+    """The name of the copy that the on-host command runs, or None."""
     try:
-        return os.readlink(path)
+        return os.readlink(os.path.join(runtime, "current"))
     except OSError:
         return None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 def everything():
     from . import cli  # noqa: F401
+    from .host import task  # noqa: F401
     from .containers import recovery, task  # noqa: F401
     from .images import recovery, task  # noqa: F401,F811
     from .networks import recovery, task  # noqa: F401,F811

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs ``pycontainer boot`` after a boot: one file and some links to it, in the form of the host's init system.
+
+The unit only starts containers; it owns none of them. Its end, its removal or a restart stops no container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+
+from ..errors import HostError
+from ..store.files import sync_directory, write_whole
+
+SYSTEMD = '''\
+# Written by pycontainer.engine.host
+[Unit]
+Description=Containers of pycontainer.engine
+# nftables.service empties the rule set when it starts: the containers' rules come after it
+After=network.target nftables.service firewalld.service remote-fs.target
+RequiresMountsFor=%(data)s
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=%(command)s boot
+Delegate=yes
+KillMode=process
+
+[Install]
+WantedBy=multi-user.target
+'''
+
+OPENRC = '''\
+#!/sbin/openrc-run
+# Written by pycontainer.engine.host
+description="Containers of pycontainer.engine"
+
+depend() {
+    need localmount
+    after net nftables firewall
+}
+
+start() {
+    ebegin "Starting containers"
+    %(command)s boot
+    eend $?
+}
+'''
+
+SYSVINIT = '''\
+#!/bin/sh
+# Written by pycontainer.engine.host
+### BEGIN INIT INFO
+# Provides:          pycontainer
+# Required-Start:    $remote_fs $network
+# Required-Stop:
+# Should-Start:      nftables
+# Default-Start:     2 3 4 5
+# Default-Stop:
+# Short-Description: Containers of pycontainer.engine
+### END INIT INFO
+case "$1" in
+    start | restart | force-reload) exec %(command)s boot ;;
+    stop | status) exit 0 ;;
+    *) echo "Usage: $0 start" >&2; exit 2 ;;
+esac
+'''
+
+
+class Unit:
+    """The boot unit for one init system.
+
+    :param path: the file; :param text: its template; :param links: names that enable it; :param reload: argv to be run
+        after a change, or None.
+    """
+
+    def __init__(self, path, mode, text, links, reload=None):
+        self.path, self.mode, self.text, self.links, self.reload = path, mode, text, links, reload
+
+    def content(self, command, data):
+        return self.text % {"command": command, "data": data}
+
+    def current(self):
+        """The file's text where the unit is installed and enabled, else None."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                text = file.read()
+        except FileNotFoundError:
+            return None
+        return text if all(os.path.realpath(link) == os.path.realpath(self.path) for link in self.links) else None
+
+    def install(self, text):
+        write_whole(self.path, text, mode=self.mode)
+        for link in self.links:
+            os.makedirs(os.path.dirname(link), exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(link)
+            os.symlink(os.path.relpath(self.path, os.path.realpath(os.path.dirname(link))), link)
+            sync_directory(os.path.dirname(link))
+        self._reload()
+
+    def remove(self):
+        for path in (*self.links, self.path):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        self._reload()
+
+    def _reload(self):
+        if self.reload is None or init_system() != "systemd":
+            return
+        done = subprocess.run(self.reload, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise HostError("%s failed: %s" % (" ".join(self.reload), done.stderr.strip()))
+
+
+UNITS = {
+    "systemd": Unit("/etc/systemd/system/pycontainer.service", 0o644, SYSTEMD,
+                    ["/etc/systemd/system/multi-user.target.wants/pycontainer.service"], ["systemctl", "daemon-reload"]),
+    "openrc": Unit("/etc/init.d/pycontainer", 0o755, OPENRC, ["/etc/runlevels/default/pycontainer"]),
+    "sysvinit": Unit("/etc/init.d/pycontainer", 0o755, SYSVINIT, ["/etc/rc%d.d/S99pycontainer" % level for level in (2, 3, 4, 5)]),
+}
+
+
+def init_system():
+    """``systemd``, ``openrc``, ``sysvinit``, or None where process 1 starts no services that could be added to."""
+    if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
+        return "systemd"
+    if os.path.exists("/run/openrc/softlevel"):
+        return "openrc"
+    with open("/proc/1/comm", encoding="ascii") as file:
+        is_init = file.read().strip() == "init"
+    return "sysvinit" if is_init and os.path.isdir("/etc/init.d") and os.path.isdir("/etc/rc2.d") else None
+
+
+def installed():
+    """The units that are on this host in part or whole, whichever init system runs now."""
+    return [unit for unit in UNITS.values() if any(map(os.path.lexists, unit.links))
+            or (os.path.lexists(unit.path) and b"pycontainer.engine.host" in read(unit.path))]
+
+
+def read(path):
+    with contextlib.suppress(OSError):
+        with open(path, "rb") as file:
+            return file.read()
+    return b""

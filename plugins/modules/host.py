@@ -1,0 +1,146 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host
+short_description: Prepare a host for containers
+version_added: 0.1.0
+description:
+  - Lays the engine down on the host, with the command C(pycontainer) and a boot unit that starts what should run after a boot.
+  - Other modules of this collection work without it. A host needs it for containers that come back after a boot, and for the command.
+    On a host that has it they are faster as well, for the engine is there with its bytecode.
+  - The role P(pycontainer.engine.host#role) installs the libraries that the engine needs, then calls this module.
+extends_documentation_fragment:
+  - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.actiongroup_pycontainer
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  state:
+    description:
+      - V(present) puts the engine, the command and the boot unit on the host.
+      - V(absent) removes them. It refuses while containers run, unless O(force=true).
+    type: str
+    choices: [present, absent]
+    default: present
+  command:
+    description:
+      - The path of the on-host command.
+    type: path
+    default: /usr/local/bin/pycontainer
+  boot:
+    description:
+      - Whether a boot unit is installed and enabled, in the form of the host's init system (systemd, OpenRC or sysvinit).
+      - V(false) removes one that is there.
+    type: bool
+    default: true
+  interpreter:
+    description:
+      - The Python that runs the engine between tasks. It must be Python 3.9 or newer and be able to import C(_cffi_backend).
+      - When not given, an interpreter that was recorded before is kept, else it is C(/usr/bin/python3) where that will do, else the
+        one that runs this module.
+    type: path
+  force:
+    description:
+      - With O(state=absent), stop the containers that run.
+    type: bool
+    default: false
+  delete_data:
+    description:
+      - With O(state=absent), remove all containers and networks, and delete all images, volumes and other data of the engine.
+      - Without it C(/var/lib/pycontainer) stays, and O(state=present) finds everything again.
+    type: bool
+    default: false
+author:
+  - The pycontainer.engine authors (@pycontainer)
+seealso:
+  - module: pycontainer.engine.host_info
+"""
+
+EXAMPLES = r"""
+- name: Prepare a host
+  pycontainer.engine.host:
+
+- name: Prepare a host where something else takes care of the boot
+  pycontainer.engine.host:
+    boot: false
+
+- name: Remove everything, with the data
+  pycontainer.engine.host:
+    state: absent
+    force: true
+    delete_data: true
+"""
+
+RETURN = r"""
+host:
+  description: What is on the host. Null with O(state=absent).
+  returned: success
+  type: dict
+  contains:
+    version:
+      description: The version of the engine.
+      type: str
+      returned: with O(state=present)
+      sample: 0.1.0
+    runtime:
+      description: The directory of the engine on the host.
+      type: str
+      returned: with O(state=present)
+      sample: /var/lib/pycontainer/runtime/0.1.0-1f2e3d4c5b6a
+    interpreter:
+      description: The Python that runs it between tasks.
+      type: str
+      returned: with O(state=present)
+      sample: /usr/bin/python3
+    command:
+      description: The path of the on-host command.
+      type: str
+      returned: with O(state=present)
+      sample: /usr/local/bin/pycontainer
+    init:
+      description: The init system of the host (V(systemd), V(openrc), V(sysvinit)), or null where there is none of these.
+      type: str
+      returned: with O(state=present)
+      sample: systemd
+    boot_unit:
+      description: The path of the boot unit, or null where there is none.
+      type: str
+      returned: with O(state=present)
+      sample: /etc/systemd/system/pycontainer.service
+actions:
+  description: What was changed, or in check mode would be.
+  returned: success
+  type: list
+  elements: str
+  sample: ["lay down the engine 0.1.0-1f2e3d4c5b6a"]
+"""
+
+from ..module_utils import frontend
+
+
+def main():
+    frontend.run(
+        "host.task", "plan",
+        {
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "command": {"type": "path", "default": "/usr/local/bin/pycontainer"},
+            "boot": {"type": "bool", "default": True},
+            "interpreter": {"type": "path"},
+            "force": {"type": "bool", "default": False},
+            "delete_data": {"type": "bool", "default": False},
+        },
+        store_needed=lambda params: params["state"] == "present")
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ CHAIN_TABLE, CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE = 1, 3, 4, 5, 7
 HOOK_NUMBER, HOOK_PRIORITY = 1, 2
 RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS = 1, 2, 4
 LIST_ELEMENT = 1
-SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET_DATA_LENGTH, SET_ID = 1, 2, 3, 4, 5, 6, 7, 10
+SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET_DATA_LENGTH, SET_ID, SET_USERDATA = 1, 2, 3, 4, 5, 6, 7, 10, 13
 ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
 ELEMENT_KEY, ELEMENT_DATA, ELEMENT_FLAGS = 1, 2, 3
 ELEMENT_INTERVAL_END = 1
@@ -85,6 +85,8 @@ def new_set(table, name, number, key_types, key_length, data_types=(), data_leng
     body += be32(SET_KEY_TYPE, concatenation(*key_types)) + be32(SET_KEY_LENGTH, key_length)
     if data_types:
         body += be32(SET_DATA_TYPE, concatenation(*data_types)) + be32(SET_DATA_LENGTH, data_length)
+    if key_types == (INTERFACE_NAME,):  # nft's own note (type 0: byte order of the key, 1: the host's), without which it shows ""
+        body += attribute(SET_USERDATA, struct.pack("=BBI", 0, 4, 1))
     return _message(NEWSET, NLM_F_CREATE, body)
 
 

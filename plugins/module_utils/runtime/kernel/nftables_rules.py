@@ -106,7 +106,7 @@ def to_this_host():
 
 def source_from_elsewhere():
     """``fib saddr . iif oif missing``: the way back to the sender does not lead to where the packet came in."""
-    return [_expression("fib", be32(1, REGISTER_1), be32(2, FIB_OIF), be32(3, FIB_SADDR | FIB_IIF | FIB_PRESENT)), _compare(CMP_EQ, b"\0")]
+    return [_expression("fib", be32(1, REGISTER_1), be32(2, FIB_OIF), be32(3, FIB_SADDR | FIB_IIF | FIB_PRESENT)), _compare(CMP_EQ, struct.pack("=I", 0))]
 
 
 def _tracked(key, bits):

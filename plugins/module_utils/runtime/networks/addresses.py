@@ -26,7 +26,7 @@ def allocate(engine, network, container_id, wanted_ip=None, mac=None, replaces=N
     :raises NotFound: no such network. :raises InvalidInput: the address or MAC can't be used.
     :raises Conflict: another container has it, or the network is full.
     """
-    config = require(engine, network)
+    config, wanted_ip, mac = require(engine, network), wanted_ip or None, mac or None
     check_wanted(config, wanted_ip, mac)
     network = config["name"]
     with engine.db.transaction() as connection:

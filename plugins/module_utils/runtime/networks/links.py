@@ -138,12 +138,15 @@ def _settings(name):
                 file.write(value)
 
 
-def remove(config):
-    """Remove a network's bridge, if it is one. :raises HostError: when the kernel refuses."""
+def remove(config, attachments=()):
+    """Remove a network's bridge, if it is one, and the links of containers that are on it. :raises HostError: when the kernel refuses."""
     try:
         with netlink.Socket() as sock:
+            names = [attachment["ifname"] for attachment in attachments]
             link = netlink.link(sock, config["bridge"])
             if link is not None and link["kind"] == "bridge":
-                sock.request([netlink.delete_link(config["bridge"])], tolerate=(errno.ENODEV,))
+                names.append(config["bridge"])
+            for name in names:
+                sock.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))
     except OSError as error:
         raise HostError("network %s: can't remove bridge %s: %s" % (config["name"], config["bridge"], error.strerror)) from None

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from . import catalog, firewall, links
+from .addresses import attachment
 
 
 def recover(engine, kind, detail):
@@ -26,6 +27,6 @@ def remove(engine, name):
     """Remove what there is of a network: link, row, rules, in this order, so that a second call finds what is left to do."""
     config = catalog.get(engine, name)
     if config is not None:
-        links.remove(config)
+        links.remove(config, [attachment(config, user["id"], user["address"], user["mac"]) for user in catalog.users(engine, name)])
         catalog.forget(engine, name)
     firewall.ensure(engine, catalog.every(engine))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..errors import Conflict
+from ..errors import Conflict, InvalidInput
 from ..reconcile import Plan
 from . import catalog, definition, links, pools, recovery
 from .inspection import describe, inspect
@@ -26,6 +26,8 @@ def plan(engine, params):
     current = catalog.get(engine, params["name"])
     if params.get("state") == "absent":
         return _absent(engine, params, current)
+    if params.get("force"):
+        raise InvalidInput("force", True, "true with state=absent only; a network that is present is never taken away from its containers")
     if current is None:
         return _create(engine, params["name"], wanted)
     return _update(engine, current, wanted)

@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network
+short_description: Networks that containers of a host share
+version_added: 0.1.0
+description:
+  - Creates, changes and removes networks. A network is a bridge on the host with an IPv4 subnet of its own, from which every
+    container on it gets an address.
+  - Containers on one network reach each other. Containers on different networks do not, and other hosts reach published
+    ports only. Containers reach other hosts through the host's address, unless the network is O(internal).
+  - The network V(bridge), on which a container is put that names no other, is made when it is first needed. It can be made
+    with other settings beforehand, like any other network.
+  - The bridge and the firewall's rules (nf_tables, table C(ip pycontainer)) are derived from what this module has recorded, and
+    put back by whatever starts a container, after a reboot or after something has flushed the rules. This module turns
+    C(net.ipv4.ip_forward) on.
+extends_documentation_fragment:
+  - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.actiongroup_pycontainer
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  name:
+    description:
+      - The network's name.
+      - To remove one, the start of its ID does as well (four digits or more).
+    type: str
+    required: true
+    aliases: [network_name]
+  state:
+    description:
+      - V(present) creates the network, or changes it where an option that is given differs. An option that is not given is
+        not compared.
+      - V(absent) removes it.
+    type: str
+    choices: [present, absent]
+    default: present
+  driver:
+    description:
+      - The kind of network.
+    type: str
+    choices: [bridge]
+    default: bridge
+  driver_options:
+    description:
+      - Settings of the driver, under the names that Docker gives them. Given, they are exact, so an entry that is taken out goes
+        back to its default.
+      - V(com.docker.network.driver.mtu), in bytes. The default is the MTU of the host's link to the outside, V(1500) at most.
+      - V(com.docker.network.bridge.name), the name of the bridge on the host.
+      - V(com.docker.network.bridge.enable_ip_masquerade), whether containers appear with the host's address to other hosts.
+        The default is V(true).
+    type: dict
+  ipam_config:
+    description:
+      - The network's addresses. Networks are IPv4, so one entry is accepted.
+      - Without it, and with an empty list, the first of V(172.17.0.0/16) to V(172.31.0.0/16) and the V(/20) subnets of
+        V(192.168.0.0/16) is chosen that overlaps no route and no address of the host and no other network.
+    type: list
+    elements: dict
+    suboptions:
+      subnet:
+        description:
+          - The subnet, for example V(172.28.0.0/16). It must not overlap that of another network, nor of one of the host's links.
+        type: str
+        required: true
+      iprange:
+        description:
+          - The part of the subnet from which containers get addresses that they did not ask for.
+        type: str
+      gateway:
+        description:
+          - The host's address on the network. The default is the first one that O(ipam_config[].aux_addresses) leaves free.
+        type: str
+      aux_addresses:
+        description:
+          - Addresses that no container gets, as a dictionary from a name for each to the address.
+        type: dict
+  internal:
+    description:
+      - Whether nothing enters or leaves the network. Its containers have no default route, and forwarded packets are dropped
+        in both directions. The host itself reaches them.
+    type: bool
+  labels:
+    description:
+      - Labels of the network. Given, they are exact.
+    type: dict
+  enable_ipv4:
+    description:
+      - Whether the network has IPv4 addresses. V(false) is refused, because this version's networks have nothing else.
+    type: bool
+  enable_ipv6:
+    description:
+      - Whether the network has IPv6 addresses. V(true) is refused, because this version's networks are IPv4 only. IPv6 is off on
+        the links that containers get.
+    type: bool
+  force:
+    description:
+      - With O(state=absent), remove the network though containers use it. They lose its link at once and can't be started again
+        before they are made anew without it.
+      - With O(state=present), it has no meaning and is refused.
+    type: bool
+notes:
+  - Labels, V(iprange), V(aux_addresses) and masquerading are changed under running containers. The subnet, the gateway, the MTU, the
+    bridge's name and O(internal) are part of the containers' own configuration, so changing them is refused while
+    containers use the network.
+author:
+  - The pycontainer.engine authors (@pycontainer)
+seealso:
+  - module: pycontainer.engine.network_info
+  - module: pycontainer.engine.container
+"""
+
+EXAMPLES = r"""
+- name: A network with a subnet of the engine's choice
+  pycontainer.engine.network:
+    name: web
+
+- name: A network with addresses of your own choice
+  pycontainer.engine.network:
+    name: backend
+    ipam_config:
+      - subnet: 172.28.0.0/16
+        gateway: 172.28.0.1
+        iprange: 172.28.5.0/24
+        aux_addresses:
+          printer: 172.28.0.9
+
+- name: A network that nothing enters or leaves, for a tunnel with a smaller MTU
+  pycontainer.engine.network:
+    name: database
+    internal: true
+    driver_options:
+      com.docker.network.driver.mtu: 1400
+    labels:
+      team: storage
+
+- name: Remove a network
+  pycontainer.engine.network:
+    name: web
+    state: absent
+"""
+
+RETURN = r"""
+network:
+  description:
+    - The network as C(docker network inspect) shows it, and its C(Bridge) and C(MTU).
+    - In check mode, what it would be. The ID and the chosen subnet of a network that is yet to be made may differ in the end.
+  returned: when O(state=present)
+  type: dict
+  sample:
+    Name: backend
+    Id: 0e5f6bb3a1d2c4f7a80f8a2d7e3f7c0c5d1b2a3948576a6b7c8d9e0f1a2b3c4d
+    Driver: bridge
+    Scope: local
+    Internal: false
+    EnableIPv4: true
+    EnableIPv6: false
+    IPAM:
+      Driver: default
+      Options: {}
+      Config:
+        - Subnet: 172.28.0.0/16
+          Gateway: 172.28.0.1
+    Containers: {}
+    Options: {}
+    Labels: {}
+    Bridge: pyc-0e5f6bb3a1d
+    MTU: 1500
+actions:
+  description: What was changed, or in check mode would be.
+  returned: always
+  type: list
+  elements: str
+  sample: ["create network backend with subnet 172.28.0.0/16"]
+"""
+
+from ..module_utils import frontend
+
+
+def main():
+    frontend.run("networks.task", "plan", {
+        "name": {"type": "str", "required": True, "aliases": ["network_name"]},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "driver": {"type": "str", "choices": ["bridge"], "default": "bridge"},
+        "driver_options": {"type": "dict"},
+        "ipam_config": {"type": "list", "elements": "dict", "options": {
+            "subnet": {"type": "str", "required": True},
+            "iprange": {"type": "str"},
+            "gateway": {"type": "str"},
+            "aux_addresses": {"type": "dict"},
+        }},
+        "internal": {"type": "bool"},
+        "labels": {"type": "dict"},
+        "enable_ipv4": {"type": "bool"},
+        "enable_ipv6": {"type": "bool"},
+        "force": {"type": "bool"},
+    })
+
+
+if __name__ == "__main__":
+    main()

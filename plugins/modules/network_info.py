@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network_info
+short_description: Look at the networks of a host
+version_added: 0.1.0
+description:
+  - Returns one network, or all of them, as C(docker network inspect) shows them.
+  - The modes V(host) and V(none) are no networks here. The network V(bridge) exists once it has been needed.
+extends_documentation_fragment:
+  - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.info_module
+  - pycontainer.engine.attributes.actiongroup_pycontainer
+options:
+  name:
+    description:
+      - The name of one network, its ID, or the start of its ID (four digits or more).
+      - Without it, all networks that O(filters) select are returned.
+    type: str
+  filters:
+    description:
+      - Which networks to return, by Docker's filters V(name) (a part of it), V(id) (its start), V(driver), V(label) (V(key) or
+        V(key=value)), V(dangling) (whether no container uses it), V(type) (V(builtin) or V(custom)) and V(scope).
+      - A value is a string or a list. With a list, one of its entries must fit, for V(label) all of them.
+    type: dict
+author:
+  - The pycontainer.engine authors (@pycontainer)
+seealso:
+  - module: pycontainer.engine.network
+"""
+
+EXAMPLES = r"""
+- name: Look at one network
+  pycontainer.engine.network_info:
+    name: backend
+  register: result
+
+- name: Its subnet
+  ansible.builtin.debug:
+    msg: "{{ result.network.IPAM.Config[0].Subnet if result.exists else 'not there' }}"
+
+- name: All networks of a team that no container uses
+  pycontainer.engine.network_info:
+    filters:
+      label: team=storage
+      dangling: true
+"""
+
+RETURN = r"""
+exists:
+  description: Whether the network of O(name) exists.
+  returned: when O(name) is given
+  type: bool
+network:
+  description: The network of O(name); none when it does not exist. C(Containers) has all that have an address on it, running or not.
+  returned: when O(name) is given
+  type: dict
+networks:
+  description: All networks that were asked for, each in the form of RV(network), by name.
+  returned: always
+  type: list
+  elements: dict
+"""
+
+from ..module_utils import frontend
+
+
+def main():
+    frontend.run("networks.task", "info", {"name": {"type": "str"}, "filters": {"type": "dict"}}, mutually_exclusive=[("name", "filters")])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Control groups: limits, accounting, freezing and killing of a container's processes, on every layout of hierarchies.
+
+    group = cgroups.create(ident)            # <mount>/pycontainer/<ident> in every hierarchy
+    group.apply(resources)                   # OCI runtime-spec linux.resources; later the same for a live update
+    group.attach(pid)                        # or clone3 with cgroup_fd=group.fd()
+    group.stats(); group.freeze(); group.thaw(); group.kill(); group.remove()
+    cgroups.Group.open(paths)                # from what was written down: {mount point: directory}
+
+Three layouts, by what is mounted where (``mode()``): "v2", one tree with every controller; "v1", a tree for each controller
+or for some together; "hybrid", both, a controller being in one of them. What is done for a controller depends only on where
+that controller is, so that odd mixtures (hugetlb alone in the unified tree) need nothing of their own.
+
+All groups lie below ``<mount point>/pycontainer``, beside what systemd or a session owns: no unit's end, reload or user's logout
+reaches them. On v2 that group hands its controllers on, and the kernel refuses to take a controller from a parent while a child
+hands it on (cgroup-v2, "Top-down Constraint"), so neither does systemd's own bookkeeping of the root.
+``pycontainer/engine`` holds the engine's own processes.
+
+Sources: cgroups(7), Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst, runtime-spec config-linux.md "Control groups".
+"""
+
+from __future__ import annotations
+
+from .group import Group, base, base_paths, check, create, engine, remove_base, warnings
+from .layout import mode
+
+__all__ = ["Group", "base", "base_paths", "check", "create", "engine", "mode", "remove_base", "warnings"]

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading and writing the small files of a cgroup directory."""
+
+from __future__ import annotations
+
+import os
+
+
+def read(path):
+    """The text of a cgroup file without its last newline.
+
+    :raises OSError: no such file, or the kernel has no value.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        text = chunk = os.read(fd, 65536)
+        while chunk:  # a seq_file may answer with less than there is
+            chunk = os.read(fd, 65536)
+            text += chunk
+    finally:
+        os.close(fd)
+    return text.decode("ascii", "replace").rstrip("\n")
+
+
+def read_or(path, default=""):
+    """The same, or ``default`` where the file isn't there or can't be read."""
+    try:
+        return read(path)
+    except OSError:
+        return default
+
+
+def write(path, text):
+    """Write ``text`` in one write(2), as cgroup files want it.
+
+    :raises OSError: what the kernel thinks of it.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode("ascii", "replace"))
+    finally:
+        os.close(fd)
+
+
+def keyed(text):
+    """``{"key": 123}`` of the lines ``key 123``; lines of another form are left out."""
+    pairs = (line.split() for line in text.splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].lstrip("-").isdigit()}
+
+
+def number(text):
+    """An integer, or None for "max", "" and what else stands for "no limit"."""
+    return int(text) if text.lstrip("-").isdigit() else None
+
+
+class Directory:
+    """One cgroup directory, as the planning of settings looks at it."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path):
+        self.path = path
+
+    def has(self, name):
+        return os.path.exists(self.path + "/" + name)
+
+    def read(self, name):
+        return read_or(self.path + "/" + name)
+
+
+class Everything(Directory):
+    """A directory that has every file: what would be written if the controller were there."""
+
+    def __init__(self):
+        super().__init__("")
+
+    def has(self, name):
+        return True
+
+    def read(self, name):
+        return ""

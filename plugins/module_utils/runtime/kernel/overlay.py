@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Layers stacked by overlayfs, as a detached mount.
+
+Linux 6.7 takes each layer as a parameter of its own (``lowerdir+``). Before it all of them are one string of at most a page
+for mount(2); short names, relative to the directory of the layers, make room for the 500 that overlayfs allows.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import Unsupported
+from . import constants as c
+from . import mounts, procfs, syscalls
+
+MAX_LAYERS = 500  # OVL_MAX_STACK
+MAX_OPTIONS = 4095  # mount(2) copies one page, and its last byte is a NUL
+MAX_VALUE = 255  # fsconfig(2)
+FORCE_OLD = False  # tests: behave as a kernel without lowerdir+
+
+# What the kernel's build may have turned on by default, and containers do not want: an upper layer must be readable without
+# the layers below it (no metacopy, no redirects), and a lower one may serve several mounts (no index).
+_OPTIONS = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"}
+
+
+def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False):
+    """A detached mount of ``layers`` below a writable directory.
+
+    :param layers: directories (absolute paths), topmost first, 1 to 500.
+    :param upper: the writable layer; :param work: an empty directory on its file system. Both, or neither for a read-only view.
+    :param read_only: mount it read-only even with an upper layer.
+    :param volatile: never sync the upper layer (Linux 5.10); after a crash overlayfs refuses this work directory.
+    :raises Unsupported: too many layers, or an old kernel. :raises OSError: with the kernel's explanation.
+    """
+    if not layers or len(layers) > MAX_LAYERS:
+        raise Unsupported("an image with %d layers can't be mounted: overlayfs stacks 1 to %d" % (len(layers), MAX_LAYERS))
+    if volatile and procfs.kernel_version() < (5, 10):
+        raise Unsupported("a volatile upper layer needs Linux 5.10")
+    attributes = c.MOUNT_ATTR_RDONLY if read_only or upper is None else 0
+    options = dict(_OPTIONS, volatile=None) if volatile else dict(_OPTIONS)
+    if FORCE_OLD or procfs.kernel_version() < (6, 7):
+        return _in_own_namespace(lambda: _mount_old(layers, upper, work, options, attributes))
+    if upper is None and len(layers) == 1:  # overlayfs refuses a single directory
+        return _read_only_bind(layers[0])
+    return _mount_new(layers, upper, work, options, attributes)
+
+
+def _read_only_bind(layer):
+    fd = mounts.bind(layer, recursive=False)
+    mounts.set_attributes(fd, c.MOUNT_ATTR_RDONLY)
+    return fd
+
+
+# ---------------------------------------------------------------------------------------------------- Linux 6.7 and later
+
+
+def _mount_new(layers, upper, work, options, attributes):
+    handles = []
+    try:
+        parameters = {"lowerdir+": [_value(layer, handles) for layer in layers]}
+        if upper is not None:
+            parameters.update(upperdir=_value(upper, handles), workdir=_value(work, handles))
+        return mounts.new_fs("overlay", dict(parameters, **options), attributes)
+    finally:
+        for fd in handles:
+            os.close(fd)
+
+
+def _value(directory, handles):
+    """A directory as a parameter: its path, or a descriptor's where that is too long or has a character that overlayfs splits at."""
+    if len(os.fsencode(directory)) <= MAX_VALUE and not set(directory) & set(":,\\"):
+        return directory
+    handles.append(os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    return "/proc/self/fd/%d" % handles[-1]
+
+
+# -------------------------------------------------------------------------------------------------------- before Linux 6.7
+
+
+def _mount_old(layers, upper, work, options, attributes):
+    """Mount by mount(2) over one of the directories and take a detached copy; runs in a mount namespace of its own."""
+    flags = c.MS_RDONLY if attributes else 0
+    if upper is None and len(layers) == 1:
+        target = layers[0]
+        syscalls.mount(target, target, None, c.MS_BIND)
+        syscalls.mount(None, target, None, c.MS_REMOUNT | c.MS_BIND | c.MS_RDONLY)
+    else:
+        target = work if upper is not None else layers[0]
+        os.chdir(os.path.dirname(layers[0]))
+        syscalls.mount("overlay", target, "overlay", flags, _option_string(layers, upper, work, options))
+    return mounts.bind(target, recursive=False)
+
+
+def _option_string(layers, upper, work, options):
+    """mount(2)'s options, with names relative to the first layer's parent where they are below it."""
+    parent = os.path.dirname(layers[0])
+    names = [os.path.basename(layer) if os.path.dirname(layer) == parent else layer for layer in layers]
+    parts = ["lowerdir=" + ":".join(_escaped(name, ":,\\") for name in names)]
+    if upper is not None:
+        parts += ["upperdir=" + _escaped(upper, ",\\"), "workdir=" + _escaped(work, ",\\")]
+    parts += [key if value is None else "%s=%s" % (key, value) for key, value in options.items()]
+    text = ",".join(parts)
+    if len(os.fsencode(text)) > MAX_OPTIONS:
+        raise Unsupported(
+            "an image with %d layers can't be mounted: their names take %d bytes, and before Linux 6.7 mount options have at most %d"
+            % (len(layers), len(os.fsencode(text)), MAX_OPTIONS)
+        )
+    return text
+
+
+def _escaped(name, special):
+    return "".join("\\" + character if character in special else character for character in name)
+
+
+def _in_own_namespace(make):
+    """Run ``make() -> descriptor`` in a child with a mount namespace of its own, so that the host never sees the mount.
+
+    The child shares this process's descriptors (CLONE_FILES), so what it opens is open here. Returns the descriptor.
+    """
+    reader, writer = os.pipe()
+    pid, pidfd = syscalls.clone3(c.CLONE_NEWNS | c.CLONE_FILES)
+    if pid == 0:
+        answer = "fd 0 "
+        try:
+            mounts.leave_host()
+            answer = "fd %d " % make()
+        except Unsupported as error:
+            answer = "unsupported 0 %s" % error
+        except OSError as error:
+            answer = "error %d %s" % (error.errno, error.strerror)
+        except BaseException as error:  # pylint: disable=broad-except # the child must not return into the caller's code
+            answer = "error %d %r" % (errno.EIO, error)
+        finally:
+            os.write(writer, os.fsencode(answer))
+            os._exit(0)  # pylint: disable=protected-access
+    try:
+        syscalls.waitid_pidfd(pidfd)
+    finally:
+        os.close(pidfd)
+        os.close(writer)
+        answer = os.fsdecode(os.read(reader, 65536))
+        os.close(reader)
+    kind, number, text = (answer or "error %d killed while it mounted" % errno.EIO).split(" ", 2)
+    if kind == "unsupported":
+        raise Unsupported(text)
+    if kind == "error":
+        raise OSError(int(number), text, "overlay")
+    return int(number)

@@ -74,7 +74,7 @@ BAD = [
     ("published_ports", ["x:80"]), ("published_ports", ["1.2.3.4.5:80:80"]), ("published_ports", ["a:b:c:d"]), ("published_ports", ["[::1]:80:80"]),
     ("exposed_ports", ["http"]), ("networks", [{"name": "host"}]), ("networks", [{"name": "a", "aliases": ["b"]}]), ("networks", [{"name": "a", "ipv4_address": "x"}]),
     ("network_mode", "container:"), ("network_mode", "ns:/proc/1/ns/net"), ("mac_address", "01:00:00:00:00:00"), ("mac_address", "x"),
-    ("etc_hosts", {"a b": "1.2.3.4"}), ("etc_hosts", {"a": "host-gateway"}), ("etc_hosts", {"a": "1.2.3.4\n5.6.7.8 b"}),
+    ("etc_hosts", {"a b": "1.2.3.4"}), ("etc_hosts", {"a": "1.2.3.4\n5.6.7.8 b"}),
     ("dns_servers", ["dns.example"]), ("dns_opts", ["a b"]), ("dns_search_domains", ["a\nb"]),
     ("capabilities", ["FLY"]), ("privileged", "yes"), ("security_opts", ["apparmor=x"]), ("security_opts", ["label=type:t"]), ("security_opts", ["seccomp=rel"]),
     ("security_opts", ["seccomp=/does/not/exist"]), ("security_opts", ["writable-cgroups"]),

@@ -1,2 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Volumes: named directories that outlive containers, and anonymous ones that go with theirs."""
+
+from __future__ import annotations
+
+from .catalog import check_name, create, drop_anonymous, get, inspect, listing, path, remove, used_by
+from .driver import attach
+from .populate import populate
+from .task import prune
+
+__all__ = ["attach", "check_name", "create", "drop_anonymous", "get", "inspect", "listing", "path", "populate", "prune", "remove", "used_by"]

@@ -94,6 +94,11 @@ def any_address(value, name):
         raise InvalidInput(name, value, "an IP address") from None
 
 
+def known_address(value, name):
+    """An address for /etc/hosts; ``host-gateway`` stands for the host as the container's first network reaches it."""
+    return value if value == "host-gateway" else any_address(value, name)
+
+
 def mac(value, name):
     value = line(value, name).strip().lower().replace("-", ":")
     if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", value) or int(value[:2], 16) & 1:
@@ -182,6 +187,8 @@ def check(definition):
         for option in ("etc_hosts", "dns_servers", "dns_opts", "dns_search_domains"):
             if definition.get(option):
                 raise InvalidInput(option, definition[option], "nothing: with network_mode %s the other container's files are used" % mode)
+    if mode != "bridge" and "host-gateway" in definition.get("etc_hosts", {}).values():
+        raise InvalidInput("etc_hosts", "host-gateway", "an address: with network_mode %s there is no gateway" % mode)
     names = [entry["name"] for entry in definition.get("networks", ())]
     if len(names) != len(set(names)):
         raise InvalidInput("networks", names, "each network once")
@@ -200,7 +207,7 @@ OPTIONS = (
     Option("networks", {"type": "list", "elements": "dict", "options": NETWORK_SPEC}, listed(network), [], "list", live=True),
     Option("network_mode", {"type": "str"}, network_mode, DEFAULT_NETWORK),
     Option("mac_address", {"type": "str"}, mac, None),
-    Option("etc_hosts", {"type": "dict"}, mapped(host_name, any_address), {}, "map"),
+    Option("etc_hosts", {"type": "dict"}, mapped(host_name, known_address), {}, "map"),
     Option("dns_servers", {"type": "list", "elements": "str"}, listed(any_address), [], "list"),
     Option("dns_opts", {"type": "list", "elements": "str"}, listed(resolver_option, as_set=True), [], "set"),
     Option("dns_search_domains", {"type": "list", "elements": "str"}, listed(domain), [], "list"),

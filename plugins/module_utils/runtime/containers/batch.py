@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many containers in one task: every definition is checked before anything is changed, then a bounded number at once.
+
+What differs between containers (pulls, volumes, documents) is done by a few threads, each with an engine of its own (a
+SQLite connection belongs to one thread); all that are to be started are started together at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from ..engine import Engine
+from ..errors import EngineError, InvalidInput
+from ..reconcile import carry_out
+from . import start
+from .plan import Task, Work
+
+
+class BatchFailed(EngineError):
+    """Some containers of a list could not be brought into their state; ``results`` has every one's result."""
+
+    def __init__(self, message, results):
+        super().__init__(message)
+        self.results = results
+
+
+def run(engine, items, parallel=None):
+    """Carry out a list of container definitions.
+
+    :param items: the entries of ``containers``. :param parallel: how many at once; default: two for each CPU.
+    :returns: the task's result: ``changed``, ``results`` (one for each item, in order), ``actions``, ``diff``, ``warnings``.
+    :raises EngineError: for an item that can't work, before anything is changed. :raises BatchFailed: when items failed.
+    """
+    tasks = [_task(number, item) for number, item in enumerate(items)]
+    _distinct(tasks)
+    count = parallel if parallel is not None else 2 * (os.cpu_count() or 1)
+    if count < 1:
+        raise InvalidInput("parallel", parallel, "a number from 1")
+    works = [Work(engine, task, []) for task in tasks]
+    for work in works:
+        _located(work)
+    results = [dict(carry_out(work.plan, True), name=work.task.name) for work in works]
+    if not engine.check:
+        todo = [position for position, work in enumerate(works) if work.plan.changed or work.task.state == "healthy"]
+        _apply(engine, works, results, todo, count)
+    return _outcome(results)
+
+
+def _task(number, item):
+    try:
+        return Task(item)
+    except EngineError as error:
+        error.args = ("containers[%d] (%s): %s" % (number, item.get("name"), error),)
+        raise
+
+
+def _located(work):
+    try:
+        work.make()
+    except EngineError as error:
+        error.args = ("containers: %s: %s" % (work.task.name, error),)
+        raise
+
+
+def _distinct(tasks):
+    names = [task.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInput("containers", name, "each container once")
+    taken = {}
+    for task in tasks:
+        for port in task.definition.get("published_ports", ()) if task.state != "absent" else ():
+            if isinstance(port["host_port"], int) and port["host_port"]:
+                key = (port["host_ip"], port["host_port"], port["protocol"])
+                other = next((taken[one] for one in taken if one[1:] == key[1:] and (one[0] == key[0] or "0.0.0.0" in (one[0], key[0]))), None)
+                if other is not None:
+                    raise InvalidInput("containers", "%s:%d/%s" % key, "each port of the host once (%s and %s publish it)" % (other, task.name))
+                taken[key] = task.name
+
+
+def _apply(engine, works, results, todo, count):
+    """Plans that change something are made again and applied by the threads; starts are collected and done at once."""
+    lock, starts = threading.Lock(), []
+    queue = list(reversed(todo))
+
+    def worker():
+        with Engine(engine.paths.data, engine.paths.run) as own:
+            while True:
+                with lock:
+                    if not queue:
+                        return
+                    position = queue.pop()
+                mine = []
+                outcome = _one(own, works[position].task, mine)
+                with lock:
+                    results[position] = outcome
+                    starts.extend((position, record) for record in mine)
+
+    threads = [threading.Thread(target=worker) for _ in range(min(count, len(todo)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _start(engine, works, results, starts)
+    for position in todo:
+        if not results[position].get("failed"):
+            _final_facts(engine, works[position].task, results[position])
+
+
+def _one(engine, task, starts):
+    """One container's changes but its start; errors become a failed result."""
+    try:
+        with engine.locks.hold("container", task.name):
+            work = Work(engine, task, starts)
+            plan = work.make()
+            plan.facts = dict  # facts come last, when it runs
+            return dict(carry_out(plan, False), name=task.name)
+    except EngineError as error:
+        return failed(task.name, error)
+    except Exception as error:  # pylint: disable=broad-except  # a thread's error must not vanish with it
+        return failed(task.name, error)
+
+
+def failed(name, error):
+    details = {key: value for key, value in vars(error).items() if value not in (None, "")}
+    return dict(details, name=name, failed=True, changed=True, msg=str(error) or type(error).__name__)
+
+
+def _start(engine, works, results, starts):
+    errors = start.start(engine, start.order([record for _position, record in starts])) if starts else {}
+    for position, record in starts:
+        if errors.get(record["id"]) is not None:
+            results[position] = dict(results[position], **failed(works[position].task.name, errors[record["id"]]))
+
+
+def _final_facts(engine, task, result):
+    try:
+        work = Work(engine, task)
+        result.update(work.facts())
+    except EngineError as error:
+        result.update(failed(task.name, error))
+
+
+def _outcome(results):
+    outcome = {
+        "changed": any(result["changed"] for result in results),
+        "results": results,
+        "actions": [action for result in results for action in result.get("actions", ())],
+        "warnings": [warning for result in results for warning in result.pop("warnings", ())],
+        "diff": [dict(result.pop("diff")) for result in results if result.get("diff") and result["changed"] and not result.get("failed")],
+    }
+    bad = [result for result in results if result.get("failed")]
+    if bad:
+        raise BatchFailed("%d of %d containers failed: %s" % (len(bad), len(results), "; ".join("%s: %s" % (result["name"], result["msg"]) for result in bad)),
+                          results)
+    return outcome

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host has to have for a definition to work, looked at before anything is changed.
+
+Each check raises one sentence that names the option; none changes anything.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from .. import networks, volumes
+from ..errors import InvalidInput, NotFound, Unsupported
+from ..kernel import cgroups
+from . import spec_resources, spec_security
+from .options import network, storage
+
+
+def everything(engine, definition, ident, replaces=None, before=None):
+    """All checks for one container.
+
+    :param ident: its id, or "" for one that is to be made. :param replaces: id of the container that it takes the place of.
+    :param before: the definition of what is there now: what it has already is not checked again where it can't be wrong.
+    """
+    _mounts(engine, definition)
+    spec_resources.nodes(definition)
+    _networks(engine, definition, ident, replaces)
+    _capabilities(definition)
+    _rlimits(definition)
+    _cpus(definition)
+    if before is None or spec_resources.resources(before) != spec_resources.resources(definition):
+        _resources(definition)
+    spec_security.sysctls(definition)
+
+
+def _mounts(engine, definition):
+    for entry in storage.mounts_of(definition):
+        option = "volumes" if entry in definition.get("volumes", ()) else "mounts"
+        if entry["type"] == "bind":
+            if not os.path.exists(entry["source"]):
+                raise InvalidInput(option, entry["source"], "a path that exists on the host (make it first, e.g. with ansible.builtin.file)")
+            _propagation(option, entry)
+        elif entry["type"] == "volume" and entry["source"]:
+            volumes.check_name(entry["source"])
+
+
+def _propagation(option, entry):
+    """The kernel hands mounts on only from a mount that is shared itself (mount_namespaces(7))."""
+    kind = entry["propagation"].lstrip("r")
+    tags = _tags(os.path.realpath(entry["source"])) if kind in ("shared", "slave") else ""
+    if kind == "shared" and "shared:" not in tags:
+        raise InvalidInput(option, "%s:%s" % (entry["source"], entry["propagation"]), "a path on a shared mount of the host (mount --make-shared)")
+    if kind == "slave" and "shared:" not in tags and "master:" not in tags:
+        raise InvalidInput(option, "%s:%s" % (entry["source"], entry["propagation"]), "a path on a shared or slave mount of the host")
+
+
+def _tags(path):
+    """The optional fields of the mount that ``path`` is on (proc_pid_mountinfo(5), field 7)."""
+    best, tags = "", ""
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            fields = line.split(" ")
+            point = fields[4].replace("\\040", " ")
+            if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
+                best, tags = point, " ".join(fields[6:fields.index("-")])
+    return tags
+
+
+def _networks(engine, definition, ident, replaces):
+    for entry in network.attachments(definition):
+        if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
+            continue  # made when it is first needed
+        config = networks.get(engine, entry["name"])
+        if config is None:
+            raise NotFound("networks: network %s does not exist" % entry["name"])
+        networks.check_wanted(config, entry["ipv4_address"] or None, entry["mac_address"] or None)
+    networks.check_ports(engine, ident, [dict(port, host_port=0) if isinstance(port["host_port"], str) else port
+                                         for port in definition.get("published_ports", ())], replaces)
+
+
+def _capabilities(definition):
+    missing = spec_security.missing_capabilities(definition)
+    if missing:
+        raise Unsupported("capabilities: %s: this host's engine does not have it itself, so it can't hand it on" % ", ".join(missing))
+
+
+def _rlimits(definition):
+    if "CAP_SYS_RESOURCE" in spec_security.available():
+        return
+    for limit in spec_resources.rlimits(definition):
+        hard = resource.getrlimit(getattr(resource, limit["type"]))[1] if hasattr(resource, limit["type"]) else resource.RLIM_INFINITY
+        if hard != resource.RLIM_INFINITY and limit["hard"] > hard:
+            raise Unsupported("ulimits: %s: a hard limit above this host's own (%d) needs CAP_SYS_RESOURCE, which the engine does not have here"
+                              % (limit["type"][7:].lower(), hard))
+
+
+def _cpus(definition):
+    count = os.cpu_count() or 1
+    if definition.get("cpus", 0) > count:
+        raise InvalidInput("cpus", definition["cpus"], "at most %d, the CPUs of this host" % count)
+
+
+def _resources(definition):
+    resources = spec_resources.resources(definition, swap=False)
+    problems = cgroups.check(resources)
+    if problems:
+        raise Unsupported(problems[0])

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container comes to be: its directory, volumes, addresses and documents first, its row last.
+
+Without a row it is not there; whatever a killed task made of it is removed by ``recovery``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from .. import networks, volumes
+from ..errors import Conflict
+from ..store.database import now
+from . import catalog, documents, images, remove
+from .options import network
+
+
+def create(engine, name, definition, image, wanted="created", replaces=None, keep=None):
+    """Make a container, without starting it. Returns its record.
+
+    :param image: image id. :param wanted: what it is to be (catalog). :param replaces: id of a container whose
+        published ports it will get later (:func:`connect`); it gets none and no addresses now.
+    :param keep: ``{target: volume}``: anonymous volumes of a container that it takes the place of.
+    :raises Conflict, HostError: nothing is left then.
+    """
+    record = {"id": secrets.token_hex(32), "name": name, "definition": definition, "image": image, "wanted": wanted, "created": now()}
+    with engine.operations.record("create-container", id=record["id"]):
+        made = []
+        try:
+            _directory(engine, record)
+            named = _volumes(engine, record, keep or {}, made)
+            reserved = {"attachments": [], "ports": []} if replaces else reserve(engine, record["id"], definition, image)
+            documents.write(engine, record, reserved, named)
+            catalog.add(engine, record)
+        except BaseException:
+            undo(engine, record["id"], made)
+            raise
+    return record
+
+
+def undo(engine, ident, anonymous=()):
+    """Remove what was made of a container that has no row."""
+    networks.release(engine, ident)
+    networks.release_ports(engine, ident)
+    remove.directories(engine, ident)
+    volumes.drop_anonymous(engine, anonymous)
+
+
+def _directory(engine, record):
+    """The container's directory with its writable layer, whose top gets the owner and mode of the image's root."""
+    directory = engine.paths.container(record["id"])
+    os.mkdir(directory, 0o700)
+    for name in ("upper", "work"):
+        os.mkdir(os.path.join(directory, name), 0o700)
+    layers = images.layers(engine, record["image"])
+    info = os.stat(layers[0]) if layers else None
+    upper = os.path.join(directory, "upper")
+    os.chown(upper, info.st_uid if info else 0, info.st_gid if info else 0)
+    os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)
+
+
+def _volumes(engine, record, keep, made):
+    """Make the volumes that are missing and fill the empty ones; returns ``{target: name}`` of those without a name."""
+    named = {}
+    config, layers = images.config(engine, record["image"]), images.layers(engine, record["image"])
+    for entry in documents.wanted_volumes(record["definition"], config):
+        if entry["type"] != "volume":
+            continue
+        name = entry["source"] or keep.get(entry["target"])
+        if entry["source"]:
+            volumes.create(engine, name)
+        elif name is None or volumes.get(engine, name) is None:
+            name = volumes.create(engine, anonymous=True)
+            made.append(name)
+        if not entry["source"]:
+            named[entry["target"]] = name
+        if not entry["no_copy"]:
+            volumes.populate(engine, name, layers, entry["target"])
+    return named
+
+
+def reserve(engine, ident, definition, image, replaces=None):
+    """Addresses and ports for a container: ``{"attachments", "ports"}`` of run.json. Gives all back when one can't be had."""
+    try:
+        attachments = []
+        for entry in network.attachments(definition):
+            if entry["name"] == networks.DEFAULT:
+                networks.ensure_default(engine)
+            attachments.append(networks.allocate(engine, entry["name"], ident, entry["ipv4_address"] or None, entry["mac_address"] or None, replaces))
+        kept = {entry["network"] for entry in attachments}
+        for row in engine.db.all("SELECT network FROM addresses WHERE container = ?", ident):
+            if row["network"] not in kept:
+                networks.release(engine, ident, row["network"])
+        return {"attachments": attachments, "ports": _ports(engine, ident, definition, image, replaces)}
+    except BaseException:
+        if catalog.by_id(engine, ident) is None:
+            networks.release(engine, ident)
+            networks.release_ports(engine, ident)
+        raise
+
+
+def _ports(engine, ident, definition, image, replaces):
+    """The published ports; a range of host ports for one container port takes the first that is free, or the one it has."""
+    known = {(port["container_port"], port["protocol"]): port["host_port"] for port in documents.read_run(engine, ident).get("network", {}).get("ports", ())}
+    chosen = []
+    for port in published(definition, images.config(engine, image)):
+        has = known.get((port["container_port"], port["protocol"]))
+        if isinstance(port["host_port"], str):
+            port = dict(port, host_port=_first_free(engine, ident, chosen, port, has, replaces))
+        elif not port["host_port"] and has:
+            port = dict(port, host_port=has)
+        chosen.append(port)
+    return networks.reserve_ports(engine, ident, chosen, replaces)
+
+
+def _first_free(engine, ident, chosen, port, has, replaces):
+    low, high = [int(number) for number in port["host_port"].split("-")]
+    if has is not None and low <= has <= high:
+        return has
+    taken = None
+    for number in range(low, high + 1):
+        try:
+            networks.check_ports(engine, ident, chosen + [dict(port, host_port=number)], replaces)
+            return number
+        except Conflict as error:
+            taken = error
+    raise taken
+
+
+def published(definition, image):
+    """What is to be published: the task's ports, and with publish_all_ports every exposed one that is not among them."""
+    ports = list(definition.get("published_ports", ()))
+    if definition.get("publish_all_ports"):
+        taken = {(port["container_port"], port["protocol"]) for port in ports}
+        for entry in sorted(set(definition.get("exposed_ports", ())) | set(image.get("ExposedPorts") or ())):
+            number, _, protocol = entry.partition("/")
+            key = (int(number), protocol or "tcp")
+            if key not in taken and key[1] in ("tcp", "udp"):
+                ports.append({"container_port": key[0], "protocol": key[1], "host_ip": "0.0.0.0", "host_port": 0})
+    return ports

@@ -1,0 +1,21 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a container needs of its image: the config that it follows and the layers that it stands on."""
+
+from __future__ import annotations
+
+from .. import images
+
+_configs = {}  # image id -> its config: an id is the digest of the config, so an entry is never stale
+
+
+def config(engine, ident):
+    """The ``config`` object of an image (Env, Cmd, Entrypoint, User, WorkingDir, Volumes ...). :raises NotFound: no such image."""
+    if ident not in _configs:
+        _configs[ident] = images.get(engine, ident)["config"].get("config") or {}
+    return _configs[ident]
+
+
+def layers(engine, ident):
+    """The image's layer directories, topmost first: overlay's order."""
+    return images.layer_paths(engine, ident)

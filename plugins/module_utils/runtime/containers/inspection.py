@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container in the form of ``docker inspect``, from the store's record, its documents and the state of its run."""
+
+from __future__ import annotations
+
+import datetime
+import os
+
+from .. import volumes
+from . import control, documents, images
+from .options import network
+
+ZERO = "0001-01-01T00:00:00Z"  # Docker's "never"
+
+
+def inspect(engine, record):
+    """Everything about one container (``record``: see catalog), JSON-able."""
+    config, run = documents.read_config(engine, record["id"]), documents.read_run(engine, record["id"])
+    state, definition = control.status(engine, record["id"]), record["definition"]
+    image = images.config(engine, record["image"])
+    process = config["process"]
+    return {
+        "Id": record["id"], "Name": "/" + record["name"], "Created": moment(record["created"]), "Path": process["args"][0], "Args": process["args"][1:],
+        "State": _state(state), "Image": record["image"], "RestartCount": state.get("restarts", 0), "Platform": "linux", "Driver": "overlay2",
+        "LogPath": os.path.join(engine.paths.container(record["id"]), "log.json") if run["log"]["driver"] == "json-file" else "",
+        "HostnamePath": os.path.join(engine.paths.container(record["id"]), "hostname"),
+        "HostsPath": os.path.join(engine.paths.container(record["id"]), "hosts"),
+        "ResolvConfPath": os.path.join(engine.paths.container(record["id"]), "resolv.conf"),
+        "Config": _config(record, image, config, run), "HostConfig": _host_config(definition, config, run),
+        "Mounts": _mounts(engine, config), "NetworkSettings": _network(definition, run, state, image),
+    }
+
+
+def moment(seconds):
+    """Seconds since the epoch in RFC 3339, UTC; Docker's zero time for None."""
+    if not seconds:
+        return ZERO
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _state(state):
+    status = state["status"]
+    found = {
+        "Status": status, "Running": status in control.LIVING, "Paused": status == "paused", "Restarting": status == "restarting", "Dead": status == "dead",
+        "OOMKilled": bool(state.get("oom_killed")), "Pid": state.get("pid") or 0, "ExitCode": state.get("exit_code") or 0, "Error": state.get("error") or "",
+        "StartedAt": moment(state.get("started_at")), "FinishedAt": moment(state.get("finished_at")),
+    }
+    health = state.get("health")
+    if health:
+        found["Health"] = {"Status": health["status"], "FailingStreak": health["failing_streak"], "Log": [
+            {"Start": moment(entry["start"]), "End": moment(entry["end"]), "ExitCode": entry["exit_code"], "Output": entry["output"]}
+            for entry in health["log"]]}
+    return found
+
+
+def _config(record, image, config, run):
+    definition, process = record["definition"], config["process"]
+    return {
+        "Hostname": config.get("hostname", ""), "Domainname": definition.get("domainname") or "", "User": definition.get("user") or image.get("User") or "",
+        "Tty": run["tty"], "OpenStdin": run["interactive"], "Env": process["env"],
+        "Cmd": definition["command"] if "command" in definition else (image.get("Cmd") or [] if "entrypoint" not in definition else []),
+        "Entrypoint": definition.get("entrypoint", image.get("Entrypoint")), "Image": definition.get("image") or record["image"],
+        "WorkingDir": process["cwd"], "Labels": dict(image.get("Labels") or {}, **definition.get("labels", {})),
+        "Volumes": image.get("Volumes"), "StopSignal": run["stop"]["signal"], "StopTimeout": run["stop"]["timeout"],
+        "ExposedPorts": {port: {} for port in exposed(definition, image)}, "Healthcheck": _healthcheck(run["health"]),
+    }
+
+
+def exposed(definition, image):
+    """``80/tcp`` ... of the image, the task, and what is published."""
+    ports = {port if "/" in port else port + "/tcp" for port in image.get("ExposedPorts") or ()} | set(definition.get("exposed_ports", ()))
+    return sorted(ports | {"%d/%s" % (port["container_port"], port["protocol"]) for port in definition.get("published_ports", ())})
+
+
+def _healthcheck(health):
+    if health is None:
+        return None
+    return {"Test": health["test"], "Interval": int(health["interval"] * 1e9), "Timeout": int(health["timeout"] * 1e9),
+            "StartPeriod": int(health["start_period"] * 1e9), "StartInterval": int(health["start_interval"] * 1e9), "Retries": health["retries"]}
+
+
+def _host_config(definition, config, run):
+    get = definition.get
+    memory = config["linux"]["resources"].get("memory", {})
+    return {
+        "Binds": binds(definition), "NetworkMode": get("network_mode") or "bridge", "PortBindings": bindings(run["network"]["ports"]),
+        "RestartPolicy": {"Name": run["restart"]["policy"], "MaximumRetryCount": run["restart"]["retries"] or 0}, "AutoRemove": run["auto_remove"],
+        "LogConfig": {"Type": run["log"]["driver"], "Config": _log_options(get("log_options", {}))},
+        "CapAdd": get("capabilities"), "CapDrop": get("cap_drop"), "Privileged": get("privileged", False), "ReadonlyRootfs": get("read_only", False),
+        "SecurityOpt": get("security_opts"), "GroupAdd": get("groups"), "Sysctls": get("sysctls", {}), "PublishAllPorts": get("publish_all_ports", False),
+        "PidMode": get("pid_mode") or "", "IpcMode": get("ipc_mode") or "private", "UTSMode": get("uts") or "", "CgroupnsMode": get("cgroupns_mode") or "private",
+        "CgroupParent": get("cgroup_parent") or "", "Init": get("init", False), "ShmSize": get("shm_size", 64 << 20),
+        "Dns": get("dns_servers", []), "DnsOptions": get("dns_opts", []), "DnsSearch": get("dns_search_domains", []),
+        "ExtraHosts": ["%s:%s" % item for item in get("etc_hosts", {}).items()],
+        "Tmpfs": dict(entry.split(":", 1) for entry in get("tmpfs", ())),
+        "Devices": [dict(zip(("PathOnHost", "PathInContainer", "CgroupPermissions"), entry.rsplit(":", 2))) for entry in get("devices", ())],
+        "DeviceCgroupRules": get("device_cgroup_rules"), "Ulimits": [_ulimit(entry) for entry in get("ulimits", ())],
+        "Memory": get("memory", 0), "MemoryReservation": get("memory_reservation", 0), "MemorySwap": memory.get("swap", 0),
+        "MemorySwappiness": get("memory_swappiness") if get("memory_swappiness", -1) >= 0 else None, "OomKillDisable": get("oom_killer", False),
+        "OomScoreAdj": get("oom_score_adj", 0), "NanoCpus": int(round(get("cpus", 0) * 1e9)), "CpuShares": get("cpu_shares", 0),
+        "CpuPeriod": get("cpu_period", 0), "CpuQuota": get("cpu_quota", 0), "CpusetCpus": get("cpuset_cpus", ""), "CpusetMems": get("cpuset_mems", ""),
+        "PidsLimit": get("pids_limit") if get("pids_limit", -1) > 0 else None, "BlkioWeight": get("blkio_weight", 0),
+        "BlkioDeviceReadBps": _rates(get("device_read_bps")), "BlkioDeviceWriteBps": _rates(get("device_write_bps")),
+        "BlkioDeviceReadIOps": _rates(get("device_read_iops")), "BlkioDeviceWriteIOps": _rates(get("device_write_iops")),
+        "MaskedPaths": config["linux"]["maskedPaths"], "ReadonlyPaths": config["linux"]["readonlyPaths"],
+    }
+
+
+def binds(definition):
+    """``volumes`` in Docker's spelling."""
+    found = []
+    for entry in definition.get("volumes", ()):
+        if entry["source"]:
+            modes = ["ro" if entry["read_only"] else "rw"] + [entry["propagation"]] * (entry["propagation"] not in ("", "rprivate")) + ["nocopy"] * entry["no_copy"]
+            found.append("%s:%s:%s" % (entry["source"], entry["target"], ",".join(modes)))
+    return found
+
+
+def _log_options(given):
+    return {key: str(value) for key, value in given.items()}
+
+
+def _ulimit(entry):
+    name, soft, hard = entry.split(":")
+    return {"Name": name, "Soft": int(soft), "Hard": int(hard)}
+
+
+def _rates(entries):
+    return [{"Path": entry["path"], "Rate": entry["rate"]} for entry in entries] if entries else None
+
+
+def bindings(ports):
+    """Published ports as Docker's ``{"80/tcp": [{"HostIp", "HostPort"}]}``."""
+    found = {}
+    for port in ports:
+        found.setdefault("%d/%s" % (port["container_port"], port["protocol"]), []).append({"HostIp": port["host_ip"], "HostPort": str(port["host_port"])})
+    return found
+
+
+def _mounts(engine, config):
+    engine_files = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/shm", "/dev/mqueue", "/proc", "/sys"}
+    below, own = engine.paths.volumes + "/", engine.paths.containers + "/"
+    found = []
+    for entry in config["mounts"]:
+        options = entry["options"]
+        if entry["type"] == "bind" and entry["source"].startswith(below):
+            name = entry["source"][len(below):].partition("/")[0]
+            found.append({"Type": "volume", "Name": name, "Source": volumes.path(engine, name), "Driver": "local"})
+        elif entry["type"] == "bind" and not (entry["destination"] in engine_files and (entry["source"].startswith(own) or entry["destination"] in ("/proc", "/sys")
+                                                                                         or entry["destination"].startswith("/dev/"))):
+            found.append({"Type": "bind", "Source": entry["source"]})
+        else:
+            continue
+        found[-1].update(Destination=entry["destination"], Mode="", RW="ro" not in options,
+                         Propagation=next((option for option in options if option.lstrip("r") in ("private", "shared", "slave")), ""))
+    return found
+
+
+def _network(definition, run, state, image):
+    living = state["status"] in control.LIVING
+    attachments, ports = run["network"]["attachments"], run["network"]["ports"]
+    networks = {entry["network"]: _endpoint(entry, living) for entry in attachments}
+    first = next(iter(networks.values()), _endpoint(None, False))
+    mapped = {port: None for port in exposed(definition, image)} if network.mode_of(definition) == "bridge" else {}
+    mapped.update(bindings(ports))
+    return {"Networks": networks, "Ports": mapped if living else {}, "IPAddress": first["IPAddress"], "Gateway": first["Gateway"],
+            "MacAddress": first["MacAddress"], "IPPrefixLen": first["IPPrefixLen"],
+            "SandboxKey": "/proc/%d/ns/net" % state["pid"] if living and state.get("pid") else ""}
+
+
+def _endpoint(entry, living):
+    address, _, prefix = entry["address"].partition("/") if entry else ("", "", "")
+    return {"IPAddress": address, "IPPrefixLen": int(prefix or 0), "Gateway": (entry and entry["gateway"]) or "", "MacAddress": entry["mac"] if entry else "",
+            "IPAMConfig": None, "Connected": living}

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Namespaces that a container has in common with another one: ``network_mode``, ``pid_mode``, ``ipc_mode`` container:<name>."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import Conflict, InvalidInput, NotFound
+from ..store.files import read_json
+from . import catalog, spec
+
+OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}
+
+
+def resolve(engine, definition, own_name=None):
+    """``{"network" | "pid" | "ipc": id}`` of the containers that a definition joins.
+
+    :raises NotFound: the other container does not exist. :raises InvalidInput: it is the container itself.
+    :raises Conflict: what is to be joined is not its own to share.
+    """
+    found = {}
+    for kind, option in OPTIONS.items():
+        mode = definition.get(option) or ""
+        if not mode.startswith("container:"):
+            continue
+        name = mode.partition(":")[2]
+        if name == own_name:
+            raise InvalidInput(option, mode, "another container")
+        try:
+            other = catalog.find(engine, name)
+        except NotFound:
+            raise NotFound("%s: container %s does not exist" % (option, name)) from None
+        _check_shared(option, kind, other)
+        found[kind] = other["id"]
+    return found
+
+
+def _check_shared(option, kind, other):
+    mode = other["definition"].get(OPTIONS[kind]) or ""
+    if mode.startswith("container:") or mode == "host":
+        raise Conflict("%s: container %s has its own %s from %s; name that" % (option, other["name"], kind, mode))
+    if kind == "ipc" and mode != "shareable":
+        raise Conflict("ipc_mode: container %s keeps its IPC namespace to itself; it needs ipc_mode shareable" % other["name"])
+
+
+def recorded(engine, ident):
+    """What the container's documents say: the joins as they were resolved when it was made."""
+    config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
+    return {kind: config["annotations"][spec.JOIN + kind] for kind in OPTIONS if spec.JOIN + kind in config.get("annotations", {})}

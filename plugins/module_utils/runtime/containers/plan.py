@@ -1,0 +1,249 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One container: what there is, what a task wants, and the plan that leads from one to the other.
+
+The definition of the container that results is what was asked for before, with what this task names over it: an option
+that a task leaves out keeps its value, also where another option makes a new container necessary.
+"""
+
+from __future__ import annotations
+
+from .. import images
+from ..errors import Conflict, InvalidInput
+from ..reconcile import Plan
+from . import catalog, checks, control, create, inspection, joins, live, options, remove, replace, start
+from .options import network, security, table
+
+RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
+
+
+class Task:
+    """What a task says about one container, checked and in normal form.
+
+    :param params: the container module's parameters, or one entry of ``containers``. :raises InvalidInput:
+    """
+
+    def __init__(self, params):
+        self.name = catalog.check_name(params.get("name"))
+        self.state = params.get("state") or "started"
+        if self.state not in ("absent", "healthy", "paused", "present", "restarted", "started", "stopped"):
+            raise InvalidInput("state", self.state, "absent, healthy, paused, present, restarted, started, stopped")
+        self.image, self.platform = params.get("image"), params.get("platform")
+        self.pull = params.get("pull") or "missing"
+        self.policy = params.get("recreate_policy") or "recreate"
+        self.recreate, self.restart = bool(params.get("recreate")), bool(params.get("restart"))
+        self.keep_volumes = params.get("keep_volumes") is not False
+        self.force_kill = bool(params.get("force_kill"))
+        timeout = params.get("healthy_wait_timeout")
+        self.healthy_timeout = 300 if timeout is None else timeout
+        self.definition = options.definition(params)
+        self.how = options.comparisons(params.get("comparisons"))
+
+
+class Work:
+    """One container's plan in the making.
+
+    :param starts: None, or a list that collects the containers to be started later, all at once (containers/batch.py).
+    """
+
+    def __init__(self, engine, task, starts=None):
+        self.engine, self.task, self.starts = engine, task, starts
+        self.record = catalog.get(engine, task.name)
+        self.status = control.status(engine, self.record["id"])["status"] if self.record else None
+        self.plan = Plan("container %s" % task.name, self.facts)
+        self.definition = None  # what it will be
+
+    # -- the plan
+
+    def make(self):
+        if self.task.state == "absent":
+            self._absent()
+            return self.plan
+        target = self._image()
+        self._define()
+        checks.everything(self.engine, self.definition, self.record["id"] if self.record else "", self.record and self.record["id"],
+                          self.record and self.record["definition"])
+        joined = joins.resolve(self.engine, self.definition, self.task.name)
+        if self.record is None:
+            self._create(target)
+        else:
+            self._change(target, joined)
+        return self.plan
+
+    def _absent(self):
+        if self.record is None:
+            return
+        name = self.task.name
+        if self.status in control.LIVING:
+            self.plan.add("running", True, False, "stop container %s" % name,
+                          lambda: start.stop(self.engine, self.record, self.task.force_kill), live=False)
+        self.plan.add("state", "present", "absent", "remove container %s" % name,
+                      lambda: remove.remove(self.engine, self.record, True, self.task.keep_volumes), live=False)
+
+    def _image(self):
+        """The image that the container is to have, as a function that tells its id once it is here; plans the pull."""
+        if self.task.image is None:
+            if self.record is None:
+                raise InvalidInput("image", None, "an image, because container %s does not exist" % self.task.name)
+            return Target(self.record["image"], self.record["definition"].get("image"))
+        pulling = images.plan_present(self.engine, self.task.image, pull=self.task.pull, platform=self.task.platform)
+        self.plan.extend(pulling)
+        return Target(pulling.image, self.task.image, lambda: images.get(self.engine, self.task.image)["id"])
+
+    def _define(self):
+        now = self.record["definition"] if self.record else {}
+        self.differences = options.differences(now, self.task.definition, self.task.how) if self.record else []
+        self.definition = dict(now)
+        if self.record is None:
+            self.definition.update(self.task.definition)
+        self.definition.update({option.name: after for option, _before, after in self.differences})
+        if self.task.image is not None:
+            self.definition["image"] = self.task.image
+        options.check({name: value for name, value in self.definition.items() if name in options.OPTIONS})
+
+    def _create(self, target):
+        name = self.task.name
+        for option in self.task.definition:
+            self.plan.add(option, None, self.task.definition[option], None)
+        self.plan.add("image", None, target.reference, None)
+        self.plan.add("state", "absent", "present", "create container %s" % name, lambda: self._do_create(target), live=False)
+        self._run_state("created", new=True)
+
+    def _do_create(self, target):
+        wanted = "stopped" if self.task.state == "stopped" else "created"
+        self.record = create.create(self.engine, self.task.name, self.definition, target.ident(), wanted)
+
+    def _change(self, target, joined):
+        """An existing container: live changes, a replacement, or nothing; then its run state."""
+        costly = self._costly(target, joined)
+        easy = [(option.name, before, after) for option, before, after in self.differences if self._is_live(option)]
+        if target.reference != self.record["definition"].get("image") and not any(name == "image" for name, _b, _a in costly):
+            if self.task.how["image"] != table.IGNORE:
+                easy.append(("image_name", self.record["definition"].get("image"), target.reference))
+        if costly and self.task.policy == "fail":
+            raise Conflict("container %s would have to be made anew (recreate_policy fail) because of %s" % (self.task.name, _list(costly)))
+        if costly and self.task.policy == "warn":
+            self.plan.warnings.append("container %s is left as it is (recreate_policy warn) although these differ: %s" % (self.task.name, _list(costly)))
+            for name, before, _after in costly:
+                if name in options.OPTIONS:
+                    self.definition[name] = before
+            self.definition["image"] = self.record["definition"].get("image")
+            costly = []
+            easy = [entry for entry in easy if entry[0] != "image_name"]
+        if costly:
+            self._replace(target, costly, easy)
+        else:
+            self._live(easy)
+            self._run_state(self.status)
+
+    def _is_live(self, option):
+        """A change of network_mode among bridges is a change of networks; other options say so themselves."""
+        if option.name in ("network_mode", "mac_address"):
+            return network.mode_of(self.record["definition"]) == network.mode_of(self.definition) == "bridge"
+        return option.live
+
+    def _costly(self, target, joined):
+        """What needs a new container: ``[(name, before, after)]``."""
+        found = [(option.name, before, after) for option, before, after in self.differences if not self._is_live(option)]
+        if target.known != self.record["image"] and self.task.how["image"] != table.IGNORE:
+            found.append(("image", self.record["image"], target.known or target.reference))
+        had = joins.recorded(self.engine, self.record["id"])
+        for kind, ident in joined.items():
+            option = joins.OPTIONS[kind]
+            if had.get(kind) != ident and option not in [name for name, _b, _a in found]:
+                found.append((option, "container:%s" % (had.get(kind) or "")[:12], "container:%s" % ident[:12]))
+        if self.task.recreate:
+            found.append(("recreate", False, True))
+        return found
+
+    def _live(self, changes):
+        names = [name for name, _before, _after in changes]
+        for position, (name, before, after) in enumerate(changes):
+            last = position == len(changes) - 1
+            self.plan.add(name, before, after, "change %s of container %s" % (", ".join(names), self.task.name) if last else None,
+                          (lambda: live.apply(self.engine, self.record, self.definition, names)) if last else None)
+
+    def _replace(self, target, costly, easy):
+        for name, before, after in costly + easy:
+            self.plan.add(name, before, after, None, live=False)
+        running = self.status in control.LIVING
+        run = self.task.state in RUNS or (self.task.state == "present" and running)
+        self.plan.add("container", self.record["id"][:12], "a new one", "replace container %s because of %s" % (self.task.name, _list(costly)),
+                      lambda: self._do_replace(target, run), live=False)
+        if run != running:
+            self.plan.add("running", running, run, None, live=False)
+        if self.task.state == "paused":
+            self._pause()
+
+    def _do_replace(self, target, run):
+        healthy = self.task.healthy_timeout if self.task.state == "healthy" else None
+        if self.task.state == "stopped":
+            catalog.set_wanted(self.engine, self.record["id"], "stopped")
+            self.record["wanted"] = "stopped"
+        self.record = replace.replace(self.engine, self.record, self.definition, target.ident(), run, healthy, self.task.keep_volumes, self.task.force_kill)
+
+    # -- the run state
+
+    def _run_state(self, status, new=False):
+        """Bring the container that is there (or will be) into the task's state; ``status`` is what it is in now."""
+        state, name = self.task.state, self.task.name
+        living = status in control.LIVING
+        if state == "stopped" and living:
+            self.plan.add("running", True, False, "stop container %s" % name, lambda: start.stop(self.engine, self.record, self.task.force_kill))
+        elif state in RUNS:
+            if not living:
+                self.plan.add("running", False, True, "start container %s" % name, self._start)
+            elif state == "restarted" or (self.task.restart and not new):
+                self.plan.add("restarted", False, True, "restart container %s" % name, self._restart)
+            elif status == "paused" and state != "paused":
+                self.plan.add("paused", True, False, "unpause container %s" % name, lambda: start.unpause(self.engine, self.record))
+            if state == "paused" and status != "paused":
+                self._pause()
+
+    def _pause(self):
+        self.plan.add("paused", False, True, "pause container %s" % self.task.name, lambda: start.pause(self.engine, self.record))
+
+    def _start(self):
+        if self.starts is not None and self.task.state != "paused":
+            self.starts.append(self.record)
+        else:
+            start.start_one(self.engine, self.record)
+
+    def _restart(self):
+        if self.status == "paused":
+            start.unpause(self.engine, self.record)
+        start.stop(self.engine, self.record, self.task.force_kill)
+        self._start()
+
+    # -- the result
+
+    def facts(self):
+        """Result keys. A container that should be healthy is waited for here: waiting changes nothing."""
+        record = catalog.get(self.engine, self.task.name)
+        if record is None:
+            return {"container": {}, "security": security.facts(self.definition or {})}
+        if self.task.state == "healthy" and not self.engine.check:
+            start.wait_healthy(self.engine, record, self.task.healthy_timeout)
+        return {"container": inspection.inspect(self.engine, record), "security": security.facts(record["definition"])}
+
+
+class Target:
+    """The image that a container is to have.
+
+    :param known: its id, or None as long as it is not on the host. :param find: tells the id once the pull is done.
+    """
+
+    def __init__(self, known, reference, find=None):
+        self.known, self.reference, self._find = known, reference, find
+
+    def ident(self):
+        return self._find() if self._find is not None else self.known
+
+
+def _list(changes):
+    return ", ".join(name for name, _before, _after in changes)
+
+
+def plan_container(engine, params, starts=None):
+    """The plan for one container; ``params`` are the container module's. See :class:`Work` for ``starts``."""
+    return Work(engine, Task(params), starts).make()

@@ -1,0 +1,23 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What killed tasks left half-done: a creation is undone, a removal is finished, a replacement is put back or finished."""
+
+from __future__ import annotations
+
+from . import catalog, create, documents, remove, replace
+
+
+def recover(engine, kind, detail):
+    """Called for every entry of the operations table whose process is gone (engine.RECOVERY)."""
+    {"create-container": _created, "remove-container": _removed, "replace-container": replace.recover}[kind](engine, detail)
+
+
+def _created(engine, detail):
+    """With a row it is whole: the row comes last."""
+    if catalog.by_id(engine, detail["id"]) is None:
+        create.undo(engine, detail["id"], documents.anonymous(engine, detail["id"]).values())
+
+
+def _removed(engine, detail):
+    catalog.forget(engine, detail["id"])
+    remove.sweep(engine, detail["id"], [] if detail["keep_volumes"] else detail["volumes"])

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container goes: stopped, its row deleted with its addresses and ports, then everything that it had on disk."""
+
+from __future__ import annotations
+
+import os
+
+from .. import volumes
+from ..errors import Conflict
+from ..kernel import syscalls
+from ..store import trees
+from . import catalog, control, documents
+
+MNT_DETACH = 2
+
+
+def remove(engine, record, force=False, keep_volumes=False):
+    """Remove a container.
+
+    :param force: one that runs is killed first. :param keep_volumes: leave its anonymous volumes.
+    :raises Conflict: it runs and not ``force``, or another container lives in its namespaces.
+    """
+    ident = record["id"]
+    if control.status(engine, ident)["status"] in control.LIVING:
+        if not force:
+            raise Conflict("container %s is running; stop it first, or remove it by force" % record["name"])
+        control.kill(engine, ident)
+    with engine.operations.record("remove-container", id=ident, keep_volumes=keep_volumes, volumes=sorted(documents.anonymous(engine, ident).values())):
+        catalog.forget(engine, ident)
+        sweep(engine, ident, [] if keep_volumes else documents.anonymous(engine, ident).values())
+
+
+def sweep(engine, ident, anonymous):
+    """Remove what a container without a row has left: kernel objects, directories, anonymous volumes."""
+    control.forget(engine, ident)
+    directories(engine, ident)
+    volumes.drop_anonymous(engine, sorted(anonymous))
+
+
+def directories(engine, ident):
+    shared_memory = os.path.join(engine.paths.container_run(ident), "shm")
+    if os.path.ismount(shared_memory):
+        syscalls.umount2(shared_memory, MNT_DETACH)
+    trees.remove(engine.paths.container_run(ident))
+    trees.remove(engine.paths.container(ident))

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""config.json's mounts: what every container gets, and what the task asked for on top of it."""
+
+from __future__ import annotations
+
+import os
+
+FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf": "resolv.conf"}
+
+
+def mounts(definition, host):
+    """All mounts in the order in which they are made: a path's parents before it, the user's over the engine's."""
+    user = [_user(entry) for entry in host.mounts] + [_tmpfs(entry) for entry in definition.get("tmpfs", ())]
+    taken = {entry["destination"] for entry in user}
+    engine = [entry for entry in _defaults(definition, host) + _files(host) if entry["destination"] not in taken]
+    return engine + sorted(user, key=lambda entry: entry["destination"].count("/"))
+
+
+def _mount(destination, kind, source, *options):
+    return {"destination": destination, "type": kind, "source": source, "options": [option for option in options if option]}
+
+
+def _defaults(definition, host):
+    read_only = "rw" if definition.get("privileged") else "ro"
+    if definition.get("pid_mode") == "host":
+        proc = _mount("/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev")
+    else:
+        proc = _mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev")
+    found = [
+        proc,
+        _mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+        _mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+        _sys(definition, read_only),
+        _mount("/sys/fs/cgroup", "cgroup", "cgroup", read_only, "nosuid", "noexec", "nodev"),
+    ]
+    return found + _ipc(definition, host)
+
+
+def _sys(definition, read_only):
+    if (definition.get("network_mode") or "").startswith("host"):
+        # sysfs shows the network namespace it is mounted in, and only that namespace's owner may mount it: show the host's
+        return _mount("/sys", "bind", "/sys", "rbind", read_only, "nosuid", "noexec", "nodev")
+    return _mount("/sys", "sysfs", "sysfs", read_only, "nosuid", "noexec", "nodev")
+
+
+def _ipc(definition, host):
+    """/dev/shm and /dev/mqueue by ipc_mode: a container's own, the host's, another container's, or none."""
+    mode = definition.get("ipc_mode", "private")
+    if mode == "none":
+        return []
+    queues = _mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev")
+    if mode == "host":
+        return [_mount("/dev/mqueue", "bind", "/dev/mqueue", "rbind", "nosuid", "noexec", "nodev")] * os.path.isdir("/dev/mqueue") + \
+            [_mount("/dev/shm", "bind", "/dev/shm", "rbind", "nosuid", "noexec", "nodev")] * os.path.isdir("/dev/shm")
+    if mode.startswith("container:"):
+        return [queues, _mount("/dev/shm", "bind", shared_memory(host.joins["ipc"], host.run), "rbind", "nosuid", "noexec", "nodev")]
+    if mode == "shareable":
+        return [queues, _mount("/dev/shm", "bind", os.path.join(host.run, "shm"), "rbind", "nosuid", "noexec", "nodev")]
+    return [queues, _mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=%d" % definition.get("shm_size", 64 << 20))]
+
+
+def shared_memory(other, run):
+    """Where the shareable /dev/shm of container ``other`` lies; ``run`` is any container's directory of this boot."""
+    return os.path.join(os.path.dirname(run), other, "shm")
+
+
+def _files(host):
+    """hosts, hostname and resolv.conf, those of the other container where its network is joined."""
+    found = []
+    for destination, name in sorted(FILES.items()):
+        directory = host.directory
+        if "network" in host.joins and name != "hostname":
+            directory = os.path.join(os.path.dirname(host.directory), host.joins["network"])
+        found.append(_mount(destination, "bind", os.path.join(directory, name), "rbind", "rprivate"))
+    return found
+
+
+def _user(entry):
+    if entry["type"] == "tmpfs":
+        return _mount(entry["target"], "tmpfs", "tmpfs", "noexec", "nosuid", "nodev", entry["read_only"] and "ro",
+                      entry["tmpfs_size"] and "size=%d" % entry["tmpfs_size"], "mode=%s" % (entry["tmpfs_mode"] or "1777"))
+    return _mount(entry["target"], "bind", entry["source"], "rbind", "ro" if entry["read_only"] else "rw", entry["propagation"] or "rprivate")
+
+
+def _tmpfs(entry):
+    target, _, options = entry.partition(":")
+    options = options.split(",")
+    return _mount(target, "tmpfs", "tmpfs", *(options if any(option.startswith("mode=") for option in options) else options + ["mode=1777"]))
+
+
+def root_propagation(user_mounts):
+    """What the root must be for the user's mounts to propagate: shared below shared ones, slave below slave ones."""
+    asked = {entry.get("propagation", "").lstrip("r") for entry in user_mounts}
+    return "rshared" if "shared" in asked else "rslave" if "slave" in asked else "rprivate"

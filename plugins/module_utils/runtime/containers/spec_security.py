@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""config.json's isolation: capabilities, seccomp, masked and read-only paths, kernel parameters. Docker's defaults."""
+
+from __future__ import annotations
+
+import glob
+import json
+
+from ..errors import InvalidInput
+from .options import network, security
+
+MASKED = ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+          "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"]
+READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+
+def capabilities(definition):
+    """The names of the capabilities that the container has, in the kernel's order."""
+    from ..kernel import capabilities as kernel
+
+    added, dropped = set(definition.get("capabilities", ())), set(definition.get("cap_drop", ()))
+    if definition.get("privileged") or "ALL" in added:
+        wanted = available() | (added - {"ALL"})
+    elif "ALL" in dropped:
+        wanted = added
+    else:
+        wanted = set(kernel.DOCKER_DEFAULT) | added
+    return [name for name in kernel.NAMES if name in wanted and (name not in dropped or ("ALL" in dropped and name in added))]
+
+
+def available():
+    """The capabilities that this process could hand on: its bounding set."""
+    from ..kernel import capabilities as kernel
+
+    with open("/proc/self/status") as file:
+        mask = next(int(line.split()[1], 16) for line in file if line.startswith("CapBnd:"))
+    return {name for number, name in enumerate(kernel.NAMES) if mask >> number & 1}
+
+
+def no_new_privileges(definition):
+    return security.settings(definition).get("no-new-privileges") == "true"
+
+
+def _paths_open(definition):
+    return definition.get("privileged") or security.settings(definition).get("systempaths") == "unconfined"
+
+
+def masked(definition):
+    return [] if _paths_open(definition) else MASKED + sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))
+
+
+def read_only(definition):
+    return [] if _paths_open(definition) else list(READ_ONLY)
+
+
+def sysctls(definition):
+    """The task's, and Docker's two for a network namespace of its own: low ports and ping need no capability there."""
+    found = {}
+    mode = network.mode_of(definition)
+    if mode in ("bridge", "none"):
+        found = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+    found.update(definition.get("sysctls", {}))
+    for key in found:
+        if key.startswith("net.") and mode not in ("bridge", "none"):
+            raise InvalidInput("sysctls", key, "no net.* with network_mode %s" % definition["network_mode"])
+    return found
+
+
+def seccomp(definition, caps, kernel, machine):
+    """linux.seccomp, or None for no filter."""
+    from ..kernel import seccomp_default
+
+    profile = security.settings(definition).get("seccomp", "unconfined" if definition.get("privileged") else "default")
+    if profile == "unconfined":
+        return None
+    if profile == "default":
+        return seccomp_default.default_profile(caps, kernel, machine)
+    return from_docker(json.loads(profile), caps, kernel, machine)
+
+
+def from_docker(profile, caps, kernel, machine):
+    """A profile file in Docker's form (archMap, includes, excludes) as linux.seccomp; one in the OCI form passes through."""
+    result = {key: profile[key] for key in ("defaultAction", "defaultErrnoRet", "architectures", "flags") if profile.get(key) is not None}
+    for entry in profile.get("archMap") or ():
+        if entry["architecture"] == _ARCHITECTURES.get(machine, ""):
+            result["architectures"] = [entry["architecture"]] + list(entry.get("subArchitectures") or ())
+    arch = _GO_NAMES.get(machine, machine)
+    rules = []
+    for rule in profile.get("syscalls") or ():
+        if _holds(rule.get("includes"), caps, kernel, arch, True) and not _excluded(rule.get("excludes"), caps, kernel, arch):
+            kept = {key: rule[key] for key in ("names", "action", "errnoRet", "args") if rule.get(key) is not None}
+            if "name" in rule:
+                kept.setdefault("names", [rule["name"]])
+            rules.append(kept)
+    return dict(result, syscalls=rules)
+
+
+_ARCHITECTURES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
+_GO_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def _holds(condition, caps, kernel, arch, default):
+    if not condition:
+        return default
+    if condition.get("arches") and arch not in condition["arches"]:
+        return False
+    if any(name not in caps for name in condition.get("caps") or ()):
+        return False
+    return not condition.get("minKernel") or kernel >= tuple(int(part) for part in condition["minKernel"].split(".")[:2])
+
+
+def _excluded(condition, caps, kernel, arch):
+    """A rule is out as soon as one of its exclusions is met."""
+    if not condition:
+        return False
+    minimum = condition.get("minKernel")
+    return arch in (condition.get("arches") or ()) or any(name in caps for name in condition.get("caps") or ()) or bool(
+        minimum and kernel >= tuple(int(part) for part in minimum.split(".")[:2]))
+
+
+def missing_capabilities(definition):
+    """Capabilities that the task names and this host can't give (they are not in the engine's bounding set)."""
+    return sorted(set(definition.get("capabilities", ())) - {"ALL"} - available())
+

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules ``container``, ``container_info`` and ``container_exec`` do."""
+
+from __future__ import annotations
+
+import shlex
+
+from ..errors import Conflict, InvalidInput, NotFound
+from . import batch, catalog, control, inspection, listing, options
+from .options import process
+from .plan import plan_container
+
+
+def container(engine, params):
+    """The plan for one container, or for a list (``containers``) the result of carrying it out."""
+    if params.get("containers") is not None:
+        return batch.run(engine, params["containers"], params.get("parallel"))
+    return plan_container(engine, params)
+
+
+def container_info(engine, params):
+    """``exists``, ``container`` for one name; ``containers`` for several names or for what ``filters`` select.
+
+    Names are names, ids or beginnings of ids; one that does not exist is left out.
+    """
+    if params.get("name") is not None:
+        names = params["name"] if isinstance(params["name"], list) else [params["name"]]
+        found = [record for record in (_find(engine, name) for name in names) if record is not None]
+    else:
+        found = listing.listing(engine, params.get("all") is not False, params.get("filters"))
+    containers = [inspection.inspect(engine, record) for record in found]
+    return {"exists": bool(containers), "container": containers[0] if len(containers) == 1 else {}, "containers": containers}
+
+
+def _find(engine, name):
+    try:
+        return catalog.find(engine, name)
+    except NotFound:
+        return None
+
+
+def container_exec(engine, params):
+    """Run a command in a running container: ``rc``, ``stdout``, ``stderr``, or ``exec_id`` for one that is not waited for.
+
+    A command that ends with an error is a result; only a container that can't run it is a failure. Check mode runs nothing.
+    """
+    record = catalog.find(engine, params["container"])
+    words = _words(params)
+    status = control.status(engine, record["id"])["status"]
+    if status != "running":
+        raise Conflict("container %s is not running (it is %s): nothing can be run in it" % (record["name"], status))
+    stdin = params.get("stdin")
+    if stdin is not None and params.get("detach"):
+        raise InvalidInput("stdin", "...", "nothing, with detach: nobody is there to pass it on")
+    if stdin is not None and params.get("stdin_add_newline") is not False:
+        stdin += "\n"
+    if engine.check:
+        return {"changed": True, "rc": None, "stdout": "", "stderr": "", "actions": ["run %s in container %s" % (shlex.join(words), record["name"])]}
+    outcome = control.execute(engine, record["id"], words, env=_env(params), user=_user(params), cwd=params.get("chdir"), tty=bool(params.get("tty")),
+                              stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"), detach=bool(params.get("detach")))
+    if params.get("detach"):
+        return {"changed": True, "exec_id": outcome}
+    code, stdout, stderr = outcome
+    result = {"changed": True, "rc": code, "stdout": _text(stdout, params), "stderr": _text(stderr, params)}
+    return dict(result, stdout_lines=result["stdout"].splitlines(), stderr_lines=result["stderr"].splitlines())
+
+
+def _words(params):
+    if (params.get("argv") is None) == (params.get("command") is None):
+        raise InvalidInput("argv", params.get("argv"), "either argv or command")
+    words = process.command(params["argv"] if params.get("argv") is not None else params["command"], "command" if params.get("argv") is None else "argv")
+    if not words:
+        raise InvalidInput("command", "", "a command")
+    return words
+
+
+def _env(params):
+    return options.OPTIONS["env"].normalise(params.get("env") or {}, "env")
+
+
+def _user(params):
+    return process.user(params["user"], "user") if params.get("user") else None
+
+
+def _text(data, params):
+    text = data.decode("utf-8", "surrogateescape")
+    return text.rstrip("\r\n") if params.get("strip_empty_ends") is not False else text

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Removal of directory trees that foreign processes wrote: of any depth, never through a symbolic link."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import HostError
+
+DEEPEST = 200  # directories held open at once; what lies deeper is moved up first
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def remove(path):
+    """Remove what is at ``path``, a tree or a file; nothing there is no error.
+
+    :raises HostError: where the kernel refuses, e.g. because something is mounted in it.
+    """
+    try:
+        top = os.open(path, _FLAGS)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        os.unlink(path)
+        return
+    try:
+        while _empty(top):
+            pass
+    except OSError as error:
+        raise HostError("can't remove %s: %s" % (error.filename or path, error.strerror)) from None
+    finally:
+        os.close(top)
+    try:
+        os.rmdir(path)
+    except OSError as error:
+        raise HostError("can't remove %s: %s" % (path, error.strerror)) from None
+
+
+def _empty(top):
+    """Remove what is in the directory ``top``; returns whether something was moved up and is left for another round."""
+    moved = 0
+    stack = [(top, None, os.listdir(top))]
+    try:
+        while stack:
+            fd, name, left = stack[-1]
+            if not left:
+                stack.pop()
+                if stack:
+                    os.close(fd)
+                    os.rmdir(name, dir_fd=stack[-1][0])
+                continue
+            entry = left.pop()
+            try:
+                os.unlink(entry, dir_fd=fd)
+                continue
+            except (IsADirectoryError, PermissionError):
+                pass
+            if len(stack) > DEEPEST:
+                moved += 1
+                os.rename(entry, ".moved-up-%d-%d" % (os.getpid(), moved), src_dir_fd=fd, dst_dir_fd=top)
+                continue
+            child = os.open(entry, _FLAGS, dir_fd=fd)
+            stack.append((child, entry, os.listdir(child)))
+    finally:
+        for fd, _name, _left in stack[1:]:
+            os.close(fd)
+    return bool(moved)

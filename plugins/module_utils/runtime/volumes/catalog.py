@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which volumes there are: the database's rows, their directories, who uses them.
+
+A volume is its row; a directory without one is left over from a killed task and is swept up by ``recovery``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import secrets
+
+from ..errors import Conflict, InvalidInput, NotFound
+from ..store import trees
+from ..store.database import decode, encode, now
+from ..store.files import read_json, sync_directory
+from . import driver
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
+
+
+def check_name(name):
+    """:raises InvalidInput: for what can't be a volume's name (it becomes a directory's)."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise InvalidInput("name", name, "a volume's name: 2 to 128 letters, digits, '_', '.', '-', the first a letter or digit")
+    return name
+
+
+def get(engine, name):
+    """A volume as ``{"name", "driver_options", "labels", "anonymous", "created"}``, or None."""
+    row = engine.db.one("SELECT * FROM volumes WHERE name = ?", name)
+    return _volume(row) if row else None
+
+
+def _volume(row):
+    return dict(decode(row["options"]), name=row["name"], anonymous=bool(row["anonymous"]), created=row["created"])
+
+
+def path(engine, name):
+    """The directory that a volume's mounts show."""
+    return os.path.join(engine.paths.volume(name), "_data")
+
+
+def create(engine, name=None, driver_options=None, labels=None, anonymous=False):
+    """Make a volume; one that is there already is left as it is. Returns its name, a new random one where none is given.
+
+    :raises InvalidInput, Unsupported: for driver options that can't work.
+    """
+    name = check_name(name or secrets.token_hex(32))
+    options = driver.check(driver_options or {})
+    with engine.locks.hold("volume", name):
+        if get(engine, name) is not None:
+            return name
+        with engine.operations.record("create-volume", name=name):
+            try:
+                _make_directory(engine, name)
+                engine.db.run("INSERT INTO volumes (name, options, anonymous, created) VALUES (?, ?, ?, ?)",
+                              name, encode({"driver_options": options, "labels": labels or {}}), int(anonymous), now())
+            except BaseException:
+                clear(engine, name)
+                raise
+    return name
+
+
+def _make_directory(engine, name):
+    directory = engine.paths.volume(name)
+    trees.remove(directory)
+    os.mkdir(directory, 0o700)
+    data = os.path.join(directory, "_data")
+    os.mkdir(data, 0o755)
+    os.chmod(data, 0o755)  # whatever the umask
+    sync_directory(directory)
+
+
+def update_labels(engine, name, labels):
+    with engine.db.transaction() as connection:
+        row = connection.execute("SELECT options FROM volumes WHERE name = ?", (name,)).fetchone()
+        connection.execute("UPDATE volumes SET options = ? WHERE name = ?", (encode(dict(decode(row["options"]), labels=labels)), name))
+
+
+def remove(engine, name):
+    """Remove a volume with its content. :raises NotFound: no such volume. :raises Conflict: a container uses it."""
+    with engine.locks.hold("volume", name):
+        if get(engine, name) is None:
+            raise NotFound("volume %s does not exist" % name)
+        check_unused(engine, name)
+        with engine.operations.record("remove-volume", name=name):
+            engine.db.run("DELETE FROM volumes WHERE name = ?", name)
+            clear(engine, name)
+
+
+def clear(engine, name):
+    """Remove a volume's directory, its own mount first."""
+    driver.detach(path(engine, name))
+    trees.remove(engine.paths.volume(name))
+
+
+def check_unused(engine, name):
+    users = used_by(engine, name)
+    if users:
+        raise Conflict("volume %s is used by container %s; remove that first" % (name, ", ".join(users)))
+
+
+def used_by(engine, name):
+    """The names of the containers that mount a volume, running or not."""
+    return users(engine).get(name, [])
+
+
+def users(engine):
+    """``{volume: [names of the containers that mount it]}``."""
+    found = {}
+    for row in engine.db.all("SELECT id, name FROM containers ORDER BY name"):
+        for volume in of_container(engine, row["id"]):
+            found.setdefault(volume, []).append(row["name"])
+    return found
+
+
+def of_container(engine, ident):
+    """The volumes that a container's config.json mounts."""
+    config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
+    below = engine.paths.volumes + "/"
+    return sorted({entry["source"][len(below):].partition("/")[0] for entry in config.get("mounts", ())
+                   if entry.get("type") == "bind" and entry.get("source", "").startswith(below)})
+
+
+def drop_anonymous(engine, names):
+    """Remove those of ``names`` that are anonymous and that no container uses any more; the rest stays."""
+    for name in names:
+        volume = get(engine, name)
+        if volume is not None and volume["anonymous"] and not used_by(engine, name):
+            remove(engine, name)
+
+
+def listing(engine, filters=None):
+    """The volumes that ``filters`` select, by name: as :func:`get`, with ``users``.
+
+    :param filters: ``{"dangling": bool, "name": part of the name, "label": "key" or "key=value" or a list of them}``.
+    """
+    filters = dict(filters or {})
+    unknown = set(filters) - {"dangling", "name", "label"}
+    if unknown:
+        raise InvalidInput("filters", sorted(unknown)[0], "dangling, name, label")
+    who = users(engine)
+    rows = [dict(_volume(row), users=who.get(row["name"], [])) for row in engine.db.all("SELECT * FROM volumes ORDER BY name")]
+    return [row for row in rows if _selected(row, filters)]
+
+
+def _selected(volume, filters):
+    if "dangling" in filters and bool(volume["users"]) == (str(filters["dangling"]).lower() in ("true", "1", "yes")):
+        return False
+    if filters.get("name") and filters["name"] not in volume["name"]:
+        return False
+    labels = filters.get("label") or []
+    for label in [labels] if isinstance(labels, str) else labels:
+        key, equals, value = label.partition("=")
+        if key not in volume["labels"] or (equals and volume["labels"][key] != value):
+            return False
+    return True
+
+
+def inspect(engine, name):
+    """A volume in the form of ``docker volume inspect``. :raises NotFound: no such volume."""
+    volume = get(engine, name)
+    if volume is None:
+        raise NotFound("volume %s does not exist" % name)
+    made = datetime.datetime.fromtimestamp(volume["created"], datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"CreatedAt": made, "Driver": "local", "Labels": volume["labels"], "Mountpoint": path(engine, name), "Name": name,
+            "Options": volume["driver_options"], "Scope": "local", "Anonymous": volume["anonymous"]}

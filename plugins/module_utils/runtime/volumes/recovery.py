@@ -1,0 +1,16 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a killed task left of a volume: one that has no row is not there, and its directory goes."""
+
+from __future__ import annotations
+
+from . import catalog
+
+
+def recover(engine, kind, detail):
+    """Finish a removal or undo a creation: both leave a directory without a row."""
+    if kind not in ("create-volume", "remove-volume"):
+        raise ValueError(kind)
+    with engine.locks.hold("volume", detail["name"]):
+        if catalog.get(engine, detail["name"]) is None:
+            catalog.clear(engine, detail["name"])

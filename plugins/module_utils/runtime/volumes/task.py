@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules ``volume`` and ``volume_info`` do."""
+
+from __future__ import annotations
+
+from ..errors import Conflict, InvalidInput
+from ..reconcile import Plan
+from . import catalog, driver
+
+
+def volume(engine, params):
+    """The plan for one volume.
+
+    :param params: ``name``, ``state`` present or absent, ``driver``, ``driver_options``, ``labels``,
+        ``recreate`` never, always or options-changed. Options that are None are not compared.
+    """
+    name = catalog.check_name(params["name"])
+    plan = Plan("volume %s" % name, lambda: {"volume": _facts(engine, name)})
+    now = catalog.get(engine, name)
+    if params.get("state") == "absent":
+        if now is not None:
+            catalog.check_unused(engine, name)
+            plan.add("state", "present", "absent", "remove volume %s" % name, lambda: catalog.remove(engine, name))
+        return plan
+    if params.get("driver") not in (None, "local"):
+        raise InvalidInput("driver", params["driver"], "local")
+    _present(engine, plan, name, now, _wanted(params), params.get("recreate") or "never")
+    return plan
+
+
+def _wanted(params):
+    wanted = {}
+    if params.get("driver_options") is not None:
+        wanted["driver_options"] = driver.check(params["driver_options"])
+    if params.get("labels") is not None:
+        wanted["labels"] = labels(params["labels"])
+    return wanted
+
+
+def labels(given):
+    """Labels as texts. :raises InvalidInput: for a value that YAML made a boolean or null."""
+    for key, value in given.items():
+        if value is None or isinstance(value, (bool, dict, list)):
+            raise InvalidInput("labels.%s" % key, value, "a text or a number (quote the value to have it taken literally)")
+    return {str(key): str(value) for key, value in given.items()}
+
+
+def _present(engine, plan, name, now, wanted, recreate):
+    if now is None:
+        plan.add("state", "absent", "present", "create volume %s" % name,
+                 lambda: catalog.create(engine, name, wanted.get("driver_options"), wanted.get("labels")))
+        return
+    differs = "driver_options" in wanted and wanted["driver_options"] != now["driver_options"]
+    if recreate == "always" or (differs and recreate == "options-changed"):
+        _recreate(engine, plan, name, now, wanted)
+        return
+    if differs:
+        plan.warnings.append("volume %s has driver_options %r, not %r: it is left as it is (recreate: options-changed would remove its content)"
+                             % (name, now["driver_options"], wanted["driver_options"]))
+    if "labels" in wanted and wanted["labels"] != now["labels"]:
+        plan.add("labels", now["labels"], wanted["labels"], "set the labels of volume %s" % name,
+                 lambda: catalog.update_labels(engine, name, wanted["labels"]))
+
+
+def _recreate(engine, plan, name, now, wanted):
+    catalog.check_unused(engine, name)
+    after = dict({key: now[key] for key in ("driver_options", "labels")}, **wanted)
+    for key in ("driver_options", "labels"):
+        if after[key] != now[key]:
+            plan.add(key, now[key], after[key], None)
+    plan.add("content", "as it is", "empty", "remove volume %s" % name, lambda: catalog.remove(engine, name))
+    plan.add("content", "as it is", "empty", "create volume %s" % name,
+             lambda: catalog.create(engine, name, after["driver_options"], after["labels"]))
+
+
+def _facts(engine, name):
+    return catalog.inspect(engine, name) if catalog.get(engine, name) else {}
+
+
+def volume_info(engine, params):
+    """What there is: one volume (``exists``, ``volume``), or all that ``filters`` select (``volumes``)."""
+    if params.get("name") is not None:
+        name = params["name"]
+        found = catalog.get(engine, name) is not None
+        return {"exists": found, "volume": catalog.inspect(engine, name) if found else {}, "volumes": [catalog.inspect(engine, name)] if found else []}
+    names = [row["name"] for row in catalog.listing(engine, params.get("filters"))]
+    return {"exists": bool(names), "volumes": [catalog.inspect(engine, name) for name in names]}
+
+
+def prune(engine, everything=False, filters=None):
+    """A plan that removes the volumes that no container uses: anonymous ones, or with ``everything`` named ones too."""
+    plan = Plan("unused volumes")
+    for row in catalog.listing(engine, dict(filters or {}, dangling=True)):
+        if row["anonymous"] or everything:
+            plan.add(row["name"], "present", "absent", "remove volume %s" % row["name"], lambda name=row["name"]: _remove_unused(engine, name))
+    return plan
+
+
+def _remove_unused(engine, name):
+    try:
+        catalog.remove(engine, name)
+    except Conflict:
+        pass  # taken into use meanwhile: no longer what prune is about

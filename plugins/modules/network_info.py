@@ -71,7 +71,9 @@ from ..module_utils import frontend
 
 
 def main():
-    frontend.run("networks.task", "info", {"name": {"type": "str"}, "filters": {"type": "dict"}}, mutually_exclusive=[("name", "filters")])
+    frontend.run(
+        "networks.task", "info", {"name": {"type": "str"}, "filters": {"type": "dict"}},
+        store_needed=False, mutually_exclusive=[("name", "filters")])
 
 
 if __name__ == "__main__":

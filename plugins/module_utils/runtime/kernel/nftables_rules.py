@@ -125,11 +125,21 @@ def redirected():
     return _tracked(CT_STATUS, STATUS_DNAT)
 
 
+def _address_and_port(offset):
+    """Load an address of the IPv4 header (or none), the protocol and the destination port as the words of a key."""
+    words = iter(WORDS)
+    key = [_payload(NETWORK_HEADER, offset, 4, next(words))] if offset is not None else []
+    return key + [_meta(META_L4PROTO, next(words)), _payload(TRANSPORT_HEADER, DESTINATION_PORT, 2, next(words))]
+
+
+def source_and_port_in(name):
+    """``ip saddr . meta l4proto . th dport @set``"""
+    return _address_and_port(SOURCE_ADDRESS) + [_lookup(name)]
+
+
 def destination_from(name, with_address=False):
     """``dnat ip to [ip daddr .] meta l4proto . th dport map @map``; the map's data are address and port."""
-    words = iter(WORDS)
-    key = [_payload(NETWORK_HEADER, DESTINATION_ADDRESS, 4, next(words))] if with_address else []
-    key += [_meta(META_L4PROTO, next(words)), _payload(TRANSPORT_HEADER, DESTINATION_PORT, 2, next(words))]
+    key = _address_and_port(DESTINATION_ADDRESS if with_address else None)
     translate = _expression("nat", be32(1, NAT_DESTINATION), be32(2, AF_INET), be32(3, WORDS[0]), be32(5, WORDS[1]))
     return key + [_lookup(name, into=REGISTER_1), translate]
 

@@ -20,7 +20,7 @@ import zlib
 from ..kernel import netlink, nftables
 from ..kernel import nftables_rules as rules
 from ..store.files import read_json
-from .publish import ANY, ONE, TABLE, elements
+from .publish import ANY, ONE, OWN, TABLE, elements
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
 _NAME, _ADDRESS, _PROTOCOL, _PORT = nftables.INTERFACE_NAME, nftables.IPV4_ADDRESS, nftables.INET_PROTOCOL, nftables.INET_SERVICE
@@ -32,7 +32,8 @@ SETS = (
     (WITHIN, (_NAME, _NAME), 32, (), 0, False),  # every bridge with itself
     (SUBNETS, (_ADDRESS,), 4, (), 0, True),  # of the networks that masquerade
     (ANY, (_PROTOCOL, _PORT), 8, (_ADDRESS, _PORT), 8, False),
-    (ONE, (_ADDRESS, _PROTOCOL, _PORT), 12, (_ADDRESS, _PORT), 8, False))
+    (ONE, (_ADDRESS, _PROTOCOL, _PORT), 12, (_ADDRESS, _PORT), 8, False),
+    (OWN, (_ADDRESS, _PROTOCOL, _PORT), 12, (), 0, False))
 
 
 def _accept(*parts):
@@ -52,7 +53,9 @@ CHAINS = (
     ("guard", "filter", nftables.PREROUTING, -300, [
         _drop(rules.incoming_not("lo"), rules.to_loopback()),
         _drop(rules.incoming_in(BRIDGES), rules.source_from_elsewhere())]),  # a container that claims another network's address
-    ("prerouting", "nat", nftables.PREROUTING, -100, _TRANSLATE),
+    # With br_netfilter a container's call of its own port would have to leave by the bridge port that it came in by, which
+    # bridges do not do; hairpin mode would do it, and give containers back every broadcast of theirs.
+    ("prerouting", "nat", nftables.PREROUTING, -100, [rules.rule(rules.source_and_port_in(OWN), rules.verdict(nftables.RETURN))] + _TRANSLATE),
     ("output", "nat", nftables.OUTPUT, -100, [rules.rule(rules.to_loopback(), rules.verdict(nftables.RETURN))] + _TRANSLATE),
     ("postrouting", "nat", nftables.POSTROUTING, 100, [
         rules.rule(rules.source_in(SUBNETS), rules.outgoing_in(BRIDGES, invert=True), rules.masquerade()),
@@ -152,7 +155,7 @@ def _network_elements(networks):
 
 def _published(engine, connection):
     """The port maps' elements as they are, or, where the table was flushed, as the running containers' states say."""
-    found = {ANY: {}, ONE: {}}
+    found = {ANY: {}, ONE: {}, OWN: {}}
     for row in engine.db.all("SELECT DISTINCT container FROM ports"):
         state = read_json(os.path.join(engine.paths.container(row["container"]), "state.json"), {})
         network = state.get("network") or {}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Published ports as elements of two nf_tables maps: what a container's start and end change of the rules.
+"""Published ports as elements of nf_tables maps: what a container's start and end change of the rules.
 
 The monitor imports this file, so it needs nothing but ``kernel/nftables``. The rules that look into the maps are
 ``firewall.py``'s. A published port is a dictionary ``{"host_ip", "host_port", "container_port", "protocol"}``.
@@ -15,7 +15,8 @@ import struct
 from ..kernel import netlink, nftables
 
 TABLE = "pycontainer"
-ANY, ONE = "published", "published_on"  # keyed by protocol . port, and by address . protocol . port
+ANY, ONE = "published", "published_on"  # maps, keyed by protocol . port, and by address . protocol . port
+OWN = "own_ports"  # a set, container's address . protocol . port: what a container itself calls is left to the relay
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 ABSENT = (errno.ENOENT, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP)  # no table, no nfnetlink, no nf_tables
 
@@ -62,14 +63,15 @@ def unpublish(container_id, address, ports):
 
 
 def elements(address, ports):
-    """``{map name: {key: data}}`` for ports of the container at ``address``."""
-    found = {ANY: {}, ONE: {}}
+    """``{set or map name: {key: data or None}}`` for ports of the container at ``address``."""
+    found, container = {ANY: {}, ONE: {}, OWN: {}}, netlink.packed(address.partition("/")[0])
     for port in ports:
         host_ip = port.get("host_ip") or "0.0.0.0"
         if host_ip.startswith("127."):
             continue
         key = struct.pack("!B3xH2x", PROTOCOLS[port["protocol"]], port["host_port"])
-        data = netlink.packed(address.partition("/")[0]) + struct.pack("!H2x", port["container_port"])
+        data = container + struct.pack("!H2x", port["container_port"])
+        found[OWN][container + key] = None
         if host_ip == "0.0.0.0":
             found[ANY][key] = data
         else:

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who reaches whom: real connections between a host, its containers and another host."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+HOST, PEER, TIMEOUT = "10.9.0.1", "10.9.0.2", "TimeoutError"
+UNREACHABLE = (TIMEOUT, "101", "113", "ConnectionRefusedError")
+
+
+def make(engine, **params):
+    from pycontainer.networks import task
+    from pycontainer.reconcile import carry_out
+
+    return carry_out(task.plan(engine, dict({"state": "present"}, **params)), False)
+
+
+def test_published_port_is_reached_from_the_host_and_the_lan(net, port):
+    engine, peer = net.engine(), net.lan()
+    container = net.container(engine, "a", ports=[port(8080), port(5353, 53, "udp")])
+    assert container.published is True
+    assert net.ask(HOST, 8080) == "10.9.0.1 HELLO"
+    assert net.ask(container.address, 80) == "172.17.0.1 HELLO"
+    assert peer.ask(HOST, 8080) == PEER + " HELLO", "the client's address is kept"
+    assert peer.ask(HOST, 5353, "udp") == PEER + " HELLO"
+    assert peer.ask(HOST, 8081) == "ConnectionRefusedError"
+
+
+def test_published_on_one_address_is_not_on_another(net, port):
+    engine, peer = net.engine(), net.lan()
+    net.run("ip addr add 10.9.0.3/24 dev up0")
+    net.container(engine, "a", ports=[port(8080, host_ip="10.9.0.3")])
+    assert peer.ask("10.9.0.3", 8080) == PEER + " HELLO"
+    assert net.ask("10.9.0.3", 8080).endswith("HELLO")
+    assert peer.ask(HOST, 8080) == "ConnectionRefusedError"
+
+
+def test_unpublished_container_is_out_of_reach_from_the_lan(net):
+    engine, peer = net.engine(), net.lan()
+    container = net.container(engine, "a")
+    assert peer.ask(container.address, 80) in UNREACHABLE
+    assert net.ask(container.address, 80).endswith("HELLO")
+
+
+def test_container_reaches_the_lan_with_the_hosts_address(net):
+    engine, _peer = net.engine(), net.lan()
+    container = net.container(engine, "a")
+    assert container.ask(PEER, 9000) == HOST + " HELLO"
+    assert container.ask(PEER, 9000, "udp") == HOST + " HELLO"
+
+
+def test_without_masquerading_the_containers_address_is_seen(net):
+    engine, _peer = net.engine(), net.lan()
+    make(engine, name="routed", driver_options={"com.docker.network.bridge.enable_ip_masquerade": False})
+    container = net.container(engine, "a", "routed")
+    assert container.ask(PEER, 9000) == container.address + " HELLO"
+
+
+def test_containers_of_one_network_reach_each_other(net):
+    engine = net.engine()
+    one, two = net.container(engine, "a"), net.container(engine, "b")
+    assert one.ask(two.address, 80) == one.address + " HELLO"
+    assert two.ask(one.address, 53, "udp") == two.address + " HELLO"
+
+
+@pytest.mark.parametrize("bridged", [0, 1])
+def test_container_reaches_published_ports_of_its_own_network(net, port, bridged):
+    engine = net.engine()
+    net.lan()
+    net.run("echo %d > /proc/sys/net/bridge/bridge-nf-call-iptables" % bridged)
+    one, two = net.container(engine, "a", ports=[port(8080)]), net.container(engine, "b")
+    assert two.ask(HOST, 8080).endswith(" HELLO")
+    assert one.ask(HOST, 8080).endswith(" HELLO"), "its own"
+    assert one.ask(two.address, 80) == one.address + " HELLO", "not masqueraded"
+
+
+def test_networks_are_isolated_but_for_published_ports(net, port):
+    engine = net.engine()
+    net.lan()
+    make(engine, name="other")
+    one, two = net.container(engine, "a", ports=[port(8080)]), net.container(engine, "b", "other")
+    assert two.ask(one.address, 80) in UNREACHABLE
+    assert one.ask(two.address, 80) in UNREACHABLE
+    assert two.ask(HOST, 8080).endswith(" HELLO")
+
+
+def test_nothing_enters_or_leaves_an_internal_network(net, port):
+    from pycontainer.networks import publish
+
+    engine, peer = net.engine(), net.lan()
+    make(engine, name="inner", internal=True)
+    one, two, outer = net.container(engine, "a", "inner"), net.container(engine, "b", "inner"), net.container(engine, "c")
+    assert one.ask(two.address, 80) == one.address + " HELLO"
+    assert one.namespace.run("ip route show default") == ""
+    assert net.ask(one.address, 80).endswith("HELLO"), "the host reaches it"
+    one.namespace.run("ip route add default via 172.18.0.1")
+    assert one.ask(PEER, 9000) in UNREACHABLE
+    assert one.ask(outer.address, 80) in UNREACHABLE
+    assert outer.ask(one.address, 80) in UNREACHABLE
+    publish.publish(one.ident, one.address, [port(8088)])
+    assert peer.ask(HOST, 8088) in UNREACHABLE
+
+
+def test_loopback_ports_are_never_reached_from_the_lan(net, port):
+    engine, peer = net.engine(), net.lan()
+    net.run("for f in all up0; do echo 1 > /proc/sys/net/ipv4/conf/$f/route_localnet; done")  # as bad as a host can be set up
+    container = net.container(engine, "a", ports=[port(8080, host_ip="127.0.0.1")])
+    assert container.published is True
+    assert net.ask("127.0.0.1", 8080) == "172.17.0.1 HELLO", "by the relay, and not from 127.0.0.1 (CVE-2021-20199)"
+    assert peer.ask(HOST, 8080) == "ConnectionRefusedError"
+    peer.run("for f in all eth0; do echo 1 > /proc/sys/net/ipv4/conf/$f/route_localnet; done;"
+             "ip route del local 127.0.0.0/8 dev lo; ip route del local 127.0.0.1 dev lo; ip route add 127.0.0.1 via %s" % HOST)
+    assert peer.ask("127.0.0.1", 8080) == TIMEOUT
+    assert not arrives(peer, 9001)
+    net.run("nft delete table ip pycontainer")
+    assert arrives(peer, 9001), "the attack works where nothing guards"
+    assert net.run("cat /proc/sys/net/ipv4/conf/pyc0/route_localnet").strip() == "0"
+
+
+def arrives(peer, number):
+    """Whether a datagram from another host reaches a socket on this host's loopback address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", number))
+        sock.settimeout(0.5)
+        peer.ask("127.0.0.1", number, "udp", timeout=0.1)
+        try:
+            return sock.recv(100) == b"hello"
+        except socket.timeout:
+            return False
+
+
+def test_a_container_can_not_claim_another_networks_address(net):
+    engine = net.engine()
+    peer = net.lan()
+    make(engine, name="other")
+    one = net.container(engine, "a")
+    one.namespace.run("ip addr add 172.18.0.77/32 dev lo")
+    def send():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("172.18.0.77", 0))
+            sock.sendto(b"spoof", (PEER, 9001))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"honest", (PEER, 9001))
+        return True
+
+    def catch():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((PEER, 9001))
+            sock.settimeout(1)
+            one.namespace.call(send)
+            return sock.recv(100).decode()
+
+    assert peer.call(catch) == "honest"
+
+
+def test_containers_get_no_ipv6(net):
+    engine = net.engine()
+    one = net.container(engine, "a")
+    assert "inet6" not in one.namespace.run("ip addr show dev eth0")
+    assert "inet6" not in net.run("ip addr show dev pyc0; ip addr show dev %s" % one.attachment["ifname"])
+    assert one.namespace.call(lambda: open("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").read().strip()) == "1"
+    assert net.run("cat /proc/sys/net/ipv6/conf/pyc0/accept_ra").strip() == "0"

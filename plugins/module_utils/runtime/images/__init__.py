@@ -1,2 +1,40 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Images: references, the store's records and layers, registries' clients, archives. What others use is in ``__all__``.
+
+Files are loaded when they are first needed, so that a container's start does not pay for a registry client.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_HOME = {
+    "parse": "reference", "Reference": "reference", "split_registry": "reference",
+    "find": "records", "get": "records", "inspect": "records", "listing": "records", "tag": "records", "untag": "records",
+    "remove": "records", "name_of": "records", "familiar": "records",
+    "ensure_unpacked": "intake",
+    "plan_present": "plan", "plan_local": "plan", "plan_import": "plan", "plan_load": "plan", "plan_tags": "plan", "plan_push": "plan",
+    "plan_absent": "plan", "plan_prune": "plan", "Registries": "plan",
+    "registries_of": "task",
+}
+__all__ = sorted(_HOME) + ["layer_paths"]
+
+
+def __getattr__(name):
+    if name in _HOME:
+        return getattr(importlib.import_module("." + _HOME[name], __name__), name)
+    raise AttributeError(name)
+
+
+def layer_paths(engine, image_id):
+    """Absolute directories of an image's unpacked layers, topmost first; one that is missing is made again from its blob.
+
+    :raises NotFound: when there is no such image.
+    """
+    from . import intake, layers, records
+
+    record = records.get(engine, image_id)
+    if any(row is None for row in layers.rows(engine, record["layers"])):
+        intake.ensure_unpacked(engine, record["id"])
+    return layers.paths(engine, record["layers"])

@@ -37,7 +37,7 @@ class Operations:
 
     @contextlib.contextmanager
     def record(self, kind, **detail):
-        """Enter the operation, run the block, remove the entry; an exception removes it too.
+        """Enter the operation, run the block (with the entry's id), remove the entry; an exception removes it too.
 
         So the block must leave nothing half-made when it raises; only a killed process leaves its entry behind.
         """
@@ -45,7 +45,7 @@ class Operations:
             "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES (?, ?, ?, ?, ?, ?)",
             kind, encode(detail), os.getpid(), start_time(os.getpid()), boot_id(), now()).lastrowid
         try:
-            yield
+            yield row
         finally:
             self.forget(row)
 

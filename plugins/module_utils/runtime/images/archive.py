@@ -1,0 +1,277 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Image archives: ``docker save``'s and OCI layouts (image-spec, image-layout.md), as a tar, compressed or not, or a directory.
+
+:func:`contents` tells which images are in one by reading its small documents only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+
+from ..errors import InvalidInput, RegistryError, Unsupported
+from ..store.blobs import valid_digest
+from . import compression, intake, manifest, reference, tar
+
+REF_NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")  # the first is a full reference, the second may be a tag alone
+
+
+class Image:
+    """An image in an archive.
+
+    :ivar config: bytes of its configuration. :ivar manifest: bytes of its manifest, or None (docker save before 25).
+    :ivar layers: ``[(DiffID, digest or None, name of the member, size)]``, lowest first. :ivar names: what the archive calls it.
+    """
+
+    def __init__(self, config, manifest_data, layers, names):
+        self.config, self.manifest, self.layers, self.names = config, manifest_data, layers, names
+
+    @property
+    def id(self):
+        return manifest.digest_of(self.config)
+
+
+@contextlib.contextmanager
+def opened(path, spool):
+    """An archive's members: a :class:`Members`. :param spool: directory for an unnamed file that a compressed one is laid out in.
+
+    :raises InvalidInput: when ``path`` is neither an archive nor a layout.
+    """
+    if os.path.isdir(path):
+        yield Directory(path)
+        return
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise InvalidInput("path", path, "an existing archive or OCI layout (%s)" % error.strerror) from None
+    with file:
+        start = file.read(8)
+        file.seek(0)
+        if not compression.kind_of(start):
+            yield Members(file, path)
+            return
+        with tempfile.TemporaryFile(dir=spool) as plain:
+            for piece in compression.decompress(compression.pieces(file), path):
+                plain.write(piece)
+            plain.seek(0)
+            yield Members(plain, path)
+
+
+class Members:
+    """The members of a tar archive that can be read in any order."""
+
+    def __init__(self, file, path):
+        self.path, self._file = path, file
+        self._index = self._read_index()
+
+    def _read_index(self):
+        index, links = {}, {}
+        stream = _Seekable(self._file, self.path)
+        for entry in tar.entries(stream):
+            name = _plain(entry.name)
+            if entry.kind == tar.REGULAR and entry.sparse is None:
+                index[name] = stream.offset, entry.stored
+            elif entry.kind in (tar.SYMLINK, tar.LINK):  # docker save links equal layers
+                base = os.path.dirname(name) if entry.kind == tar.SYMLINK else ""
+                links[name] = os.path.normpath(os.path.join(base, _plain(entry.link)))
+        for name, target in links.items():
+            if target in index:
+                index.setdefault(name, index[target])
+        return index
+
+    def __contains__(self, name):
+        return name in self._index
+
+    def size(self, name):
+        return self._index[name][1]
+
+    def read(self, name, limit):
+        """A small member's bytes. :raises RegistryError: when it is missing or larger than ``limit``."""
+        if name not in self:
+            raise RegistryError("%s is damaged: it lacks %s" % (self.path, name))
+        if self.size(name) > limit:
+            raise RegistryError("%s: %s has %d bytes; at most %d are accepted" % (self.path, name, self.size(name), limit))
+        return b"".join(self.pieces(name))
+
+    def pieces(self, name):
+        """A member's content in pieces; independent of other readers, in forked processes too."""
+        offset, left = self._index[name]
+        while left:
+            piece = os.pread(self._file.fileno(), min(left, compression.READ), offset)
+            if not piece:
+                raise RegistryError("%s is cut short inside %s" % (self.path, name))
+            offset += len(piece)
+            left -= len(piece)
+            yield piece
+
+
+class _Seekable(tar.Stream):
+    """A file as a tar stream whose skipped content is not read."""
+
+    def __init__(self, file, path):
+        super().__init__((), path)
+        self._file, self._size = file, os.fstat(file.fileno()).st_size
+
+    def read(self, count):
+        data = os.pread(self._file.fileno(), count, self.offset)
+        self.offset += len(data)
+        return data
+
+    def pour(self, count, sink):
+        if self.offset + count > self._size and sink is None and count >= tar.BLOCK:
+            raise RegistryError("%s is cut short" % self.what)
+        if sink is not None:
+            sink(memoryview(self.read(count)))
+        else:
+            self.offset += count
+
+
+class Directory(Members):
+    """An OCI layout in a directory."""
+
+    def __init__(self, path):  # pylint: disable=super-init-not-called
+        self.path = path
+
+    def _inside(self, name):
+        return os.path.join(self.path, name)
+
+    def __contains__(self, name):
+        return os.path.isfile(self._inside(name))
+
+    def size(self, name):
+        return os.stat(self._inside(name)).st_size
+
+    def pieces(self, name):
+        with open(self._inside(name), "rb") as file:
+            for piece in compression.pieces(file):
+                yield piece
+
+
+def _plain(name):
+    return os.path.normpath(os.fsdecode(name)).lstrip("/")
+
+
+def contents(members, platform):
+    """The :class:`Image` objects in an archive. An index in it gives the image for ``platform``.
+
+    :raises InvalidInput: when it holds no image. :raises RegistryError: when it is damaged.
+    """
+    found = []
+    if "manifest.json" in members:
+        found = _docker(members)
+    if "index.json" in members and "oci-layout" in members:
+        found = _merge(found, _layout(members, platform))
+    if not found:
+        raise InvalidInput("path", members.path, "an archive of docker save or an OCI layout (it has neither manifest.json nor index.json); "
+                           "a root file system is taken by source: import")
+    return found
+
+
+def _merge(docker, layout):
+    """Docker 25 and newer write both forms of the same images: the layout has the manifest, the other the names."""
+    if not docker:
+        return layout
+    by_id = {image.id: image for image in layout}
+    for image in docker:
+        same = by_id.get(image.id)
+        if same is not None:
+            image.manifest, image.layers = same.manifest, same.layers
+    return docker
+
+
+def _json(data, what):
+    try:
+        return json.loads(data.decode("utf-8"))
+    except ValueError as error:
+        raise RegistryError("%s is not JSON: %s" % (what, error)) from None
+
+
+def _docker(members):
+    images = []
+    listed = _json(members.read("manifest.json", manifest.MAX_MANIFEST), "manifest.json of %s" % members.path)
+    for item in listed if isinstance(listed, list) else []:
+        names = [item.get("Config")] + list(item.get("Layers") or []) if isinstance(item, dict) else [None]
+        if not all(isinstance(name, str) for name in names):
+            raise RegistryError("%s is damaged: manifest.json has an entry without Config and Layers" % members.path)
+        config_name, *layer_names = [_plain(os.fsencode(name)) for name in names]
+        data = members.read(config_name, manifest.MAX_CONFIG)
+        diff_ids = manifest.parse_config(data, members.path, len(layer_names))["rootfs"]["diff_ids"]
+        for name in layer_names:
+            if name not in members:
+                raise RegistryError("%s is damaged: it lacks %s" % (members.path, name))
+        layers = [(diff_id, None, name, members.size(name)) for diff_id, name in zip(diff_ids, layer_names)]
+        images.append(Image(data, None, layers, list(item.get("RepoTags") or [])))
+    return images
+
+
+def _blob_name(digest):
+    return "blobs/" + digest.replace(":", "/")
+
+
+def _blob(members, digest, limit):
+    data = members.read(_blob_name(digest), limit)
+    if digest.startswith("sha256:") and manifest.digest_of(data) != digest:
+        raise RegistryError("%s is damaged: the content of %s has another digest" % (members.path, digest))
+    return data
+
+
+def _layout(members, platform):
+    index = _json(members.read("index.json", manifest.MAX_MANIFEST), "index.json of %s" % members.path)
+    images = []
+    for item in index.get("manifests") or [] if isinstance(index, dict) else []:
+        digest = item.get("digest") if isinstance(item, dict) else None
+        if not isinstance(digest, str) or not valid_digest(digest):
+            raise RegistryError("%s is damaged: index.json has an entry without a digest" % members.path)
+        annotations = item.get("annotations") or {}
+        image = _layout_image(members, digest, platform, [annotations[key] for key in REF_NAMES if key in annotations])
+        if image is not None:
+            images.append(image)
+    return images
+
+
+def _layout_image(members, digest, platform, names):
+    data = _blob(members, digest, manifest.MAX_MANIFEST)
+    document = manifest.parse(data, members.path)
+    if manifest.is_index(document):
+        chosen = manifest.choose(document, platform, "%s in %s" % (names[0] if names else digest[:19], members.path))
+        return _layout_image(members, chosen["digest"], platform, names)
+    try:
+        manifest.check_runnable(document, members.path)
+    except Unsupported:
+        if document["config"]["mediaType"] not in manifest.CONFIGS:
+            return None  # an artifact beside the images, such as a signature
+        raise
+    config = _blob(members, document["config"]["digest"], manifest.MAX_CONFIG)
+    diff_ids = manifest.parse_config(config, members.path, len(document["layers"]))["rootfs"]["diff_ids"]
+    layers = [(diff_id, item["digest"], _blob_name(item["digest"]), item["size"]) for diff_id, item in zip(diff_ids, document["layers"])]
+    for _diff_id, _digest, name, _size in layers:
+        if name not in members:
+            raise RegistryError("%s is damaged: it lacks %s" % (members.path, name))
+    return Image(config, data, layers, names[:1])
+
+
+def full_names(image):
+    """Full references of an archive's image; a layout's name that is a tag alone says nothing of the repository."""
+    names = []
+    for text in image.names:
+        if ":" in text or "/" in text:
+            names.append(reference.parse(text, "path").tagged)
+    return [name for name in names if name]
+
+
+def take(engine, members, image, names):
+    """Store an image of an archive under full ``names``."""
+    def plain(name):
+        return compression.decompress(members.pieces(name), "%s in %s" % (name, members.path))
+
+    what = "%s from %s" % (names[0] if names else image.id[:19], members.path)
+    if image.manifest is not None:
+        layers = [intake.Layer(diff_id, lambda name=name: members.pieces(name), digest, size) for diff_id, digest, name, size in image.layers]
+        return intake.take(engine, what, image.config, layers, image.manifest, references=names)
+    described = {"digest": image.id, "size": len(image.config)}
+    layers = [intake.Layer(diff_id, lambda name=name: plain(name)) for diff_id, _digest, name, _size in image.layers]
+    return intake.take(engine, what, image.config, layers, references=names,
+                       build_manifest=lambda stored: manifest.build(described, stored, docker=True))

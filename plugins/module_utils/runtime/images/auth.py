@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answering a registry's challenge: Basic (RFC 7617) or a Bearer token (distribution-spec, token.md, oauth.md).
+
+Credentials go only to the registry itself and to the token service that it names, and over TLS unless the registry
+itself is spoken to without.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from urllib.parse import urlencode, urlsplit
+
+from ..errors import RegistryError
+
+_CHALLENGE = re.compile(r"([A-Za-z]+)\s+((?:[\w-]+\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s,\"]+)\s*,?\s*)+)|([A-Za-z]+)(?=\s*(?:,|$))")
+_PARAMETER = re.compile(r"([\w-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]+))")
+
+
+def challenges(values):
+    """``[(scheme in lower case, {parameter: value})]`` of WWW-Authenticate headers; one may hold several, commas in quotes."""
+    found = []
+    for value in values:
+        for match in _CHALLENGE.finditer(value):
+            parameters = {name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted or not plain else plain
+                          for name, quoted, plain in _PARAMETER.findall(match.group(2) or "")}
+            found.append(((match.group(1) or match.group(3)).lower(), parameters))
+    return found
+
+
+class Authorizer:
+    """The Authorization header for one registry.
+
+    :param credentials: ``(user, password)``, ``{"identitytoken": ...}`` or None.
+    """
+
+    def __init__(self, transport, registry, credentials=None):
+        self.transport, self.registry, self.credentials = transport, registry, credentials
+        self._basic = None
+        self._tokens = {}  # scopes -> (header, good until)
+
+    def header(self, scopes):
+        """The header for ``scopes`` (list of text), as far as it is known; None before any challenge."""
+        token, until = self._tokens.get(tuple(scopes), (None, 0))
+        if token and time.monotonic() < until:
+            return token
+        return self._basic
+
+    def answer(self, values, scopes):
+        """Meet the challenges of a 401 answer; the next :meth:`header` has the result.
+
+        :raises RegistryError: when they can't be met.
+        """
+        found = dict(reversed(challenges(values)))
+        if "bearer" in found and "realm" in found["bearer"]:
+            self._tokens[tuple(scopes)] = self._fetch(found["bearer"], scopes)
+            return
+        if "basic" not in found:
+            raise RegistryError("registry %s asks for a way to authenticate that is not known here: %s" % (self.registry, ", ".join(found) or "none"))
+        if not isinstance(self.credentials, tuple):
+            raise RegistryError("registry %s asks for credentials and there are none for it; log in with registry_login" % self.registry)
+        if self._basic is not None:
+            raise RegistryError("registry %s refuses the credentials of %s" % (self.registry, self.credentials[0]))
+        self._basic = self._encoded()
+
+    def _encoded(self):
+        return "Basic " + base64.b64encode(("%s:%s" % self.credentials).encode("utf-8")).decode()
+
+    def _fetch(self, challenge, scopes):
+        realm = urlsplit(challenge["realm"])
+        if realm.scheme not in ("http", "https") or (realm.scheme == "http" and self.transport.base(self.registry).startswith("https:") and self.credentials):
+            raise RegistryError("registry %s sends to the token service %s, which is not safe for credentials" % (self.registry, challenge["realm"]))
+        query = [("service", challenge["service"])] if "service" in challenge else []
+        if isinstance(self.credentials, dict):
+            status, document = self._post(challenge["realm"], query, scopes)
+        else:
+            status, document = self._get(challenge["realm"], query, scopes)
+        token = document.get("token") or document.get("access_token")
+        if status in (401, 403) or (status == 200 and not token):
+            who = self.credentials[0] if isinstance(self.credentials, tuple) else "anybody"
+            raise RegistryError("the token service of registry %s refuses %s access to %s" % (self.registry, who, ", ".join(scopes) or "it"))
+        if status != 200 or not isinstance(token, str) or "\n" in token or "\r" in token:
+            raise RegistryError("the token service of registry %s answered with status %d" % (self.registry, status))
+        lasts = document.get("expires_in")
+        lasts = lasts if isinstance(lasts, (int, float)) and lasts > 0 else 60
+        return "Bearer " + token, time.monotonic() + max(lasts * 0.9 - 1, 5)
+
+    def _get(self, realm, query, scopes):
+        url = realm + ("&" if urlsplit(realm).query else "?") + urlencode(query + [("scope", scope) for scope in scopes])
+        return self._ask("GET", url, {"Authorization": self._encoded()} if self.credentials else {}, None)
+
+    def _post(self, realm, query, scopes):
+        form = query + [("grant_type", "refresh_token"), ("client_id", "pycontainer"), ("scope", " ".join(scopes)),
+                        ("refresh_token", self.credentials["identitytoken"])]
+        return self._ask("POST", realm, {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
+
+    def _ask(self, method, url, headers, body):
+        response = self.transport.request(method, url, headers, body)
+        data = response.read(1 << 20)
+        try:
+            document = json.loads(data.decode("utf-8"))
+        except ValueError:
+            document = {}
+        return response.status, document if isinstance(document, dict) else {}

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Removing what no image needs any more: blobs, unpacked layers, and what killed tasks left in ``tmp``.
+
+Needed is what an image's manifest and configuration name, and what a running operation has entered under ``blobs`` and
+``layers`` of its detail before it looked whether it was there: so a pull never loses a layer that it found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ..errors import EngineError
+from ..store.database import decode
+from ..store.operations import start_time
+from . import layers, manifest, tree
+
+
+def needed(engine, connection, ended=None):
+    """``(digests of blobs, keys of layers, whether a running operation makes blobs that it can't name yet)``: what must stay.
+
+    :param ended: id of an operation of our own that no longer counts.
+    """
+    blobs, keys, unnamed = set(), set(), False
+    for row in connection.execute("SELECT id, manifest FROM images").fetchall():
+        blobs.update((row["id"], row["manifest"]))
+        with contextlib.suppress(EngineError):  # one that is damaged protects nothing
+            document = manifest.parse(engine.blobs.read(row["manifest"]), row["id"])
+            config = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])
+            blobs.update(layer["digest"] for layer in document["layers"])
+            keys.update(_keys(config["rootfs"]["diff_ids"]))
+    dead = {entry["id"] for entry in engine.operations.abandoned()}
+    for row in connection.execute("SELECT id, detail FROM operations").fetchall():
+        if row["id"] not in dead and row["id"] != ended:
+            detail = decode(row["detail"])
+            blobs.update(detail.get("blobs", ()))
+            keys.update(_keys(detail.get("layers", ())))
+            unnamed = unnamed or bool(detail.get("unnamed"))
+    return blobs, keys, unnamed
+
+
+def _keys(diff_ids):
+    return set(diff_ids) | {layers.chain_key(chain_id) for chain_id in manifest.chain_ids(diff_ids)}
+
+
+def collect(engine, candidates=(), everything=False, ended=None):
+    """Remove unneeded layers, and the unneeded ones of the blobs ``candidates``.
+
+    :param everything: all unneeded blobs, unless one may just have been made by a running task.
+    :param ended: as for :func:`needed`. :returns: bytes that were freed, of blobs and layers.
+    """
+    gone, freed = [], 0
+    with engine.db.transaction() as connection:
+        blobs, keys, unnamed = needed(engine, connection, ended)
+        for row in connection.execute("SELECT * FROM layers").fetchall():
+            if row["diff_id"] not in keys:
+                freed += row["size"]
+                connection.execute("DELETE FROM layers WHERE diff_id = ?", (row["diff_id"],))
+                gone += _set_aside(engine, layers.path_of(engine, row["number"]))
+        for digest in _all_blobs(engine) if everything and not unnamed else candidates:
+            if digest not in blobs and engine.blobs.has(digest):
+                freed += engine.blobs.size(digest)
+                engine.blobs.remove(digest)
+    remove_trees(gone)
+    return freed
+
+
+def _set_aside(engine, path):
+    """Rename a layer out of the way, so that its number is free at once and the slow removal needs no lock."""
+    aside = layers.temporary(engine, "gone")
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return []
+    return [aside]
+
+
+def _all_blobs(engine):
+    """Digests of all blobs of the store."""
+    for algorithm in _names(engine.paths.blobs):
+        for encoded in _names(os.path.join(engine.paths.blobs, algorithm)):
+            yield "%s:%s" % (algorithm, encoded)
+
+
+def _names(directory):
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def remove_trees(paths):
+    """Remove directories or files below the store's ``tmp``."""
+    for path in paths:
+        fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            tree.remove(fd, os.fsencode(os.path.basename(path)))
+        finally:
+            os.close(fd)
+
+
+def sweep(engine):
+    """Remove from ``tmp`` what dead processes left, and unpacked layers that no row knows."""
+    stale = [os.path.join(engine.paths.tmp, name) for name in _names(engine.paths.tmp) if not _alive(engine, name)]
+    with engine.db.transaction() as connection:
+        known = {layers.base36(row["number"]) for row in connection.execute("SELECT number FROM layers").fetchall()}
+        for name in _names(engine.paths.layers):
+            if name not in known:
+                stale += _set_aside(engine, os.path.join(engine.paths.layers, name))
+    remove_trees(stale)
+
+
+def _alive(engine, name):
+    """Whether the maker of ``KIND-PID-...`` in ``tmp`` still runs; a later process with its pid began after the file's time."""
+    parts = name.split("-")
+    if len(parts) < 3 or parts[0] not in ("blob", "layer", "gone", "spool") or not parts[1].isdigit():
+        return True  # not of the images' making
+    began = start_time(int(parts[1]))
+    if began is None:
+        return False
+    try:
+        changed = os.lstat(os.path.join(engine.paths.tmp, name)).st_ctime
+    except FileNotFoundError:
+        return True
+    with open("/proc/stat") as file:
+        boot = next(int(line.split()[1]) for line in file if line.startswith("btime "))
+    return boot + began / os.sysconf("SC_CLK_TCK") <= changed + 2

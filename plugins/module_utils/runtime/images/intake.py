@@ -1,0 +1,258 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking an image into the store: blobs and unpacked layers first, one sync, then its rows in one transaction.
+
+Pull, load and import differ only in where a layer's archive comes from. Layers are stored, hashed, decompressed and
+unpacked in one pass, several at once in forked processes. Until the last step nothing of the image is to be seen, and
+the operations table has what to take away if it never comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+
+from .. import errors, units
+from ..kernel import syscalls
+from . import collect, compression, layers, manifest, merged, records, unpack, workers
+
+
+class Layer:
+    """One layer to take in.
+
+    :ivar diff_id: digest of its uncompressed archive. :ivar digest, size: of the blob, as the manifest names it; None where
+        the blob is made here. :ivar open: called without arguments for the pieces of the blob or, where ``digest`` is None, of
+        the uncompressed archive.
+    """
+
+    def __init__(self, diff_id, open_, digest=None, size=None):
+        self.diff_id, self.open, self.digest, self.size = diff_id, open_, digest, size
+
+
+@contextlib.contextmanager
+def explained(engine, what):
+    """Turn the file system's errors inside the block into a sentence about ``what``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise errors.HostError("no space left in %s for %s; nothing of it was kept" % (engine.paths.data, what)) from None
+        raise errors.HostError("%s could not be stored: %s%s" % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")) from None
+
+
+def take(engine, what, config, layer_list, manifest_data=None, build_manifest=None, references=(), digests=()):
+    """Store an image and give it its names.
+
+    :param what: its name, for errors. :param config: bytes of the image configuration.
+    :param layer_list: :class:`Layer` objects, lowest first. :param manifest_data: the manifest's bytes; or
+    :param build_manifest: called with ``[{"digest", "size", "compression"}]`` of the layers for them.
+    :param references: full references to give it. :param digests: ``(repository, digest)`` pairs known for it.
+    :returns: the image id.
+    """
+    ident = manifest.digest_of(config)
+    diff_ids = [layer.diff_id for layer in layer_list]
+    names = [ident] + [layer.digest for layer in layer_list if layer.digest] + ([manifest.digest_of(manifest_data)] if manifest_data else [])
+    intake = _Intake(engine, what, layer_list)
+    with explained(engine, what), engine.operations.record("pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None) as entry:
+        try:
+            with contextlib.ExitStack() as stack:
+                for diff_id in sorted(intake.missing()):  # in one order everywhere, so that two tasks never wait for each other
+                    stack.enter_context(engine.locks.hold("layer", diff_id))
+                intake.fetch()
+                digest = engine.blobs.put(manifest_data if build_manifest is None else build_manifest(intake.stored), durable=False)
+                engine.blobs.put(config, durable=False)
+                _sync(engine)
+                with engine.db.transaction() as connection:
+                    layers.commit(engine, connection, intake.unpacked)
+                    size = sum(row["size"] for row in layers.rows(engine, diff_ids) if row is not None)
+                    records.save(connection, ident, digest, size, references, digests)
+        except BaseException:
+            collect.collect(engine, names + intake.made, ended=entry)
+            raise
+        finally:
+            collect.remove_trees([path for path in intake.directories if os.path.exists(path)])
+    return ident
+
+
+class _Intake:
+    """The layers of one image on their way in.
+
+    :ivar stored: ``[{"digest", "size", "compression"}]`` of all layers' blobs. :ivar unpacked: ``layers.Unpacked`` of the new
+        ones. :ivar made: digests of blobs that came into being. :ivar directories: temporary ones, to be removed if still there.
+    """
+
+    def __init__(self, engine, what, layer_list):
+        self.engine, self.what, self.layers = engine, what, layer_list
+        self.diff_ids = [layer.diff_id for layer in layer_list]
+        self.stored, self.unpacked, self.made, self.directories = [], [], [], []
+
+    def _look(self):
+        """``{index: (layer, whether to unpack it)}`` of what is to be done, and the rows of what is unpacked."""
+        present = layers.rows(self.engine, self.diff_ids)
+        tasks, seen = {}, set()
+        for index, layer in enumerate(self.layers):
+            if (layer.diff_id, layer.digest) in seen:
+                continue  # the same layer twice in one image
+            seen.add((layer.diff_id, layer.digest))
+            row = present[index]
+            digest = layer.digest or (row["blob"] if row is not None else None)
+            if row is None or not digest or not self.engine.blobs.has(digest):
+                tasks[index] = layer, row is None and layer.diff_id not in [self.layers[other].diff_id for other in tasks]
+        return tasks, present
+
+    def missing(self):
+        return {layer.diff_id for layer, _wanted in self._look()[0].values()}
+
+    def fetch(self):
+        """Store and unpack what is missing."""
+        tasks, present = self._look()  # again: who held the locks may have brought it
+        _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
+        jobs, directories = [], {}
+        for index, (layer, wanted) in tasks.items():
+            if wanted:
+                directories[index] = layers.temporary(self.engine, "layer")
+            jobs.append(lambda alive, layer=layer, directory=directories.get(index): _job(self.engine, self.what, layer, directory, alive))
+        self.directories = list(directories.values())
+        results = dict(zip(tasks, workers.run(self.engine, jobs)))
+        self.made = [result["digest"] for result in results.values()]
+        self._note_stored(results, present)
+        self._close(results, directories, present)
+
+    def _note_stored(self, results, present):
+        by_diff = {self.layers[index].diff_id: result["digest"] for index, result in results.items()}
+        for index, layer in enumerate(self.layers):
+            digest = layer.digest or by_diff.get(layer.diff_id) or present[index]["blob"]
+            with self.engine.blobs.open(digest) as file:
+                kind = compression.kind_of(file.read(8))
+            self.stored.append({"digest": digest, "size": self.engine.blobs.size(digest), "compression": kind})
+
+    def _close(self, results, directories, present):
+        """Close the layers' open ends, lowest layer first, and settle each new one's key."""
+        places = [layers.path_of(self.engine, row["number"]) if row is not None else None for row in present]
+        chains = manifest.chain_ids(self.diff_ids)
+        for index, layer in enumerate(self.layers):
+            if index in directories:
+                result, key = results[index], layer.diff_id
+                ends = result["ends"]
+                if ends["passed"] or ends["links"]:
+                    key = layers.chain_key(chains[index])
+                    merged.close_ends(directories[index], list(reversed(places[:index])), ends, _title(layer, self.what))
+                places[index] = directories[index]
+                self.unpacked.append(layers.Unpacked(key, directories[index], result["digest"], ends["size"]))
+            elif places[index] is None:  # the same layer stands further down in this image
+                places[index] = places[self.diff_ids.index(layer.diff_id)]
+
+
+def _check_space(engine, what, missing):
+    """:raises HostError: when the blobs alone, and as much again unpacked, can't fit: before anything was fetched."""
+    wanted = sum(2 * (layer.size or 0) for layer in missing)
+    status = os.statvfs(engine.paths.data)
+    if wanted > status.f_bavail * status.f_frsize:
+        raise errors.HostError("no space left in %s for %s: it needs at least %s and there is %s" % (
+            engine.paths.data, what, units.show_size(wanted), units.show_size(status.f_bavail * status.f_frsize)))
+
+
+def _title(layer, what):
+    return "layer %s of %s" % ((layer.digest or layer.diff_id)[:19], what)
+
+
+def _job(engine, what, layer, directory, alive):
+    """One layer, in a process of its own or in the task's: store its blob, and unpack it into ``directory`` if there is one."""
+    title = _title(layer, what)
+    kept = bool(layer.digest) and engine.blobs.has(layer.digest)
+    algorithm = layer.diff_id.partition(":")[0]
+    checked = hashlib.new(algorithm)
+    with contextlib.ExitStack() as stack:
+        writer = None if kept else stack.enter_context(engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
+        source = compression.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else layer.open()
+        source = _watched(source, alive)
+        if layer.digest:
+            plain = _hashed(compression.decompress(_copied(source, writer, layer), title), checked)
+        else:
+            plain = _compressing(_hashed(source, checked), writer)
+        ends = None
+        if directory:
+            os.mkdir(directory, 0o700)
+            ends = unpack.unpack(plain, directory, title, alive)
+        for _piece in plain:
+            pass
+        if "%s:%s" % (algorithm, checked.hexdigest()) != layer.diff_id:
+            raise errors.RegistryError("%s: its content is not what the image configuration promises (%s)" % (title, layer.diff_id))
+        digest = layer.digest if kept else _commit(writer, layer, title)
+    return {"digest": digest, "ends": ends}
+
+
+def _commit(writer, layer, title):
+    if layer.digest and writer.digest != layer.digest:
+        raise errors.RegistryError("%s: what arrived has the digest %s" % (title, writer.digest))
+    return writer.commit()
+
+
+def _watched(chunks, alive):
+    for chunk in chunks:
+        alive()
+        yield chunk
+
+
+def _copied(chunks, writer, layer):
+    """Pass pieces on and into the blob; never more than the manifest promised."""
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if layer.size is not None and total > layer.size:
+            raise errors.RegistryError("layer %s is larger than the %d bytes that its manifest promises" % (layer.digest, layer.size))
+        if writer is not None:
+            writer.write(chunk)
+        yield chunk
+
+
+def _hashed(chunks, checksum):
+    for chunk in chunks:
+        checksum.update(chunk)
+        yield chunk
+
+
+def _compressing(chunks, writer):
+    """Pass uncompressed pieces on while their gzip form goes into the blob."""
+    passed = []
+
+    def tee():
+        for chunk in chunks:
+            passed.append(chunk)
+            yield chunk
+
+    for output in compression.compress(tee()):
+        writer.write(output)
+        while passed:
+            yield passed.pop(0)
+    while passed:
+        yield passed.pop(0)
+
+
+def _sync(engine):
+    """Make all that was written durable: one call for any number of files."""
+    fd = os.open(engine.paths.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        syscalls.syncfs(fd)
+    finally:
+        os.close(fd)
+
+
+def ensure_unpacked(engine, name_or_id):
+    """Make missing layers of an image of the store again, from its blobs; nothing to do is the usual case.
+
+    :raises HostError: when a blob is missing too: then the image has to be pulled or loaded again.
+    """
+    record = records.get(engine, name_or_id)
+    if all(row is not None for row in layers.rows(engine, record["layers"])):
+        return
+    data = engine.blobs.read(record["manifest"])
+    document = manifest.parse(data, record["id"])
+    what = "image %s" % records.name_of(engine, record["id"])
+    for layer in document["layers"]:
+        if not engine.blobs.has(layer["digest"]):
+            raise errors.HostError("%s is damaged: its layer %s is gone; pull or load it again" % (what, layer["digest"]))
+    layer_list = [Layer(diff_id, None, layer["digest"], layer["size"]) for diff_id, layer in zip(record["layers"], document["layers"])]
+    take(engine, what, engine.blobs.read(record["id"]), layer_list, data)

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Unpacked layers: which row and directory belongs to a layer of an image, how one comes in and is made again.
+
+A row's key is the layer's DiffID, so that all images share it. A layer with open ends (``unpack.py``) depends on what
+is below it; its key is ``chain-`` and its ChainID, so that only images with the same layers below share that one.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import HostError, NotFound
+from ..store.files import sync_directory
+from . import manifest
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def base36(number):
+    text = ""
+    while True:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+        if not number:
+            return text
+
+
+def chain_key(chain_id):
+    return "chain-" + chain_id
+
+
+def path_of(engine, number):
+    """The directory of layer ``number``: its short name lets hundreds fit into one mount(2) page."""
+    return os.path.join(engine.paths.layers, base36(number))
+
+
+def rows(engine, diff_ids):
+    """A row of ``layers`` or None for every layer of an image, lowest first; None also where its directory is gone."""
+    found = []
+    for diff_id, chain_id in zip(diff_ids, manifest.chain_ids(diff_ids)):
+        candidates = engine.db.all("SELECT * FROM layers WHERE diff_id IN (?, ?) ORDER BY diff_id DESC", diff_id, chain_key(chain_id))
+        found.append(next((row for row in candidates if os.path.isdir(path_of(engine, row["number"]))), None))
+    return found
+
+
+def paths(engine, diff_ids):
+    """Absolute directories of an image's layers, topmost first, as overlayfs and run.json want them.
+
+    :raises NotFound: when one is missing (``intake.ensure_unpacked`` makes it again).
+    """
+    found = rows(engine, diff_ids)
+    missing = [diff_id for diff_id, row in zip(diff_ids, found) if row is None]
+    if missing:
+        raise NotFound("layer %s is not in the store" % missing[0])
+    return [path_of(engine, row["number"]) for row in reversed(found)]
+
+
+class Unpacked:
+    """A layer unpacked into a temporary directory, on its way into the store.
+
+    :ivar key: of its row. :ivar path: the directory. :ivar blob: digest of the archive it came from. :ivar size: bytes.
+    """
+
+    def __init__(self, key, path, blob, size):
+        self.key, self.path, self.blob, self.size = key, path, blob, size
+
+
+def commit(engine, connection, unpacked):
+    """Give layers their directory and row, inside a transaction. Their data has been synced.
+
+    Where another task was faster, its copy stays and ours is left for the caller to remove.
+    """
+    for layer in unpacked:
+        row = connection.execute("SELECT * FROM layers WHERE diff_id = ?", (layer.key,)).fetchone()
+        if row is not None and os.path.isdir(path_of(engine, row["number"])):
+            continue
+        if row is not None:
+            number = row["number"]
+            connection.execute("UPDATE layers SET blob = ?, size = ? WHERE diff_id = ?", (layer.blob, layer.size, layer.key))
+        else:
+            number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM layers").fetchone()[0]
+            connection.execute("INSERT INTO layers (diff_id, number, blob, size) VALUES (?, ?, ?, ?)", (layer.key, number, layer.blob, layer.size))
+        _rename(engine, layer.path, path_of(engine, number))
+    if unpacked:
+        sync_directory(engine.paths.layers)
+
+
+def _rename(engine, source, target):
+    if os.path.lexists(target):  # a task was killed between this and the end of its transaction
+        os.rename(target, temporary(engine, "gone"))
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        raise HostError("could not move the unpacked layer to %s: %s" % (target, error.strerror)) from None
+
+
+_counter = [0]
+
+
+def temporary(engine, kind):
+    """A new name below the store's ``tmp``; its process id tells ``collect.sweep`` whether somebody still works in it."""
+    _counter[0] += 1
+    return os.path.join(engine.paths.tmp, "%s-%d-%d-%s" % (kind, os.getpid(), _counter[0], os.urandom(4).hex()))

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Closing a layer's open ends (``unpack.py``) with what the layers below show.
+
+A directory that a layer only passes through keeps the attributes it has below; a hard link to a file below takes a
+copy of the file up first. Docker and podman fail on the second and lose the first.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..errors import RegistryError
+from . import tree
+from .unpack import OPAQUE_ATTRIBUTE
+
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def close_ends(directory, below, ends, what):
+    """Complete the unpacked layer in ``directory``.
+
+    :param below: directories of the layers under it, topmost first. :param ends: what ``unpack`` returned.
+    :raises RegistryError: when a hard link's target is in no layer.
+    """
+    for path in sorted(os.fsencode(item) for item in ends["passed"]):
+        _take_attributes(directory, path.split(b"/"), below)
+    with tree.Tree(directory, what) as target_tree:
+        for path, target in ends["links"]:
+            _link(target_tree, os.fsencode(path).split(b"/"), os.fsencode(target).split(b"/"), below, what)
+
+
+def _locate(layers, parts):
+    """``(descriptor of the parent, status)`` of what the stacked ``layers`` show at ``parts``; (None, None) for nothing.
+
+    Links on the way are not followed: overlayfs looks names up layer by layer too.
+    """
+    for layer in layers:
+        fd, covers = _descend(layer, parts)
+        if fd is not None:
+            try:
+                status = os.lstat(parts[-1], dir_fd=fd)
+            except FileNotFoundError:
+                os.close(fd)
+            else:
+                if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+                    os.close(fd)
+                    return None, None
+                return fd, status
+        if covers:
+            return None, None
+    return None, None
+
+
+def _descend(layer, parts):
+    """Open the parent directory of ``parts`` in one layer: ``(descriptor or None, whether the layers below are hidden there)``."""
+    covers = False
+    fd = os.open(layer, _OPEN | os.O_DIRECTORY)
+    for component in parts[:-1]:
+        covers = covers or _opaque(fd)
+        try:
+            inner = os.open(component, _OPEN | os.O_DIRECTORY, dir_fd=fd)
+        except FileNotFoundError:
+            inner = None
+        except OSError:  # a file, link or whiteout stands in the directory's place
+            inner, covers = None, True
+        os.close(fd)
+        if inner is None:
+            return None, covers
+        fd = inner
+    return fd, covers or _opaque(fd)
+
+
+def _opaque(fd):
+    try:
+        return os.getxattr(fd, OPAQUE_ATTRIBUTE) == b"y"
+    except OSError:
+        return False
+
+
+def _take_attributes(directory, parts, below):
+    own = _open_below(directory, parts)
+    if own is None:
+        return  # replaced later in the archive
+    try:
+        if _opaque(own):
+            return
+        parent, status = _locate(below, parts)
+        if parent is None:
+            return
+        try:
+            if not stat.S_ISDIR(status.st_mode):
+                return
+            other = os.open(parts[-1], _OPEN | os.O_DIRECTORY, dir_fd=parent)
+        finally:
+            os.close(parent)
+        try:
+            _copy_attributes(other, own, status)
+        finally:
+            os.close(other)
+    finally:
+        os.close(own)
+
+
+def _open_below(directory, parts):
+    fd = os.open(directory, _OPEN | os.O_DIRECTORY)
+    for component in parts:
+        try:
+            inner = os.open(component, _OPEN | os.O_DIRECTORY, dir_fd=fd)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+        fd = inner
+    return fd
+
+
+def _copy_attributes(source, destination, status):
+    os.fchown(destination, status.st_uid, status.st_gid)
+    os.fchmod(destination, stat.S_IMODE(status.st_mode))
+    for name in os.listxattr(source):
+        if not name.startswith("trusted.overlay."):
+            os.setxattr(destination, name, os.getxattr(source, name))
+    os.utime(destination, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _link(own, parts, target, below, what):
+    """Make the hard link ``parts`` to ``target``, which is copied up into this layer if it is not here yet."""
+    parent, status = _locate(below, target)
+    if parent is None or stat.S_ISDIR(status.st_mode):
+        if parent is not None:
+            os.close(parent)
+        raise RegistryError("%s: the hard link %s leads to %s, which is a file in no layer"
+                            % (what, tree.show(b"/".join(parts)), tree.show(b"/".join(target))))
+    try:
+        with _keeping_time(own, target, below):
+            home = own.parent(target)
+            try:
+                os.lstat(target[-1], dir_fd=home)
+            except FileNotFoundError:
+                _copy_up(parent, home, target[-1], status)
+    finally:
+        os.close(parent)
+    source = os.dup(own.parent(target))
+    try:
+        with _keeping_time(own, parts, below):
+            os.link(target[-1], parts[-1], src_dir_fd=source, dst_dir_fd=own.parent(parts), follow_symlinks=False)
+    finally:
+        os.close(source)
+
+
+class _keeping_time:
+    """Make something in the parent of ``parts`` and leave that directory's times as they were; one that is made takes the
+    attributes of the one below."""
+
+    def __init__(self, own, parts, below):
+        self.own, self.parts, self.below = own, parts[:-1], below
+
+    def __enter__(self):
+        for count in range(1, len(self.parts) + 1):
+            if self.own.find(self.parts[:count]) is None:
+                made = self.own.directory(self.parts[:count])
+                parent, status = _locate(self.below, self.parts[:count])
+                if parent is not None:
+                    other = os.open(self.parts[count - 1], _OPEN | os.O_DIRECTORY, dir_fd=parent)
+                    os.close(parent)
+                    _copy_attributes(other, made, status)
+                    os.close(other)
+        self.status = os.fstat(self.own.directory(self.parts))
+
+    def __exit__(self, *_exception):
+        os.utime(self.own.directory(self.parts), ns=(self.status.st_atime_ns, self.status.st_mtime_ns))
+
+
+def _copy_up(parent, home, name, status):
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFLNK:
+        os.symlink(os.readlink(name, dir_fd=parent), name, dir_fd=home)
+        os.chown(name, status.st_uid, status.st_gid, dir_fd=home, follow_symlinks=False)
+        os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False)
+        return
+    if kind != stat.S_IFREG:
+        os.mknod(name, status.st_mode, status.st_rdev, dir_fd=home)
+        os.chown(name, status.st_uid, status.st_gid, dir_fd=home, follow_symlinks=False)
+        os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=home)
+        os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False)
+        return
+    source = os.open(name, _OPEN, dir_fd=parent)
+    destination = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home)
+    try:
+        while os.sendfile(destination, source, None, 1 << 24):
+            pass
+        _copy_attributes(source, destination, status)
+    finally:
+        os.close(source)
+        os.close(destination)

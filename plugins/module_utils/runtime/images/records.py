@@ -1,0 +1,239 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images of the store: finding them by name or id, naming, removing, describing them as ``docker inspect`` does."""
+
+from __future__ import annotations
+
+import fnmatch
+
+from ..errors import Conflict, InvalidInput, NotFound
+from ..store.database import now
+from . import collect, layers, manifest, reference
+
+
+def find(engine, name_or_id):
+    """The image that a reference, an id or the beginning of one names, or None.
+
+    :returns: ``{"id", "manifest", "config": OCI configuration, "layers": [DiffIDs, lowest first], "size", "added"}``.
+    :raises InvalidInput: when it is neither (option ``name``). :raises Conflict: when several ids begin so.
+    """
+    row = _find_row(engine, name_or_id)
+    return None if row is None else _record(engine, row)
+
+
+def get(engine, name_or_id):
+    """As :func:`find`. :raises NotFound: when there is none."""
+    record = find(engine, name_or_id)
+    if record is None:
+        raise NotFound("there is no image %s on this host" % name_or_id)
+    return record
+
+
+def _record(engine, row):
+    config = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])
+    return dict(row, config=config, layers=config["rootfs"]["diff_ids"])
+
+
+def _find_row(engine, text):
+    is_id = isinstance(text, str) and reference.looks_like_id(text)
+    try:
+        parsed = reference.parse(text)
+    except InvalidInput:
+        if not is_id:
+            raise
+        parsed = None
+    row = by_reference(engine, parsed) if parsed is not None else None
+    if row is None and is_id:
+        prefix = text if text.startswith("sha256:") else "sha256:" + text
+        found = engine.db.all("SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "g")
+        if len(found) > 1:
+            raise Conflict("several images' ids begin with %s; give more of it" % text)
+        row = found[0] if found else None
+    return row
+
+
+def by_reference(engine, parsed):
+    """The row of ``images`` that a :class:`Reference` leads to, or None. A digest wins over a tag."""
+    if parsed.digest:
+        return engine.db.one("SELECT images.* FROM images JOIN digests ON digests.image = images.id WHERE repository = ? AND digest = ?",
+                             parsed.full_repository, parsed.digest)
+    return engine.db.one("SELECT images.* FROM images JOIN tags ON tags.image = images.id WHERE reference = ?", parsed.tagged)
+
+
+def tags_of(engine, ident):
+    """Full references of an image, sorted."""
+    return [row["reference"] for row in engine.db.all("SELECT reference FROM tags WHERE image = ? ORDER BY reference", ident)]
+
+
+def digests_of(engine, ident):
+    """``repository@digest`` under which registries know an image, sorted."""
+    return ["%(repository)s@%(digest)s" % row for row in
+            engine.db.all("SELECT repository, digest FROM digests WHERE image = ? ORDER BY repository, digest", ident)]
+
+
+def containers_of(engine, ident):
+    """Names of the containers that use an image."""
+    return [row["name"] for row in engine.db.all("SELECT name FROM containers WHERE image = ? ORDER BY name", ident)]
+
+
+def familiar(full):
+    """A full reference, with tag or digest, as Docker shows it."""
+    repository, separator, rest = full.partition("@")
+    if not separator:
+        repository, separator, rest = full.rpartition(":")
+    return reference.familiar_repository(repository) + separator + rest
+
+
+def save(connection, ident, manifest_digest, size, references=(), digests=()):
+    """Write an image's row and names, inside a transaction. A name that another image had moves to this one.
+
+    :param references: full ``repository:tag``. :param digests: ``(repository, digest)``.
+    """
+    connection.execute("INSERT INTO images (id, manifest, size, added) VALUES (?, ?, ?, ?) "
+                       "ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, size = excluded.size", (ident, manifest_digest, size, now()))
+    for full in references:
+        connection.execute("INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, ident))
+    for repository, digest in digests:
+        connection.execute("INSERT INTO digests (repository, digest, image) VALUES (?, ?, ?) "
+                           "ON CONFLICT (repository, digest) DO UPDATE SET image = excluded.image", (repository, digest, ident))
+
+
+def tag(engine, name_or_id, full):
+    """Give an image the full reference ``full``; another image that has it loses it."""
+    record = get(engine, name_or_id)
+    engine.db.run("INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", full, record["id"])
+
+
+def untag(engine, full):
+    engine.db.run("DELETE FROM tags WHERE reference = ?", full)
+
+
+def remove(engine, ident, force=False):
+    """Remove the image ``ident`` (whole id) with all its names, its blobs and the layers that no other image has.
+
+    :param force: where containers use it, take its names away and leave the rest until they are gone.
+    :raises Conflict: when a container uses it and not ``force``.
+    """
+    check_unused(engine, ident, force)
+    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    if row is None:
+        return
+    candidates = blobs_of(engine, row)
+    with engine.operations.record("remove-image", image=ident, candidates=candidates):
+        with engine.db.transaction() as connection:
+            connection.execute("DELETE FROM tags WHERE image = ?", (ident,))
+            connection.execute("DELETE FROM digests WHERE image = ?", (ident,))
+            used = connection.execute("SELECT 1 FROM containers WHERE image = ?", (ident,)).fetchone()
+            if used and not force:
+                check_unused(engine, ident, force)  # one that came just now; its error rolls all of this back
+            if not used:
+                connection.execute("DELETE FROM images WHERE id = ?", (ident,))
+        collect.collect(engine, candidates)
+
+
+def check_unused(engine, ident, force=False):
+    """:raises Conflict: when a container uses the image and not ``force``."""
+    users = containers_of(engine, ident)
+    if users and not force:
+        raise Conflict("image %s is used by the container%s %s; remove %s first" % (
+            name_of(engine, ident), "s" if len(users) > 1 else "", ", ".join(users), "them" if len(users) > 1 else "it"))
+
+
+def name_of(engine, ident):
+    """What to call an image in a sentence: its first name, else its short id."""
+    names = tags_of(engine, ident)
+    return familiar(names[0]) if names else ident[:19]
+
+
+def blobs_of(engine, row):
+    """Digests of all blobs of an image's row; what can't be read any more is left out."""
+    digests = [row["manifest"], row["id"]]
+    if engine.blobs.has(row["manifest"]):
+        digests += [layer["digest"] for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"]]
+    return digests
+
+
+def inspect(engine, name_or_id):
+    """An image as ``docker image inspect`` shows it. :raises NotFound: when there is none."""
+    return describe(engine, get(engine, name_or_id))
+
+
+def describe(engine, record, tags=None, digests=None):
+    """``docker image inspect``'s form of a record; names as given, for an image that is not in the store yet."""
+    config = record["config"]
+    names = tags_of(engine, record["id"]) if tags is None else tags
+    known = digests_of(engine, record["id"]) if digests is None else digests
+    history = config.get("history") or [{}]
+    result = {
+        "Id": record["id"], "RepoTags": [familiar(name) for name in names], "RepoDigests": [familiar(name) for name in known],
+        "Created": config.get("created") or "", "Author": config.get("author") or "", "Comment": history[-1].get("comment") or "",
+        "Architecture": config.get("architecture") or "", "Variant": config.get("variant") or "", "Os": config.get("os") or "linux",
+        "Size": record["size"], "Config": config["config"], "RootFS": {"Type": "layers", "Layers": record["layers"]},
+        "ManifestDigest": record["manifest"]}
+    found = [row for row in layers.rows(engine, record["layers"]) if row is not None] if record.get("added") else []
+    if found:
+        directories = [layers.path_of(engine, row["number"]) for row in reversed(found)]
+        result["GraphDriver"] = {"Name": "overlay", "Data": {"LowerDir": ":".join(directories)}}
+    return result
+
+
+def listing(engine, filters=None, everything=False):
+    """All images in ``inspect``'s form, newest first.
+
+    :param filters: ``{"dangling": bool, "reference": [patterns], "label": ["key" or "key=value"]}``, all optional.
+        A pattern is of a shell's kind, over the familiar name with or without its tag.
+    :param everything: also nameless images on whose layers another image stands.
+    :raises InvalidInput: for another filter.
+    """
+    filters = check_filters(filters)
+    records = [_record(engine, row) for row in engine.db.all("SELECT * FROM images")]
+    shown = [describe(engine, record) for record in records if everything or filters.get("dangling") or not _intermediate(engine, record, records)]
+    shown = [image for image in shown if _matches(image, filters)]
+    return sorted(shown, key=lambda image: image["Created"], reverse=True)
+
+
+def check_filters(filters):
+    """Filters in their normal form. :raises InvalidInput: for one that is not known."""
+    checked = {}
+    for key, value in (filters or {}).items():
+        if key == "dangling":
+            if str(value).lower() not in ("true", "false", "1", "0", "yes", "no"):
+                raise InvalidInput("filters.dangling", value, "true or false")
+            checked[key] = str(value).lower() in ("true", "1", "yes")
+        elif key in ("reference", "label"):
+            checked[key] = [str(item) for item in (value if isinstance(value, list) else [value])]
+        else:
+            raise InvalidInput("filters", key, "dangling, reference or label")
+    return checked
+
+
+def _intermediate(engine, record, records):
+    """Nameless, and another image begins with all of its layers."""
+    count = len(record["layers"])
+    return not tags_of(engine, record["id"]) and any(
+        len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in records)
+
+
+def _matches(image, filters):
+    if "dangling" in filters and filters["dangling"] == bool(image["RepoTags"]):
+        return False
+    if "reference" in filters and not any(_named(image, pattern) for pattern in filters["reference"]):
+        return False
+    labels = image["Config"].get("Labels") or {}
+    for wanted in filters.get("label", ()):
+        key, equals, value = wanted.partition("=")
+        if key not in labels or (equals and labels[key] != value):
+            return False
+    return True
+
+
+def _named(image, pattern):
+    names = image["RepoTags"] + [name.rpartition(":")[0] for name in image["RepoTags"]]
+    names += image["RepoDigests"] + [name.partition("@")[0] for name in image["RepoDigests"]]
+    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
+
+
+def dangling(engine, everything=False):
+    """Ids of images to prune: nameless ones, or all that no container uses."""
+    return [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added")
+            if not containers_of(engine, row["id"]) and (everything or not tags_of(engine, row["id"]))]

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules ``image`` and ``image_info`` call."""
+
+from __future__ import annotations
+
+from ..errors import InvalidInput
+from . import plan as plans
+from . import records, reference
+
+CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
+
+
+def registries_of(params):
+    """``plan.Registries`` from a task's options; those that are missing have their defaults."""
+    options = {key: params[key] for key in CONNECTION if params.get(key) is not None}
+    return plans.Registries(auth_file=params.get("auth_file"), **options)
+
+
+def image(engine, params):
+    """The module ``image``: a plan."""
+    name = _full_text(params)
+    if params["state"] == "absent":
+        if not name:
+            raise InvalidInput("name", name, "the name or id of an image")
+        return plans.plan_absent(engine, name, bool(params.get("force_absent")))
+    _check(params, name)
+    registries = registries_of(params)
+    plan = _present(engine, params, name, registries)
+    pushed = [name] if name else []
+    if params.get("repository"):
+        pushed = [_with_tag(params["repository"], name, params.get("tag"), "repository")]
+    extra = list(params.get("tags") or []) + (pushed if params.get("repository") else [])
+    plans.plan_tags(plan, extra)
+    if params.get("push"):
+        plans.plan_push(plan, pushed, registries)
+    return plan
+
+
+def _full_text(params):
+    """``name`` with ``tag``, as one reference; an id stays as it is."""
+    name, tag = params.get("name"), params.get("tag")
+    if not name or not tag:
+        return name
+    return _with_tag(name, None, tag, "name")
+
+
+def _with_tag(text, name, tag, option):
+    """``text`` with its own tag, else ``tag``, else that of ``name``."""
+    parsed = reference.parse(text, option, default_tag=None)
+    if parsed.digest and tag:
+        raise InvalidInput("tag", tag, "no tag beside the digest in %s" % option)
+    if parsed.tag and tag and option == "name" and parsed.tag != tag:
+        raise InvalidInput("tag", tag, "the same tag as in name, or one of the two only")
+    if parsed.tag or parsed.digest:
+        return text
+    if not tag and name:
+        tag = reference.parse(name).tag
+    return reference.parse("%s:%s" % (text, tag or "latest"), "tag" if tag and option == "name" else option).name
+
+
+def _check(params, name):
+    """What does not fit together is refused before anything is looked at."""
+    source = params["source"]
+    if source == "build":
+        raise InvalidInput("source", source, "pull, load, import or local; building images is not built yet and comes with a later version")
+    if source in ("load", "import") and not params.get("path"):
+        raise InvalidInput("path", params.get("path"), "a path, which source %s needs" % source)
+    if source != "load" and not name:
+        raise InvalidInput("name", name, "the name of an image, which source %s needs" % source)
+    if source not in ("load", "import") and params.get("path"):
+        raise InvalidInput("path", params["path"], "no path with source %s" % source)
+    for option in ("config", "message"):
+        if source != "import" and params.get(option):
+            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+    if params.get("push") and not name and not params.get("repository"):
+        raise InvalidInput("push", True, "push together with name or repository")
+
+
+def _present(engine, params, name, registries):
+    source = params["source"]
+    if source == "pull":
+        policy = {"not_present": "missing"}.get(params["pull"], params["pull"])
+        return plans.plan_present(engine, name, policy, params.get("platform"), registries)
+    if source == "local":
+        return plans.plan_local(engine, name)
+    if source == "import":
+        return plans.plan_import(engine, name, params["path"], params.get("config"), params.get("message"), params.get("platform"))
+    return plans.plan_load(engine, params["path"], name, params.get("platform"))
+
+
+def image_info(engine, params):
+    """The module ``image_info``: ``{"images": [...]}``."""
+    names = params.get("name")
+    if names is None:
+        return {"images": records.listing(engine, params.get("filters"), bool(params.get("all")))}
+    if params.get("filters"):
+        raise InvalidInput("filters", params["filters"], "filters only without name")
+    found = [records.find(engine, name) for name in names]
+    return {"images": [records.describe(engine, record) for record in found if record is not None]}

@@ -1,0 +1,274 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP to one registry host: TLS and its options, plain HTTP where that is allowed, connections kept open, proxies.
+
+Encryption is the rule. ``insecure`` allows an unverified certificate or plain HTTP; a loopback address is always taken
+so, as Docker does. Which of them the host speaks is found out by a request without credentials.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import os
+import re
+import socket
+import ssl
+import urllib.request
+from urllib.parse import urlsplit
+
+from ..errors import InvalidInput, RegistryError
+
+TIMEOUT = 60  # seconds without a byte
+PROBE_TIMEOUT = 10
+API_HOSTS = {"docker.io": "registry-1.docker.io"}
+CERTIFICATE_DIRECTORIES = ("/etc/containers/certs.d", "/etc/docker/certs.d")  # HOST:PORT/{ca.crt,*.cert,*.key}
+USER_AGENT = "pycontainer.engine"
+
+
+class Options:
+    """How to connect, from a task's options.
+
+    :param insecure: plain HTTP or an unverified certificate will do. :param validate_certs: verify the server's certificate.
+    :param ca_path: file with the authorities to trust. :param client_cert, client_key: files of the client's own certificate.
+    :raises InvalidInput: when a file can't be read.
+    """
+
+    def __init__(self, insecure=False, validate_certs=True, ca_path=None, client_cert=None, client_key=None):
+        self.insecure, self.validate_certs = bool(insecure), validate_certs is not False
+        self.ca_path, self.client_cert, self.client_key = ca_path, client_cert, client_key
+        for option in ("ca_path", "client_cert", "client_key"):
+            path = getattr(self, option)
+            if path and not os.path.isfile(path):
+                raise InvalidInput(option, path, "an existing file in PEM form")
+        if client_key and not client_cert:
+            raise InvalidInput("client_key", client_key, "a key together with its client_cert")
+
+    def context(self, host):
+        """The TLS context for ``host``; what lies in certs.d is used where the task says nothing."""
+        ca, cert, key = self.ca_path, self.client_cert, self.client_key
+        for directory in CERTIFICATE_DIRECTORIES:
+            found = _certificates(os.path.join(directory, host))
+            ca = ca or found.get("ca")
+            if not cert and "cert" in found:
+                cert, key = found["cert"], found.get("key")
+        context = ssl.create_default_context(cafile=ca) if ca else ssl.create_default_context()
+        if self.insecure or not self.validate_certs or is_loopback(host):
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if cert:
+            try:
+                context.load_cert_chain(cert, key)
+            except (OSError, ssl.SSLError) as error:
+                raise InvalidInput("client_cert", cert, "a certificate and key in PEM form that belong together (%s)" % error) from None
+        return context
+
+
+def _certificates(directory):
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return {}
+    found = {}
+    for name in names:
+        path = os.path.join(directory, name)
+        if name.endswith(".crt"):
+            found.setdefault("ca", path)
+        elif name.endswith(".cert") and os.path.exists(path[:-5] + ".key"):
+            found.setdefault("cert", path)
+            found.setdefault("key", path[:-5] + ".key")
+    return found
+
+
+def is_loopback(host):
+    """Whether ``host`` (with an optional port) is this machine's loopback by its name or number."""
+    name = split_host(host)[0]
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def split_host(host):
+    """``(name, port or None)`` of ``example.com:5000`` or ``[::1]:5000``."""
+    match = re.fullmatch(r"(\[[^\]]+\]|[^:]+)(?::(\d+))?", host)
+    if match is None:
+        return host, None
+    return match.group(1).strip("[]"), int(match.group(2)) if match.group(2) else None
+
+
+class Response:
+    """A response whose body is still to be read. :ivar status: number. :ivar headers: case-insensitive mapping."""
+
+    def __init__(self, response, connection, pool, key):
+        self._response, self._connection, self._pool, self._key = response, connection, pool, key
+        self.status, self.headers = response.status, response.headers
+
+    def read(self, limit):
+        """The whole body. :raises RegistryError: when it is larger than ``limit``."""
+        data = self._response.read(limit + 1)
+        if len(data) > limit:
+            self.close()
+            raise RegistryError("%s sent more than the %d bytes that are accepted here" % (self._key[1], limit))
+        self.finish()
+        return data
+
+    def pieces(self, size=1 << 18):
+        """The body in pieces. A connection that breaks raises OSError or http.client.HTTPException."""
+        while True:
+            piece = self._response.read(size)
+            if not piece:
+                if self._response.length:
+                    self.close()
+                    raise http.client.IncompleteRead(b"", self._response.length)
+                self.finish()
+                return
+            yield piece
+
+    def finish(self):
+        """Give the connection back for the next request; it is closed where the body was not read to its end."""
+        if self._response.isclosed() and not self._response.will_close:
+            self._pool.setdefault(self._key, []).append(self._connection)
+        else:
+            self.close()
+
+    def close(self):
+        self._response.close()
+        self._connection.close()
+
+
+class Transport:
+    """Connections to registries and what they redirect to, with one task's options."""
+
+    def __init__(self, options=None):
+        self.options = options or Options()
+        self._pool, self._schemes, self._contexts = {}, {}, {}
+        self._pid = os.getpid()
+
+    def base(self, registry):
+        """``https://host`` or ``http://host`` of a registry's API.
+
+        :raises RegistryError: when it does not answer at all.
+        """
+        if registry not in self._schemes:
+            self._schemes[registry] = self._probe(API_HOSTS.get(registry, registry))
+        return self._schemes[registry]
+
+    def _probe(self, host):
+        if not (self.options.insecure or is_loopback(host)):
+            return "https://" + host
+        # Plain HTTP first where a port is given: a server that speaks it may wait for ever for the end of a TLS greeting's "line".
+        order = ("http", "https") if split_host(host)[1] else ("https", "http")
+        failures = []
+        for scheme in order:
+            url = "%s://%s" % (scheme, host)
+            try:
+                response = self._send("GET", url + "/v2/", {}, None, PROBE_TIMEOUT)
+                body = response.read(1 << 16)
+            except (OSError, http.client.HTTPException, RegistryError) as error:
+                failures.append("%s: %s" % (scheme, explain(error)))
+                continue
+            if not (scheme == "http" and response.status == 400 and b"HTTPS" in body):
+                return url
+        raise RegistryError("registry %s does not answer (%s)" % (host, "; ".join(failures)))
+
+    def request(self, method, url, headers=None, body=None):
+        """Send one request and return its :class:`Response`; redirects and errors are the caller's affair.
+
+        :param body: bytes, or an object with ``size`` and ``pieces()``, which is called anew for every try.
+        :raises OSError, http.client.HTTPException: when the connection fails.
+        """
+        return self._send(method, url, dict(headers or {}), body, TIMEOUT)
+
+    def _send(self, method, url, headers, body, timeout):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise RegistryError("%s is not an address that a registry may lead to" % url)
+        key = parts.scheme, parts.netloc.rpartition("@")[2]
+        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+        headers.setdefault("User-Agent", USER_AGENT)
+        size = len(body) if isinstance(body, bytes) else body.size if body is not None else None
+        if size is not None:
+            headers["Content-Length"] = str(size)
+        elif method in ("POST", "PUT", "PATCH"):
+            headers["Content-Length"] = "0"
+        if self._pid != os.getpid():  # a forked worker must not talk on its parent's connections
+            self._pid, self._pool = os.getpid(), {}
+        while True:
+            idle = self._pool.get(key) or []
+            reused = bool(idle)
+            connection = idle.pop() if reused else self._connect(key, timeout)
+            try:
+                connection.timeout = timeout
+                self._write(connection, method, target, headers, body)
+                return Response(connection.getresponse(), connection, self._pool, key)
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                connection.close()
+                if not reused:
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+
+    def _write(self, connection, method, target, headers, body):
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        if isinstance(body, bytes):
+            connection.endheaders(body)
+            return
+        connection.endheaders()
+        if body is not None:
+            try:
+                for piece in body.pieces():
+                    connection.send(piece)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # the server has answered early; its answer says why
+
+    def _connect(self, key, timeout):
+        scheme, netloc = key
+        name, port = split_host(netloc)
+        proxy = self._proxy(scheme, name, port)
+        if scheme == "http":
+            connection = http.client.HTTPConnection(*(proxy or (name, port)), timeout=timeout)
+        else:
+            context = self._contexts.get(netloc)
+            if context is None:
+                context = self._contexts[netloc] = self.options.context(netloc)
+            connection = http.client.HTTPSConnection(*(proxy or (name, port)), timeout=timeout, context=context)
+        if proxy:
+            connection.set_tunnel(name, port or (443 if scheme == "https" else 80))
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _proxy(self, scheme, name, port):
+        """``(host, port)`` of the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY ask for, or None."""
+        url = urllib.request.getproxies_environment().get(scheme)
+        if not url or is_loopback(name) or urllib.request.proxy_bypass_environment("%s:%s" % (name, port) if port else name):
+            return None
+        parts = urlsplit(url if "//" in url else "http://" + url)
+        return parts.hostname, parts.port or 3128
+
+    def close(self):
+        for connections in self._pool.values():
+            for connection in connections:
+                connection.close()
+        self._pool = {}
+
+
+def explain(error):
+    """A connection's failure in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate can't be verified: %s" % error.verify_message
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    if isinstance(error, TimeoutError) or isinstance(error, socket.timeout):
+        return "no answer in time"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the connection ended before the answer did"
+    if isinstance(error, http.client.HTTPException):
+        return "what answers there does not speak HTTP (%s)" % (str(error) or type(error).__name__)
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,260 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A layer's archive into a directory for overlayfs: whiteouts become its devices, opaque marks its attribute.
+
+Image-spec, layer.md. What a layer alone does not say - the attributes of a directory that it only passes through, and
+the target of a hard link into a layer below - is returned as open ends; ``merged.py`` closes them when the layers
+below are there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..errors import RegistryError, Unsupported
+from . import tar, tree
+
+WHITEOUT = b".wh."
+OPAQUE = b".wh..wh..opq"
+META = b".wh..wh."  # aufs' own bookkeeping, in old images
+OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
+MAX_ID = 0xFFFFFFFE  # (uid_t) -1 means "leave it" to chown(2)
+MAX_TIME = 1 << 62
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NODES = {tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
+
+
+def unpack(chunks, directory, what, alive=None):
+    """Unpack an uncompressed layer archive, read to its end, into the empty ``directory``.
+
+    :param chunks: its pieces. :param what: what it is, for errors.
+    :param alive: called now and then; may raise to end the work.
+    :returns: ``{"size": bytes of all files, "passed": [directories it only passes through], "links": [[path, target]]}``,
+        paths as text with surrogate escapes.
+    :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
+    """
+    stream = tar.Stream(chunks, what)
+    worker = Unpacker(directory, what)
+    with worker.tree:
+        for number, entry in enumerate(tar.entries(stream)):
+            if alive is not None and not number & 255:
+                alive()
+            try:
+                worker.take(entry)
+            except (RegistryError, Unsupported):
+                raise
+            except OSError as error:
+                error.filename = "%s of %s" % (tree.show(entry.name), what)
+                raise
+        stream.drain()
+        worker.finish()
+    return {"size": worker.size, "passed": [os.fsdecode(path) for path in worker.passed],
+            "links": [[os.fsdecode(path), os.fsdecode(target)] for path, target in worker.links.items()]}
+
+
+class Unpacker:
+    def __init__(self, directory, what):
+        self.what, self.size = what, 0
+        self.passed = {}  # directories that no entry of the archive describes
+        self.links = {}  # hard links whose target is not in this layer
+        self._times = {}  # of directories: set last, since making a file in one changes it
+        self.tree = tree.Tree(directory, what, self._passed)
+        os.fchmod(self.tree.root, 0o755)
+        self._times[b""] = 0
+        self._make = {tar.REGULAR: self._file, tar.LINK: self._link, tar.SYMLINK: self._symlink, tar.CHAR: self._node,
+                      tar.BLOCK_DEVICE: self._node, tar.FIFO: self._node}
+
+    def _passed(self, parts, _hidden):
+        self.passed[b"/".join(parts)] = None
+        self._times[b"/".join(parts)] = 0
+
+    def take(self, entry):
+        """Make one entry."""
+        parts = tree.split(entry.name, self.what)
+        if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
+            raise RegistryError("%s: the entry %s has an owner out of range: %d:%d" % (self.what, tree.show(entry.name), entry.uid, entry.gid))
+        entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
+        if entry.kind == b"V":
+            return  # GNU tar's volume label
+        if entry.kind == tar.DIRECTORY and not (parts and parts[-1].startswith(WHITEOUT)):
+            self._directory(entry, parts)
+            return
+        if not parts:
+            raise RegistryError("%s: its root directory is an entry of another type" % self.what)
+        if b".wh." in entry.name and self._whiteout(parts):
+            return
+        make = self._make.get(entry.kind)
+        if make is None:
+            raise RegistryError("%s: the entry %s is of the unknown type %r" % (self.what, tree.show(entry.name), entry.kind))
+        make(entry, parts)
+
+    def _whiteout(self, parts):
+        """Carry out a whiteout entry; False when it is none."""
+        name = parts[-1]
+        if any(part.startswith(META) for part in parts[:-1]) or (name.startswith(META) and name != OPAQUE):
+            return True
+        if not name.startswith(WHITEOUT):
+            return False
+        if name == OPAQUE:
+            os.setxattr(self.tree.parent(parts), OPAQUE_ATTRIBUTE, b"y")
+            return True
+        hidden = name[len(WHITEOUT):]
+        if hidden in (b"", b".", b".."):
+            raise RegistryError("%s: %s is not a whiteout of anything" % (self.what, tree.show(b"/".join(parts))))
+        parent = self.tree.parent(parts)
+        try:
+            os.mknod(hidden, stat.S_IFCHR, 0, dir_fd=parent)
+        except FileExistsError:
+            # This layer has the name too. A whiteout is for the layers below alone, whatever the order.
+            if stat.S_ISDIR(os.lstat(hidden, dir_fd=parent).st_mode):
+                os.setxattr(self.tree.directory(parts[:-1] + [hidden]), OPAQUE_ATTRIBUTE, b"y")
+        return True
+
+    def _clear(self, parent, parts):
+        """Make room for an entry: the later one of a name wins."""
+        tree.remove(parent, parts[-1])
+        key = b"/".join(parts)
+        self.links.pop(key, None)
+        self._times.pop(key, None)
+        self.passed.pop(key, None)
+
+    def _cleared(self, parts):
+        """The parent's descriptor after :meth:`_clear` and with no stale directory kept open."""
+        self._clear(self.tree.parent(parts), parts)
+        self.tree.forget()
+        return self.tree.parent(parts)
+
+    def _directory(self, entry, parts):
+        hidden = False
+        if parts:
+            parent = self.tree.parent(parts)
+            try:
+                os.mkdir(parts[-1], 0o700, dir_fd=parent)
+            except FileExistsError:
+                if not stat.S_ISDIR(os.lstat(parts[-1], dir_fd=parent).st_mode):
+                    hidden = tree.is_whiteout(parent, parts[-1])
+                    parent = self._cleared(parts)
+                    os.mkdir(parts[-1], 0o700, dir_fd=parent)
+        fd = self.tree.directory(parts)
+        os.fchown(fd, entry.uid, entry.gid)
+        os.fchmod(fd, entry.mode)
+        if hidden:
+            os.setxattr(fd, OPAQUE_ATTRIBUTE, b"y")
+        self._attributes(fd, entry)
+        key = b"/".join(parts)
+        self._times[key] = entry.mtime
+        self.passed.pop(key, None)
+
+    def _file(self, entry, parts):
+        parent = self.tree.parent(parts)
+        try:
+            fd = os.open(parts[-1], _CREATE, 0o600, dir_fd=parent)
+        except FileExistsError:
+            fd = os.open(parts[-1], _CREATE, 0o600, dir_fd=self._cleared(parts))
+        try:
+            self._content(fd, entry)
+            os.fchown(fd, entry.uid, entry.gid)
+            os.fchmod(fd, entry.mode)  # after chown, which takes setuid away
+            self._attributes(fd, entry)
+            os.utime(fd, ns=(entry.mtime, entry.mtime))
+        finally:
+            os.close(fd)
+        self.size += entry.size
+
+    def _content(self, fd, entry):
+        if entry.sparse is None:
+            entry.write_to(lambda view: _write(fd, view))
+            return
+        for offset, _length, write in entry.parts():
+            os.lseek(fd, offset, os.SEEK_SET)
+            write(lambda view: _write(fd, view))
+        os.ftruncate(fd, entry.size)
+
+    def _attributes(self, fd, entry):
+        """File capabilities and users' own attributes; all others are the host's affair (overlayfs' marks above all)."""
+        for name, value in entry.xattrs.items():
+            if name != b"security.capability" and (not name.startswith(b"user.") or name.startswith(b"user.overlay.")):
+                continue
+            try:
+                os.setxattr(fd, name, value)
+            except OSError as error:
+                raise Unsupported("%s: %s needs the extended attribute %s, which the file system of the store refuses: %s"
+                                  % (self.what, tree.show(entry.name), tree.show(name), error.strerror)) from None
+
+    def _symlink(self, entry, parts):
+        if not entry.link or b"\0" in entry.link:
+            raise RegistryError("%s: the symbolic link %s has no proper target" % (self.what, tree.show(entry.name)))
+        self._made(parts, lambda parent: os.symlink(entry.link, parts[-1], dir_fd=parent))
+        parent = self.tree.parent(parts)
+        os.chown(parts[-1], entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        os.utime(parts[-1], ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
+
+    def _node(self, entry, parts):
+        kind, (major, minor) = _NODES[entry.kind], entry.device
+        if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
+            raise RegistryError("%s: the device %s has numbers out of range: %d:%d" % (self.what, tree.show(entry.name), major, minor))
+        self._made(parts, lambda parent: os.mknod(parts[-1], kind | 0o600, os.makedev(major, minor), dir_fd=parent))
+        parent = self.tree.parent(parts)
+        os.chown(parts[-1], entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        os.chmod(parts[-1], entry.mode, dir_fd=parent)  # made just now, and no link
+        os.utime(parts[-1], ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
+
+    def _made(self, parts, make):
+        try:
+            make(self.tree.parent(parts))
+        except FileExistsError:
+            make(self._cleared(parts))
+
+    def _link(self, entry, parts):
+        target = tree.split(entry.link, self.what)
+        if not target:
+            raise RegistryError("%s: the hard link %s has no proper target" % (self.what, tree.show(entry.name)))
+        found = self.tree.find(target[:-1])
+        if found is not None:
+            found = os.dup(found)  # the next look-up may close it
+        try:
+            status = _status(found, target[-1])
+            if status is None:
+                self._open_link(parts, target)
+                return
+            if stat.S_ISDIR(status.st_mode):
+                raise RegistryError("%s: the hard link %s leads to a directory" % (self.what, tree.show(entry.name)))
+            present = _status(self.tree.parent(parts), parts[-1])
+            if present is not None and (present.st_dev, present.st_ino) == (status.st_dev, status.st_ino):
+                return
+            self._made(parts, lambda parent: os.link(target[-1], parts[-1], src_dir_fd=found, dst_dir_fd=parent, follow_symlinks=False))
+        finally:
+            if found is not None:
+                os.close(found)
+
+    def _open_link(self, parts, target):
+        """The target is below, or nowhere. What the layer had under the link's own name goes; its parents are made."""
+        if _status(self.tree.parent(parts), parts[-1]) is not None:
+            self._cleared(parts)
+        self.links[b"/".join(parts)] = b"/".join(target)
+
+    def finish(self):
+        """Set the directories' times, inner ones first."""
+        for key, mtime in reversed(list(self._times.items())):
+            parts = key.split(b"/") if key else []
+            fd = self.tree.find(parts)
+            if fd is not None:
+                os.utime(fd, ns=(mtime, mtime))
+
+
+def _status(fd, name):
+    """lstat of a name in a directory that may be None; None when it is not there or a whiteout."""
+    if fd is None:
+        return None
+    try:
+        status = os.lstat(name, dir_fd=fd)
+    except FileNotFoundError:
+        return None
+    return None if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0 else status
+
+
+def _write(fd, view):
+    while view:
+        view = view[os.write(fd, view):]

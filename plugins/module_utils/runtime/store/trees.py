@@ -25,8 +25,9 @@ def remove(path):
         os.unlink(path)
         return
     try:
-        while _empty(top):
-            pass
+        turn = 0
+        while _empty(top, turn):
+            turn += 1
     except OSError as error:
         raise HostError("can't remove %s: %s" % (error.filename or path, error.strerror)) from None
     finally:
@@ -37,7 +38,7 @@ def remove(path):
         raise HostError("can't remove %s: %s" % (path, error.strerror)) from None
 
 
-def _empty(top):
+def _empty(top, turn):
     """Remove what is in the directory ``top``; returns whether something was moved up and is left for another round."""
     moved = 0
     stack = [(top, None, os.listdir(top))]
@@ -58,7 +59,7 @@ def _empty(top):
                 pass
             if len(stack) > DEEPEST:
                 moved += 1
-                os.rename(entry, ".moved-up-%d-%d" % (os.getpid(), moved), src_dir_fd=fd, dst_dir_fd=top)
+                os.rename(entry, ".moved-up-%d-%d" % (turn, moved), src_dir_fd=fd, dst_dir_fd=top)
                 continue
             child = os.open(entry, _FLAGS, dir_fd=fd)
             stack.append((child, entry, os.listdir(child)))

@@ -37,7 +37,7 @@ def populate(engine, name, layers, target):
     with engine.locks.hold("volume", name):
         if os.listdir(data):
             return
-        root = _open_root(layers)
+        root = overlay.overlay(layers, read_only=True)
         try:
             source = _open_inside(root, target)
             if source is not None:
@@ -49,13 +49,6 @@ def populate(engine, name, layers, target):
             raise HostError("volume %s: can't copy the image's %s into it: %s" % (name, target, error.strerror)) from None
         finally:
             os.close(root)
-
-
-def _open_root(layers):
-    """The image's merged root, read-only. One layer needs no overlay (which wants two)."""
-    if len(layers) == 1:
-        return os.open(layers[0], _DIRECTORY)
-    return overlay.overlay(layers, None, None, read_only=True)
 
 
 def _open_inside(root, target):

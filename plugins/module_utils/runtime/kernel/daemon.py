@@ -157,7 +157,8 @@ def become(argv, env, stdout_path, report):
         settle()
         os.execve(argv[0], argv, env)
     except BaseException as error:  # pylint: disable=broad-except
-        os.write(report, str(error).encode("utf-8", "replace"))
+        text = error.strerror if isinstance(error, OSError) else str(error)
+        os.write(report, (text or repr(error)).encode("utf-8", "replace"))
     finally:
         os._exit(127)
 

@@ -70,11 +70,12 @@ def create(name, parent=None):
 def make(hierarchy, top, path):
     """One directory of a new group; its parents where they are missing, and one left over from before made anew."""
     try:
-        try:
-            os.mkdir(path, 0o755)
-        except FileNotFoundError:
-            make_parents(hierarchy, top)
-            os.mkdir(path, 0o755)
+        while True:
+            try:
+                os.mkdir(path, 0o755)
+                break
+            except FileNotFoundError:  # the first group, or ``remove_base`` was called at this moment
+                make_parents(hierarchy, top)
     except FileExistsError:
         if not lifecycle.remove_tree(path):
             raise Conflict("cgroup %s exists and has processes in it" % path) from None
@@ -119,9 +120,10 @@ def pass_on(hierarchy, top):
 
     A cgroup that has processes can't (the root can): then the controller is missing below, and ``check`` says so.
     """
-    if not missing_below(hierarchy.mount + top):
-        return
     path = hierarchy.mount
+    have, given = files.read_or(path + "/cgroup.controllers").split(), files.read_or(path + top + "/cgroup.subtree_control").split()
+    if all(name in given for name in PASSED_ON if name in have):
+        return
     for part in top.split("/"):
         path = path + "/" + part if part else path
         wanted = missing_below(path)

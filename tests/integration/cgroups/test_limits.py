@@ -1,0 +1,245 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Limits that the kernel is seen to enforce, and their live change."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from pycontainer.errors import Conflict, HostError, InvalidInput, Unsupported
+from pycontainer.kernel import cgroups
+
+MIB = 1 << 20
+GROW = "import sys\nsys.stdout.write('up\\n'); sys.stdout.flush()\nheld = []\nwhile True: held.append(b'x' * (1 << 20))"
+HOLD = "import sys, time\nheld = b'x' * int(sys.argv[1])\nprint('held', flush=True)\ntime.sleep(60)"
+SPIN = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
+FORK = """
+import errno, os, sys, time
+for number in range(40):
+    try:
+        pid = os.fork()
+    except OSError as error:
+        print(number, errno.errorcode[error.errno])
+        sys.exit()
+    if pid == 0:
+        time.sleep(60)
+        os._exit(0)
+print("no limit")
+"""
+
+
+def needs(group, resources):
+    problems = group.check(resources)
+    if problems:
+        pytest.skip(problems[0][1])
+
+
+def read(group, v1, v2):
+    """The text of a file under either name, with the group's directory of that controller."""
+    controller = v1.split(".")[0]
+    path = "%s/%s" % (group.v1[controller], v1) if controller in group.v1 else "%s/%s" % (group.unified, v2)
+    with open(path) as file:
+        return file.read().strip()
+
+
+def test_memory_limit_kills(group, run_in):
+    resources = {"memory": {"limit": 24 * MIB, "swap": 24 * MIB}}
+    needs(group, resources)
+    group.apply(resources)
+    assert group.oom_kills() == 0
+    assert group.stats()["memory"]["limit"] == 24 * MIB
+    process = run_in(GROW)
+    assert process.wait(60) == -9
+    assert group.oom_kills() == 1
+
+
+def test_memory_limit_goes_up_and_down_live(group, run_in):
+    needs(group, {"memory": {"limit": 24 * MIB}})
+    group.apply({"memory": {"limit": 64 * MIB, "swap": 64 * MIB}})
+    process = run_in(HOLD, 20 * MIB)
+    assert process.stdout.readline() == "held\n"
+    for limit, swap in ((200 * MIB, 300 * MIB), (100 * MIB, 100 * MIB), (50 * MIB, 400 * MIB), (40 * MIB, 60 * MIB)):
+        group.update({"memory": {"limit": limit, "swap": swap}})
+        assert group.stats()["memory"]["limit"] == limit
+        assert read(group, "memory.limit_in_bytes", "memory.max") == str(limit)
+    with pytest.raises(Conflict, match="in use"):
+        group.update({"memory": {"limit": 4 * MIB, "checkBeforeUpdate": True}})
+    group.update({"memory": {"limit": -1}})
+    assert group.stats()["memory"]["limit"] is None
+    assert process.poll() is None
+
+
+def test_memory_figures(group, run_in):
+    needs(group, {"memory": {"limit": MIB}})
+    process = run_in(HOLD, 30 * MIB)
+    assert process.stdout.readline() == "held\n"
+    memory = group.stats()["memory"]
+    assert 30 * MIB <= memory["working_set"] <= memory["usage"] < 80 * MIB
+    assert 30 * MIB <= memory["anon"] < 60 * MIB
+    assert memory["limit"] is None
+
+
+def test_swap_below_memory_is_refused_and_changes_nothing(group):
+    needs(group, {"memory": {"limit": MIB}})
+    group.apply({"memory": {"limit": 64 * MIB}})
+    if group.warnings({"memory": {"limit": 64 * MIB, "swap": 64 * MIB}}):
+        pytest.skip("no swap accounting")
+    with pytest.raises((InvalidInput, HostError), match="memory"):
+        group.apply({"memory": {"limit": 64 * MIB, "swap": 32 * MIB}})
+
+
+def test_pids_limit(group, run_in):
+    resources = {"pids": {"limit": 6}}
+    needs(group, resources)
+    group.apply(resources)
+    process = run_in(FORK)
+    assert process.stdout.readline().split() == ["5", "EAGAIN"]  # its children keep the pipe open
+    assert process.wait(60) == 0
+    assert group.stats()["pids"] == {"current": 5, "limit": 6}
+    group.update({"pids": {"limit": -1}})
+    assert group.stats()["pids"]["limit"] is None
+    assert len(group.procs()) == 5
+
+
+def test_cpu_quota_throttles(group, run_in):
+    resources = {"cpu": {"quota": 10000, "period": 50000}}
+    needs(group, resources)
+    group.apply(resources)
+    began = time.monotonic()
+    assert run_in(SPIN, 1.0).wait(60) == 0
+    wall = time.monotonic() - began
+    cpu = group.stats()["cpu"]
+    assert cpu["throttled_periods"] >= 5 and cpu["throttled"] > 100_000_000
+    assert 0 < cpu["total"] < 0.45 * wall * 1e9
+    assert cpu["user"] > 0
+    group.update({"cpu": {"quota": -1}})
+    assert read(group, "cpu.cfs_quota_us", "cpu.max") in ("-1", "max 50000")
+
+
+def test_cpu_weight_burst_idle(group):
+    needs(group, {"cpu": {"shares": 512}})
+    group.apply({"cpu": {"shares": 512}})
+    assert read(group, "cpu.shares", "cpu.weight") == ("512" if "cpu" in group.v1 else "59")
+    burst = {"cpu": {"quota": 50000, "period": 100000, "burst": 20000}}
+    if not group.check(burst):
+        group.apply(burst)
+        group.update({"cpu": {"quota": 10000, "burst": 5000}})  # the old burst is more than the new quota
+        assert read(group, "cpu.cfs_burst_us", "cpu.max.burst") == "5000"
+        with pytest.raises(HostError, match="cpu"):
+            group.update({"cpu": {"burst": 10**7}})
+    if not group.check({"cpu": {"idle": 1}}):
+        group.apply({"cpu": {"idle": 1, "shares": 1024}})
+        assert read(group, "cpu.idle", "cpu.idle") == "1"
+        group.apply({"cpu": {"idle": 0, "shares": 1024}})
+        assert read(group, "cpu.shares", "cpu.weight") == ("1024" if "cpu" in group.v1 else "100")
+
+
+def test_cpuset(group, run_in):
+    resources = {"cpu": {"cpus": "0", "mems": "0"}}
+    needs(group, resources)
+    group.apply(resources)
+    process = run_in("import os; print(sorted(os.sched_getaffinity(0)))")
+    assert process.communicate(timeout=60)[0].strip() == "[0]"
+    with pytest.raises(HostError, match="cpu.cpus"):
+        group.update({"cpu": {"cpus": "5000-5001"}})
+
+
+def disk(path="/var/tmp"):
+    """Numbers of the whole disk below ``path``, or None."""
+    device = os.stat(path).st_dev
+    entry = os.path.realpath("/sys/dev/block/%d:%d" % (os.major(device), os.minor(device)))
+    if not os.path.exists(entry):
+        return None
+    entry = os.path.dirname(entry) if os.path.exists(entry + "/partition") else entry
+    with open(entry + "/dev") as file:
+        return [int(number) for number in file.read().split(":")]
+
+
+WRITE = """
+import os, sys, time
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_DIRECT)
+import mmap
+block = mmap.mmap(-1, 65536)
+began = time.monotonic()
+for _ in range(16):
+    os.write(fd, block)
+print(time.monotonic() - began)
+"""
+
+
+def test_block_io_rate_and_figures(group, run_in, tmp_path):
+    numbers = disk()
+    if not numbers:
+        pytest.skip("the disk of /var/tmp has no device of its own")
+    resources = {"blockIO": {"throttleWriteBpsDevice": [{"major": numbers[0], "minor": numbers[1], "rate": MIB}]}}
+    needs(group, resources)
+    group.apply(resources)
+    path = "/var/tmp/pycontainer-io-%d" % os.getpid()
+    try:
+        process = run_in(WRITE, path)
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert 0.6 < float(output) < 10  # 1 MiB at 1 MiB/s
+    finally:
+        os.unlink(path)
+    figures = group.stats()["io"]
+    assert figures["write_bytes"] >= MIB and figures["writes"] >= 16
+    group.update({"blockIO": {"throttleWriteBpsDevice": [{"major": numbers[0], "minor": numbers[1], "rate": 0}]}})
+    assert "wbps=%d" % MIB not in read(group, "blkio.throttle.write_bps_device", "io.max")
+    with pytest.raises(HostError, match="whole disk"):
+        group.update({"blockIO": {"throttleReadBpsDevice": [{"major": 4095, "minor": 77, "rate": MIB}]}})
+
+
+def test_block_io_weight(group):
+    resources = {"blockIO": {"weight": 200}}
+    needs(group, resources)
+    group.apply(resources)
+    if "blkio" in group.v1:
+        assert read(group, "blkio.bfq.weight", "") == "200"
+    else:
+        names = [name for name in ("io.bfq.weight", "io.weight") if os.path.exists("%s/%s" % (group.unified, name))]
+        assert [read(group, "x.", name) for name in names] == ["default 200" if "bfq" in name else "default 1920" for name in names]
+
+
+def test_hugepages(group):
+    resources = {"hugepageLimits": [{"pageSize": "2MB", "limit": 4 * MIB}]}
+    needs(group, resources)
+    group.apply(resources)
+    assert read(group, "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max") == str(4 * MIB)
+    problems = group.check({"hugepageLimits": [{"pageSize": "3MB", "limit": 1}]})
+    assert problems == [("hugepageLimits", "hugepageLimits: this host has no huge pages of 3MB")]
+
+
+def test_unified(group):
+    if cgroups.mode() == "v2":
+        group.apply({"unified": {"memory.high": str(64 * MIB), "cgroup.max.depth": "3"}})
+        assert read(group, "x.", "memory.high") == str(64 * MIB)
+        assert read(group, "x.", "cgroup.max.depth") == "3"
+    else:
+        with pytest.raises(Unsupported, match="unified"):
+            group.apply({"unified": {"memory.high": "1000"}})
+
+
+def test_what_is_not_here_is_said_before_anything_is_changed(group):
+    needs(group, {"pids": {"limit": 5}})
+    resources = {"pids": {"limit": 5}, "rdma": {"mlx5_0": {"hcaObjects": 1}}, "network": {"classID": 3}}
+    if not group.check(resources):
+        pytest.skip("this host has rdma and net_cls")
+    with pytest.raises(Unsupported, match="controller"):
+        group.apply(resources)
+    assert group.stats()["pids"]["limit"] is None
+
+
+@pytest.mark.parametrize("resources", [
+    {"memory": {"limit": MIB, "swap": 2 * MIB, "reservation": MIB, "swappiness": 10, "disableOOMKiller": True}},
+    {"cpu": {"shares": 3, "quota": 5000, "period": 10000, "cpus": "0", "mems": "0"}, "pids": {"limit": 3}},
+    {"blockIO": {"weight": 100, "leafWeight": 100}, "rdma": {"x": {"hcaObjects": 1}}, "network": {"classID": 1}},
+    {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]},
+])
+def test_what_is_said_beforehand_is_what_the_group_says(group, resources):
+    def keys(found):
+        return sorted({key for key, _sentence in found})
+    assert keys(cgroups.check(resources)) == keys(group.check(resources))
+    assert keys(cgroups.warnings(resources)) == keys(group.warnings(resources))

@@ -235,8 +235,7 @@ def _change(path, change):
     """Rewrite a file so that others see the old or the new one. It keeps its owner; nobody else may read it."""
     path = os.path.realpath(path)  # where it is a link, what it leads to is rewritten
     directory = os.path.dirname(path)
-    with contextlib.suppress(FileExistsError):
-        os.makedirs(directory, 0o700)
+    _make(directory)
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)  # of two logins at once both must stay
@@ -249,3 +248,15 @@ def _change(path, change):
         os.chown(path, owner.st_uid, owner.st_gid)
     finally:
         os.close(fd)
+
+
+def _make(directory):
+    """Make a directory that is not there, for the owner of the one that it is made in."""
+    if os.path.isdir(directory):
+        return
+    parent = os.path.dirname(directory)
+    _make(parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(directory, 0o700)
+        owner = os.stat(parent)
+        os.chown(directory, owner.st_uid, owner.st_gid)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from ..errors import Conflict, InvalidInput, NotFound
 from ..reconcile import Plan
-from . import archive, client, collect, intake, manifest, pull, push, records, reference, rootfs, transport
-
-PULL = ("missing", "always", "never")
+from . import archive, client, collect, credentials, intake, manifest, push, records, reference, rootfs, transport
+from .pull import Remote
 
 
 class ImagePlan(Plan):
@@ -39,6 +38,11 @@ class ImagePlan(Plan):
         """A name that the image will have."""
         self._new_names.append(full)
 
+    @property
+    def image(self):
+        """The id of the image that is there or will be."""
+        return (self.coming or self._found)["id"]
+
     def record(self):
         """The image, as ``records.find`` gives it: from the store if it is there, else what would come (check mode)."""
         wanted = self.coming or self._found
@@ -65,16 +69,16 @@ class Registries:
         self.transport = transport.Transport(transport.Options(**connection))
 
     def client(self, parsed):
-        from . import credentials
-
         found = credentials.lookup(parsed.registry, parsed.repository, self.auth_file)
+        if found and "username" in found:
+            found = found["username"], found["password"]
         return client.Client(parsed, self.transport, found)
 
 
-def plan_present(engine, text, pull_policy="missing", platform=None, registries=None):
+def plan_present(engine, text, pull="missing", platform=None, registries=None):
     """Have the image ``text`` in the store, from its registry if need be.
 
-    :param pull_policy: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when it is the same) or
+    :param pull: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when it is the same) or
         ``never``. :param platform: ``os/arch[/variant]``; None for the host's. :param registries: a :class:`Registries`.
     :raises NotFound: when it is nowhere. :raises InvalidInput: for a malformed reference.
     """
@@ -91,9 +95,9 @@ def plan_present(engine, text, pull_policy="missing", platform=None, registries=
     fits = local is not None and (platform is None or manifest.runs_on(local["config"], wanted))
     if named is None and local is not None:
         return plan.is_there(local)  # found by the beginning of its id
-    if fits and (pull_policy != "always" or parsed.digest):
+    if fits and (pull != "always" or parsed.digest):
         return plan.is_there(local)
-    if pull_policy == "never":
+    if pull == "never":
         raise NotFound("there is no image %s%s on this host, and pull is never" % (parsed.familiar, " for %s" % platform if local is not None else ""))
     source = (registries or Registries()).client(parsed)
     if fits:
@@ -102,7 +106,7 @@ def plan_present(engine, text, pull_policy="missing", platform=None, registries=
             raise NotFound("registry %s has no image %s:%s" % (parsed.registry, parsed.repository, parsed.tag))
         if "%s@%s" % (parsed.full_repository, current) in records.digests_of(engine, local["id"]):
             return plan.is_there(local)
-    return _pull(plan, pull.Remote(source, parsed, wanted), local)
+    return _pull(plan, Remote(source, parsed, wanted), local)
 
 
 def _pull(plan, remote, local):
@@ -242,14 +246,13 @@ def _load(engine, path, spool, target, chosen):
 
 def plan_tags(plan, texts, option="tags"):
     """Add further names of the plan's image to ``plan``."""
-    ident = (plan.coming or plan._found)["id"]
     for text in texts:
-        _name(plan, ident, _tagged(text, option).tagged)
+        _name(plan, plan.image, _tagged(text, option).tagged)
 
 
 def plan_push(plan, texts, registries):
     """Add to ``plan`` the pushes of its image to the references ``texts``: those whose registry has another digest, or none."""
-    engine, record = plan.engine, plan.coming or plan._found
+    engine, record = plan.engine, plan.record()
     for text in texts:
         parsed = _tagged(text)
         target = registries.client(parsed).for_push()

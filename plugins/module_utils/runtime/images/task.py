@@ -80,8 +80,8 @@ def _check(params, name):
 def _present(engine, params, name, registries):
     source = params["source"]
     if source == "pull":
-        policy = {"not_present": "missing"}.get(params["pull"], params["pull"])
-        return plans.plan_present(engine, name, policy, params.get("platform"), registries)
+        pull = {"not_present": "missing"}.get(params["pull"], params["pull"])
+        return plans.plan_present(engine, name, pull, params.get("platform"), registries)
     if source == "local":
         return plans.plan_local(engine, name)
     if source == "import":

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module ``registry_login`` and the commands ``login`` and ``logout`` call: keep or forget credentials."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+
+from ..errors import InvalidInput, RegistryError
+from ..reconcile import Plan
+from . import auth, credentials, transport
+
+ACCEPTED = "a registry's host[:port], optionally with https:// before it or a path behind it, such as registry.example.com:5000"
+_SERVER = re.compile(r"((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)((?:/[a-z0-9._-]+)*)")
+
+
+def plan(engine, params):
+    """The plan of a task of the module ``registry_login``; ``params`` are its options. Nothing of the store is used.
+
+    :raises InvalidInput: for options that don't fit. :raises RegistryError: when the registry refuses the credentials.
+    """
+    server, host = read_server(params["registry_url"])
+    path = params["config_path"] or credentials.default_file()
+    if not os.path.isabs(path):
+        raise InvalidInput("config_path", path, "an absolute path")
+    known = credentials.kept(server, path)
+    found = Plan("credentials for %s" % server)
+    if params["state"] == "absent":
+        found.facts = lambda: {"login": {"registry": server, "username": None, "config_path": path, "verified": False}}
+        if known is not None:
+            found.add("credentials", _show(known), None, "forget the credentials for %s in %s" % (server, path), lambda: credentials.erase(server, path))
+        return found
+    username, password = params["username"], params["password"]
+    for option in ("username", "password"):
+        if not params[option]:
+            raise InvalidInput(option, params[option], "a text that is not empty")
+    if ":" in username:
+        raise InvalidInput("username", username, "a name without a colon")
+    wanted = {"username": username, "password": password}
+    differs = known != wanted
+    verified = params["verify"] and (differs or params["reauthorize"])
+    if verified:
+        verify(host, username, password, params["insecure"] or params["registry_url"].startswith("http:"), params["ca_path"])
+    found.facts = lambda: {"login": {"registry": server, "username": username, "config_path": path, "verified": verified}}
+    if differs:
+        found.add("credentials", _show(known), _show(wanted, known), "keep the credentials of %s for %s in %s" % (username, server, path),
+                  lambda: credentials.store(server, username, password, path))
+    return found
+
+
+def read_server(text):
+    """``(key of the credentials, host to talk to)`` of a registry as users write it. :raises InvalidInput:"""
+    match = _SERVER.fullmatch(credentials.bare(text.strip()))
+    if match is None:
+        raise InvalidInput("registry_url", text, ACCEPTED)
+    host = "docker.io" if match.group(1) in credentials.HUB_NAMES else match.group(1)
+    return host + match.group(2), host
+
+
+def _show(found, known=None):
+    """Credentials without what is secret in them."""
+    if found is None:
+        return None
+    if "identitytoken" in found:
+        return "an identity token"
+    same_user = known is not None and known.get("username") == found["username"]
+    return found["username"] + (" (new password)" if same_user else "")
+
+
+def verify(host, username, password, insecure=False, ca_path=None):
+    """Ask the registry whether it takes the credentials. One that asks for none takes any.
+
+    :raises RegistryError: when it refuses them or does not answer.
+    """
+    connection = transport.Transport(transport.Options(insecure=insecure, ca_path=ca_path))
+    try:
+        url = connection.base(host) + "/v2/"
+        status, challenge = _ask(connection, url, {})
+        if status == 401:
+            authorizer = auth.Authorizer(connection, host, (username, password))
+            authorizer.answer(challenge, [])
+            status, _challenge = _ask(connection, url, {"Authorization": authorizer.header([])})
+        if status in (401, 403):
+            raise RegistryError("registry %s refuses the credentials of %s" % (host, username))
+        if status != 200:
+            raise RegistryError("registry %s answered with status %d on /v2/: it is no registry, or has a fault" % (host, status))
+    except (OSError, http.client.HTTPException) as error:
+        raise RegistryError("registry %s can't be asked about the credentials: %s" % (host, transport.explain(error))) from None
+    finally:
+        connection.close()
+
+
+def _ask(connection, url, headers):
+    response = connection.request("GET", url, headers)
+    response.read(1 << 20)
+    return response.status, response.headers.get_all("WWW-Authenticate") or []

@@ -1,0 +1,301 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image
+short_description: Images of a host, from registries, archives and root file systems
+version_added: 0.1.0
+description:
+  - Pulls images from registries, loads them from archives, makes them from root file systems, names them, pushes them to
+    registries and removes them.
+  - Images are kept byte for byte as they came, so an image that is pushed on has the same digest there.
+  - An image appears only when all of it is there, checked against its digests and synced to the disk. A task that was killed
+    leaves nothing behind that the next call of any module does not take away.
+extends_documentation_fragment:
+  - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.actiongroup_pycontainer
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The registry is asked what it has, so that the prediction is true. Nothing is stored.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+    details:
+      - With O(pull=always) and with O(push), the digest in the registry is compared. It may change between two runs.
+options:
+  name:
+    description:
+      - The image, as C([registry[:port]/]repository[:tag][@digest]). Without a registry it is V(docker.io), without a tag
+        V(latest). A digest wins over a tag.
+      - With O(source=local) and with O(state=absent), an ID or the start of one does as well.
+      - With O(source=load), the image of this name is taken from the archive. If the archive has one image only, it gets this
+        name. Without it, all images of the archive are taken, under the names that the archive gives them.
+      - Required unless O(source=load).
+    type: str
+  tag:
+    description:
+      - The tag, where O(name) has none.
+    type: str
+  state:
+    description:
+      - V(present) has the image on the host, with its names, and in the registries that O(push) sends it to.
+      - V(absent) takes the name away. The image itself goes with its last name, or when it is given by ID.
+    type: str
+    choices: [present, absent]
+    default: present
+  source:
+    description:
+      - Where the image comes from.
+      - V(pull) takes it from its registry, see O(pull).
+      - V(load) takes it from an archive of C(docker save) or C(podman save), or from an OCI image layout (a directory or an archive),
+        compressed or not, see O(path).
+      - V(import) makes it from a root file system, a directory or an archive, see O(path). Its ID depends on the content and O(config)
+        alone, so nothing changes as long as they don't.
+      - V(local) expects that it is on the host already, to give it more names or to push it.
+      - V(build) is refused. Building images comes with a later version.
+    type: str
+    choices: [pull, load, import, build, local]
+    default: pull
+  pull:
+    description:
+      - When O(source=pull) asks the registry.
+      - V(missing) only when the image is not on the host. V(not_present) is another word for it.
+      - V(always) each time. What is fetched is the digest only, unless it has changed.
+      - V(never) fails when the image is not on the host.
+    type: str
+    choices: [missing, not_present, always, never]
+    default: missing
+  platform:
+    description:
+      - The platform to take, as C(os/architecture[/variant]), for example V(linux/arm64). The default is the host's.
+      - With O(source=import), what the image is said to be for.
+    type: str
+  path:
+    description:
+      - For O(source=load) and O(source=import), a path on the host.
+      - Archives may be compressed with gzip, xz or bzip2, and with zstd where Python or the host has it (python3-zstandard, or the command
+        C(zstd)).
+      - A directory that is imported is taken with owners, modes, times, hard links, device files, file capabilities and C(user.*)
+        attributes. What is mounted below it is left out.
+    type: path
+  config:
+    description:
+      - For O(source=import), the image's configuration.
+    type: dict
+    suboptions:
+      command:
+        description: Default command, a list of words.
+        type: list
+        elements: str
+      entrypoint:
+        description: What the command is appended to, a list of words.
+        type: list
+        elements: str
+      env:
+        description: Environment variables. Numbers are taken as they are written, C(true) and C(false) have to be quoted.
+        type: dict
+      labels:
+        description: Labels.
+        type: dict
+      exposed_ports:
+        description: Ports that the image's service listens on, for example V(80/tcp) or V(53/udp).
+        type: list
+        elements: str
+      working_dir:
+        description: Working directory, an absolute path.
+        type: str
+      user:
+        description: User to run as, as C(user[:group]), by name or number.
+        type: str
+      volumes:
+        description: Paths in the container that get an anonymous volume.
+        type: list
+        elements: str
+      stop_signal:
+        description: Signal that asks the container to end, for example V(SIGQUIT).
+        type: str
+  message:
+    description:
+      - For O(source=import), the comment in the image's history.
+    type: str
+  tags:
+    description:
+      - More names for the image, as in O(name). Names that it has beside these stay.
+    type: list
+    elements: str
+  repository:
+    description:
+      - One more name, and the one that O(push) pushes to. Without a tag it has that of O(name).
+    type: str
+  push:
+    description:
+      - Push the image to the registry of O(repository), or of O(name) where that is not given. Nothing is sent if the
+        registry has the same image under that tag. Of its layers, only those are sent that the registry lacks.
+    type: bool
+    default: false
+  force_absent:
+    description:
+      - With O(state=absent), take away an image that is given by ID although it has several names, or by its last name although
+        containers use it. In that case it loses its names, and goes when it is removed again after its containers are gone.
+    type: bool
+    default: false
+  insecure:
+    description:
+      - Whether plain HTTP, or a certificate that can't be verified, will do. Registries on this host's loopback addresses never need
+        it.
+    type: bool
+    default: false
+  validate_certs:
+    description:
+      - Whether the registry's certificate is verified. V(false) still insists on TLS, unlike O(insecure).
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - File with the certificates (PEM) of the authorities to trust. Without it, C(/etc/containers/certs.d) and
+        C(/etc/docker/certs.d) are looked in, then the host's own are used.
+    type: path
+  client_cert:
+    description:
+      - File with the certificate (PEM) to show to the registry.
+    type: path
+  client_key:
+    description:
+      - File with the key (PEM) of O(client_cert).
+    type: path
+  auth_file:
+    description:
+      - File with the registry's credentials, in the form of Docker's C(config.json). The default is where
+        M(pycontainer.engine.registry_login), C(docker login) and C(podman login) keep them.
+    type: path
+author:
+  - The pycontainer.engine authors (@pycontainer)
+seealso:
+  - module: pycontainer.engine.image_info
+  - module: pycontainer.engine.registry_login
+  - module: pycontainer.engine.container
+"""
+
+EXAMPLES = r"""
+- name: Have an image
+  pycontainer.engine.image:
+    name: registry.example.com/shop/web:1.4
+
+- name: Have what the registry has under this tag now
+  pycontainer.engine.image:
+    name: registry.example.com/shop/web:stable
+    pull: always
+
+- name: Make an image from a directory, and push it
+  pycontainer.engine.image:
+    name: 127.0.0.1:5000/demo/web:1
+    source: import
+    path: /srv/demo/root
+    config:
+      command: [httpd, -f, -p, "80", -h, /www]
+      exposed_ports: [80/tcp]
+      env:
+        MODE: prod
+    push: true
+
+- name: Load all images of an archive
+  pycontainer.engine.image:
+    source: load
+    path: /var/tmp/images.tar.gz
+
+- name: Push an image on to another registry
+  pycontainer.engine.image:
+    name: shop/web:1.4
+    source: local
+    repository: mirror.example.com:5000/shop/web
+    push: true
+
+- name: Give an image two more names
+  pycontainer.engine.image:
+    name: registry.example.com/shop/web:1.4
+    tags:
+      - web:current
+      - web:1
+
+- name: Remove an image
+  pycontainer.engine.image:
+    name: web:1
+    state: absent
+"""
+
+RETURN = r"""
+image:
+  description:
+    - The image as C(docker image inspect) shows it, and the digest of its manifest.
+    - In check mode, what it would be. Empty with O(state=absent).
+    - When an archive with several images is loaded, the first of them.
+  returned: always
+  type: dict
+  sample:
+    Id: sha256:c7a00d2a3ab77655256831978a4ef4dc835352e313148bb0564efde4015e1b2a
+    RepoTags: ["127.0.0.1:5000/demo/web:1"]
+    RepoDigests: ["127.0.0.1:5000/demo/web@sha256:c208425f891d542265151bc9acfba907e3fe0ccc558d2320cdb2ec722d7dc866"]
+    Created: "2026-11-24T09:44:54Z"
+    Architecture: amd64
+    Os: linux
+    Size: 1982256
+    Config:
+      Cmd: [httpd, -f]
+    RootFS:
+      Type: layers
+      Layers: ["sha256:6ea6cef08baed30e7cc965de430d898be9dde71dafb11516ca7fd7dce48b5c61"]
+    ManifestDigest: sha256:c208425f891d542265151bc9acfba907e3fe0ccc558d2320cdb2ec722d7dc866
+actions:
+  description: What was changed, or in check mode would be.
+  returned: always
+  type: list
+  elements: str
+  sample: ["pull image registry.example.com/shop/web:1.4"]
+"""
+
+from ..module_utils import frontend
+
+
+def main():
+    frontend.run("images.task", "image", {
+        "name": {"type": "str"},
+        "tag": {"type": "str"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "source": {"type": "str", "choices": ["pull", "load", "import", "build", "local"], "default": "pull"},
+        "pull": {"type": "str", "choices": ["missing", "not_present", "always", "never"], "default": "missing"},
+        "platform": {"type": "str"},
+        "path": {"type": "path"},
+        "config": {"type": "dict", "options": {
+            "command": {"type": "list", "elements": "str"},
+            "entrypoint": {"type": "list", "elements": "str"},
+            "env": {"type": "dict"},
+            "labels": {"type": "dict"},
+            "exposed_ports": {"type": "list", "elements": "str"},
+            "working_dir": {"type": "str"},
+            "user": {"type": "str"},
+            "volumes": {"type": "list", "elements": "str"},
+            "stop_signal": {"type": "str"},
+        }},
+        "message": {"type": "str"},
+        "tags": {"type": "list", "elements": "str"},
+        "repository": {"type": "str"},
+        "push": {"type": "bool", "default": False},
+        "force_absent": {"type": "bool", "default": False},
+        "insecure": {"type": "bool", "default": False},
+        "validate_certs": {"type": "bool", "default": True},
+        "ca_path": {"type": "path"},
+        "client_cert": {"type": "path"},
+        "client_key": {"type": "path"},
+        "auth_file": {"type": "path"},
+    })
+
+
+if __name__ == "__main__":
+    main()

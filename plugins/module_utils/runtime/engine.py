@@ -26,6 +26,7 @@ RECOVERY = {
     "remove-volume": ".volumes.recovery",
     "create-network": ".networks.recovery",
     "remove-network": ".networks.recovery",
+    "remove-registry": ".registry.recovery",
 }
 
 

@@ -41,6 +41,9 @@ fcntl.flock(os.open(os.path.join(here, "lock"), os.O_RDONLY | os.O_CLOEXEC), fcn
 if sys.argv[1:2] == ["zygote"]:
     from pycontainer.containers.zygote import main
     arguments = sys.argv[2:]
+elif sys.argv[1:2] == ["registry-service"]:
+    from pycontainer.registry.supervisor import main
+    arguments = sys.argv[2:]
 else:
     from pycontainer.cli import main
     arguments = sys.argv[1:]

@@ -13,7 +13,7 @@ def everything():
     from . import cli  # noqa: F401
     from .host import task  # noqa: F401
     from .containers import recovery, task  # noqa: F401
-    from .images import recovery, task  # noqa: F401,F811
+    from .images import login, recovery, task  # noqa: F401,F811
     from .networks import recovery, task  # noqa: F401,F811
-    from .registry import server, task  # noqa: F401,F811
+    from .registry import recovery, server, supervisor, task  # noqa: F401,F811
     from .volumes import recovery, task  # noqa: F401,F811

@@ -7,7 +7,7 @@ What other parts use is named here; the files behind are loaded when a function 
 
 from __future__ import annotations
 
-__all__ = ["boot", "login", "serve", "services", "supervise"]
+__all__ = ["boot", "serve", "services"]
 
 
 def serve(root, listen, **options):
@@ -15,13 +15,6 @@ def serve(root, listen, **options):
     from . import server
 
     return server.serve(root, listen, **options)
-
-
-def supervise(path):
-    """Run the service that the file ``path`` describes, and start it again when it ends; see :func:`supervisor.supervise`."""
-    from . import supervisor
-
-    return supervisor.supervise(path)
 
 
 def boot(engine):
@@ -36,10 +29,3 @@ def services(engine):
     from . import service
 
     return [service.describe(engine, row) for row in service.rows(engine)]
-
-
-def login(engine, params):
-    """The plan that keeps or forgets a registry's credentials; see :func:`login.plan`."""
-    from . import login as part
-
-    return part.plan(engine, params)

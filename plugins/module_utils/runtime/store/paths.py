@@ -25,6 +25,7 @@ class Paths:
         self.containers = os.path.join(data, "containers")
         self.volumes = os.path.join(data, "volumes")
         self.runtime = os.path.join(data, "runtime")
+        self.registries = os.path.join(data, "registry")  # made when a registry keeps its content here
         self.tmp = os.path.join(data, "tmp")  # on the data's file system, so that a rename out of it is atomic
         self.locks = os.path.join(run, "locks")
         self.running = os.path.join(run, "containers")
@@ -41,6 +42,10 @@ class Paths:
     def container_run(self, ident):
         """What of a container is of this boot: control socket, stdio pipes, monitor lock."""
         return os.path.join(self.running, ident)
+
+    def registry_run(self, name):
+        """What of a registry service is of this boot: its lock, what it was started with, its log."""
+        return os.path.join(self.run, "registries", name)
 
     def volume(self, name):
         """The directory whose ``_data`` a named volume's mounts show."""

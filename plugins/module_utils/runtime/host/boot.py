@@ -14,6 +14,8 @@ import subprocess
 from ..errors import HostError
 from ..store.files import sync_directory, write_whole
 
+MARK = "# Written by pycontainer.engine.host"  # a line of every file that is put on a host
+
 SYSTEMD = '''\
 # Written by pycontainer.engine.host
 [Unit]
@@ -92,6 +94,11 @@ class Unit:
             return None
         return text if all(os.path.realpath(link) == os.path.realpath(self.path) for link in self.links) else None
 
+    def is_own_file(self):
+        """Whether the file is there in this unit's form: OpenRC and sysvinit have one path for it."""
+        text = read(self.path).decode("utf-8", "replace").splitlines()
+        return MARK in text and text[0] == self.text.splitlines()[0]
+
     def install(self, text):
         write_whole(self.path, text, mode=self.mode)
         for link in self.links:
@@ -137,8 +144,7 @@ def init_system():
 
 def installed():
     """The units that are on this host in part or whole, whichever init system runs now."""
-    return [unit for unit in UNITS.values() if any(map(os.path.lexists, unit.links))
-            or (os.path.lexists(unit.path) and b"pycontainer.engine.host" in read(unit.path))]
+    return [unit for unit in UNITS.values() if any(map(os.path.lexists, unit.links)) or unit.is_own_file()]
 
 
 def read(path):

@@ -13,7 +13,7 @@ import struct
 
 from .. import cli, install
 from ..cli.session import Session
-from ..errors import Conflict, EngineError
+from ..errors import Conflict, EngineError, HostError
 from ..reconcile import Plan
 from ..store.files import read_json
 from ..store.operations import boot_id, start_time
@@ -35,11 +35,11 @@ def plan(engine, params):
         plan_objects(found, engine)
     for unit in boot.installed():
         found.add("boot unit", unit.path, None, "remove the boot unit %s" % unit.path, unit.remove)
-    if b"pycontainer.engine.host" in boot.read(params["command"]):
+    if boot.MARK.encode() in boot.read(params["command"]):
         found.add("command", params["command"], None, "remove the command %s" % params["command"], lambda: os.unlink(params["command"]))
-    if os.path.isdir(engine.paths.runtime) and os.listdir(engine.paths.runtime):
+    if entries(engine.paths.runtime):
         found.add("runtime", install.current(engine.paths.runtime), None, "remove the engine", lambda: remove_engine(engine.paths))
-    if params["delete_data"] and os.path.isdir(engine.paths.data):
+    if params["delete_data"] and entries(engine.paths.data):
         found.add("data", engine.paths.data, None, "delete %s" % engine.paths.data, lambda: delete_data(engine))
     return found
 
@@ -89,7 +89,16 @@ def stop_zygote(paths):
 
 def delete_data(engine):
     engine.db.close()
-    for path in (engine.paths.data, engine.paths.run):
+    for path in (engine.paths.run, engine.paths.data):
         shutil.rmtree(path, ignore_errors=True)
-    if os.path.exists(engine.paths.data):
-        raise EngineError("%s could not be deleted: something is still mounted or open in it" % engine.paths.data)
+    left = entries(engine.paths.data)
+    if left:
+        raise HostError("%s could not be deleted whole: %s is still mounted or in use" % (engine.paths.data, ", ".join(left)))
+
+
+def entries(path):
+    """The names in a directory; none where there is no such directory. One that is a file system of its own may stay, empty."""
+    try:
+        return sorted(set(os.listdir(path)) - {"lost+found"})
+    except FileNotFoundError:
+        return []

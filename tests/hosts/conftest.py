@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the tests over SSH."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import shutil
+import sys
+
+import pytest
+from hosts import machines, namespaces, roots
+
+BIN = pathlib.Path(sys.executable).parent  # of the environment that the tests run in, with Ansible in it
+CALLBACKS = pathlib.Path(__file__).resolve().parent / "callback"
+
+
+@contextlib.contextmanager
+def fleet_of(count, name, **options):
+    """Namespace hosts for the length of a block."""
+    fleet = namespaces.Fleet(name, **options)
+    try:
+        yield fleet.up(count)
+    finally:
+        fleet.down()
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    """Three namespace hosts h1..h3 without an init system, cgroups as this machine has them."""
+    with fleet_of(3, "light") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def systemd_host():
+    """One namespace host h1 with systemd as process 1."""
+    with fleet_of(1, "systemd", init="systemd") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def sysvinit_host():
+    """One namespace host h1 whose init runs what is linked into /etc/rc2.d."""
+    with fleet_of(1, "sysvinit", init="sysvinit") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """A virtual machine with systemd and cgroup v2, fresh from its kept state."""
+    if not shutil.which("qemu-system-x86_64"):
+        pytest.skip("qemu-system-x86 is not installed")
+    made = machines.Machine("vm9")
+    try:
+        yield made.up()
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory):
+    """A directory for ANSIBLE_COLLECTIONS_PATH with this collection as a user has it: meta, plugins, roles, playbooks alone.
+
+    What changes in the checkout while the tests run does not change it.
+    """
+    top = tmp_path_factory.mktemp("collections")
+    collection = top / "ansible_collections" / "pycontainer" / "engine"
+    for name in ("meta", "plugins", "roles", "playbooks"):
+        shutil.copytree(roots.CHECKOUT / name, collection / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(roots.CHECKOUT / "galaxy.yml", collection)
+    return top
+
+
+class Play:
+    """What a playbook did.
+
+    ``output``: what Ansible printed; ``hosts``: {host: {"ok", "changed", "failures", "unreachable", "skipped" ...: number}};
+    ``tasks``: [{"name", "hosts": {host: result}}], skipped ones without a result.
+    """
+
+    def __init__(self, output, document):
+        self.output, self.hosts, self.tasks = output, document["hosts"], document["tasks"]
+
+    def results(self, host):
+        """The results of all tasks on a host, in order."""
+        return [task["hosts"][host] for task in self.tasks if host in task["hosts"]]
+
+    @property
+    def changed(self):
+        """{host: number of tasks that changed something}."""
+        return {host: stats["changed"] for host, stats in self.hosts.items()}
+
+    @property
+    def errors(self):
+        """{host: [messages]} of the hosts where a task failed."""
+        return {host: [result.get("msg") for result in self.results(host) if result.get("failed") or result.get("unreachable")]
+                for host, stats in self.hosts.items() if stats["failures"] or stats["unreachable"]}
+
+
+@pytest.fixture
+def play(tmp_path, collections):
+    """``play(fleet or machine, tasks, *options)``: run tasks, given as Ansible's dictionaries, over SSH on all its hosts.
+
+    Returns a :class:`Play`. :param may_fail: else a task that fails fails the test.
+    """
+    def run(where, tasks, *options, may_fail=False):
+        book, whole = tmp_path / "play.json", tmp_path / "whole.json"
+        book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+        environment = {"ANSIBLE_FORKS": "10", "ANSIBLE_PIPELINING": "True", "WHOLE_FILE": str(whole),
+                       "ANSIBLE_COLLECTIONS_PATH": str(collections),
+                       "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "whole"}
+        whole.unlink(missing_ok=True)
+        done = where.run(BIN / "ansible-playbook", book, *options, environment=environment, cwd=tmp_path)
+        assert whole.exists(), done.stdout
+        played = Play(done.stdout, json.loads(whole.read_text()))
+        assert may_fail or not played.errors, done.stdout
+        return played
+
+    return run

@@ -1,0 +1,808 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container
+short_description: Containers of a host, one or a list of them
+version_added: 0.1.0
+description:
+  - Creates, changes, starts, stops and removes containers on a host that needs no container engine.
+  - An option that a task does not give is not compared, and keeps its value also where another option makes a new container
+    necessary. A list or map that it gives is exact, so an entry that is taken out of the task is taken out of the container
+    (O(comparisons) can loosen that). The image's own defaults are compared with the image, never with the container.
+  - Changed while the container runs are its limits of memory, CPU, processes and disk traffic, its restart policy, labels, networks,
+    published ports, log options, health check, O(stop_signal), O(stop_timeout) and O(auto_remove). Every other difference makes
+    a new container. That is a transaction. The new container is created beside the old one, the old one is stopped, the new one is
+    started and, with O(state=healthy), waited for. If it does not come up, the old one is put back as it was, and the task fails
+    with the new one's last lines.
+  - What can't work on a host (a missing image, path or network, a port that is taken, a limit that the kernel does not know) is
+    refused before anything is changed.
+extends_documentation_fragment:
+  - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.actiongroup_pycontainer
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - O(state=restarted), O(restart=true) and O(recreate=true) do what they say each time.
+options:
+  name:
+    description:
+      - The container's name.
+      - Exactly one of O(name) and O(containers) is required.
+    type: str
+  auto_remove: &auto_remove
+    description:
+      - Remove the container, with its anonymous volumes, when it ends.
+    type: bool
+  blkio_weight: &blkio_weight
+    description:
+      - Share of disk time, from V(10) to V(1000). V(0) is for the kernel's default.
+    type: int
+  cap_drop: &cap_drop
+    description:
+      - Capabilities to take away, with or without C(CAP_). V(ALL) takes all that O(capabilities) does not name.
+    type: list
+    elements: str
+  capabilities: &capabilities
+    description:
+      - Capabilities to add to the default ones, with or without C(CAP_). V(ALL) adds all that the host can give.
+    type: list
+    elements: str
+    aliases: [cap_add]
+  cgroup_parent: &cgroup_parent
+    description:
+      - The cgroup below which the container's own is made, instead of the engine's.
+    type: str
+  cgroupns_mode: &cgroupns_mode
+    description:
+      - V(private) gives the container a view of its own cgroup only, V(host) one of the host's hierarchies.
+      - The default is V(private).
+    type: str
+    choices: [host, private]
+  command: &command
+    description:
+      - What to run, as a list, or as a string that is split as a shell would (without running one).
+      - The default is the image's command, unless O(entrypoint) is given.
+    type: raw
+  comparisons: &comparisons
+    description:
+      - How options are compared with what was asked for before.
+      - >-
+        The keys are options' names, or V(*) for all others. The values are V(strict) (the default: the value is exact,
+        lists and maps too), V(ignore) (a difference is no difference) and, for lists and maps, V(allow_more_present) (what
+        is there in addition stays).
+    type: dict
+  cpu_period: &cpu_period
+    description:
+      - Length of a CPU quota's period in microseconds. Mutually exclusive with O(cpus).
+    type: int
+  cpu_quota: &cpu_quota
+    description:
+      - CPU time in each period in microseconds. V(-1) or V(0) is for no limit. Mutually exclusive with O(cpus).
+    type: int
+  cpu_shares: &cpu_shares
+    description:
+      - Weight among containers that compete for CPU time. V(1024) is what a container has otherwise.
+    type: int
+  cpus: &cpus
+    description:
+      - How many CPUs the container can use at most, for example V(1.5). V(0) is for no limit.
+    type: float
+  cpuset_cpus: &cpuset_cpus
+    description:
+      - The CPUs to run on, for example V(0-2,5).
+    type: str
+  cpuset_mems: &cpuset_mems
+    description:
+      - The memory nodes to use, for example V(0).
+    type: str
+  device_cgroup_rules: &device_cgroup_rules
+    description:
+      - Rules about devices in addition to the default ones, in the form V(type major:minor permissions), for example V(c
+        42:* rwm).
+    type: list
+    elements: str
+  device_read_bps: &device_read_bps
+    description:
+      - Limits on the bytes that are read from a device in a second.
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - The device on the host, for example V(/dev/sda).
+        type: str
+        required: true
+      rate:
+        description:
+          - Bytes in a second, or a size such as V(10m).
+        type: str
+        required: true
+  device_write_bps: &device_write_bps
+    description:
+      - Limits on the bytes that are written to a device in a second.
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - The device on the host, for example V(/dev/sda).
+        type: str
+        required: true
+      rate:
+        description:
+          - Bytes in a second, or a size such as V(10m).
+        type: str
+        required: true
+  device_read_iops: &device_read_iops
+    description:
+      - Limits on the read operations on a device in a second.
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - The device on the host, for example V(/dev/sda).
+        type: str
+        required: true
+      rate:
+        description:
+          - Operations in a second.
+        type: int
+        required: true
+  device_write_iops: &device_write_iops
+    description:
+      - Limits on the write operations on a device in a second.
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - The device on the host, for example V(/dev/sda).
+        type: str
+        required: true
+      rate:
+        description:
+          - Operations in a second.
+        type: int
+        required: true
+  devices: &devices
+    description:
+      - Devices of the host to add, in the form V(/dev/path[:/path/inside[:permissions]]).
+      - A directory stands for all devices below it.
+    type: list
+    elements: str
+  dns_opts: &dns_opts
+    description:
+      - Options of C(/etc/resolv.conf), for example V(ndots:2).
+    type: list
+    elements: str
+  dns_search_domains: &dns_search_domains
+    description:
+      - Search domains of C(/etc/resolv.conf). V(.) alone is for none.
+    type: list
+    elements: str
+  dns_servers: &dns_servers
+    description:
+      - DNS servers, instead of the host's.
+    type: list
+    elements: str
+  domainname: &domainname
+    description:
+      - The container's domain name.
+    type: str
+  entrypoint: &entrypoint
+    description:
+      - The program that O(command) is handed to, instead of the image's. An empty list is for none.
+    type: list
+    elements: str
+  env: &env
+    description:
+      - Environment variables, in addition to the image's. Numbers are taken as they are written; booleans and nulls have to
+        be quoted.
+    type: dict
+  env_file: &env_file
+    description:
+      - A file on the host with environment variables, one C(NAME=value) in each line. What O(env) has wins.
+    type: path
+  etc_hosts: &etc_hosts
+    description:
+      - Names and addresses for C(/etc/hosts). The address V(host-gateway) stands for the host.
+    type: dict
+  exposed_ports: &exposed_ports
+    description:
+      - Ports that the container listens on, for example V(80), V(53/udp) or V(8000-8010). They are recorded, and published
+        by O(publish_all_ports).
+    type: list
+    elements: str
+    aliases: [exposed, expose]
+  force_kill: &force_kill
+    description:
+      - Kill the container where it would be stopped.
+    type: bool
+    default: false
+    aliases: [forcekill]
+  groups: &groups
+    description:
+      - Groups (names or numbers) that the process has in addition.
+    type: list
+    elements: str
+  healthcheck: &healthcheck
+    description:
+      - How to find out whether the container is well. What is not given is the image's.
+    type: dict
+    suboptions:
+      test:
+        description:
+          - The command, as a list that begins with V(CMD) or V(CMD-SHELL), or as a string for a shell in the container. V(NONE)
+            turns the image's health check off.
+        type: raw
+      interval:
+        description:
+          - Time between two checks, for example V(1m30s). The default is V(30s).
+        type: str
+      timeout:
+        description:
+          - Time that a check may take. The default is V(30s).
+        type: str
+      start_period:
+        description:
+          - Time after the start in which failures do not count. The default is V(0s).
+        type: str
+      start_interval:
+        description:
+          - Time between two checks in the start period. The default is V(5s).
+        type: str
+      retries:
+        description:
+          - Number of failures in a row that make the container unhealthy. The default is V(3).
+        type: int
+  healthy_wait_timeout: &healthy_wait_timeout
+    description:
+      - Seconds to wait until the container is healthy, for O(state=healthy). V(0) is for no limit.
+    type: float
+    default: 300
+  hostname: &hostname
+    description:
+      - The container's host name. The default is the beginning of its ID.
+    type: str
+  image: &image
+    description:
+      - The image, by name or ID. It is pulled if need be (see O(pull)).
+      - Needed to create a container. For one that exists, the image is left alone when this is not given.
+      - >-
+        Images are compared by their ID: a rebuilt image is one change, another name of the same image is recorded without
+        touching the container.
+    type: str
+  init: &init
+    description:
+      - Run a small process 1 that passes signals on and reaps orphans, with the command below it.
+    type: bool
+  interactive: &interactive
+    description:
+      - Keep standard input open.
+    type: bool
+  ipc_mode: &ipc_mode
+    description:
+      - V(private), V(shareable) (others can join), V(host), V(none) (no C(/dev/shm)) or V(container:<name>).
+      - The default is V(private).
+    type: str
+  keep_volumes: &keep_volumes
+    description:
+      - Leave the container's anonymous volumes when it is removed, and hand them to the new container when it is replaced.
+    type: bool
+    default: true
+  labels: &labels
+    description:
+      - Labels, in addition to the image's.
+    type: dict
+  log_driver: &log_driver
+    description:
+      - >-
+        Where the output goes: V(json-file) keeps it on the host, V(none) drops it.
+      - The default is V(json-file).
+    type: str
+    choices: [json-file, none]
+  log_options: &log_options
+    description:
+      - >-
+        Options of V(json-file): V(max-size), for example V(10m), and V(max-file), how many files of that size are kept.
+    type: dict
+  mac_address: &mac_address
+    description:
+      - The MAC address on the first network.
+    type: str
+  memory: &memory
+    description:
+      - The memory that the container can use at most, for example V(512m). V(0) is for no limit.
+    type: str
+  memory_reservation: &memory_reservation
+    description:
+      - The memory that the kernel leaves the container when the host runs short.
+    type: str
+  memory_swap: &memory_swap
+    description:
+      - The limit on memory and swap together. V(-1) or V(unlimited) is for no limit on swap.
+      - The default is twice O(memory), where the host accounts for swap.
+    type: str
+  memory_swappiness: &memory_swappiness
+    description:
+      - How readily memory is swapped out, from V(0) to V(100). V(-1) is for the host's. cgroup v1 only.
+    type: int
+  mounts: &mounts
+    description:
+      - Mounts, as maps. They can be mixed with O(volumes), which writes the same as strings.
+    type: list
+    elements: dict
+    suboptions:
+      type:
+        description:
+          - V(bind) shows a path of the host, V(volume) a volume, V(tmpfs) is memory.
+        type: str
+        choices: [bind, tmpfs, volume]
+        default: volume
+      source:
+        description:
+          - The path on the host, which has to exist, or the volume's name. A volume without a name is anonymous.
+        type: str
+      target:
+        description:
+          - The path in the container.
+        type: str
+        required: true
+      read_only:
+        description:
+          - Whether the container can only read it.
+        type: bool
+      propagation:
+        description:
+          - How mounts that are made below the path later propagate. The default is V(rprivate). Only for O(mounts[].type=bind).
+        type: str
+        choices: [private, rprivate, shared, rshared, slave, rslave]
+      no_copy:
+        description:
+          - Do not fill an empty volume with what the image has at that path. Only for O(mounts[].type=volume).
+        type: bool
+      tmpfs_size:
+        description:
+          - The size, for example V(64m). Only for O(mounts[].type=tmpfs).
+        type: str
+      tmpfs_mode:
+        description:
+          - The permissions, octal, as a string. The default is V('1777'). Only for O(mounts[].type=tmpfs).
+        type: str
+  network_mode: &network_mode
+    description:
+      - >-
+        V(bridge) (also V(default)): on the networks that O(networks) names, else on the default network. Or a network's
+        name, V(none), V(host), or V(container:<name>) for another container's network.
+      - The default is V(bridge).
+    type: str
+  networks: &networks
+    description:
+      - The networks to be on, in order. They have to exist.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The network's name.
+        type: str
+        required: true
+      ipv4_address:
+        description:
+          - The address on it. The default is a free one.
+        type: str
+      mac_address:
+        description:
+          - The MAC address on it. The default is made from the address.
+        type: str
+  oom_killer: &oom_killer
+    description:
+      - Whether to B(disable) the OOM killer for the container, as in community.docker. cgroup v1 only.
+    type: bool
+  oom_score_adj: &oom_score_adj
+    description:
+      - How likely the kernel is to kill the container's processes when the host runs out of memory, from V(-1000) to
+        V(1000).
+    type: int
+  pid_mode: &pid_mode
+    description:
+      - V(host) or V(container:<name>), to see their processes. The default is a process namespace of its own.
+    type: str
+  pids_limit: &pids_limit
+    description:
+      - The number of processes and threads at most. V(-1) or V(0) is for no limit.
+    type: int
+  platform: &platform
+    description:
+      - The platform of the image, in the form V(os/arch[/variant]). The default is the host's.
+    type: str
+  privileged: &privileged
+    description:
+      - Give the container all capabilities and devices of the host and no seccomp filter. It can then do what root on the
+        host can.
+    type: bool
+  publish_all_ports: &publish_all_ports
+    description:
+      - Publish every exposed port on a free port of the host.
+    type: bool
+  published_ports: &published_ports
+    description:
+      - Ports to publish, in the forms V(8080:80), V(127.0.0.1:8080:80), V(80) (a free port of the host), V(127.0.0.1::80),
+        V(8000-8010:80-90), V(8000-8010:80) (the first free one), each with V(/tcp) or V(/udp).
+    type: list
+    elements: str
+    aliases: [ports]
+  pull: &pull
+    description:
+      - V(missing) pulls the image only when it is not on the host, V(always) asks the registry for a newer one and pulls
+        only if there is one, V(never) does not go to a registry.
+    type: str
+    choices: [always, missing, never]
+    default: missing
+  read_only: &read_only
+    description:
+      - Make the container's root file system read-only.
+    type: bool
+  recreate: &recreate
+    description:
+      - Replace the container even if nothing differs.
+    type: bool
+    default: false
+  recreate_policy: &recreate_policy
+    description:
+      - >-
+        What to do when a difference needs a new container: V(recreate) makes one, V(fail) fails and names the options,
+        V(warn) warns and leaves the container as it is.
+    type: str
+    choices: [fail, recreate, warn]
+    default: recreate
+  restart: &restart
+    description:
+      - Restart the container if it runs already and is not started by this task anyway.
+    type: bool
+    default: false
+  restart_policy: &restart_policy
+    description:
+      - When to start the container again after it ended. With a policy other than V(no), it is started after a reboot, too,
+        unless it was stopped.
+      - The default is V(no).
+    type: str
+    choices: ["no", on-failure, always, unless-stopped]
+  restart_retries: &restart_retries
+    description:
+      - How often to start it again at most, with O(restart_policy=on-failure). V(0) is for no limit.
+    type: int
+  security_opts: &security_opts
+    description:
+      - V(no-new-privileges), V(seccomp=unconfined), V(seccomp=<file>) with a profile on the host in the form of Docker or
+        the OCI runtime specification, V(systempaths=unconfined), V(apparmor=unconfined), V(label=disable).
+    type: list
+    elements: str
+  shm_size: &shm_size
+    description:
+      - The size of C(/dev/shm). The default is V(64m).
+    type: str
+  state: &state
+    description:
+      - >-
+        V(present): the container exists as described. One that runs goes on, one that does not is not started.
+      - >-
+        V(started): it runs as well.
+      - >-
+        V(healthy): it runs, and its health check succeeds. It is waited for.
+      - >-
+        V(restarted): as V(started), and one that ran already is stopped and started again. With nothing but O(name), its
+        configuration stays as it is.
+      - >-
+        V(paused): as V(started), and its processes are frozen.
+      - >-
+        V(stopped): it exists and does not run.
+      - >-
+        V(absent): there is no such container. One that runs is stopped first.
+    type: str
+    choices: [absent, healthy, paused, present, restarted, started, stopped]
+    default: started
+  stop_signal: &stop_signal
+    description:
+      - The signal that asks the process to end. The default is the image's, else V(SIGTERM).
+    type: str
+  stop_timeout: &stop_timeout
+    description:
+      - Seconds to wait after that signal before the process is killed. The default is V(10).
+    type: int
+  sysctls: &sysctls
+    description:
+      - >-
+        Kernel parameters of the container's own namespaces: V(net.*), V(fs.mqueue.*), V(kernel.shm*), V(kernel.msg*) and
+        V(kernel.sem).
+    type: dict
+  tmpfs: &tmpfs
+    description:
+      - Paths that are memory, in the form V(/path[:options]), with options such as V(size=64m), V(mode=1777), V(uid=1000),
+        V(exec).
+    type: list
+    elements: str
+  tty: &tty
+    description:
+      - Give the process a terminal.
+    type: bool
+  ulimits: &ulimits
+    description:
+      - Limits of the process, in the form V(name:soft[:hard]), for example V(nofile:1024:2048).
+    type: list
+    elements: str
+  user: &user
+    description:
+      - The user to run as, in the form V(user[:group]), by names of the image or by numbers. The default is the image's.
+    type: str
+  uts: &uts
+    description:
+      - V(host) for the host's host name. The default is a name of its own.
+    type: str
+    choices: [host]
+  volumes: &volumes
+    description:
+      - Volumes and paths of the host to mount, in the forms V(name:/path[:modes]), V(/host/path:/path[:modes]) and V(/path)
+        (an anonymous volume).
+      - The modes are V(ro), V(rw), V(nocopy) (do not fill an empty volume with what the image has there), the propagations
+        V(private), V(rprivate), V(shared), V(rshared), V(slave) and V(rslave), and V(z) and V(Z), which need nothing on a
+        host without SELinux and are refused on one with it.
+      - A path of the host has to exist. A volume that does not exist is made.
+    type: list
+    elements: str
+  working_dir: &working_dir
+    description:
+      - The directory that the process starts in. It is made if the image does not have it.
+    type: str
+  containers:
+    description:
+      - Containers to handle in one task, each with the options of a single one. All definitions are checked before anything is
+        changed. Then O(parallel) of them are handled at once, and all that are to be started are started together.
+      - A container that fails does not keep the others from their turn. The task then fails at its end, with the results of all.
+      - Options beside this one are O(parallel) only.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The container's name.
+        type: str
+        required: true
+      auto_remove: *auto_remove
+      blkio_weight: *blkio_weight
+      cap_drop: *cap_drop
+      capabilities: *capabilities
+      cgroup_parent: *cgroup_parent
+      cgroupns_mode: *cgroupns_mode
+      command: *command
+      comparisons: *comparisons
+      cpu_period: *cpu_period
+      cpu_quota: *cpu_quota
+      cpu_shares: *cpu_shares
+      cpus: *cpus
+      cpuset_cpus: *cpuset_cpus
+      cpuset_mems: *cpuset_mems
+      device_cgroup_rules: *device_cgroup_rules
+      device_read_bps: *device_read_bps
+      device_write_bps: *device_write_bps
+      device_read_iops: *device_read_iops
+      device_write_iops: *device_write_iops
+      devices: *devices
+      dns_opts: *dns_opts
+      dns_search_domains: *dns_search_domains
+      dns_servers: *dns_servers
+      domainname: *domainname
+      entrypoint: *entrypoint
+      env: *env
+      env_file: *env_file
+      etc_hosts: *etc_hosts
+      exposed_ports: *exposed_ports
+      force_kill: *force_kill
+      groups: *groups
+      healthcheck: *healthcheck
+      healthy_wait_timeout: *healthy_wait_timeout
+      hostname: *hostname
+      image: *image
+      init: *init
+      interactive: *interactive
+      ipc_mode: *ipc_mode
+      keep_volumes: *keep_volumes
+      labels: *labels
+      log_driver: *log_driver
+      log_options: *log_options
+      mac_address: *mac_address
+      memory: *memory
+      memory_reservation: *memory_reservation
+      memory_swap: *memory_swap
+      memory_swappiness: *memory_swappiness
+      mounts: *mounts
+      network_mode: *network_mode
+      networks: *networks
+      oom_killer: *oom_killer
+      oom_score_adj: *oom_score_adj
+      pid_mode: *pid_mode
+      pids_limit: *pids_limit
+      platform: *platform
+      privileged: *privileged
+      publish_all_ports: *publish_all_ports
+      published_ports: *published_ports
+      pull: *pull
+      read_only: *read_only
+      recreate: *recreate
+      recreate_policy: *recreate_policy
+      restart: *restart
+      restart_policy: *restart_policy
+      restart_retries: *restart_retries
+      security_opts: *security_opts
+      shm_size: *shm_size
+      state: *state
+      stop_signal: *stop_signal
+      stop_timeout: *stop_timeout
+      sysctls: *sysctls
+      tmpfs: *tmpfs
+      tty: *tty
+      ulimits: *ulimits
+      user: *user
+      uts: *uts
+      volumes: *volumes
+      working_dir: *working_dir
+  parallel:
+    description:
+      - How many of O(containers) are handled at once. The default is two for each CPU of the host.
+    type: int
+seealso:
+  - module: pycontainer.engine.container_info
+  - module: pycontainer.engine.container_exec
+  - module: pycontainer.engine.image
+  - module: pycontainer.engine.network
+  - module: pycontainer.engine.volume
+author:
+  - The pycontainer.engine authors (@pycontainer)
+"""
+
+EXAMPLES = r"""
+- name: A web server with limits, a volume and a published port
+  pycontainer.engine.container:
+    name: web
+    image: nginx:1.27
+    memory: 256m
+    cpus: 0.5
+    pids_limit: 100
+    volumes:
+      - pages:/usr/share/nginx/html:ro
+    published_ports:
+      - 8080:80
+    restart_policy: unless-stopped
+
+- name: Change a limit while it runs
+  pycontainer.engine.container:
+    name: web
+    memory: 512m
+
+- name: Restart it as it is
+  pycontainer.engine.container:
+    name: web
+    state: restarted
+
+- name: Roll out a new version, and keep the old one if the new one does not get healthy
+  pycontainer.engine.container:
+    name: app
+    image: registry.example.com/app:2
+    pull: always
+    healthcheck:
+      test: [CMD, /bin/app, ping]
+      interval: 5s
+    state: healthy
+    healthy_wait_timeout: 60
+
+- name: Three containers in one task
+  pycontainer.engine.container:
+    containers:
+      - name: db
+        image: postgres:17
+        env:
+          POSTGRES_PASSWORD: "{{ password }}"
+        volumes:
+          - db:/var/lib/postgresql/data
+      - name: cache
+        image: redis:7
+        memory: 64m
+      - name: old
+        state: absent
+
+- name: Remove a container and its anonymous volumes
+  pycontainer.engine.container:
+    name: web
+    state: absent
+    keep_volumes: false
+"""
+
+RETURN = r"""
+container:
+  description:
+    - The container, in the form of C(docker inspect). Empty when there is none.
+    - In check mode the container as it is.
+  returned: with O(name)
+  type: dict
+  sample:
+    Id: 5b1e1d6c3a4f4e0f9a2d7c8b6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f
+    Name: /web
+    State:
+      Status: running
+      Running: true
+      Pid: 4711
+security:
+  description: What gives the container more of the host than usual, one sentence each.
+  returned: with O(name)
+  type: list
+  elements: str
+  sample: ["privileged: every capability and device of the host, no seccomp filter"]
+actions:
+  description: What was done, or in check mode would be.
+  returned: always
+  type: list
+  elements: str
+  sample: ["create container web", "start container web"]
+results:
+  description:
+    - The result of each of O(containers), in their order, with RV(results[].name), RV(results[].changed), RV(results[].actions) and
+      RV(results[].container).
+    - Of one that failed, RV(results[].failed), RV(results[].msg), and the last lines of its log in RV(results[].logs).
+  returned: with O(containers)
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The container's name.
+      type: str
+      returned: always
+    changed:
+      description: Whether it was changed.
+      type: bool
+      returned: always
+    actions:
+      description: What was done.
+      type: list
+      elements: str
+      returned: always
+    container:
+      description: The container, in the form of C(docker inspect).
+      type: dict
+      returned: on success
+    failed:
+      description: That it failed.
+      type: bool
+      returned: on failure
+    msg:
+      description: Why it failed.
+      type: str
+      returned: on failure
+    logs:
+      description: The last lines of its log.
+      type: str
+      returned: when it did not start or get healthy
+"""
+
+from ..module_utils import frontend
+from ..module_utils.runtime.containers import options
+
+
+def main():
+    frontend.run(
+        "containers.task", "container", options.argument_spec(),
+        required_one_of=[("name", "containers")], mutually_exclusive=[("name", "containers")])
+
+
+if __name__ == "__main__":
+    main()

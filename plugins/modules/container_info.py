@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_info
+short_description: What containers of a host are and how they do
+version_added: 0.1.0
+description:
+  - Tells about containers in the form of C(docker inspect).
+extends_documentation_fragment:
+  - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.info_module
+  - pycontainer.engine.attributes.actiongroup_pycontainer
+options:
+  name:
+    description:
+      - Containers to tell about, by name, ID, or the beginning of an ID. Those that do not exist are left out.
+      - Without it, all that O(filters) select.
+    type: list
+    elements: str
+  all:
+    description:
+      - Whether to tell about containers that do not run as well, when no name is given.
+    type: bool
+    default: true
+  filters:
+    description:
+      - Select containers by V(id), V(name) (a part of it), V(label) (V(key) or V(key=value)), V(status), V(ancestor) (an image), V(volume)
+        (a volume's name or a path in the container), V(network), V(health) and V(exited) (an exit code).
+      - Several values of one filter are alternatives. Several labels must all be there.
+    type: dict
+seealso:
+  - module: pycontainer.engine.container
+author:
+  - The pycontainer.engine authors (@pycontainer)
+"""
+
+EXAMPLES = r"""
+- name: Look at one container
+  pycontainer.engine.container_info:
+    name: web
+  register: web
+
+- name: Fail when it does not run
+  ansible.builtin.assert:
+    that: web.exists and web.container.State.Running
+
+- name: All containers with a label that have ended
+  pycontainer.engine.container_info:
+    filters:
+      label: app=shop
+      status: exited
+"""
+
+RETURN = r"""
+exists:
+  description: Whether any container was found.
+  returned: always
+  type: bool
+container:
+  description: The container, in the form of C(docker inspect), if exactly one was found. Otherwise empty.
+  returned: always
+  type: dict
+  sample:
+    Id: 5b1e1d6c3a4f4e0f9a2d7c8b6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f
+    Name: /web
+containers:
+  description: All that were found.
+  returned: always
+  type: list
+  elements: dict
+"""
+
+from ..module_utils import frontend
+
+
+def main():
+    frontend.run("containers.task", "container_info", {
+        "name": {"type": "list", "elements": "str"},
+        "all": {"type": "bool", "default": True},
+        "filters": {"type": "dict"},
+    }, store_needed=False)
+
+
+if __name__ == "__main__":
+    main()

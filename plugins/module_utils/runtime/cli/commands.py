@@ -49,7 +49,7 @@ CONTAINER_COMMANDS = [
     Command("port, container port", "CONTAINER", "The published ports of a container", "containers:port"),
     Command("wait, container wait", "CONTAINER...", "Wait until containers end, and print their exit codes", "containers:wait"),
     Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [FORMAT]),
-    Command("container prune", "", "Remove all containers that don't run", "containers:prune", [FORCE, FILTER]),
+    Command("container prune", "", "Remove all containers that don't run", "containers:prune", [FORCE, Flag("--filter", "list", "Only what matches (key=value)")]),
 ]
 
 IMAGE_COMMANDS = [

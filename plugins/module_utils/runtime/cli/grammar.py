@@ -164,3 +164,10 @@ def _boolean(name, value):
     if value.lower() not in ("true", "false", "1", "0"):
         raise UsageError("flag %s takes true or false, not %r" % (name, value))
     return value.lower() in ("true", "1")
+
+
+def whole(text, name):
+    """A whole number from 0 on. :raises UsageError: when ``text`` is none."""
+    if not text.isdigit():
+        raise UsageError("flag %s takes a whole number, not %r" % (name, text))
+    return int(text)

@@ -7,6 +7,7 @@ The on-host command and the ad-hoc module run the same functions; they differ in
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from ..errors import EngineError
@@ -64,6 +65,10 @@ class Session:
                 work(name)
             except EngineError as error:
                 self.complain(str(error))
+
+    def locked(self, kind, name):
+        """The lock of an object for a ``with`` block; check mode, which changes nothing, takes none."""
+        return contextlib.nullcontext() if self.check else self.engine.locks.hold(kind, name)
 
     def need_terminal(self, what, instead):
         """:raises UsageError: where ``what`` needs a person's terminal and there is none."""

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands about everything: inspect, info, df, version, boot."""
+
+from __future__ import annotations
+
+import json
+import platform
+
+from .. import containers, images, networks, registry, volumes
+from ..errors import NotFound
+from ..fingerprint import VERSION
+from ..host import info as host
+from . import tables
+from .grammar import UsageError
+
+
+def _container(engine, name):
+    return containers.inspect(engine, containers.find(engine, name))
+
+
+def _network(engine, name):
+    config = networks.get(engine, name)
+    if config is None:
+        raise NotFound("network %s does not exist" % name)
+    return networks.inspect(engine, config["name"])
+
+
+KINDS = {"container": _container, "image": images.inspect, "volume": volumes.inspect, "network": _network}
+
+
+def inspect(session, given):
+    """Docker's order: a container, an image, a volume, a network of that name."""
+    if given.type is not None and given.type not in KINDS:
+        raise UsageError("--type %r: accepted are %s" % (given.type, ", ".join(KINDS)))
+    _inspect(session, given, [given.type] if given.type else list(KINDS))
+
+
+def inspect_containers(session, given):
+    _inspect(session, given, ["container"])
+
+
+def inspect_images(session, given):
+    _inspect(session, given, ["image"])
+
+
+def inspect_volumes(session, given):
+    _inspect(session, given, ["volume"])
+
+
+def inspect_networks(session, given):
+    _inspect(session, given, ["network"])
+
+
+def _inspect(session, given, kinds):
+    found = []
+    session.each(given.words, lambda name: found.append(_look(session.engine, name, kinds)))
+    if given.format in (None, "json"):
+        session.say(json.dumps(found, indent=4))
+    else:
+        session.say(*[tables.fill(given.format, document) for document in found])
+
+
+def _look(engine, name, kinds):
+    for kind in kinds:
+        try:
+            return KINDS[kind](engine, name)
+        except NotFound:
+            continue
+    raise NotFound("there is no %s %s on this host" % (" or ".join(kinds), name))
+
+
+def info(session, given):
+    facts = host.info(session.engine)
+    if given.format is not None:
+        session.say(json.dumps(facts, sort_keys=True) if given.format == "json" else tables.fill(given.format, facts))
+        return
+    for part in ("counts", "host"):
+        session.say(*["%s: %s" % (key.replace("_", " ").capitalize(), value) for key, value in facts[part].items()])
+    session.say("Missing:" if facts["missing"] else "Missing: nothing", *[" " + line for line in facts["missing"]])
+
+
+DF_COLUMNS = [("TYPE", "Type"), ("TOTAL", "TotalCount"), ("ACTIVE", "Active"), ("SIZE", "Size")]
+
+
+def df(session, given):
+    engine = session.engine
+    used = host.disk(engine)
+    records = containers.every(engine)
+    running = [record for record in records if containers.status(engine, record["id"])["status"] in ("running", "paused")]
+    every_image, every_volume = images.listing(engine, everything=True), volumes.listing(engine)
+    in_use = {record["image"] for record in records}
+    rows = [
+        ("Images", len(every_image), len([image for image in every_image if image["Id"] in in_use]), used["layers"] + used["blobs"]),
+        ("Containers", len(records), len(running), used["containers"]),
+        ("Volumes", len(every_volume), len([volume for volume in every_volume if volume["users"]]), used["volumes"]),
+        ("Registries", len(registry.services(engine)), len([row for row in registry.services(engine) if row["state"] == "started"]), used["registries"])]
+    session.say(*tables.formatted([{"Type": kind, "TotalCount": total, "Active": active, "Size": tables.size(size)} for kind, total, active, size in rows],
+                                  DF_COLUMNS, given.format))
+
+
+def version(session, given):
+    facts = {"Version": VERSION, "KernelVersion": platform.release(), "PythonVersion": platform.python_version(), "Os": "linux", "Arch": platform.machine()}
+    if given.format is not None:
+        session.say(*tables.formatted([facts], [], given.format))
+        return
+    session.say(*["%-16s%s" % (key + ":", value) for key, value in facts.items()])
+
+
+def boot(session, _given):
+    """Registries first: a container's image may come from one of them."""
+    registry.boot(session.engine)
+    for ident, error in containers.boot(session.engine).items():
+        session.record(True, ["start container %s" % ident[:12]])
+        if error is not None:
+            session.complain(str(error))

@@ -1,0 +1,81 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: What a host can do, and what the engine holds on it
+version_added: 0.1.0
+description:
+  - Tells the kernel, the cgroup mode, the features found and missing (each with the reason and what depends on it), disk use and counts.
+  - Works on a host that was never prepared, and changes nothing there.
+extends_documentation_fragment:
+  - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.info_module
+  - pycontainer.engine.attributes.actiongroup_pycontainer
+author:
+  - The pycontainer.engine authors (@pycontainer)
+seealso:
+  - module: pycontainer.engine.host
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  pycontainer.engine.host_info:
+  register: found
+
+- name: Stop early where limits can't be had
+  ansible.builtin.assert:
+    that: found.host.cgroup_mode != 'none'
+    fail_msg: "{{ found.missing | join('; ') }}"
+"""
+
+RETURN = r"""
+host:
+  description: The host itself.
+  returned: always
+  type: dict
+  contains:
+    version: {description: Version of the engine., type: str}
+    kernel: {description: Release of the kernel., type: str}
+    architecture: {description: Architecture of the machine., type: str}
+    python: {description: Version of Python., type: str}
+    hostname: {description: Name of the host., type: str}
+    cgroup_mode: {description: V(v1), V(hybrid) or V(v2)., type: str}
+    init: {description: Name of process 1., type: str}
+    cpus: {description: Number of CPUs., type: int}
+    memory: {description: Bytes of memory., type: int}
+    data_directory: {description: Where what survives a reboot lies., type: str}
+    run_directory: {description: Where what is of this boot lies., type: str}
+features:
+  description: Every feature that the engine asks for, by name.
+  returned: always
+  type: dict
+  sample: {"clone3": {"detail": null, "found": true, "needed_for": "starting containers", "reason": ""}}
+missing:
+  description: One sentence for each feature that is missing.
+  returned: always
+  type: list
+  elements: str
+counts:
+  description: How many containers, images, volumes, networks and registries there are.
+  returned: always
+  type: dict
+disk:
+  description: Bytes that they take, and the size and free space of the file system.
+  returned: always
+  type: dict
+"""
+
+from ..module_utils import frontend
+
+
+def main():
+    frontend.run("host.info", "info", {}, store_needed=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -36,19 +36,19 @@ import sys
 here = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, here)
 sys.path.extend(%(paths)r)
+ENTRIES = %(entries)r
 # While this or a process forked from it lives, the copy is not swept away.
 fcntl.flock(os.open(os.path.join(here, "lock"), os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_SH)
-if sys.argv[1:2] == ["zygote"]:
-    from pycontainer.containers.zygote import main
-    arguments = sys.argv[2:]
-elif sys.argv[1:2] == ["registry-service"]:
-    from pycontainer.registry.supervisor import main
-    arguments = sys.argv[2:]
-else:
+entry = ENTRIES.get("".join(sys.argv[1:2]))
+if entry is None:
     from pycontainer.cli import main
-    arguments = sys.argv[1:]
-sys.exit(main(arguments))
+    sys.exit(main(sys.argv[1:]))
+from importlib import import_module
+sys.exit(import_module("pycontainer." + entry).main(sys.argv[2:]))
 '''
+
+# What runs for long has an entry of its own, past the command line and its imports: first word -> module with main(argv).
+ENTRIES = {"zygote": "containers.zygote", "registry-service": "registry.supervisor"}
 
 PROBE = '''\
 import json, os, sys
@@ -211,7 +211,7 @@ def compile_all(partial, copy, python):
 def record_host(directory, python):
     """Write what of a copy depends on the host's Python."""
     directories = list(dict.fromkeys(path for path in python["libraries"].values() if path))
-    write_whole(os.path.join(directory, "start.py"), START % {"paths": directories})
+    write_whole(os.path.join(directory, "start.py"), START % {"paths": directories, "entries": ENTRIES})
     write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "paths": directories})
 
 

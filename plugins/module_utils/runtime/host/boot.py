@@ -16,10 +16,27 @@ from ..store.files import sync_directory, write_whole
 
 MARK = "# Written by pycontainer.engine.host"  # a line of every file that is put on a host
 
-SYSTEMD = '''\
+# The zygote as a service: kernel/daemon.py starts it by this name where it is there. Its children are not the unit's.
+ZYGOTE_UNIT = '''\
+# Written by pycontainer.engine.host
+[Unit]
+Description=Starts containers of pycontainer.engine
+Documentation=https://github.com/pycontainer/engine
+
+[Service]
+Type=exec
+ExecStart=%(command)s zygote
+Delegate=yes
+KillMode=process
+TasksMax=infinity
+UMask=0022
+'''
+
+BOOT_UNIT = '''\
 # Written by pycontainer.engine.host
 [Unit]
 Description=Containers of pycontainer.engine
+Documentation=https://github.com/pycontainer/engine
 # nftables.service empties the rule set when it starts: the containers' rules come after it
 After=network.target nftables.service firewalld.service remote-fs.target
 RequiresMountsFor=%(data)s
@@ -73,44 +90,45 @@ esac
 
 
 class Unit:
-    """The boot unit for one init system.
+    """What starts containers after a boot, for one init system.
 
-    :param path: the file; :param text: its template; :param links: names that enable it; :param reload: argv to be run
-        after a change, or None.
+    :param files: {path: its text as a template}; :param mode: theirs. :param links: {link that enables it: file}.
+    :param reload: argv to be run after a change, or None.
     """
 
-    def __init__(self, path, mode, text, links, reload=None):
-        self.path, self.mode, self.text, self.links, self.reload = path, mode, text, links, reload
+    def __init__(self, files, mode, links, reload=None):
+        self.files, self.mode, self.links, self.reload = files, mode, links, reload
+        self.path = list(files)[-1]  # the one that is enabled
 
-    def content(self, command, data):
-        return self.text % {"command": command, "data": data}
+    def wanted(self, command, data):
+        """{path: text} for a host whose on-host command is ``command`` and whose store lies in ``data``."""
+        return {path: text % {"command": command, "data": data} for path, text in self.files.items()}
 
     def current(self):
-        """The file's text where the unit is installed and enabled, else None."""
-        try:
-            with open(self.path, encoding="utf-8") as file:
-                text = file.read()
-        except FileNotFoundError:
+        """What is there in the form of :meth:`wanted`; None where it is not whole or not enabled."""
+        if not all(os.path.exists(path) for path in self.files) or not all(
+                os.path.realpath(link) == os.path.realpath(path) for link, path in self.links.items()):
             return None
-        return text if all(os.path.realpath(link) == os.path.realpath(self.path) for link in self.links) else None
+        return {path: read(path) for path in self.files}
 
-    def is_own_file(self):
-        """Whether the file is there in this unit's form: OpenRC and sysvinit have one path for it."""
-        text = read(self.path).decode("utf-8", "replace").splitlines()
-        return MARK in text and text[0] == self.text.splitlines()[0]
+    def is_there(self):
+        """Whether anything of it is on this host. OpenRC and sysvinit have one path for their scripts, which differ in the first line."""
+        return any(map(os.path.lexists, self.links)) or any(
+            MARK in read(path) and read(path).splitlines()[0] == text.splitlines()[0] for path, text in self.files.items())
 
-    def install(self, text):
-        write_whole(self.path, text, mode=self.mode)
-        for link in self.links:
+    def install(self, wanted):
+        for path, text in wanted.items():
+            write_whole(path, text, mode=self.mode)
+        for link, path in self.links.items():
             os.makedirs(os.path.dirname(link), exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(link)
-            os.symlink(os.path.relpath(self.path, os.path.realpath(os.path.dirname(link))), link)
+            os.symlink(os.path.relpath(path, os.path.realpath(os.path.dirname(link))), link)
             sync_directory(os.path.dirname(link))
         self._reload()
 
     def remove(self):
-        for path in (*self.links, self.path):
+        for path in (*self.links, *self.files):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         self._reload()
@@ -124,10 +142,12 @@ class Unit:
 
 
 UNITS = {
-    "systemd": Unit("/etc/systemd/system/pycontainer.service", 0o644, SYSTEMD,
-                    ["/etc/systemd/system/multi-user.target.wants/pycontainer.service"], ["systemctl", "daemon-reload"]),
-    "openrc": Unit("/etc/init.d/pycontainer", 0o755, OPENRC, ["/etc/runlevels/default/pycontainer"]),
-    "sysvinit": Unit("/etc/init.d/pycontainer", 0o755, SYSVINIT, ["/etc/rc%d.d/S99pycontainer" % level for level in (2, 3, 4, 5)]),
+    "systemd": Unit({"/etc/systemd/system/pycontainer.service": ZYGOTE_UNIT, "/etc/systemd/system/pycontainer-boot.service": BOOT_UNIT}, 0o644,
+                    {"/etc/systemd/system/multi-user.target.wants/pycontainer-boot.service": "/etc/systemd/system/pycontainer-boot.service"},
+                    ["systemctl", "daemon-reload"]),
+    "openrc": Unit({"/etc/init.d/pycontainer": OPENRC}, 0o755, {"/etc/runlevels/default/pycontainer": "/etc/init.d/pycontainer"}),
+    "sysvinit": Unit({"/etc/init.d/pycontainer": SYSVINIT}, 0o755,
+                     {"/etc/rc%d.d/S99pycontainer" % level: "/etc/init.d/pycontainer" for level in (2, 3, 4, 5)}),
 }
 
 
@@ -144,11 +164,12 @@ def init_system():
 
 def installed():
     """The units that are on this host in part or whole, whichever init system runs now."""
-    return [unit for unit in UNITS.values() if any(map(os.path.lexists, unit.links)) or unit.is_own_file()]
+    return [unit for unit in UNITS.values() if unit.is_there()]
 
 
 def read(path):
+    """A file's text, '' where there is none."""
     with contextlib.suppress(OSError):
-        with open(path, "rb") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
-    return b""
+    return ""

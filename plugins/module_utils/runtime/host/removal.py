@@ -35,7 +35,7 @@ def plan(engine, params):
         plan_objects(found, engine)
     for unit in boot.installed():
         found.add("boot unit", unit.path, None, "remove the boot unit %s" % unit.path, unit.remove)
-    if boot.MARK.encode() in boot.read(params["command"]):
+    if boot.MARK in boot.read(params["command"]):
         found.add("command", params["command"], None, "remove the command %s" % params["command"], lambda: os.unlink(params["command"]))
     if entries(engine.paths.runtime):
         found.add("runtime", install.current(engine.paths.runtime), None, "remove the engine", lambda: remove_engine(engine.paths))

@@ -72,7 +72,7 @@ def plan_runtime(found, engine, copy, python):
 def plan_command(found, engine, python, path):
     text = COMMAND % {"start": os.path.join(engine.paths.runtime, "current", "start.py"), "runtime": engine.paths.runtime,
                       "interpreter": python}
-    before = boot.read(path).decode("utf-8", "replace") or None
+    before = boot.read(path) or None
     if before != text or not os.access(path, os.X_OK):
         found.add("command", before, text, "write the command %s" % path, lambda: write_command(path, text))
 
@@ -88,9 +88,9 @@ def plan_boot(found, engine, unit, command):
             found.add("boot unit", other.path, None, "remove the boot unit %s" % other.path, other.remove)
     if unit is None:
         return
-    text, before = unit.content(command, engine.paths.data), unit.current()
-    if before != text:
-        found.add("boot unit", before, text, "write and enable the boot unit %s" % unit.path, lambda: unit.install(text))
+    wanted, before = unit.wanted(command, engine.paths.data), unit.current()
+    if before != wanted:
+        found.add("boot unit", before, wanted, "write and enable the boot unit %s" % unit.path, lambda: unit.install(wanted))
 
 
 def facts(engine, python, params):

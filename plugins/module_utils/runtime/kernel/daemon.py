@@ -22,6 +22,8 @@ BOOT_UNIT = "pycontainer.service"  # the host role's; it starts what ``start("zy
 UNIT_DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 SIGNALS_IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ: execve(2) keeps "ignored"
 SIGHUP = 1
+# A service moves before it becomes the program, so that what the program forks is never in the unit's cgroup.
+MOVE = 'count=$1; shift; while [ $count -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; count=$((count - 1)); done; exec "$@"'
 
 
 def start(name, argv, *, env=None, stdout_path=None):
@@ -33,12 +35,12 @@ def start(name, argv, *, env=None, stdout_path=None):
     :raises HostError: it can't be started; with systemd also when ``pycontainer-<name>`` runs already.
     """
     environment = {"PATH": PATH, "LANG": "C.UTF-8"} if env is None else env
-    if booted_by_systemd():
-        pid = start_boot_unit() if name == "zygote" else 0
-        pid = pid or start_service("pycontainer-%s" % name, argv, environment, stdout_path)
-        settle(pid)
-        return pid
-    return start_forked(argv, environment, stdout_path)
+    if not os.access(argv[0], os.X_OK):
+        raise HostError("%s can't be started: no such program" % argv[0])
+    if not booted_by_systemd():
+        return start_forked(argv, environment, stdout_path)
+    pid = start_boot_unit() if name == "zygote" else 0
+    return pid or start_service("pycontainer-%s" % name, argv, environment, stdout_path)
 
 
 def settle(pid=0):
@@ -80,7 +82,10 @@ def start_boot_unit():
     if not any(os.path.exists(os.path.join(directory, BOOT_UNIT)) for directory in UNIT_DIRECTORIES) or inside(BOOT_UNIT):
         return 0
     run("systemctl", "start", BOOT_UNIT)
-    return main_pid(BOOT_UNIT)
+    pid = main_pid(BOOT_UNIT)
+    if pid:
+        settle(pid)
+    return pid
 
 
 def inside(unit):
@@ -97,7 +102,9 @@ def service_command(unit, argv, env, stdout_path):
     command = ["systemd-run", "--quiet", "--collect", "--unit=%s" % unit]
     command += ["--property=%s=%s" % pair for pair in properties.items()]
     command += ["--setenv=%s=%s" % pair for pair in env.items()]
-    return command + ["--"] + [argument.replace("$", "$$") for argument in argv]
+    places = list(cgroups.engine().paths.values())
+    arguments = ["/bin/sh", "-c", MOVE, unit, str(len(places))] + places + list(argv)
+    return command + ["--"] + [argument.replace("$", "$$") for argument in arguments]
 
 
 def start_service(unit, argv, env, stdout_path):

@@ -70,6 +70,12 @@ def test_the_whole_tree_is_preferred_to_a_bind_mount_of_a_part():
     assert layout.parse(V2_MOUNTS + "\n" + part, V2_SELF).unified.mount == "/sys/fs/cgroup"
 
 
+def test_what_is_mounted_over_is_not_seen():
+    over = V2_MOUNTS + "\n40 24 0:22 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+    assert layout.parse(over, V2_SELF).unified.root == "/docker/abc"
+    assert layout.parse(V2_MOUNTS + "\n40 24 0:99 / /sys/fs/cgroup rw - tmpfs none rw", V2_SELF).mode == ""
+
+
 @pytest.mark.parametrize("root, cgroup, directory", [
     ("/", "/", "/m"), ("/", "/a/b", "/m/a/b"), ("/docker/abc", "/docker/abc", "/m"), ("/docker/abc", "/docker/abc/x", "/m/x"),
     ("/docker/abc", "/docker/abcd", None), ("/docker/abc", "/", None),

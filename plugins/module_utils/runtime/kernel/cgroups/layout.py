@@ -73,20 +73,18 @@ def parse(mountinfo, self_cgroup):
     A hierarchy mounted several times (bind mounts) is used where its whole tree shows, else where it was mounted first.
     """
     known = known_controllers(self_cgroup)
-    found = {}
+    visible = {}  # by mount point: what is mounted later hides what is below it
     for line in mountinfo.splitlines():
         fields, _, tail = line.partition(" - ")
         fields, tail = fields.split(" "), tail.split(" ")
-        if tail[0] not in ("cgroup", "cgroup2"):
-            continue
-        version = 2 if tail[0] == "cgroup2" else 1
-        controllers = () if version == 2 else [name for name in tail[-1].split(",") if name in known]
-        if version == 1 and not controllers:
-            continue  # mounted, but not of this process's cgroups: nothing can be put there
-        root, mount = unescape(fields[3]), unescape(fields[4])
-        device = fields[2]
+        visible[unescape(fields[4])] = (fields[2], unescape(fields[3]), tail[0], tail[-1])
+    found = {}
+    for mount, (device, root, kind, options) in visible.items():
+        controllers = [name for name in options.split(",") if name in known] if kind == "cgroup" else []
+        if kind != "cgroup2" and not controllers:
+            continue  # another file system, or a hierarchy that has no cgroup of this process
         if device not in found or (root == "/" and found[device].root != "/"):
-            found[device] = Hierarchy(mount, root, version, controllers)
+            found[device] = Hierarchy(mount, root, 2 if kind == "cgroup2" else 1, controllers)
     return Layout(found.values())
 
 

@@ -20,6 +20,7 @@ import sys
 
 from . import fingerprint
 from .errors import Unsupported
+from .store import locks
 from .store.files import read_json, sync_directory, write_json, write_whole
 
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -115,12 +116,17 @@ class Copy:
 
     @property
     def host(self):
-        """What was recorded about the host: ``{"interpreter", "paths": [directories of libraries]}``; {} without a copy."""
+        """What was recorded about the host: ``{"interpreter", "libraries": {name: directory or None}}``; {} without a copy."""
         return read_json(os.path.join(self.path, "host.json"), {})
 
     @property
     def is_current(self):
         return current(self.runtime) == self.name
+
+    @property
+    def package(self):
+        """The directory of the package ``pycontainer``."""
+        return os.path.join(self.path, fingerprint.PACKAGE)
 
     def command(self):
         """The argv to which the engine's commands (``ps``, ``boot``, ``zygote`` ...) are added."""
@@ -147,19 +153,24 @@ def command(engine):
 def ensure(engine, interpreter=None):
     """Lay this engine down where it is not yet, make it the current one, and return its :class:`Copy`.
 
-    Called before anything is started that outlives a task; one lstat when there is nothing to do.
+    Called before anything is started that outlives a task; two system calls when there is nothing to do.
     """
-    copy = own_copy(engine)
+    return ensure_at(engine.paths, interpreter)
+
+
+def ensure_at(paths, interpreter=None):
+    """:func:`ensure` for those who have no engine, but its ``paths.Paths``."""
+    copy = Copy(paths.runtime, fingerprint.name())
     if copy.exists and copy.is_current and interpreter is None:
         return copy
-    with engine.locks.hold("runtime"):
+    with locks.Locks(paths.locks).hold("runtime"):
         if not copy.exists:
-            lay_down(engine.paths, copy, choose(interpreter))
+            lay_down(paths, copy, choose(interpreter))
         elif interpreter is not None and copy.host["interpreter"] != interpreter:
             record_host(copy.path, choose(interpreter))
         if not copy.is_current:
             point_to(copy)
-        sweep(engine.paths, copy)
+        sweep(paths, copy)
     return copy
 
 
@@ -212,7 +223,7 @@ def record_host(directory, python):
     """Write what of a copy depends on the host's Python."""
     directories = list(dict.fromkeys(path for path in python["libraries"].values() if path))
     write_whole(os.path.join(directory, "start.py"), START % {"paths": directories, "entries": ENTRIES})
-    write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "paths": directories})
+    write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "libraries": python["libraries"]})
 
 
 def point_to(copy):

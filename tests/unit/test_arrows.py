@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may import whom (docs/architecture.md), and that everything a module needs travels with it."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import re
+import sys
+
+import pytest
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+RUNTIME = CHECKOUT / "plugins" / "module_utils" / "runtime"
+NOUNS = {"containers", "images", "volumes", "networks", "registry"}
+TOP = {"cli", "host", "parts"}  # what stands above the nouns
+FOREIGN = {"pyroute2": ("networks/",), "_cffi_backend": ("kernel/_ffi.py", "containers/zygote_main.py")}  # who may import a library from outside
+OPTIONAL = {"zstandard", "isal", "zlib_ng"}  # only faster with them: images/compression.py looks whether they are there
+FILES = sorted(path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*.py"))
+
+
+def module_of(path):
+    """``store/paths.py`` -> ``store.paths``; a package's ``__init__.py`` is the package."""
+    return re.sub(r"(/?__init__)?\.py$", "", path).replace("/", ".")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def inner(path):
+    """The runtime's modules that a file imports, anywhere in it: {(module, name or None)}, and the names of foreign top packages."""
+    package = path.split("/")[:-1]
+    found, foreign = set(), set()
+    for node in ast.walk(ast.parse((RUNTIME / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            foreign.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            foreign.add(node.module.split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level <= len(package) + 1, "%s:%d leads out of the runtime" % (path, node.lineno)
+            base = package[:len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
+            for alias in node.names:
+                full = ".".join(base + [alias.name])
+                found.add((full, None) if full in MODULES else (".".join(base), alias.name))
+    return found, foreign
+
+
+def part(module):
+    """The part of the house that a module is in: its first name, or itself where it lies at the top."""
+    return module.split(".")[0]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_runtime_is_free_of_ansible_and_of_what_a_host_may_lack(path):
+    _inner, foreign = inner(path)
+    for name in foreign - set(sys.stdlib_module_names) - OPTIONAL:
+        assert path.startswith(FOREIGN.get(name, "?")), "%s imports %s" % (path, name)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.startswith(("kernel/", "store/"))])
+def test_the_ground_floor_imports_nothing_from_upstairs(path):
+    allowed = {"kernel", "errors"} if path.startswith("kernel/") else {"store", "errors"}
+    for module, _name in inner(path)[0]:
+        assert part(module) in allowed, "%s imports %s" % (path, module)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.split("/")[0] in NOUNS])
+def test_a_noun_uses_another_only_through_its_front_door(path):
+    own = path.split("/")[0]
+    for module, name in inner(path)[0]:
+        other = part(module)
+        assert other not in TOP, "%s imports %s" % (path, module)
+        if other in NOUNS - {own}:
+            public = public_names(other)
+            asked = name if module == other else module[len(other) + 1:].split(".")[0]
+            assert asked is None or asked in public, "%s imports %s of %s, which is not in its __all__ %s" % (path, asked, other, sorted(public))
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "/" not in path and path not in ("parts.py",)])
+def test_what_all_share_imports_no_noun(path):
+    for module, _name in inner(path)[0]:
+        assert part(module) not in NOUNS | TOP, "%s imports %s" % (path, module)
+
+
+def public_names(noun):
+    """``__all__`` of a noun's package: of the package as imported, since it may be made by an expression."""
+    import importlib
+
+    return set(getattr(importlib.import_module("pycontainer." + noun), "__all__", ()))
+
+
+def test_everything_travels_with_a_module():
+    """What ``parts.py`` reaches by static imports is what Ansible ships; all files of the runtime must be among it."""
+    reached, waiting = set(), ["parts"]
+    while waiting:
+        module = waiting.pop()
+        if module in reached or module not in MODULES:
+            continue
+        reached.add(module)
+        waiting += [name for name, _ in inner(MODULES[module])[0]]
+        waiting += [module.rpartition(".")[0]]
+    assert sorted(set(MODULES) - reached - {""}) == []
+
+
+def test_only_the_front_end_knows_ansible():
+    for path in (CHECKOUT / "plugins" / "module_utils").rglob("*.py"):
+        if path.name != "frontend.py":
+            assert not re.search(r"^\s*(from|import) ansible", path.read_text(encoding="utf-8"), re.M), path
+
+
+def test_action_group_names_every_module():
+    import yaml
+
+    runtime = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())
+    modules = sorted(path.stem for path in (CHECKOUT / "plugins" / "modules").glob("*.py"))
+    assert sorted(runtime["action_groups"]["pycontainer"]) == modules
+
+
+def test_one_version():
+    import yaml
+    from pycontainer import fingerprint
+
+    assert yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())["version"] == fingerprint.VERSION

@@ -15,7 +15,8 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 RUNTIME = CHECKOUT / "plugins" / "module_utils" / "runtime"
 NOUNS = {"containers", "images", "volumes", "networks", "registry"}
 TOP = {"cli", "host", "parts"}  # what stands above the nouns
-FOREIGN = {"pyroute2": ("networks/",), "_cffi_backend": ("kernel/_ffi.py", "containers/zygote_main.py")}  # who may import a library from outside
+FOREIGN = {"pyroute2": ("networks/",), "_cffi_backend": ("kernel/_ffi.py", "containers/zygote_main.py"),
+           "pycontainer": ("containers/zygote_main.py",)}  # who may import what is neither the standard library nor relative
 OPTIONAL = {"zstandard", "isal", "zlib_ng"}  # only faster with them: images/compression.py looks whether they are there
 FILES = sorted(path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*.py"))
 

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Challenges, hosts, waiting."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+
+import pytest
+from pycontainer.errors import InvalidInput
+from pycontainer.images import auth, client, transport
+
+
+@pytest.mark.parametrize("values, expected", [
+    (['Bearer realm="https://a/t",service="x y",scope="repository:a:pull,push"'],
+     [("bearer", {"realm": "https://a/t", "service": "x y", "scope": "repository:a:pull,push"})]),
+    (['Basic realm="a, b", Bearer realm="https://a/t"'], [("basic", {"realm": "a, b"}), ("bearer", {"realm": "https://a/t"})]),
+    (["Basic realm=plain"], [("basic", {"realm": "plain"})]),
+    (["Negotiate", 'Basic realm="r"'], [("negotiate", {}), ("basic", {"realm": "r"})]),
+    (['BEARER realm="a\\"b"'], [("bearer", {"realm": 'a"b'})]),
+    ([], []),
+])
+def test_challenges(values, expected):
+    assert auth.challenges(values) == expected
+
+
+@pytest.mark.parametrize("host, expected", [("localhost", True), ("localhost:5000", True), ("127.0.0.1:5000", True), ("127.9.9.9", True), ("[::1]:5000", True),
+                                            ("10.0.0.1", False), ("example.com:443", False), ("localhost.example.com", False)])
+def test_loopback(host, expected):
+    assert transport.is_loopback(host) is expected
+
+
+def test_retry_after_is_obeyed_within_bounds():
+    assert 7 <= client._asked_pause("7", 1) <= 7.6
+    assert client._asked_pause("100000", 1) <= client.LONGEST_WAIT + 0.6
+    assert 8 <= client._asked_pause(email.utils.formatdate(time.time() + 10, usegmt=True), 1) <= 10.6
+    assert client._asked_pause(email.utils.formatdate(time.time() - 10, usegmt=True), 1) <= 0.6
+    assert client._asked_pause("nonsense", 1) < 1
+
+
+def test_certificates_that_are_not_there_are_refused():
+    with pytest.raises(InvalidInput, match="^ca_path: "):
+        transport.Options(ca_path="/nonexistent")
+    with pytest.raises(InvalidInput, match="^client_key: "):
+        transport.Options(client_key="/etc/passwd")

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decompression by content: members, streams, padding, damage, bombs."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import shutil
+import subprocess
+
+import pytest
+from pycontainer.errors import RegistryError
+from pycontainer.images import compression
+
+DATA = bytes(range(256)) * 20000
+
+
+def zstd(data):
+    if not shutil.which("zstd"):
+        pytest.skip("no zstd command")
+    return subprocess.run(["zstd", "-qc"], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+PACKERS = {"gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress, "zstd": zstd}
+
+
+def undo(data, piece=1000):
+    return b"".join(compression.decompress(data[at:at + piece] for at in range(0, len(data), piece)))
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_round_trip_of_one_and_of_several_members(kind):
+    pack = PACKERS[kind]
+    assert compression.kind_of(pack(DATA)) == kind
+    for piece in (1, 1000, 1 << 20):
+        assert undo(pack(DATA[:3000]), piece) == DATA[:3000]
+    assert undo(pack(DATA)) == DATA
+    assert undo(pack(DATA) + pack(b"second") + pack(b"third")) == DATA + b"secondthird"
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_what_is_cut_short_or_changed_is_noticed(kind):
+    data = PACKERS[kind](DATA)
+    for broken in (data[:-9], data[:len(data) // 2], data[:100] + bytes([data[100] ^ 0xFF]) + data[101:] if kind != "zstd" else data[:-1]):
+        with pytest.raises(RegistryError):
+            undo(broken)
+
+
+def test_plain_data_and_nothing_pass_through():
+    assert undo(DATA) == DATA and undo(b"") == b"" and undo(b"ab") == b"ab"
+
+
+def test_padding_after_gzip_is_no_member():
+    assert undo(gzip.compress(DATA) + b"\0" * 5000) == DATA
+    with pytest.raises(RegistryError):
+        undo(gzip.compress(DATA) + b"garbage")
+
+
+def test_a_skippable_zstd_frame_is_skipped():
+    frame = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    assert compression.kind_of(frame) == "zstd" and undo(frame + zstd(DATA) + frame) == DATA
+
+
+@pytest.mark.parametrize("kind", ("gzip", "xz", "bzip2"))
+def test_a_bomb_comes_out_in_bounded_pieces(kind):
+    sizes = [len(piece) for piece in compression.decompress([PACKERS[kind](b"\0" * (64 << 20))])]
+    assert sum(sizes) == 64 << 20 and max(sizes) <= compression.PIECE
+
+
+def test_compression_is_the_same_every_time_and_for_every_cut():
+    once = b"".join(compression.compress([DATA]))
+    assert once == b"".join(compression.compress(DATA[at:at + 999] for at in range(0, len(DATA), 999))) and gzip.decompress(once) == DATA

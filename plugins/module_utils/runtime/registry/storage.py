@@ -94,7 +94,10 @@ class Storage:
         self._guard = threading.Lock()  # of what links and unlinks a blob; never held while data is synced
 
     def close(self):
-        os.close(self._lock_fd)
+        """Let another server have it; to be called twice is fine."""
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
 
     def path(self, *parts):
         return os.path.join(self.root, *parts)

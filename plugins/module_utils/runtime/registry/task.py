@@ -133,6 +133,8 @@ def _state(engine, wanted, current, lives):
         return "not running" if current and current["wanted"] == "started" else None
     if not lives:
         return "stopped" if current else "absent"
+    if service.start_of(engine, wanted["name"], "supervisor") is None:
+        return "started without its supervisor"
     if not service.is_well(engine, wanted["name"]):
         return "not answering"
     if current is None or current["wanted"] != "started":

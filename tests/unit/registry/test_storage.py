@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registry's files: shared by hard links, whole or not there, and never mixed with somebody else's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+import pytest
+
+from pycontainer.errors import Conflict, InvalidInput
+from pycontainer.registry import storage as storages
+from pycontainer.registry.manifests import OCI_MANIFEST
+
+
+@pytest.fixture
+def storage(tmp_path):
+    opened = storages.Storage(str(tmp_path / "root"))
+    yield opened
+    opened.close()
+
+
+def add(storage, name, data):
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    path = storage.path("uploads", "u")
+    with open(path, "wb") as file:
+        file.write(data)
+    storage.adopt(path, name, digest)
+    return digest
+
+
+def contents(storage):
+    return sorted(os.path.relpath(os.path.join(path, file), storage.root) for path, _directories, files in os.walk(storage.path("blobs")) for file in files)
+
+
+def test_a_blob_lies_once_and_goes_with_its_last_repository(storage):
+    digest = add(storage, "a", b"data")
+    add(storage, "b/c", b"data")
+    assert storage.mount("d", digest, "a") and storage.mount("e", digest)
+    assert not storage.mount("f", digest, "nowhere") and not storage.has_blob("f", digest)
+    assert len(contents(storage)) == 1 and os.listdir(storage.path("uploads")) == []
+    for name in ("a", "b/c", "d", "e"):
+        assert len(contents(storage)) == 1
+        with storage.open_blob(name, digest) as file:
+            assert file.read() == b"data"
+        assert storage.delete_blob(name, digest) and not storage.has_blob(name, digest)
+    assert contents(storage) == [] and not storage.delete_blob("a", digest)
+
+
+def test_a_blob_whose_common_name_was_lost_stays_usable(storage):
+    """What a crash between the two names of adopt() leaves."""
+    digest = add(storage, "a", b"data")
+    os.unlink(storage.path(contents(storage)[0]))
+    add(storage, "b", b"data")
+    assert storage.delete_blob("a", digest)
+    assert storage.has_blob("b", digest) and len(contents(storage)) == 1
+
+
+class Manifest:
+    media_type, subject, artifact_type, annotations = OCI_MANIFEST, None, "x/y", {"k": "v"}
+
+
+def test_manifests_tags_and_referrers(storage):
+    digests = ["sha256:%064x" % number for number in range(3)]
+    referring = Manifest()
+    referring.subject = digests[2]
+    storage.put_manifest("a", digests[0], b"{}", Manifest, ["one", "two"])
+    storage.put_manifest("a", digests[1], b"{ }", referring, ["three"])
+    assert storage.tags("a") == ["one", "three", "two"] and storage.resolve("a", "one") == digests[0]
+    assert storage.referrers("a", digests[2]) == [
+        {"mediaType": OCI_MANIFEST, "digest": digests[1], "size": 3, "artifactType": "x/y", "annotations": {"k": "v"}}]
+    assert storage.referrers("b", digests[2]) == []
+    assert storage.delete_tag("a", "two") and not storage.delete_tag("a", "two")
+    assert storage.delete_manifest("a", digests[0]) and not storage.delete_manifest("a", digests[0])
+    assert storage.delete_manifest("a", digests[1])
+    assert storage.tags("a") == [] and storage.referrers("a", digests[2]) == []
+    files = [file for _path, _directories, files in os.walk(storage.path("repositories")) for file in files]
+    assert files == []
+
+
+def test_a_referrer_whose_manifest_never_came_is_not_shown(storage):
+    path = storage.repository("a", "_referrers", "sha256", "0" * 64)
+    os.makedirs(path)
+    with open(os.path.join(path, "sha256-" + "1" * 64), "w") as file:
+        json.dump({"digest": "sha256:" + "1" * 64}, file)
+    assert storage.referrers("a", "sha256:" + "0" * 64) == []
+
+
+def test_repositories_are_listed_in_lexical_order(storage):
+    for name in ("b", "a/b", "a-b", "a/b/c", "a"):
+        add(storage, name, b"x")
+    assert storage.repositories() == ["a", "a-b", "a/b", "a/b/c", "b"]
+    assert storage.exists("a/b") and not storage.exists("a/c") and not storage.exists("c")
+
+
+def test_only_one_server_at_a_time(storage):
+    with pytest.raises(Conflict, match="already served"):
+        storages.Storage(storage.root)
+
+
+def test_what_is_not_whole_is_swept_at_the_start(storage):
+    digest = add(storage, "a", b"data")
+    for part in ("uploads", "tmp"):
+        with open(storage.path(part, "half"), "w") as file:
+            file.write("half")
+    storage.close()
+    again = storages.Storage(storage.root)
+    try:
+        assert os.listdir(again.path("uploads")) == os.listdir(again.path("tmp")) == []
+        assert again.has_blob("a", digest)
+    finally:
+        again.close()
+
+
+@pytest.mark.parametrize("found", ["readme", "docker"])
+def test_a_directory_with_something_else_is_refused(tmp_path, found):
+    (tmp_path / found).mkdir()
+    for function in (storages.Storage, storages.inspect, storages.erase):
+        with pytest.raises(InvalidInput, match="path: "):
+            function(str(tmp_path))
+    assert os.listdir(tmp_path) == [found]
+
+
+def test_a_storage_of_another_version_is_refused(tmp_path):
+    (tmp_path / "registry.json").write_text('{"pycontainer": "registry", "version": 99}')
+    with pytest.raises(InvalidInput, match="version 1"):
+        storages.Storage(str(tmp_path))
+
+
+def test_erase_takes_the_registrys_files_only(storage):
+    add(storage, "a", b"data")
+    storage.close()
+    with open(storage.path("notes"), "w") as file:
+        file.write("mine")
+    storages.erase(storage.root)
+    assert os.listdir(storage.root) == ["notes"]
+
+
+def test_erase_can_be_repeated_after_a_crash(tmp_path):
+    opened = storages.Storage(str(tmp_path / "root"))
+    opened.close()
+    os.rmdir(opened.path("blobs"))
+    assert storages.inspect(opened.root)
+    storages.erase(opened.root)
+    assert not os.path.exists(opened.root)
+    storages.erase(opened.root)
+    storages.Storage(opened.root).close()
+
+
+def test_a_start_that_was_cut_off_before_the_mark_was_written_can_be_repeated(tmp_path):
+    (tmp_path / "registry.json").write_bytes(b"")
+    assert storages.inspect(str(tmp_path)) is False
+    storages.Storage(str(tmp_path)).close()
+    assert storages.inspect(str(tmp_path)) is True

@@ -1,0 +1,419 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a container's process does between clone3 and execve: it builds its root, enters it and gives up its rights.
+
+It has the rights of the host's root until the end, and the image's files as its root before that. So from ``freeze`` on
+nothing is imported, looked up by name or decoded by a codec that is not loaded (CVE-2019-14271 in Python's form), no
+traceback is printed (that would open source files), and every failure leaves as one sentence over the channel to the monitor.
+
+Everything that is written to /proc is written before the root is entered, to the host's own /proc, where no file of the
+image can stand in for it (CVE-2025-52881).
+"""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import os
+import resource as limits
+import sys
+
+from ..errors import EngineError, Unsupported
+from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, syscalls, users
+from ..kernel import constants as c
+from . import initial, mounting, stdio
+
+NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 128  # exit codes of a container that never came to its program, as Docker's
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+RLIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE",
+           "RTPRIO", "RTTIME")  # in the order of their numbers
+_SCHEDULERS = {"SCHED_OTHER": 0, "SCHED_FIFO": 1, "SCHED_RR": 2, "SCHED_BATCH": 3, "SCHED_ISO": 4, "SCHED_IDLE": 5, "SCHED_DEADLINE": 6}
+_IO_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
+_PERSONALITIES = {"LINUX": 0, "LINUX32": 8}
+
+
+class Failure(Exception):
+    """The process can't become the container's; ``code`` is the exit code that Docker would give."""
+
+    def __init__(self, message, code=FAILED):
+        super().__init__(message)
+        self.code = code
+
+
+class Program:
+    """The program of config.json's ``process``, ready to be executed: all texts are bytes, all numbers numbers.
+
+    :raises Unsupported: naming what of it can't be done.
+    """
+
+    def __init__(self, process, linux, user=None, groups=(), init=False, original_limits=None):
+        self.arguments = [_bytes(word, "an argument") for word in process["args"]]
+        self.environment = dict(_variable(entry) for entry in process.get("env") or ())
+        self.cwd = _bytes(process.get("cwd") or "/", "cwd")
+        self.user, self.groups = user, groups
+        ids = process.get("user") or {}
+        self.uid, self.gid = ids.get("uid", 0), ids.get("gid", 0)
+        self.additional = sorted(set(ids.get("additionalGids") or ()) | {self.gid})
+        self.umask = ids.get("umask", 0o022)
+        self.terminal = bool(process.get("terminal"))
+        self.size = process.get("consoleSize")
+        sets = process.get("capabilities") or {}
+        self.capabilities = {kind: capabilities.mask(name for name in sets.get(kind) or () if name in capabilities.NUMBERS)
+                             for kind in ("effective", "permitted", "inheritable", "bounding", "ambient")}
+        self.no_new_privileges = bool(process.get("noNewPrivileges"))
+        self.limits = [(_rlimit(entry["type"]), entry["soft"], entry["hard"]) for entry in process.get("rlimits") or ()]
+        self.original_limits = original_limits or {}
+        self.oom_score_adj = process.get("oomScoreAdj")
+        self.scheduler, self.io_priority = process.get("scheduler"), process.get("ioPriority")
+        self.personality = _PERSONALITIES[(linux.get("personality") or {}).get("domain", "LINUX")]
+        self.label = _label(process)
+        profile = linux.get("seccomp")
+        self.filter = seccomp.compile(profile, c.MACHINE) if profile else None
+        self.filter_flags = seccomp.flags(profile) if profile else 0
+        self.init = init
+        self.init_fd = None
+
+    def resolve_user(self, root_fd):
+        """Find who ``user`` is by the files inside the root, and where home is. :raises InvalidInput: when nobody is."""
+        if self.user is not None or self.groups:
+            self.uid, self.gid, self.additional, home = users.resolve(root_fd, self.user or "", self.groups)
+        elif b"HOME" not in self.environment:
+            home = users.resolve(root_fd, str(self.uid))[3]
+        if b"HOME" not in self.environment:
+            self.environment[b"HOME"] = _bytes(home, "HOME")
+
+
+def _bytes(text, what):
+    data = os.fsencode(text)
+    if b"\0" in data:
+        raise Unsupported("config.json: %s holds a NUL byte" % what)
+    return data
+
+
+def _variable(entry):
+    key, _equals, value = _bytes(entry, "an environment variable").partition(b"=")
+    return key, value
+
+
+def _rlimit(name):
+    if name[len("RLIMIT_"):] not in RLIMITS:
+        raise Unsupported("config.json: rlimit %s is not known; known: %s" % (name, ", ".join(RLIMITS)))
+    return RLIMITS.index(name[len("RLIMIT_"):])
+
+
+def _label(process):
+    """``(file below /proc/self/attr, text)`` of the security module's label, or None. :raises Unsupported: when there is no such module."""
+    profile, label = process.get("apparmorProfile"), process.get("selinuxLabel")
+    if profile and profile != "unconfined":
+        try:
+            enabled = procfs.read("/sys/module/apparmor/parameters/enabled").startswith("Y")
+        except OSError:
+            enabled = False
+        if not enabled:
+            raise Unsupported("AppArmor profile %s: AppArmor is not enabled on this host" % profile)
+        return ("apparmor/exec" if os.path.exists("/proc/self/attr/apparmor/exec") else "exec"), "exec " + profile
+    if label:
+        if not os.path.exists("/sys/fs/selinux/enforce"):
+            raise Unsupported("SELinux label %s: SELinux is not enabled on this host" % label)
+        return "exec", label
+    return None
+
+
+# --------------------------------------------------------------------------------------------------------- shared with exec
+
+
+def freeze():
+    """From here on no file can become code of this process."""
+    sys.path[:] = []
+    sys.meta_path.clear()
+    sys.path_hooks.clear()
+    sys.path_importer_cache.clear()
+
+
+def default_signals():
+    """Every signal as a new program expects it, whatever this process and those before it ignored or blocked."""
+    for number in range(1, 65):
+        if number not in (9, 19, 32, 33):  # KILL, STOP; 32 and 33 are the C library's own
+            _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def write_proc(program, warn):
+    """What is set through the host's /proc."""
+    if program.oom_score_adj:
+        try:
+            procfs.set_oom_score_adj(program.oom_score_adj)
+        except OSError as error:
+            warn("oom_score_adj %d can't be set: %s" % (program.oom_score_adj, os.strerror(error.errno)))
+    if program.label:
+        try:
+            procfs.write("/proc/self/attr/" + program.label[0], program.label[1])
+        except OSError as error:
+            raise Failure("security label %r can't be set: %s" % (program.label[1], os.strerror(error.errno))) from None
+
+
+def set_limits(program, warn):
+    """rlimits: those asked for, the others as they were before this engine raised its own.
+
+    Raising a hard limit needs CAP_SYS_RESOURCE; without it the highest that is allowed is taken, and said.
+    """
+    asked = {resource for resource, _soft, _hard in program.limits}
+    for resource, (soft, hard) in program.original_limits.items():
+        if resource not in asked:
+            syscalls.prlimit(0, resource, soft, hard)
+    for resource, soft, hard in program.limits:
+        soft, hard = (-1 if value >= 2 ** 64 - 1 else value for value in (soft, hard))
+        try:
+            syscalls.prlimit(0, resource, soft, hard)
+        except PermissionError:
+            allowed = program.original_limits.get(resource)
+            most = (allowed or limits.getrlimit(resource))[1]
+            lower = [most if most != -1 and (value == -1 or value > most) else value for value in (soft, hard)]
+            syscalls.prlimit(0, resource, *lower)
+            warn("rlimit %s: hard limit %s needs CAP_SYS_RESOURCE, which this host's root does not have; it is %d"
+                 % (RLIMITS[resource], "unlimited" if hard == -1 else hard, lower[1]))
+
+
+def schedule(program):
+    if program.scheduler:
+        entry = program.scheduler
+        syscalls.sched_setattr(0, _SCHEDULERS[entry["policy"]], nice=entry.get("nice", 0), priority=entry.get("priority", 0),
+                               runtime=entry.get("runtime", 0), deadline=entry.get("deadline", 0), period=entry.get("period", 0))
+    if program.io_priority:
+        syscalls.ioprio_set(0, _IO_CLASSES[program.io_priority["class"]], program.io_priority.get("priority", 0))
+    if program.personality:
+        syscalls.personality(program.personality)
+
+
+def enter_directory(cwd):
+    """Change to the working directory, as root and else as the user, and see that it is inside (CVE-2024-21626)."""
+    try:
+        os.chdir(cwd)
+        inside = os.getcwdb().startswith(b"/")
+    except OSError as error:
+        raise Failure("working directory %s: %s" % (os.fsdecode(cwd), os.strerror(error.errno)), NOT_EXECUTABLE) from None
+    if not inside:
+        raise Failure("working directory %s is outside of the container" % os.fsdecode(cwd), NOT_EXECUTABLE)
+
+
+def execute(program):
+    """Become the user, give up what it may not have and execute the program. Never returns; raises Failure."""
+    stdio.own(program.uid, program.gid)
+    capabilities.last_cap()
+    if program.filter and not program.no_new_privileges:
+        _install(program)  # needs CAP_SYS_ADMIN, which is gone below
+    sets = program.capabilities
+    capabilities.switch_user_and_apply(program.uid, program.gid, program.additional, sets["effective"], sets["permitted"],
+                                       sets["inheritable"], sets["bounding"], sets["ambient"])
+    os.umask(program.umask)
+    path, arguments = _find(program), program.arguments
+    if program.init_fd is not None:
+        arguments = [b"init", path] + program.arguments
+        path = program.init_fd
+    if program.no_new_privileges:
+        syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
+        if program.filter:
+            _install(program)
+    try:
+        os.execve(path, arguments, program.environment)
+    except OSError as error:
+        raise _not_executed(program, error.errno) from None
+
+
+def _install(program):
+    try:
+        seccomp.install(program.filter, program.filter_flags)
+    except OSError as error:
+        raise Failure("the seccomp filter can't be installed: %s" % os.strerror(error.errno)) from None
+
+
+def _find(program):
+    """The program's file: as named when there is a slash in it, else by the container's own PATH."""
+    name = program.arguments[0]
+    if b"/" in name:
+        if not os.access(name, os.X_OK) or not _is_file(name):
+            raise _not_executed(program, errno.EACCES if os.access(name, os.F_OK) else errno.ENOENT)
+        return name
+    for directory in program.environment.get(b"PATH", DEFAULT_PATH.encode()).split(b":"):
+        path = (directory or b".") + b"/" + name
+        if os.access(path, os.X_OK) and _is_file(path):
+            return path
+    raise Failure("exec %s: not found in the container's PATH (%s)" % (
+        os.fsdecode(name), os.fsdecode(program.environment.get(b"PATH", b""))), NOT_FOUND)
+
+
+def _is_file(path):
+    try:
+        return os.stat(path).st_mode & 0o170000 == 0o100000
+    except OSError:
+        return False
+
+
+def _not_executed(program, number):
+    name = os.fsdecode(program.arguments[0])
+    if number == errno.ENOENT:
+        return Failure("exec %s: no such file or directory in the container" % name, NOT_FOUND)
+    if number == errno.ENOEXEC:
+        return Failure("exec %s: not a program of this machine (exec format error)" % name, NOT_EXECUTABLE)
+    return Failure("exec %s: %s" % (name, os.strerror(number).lower()), NOT_EXECUTABLE)
+
+
+def report(channel, error):
+    """Tell the monitor why, as ``E<code> <sentence>``."""
+    if isinstance(error, Failure):
+        code, text = error.code, str(error)
+    elif isinstance(error, EngineError):
+        code, text = FAILED, str(error)
+    elif isinstance(error, OSError) and error.errno:
+        named = error.filename if isinstance(error.filename, str) else ""
+        code, text = FAILED, "%s%s" % (error.strerror or os.strerror(error.errno), named and " (%s)" % named)
+    else:
+        code, text = FAILED, "%s: %s" % (type(error).__name__, error)
+    os.write(channel, ("E%d %s" % (code, text)).encode("utf-8", "replace")[:60000])
+
+
+# --------------------------------------------------------------------------------------------------------- a container's start
+
+
+def main(start, channel):
+    """The container's first process. ``start``: a launch.Start; ``channel``: fd of the socket to the monitor. Never returns."""
+    try:
+        _run(start, channel)
+    except BaseException as error:  # pylint: disable=broad-except # it must not return into the monitor's code
+        try:
+            report(channel, error)
+        except OSError:
+            pass
+    finally:
+        os._exit(FAILED)
+
+
+def _wait(channel, word):
+    """Wait for the monitor's word; its death before the last one is the end of this process as well."""
+    if os.read(channel, 1) != word:
+        os._exit(FAILED)
+
+
+def _run(start, channel):
+    program, bundle = start.program, start.bundle
+    warn = lambda text: os.write(channel, b"W" + text.encode("utf-8", "replace"))  # noqa: E731
+    default_signals()
+    syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+    os.umask(0)
+    os.setsid()
+    mounts.leave_host()
+    mounts.attach_root(start.root_fd, os.path.join(bundle.run_directory, "rootfs"))
+    root_fd = start.root_fd
+    write_proc(program, warn)
+    for kind, fd in start.joined.items():
+        if kind != "pid":  # joined by the monitor before clone3
+            namespaces.join(fd, kind)
+    outputs = [] if program.terminal else [stdio.open_inside(bundle.run_directory, name) for name in stdio.OUTPUTS]
+    stdin = stdio.open_inside(bundle.run_directory, "stdin") if bundle.run.get("interactive") and not program.terminal else None
+    if program.init:
+        program.init_fd = initial.descriptor()
+    _wait(channel, b"c")  # in its cgroup
+    if bundle.private("cgroup"):
+        syscalls.unshare(c.CLONE_NEWCGROUP)
+    null_fd = _fill(start, root_fd)
+    if program.terminal:
+        master, slave = stdio.open_terminal(root_fd)
+        _pass_terminal(start, master, slave, root_fd)
+        outputs, stdin = [slave, slave], slave
+    elif stdin is None:
+        stdin = mounting.open_null(root_fd, os.O_RDWR)
+    program.resolve_user(root_fd)
+    _make_directory(root_fd, program)
+    _wait(channel, b"g")  # its network is there, and its pid is written down
+    for name, value in (bundle.linux.get("sysctl") or {}).items():
+        _set_sysctl(bundle, name, value)
+    mounts.mask(root_fd, bundle.linux.get("maskedPaths") or (), null_fd)
+    mounts.make_read_only(root_fd, bundle.linux.get("readonlyPaths") or ())
+    if bundle.config.get("root", {}).get("readonly"):
+        mounts.set_attributes(root_fd, c.MOUNT_ATTR_RDONLY)
+    if bundle.private("uts"):
+        if bundle.config.get("hostname"):
+            syscalls.sethostname(bundle.config["hostname"])
+        if bundle.config.get("domainname"):
+            syscalls.setdomainname(bundle.config["domainname"])
+    try:
+        syscalls.keyctl_join_session()  # else the container would see the keys of whoever started the engine
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EDQUOT):
+            raise
+    set_limits(program, warn)
+    schedule(program)
+    stdio.take_over(stdin, *outputs, terminal=program.terminal)
+    freeze()
+    mounts.pivot(root_fd)
+    mounting.propagate_root(bundle.linux.get("rootfsPropagation"))
+    close_others(channel, program)
+    enter_directory(program.cwd)
+    execute(program)
+
+
+def close_others(channel, program):
+    """Close all but standard streams, the channel and what is executed, so that no path leads to the host through one of them."""
+    kept = sorted({channel, program.init_fd} - {None})
+    first = 3
+    for fd in kept + [2 ** 31 - 1]:
+        if fd > first:
+            _close_range(first, fd - 1)
+        first = fd + 1
+
+
+def _close_range(first, last):
+    try:
+        syscalls.close_range(first, last)
+    except OSError:  # before Linux 5.9; /proc is the container's by now, so its list of descriptors is not asked
+        os.closerange(first, min(last + 1, 4096))
+
+
+def _fill(start, root_fd):
+    """All mounts, and below /dev the nodes and links. Returns the container's /dev/null."""
+    made = False
+    for mount in start.mounts:
+        try:
+            mount.make(root_fd)
+        except OSError as error:
+            raise Failure("mount %s: %s" % (mount.destination, error.strerror)) from None
+        if mount.destination.rstrip("/") == "/dev":
+            made = True
+            if not mount.bind:  # a /dev of the host's has what it needs, and nothing is made in it
+                _fill_dev(start, root_fd)
+    if not made:
+        _fill_dev(start, root_fd)
+    return mounting.open_null(root_fd, os.O_PATH)
+
+
+def _fill_dev(start, root_fd):
+    mounting.make_devices(root_fd, start.devices)
+    mounting.make_links(root_fd)
+
+
+def _pass_terminal(start, master, slave, root_fd):
+    """The master to the monitor, the slave to /dev/console."""
+    if start.program.size:
+        stdio.set_size(slave, start.program.size.get("height", 0), start.program.size.get("width", 0))
+    start.send_terminal(master)
+    os.close(master)
+    fd = mounts.bind(slave, recursive=False)
+    mounts.attach(fd, root_fd, "/dev/console")
+    os.close(fd)
+
+
+def _make_directory(root_fd, program):
+    """The working directory, where the image does not have it: made as root, as Docker does."""
+    try:
+        os.close(rootfs.make_in_root(root_fd, program.cwd, True))
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EROFS, errno.ENOTDIR):  # a link that is no path, and what chdir will say
+            raise
+
+
+def _set_sysctl(bundle, name, value):
+    """Set a parameter of a namespace that is the container's own; ``start`` has refused all others."""
+    try:
+        procfs.set_sysctl(name, value)
+    except OSError as error:
+        raise Failure("sysctl %s=%s: %s" % (name, value, os.strerror(error.errno))) from None

@@ -1,0 +1,267 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running containers from the outside: start, stop, signals, pause, waiting, what is true of them now.
+
+``paths`` is a store.paths.Paths. Nothing here needs the database. Many containers are handled at once where that helps.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from ..errors import Conflict, ContainerFailed, HostError
+from ..kernel import cgroups, procfs
+from . import cleanup as leftovers
+from . import signals, state, summon, wire
+
+SOCKET = "control.sock"
+
+
+def start(paths, idents, command=None, at_once=None):
+    """Start created or ended containers.
+
+    :param command: argv of the host's ``pycontainer``, for the removal of containers with auto_remove at their end.
+    :param at_once: how many at the same time; twice the CPUs by default.
+    :returns: ``{id: {"pid", "warnings"} | {"error": sentence, "exit_code"}}``; a running one is ``{"pid", "running": True}``.
+    """
+    messages = [{"op": "start", "id": ident, "command": command} for ident in idents]
+    answers = summon.requests(paths, messages, at_once or 2 * (os.cpu_count() or 1))
+    return {ident: _running(paths, ident) if answer.get("monitored") else answer for ident, answer in zip(idents, answers)}
+
+
+def _running(paths, ident):
+    """A monitor is there already: it runs, or waits to restart it."""
+    now = state.read(paths, ident)
+    return {"pid": now["pid"], "warnings": now["warnings"], "running": True}
+
+
+def start_one(paths, ident, command=None):
+    """Start one container and return its pid. :raises ContainerFailed: with the sentence why not."""
+    answer = start(paths, [ident], command)[ident]
+    if "error" in answer:
+        raise ContainerFailed(answer["error"], exit_code=answer.get("exit_code"))
+    return answer["pid"]
+
+
+# ------------------------------------------------------------------------------------------------------ by the monitor
+
+
+def _tell(paths, ident, message, descriptors=()):
+    """One message to a container's monitor, which is made where it was killed; its answer.
+
+    :raises Conflict: when the container does not run. :raises HostError: what the monitor says it could not do.
+    """
+    for _attempt in range(3):
+        try:
+            answer = wire.ask(paths.container_run(ident), SOCKET, message, descriptors)
+        except wire.Gone:
+            if not _adopt(paths, ident):
+                raise Conflict("container %s is not running" % ident) from None
+            continue
+        if "error" in answer:
+            raise HostError(answer["error"])
+        return answer
+    raise HostError("container %s: its monitor does not answer" % ident)
+
+
+def stop(paths, idents, timeout=None, signal=None):
+    """Stop containers, all at the same time, and wait until they have ended. Whoever is stopped is not restarted by its policy.
+
+    :param timeout: seconds until SIGKILL, 0 at once, -1 never; the container's own where None. :param signal: name or number.
+    :returns: ``{id: exit code}``; None for one that did not run.
+    """
+    message = {"op": "stop", "timeout": timeout, "signal": None if signal is None else signals.number(signal)}
+    return _gather(paths, idents, message)
+
+
+def wait(paths, idents, timeout=None):
+    """Wait until containers have ended and will not be restarted: ``{id: exit code}``.
+
+    :raises HostError: after ``timeout`` seconds.
+    """
+    return _gather(paths, idents, {"op": "wait"}, timeout)
+
+
+def _gather(paths, idents, message, timeout=None):
+    """Ask several monitors what takes its time; a monitor that is killed meanwhile is followed by another."""
+    results, connections = {}, {}
+    poll = select.poll()
+    end = None if timeout is None else time.monotonic() + timeout
+    todo = list(idents)
+    try:
+        while todo or connections:
+            for ident in todo:
+                connection = _open(paths, ident, message)
+                if connection is None:
+                    results[ident] = state.read(paths, ident)["exit_code"] if message["op"] == "wait" else None
+                else:
+                    connections[connection.fileno()] = (ident, connection)
+                    poll.register(connection, select.POLLIN)
+            todo = []
+            if not connections:
+                break
+            events = poll.poll(None if end is None else max(0.0, end - time.monotonic()) * 1000)
+            if not events:
+                raise HostError("container %s has not ended after %g seconds" % (", ".join(ident for ident, _c in connections.values()), timeout))
+            for fd, _event in events:
+                ident, connection = connections.pop(fd)
+                poll.unregister(fd)
+                try:
+                    answer = wire.receive(connection)[0]
+                    if "error" in answer:
+                        raise HostError(answer["error"])
+                    results[ident] = answer["exit_code"]
+                except wire.Gone:
+                    todo.append(ident)
+                finally:
+                    connection.close()
+    finally:
+        for _ident, connection in connections.values():
+            connection.close()
+    return results
+
+
+def _open(paths, ident, message):
+    """A connection with the message sent, or None where the container does not run."""
+    for _attempt in range(5):
+        try:
+            connection = wire.connect(paths.container_run(ident), SOCKET)
+            wire.send(connection, message)
+            return connection
+        except wire.Gone:
+            if not _adopt(paths, ident):
+                return None
+    raise HostError("container %s: its monitor does not answer" % ident)
+
+
+def kill(paths, ident, signal="SIGKILL"):
+    """Send a signal (name or number) to process 1. :raises Conflict: when the container does not run."""
+    _tell(paths, ident, {"op": "kill", "signal": signals.number(signal)})
+
+
+def reload(paths, ident):
+    """Have the monitor read run.json again; without effect on a container that does not run: it reads it when it starts."""
+    try:
+        _tell(paths, ident, {"op": "reload"})
+    except Conflict:
+        pass
+
+
+def resize(paths, ident, rows, columns):
+    _tell(paths, ident, {"op": "resize", "rows": rows, "columns": columns})
+
+
+def attach(paths, ident, descriptor):
+    """Copy the output to a stream socket, and what it sends to the input."""
+    _tell(paths, ident, {"op": "attach"}, [descriptor])
+
+
+# -------------------------------------------------------------------------------------------------------- by the cgroup
+
+
+def _group(paths, ident):
+    now = state.read(paths, ident)
+    if not state.alive(now):
+        raise Conflict("container %s is not running" % ident)
+    return cgroups.Group.open(now["cgroup"])
+
+
+def pause(paths, ident):
+    """Freeze all processes. :raises Conflict: when it does not run."""
+    _group(paths, ident).freeze()
+
+
+def unpause(paths, ident):
+    _group(paths, ident).thaw()
+
+
+def update_resources(paths, ident, resources):
+    """Change limits as it runs: OCI linux.resources with what changes. Without effect on one that does not run."""
+    try:
+        group = _group(paths, ident)
+    except Conflict:
+        return
+    group.apply(resources)
+
+
+def stats(paths, ident):
+    """What it uses now (kernel/cgroups/stats.py). :raises Conflict: when it does not run."""
+    return _group(paths, ident).stats()
+
+
+def processes(paths, ident):
+    """The host's pids of its processes."""
+    return _group(paths, ident).procs()
+
+
+# ------------------------------------------------------------------------------------------------------------ the truth
+
+
+def status(paths, ident):
+    """What is true now: state.json, with ``status`` checked against the kernel and ``monitored``.
+
+    ``status``: created, starting, running, paused, restarting or exited. What a reboot ended is "exited".
+    """
+    now = state.read(paths, ident)
+    now["monitored"] = state.monitored(paths, ident)
+    if state.alive(now):
+        if now["status"] == "running" and now["cgroup"] and cgroups.Group.open(now["cgroup"]).frozen():
+            now["status"] = "paused"
+        return now
+    now.update(pid=0, pid_start=0)
+    if now["status"] == "running" and now["monitored"]:
+        again = state.read(paths, ident)  # it may be writing the exit at this moment
+        if again["status"] != "running":
+            return dict(again, monitored=True)
+    if now["status"] in ("running", "starting", "restarting") and not now["monitored"]:
+        now.update(status="exited", error=now["error"] or _why(now))
+    return now
+
+
+def _why(now):
+    return "the host was restarted" if now["boot"] != procfs.boot_id() else "its monitor was killed, and it ended"
+
+
+def running(paths, ident):
+    """Whether it has processes, or is about to have them again."""
+    return status(paths, ident)["status"] in ("running", "paused", "starting", "restarting")
+
+
+def _adopt(paths, ident):
+    """See that a container with anything left to watch has a monitor. Returns whether it has one."""
+    if state.monitored(paths, ident):
+        time.sleep(0.002)  # it is there, but not listening yet, or just ending
+        return True
+    now = state.read(paths, ident)
+    if now["boot"] != procfs.boot_id() or now["status"] not in ("running", "starting", "restarting"):
+        return False
+    answer = summon.request(paths, {"op": "adopt", "id": ident})
+    return bool(answer.get("monitored")) or answer.get("status") in ("running", "restarting")
+
+
+def adopt_orphans(paths):
+    """Give every container of this boot whose monitor was killed a new one: the ids of these. Any call does this first."""
+    found = []
+    try:
+        idents = os.listdir(paths.running)
+    except FileNotFoundError:
+        return found
+    for ident in idents:
+        if not state.monitored(paths, ident) and _adopt(paths, ident):
+            found.append(ident)
+    return found
+
+
+def cleanup(paths, ident):
+    """Take down all that the kernel holds of a container that does not run, and its run directory. Idempotent."""
+    lock = state.take_lock(paths, ident) if os.path.isdir(paths.container_run(ident)) else None
+    if lock is None and state.monitored(paths, ident):
+        raise Conflict("container %s is running" % ident)
+    try:
+        leftovers.cleanup(paths, ident)
+        leftovers.remove_run_directory(paths, ident)
+    finally:
+        if lock is not None:
+            os.close(lock)

@@ -1,0 +1,249 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""exec: run a command in a running container.
+
+The caller (a module, the command) has too much in memory to be forked into a container, so it asks the zygote, which forks
+a worker: the worker starts the process (join.py), passes the caller's descriptors on to it and reports how it ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+
+from ..errors import ContainerFailed, EngineError
+from ..kernel import constants, pidfd
+from . import join, runfile, state, stdio, wire
+
+SIGWINCH = 28
+
+
+def serve(paths, message, descriptors, connection, limits=None):
+    """The worker's life: start what ``message`` asks for, answer ``{"pid"}``, wait for its end, answer ``{"rc"}``."""
+    streams = iter(descriptors)
+    given = [next(streams) if wanted else None for wanted in message["stdio"]]
+    try:
+        bundle = runfile.Bundle(paths, message["id"])
+        process = join.Process(bundle, state.read(paths, message["id"]), message["argv"], given, message.get("user"), message.get("cwd"),
+                               message.get("env"), message.get("tty"), message.get("privileged"), limits)
+        process.start()
+    except EngineError as error:
+        wire.send(connection, {"error": str(error), "exit_code": getattr(error, "exit_code", None)})
+        return
+    for fd in descriptors:
+        os.close(fd)
+    wire.send(connection, {"pid": process.pid, "warnings": process.warnings}, [process.terminal] if process.terminal is not None else [])
+    if message.get("detach"):
+        return
+    if process.terminal is not None:
+        os.close(process.terminal)
+    code, signal = _attend(process, connection)
+    with contextlib.suppress(wire.Gone):
+        wire.send(connection, {"rc": code if signal is None else 128 + signal})
+
+
+def _attend(process, connection):
+    """Wait for the end; signals for it come over the connection, whose end changes nothing."""
+    poll = select.poll()
+    poll.register(process.pidfd, select.POLLIN)
+    poll.register(connection, select.POLLIN)
+    while True:
+        for fd, _events in poll.poll():
+            if fd == process.pidfd:
+                return pidfd.reap(process.pidfd)
+            try:
+                message, _fds = wire.receive(connection)
+                pidfd.send(process.pidfd, message["signal"])
+            except wire.Gone:
+                poll.unregister(connection)
+
+
+# ------------------------------------------------------------------------------------------------------------- the caller's side
+
+
+class Session:
+    """A command under way; ``terminal`` is its master where it has one."""
+
+    def __init__(self, paths, ident, argv, streams=(None, None, None), **options):
+        from . import summon
+
+        message = dict(options, op="exec", id=ident, argv=list(argv), stdio=[fd is not None for fd in streams])
+        self.connection = summon.connect(paths)
+        try:
+            wire.send(self.connection, message, [fd for fd in streams if fd is not None])
+            answer, fds = wire.receive(self.connection)
+        except wire.Gone:
+            self.connection.close()
+            raise ContainerFailed("container %s: the process that should have started the command was killed" % ident) from None
+        if "error" in answer:
+            self.connection.close()
+            raise ContainerFailed(answer["error"], exit_code=answer.get("exit_code"))
+        self.pid, self.warnings, self.terminal = answer["pid"], answer["warnings"], fds[0] if fds else None
+
+    def kill(self, signal=constants.SIGKILL):
+        with contextlib.suppress(wire.Gone):
+            wire.send(self.connection, {"signal": signal})
+
+    def result(self):
+        """Its exit code, 128 + n after signal n. :raises ContainerFailed: when the worker was killed."""
+        try:
+            return wire.receive(self.connection)[0]["rc"]
+        except wire.Gone:
+            raise ContainerFailed("the command's exit code is unknown: the process that waited for it was killed") from None
+        finally:
+            self.connection.close()
+
+
+def run(paths, ident, argv, *, user=None, cwd=None, env=None, stdin=None, tty=False, detach=False, privileged=False, timeout=None):
+    """Run a command in a container and take what it writes.
+
+    :param stdin: bytes, or None for an empty input. :param timeout: seconds after which it is killed.
+    :returns: ``{"rc", "stdout": bytes, "stderr": bytes, "timed_out": bool}``; with ``detach`` ``{"pid"}`` at once.
+    :raises ContainerFailed: when it can't be started; ``exit_code`` is 126 or 127 as a shell's.
+    """
+    options = {"user": user, "cwd": cwd, "env": env, "tty": tty, "privileged": privileged}
+    if detach:
+        session = Session(paths, ident, argv, detach=True, **options)
+        session.connection.close()
+        if session.terminal is not None:
+            os.close(session.terminal)
+        return {"pid": session.pid}
+    if tty:
+        session = Session(paths, ident, argv, **options)
+        ends = {session.terminal: "stdout"}
+        writer = os.dup(session.terminal) if stdin else None
+    else:
+        pipes = [os.pipe2(os.O_CLOEXEC) for _stream in ("stdout", "stderr")] + ([os.pipe2(os.O_CLOEXEC)] if stdin is not None else [])
+        inner = (pipes[2][0] if stdin is not None else None, pipes[0][1], pipes[1][1])
+        try:
+            session = Session(paths, ident, argv, inner, **options)
+        except BaseException:
+            for fd in [fd for pipe in pipes for fd in pipe]:
+                os.close(fd)
+            raise
+        for fd in inner:
+            if fd is not None:
+                os.close(fd)
+        ends = {pipes[0][0]: "stdout", pipes[1][0]: "stderr"}
+        writer = pipes[2][1] if stdin is not None else None
+    return _collect(session, ends, writer, stdin or b"", timeout)
+
+
+def _collect(session, ends, writer, stdin, timeout):
+    output, timed_out = {"stdout": [], "stderr": []}, False
+    poll = select.poll()
+    for fd in list(ends) + [writer]:
+        if fd is not None:
+            os.set_blocking(fd, False)
+            poll.register(fd, select.POLLOUT if fd == writer else select.POLLIN)
+    poll.register(session.connection, select.POLLIN)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    view, running = memoryview(stdin), True
+    while running:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        events = poll.poll(left)
+        if not events and not timed_out:
+            session.kill()
+            timed_out, deadline = True, None
+        for fd, _event in events:
+            if fd == session.connection.fileno():
+                running = False
+            elif fd == writer:
+                view = _write(fd, view)
+                if not view:
+                    poll.unregister(fd)
+                    os.close(fd)
+                    writer = None
+            elif not _read(fd, output[ends[fd]]):
+                poll.unregister(fd)
+    for fd, name in ends.items():  # what it wrote before its end is in the pipes; who inherited them is not waited for
+        while _read(fd, output[name]):
+            pass
+    for fd in list(ends) + ([writer] if writer is not None else []):
+        os.close(fd)
+    return {"rc": session.result(), "stdout": b"".join(output["stdout"]), "stderr": b"".join(output["stderr"]), "timed_out": timed_out}
+
+
+def _write(fd, view):
+    try:
+        return view[os.write(fd, view):]
+    except BlockingIOError:
+        return view
+    except OSError:  # it reads no more
+        return view[:0]
+
+
+def _read(fd, into):
+    """Whether there was something to read."""
+    try:
+        data = os.read(fd, 1 << 16)
+    except OSError:  # nothing now, or a terminal without another side
+        return False
+    into.append(data)
+    return bool(data)
+
+
+def interactive(paths, ident, argv, *, user=None, cwd=None, env=None, tty=False, stdin=True, privileged=False):
+    """Run a command with this process's own standard streams, or with a terminal joined to this process's. Returns its exit code."""
+    options = {"user": user, "cwd": cwd, "env": env, "tty": tty, "privileged": privileged}
+    if not tty:
+        return Session(paths, ident, argv, (0 if stdin else None, 1, 2), **options).result()
+    session = Session(paths, ident, argv, **options)
+    bridge(session.terminal, session.connection.fileno(), stdin)
+    return session.result()
+
+
+def bridge(terminal, until, stdin=True):
+    """Join this process's terminal to another one until that ends or ``until`` (fd) has something to read."""
+    import signal
+    import termios
+    import tty
+
+    saved = termios.tcgetattr(0) if stdin and os.isatty(0) else None
+
+    def resize(*_signal):
+        with contextlib.suppress(OSError):
+            size = os.get_terminal_size(1)
+            stdio.set_size(terminal, size.lines, size.columns)
+
+    before = signal.signal(SIGWINCH, resize)
+    try:
+        if saved is not None:
+            tty.setraw(0)
+        resize()
+        poll = select.poll()
+        for fd in (terminal, until) + ((0,) if stdin else ()):
+            poll.register(fd, select.POLLIN)
+        _copy(poll, terminal, until)
+    finally:
+        signal.signal(SIGWINCH, before)
+        if saved is not None:
+            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+        os.close(terminal)
+
+
+def _copy(poll, terminal, until):
+    ended = False
+    while True:
+        events = poll.poll(50 if ended else None)
+        if ended and not events:
+            return
+        for fd, _event in events:
+            if fd == until:
+                ended = True
+                poll.unregister(until)
+                continue
+            try:
+                data = os.read(fd, 1 << 16)
+            except OSError:
+                data = b""
+            if not data and fd == terminal:
+                return
+            if not data:
+                poll.unregister(0)
+                continue
+            target = 1 if fd == terminal else terminal
+            while data:
+                data = data[os.write(target, data):]

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signals by name, how a process that is not our child ended, and a command that is nobody's child. Without the modules
+``signal`` and ``subprocess``: they would make every monitor larger.
+"""
+
+from __future__ import annotations
+
+import _signal
+import fcntl
+import os
+import struct
+import time
+
+from ..errors import InvalidInput
+
+PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, 64 bytes), linux/pidfd.h; Linux 6.13
+PIDFD_INFO_EXIT = 1 << 3  # Linux 6.15; filled in once the process has been reaped
+_INFO = "QQ11Ii"
+
+
+def number(name):
+    """The number of ``SIGTERM``, ``TERM``, ``15`` or ``SIGRTMIN+3``. :raises InvalidInput: when it is none."""
+    text = str(name).upper()
+    if text.isdigit() and 0 < int(text) <= 64:
+        return int(text)
+    word, sign, offset = text if text.startswith("SIG") else "SIG" + text, "", "0"
+    for sign in "+-":
+        if sign in word:
+            word, _sign, offset = word.partition(sign)
+            break
+    value = getattr(_signal, word, None) if word.isalnum() else None
+    if isinstance(value, int) and 0 < value <= 64 and offset.isdigit():
+        value = value + int(offset) if sign == "+" else value - int(offset)
+        if 0 < value <= 64:
+            return value
+    raise InvalidInput("signal", name, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3")
+
+
+def exit_of(pidfd, patience=1.0):
+    """``(exit code, signal)`` of a process that is not our child, after its end; None where this kernel does not tell."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            answer = fcntl.ioctl(pidfd, PIDFD_GET_INFO, struct.pack(_INFO, PIDFD_INFO_EXIT, *[0] * 13))
+        except OSError:
+            answer = None  # ESRCH: ended, but not reaped yet; ENOTTY, EINVAL: an older kernel
+        if answer is not None:
+            fields = struct.unpack(_INFO, answer)
+            if fields[0] & PIDFD_INFO_EXIT:
+                status = fields[-1]
+                return (None, status & 0x7F) if status & 0x7F else (status >> 8 & 0xFF, None)
+        if time.monotonic() > end:
+            return None
+        time.sleep(0.002)
+
+
+def run_detached(argv):
+    """Execute a command of the host that nobody waits for; its standard streams are /dev/null."""
+    middle = os.fork()
+    if middle:
+        os.waitpid(middle, 0)
+        return
+    try:
+        if os.fork() == 0:
+            os.setsid()
+            null = os.open("/dev/null", os.O_RDWR)
+            for fd in (0, 1, 2):
+                os.dup2(null, fd)
+            os.execv(argv[0], argv)
+    finally:
+        os._exit(127)

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Messages between the engine's own processes: one JSON object a packet, with file descriptors where asked for.
+
+The sockets are SOCK_SEQPACKET (unix(7)), so a packet arrives whole and an end of file means that the other side is gone.
+They lie in directories that only root can enter, never in the abstract namespace, which a container that shares the
+host's network could reach (CVE-2020-15257).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+
+LARGEST = 1 << 17  # bytes of one message; below the default of net.core.wmem_max
+MOST_DESCRIPTORS = 4
+
+
+class Gone(Exception):
+    """The other side closed the connection, or nobody listens."""
+
+
+def _address(directory):
+    """An address of any length: sun_path has 108 bytes, so the directory is named by a descriptor of it."""
+    return os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def listen(directory, name):
+    """A listening socket at ``directory/name``, taking the place of what lies there; only root can connect."""
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    anchor = _address(directory)
+    temporary = "%s.%d" % (name, os.getpid())
+    try:
+        try:
+            os.unlink(temporary, dir_fd=anchor)
+        except FileNotFoundError:
+            pass
+        server.bind("/proc/self/fd/%d/%s" % (anchor, temporary))
+        os.chmod(temporary, 0o600, dir_fd=anchor)
+        server.listen(512)
+        # renamed only now, so that whoever finds the name finds somebody listening
+        os.rename(temporary, name, src_dir_fd=anchor, dst_dir_fd=anchor)
+    finally:
+        os.close(anchor)
+    return server
+
+
+def connect(directory, name):
+    """A connection to the socket at ``directory/name``. :raises Gone: when nobody listens there."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    try:
+        anchor = _address(directory)
+        try:
+            connection.connect("/proc/self/fd/%d/%s" % (anchor, name))
+        finally:
+            os.close(anchor)
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        connection.close()
+        raise Gone() from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def from_root(connection):
+    """Whether the other side runs as root (SO_PEERCRED: as it was when it connected)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return struct.unpack("=iII", credentials)[1] == 0
+
+
+def _rights(descriptors):
+    """Python 3.9's socket.send_fds and recv_fds lose their flags, so this is done by hand."""
+    if not descriptors:
+        return []
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("%di" % len(descriptors), *descriptors))]
+
+
+def send(connection, message, descriptors=()):
+    """Send a dictionary. :raises Gone: when the other side is."""
+    data = json.dumps(message, separators=(",", ":")).encode()
+    try:
+        connection.sendmsg([data], _rights(descriptors), socket.MSG_NOSIGNAL)
+    except (BrokenPipeError, ConnectionResetError):
+        raise Gone() from None
+
+
+def receive(connection):
+    """The next message and the descriptors that came with it, close-on-exec. :raises Gone: at the end."""
+    try:
+        data, ancillary, flags, _address_of_sender = connection.recvmsg(
+            LARGEST, socket.CMSG_LEN(4 * MOST_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        raise Gone() from None
+    descriptors = [fd for level, kind, content in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+                   for fd, in struct.iter_unpack("i", content[:len(content) // 4 * 4])]
+    if not data:
+        raise Gone()
+    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        for fd in descriptors:
+            os.close(fd)
+        raise Gone()
+    return json.loads(data), descriptors
+
+
+def ask(directory, name, message, descriptors=()):
+    """Send one message and wait for one answer. :raises Gone: when nobody listens or the other side ends meanwhile."""
+    connection = connect(directory, name)
+    try:
+        send(connection, message, descriptors)
+        return receive(connection)[0]
+    finally:
+        connection.close()

@@ -116,10 +116,10 @@ stderr:
   description: What the command wrote to its standard error.
   returned: when O(detach=false)
   type: str
-exec_id:
-  description: What the running command is called.
+pid:
+  description: The process ID of the command on the host.
   returned: when O(detach=true)
-  type: str
+  type: int
 """
 
 from ..module_utils import frontend

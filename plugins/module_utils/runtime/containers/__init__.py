@@ -11,11 +11,11 @@ from __future__ import annotations
 import importlib
 
 _HOME = {
-    "find": "catalog.find", "get": "catalog.get", "every": "catalog.every", "listing": "listing.listing", "inspect": "inspection.inspect",
-    "plan": "plan.plan_container", "start": "start.start", "start_one": "start.start_one", "stop": "start.stop", "pause": "start.pause",
-    "unpause": "start.unpause", "wait_healthy": "start.wait_healthy", "boot": "start.boot", "remove": "remove.remove", "rename": "live.rename",
-    "status": "control.status", "kill": "control.kill", "execute": "control.execute", "logs": "control.logs", "wait": "control.wait", "stats": "control.stats",
-    "top": "control.top",
+    "find": "catalog.find", "get": "catalog.get", "every": "catalog.every", "listing": "selection.listing", "inspect": "inspection.inspect",
+    "plan": "planning.plan_container", "start": "starting.start", "start_one": "starting.start_one", "stop": "starting.stop", "pause": "starting.pause",
+    "unpause": "starting.unpause", "wait_healthy": "starting.wait_healthy", "boot": "starting.boot", "remove": "removal.remove", "rename": "live.rename",
+    "status": "running.status", "kill": "running.kill", "wait": "running.wait", "read_log": "running.logs", "tail": "running.tail", "run_command": "running.execute",
+    "run_interactively": "running.interactive", "stats": "running.stats", "top": "running.top", "LIVING": "running.LIVING",
 }
 __all__ = list(_HOME)
 

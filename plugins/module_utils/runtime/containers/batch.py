@@ -14,8 +14,8 @@ import threading
 from ..engine import Engine
 from ..errors import EngineError, InvalidInput
 from ..reconcile import carry_out
-from . import start
-from .plan import Task, Work
+from . import sharing, starting
+from .planning import Task, Work
 
 
 class BatchFailed(EngineError):
@@ -38,7 +38,8 @@ def run(engine, items, parallel=None):
     count = parallel if parallel is not None else 2 * (os.cpu_count() or 1)
     if count < 1:
         raise InvalidInput("parallel", parallel, "a number from 1")
-    works = [Work(engine, task, []) for task in tasks]
+    pulls, coming = {}, {task.name for task in tasks if task.state != "absent"}
+    works = [Work(engine, task, [], pulls, coming) for task in tasks]
     for work in works:
         _located(work)
     results = [dict(carry_out(work.plan, True), name=work.task.name) for work in works]
@@ -81,9 +82,26 @@ def _distinct(tasks):
 
 
 def _apply(engine, works, results, todo, count):
-    """Plans that change something are made again and applied by the threads; starts are collected and done at once."""
-    lock, starts = threading.Lock(), []
-    queue = list(reversed(todo))
+    """Pulls first; then containers that others join the namespaces of before those; then all starts together."""
+    for pull in {id(pull): pull for work in works for pull in work.pulls.values()}.values():
+        pull.apply()
+    for work in works:
+        work.task.pull = "missing"  # the threads plan again, each with its own engine: what was to be pulled is here now
+    starts, left = [], list(todo)
+    while left:
+        names = {works[position].task.name for position in left}
+        turn = [position for position in left if not names & set(sharing.names(works[position].definition or {})) - {works[position].task.name}] or left
+        _in_threads(engine, works, results, turn, count, starts)
+        left = [position for position in left if position not in turn]
+    _start(engine, works, results, starts, count)
+    for position in todo:
+        if not results[position].get("failed"):
+            _final_facts(engine, works[position].task, results[position])
+
+
+def _in_threads(engine, works, results, positions, count, starts):
+    """Carry out the plans of some containers; ``results`` gets the errors, ``starts`` what is to be started."""
+    lock, queue = threading.Lock(), list(reversed(positions))
 
     def worker():
         with Engine(engine.paths.data, engine.paths.run) as own:
@@ -93,34 +111,27 @@ def _apply(engine, works, results, todo, count):
                         return
                     position = queue.pop()
                 mine = []
-                outcome = _one(own, works[position].task, mine)
+                error = _one(own, works[position].task, mine)
                 with lock:
-                    results[position] = outcome
+                    if error is not None:
+                        results[position].update(error)
                     starts.extend((position, record) for record in mine)
 
-    threads = [threading.Thread(target=worker) for _ in range(min(count, len(todo)))]
+    threads = [threading.Thread(target=worker) for _ in range(min(count, len(positions)))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    _start(engine, works, results, starts)
-    for position in todo:
-        if not results[position].get("failed"):
-            _final_facts(engine, works[position].task, results[position])
 
 
 def _one(engine, task, starts):
-    """One container's changes but its start; errors become a failed result."""
+    """One container's changes but its start. Returns None, or what its result says about the error."""
     try:
         with engine.locks.hold("container", task.name):
-            work = Work(engine, task, starts)
-            plan = work.make()
-            plan.facts = dict  # facts come last, when it runs
-            return dict(carry_out(plan, False), name=task.name)
-    except EngineError as error:
-        return failed(task.name, error)
+            Work(engine, task, starts).make().apply()
     except Exception as error:  # pylint: disable=broad-except  # a thread's error must not vanish with it
         return failed(task.name, error)
+    return None
 
 
 def failed(name, error):
@@ -128,11 +139,11 @@ def failed(name, error):
     return dict(details, name=name, failed=True, changed=True, msg=str(error) or type(error).__name__)
 
 
-def _start(engine, works, results, starts):
-    errors = start.start(engine, start.order([record for _position, record in starts])) if starts else {}
+def _start(engine, works, results, starts, count):
+    errors = starting.start(engine, [record for _position, record in starts], count) if starts else {}
     for position, record in starts:
         if errors.get(record["id"]) is not None:
-            results[position] = dict(results[position], **failed(works[position].task.name, errors[record["id"]]))
+            results[position].update(failed(works[position].task.name, errors[record["id"]]))
 
 
 def _final_facts(engine, task, result):

@@ -87,7 +87,7 @@ def set_name(engine, ident, name):
 
 
 def take_over(engine, old, new, name):
-    """In one step: the row of ``old`` goes, ``new`` gets its name. What ``old`` left on disk is removed by ``remove.sweep``."""
+    """In one step: the row of ``old`` goes, ``new`` gets its name. What ``old`` left on disk is removed by ``removal.sweep``."""
     with engine.db.transaction() as connection:
         connection.execute("DELETE FROM containers WHERE id = ?", (old,))
         connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, new))

@@ -13,24 +13,28 @@ import resource
 from .. import networks, volumes
 from ..errors import InvalidInput, NotFound, Unsupported
 from ..kernel import cgroups
-from . import spec_resources, spec_security
+from . import documents, spec, spec_resources, spec_security
 from .options import network, storage
 
 
-def everything(engine, definition, ident, replaces=None, before=None):
+def everything(engine, definition, image, record=None):
     """All checks for one container.
 
-    :param ident: its id, or "" for one that is to be made. :param replaces: id of the container that it takes the place of.
-    :param before: the definition of what is there now: what it has already is not checked again where it can't be wrong.
+    :param image: its image's config. :param record: what is there now under its name: what that has may be taken over.
     """
     _mounts(engine, definition)
+    spec.arguments(definition, image)
+    documents.wanted_volumes(definition, image)
     spec_resources.nodes(definition)
-    _networks(engine, definition, ident, replaces)
+    _networks(engine, definition, record["id"] if record else "")
     _capabilities(definition)
     _rlimits(definition)
     _cpus(definition)
-    if before is None or spec_resources.resources(before) != spec_resources.resources(definition):
-        _resources(definition)
+    resources = spec_resources.resources(definition, swap=False)
+    if record is None or resources != spec_resources.resources(record["definition"], swap=False):
+        problems = cgroups.check(resources)
+        if problems:
+            raise Unsupported(problems[0])
     spec_security.sysctls(definition)
 
 
@@ -67,7 +71,7 @@ def _tags(path):
     return tags
 
 
-def _networks(engine, definition, ident, replaces):
+def _networks(engine, definition, ident):
     for entry in network.attachments(definition):
         if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
             continue  # made when it is first needed
@@ -76,7 +80,7 @@ def _networks(engine, definition, ident, replaces):
             raise NotFound("networks: network %s does not exist" % entry["name"])
         networks.check_wanted(config, entry["ipv4_address"] or None, entry["mac_address"] or None)
     networks.check_ports(engine, ident, [dict(port, host_port=0) if isinstance(port["host_port"], str) else port
-                                         for port in definition.get("published_ports", ())], replaces)
+                                         for port in definition.get("published_ports", ())], ident)
 
 
 def _capabilities(definition):
@@ -100,9 +104,3 @@ def _cpus(definition):
     if definition.get("cpus", 0) > count:
         raise InvalidInput("cpus", definition["cpus"], "at most %d, the CPUs of this host" % count)
 
-
-def _resources(definition):
-    resources = spec_resources.resources(definition, swap=False)
-    problems = cgroups.check(resources)
-    if problems:
-        raise Unsupported(problems[0])

@@ -13,7 +13,7 @@ import secrets
 from .. import networks, volumes
 from ..errors import Conflict
 from ..store.database import now
-from . import catalog, documents, images, remove
+from . import catalog, documents, images, removal
 from .options import network
 
 
@@ -44,7 +44,7 @@ def undo(engine, ident, anonymous=()):
     """Remove what was made of a container that has no row."""
     networks.release(engine, ident)
     networks.release_ports(engine, ident)
-    remove.directories(engine, ident)
+    removal.directories(engine, ident)
     volumes.drop_anonymous(engine, anonymous)
 
 

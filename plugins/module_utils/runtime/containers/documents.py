@@ -9,7 +9,7 @@ import os
 from .. import networks, volumes
 from ..kernel import cgroups
 from ..store.files import read_json, write_json, write_whole
-from . import images, joins, spec
+from . import images, sharing, spec
 from .options import network, storage
 
 
@@ -21,7 +21,7 @@ def write(engine, record, reserved, volume_names, durable=True):
     """
     directory, definition = engine.paths.container(record["id"]), record["definition"]
     image = images.config(engine, record["image"])
-    resolved = joins.resolve(engine, definition, record["name"])
+    resolved = sharing.resolve(engine, definition, record["name"])
     host = spec.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), resolved, swap())
     config = spec.config(record["id"], definition, image, host)
     run = spec.run(record["id"], record["name"], definition, image, images.layers(engine, record["image"]), reserved, resolved)
@@ -63,8 +63,19 @@ def _mounts(engine, definition, image, volume_names):
     return found
 
 
-def anonymous(engine, ident):
-    """``{target: volume}`` of the volumes that a container has, by its documents."""
+def reserved(engine, ident):
+    """``{"attachments", "ports"}`` of run.json: what networks/ reserved for a container."""
+    network_part = read_run(engine, ident).get("network", {})
+    return {"attachments": network_part.get("attachments", []), "ports": network_part.get("ports", [])}
+
+
+def rename(engine, ident, name):
+    """The name in run.json, which messages of the monitor use."""
+    write_json(os.path.join(engine.paths.container(ident), "run.json"), dict(read_run(engine, ident), name=name))
+
+
+def mounted_volumes(engine, ident):
+    """``{target: volume}`` of the volumes that a container has, named ones too, by its documents."""
     below = engine.paths.volumes + "/"
     return {entry["destination"]: entry["source"][len(below):].partition("/")[0] for entry in read_config(engine, ident).get("mounts", ())
             if entry["type"] == "bind" and entry["source"].startswith(below)}

@@ -8,7 +8,7 @@ import datetime
 import os
 
 from .. import volumes
-from . import control, documents, images
+from . import documents, images, running
 from .options import network
 
 ZERO = "0001-01-01T00:00:00Z"  # Docker's "never"
@@ -17,7 +17,7 @@ ZERO = "0001-01-01T00:00:00Z"  # Docker's "never"
 def inspect(engine, record):
     """Everything about one container (``record``: see catalog), JSON-able."""
     config, run = documents.read_config(engine, record["id"]), documents.read_run(engine, record["id"])
-    state, definition = control.status(engine, record["id"]), record["definition"]
+    state, definition = running.status(engine, record["id"]), record["definition"]
     image = images.config(engine, record["image"])
     process = config["process"]
     return {
@@ -42,7 +42,7 @@ def moment(seconds):
 def _state(state):
     status = state["status"]
     found = {
-        "Status": status, "Running": status in control.LIVING, "Paused": status == "paused", "Restarting": status == "restarting", "Dead": status == "dead",
+        "Status": status, "Running": status in running.LIVING, "Paused": status == "paused", "Restarting": status == "restarting", "Dead": status == "dead",
         "OOMKilled": bool(state.get("oom_killed")), "Pid": state.get("pid") or 0, "ExitCode": state.get("exit_code") or 0, "Error": state.get("error") or "",
         "StartedAt": moment(state.get("started_at")), "FinishedAt": moment(state.get("finished_at")),
     }
@@ -158,7 +158,7 @@ def _mounts(engine, config):
 
 
 def _network(definition, run, state, image):
-    living = state["status"] in control.LIVING
+    living = state["status"] in running.LIVING
     attachments, ports = run["network"]["attachments"], run["network"]["ports"]
     networks = {entry["network"]: _endpoint(entry, living) for entry in attachments}
     first = next(iter(networks.values()), _endpoint(None, False))

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
-from . import catalog, control, create, documents, spec_resources
+import os
+
+from .. import networks
+from . import catalog, control, create, documents, running, spec_resources
 from .options import resources
 
 LIMITS = {option.name for option in resources.OPTIONS if option.live}
@@ -14,30 +17,61 @@ NETWORK = {"networks", "network_mode", "mac_address", "published_ports", "expose
 def apply(engine, record, definition, changed):
     """Bring a container from its record's definition to ``definition``; ``changed`` names the options that differ.
 
-    The documents are written first, then the running container follows; when the kernel refuses a limit, the documents
-    and the database are put back.
+    The running container is changed first and the record last: a call that is killed in between finds the same
+    differences again, and every step can be done twice.
 
-    :raises HostError, Unsupported, Conflict: nothing is changed then but what the message names.
+    :raises HostError, Unsupported, Conflict: when the kernel refuses; the record is as it was.
     """
-    before = record["definition"]
-    after = dict(record, definition=definition)
-    running = control.status(engine, record["id"])["status"] in control.LIVING
-    if running and LIMITS & set(changed):
-        control.update_resources(engine, record["id"], spec_resources.released(before, definition, documents.swap()))
-    network = documents.read_run(engine, record["id"])["network"]
-    reserved = {"attachments": network["attachments"], "ports": network["ports"]}
+    ident = record["id"]
+    state = running.status(engine, ident)
+    lives = state["status"] in running.LIVING
+    if lives and LIMITS & set(changed):
+        control.update_resources(engine.paths, ident, spec_resources.released(record["definition"], definition, documents.swap()))
+    reserved = documents.reserved(engine, ident)
     if NETWORK & set(changed):
-        reserved = create.reserve(engine, record["id"], definition, record["image"])
-    documents.write(engine, after, reserved, documents.anonymous(engine, record["id"]))
-    catalog.set_definition(engine, record["id"], definition)
-    if running:
-        control.reload(engine, record["id"])
+        reserved = create.reserve(engine, ident, definition, record["image"])
+        if lives and state["pid"]:
+            _connect(engine, ident, state, reserved)
+    documents.write(engine, dict(record, definition=definition), reserved, documents.mounted_volumes(engine, ident))
+    catalog.set_definition(engine, ident, definition)
+    if lives:
+        control.reload(engine.paths, ident)
+
+
+def _connect(engine, ident, state, wanted):
+    """Move a running container from the networks and ports that it has to those that it should have."""
+    has = state["network"] or {"attachments": [], "ports": []}
+    old, new = has["attachments"], wanted["attachments"]
+    republish = old[:1] != new[:1] or has["ports"] != wanted["ports"]
+    networks.ensure_links(engine, [entry["network"] for entry in new])
+    if republish and old and has["ports"]:
+        networks.publish.unpublish(ident, old[0]["address"], has["ports"])
+    netns = os.open("/proc/%d/ns/net" % state["pid"], os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        kept = [entry for entry in old if entry in new]
+        for entry in old:
+            if entry not in new:
+                networks.attach.disconnect(entry, netns, kept)
+        for entry in new:
+            if entry not in old:
+                networks.attach.connect(netns, entry, _free_index(state["pid"]))
+    finally:
+        os.close(netns)
+    if republish and new and wanted["ports"]:
+        networks.publish.publish(ident, new[0]["address"], wanted["ports"])
+
+
+def _free_index(pid):
+    """The first number whose ``eth<number>`` the container does not have."""
+    with open("/proc/%d/net/dev" % pid) as file:
+        taken = {line.partition(":")[0].strip() for line in file}
+    index = 0
+    while "eth%d" % index in taken:
+        index += 1
+    return index
 
 
 def rename(engine, record, name):
-    """Give a container another name; its processes go on."""
-    catalog.check_name(name)
-    catalog.set_name(engine, record["id"], name)
-    network = documents.read_run(engine, record["id"])["network"]
-    documents.write(engine, dict(record, name=name), {"attachments": network["attachments"], "ports": network["ports"]},
-                    documents.anonymous(engine, record["id"]))
+    """Give a container another name; its processes go on. :raises Conflict: another container has it."""
+    catalog.set_name(engine, record["id"], catalog.check_name(name))
+    documents.rename(engine, record["id"], name)

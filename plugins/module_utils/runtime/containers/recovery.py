@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from . import catalog, create, documents, remove, replace
+from . import catalog, create, documents, removal, replace
 
 
 def recover(engine, kind, detail):
@@ -15,9 +15,9 @@ def recover(engine, kind, detail):
 def _created(engine, detail):
     """With a row it is whole: the row comes last."""
     if catalog.by_id(engine, detail["id"]) is None:
-        create.undo(engine, detail["id"], documents.anonymous(engine, detail["id"]).values())
+        create.undo(engine, detail["id"], documents.mounted_volumes(engine, detail["id"]).values())
 
 
 def _removed(engine, detail):
     catalog.forget(engine, detail["id"])
-    remove.sweep(engine, detail["id"], [] if detail["keep_volumes"] else detail["volumes"])
+    removal.sweep(engine, detail["id"], [] if detail["keep_volumes"] else detail["volumes"])

@@ -13,9 +13,9 @@ from __future__ import annotations
 import secrets
 import time
 
-from .. import networks
+from .. import networks, volumes
 from ..errors import ContainerFailed, EngineError
-from . import catalog, control, create, documents, remove, start
+from . import catalog, control, create, documents, removal, running, starting
 
 SETTLE = 0.3  # seconds in which a new process 1 that ends with an error counts as not started
 
@@ -27,8 +27,8 @@ def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True
     :param keep_volumes: the new one gets the old one's anonymous volumes. :param force: the old one is killed, not stopped.
     :raises ContainerFailed: the new one did not come up; the old one is as it was.
     """
-    ran = control.status(engine, old["id"])["status"] in control.LIVING
-    kept = documents.anonymous(engine, old["id"]) if keep_volumes else {}
+    ran = running.lives(engine, old["id"])
+    kept = documents.mounted_volumes(engine, old["id"]) if keep_volumes else {}
     temporary = "%s.new-%s" % (old["name"][:100], secrets.token_hex(4))
     with engine.operations.record("replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran):
         new = create.create(engine, temporary, definition, image, old["wanted"] if not run else "running", replaces=old["id"], keep=_unnamed(engine, kept))
@@ -37,10 +37,10 @@ def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True
                 _halt(engine, old, force)
             _take_addresses(engine, old, new)
             if run:
-                start.start_one(engine, new)
+                starting.start_one(engine, new)
                 _settle(engine, new)
                 if healthy is not None:
-                    start.wait_healthy(engine, new, healthy)
+                    starting.wait_healthy(engine, new, healthy)
         except BaseException:
             put_back(engine, old, new, ran)
             raise
@@ -49,32 +49,27 @@ def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True
 
 def _unnamed(engine, mounted):
     """Of ``{target: volume}`` those that are anonymous."""
-    from .. import volumes
-
     return {target: name for target, name in mounted.items() if (volumes.get(engine, name) or {}).get("anonymous")}
 
 
 def _halt(engine, old, force):
     """Stop the old one; that it should run stays written down, so that a reboot in the middle finds it so."""
-    if force:
-        control.kill(engine, old["id"])
-    else:
-        control.stop(engine, old["id"], None)
+    running.end(engine, old["id"], 0 if force else None)
 
 
 def _take_addresses(engine, old, new):
     reserved = create.reserve(engine, new["id"], new["definition"], new["image"], replaces=old["id"])
-    documents.write(engine, new, reserved, documents.anonymous(engine, new["id"]), durable=False)
+    documents.write(engine, new, reserved, documents.mounted_volumes(engine, new["id"]), durable=False)
 
 
 def _settle(engine, new):
     """A process 1 that fails at once is a failed start, unless the restart policy will have it again."""
     until = time.monotonic() + SETTLE
     while time.monotonic() < until:
-        state = control.status(engine, new["id"])
+        state = running.status(engine, new["id"])
         if state["status"] in ("exited", "restarting") and state["exit_code"]:
             raise ContainerFailed("container %s ended at once with exit code %d" % (new["name"].rpartition(".new-")[0], state["exit_code"]),
-                                  state["exit_code"], start.tail(engine, new))
+                                  state["exit_code"], running.tail(engine, new["id"]))
         if state["status"] == "exited":
             return
         time.sleep(0.03)
@@ -82,7 +77,7 @@ def _settle(engine, new):
 
 def _commit(engine, old, new):
     """From here on the new one is the container; what the old one left is removed."""
-    mounted = documents.anonymous(engine, old["id"]).values()
+    mounted = documents.mounted_volumes(engine, old["id"]).values()
     catalog.take_over(engine, old["id"], new["id"], old["name"])
     record = catalog.by_id(engine, new["id"])
     _finish(engine, old["id"], record, mounted)
@@ -90,32 +85,28 @@ def _commit(engine, old, new):
 
 
 def _finish(engine, old, record, mounted):
-    run = documents.read_run(engine, record["id"])
-    documents.write(engine, record, {"attachments": run["network"]["attachments"], "ports": run["network"]["ports"]},
-                    documents.anonymous(engine, record["id"]))
+    documents.rename(engine, record["id"], record["name"])
     networks.release(engine, old)
     networks.release_ports(engine, old)
-    remove.sweep(engine, old, mounted)
-    if control.status(engine, record["id"])["status"] in control.LIVING:
-        control.reload(engine, record["id"])
+    removal.sweep(engine, old, mounted)
+    control.reload(engine.paths, record["id"])
 
 
 def put_back(engine, old, new, ran):
     """Undo: the new one goes, the old one gets its addresses and ports again and runs if it ran."""
     if new is not None:
-        kept = set(documents.anonymous(engine, old["id"]).values())
-        if control.status(engine, new["id"])["status"] in control.LIVING:
-            control.kill(engine, new["id"])
-        mounted = documents.anonymous(engine, new["id"]).values()
+        kept = set(documents.mounted_volumes(engine, old["id"]).values())
+        running.end(engine, new["id"], 0)
+        mounted = documents.mounted_volumes(engine, new["id"]).values()
         catalog.forget(engine, new["id"])
-        remove.sweep(engine, new["id"], [name for name in mounted if name not in kept])
-    run = documents.read_run(engine, old["id"])
-    for entry in run["network"]["attachments"]:
+        removal.sweep(engine, new["id"], [name for name in mounted if name not in kept])
+    reserved = documents.reserved(engine, old["id"])
+    for entry in reserved["attachments"]:
         networks.allocate(engine, entry["network"], old["id"], entry["address"].partition("/")[0], entry["mac"])
-    networks.reserve_ports(engine, old["id"], run["network"]["ports"])
-    if ran and control.status(engine, old["id"])["status"] not in control.LIVING:
+    networks.reserve_ports(engine, old["id"], reserved["ports"])
+    if ran and not running.lives(engine, old["id"]):
         try:
-            start.start_one(engine, old)
+            starting.start_one(engine, old)
         except EngineError as error:
             raise ContainerFailed("the replacement of container %s failed, and the old one did not start again: %s" % (old["name"], error)) from error
 
@@ -127,8 +118,8 @@ def recover(engine, detail):
         put_back(engine, old, new, detail["ran"])
         return
     record = catalog.get(engine, detail["name"])
-    mounted = documents.anonymous(engine, detail["old"]).values()
+    mounted = documents.mounted_volumes(engine, detail["old"]).values()
     if record is not None:
         _finish(engine, detail["old"], record, mounted)
     else:
-        remove.sweep(engine, detail["old"], mounted)
+        removal.sweep(engine, detail["old"], mounted)

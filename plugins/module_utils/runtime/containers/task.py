@@ -7,9 +7,9 @@ from __future__ import annotations
 import shlex
 
 from ..errors import Conflict, InvalidInput, NotFound
-from . import batch, catalog, control, inspection, listing, options
+from . import batch, catalog, inspection, options, running, selection
 from .options import process
-from .plan import plan_container
+from .planning import plan_container
 
 
 def container(engine, params):
@@ -28,7 +28,7 @@ def container_info(engine, params):
         names = params["name"] if isinstance(params["name"], list) else [params["name"]]
         found = [record for record in (_find(engine, name) for name in names) if record is not None]
     else:
-        found = listing.listing(engine, params.get("all") is not False, params.get("filters"))
+        found = selection.listing(engine, params.get("all") is not False, params.get("filters"))
     containers = [inspection.inspect(engine, record) for record in found]
     return {"exists": bool(containers), "container": containers[0] if len(containers) == 1 else {}, "containers": containers}
 
@@ -41,13 +41,13 @@ def _find(engine, name):
 
 
 def container_exec(engine, params):
-    """Run a command in a running container: ``rc``, ``stdout``, ``stderr``, or ``exec_id`` for one that is not waited for.
+    """Run a command in a running container: ``rc``, ``stdout``, ``stderr``, or ``pid`` (on the host) for one that is not waited for.
 
     A command that ends with an error is a result; only a container that can't run it is a failure. Check mode runs nothing.
     """
     record = catalog.find(engine, params["container"])
     words = _words(params)
-    status = control.status(engine, record["id"])["status"]
+    status = running.status(engine, record["id"])["status"]
     if status != "running":
         raise Conflict("container %s is not running (it is %s): nothing can be run in it" % (record["name"], status))
     stdin = params.get("stdin")
@@ -57,12 +57,11 @@ def container_exec(engine, params):
         stdin += "\n"
     if engine.check:
         return {"changed": True, "rc": None, "stdout": "", "stderr": "", "actions": ["run %s in container %s" % (shlex.join(words), record["name"])]}
-    outcome = control.execute(engine, record["id"], words, env=_env(params), user=_user(params), cwd=params.get("chdir"), tty=bool(params.get("tty")),
+    outcome = running.execute(engine, record["id"], words, env=_env(params), user=_user(params), cwd=params.get("chdir"), tty=bool(params.get("tty")),
                               stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"), detach=bool(params.get("detach")))
     if params.get("detach"):
-        return {"changed": True, "exec_id": outcome}
-    code, stdout, stderr = outcome
-    result = {"changed": True, "rc": code, "stdout": _text(stdout, params), "stderr": _text(stderr, params)}
+        return {"changed": True, "pid": outcome["pid"]}
+    result = {"changed": True, "rc": outcome["rc"], "stdout": _text(outcome["stdout"], params), "stderr": _text(outcome["stderr"], params)}
     return dict(result, stdout_lines=result["stdout"].splitlines(), stderr_lines=result["stderr"].splitlines())
 
 

@@ -13,9 +13,16 @@ from . import catalog, spec
 OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}
 
 
-def resolve(engine, definition, own_name=None):
+def names(definition):
+    """The containers that a definition names to join, as it names them."""
+    modes = [definition.get(option) or "" for option in OPTIONS.values()]
+    return [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
+
+
+def resolve(engine, definition, own_name=None, coming=()):
     """``{"network" | "pid" | "ipc": id}`` of the containers that a definition joins.
 
+    :param coming: names of containers that are about to be made: left out of the result.
     :raises NotFound: the other container does not exist. :raises InvalidInput: it is the container itself.
     :raises Conflict: what is to be joined is not its own to share.
     """
@@ -27,6 +34,8 @@ def resolve(engine, definition, own_name=None):
         name = mode.partition(":")[2]
         if name == own_name:
             raise InvalidInput(option, mode, "another container")
+        if name in coming and catalog.get(engine, name) is None:
+            continue
         try:
             other = catalog.find(engine, name)
         except NotFound:

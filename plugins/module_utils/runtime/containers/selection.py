@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..errors import InvalidInput
-from . import catalog, control, documents
+from . import catalog, documents, running
 
 FILTERS = ("id", "name", "label", "status", "ancestor", "volume", "network", "health", "exited")
 
@@ -23,8 +23,8 @@ def listing(engine, everything=True, filters=None):
     everything = everything or "status" in wanted or "exited" in wanted
     found = []
     for record in catalog.every(engine):
-        state = control.status(engine, record["id"])
-        if (everything or state["status"] in control.LIVING) and all(_fits(engine, record, state, key, values) for key, values in wanted.items()):
+        state = running.status(engine, record["id"])
+        if (everything or state["status"] in running.LIVING) and all(_fits(engine, record, state, key, values) for key, values in wanted.items()):
             found.append(record)
     return found
 
@@ -57,5 +57,5 @@ def _of_image(record, value):
 
 
 def _mounts(engine, record, value):
-    mounted = documents.anonymous(engine, record["id"])
+    mounted = documents.mounted_volumes(engine, record["id"])
     return value in mounted or value in mounted.values()

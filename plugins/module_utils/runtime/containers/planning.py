@@ -11,7 +11,7 @@ from __future__ import annotations
 from .. import images
 from ..errors import Conflict, InvalidInput
 from ..reconcile import Plan
-from . import catalog, checks, control, create, inspection, joins, live, options, remove, replace, start
+from . import catalog, checks, create, inspection, live, options, removal, replace, running, sharing, starting
 from .options import network, security, table
 
 RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
@@ -43,13 +43,16 @@ class Task:
 class Work:
     """One container's plan in the making.
 
-    :param starts: None, or a list that collects the containers to be started later, all at once (containers/batch.py).
+    For lists (containers/batch.py): :param starts: a list that collects the containers to be started later, all at once.
+    :param pulls: the plans of images that other containers of the list want, too. :param coming: names of containers that the
+        list makes: they may be joined before they are there.
     """
 
-    def __init__(self, engine, task, starts=None):
+    def __init__(self, engine, task, starts=None, pulls=None, coming=()):
         self.engine, self.task, self.starts = engine, task, starts
+        self.pulls, self.coming = {} if pulls is None else pulls, coming
         self.record = catalog.get(engine, task.name)
-        self.status = control.status(engine, self.record["id"])["status"] if self.record else None
+        self.status = running.status(engine, self.record["id"])["status"] if self.record else None
         self.plan = Plan("container %s" % task.name, self.facts)
         self.definition = None  # what it will be
 
@@ -61,9 +64,8 @@ class Work:
             return self.plan
         target = self._image()
         self._define()
-        checks.everything(self.engine, self.definition, self.record["id"] if self.record else "", self.record and self.record["id"],
-                          self.record and self.record["definition"])
-        joined = joins.resolve(self.engine, self.definition, self.task.name)
+        checks.everything(self.engine, self.definition, target.config, self.record)
+        joined = sharing.resolve(self.engine, self.definition, self.task.name, self.coming)
         if self.record is None:
             self._create(target)
         else:
@@ -74,21 +76,24 @@ class Work:
         if self.record is None:
             return
         name = self.task.name
-        if self.status in control.LIVING:
+        if self.status in running.LIVING:
             self.plan.add("running", True, False, "stop container %s" % name,
-                          lambda: start.stop(self.engine, self.record, self.task.force_kill), live=False)
+                          lambda: starting.stop(self.engine, self.record, self.task.force_kill), live=False)
         self.plan.add("state", "present", "absent", "remove container %s" % name,
-                      lambda: remove.remove(self.engine, self.record, True, self.task.keep_volumes), live=False)
+                      lambda: removal.remove(self.engine, self.record, True, self.task.keep_volumes), live=False)
 
     def _image(self):
-        """The image that the container is to have, as a function that tells its id once it is here; plans the pull."""
+        """The image that the container is to have; plans its pull."""
         if self.task.image is None:
             if self.record is None:
                 raise InvalidInput("image", None, "an image, because container %s does not exist" % self.task.name)
-            return Target(self.record["image"], self.record["definition"].get("image"))
-        pulling = images.plan_present(self.engine, self.task.image, pull=self.task.pull, platform=self.task.platform)
-        self.plan.extend(pulling)
-        return Target(pulling.image, self.task.image, lambda: images.get(self.engine, self.task.image)["id"])
+            return Target(self.record["image"], self.record["definition"].get("image"), images.get(self.engine, self.record["image"]))
+        key = (self.task.image, self.task.pull, self.task.platform)
+        if key not in self.pulls:
+            self.pulls[key] = images.plan_present(self.engine, *key)
+            self.plan.extend(self.pulls[key])
+        found = self.pulls[key].record()
+        return Target(found["id"], self.task.image, found)
 
     def _define(self):
         now = self.record["definition"] if self.record else {}
@@ -111,7 +116,7 @@ class Work:
 
     def _do_create(self, target):
         wanted = "stopped" if self.task.state == "stopped" else "created"
-        self.record = create.create(self.engine, self.task.name, self.definition, target.ident(), wanted)
+        self.record = create.create(self.engine, self.task.name, self.definition, target.id, wanted)
 
     def _change(self, target, joined):
         """An existing container: live changes, a replacement, or nothing; then its run state."""
@@ -145,11 +150,11 @@ class Work:
     def _costly(self, target, joined):
         """What needs a new container: ``[(name, before, after)]``."""
         found = [(option.name, before, after) for option, before, after in self.differences if not self._is_live(option)]
-        if target.known != self.record["image"] and self.task.how["image"] != table.IGNORE:
-            found.append(("image", self.record["image"], target.known or target.reference))
-        had = joins.recorded(self.engine, self.record["id"])
+        if target.id != self.record["image"] and self.task.how["image"] != table.IGNORE:
+            found.append(("image", self.record["image"], target.id))
+        had = sharing.recorded(self.engine, self.record["id"])
         for kind, ident in joined.items():
-            option = joins.OPTIONS[kind]
+            option = sharing.OPTIONS[kind]
             if had.get(kind) != ident and option not in [name for name, _b, _a in found]:
                 found.append((option, "container:%s" % (had.get(kind) or "")[:12], "container:%s" % ident[:12]))
         if self.task.recreate:
@@ -166,12 +171,12 @@ class Work:
     def _replace(self, target, costly, easy):
         for name, before, after in costly + easy:
             self.plan.add(name, before, after, None, live=False)
-        running = self.status in control.LIVING
-        run = self.task.state in RUNS or (self.task.state == "present" and running)
+        lives = self.status in running.LIVING
+        run = self.task.state in RUNS or (self.task.state == "present" and lives)
         self.plan.add("container", self.record["id"][:12], "a new one", "replace container %s because of %s" % (self.task.name, _list(costly)),
                       lambda: self._do_replace(target, run), live=False)
-        if run != running:
-            self.plan.add("running", running, run, None, live=False)
+        if run != lives:
+            self.plan.add("running", lives, run, None, live=False)
         if self.task.state == "paused":
             self._pause()
 
@@ -180,39 +185,39 @@ class Work:
         if self.task.state == "stopped":
             catalog.set_wanted(self.engine, self.record["id"], "stopped")
             self.record["wanted"] = "stopped"
-        self.record = replace.replace(self.engine, self.record, self.definition, target.ident(), run, healthy, self.task.keep_volumes, self.task.force_kill)
+        self.record = replace.replace(self.engine, self.record, self.definition, target.id, run, healthy, self.task.keep_volumes, self.task.force_kill)
 
     # -- the run state
 
     def _run_state(self, status, new=False):
         """Bring the container that is there (or will be) into the task's state; ``status`` is what it is in now."""
         state, name = self.task.state, self.task.name
-        living = status in control.LIVING
+        living = status in running.LIVING
         if state == "stopped" and living:
-            self.plan.add("running", True, False, "stop container %s" % name, lambda: start.stop(self.engine, self.record, self.task.force_kill))
+            self.plan.add("running", True, False, "stop container %s" % name, lambda: starting.stop(self.engine, self.record, self.task.force_kill))
         elif state in RUNS:
             if not living:
                 self.plan.add("running", False, True, "start container %s" % name, self._start)
             elif state == "restarted" or (self.task.restart and not new):
                 self.plan.add("restarted", False, True, "restart container %s" % name, self._restart)
             elif status == "paused" and state != "paused":
-                self.plan.add("paused", True, False, "unpause container %s" % name, lambda: start.unpause(self.engine, self.record))
+                self.plan.add("paused", True, False, "unpause container %s" % name, lambda: starting.unpause(self.engine, self.record))
             if state == "paused" and status != "paused":
                 self._pause()
 
     def _pause(self):
-        self.plan.add("paused", False, True, "pause container %s" % self.task.name, lambda: start.pause(self.engine, self.record))
+        self.plan.add("paused", False, True, "pause container %s" % self.task.name, lambda: starting.pause(self.engine, self.record))
 
     def _start(self):
         if self.starts is not None and self.task.state != "paused":
             self.starts.append(self.record)
         else:
-            start.start_one(self.engine, self.record)
+            starting.start_one(self.engine, self.record)
 
     def _restart(self):
         if self.status == "paused":
-            start.unpause(self.engine, self.record)
-        start.stop(self.engine, self.record, self.task.force_kill)
+            starting.unpause(self.engine, self.record)
+        starting.stop(self.engine, self.record, self.task.force_kill)
         self._start()
 
     # -- the result
@@ -223,21 +228,18 @@ class Work:
         if record is None:
             return {"container": {}, "security": security.facts(self.definition or {})}
         if self.task.state == "healthy" and not self.engine.check:
-            start.wait_healthy(self.engine, record, self.task.healthy_timeout)
+            starting.wait_healthy(self.engine, record, self.task.healthy_timeout)
         return {"container": inspection.inspect(self.engine, record), "security": security.facts(record["definition"])}
 
 
 class Target:
-    """The image that a container is to have.
+    """The image that a container is to have: its ``id``, the ``reference`` that the user wrote, and its ``config`` object.
 
-    :param known: its id, or None as long as it is not on the host. :param find: tells the id once the pull is done.
+    All of it is known before the image is here: a registry says it.
     """
 
-    def __init__(self, known, reference, find=None):
-        self.known, self.reference, self._find = known, reference, find
-
-    def ident(self):
-        return self._find() if self._find is not None else self.known
+    def __init__(self, ident, reference, record):
+        self.id, self.reference, self.config = ident, reference, record["config"].get("config") or {}
 
 
 def _list(changes):

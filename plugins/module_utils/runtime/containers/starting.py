@@ -7,31 +7,41 @@ from __future__ import annotations
 import os
 import time
 
-from .. import networks, volumes
+from .. import install, networks, volumes
 from ..errors import ContainerFailed, HostError, InvalidInput
 from ..kernel import syscalls
-from . import catalog, control, documents
-
-TAIL = 20  # lines of a failed container's log that its error carries
+from . import catalog, control, documents, running, sharing
 
 
-def start(engine, records):
-    """Start containers, all at once. Returns ``{id: None or the exception}``; ``wanted`` becomes running."""
-    results, ready = {}, []
+
+def start(engine, records, at_once=None):
+    """Start containers, several at once. Returns ``{id: None or the exception}``; ``wanted`` becomes running.
+
+    :param at_once: how many; None: as control.start sees fit.
+    """
+    install.ensure(engine)
+    results = {}
     names = sorted({entry["network"] for record in records for entry in documents.read_run(engine, record["id"])["network"]["attachments"]})
     if names:
         networks.ensure_links(engine, names)
+    for level in levels(records):
+        results.update(_start_level(engine, level, at_once))
+    return results
+
+
+def _start_level(engine, records, at_once):
+    results, ready = {}, []
     for record in records:
         try:
             prepare(engine, record)
             ready.append(record)
         except HostError as error:
             results[record["id"]] = error
-    started = control.start(engine, [record["id"] for record in ready]) if ready else {}
+    answers = control.start(engine.paths, [record["id"] for record in ready], install.command(engine), at_once) if ready else {}
     for record in ready:
-        error = started.get(record["id"])
-        results[record["id"]] = failure(engine, record, error) if error else None
-        if not error:
+        answer = answers[record["id"]]
+        results[record["id"]] = failure(engine, record, answer) if "error" in answer else None
+        if "error" not in answer:
             catalog.set_wanted(engine, record["id"], "running")
     return results
 
@@ -43,21 +53,14 @@ def start_one(engine, record):
         raise error
 
 
-def failure(engine, record, error):
+def failure(engine, record, answer):
     """The error of a start as the user gets it: which container, why, its last lines."""
-    if isinstance(error, HostError):
-        return error
-    state = control.status(engine, record["id"])
-    return ContainerFailed("container %s did not start: %s" % (record["name"], error), state.get("exit_code"), tail(engine, record))
-
-
-def tail(engine, record):
-    return control.tail(engine, record["id"], TAIL)
+    return ContainerFailed("container %s did not start: %s" % (record["name"], answer["error"]), answer.get("exit_code"), running.tail(engine, record["id"]))
 
 
 def prepare(engine, record):
     """Mounts of the host that a start needs: volumes with driver options, the shareable /dev/shm."""
-    for name in sorted(set(documents.anonymous(engine, record["id"]).values())):
+    for name in sorted(set(documents.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
     if record["definition"].get("ipc_mode") == "shareable":
         _shared_memory(engine, record)
@@ -77,19 +80,16 @@ def _shared_memory(engine, record):
 def stop(engine, record, force=False, timeout=None):
     """Stop a container, by its stop signal and after its timeout by SIGKILL; it stays stopped, also after a reboot."""
     catalog.set_wanted(engine, record["id"], "stopped")
-    if force:
-        control.kill(engine, record["id"])
-    else:
-        control.stop(engine, record["id"], timeout)
+    running.end(engine, record["id"], 0 if force else timeout)
 
 
 def pause(engine, record):
-    control.pause(engine, record["id"])
+    control.pause(engine.paths, record["id"])
     catalog.set_wanted(engine, record["id"], "paused")
 
 
 def unpause(engine, record):
-    control.unpause(engine, record["id"])
+    control.unpause(engine.paths, record["id"])
     catalog.set_wanted(engine, record["id"], "running")
 
 
@@ -103,17 +103,17 @@ def wait_healthy(engine, record, timeout):
     until = time.monotonic() + timeout if timeout > 0 else None
     pause_time = 0.02
     while True:
-        state = control.status(engine, record["id"])
+        state = running.status(engine, record["id"])
         health = (state.get("health") or {}).get("status")
         if state["status"] == "running" and health == "healthy":
             return
         if state["status"] in ("exited", "dead"):
             raise ContainerFailed("container %s ended with exit code %s before it was healthy" % (record["name"], state["exit_code"]),
-                                  state["exit_code"], tail(engine, record))
+                                  state["exit_code"], running.tail(engine, record["id"]))
         if health == "unhealthy":
-            raise ContainerFailed("container %s is unhealthy: %s" % (record["name"], last_check(state)), None, tail(engine, record))
+            raise ContainerFailed("container %s is unhealthy: %s" % (record["name"], last_check(state)), None, running.tail(engine, record["id"]))
         if until is not None and time.monotonic() > until:
-            raise ContainerFailed("container %s is not healthy after %g seconds: %s" % (record["name"], timeout, last_check(state)), None, tail(engine, record))
+            raise ContainerFailed("container %s is not healthy after %g seconds: %s" % (record["name"], timeout, last_check(state)), None, running.tail(engine, record["id"]))
         time.sleep(pause_time)
         pause_time = min(pause_time * 1.5, 0.5)
 
@@ -126,30 +126,27 @@ def last_check(state):
 def boot(engine):
     """Bring back what should run: containers that ran and whose restart policy is not "no". Returns as :func:`start`."""
     records = [record for record in catalog.every(engine) if record["wanted"] in ("running", "paused")
-               and record["definition"].get("restart_policy", "no") != "no" and control.status(engine, record["id"])["status"] not in control.LIVING]
+               and record["definition"].get("restart_policy", "no") != "no" and not running.lives(engine, record["id"])]
     paused = {record["id"] for record in records if record["wanted"] == "paused"}
-    results = start(engine, order(records))
+    results = start(engine, records)
     for record in records:
         if record["id"] in paused and results[record["id"]] is None:
             pause(engine, record)
     return results
 
 
-def order(records):
-    """Containers whose namespaces others join come first."""
-    names = {record["name"]: record for record in records}
-    names.update({record["id"]: record for record in records})
-    done = []
+def levels(records):
+    """Containers in the order of their starts: lists, each of containers that join namespaces of earlier lists' only."""
+    names = {key: record for record in records for key in (record["name"], record["id"])}
+    depth = {}
 
-    def add(record, chain):
-        if record in done or record["id"] in chain:
-            return
-        for option in ("network_mode", "pid_mode", "ipc_mode"):
-            kind, _, other = (record["definition"].get(option) or "").partition(":")
-            if kind == "container" and other in names:
-                add(names[other], chain | {record["id"]})
-        done.append(record)
+    def of(record, chain):
+        if record["id"] not in depth:
+            others = [names[other] for other in sharing.names(record["definition"]) if other in names and other not in chain]
+            depth[record["id"]] = 1 + max([of(other, chain + (record["name"], record["id"])) for other in others], default=-1)
+        return depth[record["id"]]
 
+    found = {}
     for record in records:
-        add(record, frozenset())
-    return done
+        found.setdefault(of(record, ()), []).append(record)
+    return [found[key] for key in sorted(found)]

@@ -10,7 +10,7 @@ from .. import volumes
 from ..errors import Conflict
 from ..kernel import syscalls
 from ..store import trees
-from . import catalog, control, documents
+from . import catalog, control, documents, running
 
 MNT_DETACH = 2
 
@@ -22,18 +22,18 @@ def remove(engine, record, force=False, keep_volumes=False):
     :raises Conflict: it runs and not ``force``, or another container lives in its namespaces.
     """
     ident = record["id"]
-    if control.status(engine, ident)["status"] in control.LIVING:
+    if running.lives(engine, ident):
         if not force:
             raise Conflict("container %s is running; stop it first, or remove it by force" % record["name"])
-        control.kill(engine, ident)
-    with engine.operations.record("remove-container", id=ident, keep_volumes=keep_volumes, volumes=sorted(documents.anonymous(engine, ident).values())):
+        running.end(engine, ident, 0)
+    with engine.operations.record("remove-container", id=ident, keep_volumes=keep_volumes, volumes=sorted(documents.mounted_volumes(engine, ident).values())):
         catalog.forget(engine, ident)
-        sweep(engine, ident, [] if keep_volumes else documents.anonymous(engine, ident).values())
+        sweep(engine, ident, [] if keep_volumes else documents.mounted_volumes(engine, ident).values())
 
 
 def sweep(engine, ident, anonymous):
     """Remove what a container without a row has left: kernel objects, directories, anonymous volumes."""
-    control.forget(engine, ident)
+    control.cleanup(engine.paths, ident)
     directories(engine, ident)
     volumes.drop_anonymous(engine, sorted(anonymous))
 

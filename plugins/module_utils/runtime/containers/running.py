@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What running containers are asked and told, for one engine: control.py, logs.py and execute.py with the store's paths filled in."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..errors import Conflict
+from . import control, execute as executing, logs as logging, state as states
+
+LIVING = ("running", "paused", "starting", "restarting")  # statuses of a container that has processes, or will again
+TAIL = 20  # lines of a failed container's log that its error carries
+
+
+def status(engine, ident):
+    """What is true of a container now: state.json's keys, ``status`` checked against the kernel."""
+    return control.status(engine.paths, ident)
+
+
+def lives(engine, ident):
+    return status(engine, ident)["status"] in LIVING
+
+
+def kill(engine, ident, signal="SIGKILL"):
+    """Send a signal to process 1. :raises Conflict: when it does not run."""
+    control.kill(engine.paths, ident, signal)
+
+
+def end(engine, ident, timeout=None):
+    """Have a container end, by SIGKILL after ``timeout`` seconds (None: its own); one that does not run is fine."""
+    control.stop(engine.paths, [ident], timeout)
+
+
+def wait(engine, ident, timeout=None):
+    """Wait until a container has ended; its exit code."""
+    return control.wait(engine.paths, [ident], timeout)[ident]
+
+
+def logs(engine, ident, **how):
+    """The log's entries, oldest first, each ``{"log", "stream", "time"}``; ``how`` as in logs.read."""
+    return logging.read(engine.paths, ident, **how)
+
+
+def tail(engine, ident, lines=TAIL):
+    """The last lines of a container's log as one text."""
+    return "".join(entry["log"] for entry in logging.read(engine.paths, ident, tail=lines))
+
+
+def execute(engine, ident, argv, **how):
+    """Run a command in a container: see execute.run."""
+    return executing.run(engine.paths, ident, argv, **how)
+
+
+def interactive(engine, ident, argv, **how):
+    """Run a command in a container with this process's terminal: see execute.interactive."""
+    return executing.interactive(engine.paths, ident, argv, **how)
+
+
+def stats(engine, ident):
+    """What a container uses (kernel/cgroups/stats.py), with ``network``: ``{"received", "sent"}`` in bytes; None when it does not run."""
+    try:
+        found = control.stats(engine.paths, ident)
+    except Conflict:
+        return None
+    pid = states.read(engine.paths, ident)["pid"]
+    return dict(found, network=_traffic(pid))
+
+
+def _traffic(pid):
+    """Bytes over all links but loopback (proc_pid_net(5), dev)."""
+    received = sent = 0
+    try:
+        with open("/proc/%d/net/dev" % pid) as file:
+            for line in file.readlines()[2:]:
+                name, _, numbers = line.partition(":")
+                if name.strip() != "lo":
+                    received, sent = received + int(numbers.split()[0]), sent + int(numbers.split()[8])
+    except (OSError, ValueError):
+        pass  # it ended meanwhile
+    return {"received": received, "sent": sent}
+
+
+def top(engine, ident):
+    """The processes of a container, from the host's /proc alone: no program of the image is run (CVE-2022-1227).
+
+    :returns: ``[{"UID", "PID", "PPID", "STIME", "TIME", "CMD"}]``. :raises Conflict: when it does not run.
+    """
+    with open("/proc/stat") as file:
+        booted = next(int(line.split()[1]) for line in file if line.startswith("btime"))
+    rows = [_process(pid, booted) for pid in sorted(control.processes(engine.paths, ident))]
+    return [row for row in rows if row is not None]
+
+
+def _process(pid, booted):
+    tick = os.sysconf("SC_CLK_TCK")
+    try:
+        uid = os.stat("/proc/%d" % pid).st_uid
+        with open("/proc/%d/stat" % pid) as file:
+            head, _, rest = file.read().rpartition(")")
+        with open("/proc/%d/cmdline" % pid, "rb") as file:
+            words = file.read().rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = rest.split()
+    seconds = (int(fields[11]) + int(fields[12])) // tick
+    return {"UID": str(uid), "PID": str(pid), "PPID": fields[1], "STIME": time.strftime("%H:%M", time.localtime(booted + int(fields[19]) / tick)),
+            "TIME": "%02d:%02d:%02d" % (seconds // 3600, seconds // 60 % 60, seconds % 60),
+            "CMD": words or "[%s]" % head.partition("(")[2]}

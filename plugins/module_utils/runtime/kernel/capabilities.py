@@ -32,7 +32,7 @@ DOCKER_DEFAULT = tuple(
 
 
 def parse(names, option="capabilities"):
-    """Full names (``CAP_NET_ADMIN``), sorted, of names with or without ``CAP_`` in any case; ``ALL`` stands for all that this host can give.
+    """Full names (``CAP_NET_ADMIN``), sorted, of names with or without ``CAP_`` in any case; ``ALL``: all that this host can give.
 
     :param option: the option's name, for the error. :raises InvalidInput: a name that is none.
     """

@@ -86,13 +86,11 @@ def _system_calls():
 
 
 def _has_call(name, arguments):
+    """Whether the kernel knows a system call: it must refuse the arguments with any error but ENOSYS."""
     try:
-        syscalls._call(name, None, *arguments)  # pylint: disable=protected-access # probing is what no thin wrapper is for
-    except OSError as error:
-        return error.errno != errno.ENOSYS
+        return syscalls.probe(name, *arguments) != errno.ENOSYS
     except Unsupported:
         return False
-    return True
 
 
 # ------------------------------------------------------------------------------------------------- parts that may be modules
@@ -120,7 +118,9 @@ def _kernel_parts():
     found = {}
     for feature, (module, symbol, needed_for) in _PARTS.items():
         has = lookup.has(module, symbol)
-        reason = "the kernel does not tell whether it has %s" % module if has is UNKNOWN else "the kernel has no %s (CONFIG_%s)" % (module, symbol)
+        reason = "the kernel has no %s (CONFIG_%s)" % (module, symbol)
+        if has is UNKNOWN:
+            reason = "the kernel does not tell whether it has %s" % module
         found[feature] = _feature(has, needed_for, reason)
     return found
 
@@ -204,17 +204,15 @@ def _security():
         ("seccomp_notify", 0x7FC00000, "SCMP_ACT_NOTIFY"),
         ("seccomp_log", 0x7FFC0000, "SCMP_ACT_LOG"),
     ):
-        has = _has_call_result("seccomp", (c.SECCOMP_GET_ACTION_AVAIL, 0, action.to_bytes(4, "little")))
-        found[feature] = _feature(has, needed_for, "the kernel's seccomp lacks it")
+        found[feature] = _feature(_has_action(action), needed_for, "the kernel's seccomp lacks it")
     apparmor = _text("/sys/module/apparmor/parameters/enabled").strip() == "Y"
     found["apparmor"] = _feature(apparmor, "AppArmor profiles", "AppArmor is not enabled")
     found["selinux"] = _feature(os.path.exists("/sys/fs/selinux/enforce"), "SELinux labels", "SELinux is not enabled")
     return found
 
 
-def _has_call_result(name, arguments):
+def _has_action(action):
     try:
-        syscalls._call(name, None, *arguments)  # pylint: disable=protected-access
-    except (OSError, Unsupported):
+        return syscalls.probe("seccomp", c.SECCOMP_GET_ACTION_AVAIL, 0, action.to_bytes(4, "little")) == 0
+    except Unsupported:
         return False
-    return True

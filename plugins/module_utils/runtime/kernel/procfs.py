@@ -93,9 +93,9 @@ def cgroups(pid="self"):
 
 
 def mounts(pid="self"):
-    """The mounts of a process's namespace, in order: dicts with id, parent, root, point, options (set), propagation (list), type, source, fs_options (set).
+    """The mounts of a process's namespace, in order, proc_pid_mountinfo(5).
 
-    proc_pid_mountinfo(5).
+    Dicts with id, parent, root, point, options (set), propagation (list), type, source, fs_options (set).
     """
     found = []
     for line in read("/proc/%s/mountinfo" % pid, 1 << 26).splitlines():

@@ -110,7 +110,10 @@ def notifies(profile):
 
 
 def install(program, filter_flags=0):
-    """Put this thread below the filter, for ever. Needs no_new_privs or CAP_SYS_ADMIN. Returns the listener when one is asked for, else 0."""
+    """Put this thread below the filter, for ever. Needs no_new_privs or CAP_SYS_ADMIN.
+
+    Returns the listener's descriptor when the flags ask for one, else 0.
+    """
     return syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, filter_flags, program)
 
 

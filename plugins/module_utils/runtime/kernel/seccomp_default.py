@@ -134,7 +134,8 @@ def from_docker(document, capabilities, kernel_version, arch=c.MACHINE):
         raise InvalidInput("seccomp profile", type(document).__name__, "a JSON object with defaultAction and syscalls")
     if document.get("archMap") and document.get("architectures"):
         raise InvalidInput("seccomp profile", "archMap and architectures", "one of the two")
-    profile = {key: document[key] for key in ("defaultAction", "defaultErrnoRet", "flags", "listenerPath", "listenerMetadata") if key in document}
+    keys = ("defaultAction", "defaultErrnoRet", "flags", "listenerPath", "listenerMetadata")
+    profile = {key: document[key] for key in keys if key in document}
     profile["architectures"] = list(document.get("architectures") or [])
     native, short = _NATIVE.get(arch, ("", ""))
     for entry in document.get("archMap") or []:

@@ -29,8 +29,7 @@ def _call(name, what, *arguments):
 
     :param what: the object of the call, for the error; None leaves it out.
     """
-    if _lib is None:
-        raise Unsupported("system call %s: Python's cffi is missing on this host (Debian, Ubuntu, Fedora: python3-cffi)" % name)
+    _need_cffi()
     number = c.NUMBERS.get(name)
     if number is None:
         raise Unsupported("system call %s: not known on %s; known: x86_64, aarch64 (64-bit Python)" % (name, c.MACHINE))
@@ -44,6 +43,16 @@ def _call(name, what, *arguments):
 _ZEROES = (0, 0, 0, 0, 0, 0)
 
 
+def _need_cffi():
+    if ffi is None:
+        raise Unsupported("containers need Python's cffi on this host (Debian, Ubuntu, Fedora: python3-cffi)")
+
+
+def _new(*arguments):
+    _need_cffi()
+    return ffi.new(*arguments)
+
+
 def _address(pointer):
     """The number of a pointer; the caller keeps what it points to alive."""
     if isinstance(pointer, (bytes, bytearray)):
@@ -53,6 +62,15 @@ def _address(pointer):
 
 def _error(code, name, what):
     return OSError(code, "%s: %s" % (name, os.strerror(code)), *([os.fsdecode(what)] if what is not None else []))
+
+
+def probe(name, *arguments):
+    """Make a system call only to see what it says: its errno, 0 when it went through."""
+    try:
+        _call(name, None, *arguments)
+    except OSError as error:
+        return error.errno
+    return 0
 
 
 def _path(path):
@@ -96,8 +114,8 @@ def clone3(flags, exit_signal=c.SIGCHLD, cgroup_fd=None):
     if not _held:
         _held.append(_Held())
     held = _held[0]
-    pidfd = ffi.new("int *", -1)
-    arguments = ffi.new("struct clone_args *")
+    pidfd = _new("int *", -1)
+    arguments = _new("struct clone_args *")
     arguments.flags, arguments.exit_signal = flags | c.CLONE_PIDFD, exit_signal
     arguments.pidfd = _address(pidfd)
     size = 64  # the first form of the struct, which every kernel with clone3 knows
@@ -158,15 +176,15 @@ def personality(persona):
 
 
 def prlimit(pid, resource, soft, hard):
-    """Set a resource limit (numbers as in <sys/resource.h>) of a process, 0 for this one. Values are bytes, seconds, counts; -1 is unlimited."""
-    limit = ffi.new("struct rlimit64 *")
+    """Set a resource limit (number as in <sys/resource.h>) of a process, 0 for this one; -1 is unlimited."""
+    limit = _new("struct rlimit64 *")
     limit.soft, limit.hard = (2**64 - 1 if value == -1 else value for value in (soft, hard))
     _call("prlimit64", "resource %d" % resource, pid, resource, limit, 0)
 
 
 def sched_setattr(pid, policy, *, nice=0, priority=0, flags=0, runtime=0, deadline=0, period=0):
     """Set the scheduling policy and its attributes (runtime, deadline, period in nanoseconds)."""
-    attributes = ffi.new("struct sched_attr *")
+    attributes = _new("struct sched_attr *")
     attributes.size, attributes.sched_policy, attributes.sched_flags = 48, policy, flags
     attributes.sched_nice, attributes.sched_priority = nice, priority
     attributes.sched_runtime, attributes.sched_deadline, attributes.sched_period = runtime, deadline, period
@@ -238,17 +256,17 @@ def capset(effective, permitted, inheritable):
 
 
 def _cap_structs(pid):
-    header = ffi.new("struct cap_header *")
+    header = _new("struct cap_header *")
     header.version, header.pid = c.CAPABILITY_VERSION_3, pid
-    return header, ffi.new("struct cap_data[2]")
+    return header, _new("struct cap_data[2]")
 
 
 def seccomp(operation, flags, program=None):
     """seccomp(2). ``program``: BPF instructions for SET_MODE_FILTER, 4 bytes of action for GET_ACTION_AVAIL. Returns its result."""
     if operation != c.SECCOMP_SET_MODE_FILTER:
         return _call("seccomp", None, operation, flags, program if program is not None else 0)
+    filter_program = _new("struct sock_fprog *")
     instructions = ffi.from_buffer(program)
-    filter_program = ffi.new("struct sock_fprog *")
     filter_program.len, filter_program.filter = len(program) // 8, ffi.cast("void *", instructions)
     return _call("seccomp", None, operation, flags, filter_program)
 
@@ -260,6 +278,7 @@ def bpf(command, attributes):
 
 def address_of(data):
     """Where bytes or a bytearray lie in memory, for attributes that hold pointers. The caller keeps ``data`` alive."""
+    _need_cffi()
     return _address(data)
 
 
@@ -334,14 +353,14 @@ def fsmount(fd, attributes=0):
 
 def mount_setattr(dirfd, path, flags, attr_set=0, attr_clr=0, propagation=0, userns_fd=0):
     """Change a mount's attributes, with AT_RECURSIVE also those of all below it. Linux 5.12."""
-    attributes = ffi.new("struct mount_attr *")
+    attributes = _new("struct mount_attr *")
     attributes.attr_set, attributes.attr_clr, attributes.propagation, attributes.userns_fd = attr_set, attr_clr, propagation, userns_fd
     _call("mount_setattr", path, dirfd, _path(path), flags, attributes, 32)
 
 
 def openat2(dirfd, path, flags, mode=0, resolve=0):
     """Open a file with RESOLVE_* limits on how its path is walked. Linux 5.6. O_CLOEXEC is added."""
-    how = ffi.new("struct open_how *")
+    how = _new("struct open_how *")
     how.flags, how.mode, how.resolve = flags | os.O_CLOEXEC, mode, resolve
     return _call("openat2", path, dirfd, _path(path), how, 24)
 

@@ -28,7 +28,8 @@ def resolve(root_fd, user, groups=()):
 
     :param user: "", "name", "uid", "name:group", "uid:gid", ...; "" is root.
     :param groups: more groups, names or numbers.
-    :returns: ``(uid, gid, additional_gids, home)``; additional_gids sorted and with gid among them (CVE-2022-36109), home an absolute path, "/" when unknown.
+    :returns: ``(uid, gid, additional_gids, home)``; additional_gids are sorted and gid is among them (CVE-2022-36109); home is an
+        absolute path, "/" when unknown.
     :raises InvalidInput: a name that is not there, a number out of range, an empty part.
     """
     name, colon, group = (user or "0").partition(":")

@@ -115,3 +115,9 @@ def server(make_server):
 @pytest.fixture
 def client(server):
     return Client(server.addresses[0][1])
+
+
+@pytest.fixture
+def new_client():
+    """A client of whatever listens on a port of 127.0.0.1."""
+    return Client

@@ -203,6 +203,10 @@ class Server:
     def _serve(self, connection):
         try:
             if self._certificate:
+                if connection.socket.recv(1, socket.MSG_PEEK) not in (b"\x16", b""):  # a TLS record of a handshake begins so
+                    connection.answer(None, Refusal(400, "UNSUPPORTED", "this registry speaks HTTPS, and was sent plain HTTP").response(), False)
+                    _linger(connection)
+                    return
                 connection.socket = self._certificate.wrap(connection.socket)
                 connection.socket.do_handshake()
             connection.open()
@@ -287,7 +291,7 @@ def _cut(connection):
         socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
 
 
-def _linger(connection, seconds=5.0, limit=64 << 20):
+def _linger(connection, seconds=3.0, limit=64 << 20):
     """Close so that a client which is still sending can read the answer: unread bytes would have TCP reset it."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection.socket, socket.SHUT_WR)

@@ -139,8 +139,11 @@ class Body:
 
     @property
     def pending(self):
-        """Whether something of it may still be on its way, so that the next request can't be read yet."""
-        return not self.finished and not (self.expected and not self.started)
+        """Whether something of it may still be on its way, so that the next request can't be read yet.
+
+        So also where the client was not told to send it: it may do so all the same (RFC 9110 section 10.1.1).
+        """
+        return not self.finished
 
 
 class LengthBody(Body):

@@ -75,8 +75,8 @@ class Relay:
 
     def close(self):
         """Close everything; connections under way are cut."""
-        for source in list(self.sources.values()):
-            source.close()
+        while self.sources:  # one may close others
+            next(iter(self.sources.values())).close()
         self.listeners = []
 
     def watch(self, fd, source, mask):

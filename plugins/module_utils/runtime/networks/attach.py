@@ -46,22 +46,15 @@ def _make_pair(host, netns, attachment, bridge, inside):
     name = attachment["ifname"]
     messages = [
         netlink.new_veth(name, inside, netns, attachment["mtu"], attachment["mac"]),
-        netlink.no_ipv6_address(name),
+        netlink.no_ipv6_address(name),  # refused by kernels without IPv6, which is as good
         netlink.set_link(name, up=True, master=bridge)]
     try:
-        _request(host, messages)
+        host.request(messages, tolerate=(errno.EAFNOSUPPORT,))
     except netlink.Refused as error:
         if error.errno != errno.EEXIST:
             raise
         host.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))
-        _request(host, messages)
-
-
-def _request(host, messages):
-    """Kernels without IPv6 refuse the second message; that is what it asks for anyway."""
-    results = host.request(messages, tolerate=(errno.EAFNOSUPPORT, errno.EEXIST))
-    if results[0] == errno.EEXIST:
-        raise netlink.Refused(errno.EEXIST, "", 0)
+        host.request(messages, tolerate=(errno.EAFNOSUPPORT,))
 
 
 def _configure(attachment, inside):

@@ -76,13 +76,13 @@ def settle(engine, config):
 
 
 def add(engine, config):
-    """Enter a network. :raises Conflict: when another task has taken its name or subnet meanwhile."""
+    """Enter a network that :func:`settle` has just settled, under the lock ``networks``.
+
+    :raises Conflict: when another task has taken its name meanwhile.
+    """
     with engine.db.transaction() as connection:
         if get(engine, config["name"]) is not None:
-            raise Conflict("network %s was made by another task meanwhile" % config["name"])
-        for other in every(engine):
-            if other["bridge"] == config["bridge"] or other["subnet"] == config["subnet"]:
-                raise Conflict("network %s was given the same subnet or bridge by another task meanwhile; run the task again" % other["name"])
+            raise Conflict("network %s was made by another task meanwhile; run the task again" % config["name"])
         connection.execute("INSERT INTO networks (name, id, config, created) VALUES (?, ?, ?, ?)",
                            (config["name"], config["id"], encode(config), now()))
 

@@ -24,9 +24,13 @@ def undo_create(engine, config):
 
 
 def remove(engine, name):
-    """Remove what there is of a network: link, row, rules, in this order, so that a second call finds what is left to do."""
-    config = catalog.get(engine, name)
-    if config is not None:
-        links.remove(config, [attachment(config, user["id"], user["address"], user["mac"]) for user in catalog.users(engine, name)])
-        catalog.forget(engine, name)
-    firewall.ensure(engine, catalog.every(engine))
+    """Remove what there is of a network: links, row, rules, in this order, so that a second call finds what is left to do.
+
+    Under the lock that bridges are made under: a killed task's child that makes one holds it on until it is done.
+    """
+    with engine.locks.hold("networks"):
+        config = catalog.get(engine, name)
+        if config is not None:
+            links.remove(config, [attachment(config, user["id"], user["address"], user["mac"]) for user in catalog.users(engine, name)])
+            catalog.forget(engine, name)
+        firewall.ensure(engine, catalog.every(engine))

@@ -40,7 +40,9 @@ def _create(engine, name, wanted):
 
     def apply():
         with engine.locks.hold("network", name), engine.operations.record("create-network", name=name):
-            catalog.add(engine, config)
+            with engine.locks.hold("networks"):
+                catalog.settle(engine, config)  # again: another task may have made a network since the plan
+                catalog.add(engine, config)
             try:
                 steps.warnings += links.ensure_links(engine, [name])
             except BaseException:

@@ -7,18 +7,18 @@ SHELL := /bin/sh
 PYTHON ?= /usr/bin/python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest $(PYTEST_OPTIONS)
+PYTEST := $(BIN)/pytest --leak-check $(PYTEST_OPTIONS)
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity bench leaks clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-# Two stamps: one says that the environment is there, one that it holds what requirements.txt asks for.
+# Three stamps: the environment is there; it holds what requirements.txt asks for; it holds what the linters need too.
 $(VENV)/.made:
-	$(REQUIRE) venv
+	@$(REQUIRE) venv
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
@@ -27,25 +27,50 @@ $(VENV)/.filled: $(VENV)/.made tests/requirements.txt tests/tools/link-collectio
 	$(BIN)/python tests/tools/link-collection.py
 	@touch $@
 
+$(VENV)/.linters: $(VENV)/.filled tests/requirements-sanity.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-sanity.txt
+	@touch $@
+
 venv: $(VENV)/.filled  ## .venv with ansible-core and this checkout as the collection pycontainer.engine
 
 demo: venv  ## prepare this machine and run playbooks/quickstart.yml on it
 	@$(REQUIRE) demo
 	$(BIN)/ansible-playbook playbooks/quickstart.yml
 
-test: sanity test-unit test-integration test-hosts leaks  ## all tests: sanity, unit, integration, over SSH; then look for leaks
+test: $(VENV)/.linters  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts
+	@$(REQUIRE) test peers hosts vm sanity
+	$(PYTEST) tests/sanity tests/unit tests/integration tests/hosts
 
-test-unit: venv  ## what needs neither root nor the kernel's help
+test-unit: venv  ## what does not need the kernel's help
 	@$(REQUIRE) test
 	$(PYTEST) tests/unit
 
 test-integration: venv  ## on this machine's kernel, as root
 	@$(REQUIRE) test peers
-	$(PYTEST) --leak-check tests/integration
+	$(PYTEST) tests/integration
 
-test-hosts: venv  ## playbooks over SSH on test hosts, and a short part on a virtual machine
+test-hosts: venv  ## playbooks over SSH on namespace hosts, and a short part on a virtual machine
 	@$(REQUIRE) test hosts vm
-	$(PYTEST) --leak-check tests/hosts
+	$(PYTEST) tests/hosts
+
+test-vm: venv  ## the unit and integration tests inside a virtual machine with systemd and cgroup v2
+	@$(REQUIRE) test hosts vm
+	tests/hosts.sh vm suite
+
+sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
+	@$(REQUIRE) test sanity
+	$(PYTEST) tests/sanity
+
+# The peers' collections come with the package `ansible`, in an environment of its own.
+.cache/bench-venv/.filled: $(VENV)/.filled
+	$(PYTHON) -m venv --clear .cache/bench-venv
+	.cache/bench-venv/bin/python -m pip install --quiet --disable-pip-version-check 'ansible>=12'
+	.cache/bench-venv/bin/python tests/tools/link-collection.py
+	@touch $@
+
+bench: .cache/bench-venv/.filled  ## side by side with docker and podman
+	@$(REQUIRE) test bench
+	$(BIN)/python tests/benchmarks/tasks.py
 
 clean:  ## remove .venv and .cache
 	rm -rf $(VENV) .cache tests/output

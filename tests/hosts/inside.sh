@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
@@ -82,8 +82,7 @@ case $INIT in
         exec env -i container=testhost PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init ;;
     sysvinit) # busybox's init, which runs what is linked into runlevel 2
         ln -sf /bin/busybox /run/init
-        printf '%s\n' '::sysinit:/bin/sh -c "for s in /etc/rc2.d/S99*; do if test -x $s; then $s start; fi; done"' \
-            '::respawn:/usr/sbin/sshd -D -e' > /etc/inittab
+        printf '%s\n' '::sysinit:/bin/run-parts --arg=start --regex=^S99 /etc/rc2.d' '::respawn:/usr/sbin/sshd -D -e' > /etc/inittab
         exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /run/init ;;
     light) exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin tini -g -- /usr/sbin/sshd -D -e ;;
 esac

@@ -247,7 +247,8 @@ class Client:
             words = "; ".join("%s%s" % (item.get("code", ""), ": %s" % item["message"] if item.get("message") else "") for item in listed)
         except (ValueError, KeyError, TypeError, AttributeError):
             words = ""
-        what = {401: "asks for other credentials than it was given", 403: "refuses access", 404: "does not know the repository",
+        who = self.authorizer.credentials
+        what = {401: "refuses the credentials of %s" % who[0] if isinstance(who, tuple) else "asks for credentials that it was not given", 403: "refuses access", 404: "does not know the repository",
                 429: "wants fewer requests; try again later"}.get(response.status, "answered %s with status %d" % (method, response.status))
         return RegistryError("registry %s %s (%s)%s" % (self.registry, what, self.repository, ": " + words[:500] if words else ""))
 

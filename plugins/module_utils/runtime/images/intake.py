@@ -65,7 +65,7 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
                 engine.blobs.put(config, durable=False)
                 _sync(engine)
                 with engine.db.transaction() as connection:
-                    layers.commit(engine, connection, intake.unpacked)
+                    intake.directories += layers.commit(engine, connection, intake.unpacked)
                     size = sum(row["size"] for row in layers.rows(engine, diff_ids) if row is not None)
                     records.save(connection, ident, digest, size, references, digests)
         except BaseException:

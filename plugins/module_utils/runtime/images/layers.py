@@ -70,7 +70,9 @@ def commit(engine, connection, unpacked):
     """Give layers their directory and row, inside a transaction. Their data has been synced.
 
     Where another task was faster, its copy stays and ours is left for the caller to remove.
+    :returns: directories that were in the way and are the caller's to remove too.
     """
+    aside = []
     for layer in unpacked:
         row = connection.execute("SELECT * FROM layers WHERE diff_id = ?", (layer.key,)).fetchone()
         if row is not None and os.path.isdir(path_of(engine, row["number"])):
@@ -81,18 +83,22 @@ def commit(engine, connection, unpacked):
         else:
             number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM layers").fetchone()[0]
             connection.execute("INSERT INTO layers (diff_id, number, blob, size) VALUES (?, ?, ?, ?)", (layer.key, number, layer.blob, layer.size))
-        _rename(engine, layer.path, path_of(engine, number))
+        aside += _rename(engine, layer.path, path_of(engine, number))
     if unpacked:
         sync_directory(engine.paths.layers)
+    return aside
 
 
 def _rename(engine, source, target):
+    aside = []
     if os.path.lexists(target):  # a task was killed between this and the end of its transaction
-        os.rename(target, temporary(engine, "gone"))
+        aside.append(temporary(engine, "gone"))
+        os.rename(target, aside[0])
     try:
         os.rename(source, target)
     except OSError as error:
         raise HostError("could not move the unpacked layer to %s: %s" % (target, error.strerror)) from None
+    return aside
 
 
 _counter = [0]

@@ -126,18 +126,16 @@ class _TcpListener:
         if self.relay.connections >= self.relay.most:
             self.relay.pause()
             return
+        server = None
         try:
+            server = _socket(socket.SOCK_STREAM)  # first: who is accepted must be served
             client, _address = self.socket.accept()
         except OSError as error:
+            if server is not None:
+                server.close()
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 self.relay.pause()
             return  # else: the client is gone again
-        try:
-            server = _socket(socket.SOCK_STREAM)
-        except OSError:
-            client.close()
-            self.relay.pause()
-            return
         client.setblocking(False)
         _Connection(self.relay, client, server, self.target)
 

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Overlay mounts of one layer to five hundred, by lowerdir+ and as before Linux 6.7, on a file system on disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+import sys
+
+import pytest
+from pycontainer.errors import Unsupported
+from pycontainer.kernel import overlay, procfs
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import child  # noqa: E402
+
+LAYERS = 500
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """500 layers with short names, each with a file of its own and all with one named "who"."""
+    base = tmp_path_factory.mktemp("layers")
+    for number in range(LAYERS):
+        directory = base / ("%x" % number)
+        directory.mkdir()
+        (directory / ("file%d" % number)).write_text(str(number))
+        (directory / "who").write_text(str(number))
+    return base
+
+
+@pytest.fixture(params=[False, True], ids=["new", "old"])
+def stack(request, store, tmp_path, monkeypatch):
+    """``stack(n)``: the paths of n layers, topmost first, with upper and work directories."""
+    monkeypatch.setattr(overlay, "FORCE_OLD", request.param)
+    (tmp_path / "upper").mkdir()
+    (tmp_path / "work").mkdir()
+    stack = lambda count: [str(store / ("%x" % number)) for number in range(count)]  # noqa: E731
+    stack.upper, stack.work = str(tmp_path / "upper"), str(tmp_path / "work")
+    return stack
+
+
+def names(fd):
+    directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
+    try:
+        return set(os.listdir(directory))
+    finally:
+        os.close(directory)
+
+
+def read(fd, name):
+    with open(os.open(name, os.O_RDONLY, dir_fd=fd)) as stream:
+        return stream.read()
+
+
+def write(fd, name):
+    os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+
+
+@pytest.mark.parametrize("count", [1, 2, 130, 200, 500])
+def test_layers(stack, count):
+    """All layers are there, the topmost wins, writes land in the upper layer alone; the host sees no mount and no descriptor is left."""
+    before = procfs.mounts(), sorted(os.listdir("/proc/self/fd"))
+    fd = overlay.overlay(stack(count), stack.upper, stack.work)
+    assert not os.get_inheritable(fd)
+    assert names(fd) == {"file%d" % number for number in range(count)} | {"who"}
+    assert read(fd, "who") == "0"
+    write(fd, "new")
+    os.unlink("file0", dir_fd=fd)
+    assert "file0" not in names(fd)
+    assert os.path.exists(stack.upper + "/new") and os.path.exists(stack(1)[0] + "/file0")
+    os.close(fd)
+    assert (procfs.mounts(), sorted(os.listdir("/proc/self/fd"))) == before
+
+
+@pytest.mark.parametrize("count", [1, 2, 500])
+def test_read_only(stack, count):
+    """Without an upper layer, and with one if asked to, nothing can be written."""
+    fd = overlay.overlay(stack(count))
+    assert names(fd) == {"file%d" % number for number in range(count)} | {"who"}
+    assert child.errno_of(write, fd, "new") == errno.EROFS
+    os.close(fd)
+    fd = overlay.overlay(stack(count), stack.upper, stack.work, read_only=True)
+    assert child.errno_of(write, fd, "new") == errno.EROFS
+    os.close(fd)
+
+
+def test_whiteouts(stack, store, tmp_path):
+    """A character device 0:0 hides a file, trusted.overlay.opaque what was in a directory."""
+    top, bottom = tmp_path / "top", tmp_path / "bottom"
+    for directory in (top, bottom):
+        (directory / "dir").mkdir(parents=True)
+    (bottom / "gone").write_text("")
+    (bottom / "dir/old").write_text("")
+    (top / "dir/new").write_text("")
+    os.mknod(top / "gone", 0o020000, os.makedev(0, 0))
+    os.setxattr(top / "dir", "trusted.overlay.opaque", b"y")
+    fd = overlay.overlay([str(top), str(bottom)], stack.upper, stack.work)
+    assert names(fd) == {"dir"}
+    directory = os.open("dir", os.O_PATH, dir_fd=fd)
+    assert names(directory) == {"new"}
+    os.close(directory)
+    os.close(fd)
+
+
+def test_odd_names(stack, tmp_path):
+    """Names that the option string splits at, and names longer than a parameter may be."""
+    odd = [tmp_path / "a:b", tmp_path / "c,d", tmp_path / "e\\f", tmp_path / "plain"]
+    if not overlay.FORCE_OLD:
+        odd.append(tmp_path / ("long" * 40) / ("long" * 40))
+    for number, directory in enumerate(odd):
+        directory.mkdir(parents=True)
+        (directory / str(number)).write_text("")
+    upper, work = tmp_path / "u,p:p\\er", tmp_path / "w,o"
+    upper.mkdir()
+    work.mkdir()
+    fd = overlay.overlay([str(directory) for directory in odd], str(upper), str(work))
+    assert names(fd) == {str(number) for number in range(len(odd))}
+    write(fd, "new")
+    assert (upper / "new").exists()
+    os.close(fd)
+
+
+def test_options(stack):
+    """No index, no metacopy, no redirects, whatever the kernel's build prefers: layers stay plain."""
+    fd = overlay.overlay(stack(2), stack.upper, stack.work)
+    os.rename("file1", "moved", src_dir_fd=fd, dst_dir_fd=fd)
+    assert read(fd, "moved") == "1"
+    os.chmod("who", 0o600, dir_fd=fd)
+    os.close(fd)
+    assert pathlib.Path(stack.upper, "who").read_text() == "0"  # copied up as a whole
+    assert not [name for name in os.listxattr(stack.upper + "/who") if "metacopy" in name]
+
+
+def test_volatile(stack):
+    """A volatile upper layer works, and is marked as such in its work directory."""
+    fd = overlay.overlay(stack(1), stack.upper, stack.work, volatile=True)
+    write(fd, "new")
+    assert os.path.exists(stack.work + "/work/incompat/volatile")
+    os.close(fd)
+
+
+def test_errors(stack, tmp_path):
+    """A missing layer is the kernel's error, with its words; what it can't stack is said before it is tried."""
+    with pytest.raises(OSError) as caught:
+        overlay.overlay([str(tmp_path / "missing"), stack(1)[0]], stack.upper, stack.work)
+    assert caught.value.errno == errno.ENOENT
+    with pytest.raises(Unsupported, match="501 layers"):
+        overlay.overlay(stack(1) * 501, stack.upper, stack.work)
+    before = sorted(os.listdir("/proc/self/fd"))
+    for _attempt in range(3):
+        assert child.errno_of(overlay.overlay, stack(2), stack.upper, "/proc") in (errno.EINVAL, errno.EXDEV, errno.EROFS)
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_long_names_on_old_kernels(tmp_path, monkeypatch):
+    """Where names do not fit a page, the sentence says so and how many bytes it would take."""
+    monkeypatch.setattr(overlay, "FORCE_OLD", True)
+    layers = []
+    for number in range(60):
+        directory = tmp_path / ("x" * 100 + str(number)) / "diff"
+        directory.mkdir(parents=True)
+        layers.append(str(directory))
+    with pytest.raises(Unsupported, match="60 layers can't be mounted: their names take"):
+        overlay.overlay(layers)

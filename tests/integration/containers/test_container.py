@@ -53,3 +53,217 @@ def test_whole_life(engine):
     assert do(engine, state="absent")["changed"] and containers.every(engine) == []
     assert os.listdir(engine.paths.containers) == [] and os.listdir(engine.paths.running) == []
     assert not do(engine, state="absent")["changed"]
+
+
+def test_process_options(engine):
+    do(engine, **base(
+        user="www", groups=["extra"], working_dir="/made/here", hostname="box", domainname="example.org", env={"X": "a b"}, labels={"a": 1}, tty=False, init=True,
+        ulimits=["nofile:64:128"], oom_score_adj=100, entrypoint=["sh", "-c"], command=["id > /tmp/id; pwd > /tmp/pwd; exec sleep 1000"]))
+    assert sh(engine, "while ! test -e /tmp/pwd; do sleep 0.02; done; cat /tmp/id") == "uid=33(www) gid=33(www) groups=33(www),77(extra)"
+    assert sh(engine, "cat /tmp/pwd; hostname; echo $HOME $X; ulimit -n; ulimit -Hn") == "/made/here\nbox\n/srv a b\n64\n128"
+    found = containers.inspect(engine, containers.find(engine, "web"))
+    assert open("/proc/%d/oom_score_adj" % found["State"]["Pid"]).read().strip() == "100"
+    assert found["Config"]["Labels"] == {"a": "1"} and found["Config"]["Hostname"] == "box"
+
+
+def test_security_options(engine):
+    do(engine, **base(cap_drop=["ALL"], capabilities=["CHOWN"], security_opts=["no-new-privileges"], read_only=True, sysctls={"net.ipv4.ip_default_ttl": 99},
+                      tmpfs=["/tmp:size=1m,mode=700"], shm_size="2m"))
+    status = sh(engine, "cat /proc/self/status")
+    caps = {line.split()[0]: line.split()[1] for line in status.splitlines() if line.startswith(("Cap", "NoNewPrivs", "Seccomp:"))}
+    assert caps["CapEff:"] == caps["CapBnd:"] == "0000000000000001" and caps["CapInh:"] == "0000000000000000"
+    assert caps["NoNewPrivs:"] == "1" and caps["Seccomp:"] == "2"
+    assert sh(engine, "cat /proc/sys/net/ipv4/ip_default_ttl; touch /x 2>/dev/null || echo read-only; touch /tmp/x && stat -c %a /tmp; (echo 9 > /proc/sys/net/ipv4/ip_default_ttl) 2>/dev/null || echo no") \
+        == "99\nread-only\n700\nno"
+    with open("/proc/sys/net/ipv4/ip_default_ttl") as file:
+        assert file.read().strip() != "99"
+
+
+def test_privileged_and_shared_namespaces(engine):
+    result = do(engine, **base(privileged=True, pid_mode="host", uts="host", ipc_mode="host"))
+    assert len(result["security"]) == 4 and "Seccomp:\t0" in sh(engine, "cat /proc/self/status")
+    assert sh(engine, "hostname") == os.uname().nodename and int(sh(engine, "readlink /proc/self")) > 1000
+
+
+def test_joined_namespaces_and_what_follows_from_them(engine):
+    do(engine, name="first", **base(ipc_mode="shareable"))
+    do(engine, **base(network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"))
+    assert sh(engine, "readlink /proc/self/ns/net; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc") \
+        == sh(engine, "readlink /proc/self/ns/net; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc", "first")
+    sh(engine, "echo hello > /dev/shm/x", "first")
+    assert sh(engine, "cat /dev/shm/x") == "hello"
+    assert not do(engine, **base(network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"))["changed"]
+    do(engine, name="first", recreate=True)
+    again = do(engine, True, **base(network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"))
+    assert any("replace container web" in action for action in again["actions"])
+
+
+def test_volumes_and_mounts(engine, tmp_path):
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "dir" / "x").write_text("host")
+    params = base(volumes=["data:/srv/data", "%s:/host:ro" % (tmp_path / "dir"), "/anonymous"], mounts=[{"type": "tmpfs", "target": "/t", "tmpfs_size": "1m"}])
+    do(engine, **params)
+    assert sh(engine, "cat /srv/data/file; cat /host/x; stat -c %u /srv/data; touch /host/y 2>/dev/null || echo ro; touch /anonymous/kept /srv/data/new /t/x") \
+        == "from the image\nhost33\nro"
+    assert not do(engine, **params)["changed"]
+    names = {row["name"]: row["anonymous"] for row in volumes.listing(engine)}
+    assert names["data"] is False and list(names.values()).count(True) == 1
+    mounts = {entry["Destination"]: entry for entry in containers.inspect(engine, containers.find(engine, "web"))["Mounts"]}
+    assert mounts["/srv/data"]["Name"] == "data" and mounts["/host"]["RW"] is False and set(mounts) == {"/srv/data", "/host", "/anonymous"}
+    do(engine, **dict(params, recreate=True))
+    assert sh(engine, "ls /anonymous /srv/data") == "/anonymous:\nkept\n\n/srv/data:\nfile\nnew"
+    do(engine, state="absent", keep_volumes=False)
+    assert [row["name"] for row in volumes.listing(engine)] == ["data"]
+
+
+def test_a_volume_with_driver_options_is_shared(engine):
+    volumes.create(engine, "mem", {"type": "tmpfs", "o": "size=1m"})
+    for name in ("web", "other"):
+        do(engine, name=name, **base(volumes=["mem:/mem"]))
+    sh(engine, "echo x > /mem/x")
+    assert sh(engine, "cat /mem/x", "other") == "x" and sh(engine, "grep ' /mem ' /proc/mounts").split()[2] == "tmpfs"
+    for name in ("web", "other"):
+        do(engine, name=name, state="absent")
+    volumes.remove(engine, "mem")
+
+
+def test_limits_change_while_it_runs(engine):
+    first = do(engine, **base(memory="64m", memory_swap="64m", cpus=0.5, pids_limit=20))
+    second = do(engine, memory="32m", memory_swap="-1", pids_limit=30, cpus=0, labels={"x": "y"}, restart_policy="always", stop_timeout=1)
+    assert second["changed"] and second["container"]["Id"] == first["container"]["Id"] and second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
+    stats = containers.stats(engine, second["container"]["Id"])
+    assert stats["memory"]["limit"] == 32 << 20 and stats["pids"]["limit"] == 30
+    host = second["container"]["HostConfig"]
+    assert host["Memory"] == 32 << 20 and host["RestartPolicy"]["Name"] == "always" and host["NanoCpus"] == 0
+    assert not do(engine, memory="32m", memory_swap="-1", pids_limit=30, cpus=0, labels={"x": "y"}, restart_policy="always", stop_timeout=1)["changed"]
+    assert do(engine, labels={})["container"]["Config"]["Labels"] == {}
+
+
+def test_a_replacement_keeps_what_the_task_does_not_name(engine):
+    first = do(engine, **base(env={"A": "1"}, memory="64m"))
+    second = do(engine, env={"A": "2"})
+    assert second["container"]["Id"] != first["container"]["Id"] and second["container"]["HostConfig"]["Memory"] == 64 << 20 and sh(engine, "echo $A") == "2"
+    assert second["diff"]["before"]["env"] == {"A": "1"} and len(os.listdir(engine.paths.containers)) == 1
+    assert not do(engine, **base(env={"A": "2"}, memory="64m"))["changed"]
+
+
+def test_recreate_policy(engine):
+    first = do(engine, **base(env={"A": "1"}))
+    with pytest.raises(EngineError, match="env"):
+        do(engine, env={"A": "2"}, recreate_policy="fail")
+    kept = do(engine, env={"A": "2"}, labels={"l": "1"}, recreate_policy="warn")
+    assert "env" in kept["warnings"][0] and kept["container"]["Id"] == first["container"]["Id"] and kept["container"]["Config"]["Labels"] == {"l": "1"}
+    assert sh(engine, "echo $A") == "1"
+
+
+def test_a_failing_replacement_puts_the_old_one_back(engine):
+    do(engine, **base(volumes=["/anonymous"]))
+    sh(engine, "touch /anonymous/kept")
+    before = containers.find(engine, "web")
+    for bad in ({"command": ["/does/not/exist"]}, {"command": ["sh", "-c", "echo my last words; exit 3"]}):
+        with pytest.raises(ContainerFailed) as caught:
+            do(engine, **bad)
+        assert containers.find(engine, "web") == before and containers.status(engine, before["id"])["status"] == "running"
+        assert os.listdir(engine.paths.containers) == [before["id"]] and sh(engine, "ls /anonymous") == "kept"
+    assert caught.value.exit_code == 3 and "my last words" in caught.value.logs
+    assert engine.db.all("SELECT * FROM operations") == []
+
+
+def test_an_unhealthy_replacement_puts_the_old_one_back(engine):
+    good = {"test": ["CMD", "true"], "interval": "50ms", "retries": 1}
+    first = do(engine, state="healthy", **base(healthcheck=good))
+    assert first["container"]["State"]["Health"]["Status"] == "healthy" and not do(engine, state="healthy", **base(healthcheck=good))["changed"]
+    with pytest.raises(ContainerFailed, match="unhealthy"):
+        do(engine, state="healthy", env={"B": "1"}, healthcheck=dict(good, test=["CMD", "false"]), healthy_wait_timeout=20)
+    assert containers.find(engine, "web")["id"] == first["container"]["Id"] and containers.status(engine, first["container"]["Id"])["status"] == "running"
+
+
+def test_a_new_image_is_one_change_and_a_new_name_none(engine, rootfs, tmp_path):
+    from pycontainer import images
+    first = do(engine, **base())
+    images.tag(engine, "box:1", images.parse("box:other").tagged)
+    renamed = do(engine, **base(image="box:other"))
+    assert renamed["container"]["Id"] == first["container"]["Id"] and renamed["container"]["Config"]["Image"] == "box:other"
+    carry_out(images.plan_import(engine, "box:other", rootfs, {"command": ["sleep", "2000"], "env": {"NEW": "1"}}), False)
+    planned = do(engine, True, **base(image="box:other"))
+    assert planned["diff"]["before"]["image"].startswith("sha256:") and list(planned["diff"]["after"]) == ["image", "container"]
+    assert do(engine, **base(image="box:other"))["container"]["Args"] == ["2000"]
+
+
+BAD = [
+    ({"image": "box:nope", "pull": "never"}, "box:nope"), ({"image": "UPPER"}, "UPPER"), ({"volumes": ["/does/not/exist:/x"]}, "/does/not/exist"),
+    ({"networks": [{"name": "nope"}], "network_mode": "nope"}, "nope"), ({"network_mode": "container:nope"}, "nope"), ({"cpus": 4096}, "cpus"),
+    ({"devices": ["/dev/nope"]}, "/dev/nope"), ({"command": [], "entrypoint": []}, "command"), ({"name": "x"}, "name"), ({"name": "../x"}, "name"),
+    ({"env": {"A": None}}, "env"), ({"device_read_bps": [{"path": "/dev/null", "rate": "1m"}]}, "device_read_bps"), ({"cpuset_cpus": "4000"}, "cpuset"),
+]
+
+
+@pytest.mark.parametrize("bad, word", BAD, ids=[word for _bad, word in BAD])
+def test_bad_input_changes_nothing(engine, bad, word):
+    for check in (True, False):
+        with pytest.raises(EngineError) as caught:
+            do(engine, check, **dict(base(), **bad))
+        assert word in str(caught.value) and "\n" not in str(caught.value)
+    assert containers.every(engine) == [] == os.listdir(engine.paths.containers) and volumes.listing(engine) == []
+
+
+def test_list_of_containers(engine):
+    items = [dict(base(), name="box%d" % number, memory="32m") for number in range(5)] + [dict(base(network_mode="container:box0"), name="side")]
+    params = {"name": None, "containers": items}
+    first = task.container(engine, params)
+    assert first["changed"] and [result["name"] for result in first["results"]] == [item["name"] for item in items]
+    assert all(result["container"]["State"]["Running"] for result in first["results"])
+    assert not task.container(engine, params)["changed"]
+    mixed = [dict(base(), name="box0", memory="40m"), {"name": "box1", "state": "absent"}, dict(base(command=["/nope"]), name="fails"), dict(base(), name="good")]
+    with pytest.raises(EngineError, match="1 of 4") as caught:
+        task.container(engine, {"containers": mixed, "parallel": 2})
+    results = {result["name"]: result for result in caught.value.results}
+    assert results["fails"]["failed"] and "nope" in results["fails"]["msg"] and results["good"]["container"]["State"]["Running"]
+    assert results["box0"]["container"]["HostConfig"]["Memory"] == 40 << 20 and results["box1"]["container"] == {}
+
+
+def test_list_is_checked_before_anything_is_changed(engine):
+    for bad in (dict(base(), name="bad", volumes=["/does/not/exist:/x"]), dict(base(), name="good"), dict(base(), name="bad", cpus="many")):
+        with pytest.raises(EngineError):
+            task.container(engine, {"containers": [dict(base(), name="good"), bad]})
+        assert containers.every(engine) == []
+
+
+def test_exec_and_info(engine):
+    with pytest.raises(EngineError):
+        task.container_exec(engine, {"container": "web", "command": "true"})
+    do(engine, **base(env={"A": "1"}))
+    run = lambda **params: task.container_exec(engine, dict(params, container="web"))  # noqa: E731
+    assert run(command="sh -c 'echo $A $B; echo err >&2; exit 7'", env={"B": 2})["rc"] == 7
+    found = run(argv=["cat"], stdin="hello", user="www")
+    assert (found["rc"], found["stdout"], found["stderr"], found["stdout_lines"]) == (0, "hello", "", ["hello"])
+    assert run(argv=["sh", "-c", "id -u; pwd"], user="www", chdir="/tmp", strip_empty_ends=False)["stdout"] == "33\n/tmp\n"
+    assert run(argv=["test", "-t", "0"], tty=True)["rc"] == 0
+    assert run(argv=["sleep", "5"], detach=True)["pid"] > 0
+    info = task.container_info(engine, {"name": ["web", "nope"]})
+    assert info["exists"] and info["container"]["Name"] == "/web"
+    select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])  # noqa: E731
+    assert select(name="we") == select(ancestor="box:1") == select(status="running") == 1 and select(status="exited") == select(label="x") == 0
+    do(engine, state="stopped")
+    with pytest.raises(EngineError, match="not running"):
+        run(command="true")
+
+
+def test_rename_and_find(engine):
+    do(engine, **base())
+    record = containers.find(engine, "web")
+    containers.rename(engine, record, "site")
+    assert containers.find(engine, record["id"][:6])["name"] == "site" and containers.get(engine, "web") is None
+    assert containers.inspect(engine, containers.find(engine, "site"))["Name"] == "/site"
+
+
+def test_boot_brings_back_what_should_run(engine):
+    do(engine, name="always", **base(restart_policy="always"))
+    do(engine, name="stopped", **base(restart_policy="always"))
+    do(engine, name="stopped", state="stopped")
+    do(engine, name="never", **base())
+    for name in ("always", "never"):
+        containers.running.end(engine, containers.find(engine, name)["id"], 0)
+    containers.boot(engine)
+    states = {record["name"]: containers.status(engine, record["id"])["status"] for record in containers.every(engine)}
+    assert states == {"always": "running", "stopped": "exited", "never": "exited"}

@@ -14,7 +14,7 @@ from .. import networks, volumes
 from ..errors import InvalidInput, NotFound, Unsupported
 from ..kernel import cgroups
 from . import documents, spec, spec_resources, spec_security
-from .options import network, storage
+from .options import network, resources, storage
 
 
 def everything(engine, definition, image, record=None):
@@ -30,9 +30,9 @@ def everything(engine, definition, image, record=None):
     _capabilities(definition)
     _rlimits(definition)
     _cpus(definition)
-    resources = spec_resources.resources(definition, swap=False)
-    if record is None or resources != spec_resources.resources(record["definition"], swap=False):
-        problems = cgroups.check(resources)
+    limits = spec_resources.resources(definition, swap=False)
+    if record is None or limits != spec_resources.resources(record["definition"], swap=False):
+        problems = cgroups.check(limits)
         if problems:
             raise Unsupported(problems[0])
     spec_security.sysctls(definition)
@@ -103,4 +103,18 @@ def _cpus(definition):
     count = os.cpu_count() or 1
     if definition.get("cpus", 0) > count:
         raise InvalidInput("cpus", definition["cpus"], "at most %d, the CPUs of this host" % count)
+    for option, place in (("cpuset_cpus", "/sys/devices/system/cpu/online"), ("cpuset_mems", "/sys/devices/system/node/online")):
+        if definition.get(option):
+            there = _read(place, "0")
+            if set(resources.numbers_of(definition[option], option)) - set(resources.numbers_of(there, option)):
+                raise InvalidInput(option, definition[option], "numbers of what this host has: " + there)
+
+
+def _read(path, default):
+    """A file of one line; ``default`` where there is none (a kernel without NUMA has no list of nodes)."""
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return default
 

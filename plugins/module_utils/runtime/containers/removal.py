@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from .. import volumes
 from ..errors import Conflict
@@ -13,6 +14,7 @@ from ..store import trees
 from . import catalog, control, documents, running
 
 MNT_DETACH = 2
+PATIENCE = 10.0  # seconds that a container's last moments may take
 
 
 def remove(engine, record, force=False, keep_volumes=False):
@@ -33,9 +35,23 @@ def remove(engine, record, force=False, keep_volumes=False):
 
 def sweep(engine, ident, anonymous):
     """Remove what a container without a row has left: kernel objects, directories, anonymous volumes."""
-    control.cleanup(engine.paths, ident)
+    _cleanup(engine, ident)
     directories(engine, ident)
     volumes.drop_anonymous(engine, sorted(anonymous))
+
+
+def _cleanup(engine, ident):
+    """Take down what the kernel holds; a monitor that has said that its container ended is about to end itself."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            control.cleanup(engine.paths, ident)
+            return
+        except Conflict:
+            if time.monotonic() > until:
+                raise
+            running.end(engine, ident, 0)
+            time.sleep(0.005)
 
 
 def directories(engine, ident):

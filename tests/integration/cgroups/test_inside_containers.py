@@ -42,7 +42,7 @@ if "part" in sys.argv:
 if "leaf" in sys.argv:
     for hierarchy in layout.current().hierarchies:
         os.mkdir(hierarchy.mount + "/init")
-        if os.path.exists(hierarchy.mount + "/cpuset.cpus"):
+        if "cpuset" in hierarchy.controllers:
             for name in ("cpuset.cpus", "cpuset.mems"):
                 with open(hierarchy.mount + "/" + name) as source, open(hierarchy.mount + "/init/" + name, "w") as target:
                     target.write(source.read())

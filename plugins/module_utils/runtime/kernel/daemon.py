@@ -18,8 +18,6 @@ from ..errors import HostError
 from . import cgroups
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-BOOT_UNIT = "pycontainer.service"  # the host role's; it starts what ``start("zygote")`` would
-UNIT_DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 SIGNALS_IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ: execve(2) keeps "ignored"
 SIGHUP = 1
 # A service moves before it becomes the program, so that what the program forks is never in the unit's cgroup.
@@ -37,17 +35,13 @@ def start(name, argv, *, env=None, stdout_path=None):
     environment = {"PATH": PATH, "LANG": "C.UTF-8"} if env is None else env
     if not os.access(argv[0], os.X_OK):
         raise HostError("%s can't be started: no such program" % argv[0])
-    if not booted_by_systemd():
-        return start_forked(argv, environment, stdout_path)
-    pid = start_boot_unit() if name == "zygote" else 0
-    return pid or start_service("pycontainer-%s" % name, argv, environment, stdout_path)
+    if booted_by_systemd():
+        return start_service("pycontainer-%s" % name, argv, environment, stdout_path)
+    return start_forked(argv, environment, stdout_path)
 
 
 def settle(pid=0):
-    """Move a process of the engine (0: this one) out of its session's or unit's cgroup into the engine's own.
-
-    A daemon that was not started by ``start``, but by a boot unit, calls it for itself.
-    """
+    """Move a process of the engine (0: this one) out of its session's or unit's cgroup into the engine's own."""
     cgroups.engine().attach(pid)
 
 
@@ -75,23 +69,6 @@ def run(*command):
 def main_pid(unit):
     """The unit's main process, 0 for none."""
     return int(run("systemctl", "show", "--property=MainPID", "--value", unit) or 0)
-
-
-def start_boot_unit():
-    """Start the host role's unit where it is installed; 0 where it isn't, has no lasting process, or is what calls this."""
-    if not any(os.path.exists(os.path.join(directory, BOOT_UNIT)) for directory in UNIT_DIRECTORIES) or inside(BOOT_UNIT):
-        return 0
-    run("systemctl", "start", BOOT_UNIT)
-    pid = main_pid(BOOT_UNIT)
-    if pid:
-        settle(pid)
-    return pid
-
-
-def inside(unit):
-    """Whether this process is in the unit's cgroup."""
-    with open("/proc/self/cgroup", encoding="utf-8", errors="replace") as file:
-        return any(("/%s/" % unit) in line.strip() + "/" for line in file)
 
 
 def service_command(unit, argv, env, stdout_path):

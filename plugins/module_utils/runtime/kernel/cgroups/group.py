@@ -118,7 +118,8 @@ def fill_cpuset(above, path):
 def pass_on(hierarchy, top):
     """Hand on the controllers from the top of the v2 tree down to ``top``, so that groups in it can have limits.
 
-    A cgroup that has processes can't (the root can): then the controller is missing below, and ``check`` says so.
+    A cgroup that has processes can't (the root can): then the controllers are missing below, and ``check`` says so. Some (cpu,
+    pids) could be had even so, but that makes a "threaded" domain of it, and groups below are invalid and take no process.
     """
     path = hierarchy.mount
     have, given = files.read_or(path + "/cgroup.controllers").split(), files.read_or(path + top + "/cgroup.subtree_control").split()
@@ -129,6 +130,8 @@ def pass_on(hierarchy, top):
         wanted = missing_below(path)
         if not wanted:
             continue
+        if crowded(path):
+            return
         control = path + "/cgroup.subtree_control"
         try:
             files.write(control, " ".join("+" + name for name in wanted))
@@ -138,6 +141,11 @@ def pass_on(hierarchy, top):
                     files.write(control, "+" + name)
                 except OSError:
                     continue
+
+
+def crowded(path):
+    """Whether a v2 cgroup other than the root has processes of its own."""
+    return os.path.exists(path + "/cgroup.type") and files.read_or(path + "/cgroup.procs", "threaded") != ""
 
 
 def missing_below(path):
@@ -352,9 +360,7 @@ def prospect(parent=None):
         return plan.Place(v1, None)
     outside = files.read_or(now.unified.mount + "/cgroup.controllers").split()
     given = files.read_or(now.unified.mount + "/cgroup.subtree_control").split()
-    inner = os.path.exists(now.unified.mount + "/cgroup.type")  # not the root of the tree
-    crowded = inner and files.read_or(now.unified.mount + "/cgroup.procs")
-    return plan.Place(v1, Prospective(now.unified.mount + top, now.unified.mount), given if crowded else outside, outside)
+    return plan.Place(v1, Prospective(now.unified.mount + top, now.unified.mount), given if crowded(now.unified.mount) else outside, outside)
 
 
 class Prospective(Directory):

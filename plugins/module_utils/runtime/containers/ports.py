@@ -22,6 +22,7 @@ from ..errors import Conflict, HostError
 CHUNK = 1 << 16
 BACKLOG = 128
 UDP_IDLE = 60.0  # seconds without a datagram after which a client is forgotten
+RETRY = 1.0  # seconds until accepting is tried again without descriptors
 IP_PKTINFO = 8  # ip(7); Python names it from 3.14 on
 SPARE_DESCRIPTORS = 256  # of the process's limit, for what else the monitor does
 
@@ -42,7 +43,7 @@ class Relay:
         self.listeners = []
         self.connections = 0
         self.most = max(16, (os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS) // 2)
-        self.full = False
+        self.full, self.paused = False, 0.0
 
     def open(self):
         """Listen on every port. :raises Conflict: when another process has one. :raises HostError: for other refusals. Nothing is open then."""
@@ -67,11 +68,12 @@ class Relay:
     def expire(self, now):
         """Forget idle UDP clients, and try again to accept connections after running out of descriptors.
 
-        :param now: time.monotonic(). To be called every few seconds, more often is of no use.
+        :param now: time.monotonic(). To be called every few seconds; more often does no harm.
         """
         for listener in self.listeners:
             listener.expire(now)
-        self.resume()
+        if self.full and now - self.paused >= RETRY:
+            self.resume()
 
     def close(self):
         """Close everything; connections under way are cut."""
@@ -91,7 +93,7 @@ class Relay:
 
     def pause(self):
         """Stop accepting: level-triggered events would come without end."""
-        self.full = True
+        self.full, self.paused = True, time.monotonic()
         for listener in self.listeners:
             listener.listen(False)
 

@@ -63,7 +63,8 @@ while not group.procs():
     time.sleep(0.01)
 result["places"] = {mount: path == group.paths[mount] for mount, path in layout.of_process(pid).items()}
 with open("/proc/%d/cgroup" % pid) as file:
-    result["cgroups"] = sorted({line.split(":", 2)[2].strip() for line in file})
+    lines = [line.strip().split(":", 2) for line in file]
+result["cgroups"] = sorted({line[2] for line in lines if line[1] or layout.current().unified})  # "0::" is there even when not mounted
 result["stats"] = group.stats()
 group.freeze()
 result["frozen"] = group.frozen()

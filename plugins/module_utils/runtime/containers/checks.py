@@ -11,7 +11,7 @@ import os
 import resource
 
 from .. import networks, volumes
-from ..errors import InvalidInput, NotFound, Unsupported
+from ..errors import Conflict, InvalidInput, NotFound, Unsupported
 from ..kernel import cgroups
 from . import documents, spec, spec_resources, spec_security
 from .options import network, resources, storage
@@ -72,6 +72,7 @@ def _tags(path):
 
 
 def _networks(engine, definition, ident):
+    closed = []
     for entry in network.attachments(definition):
         if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
             continue  # made when it is first needed
@@ -79,6 +80,9 @@ def _networks(engine, definition, ident):
         if config is None:
             raise NotFound("networks: network %s does not exist" % entry["name"])
         networks.check_wanted(config, entry["ipv4_address"] or None, entry["mac_address"] or None)
+        closed += [config["name"]] if config["internal"] else []
+    if definition.get("published_ports") and closed and len(closed) == len(network.attachments(definition)):
+        raise Conflict("published_ports: nothing enters an internal network, and the container is on %s only" % ", ".join(closed))
     networks.check_ports(engine, ident, [dict(port, host_port=0) if isinstance(port["host_port"], str) else port
                                          for port in definition.get("published_ports", ())], ident)
 

@@ -89,6 +89,7 @@ def reserve(engine, ident, definition, image, replaces=None):
             if entry["name"] == networks.DEFAULT:
                 networks.ensure_default(engine)
             attachments.append(networks.allocate(engine, entry["name"], ident, entry["ipv4_address"] or None, entry["mac_address"] or None, replaces))
+        attachments.sort(key=lambda entry: entry["gateway"] is None)  # ports lead to the first: to no internal network where there is another
         kept = {entry["network"] for entry in attachments}
         for row in engine.db.all("SELECT network FROM addresses WHERE container = ?", ident):
             if row["network"] not in kept:

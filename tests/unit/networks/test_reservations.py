@@ -62,6 +62,20 @@ def test_wanted_address(host):
     assert [user["id"] for user in networks.users(host, "web")] == [B, C]
 
 
+def test_checks_say_what_allocate_would(host):
+    networks.allocate(host, "web", A, "10.55.0.5", "02:00:00:00:00:07")
+    networks.check_address(host, "web", A, "10.55.0.5", "02:00:00:00:00:07")
+    networks.check_address(host, "web", "", "", "")
+    for ip, mac in (("10.55.0.5", None), (None, "02:00:00:00:00:07")):
+        with pytest.raises(Conflict):
+            networks.check_address(host, "web", "", ip, mac)
+    for ident in "bcd":
+        networks.allocate(host, "web", ident * 64)
+    with pytest.raises(Conflict, match="no free address"):
+        networks.check_address(host, "web", "")
+    networks.check_address(host, "web", A)
+
+
 @pytest.mark.parametrize("address", ["10.55.1.2", "10.55.0.0", "10.55.0.7", "10.55.0.1", "10.55.0.3", "x", "fd00::1"])
 def test_bad_addresses(host, address):
     with pytest.raises(InvalidInput):

@@ -79,7 +79,7 @@ def _networks(engine, definition, ident):
         config = networks.get(engine, entry["name"])
         if config is None:
             raise NotFound("networks: network %s does not exist" % entry["name"])
-        networks.check_wanted(config, entry["ipv4_address"] or None, entry["mac_address"] or None)
+        networks.check_address(engine, entry["name"], ident, entry["ipv4_address"], entry["mac_address"])
         closed += [config["name"]] if config["internal"] else []
     if definition.get("published_ports") and closed and len(closed) == len(network.attachments(definition)):
         raise Conflict("published_ports: nothing enters an internal network, and the container is on %s only" % ", ".join(closed))

@@ -20,7 +20,7 @@ _HOME = {
     "plan": ".task",
     "inspect": ".inspection",
     "allocate": ".addresses",
-    "check_wanted": ".addresses",
+    "check_address": ".addresses",
     "release": ".addresses",
     "check_ports": ".ports",
     "reserve_ports": ".ports",

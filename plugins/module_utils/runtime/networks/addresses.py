@@ -48,6 +48,20 @@ def attachment(config, container_id, address, mac):
             "gateway": None if config["internal"] else config["gateway"], "mac": mac, "mtu": config["mtu"]}
 
 
+def check_address(engine, network, container_id, wanted_ip=None, mac=None):
+    """What :func:`allocate` would refuse, without a change.
+
+    :param container_id: whose address may be taken over, or "". :raises NotFound, InvalidInput, Conflict: as it does.
+    """
+    config, wanted_ip, mac = require(engine, network), wanted_ip or None, mac or None
+    check_wanted(config, wanted_ip, mac)
+    taken = {row["address"]: row for row in users(engine, config["name"])}
+    if not any(row["id"] == container_id for row in taken.values()) or wanted_ip:
+        _choose(config, taken, container_id, wanted_ip, None)
+    if mac:
+        _check_mac(config, taken, container_id, mac, None)
+
+
 def check_wanted(config, wanted_ip, mac):
     """:raises InvalidInput: when a network can't give the address or MAC, whoever has them."""
     if wanted_ip is not None:

@@ -12,6 +12,7 @@ import errno
 import socket
 import struct
 
+from ..errors import HostError
 from ..kernel import netlink, nftables
 
 TABLE = "pycontainer"
@@ -29,7 +30,7 @@ def publish(container_id, address, ports):
 
     :param container_id: for the error's text.
     :returns: whether the rules are there; without them (no nf_tables, or flushed) the relay alone serves the ports.
-    :raises OSError: when the kernel refuses.
+    :raises HostError: when the kernel refuses.
     """
     wanted = elements(address, ports)
     if not any(wanted.values()):
@@ -45,12 +46,15 @@ def publish(container_id, address, ports):
     except OSError as error:
         if error.errno in ABSENT:
             return False
-        raise OSError(error.errno, "can't publish ports of container %s: %s" % (container_id, error.strerror)) from None
+        raise HostError("published_ports: can't publish the ports of container %s: %s" % (container_id, error.strerror)) from None
     return True
 
 
 def unpublish(container_id, address, ports):
-    """Take back what :func:`publish` did; what is gone already, or leads to another container by now, is left alone."""
+    """Take back what :func:`publish` did; what is gone already, or leads to another container by now, is left alone.
+
+    :raises HostError: when the kernel refuses.
+    """
     wanted = elements(address, ports)
     try:
         with nftables.Connection() as connection:
@@ -59,7 +63,7 @@ def unpublish(container_id, address, ports):
                 connection.commit(_removing(found))
     except OSError as error:
         if error.errno not in ABSENT + (errno.EINVAL,):  # EINVAL: nfnetlink's word outside of a batch for "no nf_tables"
-            raise OSError(error.errno, "can't take back ports of container %s: %s" % (container_id, error.strerror)) from None
+            raise HostError("published_ports: can't take back the ports of container %s: %s" % (container_id, error.strerror)) from None
 
 
 def elements(address, ports):

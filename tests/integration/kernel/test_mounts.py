@@ -236,10 +236,9 @@ def test_propagation(root):
     assert shared[0].startswith("shared:") and private == []
 
 
-def test_mapped_ids_need_the_new_call(root):
+def test_mapped_ids_need_the_new_call(monkeypatch):
     """What an old kernel lacks is refused by name."""
-    if not mounts.FORCE_OLD:
-        pytest.skip("for kernels without mount_setattr")
+    monkeypatch.setattr(mounts, "FORCE_OLD", True)
     fd = mounts.new_fs("tmpfs")
     with pytest.raises(Unsupported, match="5.12"):
         mounts.set_attributes(fd, userns_fd=3)

@@ -124,11 +124,13 @@ def test_odd_names(stack, tmp_path):
     os.close(fd)
 
 
-def test_options(stack):
+def test_options(stack, tmp_path):
     """No index, no metacopy, no redirects, whatever the kernel's build prefers: layers stay plain."""
-    fd = overlay.overlay(stack(2), stack.upper, stack.work)
+    (tmp_path / "layer/directory").mkdir(parents=True)
+    fd = overlay.overlay([*stack(2), str(tmp_path / "layer")], stack.upper, stack.work)
     os.rename("file1", "moved", src_dir_fd=fd, dst_dir_fd=fd)
     assert read(fd, "moved") == "1"
+    assert child.errno_of(lambda: os.rename("directory", "other", src_dir_fd=fd, dst_dir_fd=fd)) == errno.EXDEV
     os.chmod("who", 0o600, dir_fd=fd)
     os.close(fd)
     assert pathlib.Path(stack.upper, "who").read_text() == "0"  # copied up as a whole

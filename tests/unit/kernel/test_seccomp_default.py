@@ -52,6 +52,11 @@ def test_every_call_has_one_gate():
         assert added == expected - {"ptrace", "process_vm_readv", "process_vm_writev"}, capability
 
 
+def test_size():
+    """The kernel runs the program at every call: it stays small."""
+    assert len(seccomp.compile(seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, (6, 18), "x86_64"), "x86_64")) // 8 <= 412
+
+
 def test_kernel_gate():
     """ptrace could get around a filter before Linux 4.8."""
     assert decide("ptrace") == ALLOW

@@ -145,6 +145,11 @@ def test_huge_file(root):
     for number in (count, count + 500):
         with pytest.raises(InvalidInput):
             resolve(root, "u%07d" % number)
+    text = "".join("filler:x:1:1::/:/%s\n" % ("s" * 1000) for _line in range(size // 1018)) + "late:x:5:5::/:/s" + "s" * 2000 + "\n"
+    assert text.index("late:") + 20 < size < len(text)
+    (root / "etc/passwd").write_text(text)
+    with pytest.raises(InvalidInput):
+        resolve(root, "late")
 
 
 def test_odd_bytes(root):

@@ -20,7 +20,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - The registry is asked about the credentials in check mode too.
+      - The registry is asked about the credentials in check mode too. One that does not answer is a warning then, for the same play
+        may be about to start it.
   diff_mode:
     support: full
     details:
@@ -157,7 +158,7 @@ def main():
         "reauthorize": {"type": "bool", "default": False, "aliases": ["reauth"]},
         "insecure": {"type": "bool", "default": False},
         "ca_path": {"type": "path"},
-    }, store_needed=False, required_if=[("state", "present", ("username", "password"))])
+    }, required_if=[("state", "present", ("username", "password"))])
 
 
 if __name__ == "__main__":

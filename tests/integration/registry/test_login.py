@@ -9,6 +9,7 @@ import http.server
 import json
 import subprocess
 import threading
+import types
 import urllib.parse
 
 import pytest
@@ -30,7 +31,7 @@ def config(tmp_path):
 @pytest.fixture
 def task(config):
     def run(check=False, **options):
-        return reconcile.carry_out(login.plan(None, dict(DEFAULTS, config_path=config, **options)), check)
+        return reconcile.carry_out(login.plan(types.SimpleNamespace(check=check), dict(DEFAULTS, config_path=config, **options)), check)
 
     return run
 
@@ -85,6 +86,8 @@ def test_a_registry_without_users_takes_any(task, server):
 def test_nobody_there(task):
     with pytest.raises(RegistryError, match="127.0.0.1:1"):
         task(registry_url="127.0.0.1:1", username="a", password="b")
+    result = task(check=True, registry_url="127.0.0.1:1", username="a", password="b")  # the play may be about to start it
+    assert result["changed"] and "not verified: registry 127.0.0.1:1 does not answer" in result["warnings"][0] and not result["login"]["verified"]
     assert task(registry_url="127.0.0.1:1", username="a", password="b", verify=False)["changed"]
 
 

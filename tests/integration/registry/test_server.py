@@ -132,7 +132,8 @@ def test_one_more_connection_takes_the_place_of_an_idle_one(make_server, new_cli
 
 def test_uploads_are_bounded_and_expire(server, client, monkeypatch):
     monkeypatch.setattr(uploads, "SESSIONS", 2)
-    first, _second = client.begin(), client.begin()
+    first = client.begin()
+    client.begin()
     answer = client("POST", "blobs/uploads/")
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (429, "TOOMANYREQUESTS", "60")
     client("PATCH", first, b"x")

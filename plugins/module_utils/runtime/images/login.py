@@ -12,12 +12,17 @@ from ..errors import InvalidInput, RegistryError
 from ..reconcile import Plan
 from . import auth, credentials, transport
 
+
+class Unreachable(RegistryError):
+    """The registry could not be asked. In check mode that is no failure: the same play may be about to start it."""
+
+
 ACCEPTED = "a registry's host[:port], optionally with https:// before it or a path behind it, such as registry.example.com:5000"
 _SERVER = re.compile(r"((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)((?:/[a-z0-9._-]+)*)")
 
 
 def plan(engine, params):
-    """The plan of a task of the module ``registry_login``; ``params`` are its options. Nothing of the store is used.
+    """The plan of a task of the module ``registry_login``; ``params`` are its options.
 
     :raises InvalidInput: for options that don't fit. :raises RegistryError: when the registry refuses the credentials.
     """
@@ -42,7 +47,13 @@ def plan(engine, params):
     differs = known != wanted
     verified = params["verify"] and (differs or params["reauthorize"])
     if verified:
-        verify(host, username, password, params["insecure"] or params["registry_url"].startswith("http:"), params["ca_path"])
+        try:
+            verify(host, username, password, params["insecure"] or params["registry_url"].startswith("http:"), params["ca_path"])
+        except Unreachable as error:
+            if not engine.check:
+                raise
+            found.warnings.append("the credentials were not verified: %s" % error)
+            verified = False
     found.facts = lambda: {"login": {"registry": server, "username": username, "config_path": path, "verified": verified}}
     if differs:
         found.add("credentials", _show(known), _show(wanted, known), "keep the credentials of %s for %s in %s" % (username, server, path),
@@ -72,11 +83,14 @@ def _show(found, known=None):
 def verify(host, username, password, insecure=False, ca_path=None):
     """Ask the registry whether it takes the credentials. One that asks for none takes any.
 
-    :raises RegistryError: when it refuses them or does not answer.
+    :raises Unreachable: when it does not answer. :raises RegistryError: when it refuses them.
     """
     connection = transport.Transport(transport.Options(insecure=insecure, ca_path=ca_path))
     try:
-        url = connection.base(host) + "/v2/"
+        try:
+            url = connection.base(host) + "/v2/"
+        except RegistryError as error:
+            raise Unreachable(str(error)) from None
         status, challenge = _ask(connection, url, {})
         if status == 401:
             authorizer = auth.Authorizer(connection, host, (username, password))
@@ -87,7 +101,7 @@ def verify(host, username, password, insecure=False, ca_path=None):
         if status != 200:
             raise RegistryError("registry %s answered with status %d on /v2/: it is no registry, or has a fault" % (host, status))
     except (OSError, http.client.HTTPException) as error:
-        raise RegistryError("registry %s can't be asked about the credentials: %s" % (host, transport.explain(error))) from None
+        raise Unreachable("registry %s can't be asked about the credentials: %s" % (host, transport.explain(error))) from None
     finally:
         connection.close()
 

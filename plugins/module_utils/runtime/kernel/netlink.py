@@ -20,7 +20,7 @@ NLM_F_DUMP, NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x300, 0x100
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLMSGERR_ATTR_MSG = 1
-SOL_NETLINK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 270, 11, 12
+SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
 NLA_F_NESTED = 0x8000
 NLA_TYPE_MASK = 0x3FFF
 
@@ -35,6 +35,7 @@ RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_TABLE = 1, 4, 5, 6, 15
 IFF_UP = 1
 RT_TABLE_MAIN, RT_TABLE_LOCAL, RTPROT_STATIC, RTN_UNICAST = 254, 255, 4, 1
 LARGEST_PAYLOAD = 65531  # nla_len is 16 bits wide and counts its own 4-byte header: a longer one would wrap (CVE-2021-43784)
+LARGEST_DATAGRAM = 1 << 16  # the kernel fills 32 KiB at most; a larger buffer costs an mmap(2) for each
 
 
 def attribute(kind, payload):
@@ -98,6 +99,7 @@ class Socket:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
         self.sequence = 1
         try:
+            self.socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)  # a refusal does not carry the whole message (4.3)
             self.socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
             if family == NETLINK_ROUTE:
                 self.socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)  # dumps honour their filters (4.20)
@@ -116,7 +118,7 @@ class Socket:
 
     def _frames(self):
         """The messages of one datagram: ``(kind, flags, sequence, body)``."""
-        data = self.socket.recv(1 << 18)
+        data = self.socket.recv(LARGEST_DATAGRAM)
         offset = 0
         while offset + 16 <= len(data):
             length, kind, flags, sequence, _port = struct.unpack_from("=IHHII", data, offset)

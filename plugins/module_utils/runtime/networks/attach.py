@@ -63,9 +63,9 @@ def _configure(attachment, inside):
     with netlink.Socket() as container:
         index = netlink.link(container, inside)["index"]
         messages = [netlink.set_link("lo", up=True), netlink.new_address(index, address, int(prefix)), netlink.set_link(inside, up=True)]
-        container.request(messages)
         if attachment["gateway"]:
-            container.request([netlink.default_route(attachment["gateway"])], tolerate=(errno.EEXIST,))
+            messages.append(netlink.default_route(attachment["gateway"]))
+        container.request(messages, tolerate=(errno.EEXIST,))  # an earlier network's default route stays
 
 
 def _no_ipv6(inside):

@@ -164,3 +164,32 @@ def test_containers_get_no_ipv6(net):
     assert "inet6" not in net.run("ip addr show dev pyc0; ip addr show dev %s" % one.attachment["ifname"])
     assert one.namespace.call(lambda: open("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").read().strip()) == "1"
     assert net.run("cat /proc/sys/net/ipv6/conf/pyc0/accept_ra").strip() == "0"
+
+
+def test_udp_clients_follow_a_port_to_another_container(net, port):
+    from pycontainer import networks
+    from pycontainer.networks import publish
+
+    engine, peer = net.engine(), net.lan()
+    ports = [port(5353, 53, "udp"), port(5354, 53, "udp")]
+    one = net.container(engine, "a", ports=ports)
+    two = net.container(engine, "b")
+    two.namespace.serve(udp=[1053])
+
+    def talk(number):
+        """Always from one port, as a sender of logs does."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((PEER, 6000))
+            sock.settimeout(0.7)
+            sock.sendto(b"hello", (HOST, number))
+            try:
+                return sock.recv(100).decode()
+            except socket.timeout:
+                return "nothing"
+
+    assert peer.call(talk, 5353) == peer.call(talk, 5354) == PEER + " HELLO"
+    publish.unpublish(one.ident, one.address, ports)
+    networks.release_ports(engine, one.ident)
+    net.run("ip link del " + one.attachment["ifname"])
+    publish.publish(two.ident, two.address, [port(5353, 1053, "udp")])
+    assert peer.call(talk, 5353) == PEER + " HELLO"

@@ -13,7 +13,7 @@ import socket
 import struct
 
 from ..errors import HostError
-from ..kernel import netlink, nftables
+from ..kernel import conntrack, netlink, nftables
 
 TABLE = "pycontainer"
 ANY, ONE = "published", "published_on"  # maps, keyed by protocol . port, and by address . protocol . port
@@ -43,6 +43,9 @@ def publish(container_id, address, ports):
                 if error.errno not in (errno.EEXIST, errno.EBUSY):
                     raise
                 connection.commit(_removing(_present(connection, wanted)) + _adding(wanted))
+        for port in ports:
+            if port["protocol"] == "udp":
+                conntrack.forget_udp(port["host_port"], address.partition("/")[0])
     except OSError as error:
         if error.errno in ABSENT:
             return False

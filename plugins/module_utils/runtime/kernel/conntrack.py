@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connection tracking: forget the UDP flows to a port, so that the next datagram is translated anew.
+
+A flow keeps the translation that its first datagram met for as long as datagrams come: a client that goes on sending
+from one port would talk to a container that is gone for ever. Sources: linux/netfilter/nfnetlink_conntrack.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+
+from . import netlink
+from .netlink import attribute, nested
+
+SUBSYSTEM, GET, DELETE = 1, 1, 2  # NFNL_SUBSYS_CTNETLINK
+TUPLE_ORIGINAL, TUPLE_REPLY, ID, FILTER = 1, 2, 12, 25
+TUPLE_IP, TUPLE_PROTOCOL, IP_SOURCE, IP_DESTINATION = 1, 2, 1, 2
+PROTOCOL_NUMBER, DESTINATION_PORT = 1, 3
+FILTER_ORIGINAL, FILTER_BY_PROTOCOL, FILTER_BY_DESTINATION_PORT = 1, 1 << 3, 1 << 5
+HEADER = struct.pack("!BBH", socket.AF_INET, 0, 0)
+
+
+def forget_udp(port, keep):
+    """Forget the UDP flows to ``port`` of this host's addresses that do not end at address ``keep``.
+
+    :raises OSError: when the kernel refuses; without connection tracking there are no flows.
+    """
+    with netlink.Socket() as sock:
+        here = {netlink.packed(entry["address"]) for entry in netlink.addresses(sock)}
+    try:
+        with netlink.Socket(netlink.NETLINK_NETFILTER) as sock:
+            for original, ident in _flows(sock, port, here, netlink.packed(keep)):
+                message = HEADER + attribute(TUPLE_ORIGINAL | netlink.NLA_F_NESTED, original) + attribute(ID, ident)
+                sock.request([(SUBSYSTEM << 8 | DELETE, 0, message)], tolerate=(errno.ENOENT,))
+    except OSError as error:
+        if error.errno not in (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+
+
+def _flows(sock, port, here, keep):
+    """``(packed original tuple, id)`` of each flow; the kernel filters from 5.8 on, before that all flows are looked through."""
+    wanted = nested(TUPLE_PROTOCOL, attribute(PROTOCOL_NUMBER, bytes([socket.IPPROTO_UDP])), attribute(DESTINATION_PORT, struct.pack("!H", port)))
+    flags = struct.pack("=I", FILTER_BY_PROTOCOL | FILTER_BY_DESTINATION_PORT)
+    question = HEADER + nested(TUPLE_ORIGINAL, wanted) + nested(FILTER, attribute(FILTER_ORIGINAL, flags))
+    found = []
+    for content in sock.dump(SUBSYSTEM << 8 | GET, question):
+        details = netlink.attributes(content[4:])
+        original, reply = netlink.attributes(details[TUPLE_ORIGINAL]), netlink.attributes(details[TUPLE_REPLY])
+        protocol = netlink.attributes(original[TUPLE_PROTOCOL])
+        if protocol[PROTOCOL_NUMBER][0] == socket.IPPROTO_UDP and protocol.get(DESTINATION_PORT) == struct.pack("!H", port) \
+                and netlink.attributes(original[TUPLE_IP])[IP_DESTINATION] in here and netlink.attributes(reply[TUPLE_IP])[IP_SOURCE] != keep:
+            found.append((details[TUPLE_ORIGINAL], details[ID]))
+    return found

@@ -267,7 +267,7 @@ def take(engine, members, image, names):
     def plain(name):
         return compression.decompress(members.pieces(name), "%s in %s" % (name, members.path))
 
-    what = "%s from %s" % (names[0] if names else image.id[:19], members.path)
+    what = "%s from %s" % (reference.parse(names[0]).familiar if names else image.id[:19], members.path)
     if image.manifest is not None:
         layers = [intake.Layer(diff_id, lambda name=name: members.pieces(name), digest, size) for diff_id, digest, name, size in image.layers]
         return intake.take(engine, what, image.config, layers, image.manifest, references=names)

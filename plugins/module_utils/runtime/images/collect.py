@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 from ..errors import EngineError
 from ..store.database import decode
@@ -102,6 +103,7 @@ def remove_trees(paths):
 
 def sweep(engine):
     """Remove from ``tmp`` what dead processes left, and unpacked layers that no row knows."""
+    _await_workers(engine)
     stale = [os.path.join(engine.paths.tmp, name) for name in _names(engine.paths.tmp) if not _alive(engine, name)]
     with engine.db.transaction() as connection:
         known = {layers.base36(row["number"]) for row in connection.execute("SELECT number FROM layers").fetchall()}
@@ -111,10 +113,20 @@ def sweep(engine):
     remove_trees(stale)
 
 
+def _await_workers(engine):
+    """Wait for workers whose task is dead: they have been sent SIGKILL, but may be in the midst of a system call."""
+    deadline = time.monotonic() + 10
+    for name in _names(engine.paths.tmp):
+        kind, _, rest = name.partition("-")
+        if kind == "worker" and start_time(int(rest.partition("-")[2])) is None:
+            while _alive(engine, name) and time.monotonic() < deadline:
+                time.sleep(0.005)
+
+
 def _alive(engine, name):
     """Whether the maker of ``KIND-PID-...`` in ``tmp`` still runs; a later process with its pid began after the file's time."""
     parts = name.split("-")
-    if len(parts) < 3 or parts[0] not in ("blob", "layer", "gone", "spool") or not parts[1].isdigit():
+    if len(parts) < 3 or parts[0] not in ("blob", "layer", "gone", "worker") or not parts[1].isdigit():
         return True  # not of the images' making
     began = start_time(int(parts[1]))
     if began is None:

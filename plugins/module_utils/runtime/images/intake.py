@@ -91,15 +91,12 @@ class _Intake:
     def _look(self):
         """``{index: (layer, whether to unpack it)}`` of what is to be done, and the rows of what is unpacked."""
         present = layers.rows(self.engine, self.diff_ids)
-        tasks, seen = {}, set()
+        tasks = {}
         for index, layer in enumerate(self.layers):
-            if (layer.diff_id, layer.digest) in seen:
-                continue  # the same layer twice in one image
-            seen.add((layer.diff_id, layer.digest))
             row = present[index]
             digest = layer.digest or (row["blob"] if row is not None else None)
             if row is None or not digest or not self.engine.blobs.has(digest):
-                tasks[index] = layer, row is None and layer.diff_id not in [self.layers[other].diff_id for other in tasks]
+                tasks[index] = layer, row is None
         return tasks, present
 
     def missing(self):
@@ -141,8 +138,6 @@ class _Intake:
                     merged.close_ends(directories[index], list(reversed(places[:index])), ends, _title(layer, self.what))
                 places[index] = directories[index]
                 self.unpacked.append(layers.Unpacked(key, directories[index], result["digest"], ends["size"]))
-            elif places[index] is None:  # the same layer stands further down in this image
-                places[index] = places[self.diff_ids.index(layer.diff_id)]
 
 
 def _check_space(engine, what, missing):

@@ -18,7 +18,14 @@ def find(engine, name_or_id):
     :raises InvalidInput: when it is neither (option ``name``). :raises Conflict: when several ids begin so.
     """
     row = _find_row(engine, name_or_id)
-    return None if row is None else _record(engine, row)
+    if row is None:
+        return None
+    try:
+        return _record(engine, row)
+    except NotFound:
+        if engine.db.one("SELECT 1 FROM images WHERE id = ?", row["id"]) is None:
+            return None  # another task has removed it just now
+        raise
 
 
 def get(engine, name_or_id):
@@ -186,7 +193,7 @@ def listing(engine, filters=None, everything=False):
     :raises InvalidInput: for another filter.
     """
     filters = check_filters(filters)
-    records = [_record(engine, row) for row in engine.db.all("SELECT * FROM images")]
+    records = [record for record in (find(engine, row["id"]) for row in engine.db.all("SELECT id FROM images")) if record is not None]
     shown = [describe(engine, record) for record in records if everything or filters.get("dangling") or not _intermediate(engine, record, records)]
     shown = [image for image in shown if _matches(image, filters)]
     return sorted(shown, key=lambda image: image["Created"], reverse=True)

@@ -35,7 +35,7 @@ def run(engine, jobs):
     pool = {}
     try:
         for _number in range(count):
-            pid, pipe = _start(jobs, queue_read, width)
+            pid, pipe = _start(engine, jobs, queue_read, width)
             pool[pid] = pipe
         return _gather(pool, len(jobs))
     finally:
@@ -43,7 +43,12 @@ def run(engine, jobs):
         _end(engine, pool)
 
 
-def _start(jobs, queue, width):
+def mark(engine, pid, parent):
+    """The file that tells ``collect.sweep`` of a worker, which may live a moment longer than its task."""
+    return os.path.join(engine.paths.tmp, "worker-%d-%d" % (pid, parent))
+
+
+def _start(engine, jobs, queue, width):
     read, write = os.pipe()
     parent = os.getpid()
     pid = os.fork()
@@ -54,6 +59,7 @@ def _start(jobs, queue, width):
         os.close(read)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         syscalls.prctl(constants.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.close(os.open(mark(engine, os.getpid(), parent), os.O_CREAT | os.O_WRONLY, 0o600))
         if os.getppid() == parent:
             _work(jobs, queue, width, write, parent)
     finally:
@@ -125,5 +131,5 @@ def _end(engine, pool):
         except ProcessLookupError:
             pass
         os.waitpid(pid, 0)
-    unfinished = tuple("blob-%d-" % pid for pid in pool)
-    collect.remove_trees([os.path.join(engine.paths.tmp, name) for name in os.listdir(engine.paths.tmp) if name.startswith(unfinished)])
+    left = tuple("%s-%d-" % (kind, pid) for kind in ("blob", "worker") for pid in pool)
+    collect.remove_trees([os.path.join(engine.paths.tmp, name) for name in os.listdir(engine.paths.tmp) if name.startswith(left)])

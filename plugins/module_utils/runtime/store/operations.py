@@ -20,13 +20,14 @@ def boot_id():
 
 
 def start_time(pid):
-    """When a process began, in clock ticks since boot (proc_pid_stat(5), field 22); None when there is none.
+    """When a process began, in clock ticks since boot (proc_pid_stat(5), field 22); None when there is none, or only a zombie.
 
     With the pid it names one process for good: a later one with the same pid has another start time.
     """
     try:
         with open("/proc/%d/stat" % pid) as file:
-            return int(file.read().rpartition(")")[2].split()[19])
+            fields = file.read().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else int(fields[19])
     except (FileNotFoundError, ProcessLookupError):
         return None
 

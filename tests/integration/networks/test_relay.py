@@ -249,7 +249,7 @@ def test_udp(net, world, port):
     ports = set()
     for number, client in enumerate(clients):
         client.settimeout(2)
-        client.connect(("127.0.0.1" if number else "10.8.0.1", 5353))  # connected: takes answers from this very address alone
+        client.connect((["10.8.0.1", "127.0.0.1", "127.0.0.2"][number], 5353))  # connected: takes answers from this very address alone
         client.send(b"from")
         ports.add(client.recv(100))
         client.send(bytes(1200))

@@ -99,6 +99,16 @@ def test_nothing_enters_or_leaves_an_internal_network(net, port):
     assert net.ask(one.address, 80).endswith("HELLO"), "the host reaches it"
     one.namespace.run("ip route add default via 172.18.0.1")
     assert one.ask(PEER, 9000) in UNREACHABLE
+
+    def catch():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((PEER, 9001))
+            sock.settimeout(1)
+            one.ask(PEER, 9001, "udp", "secret", timeout=0.1)
+            outer.ask(PEER, 9001, "udp", "open", timeout=0.1)
+            return sock.recv(100).decode()
+
+    assert peer.call(catch) == "open", "not even a datagram that asks for no answer leaves"
     assert one.ask(outer.address, 80) in UNREACHABLE
     assert outer.ask(one.address, 80) in UNREACHABLE
     publish.publish(one.ident, one.address, [port(8088)])

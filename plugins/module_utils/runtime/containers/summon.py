@@ -7,50 +7,29 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import sys
 import time
-import zlib
 
+from .. import fingerprint
 from ..errors import HostError
 from ..kernel import daemon
 from . import wire
 
 PATIENCE = 15.0  # seconds that a new zygote may take
 
-def package_directory():
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-
-def fingerprint():
-    """What tells one runtime from another: its place, its interpreter and the state of its files."""
-    package = package_directory()
-    text = [package, sys.executable]
-    for part in ("containers", "kernel", "kernel/cgroups", "networks"):
-        directory = os.path.join(package, part)
-        text += ["%s %d %d" % (entry.name, entry.stat().st_mtime_ns, entry.stat().st_size)
-                 for entry in sorted(os.scandir(directory), key=lambda entry: entry.name) if entry.name.endswith(".py")]
-    return "%08x" % zlib.crc32("\n".join(text).encode())
-
-
-_known = []
-
 
 def socket_name():
-    if not _known:
-        _known.append("zygote-%s.sock" % fingerprint())
-    return _known[0]
+    """One name for each engine: a zygote of other files is never asked."""
+    return "zygote-%s.sock" % fingerprint.name().rpartition("-")[2]
 
 
 def command(paths, name):
-    """The zygote's command line."""
-    import importlib.util
+    """The zygote's command line. It runs from the copy laid down on the host, since a module's own files go when the task ends."""
+    from .. import install
 
-    backend = importlib.util.find_spec("_cffi_backend")
-    if backend is None:
-        raise HostError("Python's cffi is missing on this host (Debian, Ubuntu, Fedora: python3-cffi)")
-    package = package_directory()
-    return [sys.executable, "-I", "-S", os.path.join(package, "containers", "zygote_main.py"), package, os.path.dirname(backend.origin),
-            paths.data, paths.run, name]
+    copy = install.ensure_at(paths)
+    host = copy.host
+    return [host["interpreter"], "-I", "-S", os.path.join(copy.package, "containers", "zygote_main.py"), copy.package,
+            host["libraries"]["_cffi_backend"], paths.data, paths.run, name]
 
 
 def connect(paths):

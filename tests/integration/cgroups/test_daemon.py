@@ -107,7 +107,8 @@ def test_a_program_that_is_not_there(start):
 def test_the_caller_is_not_waited_for(start):
     """A task ends when the module's pipes are closed: the daemon must not have them."""
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", CALLER, RUNTIME, "test-" + secrets.token_hex(4)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40, check=True)
+    command = [sys.executable, "-c", CALLER, RUNTIME, "test-" + secrets.token_hex(4)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40, check=True)
     start.pids.append(int(done.stdout))
     assert time.monotonic() - began < 35
     assert alive(int(done.stdout))

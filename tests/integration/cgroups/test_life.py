@@ -217,7 +217,7 @@ def test_other_parents():
 
 
 def test_slices_are_nested_as_systemd_does():
-    from pycontainer.kernel.cgroups.group import parent_path
+    from pycontainer.kernel.cgroups.tree import parent_path
     assert parent_path("a-b-c.slice") == "/a.slice/a-b.slice/a-b-c.slice"
     assert parent_path("work.slice") == "/work.slice"
     assert parent_path(None) == cgroups.base() == "/pycontainer"

@@ -14,9 +14,10 @@ from pycontainer.kernel.cgroups import device_program, devices
 
 DENY_ALL = {"allow": False, "access": "rwm"}
 ALLOW_ALL = {"allow": True, "access": "rwm"}
-DOCKER = [DENY_ALL, {"allow": True, "type": "c", "access": "m"}, {"allow": True, "type": "b", "access": "m"}] + [
-    {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"} for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2))
-] + [{"allow": True, "type": "c", "major": 136, "access": "rwm"}, {"allow": False, "type": "c", "major": 10, "minor": 229, "access": "rwm"}]
+NODES = ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (136, None))
+DOCKER = [DENY_ALL, {"allow": True, "type": "c", "access": "m"}, {"allow": True, "type": "b", "access": "m"}]
+DOCKER += [{"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"} for major, minor in NODES]
+DOCKER += [{"allow": False, "type": "c", "major": 10, "minor": 229, "access": "rwm"}]
 
 
 def judge(rules, kind, major, minor, access):

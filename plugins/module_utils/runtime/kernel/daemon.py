@@ -74,8 +74,8 @@ def main_pid(unit):
 def service_command(unit, argv, env, stdout_path):
     """The systemd-run call. ``$`` is doubled, since systemd expands variables in a service's arguments."""
     output = "append:%s" % stdout_path if stdout_path else "null"
-    properties = {"Type": "exec", "KillMode": "process", "TasksMax": "infinity", "LimitCORE": "infinity", "UMask": "0022", "WorkingDirectory": "/",
-                  "StandardInput": "null", "StandardOutput": output, "StandardError": output}
+    properties = {"Type": "exec", "KillMode": "process", "TasksMax": "infinity", "LimitCORE": "infinity", "UMask": "0022",
+                  "WorkingDirectory": "/", "StandardInput": "null", "StandardOutput": output, "StandardError": output}
     command = ["systemd-run", "--quiet", "--collect", "--unit=%s" % unit]
     command += ["--property=%s=%s" % pair for pair in properties.items()]
     command += ["--setenv=%s=%s" % pair for pair in env.items()]

@@ -22,7 +22,9 @@ Sources: cgroups(7), Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst, run
 
 from __future__ import annotations
 
-from .group import Group, base, base_paths, check, create, engine, remove_base, warnings
+from .group import Group, create, engine
 from .layout import mode
+from .prospect import check, warnings
+from .tree import base, base_paths, remove_base
 
 __all__ = ["Group", "base", "base_paths", "check", "create", "engine", "mode", "remove_base", "warnings"]

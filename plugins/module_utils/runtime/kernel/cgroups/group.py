@@ -8,37 +8,8 @@ import errno
 import os
 
 from ...errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
-from . import device_program, devices, files, layout, lifecycle, plan, settings, stats
+from . import device_program, devices, files, layout, lifecycle, plan, settings, stats, tree
 from .files import Directory
-
-BASE = "/pycontainer"
-PASSED_ON = ("cpu", "cpuset", "io", "memory", "hugetlb", "pids", "rdma", "misc")  # of v2, as far as they are there
-
-
-def base():
-    """The cgroup below which this engine makes its groups, as a path from the top of each hierarchy (mount point)."""
-    return BASE
-
-
-def base_paths():
-    """The same as directories: ``{mount point: directory}``."""
-    return {hierarchy.mount: hierarchy.mount + BASE for hierarchy in layout.current().hierarchies}
-
-
-def parent_path(parent):
-    """A parent cgroup as a path from the top: "/a/b" as it is, "a-b.slice" as systemd nests it, /a.slice/a-b.slice (systemd.slice(5)).
-
-    :raises InvalidInput: not such a path.
-    """
-    if parent is None:
-        return BASE
-    parts = [part for part in parent.split("/") if part]
-    if not parts or any(part in (".", "..") or "\0" in part or "\n" in part for part in parts):
-        raise InvalidInput("cgroup_parent", parent, "a path such as /group/subgroup without . and .., or a systemd slice such as work.slice")
-    if len(parts) == 1 and parts[0].endswith(".slice"):
-        words = parts[0][: -len(".slice")].split("-")
-        parts = ["-".join(words[: count + 1]) + ".slice" for count in range(len(words))]
-    return "/" + "/".join(parts)
 
 
 def create(name, parent=None):
@@ -53,12 +24,12 @@ def create(name, parent=None):
     hierarchies = layout.current().hierarchies
     if not hierarchies:
         raise Unsupported("this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)")
-    top = parent_path(parent)
+    top = tree.parent_path(parent)
     group = Group({hierarchy.mount: "%s%s/%s" % (hierarchy.mount, top, name) for hierarchy in hierarchies})
     made = []
     try:
         for hierarchy in hierarchies:
-            make(hierarchy, top, group.paths[hierarchy.mount])
+            tree.make(hierarchy, top, group.paths[hierarchy.mount])
             made.append(hierarchy.mount)
     except BaseException:
         for mount in made:
@@ -67,121 +38,17 @@ def create(name, parent=None):
     return group
 
 
-def make(hierarchy, top, path):
-    """One directory of a new group; its parents where they are missing, and one left over from before made anew."""
-    try:
-        while True:
-            try:
-                os.mkdir(path, 0o755)
-                break
-            except FileNotFoundError:  # the first group, or ``remove_base`` was called at this moment
-                make_parents(hierarchy, top)
-    except FileExistsError:
-        if not lifecycle.remove_tree(path):
-            raise Conflict("cgroup %s exists and has processes in it" % path) from None
-        os.mkdir(path, 0o755)
-    except OSError as error:
-        raise HostError("cgroup %s can't be made: %s" % (path, error.strerror)) from error
-    if hierarchy.version == 2:
-        pass_on(hierarchy, top)
-    elif "cpuset" in hierarchy.controllers and not files.read_or(path + "/cpuset.cpus"):
-        make_parents(hierarchy, top)  # the parent is another's, or being made at this moment by another process
-        fill_cpuset(hierarchy.mount + top, path)
-
-
-def make_parents(hierarchy, top):
-    """The cgroup ``top`` and those above it, ready to have groups below."""
-    path = hierarchy.mount
-    for part in top.split("/")[1:]:
-        above, path = path, path + "/" + part
-        try:
-            os.mkdir(path, 0o755)
-        except FileExistsError:
-            pass
-        if "cpuset" in hierarchy.controllers:
-            fill_cpuset(above, path)
-        if "memory" in hierarchy.controllers and files.read_or(path + "/memory.use_hierarchy") == "0":
-            files.write(path + "/memory.use_hierarchy", "1")  # before 5.11 a group didn't count what is below it
-
-
-def fill_cpuset(above, path):
-    """Give a v1 cpuset its parent's CPUs and memory nodes: a new one has none, and takes no process (cpusets.txt §1.4).
-
-    With clone_children all that are made below get theirs from the kernel.
-    """
-    for name in ("cpuset.cpus", "cpuset.mems"):
-        if not files.read_or(path + "/" + name):
-            files.write(path + "/" + name, files.read(above + "/" + name))
-    files.write(path + "/cgroup.clone_children", "1")
-
-
-def pass_on(hierarchy, top):
-    """Hand on the controllers from the top of the v2 tree down to ``top``, so that groups in it can have limits.
-
-    A cgroup that has processes can't (the root can): then the controllers are missing below, and ``check`` says so. Some (cpu,
-    pids) could be had even so, but that makes a "threaded" domain of it, and groups below are invalid and take no process.
-    """
-    path = hierarchy.mount
-    have, given = files.read_or(path + "/cgroup.controllers").split(), files.read_or(path + top + "/cgroup.subtree_control").split()
-    if all(name in given for name in PASSED_ON if name in have):
-        return
-    for part in top.split("/"):
-        path = path + "/" + part if part else path
-        wanted = missing_below(path)
-        if not wanted:
-            continue
-        if crowded(path):
-            return
-        control = path + "/cgroup.subtree_control"
-        try:
-            files.write(control, " ".join("+" + name for name in wanted))
-        except OSError:
-            for name in wanted:  # one that can't be had doesn't keep the others back
-                try:
-                    files.write(control, "+" + name)
-                except OSError:
-                    continue
-
-
-def crowded(path):
-    """Whether a v2 cgroup other than the root has processes of its own."""
-    return os.path.exists(path + "/cgroup.type") and files.read_or(path + "/cgroup.procs", "threaded") != ""
-
-
-def missing_below(path):
-    """The controllers that the v2 cgroup has and doesn't hand on."""
-    have, given = files.read_or(path + "/cgroup.controllers").split(), files.read_or(path + "/cgroup.subtree_control").split()
-    return [name for name in PASSED_ON if name in have and name not in given]
-
-
 def engine():
     """The group of the engine's own long-lived processes, ``base()``/engine, made where it is missing."""
     hierarchies = layout.current().hierarchies
-    group = Group({hierarchy.mount: hierarchy.mount + BASE + "/engine" for hierarchy in hierarchies})
+    group = Group({hierarchy.mount: hierarchy.mount + tree.BASE + "/engine" for hierarchy in hierarchies})
     for hierarchy in hierarchies:
         if not os.path.isdir(group.paths[hierarchy.mount]):
             try:
-                make_parents(hierarchy, BASE + "/engine")
+                tree.make_parents(hierarchy, tree.BASE + "/engine")
             except OSError as error:
                 raise HostError("cgroup %s can't be made: %s" % (group.paths[hierarchy.mount], error.strerror)) from error
     return group
-
-
-def remove_base():
-    """Take ``base()`` away in every hierarchy, with the engine's own group, where neither has processes or containers.
-
-    :returns: whether none is left.
-    """
-    gone = True
-    for path in base_paths().values():
-        for directory in (path + "/engine", path):
-            try:
-                os.rmdir(directory)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                gone = False
-    return gone
 
 
 class Group:
@@ -269,7 +136,8 @@ class Group:
             else:
                 raise Unsupported("devices: this host has no devices controller among its cgroups")
         except OSError as error:
-            raise HostError("devices: the kernel refused the rules for %s: %s" % (self.v1.get("devices", self.unified), error.strerror)) from error
+            place = self.v1.get("devices", self.unified)
+            raise HostError("devices: the kernel refused the rules for %s: %s" % (place, error.strerror)) from error
 
     # ---------------------------------------------------------------------------------------------------- processes
 
@@ -350,46 +218,3 @@ class Group:
         if "memory" in self.v1:
             return files.keyed(files.read_or(self.v1["memory"] + "/memory.oom_control")).get("oom_kill", 0)
         return files.keyed(files.read_or(self.unified + "/memory.events")).get("oom_kill", 0) if self.unified else 0
-
-
-def prospect(parent=None):
-    """The Place that a new group below ``parent`` would have, as far as it shows without making it."""
-    now, top = layout.current(), parent_path(parent)
-    v1 = {name: Prospective(hierarchy.mount + top, hierarchy.mount) for name, hierarchy in now.v1.items()}
-    if not now.unified:
-        return plan.Place(v1, None)
-    outside = files.read_or(now.unified.mount + "/cgroup.controllers").split()
-    given = files.read_or(now.unified.mount + "/cgroup.subtree_control").split()
-    return plan.Place(v1, Prospective(now.unified.mount + top, now.unified.mount), given if crowded(now.unified.mount) else outside, outside)
-
-
-class Prospective(Directory):
-    """The directory of a group that isn't made yet: its parent's files tell which it would have.
-
-    Where even the parent is missing, files that no root cgroup has are taken for granted.
-    """
-
-    __slots__ = ("mount",)
-    IN_ROOT = ("memory.memsw.limit_in_bytes", "memory.swappiness")
-
-    def __init__(self, path, mount):
-        super().__init__(path)
-        self.mount = mount
-
-    def has(self, name):
-        if os.path.isdir(self.path):
-            return super().has(name)
-        return name not in self.IN_ROOT or os.path.exists(self.mount + "/" + name)
-
-    def read(self, name):
-        return ""
-
-
-def check(resources, parent=None):
-    """What of OCI ``linux.resources`` this host can't enforce, for a group that isn't made yet: ``[(key, sentence)]``."""
-    return plan.plan(resources, prospect(parent))[1]
-
-
-def warnings(resources, parent=None):
-    """What this host would let a container run without, for a group that isn't made yet: ``[(key, sentence)]``."""
-    return plan.plan(resources, prospect(parent))[2]

@@ -99,7 +99,9 @@ def kill_once(group):
     """Signal all; true when there was none left."""
     freezer, pids = group.v1.get("freezer"), []
     try:
-        if freezer:
+        if group.unified and os.path.exists(group.unified + "/cgroup.freeze"):
+            files.write(group.unified + "/cgroup.freeze", "1")
+        elif freezer:
             files.write(freezer + "/freezer.state", "FROZEN")
         for path in group.paths.values():
             pids = [pid for pid in processes(path) if pid != os.getpid()]

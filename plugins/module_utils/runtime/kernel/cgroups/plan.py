@@ -67,8 +67,8 @@ def sentence(setting, here):
 def missing(key, old, new, place):
     """Why a controller can't be used, and what to do about it."""
     if new in place.outside and place.unified:
-        return ("%s: the %s controller can't be handed on to %s, because a cgroup above it holds processes of its own "
-                "(cgroup v2 allows that in the root of the tree only); this host is probably a container itself" % (key, new, place.unified.path))
+        return ("%s: the %s controller can't be handed on to %s, because a cgroup above it holds processes of its own (cgroup v2 "
+                "allows that in the root of the tree only); this host is probably a container itself" % (key, new, place.unified.path))
     if new is None:
         return "%s: needs the %s controller, which only cgroup v1 has and which is not mounted here" % (key, old)
     names = old if old == new else "%s (v1) or %s (v2)" % (old, new)

@@ -53,8 +53,8 @@ def memory_v2(path):
     if usage is None:
         return {}
     stat = files.keyed(files.read_or(path + "/memory.stat"))
-    figures = {"usage": usage, "working_set": max(usage - stat.get("inactive_file", 0), 0), "anon": stat.get("anon"), "file": stat.get("file"),
-               "swap": files.number(files.read_or(path + "/memory.swap.current"))}
+    figures = {"usage": usage, "working_set": max(usage - stat.get("inactive_file", 0), 0), "anon": stat.get("anon"),
+               "file": stat.get("file"), "swap": files.number(files.read_or(path + "/memory.swap.current"))}
     return dict(found(figures), limit=files.number(files.read_or(path + "/memory.max")))
 
 

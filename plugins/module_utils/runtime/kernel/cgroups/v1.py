@@ -12,6 +12,8 @@ from .settings import Setting
 
 SWAP_OFF = "this kernel doesn't account swap in cgroup v1 (boot with swapaccount=1); the container runs without this limit"
 KERNEL_MEMORY = "kernels since 5.4 have no limit of their own for kernel memory; it counts in memory.limit"
+NO_LEAF = "kernels since 5.0 have no leaf weights"
+NO_REALTIME = "this kernel has no real-time budgets (CONFIG_RT_GROUP_SCHED)"
 
 
 def memory(section, here):
@@ -49,7 +51,7 @@ def cpu(section, here):
         settings.append(Setting("cpu.burst", "cpu.cfs_burst_us", section["burst"]))
     for key, file in (("realtimePeriod", "cpu.rt_period_us"), ("realtimeRuntime", "cpu.rt_runtime_us")):
         if section.get(key):
-            settings.append(Setting("cpu." + key, file, section[key], why="this kernel has no real-time budgets (CONFIG_RT_GROUP_SCHED)"))
+            settings.append(Setting("cpu." + key, file, section[key], why=NO_REALTIME))
     return settings
 
 
@@ -78,15 +80,14 @@ def block_io(section, here):
     if section.get("weight"):
         settings.append(Setting("blockIO.weight", first(here, "blkio.bfq.weight", "blkio.weight"), section["weight"], why=why))
     if section.get("leafWeight"):
-        settings.append(Setting("blockIO.leafWeight", "blkio.leaf_weight", section["leafWeight"], why="kernels since 5.0 have no leaf weights"))
+        settings.append(Setting("blockIO.leafWeight", "blkio.leaf_weight", section["leafWeight"], why=NO_LEAF))
     for device in section.get("weightDevice") or ():
         text = "%d:%d %%d" % (device["major"], device["minor"])
         if device.get("weight"):
             file = first(here, "blkio.bfq.weight_device", "blkio.weight_device")
             settings.append(Setting("blockIO.weightDevice", file, text % device["weight"], why=why))
         if device.get("leafWeight"):
-            why_leaf = "kernels since 5.0 have no leaf weights"
-            settings.append(Setting("blockIO.weightDevice", "blkio.leaf_weight_device", text % device["leafWeight"], why=why_leaf))
+            settings.append(Setting("blockIO.weightDevice", "blkio.leaf_weight_device", text % device["leafWeight"], why=NO_LEAF))
     for key, file in (("throttleReadBpsDevice", "read_bps"), ("throttleWriteBpsDevice", "write_bps"),
                       ("throttleReadIOPSDevice", "read_iops"), ("throttleWriteIOPSDevice", "write_iops")):
         for device in section.get(key) or ():
@@ -118,14 +119,16 @@ def net_cls(section, _here):
 
 def net_prio(section, _here):
     """net_prio.rst: socket priority by interface."""
-    return [Setting("network.priorities", "net_prio.ifpriomap", "%s %d" % (entry["name"], entry["priority"])) for entry in section.get("priorities") or ()]
+    entries = section.get("priorities") or ()
+    return [Setting("network.priorities", "net_prio.ifpriomap", "%s %d" % (entry["name"], entry["priority"])) for entry in entries]
 
 
 def rdma(section, _here):
     """rdma.rst, the same in both versions: ``{device: {"hcaHandles", "hcaObjects"}}``."""
     settings = []
     for device, limits in section.items():
-        parts = ["%s=%d" % (name, limits[key]) for key, name in (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object")) if limits.get(key) is not None]
+        names = (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object"))
+        parts = ["%s=%d" % (name, limits[key]) for key, name in names if limits.get(key) is not None]
         if parts:
             settings.append(Setting("rdma", "rdma.max", "%s %s" % (device, " ".join(parts))))
     return settings

@@ -131,10 +131,12 @@ def unified(section, place):
         controller = file.partition(".")[0]
         if "/" in file or "." not in file or file in CORE:
             raise InvalidInput("unified", file, "the name of a cgroup v2 file that sets a limit, such as memory.high")
-        why = "" if controller in place.controllers or controller == "cgroup" else "%s: the unified cgroup hierarchy has no %s controller here" % (file, controller)
+        found = controller in place.controllers or controller == "cgroup"
+        why = "" if found else "%s: the unified cgroup hierarchy has no %s controller here" % (file, controller)
         for line in str(text).splitlines():
-            settings.append(Setting("unified", file if not why else None, line, why=why))
+            settings.append(Setting("unified", file if found else None, line, why=why))
     return settings
 
 
-SECTIONS = {"memory": memory, "cpu": cpu, "cpuset": v1.cpuset, "pids": v1.pids, "blockIO": block_io, "hugepageLimits": hugepages, "rdma": v1.rdma}
+SECTIONS = {"memory": memory, "cpu": cpu, "cpuset": v1.cpuset, "pids": v1.pids, "blockIO": block_io,
+            "hugepageLimits": hugepages, "rdma": v1.rdma}

@@ -13,7 +13,7 @@ packages_for() {
         # busybox-static: the images that tests make; iproute2, nftables, procps, util-linux: to look at what was made
         test) echo busybox-static nftables iproute2 procps util-linux openssh-client git ;;
         # engines that the tests compare results with
-        peers) echo skopeo umoci runc docker-registry libseccomp2 ;;
+        peers) echo skopeo umoci runc docker-registry libseccomp2 python3-seccomp ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator
         hosts) echo mmdebstrap openssh-client iproute2 util-linux kmod busybox-static cpio zstd xz-utils e2fsprogs ;;
         bench) echo docker.io podman python3-requests python3-cffi python3-pyroute2 ;;

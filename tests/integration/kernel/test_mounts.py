@@ -7,12 +7,13 @@ from __future__ import annotations
 import errno
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
 from pycontainer.errors import Unsupported
 from pycontainer.kernel import constants as c
-from pycontainer.kernel import mounts, procfs, rootfs
+from pycontainer.kernel import mounts, procfs, rootfs, syscalls
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -243,6 +244,39 @@ def test_mapped_ids_need_the_new_call(monkeypatch):
     with pytest.raises(Unsupported, match="5.12"):
         mounts.set_attributes(fd, userns_fd=3)
     os.close(fd)
+
+
+def test_mapped_ids(tmp_path):
+    """File owners are shown shifted by a user namespace, and written back unshifted."""
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/file").write_text("x")
+    (tmp_path / "root").mkdir()
+    pid, pidfd = syscalls.clone3(c.CLONE_NEWUSER)
+    if pid == 0:
+        signal.pause()
+    try:
+        for name in ("uid_map", "gid_map"):
+            procfs.write("/proc/%d/%s" % (pid, name), "0 100000 65536")
+        userns = os.open("/proc/%d/ns/user" % pid, os.O_RDONLY)
+    finally:
+        syscalls.pidfd_send_signal(pidfd, c.SIGKILL)
+        syscalls.waitid_pidfd(pidfd)
+        os.close(pidfd)
+
+    def inside():
+        mount = mounts.bind(str(tmp_path / "host"))
+        mounts.set_attributes(mount, userns_fd=userns)
+        mounts.attach(mount, open_root(tmp_path / "root"), "/data")
+        directory = os.open(tmp_path / "root/data", os.O_PATH)
+        os.setegid(100007)
+        os.seteuid(100007)
+        os.close(os.open("new", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
+        return os.stat("file", dir_fd=directory).st_uid
+
+    os.chmod(tmp_path / "host", 0o777)
+    assert child.run(inside) == 100000
+    os.close(userns)
+    assert (tmp_path / "host/new").stat().st_uid == 7
 
 
 def test_walk_crosses_mounts(root, monkeypatch):

@@ -113,6 +113,11 @@ notes:
   - Labels, V(iprange), V(aux_addresses) and masquerading are changed under running containers. The subnet, the gateway, the MTU, the
     bridge's name and O(internal) are part of the containers' own configuration, so changing them is refused while
     containers use the network.
+  - Containers are put on networks by the option O(pycontainer.engine.container#module:networks) of
+    M(pycontainer.engine.container), which changes running containers too. So there is no option C(connected) here, which would be
+    a second place to say the same.
+  - Other people's firewall rules apply as well. Where a policy of the FORWARD chain drops what containers send, or firewalld does not
+    know the bridges, the module warns.
 author:
   - The pycontainer.engine authors (@pycontainer)
 seealso:

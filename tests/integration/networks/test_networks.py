@@ -228,7 +228,21 @@ def test_foreign_drop_policies_are_told(net):
     net.run("nft delete table ip filter; iptables-legacy -P FORWARD DROP")
     warnings = networks.ensure_links(engine, ["bridge"])
     assert len(warnings) == 1 and "iptables-legacy" in warnings[0]
-    net.run("iptables-legacy -P FORWARD ACCEPT")
+    net.run("iptables-legacy -A FORWARD -i pyc+ -j ACCEPT")
+    assert networks.ensure_links(engine, ["bridge"]) == [], "somebody has seen to it"
+    net.run("iptables-legacy -F FORWARD; iptables-legacy -P FORWARD ACCEPT; iptables-nft -P FORWARD DROP")
+    assert len(networks.ensure_links(engine, ["bridge"])) == 1
+    net.run("iptables-nft -A FORWARD -i pyc+ -j ACCEPT")
+    assert networks.ensure_links(engine, ["bridge"]) == []
+
+
+def test_firewalld_without_the_bridges_is_told(net):
+    engine = net.engine()
+    net.run("nft 'add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; };"
+            "add rule inet firewalld filter_FORWARD reject'")
+    warnings = networks.ensure_links(engine, ["bridge"])
+    assert len(warnings) == 1 and "(pyc0)" in warnings[0] and "firewall-cmd" in warnings[0]
+    net.run("nft 'insert rule inet firewalld filter_FORWARD iifname \"pyc0\" accept'")
     assert networks.ensure_links(engine, ["bridge"]) == []
 
 

@@ -36,6 +36,7 @@ DATA_VALUE, DATA_VERDICT, VERDICT_CODE = 1, 2, 1
 PREROUTING, FORWARD, OUTPUT, POSTROUTING = 0, 2, 3, 4  # enum nf_inet_hooks
 DROP, ACCEPT, RETURN = 0, 1, -5
 FAMILY_INET, FAMILY_IPV4 = 1, 2
+FAMILIES = {FAMILY_INET: "inet", FAMILY_IPV4: "ip"}
 
 # nft's own numbers of its data types (the kernel only stores them, `nft list` reads them); a concatenation is 6 bits each
 IPV4_ADDRESS, INET_PROTOCOL, INET_SERVICE, INTERFACE_NAME = 7, 12, 13, 41
@@ -188,16 +189,16 @@ class Connection(netlink.Socket):
         return True
 
     def chains(self):
-        """Hooked chains of the families ip and inet: ``[{"family", "table", "name", "hook", "priority", "policy"}]``."""
+        """Hooked chains of the families ip and inet: ``[{"family": number, "table", "name", "hook", "priority", "policy"}]``."""
         found = []
-        for family in (FAMILY_IPV4, FAMILY_INET):
+        for family in FAMILIES:
             for content in self.dump(*_question(GETCHAIN, family)):
                 details = netlink.attributes(content[4:])
                 if CHAIN_HOOK not in details:
                     continue
                 hook = netlink.attributes(details[CHAIN_HOOK])
                 found.append({
-                    "family": "ip" if family == FAMILY_IPV4 else "inet",
+                    "family": family,
                     "table": _string(details[CHAIN_TABLE]), "name": _string(details[CHAIN_NAME]),
                     "hook": _number(hook[HOOK_NUMBER]), "priority": struct.unpack("!i", hook[HOOK_PRIORITY])[0],
                     "policy": _number(details[CHAIN_POLICY]) if CHAIN_POLICY in details else ACCEPT})
@@ -206,12 +207,15 @@ class Connection(netlink.Socket):
     def count_rules(self, table):
         """How many rules each chain of the ip table has: ``{"forward": 6}``; chains without rules are left out."""
         counts = {}
-        for content in self.dump(*_question(GETRULE, FAMILY_IPV4, text(RULE_TABLE, table))):
-            details = netlink.attributes(content[4:])
-            if _string(details[RULE_TABLE]) == table:  # before 4.20 the kernel does not filter
-                chain = _string(details[RULE_CHAIN])
-                counts[chain] = counts.get(chain, 0) + 1
+        for content in self.rules(FAMILY_IPV4, table):
+            chain = _string(netlink.attributes(content)[RULE_CHAIN])
+            counts[chain] = counts.get(chain, 0) + 1
         return counts
+
+    def rules(self, family, table):
+        """The rules of a table as the kernel packs them, e.g. to look for a name in them."""
+        found = [content[4:] for content in self.dump(*_question(GETRULE, family, text(RULE_TABLE, table)))]
+        return [content for content in found if _string(netlink.attributes(content)[RULE_TABLE]) == table]
 
     def elements(self, table, name):
         """The elements of a set or map: ``{key bytes: data bytes or None}``; not for sets of intervals.

@@ -102,7 +102,18 @@ def ensure(engine, networks):
             _synchronise(connection, networks)
         else:
             _install(engine, connection, messages, networks)
-        return foreign(connection)
+        return foreign(connection, [config["bridge"] for config in networks])
+
+
+def remove():
+    """Take the table away, with all that is in it; nothing where there is none."""
+    try:
+        connection = nftables.Connection()
+    except OSError:
+        return
+    with connection:
+        if connection.available():
+            connection.commit([nftables.new_table(TABLE), nftables.delete_table(TABLE)])  # the first, so that the second finds one
 
 
 NO_NFTABLES = ("this host's kernel has no nf_tables: published ports are served by a relay, and containers can't reach other hosts "
@@ -172,21 +183,31 @@ def _published(engine, connection):
     return found
 
 
-def foreign(connection):
-    """Warnings about other people's rules that stop forwarded packets whatever ours accept."""
-    warnings = ["the chain %s of nf_tables table %s %s drops forwarded packets by its policy: %s" % (chain["name"], chain["family"], chain["table"], REMEDY)
-                for chain in connection.chains()
-                if chain["hook"] == nftables.FORWARD and chain["policy"] == nftables.DROP and chain["table"] != TABLE]
-    if _legacy_drops():
+def foreign(connection, bridges):
+    """Warnings about other people's rules that stop forwarded packets whatever ours accept. Rules that name a bridge of ours know of us."""
+    warnings = []
+    for chain in connection.chains():
+        if chain["hook"] != nftables.FORWARD or chain["table"] == TABLE or (chain["policy"] != nftables.DROP and chain["table"] != "firewalld"):
+            continue
+        if any(name.encode() in rule for name in bridges + [PREFIX] for rule in connection.rules(chain["family"], chain["table"])):
+            continue
+        if chain["table"] == "firewalld":
+            warnings.append("firewalld rejects what comes from links that no zone has: containers reach no other hosts; for each bridge (%s) run: "
+                            "firewall-cmd --permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload" % ", ".join(bridges))
+        else:
+            warnings.append("the chain %s of nf_tables table %s %s drops forwarded packets by its policy: %s" % (
+                chain["name"], nftables.FAMILIES[chain["family"]], chain["table"], REMEDY))
+    if _legacy_drops(bridges):
         warnings.append("the FORWARD chain of iptables-legacy drops packets by its policy: %s" % REMEDY)
     return warnings
 
 
+PREFIX = "pyc"  # of our own bridges' names, for rules with a wildcard
 REMEDY = ("unless its rules accept them, containers reach no other hosts and their published ports are reached from this host only; "
           "let it accept what comes from and goes to the links whose names begin with pyc")
 
 
-def _legacy_drops():
+def _legacy_drops(bridges):
     """Whether the old iptables has a FORWARD policy DROP. Asks its command, and that only where the table is in use."""
     try:
         with open("/proc/net/ip_tables_names") as file:
@@ -195,4 +216,4 @@ def _legacy_drops():
         answer = subprocess.run(["iptables-legacy", "-S", "FORWARD"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):
         return False
-    return b"-P FORWARD DROP" in answer.stdout
+    return b"-P FORWARD DROP" in answer.stdout and not any(name.encode() in answer.stdout for name in bridges + [PREFIX])

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from pycontainer.kernel import cgroups
+from pycontainer.kernel.cgroups import lifecycle
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,7 +20,7 @@ def no_base_left():
     there = any(os.path.isdir(path) for path in cgroups.base_paths().values())
     yield
     if not there:
-        cgroups.remove_base()
+        lifecycle.until(cgroups.remove_base, 2)
 
 
 @pytest.fixture

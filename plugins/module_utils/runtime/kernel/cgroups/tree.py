@@ -24,7 +24,7 @@ def base_paths():
 
 
 def parent_path(parent):
-    """A parent cgroup as a path from the top: "/a/b" as it is, "a-b.slice" as systemd.slice(5) nests it, "/a.slice/a-b.slice".
+    """A parent cgroup as a path from the top: "/a/b" as it is, "a-b.slice" nested as in systemd.slice(5), "/a.slice/a-b.slice".
 
     :raises InvalidInput: not such a path.
     """

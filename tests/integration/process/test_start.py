@@ -10,5 +10,5 @@ def test_runs_and_its_exit_code_is_recorded(boxes):
     assert box.start() > 0
     assert box.wait() == 3
     state = box.state
-    assert (state["status"], state["exit_code"], state["pid"]) == ("exited", 3, 0)
+    assert (state["status"], state["exit_code"], state["pid"]) == ("exited", 3, 0), (state, open(boxes.paths.run + "/zygote.log").read())
     assert sorted(box.log().split()) == ["hello", "oops"]

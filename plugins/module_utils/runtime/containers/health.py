@@ -8,33 +8,49 @@ Within ``start_period`` a failure does not count, and checks come every ``start_
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
+import select
 import time
 
 from ..errors import EngineError
 from ..kernel import constants, pidfd
-from . import join
+from . import join, runfile
 
 OUTPUT = 4096  # bytes of a check's output that are kept, Docker's
 KEPT = 5  # results that are kept
 
 
+def arguments(test):
+    """The command of a health check's ``test``."""
+    if test[0] == "CMD-SHELL":
+        return ["/bin/sh", "-c", test[1]]
+    return list(test[1:] if test[0] == "CMD" else test)
+
+
+def follow(health, code, counts, retries):
+    """What a check's exit code makes of state.json's ``health``: status and streak. ``counts``: the start period is over."""
+    if code == 0:
+        health.update(status="healthy", failing_streak=0)
+    elif counts:
+        health["failing_streak"] += 1
+        if health["failing_streak"] >= retries:
+            health["status"] = "unhealthy"
+
+
 class Check:
     """The checks of one running container.
 
-    :param monitor: its monitor.Monitor: event loop, state and bundle. :param options: run.json's ``health``.
+    :param monitor: its monitor.Monitor: event loop and state. :param options: run.json's ``health``.
     """
 
     def __init__(self, monitor, options):
         self.monitor, self.options = monitor, options
-        test = list(options["test"])
-        self.argv = ["/bin/sh", "-c", test[1]] if test[0] == "CMD-SHELL" else test[1:] if test[0] == "CMD" else test
         self.interval, self.timeout = options.get("interval") or 30, options.get("timeout") or 30
         self.start_period, self.start_interval = options.get("start_period") or 0, options.get("start_interval") or 5
         self.retries = options.get("retries") or 3
-        self.pidfd = self.output = None
-        self.began = self.text = None
+        self.worker = self.output = None
+        self.began, self.text = 0, b""
         self.started = monitor.state["started_at"] or time.time()
 
     def begin(self):
@@ -43,13 +59,10 @@ class Check:
         self._later()
 
     def stop(self):
-        """No more checks; the one under way is killed."""
-        for name in ("health", "health timeout"):
-            self.monitor.timers.pop(name, None)
-        if self.pidfd is not None:
-            pidfd.send(self.pidfd, constants.SIGKILL)
-            with contextlib.suppress(OSError):
-                os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+        """No more checks; nobody waits for the one under way."""
+        self.monitor.timers.pop("health", None)
+        if self.worker is not None:
+            os.kill(self.worker, constants.SIGKILL)
             self._close()
 
     def _starting(self):
@@ -59,64 +72,88 @@ class Check:
         self.monitor.after("health", min(self.start_interval, self.interval) if self._starting() else self.interval, self._run)
 
     def _run(self):
+        """Fork a worker that does the check, so that this process's memory stays small; its answer comes through a pipe."""
         if self.monitor.group.frozen():  # paused: nothing could answer
             self._later()
             return
         self.began, self.text = time.time(), b""
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        try:
-            process = join.Process(self.monitor.bundle, self.monitor.state, self.argv, (None, writer, writer), limits=self.monitor.limits)
-            process.start()
-        except (EngineError, OSError) as error:
-            os.close(reader)
-            self._record(getattr(error, "exit_code", None) or -1, str(error))
-            return
-        finally:
-            os.close(writer)
-        os.set_blocking(reader, False)
-        self.pidfd, self.output = process.pidfd, reader
-        self.monitor.watch(reader, self._read)
-        self.monitor.watch(self.pidfd, self._ended)
-        self.monitor.after("health timeout", self.timeout, self._too_long)
+        self.output, writer = os.pipe2(os.O_CLOEXEC)
+        self.worker = os.fork()
+        if self.worker == 0:
+            try:
+                work(self.monitor.paths, self.monitor.ident, self.monitor.state, self.options["test"], self.timeout, writer, self.monitor.limits)
+            finally:
+                os._exit(0)
+        os.close(writer)
+        self.monitor.watch(self.output, self._read)
 
     def _read(self, _events):
-        try:
-            data = os.read(self.output, 1 << 16)
-        except BlockingIOError:
+        data = os.read(self.output, 1 << 16)
+        if data:
+            self.text += data
             return
-        if not data:
-            self.monitor.forget(self.output)
-        self.text = (self.text + data)[:OUTPUT]
-
-    def _ended(self, _events):
-        code, signal = pidfd.reap(self.pidfd)
-        with contextlib.suppress(BlockingIOError):
-            self._read(0)
         self._close()
-        self._record(code if signal is None else 128 + signal, self.text.decode("utf-8", "replace"))
-
-    def _too_long(self):
-        pidfd.send(self.pidfd, constants.SIGKILL)
-        os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
-        self._close()
-        self._record(-1, "Health check exceeded timeout (%gs): %s" % (self.timeout, self.text.decode("utf-8", "replace")))
+        try:
+            answer = json.loads(self.text)
+        except ValueError:
+            answer = {"code": -1, "output": "the process that did the check was killed"}
+        self._record(answer["code"], answer["output"])
 
     def _close(self):
-        self.monitor.timers.pop("health timeout", None)
-        for fd in (self.pidfd, self.output):
-            self.monitor.forget(fd)
-            os.close(fd)
-        self.pidfd = self.output = None
+        self.monitor.forget(self.output)
+        os.close(self.output)
+        os.waitpid(self.worker, 0)
+        self.worker = self.output = None
 
     def _record(self, code, output):
         health = self.monitor.state["health"]
-        starting = self._starting()
-        health["log"] = (health["log"] + [{"start": self.began, "end": time.time(), "exit_code": code, "output": output[:OUTPUT]}])[-KEPT:]
-        if code == 0:
-            health.update(status="healthy", failing_streak=0)
-        elif not starting:
-            health["failing_streak"] += 1
-            if health["failing_streak"] >= self.retries:
-                health["status"] = "unhealthy"
+        follow(health, code, not self._starting(), self.retries)
+        health["log"] = (health["log"] + [{"start": self.began, "end": time.time(), "exit_code": code, "output": output}])[-KEPT:]
         self.monitor.save()
         self._later()
+
+
+def work(paths, ident, state, test, timeout, writer, limits):
+    """One check, in a process of its own: writes ``{"code", "output"}`` as JSON to ``writer``. -1: it did not come to an exit code."""
+    reader, inner = os.pipe2(os.O_CLOEXEC)
+    try:
+        process = join.Process(runfile.Bundle(paths, ident), state, arguments(test), (None, inner, inner), limits=limits)
+        process.start()
+    except (EngineError, OSError) as error:
+        _tell(writer, getattr(error, "exit_code", None) or -1, str(error))
+        return
+    os.close(inner)
+    os.set_blocking(reader, False)
+    text, ended = _collect(reader, process.pidfd, timeout)
+    if not ended:
+        pidfd.send(process.pidfd, constants.SIGKILL)
+        _tell(writer, -1, "Health check exceeded timeout (%gs): %s" % (timeout, text))
+        return
+    code, signal = pidfd.reap(process.pidfd)
+    _tell(writer, code if signal is None else 128 + signal, text)
+
+
+def _collect(reader, process, timeout):
+    """``(output, whether the process ended in time)``."""
+    poll, end, data = select.poll(), time.monotonic() + timeout, b""
+    poll.register(reader, select.POLLIN)
+    poll.register(process, select.POLLIN)
+    ended = False
+    while not ended:
+        events = poll.poll(max(0.0, end - time.monotonic()) * 1000)
+        if not events:
+            break
+        ended = any(fd == process for fd, _event in events)
+        if any(fd == reader for fd, _event in events):
+            try:
+                chunk = os.read(reader, 1 << 16)
+            except BlockingIOError:
+                continue
+            if not chunk:
+                poll.unregister(reader)
+            data = (data + chunk)[:OUTPUT]
+    return data.decode("utf-8", "replace"), ended
+
+
+def _tell(writer, code, output):
+    os.write(writer, json.dumps({"code": code, "output": output[:OUTPUT]}).encode())

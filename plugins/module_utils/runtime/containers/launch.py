@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The start of a container, as its monitor does it: cgroup, root file system and namespaces made, network attached, process 1 let go.
+"""The start of a container: cgroup, root file system and namespaces made, network attached, process 1 let go.
 
-What can be refused is refused before the process exists; what fails later undoes everything.
+It is done by a worker that the monitor forks (begin.py); process 1 is the monitor's child all the same (CLONE_PARENT). What can be refused is refused before the process exists; what fails later
+undoes everything.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import socket
@@ -20,6 +20,8 @@ from ..kernel import constants as c
 from ..networks import attach, publish
 from . import child, mounting, runfile, stdio
 
+CLONE_PARENT = 0x8000  # clone(2)
+
 # Kernel parameters that belong to a namespace, and to which (ipc_namespaces(7), network_namespaces(7), uts_namespaces(7)).
 _SYSCTLS = (
     ("ipc", re.compile(r"kernel[./](msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs[./]mqueue[./][a-z_]+")),
@@ -29,7 +31,8 @@ _SYSCTLS = (
 
 
 class Start:
-    """One attempt to start a container. Use ``run()``; after it, ``pid``, ``pidfd``, ``group``, ``network``, ``terminal`` (fd or None), ``warnings``.
+    """One attempt to start a container, in a worker. After ``run()``: ``pid``, ``pidfd``, ``group``, ``network``, ``terminal`` (fd or None),
+    ``warnings``.
 
     :param bundle: the runfile.Bundle. :param original_limits: rlimits to give back, ``{number: (soft, hard)}``.
     """
@@ -50,7 +53,7 @@ class Start:
     def run(self, announce):
         """Start the container: when this returns, its program is being executed.
 
-        :param announce: called with this object as soon as there is a pid: whatever happens later, somebody has written it down.
+        :param announce: called with ``facts()`` as soon as there is a pid: whatever happens later, somebody has written it down.
         :raises EngineError: with one sentence; nothing is left then.
         """
         try:
@@ -64,6 +67,10 @@ class Start:
             raise
         finally:
             self._close()
+
+    def facts(self):
+        """What state.json says of the running container."""
+        return {"pid": self.pid, "cgroup": self.group.paths, "network": self.network or self.bundle.run["network"]}
 
     def _prepare(self):
         bundle = self.bundle
@@ -90,7 +97,7 @@ class Start:
             if self.pid == 0:
                 child.main(self, its.fileno())
             its.close()
-            announce(self)
+            announce(self.facts())
             if cgroup is None:
                 self.group.attach(self.pid)
             mine.send(b"c")
@@ -123,10 +130,8 @@ class Start:
     @staticmethod
     def _clone3(flags, cgroup):
         try:
-            return syscalls.clone3(flags, cgroup_fd=cgroup)
+            return syscalls.clone3(flags | CLONE_PARENT, 0, cgroup)
         except OSError as error:
-            if error.errno == errno.EINVAL and cgroup is not None:
-                return syscalls.clone3(flags)
             raise ContainerFailed("the container's namespaces can't be made: %s" % error.strerror) from None
 
     def _listen(self, channel):
@@ -187,8 +192,7 @@ class Start:
         """Take back what was made; what can't be taken back now is found by the next clean-up."""
         if self.pidfd is not None:
             pidfd.send(self.pidfd, c.SIGKILL)
-            with contextlib.suppress(OSError):
-                os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            pidfd.ended(self.pidfd, 10.0)
             os.close(self.pidfd)
         if self.terminal is not None:
             os.close(self.terminal)
@@ -207,7 +211,7 @@ def disconnect(ident, network):
     if not network:
         return
     if network.get("ports") and network.get("attachments"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(EngineError, OSError):
             publish.unpublish(ident, network["attachments"][0]["address"], network["ports"])
     for attachment in network.get("attachments") or ():
         with contextlib.suppress(EngineError):

@@ -4,7 +4,10 @@
 
 It records exits durably, applies the restart policy, checks health, writes and rotates the log, relays published ports and
 answers on the control socket. It depends on no other process, and the container not on it: a monitor that was killed is
-followed by one that adopts the container (``adopt``), which differs only in that it is not the parent.
+followed by one that adopts the container, which differs only in that it is not the parent.
+
+While it only waits it has touched next to nothing of the memory that it shares with the zygote: what is rare is read from
+run.json and state.json when it is needed, and a container's start is a worker's (begin.py).
 
 Control messages (wire.py), each with one answer:
     {"op": "stop", "timeout": s or null, "signal": n or null}   answered when the container has ended: {"exit_code"}
@@ -17,34 +20,67 @@ Control messages (wire.py), each with one answer:
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import os
 import select
-import socket
 import time
 
-from ..errors import EngineError
-from ..kernel import cgroups, constants, pidfd, procfs, syscalls
-from . import cleanup, health, launch, logs, ports, runfile, signals, state, stdio, wire
+from ..errors import EngineError, NotFound
+from ..kernel import cgroups, constants, pidfd, syscalls
+from . import begin, health, launch, logs, ports, runfile, signals, state, stdio, wire
 
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
-UNSEEN = "the container ended while it had no monitor, and this kernel does not tell its exit code (it does from Linux 6.15 on)"
-INTERRUPTED = "the container's start was interrupted: its monitor was killed"
+# Where a container's directory is gone although it runs: it is watched to its end, and that is all.
+_NOTHING = {"log": {"driver": "none"}, "restart": {"policy": "no"}, "network": {}, "stop": {"signal": "SIGTERM", "timeout": 10}}
 
 
 class Monitor:
-    def __init__(self, bundle, lock, command=None, original_limits=None):
-        self.bundle, self.lock, self.command, self.limits = bundle, lock, command, original_limits
-        self.paths, self.ident = bundle.paths, bundle.ident
-        self.state = dict(state.read(self.paths, self.ident), boot=procfs.boot_id())
+    """One container's. ``handlers``: fd -> function(events); ``timers``: name -> (when, action)."""
+
+    def __init__(self, paths, limits):
+        self.paths, self.limits = paths, limits
         self.epoll = select.epoll()
-        self.handlers, self.timers = {}, {}
-        self.pidfd = self.group = self.terminal = self.relay = self.health = None
-        self.outputs, self.attached, self.waiting, self.stopping = {}, {}, [], []
-        self.log = logs.Writer(os.path.join(bundle.directory, logs.NAME), bundle.run["log"])
+        self.handlers, self.timers, self.outputs, self.attached = {}, {}, {}, {}
+        self.waiting, self.stopping = [], []
+        self.ident = self.lock = self.control = self.pidfd = self.terminal = None
+        self.relay = self.health = self._run = self._state = self._group = self._log = None
         self.backoff, self.asked_to_stop, self.done = BACKOFF, False, False
-        self.control = wire.listen(bundle.run_directory, "control.sock")
-        self.watch(self.control.fileno(), self._accept)
+
+    # ------------------------------------------------------------------------------------------- what is read when needed
+
+    @property
+    def run(self):
+        """run.json."""
+        if self._run is None:
+            try:
+                self._run = runfile.read_run(self.paths, self.ident)
+            except (NotFound, ValueError):
+                self._run = _NOTHING
+        return self._run
+
+    @property
+    def state(self):
+        """state.json, which nobody else writes while this monitor lives."""
+        if self._state is None:
+            self._state = state.read(self.paths, self.ident)
+        return self._state
+
+    @property
+    def group(self):
+        if self._group is None and self.state["cgroup"]:
+            self._group = cgroups.Group.open(self.state["cgroup"])
+        return self._group
+
+    @property
+    def log(self):
+        if self._log is None:
+            self._log = logs.Writer(logs.path(self.paths, self.ident), self.run["log"])
+        return self._log
+
+    def save(self, durable=False):
+        with contextlib.suppress(FileNotFoundError):  # the container's directory is gone
+            state.write(self.paths, self.ident, self.state, durable)
 
     # ------------------------------------------------------------------------------------------------------- event loop
 
@@ -63,87 +99,93 @@ class Monitor:
     def loop(self):
         """Until the container has ended and no restart is due."""
         while not self.done:
-            now = time.monotonic()
-            for name, (when, action) in list(self.timers.items()):
-                if when <= now and self.timers.get(name) == (when, action):
-                    del self.timers[name]
-                    action()
-            if self.done:
-                break
-            wait = min([when for when, _action in self.timers.values()], default=None)
-            for fd, events in self.epoll.poll(None if wait is None else max(0.0, wait - time.monotonic())):
+            wait = self._next_timer()
+            for fd, events in self.epoll.poll(wait):
                 handler = self.handlers.get(fd)
                 if handler is not None:
                     handler(events)
                 elif self.relay is not None:
                     self.relay.handle(fd, events)
 
-    # ------------------------------------------------------------------------------------------------------ start, adopt
+    def _next_timer(self):
+        """Run what is due; seconds until the next timer, None without one, 0 when all is done."""
+        while self.timers and not self.done:
+            name, (when, action) = min(self.timers.items(), key=lambda item: item[1][0])
+            left = when - time.monotonic()
+            if left > 0:
+                return left
+            del self.timers[name]
+            action()
+        return 0 if self.done else None
 
-    def start(self):
-        """Start the container. :raises EngineError: when it does not come to its program; the state says so then."""
-        self.state.update(status="starting", pid=0, exit_code=None, signal=None, oom_killed=False, error="", warnings=[], finished_at=None,
-                          health=None, network=None, command=self.command)
-        attempt = launch.Start(self.bundle, self.limits)
-        try:
-            self._open_relay()
-            attempt.run(self._announce)
-        except EngineError as error:
-            self._close_relay()
-            self.state.update(status="exited", pid=0, error=str(error), exit_code=getattr(error, "exit_code", None) or 128,
-                              finished_at=time.time(), cgroup={}, network=None)
-            self.save(durable=True)
-            raise
-        self.pidfd, self.group, self.terminal = attempt.pidfd, attempt.group, attempt.terminal
-        self.state.update(status="running", started_at=time.time(), network=attempt.network, warnings=attempt.warnings)
-        self._follow()
+    # --------------------------------------------------------------------------------------------- by the worker's hand
 
-    def _announce(self, attempt):
-        """The pid is known: from now on a killed monitor leaves something to adopt or to clean up."""
-        self.state.update(pid=attempt.pid, pid_start=procfs.start_time(attempt.pid) or 0, cgroup=attempt.group.paths, network=self.bundle.run["network"])
-        self.save()
+    def begin(self, work):
+        """Fork a worker for ``work(worker)`` and take what it hands over. Returns whether there is anything to watch."""
+        mine, its = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        worker = os.fork()
+        if worker == 0:
+            mine.close()
+            work(begin.Worker(self.paths, its, self.limits))
+            os._exit(0)
+        its.close()
+        word, fds = begin.take(mine)
+        if word[:1] == b"P":
+            self.ident = word[1:].decode()
+            self._run = None
+            mine.send(self._open_relay().encode())
+            word, fds = begin.take(mine)
+        mine.close()
+        if word[:1] != b"":
+            os.waitpid(worker, 0)
+            self._take_over(word, fds)
+        return word[:1] != b""
 
-    def adopt(self):
-        """Take over a running container whose monitor is gone. Returns whether it still runs."""
-        self.asked_to_stop = bool(self.state.get("stopping"))
-        self.command = self.command or self.state.get("command")
-        self.group = cgroups.Group.open(self.state["cgroup"])
-        self.pidfd = pidfd.open_process(self.state["pid"], self.state["pid_start"])
-        if self.pidfd is None:
-            return False
-        self.state.update(status="running", started_at=self.state["started_at"] or time.time())
-        with contextlib.suppress(EngineError):
-            self._open_relay()
-        self._follow()
-        return True
+    def _take_over(self, word, fds):
+        if self.ident is None:
+            self.ident = word[1:].decode()
+        if self.control is None:
+            self.lock, control = fds[:2]
+            del fds[:2]
+            self.control = _socket.socket(fileno=control)
+            self.watch(control, self._accept)
+        self._state = self._group = None
+        if word[:1] == b"B":
+            self.after("restart", 0, self._restart)
+        elif word[:1] == b"F":
+            self.asked_to_stop = bool(self.state.get("stopping"))
+            self.finish(None, None, self.state["error"])
+        else:
+            self._follow(fds[0], fds[1:])
+            if word[:1] == b"H":
+                self._check_health()
 
-    def _follow(self):
+    def _follow(self, process, outputs):
         """Watch what a running container has."""
-        self.watch(self.pidfd, self._exited)
-        for name in stdio.OUTPUTS if self.terminal is None else ():
-            fd = self.outputs[name] = stdio.open_output(self.bundle.run_directory, name)
-            self.watch(fd, lambda _events, fd=fd, name=name: self._output(fd, name))
+        self.pidfd = process
+        self.watch(process, self._exited)
+        self.terminal = outputs[0] if len(outputs) == 1 else None
         if self.terminal is not None:
             os.set_blocking(self.terminal, False)
-            self.outputs["stdout"] = self.terminal
-            self.watch(self.terminal, lambda _events: self._output(self.terminal, "stdout"))
-        self.after("stable", STABLE, self._stable)
-        self._check_health()
-        self.save()
+        for name, fd in zip(stdio.OUTPUTS, outputs):
+            self.outputs[name] = fd
+            self.watch(fd, lambda _events, fd=fd, name=name: self._output(fd, name))
 
-    def _stable(self):
-        self.backoff = BACKOFF
+    # ----------------------------------------------------------------------------------------------------- ports, health
 
     def _open_relay(self):
-        network = self.bundle.run["network"]
-        if network.get("ports") and network.get("attachments") and self.relay is None:
-            self.relay = ports.Relay(self.epoll, network["ports"], network["attachments"][0]["address"])
-            try:
-                self.relay.open()
-            except BaseException:
-                self.relay = None
-                raise
-            self._age_relay()
+        """Serve the published ports; returns "" or the sentence why that can't be."""
+        network = self.run["network"]
+        if not network.get("ports") or not network.get("attachments") or self.relay is not None:
+            return ""
+        relay = ports.Relay(self.epoll, network["ports"], network["attachments"][0]["address"])
+        try:
+            relay.open()
+        except EngineError as error:
+            return str(error)
+        self.relay = relay
+        self._age_relay()
+        return ""
 
     def _age_relay(self):
         if self.relay is not None:
@@ -159,11 +201,12 @@ class Monitor:
     def _check_health(self):
         if self.health is not None:
             self.health.stop()
-        self.health = health.Check(self, self.bundle.run["health"]) if self.bundle.run.get("health") else None
-        if self.health is None:
-            self.state["health"] = None
-        else:
+            self.health = None
+        if self.run.get("health"):
+            self.health = health.Check(self, self.run["health"])
             self.health.begin()
+        else:
+            self.state["health"] = None
 
     # ------------------------------------------------------------------------------------------------------------ output
 
@@ -173,12 +216,11 @@ class Monitor:
         except BlockingIOError:
             return
         except OSError:  # EIO: the terminal has no other side any more
+            data = b""
+        if data:
+            self._take(name, data)
+        else:
             self.forget(fd)
-            return
-        if not data:
-            self.forget(fd)
-            return
-        self._take(name, data)
 
     def _take(self, name, data):
         self.log.feed(name, data)
@@ -187,12 +229,6 @@ class Monitor:
                 connection.sendall(data)
             except OSError:
                 self._detach(connection)
-
-    def _attach(self, fd):
-        connection = socket.socket(fileno=fd)
-        connection.settimeout(10)  # who takes nothing for so long is let go, rather than the container held up
-        self.attached[fd] = connection
-        self.watch(fd, lambda _events: self._input(connection))
 
     def _detach(self, connection):
         fd = connection.fileno()
@@ -209,22 +245,18 @@ class Monitor:
             self._detach(connection)
             return
         target = self.terminal
-        if target is None:
-            with contextlib.suppress(OSError):
-                target = os.open(os.path.join(self.bundle.run_directory, "stdin"), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-        if target is not None:
-            with contextlib.suppress(OSError):
-                os.write(target, data)
-            if target != self.terminal:
-                os.close(target)
+        with contextlib.suppress(OSError):
+            if target is None:
+                target = os.open(os.path.join(self.paths.container_run(self.ident), "stdin"),
+                                 os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+            os.write(target, data)
+        if target is not None and target != self.terminal:
+            os.close(target)
 
     # --------------------------------------------------------------------------------------------------------------- exit
 
     def _exited(self, _events):
         code, signal, error = self._reap()
-        self.forget(self.pidfd)
-        os.close(self.pidfd)
-        self.pidfd = None
         self.finish(code, signal, error)
 
     def _reap(self):
@@ -234,34 +266,29 @@ class Monitor:
         except ChildProcessError:  # adopted: somebody else's child
             result = signals.exit_of(self.pidfd)
             if result is None:
-                return None, None, UNSEEN
+                return None, None, begin.UNSEEN
         code, signal = result
         return (code, None, "") if signal is None else (128 + signal, signal, "")
 
     def finish(self, code, signal, error=""):
         """Process 1 has ended: clear away what it had, write it down, and start again where the policy says so."""
+        if self.pidfd is not None:
+            self.forget(self.pidfd)
+            os.close(self.pidfd)
+            self.pidfd = None
         if self.health is not None:
             self.health.stop()
             self.health = None
-        self.state["oom_killed"] = self._oom_killed()
-        if self.group is not None:
-            with contextlib.suppress(EngineError, OSError):
-                self.group.kill()
-        for name, fd in list(self.outputs.items()):
-            with contextlib.suppress(OSError):
-                stdio.drain(fd, lambda data, name=name: self._take(name, data))
-            self.forget(fd)
-            os.close(fd)
-        self.outputs, self.terminal = {}, None
-        self.log.flush()
-        for name in ("stable", "kill"):
-            self.timers.pop(name, None)
+        self.timers.pop("kill", None)
+        self.state["oom_killed"] = self._end_group()
+        self._end_output()
         self._close_relay()
         launch.disconnect(self.ident, self.state["network"])
-        self._remove_group()
+        if time.time() - (self.state["started_at"] or 0) >= STABLE:
+            self.backoff = BACKOFF
         again = self._restart_due(code)
         self.state.update(status="restarting" if again else "exited", pid=0, pid_start=0, exit_code=code, signal=signal, error=error,
-                          finished_at=time.time(), cgroup={} if self.group is None else self.state["cgroup"], network=None, stopping=False)
+                          finished_at=time.time(), network=None, stopping=False)
         self.save(durable=True)
         self._answer(self.stopping)
         if again:
@@ -270,22 +297,33 @@ class Monitor:
         else:
             self._end()
 
-    def _oom_killed(self):
-        try:
-            return bool(self.group is not None and self.group.oom_kills())
-        except (EngineError, OSError):
-            return False
+    def _end_group(self):
+        """Kill what process 1 left, remove the cgroup; returns whether the kernel killed for want of memory.
 
-    def _remove_group(self):
+        A group that can't be removed, because a process hangs in the kernel, stays in the state for the next start or clean-up.
+        """
+        killed = False
         if self.group is not None:
-            try:
+            with contextlib.suppress(EngineError, OSError):
+                killed = bool(self.group.oom_kills())
+            with contextlib.suppress(EngineError, OSError):
                 self.group.remove()
-                self.group = None
-            except (EngineError, OSError):
-                pass  # a process hangs in the kernel; the next start or clean-up tries again
+                self.state["cgroup"] = {}
+            self._group = None
+        return killed
+
+    def _end_output(self):
+        for name, fd in list(self.outputs.items()):
+            with contextlib.suppress(OSError):
+                stdio.drain(fd, lambda data, name=name: self._take(name, data))
+            self.forget(fd)
+            os.close(fd)
+        self.outputs, self.terminal = {}, None
+        if self._log is not None:
+            self.log.flush()
 
     def _restart_due(self, code):
-        policy = self.bundle.run["restart"]
+        policy = self.run["restart"]
         if self.asked_to_stop or policy["policy"] == "no":
             return False
         if policy["policy"] == "on-failure":
@@ -293,31 +331,29 @@ class Monitor:
         return True
 
     def _restart(self):
-        self.state["restarts"] += 1
-        try:
-            self.start()
-        except EngineError as error:
-            self.finish(self.state["exit_code"], None, str(error))
+        command = self.state.get("command")
+        if not self.begin(lambda worker: worker.restart(self.ident, command)):
+            self._state = None
+            self.finish(self.state["exit_code"], None, self.state["error"])
 
     def _end(self):
         self._answer(self.waiting)
         for connection in list(self.attached.values()):
             self._detach(connection)
         self.done = True
-        if self.bundle.run.get("auto_remove") and self.command:
-            signals.run_detached(list(self.command) + ["rm", "--volumes", self.ident])
-
-    def save(self, durable=False):
-        state.write(self.paths, self.ident, self.state, durable)
+        if self.run.get("auto_remove") and self.state.get("command"):
+            os.close(self.lock)  # or the removal would find a living monitor
+            signals.run_detached(list(self.state["command"]) + ["rm", "--volumes", self.ident])
 
     # ------------------------------------------------------------------------------------------------------------ control
 
     def _accept(self, _events):
-        connection, _address = self.control.accept()
-        if not wire.from_root(connection):
+        fd, _address = self.control._accept()  # pylint: disable=protected-access # what socket.socket.accept() is made of
+        connection = wire.socket.socket(fileno=fd)
+        if wire.from_root(connection):
+            self.watch(fd, lambda _events: self._serve(connection))
+        else:
             connection.close()
-            return
-        self.watch(connection.fileno(), lambda _events: self._serve(connection))
 
     def _serve(self, connection):
         fds = []
@@ -368,7 +404,7 @@ class Monitor:
         self.stopping.append(connection)
         self.state["stopping"] = True
         self.save()
-        stop = self.bundle.run["stop"]
+        stop = self.run["stop"]
         timeout = stop["timeout"] if message.get("timeout") is None else message["timeout"]
         number = message.get("signal") or signals.number(stop["signal"])
         pidfd.send(self.pidfd, constants.SIGKILL if timeout == 0 else number)
@@ -395,7 +431,7 @@ class Monitor:
     def op_kill(self, _connection, message, _fds):
         if self.pidfd is None:
             return {"error": "container %s is not running" % self.ident}
-        if message["signal"] in (constants.SIGKILL, signals.number(self.bundle.run["stop"]["signal"])):
+        if message["signal"] in (constants.SIGKILL, signals.number(self.run["stop"]["signal"])):
             self.asked_to_stop = True
         pidfd.send(self.pidfd, message["signal"])
         if message["signal"] == constants.SIGKILL:
@@ -403,19 +439,20 @@ class Monitor:
         return {}
 
     def op_reload(self, _connection, _message, _fds):
-        before = self.bundle.run
-        self.bundle.reload()
-        now = self.bundle.run
-        if now["log"] != before["log"]:
+        before, self._run = self.run, None
+        now = self.run
+        if self._log is not None and now["log"] != before["log"]:
             self.log.configure(now["log"])
-        if now["health"] != before["health"] and self.pidfd is not None:
+        if now.get("health") != before.get("health") and self.pidfd is not None:
             self._check_health()
+        answer = {}
         if now["network"] != before["network"] and self.pidfd is not None:
             self._close_relay()
-            self._open_relay()
+            problem = self._open_relay()
+            answer = {"error": problem} if problem else {}
             self.state["network"] = now["network"]
         self.save()
-        return {}
+        return answer
 
     def op_resize(self, _connection, message, _fds):
         if self.terminal is None:
@@ -424,54 +461,20 @@ class Monitor:
         return {}
 
     def op_attach(self, _connection, _message, fds):
-        self._attach(fds[0])
+        connection = wire.socket.socket(fileno=fds[0])
+        connection.settimeout(10)  # who takes nothing for so long is let go, rather than the container held up
+        self.attached[fds[0]] = connection
+        self.watch(fds[0], lambda _events: self._input(connection))
         return {}
 
 
-# ------------------------------------------------------------------------------------------------------------------ entry
+def main(paths, connection, limits):
+    """A monitor's life, in a process that the zygote has forked for a request; returns when it is over.
 
-
-def main(paths, message, reply, original_limits=None):
-    """A monitor's life, in a process of its own; returns when it is over.
-
-    :param message: ``{"op": "start" | "adopt", "id", "command"}``.
-    :param reply: called once with the answer: ``{"pid"}`` or ``{"error", "exit_code"}``.
+    :param connection: the client's; the worker answers on it. :param limits: rlimits to give back to containers.
     """
-    ident = message["id"]
-    os.makedirs(paths.container_run(ident), 0o700, exist_ok=True)
-    lock = state.take_lock(paths, ident)
-    if lock is None:
-        reply({"error": "container %s has a monitor already" % ident, "monitored": True})
-        return
-    try:
-        monitor = Monitor(runfile.Bundle(paths, ident), lock, message.get("command"), original_limits)
-        answer = monitor_start(monitor) if message["op"] == "start" else monitor_adopt(monitor)
-    except EngineError as error:
-        reply({"error": str(error), "exit_code": getattr(error, "exit_code", None)})
-        return
-    except OSError as error:
-        reply({"error": runfile.read_error(error)})
-        return
-    reply(answer)
-    syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
-    monitor.loop()
-
-
-def monitor_start(monitor):
-    if state.alive(monitor.state) or monitor.state["cgroup"]:
-        cleanup.cleanup(monitor.paths, monitor.ident, monitor.state)
-    monitor.state["restarts"] = 0
-    monitor.start()
-    return {"pid": monitor.state["pid"], "warnings": monitor.state["warnings"]}
-
-
-def monitor_adopt(monitor):
-    status = monitor.state["status"]
-    if status == "restarting":
-        monitor.after("restart", 0, monitor._restart)
-    elif status in ("starting", "running"):
-        if not monitor.adopt():
-            monitor.finish(None, None, UNSEEN if status == "running" else INTERRUPTED)
-    else:
-        monitor.done = True
-    return {"pid": monitor.state["pid"], "status": monitor.state["status"]}
+    monitor = Monitor(paths, limits)
+    if monitor.begin(lambda worker: worker.serve(connection)):
+        connection.close()
+        syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
+        monitor.loop()

@@ -41,15 +41,11 @@ class Bundle:
         self.paths, self.ident = paths, ident
         self.directory, self.run_directory = paths.container(ident), paths.container_run(ident)
         self.config = files.read_json(os.path.join(self.directory, "config.json"))
-        self.run = files.read_json(os.path.join(self.directory, "run.json"))
-        if self.config is None or self.run is None:
-            raise NotFound("container %s has not been created: its config.json or run.json is missing" % ident)
+        if self.config is None:
+            raise NotFound("container %s has not been created: its config.json is missing" % ident)
+        self.run = read_run(paths, ident)
         self.process, self.linux = self.config["process"], self.config.get("linux", {})
         self._check()
-
-    def reload(self):
-        """Read run.json again: its live options have changed."""
-        self.run = files.read_json(os.path.join(self.directory, "run.json"), self.run)
 
     def _check(self):
         version = str(self.config.get("ociVersion", ""))
@@ -123,6 +119,14 @@ class Bundle:
         """The parent of the container's cgroup in linux.cgroupsPath, or None where that is the engine's own."""
         parent = os.path.dirname(self.linux.get("cgroupsPath") or "").strip("/")
         return None if parent in ("", "pycontainer") else parent
+
+
+def read_run(paths, ident):
+    """run.json. :raises NotFound: when the container was never created."""
+    run = files.read_json(os.path.join(paths.container(ident), "run.json"))
+    if run is None:
+        raise NotFound("container %s has not been created: its run.json is missing" % ident)
+    return run
 
 
 def read_error(error):

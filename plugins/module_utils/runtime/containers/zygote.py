@@ -11,6 +11,7 @@ pages stay shared with the forks) and waits. A request is one message on its soc
 
 from __future__ import annotations
 
+import _signal
 import contextlib
 import gc
 import os
@@ -22,7 +23,7 @@ import time
 from ..kernel import constants as c
 from ..kernel import syscalls
 from ..store import paths as stores
-from . import execute, monitor, wire
+from . import monitor, wire
 
 IDLE = 60.0  # seconds after which it looks whether it is still wanted
 
@@ -40,20 +41,17 @@ def main(data, run, name):
 
     :param data: :param run: the engine's directories. :param name: the socket's file name in ``run``.
     """
-    import signal
-
     os.chdir("/")
     os.umask(0o022)
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)  # what is forked from here never is looked into by a container
     syscalls.prctl(c.PR_SET_NAME, b"pyc-zygote\0")
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # monitors are reaped by the kernel
+    for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE):
+        _signal.signal(number, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # monitors are reaped by the kernel
     limits = raise_limits()
     paths = stores.Paths(data, run)
     server = wire.listen(run, name)
     mine = os.stat(os.path.join(run, name)).st_ino
-    del sys.modules["signal"]
     gc.collect()
     gc.freeze()
     poll = select.poll()
@@ -81,33 +79,13 @@ def _serve(paths, server, connection, limits):
         return
     try:
         server.close()
-        syscalls.prctl(c.PR_SET_DUMPABLE, 0)
-        _work(paths, connection, limits)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # its children are waited for
+        os.setsid()
+        monitor.main(paths, connection, limits)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the zygote's loop
         _complain(error)
     finally:
         os._exit(0)
-
-
-def _work(paths, connection, limits):
-    import _signal
-
-    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # its children are waited for
-    os.setsid()
-    try:
-        message, descriptors = wire.receive(connection)
-    except wire.Gone:
-        return
-    if message["op"] == "hello":
-        wire.send(connection, {"pid": os.getppid()})
-    elif message["op"] == "exec":
-        execute.serve(paths, message, descriptors, connection, limits)
-    else:
-        def reply(answer):
-            with contextlib.suppress(wire.Gone):
-                wire.send(connection, answer)
-            connection.close()
-        monitor.main(paths, message, reply, limits)
 
 
 def _complain(error):

@@ -124,11 +124,11 @@ def test_a_worker_that_is_killed_fails_the_task_and_leaves_nothing(engine, task,
 
     real, parent = intake.unpack.unpack, os.getpid()
 
-    def deadly(chunks, directory, what, alive):
+    def deadly(chunks, directory, what):
         assert os.getpid() != parent
         if manifest.digest_of(LAYERS[1])[:19] in what:
             os.kill(os.getpid(), signal.SIGKILL)
-        return real(chunks, directory, what, alive)
+        return real(chunks, directory, what)
 
     monkeypatch.setattr(intake.unpack, "unpack", deadly)
     with pytest.raises(HostError, match="was killed"):

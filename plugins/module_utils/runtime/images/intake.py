@@ -110,7 +110,7 @@ class _Intake:
         for index, (layer, wanted) in tasks.items():
             if wanted:
                 directories[index] = layers.temporary(self.engine, "layer")
-            jobs.append(lambda alive, layer=layer, directory=directories.get(index): _job(self.engine, self.what, layer, directory, alive))
+            jobs.append(lambda layer=layer, directory=directories.get(index): _job(self.engine, self.what, layer, directory))
         self.directories = list(directories.values())
         results = dict(zip(tasks, workers.run(self.engine, jobs)))
         self.made = [result["digest"] for result in results.values()]
@@ -153,7 +153,7 @@ def _title(layer, what):
     return "layer %s of %s" % ((layer.digest or layer.diff_id)[:19], what)
 
 
-def _job(engine, what, layer, directory, alive):
+def _job(engine, what, layer, directory):
     """One layer, in a process of its own or in the task's: store its blob, and unpack it into ``directory`` if there is one."""
     title = _title(layer, what)
     kept = bool(layer.digest) and engine.blobs.has(layer.digest)
@@ -162,7 +162,6 @@ def _job(engine, what, layer, directory, alive):
     with contextlib.ExitStack() as stack:
         writer = None if kept else stack.enter_context(engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
         source = compression.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else layer.open()
-        source = _watched(source, alive)
         if layer.digest:
             plain = _hashed(compression.decompress(_copied(source, writer, layer), title), checked)
         else:
@@ -170,7 +169,7 @@ def _job(engine, what, layer, directory, alive):
         ends = None
         if directory:
             os.mkdir(directory, 0o700)
-            ends = unpack.unpack(plain, directory, title, alive)
+            ends = unpack.unpack(plain, directory, title)
         for _piece in plain:
             pass
         if "%s:%s" % (algorithm, checked.hexdigest()) != layer.diff_id:
@@ -183,12 +182,6 @@ def _commit(writer, layer, title):
     if layer.digest and writer.digest != layer.digest:
         raise errors.RegistryError("%s: what arrived has the digest %s" % (title, writer.digest))
     return writer.commit()
-
-
-def _watched(chunks, alive):
-    for chunk in chunks:
-        alive()
-        yield chunk
 
 
 def _copied(chunks, writer, layer):

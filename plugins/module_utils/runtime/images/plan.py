@@ -288,7 +288,8 @@ def plan_absent(engine, text, force=False):
     if users and not names:
         return plan  # nothing is left to take away before its containers are gone
     action = "untag image %s, which %s still use" % (text, ", ".join(users)) if users else "remove image %s" % text
-    plan.add("image", ident, None, action, lambda: records.remove(engine, ident, force))
+    last = parsed.tagged if row is not None and not parsed.digest else None
+    plan.add("image", ident, None, action, lambda: records.remove(engine, ident, force, last))
     return plan
 
 

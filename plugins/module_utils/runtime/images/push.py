@@ -40,6 +40,7 @@ def push(engine, client, ident):
             done.add(item["digest"])
     digest = client.put_manifest(client.reference.tag or row["manifest"], data, document["mediaType"])
     with engine.db.transaction() as connection:
+        records.check_there(connection, ident)
         records.save(connection, ident, row["manifest"], row["size"], digests=[(client.reference.full_repository, digest)])
     return digest
 

@@ -108,17 +108,26 @@ def save(connection, ident, manifest_digest, size, references=(), digests=()):
 def tag(engine, name_or_id, full):
     """Give an image the full reference ``full``; another image that has it loses it."""
     record = get(engine, name_or_id)
-    engine.db.run("INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", full, record["id"])
+    with engine.db.transaction() as connection:
+        check_there(connection, record["id"])
+        connection.execute("INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, record["id"]))
+
+
+def check_there(connection, ident):
+    """:raises NotFound: inside a transaction, when another task has removed the image since it was looked at."""
+    if connection.execute("SELECT 1 FROM images WHERE id = ?", (ident,)).fetchone() is None:
+        raise NotFound("there is no image %s on this host" % ident)
 
 
 def untag(engine, full):
     engine.db.run("DELETE FROM tags WHERE reference = ?", full)
 
 
-def remove(engine, ident, force=False):
+def remove(engine, ident, force=False, last=None):
     """Remove the image ``ident`` (whole id) with all its names, its blobs and the layers that no other image has.
 
     :param force: where containers use it, take its names away and leave the rest until they are gone.
+    :param last: the full reference that was its last when this was planned; if it has got another since, only this one goes.
     :raises Conflict: when a container uses it and not ``force``.
     """
     check_unused(engine, ident, force)
@@ -128,6 +137,10 @@ def remove(engine, ident, force=False):
     candidates = blobs_of(engine, row)
     with engine.operations.record("remove-image", image=ident, candidates=candidates):
         with engine.db.transaction() as connection:
+            if last is not None:
+                connection.execute("DELETE FROM tags WHERE reference = ? AND image = ?", (last, ident))
+                if tags_of(engine, ident):
+                    return
             connection.execute("DELETE FROM tags WHERE image = ?", (ident,))
             connection.execute("DELETE FROM digests WHERE image = ?", (ident,))
             used = connection.execute("SELECT 1 FROM containers WHERE image = ?", (ident,)).fetchone()

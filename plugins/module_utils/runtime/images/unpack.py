@@ -26,11 +26,10 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NODES = {tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
 
 
-def unpack(chunks, directory, what, alive=None):
+def unpack(chunks, directory, what):
     """Unpack an uncompressed layer archive, read to its end, into the empty ``directory``.
 
     :param chunks: its pieces. :param what: what it is, for errors.
-    :param alive: called now and then; may raise to end the work.
     :returns: ``{"size": bytes of all files, "passed": [directories it only passes through], "links": [[path, target]]}``,
         paths as text with surrogate escapes.
     :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
@@ -38,9 +37,7 @@ def unpack(chunks, directory, what, alive=None):
     stream = tar.Stream(chunks, what)
     worker = Unpacker(directory, what)
     with worker.tree:
-        for number, entry in enumerate(tar.entries(stream)):
-            if alive is not None and not number & 255:
-                alive()
+        for entry in tar.entries(stream):
             try:
                 worker.take(entry)
             except (RegistryError, Unsupported):

@@ -22,11 +22,10 @@ LIMIT = 4  # at most: a network's delays are hidden by then, and memory stays sm
 def run(engine, jobs):
     """The results of all ``jobs``, in order.
 
-    :param jobs: functions of one argument, ``alive``, which they call now and then; results JSON-able.
-    One job alone runs in this process. :raises: the first error of any; the others are ended then.
+    :param jobs: functions without arguments; results JSON-able. One job alone runs in this process. :raises: the first error of any; the others are ended then.
     """
     if len(jobs) < 2:
-        return [job(lambda: None) for job in jobs]
+        return [job() for job in jobs]
     count = min(len(jobs), max(2, os.cpu_count() or 1), LIMIT)
     queue_read, queue_write = os.pipe()
     os.write(queue_write, bytes(range(len(jobs))) if len(jobs) <= 256 else b"".join(number.to_bytes(2, "big") for number in range(len(jobs))))
@@ -59,25 +58,21 @@ def _start(engine, jobs, queue, width):
         os.close(read)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         syscalls.prctl(constants.PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.close(os.open(mark(engine, os.getpid(), parent), os.O_CREAT | os.O_WRONLY, 0o600))
-        if os.getppid() == parent:
-            _work(jobs, queue, width, write, parent)
+        if os.getppid() == parent:  # else it died before the kernel was asked to tell
+            os.close(os.open(mark(engine, os.getpid(), parent), os.O_CREAT | os.O_WRONLY, 0o600))
+            _work(jobs, queue, width, write)
     finally:
         os._exit(0)
 
 
-def _work(jobs, queue, width, out, parent):
-    def alive():
-        if os.getppid() != parent:  # the kernel's signal may have come before it was asked for
-            os._exit(1)
-
+def _work(jobs, queue, width, out):
     while True:
         taken = os.read(queue, width)
         if not taken:
             return
         number = int.from_bytes(taken, "big")
         try:
-            answer = {"result": jobs[number](alive)}
+            answer = {"result": jobs[number]()}
         except OSError as error:
             answer = {"errno": error.errno, "text": error.strerror or str(error), "file": str(error.filename) if error.filename else None}
         except errors.EngineError as error:

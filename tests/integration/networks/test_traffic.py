@@ -47,14 +47,16 @@ def test_unpublished_container_is_out_of_reach_from_the_lan(net):
 
 
 def test_container_reaches_the_lan_with_the_hosts_address(net):
-    engine, _peer = net.engine(), net.lan()
+    engine = net.engine()
+    net.lan()
     container = net.container(engine, "a")
     assert container.ask(PEER, 9000) == HOST + " HELLO"
     assert container.ask(PEER, 9000, "udp") == HOST + " HELLO"
 
 
 def test_without_masquerading_the_containers_address_is_seen(net):
-    engine, _peer = net.engine(), net.lan()
+    engine = net.engine()
+    net.lan()
     make(engine, name="routed", driver_options={"com.docker.network.bridge.enable_ip_masquerade": False})
     container = net.container(engine, "a", "routed")
     assert container.ask(PEER, 9000) == container.address + " HELLO"

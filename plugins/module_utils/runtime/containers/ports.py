@@ -46,7 +46,10 @@ class Relay:
         self.full, self.paused = False, 0.0
 
     def open(self):
-        """Listen on every port. :raises Conflict: when another process has one. :raises HostError: for other refusals. Nothing is open then."""
+        """Listen on every port.
+
+        :raises Conflict: when another process has one. :raises HostError: for other refusals. Nothing is open then.
+        """
         try:
             for port in self.ports:
                 self.listeners.append(_TcpListener(self, port) if port["protocol"] == "tcp" else _UdpListener(self, port))

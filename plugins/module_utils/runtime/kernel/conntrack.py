@@ -42,7 +42,8 @@ def forget_udp(port, keep):
 
 def _flows(sock, port, here, keep):
     """``(packed original tuple, id)`` of each flow; the kernel filters from 5.8 on, before that all flows are looked through."""
-    wanted = nested(TUPLE_PROTOCOL, attribute(PROTOCOL_NUMBER, bytes([socket.IPPROTO_UDP])), attribute(DESTINATION_PORT, struct.pack("!H", port)))
+    packed = struct.pack("!H", port)
+    wanted = nested(TUPLE_PROTOCOL, attribute(PROTOCOL_NUMBER, bytes([socket.IPPROTO_UDP])), attribute(DESTINATION_PORT, packed))
     flags = struct.pack("=I", FILTER_BY_PROTOCOL | FILTER_BY_DESTINATION_PORT)
     question = HEADER + nested(TUPLE_ORIGINAL, wanted) + nested(FILTER, attribute(FILTER_ORIGINAL, flags))
     found = []
@@ -50,7 +51,8 @@ def _flows(sock, port, here, keep):
         details = netlink.attributes(content[4:])
         original, reply = netlink.attributes(details[TUPLE_ORIGINAL]), netlink.attributes(details[TUPLE_REPLY])
         protocol = netlink.attributes(original[TUPLE_PROTOCOL])
-        if protocol[PROTOCOL_NUMBER][0] == socket.IPPROTO_UDP and protocol.get(DESTINATION_PORT) == struct.pack("!H", port) \
-                and netlink.attributes(original[TUPLE_IP])[IP_DESTINATION] in here and netlink.attributes(reply[TUPLE_IP])[IP_SOURCE] != keep:
+        sent_to, answered_from = netlink.attributes(original[TUPLE_IP])[IP_DESTINATION], netlink.attributes(reply[TUPLE_IP])[IP_SOURCE]
+        if protocol[PROTOCOL_NUMBER][0] == socket.IPPROTO_UDP and protocol.get(DESTINATION_PORT) == packed \
+                and sent_to in here and answered_from != keep:
             found.append((details[TUPLE_ORIGINAL], details[ID]))
     return found

@@ -261,7 +261,10 @@ def addresses(sock, index=0):
 
 
 def routes(sock):
-    """IPv4 routes of every table: ``[{"destination": "10.0.0.0", "prefix": 8, "link": index or 0, "gateway": address or None, "table", "priority"}]``."""
+    """IPv4 routes of every table.
+
+    :returns: ``[{"destination": "10.0.0.0", "prefix": 8, "link": index or 0, "gateway": address or None, "table", "priority"}]``.
+    """
     found = []
     for content in sock.dump(RTM_GETROUTE, route_message(0, table=0, protocol=0, scope=0, kind=0)):
         _family, prefix, _source, _tos, table, _protocol, _scope, _kind, _flags = struct.unpack_from("=BBBBBBBBI", content)

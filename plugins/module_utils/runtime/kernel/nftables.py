@@ -26,7 +26,8 @@ CHAIN_TABLE, CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE = 1, 3, 4, 5, 7
 HOOK_NUMBER, HOOK_PRIORITY = 1, 2
 RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS = 1, 2, 4
 LIST_ELEMENT = 1
-SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET_DATA_LENGTH, SET_ID, SET_USERDATA = 1, 2, 3, 4, 5, 6, 7, 10, 13
+SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET_DATA_LENGTH = 1, 2, 3, 4, 5, 6, 7
+SET_ID, SET_USERDATA = 10, 13
 ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
 ELEMENT_KEY, ELEMENT_DATA, ELEMENT_FLAGS = 1, 2, 3
 ELEMENT_INTERVAL_END = 1
@@ -69,7 +70,8 @@ def new_chain(table, name, kind=None, hook=None, priority=0):
     """A chain; with ``kind`` (``filter``, ``nat``) one that is hooked in, its policy accept."""
     body = text(CHAIN_TABLE, table) + text(CHAIN_NAME, name)
     if kind is not None:
-        body += nested(CHAIN_HOOK, be32(HOOK_NUMBER, hook), be32(HOOK_PRIORITY, priority)) + be32(CHAIN_POLICY, ACCEPT) + text(CHAIN_TYPE, kind)
+        body += nested(CHAIN_HOOK, be32(HOOK_NUMBER, hook), be32(HOOK_PRIORITY, priority))
+        body += be32(CHAIN_POLICY, ACCEPT) + text(CHAIN_TYPE, kind)
     return _message(NEWCHAIN, NLM_F_CREATE, body)
 
 

@@ -55,6 +55,10 @@ def _compare(operation, data):
     return _expression("cmp", be32(1, REGISTER_1), be32(2, operation), _value(3, data))
 
 
+def _fib(result, flags):
+    return _expression("fib", be32(1, REGISTER_1), be32(2, result), be32(3, flags))
+
+
 def _lookup(name, invert=False, into=None):
     attributes = [text(1, name), be32(2, REGISTER_1)]
     if into is not None:
@@ -101,12 +105,12 @@ def to_loopback():
 
 def to_this_host():
     """``fib daddr type local``"""
-    return [_expression("fib", be32(1, REGISTER_1), be32(2, FIB_ADDRTYPE), be32(3, FIB_DADDR)), _compare(CMP_EQ, struct.pack("=I", RTN_LOCAL))]
+    return [_fib(FIB_ADDRTYPE, FIB_DADDR), _compare(CMP_EQ, struct.pack("=I", RTN_LOCAL))]
 
 
 def source_from_elsewhere():
     """``fib saddr . iif oif missing``: the way back to the sender does not lead to where the packet came in."""
-    return [_expression("fib", be32(1, REGISTER_1), be32(2, FIB_OIF), be32(3, FIB_SADDR | FIB_IIF | FIB_PRESENT)), _compare(CMP_EQ, struct.pack("=I", 0))]
+    return [_fib(FIB_OIF, FIB_SADDR | FIB_IIF | FIB_PRESENT), _compare(CMP_EQ, struct.pack("=I", 0))]
 
 
 def _tracked(key, bits):

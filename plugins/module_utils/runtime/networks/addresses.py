@@ -36,7 +36,8 @@ def allocate(engine, network, container_id, wanted_ip=None, mac=None, replaces=N
         mac = mac or (taken[mine]["mac"] if mine == address else mac_for(address))
         _check_mac(config, taken, container_id, mac, replaces)
         connection.execute("DELETE FROM addresses WHERE network = ? AND (container = ? OR address = ?)", (network, container_id, address))
-        connection.execute("INSERT INTO addresses (network, address, container, mac) VALUES (?, ?, ?, ?)", (network, address, container_id, mac))
+        connection.execute("INSERT INTO addresses (network, address, container, mac) VALUES (?, ?, ?, ?)",
+                           (network, address, container_id, mac))
     return attachment(config, container_id, address, mac)
 
 
@@ -71,8 +72,11 @@ def check_wanted(config, wanted_ip, mac):
             raise InvalidInput("ipv4_address", wanted_ip, "an IPv4 address in %s" % config["subnet"]) from None
         check_host("ipv4_address", address, ipaddress.ip_network(config["subnet"]))
         if wanted_ip in [config["gateway"]] + list(config["aux_addresses"].values()):
-            raise InvalidInput("ipv4_address", wanted_ip, "an address that is neither the gateway of network %s nor in its aux_addresses" % config["name"])
-    if mac is not None and (not re.fullmatch("[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", mac) or int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00"):
+            raise InvalidInput("ipv4_address", wanted_ip,
+                               "an address that is neither the gateway of network %s nor in its aux_addresses" % config["name"])
+    if mac is None:
+        return
+    if not re.fullmatch("[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", mac) or int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
         raise InvalidInput("mac_address", mac, "a unicast MAC address such as 02:42:ac:11:00:02")
 
 

@@ -143,7 +143,8 @@ def listing(engine, filters=None):
 def _fits(engine, config, key, values):
     if key == "label":
         labels = config["labels"]
-        return all(labels.get(part) == text if equals else part in labels for part, equals, text in (str(value).partition("=") for value in values))
+        return all(labels.get(part) == text if equals else part in labels
+                   for part, equals, text in (str(value).partition("=") for value in values))
     if key == "name":
         return any(str(value) in config["name"] for value in values)
     if key == "id":

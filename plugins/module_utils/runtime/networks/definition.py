@@ -43,7 +43,7 @@ def wanted(params):
     if params.get("driver") not in (None, "bridge"):
         raise InvalidInput("driver", params["driver"], "bridge")
     if params.get("enable_ipv6"):
-        raise Unsupported("enable_ipv6: networks are IPv4 only in this version of pycontainer.engine; leave the option out or set it to false")
+        raise Unsupported("enable_ipv6: networks are IPv4 only in this version of pycontainer.engine; leave it out or set it to false")
     if params.get("enable_ipv4") is False:
         raise Unsupported("enable_ipv4: networks are IPv4 only in this version of pycontainer.engine; a network without IPv4 can't be made")
     found = {}

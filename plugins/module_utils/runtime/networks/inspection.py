@@ -14,7 +14,8 @@ def inspect(engine, name):
     """:param name: name, id or unique start of an id. :raises NotFound: when there is no such network."""
     config = catalog.require(engine, name)
     document = describe(config)
-    document["Created"] = datetime.datetime.fromtimestamp(catalog.created(engine, config["name"]), datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+    created = datetime.datetime.fromtimestamp(catalog.created(engine, config["name"]), datetime.timezone.utc)
+    document["Created"] = created.isoformat().replace("+00:00", "Z")
     document["Containers"] = {user["id"]: _endpoint(config, user) for user in catalog.users(engine, config["name"])}
     return document
 

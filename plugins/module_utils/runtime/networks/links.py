@@ -70,7 +70,8 @@ def make(configs):
         for config in configs:
             link = netlink.link(sock, config["bridge"])
             if link is not None and link["kind"] != "bridge":
-                raise Conflict("network %s: this host has a link %s that is no bridge; rename it, or name another bridge" % (config["name"], config["bridge"]))
+                raise Conflict("network %s: this host has a link %s that is no bridge; rename it, or name another bridge" % (
+                    config["name"], config["bridge"]))
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

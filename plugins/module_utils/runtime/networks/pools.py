@@ -21,7 +21,8 @@ def occupied(bridge):
     with netlink.Socket() as sock:
         own = netlink.link(sock, bridge)
         own = own["index"] if own else None
-        found = ["%s/%d" % (route["destination"], route["prefix"]) for route in netlink.routes(sock) if route["prefix"] and route["link"] != own]
+        found = ["%s/%d" % (route["destination"], route["prefix"])
+                 for route in netlink.routes(sock) if route["prefix"] and route["link"] != own]
         found += ["%s/%d" % (entry["address"], entry["prefix"]) for entry in netlink.addresses(sock) if entry["index"] != own]
     return {ipaddress.ip_network(text, strict=False) for text in found}
 
@@ -58,7 +59,8 @@ def check(subnet, bridge, networks):
 def uplink_mtu():
     """The MTU for a new network: that of the link of the default route, 1500 at most or where there is none."""
     with netlink.Socket() as sock:
-        defaults = [route for route in netlink.routes(sock) if not route["prefix"] and route["link"] and route["table"] == netlink.RT_TABLE_MAIN]
+        defaults = [route for route in netlink.routes(sock)
+                    if not route["prefix"] and route["link"] and route["table"] == netlink.RT_TABLE_MAIN]
         if not defaults:
             return LARGEST_MTU
         link = netlink.link(sock, index=min(defaults, key=lambda route: route["priority"])["link"])

@@ -9,7 +9,7 @@ is every address of the host, ``host_port`` 0 or None asks for a free one.
 from __future__ import annotations
 
 import errno
-import random
+import os
 import socket
 
 from ..errors import Conflict, InvalidInput, Unsupported
@@ -120,9 +120,11 @@ def _free(port, own, others):
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         low, high = (int(word) for word in file.read().split())
     low = max(low, UPPER) if high >= UPPER else low
-    start, count = random.randint(low, high), high - low + 1
+    count = high - low + 1
+    start = int.from_bytes(os.urandom(4), "big") % count
     for step in range(count):
-        candidate = dict(port, host_port=low + (start - low + step) % count)
+        candidate = dict(port, host_port=low + (start + step) % count)
         if not any(_clashes(candidate, row) for row in own + others) and _binds(candidate):
             return candidate["host_port"]
-    raise Conflict("published_ports: no port from %d to %d is free for container port %d/%s" % (low, high, port["container_port"], port["protocol"]))
+    raise Conflict("published_ports: no port from %d to %d is free for container port %d/%s" % (
+        low, high, port["container_port"], port["protocol"]))

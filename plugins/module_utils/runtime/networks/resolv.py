@@ -40,7 +40,8 @@ def resolv_conf(dns_servers=None, dns_search_domains=None, dns_opts=None, host_n
     if dns_servers is not None:
         servers = [_server(text) for text in dns_servers]
     if dns_search_domains is not None:
-        search = [] if dns_search_domains == ["."] else [_word("dns_search_domains", text, "a domain name", r"[A-Za-z0-9_.-]{1,253}") for text in dns_search_domains]
+        domains = [] if dns_search_domains == ["."] else dns_search_domains
+        search = [_word("dns_search_domains", text, "a domain name", r"[A-Za-z0-9_.-]{1,253}") for text in domains]
     if dns_opts is not None:
         options = [_word("dns_opts", text, "options of resolv.conf(5) such as ndots:2", r"[A-Za-z0-9_:.-]{1,64}") for text in dns_opts]
     lines = ["nameserver %s" % server for server in servers]

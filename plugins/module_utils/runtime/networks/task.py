@@ -62,8 +62,9 @@ def _update(engine, current, wanted):
     fixed = [key for key in differing if key not in LIVE and key != "driver_options"]
     users = catalog.users(engine, name) if fixed else []
     if users:
-        raise Conflict("%s: %s can't become %s while containers use network %s (%s): their own addresses and routes depend on it; remove them first" % (
-            OPTION.get(fixed[0], fixed[0]), current[fixed[0]], config[fixed[0]], name, ", ".join(user["name"] for user in users)))
+        raise Conflict("%s: %s can't become %s while containers use network %s (%s): their own addresses and routes depend on it; "
+                       "remove them first" % (OPTION.get(fixed[0], fixed[0]), current[fixed[0]], config[fixed[0]], name,
+                                              ", ".join(user["name"] for user in users)))
 
     def apply():
         with engine.locks.hold("network", name):

@@ -101,22 +101,31 @@ class Play:
 
 
 @pytest.fixture
-def play(tmp_path, collections):
-    """``play(fleet or machine, tasks, *options)``: run tasks, given as Ansible's dictionaries, over SSH on all its hosts.
+def run_book(collections, tmp_path):
+    """``run_book(fleet or machine, playbook, *options)``: run a playbook over SSH on all hosts; returns a :class:`Play`.
 
-    Returns a :class:`Play`. :param may_fail: else a task that fails fails the test.
+    :param may_fail: else a task that fails fails the test.
     """
-    def run(where, tasks, *options, may_fail=False):
-        book, whole = tmp_path / "play.json", tmp_path / "whole.json"
-        book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-        environment = {"ANSIBLE_FORKS": "10", "ANSIBLE_PIPELINING": "True", "WHOLE_FILE": str(whole),
-                       "ANSIBLE_COLLECTIONS_PATH": str(collections),
-                       "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "whole"}
+    def run(where, book, *options, may_fail=False):
+        whole = tmp_path / "whole.json"
         whole.unlink(missing_ok=True)
+        environment = {"ANSIBLE_FORKS": "10", "ANSIBLE_PIPELINING": "True", "WHOLE_FILE": str(whole), "ANSIBLE_COLLECTIONS_PATH": str(collections),
+                       "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "whole"}
         done = where.run(BIN / "ansible-playbook", book, *options, environment=environment, cwd=tmp_path)
         assert whole.exists(), done.stdout
         played = Play(done.stdout, json.loads(whole.read_text()))
         assert may_fail or not played.errors, done.stdout
         return played
+
+    return run
+
+
+@pytest.fixture
+def play(run_book, tmp_path):
+    """``play(fleet or machine, tasks, *options)``: run tasks, given as Ansible's dictionaries, as :func:`run_book` does."""
+    def run(where, tasks, *options, may_fail=False):
+        book = tmp_path / "play.json"
+        book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+        return run_book(where, book, *options, may_fail=may_fail)
 
     return run

@@ -17,12 +17,13 @@ import sys
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("PYCONTAINER_TEST_CACHE", CHECKOUT / ".cache" / "hosts"))
 SUITE = "bookworm"
+EDITION = 1  # to be raised when this file makes something else of the same packages
 
 # A host as an administrator has it before the role: an init system, SSH and Python. And what looks at it from inside.
 BARE = ["systemd-sysv", "udev", "dbus", "openssh-server", "python3", "iproute2", "iputils-ping", "kmod", "procps", "ca-certificates", "tini", "busybox-static"]
 # What the role would install, and what the suite needs where it runs on the host itself.
 LIBRARIES = ["python3-cffi", "python3-pyroute2", "nftables"]
-SUITE_PACKAGES = ["python3-pytest", "python3-pytest-timeout", "python3-yaml", "skopeo", "docker-registry", "runc", "umoci"]
+SUITE_PACKAGES = ["python3-apt", "python3-pytest", "python3-pytest-timeout", "python3-yaml", "skopeo", "docker-registry", "runc", "umoci"]
 
 UNWANTED_UNITS = """
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer
@@ -70,8 +71,8 @@ def output(*command):
 
 
 def recipe(*words):
-    """Eight digits that stand for this file and ``words``: what was made by another recipe is another thing."""
-    return hashlib.sha256(pathlib.Path(__file__).read_bytes() + repr(words).encode()).hexdigest()[:8]
+    """Eight digits that stand for how a thing is made: what was made by another recipe is another thing."""
+    return hashlib.sha256(repr((EDITION, SSHD, INITRD, UNWANTED_UNITS, words)).encode()).hexdigest()[:8]
 
 
 def build(name, make):
@@ -151,6 +152,33 @@ def configure(path):
     (path / "var/lib/pycontainer").rmdir()
     run("chroot", path, "systemctl", "--quiet", "set-default", "multi-user.target", stderr=subprocess.DEVNULL)
     run("chroot", path, "systemctl", "--quiet", "mask", *UNWANTED_UNITS, stderr=subprocess.DEVNULL)
+
+
+def repository(packages, suite=SUITE):
+    """A directory with ``packages`` and all that a bare root needs besides, as an apt source: ``deb [trusted=yes] file:PATH ./``."""
+    bare = root(suite, [])
+
+    def make(path):
+        work = path / "work"
+        for directory in ("state/lists/partial", "cache/archives/partial"):
+            (work / directory).mkdir(parents=True)
+        (work / "sources.list").write_text("deb %s %s main\n" % (archive(), suite))
+        options = [option for pair in {
+            "Dir::State": work / "state", "Dir::State::status": bare / "var/lib/dpkg/status", "Dir::Cache": work / "cache",
+            "Dir::Etc::SourceList": work / "sources.list", "Dir::Etc::SourceParts": "/dev/null", "Acquire::Check-Valid-Until": "false",
+            "Acquire::Languages": "none", "APT::Install-Recommends": "false", "APT::Sandbox::User": "root"}.items() for option in ("-o", "%s=%s" % pair)]
+        run("apt-get", *options, "-qq", "update")
+        run("apt-get", *options, "-qq", "-y", "--download-only", "install", *packages)
+        index = []
+        for file in sorted((work / "cache/archives").glob("*.deb")):
+            file.rename(path / file.name)
+            data = (path / file.name).read_bytes()
+            index.append(output("dpkg-deb", "--field", path / file.name) + "Filename: ./%s\nSize: %d\nSHA256: %s\n" % (
+                file.name, len(data), hashlib.sha256(data).hexdigest()))
+        (path / "Packages").write_text("\n".join(index))
+        shutil.rmtree(work)
+
+    return build("repository-%s-%s" % (suite, recipe(suite, packages)), make)
 
 
 def image(directory):

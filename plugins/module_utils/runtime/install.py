@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine laid down on a host, for what runs between tasks: the zygote, the boot unit, the ``pycontainer`` command.
+"""The engine laid down on a host, for what runs between tasks: monitors, registries, the boot unit, the command.
 
 ``<data>/runtime/<version>-<fingerprint>/`` holds the package ``pycontainer`` with its bytecode and ``start.py``, which
 runs it in a Python without site-packages; ``<data>/runtime/current`` leads to the newest. A copy appears whole, by
@@ -49,7 +49,7 @@ sys.exit(import_module("pycontainer." + entry).main(sys.argv[2:]))
 '''
 
 # What runs for long has an entry of its own, past the command line and its imports: first word -> module with main(argv).
-ENTRIES = {"zygote": "containers.zygote", "registry-service": "registry.supervisor"}
+ENTRIES = {"registry-service": "registry.supervisor"}
 
 PROBE = '''\
 import json, os, sys
@@ -267,4 +267,3 @@ def remove(paths):
             shutil.rmtree(entry.path)
         else:
             os.unlink(entry.path)
-

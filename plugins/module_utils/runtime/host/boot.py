@@ -16,23 +16,7 @@ from ..store.files import sync_directory, write_whole
 
 MARK = "# Written by pycontainer.engine.host"  # a line of every file that is put on a host
 
-# The zygote as a service: kernel/daemon.py starts it by this name where it is there. Its children are not the unit's.
-ZYGOTE_UNIT = '''\
-# Written by pycontainer.engine.host
-[Unit]
-Description=Starts containers of pycontainer.engine
-Documentation=https://github.com/pycontainer/engine
-
-[Service]
-Type=exec
-ExecStart=%(command)s zygote
-Delegate=yes
-KillMode=process
-TasksMax=infinity
-UMask=0022
-'''
-
-BOOT_UNIT = '''\
+SYSTEMD = '''\
 # Written by pycontainer.engine.host
 [Unit]
 Description=Containers of pycontainer.engine
@@ -92,43 +76,38 @@ esac
 class Unit:
     """What starts containers after a boot, for one init system.
 
-    :param files: {path: its text as a template}; :param mode: theirs. :param links: {link that enables it: file}.
-    :param reload: argv to be run after a change, or None.
+    :param path: the file; :param text: its template; :param links: names that enable it. :param reload: argv to be run after
+        a change, or None.
     """
 
-    def __init__(self, files, mode, links, reload=None):
-        self.files, self.mode, self.links, self.reload = files, mode, links, reload
-        self.path = list(files)[-1]  # the one that is enabled
+    def __init__(self, path, mode, text, links, reload=None):
+        self.path, self.mode, self.text, self.links, self.reload = path, mode, text, links, reload
 
     def wanted(self, command, data):
-        """{path: text} for a host whose on-host command is ``command`` and whose store lies in ``data``."""
-        return {path: text % {"command": command, "data": data} for path, text in self.files.items()}
+        """The file's text on a host whose on-host command is ``command`` and whose store lies in ``data``."""
+        return self.text % {"command": command, "data": data}
 
     def current(self):
-        """What is there in the form of :meth:`wanted`; None where it is not whole or not enabled."""
-        if not all(os.path.exists(path) for path in self.files) or not all(
-                os.path.realpath(link) == os.path.realpath(path) for link, path in self.links.items()):
-            return None
-        return {path: read(path) for path in self.files}
+        """The file's text where it is there and enabled, else None."""
+        return read(self.path) or None if all(os.path.realpath(link) == os.path.realpath(self.path) for link in self.links) else None
 
     def is_there(self):
         """Whether anything of it is on this host. OpenRC and sysvinit have one path for their scripts, which differ in the first line."""
-        return any(map(os.path.lexists, self.links)) or any(
-            MARK in read(path) and read(path).splitlines()[0] == text.splitlines()[0] for path, text in self.files.items())
+        text = read(self.path)
+        return any(map(os.path.lexists, self.links)) or (MARK in text and text.splitlines()[0] == self.text.splitlines()[0])
 
-    def install(self, wanted):
-        for path, text in wanted.items():
-            write_whole(path, text, mode=self.mode)
-        for link, path in self.links.items():
+    def install(self, text):
+        write_whole(self.path, text, mode=self.mode)
+        for link in self.links:
             os.makedirs(os.path.dirname(link), exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(link)
-            os.symlink(os.path.relpath(path, os.path.realpath(os.path.dirname(link))), link)
+            os.symlink(os.path.relpath(self.path, os.path.realpath(os.path.dirname(link))), link)
             sync_directory(os.path.dirname(link))
         self._reload()
 
     def remove(self):
-        for path in (*self.links, *self.files):
+        for path in (*self.links, self.path):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         self._reload()
@@ -142,12 +121,10 @@ class Unit:
 
 
 UNITS = {
-    "systemd": Unit({"/etc/systemd/system/pycontainer.service": ZYGOTE_UNIT, "/etc/systemd/system/pycontainer-boot.service": BOOT_UNIT}, 0o644,
-                    {"/etc/systemd/system/multi-user.target.wants/pycontainer-boot.service": "/etc/systemd/system/pycontainer-boot.service"},
-                    ["systemctl", "daemon-reload"]),
-    "openrc": Unit({"/etc/init.d/pycontainer": OPENRC}, 0o755, {"/etc/runlevels/default/pycontainer": "/etc/init.d/pycontainer"}),
-    "sysvinit": Unit({"/etc/init.d/pycontainer": SYSVINIT}, 0o755,
-                     {"/etc/rc%d.d/S99pycontainer" % level: "/etc/init.d/pycontainer" for level in (2, 3, 4, 5)}),
+    "systemd": Unit("/etc/systemd/system/pycontainer-boot.service", 0o644, SYSTEMD,
+                    ["/etc/systemd/system/multi-user.target.wants/pycontainer-boot.service"], ["systemctl", "daemon-reload"]),
+    "openrc": Unit("/etc/init.d/pycontainer", 0o755, OPENRC, ["/etc/runlevels/default/pycontainer"]),
+    "sysvinit": Unit("/etc/init.d/pycontainer", 0o755, SYSVINIT, ["/etc/rc%d.d/S99pycontainer" % level for level in (2, 3, 4, 5)]),
 }
 
 

@@ -10,29 +10,36 @@ import shutil
 import signal
 import socket
 import struct
+import time
 
 from .. import cli, install
 from ..cli.session import Session
+from ..containers import wire
 from ..errors import Conflict, EngineError, HostError
+from ..kernel import cgroups
+from ..networks import catalog, firewall, links
 from ..reconcile import Plan
+from ..registry import service
+from ..registry import task as registries
 from ..store.files import read_json
 from ..store.operations import boot_id, start_time
 from . import boot
+
+PATIENCE = 5.0  # seconds that the engine's own processes get to end
 
 
 def plan(engine, params):
     """The plan of ``state: absent``; ``params`` as in ``task.plan``.
 
-    :raises Conflict: when containers run and ``force`` does not allow to stop them.
+    :raises Conflict: when containers or registries run and ``force`` does not allow to stop them.
     """
-    running = running_containers(engine)
-    if running and not params["force"]:
-        raise Conflict("containers run on this host (%s); stop them first, or let force: true do it" % ", ".join(sorted(running)))
+    containers, served = running_containers(engine), [row["name"] for row in service.rows(engine) if service.lives(engine, row["name"])]
+    refuse(containers, served, params)
     found = Plan("host", lambda: {"host": None})
-    for name in sorted(running):
-        found.add("container %s" % name, "running", "stopped", "stop container %s" % name, lambda name=name: execute(engine, "stop", name))
     if params["delete_data"]:
-        plan_objects(found, engine)
+        plan_deletion(found, engine)
+    else:
+        plan_stop(found, engine, containers, served)
     for unit in boot.installed():
         found.add("boot unit", unit.path, None, "remove the boot unit %s" % unit.path, unit.remove)
     if boot.MARK in boot.read(params["command"]):
@@ -42,6 +49,43 @@ def plan(engine, params):
     if params["delete_data"] and entries(engine.paths.data):
         found.add("data", engine.paths.data, None, "delete %s" % engine.paths.data, lambda: delete_data(engine))
     return found
+
+
+def refuse(containers, served, params):
+    if params["force"]:
+        return
+    for kind, names in (("containers", containers), ("registries", served)):
+        if names:
+            raise Conflict("%s run on this host (%s); stop them first, or let force: true do it" % (kind, ", ".join(sorted(names))))
+
+
+def plan_stop(found, engine, containers, served):
+    """Everything that runs is stopped, and what networks have in the kernel goes; the database keeps it all."""
+    for name in sorted(containers):
+        found.add("container %s" % name, "running", "stopped", "stop container %s" % name, lambda name=name: execute(engine, "stop", name))
+    for name in served:
+        found.add("registry %s" % name, "started", "stopped", "stop registry %s" % name, registry_plan(engine, name, "stopped").apply)
+    for config in catalog.listing(engine):
+        if os.path.exists("/sys/class/net/" + config["bridge"]):
+            found.add("network %s" % config["name"], config["bridge"], None, "take down the bridge of network %s" % config["name"],
+                      lambda config=config: links.remove(config))
+
+
+def plan_deletion(found, engine):
+    """Everything is removed as its own module would; what is only data goes with the directory."""
+    for row in engine.db.all("SELECT name FROM containers ORDER BY name"):
+        found.add("container %s" % row["name"], "present", None, "remove container %s" % row["name"],
+                  lambda name=row["name"]: execute(engine, "rm", "--force", "--volumes", name))
+    for row in service.rows(engine):
+        found.add("registry %s" % row["name"], "present", None, "remove registry %s" % row["name"], registry_plan(engine, row["name"], "absent").apply)
+    for config in catalog.listing(engine):
+        found.add("network %s" % config["name"], "present", None, "remove network %s" % config["name"], lambda config=config: links.remove(config))
+
+
+def registry_plan(engine, name, state):
+    """What the module ``registry`` would do for this state, with all else as it is."""
+    unchanged = dict.fromkeys(("listen", "path", "tls_cert", "tls_key", "users"))
+    return registries.plan(engine, dict(unchanged, name=name, state=state, delete_storage=False))
 
 
 def running_containers(engine):
@@ -63,28 +107,28 @@ def execute(engine, *words):
         raise EngineError("; ".join(session.errors))
 
 
-def plan_objects(found, engine):
-    """What has kernel objects besides its data: those go first, the rest with the directory."""
-    for row in engine.db.all("SELECT name FROM containers ORDER BY name"):
-        found.add("container %s" % row["name"], "present", None, "remove container %s" % row["name"],
-                  lambda name=row["name"]: execute(engine, "rm", "--force", "--volumes", name))
-    for row in engine.db.all("SELECT name FROM networks ORDER BY name"):
-        found.add("network %s" % row["name"], "present", None, "remove network %s" % row["name"],
-                  lambda name=row["name"]: execute(engine, "network", "rm", name))
-
-
 def remove_engine(paths):
-    stop_zygote(paths)
+    """The engine's files, its processes that wait for work, and what it has in the kernel for all containers together."""
+    zygotes = end_zygotes(paths)
     install.remove(paths)
+    firewall.remove()
+    end = time.monotonic() + PATIENCE
+    while any(start_time(pid) == began for pid, began in zygotes) or not cgroups.remove_base():
+        if time.monotonic() > end:
+            return  # another engine's containers are in there, or a process of this one takes long: empty groups do no harm
+        time.sleep(0.02)
 
 
-def stop_zygote(paths):
-    """End the process from which monitors are forked: it holds nothing, and the next start of a container makes a new one."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(2)
-        client.connect(os.path.join(paths.run, "zygote.sock"))
-        pid = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]  # unix(7)
-        os.kill(pid, signal.SIGTERM)
+def end_zygotes(paths):
+    """End the processes from which monitors are forked: they hold nothing. Returns ``[(pid, its start time)]``."""
+    found = []
+    for name in entries(paths.run):
+        if name.startswith("zygote-") and name.endswith(".sock"):
+            with contextlib.suppress(wire.Gone), wire.connect(paths.run, name) as connection:
+                pid = struct.unpack("=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]  # unix(7)
+                found.append((pid, start_time(pid)))
+                os.kill(pid, signal.SIGTERM)
+    return found
 
 
 def delete_data(engine):

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role ``host`` on a host that has nothing but Python: what is missing is installed, and only that."""
+
+from __future__ import annotations
+
+import pytest
+from hosts import roots
+from hosts.namespaces import Fleet
+
+ROLE = {"include_role": {"name": "pycontainer.engine.host"}}
+
+
+@pytest.fixture(scope="module")
+def bare_host():
+    """One namespace host without cffi, pyroute2 and nftables, whose apt has a source with them."""
+    repository = roots.repository(["python3-apt", "python3-cffi", "python3-pyroute2", "nftables", "python3-zstandard"])
+    fleet = Fleet("bare", root=roots.root(packages=[]), binds={repository: "/srv/repository"})
+    try:
+        fleet.up(1)
+        fleet.execute("h1", "sh", "-c", "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf /etc/apt/sources.list.d/*")
+        yield fleet
+    finally:
+        fleet.down()
+
+
+def installed(fleet):
+    return set(fleet.execute("h1", "dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
+
+
+def test_check_mode_says_what_would_come(play, bare_host):
+    before = installed(bare_host)
+    checked = play(bare_host, [ROLE], "--check")
+    said = [result["msg"] for result in checked.results("h1") if "python3-cffi" in str(result.get("msg"))]
+    assert said == ["python3-cffi python3-pyroute2 nftables"]
+    assert checked.changed == {"h1": 2}
+    assert installed(bare_host) == before
+
+
+def test_missing_libraries_are_installed_once(play, bare_host):
+    before = installed(bare_host)
+    play(bare_host, [ROLE])
+    assert {"python3-cffi", "python3-pyroute2", "nftables"} <= installed(bare_host) - before
+    assert bare_host.execute("h1", "pycontainer", "--help").returncode == 0
+    assert play(bare_host, [ROLE]).changed == {"h1": 0}
+
+
+def test_extras_are_installed_on_request(play, bare_host):
+    extra = [dict(ROLE, vars={"pycontainer_host_extras": ["zstandard"]})]
+    play(bare_host, extra)
+    assert "python3-zstandard" in installed(bare_host)
+    assert play(bare_host, extra).changed == {"h1": 0}
+
+
+def test_unknown_package_manager_is_said(play, bare_host):
+    names = {"host_package_names": {"dnf": {"_cffi_backend": "x", "pyroute2": "y", "nft": "z", "library": "w"}}}
+    refused = play(bare_host, [dict(ROLE, vars=dict(names, pycontainer_host_extras=["nonesuch"]))], may_fail=True)
+    assert refused.errors["h1"][0].startswith("nonesuch: missing on this host, and its package manager is none of dnf.")

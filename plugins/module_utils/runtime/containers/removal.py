@@ -50,7 +50,8 @@ def _cleanup(engine, ident):
         except Conflict:
             if time.monotonic() > until:
                 raise
-            running.end(engine, ident, 0)
+            if running.lives(engine, ident):
+                running.end(engine, ident, 0)
             time.sleep(0.005)
 
 

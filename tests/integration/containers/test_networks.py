@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Containers on networks. Every test's work is done in a child with a network namespace of its own, which stands for the host."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import os
+import subprocess
+import time
+import traceback
+
+import pytest
+from pycontainer import containers, networks
+from pycontainer.containers import task
+from pycontainer.engine import Engine
+from pycontainer.errors import Conflict, ContainerFailed, InvalidInput
+from pycontainer.reconcile import carry_out
+
+CLONE_NEWNET = 0x40000000
+SERVE = "mkdir -p /www && hostname > /www/index.html && exec httpd -f -p 80 -h /www"
+
+
+def in_own_network(test):
+    """Run the test in a forked child after unshare(2); its engine is the fixture's store, opened anew."""
+    @functools.wraps(test)
+    def wrapper(engine, image):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            verdict = b"died"
+            try:
+                verdict = _child(test, engine)
+            finally:
+                os.write(writer, verdict[-60000:])
+                os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as file:
+            verdict = file.read().decode()
+        os.waitpid(child, 0)
+        if verdict:
+            pytest.fail(verdict, pytrace=False)
+    del wrapper.__wrapped__  # pytest would ask it for its fixtures
+    return wrapper
+
+
+def _child(test, engine):
+    from pycontainer.kernel import syscalls
+
+    syscalls.unshare(CLONE_NEWNET)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    with Engine(engine.paths.data, engine.paths.run) as own:
+        try:
+            test(own)
+        except BaseException:
+            return traceback.format_exc().encode()
+        finally:
+            for record in containers.every(own):
+                containers.remove(own, record, force=True)
+    return b""
+
+
+def do(engine, check=False, **params):
+    params = dict({"name": "web", "image": "box:1", "stop_timeout": 0}, **params)
+    return carry_out(task.container(engine, params), check)
+
+
+def web(**more):
+    return dict({"command": ["sh", "-c", SERVE]}, **more)
+
+
+def get(port, host="127.0.0.1"):
+    """The page of a container's web server, which may need a moment to listen."""
+    for attempt in range(100):
+        try:
+            connection = http.client.HTTPConnection(host, port, timeout=5)
+            connection.request("GET", "/")
+            return connection.getresponse().read().decode().strip()
+        except OSError:
+            if attempt == 99:
+                raise
+            time.sleep(0.02)
+
+
+def refused(port):
+    try:
+        http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+    except OSError:
+        return True
+    return False
+
+
+def network(engine, name, subnet):
+    carry_out(networks.plan(engine, {"name": name, "state": "present", "ipam_config": [{"subnet": subnet}]}), False)
+
+
+@in_own_network
+def test_published_port_and_its_change_while_it_runs(engine):
+    first = do(engine, **web(hostname="one", published_ports=["127.0.0.1:8081:80"]))
+    assert get(8081) == "one" and first["container"]["NetworkSettings"]["Ports"] == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8081"}]}
+    assert not do(engine, **web(hostname="one", published_ports=["127.0.0.1:8081:80"]))["changed"]
+    second = do(engine, published_ports=["8082:80"])
+    assert second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"] and get(8082) == "one" and refused(8081)
+    assert get(8082, second["container"]["NetworkSettings"]["Gateway"]) == "one"
+    third = do(engine, published_ports=[])
+    assert refused(8082) and third["container"]["NetworkSettings"]["Ports"] == {} and engine.db.all("SELECT * FROM ports") == []
+
+
+@in_own_network
+def test_ports_that_are_chosen_stay(engine):
+    first = do(engine, **web(published_ports=["80", "9000-9010:81"], exposed_ports=["82"], publish_all_ports=True))
+    ports = first["container"]["NetworkSettings"]["Ports"]
+    number = int(ports["80/tcp"][0]["HostPort"])
+    assert get(number) and ports["81/tcp"][0]["HostPort"] == "9000" and set(ports) == {"80/tcp", "81/tcp", "82/tcp"}
+    assert do(engine, state="restarted")["container"]["NetworkSettings"]["Ports"] == ports
+    assert do(engine, env={"A": "1"})["container"]["NetworkSettings"]["Ports"]["81/tcp"][0]["HostPort"] == "9000"
+
+
+@in_own_network
+def test_networks_change_while_it_runs(engine):
+    network(engine, "front", "10.77.1.0/24")
+    network(engine, "back", "10.77.2.0/24")
+    do(engine, name="peer", networks=[{"name": "back", "ipv4_address": "10.77.2.50"}], **web(hostname="peer"))
+    first = do(engine, networks=[{"name": "front"}], **web(hostname="web", published_ports=["8080:80"]))
+    run = lambda script: containers.run_command(engine, first["container"]["Id"], ["sh", "-c", script])  # noqa: E731
+    # nc, not wget: a static busybox's resolver may crash where the root has no NSS libraries
+    ask = lambda host: run("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 %s 80 | tail -n 1" % host)["stdout"].decode().strip()  # noqa: E731
+    assert ask("10.77.2.50") == "" and get(8080) == "web"
+    second = do(engine, networks=[{"name": "front"}, {"name": "back", "ipv4_address": "10.77.2.9"}])
+    assert second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
+    assert ask("10.77.2.50") == "peer" and second["container"]["NetworkSettings"]["Networks"]["back"]["IPAddress"] == "10.77.2.9"
+    assert "10.77.2.9" in run("cat /etc/hosts")["stdout"].decode()
+    third = do(engine, networks=[{"name": "back", "ipv4_address": "10.77.2.9"}])
+    assert list(third["container"]["NetworkSettings"]["Networks"]) == ["back"] and get(8080) == "web"
+    assert not do(engine, networks=[{"name": "back", "ipv4_address": "10.77.2.9"}])["changed"]
+    assert third["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
+
+
+@in_own_network
+def test_a_replacement_takes_over_address_and_port(engine):
+    network(engine, "front", "10.77.1.0/24")
+    params = {"networks": [{"name": "front", "ipv4_address": "10.77.1.20"}], "published_ports": ["8080:80"]}
+    do(engine, **web(hostname="old", **params))
+    assert get(8080) == "old"
+    do(engine, **web(hostname="new", **params))
+    assert get(8080) == "new"
+    before = containers.find(engine, "web")
+    try:
+        do(engine, command=["/nope"])
+        raise AssertionError("it should have failed")
+    except ContainerFailed:
+        pass
+    assert get(8080) == "new" and containers.find(engine, "web") == before
+    assert [(row["container"], row["address"]) for row in engine.db.all("SELECT * FROM addresses")] == [(before["id"], "10.77.1.20")]
+    assert [row["container"] for row in engine.db.all("SELECT * FROM ports")] == [before["id"]]
+
+
+@in_own_network
+def test_what_is_taken_is_refused_and_nothing_changes(engine):
+    network(engine, "front", "10.77.1.0/24")
+    do(engine, **web(published_ports=["8080:80"], networks=[{"name": "front", "ipv4_address": "10.77.1.20"}]))
+    for bad, error in (({"published_ports": ["8080:80"]}, Conflict), ({"networks": [{"name": "front", "ipv4_address": "10.1.1.1"}]}, InvalidInput),
+                       ({"networks": [{"name": "front", "ipv4_address": "10.77.1.20"}]}, Conflict)):
+        try:
+            do(engine, name="other", **web(**bad))
+            raise AssertionError("it should have been refused: %r" % bad)
+        except error as caught:
+            assert "\n" not in str(caught)
+        assert containers.get(engine, "other") is None and len(os.listdir(engine.paths.containers)) == 1
+    assert len(engine.db.all("SELECT * FROM addresses")) == 1 == len(engine.db.all("SELECT * FROM ports"))
+
+
+@in_own_network
+def test_names_and_resolver(engine):
+    do(engine, etc_hosts={"db": "10.0.0.5", "up": "host-gateway"}, dns_servers=["10.0.0.53"], dns_search_domains=["example.org"], dns_opts=["ndots:2"], hostname="web",
+       domainname="example.org")
+    record = containers.find(engine, "web")
+    run = lambda script: containers.run_command(engine, record["id"], ["sh", "-c", script])["stdout"].decode()  # noqa: E731
+    attachment = containers.inspect(engine, record)["NetworkSettings"]
+    hosts = [line.split() for line in run("cat /etc/hosts").splitlines()]
+    assert ["10.0.0.5", "db"] in hosts and [attachment["Gateway"], "up"] in hosts and [attachment["IPAddress"], "web.example.org", "web"] in hosts
+    assert run("cat /etc/resolv.conf") == "nameserver 10.0.0.53\nsearch example.org\noptions ndots:2\n"
+
+
+@in_own_network
+def test_nothing_is_left(engine):
+    do(engine, **web(published_ports=["8080:80"]))
+    do(engine, state="absent")
+    assert engine.db.all("SELECT * FROM addresses") == [] == engine.db.all("SELECT * FROM ports")
+    assert "pyv-" not in subprocess.run(["ip", "-o", "link"], capture_output=True, check=True, text=True).stdout

@@ -19,8 +19,23 @@ import time
 
 import pytest
 
-PARAMS = dict(state="present", source="pull", pull="missing", name=None, tag=None, path=None, config=None, message=None, push=False,
-              repository=None, tags=None, platform=None, force_absent=False, insecure=False, validate_certs=True)
+PARAMS = dict(
+    state="present",
+    source="pull",
+    pull="missing",
+    name=None,
+    tag=None,
+    path=None,
+    config=None,
+    message=None,
+    push=False,
+    repository=None,
+    tags=None,
+    platform=None,
+    force_absent=False,
+    insecure=False,
+    validate_certs=True,
+)
 
 
 def need(*programs):
@@ -57,8 +72,10 @@ def registry(tmp_path_factory):
     need("docker-registry")
     root, port = tmp_path_factory.mktemp("registry"), free_port()
     (root / "config.yml").write_text(
-        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s/data}, delete: {enabled: true}}\n"
-        "http: {addr: 127.0.0.1:%d}\n" % (root, port))
+        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+        "storage: {filesystem: {rootdirectory: %s/data}, delete: {enabled: true}}\n"
+        "http: {addr: 127.0.0.1:%d}\n" % (root, port)
+    )
     process = subprocess.Popen(["docker-registry", "serve", str(root / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _number in range(100):
         with contextlib.suppress(OSError):
@@ -136,7 +153,7 @@ def fingerprint(root):
     for directory, names, files in os.walk(root):
         for name in names + files:
             path = os.path.join(directory, name)
-            relative, status = path[len(root) + 1:], os.lstat(path)
+            relative, status = path[len(root) + 1 :], os.lstat(path)
             kind = stat.S_IFMT(status.st_mode)
             facts = [oct(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns]
             if kind == stat.S_IFREG:

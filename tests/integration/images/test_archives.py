@@ -57,9 +57,18 @@ def test_several_images_in_one_archive(engine, task, tmp_path):
         diff_ids = [images_digest(parts[item]) for item in layers]
         config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode()
         parts[images_digest(config)[7:] + ".json"] = config
-        listed.append({"Config": images_digest(config)[7:] + ".json", "RepoTags": [name], "Layers": [item.replace("shared/", "linked/") for item in layers]})
+        listed.append(
+            {
+                "Config": images_digest(config)[7:] + ".json",
+                "RepoTags": [name],
+                "Layers": [item.replace("shared/", "linked/") for item in layers],
+            }
+        )
     members = [member(name.encode(), content) for name, content in parts.items()]
-    members += [member(b"linked/layer.tar", kind=tarfile.SYMTYPE, linkname="../shared/layer.tar"), member(b"manifest.json", json.dumps(listed).encode())]
+    members += [
+        member(b"linked/layer.tar", kind=tarfile.SYMTYPE, linkname="../shared/layer.tar"),
+        member(b"manifest.json", json.dumps(listed).encode()),
+    ]
     path = tmp_path / "both.tar"
     path.write_bytes(layer(members))
     result = task(engine, source="load", path=str(path))
@@ -88,15 +97,21 @@ def test_our_layers_come_back_equal_from_podman(engine, task, registry, tmp_path
     assert task(engine, source="load", path=str(tmp_path / "trip.tar"))["image"]["RootFS"] == first["RootFS"]
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda data: data[:len(data) // 2], "cut short|damaged|lacks"),
-    (lambda data: b"\0" * 1024, "neither manifest.json nor index.json"),
-    (lambda data: layer([member(b"manifest.json", b"{")]), "not JSON"),
-    (lambda data: layer([member(b"manifest.json", b'[{"Config":"x","Layers":[]}]')]), "lacks x"),
-    (lambda data: layer([member(b"manifest.json", b'[{"Layers":[1]}]')]), "without Config"),
-    (lambda data: layer([member(b"index.json", b'{"manifests":[{"digest":"sha256:../x"}]}'), member(b"oci-layout", b"{}")]), "without a digest"),
-    (lambda data: b"nothing of the kind" * 100, "not a tar archive"),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda data: data[: len(data) // 2], "cut short|damaged|lacks"),
+        (lambda data: b"\0" * 1024, "neither manifest.json nor index.json"),
+        (lambda data: layer([member(b"manifest.json", b"{")]), "not JSON"),
+        (lambda data: layer([member(b"manifest.json", b'[{"Config":"x","Layers":[]}]')]), "lacks x"),
+        (lambda data: layer([member(b"manifest.json", b'[{"Layers":[1]}]')]), "without Config"),
+        (
+            lambda data: layer([member(b"index.json", b'{"manifests":[{"digest":"sha256:../x"}]}'), member(b"oci-layout", b"{}")]),
+            "without a digest",
+        ),
+        (lambda data: b"nothing of the kind" * 100, "not a tar archive"),
+    ],
+)
 def test_damaged_archives(engine, task, tmp_path, source, spoil, words):
     need("skopeo")
     run("skopeo", "copy", "-q", source, "docker-archive:%s:app:3" % (tmp_path / "good"))
@@ -135,8 +150,17 @@ def root(tmp_path):
     return path
 
 
-CONFIG = {"command": ["httpd", "-f"], "entrypoint": ["/init"], "env": {"B": 2, "A": "x"}, "labels": {"l": 1}, "exposed_ports": ["80", "53/udp"],
-          "working_dir": "/www", "user": "12:34", "volumes": ["/data"], "stop_signal": "SIGQUIT"}
+CONFIG = {
+    "command": ["httpd", "-f"],
+    "entrypoint": ["/init"],
+    "env": {"B": 2, "A": "x"},
+    "labels": {"l": 1},
+    "exposed_ports": ["80", "53/udp"],
+    "working_dir": "/www",
+    "user": "12:34",
+    "volumes": ["/data"],
+    "stop_signal": "SIGQUIT",
+}
 
 
 def test_import_of_a_directory(engine, task, root, tmp_path):
@@ -144,8 +168,16 @@ def test_import_of_a_directory(engine, task, root, tmp_path):
     result = task(engine, name="web:1", source="import", path=str(root), config=CONFIG, message="made here")
     assert foretold["changed"] and result["image"]["Comment"] == "made here"
     assert result["image"]["Config"] == {
-        "Cmd": ["httpd", "-f"], "Entrypoint": ["/init"], "Env": ["A=x", "B=2"], "Labels": {"l": "1"}, "ExposedPorts": {"80/tcp": {}, "53/udp": {}},
-        "WorkingDir": "/www", "User": "12:34", "Volumes": {"/data": {}}, "StopSignal": "SIGQUIT"}
+        "Cmd": ["httpd", "-f"],
+        "Entrypoint": ["/init"],
+        "Env": ["A=x", "B=2"],
+        "Labels": {"l": "1"},
+        "ExposedPorts": {"80/tcp": {}, "53/udp": {}},
+        "WorkingDir": "/www",
+        "User": "12:34",
+        "Volumes": {"/data": {}},
+        "StopSignal": "SIGQUIT",
+    }
     assert fingerprint(images.layer_paths(engine, "web:1")[0]) == fingerprint(root)
     assert not task(engine, name="web:1", source="import", path=str(root), config=CONFIG, message="made here")["changed"]
     changed = task(engine, name="web:1", source="import", path=str(root), config=dict(CONFIG, user="1"), message="made here")
@@ -184,23 +216,26 @@ def test_imported_images_run_elsewhere(engine, task, root, registry, tmp_path):
     assert fingerprint(tmp_path / "bundle" / "rootfs") == fingerprint(root)
 
 
-@pytest.mark.parametrize("params, words", [
-    ({"source": "build"}, "^source: 'build'.*not built yet"),
-    ({"source": "import"}, "^path: "),
-    ({"source": "import", "path": "/nonexistent"}, "^path: '/nonexistent'"),
-    ({"source": "import", "path": "/etc", "name": None}, "^name: "),
-    ({"source": "load", "path": "/nonexistent"}, "^path: "),
-    ({"source": "load"}, "^path: "),
-    ({"source": "pull", "path": "/etc"}, "^path: "),
-    ({"source": "local", "config": {"user": "x"}}, "^config: "),
-    ({"source": "import", "path": "ROOT", "config": {"exposed_ports": ["99999"]}}, "^config.exposed_ports: "),
-    ({"source": "import", "path": "ROOT", "config": {"working_dir": "relative"}}, "^config.working_dir: "),
-    ({"source": "import", "path": "ROOT", "config": {"env": {"A": True}}}, "^config.env: "),
-    ({"source": "import", "path": "ROOT", "platform": "windows/amd64"}, "^platform: "),
-    ({"source": "import", "path": "ROOT", "name": "web@sha256:" + "0" * 64}, "^name: "),
-    ({"source": "import", "path": "ROOT", "tags": ["UPPER"]}, "^tags: "),
-    ({"source": "import", "path": "ROOT", "tag": "2"}, "^tag: "),
-])
+@pytest.mark.parametrize(
+    "params, words",
+    [
+        ({"source": "build"}, "^source: 'build'.*not built yet"),
+        ({"source": "import"}, "^path: "),
+        ({"source": "import", "path": "/nonexistent"}, "^path: '/nonexistent'"),
+        ({"source": "import", "path": "/etc", "name": None}, "^name: "),
+        ({"source": "load", "path": "/nonexistent"}, "^path: "),
+        ({"source": "load"}, "^path: "),
+        ({"source": "pull", "path": "/etc"}, "^path: "),
+        ({"source": "local", "config": {"user": "x"}}, "^config: "),
+        ({"source": "import", "path": "ROOT", "config": {"exposed_ports": ["99999"]}}, "^config.exposed_ports: "),
+        ({"source": "import", "path": "ROOT", "config": {"working_dir": "relative"}}, "^config.working_dir: "),
+        ({"source": "import", "path": "ROOT", "config": {"env": {"A": True}}}, "^config.env: "),
+        ({"source": "import", "path": "ROOT", "platform": "windows/amd64"}, "^platform: "),
+        ({"source": "import", "path": "ROOT", "name": "web@sha256:" + "0" * 64}, "^name: "),
+        ({"source": "import", "path": "ROOT", "tags": ["UPPER"]}, "^tags: "),
+        ({"source": "import", "path": "ROOT", "tag": "2"}, "^tag: "),
+    ],
+)
 def test_bad_input_is_refused_before_anything_is_changed(engine, task, root, params, words):
     params = dict({"name": "web:1"}, **params)
     if params.get("path") == "ROOT":
@@ -225,7 +260,10 @@ def test_info(engine, task, root):
         task(engine, name=name, source="import", path=str(root), config={"labels": labels})
 
     def names(**params):
-        return sorted(image["RepoTags"][0] for image in part.image_info(engine, dict({"name": None, "filters": None, "all": False}, **params))["images"])
+        return sorted(
+            image["RepoTags"][0]
+            for image in part.image_info(engine, dict({"name": None, "filters": None, "all": False}, **params))["images"]
+        )
 
     assert names() == ["shop/db:2", "web:1"]
     assert names(name=["web:1", "nothing"]) == ["web:1"]

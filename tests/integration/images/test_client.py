@@ -20,11 +20,17 @@ from pycontainer.images import manifest, plan, reference, transport
 from .conftest import free_port, layer, member, need, run
 
 LAYER = layer([member(b"f", os.urandom(3 << 20))])
-CONFIG = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(LAYER)]}}).encode()
-MANIFEST = json.dumps({
-    "schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST,
-    "config": {"mediaType": manifest.OCI_CONFIG, "digest": manifest.digest_of(CONFIG), "size": len(CONFIG)},
-    "layers": [{"mediaType": manifest.OCI_LAYER, "digest": manifest.digest_of(LAYER), "size": len(LAYER)}]}).encode()
+CONFIG = json.dumps(
+    {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(LAYER)]}}
+).encode()
+MANIFEST = json.dumps(
+    {
+        "schemaVersion": 2,
+        "mediaType": manifest.OCI_MANIFEST,
+        "config": {"mediaType": manifest.OCI_CONFIG, "digest": manifest.digest_of(CONFIG), "size": len(CONFIG)},
+        "layers": [{"mediaType": manifest.OCI_LAYER, "digest": manifest.digest_of(LAYER), "size": len(LAYER)}],
+    }
+).encode()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,14 +45,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, dict(self.headers)))
         if self.server.fault and self.server.fault(self):
             return
-        content = {"/v2/": b"{}", "/v2/a/b/manifests/1": self.server.manifest, "/v2/a/b/blobs/" + manifest.digest_of(CONFIG): CONFIG,
-                   "/v2/a/b/blobs/" + manifest.digest_of(LAYER): LAYER}.get(urlsplit(self.path).path)
+        content = {
+            "/v2/": b"{}",
+            "/v2/a/b/manifests/1": self.server.manifest,
+            "/v2/a/b/blobs/" + manifest.digest_of(CONFIG): CONFIG,
+            "/v2/a/b/blobs/" + manifest.digest_of(LAYER): LAYER,
+        }.get(urlsplit(self.path).path)
         if content is None:
             self.answer(404, b"{}")
             return
         start = int(self.headers.get("Range", "bytes=0-")[6:-1])
         headers = {"Content-Range": "bytes %d-%d/%d" % (start, len(content) - 1, len(content))} if start else {}
-        self.answer(206 if start else 200, content[start:], dict(headers, **{"Content-Type": manifest.OCI_MANIFEST if "manifests" in self.path else "x/y"}))
+        self.answer(
+            206 if start else 200,
+            content[start:],
+            dict(headers, **{"Content-Type": manifest.OCI_MANIFEST if "manifests" in self.path else "x/y"}),
+        )
 
     do_HEAD = do_POST = do_GET
 
@@ -96,7 +110,12 @@ def test_a_download_goes_on_where_it_broke_off(engine, task, server):
         if cut is None:
             return False
         start = int(handler.headers.get("Range", "bytes=0-")[6:-1])
-        handler.answer(206 if start else 200, LAYER[start:], {"Content-Range": "bytes %d-%d/%d" % (start, len(LAYER) - 1, len(LAYER))} if start else {}, cut=cut)
+        handler.answer(
+            206 if start else 200,
+            LAYER[start:],
+            {"Content-Range": "bytes %d-%d/%d" % (start, len(LAYER) - 1, len(LAYER))} if start else {},
+            cut=cut,
+        )
         return True
 
     server.fault = fault
@@ -122,8 +141,9 @@ def test_a_connection_that_always_breaks_ends_in_an_error_and_leaves_nothing(eng
     server.fault = lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER, cut=0) or True)
     with pytest.raises(RegistryError, match="can't be reached: the connection ended"):
         task(engine, name=server.host + "/a/b:1")
-    assert [os.listdir(path) for path in (engine.paths.tmp, engine.paths.layers, engine.paths.blobs + "/sha256")
-            if os.path.exists(path)] in ([[], []], [[], [], []])
+    assert [
+        os.listdir(path) for path in (engine.paths.tmp, engine.paths.layers, engine.paths.blobs + "/sha256") if os.path.exists(path)
+    ] in ([[], []], [[], [], []])
     assert engine.db.all("SELECT * FROM operations") == []
 
 
@@ -213,13 +233,31 @@ def test_refused_credentials(server):
 def test_lies_are_noticed(engine, task, server):
     name = server.host + "/a/b:1"
     for fault, words in (
-            (lambda handler: "manifests" in handler.path and (handler.answer(200, MANIFEST, {"Docker-Content-Digest": "sha256:" + "0" * 64}) or True), "whose digest is"),
-            (lambda handler: manifest.digest_of(CONFIG) in handler.path and (handler.answer(200, CONFIG[:-1] + b" ") or True), "whose digest is not"),
-            (lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER[:-1024] + b"x" * 1024) or True), "damaged|digest|promises"),
-            (lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER + b"\0" * 512) or True), "more than|larger than"),
-            (lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER[:1000000]) or True), "cut short"),
-            (lambda handler: "manifests" in handler.path and (handler.answer(200, MANIFEST, {"Content-Type": manifest.DOCKER_MANIFEST}) or True), "calls the manifest"),
-            (lambda handler: "manifests" in handler.path and (handler.answer(200, b"<html>") or True), "not JSON")):
+        (
+            lambda handler: "manifests" in handler.path
+            and (handler.answer(200, MANIFEST, {"Docker-Content-Digest": "sha256:" + "0" * 64}) or True),
+            "whose digest is",
+        ),
+        (
+            lambda handler: manifest.digest_of(CONFIG) in handler.path and (handler.answer(200, CONFIG[:-1] + b" ") or True),
+            "whose digest is not",
+        ),
+        (
+            lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER[:-1024] + b"x" * 1024) or True),
+            "damaged|digest|promises",
+        ),
+        (
+            lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER + b"\0" * 512) or True),
+            "more than|larger than",
+        ),
+        (lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER[:1000000]) or True), "cut short"),
+        (
+            lambda handler: "manifests" in handler.path
+            and (handler.answer(200, MANIFEST, {"Content-Type": manifest.DOCKER_MANIFEST}) or True),
+            "calls the manifest",
+        ),
+        (lambda handler: "manifests" in handler.path and (handler.answer(200, b"<html>") or True), "not JSON"),
+    ):
         server.fault = fault
         with pytest.raises(RegistryError, match=words):
             task(engine, name=name)
@@ -264,14 +302,37 @@ def tls_registry(tmp_path):
     import subprocess
 
     need("docker-registry", "openssl", "perl")
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "crt"),
-        "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", stderr=subprocess.DEVNULL)
+    run(
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        str(tmp_path / "key"),
+        "-out",
+        str(tmp_path / "crt"),
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        stderr=subprocess.DEVNULL,
+    )
     (tmp_path / "users").write_text("me:" + run("perl", "-e", "print crypt('secret', '$2y$05$' . 'a' x 22)") + "\n")
     port = free_port()
     (tmp_path / "config.yml").write_text(
-        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s/data}}\nauth: {htpasswd: {realm: r, path: %s/users}}\n"
-        "http: {addr: '127.0.0.1:%d', tls: {certificate: %s/crt, key: %s/key}}\n" % (tmp_path, tmp_path, port, tmp_path, tmp_path))
-    process = subprocess.Popen(["docker-registry", "serve", str(tmp_path / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+        "storage: {filesystem: {rootdirectory: %s/data}}\nauth: {htpasswd: {realm: r, path: %s/users}}\n"
+        "http: {addr: '127.0.0.1:%d', tls: {certificate: %s/crt, key: %s/key}}\n" % (tmp_path, tmp_path, port, tmp_path, tmp_path)
+    )
+    process = subprocess.Popen(
+        ["docker-registry", "serve", str(tmp_path / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     time.sleep(0.5)
     yield "127.0.0.1:%d" % port, str(tmp_path / "crt")
     process.terminate()

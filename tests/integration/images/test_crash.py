@@ -106,17 +106,31 @@ def test_killed_while_blobs_are_made(scratch, task, tmp_path):
 
     from pycontainer.images import manifest
 
-    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(item) for item in LAYERS]}}).encode()
+    config = json.dumps(
+        {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(item) for item in LAYERS]}}
+    ).encode()
     listed = [{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["0.tar", "1.tar", "2.tar"]}]
     path = tmp_path / "a.tar"
-    path.write_bytes(layer([member(b"%d.tar" % number, item) for number, item in enumerate(LAYERS)]
-                           + [member(b"c.json", config), member(b"manifest.json", json.dumps(listed).encode())]))
-    every_step(scratch, task, remove_all, lambda engine: task(engine, source="load", path=str(path)), lambda engine: images.find(engine, "x:1"), 9)
+    path.write_bytes(
+        layer(
+            [member(b"%d.tar" % number, item) for number, item in enumerate(LAYERS)]
+            + [member(b"c.json", config), member(b"manifest.json", json.dumps(listed).encode())]
+        )
+    )
+    every_step(
+        scratch, task, remove_all, lambda engine: task(engine, source="load", path=str(path)), lambda engine: images.find(engine, "x:1"), 9
+    )
 
 
 def test_killed_while_an_image_is_removed(scratch, task, source):
-    every_step(scratch, task, lambda engine: task(engine, source="load", path=source, name="x:1"),
-               lambda engine: task(engine, name="x:1", state="absent"), lambda engine: os.listdir(engine.paths.layers) == [], 1)
+    every_step(
+        scratch,
+        task,
+        lambda engine: task(engine, source="load", path=source, name="x:1"),
+        lambda engine: task(engine, name="x:1", state="absent"),
+        lambda engine: os.listdir(engine.paths.layers) == [],
+        1,
+    )
 
 
 def test_a_worker_that_is_killed_fails_the_task_and_leaves_nothing(engine, task, source, monkeypatch):

@@ -33,13 +33,19 @@ ONE = layer([member(b"f", b"one" * 1000), member(b"tool", b"x", mode=0o755)])
 TWO = layer([member(b"g", b"two" * 1000)])
 
 
-@pytest.mark.parametrize("flags", ([], ["--format=v2s2"], ["--dest-compress-format=zstd", "--dest-compress"]), ids=("oci", "docker", "zstd"))
+@pytest.mark.parametrize(
+    "flags", ([], ["--format=v2s2"], ["--dest-compress-format=zstd", "--dest-compress"]), ids=("oci", "docker", "zstd")
+)
 def test_pull_and_push_keep_the_digest(engine, task, registry, tmp_path, flags):
     reference, digest = put(registry, tmp_path, "keep/%s:1" % ("x" * (1 + len(flags))), ONE, TWO, flags=flags)
     result = task(engine, name=reference)
     assert result["changed"] and result["image"]["ManifestDigest"] == digest
     assert result["image"]["RepoDigests"] == ["%s@%s" % (reference.rpartition(":")[0], digest)]
-    assert result["image"]["Id"] == "sha256:" + hashlib.sha256(run("skopeo", "inspect", "--config", "--raw", "--tls-verify=false", "docker://" + reference).encode()).hexdigest()
+    assert (
+        result["image"]["Id"]
+        == "sha256:"
+        + hashlib.sha256(run("skopeo", "inspect", "--config", "--raw", "--tls-verify=false", "docker://" + reference).encode()).hexdigest()
+    )
     assert not task(engine, name=reference)["changed"]
     other = "%s/keep/copy:%d" % (registry, len(flags))
     assert task(engine, name=reference, source="local", repository=other, push=True)["changed"]
@@ -94,12 +100,22 @@ def test_what_is_not_there(engine, task, registry):
 
 
 def test_platforms_of_an_index(engine, task, registry, tmp_path):
-    references = [put(registry, tmp_path, "multi/%s:1" % architecture, ONE, config={"architecture": architecture})[0] for architecture in ("amd64", "s390x")]
+    references = [
+        put(registry, tmp_path, "multi/%s:1" % architecture, ONE, config={"architecture": architecture})[0]
+        for architecture in ("amd64", "s390x")
+    ]
     entries = []
     for reference, architecture in zip(references, ("amd64", "s390x")):
         raw = run("skopeo", "inspect", "--raw", "--tls-verify=false", "docker://" + reference).encode()
-        entries.append({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": len(raw), "raw": raw,
-                        "digest": "sha256:" + hashlib.sha256(raw).hexdigest(), "platform": {"os": "linux", "architecture": architecture}})
+        entries.append(
+            {
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "size": len(raw),
+                "raw": raw,
+                "digest": "sha256:" + hashlib.sha256(raw).hexdigest(),
+                "platform": {"os": "linux", "architecture": architecture},
+            }
+        )
     host = registry + "/multi/both"
     parsed = images.parse(host + ":1")
     client = images.Registries().client(parsed).for_push(["multi/amd64", "multi/s390x"])

@@ -14,76 +14,90 @@ from pycontainer import images
 
 from .conftest import fingerprint, layer, layout, member, mounted, need, run
 
-DIRECTORY, LINK, SYMLINK, CHAR, BLOCK, FIFO = (tarfile.DIRTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
+DIRECTORY, LINK, SYMLINK, CHAR, BLOCK, FIFO = (
+    tarfile.DIRTYPE,
+    tarfile.LNKTYPE,
+    tarfile.SYMTYPE,
+    tarfile.CHRTYPE,
+    tarfile.BLKTYPE,
+    tarfile.FIFOTYPE,
+)
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0).decode("latin-1")  # cap_net_bind_service+ep
 
 
 def base():
-    return layer([
-        member(b"./", kind=DIRECTORY, mode=0o755),
-        member(b"bin/", kind=DIRECTORY, mode=0o755),
-        member(b"bin/tool", b"#!" + b"x" * 100000, mode=0o4755),
-        member(b"bin/same", kind=LINK, linkname="bin/tool"),
-        member(b"bin/soft", kind=SYMLINK, linkname="/etc/../bin/tool", mtime=1600000000),
-        member(b"tmp/", kind=DIRECTORY, mode=0o1777, mtime=1500000000),
-        member(b"home/", kind=DIRECTORY, mode=0o750, uid=1000, gid=1000),
-        member(b"home/file", b"mine", uid=1000, gid=1000, pax={"mtime": "1700000000.123456789"}),
-        member(b"dev/", kind=DIRECTORY, mode=0o755),
-        member(b"dev/null", kind=CHAR, devmajor=1, devminor=3, mode=0o666),
-        member(b"dev/sda", kind=BLOCK, devmajor=8, devminor=0, mode=0o660, gid=6),
-        member(b"dev/pipe", kind=FIFO, mode=0o600),
-        member(b"attributes", b"a", pax={"SCHILY.xattr.user.note": "hello"}),
-        member(b"empty", b""),
-        member(b"caf\xe9-\xff", b"not utf-8"),
-        member(b"deep/" + b"d/" * 60 + b"n" * 200, b"long name"),
-        member(b"hidden/", kind=DIRECTORY, mode=0o755),
-        member(b"hidden/a", b"a"),
-        member(b"hidden/b/", kind=DIRECTORY, mode=0o700),
-        member(b"hidden/b/c", b"c"),
-        member(b"gone", b"gone"),
-        member(b"gone-tree/", kind=DIRECTORY, mode=0o755),
-        member(b"gone-tree/x/", kind=DIRECTORY, mode=0o755),
-        member(b"gone-tree/x/y", b"y"),
-        member(b"was-file", b"file"),
-        member(b"was-directory/", kind=DIRECTORY, mode=0o755),
-        member(b"was-directory/inside", b"inside"),
-        member(b"was-link", kind=SYMLINK, linkname="bin"),
-        member(b"below/", kind=DIRECTORY, mode=0o711, uid=7, gid=8, mtime=1400000000),
-        member(b"below/target", b"target of a link from above", mode=0o640, uid=3),
-        member(b"twice", b"first"),
-        member(b"twice", b"second, which wins", mode=0o600),
-    ])
+    return layer(
+        [
+            member(b"./", kind=DIRECTORY, mode=0o755),
+            member(b"bin/", kind=DIRECTORY, mode=0o755),
+            member(b"bin/tool", b"#!" + b"x" * 100000, mode=0o4755),
+            member(b"bin/same", kind=LINK, linkname="bin/tool"),
+            member(b"bin/soft", kind=SYMLINK, linkname="/etc/../bin/tool", mtime=1600000000),
+            member(b"tmp/", kind=DIRECTORY, mode=0o1777, mtime=1500000000),
+            member(b"home/", kind=DIRECTORY, mode=0o750, uid=1000, gid=1000),
+            member(b"home/file", b"mine", uid=1000, gid=1000, pax={"mtime": "1700000000.123456789"}),
+            member(b"dev/", kind=DIRECTORY, mode=0o755),
+            member(b"dev/null", kind=CHAR, devmajor=1, devminor=3, mode=0o666),
+            member(b"dev/sda", kind=BLOCK, devmajor=8, devminor=0, mode=0o660, gid=6),
+            member(b"dev/pipe", kind=FIFO, mode=0o600),
+            member(b"attributes", b"a", pax={"SCHILY.xattr.user.note": "hello"}),
+            member(b"empty", b""),
+            member(b"caf\xe9-\xff", b"not utf-8"),
+            member(b"deep/" + b"d/" * 60 + b"n" * 200, b"long name"),
+            member(b"hidden/", kind=DIRECTORY, mode=0o755),
+            member(b"hidden/a", b"a"),
+            member(b"hidden/b/", kind=DIRECTORY, mode=0o700),
+            member(b"hidden/b/c", b"c"),
+            member(b"gone", b"gone"),
+            member(b"gone-tree/", kind=DIRECTORY, mode=0o755),
+            member(b"gone-tree/x/", kind=DIRECTORY, mode=0o755),
+            member(b"gone-tree/x/y", b"y"),
+            member(b"was-file", b"file"),
+            member(b"was-directory/", kind=DIRECTORY, mode=0o755),
+            member(b"was-directory/inside", b"inside"),
+            member(b"was-link", kind=SYMLINK, linkname="bin"),
+            member(b"below/", kind=DIRECTORY, mode=0o711, uid=7, gid=8, mtime=1400000000),
+            member(b"below/target", b"target of a link from above", mode=0o640, uid=3),
+            member(b"twice", b"first"),
+            member(b"twice", b"second, which wins", mode=0o600),
+        ]
+    )
 
 
 def second():
-    return layer([
-        member(b"./.wh.gone"),
-        member(b".wh.gone-tree"),
-        member(b"hidden/", kind=DIRECTORY, mode=0o755),
-        member(b"hidden/new", b"new"),
-        member(b"hidden/.wh..wh..opq"),
-        member(b"was-file/", kind=DIRECTORY, mode=0o755),
-        member(b"was-file/inside", b"now a directory"),
-        member(b"was-directory", b"now a file"),
-        member(b"was-link", b"now a file too"),
-        member(b"tmp/passed", b"through a directory without an entry"),
-        member(b"below/link", kind=LINK, linkname="below/target"),
-        member(b".wh..wh.plnk", b"aufs' own"),
-    ])
+    return layer(
+        [
+            member(b"./.wh.gone"),
+            member(b".wh.gone-tree"),
+            member(b"hidden/", kind=DIRECTORY, mode=0o755),
+            member(b"hidden/new", b"new"),
+            member(b"hidden/.wh..wh..opq"),
+            member(b"was-file/", kind=DIRECTORY, mode=0o755),
+            member(b"was-file/inside", b"now a directory"),
+            member(b"was-directory", b"now a file"),
+            member(b"was-link", b"now a file too"),
+            member(b"tmp/passed", b"through a directory without an entry"),
+            member(b"below/link", kind=LINK, linkname="below/target"),
+            member(b".wh..wh.plnk", b"aufs' own"),
+        ]
+    )
 
 
 def third():
-    return layer([
-        member(b"gone-tree/", kind=DIRECTORY, mode=0o700, mtime=1650000000),
-        member(b"gone-tree/back", b"again"),
-        member(b"hidden/.wh.new"),
-        member(b"hidden/b/", kind=DIRECTORY, mode=0o755),
-    ])
+    return layer(
+        [
+            member(b"gone-tree/", kind=DIRECTORY, mode=0o700, mtime=1650000000),
+            member(b"gone-tree/back", b"again"),
+            member(b"hidden/.wh.new"),
+            member(b"hidden/b/", kind=DIRECTORY, mode=0o755),
+        ]
+    )
 
 
 @pytest.fixture
 def loaded(engine, task, tmp_path):
     """Load an image of some layers: its id, and its directories topmost first."""
+
     def load(*layers):
         path = tmp_path / ("layout-%d" % len(os.listdir(tmp_path)))
         layout(path, layers)
@@ -117,11 +131,24 @@ def test_the_tree_is_umocis(loaded, tmp_path, count):
 
 
 def test_capabilities_and_what_is_not_taken(loaded, tmp_path):
-    _ident, (path,) = loaded(layer([
-        member(b"capable", b"x", pax={"SCHILY.xattr.security.capability": CAPABILITY}),
-        member(b"marked/", kind=DIRECTORY, mode=0o755, pax={
-            "SCHILY.xattr.trusted.overlay.opaque": "y", "SCHILY.xattr.user.overlay.opaque": "y", "SCHILY.xattr.trusted.x": "y", "SCHILY.xattr.user.kept": "y"}),
-    ]))
+    _ident, (path,) = loaded(
+        layer(
+            [
+                member(b"capable", b"x", pax={"SCHILY.xattr.security.capability": CAPABILITY}),
+                member(
+                    b"marked/",
+                    kind=DIRECTORY,
+                    mode=0o755,
+                    pax={
+                        "SCHILY.xattr.trusted.overlay.opaque": "y",
+                        "SCHILY.xattr.user.overlay.opaque": "y",
+                        "SCHILY.xattr.trusted.x": "y",
+                        "SCHILY.xattr.user.kept": "y",
+                    },
+                ),
+            ]
+        )
+    )
     assert os.getxattr(path + "/capable", "security.capability") == CAPABILITY.encode("latin-1")
     assert os.listxattr(path + "/marked") == ["user.kept"]
 
@@ -129,7 +156,13 @@ def test_capabilities_and_what_is_not_taken(loaded, tmp_path):
 def test_whiteouts_whatever_the_order(loaded):
     lower = layer([member(b"d/", kind=DIRECTORY), member(b"d/old", b"old"), member(b"f", b"old")])
     for order in (1, -1):
-        members = [member(b".wh.d"), member(b"d/", kind=DIRECTORY, mode=0o755), member(b"d/new", b"new"), member(b".wh.f"), member(b"f", b"new")]
+        members = [
+            member(b".wh.d"),
+            member(b"d/", kind=DIRECTORY, mode=0o755),
+            member(b"d/new", b"new"),
+            member(b".wh.f"),
+            member(b"f", b"new"),
+        ]
         # the directory's own entry stays before what is in it
         top = layer([members[0]] + members[1:] if order == 1 else [members[1], members[2], members[4], members[0], members[3]])
         _ident, paths = loaded(lower, top)
@@ -166,9 +199,11 @@ def subprocess_tar(directory, name):
 
 def test_a_hard_link_over_three_layers(loaded, tmp_path):
     """Its target lies two layers down, in a directory with attributes; another link of the same layer shares the copy."""
-    layers = [layer([member(b"d/", kind=DIRECTORY, mode=0o711, uid=5, mtime=1300000000), member(b"d/t", b"target", mode=0o4711, uid=9)]),
-              layer([member(b"other", b"")]),
-              layer([member(b"one", kind=LINK, linkname="d/t"), member(b"two", kind=LINK, linkname="./d/t")])]
+    layers = [
+        layer([member(b"d/", kind=DIRECTORY, mode=0o711, uid=5, mtime=1300000000), member(b"d/t", b"target", mode=0o4711, uid=9)]),
+        layer([member(b"other", b"")]),
+        layer([member(b"one", kind=LINK, linkname="d/t"), member(b"two", kind=LINK, linkname="./d/t")]),
+    ]
     _ident, paths = loaded(*layers)
     with mounted(paths, tmp_path / "mnt") as root:
         statuses = [os.stat(os.path.join(root, name)) for name in ("d/t", "one", "two")]

@@ -12,21 +12,37 @@ from pycontainer.errors import InvalidInput
 from pycontainer.images import auth, client, transport
 
 
-@pytest.mark.parametrize("values, expected", [
-    (['Bearer realm="https://a/t",service="x y",scope="repository:a:pull,push"'],
-     [("bearer", {"realm": "https://a/t", "service": "x y", "scope": "repository:a:pull,push"})]),
-    (['Basic realm="a, b", Bearer realm="https://a/t"'], [("basic", {"realm": "a, b"}), ("bearer", {"realm": "https://a/t"})]),
-    (["Basic realm=plain"], [("basic", {"realm": "plain"})]),
-    (["Negotiate", 'Basic realm="r"'], [("negotiate", {}), ("basic", {"realm": "r"})]),
-    (['BEARER realm="a\\"b"'], [("bearer", {"realm": 'a"b'})]),
-    ([], []),
-])
+@pytest.mark.parametrize(
+    "values, expected",
+    [
+        (
+            ['Bearer realm="https://a/t",service="x y",scope="repository:a:pull,push"'],
+            [("bearer", {"realm": "https://a/t", "service": "x y", "scope": "repository:a:pull,push"})],
+        ),
+        (['Basic realm="a, b", Bearer realm="https://a/t"'], [("basic", {"realm": "a, b"}), ("bearer", {"realm": "https://a/t"})]),
+        (["Basic realm=plain"], [("basic", {"realm": "plain"})]),
+        (["Negotiate", 'Basic realm="r"'], [("negotiate", {}), ("basic", {"realm": "r"})]),
+        (['BEARER realm="a\\"b"'], [("bearer", {"realm": 'a"b'})]),
+        ([], []),
+    ],
+)
 def test_challenges(values, expected):
     assert auth.challenges(values) == expected
 
 
-@pytest.mark.parametrize("host, expected", [("localhost", True), ("localhost:5000", True), ("127.0.0.1:5000", True), ("127.9.9.9", True), ("[::1]:5000", True),
-                                            ("10.0.0.1", False), ("example.com:443", False), ("localhost.example.com", False)])
+@pytest.mark.parametrize(
+    "host, expected",
+    [
+        ("localhost", True),
+        ("localhost:5000", True),
+        ("127.0.0.1:5000", True),
+        ("127.9.9.9", True),
+        ("[::1]:5000", True),
+        ("10.0.0.1", False),
+        ("example.com:443", False),
+        ("localhost.example.com", False),
+    ],
+)
 def test_loopback(host, expected):
     assert transport.is_loopback(host) is expected
 

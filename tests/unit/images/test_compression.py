@@ -27,7 +27,7 @@ PACKERS = {"gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress, "z
 
 
 def undo(data, piece=1000):
-    return b"".join(compression.decompress(data[at:at + piece] for at in range(0, len(data), piece)))
+    return b"".join(compression.decompress(data[at : at + piece] for at in range(0, len(data), piece)))
 
 
 @pytest.mark.parametrize("kind", PACKERS)
@@ -43,7 +43,7 @@ def test_round_trip_of_one_and_of_several_members(kind):
 @pytest.mark.parametrize("kind", PACKERS)
 def test_what_is_cut_short_or_changed_is_noticed(kind):
     data = PACKERS[kind](DATA)
-    for broken in (data[:-9], data[:len(data) // 2], data[:100] + bytes([data[100] ^ 0xFF]) + data[101:] if kind != "zstd" else data[:-1]):
+    for broken in (data[:-9], data[: len(data) // 2], data[:100] + bytes([data[100] ^ 0xFF]) + data[101:] if kind != "zstd" else data[:-1]):
         with pytest.raises(RegistryError):
             undo(broken)
 
@@ -71,4 +71,4 @@ def test_a_bomb_comes_out_in_bounded_pieces(kind):
 
 def test_compression_is_the_same_every_time_and_for_every_cut():
     once = b"".join(compression.compress([DATA]))
-    assert once == b"".join(compression.compress(DATA[at:at + 999] for at in range(0, len(DATA), 999))) and gzip.decompress(once) == DATA
+    assert once == b"".join(compression.compress(DATA[at : at + 999] for at in range(0, len(DATA), 999))) and gzip.decompress(once) == DATA

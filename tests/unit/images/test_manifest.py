@@ -18,7 +18,10 @@ def descriptor(kind=manifest.OCI_LAYER + "+gzip", **more):
 
 
 def image(**more):
-    return dict({"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "config": descriptor(manifest.OCI_CONFIG), "layers": [descriptor()]}, **more)
+    return dict(
+        {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "config": descriptor(manifest.OCI_CONFIG), "layers": [descriptor()]},
+        **more,
+    )
 
 
 def index(*platforms):
@@ -40,21 +43,24 @@ def test_an_image_and_an_index_are_taken_with_and_without_their_media_type():
     assert manifest.parse(encode(image(mediaType=manifest.DOCKER_MANIFEST)), "x")["mediaType"] == manifest.DOCKER_MANIFEST
 
 
-@pytest.mark.parametrize("document, content_type", [
-    (image(manifests=[]), None),
-    ({"schemaVersion": 2}, None),
-    (image(schemaVersion=3), None),
-    (image(), manifest.DOCKER_MANIFEST),
-    (image(mediaType=manifest.OCI_INDEX), None),
-    (image(layers=[descriptor(size=-1)]), None),
-    (image(layers=[descriptor(size=True)]), None),
-    (image(layers=[descriptor(digest="sha256:" + "A" * 64)]), None),
-    (image(layers=[descriptor(digest="sha256:../../../etc/passwd")]), None),
-    (image(layers={}), None),
-    (image(config=None), None),
-    (image(layers=[{}]), None),
-    ([], None),
-])
+@pytest.mark.parametrize(
+    "document, content_type",
+    [
+        (image(manifests=[]), None),
+        ({"schemaVersion": 2}, None),
+        (image(schemaVersion=3), None),
+        (image(), manifest.DOCKER_MANIFEST),
+        (image(mediaType=manifest.OCI_INDEX), None),
+        (image(layers=[descriptor(size=-1)]), None),
+        (image(layers=[descriptor(size=True)]), None),
+        (image(layers=[descriptor(digest="sha256:" + "A" * 64)]), None),
+        (image(layers=[descriptor(digest="sha256:../../../etc/passwd")]), None),
+        (image(layers={}), None),
+        (image(config=None), None),
+        (image(layers=[{}]), None),
+        ([], None),
+    ],
+)
 def test_ambiguous_or_broken_manifests_are_refused(document, content_type):
     with pytest.raises(RegistryError):
         manifest.parse(encode(document), "x", content_type)
@@ -74,8 +80,11 @@ def test_size_limit_and_json():
 
 def test_foreign_layers_artifacts_and_unknown_layers_are_refused():
     foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-    for document, words in ((image(layers=[descriptor(foreign)]), "foreign"), (image(layers=[descriptor("text/plain")]), "unknown media type"),
-                            (image(config=descriptor("application/vnd.oci.empty.v1+json")), "artifact")):
+    for document, words in (
+        (image(layers=[descriptor(foreign)]), "foreign"),
+        (image(layers=[descriptor("text/plain")]), "unknown media type"),
+        (image(config=descriptor("application/vnd.oci.empty.v1+json")), "artifact"),
+    ):
         with pytest.raises(Unsupported, match=words):
             manifest.check_runnable(document, "x")
     manifest.check_runnable(image(), "x")
@@ -90,17 +99,20 @@ def test_configurations():
             manifest.parse_config(encode(broken), "x", count)
 
 
-@pytest.mark.parametrize("platforms, wanted, chosen", [
-    (["linux/amd64", "linux/arm64"], "linux/arm64", 1),
-    (["linux/arm64/v8", "linux/amd64"], "linux/arm64", 0),
-    (["linux/arm/v5", "linux/arm/v6", "linux/arm/v7"], "linux/arm/v6", 1),
-    (["linux/arm/v5"], "linux/arm", 0),
-    (["unknown/unknown", "linux/amd64"], "linux/amd64", 1),
-    (["windows/amd64", "linux/amd64"], "amd64", 1),
-    (["linux/amd64", "linux/amd64/v3"], "linux/amd64/v3", 1),
-    (["linux/amd64"], "linux/amd64/v2", 0),
-    ([None], "linux/amd64", 0),
-])
+@pytest.mark.parametrize(
+    "platforms, wanted, chosen",
+    [
+        (["linux/amd64", "linux/arm64"], "linux/arm64", 1),
+        (["linux/arm64/v8", "linux/amd64"], "linux/arm64", 0),
+        (["linux/arm/v5", "linux/arm/v6", "linux/arm/v7"], "linux/arm/v6", 1),
+        (["linux/arm/v5"], "linux/arm", 0),
+        (["unknown/unknown", "linux/amd64"], "linux/amd64", 1),
+        (["windows/amd64", "linux/amd64"], "amd64", 1),
+        (["linux/amd64", "linux/amd64/v3"], "linux/amd64/v3", 1),
+        (["linux/amd64"], "linux/amd64/v2", 0),
+        ([None], "linux/amd64", 0),
+    ],
+)
 def test_platforms(platforms, wanted, chosen):
     found = manifest.choose(index(*platforms), manifest.parse_platform(wanted), "x")
     assert found["digest"] == "sha256:%064d" % chosen

@@ -11,35 +11,68 @@ from pycontainer.images import reference
 HEX = "0123456789abcdef" * 4
 
 
-@pytest.mark.parametrize("text, name, familiar", [
-    ("alpine", "docker.io/library/alpine:latest", "alpine:latest"),
-    ("alpine:3.20", "docker.io/library/alpine:3.20", "alpine:3.20"),
-    ("docker.io/alpine", "docker.io/library/alpine:latest", "alpine:latest"),
-    ("index.docker.io/alpine", "docker.io/library/alpine:latest", "alpine:latest"),
-    ("docker.io/library/alpine", "docker.io/library/alpine:latest", "alpine:latest"),
-    ("me/app", "docker.io/me/app:latest", "me/app:latest"),
-    ("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"),
-    ("localhost/app", "localhost/app:latest", "localhost/app:latest"),
-    ("localhost:5000/app:1", "localhost:5000/app:1", "localhost:5000/app:1"),
-    ("registry.example.com/a/b/c:T_1.x-y", "registry.example.com/a/b/c:T_1.x-y", "registry.example.com/a/b/c:T_1.x-y"),
-    ("[::1]:5000/app", "[::1]:5000/app:latest", "[::1]:5000/app:latest"),
-    ("Host/app", "Host/app:latest", "Host/app:latest"),
-    ("x/a__b--c.d", "docker.io/x/a__b--c.d:latest", "x/a__b--c.d:latest"),
-    ("app@sha256:" + HEX, "docker.io/library/app@sha256:" + HEX, "app@sha256:" + HEX),
-    ("h:1/app:tag@sha256:" + HEX, "h:1/app:tag@sha256:" + HEX, "h:1/app:tag@sha256:" + HEX),
-    ("app:" + "t" * 128, "docker.io/library/app:" + "t" * 128, "app:" + "t" * 128),
-])
+@pytest.mark.parametrize(
+    "text, name, familiar",
+    [
+        ("alpine", "docker.io/library/alpine:latest", "alpine:latest"),
+        ("alpine:3.20", "docker.io/library/alpine:3.20", "alpine:3.20"),
+        ("docker.io/alpine", "docker.io/library/alpine:latest", "alpine:latest"),
+        ("index.docker.io/alpine", "docker.io/library/alpine:latest", "alpine:latest"),
+        ("docker.io/library/alpine", "docker.io/library/alpine:latest", "alpine:latest"),
+        ("me/app", "docker.io/me/app:latest", "me/app:latest"),
+        ("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"),
+        ("localhost/app", "localhost/app:latest", "localhost/app:latest"),
+        ("localhost:5000/app:1", "localhost:5000/app:1", "localhost:5000/app:1"),
+        ("registry.example.com/a/b/c:T_1.x-y", "registry.example.com/a/b/c:T_1.x-y", "registry.example.com/a/b/c:T_1.x-y"),
+        ("[::1]:5000/app", "[::1]:5000/app:latest", "[::1]:5000/app:latest"),
+        ("Host/app", "Host/app:latest", "Host/app:latest"),
+        ("x/a__b--c.d", "docker.io/x/a__b--c.d:latest", "x/a__b--c.d:latest"),
+        ("app@sha256:" + HEX, "docker.io/library/app@sha256:" + HEX, "app@sha256:" + HEX),
+        ("h:1/app:tag@sha256:" + HEX, "h:1/app:tag@sha256:" + HEX, "h:1/app:tag@sha256:" + HEX),
+        ("app:" + "t" * 128, "docker.io/library/app:" + "t" * 128, "app:" + "t" * 128),
+    ],
+)
 def test_accepted(text, name, familiar):
     parsed = reference.parse(text)
     assert (parsed.name, parsed.familiar) == (name, familiar)
     assert reference.parse(parsed.familiar) == parsed
 
 
-@pytest.mark.parametrize("text", [
-    "", None, "Alpine", "a b", ":tag", "app:", "app:" + "t" * 129, "app:-x", "app:.x", "a//b", "/app", "app/", "-app", "app-", "a._b", "a...b", "a___b",
-    "app@sha256:abc", "app@md5:" + "0" * 32, "app@", HEX, "http://h/app", "../app", "a/../b", "h:port/app", "h:1/" + "a" * 260, "app\n", "é",
-    "app@sha256:" + HEX.upper(), "-h.example/app",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        None,
+        "Alpine",
+        "a b",
+        ":tag",
+        "app:",
+        "app:" + "t" * 129,
+        "app:-x",
+        "app:.x",
+        "a//b",
+        "/app",
+        "app/",
+        "-app",
+        "app-",
+        "a._b",
+        "a...b",
+        "a___b",
+        "app@sha256:abc",
+        "app@md5:" + "0" * 32,
+        "app@",
+        HEX,
+        "http://h/app",
+        "../app",
+        "a/../b",
+        "h:port/app",
+        "h:1/" + "a" * 260,
+        "app\n",
+        "é",
+        "app@sha256:" + HEX.upper(),
+        "-h.example/app",
+    ],
+)
 def test_refused(text):
     with pytest.raises(InvalidInput) as caught:
         reference.parse(text)

@@ -19,7 +19,7 @@ FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarf
 def read(data, piece=777):
     """``[(entry, content)]`` of an archive that comes in small pieces."""
     found = []
-    for entry in tar.entries(tar.Stream(data[at:at + piece] for at in range(0, len(data), piece))):
+    for entry in tar.entries(tar.Stream(data[at : at + piece] for at in range(0, len(data), piece))):
         parts = []
         if entry.sparse is None:
             entry.write_to(lambda view: parts.append(bytes(view)))
@@ -29,7 +29,7 @@ def read(data, piece=777):
             for offset, length, write in entry.parts():
                 parts.clear()
                 write(lambda view: parts.append(bytes(view)))
-                content[offset:offset + length] = b"".join(parts)
+                content[offset : offset + length] = b"".join(parts)
         found.append((entry, bytes(content)))
     return found
 
@@ -49,20 +49,32 @@ def archive(form, members):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_all_types_and_attributes(form):
-    data = archive(FORMATS[form], [
-        (b"dir", {"type": tarfile.DIRTYPE, "mode": 0o1777, "mtime": 5}),
-        (b"dir/file", {"content": b"x" * 1000, "mode": 0o4755, "uid": 1000, "gid": 65534, "mtime": 1700000000}),
-        (b"empty", {}),
-        (b"hard", {"type": tarfile.LNKTYPE, "linkname": "dir/file"}),
-        (b"soft", {"type": tarfile.SYMTYPE, "linkname": "../../x"}),
-        (b"char", {"type": tarfile.CHRTYPE, "devmajor": 5, "devminor": 300}),
-        (b"block", {"type": tarfile.BLKTYPE, "devmajor": 8, "devminor": 1}),
-        (b"pipe", {"type": tarfile.FIFOTYPE}),
-        (b"last", {"content": b"y" * 512}),
-    ])
+    data = archive(
+        FORMATS[form],
+        [
+            (b"dir", {"type": tarfile.DIRTYPE, "mode": 0o1777, "mtime": 5}),
+            (b"dir/file", {"content": b"x" * 1000, "mode": 0o4755, "uid": 1000, "gid": 65534, "mtime": 1700000000}),
+            (b"empty", {}),
+            (b"hard", {"type": tarfile.LNKTYPE, "linkname": "dir/file"}),
+            (b"soft", {"type": tarfile.SYMTYPE, "linkname": "../../x"}),
+            (b"char", {"type": tarfile.CHRTYPE, "devmajor": 5, "devminor": 300}),
+            (b"block", {"type": tarfile.BLKTYPE, "devmajor": 8, "devminor": 1}),
+            (b"pipe", {"type": tarfile.FIFOTYPE}),
+            (b"last", {"content": b"y" * 512}),
+        ],
+    )
     found = {entry.name: (entry, content) for entry, content in read(data)}
-    assert [entry.kind for entry, _content in found.values()] == [tar.DIRECTORY, tar.REGULAR, tar.REGULAR, tar.LINK, tar.SYMLINK, tar.CHAR,
-                                                                  tar.BLOCK_DEVICE, tar.FIFO, tar.REGULAR]
+    assert [entry.kind for entry, _content in found.values()] == [
+        tar.DIRECTORY,
+        tar.REGULAR,
+        tar.REGULAR,
+        tar.LINK,
+        tar.SYMLINK,
+        tar.CHAR,
+        tar.BLOCK_DEVICE,
+        tar.FIFO,
+        tar.REGULAR,
+    ]
     entry, content = found[b"dir/file"]
     assert (content, entry.mode, entry.uid, entry.gid, entry.mtime) == (b"x" * 1000, 0o4755, 1000, 65534, 1700000000 * 10**9)
     assert found[b"hard"][0].link == b"dir/file" and found[b"soft"][0].link == b"../../x"
@@ -72,7 +84,10 @@ def test_all_types_and_attributes(form):
 @pytest.mark.parametrize("form", ("gnu", "pax"))
 def test_long_names_links_and_big_numbers(form):
     long = b"d/" * 60 + b"n" * 200
-    data = archive(FORMATS[form], [(long, {"type": tarfile.SYMTYPE, "linkname": "t" * 300, "uid": 3000000, "gid": 2**32 - 2}), (b"after", {"content": b"z"})])
+    data = archive(
+        FORMATS[form],
+        [(long, {"type": tarfile.SYMTYPE, "linkname": "t" * 300, "uid": 3000000, "gid": 2**32 - 2}), (b"after", {"content": b"z"})],
+    )
     (first, _content), (second, content) = read(data)
     assert first.name == long and first.link == b"t" * 300 and (first.uid, first.gid) == (3000000, 2**32 - 2)
     assert second.name == b"after" and content == b"z"
@@ -84,15 +99,27 @@ def test_ustar_prefix_and_names_that_are_not_utf8():
 
 
 def test_pax_fractions_xattrs_and_global_records():
-    data = archive(tarfile.PAX_FORMAT, [(b"f", {"pax_headers": {"mtime": "1.123456789", "SCHILY.xattr.user.a": "b", "size": "3"}, "content": b"abc"}),
-                                        (b"g", {"pax_headers": {"mtime": "-1.5"}})])
+    data = archive(
+        tarfile.PAX_FORMAT,
+        [
+            (b"f", {"pax_headers": {"mtime": "1.123456789", "SCHILY.xattr.user.a": "b", "size": "3"}, "content": b"abc"}),
+            (b"g", {"pax_headers": {"mtime": "-1.5"}}),
+        ],
+    )
     (first, content), (second, _nothing) = read(data)
     assert first.mtime == 1123456789 and first.xattrs == {b"user.a": b"b"} and content == b"abc"
     assert second.mtime == -1500000000 and not second.xattrs
 
 
-@pytest.mark.parametrize("options", (["--format=gnu"], ["--format=pax", "--sparse-version=0.0"], ["--format=pax", "--sparse-version=0.1"],
-                                     ["--format=pax", "--sparse-version=1.0"]))
+@pytest.mark.parametrize(
+    "options",
+    (
+        ["--format=gnu"],
+        ["--format=pax", "--sparse-version=0.0"],
+        ["--format=pax", "--sparse-version=0.1"],
+        ["--format=pax", "--sparse-version=1.0"],
+    ),
+)
 def test_sparse_files(tmp_path, options):
     path = tmp_path / "sparse"
     with open(path, "wb") as file:
@@ -101,7 +128,7 @@ def test_sparse_files(tmp_path, options):
             file.write(b"part %d" % number)
         file.truncate(5000000)
     data = subprocess.run(["tar", "-cS", "-C", str(tmp_path)] + options + ["sparse"], stdout=subprocess.PIPE, check=True).stdout
-    (entry, content), = read(data)
+    ((entry, content),) = read(data)
     assert entry.name == b"sparse" and entry.sparse and content == path.read_bytes()
 
 
@@ -110,13 +137,16 @@ def test_content_that_is_not_read_is_skipped():
     assert [entry.name for entry in tar.entries(tar.Stream([data]))] == [b"a", b"b"]
 
 
-@pytest.mark.parametrize("damage", [
-    lambda data: data[:700],
-    lambda data: data[:100],
-    lambda data: data[:10] + b"!" + data[11:],
-    lambda data: b"\x1f\x8b" + data[2:],
-    lambda data: b"not a tar archive".ljust(512, b"."),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:700],
+        lambda data: data[:100],
+        lambda data: data[:10] + b"!" + data[11:],
+        lambda data: b"\x1f\x8b" + data[2:],
+        lambda data: b"not a tar archive".ljust(512, b"."),
+    ],
+)
 def test_damage_is_noticed(damage):
     data = archive(tarfile.GNU_FORMAT, [(b"a", {"content": b"1" * 5000})])
     with pytest.raises(RegistryError):
@@ -129,15 +159,18 @@ def _header(name=b"x", size=b"00000000000\0", kind=b"0"):
     return bytes(block)
 
 
-@pytest.mark.parametrize("data", [
-    _header(size=b"\xff" * 12),  # -1: would go backwards (CVE-2019-20907, CVE-2025-8194)
-    _header(size=b"\x80" + b"\xff" * 11, kind=b"x"),
-    _header(size=b"77777777777\0", kind=b"L"),
-    _header(size=b"zzz".ljust(12, b"\0")),
-    _header(size=b"%011o\0" % 20, kind=b"x") + b"9999999999 path=x\n".ljust(512, b"\0"),
-    _header(size=b"%011o\0" % 20, kind=b"x") + b"0 path=xxxxxxxxxxxx\n".ljust(512, b"\0"),
-    _header(size=b"%011o\0" % 15, kind=b"x") + b"15 size=-10000\n".ljust(512, b"\0") + _header(),
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        _header(size=b"\xff" * 12),  # -1: would go backwards (CVE-2019-20907, CVE-2025-8194)
+        _header(size=b"\x80" + b"\xff" * 11, kind=b"x"),
+        _header(size=b"77777777777\0", kind=b"L"),
+        _header(size=b"zzz".ljust(12, b"\0")),
+        _header(size=b"%011o\0" % 20, kind=b"x") + b"9999999999 path=x\n".ljust(512, b"\0"),
+        _header(size=b"%011o\0" % 20, kind=b"x") + b"0 path=xxxxxxxxxxxx\n".ljust(512, b"\0"),
+        _header(size=b"%011o\0" % 15, kind=b"x") + b"15 size=-10000\n".ljust(512, b"\0") + _header(),
+    ],
+)
 def test_hostile_headers_end_in_an_error(data):
     with pytest.raises(RegistryError):
         read(data + b"\0" * 1024)

@@ -10,12 +10,28 @@ from __future__ import annotations
 import importlib
 
 _HOME = {
-    "parse": "reference", "Reference": "reference", "split_registry": "reference",
-    "find": "records", "get": "records", "inspect": "records", "listing": "records", "tag": "records", "untag": "records",
-    "remove": "records", "name_of": "records", "familiar": "records",
+    "parse": "reference",
+    "Reference": "reference",
+    "split_registry": "reference",
+    "find": "records",
+    "get": "records",
+    "inspect": "records",
+    "listing": "records",
+    "tag": "records",
+    "untag": "records",
+    "remove": "records",
+    "name_of": "records",
+    "familiar": "records",
     "ensure_unpacked": "intake",
-    "plan_present": "plan", "plan_local": "plan", "plan_import": "plan", "plan_load": "plan", "plan_tags": "plan", "plan_push": "plan",
-    "plan_absent": "plan", "plan_prune": "plan", "Registries": "plan",
+    "plan_present": "plan",
+    "plan_local": "plan",
+    "plan_import": "plan",
+    "plan_load": "plan",
+    "plan_tags": "plan",
+    "plan_push": "plan",
+    "plan_absent": "plan",
+    "plan_prune": "plan",
+    "Registries": "plan",
     "registries_of": "task",
 }
 __all__ = sorted(_HOME) + ["layer_paths"]

@@ -16,7 +16,10 @@ from ..errors import InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
 from . import compression, intake, manifest, reference, tar
 
-REF_NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")  # the first is a full reference, the second may be a tag alone
+REF_NAMES = (
+    "io.containerd.image.name",
+    "org.opencontainers.image.ref.name",
+)  # the first is a full reference, the second may be a tag alone
 
 
 class Image:
@@ -165,8 +168,12 @@ def contents(members, platform):
     if "index.json" in members and "oci-layout" in members:
         found = _merge(found, _layout(members, platform))
     if not found:
-        raise InvalidInput("path", members.path, "an archive of docker save or an OCI layout (it has neither manifest.json nor index.json); "
-                           "a root file system is taken by source: import")
+        raise InvalidInput(
+            "path",
+            members.path,
+            "an archive of docker save or an OCI layout (it has neither manifest.json nor index.json); "
+            "a root file system is taken by source: import",
+        )
     return found
 
 
@@ -264,14 +271,18 @@ def full_names(image):
 
 def take(engine, members, image, names):
     """Store an image of an archive under full ``names``."""
+
     def plain(name):
         return compression.decompress(members.pieces(name), "%s in %s" % (name, members.path))
 
     what = "%s from %s" % (reference.parse(names[0]).familiar if names else image.id[:19], members.path)
     if image.manifest is not None:
-        layers = [intake.Layer(diff_id, lambda name=name: members.pieces(name), digest, size) for diff_id, digest, name, size in image.layers]
+        layers = [
+            intake.Layer(diff_id, lambda name=name: members.pieces(name), digest, size) for diff_id, digest, name, size in image.layers
+        ]
         return intake.take(engine, what, image.config, layers, image.manifest, references=names)
     described = {"digest": image.id, "size": len(image.config)}
     layers = [intake.Layer(diff_id, lambda name=name: plain(name)) for diff_id, _digest, name, _size in image.layers]
-    return intake.take(engine, what, image.config, layers, references=names,
-                       build_manifest=lambda stored: manifest.build(described, stored, docker=True))
+    return intake.take(
+        engine, what, image.config, layers, references=names, build_manifest=lambda stored: manifest.build(described, stored, docker=True)
+    )

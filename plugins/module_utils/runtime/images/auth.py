@@ -25,8 +25,10 @@ def challenges(values):
     found = []
     for value in values:
         for match in _CHALLENGE.finditer(value):
-            parameters = {name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted or not plain else plain
-                          for name, quoted, plain in _PARAMETER.findall(match.group(2) or "")}
+            parameters = {
+                name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted or not plain else plain
+                for name, quoted, plain in _PARAMETER.findall(match.group(2) or "")
+            }
             found.append(((match.group(1) or match.group(3)).lower(), parameters))
     return found
 
@@ -59,7 +61,9 @@ class Authorizer:
             self._tokens[tuple(scopes)] = self._fetch(found["bearer"], scopes)
             return
         if "basic" not in found:
-            raise RegistryError("registry %s asks for a way to authenticate that is not known here: %s" % (self.registry, ", ".join(found) or "none"))
+            raise RegistryError(
+                "registry %s asks for a way to authenticate that is not known here: %s" % (self.registry, ", ".join(found) or "none")
+            )
         if not isinstance(self.credentials, tuple):
             raise RegistryError("registry %s asks for credentials and there are none for it; log in with registry_login" % self.registry)
         if self._basic is not None:
@@ -71,8 +75,12 @@ class Authorizer:
 
     def _fetch(self, challenge, scopes):
         realm = urlsplit(challenge["realm"])
-        if realm.scheme not in ("http", "https") or (realm.scheme == "http" and self.transport.base(self.registry).startswith("https:") and self.credentials):
-            raise RegistryError("registry %s sends to the token service %s, which is not safe for credentials" % (self.registry, challenge["realm"]))
+        if realm.scheme not in ("http", "https") or (
+            realm.scheme == "http" and self.transport.base(self.registry).startswith("https:") and self.credentials
+        ):
+            raise RegistryError(
+                "registry %s sends to the token service %s, which is not safe for credentials" % (self.registry, challenge["realm"])
+            )
         query = [("service", challenge["service"])] if "service" in challenge else []
         if isinstance(self.credentials, dict):
             status, document = self._post(challenge["realm"], query, scopes)
@@ -81,7 +89,9 @@ class Authorizer:
         token = document.get("token") or document.get("access_token")
         if status in (401, 403) or (status == 200 and not token):
             who = self.credentials[0] if isinstance(self.credentials, tuple) else "anybody"
-            raise RegistryError("the token service of registry %s refuses %s access to %s" % (self.registry, who, ", ".join(scopes) or "it"))
+            raise RegistryError(
+                "the token service of registry %s refuses %s access to %s" % (self.registry, who, ", ".join(scopes) or "it")
+            )
         if status != 200 or not isinstance(token, str) or "\n" in token or "\r" in token:
             raise RegistryError("the token service of registry %s answered with status %d" % (self.registry, status))
         lasts = document.get("expires_in")
@@ -93,8 +103,12 @@ class Authorizer:
         return self._ask("GET", url, {"Authorization": self._encoded()} if self.credentials else {}, None)
 
     def _post(self, realm, query, scopes):
-        form = query + [("grant_type", "refresh_token"), ("client_id", "pycontainer"), ("scope", " ".join(scopes)),
-                        ("refresh_token", self.credentials["identitytoken"])]
+        form = query + [
+            ("grant_type", "refresh_token"),
+            ("client_id", "pycontainer"),
+            ("scope", " ".join(scopes)),
+            ("refresh_token", self.credentials["identitytoken"]),
+        ]
         return self._ask("POST", realm, {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
 
     def _ask(self, method, url, headers, body):

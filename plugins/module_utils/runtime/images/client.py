@@ -73,7 +73,9 @@ class Client:
         if valid_digest(claimed):
             found = "%s:%s" % (claimed.partition(":")[0], hashlib.new(claimed.partition(":")[0], data).hexdigest())
             if found != claimed:
-                raise RegistryError("registry %s sent a manifest of %s whose digest is %s, not %s" % (self.registry, self.repository, found, claimed))
+                raise RegistryError(
+                    "registry %s sent a manifest of %s whose digest is %s, not %s" % (self.registry, self.repository, found, claimed)
+                )
         return data, response.headers.get("Content-Type")
 
     def put_manifest(self, name, data, media_type):
@@ -130,7 +132,9 @@ class Client:
             return offset
         start = response.headers.get("Content-Range", "").partition("bytes ")[2].partition("-")[0]
         if start != str(offset):
-            raise RegistryError("registry %s answers a request for bytes from %d with %r" % (self.registry, offset, response.headers.get("Content-Range")))
+            raise RegistryError(
+                "registry %s answers a request for bytes from %d with %r" % (self.registry, offset, response.headers.get("Content-Range"))
+            )
         return 0
 
     # --- blobs, up ---
@@ -248,8 +252,12 @@ class Client:
         except (ValueError, KeyError, TypeError, AttributeError):
             words = ""
         who = self.authorizer.credentials
-        what = {401: "refuses the credentials of %s" % who[0] if isinstance(who, tuple) else "asks for credentials that it was not given", 403: "refuses access", 404: "does not know the repository",
-                429: "wants fewer requests; try again later"}.get(response.status, "answered %s with status %d" % (method, response.status))
+        what = {
+            401: "refuses the credentials of %s" % who[0] if isinstance(who, tuple) else "asks for credentials that it was not given",
+            403: "refuses access",
+            404: "does not know the repository",
+            429: "wants fewer requests; try again later",
+        }.get(response.status, "answered %s with status %d" % (method, response.status))
         return RegistryError("registry %s %s (%s)%s" % (self.registry, what, self.repository, ": " + words[:500] if words else ""))
 
 
@@ -259,7 +267,7 @@ def _worth_retrying(error):
 
 
 def _pause(tries):
-    return min(LONGEST_WAIT, 0.25 * 2 ** tries) * random.uniform(0.75, 1.25)
+    return min(LONGEST_WAIT, 0.25 * 2**tries) * random.uniform(0.75, 1.25)
 
 
 def _asked_pause(header, tries):

@@ -169,20 +169,27 @@ class _Zstandard:
     def decompress(self, data, _limit):
         output = []
         for offset in range(0, len(data), 1 << 14):
-            output.append(self._object.decompress(data[offset:offset + (1 << 14)]))
+            output.append(self._object.decompress(data[offset : offset + (1 << 14)]))
             if getattr(self._object, "eof", False):
                 self.eof = True
-                self.unused_data = self._object.unused_data + data[offset + (1 << 14):]
+                self.unused_data = self._object.unused_data + data[offset + (1 << 14) :]
                 break
         return b"".join(output)
 
 
 def _zstd_command(stream, what):
     try:
-        process = subprocess.Popen(["zstd", "-dcq", "--memory=128MB"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        process = subprocess.Popen(
+            ["zstd", "-dcq", "--memory=128MB"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
     except FileNotFoundError:
-        raise Unsupported("%s is compressed with zstd, which nothing here reads: install python3-zstandard or zstd on the host" % what) from None
+        raise Unsupported(
+            "%s is compressed with zstd, which nothing here reads: install python3-zstandard or zstd on the host" % what
+        ) from None
     failures = []
 
     def feed():

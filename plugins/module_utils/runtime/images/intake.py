@@ -39,7 +39,9 @@ def explained(engine, what):
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise errors.HostError("no space left in %s for %s; nothing of it was kept" % (engine.paths.data, what)) from None
-        raise errors.HostError("%s could not be stored: %s%s" % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")) from None
+        raise errors.HostError(
+            "%s could not be stored: %s%s" % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")
+        ) from None
 
 
 def take(engine, what, config, layer_list, manifest_data=None, build_manifest=None, references=(), digests=()):
@@ -53,9 +55,14 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
     """
     ident = manifest.digest_of(config)
     diff_ids = [layer.diff_id for layer in layer_list]
-    names = [ident] + [layer.digest for layer in layer_list if layer.digest] + ([manifest.digest_of(manifest_data)] if manifest_data else [])
+    names = (
+        [ident] + [layer.digest for layer in layer_list if layer.digest] + ([manifest.digest_of(manifest_data)] if manifest_data else [])
+    )
     intake = _Intake(engine, what, layer_list)
-    with explained(engine, what), engine.operations.record("pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None) as entry:
+    with (
+        explained(engine, what),
+        engine.operations.record("pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None) as entry,
+    ):
         try:
             with contextlib.ExitStack() as stack:
                 for diff_id in sorted(intake.missing()):  # in one order everywhere, so that two tasks never wait for each other
@@ -145,8 +152,10 @@ def _check_space(engine, what, missing):
     wanted = sum(2 * (layer.size or 0) for layer in missing)
     status = os.statvfs(engine.paths.data)
     if wanted > status.f_bavail * status.f_frsize:
-        raise errors.HostError("no space left in %s for %s: it needs at least %s and there is %s" % (
-            engine.paths.data, what, units.show_size(wanted), units.show_size(status.f_bavail * status.f_frsize)))
+        raise errors.HostError(
+            "no space left in %s for %s: it needs at least %s and there is %s"
+            % (engine.paths.data, what, units.show_size(wanted), units.show_size(status.f_bavail * status.f_frsize))
+        )
 
 
 def _title(layer, what):

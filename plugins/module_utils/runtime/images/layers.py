@@ -82,7 +82,9 @@ def commit(engine, connection, unpacked):
             connection.execute("UPDATE layers SET blob = ?, size = ? WHERE diff_id = ?", (layer.blob, layer.size, layer.key))
         else:
             number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM layers").fetchone()[0]
-            connection.execute("INSERT INTO layers (diff_id, number, blob, size) VALUES (?, ?, ?, ?)", (layer.key, number, layer.blob, layer.size))
+            connection.execute(
+                "INSERT INTO layers (diff_id, number, blob, size) VALUES (?, ?, ?, ?)", (layer.key, number, layer.blob, layer.size)
+            )
         aside += _rename(engine, layer.path, path_of(engine, number))
     if unpacked:
         sync_directory(engine.paths.layers)

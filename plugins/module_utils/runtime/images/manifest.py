@@ -82,14 +82,18 @@ def check_runnable(document, what):
     """:raises Unsupported: when a manifest is not of an image that can be unpacked here."""
     config = document["config"]
     if config["mediaType"] not in CONFIGS:
-        raise Unsupported("%s is not a container image but an artifact (its config is %s)" % (what, document.get("artifactType") or config["mediaType"]))
+        raise Unsupported(
+            "%s is not a container image but an artifact (its config is %s)" % (what, document.get("artifactType") or config["mediaType"])
+        )
     if len(document["layers"]) > MAX_LAYERS:
         raise Unsupported("%s has %d layers; overlayfs takes at most %d" % (what, len(document["layers"]), MAX_LAYERS))
     for layer in document["layers"]:
         kind = layer["mediaType"]
         if "foreign" in kind or "nondistributable" in kind:
-            raise Unsupported("%s has a foreign layer (%s), which its registry does not hold; only images whose layers are all in the registry can be used"
-                              % (what, layer["digest"]))
+            raise Unsupported(
+                "%s has a foreign layer (%s), which its registry does not hold; an image needs all of its layers there"
+                % (what, layer["digest"])
+            )
         if kind not in LAYERS:
             raise Unsupported("%s has a layer of the unknown media type %s" % (what, kind))
 
@@ -149,9 +153,25 @@ def chain_ids(diff_ids):
 
 # --- platforms ---
 
-_MACHINES = {"x86_64": ("amd64", ""), "aarch64": ("arm64", "v8"), "armv7l": ("arm", "v7"), "armv6l": ("arm", "v6"), "i686": ("386", ""),
-             "i386": ("386", ""), "ppc64le": ("ppc64le", ""), "s390x": ("s390x", ""), "riscv64": ("riscv64", "")}
-_ALIASES = {"x86_64": ("amd64", ""), "x86-64": ("amd64", ""), "aarch64": ("arm64", "v8"), "armhf": ("arm", "v7"), "armel": ("arm", "v6"), "i386": ("386", "")}
+_MACHINES = {
+    "x86_64": ("amd64", ""),
+    "aarch64": ("arm64", "v8"),
+    "armv7l": ("arm", "v7"),
+    "armv6l": ("arm", "v6"),
+    "i686": ("386", ""),
+    "i386": ("386", ""),
+    "ppc64le": ("ppc64le", ""),
+    "s390x": ("s390x", ""),
+    "riscv64": ("riscv64", ""),
+}
+_ALIASES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", "v8"),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
 
 
 def host_platform():
@@ -214,23 +234,32 @@ def choose(index, platform, what):
     unmarked = [item for item, found in entries if not found]
     if unmarked:
         return unmarked[0]
-    there = sorted({show_platform((found.get("os", "?"), found.get("architecture", "?"), found.get("variant") or ""))
-                    for _item, found in entries if found.get("os") != "unknown"})
+    there = sorted(
+        {
+            show_platform((found.get("os", "?"), found.get("architecture", "?"), found.get("variant") or ""))
+            for _item, found in entries
+            if found.get("os") != "unknown"
+        }
+    )
     raise Unsupported("%s is not there for %s; it is for %s" % (what, show_platform(platform), ", ".join(there) or "no platform at all"))
 
 
 # --- writing ---
 
+
 def build(config, layers, docker=False):
     """A manifest as bytes. :param config: ``{"digest", "size"}``. :param layers: ``[{"digest", "size", "compression"}]`` with
     compression ``""``, ``gzip`` or ``zstd``. :param docker: in Docker's media types (a health check has no field in OCI's)."""
+
     def layer_type(layer):
         if not docker:
             return OCI_LAYER + ("+" + layer["compression"] if layer["compression"] else "")
         return DOCKER_LAYER + ("." + layer["compression"] if layer["compression"] else "")
 
     document = {
-        "schemaVersion": 2, "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
+        "schemaVersion": 2,
+        "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
         "config": {"mediaType": DOCKER_CONFIG if docker else OCI_CONFIG, "digest": config["digest"], "size": config["size"]},
-        "layers": [{"mediaType": layer_type(layer), "digest": layer["digest"], "size": layer["size"]} for layer in layers]}
+        "layers": [{"mediaType": layer_type(layer), "digest": layer["digest"], "size": layer["size"]} for layer in layers],
+    }
     return json.dumps(document, separators=(",", ":")).encode()

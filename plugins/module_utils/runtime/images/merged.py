@@ -131,8 +131,10 @@ def _link(own, parts, target, below, what):
     if parent is None or stat.S_ISDIR(status.st_mode):
         if parent is not None:
             os.close(parent)
-        raise RegistryError("%s: the hard link %s leads to %s, which is a file in no layer"
-                            % (what, tree.show(b"/".join(parts)), tree.show(b"/".join(target))))
+        raise RegistryError(
+            "%s: the hard link %s leads to %s, which is a file in no layer"
+            % (what, tree.show(b"/".join(parts)), tree.show(b"/".join(target)))
+        )
     try:
         with _keeping_time(own, target, below):
             home = own.parent(target)

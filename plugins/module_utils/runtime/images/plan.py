@@ -98,7 +98,9 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None):
     if fits and (pull != "always" or parsed.digest):
         return plan.is_there(local)
     if pull == "never":
-        raise NotFound("there is no image %s%s on this host, and pull is never" % (parsed.familiar, " for %s" % platform if local is not None else ""))
+        raise NotFound(
+            "there is no image %s%s on this host, and pull is never" % (parsed.familiar, " for %s" % platform if local is not None else "")
+        )
     source = (registries or Registries()).client(parsed)
     if fits:
         current = source.digest(parsed.wanted)
@@ -110,8 +112,11 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None):
 
 
 def _pull(plan, remote, local):
-    plan.brings(remote.record(), [remote.reference.tagged] if remote.reference.tagged else [],
-                ["%s@%s" % (remote.reference.full_repository, digest) for digest in remote.digests])
+    plan.brings(
+        remote.record(),
+        [remote.reference.tagged] if remote.reference.tagged else [],
+        ["%s@%s" % (remote.reference.full_repository, digest) for digest in remote.digests],
+    )
     plan.add("image", local and local["id"], remote.id, "pull image %s" % remote.what, lambda: remote.take(plan.engine))
     return plan
 
@@ -171,8 +176,13 @@ def _name(plan, ident, full):
     if row is not None and row["image"] == ident:
         return
     plan.named(full)
-    plan.add("tag " + records.familiar(full), row and row["image"], ident, "tag image as %s" % records.familiar(full),
-             lambda: records.tag(engine, ident, full))
+    plan.add(
+        "tag " + records.familiar(full),
+        row and row["image"],
+        ident,
+        "tag image as %s" % records.familiar(full),
+        lambda: records.tag(engine, ident, full),
+    )
 
 
 def plan_load(engine, path, text=None, platform=None):
@@ -188,13 +198,17 @@ def plan_load(engine, path, text=None, platform=None):
         plan = ImagePlan(engine, "archive %s" % path, _reference_or_none(text) if text else None)
         wanted = [image for image, names in chosen if _load_plan(plan, image, names, path)]
     if wanted:
-        plan.changes[0].apply = lambda: _load(engine, path, spool, target, [(image.id, names) for image, names in chosen if image in wanted])
+        plan.changes[0].apply = lambda: _load(
+            engine, path, spool, target, [(image.id, names) for image, names in chosen if image in wanted]
+        )
     image, names = chosen[0]
     there = records.find(engine, image.id)
     if there is not None:
         return plan.is_there(there)
     config = manifest.parse_config(image.config, path)
-    return plan.brings({"id": image.id, "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None}, names)
+    return plan.brings(
+        {"id": image.id, "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None}, names
+    )
 
 
 def _choose(images, text, path):
@@ -259,8 +273,13 @@ def plan_push(plan, texts, registries):
         current = target.digest(parsed.tag)
         if current is not None and current == record["manifest"]:
             continue
-        plan.add("registry " + parsed.familiar, current, record["manifest"] or record["id"], "push image %s" % parsed.familiar,
-                 lambda target=target: push.push(engine, target, record["id"]))
+        plan.add(
+            "registry " + parsed.familiar,
+            current,
+            record["manifest"] or record["id"],
+            "push image %s" % parsed.familiar,
+            lambda target=target: push.push(engine, target, record["id"]),
+        )
 
 
 def plan_absent(engine, text, force=False):
@@ -282,7 +301,9 @@ def plan_absent(engine, text, force=False):
         plan.add("tag " + parsed.familiar, ident, None, "untag image %s" % parsed.familiar, lambda: records.untag(engine, parsed.tagged))
         return plan
     if row is None and len(names) > 1 and not force:
-        raise Conflict("image %s has several names (%s); name one of them, or use force_absent" % (ident[:19], ", ".join(map(records.familiar, names))))
+        raise Conflict(
+            "image %s has several names (%s); name one of them, or use force_absent" % (ident[:19], ", ".join(map(records.familiar, names)))
+        )
     users = records.containers_of(engine, ident)
     records.check_unused(engine, ident, force)
     if users and not names:

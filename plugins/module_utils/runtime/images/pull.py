@@ -46,11 +46,14 @@ class Remote:
 
     def take(self, engine, references=()):
         """Store it, under its own tag and further full ``references``."""
+
         def opener(layer):
             return lambda: self.client.blob(layer["digest"], layer["size"])
 
-        layers = [intake.Layer(diff_id, opener(layer), layer["digest"], layer["size"])
-                  for diff_id, layer in zip(self.diff_ids, self.document["layers"])]
+        layers = [
+            intake.Layer(diff_id, opener(layer), layer["digest"], layer["size"])
+            for diff_id, layer in zip(self.diff_ids, self.document["layers"])
+        ]
         names = ([self.reference.tagged] if self.reference.tagged else []) + list(references)
         known = [(self.reference.full_repository, digest) for digest in self.digests]
         return intake.take(engine, self.what, self.config_data, layers, self.data, references=names, digests=known)

@@ -62,8 +62,11 @@ def _find_row(engine, text):
 def by_reference(engine, parsed):
     """The row of ``images`` that a :class:`Reference` leads to, or None. A digest wins over a tag."""
     if parsed.digest:
-        return engine.db.one("SELECT images.* FROM images JOIN digests ON digests.image = images.id WHERE repository = ? AND digest = ?",
-                             parsed.full_repository, parsed.digest)
+        return engine.db.one(
+            "SELECT images.* FROM images JOIN digests ON digests.image = images.id WHERE repository = ? AND digest = ?",
+            parsed.full_repository,
+            parsed.digest,
+        )
     return engine.db.one("SELECT images.* FROM images JOIN tags ON tags.image = images.id WHERE reference = ?", parsed.tagged)
 
 
@@ -74,8 +77,10 @@ def tags_of(engine, ident):
 
 def digests_of(engine, ident):
     """``repository@digest`` under which registries know an image, sorted."""
-    return ["%(repository)s@%(digest)s" % row for row in
-            engine.db.all("SELECT repository, digest FROM digests WHERE image = ? ORDER BY repository, digest", ident)]
+    return [
+        "%(repository)s@%(digest)s" % row
+        for row in engine.db.all("SELECT repository, digest FROM digests WHERE image = ? ORDER BY repository, digest", ident)
+    ]
 
 
 def containers_of(engine, ident):
@@ -96,13 +101,21 @@ def save(connection, ident, manifest_digest, size, references=(), digests=()):
 
     :param references: full ``repository:tag``. :param digests: ``(repository, digest)``.
     """
-    connection.execute("INSERT INTO images (id, manifest, size, added) VALUES (?, ?, ?, ?) "
-                       "ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, size = excluded.size", (ident, manifest_digest, size, now()))
+    connection.execute(
+        "INSERT INTO images (id, manifest, size, added) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, size = excluded.size",
+        (ident, manifest_digest, size, now()),
+    )
     for full in references:
-        connection.execute("INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, ident))
+        connection.execute(
+            "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, ident)
+        )
     for repository, digest in digests:
-        connection.execute("INSERT INTO digests (repository, digest, image) VALUES (?, ?, ?) "
-                           "ON CONFLICT (repository, digest) DO UPDATE SET image = excluded.image", (repository, digest, ident))
+        connection.execute(
+            "INSERT INTO digests (repository, digest, image) VALUES (?, ?, ?) "
+            "ON CONFLICT (repository, digest) DO UPDATE SET image = excluded.image",
+            (repository, digest, ident),
+        )
 
 
 def tag(engine, name_or_id, full):
@@ -110,7 +123,10 @@ def tag(engine, name_or_id, full):
     record = get(engine, name_or_id)
     with engine.db.transaction() as connection:
         check_there(connection, record["id"])
-        connection.execute("INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, record["id"]))
+        connection.execute(
+            "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image",
+            (full, record["id"]),
+        )
 
 
 def check_there(connection, ident):
@@ -155,8 +171,10 @@ def check_unused(engine, ident, force=False):
     """:raises Conflict: when a container uses the image and not ``force``."""
     users = containers_of(engine, ident)
     if users and not force:
-        raise Conflict("image %s is used by the container%s %s; remove %s first" % (
-            name_of(engine, ident), "s" if len(users) > 1 else "", ", ".join(users), "them" if len(users) > 1 else "it"))
+        raise Conflict(
+            "image %s is used by the container%s %s; remove %s first"
+            % (name_of(engine, ident), "s" if len(users) > 1 else "", ", ".join(users), "them" if len(users) > 1 else "it")
+        )
 
 
 def name_of(engine, ident):
@@ -185,11 +203,20 @@ def describe(engine, record, tags=None, digests=None):
     known = digests_of(engine, record["id"]) if digests is None else digests
     history = config.get("history") or [{}]
     result = {
-        "Id": record["id"], "RepoTags": [familiar(name) for name in names], "RepoDigests": [familiar(name) for name in known],
-        "Created": config.get("created") or "", "Author": config.get("author") or "", "Comment": history[-1].get("comment") or "",
-        "Architecture": config.get("architecture") or "", "Variant": config.get("variant") or "", "Os": config.get("os") or "linux",
-        "Size": record["size"], "Config": config["config"], "RootFS": {"Type": "layers", "Layers": record["layers"]},
-        "ManifestDigest": record["manifest"]}
+        "Id": record["id"],
+        "RepoTags": [familiar(name) for name in names],
+        "RepoDigests": [familiar(name) for name in known],
+        "Created": config.get("created") or "",
+        "Author": config.get("author") or "",
+        "Comment": history[-1].get("comment") or "",
+        "Architecture": config.get("architecture") or "",
+        "Variant": config.get("variant") or "",
+        "Os": config.get("os") or "linux",
+        "Size": record["size"],
+        "Config": config["config"],
+        "RootFS": {"Type": "layers", "Layers": record["layers"]},
+        "ManifestDigest": record["manifest"],
+    }
     found = [row for row in layers.rows(engine, record["layers"]) if row is not None] if record.get("added") else []
     if found:
         directories = [layers.path_of(engine, row["number"]) for row in reversed(found)]
@@ -207,7 +234,11 @@ def listing(engine, filters=None, everything=False):
     """
     filters = check_filters(filters)
     records = [record for record in (find(engine, row["id"]) for row in engine.db.all("SELECT id FROM images")) if record is not None]
-    shown = [describe(engine, record) for record in records if everything or filters.get("dangling") or not _intermediate(engine, record, records)]
+    shown = [
+        describe(engine, record)
+        for record in records
+        if everything or filters.get("dangling") or not _intermediate(engine, record, records)
+    ]
     shown = [image for image in shown if _matches(image, filters)]
     return sorted(shown, key=lambda image: image["Created"], reverse=True)
 
@@ -231,7 +262,8 @@ def _intermediate(engine, record, records):
     """Nameless, and another image begins with all of its layers."""
     count = len(record["layers"])
     return not tags_of(engine, record["id"]) and any(
-        len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in records)
+        len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in records
+    )
 
 
 def _matches(image, filters):
@@ -255,5 +287,8 @@ def _named(image, pattern):
 
 def dangling(engine, everything=False):
     """Ids of images to prune: nameless ones, or all that no container uses."""
-    return [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added")
-            if not containers_of(engine, row["id"]) and (everything or not tags_of(engine, row["id"]))]
+    return [
+        row["id"]
+        for row in engine.db.all("SELECT id FROM images ORDER BY added")
+        if not containers_of(engine, row["id"]) and (everything or not tags_of(engine, row["id"]))
+    ]

@@ -88,7 +88,7 @@ def familiar_repository(full):
     registry, _, repository = full.partition("/")
     if registry != DEFAULT_REGISTRY:
         return full
-    short = repository[len("library/"):] if repository.startswith("library/") else repository
+    short = repository[len("library/") :] if repository.startswith("library/") else repository
     # library/a/b: without its prefix it would be read as something else
     return repository if "/" in short and short != repository else short
 

@@ -108,9 +108,14 @@ def document(diff_id, newest, config, platform, message=None):
     """The image configuration's bytes: the same for the same arguments."""
     when = datetime.datetime.fromtimestamp(newest, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     system, architecture, variant = platform
-    body = {"created": when, "architecture": architecture, "os": system, "config": config,
-            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-            "history": [{"created": when, "created_by": "pycontainer image import", "comment": message or "Imported from a root file system"}]}
+    body = {
+        "created": when,
+        "architecture": architecture,
+        "os": system,
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        "history": [{"created": when, "created_by": "pycontainer image import", "comment": message or "Imported from a root file system"}],
+    }
     if variant:
         body["variant"] = variant
     return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()

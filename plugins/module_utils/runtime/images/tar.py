@@ -41,7 +41,7 @@ class Stream:
         """``count`` bytes, fewer only at the stream's end."""
         end = self._at + count
         if end <= len(self._piece):
-            data = self._piece[self._at:end]
+            data = self._piece[self._at : end]
             self._at = end
             self.offset += count
             return data
@@ -49,7 +49,7 @@ class Stream:
         while missing:
             if self._at == len(self._piece) and not self._next():
                 break
-            part = self._piece[self._at:self._at + missing]
+            part = self._piece[self._at : self._at + missing]
             self._at += len(part)
             missing -= len(part)
             parts.append(part)
@@ -62,7 +62,7 @@ class Stream:
         while missing:
             if self._at == len(self._piece) and not self._next():
                 raise RegistryError("%s is cut short: an entry lacks %d bytes" % (self.what, missing))
-            view = memoryview(self._piece)[self._at:self._at + missing]
+            view = memoryview(self._piece)[self._at : self._at + missing]
             self._at += len(view)
             missing -= len(view)
             if sink is not None:
@@ -94,11 +94,13 @@ class Entry:
     def parts(self):
         """``(offset, length, write)`` of each part of a sparse file in order; call ``write(sink)`` before going on."""
         for offset, length in self.sparse:
+
             def write(sink, length=length):
                 if length > self._left:
                     raise RegistryError("%s is damaged: a sparse file's parts exceed its size" % self._stream.what)
                 self._stream.pour(length, sink)
                 self._left -= length
+
             yield offset, length, write
 
 
@@ -192,11 +194,11 @@ def _records(data, what):
         length = int(digits) if digits.isdigit() else 0
         end = position + length
         equals = data.find(b"=", space, end) if length else -1
-        if equals < 0 or end > len(data) or data[end - 1:end] != b"\n":
+        if equals < 0 or end > len(data) or data[end - 1 : end] != b"\n":
             if not data[position:].strip(b"\0"):
                 break
             raise RegistryError("%s is damaged: a pax record can't be read" % what)
-        key, value = data[space + 1:equals], data[equals + 1:end - 1]
+        key, value = data[space + 1 : equals], data[equals + 1 : end - 1]
         if key in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
             records.setdefault(key, []).append(value)
         else:
@@ -253,7 +255,7 @@ def _apply_pax(entry, pax, what):
         elif key == b"mtime":
             entry.mtime = _time(value, what)
         elif key.startswith(_XATTR):
-            entry.xattrs[key[len(_XATTR):]] = value
+            entry.xattrs[key[len(_XATTR) :]] = value
 
 
 def _decimal(value, what):
@@ -291,7 +293,7 @@ def _old_sparse(entry, header, stream):
 
     def take(block, count):
         for index in range(count):
-            field = block[index * 24:index * 24 + 24]
+            field = block[index * 24 : index * 24 + 24]
             if field[0:1] == b"\0":
                 break
             numbers.extend((_number(field[:12], what), _number(field[12:24], what)))

@@ -15,7 +15,14 @@ from ..errors import HostError, InvalidInput
 from .tar import BLOCK, BLOCK_DEVICE, CHAR, DIRECTORY, FIFO, LINK, REGULAR, SYMLINK
 
 PIECE = 1 << 18
-_KINDS = {stat.S_IFREG: REGULAR, stat.S_IFDIR: DIRECTORY, stat.S_IFLNK: SYMLINK, stat.S_IFCHR: CHAR, stat.S_IFBLK: BLOCK_DEVICE, stat.S_IFIFO: FIFO}
+_KINDS = {
+    stat.S_IFREG: REGULAR,
+    stat.S_IFDIR: DIRECTORY,
+    stat.S_IFLNK: SYMLINK,
+    stat.S_IFCHR: CHAR,
+    stat.S_IFBLK: BLOCK_DEVICE,
+    stat.S_IFIFO: FIFO,
+}
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -100,11 +107,11 @@ def header(path, kind, status, size=0, link=b"", xattrs=None):
         records[b"path"] = path
     if len(link) > 100:
         records[b"linkpath"] = link
-    for key, value, limit in ((b"size", size, 8 ** 11), (b"uid", status.st_uid, 8 ** 7), (b"gid", status.st_gid, 8 ** 7)):
+    for key, value, limit in ((b"size", size, 8**11), (b"uid", status.st_uid, 8**7), (b"gid", status.st_gid, 8**7)):
         if value >= limit:
             records[key] = b"%d" % value
     mtime = int(status.st_mtime_ns // 1000000000)
-    if not 0 <= mtime < 8 ** 11:
+    if not 0 <= mtime < 8**11:
         records[b"mtime"] = b"%d" % mtime
     device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in (CHAR, BLOCK_DEVICE) else (0, 0)
     block = _block(path[:100], kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, size, mtime, link[:100], device)

@@ -47,8 +47,11 @@ def unpack(chunks, directory, what):
                 raise
         stream.drain()
         worker.finish()
-    return {"size": worker.size, "passed": [os.fsdecode(path) for path in worker.passed],
-            "links": [[os.fsdecode(path), os.fsdecode(target)] for path, target in worker.links.items()]}
+    return {
+        "size": worker.size,
+        "passed": [os.fsdecode(path) for path in worker.passed],
+        "links": [[os.fsdecode(path), os.fsdecode(target)] for path, target in worker.links.items()],
+    }
 
 
 class Unpacker:
@@ -60,8 +63,14 @@ class Unpacker:
         self.tree = tree.Tree(directory, what, self._passed)
         os.fchmod(self.tree.root, 0o755)
         self._times[b""] = 0
-        self._make = {tar.REGULAR: self._file, tar.LINK: self._link, tar.SYMLINK: self._symlink, tar.CHAR: self._node,
-                      tar.BLOCK_DEVICE: self._node, tar.FIFO: self._node}
+        self._make = {
+            tar.REGULAR: self._file,
+            tar.LINK: self._link,
+            tar.SYMLINK: self._symlink,
+            tar.CHAR: self._node,
+            tar.BLOCK_DEVICE: self._node,
+            tar.FIFO: self._node,
+        }
 
     def _passed(self, parts, _hidden):
         self.passed[b"/".join(parts)] = None
@@ -71,7 +80,9 @@ class Unpacker:
         """Make one entry."""
         parts = tree.split(entry.name, self.what)
         if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
-            raise RegistryError("%s: the entry %s has an owner out of range: %d:%d" % (self.what, tree.show(entry.name), entry.uid, entry.gid))
+            raise RegistryError(
+                "%s: the entry %s has an owner out of range: %d:%d" % (self.what, tree.show(entry.name), entry.uid, entry.gid)
+            )
         entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
         if entry.kind == b"V":
             return  # GNU tar's volume label
@@ -97,7 +108,7 @@ class Unpacker:
         if name == OPAQUE:
             os.setxattr(self.tree.parent(parts), OPAQUE_ATTRIBUTE, b"y")
             return True
-        hidden = name[len(WHITEOUT):]
+        hidden = name[len(WHITEOUT) :]
         if hidden in (b"", b".", b".."):
             raise RegistryError("%s: %s is not a whiteout of anything" % (self.what, tree.show(b"/".join(parts))))
         parent = self.tree.parent(parts)
@@ -177,8 +188,10 @@ class Unpacker:
             try:
                 os.setxattr(fd, name, value)
             except OSError as error:
-                raise Unsupported("%s: %s needs the extended attribute %s, which the file system of the store refuses: %s"
-                                  % (self.what, tree.show(entry.name), tree.show(name), error.strerror)) from None
+                raise Unsupported(
+                    "%s: %s needs the extended attribute %s, which the file system of the store refuses: %s"
+                    % (self.what, tree.show(entry.name), tree.show(name), error.strerror)
+                ) from None
 
     def _symlink(self, entry, parts):
         if not entry.link or b"\0" in entry.link:
@@ -254,4 +267,4 @@ def _status(fd, name):
 
 def _write(fd, view):
     while view:
-        view = view[os.write(fd, view):]
+        view = view[os.write(fd, view) :]

@@ -22,13 +22,16 @@ LIMIT = 4  # at most: a network's delays are hidden by then, and memory stays sm
 def run(engine, jobs):
     """The results of all ``jobs``, in order.
 
-    :param jobs: functions without arguments; results JSON-able. One job alone runs in this process. :raises: the first error of any; the others are ended then.
+    :param jobs: functions without arguments; results JSON-able. One job alone runs in this process.
+    :raises: the first error of any; the others are ended then.
     """
     if len(jobs) < 2:
         return [job() for job in jobs]
     count = min(len(jobs), max(2, os.cpu_count() or 1), LIMIT)
     queue_read, queue_write = os.pipe()
-    os.write(queue_write, bytes(range(len(jobs))) if len(jobs) <= 256 else b"".join(number.to_bytes(2, "big") for number in range(len(jobs))))
+    os.write(
+        queue_write, bytes(range(len(jobs))) if len(jobs) <= 256 else b"".join(number.to_bytes(2, "big") for number in range(len(jobs)))
+    )
     os.close(queue_write)
     width = 1 if len(jobs) <= 256 else 2
     pool = {}
@@ -81,7 +84,7 @@ def _work(jobs, queue, width, out):
             answer = {"class": "EngineError", "text": "%s: %s" % (type(error).__name__, error)}
         line = json.dumps(dict(answer, number=number)).encode() + b"\n"
         while line:
-            line = line[os.write(out, line):]
+            line = line[os.write(out, line) :]
         if "result" not in answer:
             return
 

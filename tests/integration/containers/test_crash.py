@@ -1,0 +1,167 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A task is killed at every one of its steps in turn, and given again: it ends in the asked-for state, and nothing is left over.
+
+The steps are what the engine does to disk, database and kernel: a child process counts them and kills itself at the n-th,
+for every n until it gets through.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import signal
+
+import pytest
+from pycontainer import containers, volumes
+from pycontainer.containers import control, task
+from pycontainer.engine import Engine
+from pycontainer.reconcile import carry_out, Plan
+from pycontainer.store import database, files, trees
+
+FIRST = {"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0, "volumes": ["/anonymous", "data:/srv/data"]}
+
+
+def do(engine, params):
+    outcome = task.container(engine, params)
+    return carry_out(outcome, False) if isinstance(outcome, Plan) else outcome
+
+
+def killed_at(paths, params, step):
+    """Carry the task out in a child that kills itself when it is about to take its step number ``step``; whether that happened."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _count_steps(step)
+            with Engine(paths.data, paths.run) as engine:
+                do(engine, params)
+            os._exit(0)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    _pid, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the task failed of itself"
+    return os.WIFSIGNALED(status)
+
+
+def _count_steps(limit):
+    taken = [0]
+
+    def step():
+        taken[0] += 1
+        if taken[0] == limit:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(owner, name):
+        original = getattr(owner, name)
+
+        def wrapper(*args, **kwargs):
+            step()
+            return original(*args, **kwargs)
+        setattr(owner, name, wrapper)
+
+    for owner, names in ((database.Database, ("transaction",)), (files, ("write_whole", "write_json")), (trees, ("remove",)), (os, ("mkdir", "rename", "rmdir")),
+                         (control, ("start", "stop", "cleanup", "reload"))):
+        for name in names:
+            counted(owner, name)
+
+
+def check_clean(engine):
+    """Rows, directories and cgroups are of the same containers and volumes."""
+    idents = {record["id"] for record in containers.every(engine)}
+    assert set(os.listdir(engine.paths.containers)) == idents and set(os.listdir(engine.paths.running)) <= idents
+    assert set(os.listdir(engine.paths.volumes)) == {row["name"] for row in volumes.listing(engine)}
+    assert engine.operations.abandoned() == []
+    everything = {os.path.basename(path) for path in glob.glob("/sys/fs/cgroup/**/pycontainer/*", recursive=True)}
+    assert not {name for name in everything if len(name) == 64 and name not in idents and name in SEEN}
+    SEEN.update(idents)
+
+
+SEEN = set()  # ids that this test made: other suites may run beside it
+
+
+def every_step(engine, params, prepare, check):
+    """:param prepare: makes the state before. :param check: asserts the state afterwards."""
+    for step in range(1, 200):
+        prepare(engine)
+        SEEN.update(record["id"] for record in containers.every(engine))
+        killed = killed_at(engine.paths, params, step)
+        with Engine(engine.paths.data, engine.paths.run) as again:
+            do(again, params)
+            check(again)
+            assert not do(again, params)["changed"], "the second run after a kill at step %d" % step
+            check_clean(again)
+        if not killed:
+            assert step > 5, "the steps are not counted"
+            return
+    pytest.fail("it never got through")
+
+
+def nothing(engine):
+    for record in containers.every(engine):
+        containers.remove(engine, record, force=True)
+    for row in volumes.listing(engine):
+        volumes.remove(engine, row["name"])
+
+
+def runs(engine):
+    record = containers.find(engine, "web")
+    assert containers.status(engine, record["id"])["status"] == "running"
+    found = containers.run_command(engine, record["id"], ["cat", "/srv/data/file"])
+    assert found["stdout"] == b"from the image\n"
+    return record
+
+
+@pytest.fixture(autouse=True)
+def cleaned(engine, image):
+    yield
+    nothing(engine)
+
+
+@pytest.mark.timeout(300)
+def test_create_and_start(engine):
+    every_step(engine, FIRST, nothing, runs)
+
+
+@pytest.mark.timeout(300)
+def test_replace(engine):
+    wanted = dict(FIRST, env={"A": "2"})
+
+    def before(now):
+        nothing(now)
+        do(now, FIRST)
+        containers.run_command(now, containers.find(now, "web")["id"], ["touch", "/anonymous/kept"])
+
+    def check(now):
+        record = runs(now)
+        assert record["definition"]["env"] == {"A": "2"} and [entry["name"] for entry in containers.every(now)] == ["web"]
+        assert containers.run_command(now, record["id"], ["ls", "/anonymous"])["stdout"] == b"kept\n"
+
+    every_step(engine, wanted, before, check)
+
+
+@pytest.mark.timeout(300)
+def test_remove(engine):
+    def before(now):
+        nothing(now)
+        do(now, FIRST)
+
+    def check(now):
+        assert containers.every(now) == [] and [row["name"] for row in volumes.listing(now)] == ["data"]
+
+    every_step(engine, {"name": "web", "state": "absent", "keep_volumes": False}, before, check)
+
+
+@pytest.mark.timeout(300)
+def test_live_change(engine):
+    def before(now):
+        nothing(now)
+        do(now, dict(FIRST, memory="64m"))
+
+    def check(now):
+        record = runs(now)
+        assert containers.stats(now, record["id"])["memory"]["limit"] == 32 << 20 and record["definition"]["labels"] == {"a": "b"}
+
+    every_step(engine, {"name": "web", "memory": "32m", "labels": {"a": "b"}}, before, check)

@@ -109,6 +109,7 @@ class Worker:
             bundle = runfile.Bundle(self.paths, self.ident)
             self._open_ports(bundle.run)
             attempt = launch.Start(bundle, self.limits)
+            outputs = self._open_outputs(bundle.run)  # before it starts: what is in a FIFO that nobody has open is lost
             attempt.run(self._announce)
         except (EngineError, OSError) as error:
             failure = error if isinstance(error, EngineError) else ContainerFailed(runfile.read_error(error))
@@ -117,7 +118,12 @@ class Worker:
             self._save(durable=True)
             raise failure from None
         self.state.update(attempt.facts(), status="running", started_at=time.time(), warnings=attempt.warnings)
-        self._hand_over(held, attempt.pidfd, attempt.terminal, bundle.run)
+        self._hand_over(held, attempt.pidfd, outputs if attempt.terminal is None else [attempt.terminal], bundle.run)
+
+    def _open_outputs(self, run):
+        directory = self.paths.container_run(self.ident)
+        stdio.make(directory, run.get("interactive"))
+        return [stdio.open_output(directory, name) for name in stdio.OUTPUTS]
 
     def _open_ports(self, run):
         """The monitor opens them, before anything is made: a port that is taken is a clean error."""
@@ -143,7 +149,7 @@ class Worker:
                 self.state.update(status="running", started_at=self.state["started_at"] or time.time())
                 with contextlib.suppress(EngineError):
                     self._open_ports(run)
-                self._hand_over(held, process, None, run)
+                self._hand_over(held, process, self._open_outputs(run), run)
             else:
                 self.state["error"] = INTERRUPTED if status == "starting" else UNSEEN
                 self._save()
@@ -153,12 +159,10 @@ class Worker:
             give(self.channel, b"B" + self.ident.encode(), held)
         return {"pid": self.state["pid"], "status": self.state["status"]}
 
-    def _hand_over(self, held, process, terminal, run):
+    def _hand_over(self, held, process, outputs, run):
         self.state["health"] = {"status": "starting", "failing_streak": 0, "log": []} if run.get("health") and not self.state["health"] else \
             self.state["health"] if run.get("health") else None
         self._save()
-        directory = self.paths.container_run(self.ident)
-        outputs = [terminal] if terminal is not None else [stdio.open_output(directory, name) for name in stdio.OUTPUTS]
         give(self.channel, (b"H" if run.get("health") else b"R") + self.ident.encode(), held + [process] + outputs)
 
     def _save(self, durable=False):

@@ -18,7 +18,7 @@ from ..errors import ContainerFailed, EngineError, Unsupported
 from ..kernel import cgroups, namespaces, overlay, pidfd, syscalls
 from ..kernel import constants as c
 from ..networks import attach, publish
-from . import child, mounting, runfile, stdio
+from . import child, mounting, runfile
 
 CLONE_PARENT = 0x8000  # clone(2)
 
@@ -75,7 +75,6 @@ class Start:
     def _prepare(self):
         bundle = self.bundle
         os.makedirs(os.path.join(bundle.run_directory, "rootfs"), 0o700, exist_ok=True)
-        stdio.make(bundle.run_directory, bundle.run.get("interactive"))
         self.joined = bundle.joined()
         self.group = cgroups.create(bundle.ident, bundle.cgroup_parent())
         resources = bundle.linux.get("resources") or {}

@@ -290,7 +290,6 @@ class Monitor:
         self.state.update(status="restarting" if again else "exited", pid=0, pid_start=0, exit_code=code, signal=signal, error=error,
                           finished_at=time.time(), network=None, stopping=False)
         self.save(durable=True)
-        self._answer(self.stopping)
         if again:
             self.after("restart", self.backoff, self._restart)
             self.backoff = min(self.backoff * 2, LONGEST_BACKOFF)
@@ -337,12 +336,14 @@ class Monitor:
             self.finish(self.state["exit_code"], None, self.state["error"])
 
     def _end(self):
+        """Nothing is left to do: let go of the container before anybody hears of it, so that the next call finds it free."""
+        os.close(self.lock)
+        self._answer(self.stopping)
         self._answer(self.waiting)
         for connection in list(self.attached.values()):
             self._detach(connection)
         self.done = True
         if self.run.get("auto_remove") and self.state.get("command"):
-            os.close(self.lock)  # or the removal would find a living monitor
             signals.run_detached(list(self.state["command"]) + ["rm", "--volumes", self.ident])
 
     # ------------------------------------------------------------------------------------------------------------ control

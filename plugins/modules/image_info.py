@@ -31,7 +31,7 @@ options:
     type: dict
   all:
     description:
-      - Also images without a name on which another image stands.
+      - Also images without a name on which another image stands. Not together with O(name).
     type: bool
     default: false
 author:

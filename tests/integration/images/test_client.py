@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pycontainer.errors import RegistryError, Unsupported
 from pycontainer.images import client as clients
-from pycontainer.images import manifest, plan, reference, transport
+from pycontainer.images import collect, manifest, plan, reference, transport
 
 from .conftest import free_port, layer, member, need, run
 
@@ -141,9 +141,7 @@ def test_a_connection_that_always_breaks_ends_in_an_error_and_leaves_nothing(eng
     server.fault = lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER, cut=0) or True)
     with pytest.raises(RegistryError, match="can't be reached: the connection ended"):
         task(engine, name=server.host + "/a/b:1")
-    assert [
-        os.listdir(path) for path in (engine.paths.tmp, engine.paths.layers, engine.paths.blobs + "/sha256") if os.path.exists(path)
-    ] in ([[], []], [[], [], []])
+    assert os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(collect._all_blobs(engine)) == []
     assert engine.db.all("SELECT * FROM operations") == []
 
 

@@ -248,3 +248,32 @@ def test_many_tasks_at_once(scratch, task, tmp_path):
     with Engine(data=scratch[0], run=scratch[1]) as engine:
         check(engine)
         assert engine.db.all("SELECT * FROM images")
+
+
+def test_what_a_running_pull_has_found_is_not_taken_away(scratch, task, tmp_path):
+    """An image with the same layer is removed, and everything unneeded with it, while another one is on its way in."""
+    import json
+
+    from pycontainer.images import intake, manifest, records
+    from pycontainer.reconcile import carry_out
+
+    layout(tmp_path / "first", LAYERS[:1])
+    digests = [manifest.digest_of(item) for item in LAYERS[:2]]
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": digests}}).encode()
+    sizes = [{"digest": digest, "size": len(item), "compression": ""} for digest, item in zip(digests, LAYERS)]
+    data = manifest.build({"digest": manifest.digest_of(config), "size": len(config)}, sizes)
+
+    def meanwhile():
+        with Engine(data=scratch[0], run=scratch[1]) as other:
+            records.remove(other, records.get(other, "first:1")["id"])
+            carry_out(images.plan_prune(other, True), False)
+        yield LAYERS[1]
+
+    with Engine(data=scratch[0], run=scratch[1]) as engine:
+        task(engine, source="load", path=str(tmp_path / "first"), name="first:1")
+        parts = [intake.Layer(digests[0], None, digests[0], len(LAYERS[0])), intake.Layer(digests[1], meanwhile, digests[1], len(LAYERS[1]))]
+        ident = intake.take(engine, "second:1", config, parts, data, references=["docker.io/library/second:1"])
+        rows = engine.db.all("SELECT * FROM layers")
+        assert len(rows) == 2 and all(engine.blobs.has(digest) for digest in digests)
+        assert [os.path.exists(path + "/dir/through") for path in images.layer_paths(engine, ident)] == [True, True]
+        assert engine.db.all("SELECT * FROM layers") == rows  # nothing had to be made again

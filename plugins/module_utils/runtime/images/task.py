@@ -23,6 +23,9 @@ def image(engine, params):
     if params["state"] == "absent":
         if not name:
             raise InvalidInput("name", name, "the name or id of an image")
+        for option in ("path", "config", "message", "tags", "repository", "push", "platform"):
+            if params.get(option):
+                raise InvalidInput(option, params[option], "no %s with state absent" % option)
         return plans.plan_absent(engine, name, bool(params.get("force_absent")))
     _check(params, name)
     registries = registries_of(params)
@@ -94,7 +97,8 @@ def image_info(engine, params):
     names = params.get("name")
     if names is None:
         return {"images": records.listing(engine, params.get("filters"), bool(params.get("all")))}
-    if params.get("filters"):
-        raise InvalidInput("filters", params["filters"], "filters only without name")
+    for option in ("filters", "all"):
+        if params.get(option):
+            raise InvalidInput(option, params[option], "no %s together with name" % option)
     found = [records.find(engine, name) for name in names]
     return {"images": [records.describe(engine, record) for record in found if record is not None]}

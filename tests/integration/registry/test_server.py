@@ -54,6 +54,15 @@ def test_http_1_0_and_keep_alive(client):
     assert answer.count(b"HTTP/1.1 200 OK") == 2
 
 
+def test_a_connection_is_closed_although_something_still_refers_to_it(server, client, monkeypatch):
+    kept = []
+    forget = server._forget
+    monkeypatch.setattr(server, "_forget", lambda connection: (kept.append(connection), forget(connection)))
+    began = time.monotonic()
+    assert b"200 OK" in client.raw(b"GET /v2/ HTTP/1.0\r\n\r\n")
+    assert time.monotonic() - began < 5 and len(kept) == 1
+
+
 def test_expect_continue(client):
     with socket.create_connection(("127.0.0.1", client.port), timeout=10) as sock:
         sock.sendall(b"PATCH %s HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n" % client.begin().encode())

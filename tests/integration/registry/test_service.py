@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -200,7 +201,34 @@ def test_a_start_that_fails_puts_back_what_was(host, tmp_path):
         assert [row["name"] for row in service.rows(engine)] == ["registry"]
 
 
+def test_a_stopped_registry_whose_start_fails_stays_stopped(host, tmp_path):
+    host.task(state="stopped", path=str(tmp_path / "busy"))
+    storage = Storage(str(tmp_path / "busy"))
+    try:
+        with pytest.raises(Conflict, match="already served by another process"):
+            host.task()
+        with host.engine() as engine:
+            assert not service.lives(engine, "registry") and service.get(engine, "registry")["wanted"] == "stopped"
+    finally:
+        storage.close()
+    assert host.task()["changed"]
+
+
 # --- crashes ---
+
+def test_a_dead_process_that_nobody_has_waited_for_does_not_count(host):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it is a zombie now
+    with host.engine() as engine:
+        directory = engine.paths.registry_run("registry")
+        os.makedirs(directory)
+        with open("/proc/%d/stat" % child) as stat, open(os.path.join(directory, "supervisor.json"), "w") as file:
+            json.dump({"pid": child, "start": int(stat.read().rpartition(")")[2].split()[19])}, file)
+        assert service.start_of(engine, "registry", "supervisor") is None
+    os.waitpid(child, 0)
+
 
 def test_a_killed_server_is_started_again(host):
     host.task()

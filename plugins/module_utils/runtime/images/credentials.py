@@ -39,7 +39,8 @@ def home():
 
 def default_file():
     """Where credentials are kept when no file was named."""
-    return os.environ.get("REGISTRY_AUTH_FILE") or os.path.join(os.environ.get("DOCKER_CONFIG") or os.path.join(home(), ".docker"), "config.json")
+    return os.environ.get("REGISTRY_AUTH_FILE") or os.path.join(
+        os.environ.get("DOCKER_CONFIG") or os.path.join(home(), ".docker"), "config.json")
 
 
 def files(auth_file=None):
@@ -166,7 +167,8 @@ def _run(helper, action, data):
         done = subprocess.run(["docker-credential-" + helper, action], input=data.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=HELPER_TIMEOUT, check=False)
     except FileNotFoundError:
-        raise RegistryError("the credential helper docker-credential-%s, which the credentials file names, is not installed" % helper) from None
+        raise RegistryError(
+            "the credential helper docker-credential-%s, which the credentials file names, is not installed" % helper) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RegistryError("the credential helper docker-credential-%s failed: %s" % (helper, error)) from None
     if done.returncode:

@@ -35,7 +35,8 @@ def plan(engine, params):
     if params["state"] == "absent":
         found.facts = lambda: {"login": {"registry": server, "username": None, "config_path": path, "verified": False}}
         if known is not None:
-            found.add("credentials", _show(known), None, "forget the credentials for %s in %s" % (server, path), lambda: credentials.erase(server, path))
+            found.add("credentials", _show(known), None, "forget the credentials for %s in %s" % (server, path),
+                      lambda: credentials.erase(server, path))
         return found
     username, password = params["username"], params["password"]
     for option in ("username", "password"):

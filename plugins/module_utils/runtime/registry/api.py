@@ -198,7 +198,8 @@ class Api:
         file, known = found
         if not acceptable(known["media_type"], request.headers.get("accept", "")):
             file.close()
-            raise Refusal(404, "MANIFEST_UNKNOWN", "the manifest is of a type that the Accept header does not name", {"mediaType": known["media_type"]})
+            raise Refusal(404, "MANIFEST_UNKNOWN", "the manifest is of a type that the Accept header does not name",
+                          {"mediaType": known["media_type"]})
         return _content(request, file, digest, known["media_type"])
 
     def put_manifest(self, request, name, reference):
@@ -234,7 +235,8 @@ class Api:
         for digests, has in ((manifest.blobs, self.storage.has_blob), (manifest.children, self.storage.has_manifest)):
             for digest in digests:
                 if not has(name, digest):
-                    raise Refusal(404, "MANIFEST_BLOB_UNKNOWN", "the manifest names content that this repository has not got", {"digest": digest})
+                    raise Refusal(404, "MANIFEST_BLOB_UNKNOWN", "the manifest names content that this repository has not got",
+                                  {"digest": digest})
 
     def delete_manifest(self, _request, name, reference):
         if ":" in reference:
@@ -317,6 +319,8 @@ def _check_range(request, upload):
         raise Refusal(400, "BLOB_UPLOAD_INVALID", "Content-Range is not first-last", {"Content-Range": text})
     first, last = int(match.group(1)), int(match.group(2))
     if first != upload.size or last < first:
-        raise Refusal(416, "BLOB_UPLOAD_INVALID", "the chunk does not begin where the upload stands", {"size": upload.size}, upload.headers())
+        raise Refusal(416, "BLOB_UPLOAD_INVALID", "the chunk does not begin where the upload stands",
+                      {"size": upload.size}, upload.headers())
     if request.body.length is not None and request.body.length != last - first + 1:
-        raise Refusal(400, "SIZE_INVALID", "Content-Range and Content-Length differ", {"Content-Range": text, "Content-Length": request.body.length})
+        raise Refusal(400, "SIZE_INVALID", "Content-Range and Content-Length differ",
+                      {"Content-Range": text, "Content-Length": request.body.length})

@@ -104,7 +104,8 @@ def _descriptor(value, where):
 def _stored(items, where):
     """The digests that must be here: all but layers that may only be had elsewhere (image-spec, layer.md)."""
     found = [_descriptor(item, where) for item in items]
-    return [item["digest"] for item in found if not (item.get("urls") or "nondistributable" in item["mediaType"] or ".foreign." in item["mediaType"])]
+    return [item["digest"] for item in found
+            if not (item.get("urls") or "nondistributable" in item["mediaType"] or ".foreign." in item["mediaType"])]
 
 
 def _artifact_type(document, media_type):

@@ -183,8 +183,7 @@ class Server:
         with self._lock:
             self._clients.pop(connection, None)
             self._lock.notify_all()
-        with contextlib.suppress(OSError):
-            connection.socket.close()
+        connection.close()
 
     def _watch(self):
         """End the connections whose time is over, and uploads that nobody continues."""
@@ -204,7 +203,8 @@ class Server:
         try:
             if self._certificate:
                 if connection.socket.recv(1, socket.MSG_PEEK) not in (b"\x16", b""):  # a TLS record of a handshake begins so
-                    connection.answer(None, Refusal(400, "UNSUPPORTED", "this registry speaks HTTPS, and was sent plain HTTP").response(), False)
+                    refusal = Refusal(400, "UNSUPPORTED", "this registry speaks HTTPS, and was sent plain HTTP")
+                    connection.answer(None, refusal.response(), False)
                     _linger(connection)
                     return
                 connection.socket = self._certificate.wrap(connection.socket)

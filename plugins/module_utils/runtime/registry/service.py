@@ -43,7 +43,8 @@ def _row(row):
 
 
 def put(engine, row):
-    engine.db.run("INSERT OR REPLACE INTO registries (name, config, wanted) VALUES (?, ?, ?)", row["name"], encode(row["config"]), row["wanted"])
+    engine.db.run("INSERT OR REPLACE INTO registries (name, config, wanted) VALUES (?, ?, ?)",
+                  row["name"], encode(row["config"]), row["wanted"])
 
 
 def forget(engine, name):
@@ -65,7 +66,8 @@ def running_config(engine, name):
 def fits(engine, row):
     """Whether what runs was started with what the row says."""
     found = running_config(engine, row["name"])
-    return all(found.get(key) == row["config"][key] for key in PROCESS_KEYS) and (found.get("users") is None) == (row["config"]["users"] is None)
+    return all(found.get(key) == row["config"][key] for key in PROCESS_KEYS) \
+        and (found.get("users") is None) == (row["config"]["users"] is None)
 
 
 def is_well(engine, name, patience=PATIENCE):
@@ -98,8 +100,10 @@ def describe(engine, row):
     """What users are shown of a registry."""
     config, process = row["config"], start_of(engine, row["name"], "supervisor") if lives(engine, row["name"]) else None
     return {
-        "name": row["name"], "state": "started" if lives(engine, row["name"]) else "stopped", "listen": config["listen"], "path": config["path"],
-        "tls_cert": config["tls_cert"], "tls_key": config["tls_key"], "users": sorted(config["users"] or ()), "pid": process[0] if process else None,
+        "name": row["name"], "state": "started" if lives(engine, row["name"]) else "stopped",
+        "listen": config["listen"], "path": config["path"],
+        "tls_cert": config["tls_cert"], "tls_key": config["tls_key"], "users": sorted(config["users"] or ()),
+        "pid": process[0] if process else None,
         "log": os.path.join(engine.paths.registry_run(row["name"]), "log")}
 
 

@@ -38,7 +38,8 @@ def plan(engine, params):
 def _config(engine, params, current):
     """The registry's configuration: what it is, or the defaults, with what the task names in their place."""
     default_path = os.path.join(engine.paths.registries, params["name"])
-    config = dict(current["config"]) if current else {"listen": DEFAULT_LISTEN, "path": default_path, "tls_cert": None, "tls_key": None, "users": None}
+    defaults = {"listen": DEFAULT_LISTEN, "path": default_path, "tls_cert": None, "tls_key": None, "users": None}
+    config = dict(current["config"]) if current else defaults
     if params["listen"] is not None:
         config["listen"] = [listen.show(*listen.parse(text)) for text in params["listen"]]
         if not config["listen"] or len(set(config["listen"])) != len(config["listen"]):
@@ -119,7 +120,8 @@ def _present(engine, wanted, current):
         found.add("state", before, wanted["wanted"], {
             ("absent", "started"): "create and start registry %s", ("absent", "stopped"): "create registry %s",
             ("stopped", "started"): "start registry %s", ("started", "stopped"): "stop registry %s",
-        }.get((before, wanted["wanted"]), "restart registry %s" if wanted["wanted"] == "started" else "keep registry %s from starting") % name)
+        }.get((before, wanted["wanted"]), "restart registry %s" if wanted["wanted"] == "started"
+              else "keep registry %s from starting") % name)
     if found.changes:
         found.changes[0].apply = lambda: _apply(engine, wanted, current)
     return found
@@ -154,7 +156,8 @@ def _warnings(wanted, current):
     config, found = wanted["config"], []
     open_to_others = [text for text in config["listen"] if not ipaddress.ip_address(listen.parse(text)[0]).is_loopback]
     if config["users"] and not config["tls_cert"] and open_to_others:
-        found.append("registry %s: without tls_cert its users' passwords travel in clear text to %s" % (wanted["name"], ", ".join(open_to_others)))
+        found.append("registry %s: without tls_cert its users' passwords travel in clear text to %s" % (
+            wanted["name"], ", ".join(open_to_others)))
     if current and current["config"]["path"] != config["path"]:
         found.append("registry %s: what was pushed before stays in %s" % (wanted["name"], current["config"]["path"]))
     return found

@@ -8,6 +8,7 @@ request ends is refused (RFC 9112 section 6.3): a proxy in front could read it i
 
 from __future__ import annotations
 
+import contextlib
 import http
 import time
 from urllib.parse import parse_qsl, unquote
@@ -198,6 +199,13 @@ class Connection:
     def open(self):
         """Begin to read; after a TLS handshake, because the buffer belongs to the encrypted side."""
         self.file = self.socket.makefile("rb", 65536)
+
+    def close(self):
+        """Both must be closed: the socket stays open as long as the buffer that reads from it is."""
+        for item in (self.file, self.socket):
+            if item is not None:
+                with contextlib.suppress(OSError):
+                    item.close()
 
     def line(self):
         """A line without its end; None at the end of the stream."""

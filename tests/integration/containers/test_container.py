@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 import pytest
 from pycontainer import containers, volumes
@@ -267,3 +268,64 @@ def test_boot_brings_back_what_should_run(engine):
     containers.boot(engine)
     states = {record["name"]: containers.status(engine, record["id"])["status"] for record in containers.every(engine)}
     assert states == {"always": "running", "stopped": "exited", "never": "exited"}
+
+
+def test_two_tasks_at_once(engine):
+    """The second waits for the first, sees what it did, and has nothing left to do."""
+    from pycontainer.engine import Engine
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                with Engine(engine.paths.data, engine.paths.run) as own:
+                    do(own, **base(env={"A": "1"}))
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert len(containers.every(engine)) == 1 == len(os.listdir(engine.paths.containers)) and sh(engine, "echo $A") == "1"
+
+
+def test_devices(engine, tmp_path):
+    """A node of the kernel log (no container has it by default) that may be opened for writing only."""
+    node = str(tmp_path / "node")
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(1, 11))
+    look = "for mode in '<' '>'; do eval \"(: $mode /dev/log0) 2>/dev/null\" && echo $mode; done; stat -c %t:%T /dev/log0"
+    do(engine, **base(devices=[node + ":/dev/log0:w"]))
+    assert sh(engine, look) == ">\n1:b"
+    do(engine, **base(devices=[], device_cgroup_rules=["c 1:11 w"]))
+    assert sh(engine, "/bin/busybox mknod /dev/log0 c 1 11; " + look) == ">\n1:b"
+    do(engine, **base(device_cgroup_rules=[]))
+    assert sh(engine, "/bin/busybox mknod /dev/log0 c 1 11; " + look) == "1:b"
+
+
+def test_seccomp_profile_of_ones_own(engine, tmp_path):
+    profile = tmp_path / "profile.json"
+    profile.write_text('{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}')
+    do(engine, **base(security_opts=["seccomp=%s" % profile]))
+    assert "not supported" in sh(engine, "mkdir /x 2>&1 || true").lower()
+    assert not do(engine, **base(security_opts=["seccomp=%s" % profile]))["changed"]
+
+
+def test_logs(engine):
+    do(engine, **base(command=["sh", "-c", "echo out; echo err >&2; exec sleep 1000"], log_options={"max-size": "1m", "max-file": 2}))
+    record = containers.find(engine, "web")
+    for _ in range(100):
+        entries = [(entry["stream"], entry["log"]) for entry in containers.read_log(engine, record["id"])]
+        if len(entries) == 2:
+            break
+        sh(engine, "sleep 0.02")
+    assert sorted(entries) == [("stderr", "err\n"), ("stdout", "out\n")]
+    assert do(engine, log_driver="none", log_options={})["container"]["Id"] == record["id"]
+
+
+def test_cgroup_parent_and_namespace(engine):
+    do(engine, **base(cgroup_parent="/pycontainer-test-parent", cgroupns_mode="host"))
+    assert "/pycontainer-test-parent/" in sh(engine, "cat /proc/self/cgroup")
+    do(engine, state="absent")
+    import glob
+    for path in glob.glob("/sys/fs/cgroup/*/pycontainer-test-parent") + glob.glob("/sys/fs/cgroup/pycontainer-test-parent"):
+        os.rmdir(path)  # the parent is the user's own: the engine leaves it

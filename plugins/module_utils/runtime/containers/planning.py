@@ -56,6 +56,11 @@ class Work:
         self.plan = Plan("container %s" % task.name, self.facts)
         self.definition = None  # what it will be
 
+    def is_stale(self):
+        """Whether the container is no longer as it was when the plan was made."""
+        now = catalog.get(self.engine, self.task.name)
+        return now != self.record or (now is not None and running.status(self.engine, now["id"])["status"] != self.status)
+
     # -- the plan
 
     def make(self):
@@ -246,6 +251,26 @@ def _list(changes):
     return ", ".join(name for name, _before, _after in changes)
 
 
+class ContainerPlan(Plan):
+    """A plan that is carried out under the container's lock; what another task changed meanwhile is planned anew."""
+
+    def __init__(self, work):
+        super().__init__(work.plan.subject, work.plan.facts)
+        self.work = work
+        self.extend(work.plan)
+
+    def apply(self):
+        engine, work = self.work.engine, self.work
+        with engine.locks.hold("container", work.task.name):
+            if work.is_stale():
+                work = Work(engine, work.task, work.starts)
+                fresh = work.make()
+                self.changes, self.warnings, self.facts = fresh.changes, fresh.warnings, fresh.facts
+            super().apply()
+
+
 def plan_container(engine, params, starts=None):
     """The plan for one container; ``params`` are the container module's. See :class:`Work` for ``starts``."""
-    return Work(engine, Task(params), starts).make()
+    work = Work(engine, Task(params), starts)
+    work.make()
+    return ContainerPlan(work)

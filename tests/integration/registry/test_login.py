@@ -19,8 +19,7 @@ from pycontainer.errors import InvalidInput, RegistryError
 from pycontainer.images import credentials, login
 from pycontainer.registry import auth
 
-DEFAULTS = {"registry_url": "docker.io", "username": None, "password": None, "state": "present", "verify": True, "reauthorize": False,
-            "insecure": False, "ca_path": None}
+DEFAULTS = {"registry_url": "docker.io", "state": "present"}
 
 
 @pytest.fixture

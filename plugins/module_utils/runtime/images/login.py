@@ -18,14 +18,16 @@ class Unreachable(RegistryError):
 
 
 ACCEPTED = "a registry's host[:port], optionally with https:// before it or a path behind it, such as registry.example.com:5000"
+DEFAULTS = {"username": None, "password": None, "config_path": None, "verify": True, "reauthorize": False, "insecure": False, "ca_path": None}
 _SERVER = re.compile(r"((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)((?:/[a-z0-9._-]+)*)")
 
 
 def plan(engine, params):
-    """The plan of a task of the module ``registry_login``; ``params`` are its options.
+    """The plan of a task of the module ``registry_login``; ``params`` are its options, ``registry_url`` and ``state`` at least.
 
     :raises InvalidInput: for options that don't fit. :raises RegistryError: when the registry refuses the credentials.
     """
+    params = dict(DEFAULTS, **params)
     server, host = read_server(params["registry_url"])
     path = params["config_path"] or credentials.default_file()
     if not os.path.isabs(path):

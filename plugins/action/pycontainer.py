@@ -11,20 +11,18 @@ from __future__ import annotations
 
 from ansible import context
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+
+from ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action import EngineAction
 
 MODULE = "pycontainer.engine.pycontainer"
 OPTIONS = ("cmd", "argv")
 
 
-class ActionModule(ActionBase):
+class ActionModule(EngineAction):
+    module = "pycontainer"
     supports_raw_params = True
-    _supports_async = True
-    _supports_check_mode = True
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
+    def carry_out(self, arguments, task_vars):
         typed = arguments.pop("_raw_params", None)
         if typed is not None:
             stray = sorted(key for key in arguments)
@@ -36,8 +34,7 @@ class ActionModule(ActionBase):
             arguments = {"cmd": line}
         elif arguments and not set(arguments) & set(OPTIONS) and self._line() is not None:
             arguments = {"cmd": self._line()}  # every word had a "=" in it
-        result.update(self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val))
-        return result
+        return super().carry_out(arguments, task_vars)
 
     def _line(self):
         """The free-form line before Ansible split it, templated; None where it is not to be had."""

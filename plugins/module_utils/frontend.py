@@ -13,22 +13,27 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
+from .runtime import fingerprint
+from .runtime.store import paths
 
-def runtime_package():
-    """The name of the runtime package to use: the copy laid down on this host where it is the very same engine, for it
-    has bytecode; else the one that came with the module.
+
+def laid_down(module):
+    """Make the engine importable that the controller named (option ``engine_copy``), and return its package's name.
+
+    Ends the task where it is not on this host: ``engine_missing`` tells the action plugin to bring it.
     """
-    from .runtime import fingerprint, parts  # parts: the whole runtime, so that Ansible ships it
-    from .runtime.store.paths import DATA, Paths
-
-    copy = fingerprint.laid_down(Paths(DATA).runtime) if os.geteuid() == 0 else None
-    if copy is None:
-        return parts.__name__.rpartition(".")[0]
-    sys.path.insert(0, copy)
+    copy = module.params.pop("engine_copy")
+    if os.geteuid() != 0:
+        module.fail_json(msg="pycontainer.engine needs root on the host (in Ansible: become: true)")
+    path = fingerprint.laid_down(paths.Paths().runtime, copy) if copy else None
+    if path is None:
+        module.fail_json(msg="the engine %s is not on this host; the role pycontainer.engine.host lays it down" % (copy or "of this collection"),
+                         engine_missing=True)
+    sys.path.insert(0, path)
     return fingerprint.PACKAGE
 
 
-def run(part, function, argument_spec, store_needed=True, **options):
+def run(part, function, argument_spec, store_needed=True, package=None, **options):
     """Carry out a task and exit.
 
     :param part: the file of the runtime that does the work, e.g. ``volumes.task``.
@@ -36,10 +41,13 @@ def run(part, function, argument_spec, store_needed=True, **options):
         a dictionary of result keys for what only looks.
     :param store_needed: False for what only looks: a host that has no store gets none. Or a function of the parameters that
         says so.
+    :param package: the runtime package to use, where the module brings its own; None: the copy that is laid down on the host.
     :param argument_spec: Ansible's. :param options: the rest of AnsibleModule's (``required_if`` ...).
     """
+    if package is None:
+        argument_spec = dict(argument_spec, engine_copy={"type": "str"})
     module = AnsibleModule(argument_spec, supports_check_mode=True, **options)
-    package = runtime_package()
+    package = package or laid_down(module)
     errors = importlib.import_module(package + ".errors")
     reconcile = importlib.import_module(package + ".reconcile")
     engine_class = importlib.import_module(package + ".engine").Engine
@@ -59,4 +67,6 @@ def run(part, function, argument_spec, store_needed=True, **options):
     result.setdefault("changed", False)
     if not module._diff:
         result.pop("diff", None)
+    if result.pop("failed", False):
+        module.fail_json(**result)
     module.exit_json(**result)

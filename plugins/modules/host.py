@@ -15,7 +15,7 @@ description:
     On a host that has it they are faster as well, for the engine is there with its bytecode.
   - The role P(pycontainer.engine.host#role) installs the libraries that the engine needs, then calls this module.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.bare
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:
@@ -125,7 +125,7 @@ actions:
   sample: ["lay down the engine 0.1.0-1f2e3d4c5b6a"]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend, payload
 
 
 def main():
@@ -139,7 +139,7 @@ def main():
             "force": {"type": "bool", "default": False},
             "delete_data": {"type": "bool", "default": False},
         },
-        store_needed=lambda params: params["state"] == "present")
+        store_needed=lambda params: params["state"] == "present", package=payload.package())
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which engine this is: its files, its fingerprint, and where a copy of it with the same fingerprint is laid down.
 
-Every module runs this before anything else, so it is small and opens no file of the payload: a zip archive's central
-directory, which Python's importer has read already, holds each file's size and CRC.
+The controller names the engine by it in every task, so it is small. In a module's payload it opens no file: a zip archive's
+central directory, which Python's importer has read already, holds each file's size and CRC.
 """
 
 from __future__ import annotations
@@ -79,12 +79,15 @@ def name():
     return _name[0]
 
 
-def laid_down(runtime):
-    """The directory below ``runtime`` (``paths.Paths.runtime``) with a whole copy of this very engine, or None.
+def laid_down(runtime, copy=None):
+    """The directory with a whole copy of an engine, or None.
+
+    :param runtime: where the copies are (``paths.Paths.runtime``). :param copy: a name as of :func:`name`, or an absolute path;
+        None: this very engine.
 
     A copy that others than root could write to does not count. While this process lives the copy is not swept away.
     """
-    path = os.path.join(runtime, name())
+    path = os.path.join(runtime, copy or name())
     try:
         found = os.lstat(path)
         if found.st_uid != 0 or found.st_mode & 0o022:

@@ -181,14 +181,8 @@ def lay_down(paths, copy, python):
         raise Unsupported(reason)
     partial = os.path.join(paths.tmp, "runtime-" + copy.name)
     shutil.rmtree(partial, ignore_errors=True)
-    package = os.path.join(partial, fingerprint.PACKAGE)
-    for path in sorted(fingerprint.sources()):
-        target = os.path.join(package, path)
-        os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
-        with open(target, "wb") as file:
-            file.write(fingerprint.read(path))
+    write_sources(partial)
     compile_all(partial, copy, python)
-    write_whole(os.path.join(partial, "lock"), b"", durable=False)
     record_host(partial, python)
     for directory, _names, files in os.walk(partial):
         for name in files:
@@ -197,6 +191,25 @@ def lay_down(paths, copy, python):
     os.chmod(partial, 0o700)
     os.rename(partial, copy.path)
     sync_directory(copy.runtime)
+
+
+def write_sources(directory):
+    """Write the package and the lock file of a copy into ``directory``."""
+    for path in sorted(fingerprint.sources()):
+        target = os.path.join(directory, fingerprint.PACKAGE, path)
+        os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(fingerprint.read(path))
+    write_whole(os.path.join(directory, "lock"), b"", durable=False)
+
+
+def bring(engine, params):
+    """What the module ``host_engine`` does: this engine on the host, for good or, for a task that may change nothing, in ``directory``."""
+    if params["directory"] is None:
+        return {"engine_copy": ensure(engine).path}
+    os.mkdir(params["directory"], 0o700)
+    write_sources(params["directory"])
+    return {"engine_copy": params["directory"]}
 
 
 def sync_file(path):

@@ -33,7 +33,7 @@ def read(argv):
 
 def execute(session, command, given):
     """Run a command that was read; its output and record are in the session afterwards."""
-    module, _, function = command.function.partition(":")
+    module, dummy, function = command.function.partition(":")
     getattr(importlib.import_module("." + module, __package__), function)(session, given)
 
 

@@ -159,7 +159,7 @@ def login(session, given):
         session.need_terminal("login without --username and --password", "use the module registry_login")
         user = user or input("Username: ")
         password = password if password is not None else getpass.getpass("Password: ")
-    from ..registry import login as registry_login
+    from ..images import login as registry_login
 
     plan = registry_login.plan(session.engine, {"registry_url": server, "username": user, "password": password, "state": "present", "verify": True})
     session.carry_out(plan)

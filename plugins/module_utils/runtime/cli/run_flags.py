@@ -152,7 +152,7 @@ def _environment(items):
 
 
 def _restart(text):
-    policy, _, retries = text.partition(":")
+    policy, dummy, retries = text.partition(":")
     found = {"restart_policy": policy}
     if retries:
         found["restart_retries"] = _number("--restart", retries)

@@ -1,0 +1,12 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole runtime, for the modules that bring it to a host: what is imported here travels with them."""
+
+from __future__ import annotations
+
+from .runtime import parts
+
+
+def package():
+    """The name of the runtime package in the payload."""
+    return parts.__name__.rpartition(".")[0]

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What flows between a container and whoever called: logs, a command's output, a terminal."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import socket
+import sys
+import threading
+
+from .. import containers, units
+from ..errors import InvalidInput
+from .grammar import UsageError
+
+
+def execute(session, record, argv, settings, given):
+    """Run a command in a container; its output is the session's. Returns its exit code."""
+    if session.terminal and not given.detach:
+        return containers.run_interactively(session.engine, record["id"], argv, tty=given.tty, stdin=given.interactive, **settings)
+    outcome = containers.run_command(session.engine, record["id"], argv, tty=given.tty, detach=given.detach, **settings)
+    if given.detach:
+        return 0
+    session.say(*outcome["stdout"].decode("utf-8", "replace").splitlines())
+    session.errors += outcome["stderr"].decode("utf-8", "replace").splitlines()
+    return outcome["rc"]
+
+
+def print_log(session, record, tail, since, follow, timestamps):
+    """The log's lines, at a terminal each to the stream that it came from."""
+    ident = record["id"]
+    entries = containers.read_log(session.engine, ident, tail=tail, since=since, follow=follow,
+                                  running=lambda: containers.status(session.engine, ident)["status"] in containers.LIVING)
+    pieces = []
+    for entry in entries:
+        text = (entry["time"] + " " if timestamps else "") + entry["log"]
+        if session.terminal:
+            stream = sys.stderr if entry["stream"] == "stderr" else sys.stdout
+            stream.write(text)
+            stream.flush()
+        else:
+            pieces.append(text)
+    session.lines += "".join(pieces).splitlines()
+
+
+def until_end(session, record):
+    """Show what a container writes until it ends; its exit code."""
+    print_log(session, record, None, None, True, False)
+    return containers.wait(session.engine, record["id"])
+
+
+def attached(engine, record, tty, interactive):
+    """Start a container with this process's terminal or streams joined to it, and wait for its end; its exit code."""
+    own, theirs = socket.socketpair()
+    with own:
+        with theirs:
+            containers.start_one(engine, record, attach=theirs.fileno())
+        containers.bridge(own.detach() if tty else own.fileno(), None, interactive) if tty else _relay(own, interactive)
+    return containers.wait(engine, record["id"])
+
+
+def _relay(connection, interactive):
+    """Without a terminal: standard input to the container, its output here, until it ends."""
+    def feed():
+        while True:
+            data = os.read(0, 1 << 16)
+            if not data:
+                connection.shutdown(socket.SHUT_WR)
+                return
+            connection.sendall(data)
+
+    if interactive:
+        threading.Thread(target=feed, daemon=True).start()
+    while True:
+        data = connection.recv(1 << 16)
+        if not data:
+            return
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def moment(text, flag):
+    """A time as RFC 3339 text in UTC: itself, or ``10m`` ago. :raises UsageError: when it is neither."""
+    try:
+        parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        try:
+            parsed = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=units.duration(text, flag))
+        except InvalidInput:
+            raise UsageError("flag %s takes a time such as 2026-01-31T12:00:00Z, or 10m, not %r" % (flag, text)) from None
+    if parsed.tzinfo is None:
+        parsed = parsed.astimezone()
+    return parsed.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def memory_of_host():
+    """Bytes of memory of the host, the limit of a container that has none."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of every module: sees to it that the engine is on the host, once per host and version.
+
+The engine is three times the size of what Ansible sends for a module anyway, and Ansible sends a module's payload with every task
+and loop item. So the modules travel without it and use the copy that is laid down on the host; only where a host has not got
+this very engine yet, the module ``host_engine`` brings it.
+"""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import fingerprint
+
+COLLECTION = "pycontainer.engine"
+RUNTIME = "/var/lib/pycontainer/runtime"
+
+
+class EngineAction(ActionBase):
+    """Runs the module of the action's own name.
+
+    ``only_looks``: the module changes nothing, so the engine is not left on a host that has none.
+    """
+
+    _supports_async = True
+    _supports_check_mode = True
+    module = None
+    only_looks = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        result.update(self.carry_out(dict(self._task.args), task_vars))
+        return result
+
+    def carry_out(self, arguments, task_vars):
+        """Run the module with ``arguments``; bring the engine first where it turns out to be missing."""
+        name = fingerprint.name()
+        if self._task.async_val and not self._has(name):  # its answer would come too late to be seen here
+            brought = self._bring(None, task_vars)
+            if brought.get("failed"):
+                return brought
+        result = self._module(arguments, name, task_vars)
+        if not result.get("engine_missing"):
+            return result
+        if not self._task.check_mode and not self.only_looks:
+            brought = self._bring(None, task_vars)
+            return brought if brought.get("failed") else self._module(arguments, name, task_vars)
+        return self._in_passing(arguments, task_vars)
+
+    def _module(self, arguments, copy, task_vars):
+        return self._execute_module(module_name="%s.%s" % (COLLECTION, self.module), module_args=dict(arguments, engine_copy=copy),
+                                    task_vars=task_vars, wrap_async=self._task.async_val)
+
+    def _has(self, name):
+        found = self._low_level_execute_command("test -d %s/%s" % (RUNTIME, name))
+        return found["rc"] == 0
+
+    def _bring(self, directory, task_vars):
+        """Lay the engine down on the host, for good or in ``directory``. In check mode that is not the task's change: it is how it can look."""
+        check, self._task.check_mode = self._task.check_mode, False
+        try:
+            return self._execute_module(module_name=COLLECTION + ".host_engine", module_args={"directory": directory}, task_vars=task_vars)
+        finally:
+            self._task.check_mode = check
+
+    def _in_passing(self, arguments, task_vars):
+        """Run the module from an engine in Ansible's own temporary directory on the host, which is removed again."""
+        directory = self._make_tmp_path()
+        try:
+            brought = self._bring(self._connection._shell.join_path(directory, "engine"), task_vars)
+            return brought if brought.get("failed") else self._module(arguments, brought["engine_copy"], task_vars)
+        finally:
+            self._remove_tmp_path(directory)

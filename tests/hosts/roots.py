@@ -218,7 +218,7 @@ def initrd(usr, release, target):
     order = []
     for name in ("virtio_pci", "virtio_blk", "virtio_net"):
         for line in output("modprobe", "-d", usr, "-S", release, "--show-depends", name).splitlines():
-            kind, _, file = line.partition(" ")
+            kind, dummy, file = line.partition(" ")
             file = pathlib.Path(file.strip())
             if kind == "insmod" and file not in order:
                 order.append(file)

@@ -99,7 +99,7 @@ def test_everything_travels_with_a_module():
         if module in reached or module not in MODULES:
             continue
         reached.add(module)
-        waiting += [name for name, _ in inner(MODULES[module])[0]]
+        waiting += [name for name, dummy in inner(MODULES[module])[0]]
         waiting += [module.rpartition(".")[0]]
     assert sorted(set(MODULES) - reached - {""}) == []
 

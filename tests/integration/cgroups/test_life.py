@@ -51,7 +51,7 @@ def directories(group):
 def test_it_is_in_every_hierarchy_and_quickly_made(group):
     assert len(directories(group)) == len(layout.current().hierarchies) == len(group.paths)
     times = []
-    for _ in range(7):
+    for dummy in range(7):
         began = time.perf_counter()
         other = cgroups.create("test-" + secrets.token_hex(4))
         times.append(time.perf_counter() - began)
@@ -268,7 +268,7 @@ def test_many_at_once():
 
     def work():
         try:
-            for _ in range(5):
+            for dummy in range(5):
                 made = cgroups.create("test-" + secrets.token_hex(4))
                 for path in made.v1.values():
                     if os.path.exists(path + "/cpuset.cpus"):
@@ -277,7 +277,7 @@ def test_many_at_once():
         except Exception as error:  # pylint: disable=broad-except
             errors.append(error)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
+    threads = [threading.Thread(target=work) for dummy in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

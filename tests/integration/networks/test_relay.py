@@ -60,7 +60,7 @@ def tcp_server(ready, behaviour, count=1):
         listener.listen(100)
         ready.write("ready\n")
         ready.flush()
-        return [behaviour(listener.accept()[0]) for _ in range(count)]
+        return [behaviour(listener.accept()[0]) for dummy in range(count)]
 
 
 tcp_server.serves = True
@@ -184,7 +184,7 @@ def test_many_connections_and_a_limit_on_them(net, world, port):
     serve(world(), lambda connection: connection.sendall(b"x"), 60)
     loop = Loop([port(8080)])
     loop.relay.most = 5
-    clients = [connect() for _ in range(30)]
+    clients = [connect() for dummy in range(30)]
     assert [client.recv(1) for client in clients[:5]] == [b"x"] * 5
     time.sleep(0.2)
     assert loop.relay.connections == 5 and loop.relay.full
@@ -245,7 +245,7 @@ def test_udp(net, world, port):
     net.files.append(container.start(udp_server))
     assert net.files[-1].readline() == "ready\n"
     loop = Loop([port(5353, 53, "udp")])
-    clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+    clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for dummy in range(3)]
     ports = set()
     for number, client in enumerate(clients):
         client.settimeout(2)
@@ -270,7 +270,7 @@ def test_udp_to_a_closed_port_and_too_many_clients(net, world, port):
     container = world()
     loop = Loop([port(5353, 99, "udp")])
     loop.relay.most = 8
-    for _ in range(3):
+    for dummy in range(3):
         for _client in range(5):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
                 client.sendto(b"x", ("127.0.0.1", 5353))

@@ -82,9 +82,9 @@ def test_program(rules):
 
 def test_program_against_random_rules():
     chance = random.Random(7)
-    for _ in range(300):
+    for dummy in range(300):
         rules = [{"allow": chance.random() < 0.5, "type": chance.choice("abc"), "major": chance.choice((None, -1, 1, 2)),
-                  "minor": chance.choice((None, 1, 2)), "access": chance.choice(ACCESSES)} for _ in range(chance.randrange(8))]
+                  "minor": chance.choice((None, 1, 2)), "access": chance.choice(ACCESSES)} for dummy in range(chance.randrange(8))]
         compare(rules, itertools.product("bc", (1, 2, 3), (1, 2, 3), ACCESSES))
 
 
@@ -123,9 +123,9 @@ def test_v1_hole_in_a_wildcard_is_refused(rules):
 
 def test_v1_table_agrees_with_the_rules_where_it_can_be_had():
     chance, tried = random.Random(3), 0
-    for _ in range(400):
+    for dummy in range(400):
         rules = [{"allow": chance.random() < 0.6, "type": chance.choice("bc"), "major": chance.choice((None, 1, 2)),
-                  "minor": chance.choice((None, 1)), "access": chance.choice(("r", "w", "rw"))} for _ in range(chance.randrange(6))]
+                  "minor": chance.choice((None, 1)), "access": chance.choice(("r", "w", "rw"))} for dummy in range(chance.randrange(6))]
         try:
             default, found = devices.exceptions(devices.normalise(rules))
         except Unsupported:

@@ -90,5 +90,5 @@ def test_no_two_commands_share_a_name_and_no_two_flags_of_one():
 def test_every_command_has_its_function():
     import importlib
     for command in commands.COMMANDS:
-        module, _, function = command.function.partition(":")
+        module, dummy, function = command.function.partition(":")
         assert callable(getattr(importlib.import_module("pycontainer.cli." + module), function)), command.names

@@ -14,7 +14,7 @@ from pycontainer.kernel import netlink, nftables, nftables_rules
 
 def test_attributes_survive_a_round_trip():
     chance = random.Random(7)
-    for _ in range(200):
+    for dummy in range(200):
         wanted = [(kind, chance.randbytes(chance.choice([0, 1, 3, 4, 5, 255, 4096]))) for kind in range(chance.randint(0, 9))]
         packed = b"".join(netlink.attribute(kind, payload) for kind, payload in wanted)
         assert len(packed) % 4 == 0

@@ -174,7 +174,7 @@ def test_trees_of_any_depth_are_removed(engine, tmp_path):
     (tmp_path / "outside" / "kept").write_text("x")
     os.symlink(tmp_path / "outside", top / "link")
     here = os.open(top, os.O_RDONLY)
-    for _ in range(1500):
+    for dummy in range(1500):
         os.mkdir("d", dir_fd=here)
         deeper = os.open("d", os.O_RDONLY, dir_fd=here)
         os.close(here)

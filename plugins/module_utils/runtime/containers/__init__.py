@@ -23,5 +23,5 @@ __all__ = list(_HOME)
 def __getattr__(name):
     if name not in _HOME:
         raise AttributeError("module %s has no attribute %s" % (__name__, name))
-    module, _, attribute = _HOME[name].partition(".")
+    module, dummy, attribute = _HOME[name].partition(".")
     return getattr(importlib.import_module("." + module, __name__), attribute)

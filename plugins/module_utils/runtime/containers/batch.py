@@ -117,7 +117,7 @@ def _in_threads(engine, works, results, positions, count, starts):
                         results[position].update(error)
                     starts.extend((position, record) for record in mine)
 
-    threads = [threading.Thread(target=worker) for _ in range(min(count, len(positions)))]
+    threads = [threading.Thread(target=worker) for dummy in range(min(count, len(positions)))]
     for thread in threads:
         thread.start()
     for thread in threads:

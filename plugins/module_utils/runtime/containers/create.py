@@ -136,7 +136,7 @@ def published(definition, image):
     if definition.get("publish_all_ports"):
         taken = {(port["container_port"], port["protocol"]) for port in ports}
         for entry in sorted(set(definition.get("exposed_ports", ())) | set(image.get("ExposedPorts") or ())):
-            number, _, protocol = entry.partition("/")
+            number, dummy, protocol = entry.partition("/")
             key = (int(number), protocol or "tcp")
             if key not in taken and key[1] in ("tcp", "udp"):
                 ports.append({"container_port": key[0], "protocol": key[1], "host_ip": "0.0.0.0", "host_port": 0})

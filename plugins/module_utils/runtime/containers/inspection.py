@@ -170,6 +170,6 @@ def _network(definition, run, state, image):
 
 
 def _endpoint(entry, living):
-    address, _, prefix = entry["address"].partition("/") if entry else ("", "", "")
+    address, dummy, prefix = entry["address"].partition("/") if entry else ("", "", "")
     return {"IPAddress": address, "IPPrefixLen": int(prefix or 0), "Gateway": (entry and entry["gateway"]) or "", "MacAddress": entry["mac"] if entry else "",
             "IPAMConfig": None, "Connected": living}

@@ -74,7 +74,7 @@ def _traffic(pid):
     try:
         with open("/proc/%d/net/dev" % pid) as file:
             for line in file.readlines()[2:]:
-                name, _, numbers = line.partition(":")
+                name, dummy, numbers = line.partition(":")
                 if name.strip() != "lo":
                     received, sent = received + int(numbers.split()[0]), sent + int(numbers.split()[8])
     except (OSError, ValueError):
@@ -98,7 +98,7 @@ def _process(pid, booted):
     try:
         uid = os.stat("/proc/%d" % pid).st_uid
         with open("/proc/%d/stat" % pid) as file:
-            head, _, rest = file.read().rpartition(")")
+            head, dummy, rest = file.read().rpartition(")")
         with open("/proc/%d/cmdline" % pid, "rb") as file:
             words = file.read().rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
     except (FileNotFoundError, ProcessLookupError):

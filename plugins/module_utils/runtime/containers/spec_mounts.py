@@ -84,7 +84,7 @@ def _user(entry):
 
 
 def _tmpfs(entry):
-    target, _, options = entry.partition(":")
+    target, dummy, options = entry.partition(":")
     options = options.split(",")
     return _mount(target, "tmpfs", "tmpfs", *(options if any(option.startswith("mode=") for option in options) else options + ["mode=1777"]))
 

@@ -89,7 +89,7 @@ class Client:
     def small_blob(self, digest, limit):
         """A blob's bytes, its digest checked. :raises RegistryError: when they are others, or more than ``limit``."""
         data = b"".join(self.blob(digest, limit))
-        algorithm, _, encoded = digest.partition(":")
+        algorithm, dummy, encoded = digest.partition(":")
         if hashlib.new(algorithm, data).hexdigest() != encoded:
             raise RegistryError("registry %s sent a blob of %s whose digest is not %s" % (self.registry, self.repository, digest))
         return data

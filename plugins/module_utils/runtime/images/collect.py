@@ -117,7 +117,7 @@ def _await_workers(engine):
     """Wait for workers whose task is dead: they have been sent SIGKILL, but may be in the midst of a system call."""
     deadline = time.monotonic() + 10
     for name in _names(engine.paths.tmp):
-        kind, _, rest = name.partition("-")
+        kind, dummy, rest = name.partition("-")
         if kind == "worker" and start_time(int(rest.partition("-")[2])) is None:
             while _alive(engine, name) and time.monotonic() < deadline:
                 time.sleep(0.005)

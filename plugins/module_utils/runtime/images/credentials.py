@@ -144,7 +144,7 @@ def _decode(entry):
             text = base64.b64decode(entry["auth"]).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError, TypeError):
             return None
-        username, _, password = text.rstrip("\0").partition(":")
+        username, dummy, password = text.rstrip("\0").partition(":")
     return {"username": username, "password": password} if username and password is not None else None
 
 

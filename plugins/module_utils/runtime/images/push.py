@@ -48,7 +48,7 @@ def push(engine, client, ident):
 def _elsewhere(engine, ident, reference):
     """Another repository of the same registry that is known to have the image: its blobs can be mounted instead of sent."""
     for row in engine.db.all("SELECT repository FROM digests WHERE image = ? ORDER BY repository", ident):
-        registry, _, repository = row["repository"].partition("/")
+        registry, dummy, repository = row["repository"].partition("/")
         if registry == reference.registry and repository != reference.repository:
             return repository
     return None

@@ -85,7 +85,7 @@ class Reference:
 
 def familiar_repository(full):
     """``docker.io/library/alpine`` -> ``alpine``, ``docker.io/me/app`` -> ``me/app``, others as they are."""
-    registry, _, repository = full.partition("/")
+    registry, dummy, repository = full.partition("/")
     if registry != DEFAULT_REGISTRY:
         return full
     short = repository[len("library/") :] if repository.startswith("library/") else repository

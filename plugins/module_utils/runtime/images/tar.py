@@ -266,7 +266,7 @@ def _decimal(value, what):
 
 def _time(value, what):
     """``1700000000.123456789`` in nanoseconds."""
-    whole, _, fraction = value.partition(b".")
+    whole, dummy, fraction = value.partition(b".")
     sign = -1 if whole.startswith(b"-") else 1
     digits = whole.lstrip(b"-") or b"0"
     if not digits.isdigit() or len(digits) > 20 or not (fraction or b"0").isdigit():

@@ -124,7 +124,7 @@ def start_forked(argv, env, stdout_path):
     with open(reader, "rb") as report:
         text = report.read().decode("utf-8", "replace")
     os.waitpid(middle, 0)
-    pid, _, problem = text.partition("\n")
+    pid, dummy, problem = text.partition("\n")
     if problem or not pid:
         raise HostError("%s can't be started: %s" % (argv[0], problem or "the process ended before it was executed"))
     return int(pid)

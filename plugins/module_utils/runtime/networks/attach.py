@@ -58,7 +58,7 @@ def _make_pair(host, netns, attachment, bridge, inside):
 
 
 def _configure(attachment, inside):
-    address, _, prefix = attachment["address"].partition("/")
+    address, dummy, prefix = attachment["address"].partition("/")
     _no_ipv6(inside)
     with netlink.Socket() as container:
         index = netlink.link(container, inside)["index"]

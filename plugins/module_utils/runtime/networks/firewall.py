@@ -157,7 +157,7 @@ def _network_elements(networks):
         if config["internal"]:
             found[INTERNAL].append(nftables.element(name))
         elif config["masquerade"]:
-            address, _, prefix = config["subnet"].partition("/")
+            address, dummy, prefix = config["subnet"].partition("/")
             first = struct.unpack("!I", socket.inet_aton(address))[0]
             end = first + (1 << (32 - int(prefix)))
             found[SUBNETS] += nftables.interval(struct.pack("!I", first), struct.pack("!I", end))

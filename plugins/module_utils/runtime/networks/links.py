@@ -83,7 +83,7 @@ def make(configs):
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
-        kind, _, sentence = file.read().decode().partition(":")
+        kind, dummy, sentence = file.read().decode().partition(":")
     os.waitpid(child, 0)
     if kind != "done":
         raise (Unsupported if kind == "missing" else HostError)(sentence or kind)

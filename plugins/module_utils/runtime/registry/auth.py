@@ -54,7 +54,7 @@ def parse(text, path):
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        name, _, secret = line.partition(":")
+        name, dummy, secret = line.partition(":")
         if not name or not re.fullmatch(r"pbkdf2-sha512\$[0-9]{1,8}\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+", secret):
             raise InvalidInput("users", "%s, line %d" % (path, number),
                                "lines of the form name:pbkdf2-sha512$rounds$salt$key, as the registry module and "
@@ -115,7 +115,7 @@ class Users:
 
 def _basic(header):
     """``(name, password)`` of an Authorization header, or None."""
-    scheme, _, value = header.partition(" ")
+    scheme, dummy, value = header.partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

@@ -141,7 +141,7 @@ class Storage:
     # --- blobs ---
 
     def _blob(self, digest):
-        algorithm, _, encoded = digest.partition(":")
+        algorithm, dummy, encoded = digest.partition(":")
         return self.path("blobs", algorithm, encoded[:2], encoded)
 
     def _link(self, name, digest):

@@ -61,7 +61,7 @@ class Upload:
 
     def verify(self, digest):
         """Sync the content and compare it with ``digest``. :raises Refusal: DIGEST_INVALID."""
-        algorithm, _, encoded = digest.partition(":")
+        algorithm, dummy, encoded = digest.partition(":")
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # an empty blob has no file yet
         with os.fdopen(fd, "rb") as file:
             found = self.hash if algorithm == self.algorithm else _hash(file, algorithm)

@@ -35,7 +35,7 @@ class Request:
 
     def __init__(self, method, target, version, headers, body):
         self.method, self.version, self.headers, self.body = method, version, headers, body
-        path, _, query = target.partition("?")
+        path, dummy, query = target.partition("?")
         self.path = unquote(path, errors="replace")
         self.query = parse_qsl(query, keep_blank_values=True, errors="replace")
 

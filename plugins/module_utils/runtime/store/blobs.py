@@ -22,7 +22,7 @@ LENGTHS = {"sha256": 64, "sha512": 128}  # hexadecimal digits by algorithm (imag
 
 def valid_digest(digest):
     """Whether ``digest`` is ``algorithm:hex`` of an algorithm and form that the store takes."""
-    algorithm, _, encoded = digest.partition(":")
+    algorithm, dummy, encoded = digest.partition(":")
     return LENGTHS.get(algorithm) == len(encoded) and re.fullmatch("[0-9a-f]+", encoded) is not None
 
 
@@ -51,7 +51,7 @@ class Blobs:
         """A small blob (a manifest, a config) as bytes, its digest checked."""
         with self.open(digest) as file:
             data = file.read()
-        algorithm, _, encoded = digest.partition(":")
+        algorithm, dummy, encoded = digest.partition(":")
         if hashlib.new(algorithm, data).hexdigest() != encoded:
             raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
         return data

@@ -32,7 +32,7 @@ class Paths:
 
     def blob(self, digest):
         """The path of a blob, whether it is there or not; ``digest`` is ``algorithm:hex``, already validated."""
-        algorithm, _, encoded = digest.partition(":")
+        algorithm, dummy, encoded = digest.partition(":")
         return os.path.join(self.blobs, algorithm, encoded)
 
     def container(self, ident):

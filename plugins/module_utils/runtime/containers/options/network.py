@@ -31,7 +31,7 @@ def ports(value, name):
 
 def port(value, name):
     """One entry of ``published_ports`` as a list of normal forms."""
-    rest, _, protocol = line(value, name).strip().partition("/")
+    rest, dummy, protocol = line(value, name).strip().partition("/")
     protocol = protocol.lower() or "tcp"
     if protocol not in ("tcp", "udp"):
         raise InvalidInput(name, value, "protocol tcp or udp")
@@ -72,7 +72,7 @@ def exposed(value, name):
         raise InvalidInput(name, value, "a list")
     result = []
     for entry in value:
-        rest, _, protocol = line(entry, name).strip().partition("/")
+        rest, dummy, protocol = line(entry, name).strip().partition("/")
         protocol = protocol.lower() or "tcp"
         if protocol not in ("tcp", "udp", "sctp"):
             raise InvalidInput(name, entry, "protocol tcp, udp or sctp")

@@ -42,7 +42,7 @@ def shared(*words):
     """A normaliser for what a namespace can be shared with: one of ``words`` or ``container:<name>``."""
     def normalise(value, name):
         value = line(value, name).strip()
-        kind, _, other = value.partition(":")
+        kind, dummy, other = value.partition(":")
         if value not in words and not (kind == "container" and NAME.fullmatch(other) and "container:" in words):
             raise InvalidInput(name, value, ", ".join(word + "<name>" if word.endswith(":") else word for word in words))
         return value

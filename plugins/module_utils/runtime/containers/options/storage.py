@@ -131,7 +131,7 @@ def file_mode(value, name):
 
 def tmpfs(value, name):
     """``/path[:options]`` with the options in a fixed order; Docker's noexec, nosuid, nodev unless the options say otherwise."""
-    where, _, options = line(value, name).partition(":")
+    where, dummy, options = line(value, name).partition(":")
     flags = {"ro": "rw", "noexec": "noexec", "nosuid": "nosuid", "nodev": "nodev"}
     sizes = {}
     for option in options.split(",") if options else ():

@@ -75,7 +75,7 @@ def parse(mountinfo, self_cgroup):
     known = known_controllers(self_cgroup)
     visible = {}  # by mount point: what is mounted later hides what is below it
     for line in mountinfo.splitlines():
-        fields, _, tail = line.partition(" - ")
+        fields, dummy, tail = line.partition(" - ")
         fields, tail = fields.split(" "), tail.split(" ")
         visible[unescape(fields[4])] = (fields[2], unescape(fields[3]), tail[0], tail[-1])
     found = {}

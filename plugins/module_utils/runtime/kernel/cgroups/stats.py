@@ -110,7 +110,7 @@ def io_v2(path):
     names = {"rbytes": "read_bytes", "wbytes": "write_bytes", "rios": "reads", "wios": "writes"}
     figures = dict.fromkeys(names.values(), 0)
     for word in text.split():
-        key, _, value = word.partition("=")
+        key, dummy, value = word.partition("=")
         if key in names:
             figures[names[key]] += int(value)
     return figures

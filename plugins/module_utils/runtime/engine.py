@@ -54,10 +54,18 @@ class Engine:
     def __enter__(self):
         if not self.check:
             self.recover()
+            self.adopt()
         return self
 
     def __exit__(self, *_exception):
         self.db.close()
+
+    def adopt(self):
+        """Give the containers whose monitors were killed new ones; a look at a lock for each container when there are none."""
+        state = importlib.import_module(".containers.state", __package__)
+        idents = os.listdir(self.paths.running)
+        if not all(state.monitored(self.paths, ident) for ident in idents):
+            importlib.import_module(".containers.control", __package__).adopt_orphans(self.paths)
 
     def recover(self):
         """Finish or undo what killed tasks left half-done; one SELECT when there is nothing."""

@@ -329,3 +329,19 @@ def test_cgroup_parent_and_namespace(engine):
     import glob
     for path in glob.glob("/sys/fs/cgroup/*/pycontainer-test-parent") + glob.glob("/sys/fs/cgroup/pycontainer-test-parent"):
         os.rmdir(path)  # the parent is the user's own: the engine leaves it
+
+
+def test_the_next_call_of_any_kind_gives_a_container_its_monitor_back(engine):
+    import signal
+    import time
+
+    from pycontainer.engine import Engine
+    first = do(engine, **base())["container"]
+    with open("/proc/%d/stat" % first["State"]["Pid"]) as file:
+        monitor = int(file.read().rpartition(")")[2].split()[1])
+    os.kill(monitor, signal.SIGKILL)
+    while containers.status(engine, first["Id"])["monitored"]:
+        time.sleep(0.01)
+    with Engine(engine.paths.data, engine.paths.run) as again:
+        state = containers.status(again, first["Id"])
+        assert state["monitored"] and state["status"] == "running" and state["pid"] == first["State"]["Pid"]

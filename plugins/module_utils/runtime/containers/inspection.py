@@ -89,7 +89,8 @@ def _host_config(definition, config, run):
         "LogConfig": {"Type": run["log"]["driver"], "Config": _log_options(get("log_options", {}))},
         "CapAdd": get("capabilities"), "CapDrop": get("cap_drop"), "Privileged": get("privileged", False), "ReadonlyRootfs": get("read_only", False),
         "SecurityOpt": get("security_opts"), "GroupAdd": get("groups"), "Sysctls": get("sysctls", {}), "PublishAllPorts": get("publish_all_ports", False),
-        "PidMode": get("pid_mode") or "", "IpcMode": get("ipc_mode") or "private", "UTSMode": get("uts") or "", "CgroupnsMode": get("cgroupns_mode") or "private",
+        "PidMode": get("pid_mode") or "", "IpcMode": get("ipc_mode") or "private", "UTSMode": get("uts") or "",
+        "CgroupnsMode": get("cgroupns_mode") or "private",
         "CgroupParent": get("cgroup_parent") or "", "Init": get("init", False), "ShmSize": get("shm_size", 64 << 20),
         "Dns": get("dns_servers", []), "DnsOptions": get("dns_opts", []), "DnsSearch": get("dns_search_domains", []),
         "ExtraHosts": ["%s:%s" % item for item in get("etc_hosts", {}).items()],
@@ -112,7 +113,8 @@ def binds(definition):
     found = []
     for entry in definition.get("volumes", ()):
         if entry["source"]:
-            modes = ["ro" if entry["read_only"] else "rw"] + [entry["propagation"]] * (entry["propagation"] not in ("", "rprivate")) + ["nocopy"] * entry["no_copy"]
+            modes = ["ro" if entry["read_only"] else "rw"]
+            modes += [entry["propagation"]] * (entry["propagation"] not in ("", "rprivate")) + ["nocopy"] * entry["no_copy"]
             found.append("%s:%s:%s" % (entry["source"], entry["target"], ",".join(modes)))
     return found
 
@@ -147,8 +149,8 @@ def _mounts(engine, config):
         if entry["type"] == "bind" and entry["source"].startswith(below):
             name = entry["source"][len(below):].partition("/")[0]
             found.append({"Type": "volume", "Name": name, "Source": volumes.path(engine, name), "Driver": "local"})
-        elif entry["type"] == "bind" and not (entry["destination"] in engine_files and (entry["source"].startswith(own) or entry["destination"] in ("/proc", "/sys")
-                                                                                         or entry["destination"].startswith("/dev/"))):
+        elif entry["type"] == "bind" and not (entry["destination"] in engine_files and (
+                entry["source"].startswith(own) or entry["destination"] in ("/proc", "/sys") or entry["destination"].startswith("/dev/"))):
             found.append({"Type": "bind", "Source": entry["source"]})
         else:
             continue

@@ -13,7 +13,6 @@ from ..kernel import syscalls
 from . import catalog, control, documents, running, sharing
 
 
-
 def start(engine, records, at_once=None):
     """Start containers, several at once. Returns ``{id: None or the exception}``; ``wanted`` becomes running.
 
@@ -113,7 +112,8 @@ def wait_healthy(engine, record, timeout):
         if health == "unhealthy":
             raise ContainerFailed("container %s is unhealthy: %s" % (record["name"], last_check(state)), None, running.tail(engine, record["id"]))
         if until is not None and time.monotonic() > until:
-            raise ContainerFailed("container %s is not healthy after %g seconds: %s" % (record["name"], timeout, last_check(state)), None, running.tail(engine, record["id"]))
+            raise ContainerFailed("container %s is not healthy after %g seconds: %s" % (record["name"], timeout, last_check(state)),
+                                  None, running.tail(engine, record["id"]))
         time.sleep(pause_time)
         pause_time = min(pause_time * 1.5, 0.5)
 

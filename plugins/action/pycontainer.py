@@ -38,16 +38,10 @@ class ActionModule(EngineAction):
 
     def _line(self):
         """The free-form line before Ansible split it, templated; None where it is not to be had."""
-        line = None
+        line = context.CLIARGS.get("module_args")  # ansible HOSTS -m pycontainer -a 'LINE'
         source = self._task.get_ds()
-        if isinstance(source, dict):
-            for key in (self._task.action, MODULE, "pycontainer"):
-                if isinstance(source.get(key), str):
-                    line = source[key]
-                    break
-            action = source.get("action")
-            if line is None and isinstance(action, dict) and context.CLIARGS.get("module_args"):
-                line = context.CLIARGS["module_args"]  # ansible HOSTS -m pycontainer -a 'LINE'
+        if line is None and isinstance(source, dict):
+            line = next((source[key] for key in (self._task.action, MODULE, "pycontainer") if isinstance(source.get(key), str)), None)
         if line is None or "{{" not in line:
             return line
         return self._templar.template(line)

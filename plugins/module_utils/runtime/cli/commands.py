@@ -49,18 +49,21 @@ CONTAINER_COMMANDS = [
     Command("port, container port", "CONTAINER", "The published ports of a container", "containers:port"),
     Command("wait, container wait", "CONTAINER...", "Wait until containers end, and print their exit codes", "containers:wait"),
     Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [FORMAT]),
-    Command("container prune", "", "Remove all containers that don't run", "containers:prune", [FORCE, Flag("--filter", "list", "Only what matches (key=value)")]),
+    Command("container prune", "", "Remove all containers that don't run", "containers:prune",
+            [FORCE, Flag("--filter", "list", "Only what matches (key=value)")]),
 ]
 
 IMAGE_COMMANDS = [
     Command("images, image ls, image list", "[REPOSITORY[:TAG]]", "List images", "images:ls", [
         Flag("-a, --all", "switch", "Intermediate ones too"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids"),
         Flag("--digests", "switch", "With digests")]),
-    Command("pull, image pull", "NAME[:TAG|@DIGEST]", "Get an image from a registry", "images:pull", REGISTRY + [Flag("--platform", "value", "os/arch[/variant]")]),
+    Command("pull, image pull", "NAME[:TAG|@DIGEST]", "Get an image from a registry", "images:pull",
+            REGISTRY + [Flag("--platform", "value", "os/arch[/variant]")]),
     Command("push, image push", "NAME[:TAG]", "Send an image to a registry", "images:push", REGISTRY),
     Command("tag, image tag", "SOURCE TARGET", "Give an image another name", "images:tag"),
     Command("rmi, image rm, image remove", "IMAGE...", "Remove images", "images:rm", [FORCE]),
-    Command("load, image load", "", "Take images from an archive of docker save or an OCI layout", "images:load", [Flag("-i, --input", "value", "The archive")]),
+    Command("load, image load", "", "Take images from an archive of docker save or an OCI layout", "images:load",
+            [Flag("-i, --input", "value", "The archive")]),
     Command("import, image import", "FILE NAME[:TAG]", "Make an image from an archive of a root file system", "images:import_",
             [Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV")]),
     Command("image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [FORMAT]),
@@ -77,11 +80,14 @@ OTHER_COMMANDS = [
         LABEL, Flag("-d, --driver", "value", "Driver (local)"), Flag("-o, --opt", "list", "Driver option (key=value)")]),
     Command("volume rm, volume remove", "VOLUME...", "Remove volumes", "storage:volume_rm", [FORCE]),
     Command("volume inspect", "VOLUME...", "All about volumes, as JSON", "system:inspect_volumes", [FORMAT]),
-    Command("volume prune", "", "Remove the anonymous volumes that no container uses", "storage:volume_prune", [FORCE, Flag("-a, --all", "switch", "Named ones too")]),
+    Command("volume prune", "", "Remove the anonymous volumes that no container uses", "storage:volume_prune",
+            [FORCE, Flag("-a, --all", "switch", "Named ones too")]),
     Command("network ls, network list", "", "List networks", "storage:network_ls", [FILTER, FORMAT, QUIET]),
     Command("network create", "NETWORK", "Make a network", "storage:network_create", [
-        LABEL, Flag("-d, --driver", "value", "Driver (bridge)"), Flag("-o, --opt", "list", "Driver option (key=value)"), Flag("--subnet", "value", "Subnet, as 172.30.0.0/16"),
-        Flag("--gateway", "value", "The bridge's address"), Flag("--ip-range", "value", "Where containers' addresses are taken from"), Flag("--internal", "switch", "No way out")]),
+        LABEL, Flag("-d, --driver", "value", "Driver (bridge)"), Flag("-o, --opt", "list", "Driver option (key=value)"),
+        Flag("--subnet", "value", "Subnet, as 172.30.0.0/16"),
+        Flag("--gateway", "value", "The bridge's address"), Flag("--ip-range", "value", "Where containers' addresses are taken from"),
+        Flag("--internal", "switch", "No way out")]),
     Command("network rm, network remove", "NETWORK...", "Remove networks", "storage:network_rm"),
     Command("network inspect", "NETWORK...", "All about networks, as JSON", "system:inspect_networks", [FORMAT]),
     Command("registry serve", "", "Serve a registry in the foreground", "registry:serve", [

@@ -8,7 +8,7 @@ import os
 import time
 
 from .. import containers
-from ..errors import Conflict
+from ..errors import Conflict, ContainerFailed
 from ..reconcile import Plan
 from . import streams, tables
 from .grammar import UsageError, whole
@@ -45,8 +45,10 @@ def _row(engine, record, whole):
         "ID": record["id"] if whole else record["id"][:12], "Image": record["definition"].get("image") or "",
         "Command": '"%s"' % (command if whole or len(command) <= 20 else command[:19] + "\u2026"),
         "CreatedAt": tables.ago(record["created"]) + " ago", "Status": status(engine, record), "State": document["State"]["Status"],
-        "Ports": ", ".join(_ports(document)), "Names": record["name"], "Labels": ",".join("%s=%s" % pair for pair in sorted(document["Config"]["Labels"].items())),
-        "Networks": ",".join(sorted(document["NetworkSettings"]["Networks"])), "Mounts": ",".join(mount.get("Name") or mount["Source"] for mount in document["Mounts"])}
+        "Ports": ", ".join(_ports(document)), "Names": record["name"],
+        "Labels": ",".join("%s=%s" % pair for pair in sorted(document["Config"]["Labels"].items())),
+        "Networks": ",".join(sorted(document["NetworkSettings"]["Networks"])),
+        "Mounts": ",".join(mount.get("Name") or mount["Source"] for mount in document["Mounts"])}
 
 
 def status(engine, record):
@@ -200,7 +202,11 @@ def exec_(session, given):
         session.record(True, ["run %s in container %s" % (" ".join(argv), record["name"])])
         return
     session.record(True)
-    session.rc = streams.execute(session, record, argv, settings, given)
+    try:
+        session.rc = streams.execute(session, record, argv, settings, given)
+    except ContainerFailed as error:  # no such command in the image: 127, not executable: 126, as a shell has it
+        session.rc = error.exit_code or 1
+        session.complain(str(error))
 
 
 def logs(session, given):
@@ -244,7 +250,8 @@ def _measure(session, given, interval=0.5):
 
 
 def _stats_row(record, before, now, passed):
-    row = {"ID": record["id"][:12], "Name": record["name"], "CPUPerc": "--", "MemUsage": "-- / --", "MemPerc": "--", "NetIO": "--", "BlockIO": "--", "PIDs": "--"}
+    row = {"ID": record["id"][:12], "Name": record["name"], "CPUPerc": "--", "MemUsage": "-- / --", "MemPerc": "--",
+           "NetIO": "--", "BlockIO": "--", "PIDs": "--"}
     if now is None:  # it does not run
         return row
     memory, cpu, pids, io, network = (now.get(part) or {} for part in ("memory", "cpu", "pids", "io", "network"))
@@ -277,4 +284,3 @@ def port(session, given):
 
 def wait(session, given):
     session.each(given.words, lambda name: session.say(str(containers.wait(session.engine, containers.find(session.engine, name)["id"]))))
-

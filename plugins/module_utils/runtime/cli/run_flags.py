@@ -181,7 +181,8 @@ def _health(given):
 
 
 MOUNT_KEYS = {
-    "type": "type", "source": "source", "src": "source", "target": "target", "destination": "target", "dst": "target", "readonly": "read_only", "ro": "read_only",
+    "type": "type", "source": "source", "src": "source", "target": "target", "destination": "target", "dst": "target",
+    "readonly": "read_only", "ro": "read_only",
     "bind-propagation": "propagation", "volume-nocopy": "no_copy", "tmpfs-size": "tmpfs_size", "tmpfs-mode": "tmpfs_mode"}
 
 

@@ -10,6 +10,7 @@ from .. import containers
 from ..errors import Conflict
 from ..reconcile import Plan
 from . import streams
+from .grammar import UsageError
 from .run_flags import RUN_FLAGS, options
 
 FIRST = ("amber", "bold", "brisk", "calm", "clever", "dapper", "eager", "fond", "gentle", "happy", "jolly", "keen", "kind", "lively", "mellow", "neat",
@@ -20,9 +21,10 @@ SECOND = ("anchor", "badger", "beacon", "birch", "brook", "cedar", "comet", "dol
 
 def run(session, given):
     """``run IMAGE [COMMAND...]``: start it; wait for its end unless ``-d``."""
-    interactive = session.terminal and not given.detach and (given.tty or given.interactive)
-    if not session.terminal and not given.detach and (given.tty or given.interactive):
+    if not given.detach and (given.tty or given.interactive):
         session.need_terminal("run -i or -t without -d", "give -d, or run it on the host")
+        if not given.tty:
+            raise UsageError("pycontainer run -i needs -t or -d; to feed a command from a pipe, start the container with -d and use exec -i")
     # one that is waited for removes itself only when its output has been read
     plan, name = _plan(session, given, "present", dict(auto_remove=False) if given.rm and not given.detach else {})
     session.carry_out(plan)
@@ -34,11 +36,8 @@ def run(session, given):
         session.say(record["id"])
         return
     try:
-        if interactive:
-            session.rc = streams.attached(session.engine, record, given.tty, given.interactive)
-        else:
-            _start(session, record)
-            session.rc = streams.until_end(session, record)
+        _start(session, record)
+        session.rc = streams.attached(session, record, given.interactive) if given.tty else streams.until_end(session, record)
     finally:
         if given.rm:
             containers.remove(session.engine, containers.find(session.engine, record["id"]), force=True, keep_volumes=False)

@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import datetime
 import os
-import socket
 import sys
-import threading
 
 from .. import containers, units
-from ..errors import InvalidInput
+from ..errors import Conflict, InvalidInput
 from .grammar import UsageError
 
 
@@ -50,34 +48,13 @@ def until_end(session, record):
     return containers.wait(session.engine, record["id"])
 
 
-def attached(engine, record, tty, interactive):
-    """Start a container with this process's terminal or streams joined to it, and wait for its end; its exit code."""
-    own, theirs = socket.socketpair()
-    with own:
-        with theirs:
-            containers.start_one(engine, record, attach=theirs.fileno())
-        containers.bridge(own.detach() if tty else own.fileno(), None, interactive) if tty else _relay(own, interactive)
-    return containers.wait(engine, record["id"])
-
-
-def _relay(connection, interactive):
-    """Without a terminal: standard input to the container, its output here, until it ends."""
-    def feed():
-        while True:
-            data = os.read(0, 1 << 16)
-            if not data:
-                connection.shutdown(socket.SHUT_WR)
-                return
-            connection.sendall(data)
-
-    if interactive:
-        threading.Thread(target=feed, daemon=True).start()
-    while True:
-        data = connection.recv(1 << 16)
-        if not data:
-            return
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+def attached(session, record, interactive):
+    """Join this process's terminal to a started container's, and wait for its end; its exit code."""
+    try:
+        containers.attach(session.engine, record["id"], interactive)
+    except Conflict:  # it has ended already
+        print_log(session, record, None, None, False, False)
+    return containers.wait(session.engine, record["id"])
 
 
 def moment(text, flag):

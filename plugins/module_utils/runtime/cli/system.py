@@ -109,7 +109,10 @@ def version(session, given):
 
 def boot(session, _given):
     """Registries first: a container's image may come from one of them."""
-    registry.boot(session.engine)
+    for name, error in registry.boot(session.engine):
+        session.record(True, ["start registry %s" % name])
+        if error is not None:
+            session.complain(str(error))
     for ident, error in containers.boot(session.engine).items():
         session.record(True, ["start container %s" % ident[:12]])
         if error is not None:

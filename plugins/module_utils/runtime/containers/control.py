@@ -153,9 +153,12 @@ def resize(paths, ident, rows, columns):
     _tell(paths, ident, {"op": "resize", "rows": rows, "columns": columns})
 
 
-def attach(paths, ident, descriptor):
-    """Copy the output to a stream socket, and what it sends to the input."""
-    _tell(paths, ident, {"op": "attach"}, [descriptor])
+def attach(paths, ident, descriptor, replay=False):
+    """Copy the output to a stream socket, and what it sends to the input.
+
+    :param replay: begin with what this run has written so far.
+    """
+    _tell(paths, ident, {"op": "attach", "replay": replay}, [descriptor])
 
 
 # -------------------------------------------------------------------------------------------------------- by the cgroup

@@ -195,8 +195,11 @@ def interactive(paths, ident, argv, *, user=None, cwd=None, env=None, tty=False,
     return session.result()
 
 
-def bridge(terminal, until, stdin=True):
-    """Join this process's terminal to another one until that ends or ``until`` (fd) has something to read."""
+def bridge(terminal, until=None, stdin=True, set_size=stdio.set_size):
+    """Join this process's terminal to another one (or a socket to it) until that ends or ``until`` (fd) has something to read.
+
+    :param set_size: ``set_size(terminal, rows, columns)`` tells the other one the size of this one, at first and when it changes.
+    """
     import signal
     import termios
     import tty
@@ -206,7 +209,7 @@ def bridge(terminal, until, stdin=True):
     def resize(*_signal):
         with contextlib.suppress(OSError):
             size = os.get_terminal_size(1)
-            stdio.set_size(terminal, size.lines, size.columns)
+            set_size(terminal, size.lines, size.columns)
 
     before = signal.signal(SIGWINCH, resize)
     try:
@@ -214,7 +217,7 @@ def bridge(terminal, until, stdin=True):
             tty.setraw(0)
         resize()
         poll = select.poll()
-        for fd in (terminal, until) + ((0,) if stdin else ()):
+        for fd in (terminal,) + ((until,) if until is not None else ()) + ((0,) if stdin else ()):
             poll.register(fd, select.POLLIN)
         _copy(poll, terminal, until)
     finally:

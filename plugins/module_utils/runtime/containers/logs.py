@@ -72,6 +72,10 @@ class Writer:
         for stream in list(self._rest):
             self._write(stream, [self._rest.pop(stream)])
 
+    def unfinished(self):
+        """What was written without a line feed so far, and is not in the file yet: a prompt."""
+        return b"".join(self._rest.values())
+
     def _write(self, stream, entries):
         tail = '","stream":"%s","time":"%s"}\n' % (stream, stamp(time.time_ns()))
         lines = []
@@ -132,8 +136,9 @@ def read(paths, ident, tail=None, since=None, until=None, follow=False, streams=
     :param tail: only the last so many lines. :param since: :param until: RFC 3339 text in UTC, as in the entries; inclusive.
     :param follow: go on with what is written, until ``running()`` is false and all has been read.
     """
-    chosen = lambda entry: (entry["stream"] in streams and (since is None or entry["time"] >= since)  # noqa: E731
-                            and (until is None or entry["time"] <= until))
+    def chosen(entry):
+        return entry["stream"] in streams and (since is None or entry["time"] >= since) and (until is None or entry["time"] <= until)
+
     follower = _Follower(path(paths, ident)) if follow else None  # opened first, so that nothing is missed in between
     found = files(paths, ident)
     if tail is not None:

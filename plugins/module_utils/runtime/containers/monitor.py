@@ -15,7 +15,8 @@ Control messages (wire.py), each with one answer:
     {"op": "wait"}                                              answered when the container has ended for good: {"exit_code"}
     {"op": "reload"}                                            run.json is read again: {}
     {"op": "resize", "rows", "columns"}                         the terminal's size: {}
-    {"op": "attach"} with a stream socket's descriptor          output is copied to it, what it sends is input: {}
+    {"op": "attach", "replay": bool} with a stream socket       output is copied to it (with replay from the start of the run on), what it sends is
+                                                                input: {}
 """
 
 from __future__ import annotations
@@ -461,9 +462,14 @@ class Monitor:
         stdio.set_size(self.terminal, message["rows"], message["columns"])
         return {}
 
-    def op_attach(self, _connection, _message, fds):
+    def op_attach(self, _connection, message, fds):
         connection = wire.socket.socket(fileno=fds[0])
         connection.settimeout(10)  # who takes nothing for so long is let go, rather than the container held up
+        if message.get("replay"):
+            with contextlib.suppress(OSError):
+                for entry in logs.read(self.paths, self.ident, since=logs.stamp(int(self.state["started_at"] * 1e9))):
+                    connection.sendall(entry["log"].encode())
+                connection.sendall(self.log.unfinished())
         self.attached[fds[0]] = connection
         self.watch(fds[0], lambda _events: self._input(connection))
         return {}

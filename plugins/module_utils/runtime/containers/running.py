@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 
 from ..errors import Conflict
@@ -56,6 +57,14 @@ def execute(engine, ident, argv, **how):
 def interactive(engine, ident, argv, **how):
     """Run a command in a container with this process's terminal: see execute.interactive."""
     return executing.interactive(engine.paths, ident, argv, **how)
+
+
+def attach(engine, ident, stdin=True):
+    """Join this process's terminal to that of a container, from what it has written so far on, until it ends."""
+    own, theirs = socket.socketpair()
+    with theirs:
+        control.attach(engine.paths, ident, theirs.fileno(), replay=True)
+    executing.bridge(own.detach(), None, stdin, lambda _terminal, rows, columns: control.resize(engine.paths, ident, rows, columns))
 
 
 def stats(engine, ident):

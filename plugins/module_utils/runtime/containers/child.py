@@ -296,7 +296,10 @@ def _wait(channel, word):
 
 def _run(start, channel):
     program, bundle = start.program, start.bundle
-    warn = lambda text: os.write(channel, b"W" + text.encode("utf-8", "replace"))  # noqa: E731
+
+    def warn(text):
+        os.write(channel, b"W" + text.encode("utf-8", "replace"))
+
     default_signals()
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     os.umask(0)

@@ -145,7 +145,10 @@ class Process:
 
     def _run(self, target, types, root_fd, channel):
         program = self.program
-        warn = lambda text: os.write(channel.fileno(), b"W" + text.encode("utf-8", "replace"))  # noqa: E731
+
+        def warn(text):
+            os.write(channel.fileno(), b"W" + text.encode("utf-8", "replace"))
+
         child.default_signals()
         syscalls.prctl(c.PR_SET_DUMPABLE, 0)
         if os.read(channel.fileno(), 1) != b"c":

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The start of a container: cgroup, root file system and namespaces made, network attached, process 1 let go.
 
-It is done by a worker that the monitor forks (begin.py); process 1 is the monitor's child all the same (CLONE_PARENT). What can be refused is refused before the process exists; what fails later
+It is done by a worker that the monitor forks (begin.py); process 1 is the monitor's child all the same (CLONE_PARENT).
+What can be refused is refused before the process exists; what fails later
 undoes everything.
 """
 

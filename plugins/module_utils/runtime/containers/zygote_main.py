@@ -34,4 +34,5 @@ def main(package, backend, *arguments):
     zygote.main(*arguments)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

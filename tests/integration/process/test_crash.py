@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 of everything that may be killed: the container runs on, its log goes on, its end is recorded, nothing is left."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+import pytest
+from pycontainer.containers import control, state, summon
+from pycontainer.kernel import cgroups, procfs
+
+COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
+
+
+def parent(pid):
+    return procfs.stat(pid)["parent"]
+
+
+def named(paths, name):
+    """The engine's processes of these directories with that name."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/cmdline" % entry) as file, open("/proc/%s/comm" % entry) as comm:
+                    if paths.run in file.read() and comm.read().strip() == name:
+                        found.append(int(entry))
+            except OSError:
+                pass
+    return found
+
+
+def kill_monitor(box, eventually):
+    monitor = parent(box.state["pid"])
+    assert monitor in named(box.paths, "pyc-monitor")
+    os.kill(monitor, 9)
+    eventually(lambda: not state.monitored(box.paths, box.ident))
+
+
+def left(ident):
+    return [path for path in cgroups.base_paths().values() if os.path.exists(os.path.join(path, ident))]
+
+
+def test_container_outlives_its_monitor_and_is_adopted(boxes, eventually):
+    box = boxes.shell(COUNT)
+    pid = box.start()
+    eventually(lambda: "5\n" in box.log())
+    kill_monitor(box, eventually)
+    now = box.state
+    assert (now["status"], now["pid"], now["monitored"]) == ("running", pid, False)
+    time.sleep(0.2)  # what it writes meanwhile waits in the FIFO
+    assert control.adopt_orphans(box.paths) == [box.ident]
+    assert box.state["monitored"] is True
+    eventually(lambda: "40\n" in box.log())
+    numbers = [int(line) for line in box.log().split()]
+    assert numbers == list(range(1, len(numbers) + 1))  # nothing is missing, nothing twice
+    assert box.stop(timeout=5) in (143, 137)
+    assert box.state["status"] == "exited" and left(box.ident) == []
+
+
+def test_exit_code_of_an_adopted_container(boxes, eventually):
+    box = boxes.shell("while [ ! -e /end ]; do sleep 0.05; done; exit 6")
+    box.start()
+    kill_monitor(box, eventually)
+    assert box.execute("/bin/touch", "/other")["rc"] == 0  # exec needs no monitor
+    control.adopt_orphans(box.paths)
+    box.execute("/bin/touch", "/end")
+    code = box.wait()
+    if procfs.kernel_version() >= (6, 15):
+        assert code == 6
+    else:
+        assert code is None and "no monitor" in box.state["error"]
+    assert left(box.ident) == []
+
+
+def test_end_without_a_monitor_is_found_later(boxes, eventually):
+    box = boxes("/bin/sleep", "100")
+    pid = box.start()
+    kill_monitor(box, eventually)
+    os.kill(pid, 9)
+    eventually(lambda: procfs.start_time(pid) is None)
+    assert box.state["status"] == "exited" and box.state["error"]
+    control.adopt_orphans(box.paths)
+    eventually(lambda: state.read(box.paths, box.ident)["status"] == "exited" and not state.monitored(box.paths, box.ident))
+    assert left(box.ident) == []
+    assert box.start() > 0
+
+
+def test_always_is_kept_after_a_monitors_death(boxes, eventually):
+    box = boxes("/bin/sleep", "100")
+    box.run["restart"] = {"policy": "always", "retries": None}
+    pid = box.start()
+    kill_monitor(box, eventually)
+    os.kill(pid, 9)
+    eventually(lambda: procfs.start_time(pid) is None)
+    control.adopt_orphans(box.paths)
+    eventually(lambda: box.state["status"] == "running" and box.state["pid"] not in (0, pid))
+
+
+def test_stop_and_wait_need_no_living_monitor(boxes, eventually):
+    box = boxes.shell("trap 'exit 4' TERM; echo up; while :; do sleep 0.05; done")
+    box.start()
+    eventually(lambda: box.log() == "up\n")
+    kill_monitor(box, eventually)
+    assert box.stop(timeout=5) in (4, None)
+    assert box.state["status"] == "exited"
+
+
+def test_zygote_may_die(boxes, eventually):
+    box = boxes.shell(COUNT)
+    pid = box.start()
+    zygote, = named(box.paths, "pyc-zygote")
+    os.kill(zygote, 9)
+    eventually(lambda: not named(box.paths, "pyc-zygote"))
+    before = len(box.log())
+    eventually(lambda: len(box.log()) > before)
+    assert box.state["pid"] == pid and box.state["monitored"]
+    other = boxes("/bin/true")
+    other.start()  # makes a new one
+    assert other.wait() == 0
+    assert len(named(box.paths, "pyc-zygote")) == 1
+
+
+def test_start_that_is_killed_anywhere(boxes, eventually):
+    """Kill the monitor, its worker or both at random moments of a start; the next call finds nothing in its way."""
+    summon.connect(boxes.paths).close()
+    chance = random.Random(5)
+    for _attempt in range(25):
+        box = boxes.shell("echo run; sleep 100")
+        box.write()
+        connection = summon.connect(boxes.paths)
+        from pycontainer.containers import wire
+        wire.send(connection, {"op": "start", "id": box.ident, "command": None})
+        time.sleep(chance.uniform(0, 0.03))
+        zygote = named(boxes.paths, "pyc-zygote")
+        victims = [pid for pid in named(boxes.paths, "pyc-zygote") + named(boxes.paths, "pyc-monitor") if pid not in first_zygote(zygote)]
+        for pid in victims if chance.random() < 0.5 else victims[:1]:
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
+        connection.close()
+        eventually(lambda box=box: not state.monitored(boxes.paths, box.ident) or box.state["status"] == "running")
+        answer = control.start(boxes.paths, [box.ident])[box.ident]
+        assert "error" not in answer, answer
+        eventually(lambda box=box: box.state["status"] == "running" and "run\n" in box.log())
+        assert box.stop(timeout=0) in (137, None)
+        assert left(box.ident) == []
+        assert box.state["status"] == "exited"
+
+
+def first_zygote(pids):
+    """The zygote itself among its forks of the same name: the one whose parent is none of them."""
+    return [pid for pid in pids if (procfs.stat(pid) or {"parent": pids[0]})["parent"] not in pids]
+
+
+@pytest.mark.parametrize("victim", ["container", "monitor"])
+def test_cleanup_is_idempotent(boxes, eventually, victim):
+    box = boxes("/bin/sleep", "100")
+    pid = box.start()
+    kill_monitor(box, eventually)
+    if victim == "container":
+        os.kill(pid, 9)
+    control.cleanup(box.paths, box.ident)
+    control.cleanup(box.paths, box.ident)
+    assert left(box.ident) == [] and procfs.start_time(pid) is None
+    assert not os.path.exists(box.paths.container_run(box.ident))

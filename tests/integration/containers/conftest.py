@@ -11,8 +11,8 @@ import subprocess
 import pytest
 
 BUSYBOX = shutil.which("busybox")
-APPLETS = ("sh", "sleep", "cat", "echo", "ls", "id", "env", "hostname", "mount", "true", "false", "touch", "httpd", "wget", "ip", "stat", "ps", "kill", "nc", "test", "mkdir",
-           "readlink", "head", "grep", "ulimit", "tail", "dd", "trap")
+APPLETS = ("sh", "sleep", "cat", "echo", "ls", "id", "env", "hostname", "mount", "true", "false", "touch", "httpd", "wget", "ip", "stat", "ps", "kill", "nc", "test",
+           "mkdir", "readlink", "head", "grep", "ulimit", "tail", "dd", "trap")
 
 
 def make_rootfs(directory):

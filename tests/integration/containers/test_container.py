@@ -58,7 +58,8 @@ def test_whole_life(engine):
 
 def test_process_options(engine):
     do(engine, **base(
-        user="www", groups=["extra"], working_dir="/made/here", hostname="box", domainname="example.org", env={"X": "a b"}, labels={"a": 1}, tty=False, init=True,
+        user="www", groups=["extra"], working_dir="/made/here", hostname="box", domainname="example.org", env={"X": "a b"}, labels={"a": 1},
+        tty=False, init=True,
         ulimits=["nofile:64:128"], oom_score_adj=100, entrypoint=["sh", "-c"], command=["id > /tmp/id; pwd > /tmp/pwd; exec sleep 1000"]))
     assert sh(engine, "while ! test -e /tmp/pwd; do sleep 0.02; done; cat /tmp/id") == "uid=33(www) gid=33(www) groups=33(www),77(extra)"
     assert sh(engine, "cat /tmp/pwd; hostname; echo $HOME $X; ulimit -n; ulimit -Hn") == "/made/here\nbox\n/srv a b\n64\n128"
@@ -74,7 +75,8 @@ def test_security_options(engine):
     caps = {line.split()[0]: line.split()[1] for line in status.splitlines() if line.startswith(("Cap", "NoNewPrivs", "Seccomp:"))}
     assert caps["CapEff:"] == caps["CapBnd:"] == "0000000000000001" and caps["CapInh:"] == "0000000000000000"
     assert caps["NoNewPrivs:"] == "1" and caps["Seccomp:"] == "2"
-    assert sh(engine, "cat /proc/sys/net/ipv4/ip_default_ttl; touch /x 2>/dev/null || echo read-only; touch /tmp/x && stat -c %a /tmp; (echo 9 > /proc/sys/net/ipv4/ip_default_ttl) 2>/dev/null || echo no") \
+    assert sh(engine, "cat /proc/sys/net/ipv4/ip_default_ttl; touch /x 2>/dev/null || echo read-only; touch /tmp/x && stat -c %a /tmp; "
+              "(echo 9 > /proc/sys/net/ipv4/ip_default_ttl) 2>/dev/null || echo no") \
         == "99\nread-only\n700\nno"
     with open("/proc/sys/net/ipv4/ip_default_ttl") as file:
         assert file.read().strip() != "99"
@@ -131,7 +133,8 @@ def test_a_volume_with_driver_options_is_shared(engine):
 def test_limits_change_while_it_runs(engine):
     first = do(engine, **base(memory="64m", memory_swap="64m", cpus=0.5, pids_limit=20))
     second = do(engine, memory="32m", memory_swap="-1", pids_limit=30, cpus=0, labels={"x": "y"}, restart_policy="always", stop_timeout=1)
-    assert second["changed"] and second["container"]["Id"] == first["container"]["Id"] and second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
+    assert second["changed"] and second["container"]["Id"] == first["container"]["Id"]
+    assert second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
     stats = containers.stats(engine, second["container"]["Id"])
     assert stats["memory"]["limit"] == 32 << 20 and stats["pids"]["limit"] == 30
     host = second["container"]["HostConfig"]
@@ -215,7 +218,8 @@ def test_list_of_containers(engine):
     assert first["changed"] and [result["name"] for result in first["results"]] == [item["name"] for item in items]
     assert all(result["container"]["State"]["Running"] for result in first["results"])
     assert not task.container(engine, params)["changed"]
-    mixed = [dict(base(), name="box0", memory="40m"), {"name": "box1", "state": "absent"}, dict(base(command=["/nope"]), name="fails"), dict(base(), name="good")]
+    mixed = [dict(base(), name="box0", memory="40m"), {"name": "box1", "state": "absent"}, dict(base(command=["/nope"]), name="fails"),
+             dict(base(), name="good")]
     with pytest.raises(EngineError, match="1 of 4") as caught:
         task.container(engine, {"containers": mixed, "parallel": 2})
     results = {result["name"]: result for result in caught.value.results}

@@ -62,7 +62,8 @@ def _count_steps(limit):
             return original(*args, **kwargs)
         setattr(owner, name, wrapper)
 
-    for owner, names in ((database.Database, ("transaction",)), (files, ("write_whole", "write_json")), (trees, ("remove",)), (os, ("mkdir", "rename", "rmdir")),
+    for owner, names in ((database.Database, ("transaction",)), (files, ("write_whole", "write_json")), (trees, ("remove",)),
+                         (os, ("mkdir", "rename", "rmdir")),
                          (control, ("start", "stop", "cleanup", "reload"))):
         for name in names:
             counted(owner, name)

@@ -173,8 +173,8 @@ def test_what_is_taken_is_refused_and_nothing_changes(engine):
 
 @in_own_network
 def test_names_and_resolver(engine):
-    do(engine, etc_hosts={"db": "10.0.0.5", "up": "host-gateway"}, dns_servers=["10.0.0.53"], dns_search_domains=["example.org"], dns_opts=["ndots:2"], hostname="web",
-       domainname="example.org")
+    do(engine, etc_hosts={"db": "10.0.0.5", "up": "host-gateway"}, dns_servers=["10.0.0.53"], dns_search_domains=["example.org"], dns_opts=["ndots:2"],
+       hostname="web", domainname="example.org")
     record = containers.find(engine, "web")
     run = lambda script: containers.run_command(engine, record["id"], ["sh", "-c", script])["stdout"].decode()  # noqa: E731
     attachment = containers.inspect(engine, record)["NetworkSettings"]

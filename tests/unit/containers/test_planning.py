@@ -22,8 +22,9 @@ def test_check_mode_on_a_bare_host_makes_nothing(check_engine, scratch):
     assert not os.path.exists(scratch[0]) and os.listdir(scratch[1]) == []
 
 
-@pytest.mark.parametrize("params, word", [({"name": "web", "state": "running"}, "state"), ({"name": "a"}, "name"), ({"name": "-x"}, "name"), ({"name": None}, "name"),
-                                          ({"name": "web", "comparisons": {"x": "strict"}}, "comparisons")])
+@pytest.mark.parametrize("params, word", [
+    ({"name": "web", "state": "running"}, "state"), ({"name": "a"}, "name"), ({"name": "-x"}, "name"), ({"name": None}, "name"),
+    ({"name": "web", "comparisons": {"x": "strict"}}, "comparisons")])
 def test_refused(check_engine, params, word):
     with pytest.raises(InvalidInput, match=word):
         task.container(check_engine, dict(params, image="box:1"))

@@ -11,7 +11,8 @@ from pycontainer.containers import options, spec, spec_mounts, spec_resources, s
 from pycontainer.errors import InvalidInput
 
 IDENT = "0123456789abcdef" * 4
-IMAGE = {"Env": ["PATH=/image/bin", "A=image", "NOEQUALS"], "Cmd": ["serve"], "Entrypoint": ["/entry"], "User": "www", "WorkingDir": "/srv", "StopSignal": "SIGQUIT"}
+IMAGE = {"Env": ["PATH=/image/bin", "A=image", "NOEQUALS"], "Cmd": ["serve"], "Entrypoint": ["/entry"],
+         "User": "www", "WorkingDir": "/srv", "StopSignal": "SIGQUIT"}
 
 
 def config(params=None, image=None, **host):
@@ -119,7 +120,8 @@ def test_a_limit_that_is_taken_away_is_lifted():
     before = options.definition({"memory": "64m", "cpus": 1, "pids_limit": 5, "cpu_shares": 512})
     after = options.definition({"memory": 0, "cpus": 2, "pids_limit": -1, "cpu_shares": 512})
     found = spec_resources.released(before, after)
-    assert found["memory"] == {"limit": -1, "swap": -1} and found["pids"] == {"limit": -1} and found["cpu"] == {"quota": 200000, "period": 100000, "shares": 512}
+    assert found["memory"] == {"limit": -1, "swap": -1} and found["pids"] == {"limit": -1}
+    assert found["cpu"] == {"quota": 200000, "period": 100000, "shares": 512}
     assert "devices" not in found
 
 

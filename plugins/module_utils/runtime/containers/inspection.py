@@ -141,22 +141,30 @@ def bindings(ports):
 
 
 def _mounts(engine, config):
-    engine_files = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/shm", "/dev/mqueue", "/proc", "/sys"}
-    below, own = engine.paths.volumes + "/", engine.paths.containers + "/"
+    below = engine.paths.volumes + "/"
     found = []
     for entry in config["mounts"]:
         options = entry["options"]
         if entry["type"] == "bind" and entry["source"].startswith(below):
             name = entry["source"][len(below):].partition("/")[0]
             found.append({"Type": "volume", "Name": name, "Source": volumes.path(engine, name), "Driver": "local"})
-        elif entry["type"] == "bind" and not (entry["destination"] in engine_files and (
-                entry["source"].startswith(own) or entry["destination"] in ("/proc", "/sys") or entry["destination"].startswith("/dev/"))):
+        elif entry["type"] == "bind" and not _engines_own(engine, entry):
             found.append({"Type": "bind", "Source": entry["source"]})
         else:
             continue
         found[-1].update(Destination=entry["destination"], Mode="", RW="ro" not in options,
                          Propagation=next((option for option in options if option.lstrip("r") in ("private", "shared", "slave")), ""))
     return found
+
+
+def _engines_own(engine, entry):
+    """Whether a bind mount is the engine's (names and resolver, shared memory, the host's /proc and /sys), not the user's."""
+    place, source = entry["destination"], entry["source"]
+    if place in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf"):
+        return source.startswith(engine.paths.containers + "/")
+    if place == "/dev/shm":
+        return source == place or source.startswith(engine.paths.running + "/")
+    return place in ("/proc", "/sys", "/dev/mqueue") and place == source
 
 
 def _network(definition, run, state, image):

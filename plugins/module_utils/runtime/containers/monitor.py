@@ -265,7 +265,7 @@ class Monitor:
         try:
             result = pidfd.reap(self.pidfd)
         except ChildProcessError:  # adopted: somebody else's child
-            result = signals.exit_of(self.pidfd)
+            result = signals.exit_of(self.pidfd, self.state["pid"], self.state["pid_start"])
             if result is None:
                 return None, None, begin.UNSEEN
         code, signal = result
@@ -480,8 +480,8 @@ def main(paths, connection, limits):
 
     :param connection: the client's; the worker answers on it. :param limits: rlimits to give back to containers.
     """
+    syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
     monitor = Monitor(paths, limits)
     if monitor.begin(lambda worker: worker.serve(connection)):
         connection.close()
-        syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
         monitor.loop()

@@ -37,22 +37,41 @@ def number(name):
     raise InvalidInput("signal", name, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3")
 
 
-def exit_of(pidfd, patience=1.0):
-    """``(exit code, signal)`` of a process that is not our child, after its end; None where this kernel does not tell."""
+def exit_of(pidfd, pid, start, patience=1.0):
+    """``(exit code, signal)`` of a process that is not our child, after its end; None where that can't be known.
+
+    Until its parent has reaped it, /proc/PID/stat has the status; afterwards the pidfd does, on new kernels.
+
+    :param pid: :param start: the process's id and start time (state.json).
+    """
     end = time.monotonic() + patience
     while True:
-        try:
-            answer = fcntl.ioctl(pidfd, PIDFD_GET_INFO, struct.pack(_INFO, PIDFD_INFO_EXIT, *[0] * 13))
-        except OSError:
-            answer = None  # ESRCH: ended, but not reaped yet; ENOTTY, EINVAL: an older kernel
-        if answer is not None:
-            fields = struct.unpack(_INFO, answer)
-            if fields[0] & PIDFD_INFO_EXIT:
-                status = fields[-1]
-                return (None, status & 0x7F) if status & 0x7F else (status >> 8 & 0xFF, None)
+        status = _of_zombie(pid, start)
+        if status is None:
+            status = _of_pidfd(pidfd)
+        if status is not None:
+            return (None, status & 0x7F) if status & 0x7F else (status >> 8 & 0xFF, None)
         if time.monotonic() > end:
             return None
         time.sleep(0.002)
+
+
+def _of_zombie(pid, start):
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return int(fields[49]) if fields[0] == b"Z" and int(fields[19]) == start else None  # proc_pid_stat(5), fields 52 and 22
+
+
+def _of_pidfd(pidfd):
+    try:
+        answer = fcntl.ioctl(pidfd, PIDFD_GET_INFO, struct.pack(_INFO, PIDFD_INFO_EXIT, *[0] * 13))
+    except OSError:  # ENOTTY, EINVAL: an older kernel
+        return None
+    fields = struct.unpack(_INFO, answer)
+    return fields[-1] if fields[0] & PIDFD_INFO_EXIT else None
 
 
 def run_detached(argv):

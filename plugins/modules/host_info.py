@@ -44,7 +44,7 @@ host:
     architecture: {description: Architecture of the machine., type: str}
     python: {description: Version of Python., type: str}
     hostname: {description: Name of the host., type: str}
-    cgroup_mode: {description: V(v1), V(hybrid) or V(v2)., type: str}
+    cgroup_mode: {description: "V(v1), V(hybrid) or V(v2).", type: str}
     init: {description: Name of process 1., type: str}
     cpus: {description: Number of CPUs., type: int}
     memory: {description: Bytes of memory., type: int}

@@ -121,7 +121,7 @@ options:
       stop_signal:
         description: Signal that asks the container to end, for example V(SIGQUIT).
         type: str
-  message:
+  comment:
     description:
       - For O(source=import), the comment in the image's history.
     type: str
@@ -283,7 +283,7 @@ def main():
             "volumes": {"type": "list", "elements": "str"},
             "stop_signal": {"type": "str"},
         }},
-        "message": {"type": "str"},
+        "comment": {"type": "str"},
         "tags": {"type": "list", "elements": "str"},
         "repository": {"type": "str"},
         "push": {"type": "bool", "default": False},

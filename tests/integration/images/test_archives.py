@@ -165,7 +165,7 @@ CONFIG = {
 
 def test_import_of_a_directory(engine, task, root, tmp_path):
     foretold = task(engine, True, name="web:1", source="import", path=str(root), config=CONFIG)
-    result = task(engine, name="web:1", source="import", path=str(root), config=CONFIG, message="made here")
+    result = task(engine, name="web:1", source="import", path=str(root), config=CONFIG, comment="made here")
     assert foretold["changed"] and result["image"]["Comment"] == "made here"
     assert result["image"]["Config"] == {
         "Cmd": ["httpd", "-f"],
@@ -179,8 +179,8 @@ def test_import_of_a_directory(engine, task, root, tmp_path):
         "StopSignal": "SIGQUIT",
     }
     assert fingerprint(images.layer_paths(engine, "web:1")[0]) == fingerprint(root)
-    assert not task(engine, name="web:1", source="import", path=str(root), config=CONFIG, message="made here")["changed"]
-    changed = task(engine, name="web:1", source="import", path=str(root), config=dict(CONFIG, user="1"), message="made here")
+    assert not task(engine, name="web:1", source="import", path=str(root), config=CONFIG, comment="made here")["changed"]
+    changed = task(engine, name="web:1", source="import", path=str(root), config=dict(CONFIG, user="1"), comment="made here")
     assert changed["diff"]["before"] == {"image": result["image"]["Id"]} and changed["image"]["RootFS"] == result["image"]["RootFS"]
     (root / "dir" / "file").write_text("other")
     assert task(engine, True, name="web:1", source="import", path=str(root))["changed"]

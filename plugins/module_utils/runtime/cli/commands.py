@@ -4,30 +4,42 @@
 
 from __future__ import annotations
 
+from ..store.paths import DATA, RUN
 from .grammar import Command, Flag
 from .run_flags import RUN_FLAGS, UPDATE_FLAGS
 
 FILTER = Flag("-f, --filter", "list", "Only what matches (key=value)")
 FORMAT = Flag("--format", "value", "json, or a template such as '{{.Names}}'")
+INSPECT = Flag("-f, --format", "value", "json, or a template such as '{{.State.Pid}}'")
 QUIET = Flag("-q, --quiet", "switch", "Only ids or names")
-FORCE = Flag("-f, --force", "switch", "Do not ask, and do it although it is in use or running")
+FORCE = Flag("-f, --force", "switch", "Do it although it is in use or running")
+UNASKED = Flag("-f, --force", "switch", "Do not ask")
+CHOSEN = Flag("--filter", "list", "Only what matches (key=value)")
 REGISTRY = [
     Flag("--insecure", "switch", "Plain HTTP, or a certificate that can't be verified, is fine"),
     Flag("--authfile", "value", "File with the registry's credentials"),
 ]
 LABEL = Flag("-l, --label", "list", "Label (key=value)")
-TIME = Flag("-t, --time", "value", "Seconds to wait before the container is killed")
+STOPPING = [
+    Flag("-t, --time, --timeout", "value", "Seconds to wait before the container is killed; -1: for ever"),
+    Flag("-s, --signal", "value", "Signal that asks it to end"),
+]
+ENV_FILE = Flag("--env-file", "list", "File of environment variables")
 
 CONTAINER_COMMANDS = [
     Command("run, container run", "IMAGE [COMMAND...]", "Create a container from an image and start it", "runs:run",
             RUN_FLAGS + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")], rest=True),
     Command("create, container create", "IMAGE [COMMAND...]", "Create a container from an image without starting it", "runs:create", RUN_FLAGS, rest=True),
-    Command("ps, container ls, container ps, container list", "", "List containers", "containers:ps", [
+    Command("ps, container ls, container ps, container list", "", "List containers", "observing:ps", [
         Flag("-a, --all", "switch", "Also those that don't run"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids and commands"),
+        Flag("-s, --size", "switch", "With the size of what each has written"),
         Flag("-l, --latest", "switch", "Only the one created last"), Flag("-n, --last", "value", "Only the n created last")]),
-    Command("start, container start", "CONTAINER...", "Start containers", "containers:start"),
-    Command("stop, container stop", "CONTAINER...", "Stop containers", "containers:stop", [TIME]),
-    Command("restart, container restart", "CONTAINER...", "Stop containers and start them again", "containers:restart", [TIME]),
+    Command("start, container start", "CONTAINER...", "Start containers", "containers:start", [
+        Flag("-a, --attach", "switch", "Show what it writes, and wait for its end"), Flag("-i, --interactive", "switch", "Pass standard input on, too")]),
+    Command("attach, container attach", "CONTAINER", "Join this terminal to that of a running container", "containers:attach", [
+        Flag("--no-stdin", "switch", "Do not pass standard input on")]),
+    Command("stop, container stop", "CONTAINER...", "Stop containers", "containers:stop", STOPPING),
+    Command("restart, container restart", "CONTAINER...", "Stop containers and start them again", "containers:restart", STOPPING),
     Command("kill, container kill", "CONTAINER...", "Send a signal to containers", "containers:kill", [Flag("-s, --signal", "value", "Signal (default KILL)")]),
     Command("pause, container pause", "CONTAINER...", "Freeze all processes of containers", "containers:pause"),
     Command("unpause, container unpause", "CONTAINER...", "Thaw paused containers", "containers:unpause"),
@@ -39,18 +51,20 @@ CONTAINER_COMMANDS = [
         Flag("-i, --interactive", "switch", "Pass standard input on"), Flag("-t, --tty", "switch", "With a terminal"),
         Flag("-d, --detach", "switch", "Do not wait for it"), Flag("-u, --user", "value", "user[:group]"),
         Flag("-w, --workdir", "value", "Working directory"), Flag("-e, --env", "list", "Environment variable (NAME=value)"),
-        Flag("--privileged", "switch", "With all capabilities")], rest=True),
-    Command("logs, container logs", "CONTAINER", "What a container wrote", "containers:logs", [
+        ENV_FILE, Flag("--privileged", "switch", "With all capabilities")], rest=True),
+    Command("logs, container logs", "CONTAINER", "What a container wrote", "observing:logs", [
         Flag("-f, --follow", "switch", "Go on as it writes"), Flag("-n, --tail", "value", "Only the last lines"),
-        Flag("-t, --timestamps", "switch", "With the time of each line"), Flag("--since", "value", "Only after a time (RFC 3339, or 10m)")]),
-    Command("stats, container stats", "[CONTAINER...]", "Use of CPU, memory, network, disk and processes", "containers:stats", [
-        Flag("-a, --all", "switch", "Also those that don't run"), FORMAT, Flag("--no-stream", "switch", "Once, not on and on")]),
-    Command("top, container top", "CONTAINER", "The processes of a container", "containers:top"),
-    Command("port, container port", "CONTAINER", "The published ports of a container", "containers:port"),
-    Command("wait, container wait", "CONTAINER...", "Wait until containers end, and print their exit codes", "containers:wait"),
-    Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [FORMAT]),
-    Command("container prune", "", "Remove all containers that don't run", "containers:prune",
-            [FORCE, Flag("--filter", "list", "Only what matches (key=value)")]),
+        Flag("-t, --timestamps", "switch", "With the time of each line"), Flag("--since", "value", "Only after a time (RFC 3339, or 10m)"),
+        Flag("--until", "value", "Only before a time")]),
+    Command("stats, container stats", "[CONTAINER...]", "Use of CPU, memory, network, disk and processes", "observing:stats", [
+        Flag("-a, --all", "switch", "Also those that don't run"), FORMAT, Flag("--no-stream", "switch", "Once, not on and on"),
+        Flag("--no-trunc", "switch", "Whole ids")]),
+    Command("top, container top", "CONTAINER", "The processes of a container", "observing:top"),
+    Command("port, container port", "CONTAINER [PORT]", "The published ports of a container", "observing:port"),
+    Command("wait, container wait", "CONTAINER...", "Wait until containers end, and print their exit codes", "observing:wait"),
+    Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [INSPECT]),
+    Command("container prune", "", "Remove all containers that don't run", "pruning:containers_",
+            [UNASKED, CHOSEN]),
 ]
 
 IMAGE_COMMANDS = [
@@ -58,16 +72,17 @@ IMAGE_COMMANDS = [
         Flag("-a, --all", "switch", "Intermediate ones too"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids"),
         Flag("--digests", "switch", "With digests")]),
     Command("pull, image pull", "NAME[:TAG|@DIGEST]", "Get an image from a registry", "images:pull",
-            REGISTRY + [Flag("--platform", "value", "os/arch[/variant]")]),
+            REGISTRY + [Flag("--platform", "value", "os/arch[/variant]"), Flag("-q, --quiet", "switch", "Only the name")]),
     Command("push, image push", "NAME[:TAG]", "Send an image to a registry", "images:push", REGISTRY),
     Command("tag, image tag", "SOURCE TARGET", "Give an image another name", "images:tag"),
     Command("rmi, image rm, image remove", "IMAGE...", "Remove images", "images:rm", [FORCE]),
     Command("load, image load", "", "Take images from an archive of docker save or an OCI layout", "images:load",
-            [Flag("-i, --input", "value", "The archive")]),
+            [Flag("-i, --input", "value", "The archive (standard input at a terminal)"), Flag("-q, --quiet", "switch", "Only names")]),
     Command("import, image import", "FILE NAME[:TAG]", "Make an image from an archive of a root file system", "images:import_",
-            [Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV")]),
-    Command("image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [FORMAT]),
-    Command("image prune", "", "Remove dangling images", "images:prune", [FORCE, Flag("-a, --all", "switch", "All that no container uses")]),
+            [Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"), Flag("-m, --message", "value", "The image's comment"),
+             Flag("--platform", "value", "os/arch[/variant]")]),
+    Command("image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [INSPECT]),
+    Command("image prune", "", "Remove dangling images", "pruning:images_", [UNASKED, Flag("-a, --all", "switch", "All that no container uses")]),
     Command("login", "[SERVER]", "Keep a registry's credentials", "images:login", [
         Flag("-u, --username", "value", "User name"), Flag("-p, --password", "value", "Password"),
         Flag("--password-stdin", "switch", "Read the password from standard input")]),
@@ -79,35 +94,47 @@ OTHER_COMMANDS = [
     Command("volume create", "[VOLUME]", "Make a volume", "storage:volume_create", [
         LABEL, Flag("-d, --driver", "value", "Driver (local)"), Flag("-o, --opt", "list", "Driver option (key=value)")]),
     Command("volume rm, volume remove", "VOLUME...", "Remove volumes", "storage:volume_rm", [FORCE]),
-    Command("volume inspect", "VOLUME...", "All about volumes, as JSON", "system:inspect_volumes", [FORMAT]),
-    Command("volume prune", "", "Remove the anonymous volumes that no container uses", "storage:volume_prune",
-            [FORCE, Flag("-a, --all", "switch", "Named ones too")]),
-    Command("network ls, network list", "", "List networks", "storage:network_ls", [FILTER, FORMAT, QUIET]),
+    Command("volume inspect", "VOLUME...", "All about volumes, as JSON", "system:inspect_volumes", [INSPECT]),
+    Command("volume prune", "", "Remove the anonymous volumes that no container uses", "pruning:volumes_",
+            [UNASKED, Flag("-a, --all", "switch", "Named ones too"), CHOSEN]),
+    Command("network ls, network list", "", "List networks", "storage:network_ls", [
+        FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids")]),
     Command("network create", "NETWORK", "Make a network", "storage:network_create", [
         LABEL, Flag("-d, --driver", "value", "Driver (bridge)"), Flag("-o, --opt", "list", "Driver option (key=value)"),
         Flag("--subnet", "value", "Subnet, as 172.30.0.0/16"),
         Flag("--gateway", "value", "The bridge's address"), Flag("--ip-range", "value", "Where containers' addresses are taken from"),
         Flag("--internal", "switch", "No way out")]),
     Command("network rm, network remove", "NETWORK...", "Remove networks", "storage:network_rm"),
-    Command("network inspect", "NETWORK...", "All about networks, as JSON", "system:inspect_networks", [FORMAT]),
+    Command("network connect", "NETWORK CONTAINER", "Put a container on a network, as it runs", "storage:network_connect", [
+        Flag("--ip", "value", "Its address there")]),
+    Command("network disconnect", "NETWORK CONTAINER", "Take a container off a network, as it runs", "storage:network_disconnect"),
+    Command("network prune", "", "Remove the networks that no container is on", "pruning:networks_", [UNASKED, CHOSEN]),
+    Command("network inspect", "NETWORK...", "All about networks, as JSON", "system:inspect_networks", [INSPECT]),
     Command("registry serve", "", "Serve a registry in the foreground", "registry:serve", [
         Flag("--listen", "list", "ADDRESS:PORT (default 127.0.0.1:5000)"), Flag("--root", "value", "Directory of its content"),
         Flag("--tls-cert", "value", "Certificate (PEM)"), Flag("--tls-key", "value", "Private key (PEM)"), Flag("--users", "value", "File of users")]),
     Command("registry ls", "", "List the registries of this host", "registry:ls", [FORMAT]),
     Command("inspect", "NAME...", "All about containers, images, volumes and networks, as JSON", "system:inspect", [
-        FORMAT, Flag("--type", "value", "container, image, volume or network")]),
-    Command("info, system info", "", "The host, what it can do and what it holds", "system:info", [FORMAT]),
+        INSPECT, Flag("--type", "value", "container, image, volume or network")]),
+    Command("info, system info", "", "The host, what it can do and what it holds", "system:info", [INSPECT]),
     Command("system df", "", "Disk use", "system:df", [FORMAT]),
-    Command("version", "", "Versions", "system:version", [FORMAT]),
+    Command("system prune", "", "Remove containers that don't run, networks without containers, and dangling images", "pruning:system", [
+        UNASKED, Flag("-a, --all", "switch", "All images that no container uses"), Flag("--volumes", "switch", "Anonymous volumes, too")]),
+    Command("version", "", "Versions", "system:version", [INSPECT]),
     Command("boot", "", "Start what should run after a boot (for the boot unit)", "system:boot"),
 ]
 
 COMMANDS = CONTAINER_COMMANDS + IMAGE_COMMANDS + OTHER_COMMANDS
 
 
-def overview():
-    """The help of ``pycontainer`` without a command."""
-    rows = [(command.names[0], command.help) for command in COMMANDS]
+def overview(group=None):
+    """The help of ``pycontainer`` without a command, or of a group of commands such as ``volume``."""
+    names = {command: next((name for name in command.names if name.startswith(group + " ")), None) if group else command.names[0] for command in COMMANDS}
+    rows = [(name, command.help) for command, name in names.items() if name]
     width = max(len(name) for name, _help in rows)
-    return "\n".join(["Usage:  pycontainer COMMAND", "", "Docker's images, containers, volumes, networks and registries without an engine.", "", "Commands:"]
-                     + ["  %-*s  %s" % (width, name, text) for name, text in rows] + ["", "pycontainer COMMAND --help says more of one."])
+    return "\n".join(
+        ["Usage:  pycontainer %s" % (group + " COMMAND" if group else "[--root DIR] [--runroot DIR] COMMAND"), "",
+         "Docker's images, containers, volumes, networks and registries without an engine.", "", "Commands:"]
+        + ["  %-*s  %s" % (width, name, text) for name, text in rows]
+        + ["", "pycontainer COMMAND --help says more of one."]
+        + ([] if group else ["--root and --runroot: another store than %s and %s." % (DATA, RUN)]))

@@ -121,4 +121,3 @@ def _read(path, default):
             return file.read().strip()
     except FileNotFoundError:
         return default
-

@@ -19,7 +19,7 @@ import resource as limits
 import sys
 
 from ..errors import EngineError, Unsupported
-from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, syscalls, users
+from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, seccomp_default, syscalls, users
 from ..kernel import constants as c
 from . import initial, mounting, stdio
 
@@ -68,7 +68,7 @@ class Program:
         self.personality = _PERSONALITIES[(linux.get("personality") or {}).get("domain", "LINUX")]
         self.label = _label(process)
         profile = linux.get("seccomp")
-        self.filter = seccomp.compile(profile, c.MACHINE) if profile else None
+        self.filter = _filter(profile) if profile else None
         self.filter_flags = seccomp.flags(profile) if profile else 0
         self.init = init
         self.init_fd = None
@@ -81,6 +81,22 @@ class Program:
             home = users.resolve(root_fd, str(self.uid))[3]
         if b"HOME" not in self.environment:
             self.environment[b"HOME"] = _bytes(home, "HOME")
+
+
+_filters = []  # (profile, program): compiled by the zygote, inherited by its forks
+
+
+def compile_default():
+    """Have the filter ready that nearly every container asks for: compiling it takes as long as making its file system."""
+    profile = seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version(), c.MACHINE)
+    _filters.append((profile, seccomp.compile(profile, c.MACHINE)))
+
+
+def _filter(profile):
+    for known, program in _filters:
+        if known == profile:
+            return program
+    return seccomp.compile(profile, c.MACHINE)
 
 
 def _bytes(text, what):

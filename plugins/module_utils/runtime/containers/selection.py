@@ -33,7 +33,7 @@ def _fits(engine, record, state, key, values):
     if key == "label":
         return all(_labelled(record["definition"].get("labels", {}), value) for value in values)
     tests = {
-        "id": lambda value: record["id"].startswith(value),
+        "id": record["id"].startswith,
         "name": lambda value: value.lstrip("/") in record["name"],
         "status": lambda value: state["status"] == value,
         "ancestor": lambda value: _of_image(record, value),

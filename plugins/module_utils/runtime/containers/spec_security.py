@@ -122,4 +122,3 @@ def _excluded(condition, caps, kernel, arch):
 def missing_capabilities(definition):
     """Capabilities that the task names and this host can't give (they are not in the engine's bounding set)."""
     return sorted(set(definition.get("capabilities", ())) - {"ALL"} - available())
-

@@ -10,7 +10,7 @@ import time
 from .. import install, networks, volumes
 from ..errors import ContainerFailed, HostError, InvalidInput
 from ..kernel import syscalls
-from . import catalog, control, documents, running, sharing
+from . import catalog, control, documents, running, sharing, signals
 
 
 def start(engine, records, at_once=None):
@@ -36,7 +36,7 @@ def _start_level(engine, records, at_once):
             ready.append(record)
         except HostError as error:
             results[record["id"]] = error
-    answers = control.start(engine.paths, [record["id"] for record in ready], install.command(engine), at_once) if ready else {}
+    answers = control.start(engine.paths, [record["id"] for record in ready], install.command_line(engine), at_once) if ready else {}
     for record in ready:
         answer = answers[record["id"]]
         results[record["id"]] = failure(engine, record, answer) if "error" in answer else None
@@ -76,10 +76,12 @@ def _shared_memory(engine, record):
             raise HostError("container %s: can't mount its shared memory: %s" % (record["name"], error.strerror)) from None
 
 
-def stop(engine, record, force=False, timeout=None):
-    """Stop a container, by its stop signal and after its timeout by SIGKILL; it stays stopped, also after a reboot."""
+def stop(engine, record, force=False, timeout=None, signal=None):
+    """Stop a container, by its stop signal (or ``signal``) and after its timeout by SIGKILL; it stays stopped, also after a reboot."""
+    if signal is not None:
+        signals.number(signal)
     catalog.set_wanted(engine, record["id"], "stopped")
-    running.end(engine, record["id"], 0 if force else timeout)
+    running.end(engine, record["id"], 0 if force else timeout, signal)
 
 
 def pause(engine, record):

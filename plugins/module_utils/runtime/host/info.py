@@ -70,7 +70,7 @@ def disk(engine):
     """Bytes that each kind of thing takes, as du(1) counts them, and what the file system has left."""
     paths = engine.paths
     found = {name: _use(path) for name, path in (("blobs", paths.blobs), ("layers", paths.layers), ("containers", paths.containers),
-                                                  ("volumes", paths.volumes), ("registries", paths.registries))}
+                                                 ("volumes", paths.volumes), ("registries", paths.registries))}
     where = paths.data if os.path.isdir(paths.data) else "/"
     system = os.statvfs(where)
     return dict(found, total=system.f_blocks * system.f_frsize, free=system.f_bavail * system.f_frsize)

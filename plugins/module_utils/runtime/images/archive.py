@@ -149,8 +149,7 @@ class Directory(Members):
 
     def pieces(self, name):
         with open(self._inside(name), "rb") as file:
-            for piece in compression.pieces(file):
-                yield piece
+            yield from compression.pieces(file)
 
 
 def _plain(name):

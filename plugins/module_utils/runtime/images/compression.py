@@ -72,8 +72,7 @@ def decompress(chunks, what="the archive"):
 def _prepend(start, chunks):
     if start:
         yield start
-    for chunk in chunks:
-        yield chunk
+    yield from chunks
 
 
 def _gzip_factory():
@@ -206,8 +205,7 @@ def _zstd_command(stream, what):
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()
     try:
-        for piece in pieces(process.stdout, PIECE):
-            yield piece
+        yield from pieces(process.stdout, PIECE)
         feeder.join()
         complaint = process.stderr.read().decode("utf-8", "replace").strip()
         if failures:

@@ -33,8 +33,7 @@ def open_layer(path):
 
 def _file(file, path):
     with file:
-        for piece in compression.decompress(compression.pieces(file), path):
-            yield piece
+        yield from compression.decompress(compression.pieces(file), path)
 
 
 def survey(path):

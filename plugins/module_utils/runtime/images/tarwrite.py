@@ -38,8 +38,7 @@ def directory(path, option="path"):
     try:
         status = os.fstat(fd)
         yield header(b"./", DIRECTORY, status, xattrs=_xattrs(fd))
-        for piece in _contents(fd, b"./", status.st_dev, {}):
-            yield piece
+        yield from _contents(fd, b"./", status.st_dev, {})
         yield b"\0" * (2 * BLOCK)
     finally:
         os.close(fd)
@@ -57,8 +56,7 @@ def _contents(fd, prefix, device, links):
                 yield header(path, LINK, status, link=first)
                 continue
         if kind == REGULAR:
-            for piece in _file(fd, name, path):
-                yield piece
+            yield from _file(fd, name, path)
         elif kind == SYMLINK:
             yield header(path, kind, status, link=os.readlink(name, dir_fd=fd))
         elif kind == DIRECTORY:
@@ -66,8 +64,7 @@ def _contents(fd, prefix, device, links):
             try:
                 yield header(path + b"/", kind, status, xattrs=_xattrs(inner))
                 if status.st_dev == device:
-                    for piece in _contents(inner, path + b"/", device, links):
-                        yield piece
+                    yield from _contents(inner, path + b"/", device, links)
             finally:
                 os.close(inner)
         else:

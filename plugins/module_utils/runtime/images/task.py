@@ -23,7 +23,7 @@ def image(engine, params):
     if params["state"] == "absent":
         if not name:
             raise InvalidInput("name", name, "the name or id of an image")
-        for option in ("path", "config", "message", "tags", "repository", "push", "platform"):
+        for option in ("path", "config", "comment", "tags", "repository", "push", "platform"):
             if params.get(option):
                 raise InvalidInput(option, params[option], "no %s with state absent" % option)
         return plans.plan_absent(engine, name, bool(params.get("force_absent")))
@@ -73,7 +73,7 @@ def _check(params, name):
         raise InvalidInput("name", name, "the name of an image, which source %s needs" % source)
     if source not in ("load", "import") and params.get("path"):
         raise InvalidInput("path", params["path"], "no path with source %s" % source)
-    for option in ("config", "message"):
+    for option in ("config", "comment"):
         if source != "import" and params.get(option):
             raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
     if params.get("push") and not name and not params.get("repository"):
@@ -88,7 +88,7 @@ def _present(engine, params, name, registries):
     if source == "local":
         return plans.plan_local(engine, name)
     if source == "import":
-        return plans.plan_import(engine, name, params["path"], params.get("config"), params.get("message"), params.get("platform"))
+        return plans.plan_import(engine, name, params["path"], params.get("config"), params.get("comment"), params.get("platform"))
     return plans.plan_load(engine, params["path"], name, params.get("platform"))
 
 

@@ -226,7 +226,6 @@ class Connection(netlink.Socket):
         """
         return {key: data for key, data, _flags in self._elements(table, name)}
 
-
     def packed_elements(self, table, name):
         """The elements of a set, as :func:`element` packs them: for comparing with what should be there."""
         return {element(key, flags=flags) for key, _data, flags in self._elements(table, name)}

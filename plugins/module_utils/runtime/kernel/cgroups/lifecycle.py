@@ -136,7 +136,7 @@ def remove_tree(path):
         if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
             raise HostError("cgroup %s can't be removed: %s" % (path, error.strerror)) from error
     below = children(path)
-    if not below or not all([remove_tree(child) for child in below]):  # a list: each is tried
+    if not below or [child for child in below if not remove_tree(child)]:  # a list: each is tried
         return False
     try:
         os.rmdir(path)
@@ -154,7 +154,7 @@ def remove(group):
         return
     thaw(group.unified, group.v1.get("freezer"))
     kill(group)
-    if not until(lambda: all([remove_tree(path) for path in left])):
+    if not until(lambda: not [path for path in left if not remove_tree(path)]):
         pids = sorted({pid for path in left for pid in processes(path)})
         raise HostError("cgroup %s can't be removed: %s" % (
             left[0], "processes %s don't end" % ", ".join(map(str, pids)) if pids else "it stays busy"))

@@ -19,7 +19,11 @@ IMAGE = "localhost/bench:1"
 
 
 def run(*command, **options):
-    return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options).stdout
+    """A command's output. :raises RuntimeError: with that output when it fails."""
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    if done.returncode:
+        raise RuntimeError("%s: %s" % (" ".join(map(str, command)), done.stdout))
+    return done.stdout
 
 
 def tar_of(rootfs, scratch):
@@ -46,7 +50,7 @@ class Pycontainer:
             "-e", "ansible_python_interpreter=/usr/bin/python3")
 
     def task(self, names, state):
-        common = {"state": "started" if state == "started" else "absent", "stop_timeout": 1}
+        common = {"state": "started" if state == "started" else "absent", "force_kill": state != "started"}
         if state == "started":
             common.update(image=IMAGE, command=list(self.command))
         if len(names) == 1:
@@ -81,7 +85,7 @@ class Docker:
 
     def task(self, names, state):
         arguments = {"name": "{{ item }}" if len(names) > 1 else names[0], "docker_host": self.host, "state": "started" if state == "started" else "absent",
-                     "stop_timeout": 1, "force_kill": state != "started"}
+                     "force_kill": state != "started"}
         if state == "started":
             arguments.update(image=IMAGE, command=["sleep", "3600"], pull="never")
         task = {"community.docker.docker_container": arguments}
@@ -97,10 +101,10 @@ class Podman:
         return None if shutil.which("podman") else "podman is not installed"
 
     def up(self, scratch, rootfs):
-        # the collection calls one executable: a wrapper gives it the scratch storage
-        self.wrapper = pathlib.Path(scratch, "podman")
+        # the collection calls one executable: a wrapper gives it the scratch storage; runc, for crun refuses hybrid cgroups with hugetlb in version 2
+        self.wrapper = pathlib.Path(scratch, "podman.sh")
         self.wrapper.write_text("#!/bin/sh\nexec /usr/bin/podman --root %s/podman --runroot %s/podman-run --tmpdir %s/podman-tmp "
-                                "--cgroup-manager cgroupfs --events-backend file \"$@\"\n" % (scratch, scratch, scratch))
+                                "--runtime runc --cgroup-manager cgroupfs --events-backend file \"$@\"\n" % (scratch, scratch, scratch))
         self.wrapper.chmod(0o755)
         run(self.wrapper, "import", tar_of(rootfs, scratch), IMAGE)
 
@@ -113,7 +117,7 @@ class Podman:
                      "state": "started" if state == "started" else "absent"}
         if state == "started":
             # nothing may raise a limit on a restricted host, and podman's default is to raise two
-            arguments.update(image=IMAGE, command=["sleep", "3600"], pull="never", ulimit=["nofile=10000:10000", "nproc=10000:10000"], stop_timeout=1)
+            arguments.update(image=IMAGE, command=["sleep", "3600"], pull="never", ulimit=["nofile=10000:10000", "nproc=10000:10000"], stop_signal=9)
         task = {"containers.podman.podman_container": arguments}
         if len(names) > 1:
             task["loop"] = names

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whole Ansible tasks side by side with docker and podman through their collections, in one run.
@@ -22,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import isolated
 import peers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -71,7 +71,7 @@ def main():
     parser.add_argument("--ansible", default=str(ROOT / ".cache/bench-venv/bin/ansible-playbook"))
     options = parser.parse_args()
     SCRATCH.mkdir(parents=True, exist_ok=True)
-    directory = tempfile.mkdtemp(dir=SCRATCH)
+    directory = tempfile.mkdtemp(dir=isolated.enter(SCRATCH))
     root = rootfs(directory)
     chosen = []
     try:

@@ -16,7 +16,7 @@ packages_for() {
         peers) echo skopeo umoci runc docker-registry libseccomp2 python3-seccomp ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator
         hosts) echo mmdebstrap openssh-client iproute2 util-linux kmod busybox-static cpio zstd xz-utils e2fsprogs ;;
-        bench) echo docker.io podman python3-requests python3-cffi python3-pyroute2 ;;
+        bench) echo docker.io podman runc iptables python3-requests python3-cffi python3-pyroute2 ;;
         vm) echo qemu-system-x86 qemu-utils ;;
         sanity) echo shellcheck ;;
         *) echo "requirements.sh: $1: no such purpose" >&2; exit 2 ;;

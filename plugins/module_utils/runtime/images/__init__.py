@@ -25,13 +25,13 @@ _HOME = {
     "ensure_unpacked": "intake",
     "plan_present": "plan",
     "plan_local": "plan",
-    "plan_import": "plan",
-    "plan_load": "plan",
+    "plan_import": "plan_archives",
+    "plan_load": "plan_archives",
     "plan_tags": "plan",
     "plan_push": "plan",
     "plan_absent": "plan",
     "plan_prune": "plan",
-    "Registries": "plan",
+    "Registries": "registries",
     "registries_of": "task",
 }
 __all__ = sorted(_HOME) + ["layer_paths"]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from ..errors import Conflict, InvalidInput, NotFound
 from ..reconcile import Plan
-from . import archive, client, collect, credentials, intake, manifest, push, records, reference, rootfs, transport
-from .pull import Remote
+from . import collect, manifest, records, reference
 
 
 class ImagePlan(Plan):
@@ -58,23 +57,6 @@ class ImagePlan(Plan):
         return {"image": records.describe(self.engine, record, names, digests)}
 
 
-class Registries:
-    """How to reach registries: one task's options, and a client for each repository.
-
-    :param connection: keyword arguments of ``transport.Options``. :param auth_file: file with credentials.
-    """
-
-    def __init__(self, auth_file=None, **connection):
-        self.auth_file = auth_file
-        self.transport = transport.Transport(transport.Options(**connection))
-
-    def client(self, parsed):
-        found = credentials.lookup(parsed.registry, parsed.repository, self.auth_file)
-        if found and "username" in found:
-            found = found["username"], found["password"]
-        return client.Client(parsed, self.transport, found)
-
-
 def plan_present(engine, text, pull="missing", platform=None, registries=None):
     """Have the image ``text`` in the store, from its registry if need be.
 
@@ -101,6 +83,9 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None):
         raise NotFound(
             "there is no image %s%s on this host, and pull is never" % (parsed.familiar, " for %s" % platform if local is not None else "")
         )
+    from .pull import Remote  # what talks to registries is loaded only where one is asked
+    from .registries import Registries
+
     source = (registries or Registries()).client(parsed)
     if fits:
         current = source.digest(parsed.wanted)
@@ -123,53 +108,26 @@ def _pull(plan, remote, local):
 
 def plan_local(engine, text):
     """The image must be in the store already. :raises NotFound: when it is not."""
-    return ImagePlan(engine, "image %s" % text, _reference_or_none(text)).is_there(records.get(engine, text))
+    return ImagePlan(engine, "image %s" % text, reference_or_none(text)).is_there(records.get(engine, text))
 
 
-def _reference_or_none(text):
+def reference_or_none(text):
+    """The reference that ``text`` is, or None where it is something else: an id."""
     try:
         return reference.parse(text)
     except InvalidInput:
         return None
 
 
-def plan_import(engine, text, path, options=None, message=None, platform=None):
-    """Have ``text`` be an image of the root file system at ``path`` (directory or archive).
-
-    :param options: ``{"command", "entrypoint", "env", "labels", "exposed_ports", "working_dir", "user", "volumes", "stop_signal"}``.
-    """
-    parsed = _tagged(text)
-    config = rootfs.configuration(options)
-    target = manifest.parse_platform(platform)
-    diff_id, newest = rootfs.survey(path)
-    data = rootfs.document(diff_id, newest, config, target, message)
-    ident = manifest.digest_of(data)
-    plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
-    named = records.by_reference(engine, parsed)
-    there = records.find(engine, ident)
-    if there is not None:
-        plan.is_there(there)
-        _name(plan, ident, parsed.tagged)
-        return plan
-    document = manifest.parse_config(data, path)
-    plan.brings({"id": ident, "manifest": "", "config": document, "layers": [diff_id], "size": 0, "added": None}, [parsed.tagged])
-
-    def take():
-        layer = intake.Layer(diff_id, lambda: rootfs.open_layer(path))
-        intake.take(engine, parsed.familiar, data, [layer], build_manifest=rootfs.build_manifest(data), references=[parsed.tagged])
-
-    plan.add("image", named and named["id"], ident, "import image %s from %s" % (parsed.familiar, path), take)
-    return plan
-
-
-def _tagged(text, option="name"):
+def tagged(text, option="name"):
+    """A reference with a tag. :raises InvalidInput: for one with a digest."""
     parsed = reference.parse(text, option)
     if parsed.digest:
         raise InvalidInput(option, text, "a name with a tag, not a digest, for an image that is given it here")
     return parsed
 
 
-def _name(plan, ident, full):
+def name_image(plan, ident, full):
     """Give the image a name unless it has it."""
     engine = plan.engine
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", full)
@@ -185,90 +143,17 @@ def _name(plan, ident, full):
     )
 
 
-def plan_load(engine, path, text=None, platform=None):
-    """Have the images of an archive (docker save, OCI layout) in the store, under the names that the archive gives.
-
-    :param text: take only the image of this name, or name the archive's only image so. None takes all.
-    """
-    target = manifest.parse_platform(platform)
-    spool = None if engine.check else engine.paths.tmp
-    with archive.opened(path, spool) as members:
-        images = archive.contents(members, target)
-        chosen = _choose(images, text, path)
-        plan = ImagePlan(engine, "archive %s" % path, _reference_or_none(text) if text else None)
-        wanted = [image for image, names in chosen if _load_plan(plan, image, names, path)]
-    if wanted:
-        plan.changes[0].apply = lambda: _load(
-            engine, path, spool, target, [(image.id, names) for image, names in chosen if image in wanted]
-        )
-    image, names = chosen[0]
-    there = records.find(engine, image.id)
-    if there is not None:
-        return plan.is_there(there)
-    config = manifest.parse_config(image.config, path)
-    return plan.brings(
-        {"id": image.id, "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None}, names
-    )
-
-
-def _choose(images, text, path):
-    """``[(image, full names to give)]``."""
-    if text is None:
-        chosen = [(image, archive.full_names(image)) for image in images]
-        nameless = [image for image, names in chosen if not names]
-        if len(nameless) == len(images) == 1:
-            return chosen
-        return chosen
-    wanted = _tagged(text).tagged
-    chosen = [(image, [wanted]) for image in images if wanted in archive.full_names(image)]
-    if not chosen and len(images) == 1:
-        return [(images[0], [wanted])]
-    if not chosen:
-        there = [records.familiar(name) for image in images for name in archive.full_names(image)]
-        raise InvalidInput("name", text, "an image that is in %s: %s" % (path, ", ".join(there) or "its images have no names"))
-    return chosen
-
-
-def _load_plan(plan, image, names, path):
-    """Plan one image of an archive; whether its content has to be taken."""
-    if records.find(plan.engine, image.id) is not None:
-        for full in names:
-            _name(plan, image.id, full)
-        return False
-    title = records.familiar(names[0]) if names else image.id[:19]
-    row = plan.engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
-    # one change carries all images out: the archive is laid out once
-    plan.changes.insert(0, _change("image " + title, row and row["image"], image.id, "load image %s from %s" % (title, path)))
-    return True
-
-
-def _change(*arguments):
-    holder = Plan("")
-    holder.add(*arguments)
-    return holder.changes[0]
-
-
-def _load(engine, path, spool, target, chosen):
-    names = dict(chosen)
-    with archive.opened(path, spool) as members:
-        for image in archive.contents(members, target):
-            if image.id in names:
-                archive.take(engine, members, image, names.pop(image.id))
-    if names:
-        raise Conflict("%s changed while it was loaded" % path)
-
-
 def plan_tags(plan, texts, option="tags"):
     """Add further names of the plan's image to ``plan``."""
     for text in texts:
-        _name(plan, plan.image, _tagged(text, option).tagged)
+        name_image(plan, plan.image, tagged(text, option).tagged)
 
 
 def plan_push(plan, texts, registries):
     """Add to ``plan`` the pushes of its image to the references ``texts``: those whose registry has another digest, or none."""
     engine, record = plan.engine, plan.record()
     for text in texts:
-        parsed = _tagged(text)
+        parsed = tagged(text)
         target = registries.client(parsed).for_push()
         current = target.digest(parsed.tag)
         if current is not None and current == record["manifest"]:
@@ -278,8 +163,14 @@ def plan_push(plan, texts, registries):
             current,
             record["manifest"] or record["id"],
             "push image %s" % parsed.familiar,
-            lambda target=target: push.push(engine, target, record["id"]),
+            lambda target=target: _push(engine, target, record["id"]),
         )
+
+
+def _push(engine, target, ident):
+    from . import push
+
+    push.push(engine, target, ident)
 
 
 def plan_absent(engine, text, force=False):
@@ -295,7 +186,7 @@ def plan_absent(engine, text, force=False):
     if record is None:
         return plan
     ident, names = record["id"], records.tags_of(engine, record["id"])
-    parsed = _reference_or_none(text)
+    parsed = reference_or_none(text)
     row = records.by_reference(engine, parsed) if parsed is not None else None
     if row is not None and not parsed.digest and len(names) > 1:
         plan.add("tag " + parsed.familiar, ident, None, "untag image %s" % parsed.familiar, lambda: records.untag(engine, parsed.tagged))

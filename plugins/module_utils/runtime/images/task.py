@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from ..errors import InvalidInput
 from . import plan as plans
-from . import records, reference
+from . import plan_archives, records, reference
+from .registries import Registries
 
 CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
 
 
 def registries_of(params):
-    """``plan.Registries`` from a task's options; those that are missing have their defaults."""
+    """``Registries`` from a task's options; those that are missing have their defaults."""
     options = {key: params[key] for key in CONNECTION if params.get(key) is not None}
-    return plans.Registries(auth_file=params.get("auth_file"), **options)
+    return Registries(auth_file=params.get("auth_file"), **options)
 
 
 def image(engine, params):
@@ -88,8 +89,8 @@ def _present(engine, params, name, registries):
     if source == "local":
         return plans.plan_local(engine, name)
     if source == "import":
-        return plans.plan_import(engine, name, params["path"], params.get("config"), params.get("comment"), params.get("platform"))
-    return plans.plan_load(engine, params["path"], name, params.get("platform"))
+        return plan_archives.plan_import(engine, name, params["path"], params.get("config"), params.get("comment"), params.get("platform"))
+    return plan_archives.plan_load(engine, params["path"], name, params.get("platform"))
 
 
 def image_info(engine, params):

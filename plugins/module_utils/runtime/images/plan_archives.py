@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans for images that come from files of the host: root file systems (import) and archives of images (load)."""
+
+from __future__ import annotations
+
+from ..errors import Conflict, InvalidInput
+from ..reconcile import Change
+from . import archive, intake, manifest, records, rootfs
+from .plan import ImagePlan, name_image, reference_or_none, tagged
+
+
+def plan_import(engine, text, path, options=None, message=None, platform=None):
+    """Have ``text`` be an image of the root file system at ``path`` (directory or archive).
+
+    :param options: ``{"command", "entrypoint", "env", "labels", "exposed_ports", "working_dir", "user", "volumes", "stop_signal"}``.
+    """
+    parsed = tagged(text)
+    config = rootfs.configuration(options)
+    target = manifest.parse_platform(platform)
+    diff_id, newest = rootfs.survey(path)
+    data = rootfs.document(diff_id, newest, config, target, message)
+    ident = manifest.digest_of(data)
+    plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
+    named = records.by_reference(engine, parsed)
+    there = records.find(engine, ident)
+    if there is not None:
+        plan.is_there(there)
+        name_image(plan, ident, parsed.tagged)
+        return plan
+    document = manifest.parse_config(data, path)
+    plan.brings({"id": ident, "manifest": "", "config": document, "layers": [diff_id], "size": 0, "added": None}, [parsed.tagged])
+
+    def take():
+        layer = intake.Layer(diff_id, lambda: rootfs.open_layer(path))
+        intake.take(engine, parsed.familiar, data, [layer], build_manifest=rootfs.build_manifest(data), references=[parsed.tagged])
+
+    plan.add("image", named and named["id"], ident, "import image %s from %s" % (parsed.familiar, path), take)
+    return plan
+
+
+def plan_load(engine, path, text=None, platform=None):
+    """Have the images of an archive (docker save, OCI layout) in the store, under the names that the archive gives.
+
+    :param text: take only the image of this name, or name the archive's only image so. None takes all.
+    """
+    target = manifest.parse_platform(platform)
+    spool = None if engine.check else engine.paths.tmp
+    with archive.opened(path, spool) as members:
+        images = archive.contents(members, target)
+        chosen = _choose(images, text, path)
+        plan = ImagePlan(engine, "archive %s" % path, reference_or_none(text) if text else None)
+        wanted = [image for image, names in chosen if _load_plan(plan, image, names, path)]
+    if wanted:
+        plan.changes[0].apply = lambda: _load(
+            engine, path, spool, target, [(image.id, names) for image, names in chosen if image in wanted]
+        )
+    image, names = chosen[0]
+    there = records.find(engine, image.id)
+    if there is not None:
+        return plan.is_there(there)
+    config = manifest.parse_config(image.config, path)
+    return plan.brings(
+        {"id": image.id, "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None}, names
+    )
+
+
+def _choose(images, text, path):
+    """``[(image, full names to give)]``."""
+    if text is None:
+        return [(image, archive.full_names(image)) for image in images]
+    wanted = tagged(text).tagged
+    chosen = [(image, [wanted]) for image in images if wanted in archive.full_names(image)]
+    if not chosen and len(images) == 1:
+        return [(images[0], [wanted])]
+    if not chosen:
+        there = [records.familiar(name) for image in images for name in archive.full_names(image)]
+        raise InvalidInput("name", text, "an image that is in %s: %s" % (path, ", ".join(there) or "its images have no names"))
+    return chosen
+
+
+def _load_plan(plan, image, names, path):
+    """Plan one image of an archive; whether its content has to be taken."""
+    if records.find(plan.engine, image.id) is not None:
+        for full in names:
+            name_image(plan, image.id, full)
+        return False
+    title = records.familiar(names[0]) if names else image.id[:19]
+    row = plan.engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
+    # one change carries all images out: the archive is laid out once
+    plan.changes.insert(0, Change("image " + title, row and row["image"], image.id, "load image %s from %s" % (title, path)))
+    return True
+
+
+def _load(engine, path, spool, target, chosen):
+    names = dict(chosen)
+    with archive.opened(path, spool) as members:
+        for image in archive.contents(members, target):
+            if image.id in names:
+                archive.take(engine, members, image, names.pop(image.id))
+    if names:
+        raise Conflict("%s changed while it was loaded" % path)

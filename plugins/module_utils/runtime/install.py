@@ -22,6 +22,7 @@ from . import fingerprint
 from .errors import Unsupported
 from .store import locks
 from .store.files import read_json, sync_directory, write_json, write_whole
+from .store.paths import DATA, RUN
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -148,6 +149,12 @@ def own_copy(engine):
 def command(engine):
     """The argv that runs this engine outside of a task; :func:`ensure` must have been called once before."""
     return own_copy(engine).command()
+
+
+def command_line(engine):
+    """:func:`command` for the command line: with the place of the store, where it is not the usual one."""
+    place = (engine.paths.data, engine.paths.run)
+    return command(engine) + ([] if place == (DATA, RUN) else ["--root", place[0], "--runroot", place[1]])
 
 
 def ensure(engine, interpreter=None):

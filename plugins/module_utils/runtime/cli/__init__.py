@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One command grammar, Docker's, for the on-host ``pycontainer`` command and the ad-hoc module.
 
-:func:`execute` runs one command line in a session; :func:`main` is the on-host command.
+:func:`read` and :func:`execute` carry out one command line in a session; :func:`main` is the on-host command.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 
 from .. import errors
+from ..store import paths
 from . import commands, grammar
 from .session import Session
 
@@ -20,42 +21,58 @@ def read(argv):
     """The command that ``argv`` names and what it says: ``(Command, Given)``.
 
     :raises grammar.UsageError: when there is no such command or its flags and words don't fit.
+    :raises grammar.HelpAsked: when help is asked for.
     """
+    if not argv or argv[0] in ("help", "--help", "-h"):
+        rest = [word for word in argv[1:] if not word.startswith("-")]
+        return read(rest + ["--help"]) if rest else _help(commands.overview())
+    if argv[0] in ("--version", "-v"):
+        argv = ["version"]
     found = grammar.find(commands.COMMANDS, argv)
     if found is None:
-        words = [word for word in argv[:1] if word in {command.names[0].split()[0] for command in commands.COMMANDS}]
-        raise grammar.UsageError(
-            "%r is not a pycontainer command; accepted: %s" % (" ".join(argv[:2]), ", ".join(
-                name for command in commands.COMMANDS for name in command.names[:1] if not words or name.startswith(words[0] + " "))))
+        below = [command for command in commands.COMMANDS if any(name.startswith(argv[0] + " ") for name in command.names)]
+        if below and argv[1:2] in ([], ["--help"], ["-h"]):
+            return _help(commands.overview(argv[0]))
+        raise grammar.UsageError("%r is not a pycontainer command; accepted: %s" % (" ".join(argv[:2]), ", ".join(
+            name for command in below or commands.COMMANDS
+            for name in ([name for name in command.names if name.startswith(argv[0] + " ")] if below else command.names)[:1])))
     command, count = found
     return command, grammar.parse(command, argv[count:])
 
 
+def _help(text):
+    raise grammar.HelpAsked(text)
+
+
 def execute(session, command, given):
-    """Run a command that was read; its output and record are in the session afterwards."""
+    """Carry out a command that was read; its output, exit code and record are in the session afterwards."""
     module, dummy, function = command.function.partition(":")
-    getattr(importlib.import_module("." + module, __package__), function)(session, given)
+    try:
+        getattr(importlib.import_module("." + module, __package__), function)(session, given)
+    except errors.EngineError as error:
+        session.refuse(error)
 
 
 def main(argv):
-    """The on-host command: returns its exit code (125: the engine itself refused, as Docker's)."""
-    from ..engine import Engine
+    """The on-host command: returns its exit code.
 
-    if not argv or argv[0] in ("help", "--help", "-h"):
-        sys.stdout.write(commands.overview() + "\n")
-        return 0
-    if argv[0] in ("--version", "-v"):
-        argv = ["version"]
+    125: the command line is wrong, or ``run`` could not be done; 126 and 127: its command could not be executed, or found.
+    """
+    place = {"--root": paths.DATA, "--runroot": paths.RUN}
+    while len(argv) > 1 and argv[0] in place:
+        place[argv[0]] = os.path.abspath(argv[1])
+        argv = argv[2:]
     try:
-        found = grammar.find(commands.COMMANDS, argv)
-        if found and any(word in ("--help", "-h") for word in argv[found[1]:found[1] + 1]):
-            sys.stdout.write(found[0].page() + "\n")
-            return 0
         command, given = read(argv)
-        with Engine() as engine:
+        from ..engine import Engine
+
+        with Engine(*place.values()) as engine:
             session = Session(engine, terminal=True)
             execute(session, command, given)
             return session.rc
+    except grammar.HelpAsked as asked:
+        sys.stdout.write("%s\n" % asked)
+        return 0
     except errors.EngineError as error:
         sys.stderr.write("Error: %s\n" % error)
         return 125

@@ -16,10 +16,14 @@ class UsageError(EngineError):
     """The command line is not one that the grammar knows; the message says what is accepted."""
 
 
+class HelpAsked(Exception):
+    """``--help`` was among the flags; the exception's text is the help."""
+
+
 class Flag:
     """One flag of a command.
 
-    :param names: ``-e, --env`` in Docker's help form.
+    :param names: ``-e, --env`` in Docker's help form; the first long name is its key.
     :param kind: ``switch`` (no value), ``value`` (the last one counts), ``list`` (each adds one).
     :param help: one line. :param option: the module option that it sets, where its name is another.
     """
@@ -29,7 +33,7 @@ class Flag:
     def __init__(self, names, kind="switch", help="", option=None):
         self.names = [name.strip() for name in names.split(",")]
         self.kind, self.help = kind, help
-        self.key = self.names[-1].lstrip("-").replace("-", "_")
+        self.key = next((name for name in self.names if name.startswith("--")), self.names[0]).lstrip("-").replace("-", "_")
         self.option = option or self.key
 
     def initial(self):
@@ -111,6 +115,8 @@ def parse(command, argv):
             if command.rest:
                 words += rest
                 break
+        elif item == "--help":
+            raise HelpAsked(command.page())
         elif item.startswith("--"):
             _long(command, by_name, values, item, rest)
         else:
@@ -146,7 +152,7 @@ def _short(command, by_name, values, item, rest):
 def _known(command, by_name, name):
     if name not in by_name:
         raise UsageError("unknown flag %s for pycontainer %s; accepted: %s" % (
-            name, command.names[0], ", ".join(flag.names[-1] for flag in command.flags) or "none"))
+            name, command.names[0], ", ".join("--" + flag.key.replace("_", "-") for flag in command.flags) or "none"))
     return by_name[name]
 
 
@@ -166,8 +172,8 @@ def _boolean(name, value):
     return value.lower() in ("true", "1")
 
 
-def whole(text, name):
-    """A whole number from 0 on. :raises UsageError: when ``text`` is none."""
-    if not text.isdigit():
+def whole(text, name, least=0):
+    """A whole number from ``least`` on. :raises UsageError: when ``text`` is none."""
+    if not (text[1:] if text.startswith("-") else text).isdecimal() or int(text) < least:
         raise UsageError("flag %s takes a whole number, not %r" % (name, text))
     return int(text)

@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
 import shlex
+import shutil
 import sys
+import tempfile
 
 from .. import images
-from ..errors import EngineError, NotFound
+from ..errors import Conflict, EngineError, NotFound
 from ..images import credentials
 from ..reconcile import Plan
 from . import tables
-from .containers import filters
+from .observing import filters
 from .grammar import UsageError
 
 COLUMNS = [("REPOSITORY", "Repository"), ("TAG", "Tag"), ("IMAGE ID", "ID"), ("CREATED", "CreatedSince"), ("SIZE", "Size")]
@@ -37,9 +40,12 @@ def _rows(image, whole):
     names = [name.rpartition(":")[::2] for name in image["RepoTags"]]
     names += [(repository, "<none>") for repository in digests if repository not in dict(names)]
     ident = image["Id"] if whole else image["Id"].partition(":")[2][:12]
-    created = tables.ago(_seconds(image["Created"])) + " ago" if image["Created"] else "N/A"
-    return [{"Repository": repository, "Tag": tag, "Digest": digests.get(repository, "<none>"), "ID": ident, "CreatedSince": created,
-             "CreatedAt": image["Created"], "Size": tables.size(image["Size"])} for repository, tag in names or [("<none>", "<none>")]]
+    since = at = "N/A"
+    if image["Created"]:
+        seconds = _seconds(image["Created"])
+        since, at = tables.ago(seconds) + " ago", tables.moment(seconds)
+    return [{"Repository": repository, "Tag": tag, "Digest": digests.get(repository, "<none>"), "ID": ident, "CreatedSince": since,
+             "CreatedAt": at, "Size": tables.size(image["Size"], 3)} for repository, tag in names or [("<none>", "<none>")]]
 
 
 def _seconds(text):
@@ -82,23 +88,44 @@ def tag(session, given):
 
 def rm(session, given):
     def one(name):
-        if images.find(session.engine, name) is None:
+        found = images.find(session.engine, name)
+        if found is None:
             raise NotFound("there is no image %s on this host" % name)
+        names = images.inspect(session.engine, found["id"])["RepoTags"]
         plan = images.plan_absent(session.engine, name, given.force)
+        if not plan.changed:
+            raise Conflict("image %s is used by a container; remove that first" % name)
         session.carry_out(plan)
-        session.say(*plan.actions)
+        whole = any(change.name == "image" for change in plan.changes)
+        session.say(*["Untagged: %s" % tag for tag in (names if whole else [images.parse(name).familiar])])
+        if whole and images.find(session.engine, found["id"]) is None or session.check and whole:
+            session.say("Deleted: %s" % found["id"])
     session.each(given.words, one)
 
 
 def load(session, given):
-    if given.input is None:
-        raise UsageError("pycontainer load needs -i FILE: an archive of docker save, or an OCI layout")
-    facts = session.carry_out(images.plan_load(session.engine, os.path.abspath(given.input)))
-    session.say("Loaded image: %s" % ", ".join(facts["image"]["RepoTags"] or [facts["image"]["Id"]]))
+    with contextlib.ExitStack() as stack:
+        path = os.path.abspath(given.input) if given.input is not None else stack.enter_context(_from_stdin(session))
+        plan = images.plan_load(session.engine, path)
+        facts = session.carry_out(plan)
+    session.say(*["Loaded image: %s" % name for name in plan.loaded] or ["Loaded image ID: %s" % facts["image"]["Id"]])
+
+
+@contextlib.contextmanager
+def _from_stdin(session):
+    """Standard input as a file: an archive is read more than once."""
+    if not session.terminal or sys.stdin.isatty():
+        raise UsageError("pycontainer load needs -i FILE (an archive of docker save, or an OCI layout), or the archive at standard input")
+    with tempfile.NamedTemporaryFile(dir=session.engine.paths.tmp, prefix="stdin-") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+        file.flush()
+        yield file.name
 
 
 def import_(session, given):
-    facts = session.carry_out(images.plan_import(session.engine, given.words[1], os.path.abspath(given.words[0]), changes(given.change)))
+    with contextlib.ExitStack() as stack:
+        path = os.path.abspath(given.words[0]) if given.words[0] != "-" else stack.enter_context(_from_stdin(session))
+        facts = session.carry_out(images.plan_import(session.engine, given.words[1], path, changes(given.change), given.message, given.platform))
     session.say(facts["image"]["Id"])
 
 
@@ -137,12 +164,6 @@ def _words(text):
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise UsageError("--change: %s is not a JSON list of strings" % text)
     return words
-
-
-def prune(session, given):
-    plan = images.plan_prune(session.engine, given.all)
-    session.carry_out(plan)
-    session.say(*plan.actions)
 
 
 DOCKER_HUB = "docker.io"

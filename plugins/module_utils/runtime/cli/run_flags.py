@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 
 from ..errors import InvalidInput
 from .grammar import Flag, UsageError
@@ -28,8 +30,9 @@ UPDATE_FLAGS = [
 RUN_FLAGS = UPDATE_FLAGS + [
     Flag("--name", "value", "Name"),
     Flag("-e, --env", "list", "Environment variable (NAME=value, or NAME to take it from here)"),
-    Flag("--env-file", "value", "File of environment variables"),
+    Flag("--env-file", "list", "File of environment variables (NAME=value lines)"),
     Flag("-l, --label", "list", "Label (key=value)", "labels"),
+    Flag("--label-file", "list", "File of labels (key=value lines)"),
     Flag("-u, --user", "value", "user[:group]"),
     Flag("--group-add", "list", "Additional group", "groups"),
     Flag("-w, --workdir", "value", "Working directory", "working_dir"),
@@ -42,12 +45,12 @@ RUN_FLAGS = UPDATE_FLAGS + [
     Flag("-p, --publish", "list", "Published port ([ip:][port:]port[/udp])", "published_ports"),
     Flag("-P, --publish-all", "switch", "Publish all exposed ports", "publish_all_ports"),
     Flag("--expose", "list", "Exposed port", "exposed_ports"),
-    Flag("--network, --net", "list", "Network, or none, host, container:NAME", "networks"),
+    Flag("--network, --net", "list", "Network (NAME, or name=NAME,ip=ADDRESS,mac-address=MAC), or none, host, container:NAME", "networks"),
     Flag("--ip", "value", "Address on the network"),
     Flag("--mac-address", "value", "MAC address"),
     Flag("--add-host", "list", "Line for /etc/hosts (name:ip)", "etc_hosts"),
     Flag("--dns", "list", "DNS server", "dns_servers"),
-    Flag("--dns-option", "list", "Option of resolv.conf", "dns_opts"),
+    Flag("--dns-option, --dns-opt", "list", "Option of resolv.conf", "dns_opts"),
     Flag("--dns-search", "list", "DNS search domain", "dns_search_domains"),
     Flag("--pid", "value", "PID namespace: host or container:NAME", "pid_mode"),
     Flag("--ipc", "value", "IPC namespace: private, shareable, host, none or container:NAME", "ipc_mode"),
@@ -86,37 +89,87 @@ RUN_FLAGS = UPDATE_FLAGS + [
     Flag("--oom-kill-disable", "switch", "No OOM kill", "oom_killer"),
     Flag("--oom-score-adj", "value", "OOM score adjustment (-1000 to 1000)"),
     Flag("--cgroup-parent", "value", "Parent of its cgroup"),
+    Flag("--cidfile", "value", "File that its id is written to"),
+    Flag("-q, --quiet", "switch", "Nothing about the pull of its image"),
     Flag("--pull", "value", "missing, always or never"),
     Flag("--platform", "value", "os/arch[/variant]"),
 ]
 
-MAPS = {"labels": "=", "sysctls": "=", "log_options": "=", "etc_hosts": ":"}
+MAPS = {"sysctls": "=", "log_options": "=", "etc_hosts": ":"}
 NUMBERS = ("cpu_shares", "cpu_period", "cpu_quota", "pids_limit", "blkio_weight", "memory_swappiness", "stop_timeout", "oom_score_adj")
 RATES = ("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops")
 
 
-def options(given, flags):
-    """What a command line says, as options of the container module: only what it names."""
-    found = {}
+# Flags that no one option stands for: they are read together with others below, or are the command's own affair.
+APART = ("ip", "no_healthcheck", "env", "env_file", "label", "label_file", "cidfile", "quiet")
+
+
+def options(given, flags, at_home=False):
+    """What a command line says, as options of the container module: only what it names.
+
+    :param at_home: whether paths are relative to this process's directory, as at a terminal of the host.
+    """
+    values, found = given.values, {}
     for flag in flags:
-        value = given.values[flag.key]
-        if value == flag.initial() or flag.key.startswith("health_") or flag.key in ("ip", "no_healthcheck"):
-            continue
-        found[flag.option] = _value(flag, value)
+        value = values[flag.key]
+        if value != flag.initial() and flag.key not in APART and not flag.key.startswith("health_"):
+            found[flag.option] = _value(flag, value)
     if "restart" in found:
         found.update(_restart(found.pop("restart")))
-    if "networks" in found or given.values.get("ip"):
-        found.update(_networks(found.pop("networks", []), given.values.get("ip")))
+    if "networks" in found or values.get("ip"):
+        found.update(_networks(found.pop("networks", []), values.get("ip")))
+    for option, read in (("env", environment), ("labels", _labels)):
+        flag, file = ("env", "env_file") if option == "env" else ("label", "label_file")
+        if values.get(flag) or values.get(file):
+            found[option] = read(values[flag], values[file])
+    if "pull" in found and found["pull"] not in ("missing", "always", "never"):
+        raise InvalidInput("--pull", found["pull"], "missing, always, never")
     health = _health(given)
     if health:
         found["healthcheck"] = health
+    if at_home:
+        _relative(found)
     if given.words[1:] and given.command.rest:
         found["command"] = given.words[1:]
     return found
 
 
+def _relative(found):
+    """Paths of the host that were written from the current directory on."""
+    found.update({name: items for name, items in (
+        ("volumes", [_home(item) if item.startswith(("./", "../", ".:", "..:")) else item for item in found.get("volumes", ())]),
+        ("security_opts", [re.sub("^seccomp[=:](.*)$", _profile, item) for item in found.get("security_opts", ())])) if items})
+
+
+def _home(volume):
+    source, colon, rest = volume.partition(":")
+    return os.path.abspath(source) + colon + rest
+
+
+def _profile(match):
+    setting = match.group(1)
+    return "seccomp=" + (setting if setting in ("unconfined", "default") or setting[:1] in ("/", "{", "") else os.path.abspath(setting))
+
+
+@contextlib.contextmanager
+def by_flag(flags):
+    """In the block, an error about an option of the container module names the flag that set it."""
+    try:
+        yield
+    except InvalidInput as error:
+        option, dot, rest = error.option.partition(".")
+        names = {flag.option: flag.names for flag in flags}
+        names.update(env=["--env"], labels=["--label"], restart_policy=["--restart"], restart_retries=["--restart"], network_mode=["--network"])
+        name = next((name for name in names.get(option, ()) if name.startswith("--")), None)
+        if option == "healthcheck" and rest:
+            name, dot = "--health-" + {"test": "cmd"}.get(rest, rest).replace("_", "-"), ""
+        if name is None:
+            raise
+        raise InvalidInput(name + (dot + rest if dot else ""), error.value, error.accepted) from None
+
+
 def _value(flag, value):
-    name = flag.names[-1]
+    name = next(name for name in flag.names if name.startswith("--"))
     if flag.option in MAPS:
         return dict(_pair(name, item, MAPS[flag.option]) for item in value)
     if flag.option in RATES:
@@ -127,7 +180,7 @@ def _value(flag, value):
         return _number(name, value)
     if flag.option == "cpus":
         return _number(name, value, float)
-    return {"env": _environment, "mounts": lambda items: [mount(item) for item in items], "entrypoint": lambda text: [text] if text else [],
+    return {"mounts": lambda items: [mount(item) for item in items], "entrypoint": lambda text: [text] if text else [],
             "oom_killer": lambda off: off}.get(flag.option, lambda same: same)(value)
 
 
@@ -145,10 +198,40 @@ def _number(name, value, kind=int):
         raise InvalidInput(name, value, "a number") from None
 
 
-def _environment(items):
-    """``NAME`` alone takes the value from this process, and is left out where there is none, as Docker does."""
-    pairs = [item.partition("=") for item in items]
-    return {name: value if equals else os.environ[name] for name, equals, value in pairs if equals or name in os.environ}
+def environment(items, files):
+    """Variables of ``--env`` over those of ``--env-file``.
+
+    ``NAME`` alone takes the value from this process, and is left out where there is none, as Docker does.
+    """
+    found = {}
+    for path in files:
+        for number, line in enumerate(_lines("--env-file", path), 1):
+            line = line.lstrip()
+            name, equals, value = line.partition("=")
+            if line and not line.startswith("#"):
+                if not name or name != name.strip() or " " in name:
+                    raise InvalidInput("--env-file", "%s line %d: %s" % (path, number, line), "NAME=value, or NAME")
+                found.update({name: value} if equals else {name: os.environ[name]} if name in os.environ else {})
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not name:
+            raise InvalidInput("--env", item, "NAME=value, or NAME")
+        if equals or name in os.environ:
+            found[name] = value if equals else os.environ[name]
+    return found
+
+
+def _labels(items, files):
+    lines = [line.strip() for path in files for line in _lines("--label-file", path)]
+    return dict(_pair("--label", item, "=") for item in [line for line in lines if line and not line.startswith("#")] + list(items))
+
+
+def _lines(flag, path):
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read().splitlines()
+    except OSError as error:
+        raise InvalidInput(flag, path, "a file on the host that can be read (%s)" % error.strerror) from None
 
 
 def _restart(text):
@@ -160,19 +243,40 @@ def _restart(text):
 
 
 def _networks(names, address):
-    if len(names) == 1 and (names[0] in ("none", "host", "bridge", "default") or names[0].startswith("container:")) and not address:
-        return {"network_mode": "bridge" if names[0] == "default" else names[0]}
-    entries = [{"name": name} for name in names or ["bridge"]]
+    entries = [_network(name) for name in names or ["bridge"]]
+    first = entries[0]["name"]
+    if len(entries) == 1 and len(entries[0]) == 1 and (first in ("none", "host", "bridge", "default") or first.startswith("container:")) and not address:
+        return {"network_mode": "bridge" if first == "default" else first}
     if address:
         entries[0]["ipv4_address"] = address
-    return {"networks": entries, "network_mode": entries[0]["name"]}
+    return {"networks": entries, "network_mode": first}
+
+
+NETWORK_KEYS = {"name": "name", "ip": "ipv4_address", "mac-address": "mac_address"}
+
+
+def _network(text):
+    """``front``, or ``name=front,ip=172.30.0.9``, as an entry of the module's ``networks``."""
+    if "=" not in text:
+        return {"name": text}
+    found = {}
+    for item in text.split(","):
+        key, dummy, value = item.partition("=")
+        if key not in NETWORK_KEYS or not value:
+            raise InvalidInput("--network", text, "a name, or " + ",".join("%s=..." % name for name in NETWORK_KEYS))
+        found[NETWORK_KEYS[key]] = value
+    if "name" not in found:
+        raise InvalidInput("--network", text, "one with name=")
+    return found
 
 
 def _health(given):
     values = given.values
-    if values.get("no_healthcheck"):
-        return {"test": ["NONE"]}
     found = {key[len("health_"):]: value for key, value in values.items() if key.startswith("health_") and value is not None}
+    if values.get("no_healthcheck"):
+        if found:
+            raise InvalidInput("--no-healthcheck", True, "either --no-healthcheck, or --health-%s" % sorted(found)[0].replace("_", "-"))
+        return {"test": ["NONE"]}
     if "retries" in found:
         found["retries"] = _number("--health-retries", found["retries"])
     if "cmd" in found:
@@ -194,9 +298,14 @@ def mount(text):
         if key not in MOUNT_KEYS:
             raise InvalidInput("--mount", item, ", ".join(sorted(MOUNT_KEYS)))
         option = MOUNT_KEYS[key]
-        found[option] = value.lower() in ("true", "1", "") if option in ("read_only", "no_copy") else value
-        if option not in ("read_only", "no_copy") and not equals:
+        if option in ("read_only", "no_copy"):
+            if equals and value.lower() not in ("true", "false", "1", "0"):
+                raise InvalidInput("--mount", item, "%s=true or %s=false" % (key, key))
+            found[option] = not equals or value.lower() in ("true", "1")
+        elif not value:
             raise InvalidInput("--mount", item, "%s=value" % key)
+        else:
+            found[option] = value
     if "target" not in found:
         raise UsageError("--mount %r names no target" % text)
     return found

@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 from .. import containers
-from ..errors import Conflict
+from ..errors import Conflict, ContainerFailed, InvalidInput
 from ..reconcile import Plan
 from . import streams
 from .grammar import UsageError
-from .run_flags import RUN_FLAGS, options
+from .run_flags import RUN_FLAGS, by_flag, options
 
 FIRST = ("amber", "bold", "brisk", "calm", "clever", "dapper", "eager", "fond", "gentle", "happy", "jolly", "keen", "kind", "lively", "mellow", "neat",
          "noble", "patient", "proud", "quiet", "quick", "ready", "serene", "steady", "sunny", "swift", "tidy", "vivid", "warm", "witty")
@@ -21,54 +22,65 @@ SECOND = ("anchor", "badger", "beacon", "birch", "brook", "cedar", "comet", "dol
 
 def run(session, given):
     """``run IMAGE [COMMAND...]``: start it; wait for its end unless ``-d``."""
+    session.refused = 125
     if not given.detach and (given.tty or given.interactive):
         session.need_terminal("run -i or -t without -d", "give -d, or run it on the host")
         if not given.tty:
             raise UsageError("pycontainer run -i needs -t or -d; to feed a command from a pipe, start the container with -d and use exec -i")
+    if given.rm and (given.restart or "no") != "no":
+        raise InvalidInput("--rm", True, "either --rm, or --restart %s" % given.restart)
     # one that is waited for removes itself only when its output has been read
-    plan, name = _plan(session, given, "present", dict(auto_remove=False) if given.rm and not given.detach else {})
-    session.carry_out(plan)
+    name = _made(session, given, dict(auto_remove=False) if given.rm and not given.detach else {})
     if session.check:
+        session.record(True, ["start container %s" % name])
         return
     record = containers.find(session.engine, name)
-    if given.detach:
-        _start(session, record)
-        session.say(record["id"])
-        return
     try:
-        _start(session, record)
-        session.rc = streams.attached(session, record, given.interactive) if given.tty else streams.until_end(session, record)
+        if given.detach:
+            _start(session, record)
+            session.say(record["id"])
+        else:
+            streams.started(session, record, lambda: _start(session, record), given.interactive)
+    except ContainerFailed as error:
+        if error.exit_code in (126, 127):  # its command can't be executed, or is not there
+            session.refused = error.exit_code
+        if given.rm and given.detach:
+            containers.remove(session.engine, record, force=True)
+        raise
     finally:
-        if given.rm:
-            containers.remove(session.engine, containers.find(session.engine, record["id"]), force=True, keep_volumes=False)
+        if given.rm and not given.detach:
+            containers.remove(session.engine, containers.find(session.engine, record["id"]), force=True)
 
 
 def create(session, given):
     """``create IMAGE [COMMAND...]``: print its id."""
-    plan, name = _plan(session, given, "present", {})
-    session.carry_out(plan)
+    name = _made(session, given, {})
     if not session.check:
         session.say(containers.find(session.engine, name)["id"])
 
 
-def _plan(session, given, state, more):
-    """The plan of a new container, and its name. :raises Conflict: when the name is taken, for ``run`` makes a new one every time."""
-    definition = options(given, RUN_FLAGS)
+def _made(session, given, more):
+    """Make a new container; its name. :raises Conflict: when the name is taken, for each call makes one."""
+    definition = options(given, RUN_FLAGS, session.terminal)
+    if given.cidfile and os.path.exists(given.cidfile):
+        raise Conflict("--cidfile: %s is there already" % given.cidfile)
     name = definition.pop("name", None) or _fresh_name(session.engine)
-    if _exists(session.engine, name):
+    if containers.get(session.engine, name) is not None:
         raise Conflict("the name %s is in use by a container; remove or rename it, or choose another name" % name)
-    definition.update(more, name=name, image=given.words[0], state=state)
-    return containers.plan(session.engine, definition), name
+    definition.update(more, name=name, image=given.words[0], state="present")
+    with by_flag(RUN_FLAGS):
+        plan = containers.plan(session.engine, definition)
+    session.carry_out(plan)
+    if given.cidfile and not session.check:
+        with open(given.cidfile, "x") as file:
+            file.write(containers.find(session.engine, name)["id"])
+    return name
 
 
 def _start(session, record):
     plan = Plan("container %s" % record["name"])
     plan.add("running", False, True, "start container %s" % record["name"], lambda: containers.start_one(session.engine, record))
     session.carry_out(plan)
-
-
-def _exists(engine, name):
-    return any(record["name"] == name for record in containers.every(engine))
 
 
 def _fresh_name(engine):

@@ -25,6 +25,7 @@ class Session:
         self.engine, self.check, self.terminal = engine, check, terminal
         self.changed, self.actions, self.diffs, self.warnings, self.rc = False, [], [], [], 0
         self.lines, self.errors = [], []
+        self.refused = 1  # the exit code when the engine refuses what was asked for
 
     def say(self, *lines):
         """Standard output, line by line."""
@@ -40,6 +41,22 @@ class Session:
         self.rc = self.rc or 1
         if self.terminal:
             sys.stderr.write("Error: %s\n" % line)
+
+    def refuse(self, error):
+        """The command could not be done: its sentence, and Docker's exit code for that."""
+        self.complain(str(error))
+        self.rc = 125 if isinstance(error, UsageError) else self.refused
+
+    def confirmed(self, question, force):
+        """Whether a person at a terminal says yes to what takes away more than was named; a task says so by giving the command."""
+        if force or not self.terminal:
+            return True
+        sys.stderr.write("WARNING! This will remove %s.\nAre you sure you want to continue? [y/N] " % question)
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return True
+        self.complain("nothing was removed: the answer was not y (-f does not ask)")
+        return False
 
     def carry_out(self, plan):
         """Apply a plan unless in check mode, and take down what it changes. Returns ``plan.facts()``."""

@@ -25,27 +25,37 @@ def execute(session, record, argv, settings, given):
     return outcome["rc"]
 
 
-def print_log(session, record, tail, since, follow, timestamps):
-    """The log's lines, at a terminal each to the stream that it came from."""
+def print_log(session, record, timestamps=False, follow=False, **which):
+    """The log's lines, at a terminal each to the stream that it came from; ``which``: ``tail``, ``since``, ``until`` of logs.read."""
     ident = record["id"]
-    entries = containers.read_log(session.engine, ident, tail=tail, since=since, follow=follow,
-                                  running=lambda: containers.status(session.engine, ident)["status"] in containers.LIVING)
+    entries = containers.read_log(session.engine, ident, follow=follow,
+                                  running=lambda: containers.status(session.engine, ident)["status"] in containers.LIVING, **which)
     pieces = []
     for entry in entries:
         text = (entry["time"] + " " if timestamps else "") + entry["log"]
-        if session.terminal:
+        if not session.terminal:
+            pieces.append(text)
+        else:
             stream = sys.stderr if entry["stream"] == "stderr" else sys.stdout
             stream.write(text)
             stream.flush()
-        else:
-            pieces.append(text)
     session.lines += "".join(pieces).splitlines()
 
 
-def until_end(session, record):
-    """Show what a container writes until it ends; its exit code."""
-    print_log(session, record, None, None, True, False)
-    return containers.wait(session.engine, record["id"])
+def started(session, record, start, interactive):
+    """Start a container by ``start()``, show what it writes and wait for its end; the session gets its exit code."""
+    since = logs_from()
+    start()
+    if containers.with_terminal(session.engine, record["id"]):
+        session.rc = attached(session, record, interactive)
+    else:
+        print_log(session, record, since=since, follow=True)
+        session.rc = containers.wait(session.engine, record["id"])
+
+
+def logs_from():
+    """Now, as the log writes times."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def attached(session, record, interactive):
@@ -53,7 +63,7 @@ def attached(session, record, interactive):
     try:
         containers.attach(session.engine, record["id"], interactive)
     except Conflict:  # it has ended already
-        print_log(session, record, None, None, False, False)
+        print_log(session, record)
     return containers.wait(session.engine, record["id"])
 
 

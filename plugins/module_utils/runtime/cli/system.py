@@ -11,7 +11,7 @@ from .. import containers, images, networks, registry, volumes
 from ..errors import NotFound
 from ..fingerprint import VERSION
 from ..host import info as host
-from . import tables
+from . import tables, templates
 from .grammar import UsageError
 
 
@@ -58,7 +58,7 @@ def _inspect(session, given, kinds):
     if given.format in (None, "json"):
         session.say(json.dumps(found, indent=4))
     else:
-        session.say(*[tables.fill(given.format, document) for document in found])
+        session.say(*[templates.fill(given.format, document) for document in found])
 
 
 def _look(engine, name, kinds):
@@ -73,7 +73,7 @@ def _look(engine, name, kinds):
 def info(session, given):
     facts = host.info(session.engine)
     if given.format is not None:
-        session.say(json.dumps(facts, sort_keys=True) if given.format == "json" else tables.fill(given.format, facts))
+        session.say(json.dumps(facts, sort_keys=True) if given.format == "json" else templates.fill(given.format, facts))
         return
     for part in ("counts", "host"):
         session.say(*["%s: %s" % (key.replace("_", " ").capitalize(), value) for key, value in facts[part].items()])

@@ -8,7 +8,7 @@ import json
 import re
 import time
 
-from .grammar import UsageError
+from . import templates
 
 
 def table(columns, rows):
@@ -23,7 +23,7 @@ def formatted(records, columns, template=None, quiet=None):
 
     :param records: dictionaries with the values of every column by its Docker name (``Names``, ``Image`` ...).
     :param columns: ``[(heading, key)]`` of the table. :param template: ``--format``: ``json``, ``table`` or a text with
-        ``{{.Key}}``. :param quiet: the key to print alone (``-q``).
+        ``{{.Key}}`` (see templates.py). :param quiet: the key to print alone (``-q``).
     """
     if quiet:
         return [str(record[quiet]) for record in records]
@@ -31,50 +31,51 @@ def formatted(records, columns, template=None, quiet=None):
         return table([heading for heading, _key in columns], [[record[key] for _heading, key in columns] for record in records])
     if template == "json":
         return [json.dumps(record, sort_keys=True) for record in records]
-    return [fill(template, record) for record in records]
+    if template.startswith("table "):
+        return _chosen(records, dict((key, heading) for heading, key in columns), template[len("table "):])
+    return [templates.fill(template, record) for record in records]
 
 
-def fill(template, record):
-    """A Go template's simple form: ``{{.State.Pid}}`` and ``{{json .State}}`` are looked up in ``record``."""
-    def value(match):
-        words = match.group(1).split()
-        if len(words) not in (1, 2) or not words[-1].startswith(".") or (len(words) == 2 and words[0] != "json"):
-            raise UsageError("--format %r: only {{.Field}} and {{json .Field}} are known" % match.group(0))
-        found = record
-        for name in filter(None, words[-1].split(".")):
-            if not isinstance(found, dict) or name not in found:
-                raise UsageError("--format: there is no %s here; accepted: %s" % (words[-1], ", ".join(sorted(record))))
-            found = found[name]
-        return json.dumps(found) if len(words) == 2 or isinstance(found, (dict, list)) else _plain(found)
-
-    return re.sub(r"\{\{(.*?)\}\}", value, template.replace("\\t", "\t").replace("\\n", "\n"))
+def _chosen(records, headings, template):
+    """A table of the columns that ``table {{.Names}}\\t{{.Status}}`` chooses."""
+    cells = template.replace("\\t", "\t").split("\t")
+    named = [re.search(r"\.(\w+)", cell) for cell in cells]
+    titles = [headings.get(match.group(1), match.group(1).upper()) if match else "" for match in named]
+    return table(titles, [[templates.fill(cell, record) for cell in cells] for record in records])
 
 
-def _plain(value):
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def size(number, units=("B", "kB", "MB", "GB", "TB"), base=1000.0):
-    """Bytes as Docker prints them: ``12.3MB``."""
+def size(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), base=1000.0):
+    """Bytes as Docker prints them: ``12.34MB``; in listings with three ``digits``."""
     number = float(number)
     for unit in units:
         if number < base or unit == units[-1]:
-            return "%.4g%s" % (number, unit) if unit != units[0] else "%d%s" % (number, unit)
+            return "%.*g%s" % (digits, number, unit) if number < 999.5 else "%d%s" % (number, unit)
         number /= base
 
 
 def binary_size(number):
     """Bytes as ``docker stats`` prints them: ``12.3MiB``."""
-    return size(number, ("B", "KiB", "MiB", "GiB", "TiB"), 1024.0)
+    return size(number, 4, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"), 1024.0)
+
+
+def moment(seconds):
+    """A time as listings have it in ``CreatedAt``: ``2026-01-31 12:00:00 +0000 UTC``."""
+    return time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(seconds))
 
 
 def ago(seconds, now=None):
-    """``3 minutes`` since a time in seconds since the epoch."""
+    """``3 minutes`` since a time in seconds since the epoch, in Docker's words."""
     age = max(0, int((time.time() if now is None else now) - seconds))
     if age < 1:
         return "Less than a second"
-    for limit, unit, name in ((120, 1, "second"), (7200, 60, "minute"), (172800, 3600, "hour"), (1209600, 86400, "day"), (5184000, 604800, "week"),
-                              (63072000, 2592000, "month"), (None, 31536000, "year")):
-        if limit is None or age < limit:
-            count = age // unit
-            return "%d %s%s" % (count, name, "" if count == 1 else "s")
+    if age < 60:
+        return "%d second%s" % (age, "" if age == 1 else "s")
+    if age < 3600:
+        return "About a minute" if age < 120 else "%d minutes" % (age // 60)
+    hours = (age + 1800) // 3600
+    if hours < 48:
+        return "About an hour" if hours == 1 else "%d hours" % hours
+    for limit, unit, name in ((24 * 14, 24, "days"), (24 * 60, 24 * 7, "weeks"), (24 * 730, 24 * 30, "months")):
+        if hours < limit:
+            return "%d %s" % (hours // unit, name)
+    return "%d years" % (hours // (24 * 365))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import shlex
 
 from ..errors import InvalidInput
-from . import execute, read
+from . import execute, grammar, read
 from .session import Session
 
 
@@ -22,7 +22,12 @@ def pycontainer(engine, params):
     if not argv:
         raise InvalidInput("cmd", params["cmd"], "a command, for example: ps -a")
     session = Session(engine, check=engine.check)
-    execute(session, *read(argv))
+    try:
+        execute(session, *read(argv))
+    except grammar.HelpAsked as asked:
+        session.say(*str(asked).splitlines())
+    except grammar.UsageError as error:
+        session.refuse(error)
     stdout, stderr = "\n".join(session.lines), "\n".join(session.errors)
     result = {
         "changed": session.changed, "actions": session.actions, "diff": session.diffs, "warnings": session.warnings,

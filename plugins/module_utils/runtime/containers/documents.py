@@ -38,6 +38,10 @@ def read_config(engine, ident):
     return read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
 
 
+def with_terminal(engine, ident):
+    return bool(read_run(engine, ident).get("tty"))
+
+
 def swap():
     """Whether this host accounts for swap, so that Docker's default limit on it can be set."""
     return not cgroups.check({"memory": {"limit": 1 << 30, "swap": 1 << 31}})

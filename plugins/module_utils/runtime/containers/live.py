@@ -8,7 +8,7 @@ import os
 
 from .. import networks
 from . import catalog, control, create, documents, running, spec_resources
-from .options import resources
+from .options import network, resources
 
 LIMITS = {option.name for option in resources.OPTIONS if option.live}
 NETWORK = {"networks", "network_mode", "mac_address", "published_ports", "exposed_ports", "publish_all_ports"}
@@ -75,3 +75,8 @@ def rename(engine, record, name):
     """Give a container another name; its processes go on. :raises Conflict: another container has it."""
     catalog.set_name(engine, record["id"], catalog.check_name(name))
     documents.rename(engine, record["id"], name)
+
+
+def networks_of(record):
+    """The entries of ``networks`` that say where a container is now; [] for one that has no networks of its own."""
+    return network.attachments(record["definition"])

@@ -29,9 +29,9 @@ def kill(engine, ident, signal="SIGKILL"):
     control.kill(engine.paths, ident, signal)
 
 
-def end(engine, ident, timeout=None):
+def end(engine, ident, timeout=None, signal=None):
     """Have a container end, by SIGKILL after ``timeout`` seconds (None: its own); one that does not run is fine."""
-    control.stop(engine.paths, [ident], timeout)
+    control.stop(engine.paths, [ident], timeout, signal)
 
 
 def wait(engine, ident, timeout=None):

@@ -69,14 +69,14 @@ def _counts(engine):
 def disk(engine):
     """Bytes that each kind of thing takes, as du(1) counts them, and what the file system has left."""
     paths = engine.paths
-    found = {name: _use(path) for name, path in (("blobs", paths.blobs), ("layers", paths.layers), ("containers", paths.containers),
+    found = {name: used(path) for name, path in (("blobs", paths.blobs), ("layers", paths.layers), ("containers", paths.containers),
                                                  ("volumes", paths.volumes), ("registries", paths.registries))}
     where = paths.data if os.path.isdir(paths.data) else "/"
     system = os.statvfs(where)
     return dict(found, total=system.f_blocks * system.f_frsize, free=system.f_bavail * system.f_frsize)
 
 
-def _use(top):
+def used(top):
     """Blocks below a directory, each file counted once however many names it has; mounts below are not entered."""
     seen, total, stack = set(), 0, [top]
     try:

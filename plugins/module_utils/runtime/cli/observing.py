@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that look at containers: ps, logs, stats, top, port, wait."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from .. import containers
+from ..errors import NotFound
+from . import streams, tables
+from .grammar import UsageError, whole
+
+PS_COLUMNS = [("CONTAINER ID", "ID"), ("IMAGE", "Image"), ("COMMAND", "Command"), ("CREATED", "RunningFor"), ("STATUS", "Status"), ("PORTS", "Ports"),
+              ("NAMES", "Names")]
+
+
+def filters(items):
+    """``--filter`` values as ``{name: [values]}``."""
+    found = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise UsageError("--filter %r: accepted is name=value" % item)
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def ps(session, given):
+    count = 1 if given.latest else whole(given.last, "--last", -1) if given.last else -1
+    found = containers.listing(session.engine, given.all or count >= 0, filters(given.filter))
+    if count >= 0:
+        found = sorted(found, key=lambda record: -record["created"])[:count]
+    records = [_row(session.engine, record, given.no_trunc, given.size) for record in found]
+    columns = PS_COLUMNS + [("SIZE", "Size")] if given.size else PS_COLUMNS
+    session.say(*tables.formatted(records, columns, given.format, "ID" if given.quiet else None))
+
+
+def _row(engine, record, whole_text, size):
+    document = containers.inspect(engine, record)
+    command = " ".join(filter(None, [document["Path"]] + document["Args"]))
+    row = {
+        "ID": record["id"] if whole_text else record["id"][:12], "Image": record["definition"].get("image") or record["image"],
+        "Command": '"%s"' % (command if whole_text or len(command) <= 20 else command[:19] + "\u2026"),
+        "CreatedAt": tables.moment(record["created"]), "RunningFor": tables.ago(record["created"]) + " ago",
+        "Status": status(engine, record), "State": document["State"]["Status"],
+        "Ports": ", ".join(_ports(document)), "Names": record["name"],
+        "Labels": ",".join("%s=%s" % pair for pair in sorted(document["Config"]["Labels"].items())),
+        "Networks": ",".join(sorted(document["NetworkSettings"]["Networks"])) or document["HostConfig"]["NetworkMode"],
+        "Mounts": ",".join(mount.get("Name") or mount["Source"] for mount in document["Mounts"]),
+        "LocalVolumes": str(len([mount for mount in document["Mounts"] if mount["Type"] == "volume"]))}
+    if size:
+        row["Size"] = tables.size(layer_size(engine, record["id"]), 3)
+    return row
+
+
+def layer_size(engine, ident):
+    """Bytes of what a container has written."""
+    from ..host.info import used
+
+    return used(os.path.join(engine.paths.container(ident), "upper"))
+
+
+def status(engine, record):
+    """The STATUS column: ``Up 3 minutes (healthy)``, ``Exited (0) 2 hours ago``."""
+    state = containers.status(engine, record["id"])
+    name = state["status"]
+    if name in ("running", "paused"):
+        text = "Up " + tables.ago(state["started_at"])
+        health = (state.get("health") or {}).get("status")
+        if name == "paused":
+            return text + " (Paused)"
+        return text + (" (%s)" % ("health: starting" if health == "starting" else health) if health else "")
+    if name == "restarting":
+        return "Restarting (%s) %s ago" % (state["exit_code"], tables.ago(state["finished_at"] or record["created"]))
+    if name == "exited" and state["started_at"] is not None:
+        return "Exited (%s) %s ago" % (state["exit_code"], tables.ago(state["finished_at"] or record["created"]))
+    return "Created" if name == "exited" else name.capitalize()
+
+
+def _ports(document):
+    found = []
+    for port_name, bindings in sorted(document["NetworkSettings"]["Ports"].items(), key=_port_order):
+        found += ["%s:%s->%s" % (binding["HostIp"], binding["HostPort"], port_name) for binding in bindings or ()] or [port_name]
+    return found
+
+
+def _port_order(item):
+    number, dummy, protocol = item[0].partition("/")
+    return int(number), protocol
+
+
+def port(session, given):
+    record = containers.find(session.engine, given.words[0])
+    ports = containers.inspect(session.engine, record)["NetworkSettings"]["Ports"]
+    if len(given.words) > 1:
+        wanted = given.words[1] if "/" in given.words[1] else given.words[1] + "/tcp"
+        if not ports.get(wanted):
+            raise NotFound("container %s publishes no port %s" % (record["name"], wanted))
+        session.say(*["%s:%s" % (binding["HostIp"], binding["HostPort"]) for binding in ports[wanted]])
+        return
+    for name, bindings in sorted(ports.items(), key=_port_order):
+        session.say(*["%s -> %s:%s" % (name, binding["HostIp"], binding["HostPort"]) for binding in bindings or ()])
+
+
+def top(session, given):
+    record = containers.find(session.engine, given.words[0])
+    columns = ["UID", "PID", "PPID", "STIME", "TIME", "CMD"]
+    session.say(*tables.table(columns, [[row[column] for column in columns] for row in containers.top(session.engine, record["id"])]))
+
+
+def wait(session, given):
+    session.each(given.words, lambda name: session.say(str(containers.wait(session.engine, containers.find(session.engine, name)["id"]))))
+
+
+def logs(session, given):
+    record = containers.find(session.engine, given.words[0])
+    if given.follow:
+        session.need_terminal("logs -f", "leave -f out")
+    since, until = [streams.moment(text, flag) if text else None for text, flag in ((given.since, "--since"), (given.until, "--until"))]
+    tail = None if given.tail in (None, "all") or re.fullmatch("-[0-9]+", given.tail) else whole(given.tail, "--tail")
+    streams.print_log(session, record, tail=tail, since=since, until=until, follow=given.follow, timestamps=given.timestamps)
+
+
+STATS_COLUMNS = [("CONTAINER ID", "ID"), ("NAME", "Name"), ("CPU %", "CPUPerc"), ("MEM USAGE / LIMIT", "MemUsage"), ("MEM %", "MemPerc"),
+                 ("NET I/O", "NetIO"), ("BLOCK I/O", "BlockIO"), ("PIDS", "PIDs")]
+
+
+def stats(session, given):
+    """Prints on and on at a terminal; once in a task and with ``--no-stream``."""
+    while True:
+        lines = tables.formatted(_measure(session, given), STATS_COLUMNS, given.format)
+        if session.terminal and not given.no_stream:
+            session.say("\x1b[2J\x1b[H" + "\n".join(lines))
+            continue
+        session.say(*lines)
+        return
+
+
+def _measure(session, given, interval=0.5):
+    """Two readings, ``interval`` seconds apart: use of CPU is a difference."""
+    if given.words:
+        chosen = [containers.find(session.engine, name) for name in given.words]
+    else:
+        chosen = containers.listing(session.engine, given.all)
+    first = {record["id"]: containers.stats(session.engine, record["id"]) for record in chosen}
+    begin = time.monotonic()
+    time.sleep(interval)
+    second = {record["id"]: containers.stats(session.engine, record["id"]) for record in chosen}
+    passed = time.monotonic() - begin
+    return [_stats_row(record, first[record["id"]], second[record["id"]], passed, given.no_trunc) for record in chosen]
+
+
+def _stats_row(record, before, now, passed, whole_id):
+    ident = record["id"] if whole_id else record["id"][:12]
+    row = {"ID": ident, "Container": ident, "Name": record["name"], "CPUPerc": "--", "MemUsage": "-- / --", "MemPerc": "--",
+           "NetIO": "--", "BlockIO": "--", "PIDs": "--"}
+    if now is None:  # it does not run
+        return row
+    memory, cpu, pids, io, network = (now.get(part) or {} for part in ("memory", "cpu", "pids", "io", "network"))
+    if cpu and before:
+        row["CPUPerc"] = "%.2f%%" % (100.0 * max(0, cpu["total"] - before["cpu"]["total"]) / 1e9 / passed)
+    if memory:
+        limit = memory.get("limit") or streams.memory_of_host()
+        row["MemUsage"] = "%s / %s" % (tables.binary_size(memory["working_set"]), tables.binary_size(limit))
+        row["MemPerc"] = "%.2f%%" % (100.0 * memory["working_set"] / limit)
+    if network:
+        row["NetIO"] = "%s / %s" % (tables.size(network["received"], 3), tables.size(network["sent"], 3))
+    if io:
+        row["BlockIO"] = "%s / %s" % (tables.size(io["read_bytes"], 3), tables.size(io["write_bytes"], 3))
+    if pids:
+        row["PIDs"] = pids["current"]
+    return row

@@ -1,0 +1,254 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``--format`` templates: what of Go's text/template (https://pkg.go.dev/text/template) Docker's users write in a shell.
+
+Fields (``{{.State.Pid}}``), variables, ``range``, ``if``, ``with``, ``else``, ``end``, pipes, the trimming ``{{-`` and ``-}}``, the
+functions below. Values are what JSON has: a map is ranged over by its sorted keys, as Go does it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from .grammar import UsageError
+
+_TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(:=|[|(),=])|(-?\d+(?:\.\d+)?)(?![\w.])|(\$?\w*(?:\.\w+)+|\$\w*|\.|\w+))')
+_MISSING = object()
+
+
+class _Node:
+    """A piece of a template: text, an output, or a block with two bodies."""
+
+    def __init__(self, kind, words=None, text=""):
+        self.kind, self.words, self.text, self.body, self.otherwise = kind, words, text, [], []
+
+
+def fill(template, record):
+    """The text that ``template`` makes of ``record``. :raises UsageError: for one that can't be read or filled."""
+    nodes, dummy = _parse(_pieces(template.replace("\\t", "\t").replace("\\n", "\n")), template, ())
+    return "".join(_render(nodes, record, {"$": record}))
+
+
+def _pieces(template):
+    """Texts and actions in turn, with the white space away that ``{{-`` and ``-}}`` trim."""
+    parts = re.split(r"(\{\{.*?\}\})", template, flags=re.DOTALL)
+    for number in range(1, len(parts), 2):
+        inner = parts[number][2:-2]
+        if inner.startswith("- "):
+            parts[number - 1], inner = parts[number - 1].rstrip(), inner[2:]
+        if inner.endswith(" -"):
+            parts[number + 1], inner = parts[number + 1].lstrip(), inner[:-2]
+        parts[number] = inner.strip()
+    return list(enumerate(parts))
+
+
+def _words(action):
+    found, position = [], 0
+    while position < len(action.rstrip()):
+        match = _TOKEN.match(action, position)
+        if match is None:
+            raise UsageError("--format: can't read %r" % action)
+        text, sign, number, name = match.groups()
+        position = match.end()
+        if text is not None:
+            found.append(("value", text[1:-1] if text[0] == "`" else json.loads(text)))
+        elif number is not None:
+            found.append(("value", float(number) if "." in number else int(number)))
+        else:
+            found.append(("sign", sign) if sign else ("name", name))
+    return found
+
+
+def _parse(pieces, template, ends):
+    """Nodes until one of the words ``ends``: ``(nodes, the word and what follows it)``."""
+    nodes = []
+    while pieces:
+        number, text = pieces.pop(0)
+        if number % 2 == 0:
+            nodes.append(_Node("text", text=text))
+            continue
+        if text.startswith("/*"):
+            continue
+        words = _words(text)
+        first = words[0][1] if words and words[0][0] == "name" else None
+        if first in ("end", "else"):
+            if first not in ends:
+                break
+            return nodes, words
+        if first not in ("range", "if", "with"):
+            nodes.append(_Node("output", words))
+            continue
+        nodes.append(_block(first, words[1:], pieces, template))
+    else:
+        if not ends:
+            return nodes, None
+    raise UsageError("--format %r: every range, if and with takes an end of its own" % template)
+
+
+def _block(kind, words, pieces, template):
+    node = _Node(kind, words)
+    node.body, last = _parse(pieces, template, ("else", "end"))
+    if last[0][1] == "else":
+        if len(last) > 1:  # else if
+            node.otherwise = [_block(last[1][1], last[2:], pieces, template)]
+        else:
+            node.otherwise, dummy = _parse(pieces, template, ("end",))
+    return node
+
+
+def _render(nodes, dot, variables):
+    for node in nodes:
+        if node.kind == "text":
+            yield node.text
+        elif node.kind == "output":
+            names, words = _declared(node.words)
+            value = _pipeline(words, dot, variables)
+            if names:
+                variables[names[0]] = value
+            else:
+                yield _shown(value)
+        elif node.kind == "range":
+            yield from _range(node, dot, variables)
+        else:
+            names, words = _declared(node.words)
+            value = _pipeline(words, dot, variables)
+            inner = dict(variables, **({names[0]: value} if names else {}))
+            yield from _render(node.body if _true(value) else node.otherwise, value if node.kind == "with" and _true(value) else dot, inner)
+
+
+def _declared(words):
+    """The variables that ``$k, $v := pipeline`` names, and the pipeline."""
+    signs = [word[1] for word in words if word[0] == "sign"]
+    at = next((index for index, word in enumerate(words) if word in (("sign", ":="), ("sign", "="))), None)
+    if at is None or not {":=", "="} & set(signs):
+        return [], words
+    return [word[1] for word in words[:at] if word[0] == "name"], words[at + 1:]
+
+
+def _range(node, dot, variables):
+    names, words = _declared(node.words)
+    value = _pipeline(words, dot, variables)
+    if not isinstance(value, (dict, list, type(None))):
+        raise UsageError("--format: range goes over a list or a map, not over %r" % (value,))
+    pairs = sorted(value.items()) if isinstance(value, dict) else list(enumerate(value or ()))
+    if not pairs:
+        yield from _render(node.otherwise, dot, variables)
+    for key, item in pairs:
+        inner = dict(variables, **dict(zip(names, (key, item) if len(names) == 2 else (item,))))
+        yield from _render(node.body, item, inner)
+
+
+def _pipeline(words, dot, variables):
+    value = _MISSING
+    for command in _split(words):
+        value = _command(command, dot, variables, value)
+    return value
+
+
+def _split(words):
+    """The commands between the ``|`` of this level."""
+    commands, depth = [[]], 0
+    for word in words:
+        depth += {("sign", "("): 1, ("sign", ")"): -1}.get(word, 0)
+        if word == ("sign", "|") and depth == 0:
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    return commands
+
+
+def _command(words, dot, variables, piped):
+    if not words:
+        raise UsageError("--format: {{}} is empty")
+    if words[0][0] == "name" and words[0][1] in FUNCTIONS:
+        arguments = _arguments(words[1:], dot, variables) + ([] if piped is _MISSING else [piped])
+        try:
+            return FUNCTIONS[words[0][1]](*arguments)
+        except (TypeError, ValueError, KeyError, IndexError):
+            raise UsageError("--format: %s does not take %s" % (words[0][1], ", ".join(map(json.dumps, arguments)) or "nothing")) from None
+    arguments = _arguments(words, dot, variables)
+    if len(arguments) != 1 or piped is not _MISSING:
+        raise UsageError("--format: %s is not a function; accepted: %s" % (words[0][1], ", ".join(sorted(FUNCTIONS))))
+    return arguments[0]
+
+
+def _arguments(words, dot, variables):
+    found, rest = [], list(words)
+    while rest:
+        kind, word = rest.pop(0)
+        if kind == "value":
+            found.append(word)
+        elif word == "(":
+            depth, inner = 1, []
+            while rest:
+                item = rest.pop(0)
+                depth += {("sign", "("): 1, ("sign", ")"): -1}.get(item, 0)
+                if not depth:
+                    break
+                inner.append(item)
+            found.append(_pipeline(inner, dot, variables))
+        elif kind == "name":
+            found.append(_field(word, dot, variables))
+        else:
+            raise UsageError("--format: %r is out of place" % word)
+    return found
+
+
+def _field(word, dot, variables):
+    if word in ("true", "false", "nil"):
+        return {"true": True, "false": False, "nil": None}[word]
+    root, dummy, path = word.partition(".")
+    if root and root not in variables:
+        raise UsageError("--format: %s is not a function; accepted: %s" % (word, ", ".join(sorted(FUNCTIONS))))
+    found = variables[root] if root else dot
+    for name in filter(None, path.split(".")):
+        if found is None:
+            return None
+        if not isinstance(found, dict) or name not in found:
+            raise UsageError("--format: there is no .%s here; accepted: %s" % (
+                path, ", ".join("." + key for key in sorted(found)) if isinstance(found, dict) and found else "nothing"))
+        found = found[name]
+    return found
+
+
+def _true(value):
+    return value not in (None, False, 0, "", [], {})
+
+
+def _shown(value):
+    """As Go prints it, but for lists and maps, which are printed as JSON."""
+    if isinstance(value, bool) or isinstance(value, (dict, list)):
+        return json.dumps(value)
+    return "<no value>" if value is None else str(value)
+
+
+def _index(value, *keys):
+    """As Go's index: a map without the key gives the empty value."""
+    for key in keys:
+        value = (value or {}).get(key, "") if isinstance(value, (dict, type(None))) else value[key]
+    return value
+
+
+def _join(value, separator):
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return separator.join(map(str, value))
+
+
+def _slice(value, *bounds):
+    return value[slice(*bounds)] if len(bounds) == 2 else value[bounds[0]:]
+
+
+FUNCTIONS = {
+    "json": json.dumps, "index": _index, "len": lambda value: len(value or ()), "join": _join, "slice": _slice,
+    "upper": lambda text: text.upper(), "lower": lambda text: text.lower(), "title": lambda text: text.title(),
+    "split": lambda text, separator: text.split(separator), "truncate": lambda text, count: text[:count],
+    "println": lambda *values: " ".join(map(_shown, values)) + "\n", "print": lambda *values: "".join(map(_shown, values)),
+    "printf": lambda form, *values: re.sub(r"%(-?\d*)v", r"%\1s", form).replace("%q", '"%s"') % values,
+    "eq": lambda first, *others: any(first == other for other in others), "ne": lambda first, second: first != second,
+    "lt": lambda first, second: first < second, "le": lambda first, second: first <= second,
+    "gt": lambda first, second: first > second, "ge": lambda first, second: first >= second,
+    "not": lambda value: not _true(value), "and": lambda *values: next((value for value in values if not _true(value)), values[-1]),
+    "or": lambda *values: next((value for value in values if _true(value)), values[-1]),
+}

@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 
-_COMMON = r"""
+class ModuleDocFragment:
+
+    # Of every module; each says itself what it supports of the first three.
+    DOCUMENTATION = r"""
+options: {}
 requirements:
   - On the host, Linux 5.4 or newer, Python 3.9 or newer and root (C(become)).
   - On the host, the Python libraries cffi (its compiled part, C(_cffi_backend), is enough) and, for networks, pyroute2.
@@ -26,23 +30,15 @@ attributes:
     platforms: linux
 """
 
-
-class ModuleDocFragment:
-
-    # Of every module; each says itself what it supports of the first three.
-    DOCUMENTATION = r"""
+    # Of the modules that use the engine which is laid down on the host: all but those that bring it there.
+    ENGINE_COPY = r"""
 options:
   engine_copy:
     description:
       - Which engine on the host does the work, by version and fingerprint.
       - The collection sets this itself; there is no need to.
     type: str
-""" + _COMMON
-
-    # Of the modules that bring the engine to a host.
-    BARE = r"""
-options: {}
-""" + _COMMON
+"""
 
     # Of the modules that only look.
     INFO_MODULE = r"""

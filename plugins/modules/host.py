@@ -15,7 +15,7 @@ description:
     On a host that has it they are faster as well, for the engine is there with its bytecode.
   - The role P(pycontainer.engine.host#role) installs the libraries that the engine needs, then calls this module.
 extends_documentation_fragment:
-  - pycontainer.engine.attributes.bare
+  - pycontainer.engine.attributes
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

@@ -19,11 +19,13 @@ options:
       - Without it the engine is laid down for good, in C(/var/lib/pycontainer/runtime).
     type: path
 extends_documentation_fragment:
-  - pycontainer.engine.attributes.bare
+  - pycontainer.engine.attributes
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:
-    support: none
+    support: partial
+    details:
+      - With O(directory) the engine is laid down in check mode as well, for other tasks need it to look what they would do.
   diff_mode:
     support: none
   idempotent:

@@ -17,6 +17,7 @@ description:
     leaves nothing behind that the next call of any module does not take away.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
+  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

@@ -147,7 +147,7 @@ class Boxes:
 
 @pytest.fixture
 def boxes(scratch):
-    from pycontainer.containers import control, state
+    from pycontainer.containers import control, state, summon
     from pycontainer.store.paths import Paths
 
     paths = Paths(*scratch)
@@ -160,9 +160,7 @@ def boxes(scratch):
         control.stop(paths, running, timeout=0)
     for ident in idents:
         control.cleanup(paths, ident)
-    for name in os.listdir(paths.run):
-        if name.startswith("zygote-") and name.endswith(".sock"):
-            os.unlink(os.path.join(paths.run, name))
+    summon.retire(paths)
 
 
 @pytest.fixture

@@ -100,6 +100,15 @@ def test_always_is_kept_after_a_monitors_death(boxes, eventually):
     eventually(lambda: box.state["status"] == "running" and box.state["pid"] not in (0, pid))
 
 
+def test_start_of_one_that_lost_its_monitor_only_adopts_it(boxes, eventually):
+    box = boxes("/bin/sleep", "100")
+    pid = box.start()
+    kill_monitor(box, eventually)
+    answer = control.start(boxes.paths, [box.ident])[box.ident]
+    assert (answer["pid"], answer["running"]) == (pid, True)
+    assert box.state["monitored"] and box.state["pid"] == pid
+
+
 def test_stop_and_wait_need_no_living_monitor(boxes, eventually):
     box = boxes.shell("trap 'exit 4' TERM; echo up; while :; do sleep 0.05; done")
     box.start()
@@ -122,6 +131,9 @@ def test_zygote_may_die(boxes, eventually):
     other.start()  # makes a new one
     assert other.wait() == 0
     assert len(named(box.paths, "pyc-zygote")) == 1
+    summon.retire(box.paths)
+    eventually(lambda: not named(box.paths, "pyc-zygote"))
+    assert box.state["pid"] == pid and box.state["monitored"]
 
 
 def test_start_that_is_killed_anywhere(boxes, eventually):

@@ -20,7 +20,7 @@ import struct
 import time
 
 from ..errors import ContainerFailed, EngineError
-from ..kernel import pidfd, procfs
+from ..kernel import constants, pidfd, procfs
 from . import cleanup, execute, launch, runfile, state, stdio, wire
 
 MOST = 6  # descriptors that are handed over
@@ -57,8 +57,8 @@ class Worker:
             message, descriptors = wire.receive(connection)
         except wire.Gone:
             return
-        if message["op"] == "hello":
-            wire.send(connection, {"version": 1})
+        if message["op"] == "retire":
+            wire.send(connection, {"pid": self._retire()})
         elif message["op"] == "exec":
             self.channel.close()  # no monitor is needed
             execute.serve(self.paths, message, descriptors, connection, self.limits)
@@ -66,6 +66,15 @@ class Worker:
             answer = self._answer(message)
             with contextlib.suppress(wire.Gone):
                 wire.send(connection, answer)
+
+    @staticmethod
+    def _retire():
+        """End the zygote, which is the monitor's parent unless it has ended already; its pid, or 0."""
+        zygote = procfs.stat(os.getppid())["parent"]
+        if (procfs.stat(zygote) or {"name": ""})["name"] != "pyc-zygote":
+            return 0
+        os.kill(zygote, constants.SIGKILL)
+        return zygote
 
     def _answer(self, message):
         self.ident, self.command = message["id"], message.get("command")
@@ -87,8 +96,9 @@ class Worker:
     # ------------------------------------------------------------------------------------------------------------ start
 
     def _start(self, held):
-        if state.alive(self.state) or self.state["cgroup"]:
-            cleanup.cleanup(self.paths, self.ident, self.state)
+        if self.state["status"] == "running" and state.alive(self.state):
+            return dict(self._adopt(held), running=True, warnings=self.state["warnings"])  # only its monitor is gone
+        cleanup.cleanup(self.paths, self.ident, self.state)
         self.state["restarts"] = 0
         self.start(held)
         return {"pid": self.state["pid"], "warnings": self.state["warnings"]}

@@ -9,6 +9,7 @@ import os
 
 from ..errors import EngineError, HostError
 from ..kernel import cgroups, constants, pidfd
+from ..store import files
 from . import launch, state
 
 FILES = ("control.sock", "stdout", "stderr", "stdin", state.LOCK)
@@ -40,9 +41,11 @@ def cleanup(paths, ident, known=None):
 def _remove_groups(paths, ident, found):
     """The groups by what was written down, and by their name where the monitor was killed before it wrote."""
     candidates = dict(found["cgroup"])
-    for place, directory in cgroups.base_paths().items():
-        path = os.path.join(directory, ident)
-        if os.path.isdir(path):
+    config = files.read_json(os.path.join(paths.container(ident), "config.json"), {})
+    name = config.get("linux", {}).get("cgroupsPath") or "%s/%s" % (cgroups.base(), ident)
+    for place in cgroups.base_paths():
+        path = os.path.join(place, name.strip("/"))
+        if os.path.basename(path) == ident and os.path.isdir(path):
             candidates.setdefault(place, path)
     if candidates:
         cgroups.Group.open(candidates).remove()

@@ -81,6 +81,8 @@ class Check:
         self.worker = os.fork()
         if self.worker == 0:
             try:
+                for fd in (self.monitor.lock, self.monitor.control.fileno()):
+                    os.close(fd)  # or a monitor that is killed meanwhile would seem to live on
                 work(self.monitor.paths, self.monitor.ident, self.monitor.state, self.options["test"], self.timeout, writer, self.monitor.limits)
             finally:
                 os._exit(0)

@@ -69,6 +69,7 @@ class Process:
         try:
             self.pid, self.pidfd = self._fork(target, types)
             if self.pid == 0:
+                mine.close()  # or it would never see the worker's end
                 self._become(target, [name for name in types if name != "pid"], root_fd, its)
             its.close()
             mine.send(b"c")

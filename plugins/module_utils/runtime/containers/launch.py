@@ -95,6 +95,7 @@ class Start:
         try:
             self.pid, self.pidfd = self._fork(cgroup)
             if self.pid == 0:
+                mine.close()  # or it would never see the worker's end
                 child.main(self, its.fileno())
             its.close()
             announce(self.facts())

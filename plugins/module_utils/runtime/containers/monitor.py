@@ -28,7 +28,7 @@ import select
 import time
 
 from ..errors import EngineError, NotFound
-from ..kernel import cgroups, constants, pidfd, syscalls
+from ..kernel import cgroups, constants, pidfd
 from . import begin, health, launch, logs, ports, runfile, signals, state, stdio, wire
 
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
@@ -480,8 +480,10 @@ def main(paths, connection, limits):
 
     :param connection: the client's; the worker answers on it. :param limits: rlimits to give back to containers.
     """
-    syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
+    comm = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
+    os.write(comm, b"pyc-monitor")
+    os.close(comm)
     monitor = Monitor(paths, limits)
     if monitor.begin(lambda worker: worker.serve(connection)):
-        connection.close()
+        os.close(connection.fileno())  # socket.close() would touch more of the memory that is shared with the zygote
         monitor.loop()

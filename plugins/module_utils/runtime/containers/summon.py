@@ -8,10 +8,12 @@ import fcntl
 import os
 import select
 import time
+import zlib
 
 from .. import fingerprint
 from ..errors import HostError
 from ..kernel import daemon
+from ..store.paths import RUN
 from . import wire
 
 PATIENCE = 15.0  # seconds that a new zygote may take
@@ -51,11 +53,9 @@ def connect(paths):
 
 
 def _start(paths, name):
-    for entry in os.listdir(paths.run):  # a zygote whose name is gone ends when it is idle
-        if entry.startswith("zygote-") and entry.endswith(".sock"):
-            os.unlink(os.path.join(paths.run, entry))
+    retire(paths)
     log = os.path.join(paths.run, "zygote.log")
-    daemon.start(name[:-len(".sock")], command(paths, name), stdout_path=log)
+    daemon.start(_process_name(paths, name), command(paths, name), stdout_path=log)
     end, pause = time.monotonic() + PATIENCE, 0.002
     while True:
         try:
@@ -65,6 +65,25 @@ def _start(paths, name):
                 raise HostError("the process that starts containers did not come up; its words are in %s" % log) from None
         time.sleep(pause)
         pause = min(pause * 1.3, 0.05)
+
+
+def _process_name(paths, name):
+    """A name of this engine's own: an init system knows the process by it."""
+    return name[:-len(".sock")] + ("" if paths.run == RUN else "-%08x" % zlib.crc32(paths.run.encode()))
+
+
+def retire(paths):
+    """End the zygotes of this engine; what they have started runs on."""
+    for entry in os.listdir(paths.run):
+        if entry.startswith("zygote-") and entry.endswith(".sock"):
+            try:
+                wire.ask(paths.run, entry, {"op": "retire"})
+            except wire.Gone:
+                pass
+            try:
+                os.unlink(os.path.join(paths.run, entry))
+            except FileNotFoundError:
+                pass
 
 
 def request(paths, message):

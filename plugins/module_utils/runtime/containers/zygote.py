@@ -6,7 +6,7 @@ Started by summon.py; it imports what a monitor needs, freezes it (gc.freeze, so
 pages stay shared with the forks) and waits. A request is one message on its socket:
     {"op": "start" | "adopt", "id", "command"}    a monitor, which answers on the connection and goes on
     {"op": "exec", ...}                           an exec worker (execute.py)
-    {"op": "hello"}                               {"pid"}
+    {"op": "retire"}                              the zygote ends: {"pid"}
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import time
 from ..kernel import constants as c
 from ..kernel import syscalls
 from ..store import paths as stores
-from . import monitor, wire
+from . import child, monitor, wire
 
 IDLE = 60.0  # seconds after which it looks whether it is still wanted
 
@@ -52,6 +52,7 @@ def main(data, run, name):
     paths = stores.Paths(data, run)
     server = wire.listen(run, name)
     mine = os.stat(os.path.join(run, name)).st_ino
+    child.compile_default()
     gc.collect()
     gc.freeze()
     poll = select.poll()
@@ -78,7 +79,7 @@ def _serve(paths, server, connection, limits):
     if not wire.from_root(connection) or os.fork():
         return
     try:
-        server.close()
+        os.close(server.fileno())
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # its children are waited for
         os.setsid()
         monitor.main(paths, connection, limits)

@@ -45,14 +45,14 @@ class Mount:
     def _take(self, option):
         if option in mounts.ATTRIBUTES:
             on, off = mounts.ATTRIBUTES[option]
-            self.attributes, self.clear = (self.attributes | on) & ~off, (self.clear | off) & ~on
+            self.attributes, self.clear = self.attributes & ~off | on, self.clear & ~on | off
         elif option in mounts.PROPAGATION:
             self.propagation, self.recursive_propagation = mounts.PROPAGATION[option], False
         elif option[:1] == "r" and option[1:] in mounts.PROPAGATION:
             self.propagation, self.recursive_propagation = mounts.PROPAGATION[option[1:]], True
         elif option[:1] == "r" and option[1:] in mounts.ATTRIBUTES:
             on, off = mounts.ATTRIBUTES[option[1:]]
-            self.all_attributes, self.all_clear = (self.all_attributes | on) & ~off, (self.all_clear | off) & ~on
+            self.all_attributes, self.all_clear = self.all_attributes & ~off | on, self.all_clear & ~on | off
         elif option in _VOID or not option:
             pass
         elif option in _REFUSED:

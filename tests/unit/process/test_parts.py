@@ -1,0 +1,244 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of running containers needs no kernel: signals, health, mounts, documents, messages, the small process 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+from pycontainer.containers import child, health, initial, launch, mounting, runfile, signals, state, wire
+from pycontainer.errors import InvalidInput, NotFound, Unsupported
+from pycontainer.kernel import constants as c
+from pycontainer.store.paths import Paths
+
+IDENT = "b" * 64
+
+
+@pytest.mark.parametrize("name, number", [
+    ("SIGTERM", 15), ("TERM", 15), ("term", 15), ("15", 15), (9, 9), ("SIGRTMIN+3", signal.SIGRTMIN + 3), ("SIGRTMAX-1", signal.SIGRTMAX - 1),
+    ("SIGRTMIN", signal.SIGRTMIN), ("USR1", 10)])
+def test_signal_numbers(name, number):
+    assert signals.number(name) == number
+
+
+@pytest.mark.parametrize("name", ["", "SIGNOPE", "0", "65", "-1", "SIG_DFL", "SIGRTMIN+99", "signal", "TERM+x"])
+def test_what_is_no_signal(name):
+    with pytest.raises(InvalidInput, match="signal"):
+        signals.number(name)
+
+
+def test_exit_code_of_a_process_that_nobody_reaped():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(7)
+    descriptor = os.pidfd_open(pid)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with open("/proc/%d/stat" % pid) as file:
+        start = int(file.read().rpartition(")")[2].split()[19])
+    assert signals.exit_of(descriptor, pid, start) == (7, None)
+    os.close(descriptor)
+    os.waitpid(pid, 0)
+
+
+def test_health_follows_docker():
+    now = {"status": "starting", "failing_streak": 0}
+    for code, counts, status, streak in ((1, False, "starting", 0), (1, True, "starting", 1), (1, True, "unhealthy", 2), (0, True, "healthy", 0),
+                                         (1, True, "healthy", 1), (0, True, "healthy", 0), (-1, True, "healthy", 1), (-1, True, "unhealthy", 2)):
+        health.follow(now, code, counts, 2)
+        assert now == {"status": status, "failing_streak": streak}
+
+
+def test_health_command():
+    assert health.arguments(["CMD", "a", "b"]) == ["a", "b"]
+    assert health.arguments(["CMD-SHELL", "a | b"]) == ["/bin/sh", "-c", "a | b"]
+
+
+def mount(*options, **entry):
+    return mounting.Mount(dict({"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": list(options)}, **entry))
+
+
+def test_mount_options():
+    one = mount("ro", "nosuid", "rw", "size=5", "mode=1777", "noswap", "strictatime")
+    assert one.attributes == c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_STRICTATIME and one.clear & c.MOUNT_ATTR_RDONLY
+    assert one.data == {"size": "5", "mode": "1777", "noswap": None} and not one.bind
+    two = mount("rbind", "rro", "rslave", "noexec", type="bind", source="/etc")
+    assert two.bind and two.recursive_bind and two.all_attributes == c.MOUNT_ATTR_RDONLY and two.attributes == c.MOUNT_ATTR_NOEXEC
+    assert (two.propagation, two.recursive_propagation) == (c.MS_SLAVE, True)
+    assert mount("bind", "shared", type="none", source="/etc").recursive_propagation is False
+
+
+@pytest.mark.parametrize("options, words", [(["tmpcopyup"], "tmpcopyup"), (["idmap"], "idmap"), (["rbind", "size=1"], "size=1 is not one of a bind")])
+def test_mount_options_that_are_refused(options, words):
+    with pytest.raises(Unsupported, match="mount /x: .*" + words):
+        mount(*options)
+    with pytest.raises(Unsupported, match="absolute"):
+        mounting.read({"mounts": [{"destination": "relative", "type": "tmpfs"}]})
+
+
+def test_devices_of_a_config_take_the_place_of_the_default_ones():
+    found = {node[0]: node for node in mounting.devices({"linux": {"devices": [
+        {"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o600, "uid": 5}, {"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200}]}})}
+    assert found["/dev/null"] == ("/dev/null", "c", 1, 3, 0o600, 5, 0) and "/dev/zero" in found and found["/dev/net/tun"][4] == 0o666
+    with pytest.raises(Unsupported, match="type q"):
+        mounting.devices({"linux": {"devices": [{"path": "/dev/q", "type": "q"}]}})
+
+
+@pytest.fixture
+def created(tmp_path):
+    paths = Paths(str(tmp_path / "data"), str(tmp_path / "run"))
+    os.makedirs(paths.container(IDENT))
+
+    def write(**config):
+        document = {"ociVersion": "1.2.0", "process": {"args": ["x"]}, "linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}, {"type": "cgroup"}]}}
+        document.update(config)
+        for name, content in (("config.json", document), ("run.json", {"id": IDENT})):
+            pathlib.Path(paths.container(IDENT), name).write_text(json.dumps(content))
+        return runfile.Bundle(paths, IDENT)
+
+    write.paths = paths
+    return write
+
+
+def test_bundle(created):
+    bundle = created(annotations={"org.pycontainer.join.network": "other"})
+    assert bundle.namespaces == {"mount": None, "pid": None, "cgroup": None, "network": "container:other"}
+    assert bundle.private("pid") and not bundle.private("network") and not bundle.private("ipc")
+    assert bundle.new_namespaces() == c.CLONE_NEWNS | c.CLONE_NEWPID  # the cgroup namespace comes when it is in its cgroup
+    with pytest.raises(NotFound):
+        runfile.Bundle(created.paths, "c" * 64)
+
+
+@pytest.mark.parametrize("config, words", [
+    ({"ociVersion": "2.0.0"}, "ociVersion"), ({"hooks": {"poststop": [{"path": "/x"}]}}, "hooks"),
+    ({"linux": {"namespaces": [{"type": "pid"}]}}, "mount namespace"), ({"linux": {"namespaces": [{"type": "mount"}, {"type": "user"}]}}, "type user"),
+    ({"linux": {"namespaces": [{"type": "mount"}], "uidMappings": [{}]}}, "linux.uidMappings"),
+    ({"linux": {"namespaces": [{"type": "mount"}], "seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x"}}}, "linux.seccomp.listenerPath"),
+    ({"process": {"args": ["x"], "execCPUAffinity": {"initial": "0"}}}, "process.execCPUAffinity")])
+def test_bundle_that_is_refused(created, config, words):
+    with pytest.raises(Unsupported, match=words):
+        created(**config)
+
+
+@pytest.mark.parametrize("name, value, words", [
+    ("kernel.core_pattern", "x", "only parameters of a namespace"), ("net.ipv4.ip_forward", "1", "no network namespace"),
+    ("kernel.domainname", "x", "no uts namespace"), ("net/../kernel/core_pattern", "x", "only parameters")])
+def test_sysctls_that_are_refused(created, name, value, words):
+    bundle = created(linux={"namespaces": [{"type": "mount"}], "sysctl": {name: value}})
+    with pytest.raises(Unsupported, match=words):
+        launch.check_sysctls(bundle)
+
+
+def test_sysctl_value_with_control_characters(created):
+    bundle = created(linux={"namespaces": [{"type": "mount"}, {"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1\n2"}})
+    with pytest.raises(Unsupported, match="control characters"):
+        launch.check_sysctls(bundle)
+
+
+def test_program():
+    made = child.Program({"args": ["sh", "\u00fc"], "env": ["A=1=2", "A=3", "B="], "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 1}]}, {})
+    assert made.arguments == [b"sh", "\u00fc".encode()] and made.environment == {b"A": b"3", b"B": b""} and made.limits == [(4, 0, 1)]
+    for process in ({"args": ["a\0b"]}, {"args": ["a"], "env": ["A=\0"]}, {"args": ["a"], "rlimits": [{"type": "RLIMIT_X", "soft": 1, "hard": 1}]}):
+        with pytest.raises(Unsupported):
+            child.Program(process, {})
+
+
+def test_state_survives_a_file_that_a_power_loss_emptied(created):
+    path = pathlib.Path(created.paths.container(IDENT), "state.json")
+    assert state.read(created.paths, IDENT)["status"] == "created"
+    path.write_text("")
+    assert state.read(created.paths, IDENT) == state.blank()
+    state.write(created.paths, IDENT, dict(state.blank(), pid=os.getpid(), pid_start=state.start_time(os.getpid()), boot=state.boot_id()))
+    assert state.alive(state.read(created.paths, IDENT))
+    assert not state.alive(dict(state.read(created.paths, IDENT), pid_start=1))
+    assert not state.alive(dict(state.read(created.paths, IDENT), boot="other"))
+
+
+def test_one_monitor_only_and_asking_takes_no_lock(created):
+    os.makedirs(created.paths.container_run(IDENT))
+    assert not state.monitored(created.paths, IDENT)
+    lock = state.take_lock(created.paths, IDENT)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if state.monitored(created.paths, IDENT) and state.take_lock(created.paths, IDENT) is None else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(lock)
+    assert not state.monitored(created.paths, IDENT)
+
+
+def test_messages_with_descriptors_and_long_directories(tmp_path):
+    directory = tmp_path / ("d" * 200)
+    directory.mkdir()
+    server = wire.listen(str(directory), "socket")
+    assert os.stat(directory / "socket").st_mode & 0o777 == 0o600
+    client = wire.connect(str(directory), "socket")
+    other, _address = server.accept()
+    reader, writer = os.pipe()
+    wire.send(client, {"a": "\u00fc" * 1000}, [writer])
+    message, (received,) = wire.receive(other)
+    assert message == {"a": "\u00fc" * 1000} and os.get_inheritable(received) is False
+    os.write(received, b"x")
+    assert os.read(reader, 1) == b"x"
+    client.close()
+    with pytest.raises(wire.Gone):
+        wire.receive(other)
+    for fd in (reader, writer, received):
+        os.close(fd)
+    other.close()
+    server.close()
+    for name in ("socket", "missing"):
+        with pytest.raises(wire.Gone):
+            wire.connect(str(directory), name)
+    assert socket.AF_UNIX
+
+
+# ------------------------------------------------------------------------------------------------- the small process 1
+
+ASSEMBLERS = {"x86_64": ("as", "objcopy"), "aarch64": ("aarch64-linux-gnu-as", "aarch64-linux-gnu-objcopy")}
+EMULATORS = {"x86_64": "qemu-x86_64", "aarch64": "qemu-aarch64"}
+
+
+@pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
+def test_initial_is_what_its_source_says(machine, tmp_path):
+    if os.uname().machine == machine:
+        tools = ("as", "objcopy")
+    else:
+        tools = tuple("%s-linux-gnu-%s" % (machine, tool) for tool in ("as", "objcopy"))
+    if not all(map(shutil.which, tools)):
+        pytest.skip("no assembler for %s on this machine" % machine)
+    source = pathlib.Path(__file__).with_name("initial-%s.s" % machine)
+    subprocess.run([tools[0], "-o", str(tmp_path / "o"), str(source)], check=True)
+    subprocess.run([tools[1], "-O", "binary", "-j", ".text", str(tmp_path / "o"), str(tmp_path / "code")], check=True)
+    assert initial.image(machine)[120:] == (tmp_path / "code").read_bytes()
+
+
+@pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
+def test_initial_runs_passes_signals_on_and_tells_how_it_ended(machine, tmp_path):
+    program = tmp_path / "init"
+    program.write_bytes(initial.image(machine))
+    program.chmod(0o755)
+    front = [str(program)]
+    if os.uname().machine != machine:
+        if not shutil.which(EMULATORS[machine]):
+            pytest.skip("no emulator for %s on this machine" % machine)
+        front = [EMULATORS[machine]] + front
+    for command, code in ((["/bin/sh", "sh", "-c", "exit 7"], 7), (["/bin/sh", "sh", "-c", "kill -9 $$"], 137), (["/nope", "nope"], 127), (["/etc", "etc"], 126)):
+        assert subprocess.run(front + command, timeout=20, check=False).returncode == code
+    said = subprocess.run(front + ["/bin/echo", "echo", "a b", "c"], stdout=subprocess.PIPE, timeout=20, check=True).stdout
+    assert said == b"a b c\n"
+    running = subprocess.Popen(front + ["/bin/sh", "sh", "-c", "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"], stdout=subprocess.PIPE)
+    assert running.stdout.readline() == b"up\n"
+    running.terminate()
+    assert running.wait(20) == 9
+    running.stdout.close()
+
+
+def test_initial_on_another_machine():
+    with pytest.raises(Unsupported, match="init: not available on riscv64"):
+        initial.image("riscv64")

@@ -68,6 +68,12 @@ def test_rotation_keeps_so_many_files(paths):
     assert all(os.path.getsize(name) <= 1000 for name in logs.files(paths, IDENT))
 
 
+def test_one_large_write_is_spread_over_files(paths):
+    writer(paths, max_size=2000, max_file=50).feed("stdout", b"".join(b"%d\n" % number for number in range(300)))
+    assert [int(text) for text in texts(paths)] == list(range(300))
+    assert all(os.path.getsize(name) <= 2000 for name in logs.files(paths, IDENT)) and len(logs.files(paths, IDENT)) > 5
+
+
 def test_rotation_of_a_single_file_empties_it(paths):
     out = writer(paths, max_size=500, max_file=1)
     for number in range(100):

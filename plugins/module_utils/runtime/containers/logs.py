@@ -81,17 +81,31 @@ class Writer:
         lines = []
         for entry in entries:
             text = json.dumps(entry.decode("utf-8", "replace"))
-            lines.append('{"log":' + text[:-1] + tail)
+            lines.append(('{"log":' + text[:-1] + tail).encode())
         try:
-            self._append("".join(lines).encode())
+            for batch in self._batches(lines):
+                self._append(batch)
         except OSError:
             self.close()  # the disk is full, or the directory gone: these lines are lost, the container is not
+
+    def _batches(self, lines):
+        """What is written at once: all, or as much as a file may hold; a line is never cut."""
+        if not self.max_size:
+            return [b"".join(lines)]
+        batches, size = [[]], 0
+        for line in lines:
+            if batches[-1] and size + len(line) > self.max_size:
+                batches.append([])
+                size = 0
+            batches[-1].append(line)
+            size += len(line)
+        return [b"".join(batch) for batch in batches]
 
     def _append(self, data):
         if self._fd is None:
             self._fd = os.open(self.location, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             self._size = os.fstat(self._fd).st_size
-        elif self.max_size and self._size and self._size + len(data) > self.max_size:
+        if self.max_size and self._size and self._size + len(data) > self.max_size:
             self._rotate()
         view = memoryview(data)
         while view:

@@ -11,7 +11,7 @@ packages_for() {
         venv) echo python3-venv ;;
         demo) echo busybox-static nftables ;;
         # busybox-static: the images that tests make; iproute2, nftables, procps, util-linux: to look at what was made
-        test) echo busybox-static nftables iproute2 procps util-linux openssh-client git ;;
+        test) echo busybox-static nftables iproute2 procps util-linux openssh-client git gcc libc6-dev ;;
         # engines that the tests compare results with
         peers) echo skopeo umoci runc docker-registry libseccomp2 python3-seccomp ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator

@@ -130,7 +130,7 @@ def test_it_starts_again_though_children_of_the_first_live(start, tmp_path):
     """A zygote that is killed leaves monitors; the next has the same name."""
     name = "test-" + secrets.token_hex(4)
     log = tmp_path / "child"
-    first = start(["/bin/sh", "-c", "sleep 60 & echo $!; sleep 61"], name=name, stdout_path=str(log))  # as early a fork as can be
+    first = start(["/bin/sh", "-c", "sleep 60 & echo $!; exec sleep 61"], name=name, stdout_path=str(log))  # as early a fork as can be
     assert lifecycle.until(lambda: log.exists() and log.read_text().endswith("\n"), 30)
     child = int(log.read_text())
     start.pids.append(child)

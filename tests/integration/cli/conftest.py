@@ -70,6 +70,7 @@ def docker(engine, rootfs):
     from pycontainer import containers
 
     commands = Commands(engine)
+    commands.rootfs = rootfs
     commands("import", "-c", 'CMD ["sleep","1000"]', "-c", "EXPOSE 80", "-c", "ENV FROM=image", rootfs, "box:1")
     yield commands
     for record in containers.every(engine):

@@ -6,6 +6,7 @@ import pytest
 
 from pycontainer.cli import commands, grammar, read
 from pycontainer.cli.run_flags import RUN_FLAGS, options
+from pycontainer.errors import InvalidInput
 
 
 def said(*argv):
@@ -77,6 +78,34 @@ def test_run_flags_become_the_modules_options():
 def test_networks_by_name_keep_their_address():
     assert run_options("--network", "front", "--ip", "172.30.0.9", "w") == {
         "networks": [{"name": "front", "ipv4_address": "172.30.0.9"}], "network_mode": "front"}
+
+
+def test_networks_in_every_form():
+    assert run_options("--network", "name=front,ip=172.30.0.9,mac-address=02:42:ac:1e:00:09", "--network", "back", "w") == {
+        "networks": [{"name": "front", "ipv4_address": "172.30.0.9", "mac_address": "02:42:ac:1e:00:09"}, {"name": "back"}], "network_mode": "front"}
+    assert run_options("--network", "host", "w") == {"network_mode": "host"} and run_options("--net", "container:x", "w") == {"network_mode": "container:x"}
+    with pytest.raises(InvalidInput, match="--network"):
+        run_options("--network", "name=front,alias=x", "w")
+
+
+def test_env_files_and_labels(tmp_path, monkeypatch):
+    (tmp_path / "env").write_text("\n# c\nA=1\nB=a b=c\nHERE\nNOWHERE\n")
+    monkeypatch.setenv("HERE", "here")
+    assert run_options("--env-file", str(tmp_path / "env"), "-e", "A=2", "w") == {"env": {"A": "2", "B": "a b=c", "HERE": "here"}}
+    (tmp_path / "env").write_text("A B=1\n")
+    with pytest.raises(InvalidInput, match="line 1"):
+        run_options("--env-file", str(tmp_path / "env"), "w")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], [], ["help"], ["run", "--help"], ["run", "-d", "--help"], ["help", "volume", "ls"], ["volume"],
+                                  ["volume", "--help"], ["container"]])
+def test_help(argv):
+    with pytest.raises(grammar.HelpAsked, match="Usage:  pycontainer"):
+        read(argv)
+
+
+def test_h_is_the_host_name_of_run_and_help_of_the_container_is_its_own():
+    assert run_options("-h", "box", "w", "sh", "--help") == {"hostname": "box", "command": ["sh", "--help"]}
 
 
 def test_no_two_commands_share_a_name_and_no_two_flags_of_one():

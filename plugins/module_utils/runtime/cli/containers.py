@@ -82,7 +82,7 @@ def restart(session, given):
         containers.start_one(session.engine, record)
 
     def work(record, state, plan):
-        plan.add("status", state, "running", "restart container %s" % record["name"], lambda: apply(record, state))
+        plan.add("restarted", False, True, "restart container %s" % record["name"], lambda: apply(record, state))
     _act(session, given.words, work)
 
 

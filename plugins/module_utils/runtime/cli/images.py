@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import getpass
 import json
 import os
@@ -30,7 +31,9 @@ def ls(session, given):
         chosen["dangling"] = chosen["dangling"][-1]
     if given.words:
         chosen.setdefault("reference", []).append(given.words[0])
-    rows = [row for image in images.listing(session.engine, chosen, given.all) for row in _rows(image, given.no_trunc)]
+    patterns = chosen.get("reference", ["*"])
+    rows = [row for image in images.listing(session.engine, chosen, given.all) for row in _rows(image, given.no_trunc)
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns for name in (row["Repository"], "%(Repository)s:%(Tag)s" % row))]
     columns = COLUMNS[:2] + [("DIGEST", "Digest")] + COLUMNS[2:] if given.digests else COLUMNS
     session.say(*tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
 

@@ -49,7 +49,7 @@ def size(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), base=1000.
     number = float(number)
     for unit in units:
         if number < base or unit == units[-1]:
-            return "%.*g%s" % (digits, number, unit) if number < 999.5 else "%d%s" % (number, unit)
+            return "%.*g%s" % (digits, number, unit) if number < 999.5 else "%.0f%s" % (number, unit)
         number /= base
 
 

@@ -165,7 +165,7 @@ def _command(words, dot, variables, piped):
         arguments = _arguments(words[1:], dot, variables) + ([] if piped is _MISSING else [piped])
         try:
             return FUNCTIONS[words[0][1]](*arguments)
-        except (TypeError, ValueError, KeyError, IndexError):
+        except (AttributeError, TypeError, ValueError, KeyError, IndexError):
             raise UsageError("--format: %s does not take %s" % (words[0][1], ", ".join(map(json.dumps, arguments)) or "nothing")) from None
     arguments = _arguments(words, dot, variables)
     if len(arguments) != 1 or piped is not _MISSING:
@@ -236,6 +236,12 @@ def _join(value, separator):
     return separator.join(map(str, value))
 
 
+def _printf(form, *values):
+    """Python's ``%`` with Go's ``%v`` and ``%q``."""
+    plain = tuple(value if isinstance(value, (str, int, float)) and not isinstance(value, bool) else _shown(value) for value in values)
+    return re.sub(r"%(-?\d*)v", r"%\1s", form).replace("%q", '"%s"') % plain
+
+
 def _slice(value, *bounds):
     return value[slice(*bounds)] if len(bounds) == 2 else value[bounds[0]:]
 
@@ -245,7 +251,7 @@ FUNCTIONS = {
     "upper": lambda text: text.upper(), "lower": lambda text: text.lower(), "title": lambda text: text.title(),
     "split": lambda text, separator: text.split(separator), "truncate": lambda text, count: text[:count],
     "println": lambda *values: " ".join(map(_shown, values)) + "\n", "print": lambda *values: "".join(map(_shown, values)),
-    "printf": lambda form, *values: re.sub(r"%(-?\d*)v", r"%\1s", form).replace("%q", '"%s"') % values,
+    "printf": _printf,
     "eq": lambda first, *others: any(first == other for other in others), "ne": lambda first, second: first != second,
     "lt": lambda first, second: first < second, "le": lambda first, second: first <= second,
     "gt": lambda first, second: first > second, "ge": lambda first, second: first >= second,

@@ -50,6 +50,7 @@ def plan_load(engine, path, text=None, platform=None):
         images = archive.contents(members, target)
         chosen = _choose(images, text, path)
         plan = ImagePlan(engine, "archive %s" % path, reference_or_none(text) if text else None)
+        plan.loaded = [records.familiar(name) for _image, names in chosen for name in names]
         wanted = [image for image, names in chosen if _load_plan(plan, image, names, path)]
     if wanted:
         plan.changes[0].apply = lambda: _load(

@@ -10,7 +10,7 @@ import os
 import pytest
 from pycontainer.containers import control, state
 from pycontainer.errors import ContainerFailed
-from pycontainer.kernel import cgroups
+from pycontainer.kernel import cgroups, procfs
 
 
 def test_runs_and_its_exit_code_is_recorded(boxes):
@@ -286,6 +286,12 @@ def test_hosts_python_can_not_be_overwritten_as_proc_self_exe(boxes):
     """CVE-2019-5736: the program is the engine's own executable; whoever opens that for writing must fail."""
     import sys
 
+    running = boxes("/bin/sleep", "100")
+    running.start()
+    executable = os.open("/proc/%d/exe" % procfs.stat(running.state["pid"])["parent"], os.O_PATH)
+    sealed = os.fstatvfs(executable).f_flag & os.ST_RDONLY
+    os.close(executable)
+    assert sealed  # asked first, so that a broken seal is seen before anything is overwritten
     with open(os.path.realpath(sys.executable), "rb") as file:
         before = hashlib.sha256(file.read()).hexdigest()
     boxes.file("bin/evil", "#!/proc/self/exe\n", 0o755)

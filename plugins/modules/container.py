@@ -795,13 +795,12 @@ results:
       returned: when it did not start or get healthy
 """
 
-from ..module_utils import frontend
-from ..module_utils.runtime.containers import options
+from ..module_utils import container_options, frontend
 
 
 def main():
     frontend.run(
-        "containers.task", "container", options.argument_spec(),
+        "containers.task", "container", container_options.argument_spec(),
         required_one_of=[("name", "containers")], mutually_exclusive=[("name", "containers")])
 
 

@@ -213,7 +213,7 @@ def write_sources(directory):
 def bring(engine, params):
     """What the module ``host_engine`` does: this engine on the host, for good or, for a task that may change nothing, in ``directory``."""
     if params["directory"] is None:
-        return {"engine_copy": ensure(engine).path}
+        return {"engine_copy": own_copy(engine).path if engine.check else ensure(engine).path}
     os.mkdir(params["directory"], 0o700)
     write_sources(params["directory"])
     return {"engine_copy": params["directory"]}

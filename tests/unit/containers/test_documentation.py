@@ -8,7 +8,7 @@ import ast
 import pathlib
 
 import yaml
-from pycontainer.containers import options
+from ansible_collections.pycontainer.engine.plugins.module_utils import container_options
 
 MODULE = pathlib.Path(__file__).resolve().parents[3] / "plugins" / "modules" / "container.py"
 
@@ -30,4 +30,4 @@ def compare(spec, docs, where):
 
 
 def test_documentation_and_argument_spec_agree():
-    compare(options.argument_spec(), documented(), "container")
+    compare(container_options.argument_spec(), documented(), "container")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.pycontainer.engine.plugins.module_utils import container_options
 from pycontainer.containers import options
 from pycontainer.errors import EngineError, InvalidInput
 
@@ -202,8 +203,9 @@ def test_image_health_and_defaults():
 
 
 def test_argument_spec_covers_every_option():
-    spec = options.argument_spec()
-    assert set(options.OPTIONS) <= set(spec) and set(options.OPTIONS) <= set(spec["containers"]["options"])
+    spec = container_options.argument_spec()
+    assert set(spec) == set(options.OPTIONS) | set(options.BEHAVIOUR) | {"env_file"}
+    assert set(options.OPTIONS) <= set(spec["containers"]["options"])
     assert "default" not in [key for name in options.OPTIONS for key in spec[name]], "a default would name an option that the task does not"
 
 

@@ -15,37 +15,10 @@ from .table import ALLOW_MORE, IGNORE, STRICT
 OPTIONS = {option.name: option for part in (process, resources, storage, network, security, lifecycle) for option in part.OPTIONS}
 
 # How a task behaves: not part of a container.
-BEHAVIOUR_SPEC = {
-    "name": {"type": "str"},
-    "image": {"type": "str"},
-    "state": {"type": "str", "default": "started", "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"]},
-    "pull": {"type": "str", "default": "missing", "choices": ["always", "missing", "never"]},
-    "platform": {"type": "str"},
-    "recreate": {"type": "bool", "default": False},
-    "recreate_policy": {"type": "str", "default": "recreate", "choices": ["fail", "recreate", "warn"]},
-    "restart": {"type": "bool", "default": False},
-    "keep_volumes": {"type": "bool", "default": True},
-    "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
-    "healthy_wait_timeout": {"type": "float", "default": 300},
-    "comparisons": {"type": "dict"},
-}
-
-
-def item_spec():
-    """Ansible's argument spec of one container."""
-    spec = {name: dict(entry) for name, entry in BEHAVIOUR_SPEC.items()}
-    spec.update({name: dict(entry) for name, entry in process.EXTRA_SPEC.items()})
-    spec.update({option.name: dict(option.spec) for option in OPTIONS.values()})
-    return spec
-
-
-def argument_spec():
-    """Ansible's argument spec of the container module: one container, or ``containers`` with a list of them."""
-    spec = item_spec()
-    spec["containers"] = {"type": "list", "elements": "dict", "options": item_spec()}
-    spec["containers"]["options"]["name"]["required"] = True
-    spec["parallel"] = {"type": "int"}
-    return spec
+BEHAVIOUR = (
+    "name", "image", "state", "pull", "platform", "recreate", "recreate_policy", "restart", "keep_volumes", "force_kill", "healthy_wait_timeout", "comparisons",
+    "containers", "parallel",
+)
 
 
 def definition(params):
@@ -56,7 +29,7 @@ def definition(params):
     """
     named = {name: value for name, value in params.items() if value is not None}
     process.prepare(named)
-    unknown = set(named) - set(OPTIONS) - set(BEHAVIOUR_SPEC) - {"containers", "parallel"}
+    unknown = set(named) - set(OPTIONS) - set(BEHAVIOUR)
     if unknown:
         raise InvalidInput("options", sorted(unknown)[0], "an option of a container")
     return {name: OPTIONS[name].normalise(value, name) for name, value in sorted(named.items()) if name in OPTIONS}

@@ -95,21 +95,11 @@ def check(definition):
         raise InvalidInput("log_options", "max-file", "more than one file only next to max-size")
 
 
-HEALTH_SPEC = {
-    "test": {"type": "raw"},
-    "interval": {"type": "str"},
-    "timeout": {"type": "str"},
-    "start_period": {"type": "str"},
-    "start_interval": {"type": "str"},
-    "retries": {"type": "int"},
-}
-
 OPTIONS = (
-    Option("restart_policy", {"type": "str", "choices": ["no", "on-failure", "always", "unless-stopped"]},
-           choice("no", "on-failure", "always", "unless-stopped"), "no", live=True),
-    Option("restart_retries", {"type": "int"}, whole(0), 0, live=True),
-    Option("healthcheck", {"type": "dict", "options": HEALTH_SPEC}, healthcheck, {}, live=True),
-    Option("log_driver", {"type": "str", "choices": ["json-file", "none"]}, choice("json-file", "none"), "json-file", live=True),
-    Option("log_options", {"type": "dict"}, log_options, {}, "map", live=True),
-    Option("auto_remove", {"type": "bool"}, flag, False, live=True),
+    Option("restart_policy", choice("no", "on-failure", "always", "unless-stopped"), "no", live=True),
+    Option("restart_retries", whole(0), 0, live=True),
+    Option("healthcheck", healthcheck, {}, live=True),
+    Option("log_driver", choice("json-file", "none"), "json-file", live=True),
+    Option("log_options", log_options, {}, "map", live=True),
+    Option("auto_remove", flag, False, live=True),
 )

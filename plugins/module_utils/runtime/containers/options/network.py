@@ -16,6 +16,7 @@ from .table import Option, flag, line, listed, mapped, ordered
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 DEFAULT_NETWORK = "bridge"
+NETWORK_KEYS = ("name", "ipv4_address", "mac_address")
 _DOMAIN = re.compile(r"\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 
 
@@ -112,9 +113,9 @@ def network(value, name):
         value = {"name": value}
     if not isinstance(value, dict):
         raise InvalidInput(name, value, "a list of maps with name")
-    unknown = {key for key, item in value.items() if item is not None} - set(NETWORK_SPEC)
+    unknown = {key for key, item in value.items() if item is not None} - set(NETWORK_KEYS)
     if unknown:
-        raise InvalidInput(name, sorted(unknown)[0], ", ".join(sorted(NETWORK_SPEC)))
+        raise InvalidInput(name, sorted(unknown)[0], ", ".join(NETWORK_KEYS))
     label = line(value.get("name") or "", name + ".name")
     if not NAME.fullmatch(label) or label in ("none", "host", "default"):
         raise InvalidInput(name + ".name", label, "a network's name")
@@ -198,17 +199,15 @@ def check(definition):
             raise InvalidInput("published_ports", "%s:%d/%s" % (entry[1], entry[2], entry[0]), "each port of the host once")
 
 
-NETWORK_SPEC = {"name": {"type": "str", "required": True}, "ipv4_address": {"type": "str"}, "mac_address": {"type": "str"}}
-
 OPTIONS = (
-    Option("published_ports", {"type": "list", "elements": "str", "aliases": ["ports"]}, ports, [], "set", live=True),
-    Option("exposed_ports", {"type": "list", "elements": "str", "aliases": ["exposed", "expose"]}, exposed, [], "set", live=True),
-    Option("publish_all_ports", {"type": "bool"}, flag, False, live=True),
-    Option("networks", {"type": "list", "elements": "dict", "options": NETWORK_SPEC}, listed(network), [], "list", live=True),
-    Option("network_mode", {"type": "str"}, network_mode, DEFAULT_NETWORK),
-    Option("mac_address", {"type": "str"}, mac, None),
-    Option("etc_hosts", {"type": "dict"}, mapped(host_name, known_address), {}, "map"),
-    Option("dns_servers", {"type": "list", "elements": "str"}, listed(any_address), [], "list"),
-    Option("dns_opts", {"type": "list", "elements": "str"}, listed(resolver_option, as_set=True), [], "set"),
-    Option("dns_search_domains", {"type": "list", "elements": "str"}, listed(domain), [], "list"),
+    Option("published_ports", ports, [], "set", live=True),
+    Option("exposed_ports", exposed, [], "set", live=True),
+    Option("publish_all_ports", flag, False, live=True),
+    Option("networks", listed(network), [], "list", live=True),
+    Option("network_mode", network_mode, DEFAULT_NETWORK),
+    Option("mac_address", mac, None),
+    Option("etc_hosts", mapped(host_name, known_address), {}, "map"),
+    Option("dns_servers", listed(any_address), [], "list"),
+    Option("dns_opts", listed(resolver_option, as_set=True), [], "set"),
+    Option("dns_search_domains", listed(domain), [], "list"),
 )

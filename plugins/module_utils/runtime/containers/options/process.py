@@ -122,21 +122,20 @@ def prepare(params):
 
 
 OPTIONS = (
-    Option("command", {"type": "raw"}, command, None, "list"),
-    Option("entrypoint", {"type": "list", "elements": "str"}, command, None, "list"),
-    Option("env", {"type": "dict"}, mapped(variable, text), {}, "map"),
-    Option("user", {"type": "str"}, user, None),
-    Option("groups", {"type": "list", "elements": "str"}, listed(group, as_set=True), [], "set"),
-    Option("working_dir", {"type": "str"}, working_dir, None),
-    Option("hostname", {"type": "str"}, hostname, None),
-    Option("domainname", {"type": "str"}, hostname, None),
-    Option("init", {"type": "bool"}, flag, False),
-    Option("tty", {"type": "bool"}, flag, False),
-    Option("interactive", {"type": "bool"}, flag, False),
-    Option("labels", {"type": "dict"}, mapped(line, text), {}, "map", live=True),
-    Option("stop_signal", {"type": "str"}, stop_signal, None, live=True),
-    Option("stop_timeout", {"type": "int"}, whole(0), None, live=True),
+    Option("command", command, None, "list"),
+    Option("entrypoint", command, None, "list"),
+    Option("env", mapped(variable, text), {}, "map"),
+    Option("user", user, None),
+    Option("groups", listed(group, as_set=True), [], "set"),
+    Option("working_dir", working_dir, None),
+    Option("hostname", hostname, None),
+    Option("domainname", hostname, None),
+    Option("init", flag, False),
+    Option("tty", flag, False),
+    Option("interactive", flag, False),
+    Option("labels", mapped(line, text), {}, "map", live=True),
+    Option("stop_signal", stop_signal, None, live=True),
+    Option("stop_timeout", whole(0), None, live=True),
 )
 
 # Written in a task, but no part of the normal form.
-EXTRA_SPEC = {"env_file": {"type": "path"}}

@@ -126,29 +126,24 @@ def check(definition):
             raise InvalidInput(name, paths, "one entry for each device")
 
 
-def _rates(parse_text):
-    return {"type": "list", "elements": "dict", "options": {
-        "path": {"type": "str", "required": True}, "rate": {"type": parse_text, "required": True}}}
-
-
 OPTIONS = (
-    Option("memory", {"type": "str"}, memory, 0, live=True),
-    Option("memory_reservation", {"type": "str"}, reservation, 0, live=True),
-    Option("memory_swap", {"type": "str"}, memory_swap, 0, live=True),
-    Option("memory_swappiness", {"type": "int"}, whole(0, 100, extra=(-1,)), -1, live=True),
-    Option("cpus", {"type": "float"}, cpus, 0, live=True),
-    Option("cpu_shares", {"type": "int"}, whole(2, 262144, extra=(0,)), 0, live=True),
-    Option("cpu_period", {"type": "int"}, whole(1000, 1000000, extra=(0,)), 0, live=True),
-    Option("cpu_quota", {"type": "int"}, whole(1000, None, extra=(0, -1)), 0, live=True),
-    Option("cpuset_cpus", {"type": "str"}, cpu_set, "", live=True),
-    Option("cpuset_mems", {"type": "str"}, cpu_set, "", live=True),
-    Option("pids_limit", {"type": "int"}, whole(1, 4194304, extra=(0, -1)), -1, live=True),
-    Option("blkio_weight", {"type": "int"}, whole(10, 1000, extra=(0,)), 0, live=True),
-    Option("device_read_bps", _rates("str"), listed(device_rate(units.size), as_set=True), [], "set", live=True),
-    Option("device_write_bps", _rates("str"), listed(device_rate(units.size), as_set=True), [], "set", live=True),
-    Option("device_read_iops", _rates("int"), listed(device_rate(whole(1)), as_set=True), [], "set", live=True),
-    Option("device_write_iops", _rates("int"), listed(device_rate(whole(1)), as_set=True), [], "set", live=True),
-    Option("ulimits", {"type": "list", "elements": "str"}, listed(ulimit, as_set=True), [], "set"),
-    Option("oom_killer", {"type": "bool"}, flag, False, live=True),
-    Option("oom_score_adj", {"type": "int"}, whole(-1000, 1000), 0),
+    Option("memory", memory, 0, live=True),
+    Option("memory_reservation", reservation, 0, live=True),
+    Option("memory_swap", memory_swap, 0, live=True),
+    Option("memory_swappiness", whole(0, 100, extra=(-1,)), -1, live=True),
+    Option("cpus", cpus, 0, live=True),
+    Option("cpu_shares", whole(2, 262144, extra=(0,)), 0, live=True),
+    Option("cpu_period", whole(1000, 1000000, extra=(0,)), 0, live=True),
+    Option("cpu_quota", whole(1000, None, extra=(0, -1)), 0, live=True),
+    Option("cpuset_cpus", cpu_set, "", live=True),
+    Option("cpuset_mems", cpu_set, "", live=True),
+    Option("pids_limit", whole(1, 4194304, extra=(0, -1)), -1, live=True),
+    Option("blkio_weight", whole(10, 1000, extra=(0,)), 0, live=True),
+    Option("device_read_bps", listed(device_rate(units.size), as_set=True), [], "set", live=True),
+    Option("device_write_bps", listed(device_rate(units.size), as_set=True), [], "set", live=True),
+    Option("device_read_iops", listed(device_rate(whole(1)), as_set=True), [], "set", live=True),
+    Option("device_write_iops", listed(device_rate(whole(1)), as_set=True), [], "set", live=True),
+    Option("ulimits", listed(ulimit, as_set=True), [], "set"),
+    Option("oom_killer", flag, False, live=True),
+    Option("oom_score_adj", whole(-1000, 1000), 0),
 )

@@ -142,14 +142,14 @@ def check(definition):
 
 
 OPTIONS = (
-    Option("capabilities", {"type": "list", "elements": "str", "aliases": ["cap_add"]}, listed(capability, as_set=True), [], "set"),
-    Option("cap_drop", {"type": "list", "elements": "str"}, listed(capability, as_set=True), [], "set"),
-    Option("privileged", {"type": "bool"}, flag, False),
-    Option("security_opts", {"type": "list", "elements": "str"}, listed(security_opt, as_set=True), [], "set"),
-    Option("sysctls", {"type": "dict"}, mapped(sysctl, line), {}, "map"),
-    Option("pid_mode", {"type": "str"}, shared("host", "container:"), None),
-    Option("ipc_mode", {"type": "str"}, shared("private", "host", "shareable", "none", "container:"), "private"),
-    Option("uts", {"type": "str", "choices": ["host"]}, shared("host"), None),
-    Option("cgroupns_mode", {"type": "str", "choices": ["host", "private"]}, shared("private", "host"), "private"),
-    Option("cgroup_parent", {"type": "str"}, cgroup_parent, None),
+    Option("capabilities", listed(capability, as_set=True), [], "set"),
+    Option("cap_drop", listed(capability, as_set=True), [], "set"),
+    Option("privileged", flag, False),
+    Option("security_opts", listed(security_opt, as_set=True), [], "set"),
+    Option("sysctls", mapped(sysctl, line), {}, "map"),
+    Option("pid_mode", shared("host", "container:"), None),
+    Option("ipc_mode", shared("private", "host", "shareable", "none", "container:"), "private"),
+    Option("uts", shared("host"), None),
+    Option("cgroupns_mode", shared("private", "host"), "private"),
+    Option("cgroup_parent", cgroup_parent, None),
 )

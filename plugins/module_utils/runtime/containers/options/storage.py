@@ -17,6 +17,7 @@ from ...errors import InvalidInput, Unsupported
 from .table import Option, absolute, flag, line, listed, ordered
 
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
+MOUNT_KEYS = ("type", "source", "target", "read_only", "propagation", "no_copy", "tmpfs_size", "tmpfs_mode")
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 _MODES = "ro, rw, z, Z, nocopy, " + ", ".join(PROPAGATIONS)
 _TMPFS_FLAGS = {"ro": "ro", "rw": "ro", "noexec": "noexec", "exec": "noexec", "nosuid": "nosuid", "suid": "nosuid", "nodev": "nodev",
@@ -84,9 +85,9 @@ def mount_map(value, name):
     if not isinstance(value, dict):
         raise InvalidInput(name, value, "a list of maps")
     given = {key: item for key, item in value.items() if item is not None}
-    unknown = set(given) - set(MOUNT_SPEC)
+    unknown = set(given) - set(MOUNT_KEYS)
     if unknown:
-        raise InvalidInput(name, sorted(unknown)[0], ", ".join(sorted(MOUNT_SPEC)))
+        raise InvalidInput(name, sorted(unknown)[0], ", ".join(MOUNT_KEYS))
     kind = given.get("type", "volume")
     if kind not in ("bind", "volume", "tmpfs"):
         raise InvalidInput(name + ".type", kind, "bind, volume, tmpfs")
@@ -198,23 +199,12 @@ def mounts_of(definition):
     return ordered(list(definition.get("volumes", ())) + list(definition.get("mounts", ())))
 
 
-MOUNT_SPEC = {
-    "type": {"type": "str", "choices": ["bind", "tmpfs", "volume"], "default": "volume"},
-    "source": {"type": "str"},
-    "target": {"type": "str", "required": True},
-    "read_only": {"type": "bool"},
-    "propagation": {"type": "str", "choices": list(PROPAGATIONS)},
-    "no_copy": {"type": "bool"},
-    "tmpfs_size": {"type": "str"},
-    "tmpfs_mode": {"type": "str"},
-}
-
 OPTIONS = (
-    Option("volumes", {"type": "list", "elements": "str"}, listed(volume, as_set=True), [], "set"),
-    Option("mounts", {"type": "list", "elements": "dict", "options": MOUNT_SPEC}, listed(mount_map, as_set=True), [], "set"),
-    Option("tmpfs", {"type": "list", "elements": "str"}, listed(tmpfs, as_set=True), [], "set"),
-    Option("read_only", {"type": "bool"}, flag, False),
-    Option("shm_size", {"type": "str"}, shm_size, 64 << 20),
-    Option("devices", {"type": "list", "elements": "str"}, listed(device, as_set=True), [], "set"),
-    Option("device_cgroup_rules", {"type": "list", "elements": "str"}, listed(device_rule, as_set=True), [], "set"),
+    Option("volumes", listed(volume, as_set=True), [], "set"),
+    Option("mounts", listed(mount_map, as_set=True), [], "set"),
+    Option("tmpfs", listed(tmpfs, as_set=True), [], "set"),
+    Option("read_only", flag, False),
+    Option("shm_size", shm_size, 64 << 20),
+    Option("devices", listed(device, as_set=True), [], "set"),
+    Option("device_cgroup_rules", listed(device_rule, as_set=True), [], "set"),
 )

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an option of a container is: one row of a table from which everything else follows.
 
-A row says how the option is written in a task (``spec``: Ansible's argument spec), what its one normal form is
-(``normalise``), what it is when nobody names it (``default``), whether a change of it reaches a running container
-(``live``), and how two values compare (``kind``). Both sides of every comparison are in the normal form: there is no
-engine's echo to compare with, only what was asked for before.
+A row says what the option's one normal form is (``normalise``), what it is when nobody names it (``default``), whether a
+change of it reaches a running container (``live``), and how two values compare (``kind``). Both sides of every comparison
+are in the normal form: there is no engine's echo to compare with, only what was asked for before.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ STRICT, IGNORE, ALLOW_MORE = "strict", "ignore", "allow_more_present"
 class Option:
     """One option.
 
-    :param name: as the task spells it. :param spec: Ansible's argument spec of it.
+    :param name: as the task spells it.
     :param normalise: ``normalise(value, name) -> JSON-able normal form``; raises InvalidInput.
     :param default: the normal form of "not asked for".
     :param kind: ``value`` (compared whole), ``list`` (order counts), ``set`` (a list whose order does not count) or ``map``.
     :param live: whether a running container takes a change without a restart.
     """
 
-    __slots__ = ("name", "spec", "normalise", "default", "kind", "live")
+    __slots__ = ("name", "normalise", "default", "kind", "live")
 
-    def __init__(self, name, spec, normalise, default=None, kind="value", live=False):
-        self.name, self.spec, self.normalise = name, spec, normalise
+    def __init__(self, name, normalise, default=None, kind="value", live=False):
+        self.name, self.normalise = name, normalise
         self.default, self.kind, self.live = default, kind, live
 
     def merged(self, now, wanted, comparison):

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's argument spec of a container: the types that its options come in. What they mean is the runtime's (containers/options).
+
+A file of data alone, since it travels with every task.
+"""
+
+from __future__ import annotations
+
+CONTAINER = {
+    "name": {"type": "str"},
+    "image": {"type": "str"},
+    "state": {"type": "str", "default": "started", "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"]},
+    "pull": {"type": "str", "default": "missing", "choices": ["always", "missing", "never"]},
+    "platform": {"type": "str"},
+    "recreate": {"type": "bool", "default": False},
+    "recreate_policy": {"type": "str", "default": "recreate", "choices": ["fail", "recreate", "warn"]},
+    "restart": {"type": "bool", "default": False},
+    "keep_volumes": {"type": "bool", "default": True},
+    "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
+    "healthy_wait_timeout": {"type": "float", "default": 300},
+    "comparisons": {"type": "dict"},
+    "env_file": {"type": "path"},
+    "command": {"type": "raw"},
+    "entrypoint": {"type": "list", "elements": "str"},
+    "env": {"type": "dict"},
+    "user": {"type": "str"},
+    "groups": {"type": "list", "elements": "str"},
+    "working_dir": {"type": "str"},
+    "hostname": {"type": "str"},
+    "domainname": {"type": "str"},
+    "init": {"type": "bool"},
+    "tty": {"type": "bool"},
+    "interactive": {"type": "bool"},
+    "labels": {"type": "dict"},
+    "stop_signal": {"type": "str"},
+    "stop_timeout": {"type": "int"},
+    "memory": {"type": "str"},
+    "memory_reservation": {"type": "str"},
+    "memory_swap": {"type": "str"},
+    "memory_swappiness": {"type": "int"},
+    "cpus": {"type": "float"},
+    "cpu_shares": {"type": "int"},
+    "cpu_period": {"type": "int"},
+    "cpu_quota": {"type": "int"},
+    "cpuset_cpus": {"type": "str"},
+    "cpuset_mems": {"type": "str"},
+    "pids_limit": {"type": "int"},
+    "blkio_weight": {"type": "int"},
+    "device_read_bps": {
+        "type": "list", "elements": "dict",
+        "options": {
+            "path": {"type": "str", "required": True},
+            "rate": {"type": "str", "required": True},
+        },
+    },
+    "device_write_bps": {
+        "type": "list", "elements": "dict",
+        "options": {
+            "path": {"type": "str", "required": True},
+            "rate": {"type": "str", "required": True},
+        },
+    },
+    "device_read_iops": {
+        "type": "list", "elements": "dict",
+        "options": {
+            "path": {"type": "str", "required": True},
+            "rate": {"type": "int", "required": True},
+        },
+    },
+    "device_write_iops": {
+        "type": "list", "elements": "dict",
+        "options": {
+            "path": {"type": "str", "required": True},
+            "rate": {"type": "int", "required": True},
+        },
+    },
+    "ulimits": {"type": "list", "elements": "str"},
+    "oom_killer": {"type": "bool"},
+    "oom_score_adj": {"type": "int"},
+    "volumes": {"type": "list", "elements": "str"},
+    "mounts": {
+        "type": "list", "elements": "dict",
+        "options": {
+            "type": {"type": "str", "choices": ["bind", "tmpfs", "volume"], "default": "volume"},
+            "source": {"type": "str"},
+            "target": {"type": "str", "required": True},
+            "read_only": {"type": "bool"},
+            "propagation": {"type": "str", "choices": ["private", "rprivate", "shared", "rshared", "slave", "rslave"]},
+            "no_copy": {"type": "bool"},
+            "tmpfs_size": {"type": "str"},
+            "tmpfs_mode": {"type": "str"},
+        },
+    },
+    "tmpfs": {"type": "list", "elements": "str"},
+    "read_only": {"type": "bool"},
+    "shm_size": {"type": "str"},
+    "devices": {"type": "list", "elements": "str"},
+    "device_cgroup_rules": {"type": "list", "elements": "str"},
+    "published_ports": {"type": "list", "elements": "str", "aliases": ["ports"]},
+    "exposed_ports": {"type": "list", "elements": "str", "aliases": ["exposed", "expose"]},
+    "publish_all_ports": {"type": "bool"},
+    "networks": {
+        "type": "list", "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "ipv4_address": {"type": "str"},
+            "mac_address": {"type": "str"},
+        },
+    },
+    "network_mode": {"type": "str"},
+    "mac_address": {"type": "str"},
+    "etc_hosts": {"type": "dict"},
+    "dns_servers": {"type": "list", "elements": "str"},
+    "dns_opts": {"type": "list", "elements": "str"},
+    "dns_search_domains": {"type": "list", "elements": "str"},
+    "capabilities": {"type": "list", "elements": "str", "aliases": ["cap_add"]},
+    "cap_drop": {"type": "list", "elements": "str"},
+    "privileged": {"type": "bool"},
+    "security_opts": {"type": "list", "elements": "str"},
+    "sysctls": {"type": "dict"},
+    "pid_mode": {"type": "str"},
+    "ipc_mode": {"type": "str"},
+    "uts": {"type": "str", "choices": ["host"]},
+    "cgroupns_mode": {"type": "str", "choices": ["host", "private"]},
+    "cgroup_parent": {"type": "str"},
+    "restart_policy": {"type": "str", "choices": ["no", "on-failure", "always", "unless-stopped"]},
+    "restart_retries": {"type": "int"},
+    "healthcheck": {
+        "type": "dict",
+        "options": {
+            "test": {"type": "raw"},
+            "interval": {"type": "str"},
+            "timeout": {"type": "str"},
+            "start_period": {"type": "str"},
+            "start_interval": {"type": "str"},
+            "retries": {"type": "int"},
+        },
+    },
+    "log_driver": {"type": "str", "choices": ["json-file", "none"]},
+    "log_options": {"type": "dict"},
+    "auto_remove": {"type": "bool"},
+}
+
+
+def argument_spec():
+    """The container module's: one container, or ``containers`` with a list of them."""
+    item = dict(CONTAINER, name={"type": "str", "required": True})
+    return dict(CONTAINER, containers={"type": "list", "elements": "dict", "options": item}, parallel={"type": "int"})

@@ -42,6 +42,8 @@ class ActionModule(EngineAction):
         source = self._task.get_ds()
         if line is None and isinstance(source, dict):
             line = next((source[key] for key in (self._task.action, MODULE, "pycontainer") if isinstance(source.get(key), str)), None)
+            if line is None and isinstance(source.get("action"), str):  # action: pycontainer.engine.pycontainer ps -a
+                line = source["action"].strip().partition(" ")[2]
         if line is None or "{{" not in line:
             return line
         return self._templar.template(line)

@@ -215,7 +215,7 @@ EXAMPLES = r"""
   pycontainer.engine.image:
     name: shop/web:1.4
     source: local
-    repository: mirror.example.com:5000/shop/web
+    repository: mirror.example.com/shop/web
     push: true
 
 - name: Give an image two more names

@@ -45,7 +45,7 @@ options:
     default: started
   listen:
     description:
-      - The addresses to listen on, each as V(ADDRESS:PORT), for example V(0.0.0.0:5000) or V([::]:5000).
+      - The addresses to listen on, each as V(ADDRESS:PORT), for example V(0.0.0.0:5443) or V([::]:5000).
       - A new registry listens on V(127.0.0.1:5000) where this is not given. That is reached from the host alone.
       - A changed list restarts the registry; requests under way are finished first.
     type: list
@@ -109,8 +109,8 @@ EXAMPLES = r"""
   pycontainer.engine.registry:
     name: team
     listen:
-      - 0.0.0.0:5000
-      - "[::]:5000"
+      - 0.0.0.0:5443
+      - "[::]:5443"
     path: /srv/registry
     tls_cert: /etc/ssl/registry.pem
     tls_key: /etc/ssl/private/registry.key

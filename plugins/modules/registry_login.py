@@ -94,7 +94,7 @@ seealso:
 EXAMPLES = r"""
 - name: Log in
   pycontainer.engine.registry_login:
-    registry_url: registry.example.com:5000
+    registry_url: registry.example.com:5443
     username: ci
     password: "{{ vault_registry_ci }}"
 
@@ -107,7 +107,7 @@ EXAMPLES = r"""
 
 - name: Log out
   pycontainer.engine.registry_login:
-    registry_url: registry.example.com:5000
+    registry_url: registry.example.com:5443
     state: absent
 """
 
@@ -134,7 +134,7 @@ login:
       type: bool
       returned: success
   sample:
-    registry: registry.example.com:5000
+    registry: registry.example.com:5443
     username: ci
     config_path: /root/.docker/config.json
     verified: true

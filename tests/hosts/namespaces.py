@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import glob
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
 import time
+import zlib
 
 from . import roots
 
@@ -38,6 +40,8 @@ class Fleet:
         self.init, self.cgroup, self.root, self.binds, self.interpreter = init, cgroup, root, dict(binds), interpreter
         self.fabric = self.directory / "net"
         self.inventory = self.directory / "inventory"
+        # of this fleet alone: all fleets have the same addresses; short, for a socket's address has at most 107 bytes (unix(7))
+        self.controls = "/run/testhosts-%08x-" % zlib.crc32(self.group.encode())
         self.starters = {}  # host: the process that waits for the host's first one
 
     def up(self, count):
@@ -56,13 +60,10 @@ class Fleet:
                 "ansible_ssh_private_key_file=%s" % (keys / "id"),
                 # without the last two, a host that goes away makes a task on its kept connection wait for ever
                 "ansible_ssh_common_args=-o UserKnownHostsFile=%s -o ControlPath=%s -o ServerAliveInterval=3 -o ServerAliveCountMax=2"
-                % (keys / "known_hosts", self._control_path())]) + "\n")
+                % (keys / "known_hosts", self.controls + "%C")]) + "\n")
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(self.start, names))
         return self
-
-    def _control_path(self):
-        return "/run/testhosts-%s-%%C" % self.group[-8:]
 
     def run(self, *command, environment=None, **options):
         """Run a command where the hosts can be reached; for Ansible the inventory is set. Options are subprocess.run's."""
@@ -133,7 +134,7 @@ class Fleet:
 
     def down(self):
         """Take the fleet down and remove its files."""
-        for control in pathlib.Path("/run").glob("testhosts-%s-*" % self.group[-8:]):
+        for control in glob.glob(self.controls + "*"):
             subprocess.run(["ssh", "-o", "ControlPath=%s" % control, "-O", "exit", "-q", "x"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL, check=False)
         if not self.directory.exists():

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every example of the documentation does what it says: in check mode, for real, and again without a change.
+
+The examples are read from where users read them: EXAMPLES of the modules, the yaml and shell blocks of README.md and docs/.
+They run as they are written; ``standins`` makes what they name exist.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+import yaml
+from hosts import roots, standins
+from hosts.conftest import BIN, fleet_of
+
+MODULES = {path.stem: path for path in sorted((roots.CHECKOUT / "plugins" / "modules").glob("*.py"))}
+PAGES = {path.name: path for path in [roots.CHECKOUT / "README.md", *sorted((roots.CHECKOUT / "docs").glob("*.md"))]}
+VARIABLES = {
+    "password": "secret", "vault_registry_ci": "secret",
+    "workers": [{"name": "worker-%d" % number, "image": "redis:7", "network_mode": "none"} for number in range(20)],
+}
+
+# What an example takes for granted, by the module or page that it is of.
+BEFORE = {
+    "container": [{"pycontainer.engine.container": {"name": "old", "image": "redis:7"}}],
+    "container_exec": [{"pycontainer.engine.container": {"containers": [{"name": "web", "image": "nginx:1.27"}, {"name": "db", "image": "postgres:17"}]}}],
+    "container_info": [{"pycontainer.engine.container": {"name": "web", "image": "nginx:1.27"}}],
+    "image": [{"pycontainer.engine.registry": {}}, {"pycontainer.engine.image": {"name": "shop/web:1.4", "source": "import", "path": standins.ROOT}},
+              {"ansible.builtin.command": "skopeo copy -q docker://registry.example.com/shop/web:1.4 docker-archive:/var/tmp/images.tar:loaded:1"},
+              {"ansible.builtin.command": "gzip /var/tmp/images.tar"}],
+    "registry_login": [{"pycontainer.engine.registry": {
+        "name": "team", "listen": ["0.0.0.0:5443"], "tls_cert": "/etc/ssl/registry.pem", "tls_key": "/etc/ssl/private/registry.key",
+        "users": [{"name": "ci", "password": "secret"}]}}],
+    "security.md": [{"pycontainer.engine.container": {"name": "builder", "image": "redis:7", "privileged": True}}],
+}
+
+# Tasks that act by nature, each time they run.
+ACTS = {"Restart it as it is", "Hand a script to a shell in a container"}
+
+TIDY = """
+pycontainer ps -aq | xargs -r pycontainer rm -f > /dev/null
+pycontainer volume prune -af > /dev/null
+pycontainer network prune -f > /dev/null
+"""
+
+
+@pytest.fixture(scope="module")
+def host():
+    """One host with all that the examples name."""
+    with fleet_of(1, "examples") as made:
+        standins.prepare(made)
+        yield made
+
+
+@pytest.fixture
+def ready(host, play):
+    """The host with the engine and the registries; without what an earlier example left."""
+    if host.execute("h1", "pycontainer", "registry", "ls").stdout.count("public") == 0:
+        play(host, standins.tasks())
+    yield host
+    host.execute("h1", "sh", "-c", TIDY)
+    play(host, [{"pycontainer.engine.registry": {"name": name, "state": "absent", "delete_storage": True}} for name in ("registry", "team")])
+
+
+def examples_of(module):
+    for node in ast.parse(MODULES[module].read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "EXAMPLES":
+            return yaml.safe_load(node.value.value)
+    raise AssertionError("%s has no EXAMPLES" % module)
+
+
+def blocks(page, language):
+    return re.findall("^```%s\n(.*?)^```" % language, PAGES[page].read_text(), re.MULTILINE | re.DOTALL)
+
+
+def thrice(tasks):
+    """Each task in check mode, for real, and again."""
+    return [dict(task, **more) for task in tasks for more in ({"check_mode": True, "diff": True}, {"diff": True}, {"diff": True})]
+
+
+def judge(task, checked, done, again):
+    """What is wrong with what a task did in check mode, for real, and again."""
+    name, wrong = task.get("name", task), []
+    if checked["changed"] != done["changed"]:
+        wrong.append("%s: check mode says changed=%s, the run %s" % (name, checked["changed"], done["changed"]))
+    for key in ("actions", "diff"):
+        if checked.get(key) != done.get(key):
+            wrong.append("%s: %s in check mode %s, of the run %s" % (name, key, checked.get(key), done.get(key)))
+    if done["changed"] and "actions" in done and not done["actions"]:
+        wrong.append("%s: changed without an action" % name)
+    if again["changed"] and name not in ACTS:
+        wrong.append("%s: changed again: %s" % (name, again.get("actions")))
+    return wrong
+
+
+def run_thrice(play, host, before, tasks):
+    """All tasks of an example, one after the other; returns the results of the real runs."""
+    assert len(tasks) > 0
+    played = play(host, before + thrice(tasks), "-e", yaml.safe_dump(VARIABLES, default_flow_style=True, width=100000))
+    results = played.results("h1")[len(before):]
+    wrong = [sentence for number, task in enumerate(tasks) for sentence in judge(task, *results[number * 3:number * 3 + 3])]
+    assert wrong == []
+    return results[1::3]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in ("host", "pycontainer")])
+def test_examples_of_module(play, ready, module):
+    run_thrice(play, ready, BEFORE.get(module, []), examples_of(module))
+
+
+def test_pages_with_tasks(play, ready):
+    for page in PAGES:
+        for block in blocks(page, "ya?ml"):
+            tasks = yaml.safe_load(block)
+            if "hosts" not in tasks[0]:
+                run_thrice(play, ready, BEFORE.get(page, []), tasks)
+
+
+def test_pages_with_plays(run_book, ready, tmp_path):
+    for page in PAGES:
+        for block in blocks(page, "ya?ml"):
+            if "hosts" in yaml.safe_load(block)[0]:
+                book = tmp_path / "book.yml"
+                book.write_text(block)
+                options = ["-e", yaml.safe_dump(VARIABLES, default_flow_style=True, width=100000), "--diff"]
+                checked, done, again = run_book(ready, book, "--check", *options), run_book(ready, book, *options), run_book(ready, book, *options)
+                assert [result.get("actions") for result in checked.results("h1")] == [result.get("actions") for result in done.results("h1")]
+                assert done.changed["h1"] > 0
+                assert checked.changed == done.changed
+                assert again.changed == {"h1": 0}

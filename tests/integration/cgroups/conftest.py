@@ -4,23 +4,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
 
 import pytest
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import lifecycle
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_base_left():
-    """The engine's own parent group goes too, unless it was there before."""
-    there = any(os.path.isdir(path) for path in cgroups.base_paths().values())
-    yield
-    if not there:
-        lifecycle.until(cgroups.remove_base, 2)
 
 
 @pytest.fixture

@@ -46,9 +46,10 @@ def in_own_network(test):
 
 
 def _child(test, engine):
-    from pycontainer.kernel import syscalls
+    from pycontainer.kernel import daemon, syscalls
 
     syscalls.unshare(CLONE_NEWNET)
+    daemon.booted_by_systemd = lambda: False  # systemd would start the zygote in the machine's own network
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with Engine(engine.paths.data, engine.paths.run) as own:
         try:

@@ -47,11 +47,11 @@ def _start_attached(session, given):
     record = containers.find(session.engine, given.words[0])
     if containers.status(session.engine, record["id"])["status"] in ALIVE:
         raise Conflict("container %s runs already; pycontainer attach joins it" % record["name"])
-    if containers.with_terminal(session.engine, record["id"]):
-        session.need_terminal("start -a of a container with a terminal", "leave -a out")
+    if given.interactive or containers.with_terminal(session.engine, record["id"]):
+        session.need_terminal("start -i, or -a of a container with a terminal", "leave the flags out")
     plan = Plan("container %s" % record["name"])
     plan.add("status", "exited", "running", "start container %s" % record["name"],
-             lambda: streams.started(session, record, lambda: containers.start_one(session.engine, record), given.interactive))
+             lambda: streams.started(session, record, lambda stdin: containers.start_one(session.engine, record, stdin), given.interactive))
     session.carry_out(plan)
 
 

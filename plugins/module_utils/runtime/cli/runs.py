@@ -11,7 +11,6 @@ from .. import containers
 from ..errors import Conflict, ContainerFailed, InvalidInput
 from ..reconcile import Plan
 from . import streams
-from .grammar import UsageError
 from .run_flags import RUN_FLAGS, by_flag, options
 
 FIRST = ("amber", "bold", "brisk", "calm", "clever", "dapper", "eager", "fond", "gentle", "happy", "jolly", "keen", "kind", "lively", "mellow", "neat",
@@ -25,8 +24,6 @@ def run(session, given):
     session.refused = 125
     if not given.detach and (given.tty or given.interactive):
         session.need_terminal("run -i or -t without -d", "give -d, or run it on the host")
-        if not given.tty:
-            raise UsageError("pycontainer run -i needs -t or -d; to feed a command from a pipe, start the container with -d and use exec -i")
     if given.rm and (given.restart or "no") != "no":
         raise InvalidInput("--rm", True, "either --rm, or --restart %s" % given.restart)
     # one that is waited for removes itself only when its output has been read
@@ -40,7 +37,7 @@ def run(session, given):
             _start(session, record)
             session.say(record["id"])
         else:
-            streams.started(session, record, lambda: _start(session, record), given.interactive)
+            streams.started(session, record, lambda stdin: _start(session, record, stdin), given.interactive)
     except ContainerFailed as error:
         if error.exit_code in (126, 127):  # its command can't be executed, or is not there
             session.refused = error.exit_code
@@ -77,9 +74,9 @@ def _made(session, given, more):
     return name
 
 
-def _start(session, record):
+def _start(session, record, stdin=None):
     plan = Plan("container %s" % record["name"])
-    plan.add("running", False, True, "start container %s" % record["name"], lambda: containers.start_one(session.engine, record))
+    plan.add("running", False, True, "start container %s" % record["name"], lambda: containers.start_one(session.engine, record, stdin))
     session.carry_out(plan)
 
 

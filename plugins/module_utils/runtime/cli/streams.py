@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
+import signal
 import sys
+import threading
 
 from .. import containers, units
-from ..errors import Conflict, InvalidInput
+from ..errors import Conflict, EngineError, InvalidInput
 from .grammar import UsageError
 
 
@@ -43,14 +46,65 @@ def print_log(session, record, timestamps=False, follow=False, **which):
 
 
 def started(session, record, start, interactive):
-    """Start a container by ``start()``, show what it writes and wait for its end; the session gets its exit code."""
+    """Start a container by ``start(stdin)``, show what it writes and wait for its end; the session gets its exit code.
+
+    :param interactive: this process's standard input is the container's, to its end.
+    """
     since = logs_from()
-    start()
     if containers.with_terminal(session.engine, record["id"]):
+        start(None)
         session.rc = attached(session, record, interactive)
+        return
+    if interactive:
+        _with_input(start)
     else:
+        start(None)
+    with _signals_passed_on(session, record["id"]):
         print_log(session, record, since=since, follow=True)
         session.rc = containers.wait(session.engine, record["id"])
+
+
+@contextlib.contextmanager
+def _signals_passed_on(session, ident):
+    """In the block, at a terminal, what would end this process is sent to the container, whose end is then this one's, too."""
+    def pass_on(number, _frame):
+        with contextlib.suppress(EngineError):
+            containers.kill(session.engine, ident, number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT) if session.terminal else ()
+    before = {number: signal.signal(number, pass_on) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _with_input(start):
+    """Start with a pipe as standard input, and feed it from this process's own, which the container itself never gets hold of."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        start(reader)
+    except BaseException:
+        os.close(writer)
+        raise
+    finally:
+        os.close(reader)
+    threading.Thread(target=_feed, args=(writer,), daemon=True).start()
+
+
+def _feed(writer):
+    try:
+        while True:
+            data = os.read(0, 1 << 16)
+            if not data:
+                break
+            while data:
+                data = data[os.write(writer, data):]
+    except OSError:
+        pass  # it has ended, or reads no more
+    finally:
+        os.close(writer)
 
 
 def logs_from():

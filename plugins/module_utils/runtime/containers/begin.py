@@ -49,7 +49,7 @@ class Worker:
 
     def __init__(self, paths, channel, limits):
         self.paths, self.channel, self.limits = paths, channel, limits
-        self.ident = self.state = self.command = None
+        self.ident = self.state = self.command = self.stdin = None
 
     def serve(self, connection):
         """A request of the zygote's client, answered on ``connection``."""
@@ -63,6 +63,7 @@ class Worker:
             self.channel.close()  # no monitor is needed
             execute.serve(self.paths, message, descriptors, connection, self.limits)
         else:
+            self.stdin = descriptors[0] if descriptors else None
             answer = self._answer(message)
             with contextlib.suppress(wire.Gone):
                 wire.send(connection, answer)
@@ -118,7 +119,7 @@ class Worker:
         try:
             bundle = runfile.Bundle(self.paths, self.ident)
             self._open_ports(bundle.run)
-            attempt = launch.Start(bundle, self.limits)
+            attempt = launch.Start(bundle, self.limits, self.stdin)
             outputs = self._open_outputs(bundle.run)  # before it starts: what is in a FIFO that nobody has open is lost
             attempt.run(self._announce)
         except (EngineError, OSError) as error:

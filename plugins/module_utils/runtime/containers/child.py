@@ -328,7 +328,9 @@ def _run(start, channel):
         if kind != "pid":  # joined by the monitor before clone3
             namespaces.join(fd, kind)
     outputs = [] if program.terminal else [stdio.open_inside(bundle.run_directory, name) for name in stdio.OUTPUTS]
-    stdin = stdio.open_inside(bundle.run_directory, "stdin") if bundle.run.get("interactive") and not program.terminal else None
+    stdin = start.stdin
+    if stdin is None and bundle.run.get("interactive") and not program.terminal:
+        stdin = stdio.open_inside(bundle.run_directory, "stdin")
     if program.init:
         program.init_fd = initial.descriptor()
     _wait(channel, b"c")  # in its cgroup

@@ -19,15 +19,16 @@ from . import signals, state, summon, wire
 SOCKET = "control.sock"
 
 
-def start(paths, idents, command=None, at_once=None):
+def start(paths, idents, command=None, at_once=None, stdin=None):
     """Start created or ended containers.
 
     :param command: argv of the host's ``pycontainer``, for the removal of containers with auto_remove at their end.
     :param at_once: how many at the same time; twice the CPUs by default.
+    :param stdin: a descriptor to be the standard input of this run, of a container without a terminal, in place of its FIFO.
     :returns: ``{id: {"pid", "warnings"} | {"error": sentence, "exit_code"}}``; a running one is ``{"pid", "running": True}``.
     """
     messages = [{"op": "start", "id": ident, "command": command} for ident in idents]
-    answers = summon.requests(paths, messages, at_once or 2 * (os.cpu_count() or 1))
+    answers = summon.requests(paths, messages, at_once or 2 * (os.cpu_count() or 1), () if stdin is None else (stdin,))
     return {ident: _running(paths, ident) if answer.get("monitored") else answer for ident, answer in zip(idents, answers)}
 
 

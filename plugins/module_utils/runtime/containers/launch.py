@@ -36,10 +36,11 @@ class Start:
     ``warnings``.
 
     :param bundle: the runfile.Bundle. :param original_limits: rlimits to give back, ``{number: (soft, hard)}``.
+    :param stdin: the descriptor that becomes its standard input, in place of its FIFO.
     """
 
-    def __init__(self, bundle, original_limits=None):
-        self.bundle = bundle
+    def __init__(self, bundle, original_limits=None, stdin=None):
+        self.bundle, self.stdin = bundle, stdin
         annotations = bundle.annotations
         groups = [group for group in annotations.get(runfile.GROUPS, "").split(",") if group]
         self.program = child.Program(dict(bundle.process, terminal=bundle.run.get("tty") or bundle.process.get("terminal")), bundle.linux,

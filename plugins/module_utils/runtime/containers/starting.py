@@ -13,10 +13,10 @@ from ..kernel import syscalls
 from . import catalog, control, documents, running, sharing, signals
 
 
-def start(engine, records, at_once=None):
+def start(engine, records, at_once=None, stdin=None):
     """Start containers, several at once. Returns ``{id: None or the exception}``; ``wanted`` becomes running.
 
-    :param at_once: how many; None: as control.start sees fit.
+    :param at_once: how many; None: as control.start sees fit. :param stdin: see control.start.
     """
     install.ensure(engine)
     results = {}
@@ -24,11 +24,11 @@ def start(engine, records, at_once=None):
     if names:
         networks.ensure_links(engine, names)
     for level in levels(records):
-        results.update(_start_level(engine, level, at_once))
+        results.update(_start_level(engine, level, at_once, stdin))
     return results
 
 
-def _start_level(engine, records, at_once):
+def _start_level(engine, records, at_once, stdin):
     results, ready = {}, []
     for record in records:
         try:
@@ -36,7 +36,7 @@ def _start_level(engine, records, at_once):
             ready.append(record)
         except HostError as error:
             results[record["id"]] = error
-    answers = control.start(engine.paths, [record["id"] for record in ready], install.command_line(engine), at_once) if ready else {}
+    answers = control.start(engine.paths, [record["id"] for record in ready], install.command_line(engine), at_once, stdin) if ready else {}
     for record in ready:
         answer = answers[record["id"]]
         results[record["id"]] = failure(engine, record, answer) if "error" in answer else None
@@ -45,9 +45,9 @@ def _start_level(engine, records, at_once):
     return results
 
 
-def start_one(engine, record):
+def start_one(engine, record, stdin=None):
     """Start one container. :raises ContainerFailed: with its last lines; HostError."""
-    error = start(engine, [record])[record["id"]]
+    error = start(engine, [record], stdin=stdin)[record["id"]]
     if error is not None:
         raise error
 

@@ -91,8 +91,11 @@ def request(paths, message):
     return requests(paths, [message], 1)[0]
 
 
-def requests(paths, messages, at_once):
-    """Many messages, at most so many at once; the answers in the same order. A killed worker's is ``{"error"}``."""
+def requests(paths, messages, at_once, descriptors=()):
+    """Many messages, at most so many at once; the answers in the same order. A killed worker's is ``{"error"}``.
+
+    :param descriptors: go with each of them.
+    """
     answers, waiting, under_way = [None] * len(messages), list(enumerate(messages)), {}
     poll = select.poll()
     waiting.reverse()
@@ -103,7 +106,7 @@ def requests(paths, messages, at_once):
             under_way[connection.fileno()] = (index, connection)
             poll.register(connection, select.POLLIN)
             try:
-                wire.send(connection, message)
+                wire.send(connection, message, descriptors)
             except wire.Gone:
                 pass  # said by the poll as well
         for fd, _events in poll.poll():

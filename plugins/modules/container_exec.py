@@ -92,7 +92,7 @@ EXAMPLES = r"""
   register: processes
   changed_when: false
 
-- name: Hand a script to a shell in a container
+- name: Hand a script to a program in a container
   pycontainer.engine.container_exec:
     container: db
     argv: [psql, -U, postgres]
@@ -100,12 +100,11 @@ EXAMPLES = r"""
     stdin: |
       SELECT count(*) FROM orders;
   register: orders
-  failed_when: orders.rc != 0
 """
 
 RETURN = r"""
 rc:
-  description: The command's exit code. In check mode null.
+  description: The command's exit code. In check mode V(0).
   returned: when O(detach=false)
   type: int
   sample: 0
@@ -117,6 +116,12 @@ stderr:
   description: What the command wrote to its standard error.
   returned: when O(detach=false)
   type: str
+actions:
+  description: What was done, or in check mode would be.
+  returned: success
+  type: list
+  elements: str
+  sample: ["run id in container web"]
 pid:
   description: The process ID of the command on the host.
   returned: when O(detach=true)

@@ -57,9 +57,9 @@ EXAMPLES = r"""
   pycontainer.engine.pycontainer:
     cmd: run -d --name web -p 8080:80 -e MODE=prod web:1
 
-- name: The same, word by word
+- name: Run another, its command line given word by word
   pycontainer.engine.pycontainer:
-    argv: [run, -d, --name, web, web:1]
+    argv: [run, -d, --name, cache, cache:1]
 """
 
 RETURN = r"""

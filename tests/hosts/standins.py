@@ -34,7 +34,7 @@ cp /etc/ssl/registry.pem /usr/local/share/ca-certificates/stand-ins.crt
 update-ca-certificates
 """.format(names=",".join("DNS:" + name for names in NAMES.values() for name in names))
 
-SERVER = {"command": ["httpd", "-f", "-p", "80", "-h", "/www"]}
+SERVER = {"command": ["httpd", "-f", "-p", "80", "-h", "/www"], "stop_signal": "SIGKILL"}  # as process 1 it takes no other
 
 
 def prepare(fleet, host="h1"):

@@ -55,14 +55,15 @@ def container_exec(engine, params):
         raise InvalidInput("stdin", "...", "nothing, with detach: nobody is there to pass it on")
     if stdin is not None and params.get("stdin_add_newline") is not False:
         stdin += "\n"
-    if engine.check:
-        return {"changed": True, "rc": None, "stdout": "", "stderr": "", "actions": ["run %s in container %s" % (shlex.join(words), record["name"])]}
+    done = {"changed": True, "actions": ["run %s in container %s" % (shlex.join(words), record["name"])]}
+    if engine.check:  # the exit code of a success: what follows in a playbook, and Ansible itself, takes any other for a failure
+        return done if params.get("detach") else dict(done, rc=0, stdout="", stderr="", stdout_lines=[], stderr_lines=[])
     outcome = running.execute(engine, record["id"], words, env=_env(params), user=_user(params), cwd=params.get("chdir"), tty=bool(params.get("tty")),
                               stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"), detach=bool(params.get("detach")))
     if params.get("detach"):
-        return {"changed": True, "pid": outcome["pid"]}
-    result = {"changed": True, "rc": outcome["rc"], "stdout": _text(outcome["stdout"], params), "stderr": _text(outcome["stderr"], params)}
-    return dict(result, stdout_lines=result["stdout"].splitlines(), stderr_lines=result["stderr"].splitlines())
+        return dict(done, pid=outcome["pid"])
+    result = {"rc": outcome["rc"], "stdout": _text(outcome["stdout"], params), "stderr": _text(outcome["stderr"], params)}
+    return dict(done, **result, stdout_lines=result["stdout"].splitlines(), stderr_lines=result["stderr"].splitlines())
 
 
 def _words(params):

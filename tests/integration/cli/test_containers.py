@@ -123,7 +123,8 @@ def test_logs_top_stats_port(docker):
 def test_inspect(docker):
     ident = docker(*RUN, "--name", "web", "-l", "a.b=c", "box:1")
     assert json.loads(docker("inspect", "web"))[0]["Id"] == ident and docker("container", "inspect", "-f", "{{.Id}}", "web") == ident
-    assert docker("inspect", "-f", '{{.State.Running}} {{index .Config.Labels "a.b"}} {{len .Mounts}} {{json .Config.Cmd}}', "web") == 'true c 0 ["sleep", "1000"]'
+    template = '{{.State.Running}} {{index .Config.Labels "a.b"}} {{len .Mounts}} {{json .Config.Cmd}}'
+    assert docker("inspect", "-f", template, "web") == 'true c 0 ["sleep", "1000"]'
     result = docker.task("inspect", "nosuch", "web")
     assert result["rc"] == 1 and len(json.loads(result["stdout"])) == 1 and "no container or image or volume or network nosuch" in result["stderr"]
     assert "no image web" in docker("inspect", "--type", "image", "web", rc=1) and "accepted are" in docker("inspect", "--type", "pod", "web", rc=125)

@@ -84,7 +84,8 @@ def networks(docker):
     assert docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.MacAddress}}{{end}}", "web") == "10.199.7.9 02:42:0a:c7:07:09"
     assert docker("inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", "two").split() == ["back", "front"]
     assert docker("exec", "two", "wget", "-qO-", "http://10.199.7.9/") == "page"
-    assert docker("network", "ls").splitlines()[0].split("   ")[0] == "NETWORK ID" and docker("network", "ls", "-f", "label=tier", "--format", "{{.Name}}") == "front"
+    assert docker("network", "ls").splitlines()[0].split("   ")[0] == "NETWORK ID"
+    assert docker("network", "ls", "-f", "label=tier", "--format", "{{.Name}}") == "front"
     assert docker("ps", "-f", "network=back", "--format", "{{.Names}}") == "two"
     assert sorted(row["Name"] for row in json.loads(docker("network", "inspect", "front"))[0]["Containers"].values()) == ["two", "web"]
     assert "front" in docker("network", "rm", "front", rc=1)

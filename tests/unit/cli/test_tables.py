@@ -28,7 +28,8 @@ def test_sizes_in_listings(number, text):
     assert tables.size(number, 3) == text
 
 
-@pytest.mark.parametrize("age, text", [(0, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (90, "About a minute"), (180, "3 minutes"), (3600, "About an hour"),
-                                       (7300, "2 hours"), (200000, "2 days"), (1296000, "2 weeks"), (7776000, "3 months"), (94608000, "3 years")])
+@pytest.mark.parametrize("age, text", [
+    (0, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (90, "About a minute"), (180, "3 minutes"), (3600, "About an hour"),
+    (7300, "2 hours"), (200000, "2 days"), (1296000, "2 weeks"), (7776000, "3 months"), (94608000, "3 years")])
 def test_ages(age, text):
     assert tables.ago(1000000, now=1000000 + age) == text

@@ -29,24 +29,29 @@ ENV_FILE = Flag("--env-file", "list", "File of environment variables")
 CONTAINER_COMMANDS = [
     Command("run, container run", "IMAGE [COMMAND...]", "Create a container from an image and start it", "runs:run",
             RUN_FLAGS + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")], rest=True),
-    Command("create, container create", "IMAGE [COMMAND...]", "Create a container from an image without starting it", "runs:create", RUN_FLAGS, rest=True),
+    Command("create, container create", "IMAGE [COMMAND...]", "Create a container from an image without starting it", "runs:create",
+            RUN_FLAGS, rest=True),
     Command("ps, container ls, container ps, container list", "", "List containers", "observing:ps", [
-        Flag("-a, --all", "switch", "Also those that don't run"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids and commands"),
+        Flag("-a, --all", "switch", "Also those that don't run"), FILTER, FORMAT, QUIET,
+        Flag("--no-trunc", "switch", "Whole ids and commands"),
         Flag("-s, --size", "switch", "With the size of what each has written"),
         Flag("-l, --latest", "switch", "Only the one created last"), Flag("-n, --last", "value", "Only the n created last")]),
     Command("start, container start", "CONTAINER...", "Start containers", "containers:start", [
-        Flag("-a, --attach", "switch", "Show what it writes, and wait for its end"), Flag("-i, --interactive", "switch", "Pass standard input on, too")]),
+        Flag("-a, --attach", "switch", "Show what it writes, and wait for its end"),
+        Flag("-i, --interactive", "switch", "Pass standard input on, too")]),
     Command("attach, container attach", "CONTAINER", "Join this terminal to that of a running container", "containers:attach", [
         Flag("--no-stdin", "switch", "Do not pass standard input on")]),
     Command("stop, container stop", "CONTAINER...", "Stop containers", "containers:stop", STOPPING),
     Command("restart, container restart", "CONTAINER...", "Stop containers and start them again", "containers:restart", STOPPING),
-    Command("kill, container kill", "CONTAINER...", "Send a signal to containers", "containers:kill", [Flag("-s, --signal", "value", "Signal (default KILL)")]),
+    Command("kill, container kill", "CONTAINER...", "Send a signal to containers", "containers:kill", [
+        Flag("-s, --signal", "value", "Signal (default KILL)")]),
     Command("pause, container pause", "CONTAINER...", "Freeze all processes of containers", "containers:pause"),
     Command("unpause, container unpause", "CONTAINER...", "Thaw paused containers", "containers:unpause"),
     Command("rm, container rm", "CONTAINER...", "Remove containers", "containers:rm",
             [FORCE, Flag("-v, --volumes", "switch", "Their anonymous volumes too")]),
     Command("rename, container rename", "CONTAINER NEW_NAME", "Rename a container", "containers:rename"),
-    Command("update, container update", "CONTAINER...", "Change limits and the restart policy of containers as they run", "containers:update", UPDATE_FLAGS),
+    Command("update, container update", "CONTAINER...", "Change limits and the restart policy of containers as they run",
+            "containers:update", UPDATE_FLAGS),
     Command("exec, container exec", "CONTAINER COMMAND...", "Run a command in a running container", "containers:exec_", [
         Flag("-i, --interactive", "switch", "Pass standard input on"), Flag("-t, --tty", "switch", "With a terminal"),
         Flag("-d, --detach", "switch", "Do not wait for it"), Flag("-u, --user", "value", "user[:group]"),
@@ -79,10 +84,12 @@ IMAGE_COMMANDS = [
     Command("load, image load", "", "Take images from an archive of docker save or an OCI layout", "images:load",
             [Flag("-i, --input", "value", "The archive (standard input at a terminal)"), Flag("-q, --quiet", "switch", "Only names")]),
     Command("import, image import", "FILE NAME[:TAG]", "Make an image from an archive of a root file system", "images:import_",
-            [Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"), Flag("-m, --message", "value", "The image's comment"),
+            [Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"),
+             Flag("-m, --message", "value", "The image's comment"),
              Flag("--platform", "value", "os/arch[/variant]")]),
     Command("image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [INSPECT]),
-    Command("image prune", "", "Remove dangling images", "pruning:images_", [UNASKED, Flag("-a, --all", "switch", "All that no container uses")]),
+    Command("image prune", "", "Remove dangling images", "pruning:images_", [
+        UNASKED, Flag("-a, --all", "switch", "All that no container uses")]),
     Command("login", "[SERVER]", "Keep a registry's credentials", "images:login", [
         Flag("-u, --username", "value", "User name"), Flag("-p, --password", "value", "Password"),
         Flag("--password-stdin", "switch", "Read the password from standard input")]),
@@ -112,7 +119,8 @@ OTHER_COMMANDS = [
     Command("network inspect", "NETWORK...", "All about networks, as JSON", "system:inspect_networks", [INSPECT]),
     Command("registry serve", "", "Serve a registry in the foreground", "registry:serve", [
         Flag("--listen", "list", "ADDRESS:PORT (default 127.0.0.1:5000)"), Flag("--root", "value", "Directory of its content"),
-        Flag("--tls-cert", "value", "Certificate (PEM)"), Flag("--tls-key", "value", "Private key (PEM)"), Flag("--users", "value", "File of users")]),
+        Flag("--tls-cert", "value", "Certificate (PEM)"), Flag("--tls-key", "value", "Private key (PEM)"),
+        Flag("--users", "value", "File of users")]),
     Command("registry ls", "", "List the registries of this host", "registry:ls", [FORMAT]),
     Command("inspect", "NAME...", "All about containers, images, volumes and networks, as JSON", "system:inspect", [
         INSPECT, Flag("--type", "value", "container, image, volume or network")]),
@@ -129,8 +137,8 @@ COMMANDS = CONTAINER_COMMANDS + IMAGE_COMMANDS + OTHER_COMMANDS
 
 def overview(group=None):
     """The help of ``pycontainer`` without a command, or of a group of commands such as ``volume``."""
-    names = {command: next((name for name in command.names if name.startswith(group + " ")), None) if group else command.names[0] for command in COMMANDS}
-    rows = [(name, command.help) for command, name in names.items() if name]
+    prefix = group + " " if group else ""
+    rows = [(name, command.help) for command in COMMANDS for name in [name for name in command.names if name.startswith(prefix)][:1]]
     width = max(len(name) for name, _help in rows)
     return "\n".join(
         ["Usage:  pycontainer %s" % (group + " COMMAND" if group else "[--root DIR] [--runroot DIR] COMMAND"), "",

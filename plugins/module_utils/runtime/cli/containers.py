@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import os
-
 from .. import containers
 from ..errors import Conflict, ContainerFailed
 from ..reconcile import Plan
@@ -36,7 +34,8 @@ def start(session, given):
 
     def work(record, state, plan):
         if state not in ALIVE:
-            plan.add("status", state, "running", "start container %s" % record["name"], lambda: containers.start_one(session.engine, record))
+            plan.add("status", state, "running", "start container %s" % record["name"],
+                     lambda: containers.start_one(session.engine, record))
     _act(session, given.words, work)
 
 
@@ -69,7 +68,8 @@ def stop(session, given):
 
     def work(record, state, plan):
         if state in ALIVE:
-            plan.add("status", state, "exited", "stop container %s" % record["name"], lambda: containers.stop(session.engine, record, timeout=timeout, signal=given.signal))
+            plan.add("status", state, "exited", "stop container %s" % record["name"],
+                     lambda: containers.stop(session.engine, record, timeout=timeout, signal=given.signal))
     _act(session, given.words, work)
 
 
@@ -116,7 +116,8 @@ def unpause(session, given):
         if state not in ("running", "paused"):
             raise Conflict("container %s is not running (it is %s): nothing to unpause" % (record["name"], state))
         if state == "paused":
-            plan.add("status", state, "running", "unpause container %s" % record["name"], lambda: containers.unpause(session.engine, record))
+            plan.add("status", state, "running", "unpause container %s" % record["name"],
+                     lambda: containers.unpause(session.engine, record))
     _act(session, given.words, work)
 
 
@@ -145,7 +146,8 @@ def update(session, given):
     if "restart_policy" in changed:
         changed.setdefault("restart_retries", 0)
     if not changed:
-        raise UsageError("pycontainer update: name at least one thing to change; accepted: %s" % ", ".join("--" + flag.key.replace("_", "-") for flag in UPDATE_FLAGS))
+        raise UsageError("pycontainer update: name at least one thing to change; accepted: %s"
+                         % ", ".join("--" + flag.key.replace("_", "-") for flag in UPDATE_FLAGS))
 
     def one(name):
         record = containers.find(session.engine, name)

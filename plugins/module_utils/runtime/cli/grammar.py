@@ -72,7 +72,7 @@ class Command:
         if len(self.names) > 1:
             lines += ["", "Aliases:  " + ", ".join(self.names[1:])]
         if self.flags:
-            rows = [("%s %s" % (", ".join(flag.names), {"switch": "", "value": "value", "list": "list"}[flag.kind]), flag.help) for flag in self.flags]
+            rows = [("%s %s" % (", ".join(flag.names), "" if flag.kind == "switch" else flag.kind), flag.help) for flag in self.flags]
             width = max(len(left) for left, _help in rows)
             lines += ["", "Options:"] + ["  %-*s  %s" % (width, left, text) for left, text in rows]
         return "\n".join(lines)

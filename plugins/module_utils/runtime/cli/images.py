@@ -33,7 +33,8 @@ def ls(session, given):
         chosen.setdefault("reference", []).append(given.words[0])
     patterns = chosen.get("reference", ["*"])
     rows = [row for image in images.listing(session.engine, chosen, given.all) for row in _rows(image, given.no_trunc)
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns for name in (row["Repository"], "%(Repository)s:%(Tag)s" % row))]
+            if any(fnmatch.fnmatchcase(name, pattern)
+                   for pattern in patterns for name in (row["Repository"], "%(Repository)s:%(Tag)s" % row))]
     columns = COLUMNS[:2] + [("DIGEST", "Digest")] + COLUMNS[2:] if given.digests else COLUMNS
     session.say(*tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
 
@@ -128,12 +129,13 @@ def _from_stdin(session):
 def import_(session, given):
     with contextlib.ExitStack() as stack:
         path = os.path.abspath(given.words[0]) if given.words[0] != "-" else stack.enter_context(_from_stdin(session))
-        facts = session.carry_out(images.plan_import(session.engine, given.words[1], path, changes(given.change), given.message, given.platform))
+        facts = session.carry_out(images.plan_import(
+            session.engine, given.words[1], path, changes(given.change), given.message, given.platform))
     session.say(facts["image"]["Id"])
 
 
-INSTRUCTIONS = {"CMD": "command", "ENTRYPOINT": "entrypoint", "ENV": "env", "LABEL": "labels", "EXPOSE": "exposed_ports", "WORKDIR": "working_dir",
-                "USER": "user", "VOLUME": "volumes", "STOPSIGNAL": "stop_signal"}
+INSTRUCTIONS = {"CMD": "command", "ENTRYPOINT": "entrypoint", "ENV": "env", "LABEL": "labels", "EXPOSE": "exposed_ports",
+                "WORKDIR": "working_dir", "USER": "user", "VOLUME": "volumes", "STOPSIGNAL": "stop_signal"}
 
 
 def changes(items):
@@ -175,6 +177,8 @@ DOCKER_HUB = "docker.io"
 def login(session, given):
     server = given.words[0] if given.words else DOCKER_HUB
     password = given.password
+    if password is not None and not session.terminal:
+        raise UsageError("login --password: a task's options are in the host's log; use the module registry_login")
     if given.password_stdin:
         session.need_terminal("login --password-stdin", "use the module registry_login")
         password = sys.stdin.readline().rstrip("\n")
@@ -185,7 +189,8 @@ def login(session, given):
         password = password if password is not None else getpass.getpass("Password: ")
     from ..images import login as registry_login
 
-    plan = registry_login.plan(session.engine, {"registry_url": server, "username": user, "password": password, "state": "present", "verify": True})
+    plan = registry_login.plan(session.engine, {
+        "registry_url": server, "username": user, "password": password, "state": "present", "verify": True})
     session.carry_out(plan)
     session.say("Login Succeeded")
 

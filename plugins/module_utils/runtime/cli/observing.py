@@ -13,8 +13,8 @@ from ..errors import NotFound
 from . import streams, tables
 from .grammar import UsageError, whole
 
-PS_COLUMNS = [("CONTAINER ID", "ID"), ("IMAGE", "Image"), ("COMMAND", "Command"), ("CREATED", "RunningFor"), ("STATUS", "Status"), ("PORTS", "Ports"),
-              ("NAMES", "Names")]
+PS_COLUMNS = [("CONTAINER ID", "ID"), ("IMAGE", "Image"), ("COMMAND", "Command"), ("CREATED", "RunningFor"), ("STATUS", "Status"),
+              ("PORTS", "Ports"), ("NAMES", "Names")]
 
 
 def filters(items):

@@ -67,7 +67,7 @@ def _volumes(session, everything, chosen):
 
 def volumes_(session, given):
     chosen = {key: values if key == "label" else values[-1] for key, values in filters(given.filter).items()}
-    if session.confirmed("all volumes that no container uses" if given.all else "all anonymous volumes that no container uses", given.force):
+    if session.confirmed("all %svolumes that no container uses" % ("" if given.all else "anonymous "), given.force):
         session.say("Total reclaimed space: " + tables.size(_volumes(session, given.all, chosen)))
 
 

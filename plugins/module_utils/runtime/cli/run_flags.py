@@ -159,7 +159,8 @@ def by_flag(flags):
     except InvalidInput as error:
         option, dot, rest = error.option.partition(".")
         names = {flag.option: flag.names for flag in flags}
-        names.update(env=["--env"], labels=["--label"], restart_policy=["--restart"], restart_retries=["--restart"], network_mode=["--network"])
+        names.update(env=["--env"], labels=["--label"], restart_policy=["--restart"], restart_retries=["--restart"],
+                     network_mode=["--network"])
         name = next((name for name in names.get(option, ()) if name.startswith("--")), None)
         if option == "healthcheck" and rest:
             name, dot = "--health-" + {"test": "cmd"}.get(rest, rest).replace("_", "-"), ""
@@ -245,7 +246,8 @@ def _restart(text):
 def _networks(names, address):
     entries = [_network(name) for name in names or ["bridge"]]
     first = entries[0]["name"]
-    if len(entries) == 1 and len(entries[0]) == 1 and (first in ("none", "host", "bridge", "default") or first.startswith("container:")) and not address:
+    mode = first in ("none", "host", "bridge", "default") or first.startswith("container:")
+    if mode and entries == [{"name": first}] and not address:
         return {"network_mode": "bridge" if first == "default" else first}
     if address:
         entries[0]["ipv4_address"] = address

@@ -35,7 +35,8 @@ def volume_ls(session, given):
 def volume_create(session, given):
     name = given.words[0] if given.words else secrets.token_hex(32)
     session.carry_out(volume_task.volume(session.engine, {
-        "name": name, "state": "present", "driver": given.driver, "driver_options": pairs(given.opt) or None, "labels": pairs(given.label) or None}))
+        "name": name, "state": "present", "driver": given.driver,
+        "driver_options": pairs(given.opt) or None, "labels": pairs(given.label) or None}))
     session.say(name)
 
 
@@ -52,7 +53,8 @@ def volume_rm(session, given):
 
 
 def network_ls(session, given):
-    rows = [{"ID": config["id"] if given.no_trunc else config["id"][:12], "Name": config["name"], "Driver": config["driver"], "Subnet": config["subnet"], "Scope": "local",
+    rows = [{"ID": config["id"] if given.no_trunc else config["id"][:12], "Name": config["name"], "Driver": config["driver"], "Scope": "local",
+             "Subnet": config["subnet"],
              "Internal": config["internal"], "Labels": ",".join("%s=%s" % pair for pair in sorted(config["labels"].items()))}
             for config in networks.listing(session.engine, filters(given.filter))]
     session.say(*tables.formatted(rows, NETWORK_COLUMNS, given.format, "ID" if given.quiet else None))
@@ -63,7 +65,8 @@ def network_create(session, given):
         raise Conflict("network %s exists already" % given.words[0])
     ipam = {key: value for key, value in (("subnet", given.subnet), ("gateway", given.gateway), ("iprange", given.ip_range)) if value}
     facts = session.carry_out(networks.plan(session.engine, {
-        "name": given.words[0], "state": "present", "driver": given.driver, "driver_options": pairs(given.opt) or None, "labels": pairs(given.label) or None,
+        "name": given.words[0], "state": "present", "driver": given.driver,
+        "driver_options": pairs(given.opt) or None, "labels": pairs(given.label) or None,
         "internal": given.internal or None, "ipam_config": [ipam] if ipam else None}))
     session.say(facts["network"]["Id"])
 
@@ -93,7 +96,8 @@ def network_disconnect(session, given):
         raise NotFound("container %s is not on network %s" % (record["name"], config["name"]))
     if not left:
         raise Conflict("container %s is on network %s only; connect it to another one first" % (record["name"], config["name"]))
-    session.carry_out(containers.plan(session.engine, {"name": record["name"], "state": "present", "networks": left, "network_mode": left[0]["name"]}))
+    session.carry_out(containers.plan(session.engine, {
+        "name": record["name"], "state": "present", "networks": left, "network_mode": left[0]["name"]}))
 
 
 def _network(session, name):

@@ -100,7 +100,8 @@ def df(session, given):
 
 
 def version(session, given):
-    facts = {"Version": VERSION, "KernelVersion": platform.release(), "PythonVersion": platform.python_version(), "Os": "linux", "Arch": platform.machine()}
+    facts = {"Version": VERSION, "KernelVersion": platform.release(), "PythonVersion": platform.python_version(), "Os": "linux",
+             "Arch": platform.machine()}
     if given.format is not None:
         session.say(*tables.formatted([facts], [], given.format))
         return

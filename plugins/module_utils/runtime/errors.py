@@ -20,7 +20,8 @@ class InvalidInput(EngineError):
     """
 
     def __init__(self, option, value, accepted):
-        super().__init__("%s: %r is not valid; accepted: %s" % (option, value, accepted))
+        said = "%r is not valid; accepted: " % (value,) if value is not None else "missing; needed: "
+        super().__init__("%s: %s%s" % (option, said, accepted))
         self.option, self.value, self.accepted = option, value, accepted
 
 

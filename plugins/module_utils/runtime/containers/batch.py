@@ -14,7 +14,7 @@ import threading
 from ..engine import Engine
 from ..errors import EngineError, InvalidInput
 from ..reconcile import carry_out
-from . import sharing, starting
+from . import removal, sharing, starting
 from .planning import Task, Work
 
 
@@ -143,6 +143,8 @@ def _start(engine, works, results, starts, count):
     errors = starting.start(engine, [record for _position, record in starts], count) if starts else {}
     for position, record in starts:
         if errors.get(record["id"]) is not None:
+            if works[position].record is None:
+                removal.never_ran(engine, record)
             results[position].update(failed(works[position].task.name, errors[record["id"]]))
 
 

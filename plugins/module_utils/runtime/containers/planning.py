@@ -9,7 +9,7 @@ that a task leaves out keeps its value, also where another option makes a new co
 from __future__ import annotations
 
 from .. import images
-from ..errors import Conflict, InvalidInput
+from ..errors import Conflict, EngineError, InvalidInput
 from ..reconcile import Plan
 from . import catalog, checks, create, inspection, live, options, removal, replace, running, sharing, starting
 from .options import network, security, table
@@ -95,7 +95,10 @@ class Work:
             return Target(self.record["image"], self.record["definition"].get("image"), images.get(self.engine, self.record["image"]))
         key = (self.task.image, self.task.pull, self.task.platform)
         if key not in self.pulls:
-            self.pulls[key] = images.plan_present(self.engine, *key)
+            try:
+                self.pulls[key] = images.plan_present(self.engine, *key)
+            except InvalidInput as error:  # the option has another name here
+                raise InvalidInput("image" if error.option == "name" else error.option, error.value, error.accepted) from None
             self.plan.extend(self.pulls[key])
         found = self.pulls[key].record()
         return Target(found["id"], self.task.image, found)
@@ -202,7 +205,7 @@ class Work:
             self.plan.add("running", True, False, "stop container %s" % name, lambda: starting.stop(self.engine, self.record, self.task.force_kill))
         elif state in RUNS:
             if not living:
-                self.plan.add("running", False, True, "start container %s" % name, self._start)
+                self.plan.add("running", False, True, "start container %s" % name, self._start_new if new else self._start)
             elif state == "restarted" or (self.task.restart and not new):
                 self.plan.add("restarted", False, True, "restart container %s" % name, self._restart)
             elif status == "paused" and state != "paused":
@@ -218,6 +221,13 @@ class Work:
             self.starts.append(self.record)
         else:
             starting.start_one(self.engine, self.record)
+
+    def _start_new(self):
+        try:
+            self._start()
+        except EngineError:
+            removal.never_ran(self.engine, self.record)
+            raise
 
     def _restart(self):
         if self.status == "paused":

@@ -33,6 +33,12 @@ def remove(engine, record, force=False, keep_volumes=False):
         sweep(engine, ident, [] if keep_volumes else documents.mounted_volumes(engine, ident).values())
 
 
+def never_ran(engine, record):
+    """Remove a container that a task made and could not start: a task that can't be done leaves the host as it was."""
+    if running.status(engine, record["id"])["started_at"] is None:
+        remove(engine, record, force=True)
+
+
 def sweep(engine, ident, anonymous):
     """Remove what a container without a row has left: kernel objects, directories, anonymous volumes."""
     _cleanup(engine, ident)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from .. import install, networks, volumes
@@ -53,8 +54,9 @@ def start_one(engine, record, stdin=None):
 
 
 def failure(engine, record, answer):
-    """The error of a start as the user gets it: which container, why, its last lines."""
-    return ContainerFailed("container %s did not start: %s" % (record["name"], answer["error"]), answer.get("exit_code"), running.tail(engine, record["id"]))
+    """The error of a start as the user gets it: which container, by the name that it is to have, why, its last lines."""
+    name = re.sub(r"\.new-[0-9a-f]{8}$", "", record["name"])
+    return ContainerFailed("container %s did not start: %s" % (name, answer["error"]), answer.get("exit_code"), running.tail(engine, record["id"]))
 
 
 def prepare(engine, record):

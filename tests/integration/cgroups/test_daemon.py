@@ -82,7 +82,7 @@ def test_it_is_cut_off(start):
     assert os.getsid(pid) != os.getsid(0)
     found = status(pid)
     assert found["Umask"] == "0022" and int(found["SigBlk"], 16) == 0
-    ignored = int(found["SigIgn"], 16)
+    ignored = int(found["SigIgn"], 16) & ~(0b11 << 31)  # 32 and 33 are the C library's own, and as whoever started the tests left them
     assert daemon.booted_by_systemd() or ignored == 0  # systemd's services ignore SIGPIPE
     with open("/proc/%d/stat" % pid) as file:
         assert int(file.read().rpartition(") ")[2].split()[1]) != os.getpid()

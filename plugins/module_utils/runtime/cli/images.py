@@ -56,7 +56,7 @@ def _seconds(text):
     """Seconds since the epoch of an RFC 3339 time, whose fraction may have nine digits (Python's parser takes six)."""
     import datetime
 
-    day, _, rest = text.partition("T")
+    day, dummy, rest = text.partition("T")
     clock = rest[:8]
     return datetime.datetime.fromisoformat("%sT%s+00:00" % (day, clock)).timestamp()
 
@@ -142,7 +142,7 @@ def changes(items):
     """``--change`` instructions as the image module's ``config`` option."""
     found = {}
     for item in items:
-        word, _, rest = item.strip().partition(" ")
+        word, dummy, rest = item.strip().partition(" ")
         option = INSTRUCTIONS.get(word.upper())
         if option is None or not rest.strip():
             raise UsageError("--change %r: accepted are %s, each with its argument" % (item, ", ".join(sorted(INSTRUCTIONS))))

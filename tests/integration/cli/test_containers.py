@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -104,6 +105,19 @@ def test_exec(docker):
     assert "needs a terminal" in docker("exec", "-it", "web", "sh", rc=125)
     docker("stop", "web")
     assert docker("exec", "web", "ls", rc=1) == "container web is not running (it is exited)"
+
+
+def test_a_command_gets_no_descriptor_of_the_host(docker, tmp_path):
+    """Through one it could open the host's file, or terminal, anew."""
+    docker(*RUN, "--name", "web", "box:1")
+    from pycontainer import install
+
+    install.ensure(docker.engine)
+    with open(tmp_path / "out", "w") as out, open("/etc/hostname") as file:
+        subprocess.run(install.command_line(docker.engine) + ["exec", "-i", "web", "sh", "-c", "readlink /proc/self/fd/0 /proc/self/fd/1 /proc/$$/fd/2; cat"],
+                       stdin=file, stdout=out, stderr=out, check=True, timeout=60)
+    lines = (tmp_path / "out").read_text().splitlines()
+    assert all(line.startswith("pipe:") for line in lines[:3]) and lines[3:] == open("/etc/hostname").read().splitlines()
 
 
 def test_logs_top_stats_port(docker):

@@ -90,21 +90,7 @@ def _with_input(start):
         raise
     finally:
         os.close(reader)
-    threading.Thread(target=_feed, args=(writer,), daemon=True).start()
-
-
-def _feed(writer):
-    try:
-        while True:
-            data = os.read(0, 1 << 16)
-            if not data:
-                break
-            while data:
-                data = data[os.write(writer, data):]
-    except OSError:
-        pass  # it has ended, or reads no more
-    finally:
-        os.close(writer)
+    threading.Thread(target=containers.feed, args=(writer,), daemon=True).start()
 
 
 def logs_from():

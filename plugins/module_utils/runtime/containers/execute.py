@@ -115,20 +115,25 @@ def run(paths, ident, argv, *, user=None, cwd=None, env=None, stdin=None, tty=Fa
         ends = {session.terminal: "stdout"}
         writer = os.dup(session.terminal) if stdin else None
     else:
-        pipes = [os.pipe2(os.O_CLOEXEC) for _stream in ("stdout", "stderr")] + ([os.pipe2(os.O_CLOEXEC)] if stdin is not None else [])
-        inner = (pipes[2][0] if stdin is not None else None, pipes[0][1], pipes[1][1])
-        try:
-            session = Session(paths, ident, argv, inner, **options)
-        except BaseException:
-            for fd in [fd for pipe in pipes for fd in pipe]:
-                os.close(fd)
-            raise
-        for fd in inner:
-            if fd is not None:
-                os.close(fd)
-        ends = {pipes[0][0]: "stdout", pipes[1][0]: "stderr"}
-        writer = pipes[2][1] if stdin is not None else None
+        session, out, err, writer = _piped(paths, ident, argv, stdin is not None, options)
+        ends = {out: "stdout", err: "stderr"}
     return _collect(session, ends, writer, stdin or b"", timeout)
+
+
+def _piped(paths, ident, argv, with_input, options):
+    """Start a command with pipes for its streams: ``(session, stdout, stderr, stdin or None)``, the ends of this side."""
+    pipes = [os.pipe2(os.O_CLOEXEC) for _stream in range(3 if with_input else 2)]
+    inner = (pipes[2][0] if with_input else None, pipes[0][1], pipes[1][1])
+    try:
+        session = Session(paths, ident, argv, inner, **options)
+    except BaseException:
+        for fd in [fd for pipe in pipes for fd in pipe]:
+            os.close(fd)
+        raise
+    for fd in inner:
+        if fd is not None:
+            os.close(fd)
+    return session, pipes[0][0], pipes[1][0], pipes[2][1] if with_input else None
 
 
 def _collect(session, ends, writer, stdin, timeout):
@@ -186,13 +191,68 @@ def _read(fd, into):
 
 
 def interactive(paths, ident, argv, *, user=None, cwd=None, env=None, tty=False, stdin=True, privileged=False):
-    """Run a command with this process's own standard streams, or with a terminal joined to this process's. Returns its exit code."""
+    """Run a command whose streams are passed on from and to this process's own, or whose terminal is joined to it. Returns its exit code.
+
+    The descriptors themselves stay here: through one of them the command could open the host's terminal or file anew.
+    """
     options = {"user": user, "cwd": cwd, "env": env, "tty": tty, "privileged": privileged}
     if not tty:
-        return Session(paths, ident, argv, (0 if stdin else None, 1, 2), **options).result()
+        session, out, err, writer = _piped(paths, ident, argv, stdin, options)
+        if writer is not None:
+            import threading
+
+            threading.Thread(target=feed, args=(writer,), daemon=True).start()
+        _show(session, {out: 1, err: 2})
+        return session.result()
     session = Session(paths, ident, argv, **options)
     bridge(session.terminal, session.connection.fileno(), stdin)
     return session.result()
+
+
+def feed(writer):
+    """Copy this process's standard input to ``writer`` (fd) until either ends; run in a thread of its own."""
+    try:
+        while True:
+            data = os.read(0, 1 << 16)
+            if not data:
+                break
+            while data:
+                data = data[os.write(writer, data):]
+    except OSError:
+        pass  # the command has ended, or reads no more
+    finally:
+        os.close(writer)
+
+
+def _show(session, ends):
+    """Copy what comes from ``ends`` ({fd: fd of this process}) until the command has ended; who inherited the pipes is not waited for."""
+    poll = select.poll()
+    for fd in ends:
+        os.set_blocking(fd, False)
+        poll.register(fd, select.POLLIN)
+    poll.register(session.connection, select.POLLIN)
+    running = True
+    while running:
+        for fd, _event in poll.poll():
+            if fd == session.connection.fileno():
+                running = False
+            elif not _copied(fd, ends[fd]):
+                poll.unregister(fd)
+    for fd, target in ends.items():
+        while _copied(fd, target):
+            pass
+        os.close(fd)
+
+
+def _copied(fd, target):
+    """Whether there was something to copy."""
+    pieces = []
+    if not _read(fd, pieces):
+        return False
+    data = pieces[0]
+    while data:
+        data = data[os.write(target, data):]
+    return True
 
 
 def bridge(terminal, until=None, stdin=True, set_size=stdio.set_size):

@@ -114,7 +114,7 @@ def test_a_command_gets_no_descriptor_of_the_host(docker, tmp_path):
 
     install.ensure(docker.engine)
     with open(tmp_path / "out", "w") as out, open("/etc/hostname") as file:
-        subprocess.run(install.command_line(docker.engine) + ["exec", "-i", "web", "sh", "-c", "readlink /proc/self/fd/0 /proc/self/fd/1 /proc/$$/fd/2; cat"],
+        subprocess.run(install.command_line(docker.engine) + ["exec", "-i", "web", "sh", "-c", "for fd in 0 1 2; do readlink /proc/$$/fd/$fd; done; cat"],
                        stdin=file, stdout=out, stderr=out, check=True, timeout=60)
     lines = (tmp_path / "out").read_text().splitlines()
     assert all(line.startswith("pipe:") for line in lines[:3]) and lines[3:] == open("/etc/hostname").read().splitlines()

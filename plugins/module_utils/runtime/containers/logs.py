@@ -160,6 +160,7 @@ def read(paths, ident, tail=None, since=None, until=None, follow=False, streams=
     else:
         for name in found:
             yield from filter(chosen, _entries(name, follower))
+    pause = 0.01
     while follower is not None:
         going = running is None or running()
         entries = follower.more()
@@ -167,7 +168,8 @@ def read(paths, ident, tail=None, since=None, until=None, follow=False, streams=
         if not entries:
             if not going:
                 return
-            time.sleep(0.1)
+            time.sleep(pause)
+        pause = 0.01 if entries else min(pause * 1.5, 0.1)
 
 
 def _decode(line):

@@ -47,14 +47,18 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
     if package is None:
         argument_spec = dict(argument_spec, engine_copy={"type": "str"})
     module = AnsibleModule(argument_spec, supports_check_mode=True, **options)
+    brings = package is not None
     package = package or laid_down(module)
     errors = importlib.import_module(package + ".errors")
     reconcile = importlib.import_module(package + ".reconcile")
     engine_class = importlib.import_module(package + ".engine").Engine
     if callable(store_needed):
         store_needed = store_needed(module.params)
-    storeless = not store_needed and not os.path.exists(importlib.import_module(package + ".store.paths").Paths().database)
+    bare = not os.path.exists(importlib.import_module(package + ".store.paths").Paths().database)
+    storeless = bare and not store_needed
     try:
+        if bare and brings and store_needed and not module.check_mode and os.geteuid() == 0:  # the same play may be about to install it
+            importlib.import_module(package + ".install").refuse_unfit(module.params.get("interpreter"))
         with engine_class(check=module.check_mode or storeless) as engine:
             work = getattr(importlib.import_module("%s.%s" % (package, part)), function)
             outcome = work(engine, module.params)

@@ -100,6 +100,13 @@ def unfit(found):
     return ""
 
 
+def refuse_unfit(interpreter=None):
+    """:raises Unsupported: where the engine can't run on this host: before anything is made on it."""
+    problem = unfit(choose(interpreter))
+    if problem:
+        raise Unsupported(problem)
+
+
 class Copy:
     """The laid-down copy of one engine.
 

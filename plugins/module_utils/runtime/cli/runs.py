@@ -29,7 +29,7 @@ def run(session, given):
     # one that is waited for removes itself only when its output has been read
     name = _made(session, given, dict(auto_remove=False) if given.rm and not given.detach else {})
     if session.check:
-        session.record(True, ["start container %s" % name])
+        session.carry_out(_starting(name))
         return
     record = containers.find(session.engine, name)
     try:
@@ -75,9 +75,13 @@ def _made(session, given, more):
 
 
 def _start(session, record, stdin=None):
-    plan = Plan("container %s" % record["name"])
-    plan.add("running", False, True, "start container %s" % record["name"], lambda: containers.start_one(session.engine, record, stdin))
-    session.carry_out(plan)
+    session.carry_out(_starting(record["name"], lambda: containers.start_one(session.engine, record, stdin)))
+
+
+def _starting(name, apply=None):
+    plan = Plan("container %s" % name)
+    plan.add("running", False, True, "start container %s" % name, apply)
+    return plan
 
 
 def _fresh_name(engine):

@@ -52,6 +52,15 @@ def connect(paths):
         os.close(lock)
 
 
+def _last_line(path):
+    """What a process said last: of a traceback, the error."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()[-4096:].strip().rpartition("\n")[2] or "it said nothing"
+    except OSError as error:
+        return error.strerror
+
+
 def _start(paths, name):
     retire(paths)
     log = os.path.join(paths.run, "zygote.log")
@@ -62,7 +71,7 @@ def _start(paths, name):
             return wire.connect(paths.run, name)
         except wire.Gone:
             if time.monotonic() > end:
-                raise HostError("the process that starts containers did not come up; its words are in %s" % log) from None
+                raise HostError("the process that starts containers did not come up: %s (%s)" % (_last_line(log), log)) from None
         time.sleep(pause)
         pause = min(pause * 1.3, 0.05)
 

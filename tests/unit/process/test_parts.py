@@ -13,7 +13,7 @@ import socket
 import subprocess
 
 import pytest
-from pycontainer.containers import child, health, initial, launch, mounting, runfile, signals, state, wire
+from pycontainer.containers import health, initial, launch, mounting, program, runfile, signals, state, wire
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import constants as c
 from pycontainer.store.paths import Paths
@@ -142,11 +142,11 @@ def test_sysctl_value_with_control_characters(created):
 
 
 def test_program():
-    made = child.Program({"args": ["sh", "\u00fc"], "env": ["A=1=2", "A=3", "B="], "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 1}]}, {})
+    made = program.Program({"args": ["sh", "\u00fc"], "env": ["A=1=2", "A=3", "B="], "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 1}]}, {})
     assert made.arguments == [b"sh", "\u00fc".encode()] and made.environment == {b"A": b"3", b"B": b""} and made.limits == [(4, 0, 1)]
     for process in ({"args": ["a\0b"]}, {"args": ["a"], "env": ["A=\0"]}, {"args": ["a"], "rlimits": [{"type": "RLIMIT_X", "soft": 1, "hard": 1}]}):
         with pytest.raises(Unsupported):
-            child.Program(process, {})
+            program.Program(process, {})
 
 
 def test_state_survives_a_file_that_a_power_loss_emptied(created):

@@ -19,6 +19,7 @@ from ..errors import ContainerFailed
 from ..kernel import capabilities, cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
 from . import child, mounting, runfile, stdio
+from .program import Program
 
 
 class Process:
@@ -41,8 +42,8 @@ class Process:
         if env:
             process["env"] = list(process.get("env") or ()) + ["%s=%s" % item for item in env.items()]
         groups = [group for group in bundle.annotations.get(runfile.GROUPS, "").split(",") if group]
-        self.program = child.Program(process, bundle.linux, bundle.annotations.get(runfile.USER) if user is None else user, groups,
-                                     original_limits=limits)
+        self.program = Program(process, bundle.linux, bundle.annotations.get(runfile.USER) if user is None else user, groups,
+                               original_limits=limits)
         if privileged:
             everything = capabilities.available()
             self.program.capabilities.update(effective=everything, permitted=everything, bounding=everything)

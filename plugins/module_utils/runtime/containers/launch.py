@@ -20,6 +20,7 @@ from ..kernel import cgroups, namespaces, overlay, pidfd, syscalls
 from ..kernel import constants as c
 from ..networks import attach, publish
 from . import child, mounting, runfile
+from .program import Program
 
 CLONE_PARENT = 0x8000  # clone(2)
 
@@ -43,8 +44,8 @@ class Start:
         self.bundle, self.stdin = bundle, stdin
         annotations = bundle.annotations
         groups = [group for group in annotations.get(runfile.GROUPS, "").split(",") if group]
-        self.program = child.Program(dict(bundle.process, terminal=bundle.run.get("tty") or bundle.process.get("terminal")), bundle.linux,
-                                     annotations.get(runfile.USER), groups, bundle.run.get("init"), original_limits)
+        self.program = Program(dict(bundle.process, terminal=bundle.run.get("tty") or bundle.process.get("terminal")), bundle.linux,
+                               annotations.get(runfile.USER), groups, bundle.run.get("init"), original_limits)
         self.mounts, self.devices = mounting.read(bundle.config), mounting.devices(bundle.config)
         check_sysctls(bundle)
         self.joined, self.network, self.warnings = {}, None, []

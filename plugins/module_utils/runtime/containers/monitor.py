@@ -403,6 +403,8 @@ class Monitor:
             self.save(durable=True)
             self._end()
             return {"exit_code": self.state["exit_code"]}
+        if self.pidfd is None:  # it has just ended
+            return {"exit_code": self.state["exit_code"]}
         self.stopping.append(connection)
         self.state["stopping"] = True
         self.save()

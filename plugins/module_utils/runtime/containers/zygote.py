@@ -24,7 +24,7 @@ import time
 from ..kernel import constants as c
 from ..kernel import syscalls
 from ..store import paths as stores
-from . import child, monitor, wire
+from . import monitor, program, wire
 
 IDLE = 60.0  # seconds after which it looks whether it is still wanted
 
@@ -53,7 +53,7 @@ def main(data, run, name):
     paths = stores.Paths(data, run)
     server = wire.listen(run, name)
     mine = os.stat(os.path.join(run, name)).st_ino
-    child.compile_default()
+    program.compile_default()
     gc.collect()
     gc.freeze()
     poll = select.poll()

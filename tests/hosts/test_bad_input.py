@@ -86,13 +86,15 @@ CASES = [
     (task("volume", name="data", state="absent"), "volume data is used by container web; remove that first"),
     (task("network", name="new", ipam_config=[{"subnet": "172.28.0.1/16"}]), "ipam_config.subnet: '172.28.0.1/16' is not valid; accepted: 172.28.0.0/16"),
     (task("network", name="new", ipam_config=[{"subnet": "172.31.0.0/24"}]), "ipam_config.subnet: 172.31.0.0/24 overlaps 172.31.0.0/16 of network net"),
-    (task("network", name="new", ipam_config=[{"subnet": "172.28.0.0/16", "gateway": "10.0.0.1"}]), "ipam_config.gateway: '10.0.0.1' is not valid; accepted: an address of a host in 172.28.0.0/16"),
+    (task("network", name="new", ipam_config=[{"subnet": "172.28.0.0/16", "gateway": "10.0.0.1"}]),
+     "ipam_config.gateway: '10.0.0.1' is not valid; accepted: an address of a host in 172.28.0.0/16"),
     (task("network", name="new", driver="overlay"), "value of driver must be one of: bridge, got: overlay"),
     (task("network", name="net", state="absent"), "network net is used by web; remove them first"),
     (task("registry", name="new", listen=["127.0.0.1:5000"]), "listen: 127.0.0.1:5000 is taken by another process"),
     (task("registry", name="new", listen=["0.0.0.0:22"]), "listen: 0.0.0.0:22 is taken by another process"),
     (task("registry", name="new", listen=["5001"]), "listen: '5001' is not valid; accepted: ADDRESS:PORT"),
-    (task("registry", name="new", listen=["127.0.0.1:5001"], tls_cert="/nonesuch", tls_key="/nonesuch"), "tls_cert: '/nonesuch' is not valid; accepted: a certificate (PEM)"),
+    (task("registry", name="new", listen=["127.0.0.1:5001"], tls_cert="/nonesuch", tls_key="/nonesuch"),
+     "tls_cert: '/nonesuch' is not valid; accepted: a certificate (PEM)"),
     (task("registry_login", registry_url="127.0.0.1:1", username="u", password="secret"), "registry 127.0.0.1:1 does not answer (http: Connection refused"),
     (command("runn box:1"), "'runn box:1' is not a pycontainer command; accepted: run, "),
     (command("run -d --memory 12x box:1"), "--memory: '12x' is not valid; accepted: a number of bytes"),
@@ -153,7 +155,8 @@ def busy(host, play):
         {"pycontainer.engine.image": {"name": "box:1", "source": "import", "path": standins.ROOT, "config": standins.SERVER}},
         {"pycontainer.engine.network": {"name": "net", "ipam_config": [{"subnet": "172.31.0.0/16"}]}},
         {"pycontainer.engine.container": {"name": "other", "image": "box:1"}},  # and so the default network is there
-        {"pycontainer.engine.container": {"name": "web", "image": "box:1", "volumes": ["data:/data"], "networks": [{"name": "net"}], "published_ports": ["8080:80"]}}])
+        {"pycontainer.engine.container": {"name": "web", "image": "box:1", "volumes": ["data:/data"], "networks": [{"name": "net"}],
+                                          "published_ports": ["8080:80"]}}])
     return host
 
 

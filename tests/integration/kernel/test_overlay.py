@@ -8,6 +8,7 @@ import errno
 import os
 import pathlib
 import sys
+import threading
 
 import pytest
 from pycontainer.errors import Unsupported
@@ -168,3 +169,24 @@ def test_long_names_on_old_kernels(tmp_path, monkeypatch):
         layers.append(str(directory))
     with pytest.raises(Unsupported, match="60 layers can't be mounted: their names take"):
         overlay.overlay(layers)
+
+
+@pytest.mark.timeout(60)
+def test_threads_on_old_kernels(store, monkeypatch):
+    """A task with a list of containers mounts in one of its threads while the others work."""
+    monkeypatch.setattr(overlay, "FORCE_OLD", True)
+    ended, interval = threading.Event(), sys.getswitchinterval()
+    threads = [threading.Thread(target=lambda: [sum(range(1000)) for _turn in iter(ended.is_set, True)]) for _number in range(2)]
+    for thread in threads:
+        thread.start()
+    sys.setswitchinterval(1e-6)  # the others ask for the interpreter's lock at every moment
+    try:
+        for _turn in range(20):
+            fd = overlay.overlay([str(store / "0"), str(store / "1")], read_only=True)
+            assert read(fd, "who") == "0"
+            os.close(fd)
+    finally:
+        sys.setswitchinterval(interval)
+        ended.set()
+        for thread in threads:
+            thread.join()

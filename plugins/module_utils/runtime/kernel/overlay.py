@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+import struct
 
 from ..errors import Unsupported
 from . import constants as c
@@ -117,15 +119,18 @@ def _escaped(name, special):
 def _in_own_namespace(make):
     """Run ``make() -> descriptor`` in a child with a mount namespace of its own, so that the host never sees the mount.
 
-    The child shares this process's descriptors (CLONE_FILES), so what it opens is open here. Returns the descriptor.
+    The child is made by os.fork and sends the descriptor: syscalls.clone3 is not for processes with threads, which a task with a
+    list of containers has. Returns the descriptor.
     """
-    reader, writer = os.pipe()
-    pid, pidfd = syscalls.clone3(c.CLONE_NEWNS | c.CLONE_FILES)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
     if pid == 0:
-        answer = "fd 0 "
+        answer, sent = "", []
         try:
+            syscalls.unshare(c.CLONE_NEWNS)
             mounts.leave_host()
-            answer = "fd %d " % make()
+            sent = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", make()))]
+            answer = "fd 0 "
         except Unsupported as error:
             answer = "unsupported 0 %s" % error
         except OSError as error:
@@ -133,18 +138,15 @@ def _in_own_namespace(make):
         except BaseException as error:  # pylint: disable=broad-except # the child must not return into the caller's code
             answer = "error %d %r" % (errno.EIO, error)
         finally:
-            os.write(writer, os.fsencode(answer))
+            theirs.sendmsg([os.fsencode(answer)], sent)
             os._exit(0)  # pylint: disable=protected-access
-    try:
-        syscalls.waitid_pidfd(pidfd)
-    finally:
-        os.close(pidfd)
-        os.close(writer)
-        answer = os.fsdecode(os.read(reader, 65536))
-        os.close(reader)
-    kind, number, text = (answer or "error %d killed while it mounted" % errno.EIO).split(" ", 2)
+    theirs.close()
+    with ours:
+        answer, sent, _flags, _address = ours.recvmsg(65536, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC)
+    os.waitpid(pid, 0)
+    kind, number, text = (os.fsdecode(answer) or "error %d killed while it mounted" % errno.EIO).split(" ", 2)
     if kind == "unsupported":
         raise Unsupported(text)
     if kind == "error":
         raise OSError(int(number), text, "overlay")
-    return int(number)
+    return struct.unpack("i", sent[0][2])[0]

@@ -194,6 +194,15 @@ def test_in_use(engine, task, registry, tmp_path):
     assert task(engine, name=ident[7:19], state="absent")["changed"] and os.listdir(engine.paths.layers) == []
 
 
+def test_with_the_last_tag_of_a_repository_goes_its_digest(engine, task, registry, tmp_path):
+    reference, digest = put(registry, tmp_path, "last/a:1", ONE)
+    ident = task(engine, name=reference, tags=["other:1", reference[:-1] + "2"])["image"]["Id"]
+    task(engine, name=reference, state="absent")
+    assert images.inspect(engine, ident)["RepoDigests"] == [reference[:-2] + "@" + digest]
+    task(engine, name=reference[:-1] + "2", state="absent")
+    assert images.inspect(engine, ident)["RepoDigests"] == [] and images.inspect(engine, ident)["RepoTags"] == ["other:1"]
+
+
 def test_names(engine, task, registry, tmp_path):
     reference, _digest = put(registry, tmp_path, "names/a:1", ONE)
     result = task(engine, name=reference, tags=["web", "web:2"])

@@ -136,7 +136,14 @@ def check_there(connection, ident):
 
 
 def untag(engine, full):
-    engine.db.run("DELETE FROM tags WHERE reference = ?", full)
+    """Take the name ``full`` away; with the last tag of a repository goes what its registry calls the image."""
+    repository = full.rpartition(":")[0]
+    with engine.db.transaction() as connection:
+        row = connection.execute("SELECT image FROM tags WHERE reference = ?", (full,)).fetchone()
+        connection.execute("DELETE FROM tags WHERE reference = ?", (full,))
+        rest = connection.execute("SELECT reference FROM tags WHERE image = ?", (row["image"],)).fetchall() if row else []
+        if row and repository not in [name["reference"].rpartition(":")[0] for name in rest]:
+            connection.execute("DELETE FROM digests WHERE image = ? AND repository = ?", (row["image"], repository))
 
 
 def remove(engine, ident, force=False, last=None):

@@ -83,6 +83,7 @@ def suite(machine, options):
     try:
         machine.up()
         machine.copy_in("/srv/engine", *(name for name in SUITE_FILES if pathlib.Path(roots.CHECKOUT, name).exists()))
+        machine.ssh("modprobe br_netfilter")  # as Docker leaves it on a host
         return machine.ssh("cd /srv/engine && exec python3 -m pytest -p no:cacheprovider --leak-check --timeout=1200 %s" % shlex.join(words),
                            stdout=None, stderr=None).returncode
     finally:

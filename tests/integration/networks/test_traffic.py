@@ -73,7 +73,11 @@ def test_containers_of_one_network_reach_each_other(net):
 def test_container_reaches_published_ports_of_its_own_network(net, port, bridged):
     engine = net.engine()
     net.lan()
-    net.run("echo %d > /proc/sys/net/bridge/bridge-nf-call-iptables" % bridged)
+    try:
+        net.run("echo %d > /proc/sys/net/bridge/bridge-nf-call-iptables" % bridged)
+    except AssertionError:
+        if bridged:
+            pytest.skip("the kernel module br_netfilter, without which this is always 0, is not loaded")
     one, two = net.container(engine, "a", ports=[port(8080)]), net.container(engine, "b")
     assert two.ask(HOST, 8080).endswith(" HELLO")
     assert one.ask(HOST, 8080).endswith(" HELLO"), "its own"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 
 from ..errors import HostError
 from . import cgroups
@@ -30,13 +29,13 @@ def start(name, argv, *, env=None, stdout_path=None):
     :param argv: program with an absolute path, and arguments.
     :param env: its whole environment; a plain PATH and a UTF-8 locale where None.
     :param stdout_path: file to which standard output and error are appended; /dev/null where None. Standard input is /dev/null.
-    :raises HostError: it can't be started; with systemd also when ``pycontainer-<name>`` runs already.
+    :raises HostError: it can't be started.
     """
     environment = {"PATH": PATH, "LANG": "C.UTF-8"} if env is None else env
     if not os.access(argv[0], os.X_OK):
         raise HostError("%s can't be started: no such program" % argv[0])
     if booted_by_systemd():
-        return start_service("pycontainer-%s" % name, argv, environment, stdout_path)
+        return start_service("pycontainer-%s-%s.service" % (name, os.urandom(4).hex()), argv, environment, stdout_path)
     return start_forked(argv, environment, stdout_path)
 
 
@@ -85,19 +84,7 @@ def service_command(unit, argv, env, stdout_path):
 
 
 def start_service(unit, argv, env, stdout_path):
-    """Start a transient service; one of this name that is just ending is waited for.
-
-    Collected units vanish on their own; one that failed while it had processes left is told to (reset-failed).
-    """
-    unit += ".service"
-    end = time.monotonic() + 10
-    while True:
-        state = run("systemctl", "show", "--property=ActiveState", "--value", unit)
-        if state == "failed":
-            run("systemctl", "reset-failed", unit)
-        if state != "deactivating" or time.monotonic() > end:
-            break
-        time.sleep(0.02)
+    """Start a transient service. Its name is its own: a task that was killed may have started one for the same purpose a moment ago."""
     run(*service_command(unit, argv, env, stdout_path))
     pid = main_pid(unit)
     if not pid:

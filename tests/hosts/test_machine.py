@@ -19,9 +19,9 @@ TASKS = [
                                   "config": {"command": ["httpd", "-f", "-p", "80", "-h", "/www"]}}},
     {"pycontainer.engine.registry": {"listen": ["127.0.0.1:5000"]}},
     {"pycontainer.engine.container": {"containers": [
-        {"name": "web", "image": "test/web:1", "memory": "32m", "cpus": 0.5, "pids_limit": 40, "restart_policy": "unless-stopped",
+        {"name": "web", "image": "test/web:1", "memory": "32m", "cpus": 0.5, "pids_limit": 40, "restart_policy": "unless-stopped", "stop_timeout": 2,
          "devices": ["/dev/ttyS0:/dev/out:w"], "volumes": ["web-data:/data"], "published_ports": ["8080:80"], "state": "started"},
-        {"name": "once", "image": "test/web:1", "network_mode": "none"}]}}]
+        {"name": "once", "image": "test/web:1", "network_mode": "none", "command": ["sh", "-c", "trap 'exit 7' TERM; while :; do sleep 1; done"]}]}}]
 FETCH = "for try in 1 2 3 4 5 6 7 8 9 10; do busybox wget -q -O - http://127.0.0.1:%s/ 2> /dev/null && exit; sleep 0.5; done; exit 1"
 WEB = FETCH % 8080
 CATALOG = FETCH % "5000/v2"
@@ -57,13 +57,13 @@ def test_second_run_changes_nothing_and_a_limit_changes_in_place(play, prepared)
 
 def test_limits_are_enforced(prepared):
     assert in_web(prepared, "dd if=/dev/zero of=/dev/null bs=100M count=1").returncode == 137
-    forks = in_web(prepared, "n=0; while [ $n -lt 40 ]; do sleep 2 & n=$((n+1)); done")
-    assert "can't fork" in forks.stdout, forks.stdout
     throttled = lambda: int(prepared.ssh("sed -n 's/^nr_throttled //p' %s/cpu.stat" % GROUP).stdout)  # noqa: E731
     before = throttled()
     in_web(prepared, "timeout 2 sh -c \"while :; do :; done\"")
     assert throttled() > before
     assert prepared.ssh("pycontainer stats --no-stream --format '{{.MemUsage}} {{.Name}}' web").stdout.endswith(" / 32MiB web\n")
+    forks = in_web(prepared, "n=0; while [ $n -lt 40 ]; do sleep 2 & n=$((n+1)); done")
+    assert "can't fork" in forks.stdout, forks.stdout
 
 
 def test_devices_are_those_allowed(prepared):
@@ -88,5 +88,6 @@ def test_reboot_brings_back_what_should_run(prepared):
     assert prepared.ssh(WEB).stdout == "hello\n", prepared.ssh("systemctl status pycontainer-boot.service; pycontainer ps -a").stdout
     assert prepared.ssh(CATALOG).stdout == "{}", prepared.ssh("systemctl status pycontainer-boot.service").stdout
     assert prepared.ssh("pycontainer ps --format '{{.Names}}'").stdout == "web\n"
+    assert prepared.ssh("pycontainer inspect --format '{{.State.ExitCode}}' once").stdout == "7\n", "it was not stopped by its signal"
     assert prepared.ssh("pycontainer exec web cat /data/file; cat %s/memory.max" % GROUP).stdout == "kept\n%d\n" % (32 << 20)
     assert prepared.ssh("systemctl is-system-running --wait").stdout == "running\n"

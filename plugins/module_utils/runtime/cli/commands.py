@@ -130,6 +130,7 @@ OTHER_COMMANDS = [
         UNASKED, Flag("-a, --all", "switch", "All images that no container uses"), Flag("--volumes", "switch", "Anonymous volumes, too")]),
     Command("version", "", "Versions", "system:version", [INSPECT]),
     Command("boot", "", "Start what should run after a boot (for the boot unit)", "system:boot"),
+    Command("shutdown", "", "Stop all containers until the next boot (for the boot unit)", "system:shutdown"),
 ]
 
 COMMANDS = CONTAINER_COMMANDS + IMAGE_COMMANDS + OTHER_COMMANDS

@@ -118,3 +118,13 @@ def boot(session, _given):
         session.record(True, ["start container %s" % ident[:12]])
         if error is not None:
             session.complain(str(error))
+
+
+def shutdown(session, _given):
+    """What the host's own shutdown needs: containers end by their own signals, and what should run after the boot stays as it is."""
+    if session.check:
+        session.record(True, ["stop all containers until the next boot"])
+        return
+    for record in containers.shutdown(session.engine):
+        session.record(True, ["stop container %s" % record["name"]])
+        session.say(record["name"])

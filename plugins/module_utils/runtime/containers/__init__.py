@@ -13,7 +13,8 @@ import importlib
 _HOME = {
     "find": "catalog.find", "get": "catalog.get", "every": "catalog.every", "listing": "selection.listing", "inspect": "inspection.inspect",
     "plan": "planning.plan_container", "start": "starting.start", "start_one": "starting.start_one", "stop": "starting.stop", "pause": "starting.pause",
-    "unpause": "starting.unpause", "wait_healthy": "starting.wait_healthy", "boot": "starting.boot", "remove": "removal.remove", "rename": "live.rename",
+    "unpause": "starting.unpause", "wait_healthy": "starting.wait_healthy", "boot": "starting.boot", "shutdown": "starting.shutdown",
+    "remove": "removal.remove", "rename": "live.rename",
     "status": "running.status", "kill": "running.kill", "wait": "running.wait", "read_log": "running.logs",
     "tail": "running.tail", "run_command": "running.execute",
     "run_interactively": "running.interactive", "stats": "running.stats", "top": "running.top", "attach": "running.attach", "feed": "execute.feed", "LIVING": "running.LIVING",

@@ -139,6 +139,13 @@ def boot(engine):
     return results
 
 
+def shutdown(engine):
+    """Stop what runs, all at once, each by its own signal and time; for what is wanted stays, a boot brings it back. Returns the records."""
+    records = [record for record in catalog.every(engine) if running.lives(engine, record["id"])]
+    control.stop(engine.paths, [record["id"] for record in records])
+    return records
+
+
 def levels(records):
     """Containers in the order of their starts: lists, each of containers that join namespaces of earlier lists' only."""
     names = {key: record for record in records for key in (record["name"], record["id"])}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What runs ``pycontainer boot`` after a boot: one file and some links to it, in the form of the host's init system.
 
-The unit only starts containers; it owns none of them. Its end, its removal or a restart stops no container.
+The unit owns no container. Its end, its removal or a restart stops none; only where the host itself goes down does it stop them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ RequiresMountsFor=%(data)s
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=%(command)s boot
+# At a shutdown of the host alone: each container gets its stop signal and its time while the network is still there
+ExecStop=/bin/sh -c '[ "$$(systemctl is-system-running)" != stopping ] || exec %(command)s shutdown'
 Delegate=yes
 KillMode=process
 

@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 BUSYBOX = shutil.which("busybox")
-APPLETS = ("sh", "sleep", "cat", "echo", "ls", "id", "env", "hostname", "mount", "true", "false", "touch", "httpd", "wget", "ip", "stat", "ps", "kill", "nc", "test",
+APPLETS = ("sh", "sleep", "cat", "echo", "ls", "id", "env", "hostname", "mount", "true", "false", "touch", "httpd", "wget", "ip",
+    "stat", "ps", "kill", "nc", "test",
            "mkdir", "readlink", "head", "grep", "ulimit", "tail", "dd", "trap")
 
 

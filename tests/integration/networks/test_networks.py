@@ -73,7 +73,8 @@ def test_what_nft_reads_is_what_was_meant(net):
     for line in ('iifname != "lo" ip daddr 127.0.0.0/8 drop', "iifname @bridges fib saddr . iif oif missing drop",
                  "fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @published_on",
                  "fib daddr type local dnat ip to meta l4proto . th dport map @published",
-                 "ip daddr 127.0.0.0/8 return", "ip saddr @subnets oifname != @bridges masquerade", "ip saddr @subnets oifname @bridges ct status dnat masquerade",
+                 "ip daddr 127.0.0.0/8 return", "ip saddr @subnets oifname != @bridges masquerade",
+                 "ip saddr @subnets oifname @bridges ct status dnat masquerade",
                  "iifname . oifname @within accept", "iifname @internal drop", "oifname @internal drop", "ct state established,related accept",
                  "ct status dnat accept", "oifname @bridges drop", "ip saddr . meta l4proto . th dport @own_ports return"):
         assert line in text
@@ -178,7 +179,8 @@ def test_after_a_reboot_or_a_foreign_hand_everything_comes_back(net, port):
     with open(os.path.join(engine.paths.container(container.ident), "state.json"), "w") as file:
         json.dump(state, file)
     before = net.run("nft list ruleset")
-    for harm in ("nft flush ruleset", "nft flush chain ip pycontainer forward", "nft flush set ip pycontainer bridges", "echo 0 > /proc/sys/net/ipv4/ip_forward",
+    for harm in ("nft flush ruleset", "nft flush chain ip pycontainer forward", "nft flush set ip pycontainer bridges",
+        "echo 0 > /proc/sys/net/ipv4/ip_forward",
                  "ip addr flush dev pyc0", "ip link set pyc0 down", "ip link del pyc0"):
         net.run(harm)
         networks.ensure_links(engine, ["bridge"])

@@ -322,5 +322,6 @@ def test_only_light_modules():
             "from pycontainer.containers import ports; from pycontainer.networks import attach, publish; print(*(set(sys.modules) - before))")
     tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     found = set(subprocess.run([sys.executable, "-c", code % tests], stdout=subprocess.PIPE, check=True).stdout.decode().split())
-    assert not {name for name in found if not name.startswith("pycontainer")} - {"_cffi_backend", "_ctypes", "_socket", "socket", "array", "selectors", "select"}
+    assert not {name for name in found if not name.startswith("pycontainer")} - {"_cffi_backend", "_ctypes", "_socket", "socket",
+        "array", "selectors", "select"}
     assert not {"pycontainer.networks.catalog", "pycontainer.store.database"} & found

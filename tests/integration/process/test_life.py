@@ -145,7 +145,8 @@ def test_exec_has_the_containers_limits_and_rights(boxes):
     box = boxes("/bin/sleep", "100")
     box.config["linux"]["resources"]["pids"] = {"limit": 5}
     box.start()
-    status = box.execute("sh", "-c", "grep -E 'Cap(Eff|Inh|Bnd)|Seccomp:' /proc/self/status; cat /proc/self/cgroup | grep -c /pycontainer; ls -l /proc/$$/fd")["stdout"].decode()
+    status = box.execute("sh", "-c", "grep -E 'Cap(Eff|Inh|Bnd)|Seccomp:' /proc/self/status; cat /proc/self/cgroup | grep -c "
+                                     "/pycontainer; ls -l /proc/$$/fd")["stdout"].decode()
     assert status.count("00000000a80425fb") == 2 and "CapInh:\t0000000000000000" in status and "Seccomp:\t2" in status
     assert [line.split()[-3] for line in status.split("\n") if "->" in line] == ["0", "1", "2"]
     assert b"can't fork" in box.execute("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait")["stderr"]
@@ -167,7 +168,8 @@ def test_exec_can_not_be_looked_into(boxes):
 
 
 def test_log_entries_rotation_and_reading(boxes):
-    box = boxes.shell("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line-$i-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done; printf %s no-line-feed; head -c 40000 /dev/zero | tr '\\0' y")
+    box = boxes.shell("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line-$i-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; "
+                      "done; printf %s no-line-feed; head -c 40000 /dev/zero | tr '\\0' y")
     box.run["log"] = {"driver": "json-file", "max_size": 100000, "max_file": 3}
     box.start()
     box.wait()

@@ -51,7 +51,8 @@ def test_nothing_of_the_host_is_mounted_or_open(boxes):
 
 
 def test_standard_devices_and_links(boxes):
-    box = boxes.shell("cd /dev; ls -l null zero full random urandom tty | awk '{print $1, $5, $6, $NF}'; for l in ptmx fd stdin; do readlink $l; done; echo x > /dev/null && echo ok")
+    box = boxes.shell("cd /dev; ls -l null zero full random urandom tty | awk '{print $1, $5, $6, $NF}'; for l in ptmx fd "
+                      "stdin; do readlink $l; done; echo x > /dev/null && echo ok")
     assert box.output().split("\n")[:-1] == [
         "crw-rw-rw- 1, 7 full", "crw-rw-rw- 1, 3 null", "crw-rw-rw- 1, 8 random", "crw-rw-rw- 5, 0 tty", "crw-rw-rw- 1, 9 urandom",
         "crw-rw-rw- 1, 5 zero", "pts/ptmx", "/proc/self/fd", "/proc/self/fd/0", "ok"]

@@ -249,7 +249,8 @@ def test_what_a_manifest_names_must_be_there(client):
 
 
 def test_false_manifests(client):
-    for document, media_type, code in ((b"{", IMAGE, "MANIFEST_INVALID"), (client.image(), INDEX, "MANIFEST_INVALID"), (client.image(), "text/plain", "MANIFEST_INVALID")):
+    for document, media_type, code in ((b"{", IMAGE, "MANIFEST_INVALID"), (client.image(), INDEX, "MANIFEST_INVALID"),
+        (client.image(), "text/plain", "MANIFEST_INVALID")):
         answer = client.put("latest", document, media_type)
         assert (answer.status, answer.code) == (400, code)
     answer = client.put(ZERO, client.image())

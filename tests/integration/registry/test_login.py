@@ -137,7 +137,8 @@ def test_bearer(task):
 
 
 @pytest.mark.parametrize("options, sentence", [
-    ({"registry_url": "a b", "username": "a", "password": "b"}, "registry_url: 'a b'"), ({"registry_url": "r.example.com/UPPER", "username": "a", "password": "b"}, "registry_url"),
+    ({"registry_url": "a b", "username": "a", "password": "b"}, "registry_url: 'a b'"),
+    ({"registry_url": "r.example.com/UPPER", "username": "a", "password": "b"}, "registry_url"),
     ({"registry_url": "", "username": "a", "password": "b"}, "registry_url"), ({"username": "", "password": "b"}, "username"),
     ({"username": "a", "password": ""}, "password"), ({"username": "a:b", "password": "c"}, "username: 'a:b'"),
     ({"registry_url": "127.0.0.1:1", "username": "a", "password": "b", "ca_path": "/nowhere"}, "ca_path")])

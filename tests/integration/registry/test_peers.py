@@ -188,7 +188,8 @@ def docker(tmp_path):
     home.mkdir()
     socket = "unix:///run/pct-docker-%d.sock" % os.getpid()
     with open(home / "log", "w") as log:
-        daemon = subprocess.Popen(["dockerd", "--data-root", str(home / "data"), "--exec-root", str(home / "exec"), "--pidfile", str(home / "pid"), "-H", socket,
+        daemon = subprocess.Popen(["dockerd", "--data-root", str(home / "data"), "--exec-root", str(home / "exec"), "--pidfile",
+            str(home / "pid"), "-H", socket,
                                    "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"], stdout=log, stderr=log)
     try:
         end = time.monotonic() + 30

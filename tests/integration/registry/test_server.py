@@ -29,7 +29,8 @@ RUNTIME = os.path.dirname(os.path.dirname(servers.__file__))
 
 @pytest.mark.parametrize("data, status", [
     (b"nonsense\r\n\r\n", 400), (b"GET /v2/ HTTP/2.0\r\n\r\n", 400), (b"GET http://x/v2/ HTTP/1.1\r\n\r\n", 400),
-    (b"GET /v2/ HTTP/1.1\r\nno colon\r\n\r\n", 400), (b"GET /v2/ HTTP/1.1\r\nName : value\r\n\r\n", 400), (b"GET /v2/ HTTP/1.1\r\na: b\r\n folded\r\n\r\n", 400),
+    (b"GET /v2/ HTTP/1.1\r\nno colon\r\n\r\n", 400), (b"GET /v2/ HTTP/1.1\r\nName : value\r\n\r\n", 400),
+    (b"GET /v2/ HTTP/1.1\r\na: b\r\n folded\r\n\r\n", 400),
     (b"GET /v2/ HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n", 431), (b"GET /v2/" + b"x" * 20000 + b" HTTP/1.1\r\n\r\n", 431),
     (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400), (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n", 400),
     (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
@@ -282,7 +283,8 @@ def test_a_renewed_certificate_is_used_without_a_restart(make_server, new_client
 
 def test_false_certificates(make_server, certificate, tmp_path):
     (tmp_path / "none.pem").write_text("nothing")
-    for arguments in ((str(tmp_path / "missing"), None), (str(tmp_path / "none.pem"), None), (certificate[0], str(tmp_path / "none.pem")), (certificate[0], None)):
+    for arguments in ((str(tmp_path / "missing"), None), (str(tmp_path / "none.pem"), None),
+                      (certificate[0], str(tmp_path / "none.pem")), (certificate[0], None)):
         with pytest.raises(InvalidInput, match="tls_cert"):
             make_server(tls_cert=arguments[0], tls_key=arguments[1])
 

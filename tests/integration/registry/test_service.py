@@ -152,7 +152,8 @@ def test_tls(host, tmp_path):
 
 @pytest.mark.parametrize("options, sentence", [
     ({"name": "a/b"}, "name: 'a/b' is not valid"), ({"listen": ["5000"]}, "listen: '5000' is not valid; accepted: ADDRESS:PORT"),
-    ({"listen": []}, "listen: "), ({"listen": ["127.0.0.1:1", "localhost:1"]}, "listen: "), ({"path": "srv"}, "path: 'srv' is not valid; accepted: an absolute path"),
+    ({"listen": []}, "listen: "), ({"listen": ["127.0.0.1:1", "localhost:1"]}, "listen: "),
+    ({"path": "srv"}, "path: 'srv' is not valid; accepted: an absolute path"),
     ({"path": "/etc"}, "path: '/etc' is not valid"), ({"tls_key": "/k"}, "tls_key: "), ({"tls_cert": "/nowhere"}, "tls_cert: '/nowhere'"),
     ({"users": [{"name": "a:b", "password": "x"}]}, "users.name: 'a:b'"), ({"users": [{"name": "a", "password": ""}]}, "users.password"),
     ({"users": [{"name": "a", "password": "x"}, {"name": "a", "password": "y"}]}, "each name once"), ({"delete_storage": True}, "state=absent only")])

@@ -20,7 +20,8 @@ def files(tmp_path):
 
 
 def test_the_hosts(files):
-    text = "# comment\nnameserver 192.0.2.1 # first\nnameserver 127.0.0.1\nnameserver fd00::1\ndomain old\nsearch a.example b.example\noptions ndots:2\noptions rotate\n"
+    text = ("# comment\nnameserver 192.0.2.1 # first\nnameserver 127.0.0.1\nnameserver fd00::1\ndomain old\n"
+            "search a.example b.example\noptions ndots:2\noptions rotate\n")
     assert networks.resolv_conf(**files(text)) == "nameserver 192.0.2.1\nsearch a.example b.example\noptions ndots:2 rotate\n"
     assert networks.resolv_conf(host_network=True, **files(text)).startswith("nameserver 192.0.2.1\nnameserver 127.0.0.1\nnameserver fd00::1\n")
 

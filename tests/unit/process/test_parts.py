@@ -84,7 +84,8 @@ def test_mount_options_that_are_refused(options, words):
 
 def test_devices_of_a_config_take_the_place_of_the_default_ones():
     found = {node[0]: node for node in mounting.devices({"linux": {"devices": [
-        {"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o600, "uid": 5}, {"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200}]}})}
+        {"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o600, "uid": 5},
+        {"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200}]}})}
     assert found["/dev/null"] == ("/dev/null", "c", 1, 3, 0o600, 5, 0) and "/dev/zero" in found and found["/dev/net/tun"][4] == 0o666
     with pytest.raises(Unsupported, match="type q"):
         mounting.devices({"linux": {"devices": [{"path": "/dev/q", "type": "q"}]}})
@@ -228,7 +229,8 @@ def test_initial_runs_passes_signals_on_and_tells_how_it_ended(machine, tmp_path
         if not shutil.which(EMULATORS[machine]):
             pytest.skip("no emulator for %s on this machine" % machine)
         front = [EMULATORS[machine]] + front
-    for command, code in ((["/bin/sh", "sh", "-c", "exit 7"], 7), (["/bin/sh", "sh", "-c", "kill -9 $$"], 137), (["/nope", "nope"], 127), (["/etc", "etc"], 126)):
+    for command, code in ((["/bin/sh", "sh", "-c", "exit 7"], 7), (["/bin/sh", "sh", "-c", "kill -9 $$"], 137),
+                          (["/nope", "nope"], 127), (["/etc", "etc"], 126)):
         assert subprocess.run(front + command, timeout=20, check=False).returncode == code
     said = subprocess.run(front + ["/bin/echo", "echo", "a b", "c"], stdout=subprocess.PIPE, timeout=20, check=True).stdout
     assert said == b"a b c\n"

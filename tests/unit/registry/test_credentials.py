@@ -40,7 +40,8 @@ def test_nothing():
     assert credentials.lookup("example.com") is None
 
 
-@pytest.mark.parametrize("key", ["example.com:5000", "https://example.com:5000", "https://example.com:5000/v1/", "http://example.com:5000/v2/", "example.com:5000/"])
+@pytest.mark.parametrize("key", ["example.com:5000", "https://example.com:5000", "https://example.com:5000/v1/",
+    "http://example.com:5000/v2/", "example.com:5000/"])
 def test_the_forms_of_a_key(tmp_path, key):
     path = write(tmp_path / "f", {"auths": {key: auth("ann", "a:b")}})
     assert credentials.lookup("example.com:5000", auth_file=path) == {"username": "ann", "password": "a:b"}

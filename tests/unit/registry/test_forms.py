@@ -59,7 +59,8 @@ def test_addresses(text, result):
     assert listen.parse(listen.show(*result)) == result
 
 
-@pytest.mark.parametrize("text", ["", "5000", ":5000", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:5000", "[127.0.0.1]:5000", "host:5000", "127.0.0.1:5000/x"])
+@pytest.mark.parametrize("text", ["", "5000", ":5000", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:5000",
+    "[127.0.0.1]:5000", "host:5000", "127.0.0.1:5000/x"])
 def test_addresses_that_are_refused(text):
     with pytest.raises(InvalidInput, match="listen: .*accepted: ADDRESS:PORT"):
         listen.parse(text)

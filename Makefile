@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --leak-check $(PYTEST_OPTIONS)
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity bench clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity changelog bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +60,9 @@ test-vm: venv  ## the unit and integration tests inside a virtual machine with s
 sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
 	@$(REQUIRE) test sanity
 	$(PYTEST) tests/sanity
+
+changelog: $(VENV)/.linters  ## CHANGELOG.rst from changelogs/fragments, as the next release is going to have it
+	tests/tools/changelog.sh
 
 # The peers' collections come with the package `ansible`, in an environment of its own.
 .cache/bench-venv/.filled: $(VENV)/.filled

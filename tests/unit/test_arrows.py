@@ -66,6 +66,12 @@ def test_the_ground_floor_imports_nothing_from_upstairs(path):
         assert part(module) in allowed, "%s imports %s" % (path, module)
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.startswith("oci/")])
+def test_the_oci_runtime_imports_no_noun(path):
+    for module, _name in inner(path)[0]:
+        assert part(module) in {"oci", "kernel", "store", "errors", "units", "fingerprint"}, "%s imports %s" % (path, module)
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if path.split("/")[0] in NOUNS])
 def test_a_noun_uses_another_only_through_its_front_door(path):
     own = path.split("/")[0]

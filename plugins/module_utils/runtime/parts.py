@@ -11,9 +11,10 @@ from __future__ import annotations
 
 def everything():
     from .cli import containers, images, observing, pruning, registry, runs, storage, system, tables, task  # noqa: F401
-    from .containers import recovery, seal, task, zygote, zygote_main  # noqa: F401,F811
+    from .containers import recovery, task, zygote, zygote_main  # noqa: F401,F811
     from .host import info, task  # noqa: F401,F811
     from .images import login, recovery, task  # noqa: F401,F811
     from .networks import ports, recovery, resolv, task  # noqa: F401,F811
     from .registry import recovery, server, supervisor, task  # noqa: F401,F811
+    from .oci import seal  # noqa: F401
     from .volumes import recovery, task  # noqa: F401,F811

@@ -1,6 +1,6 @@
 /* Copyright (c) 2026, the pycontainer.engine authors
    SPDX-License-Identifier: GPL-3.0-or-later
-   What containers/initial.py holds for x86_64: argv is [name, program, its arguments...]. */
+   What oci/initial.py holds for x86_64: argv is [name, program, its arguments...]. */
     .intel_syntax noprefix
     .globl _start
 _start:

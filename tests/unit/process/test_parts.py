@@ -13,9 +13,10 @@ import socket
 import subprocess
 
 import pytest
-from pycontainer.containers import health, initial, launch, mounting, program, runfile, signals, state, wire
+from pycontainer.containers import health, runfile, signals, state, wire
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import constants as c
+from pycontainer.oci import initial, mounting, program
 from pycontainer.store.paths import Paths
 
 IDENT = "b" * 64
@@ -131,15 +132,13 @@ def test_bundle_that_is_refused(created, config, words):
     ("kernel.core_pattern", "x", "only parameters of a namespace"), ("net.ipv4.ip_forward", "1", "no network namespace"),
     ("kernel.domainname", "x", "no uts namespace"), ("net/../kernel/core_pattern", "x", "only parameters")])
 def test_sysctls_that_are_refused(created, name, value, words):
-    bundle = created(linux={"namespaces": [{"type": "mount"}], "sysctl": {name: value}})
     with pytest.raises(Unsupported, match=words):
-        launch.check_sysctls(bundle)
+        created(linux={"namespaces": [{"type": "mount"}], "sysctl": {name: value}})
 
 
 def test_sysctl_value_with_control_characters(created):
-    bundle = created(linux={"namespaces": [{"type": "mount"}, {"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1\n2"}})
     with pytest.raises(Unsupported, match="control characters"):
-        launch.check_sysctls(bundle)
+        created(linux={"namespaces": [{"type": "mount"}, {"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1\n2"}})
 
 
 def test_program():

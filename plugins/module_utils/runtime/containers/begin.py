@@ -21,6 +21,7 @@ import time
 
 from ..errors import ContainerFailed, EngineError
 from ..kernel import constants, pidfd, procfs
+from ..oci.document import read_error
 from . import cleanup, execute, launch, runfile, state, stdio, wire
 
 MOST = 6  # descriptors that are handed over
@@ -92,7 +93,7 @@ class Worker:
         except EngineError as error:
             return {"error": str(error), "exit_code": getattr(error, "exit_code", None)}
         except OSError as error:
-            return {"error": runfile.read_error(error)}
+            return {"error": read_error(error)}
 
     # ------------------------------------------------------------------------------------------------------------ start
 
@@ -119,11 +120,11 @@ class Worker:
         try:
             bundle = runfile.Bundle(self.paths, self.ident)
             self._open_ports(bundle.run)
-            attempt = launch.Start(bundle, self.limits, self.stdin)
+            attempt = launch.Start(bundle, self._announce, self.limits, self.stdin)
             outputs = self._open_outputs(bundle.run)  # before it starts: what is in a FIFO that nobody has open is lost
-            attempt.run(self._announce)
+            attempt.run()
         except (EngineError, OSError) as error:
-            failure = error if isinstance(error, EngineError) else ContainerFailed(runfile.read_error(error))
+            failure = error if isinstance(error, EngineError) else ContainerFailed(read_error(error))
             self.state.update(status="exited", pid=0, error=str(failure), exit_code=getattr(failure, "exit_code", None) or 128,
                               finished_at=time.time(), cgroup={}, network=None)
             self._save(durable=True)

@@ -15,7 +15,8 @@ import time
 
 from ..errors import ContainerFailed, EngineError
 from ..kernel import constants, pidfd
-from . import join, runfile, state, stdio, wire
+from ..oci import terminal as terminals
+from . import join, runfile, state, wire
 
 SIGWINCH = 28
 
@@ -26,7 +27,7 @@ def serve(paths, message, descriptors, connection, limits=None):
     given = [next(streams) if wanted else None for wanted in message["stdio"]]
     try:
         bundle = runfile.Bundle(paths, message["id"])
-        process = join.Process(bundle, state.read(paths, message["id"]), message["argv"], given, message.get("user"), message.get("cwd"),
+        process = join.process(bundle, state.read(paths, message["id"]), message["argv"], given, message.get("user"), message.get("cwd"),
                                message.get("env"), message.get("tty"), message.get("privileged"), limits)
         process.start()
     except EngineError as error:
@@ -255,7 +256,7 @@ def _copied(fd, target):
     return True
 
 
-def bridge(terminal, until=None, stdin=True, set_size=stdio.set_size):
+def bridge(terminal, until=None, stdin=True, set_size=terminals.set_size):
     """Join this process's terminal to another one (or a socket to it) until that ends or ``until`` (fd) has something to read.
 
     :param set_size: ``set_size(terminal, rows, columns)`` tells the other one the size of this one, at first and when it changes.

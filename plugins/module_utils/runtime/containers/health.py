@@ -119,7 +119,7 @@ def work(paths, ident, state, test, timeout, writer, limits):
     """One check, in a process of its own: writes ``{"code", "output"}`` as JSON to ``writer``. -1: it did not come to an exit code."""
     reader, inner = os.pipe2(os.O_CLOEXEC)
     try:
-        process = join.Process(runfile.Bundle(paths, ident), state, arguments(test), (None, inner, inner), limits=limits)
+        process = join.process(runfile.Bundle(paths, ident), state, arguments(test), (None, inner, inner), limits=limits)
         process.start()
     except (EngineError, OSError) as error:
         _tell(writer, getattr(error, "exit_code", None) or -1, str(error))

@@ -29,6 +29,7 @@ import time
 
 from ..errors import EngineError, NotFound
 from ..kernel import cgroups, constants, pidfd
+from ..oci import terminal
 from . import begin, health, launch, logs, ports, runfile, signals, state, stdio, wire
 
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
@@ -461,7 +462,7 @@ class Monitor:
     def op_resize(self, _connection, message, _fds):
         if self.terminal is None:
             return {"error": "container %s has no terminal" % self.ident}
-        stdio.set_size(self.terminal, message["rows"], message["columns"])
+        terminal.set_size(self.terminal, message["rows"], message["columns"])
         return {}
 
     def op_attach(self, _connection, message, fds):

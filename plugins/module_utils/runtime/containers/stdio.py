@@ -8,17 +8,9 @@ killed goes on, waits when a FIFO is full (64 KiB), and its next monitor reads o
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import stat
-import struct
-import termios
-
-from ..kernel import rootfs
 
 OUTPUTS = ("stdout", "stderr")
-TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = 0x40045431, 0x5441, 0x80045430  # ioctl_tty(2); GPTPEER is of Linux 4.13
 
 
 def make(directory, interactive):
@@ -50,40 +42,3 @@ def drain(fd, take):
         if not data:
             return
         take(data)
-
-
-def open_terminal(root_fd):
-    """A new terminal of the container's own devpts: ``(master, slave)``.
-
-    The slave comes from the master (TIOCGPTPEER), not from a path that the image could have prepared (CVE-2025-52565).
-    """
-    master = rootfs.open_in_root(root_fd, "/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
-    status = os.fstat(master)
-    if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(5, 2):
-        os.close(master)
-        raise OSError(errno.ENODEV, "not a terminal multiplexer", "/dev/pts/ptmx")
-    fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
-    return master, fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-
-
-def set_size(terminal, rows, columns):
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-
-def take_over(stdin, stdout, stderr, terminal=False):
-    """Make three descriptors this process's standard ones; a terminal also becomes the controlling one of a new session."""
-    for number, fd in enumerate((stdin, stdout, stderr)):
-        os.dup2(fd, number, inheritable=True)
-    if terminal:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-def own(uid, gid):
-    """Give the standard FIFOs and terminal to the container's user, so that it can open /dev/stdout; nothing else is touched.
-
-    A device such as /dev/null is left alone: it may be shared with the host.
-    """
-    for number in (0, 1, 2):
-        mode = os.fstat(number).st_mode
-        if stat.S_ISFIFO(mode) or os.isatty(number):
-            os.fchown(number, uid, gid if os.isatty(number) is False else -1)

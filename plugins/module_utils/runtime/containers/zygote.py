@@ -24,7 +24,8 @@ import time
 from ..kernel import constants as c
 from ..kernel import syscalls
 from ..store import paths as stores
-from . import monitor, program, wire
+from ..oci import program
+from . import monitor, wire
 
 IDLE = 60.0  # seconds after which it looks whether it is still wanted
 

@@ -20,13 +20,13 @@ def bare(name, path):
 
 def main(package, backend, *arguments):
     bare("pycontainer", package)
-    for name in ("containers", "networks", "store"):
+    for name in ("containers", "networks", "oci", "store"):
         bare("pycontainer." + name, "%s/%s" % (package, name))
     sys.path.insert(0, backend)
     import _cffi_backend  # noqa: F401 # pylint: disable=unused-import
 
     del sys.path[0]
-    from pycontainer.containers import seal  # pylint: disable=import-error
+    from pycontainer.oci import seal  # pylint: disable=import-error
 
     seal.seal([sys.executable, "-I", "-S"] + sys.argv)
     from pycontainer.containers import zygote  # pylint: disable=import-error

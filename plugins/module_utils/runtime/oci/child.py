@@ -4,7 +4,7 @@
 
 It has the rights of the host's root until the end, and the image's files as its root before that. So from ``freeze`` on
 nothing is imported, looked up by name or decoded by a codec that is not loaded (CVE-2019-14271 in Python's form), no
-traceback is printed (that would open source files), and every failure leaves as one sentence over the channel to the monitor.
+traceback is printed (that would open source files), and every failure leaves as one sentence over the channel to who makes it.
 
 Everything that is written to /proc is written before the root is entered, to the host's own /proc, where no file of the
 image can stand in for it (CVE-2025-52881).
@@ -21,21 +21,14 @@ import sys
 from ..errors import EngineError
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, syscalls
 from ..kernel import constants as c
-from . import initial, mounting, stdio
+from . import channel, initial, mounting, terminal
+from .channel import FAILED, Failure
 from .program import RLIMITS
 
-NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 128  # exit codes of a container that never came to its program, as Docker's
+NOT_FOUND, NOT_EXECUTABLE = 127, 126  # exit codes of a container that never came to its program, as Docker's
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SCHEDULERS = {"SCHED_OTHER": 0, "SCHED_FIFO": 1, "SCHED_RR": 2, "SCHED_BATCH": 3, "SCHED_ISO": 4, "SCHED_IDLE": 5, "SCHED_DEADLINE": 6}
 _IO_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
-
-
-class Failure(Exception):
-    """The process can't become the container's; ``code`` is the exit code that Docker would give."""
-
-    def __init__(self, message, code=FAILED):
-        super().__init__(message)
-        self.code = code
 
 
 # --------------------------------------------------------------------------------------------------------- shared with exec
@@ -117,7 +110,7 @@ def enter_directory(cwd):
 
 def execute(program):
     """Become the user, give up what it may not have and execute the program. Never returns; raises Failure."""
-    stdio.own(program.uid, program.gid)
+    terminal.own(program.uid, program.gid)
     capabilities.last_cap()
     if program.filter and not program.no_new_privileges:
         _install(program)  # needs CAP_SYS_ADMIN, which is gone below
@@ -177,89 +170,70 @@ def _not_executed(program, number):
     return Failure("exec %s: %s" % (name, os.strerror(number).lower()), NOT_EXECUTABLE)
 
 
-def report(channel, error):
-    """Tell the monitor why, as ``E<code> <sentence>``."""
-    if isinstance(error, Failure):
-        code, text = error.code, str(error)
-    elif isinstance(error, EngineError):
-        code, text = FAILED, str(error)
-    elif isinstance(error, OSError) and error.errno:
-        named = error.filename if isinstance(error.filename, str) else ""
-        code, text = FAILED, "%s%s" % (error.strerror or os.strerror(error.errno), named and " (%s)" % named)
-    else:
-        code, text = FAILED, "%s: %s" % (type(error).__name__, error)
-    os.write(channel, ("E%d %s" % (code, text)).encode("utf-8", "replace")[:60000])
+# --------------------------------------------------------------------------------------------------------- process 1
 
 
-# --------------------------------------------------------------------------------------------------------- a container's start
-
-
-def main(start, channel):
-    """The container's first process. ``start``: a launch.Start; ``channel``: fd of the socket to the monitor. Never returns."""
+def main(launch, inside):
+    """The container's first process. ``launch``: a launch.Launch; ``inside``: its end of the channel. Never returns."""
     try:
-        _run(start, channel)
-    except BaseException as error:  # pylint: disable=broad-except # it must not return into the monitor's code
+        _run(launch, inside)
+    except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
         try:
-            report(channel, error)
+            channel.report(inside, error)
         except OSError:
             pass
     finally:
         os._exit(FAILED)
 
 
-def _wait(channel, word):
-    """Wait for the monitor's word; its death before the last one is the end of this process as well."""
-    if os.read(channel, 1) != word:
+def _wait(inside, word):
+    """Wait for the maker's word; its death before the last one is the end of this process as well."""
+    if inside.recv(1) != word:
         os._exit(FAILED)
 
 
-def _run(start, channel):
-    program, bundle = start.program, start.bundle
+def _run(launch, inside):
+    program, document, root_fd = launch.program, launch.document, launch.root_fd
 
     def warn(text):
-        os.write(channel, b"W" + text.encode("utf-8", "replace"))
+        channel.warn(inside, text)
 
     default_signals()
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     os.umask(0)
     os.setsid()
     mounts.leave_host()
-    mounts.attach_root(start.root_fd, os.path.join(bundle.run_directory, "rootfs"))
-    root_fd = start.root_fd
+    mounts.attach_root(root_fd, launch.root_place())
     write_proc(program, warn)
-    for kind, fd in start.joined.items():
-        if kind != "pid":  # joined by the monitor before clone3
+    for kind, fd in launch.joined.items():
+        if kind != "pid":  # joined by the maker before clone3
             namespaces.join(fd, kind)
-    outputs = [] if program.terminal else [stdio.open_inside(bundle.run_directory, name) for name in stdio.OUTPUTS]
-    stdin = start.stdin
-    if stdin is None and bundle.run.get("interactive") and not program.terminal:
-        stdin = stdio.open_inside(bundle.run_directory, "stdin")
+    streams = () if program.terminal else launch.open_streams()
     if program.init:
         program.init_fd = initial.descriptor()
-    _wait(channel, b"c")  # in its cgroup
-    if bundle.private("cgroup"):
+    _wait(inside, b"c")  # in its cgroup
+    if document.private("cgroup"):
         syscalls.unshare(c.CLONE_NEWCGROUP)
-    null_fd = _fill(start, root_fd)
+    null_fd = _fill(launch, root_fd)
     if program.terminal:
-        master, slave = stdio.open_terminal(root_fd)
-        _pass_terminal(start, master, slave, root_fd)
-        outputs, stdin = [slave, slave], slave
-    elif stdin is None:
-        stdin = mounting.open_null(root_fd, os.O_RDWR)
+        streams = [_make_terminal(program, inside, root_fd)] * 3
+    elif None in streams:
+        null = mounting.open_null(root_fd, os.O_RDWR)
+        streams = [null if fd is None else fd for fd in streams]
     program.resolve_user(root_fd)
     _make_directory(root_fd, program)
-    _wait(channel, b"g")  # its network is there, and its pid is written down
-    for name, value in (bundle.linux.get("sysctl") or {}).items():
-        _set_sysctl(bundle, name, value)
-    mounts.mask(root_fd, bundle.linux.get("maskedPaths") or (), null_fd)
-    mounts.make_read_only(root_fd, bundle.linux.get("readonlyPaths") or ())
-    if bundle.config.get("root", {}).get("readonly"):
+    _wait(inside, b"g")  # its network is there, and its pid is written down
+    for name, value in (document.linux.get("sysctl") or {}).items():
+        _set_sysctl(name, value)
+    mounts.mask(root_fd, document.linux.get("maskedPaths") or (), null_fd)
+    mounts.make_read_only(root_fd, document.linux.get("readonlyPaths") or ())
+    if document.config.get("root", {}).get("readonly"):
         mounts.set_attributes(root_fd, c.MOUNT_ATTR_RDONLY)
-    if bundle.private("uts"):
-        if bundle.config.get("hostname"):
-            syscalls.sethostname(bundle.config["hostname"])
-        if bundle.config.get("domainname"):
-            syscalls.setdomainname(bundle.config["domainname"])
+    if document.private("uts"):
+        if document.config.get("hostname"):
+            syscalls.sethostname(document.config["hostname"])
+        if document.config.get("domainname"):
+            syscalls.setdomainname(document.config["domainname"])
     try:
         syscalls.keyctl_join_session()  # else the container would see the keys of whoever started the engine
     except OSError as error:
@@ -267,18 +241,19 @@ def _run(start, channel):
             raise
     set_limits(program, warn)
     schedule(program)
-    stdio.take_over(stdin, *outputs, terminal=program.terminal)
+    terminal.take_over(*streams, terminal=program.terminal)
     freeze()
     mounts.pivot(root_fd)
-    mounting.propagate_root(bundle.linux.get("rootfsPropagation"))
-    close_others(channel, program)
+    mounting.propagate_root(document.linux.get("rootfsPropagation"))
+    close_others(inside.fileno(), program)
     enter_directory(program.cwd)
+    launch.wait_for_start(inside)
     execute(program)
 
 
-def close_others(channel, program):
-    """Close all but standard streams, the channel and what is executed, so that no path leads to the host through one of them."""
-    kept = sorted({channel, program.init_fd} - {None})
+def close_others(kept_fd, program):
+    """Close all but standard streams, the channel's and what is executed, so that no path leads to the host through one of them."""
+    kept = sorted({kept_fd, program.init_fd} - {None})
     first = 3
     for fd in kept + [2 ** 31 - 1]:
         if fd > first:
@@ -293,10 +268,10 @@ def _close_range(first, last):
         os.closerange(first, min(last + 1, 4096))
 
 
-def _fill(start, root_fd):
+def _fill(launch, root_fd):
     """All mounts, and below /dev the nodes and links. Returns the container's /dev/null."""
     made = False
-    for mount in start.mounts:
+    for mount in launch.mounts:
         try:
             mount.make(root_fd)
         except OSError as error:
@@ -304,26 +279,28 @@ def _fill(start, root_fd):
         if mount.destination.rstrip("/") == "/dev":
             made = True
             if not mount.bind:  # a /dev of the host's has what it needs, and nothing is made in it
-                _fill_dev(start, root_fd)
+                _fill_dev(launch, root_fd)
     if not made:
-        _fill_dev(start, root_fd)
+        _fill_dev(launch, root_fd)
     return mounting.open_null(root_fd, os.O_PATH)
 
 
-def _fill_dev(start, root_fd):
-    mounting.make_devices(root_fd, start.devices)
+def _fill_dev(launch, root_fd):
+    mounting.make_devices(root_fd, launch.devices)
     mounting.make_links(root_fd)
 
 
-def _pass_terminal(start, master, slave, root_fd):
-    """The master to the monitor, the slave to /dev/console."""
-    if start.program.size:
-        stdio.set_size(slave, start.program.size.get("height", 0), start.program.size.get("width", 0))
-    start.send_terminal(master)
+def _make_terminal(program, inside, root_fd):
+    """A new terminal: the master to the maker, the slave to /dev/console. Returns the slave."""
+    master, slave = terminal.open_inside(root_fd)
+    if program.size:
+        terminal.set_size(slave, program.size.get("height", 0), program.size.get("width", 0))
+    channel.send_terminal(inside, master)
     os.close(master)
     fd = mounts.bind(slave, recursive=False)
     mounts.attach(fd, root_fd, "/dev/console")
     os.close(fd)
+    return slave
 
 
 def _make_directory(root_fd, program):
@@ -335,8 +312,8 @@ def _make_directory(root_fd, program):
             raise
 
 
-def _set_sysctl(bundle, name, value):
-    """Set a parameter of a namespace that is the container's own; ``start`` has refused all others."""
+def _set_sysctl(name, value):
+    """Set a parameter of a namespace that is the container's own; document.py has refused all others."""
     try:
         procfs.set_sysctl(name, value)
     except OSError as error:

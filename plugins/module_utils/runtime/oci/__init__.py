@@ -1,0 +1,11 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The OCI runtime: from a config.json (runtime-spec 1.x) to processes. The engine's containers stand on it, and so does ``pycontainer-oci``.
+
+    document.py   the config.json, read and checked: what can't be done is refused by its name before anything is made
+    program.py    its ``process``: what is executed, as whom, with which rights
+    mounting.py   its ``mounts`` and devices
+    launch.py     the start of process 1, from outside; child.py the same, from inside
+    join.py       a further process in a running container
+    channel.py    what the one says to the other
+"""

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a container's process says to the one outside that makes it, over a SOCK_SEQPACKET socket, until its program is executed.
+
+    "T" + descriptor      the master of its terminal
+    "W" sentence          a warning
+    "E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
+    "R"                   it is ready and waits to be started (``oci create``)
+    end of file           its program is being executed: the socket is close-on-exec
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import struct
+
+from ..errors import ContainerFailed, EngineError
+
+FAILED = 128  # exit code of a container that never came to its program, as Docker's
+
+
+class Failure(Exception):
+    """The process can't become the container's; ``code`` is the exit code that Docker would give."""
+
+    def __init__(self, message, code=FAILED):
+        super().__init__(message)
+        self.code = code
+
+
+def pair():
+    """``(outside, inside)``, two connected sockets."""
+    return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+
+
+def listen(channel, warnings):
+    """Take the words of the process until it executes its program or is ready. Returns ``(ready, terminal)``, a descriptor or None.
+
+    :param warnings: list that its warnings are added to. :raises ContainerFailed: with its sentence and ``exit_code``.
+    """
+    terminal = None
+    while True:
+        try:
+            data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_LEN(4), _socket.MSG_CMSG_CLOEXEC)
+        except ConnectionResetError:
+            return False, terminal
+        if data in (b"", b"R"):
+            return data == b"R", terminal
+        if data[:1] == b"T":
+            terminal = struct.unpack("i", ancillary[0][2][:4])[0]
+        elif data[:1] == b"W":
+            warnings.append(data[1:].decode("utf-8", "replace"))
+        elif data[:1] == b"E":
+            if terminal is not None:
+                os.close(terminal)
+            code, _space, text = data[1:].decode("utf-8", "replace").partition(" ")
+            raise ContainerFailed(text, exit_code=int(code))
+
+
+def warn(channel, text):
+    channel.send(b"W" + text.encode("utf-8", "replace")[:60000])
+
+
+def send_terminal(channel, master):
+    channel.sendmsg([b"T"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", master))])
+
+
+def report(channel, error):
+    """Tell why it fails."""
+    if isinstance(error, Failure):
+        code, text = error.code, str(error)
+    elif isinstance(error, EngineError):
+        code, text = FAILED, str(error)
+    elif isinstance(error, OSError) and error.errno:
+        named = error.filename if isinstance(error.filename, str) else ""
+        code, text = FAILED, "%s%s" % (error.strerror or os.strerror(error.errno), named and " (%s)" % named)
+    else:
+        code, text = FAILED, "%s: %s" % (type(error).__name__, error)
+    channel.send(("E%d %s" % (code, text)).encode("utf-8", "replace")[:60000])

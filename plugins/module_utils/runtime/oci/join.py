@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A further process in a running container: exec, and health checks.
+
+It is forked by a process that stays outside, straight into the container's process namespace and cgroup. The child takes
+all that it needs of the host first (user, terminal, /dev/null, by descriptors below the container's root), joins the other
+namespaces as its last step before it gives up its rights, and can't be traced or looked into meanwhile, because it and its
+parent are not dumpable (CVE-2016-9962). Its executable, the host's Python, is shown read-only (seal.py, CVE-2019-5736).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import ContainerFailed
+from ..kernel import namespaces, pidfd, syscalls
+from ..kernel import constants as c
+from . import channel, child, mounting, terminal
+from .document import read_error
+
+
+class Process:
+    """One process to start in a running container; ``start()``, then ``pid``, ``pidfd``, ``terminal`` (fd or None), ``warnings``.
+
+    :param name: the container's, for sentences. :param first: ``(pid, start time)`` of its process 1 (procfs.start_time).
+    :param group: its cgroups.Group. :param program: the program.Program that is executed.
+    :param stdio: three descriptors; None stands for the container's /dev/null. Not used with a terminal.
+    """
+
+    def __init__(self, name, first, group, program, stdio=(None, None, None)):
+        self.name, self.first, self.group, self.program, self.stdio = name, first, group, program, stdio
+        self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, []
+
+    def start(self):
+        """Start it: when this returns, its program is being executed. :raises ContainerFailed: with the sentence why not."""
+        target = pidfd.open_process(*self.first)
+        if target is None:
+            raise ContainerFailed("container %s is not running" % self.name)
+        try:
+            if self.group.frozen():
+                raise ContainerFailed("container %s is paused" % self.name)
+            self._start(target)
+        except OSError as error:
+            raise ContainerFailed(read_error(error)) from None
+        finally:
+            os.close(target)
+
+    def _start(self, target):
+        first = self.first[0]
+        types = [name for name in namespaces.TYPES if name != "user" and namespaces.supported(name)
+                 and namespaces.identity("self", name) != namespaces.identity(first, name)]
+        root_fd = os.open("/proc/%d/root" % first, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        outside, inside = channel.pair()
+        try:
+            self.pid, self.pidfd = self._fork(target, types)
+            if self.pid == 0:
+                outside.close()  # or it would never see the worker's end
+                self._become(target, [name for name in types if name != "pid"], root_fd, inside)
+            inside.close()
+            outside.send(b"c")
+            self.terminal = channel.listen(outside, self.warnings)[1]
+        except BaseException:
+            self._undo()
+            raise
+        finally:
+            os.close(root_fd)
+            outside.close()
+            inside.close()
+
+    def _fork(self, target, types):
+        """Fork into the container's process namespace and cgroup; this process itself joins neither."""
+        first = self.first[0]
+        cgroup, home, pid = self.group.fd(), os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
+        try:
+            if "pid" in types:
+                namespaces.join_process(target, first, ["pid"])
+            try:
+                pid, descriptor = syscalls.clone3(0, cgroup_fd=cgroup)
+            except OSError as error:
+                if cgroup is None or error.errno not in (errno.EBUSY, errno.EINVAL, errno.EOPNOTSUPP):
+                    raise
+                os.close(cgroup)
+                cgroup = None
+                pid, descriptor = syscalls.clone3(0)
+        finally:
+            if pid != 0:
+                syscalls.setns(home, c.CLONE_NEWPID)
+            os.close(home)
+        if pid != 0:
+            self.pid, self.pidfd = pid, descriptor
+            if cgroup is None:
+                self.group.attach(pid, like=first)
+        if cgroup is not None:
+            os.close(cgroup)
+        return pid, descriptor
+
+    def _undo(self):
+        if self.pidfd is not None and self.pid:
+            pidfd.send(self.pidfd, c.SIGKILL)
+            os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            os.close(self.pidfd)
+            self.pidfd = None
+
+    # ------------------------------------------------------------------------------------------------------- in the child
+
+    def _become(self, target, types, root_fd, inside):
+        try:
+            self._run(target, types, root_fd, inside)
+        except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code
+            try:
+                channel.report(inside, error)
+            except OSError:
+                pass
+        finally:
+            os._exit(channel.FAILED)
+
+    def _run(self, target, types, root_fd, inside):
+        program = self.program
+
+        def warn(text):
+            channel.warn(inside, text)
+
+        child.default_signals()
+        syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+        if inside.recv(1) != b"c":
+            return
+        os.setsid()
+        child.write_proc(program, warn)
+        program.resolve_user(root_fd)
+        if program.terminal:
+            program.environment.setdefault(b"TERM", b"xterm")
+            master, slave = terminal.open_inside(root_fd)
+            channel.send_terminal(inside, master)
+            os.close(master)
+            streams = [slave] * 3
+        else:
+            null = mounting.open_null(root_fd, os.O_RDWR) if None in self.stdio else None
+            streams = [null if fd is None else fd for fd in self.stdio]
+        child.set_limits(program, warn)
+        child.schedule(program)
+        child.freeze()
+        try:
+            syscalls.keyctl_join_session()
+        except OSError:
+            pass
+        namespaces.join_process(target, self.first[0], types)
+        terminal.take_over(*streams, terminal=program.terminal)
+        child.close_others(inside.fileno(), program)
+        child.enter_directory(program.cwd)
+        child.execute(program)

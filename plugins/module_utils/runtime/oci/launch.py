@@ -1,0 +1,171 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The start of a container's process 1, from outside: cgroup, root file system and namespaces made, then its process let go.
+
+What can be refused is refused before the process exists; what fails later undoes everything. Who makes the process says
+where its root file system and its cgroup come from, by a class of his own: the engine's is containers/launch.py, the OCI
+command's oci/create.py. The two sides speak over a socket (channel.py); the outer one says
+    "c"    the process is in its cgroup
+    "g"    all that is made from outside is there (network, hooks): go on
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ..errors import ContainerFailed, EngineError
+from ..kernel import cgroups, namespaces, pidfd, syscalls
+from ..kernel import constants as c
+from . import channel, child, mounting
+from .document import read_error
+from .program import Program
+
+
+class Launch:
+    """One attempt. After ``run()``: ``pid``, ``pidfd``, ``group``, ``terminal`` (fd or None), ``warnings``.
+
+    :param document: the document.Document. :param program: the program.Program that is executed.
+    """
+
+    clone_flags = 0  # added to clone3's
+
+    def __init__(self, document, program):
+        self.document, self.program = document, program
+        self.mounts, self.devices = mounting.read(document.config), mounting.devices(document.config)
+        self.joined, self.warnings = {}, []
+        self.root_fd = self.group = self.pidfd = self.terminal = None
+        self.pid = 0
+
+    # ------------------------------------------------------------------------------------- what the makers differ in
+
+    def make_group(self):
+        """The cgroups.Group of the container, made and empty."""
+        raise NotImplementedError
+
+    def open_root(self):
+        """A detached mount (fd) of the root file system."""
+        raise NotImplementedError
+
+    def root_place(self):
+        """A directory of the host, as a path, at which the container's mount namespace has its root until it is entered."""
+        raise NotImplementedError
+
+    def announce(self):
+        """There is a pid: called before anything else is done with it, so that whatever happens later, somebody has written it down."""
+
+    def connect(self):
+        """What is made from outside while the process waits: its network."""
+
+    def disconnect(self):
+        """Take back what ``connect`` made."""
+
+    def open_streams(self):
+        """In the process, in the host's file system: ``(stdin, stdout, stderr)``, descriptors; None stands for the container's /dev/null."""
+        return 0, 1, 2
+
+    def wait_for_start(self, inside):
+        """In the process, inside its root, all being ready but its user and rights. ``inside``: its end of the channel."""
+
+    # ------------------------------------------------------------------------------------------------------- the start
+
+    def run(self):
+        """Start it: when this returns, its program is being executed, or it waits for its start.
+
+        :raises EngineError: with one sentence; nothing is left then.
+        """
+        try:
+            self._prepare()
+            self._clone()
+        except OSError as error:
+            self._undo()
+            raise ContainerFailed(read_error(error)) from None
+        except BaseException:
+            self._undo()
+            raise
+        finally:
+            self._close()
+
+    def _prepare(self):
+        self.joined = self.document.joined()
+        self.group = self.make_group()
+        resources = self.document.linux.get("resources") or {}
+        self.warnings += [sentence for _key, sentence in self.group.warnings(resources)]
+        self.group.apply(resources)
+        self.root_fd = self.open_root()
+        for mount in self.mounts:
+            if isinstance(mount, mounting.CgroupMount):
+                mount.open_sources(self.group.paths, cgroups.mode() == "v2")
+            elif mount.bind:
+                mount.open_source()
+
+    def _clone(self):
+        outside, inside = channel.pair()
+        cgroup = self.group.fd()
+        try:
+            self.pid, self.pidfd = self._fork(cgroup)
+            if self.pid == 0:
+                outside.close()  # or it would never see the end of who makes it
+                child.main(self, inside)
+            inside.close()
+            self.announce()
+            if cgroup is None:
+                self.group.attach(self.pid)
+            outside.send(b"c")
+            self.connect()
+            outside.send(b"g")
+            self.terminal = channel.listen(outside, self.warnings)[1]
+        except (BrokenPipeError, ConnectionResetError):
+            channel.listen(outside, self.warnings)  # raises what it had to say
+            raise ContainerFailed("the container's process was killed while it started") from None
+        finally:
+            outside.close()
+            inside.close()
+            if cgroup is not None:
+                os.close(cgroup)
+
+    def _fork(self, cgroup):
+        flags = self.document.new_namespaces()
+        if "pid" not in self.joined:
+            return self._clone3(flags, cgroup)
+        home, pid = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
+        try:
+            namespaces.join(self.joined["pid"], "pid")
+            pid, descriptor = self._clone3(flags, cgroup)
+            return pid, descriptor
+        finally:
+            if pid != 0:
+                syscalls.setns(home, c.CLONE_NEWPID)
+            os.close(home)
+
+    def _clone3(self, flags, cgroup):
+        try:
+            return syscalls.clone3(flags | self.clone_flags, 0, cgroup)
+        except OSError as error:
+            raise ContainerFailed("the container's namespaces can't be made: %s" % error.strerror) from None
+
+    # --------------------------------------------------------------------------------------------------------- the end
+
+    def _close(self):
+        fds = list(self.joined.values())
+        for mount in self.mounts:
+            fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.fd]
+        for fd in fds + [self.root_fd]:
+            if fd is not None:
+                with contextlib.suppress(OSError):
+                    os.close(fd)
+        self.joined, self.root_fd = {}, None
+
+    def _undo(self):
+        """Take back what was made; what can't be taken back now is found by the next clean-up."""
+        if self.pidfd is not None:
+            pidfd.send(self.pidfd, c.SIGKILL)
+            pidfd.ended(self.pidfd, 10.0)
+            os.close(self.pidfd)
+        if self.terminal is not None:
+            os.close(self.terminal)
+        self.pidfd, self.pid, self.terminal = None, 0, None
+        if self.group is not None:
+            with contextlib.suppress(EngineError, OSError):
+                self.group.remove()
+        self.disconnect()

@@ -24,7 +24,11 @@ from __future__ import annotations
 
 from .group import Group, create, engine
 from .layout import mode
+from .location import create_at, reopen
 from .prospect import check, warnings
+from .resources import canonical, with_default_devices
 from .tree import base, base_paths, remove_base
+from .update import merge
 
-__all__ = ["Group", "base", "base_paths", "check", "create", "engine", "mode", "remove_base", "warnings"]
+__all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "merge", "mode", "remove_base", "reopen", "warnings",
+           "with_default_devices"]

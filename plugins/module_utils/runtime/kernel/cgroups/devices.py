@@ -34,6 +34,8 @@ class Rule:
 def normalise(rules):
     """OCI's list as Rules: nothing before the last rule for everything, and each remaining one for "c" or "b".
 
+    An access may hold an "a", which stands for nothing, as with runc.
+
     :raises InvalidInput: an unknown type, access or number.
     """
     result = [Rule(False, "a", None, None, ALL)]
@@ -41,9 +43,9 @@ def normalise(rules):
         kind, access = entry.get("type") or "a", entry.get("access") or "rwm"
         if kind not in ("a", "b", "c", "u"):
             raise InvalidInput("devices", kind, "a type: a (all), b (block), c or u (character)")
-        if set(access) - set(LETTERS):
+        if set(access) - set(LETTERS) - {"a"}:
             raise InvalidInput("devices", access, "an access made of r (read), w (write), m (make the node)")
-        bits = sum(LETTERS[letter] for letter in set(access))
+        bits = sum(LETTERS.get(letter, 0) for letter in set(access))
         major, minor = device_number(entry, "major"), device_number(entry, "minor")
         if kind == "a" and bits == ALL and major is None and minor is None:
             result = [Rule(bool(entry["allow"]), "a", None, None, ALL)]

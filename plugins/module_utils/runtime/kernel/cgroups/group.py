@@ -52,10 +52,18 @@ def engine():
 
 
 class Group:
-    """A group that exists, or did. ``paths``: ``{mount point: directory}``, which can be kept as JSON and given to ``open``."""
+    """A group that exists, or did. ``paths``: ``{mount point: directory}``, which can be kept as JSON and given to ``open``.
 
-    def __init__(self, paths):
+    ``made``: the directories that were made for it, those above it first: ``remove`` takes no others. None: all of ``paths``.
+    ``found``: those of its own that were there before.
+    """
+
+    unit = None  # of systemd's; see scope.py
+
+    def __init__(self, paths, made=None):
         self.paths = dict(paths)
+        self.made = list(self.paths.values() if made is None else made)
+        self.found = frozenset(self.paths.values()).difference(self.made)
         now = layout.current()
         self.v1 = {}
         self.unified = None
@@ -72,6 +80,10 @@ class Group:
     def open(cls, paths):
         """The group that ``paths`` names, whether it is there or not (``exists``)."""
         return cls(paths)
+
+    def record(self):
+        """What ``reopen`` needs to know of it, fit for JSON."""
+        return {"paths": self.paths, "made": self.made}
 
     @property
     def exists(self):
@@ -148,14 +160,16 @@ class Group:
             return None
         return os.open(self.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def attach(self, pid, like=None):
+    def attach(self, pid, like=None, below=""):
         """Move a process (0: this one) into the group, in every hierarchy.
 
         :param like: process 1 of the container, for another process that joins it: where the group has children with controllers
             (an init system in the container made them), v2 lets no process in but into these, and ``like``'s cgroup is taken.
-        :raises NotFound: no such process. :raises HostError: the kernel refuses.
+        :param below: a group below this one to take instead, in each hierarchy that has it: a path, or ``{controller: path}``
+            ("" is v2's controller).
+        :raises NotFound: no such process, or no such group. :raises HostError: the kernel refuses.
         """
-        for mount, path in self.paths.items():
+        for mount, path in (self.inner(below) if below else self.paths).items():
             try:
                 files.write(path + "/cgroup.procs", str(pid))
             except OSError as error:
@@ -165,6 +179,20 @@ class Group:
                     raise NotFound("process %d has ended" % pid) from error
                 else:
                     raise HostError("process %d can't be moved into cgroup %s: %s" % (pid, path, error.strerror)) from error
+
+    def inner(self, below):
+        """``paths`` with the directories below them that ``below`` (see ``attach``) names."""
+        hierarchies, result = layout.current().by_mount, dict(self.paths)
+        wanted = below.items() if isinstance(below, dict) else [(None, below)]
+        for controller, name in wanted:
+            name, taken = os.path.normpath("/" + name.lstrip("/")), False
+            for mount, path in self.paths.items():
+                asked = controller is None or controller in (hierarchies[mount].controllers or ("",))
+                if asked and os.path.isdir(path + name):
+                    result[mount], taken = (path + name).rstrip("/"), True
+            if not taken:
+                raise NotFound("cgroup: the container has no cgroup %s%s below its own" % (controller + ":" if controller else "", name))
+        return result
 
     def attach_beside(self, mount, pid, like):
         try:
@@ -177,7 +205,24 @@ class Group:
 
     def procs(self):
         """Ids of the processes in the group and below it, unordered, as this process's pid namespace numbers them."""
-        return lifecycle.processes(self.unified or next(iter(self.paths.values())))
+        return lifecycle.processes(self.unified or next(iter(self.paths.values()), ""))
+
+    def chown(self, uid):
+        """Give the group in the v2 tree to a user of the host, so that a container with a cgroup namespace of its own and a writable
+        cgroup mount can make groups in it (config-linux.md "Cgroup ownership"). v1 can't be given away safely, and is not.
+
+        :raises HostError: the kernel refuses.
+        """
+        if not self.unified:
+            return
+        names = files.read_or("/sys/kernel/cgroup/delegate", "cgroup.procs\ncgroup.subtree_control\ncgroup.threads").split()
+        try:
+            os.chown(self.unified, uid, -1)
+            for name in names:
+                if os.path.exists("%s/%s" % (self.unified, name)):
+                    os.chown("%s/%s" % (self.unified, name), uid, -1)
+        except OSError as error:
+            raise HostError("cgroup %s can't be given to user %d: %s" % (self.unified, uid, error.strerror)) from error
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
@@ -203,9 +248,14 @@ class Group:
     def remove(self):
         """Take the group away with all that is below it, killing what still runs; nothing to do is no error.
 
+        Directories that were there before the group was made of them stay, without what was made in them.
+
         :raises HostError: processes don't end within 10 s (they wait for a device, as a rule).
         """
         lifecycle.remove(self)
+        for directory in reversed(self.made):
+            if directory not in self.paths.values():
+                lifecycle.remove_quietly(directory)  # of those above it, what nobody else uses by now
 
     # ------------------------------------------------------------------------------------------------------- figures
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import time
 
@@ -35,7 +36,8 @@ def freeze(unified, freezer):
         files.write(unified + "/cgroup.freeze", "1")
         done = until(lambda: "frozen 1" in files.read_or(unified + "/cgroup.events"))
     elif freezer:
-        done = until(lambda: freeze_once(freezer))
+        tries = itertools.count(1)
+        done = until(lambda: freeze_once(freezer, next(tries)))
     else:
         raise Unsupported("pause: this host has no freezer among its cgroups (cgroup v2 since Linux 5.2, or the v1 freezer controller)")
     if not done:
@@ -43,8 +45,14 @@ def freeze(unified, freezer):
         raise HostError("cgroup %s can't be frozen: some of its processes don't stop" % (unified or freezer))
 
 
-def freeze_once(freezer):
-    """A v1 group stays FREEZING while processes are forked in it or traced; writing the state again takes those in."""
+def freeze_once(freezer, count=1):
+    """A v1 group stays FREEZING while processes are forked in it or traced; writing the state again takes those in.
+
+    A process that waits in the kernel for a frozen one (a parent in vfork(2)) is freed by a short thaw now and then.
+    """
+    if count % 40 == 0:
+        files.write(freezer + "/freezer.state", "THAWED")
+        time.sleep(0.001)
     files.write(freezer + "/freezer.state", "FROZEN")
     return files.read(freezer + "/freezer.state") == "FROZEN"
 
@@ -61,7 +69,7 @@ def thaw(unified, freezer):
 def frozen(unified, freezer):
     if unified and "frozen 1" in files.read_or(unified + "/cgroup.events"):
         return True
-    return bool(freezer) and files.read_or(freezer + "/freezer.state") == "FROZEN"
+    return bool(freezer) and files.read_or(freezer + "/freezer.state") in ("FROZEN", "FREEZING")
 
 
 # ------------------------------------------------------------------------------------------------------------ processes
@@ -147,14 +155,34 @@ def remove_tree(path):
     return True
 
 
+def remove_quietly(path):
+    """rmdir; one that is in use, or gone, is left alone."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass
+
+
+def empty(path):
+    """The same for what is below a cgroup that itself is to stay; false where it has processes, too."""
+    below = [child for child in children(path) if not remove_tree(child)]
+    return not below and not files.read_or(path + "/cgroup.procs")
+
+
 def remove(group):
-    """A group whose processes have ended takes one rmdir each; else they are killed and waited for."""
-    left = [path for path in group.paths.values() if not remove_tree(path)]
-    if not left:
+    """A group whose processes have ended takes one rmdir each; else they are killed and waited for.
+
+    Directories that were there before the group was made of them (``group.found``) stay.
+    """
+    def rest():
+        return [path for path in group.paths.values() if not (empty(path) if path in group.found else remove_tree(path))]
+
+    if not rest():
         return
     thaw(group.unified, group.v1.get("freezer"))
     kill(group)
-    if not until(lambda: not [path for path in left if not remove_tree(path)]):
+    if not until(lambda: not rest()):
+        left = rest() or list(group.paths.values())
         pids = sorted({pid for path in left for pid in processes(path)})
         raise HostError("cgroup %s can't be removed: %s" % (
-            left[0], "processes %s don't end" % ", ".join(map(str, pids)) if pids else "it stays busy"))
+            ", ".join(left), "processes %s don't end" % ", ".join(map(str, pids)) if pids else "it stays busy"))

@@ -34,22 +34,34 @@ def parent_path(parent):
     if not parts or any(part in (".", "..") or "\0" in part or "\n" in part for part in parts):
         raise InvalidInput("cgroup_parent", parent, "a path such as /group/subgroup without . and .., or a systemd slice such as work.slice")
     if len(parts) == 1 and parts[0].endswith(".slice"):
-        words = parts[0][: -len(".slice")].split("-")
-        parts = ["-".join(words[: count + 1]) + ".slice" for count in range(len(words))]
+        return slice_path(parts[0])
     return "/" + "/".join(parts)
+
+
+def slice_path(name):
+    """Where systemd has a slice: "a-b.slice" is "/a.slice/a-b.slice" (systemd.slice(5)), "-.slice" is ""."""
+    if name == "-.slice":
+        return ""
+    words = name[: -len(".slice")].split("-")
+    return "".join("/" + "-".join(words[: count + 1]) + ".slice" for count in range(len(words)))
 
 
 def make(hierarchy, top, path):
     """The directory of a new group in one hierarchy, ready to take processes; its parents where they are missing."""
     try:
         make_directory(hierarchy, top, path)
-        if hierarchy.version == 2:
-            pass_on(hierarchy, top)
-        elif "cpuset" in hierarchy.controllers and not files.read_or(path + "/cpuset.cpus"):
-            make_parents(hierarchy, top)  # the parent is another's, or being made at this moment by another process
-            fill_cpuset(hierarchy.mount + top, path)
+        make_ready(hierarchy, top, path)
     except OSError as error:
         raise HostError("cgroup %s can't be made: %s" % (path, error.strerror)) from error
+
+
+def make_ready(hierarchy, top, path):
+    """Let the new directory ``path`` below the cgroup ``top`` take limits and processes."""
+    if hierarchy.version == 2:
+        pass_on(hierarchy, top)
+    elif "cpuset" in hierarchy.controllers and not files.read_or(path + "/cpuset.cpus"):
+        make_parents(hierarchy, top)  # the parent is another's, or being made at this moment by another process
+        fill_cpuset(hierarchy.mount + top, path)
 
 
 def make_directory(hierarchy, top, path):
@@ -65,13 +77,15 @@ def make_directory(hierarchy, top, path):
                 raise Conflict("cgroup %s exists and has processes in it" % path) from None
 
 
-def make_parents(hierarchy, top):
-    """The cgroup ``top`` and those above it, ready to have groups below."""
+def make_parents(hierarchy, top, made=None):
+    """The cgroup ``top`` and those above it, ready to have groups below; ``made`` gets the directories that were not there."""
     path = hierarchy.mount
     for part in top.split("/")[1:]:
         above, path = path, path + "/" + part
         try:
             os.mkdir(path, 0o755)
+            if made is not None:
+                made.append(path)
         except FileExistsError:
             pass
         if "cpuset" in hierarchy.controllers:

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The group that a config.json asks for: linux.cgroupsPath in all its forms (runtime-spec config-linux.md, "Cgroups Path").
+
+An absolute path and a relative one both begin at the top of each hierarchy, whoever calls, so that the same value is always the
+same place; ``..`` leads no higher. Without one the group is ``/pycontainer-oci/<id>``. With systemd it is ``slice:prefix:name``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ...errors import Conflict, HostError, InvalidInput, Unsupported
+from . import layout, lifecycle, tree
+from .group import Group
+
+DEFAULT = "/pycontainer-oci"  # it stays when its last container goes, like the engine's own
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def create_at(path, ident, systemd=False, annotations=None):
+    """Make the group of a container, empty and without limits.
+
+    :param path: linux.cgroupsPath; "" or None where the document has none. :param ident: the container's id.
+    :param systemd: the group is a transient scope of systemd's, made when the first process is attached (scope.py).
+    :param annotations: of config.json; ``org.systemd.property.NAME`` of them are given to the scope.
+    :returns: a Group. ``record()`` of it can be kept as JSON and given to ``reopen``. Where no path is given and this user may
+        make no group in a hierarchy, the container has none there, and a limit that needs it is refused by ``apply``.
+    :raises InvalidInput: not such a path. :raises Unsupported: no cgroups, or no systemd, here.
+    :raises Conflict: the group is there and has processes, or is frozen. :raises HostError: the kernel refuses to make it.
+    """
+    if not layout.current().hierarchies:
+        raise Unsupported("linux.cgroupsPath: this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)")
+    if "\0" in (path or "") or "\n" in (path or ""):
+        raise InvalidInput("linux.cgroupsPath", path, "a path without line breaks and null characters")
+    if systemd:
+        from . import scope  # here: it knows D-Bus, and most hosts' runtimes are never told to use systemd
+        return scope.create(path, ident, annotations or {})
+    top, dummy, name = cgroup_path(path, ident).rpartition("/")
+    paths, made = {}, []
+    try:
+        for hierarchy in layout.current().hierarchies:
+            try:
+                paths[hierarchy.mount] = make_at(hierarchy, top, name, made)
+            except OSError as error:
+                if path or error.errno not in FORBIDDEN:
+                    raise HostError("linux.cgroupsPath: cgroup %s%s/%s can't be made: %s" % (
+                        hierarchy.mount, top, name, error.strerror.lower())) from error
+        group = Group(paths, made if path else paths.values())
+        refuse_frozen(group)
+        return group
+    except BaseException:
+        for directory in reversed(made):
+            lifecycle.remove_quietly(directory)
+        raise
+
+
+def reopen(record):
+    """The group whose ``record()`` this is, whether it is there or not (``exists``)."""
+    if record.get("unit"):
+        from . import scope
+        return scope.Scope(record["paths"], record["made"], record["unit"], record["slice"], started=True)
+    return Group(record["paths"], record["made"])
+
+
+def cgroup_path(path, ident):
+    """The group as a path from the top of each hierarchy.
+
+    :raises InvalidInput: the top itself.
+    """
+    if not path:
+        return "%s/%s" % (DEFAULT, ident)
+    clean = os.path.normpath("/" + path.lstrip("/"))
+    if clean == "/":
+        raise InvalidInput("linux.cgroupsPath", path, "a path below the top of the cgroup tree, such as /group/name")
+    return clean
+
+
+def make_at(hierarchy, top, name, made):
+    """The directory of the group in one hierarchy, ready to take processes; one that is there must be empty.
+
+    ``made`` gets the directories that were not there, the outermost first.
+    """
+    directory = "%s%s/%s" % (hierarchy.mount, top, name)
+    while True:
+        try:
+            os.mkdir(directory, 0o755)
+            made.append(directory)
+            break
+        except FileNotFoundError:
+            tree.make_parents(hierarchy, top, made)
+        except FileExistsError:
+            pids = lifecycle.processes(directory)
+            if pids or not os.path.isdir(directory):
+                raise Conflict("container's cgroup is not empty: %s has %d processes; linux.cgroupsPath has to name one that is the "
+                               "container's alone" % (directory, len(pids))) from None
+            break
+    tree.make_ready(hierarchy, top, directory)
+    return directory
+
+
+def refuse_frozen(group):
+    """A process that is put into a frozen group never gets to its program."""
+    if group.frozen():
+        place = group.unified or group.v1["freezer"]
+        raise Conflict("container's cgroup unexpectedly frozen: %s, or one above it, is; thaw it first" % place)

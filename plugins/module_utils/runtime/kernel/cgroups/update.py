@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A live update of linux.resources: what the record becomes, and what has to be written for it.
+
+A change names only what is to be different. Some files hold two options, and some options depend on others: those that a change
+touches are written together with their companions out of the record.
+"""
+
+from __future__ import annotations
+
+from .resources import canonical
+
+# The options of ``runc update`` and crun's: name -> section, key, kind of value ("bytes" takes units, and -1).
+FLAGS = {
+    "memory": ("memory", "limit", "bytes"), "memory-swap": ("memory", "swap", "bytes"),
+    "memory-reservation": ("memory", "reservation", "bytes"), "kernel-memory": ("memory", "kernel", "bytes"),
+    "kernel-memory-tcp": ("memory", "kernelTCP", "bytes"),
+    "cpu-share": ("cpu", "shares", "number"), "cpu-quota": ("cpu", "quota", "number"), "cpu-period": ("cpu", "period", "number"),
+    "cpu-burst": ("cpu", "burst", "number"), "cpu-rt-runtime": ("cpu", "realtimeRuntime", "number"),
+    "cpu-rt-period": ("cpu", "realtimePeriod", "number"), "cpu-idle": ("cpu", "idle", "number"),
+    "cpuset-cpus": ("cpu", "cpus", "text"), "cpuset-mems": ("cpu", "mems", "text"),
+    "pids-limit": ("pids", "limit", "number"), "blkio-weight": ("blockIO", "weight", "number"),
+}
+# Lists, and what tells their entries apart.
+KEYED = {"weightDevice": ("major", "minor"), "throttleReadBpsDevice": ("major", "minor"), "throttleWriteBpsDevice": ("major", "minor"),
+         "throttleReadIOPSDevice": ("major", "minor"), "throttleWriteIOPSDevice": ("major", "minor"),
+         "hugepageLimits": ("pageSize",), "priorities": ("name",)}
+
+
+def from_flags(given):
+    """The change that options ask for: ``{"memory": bytes, "cpu-share": 512, "cpuset-cpus": "0", ...}``, see ``FLAGS``."""
+    change = {}
+    for name, value in given.items():
+        section, key, dummy = FLAGS[name]
+        change.setdefault(section, {})[key] = value
+    return change
+
+
+def merge(recorded, change):
+    """``(resources, writes)``: what the record becomes, and the part of it that ``Group.update`` has to write.
+
+    ``recorded``, ``change``: OCI linux.resources. A list of devices, page sizes or interfaces is changed by its entries; device rules
+    are the whole list.
+
+    :raises InvalidInput: a value of the wrong kind.
+    """
+    change = canonical(change)
+    result = {section: join(section, (recorded or {}).get(section), value) for section, value in change.items()}
+    writes = dict(change)
+    if "memory" in change:
+        result["memory"], writes["memory"] = memory(result["memory"], change["memory"])
+    if "cpu" in change:
+        result["cpu"] = cpu(result["cpu"], change["cpu"])
+    return dict(recorded or {}, **result), {section: value for section, value in writes.items() if value}
+
+
+def join(section, old, new):
+    """``new`` over ``old``: maps key by key, lists entry by entry."""
+    if isinstance(new, dict):
+        result = dict(old or {})
+        result.update({key: join(key, result.get(key), value) for key, value in new.items()})
+        return result
+    if section in KEYED:
+        def name(entry):
+            return tuple(entry.get(key) for key in KEYED[section])
+        entries = {name(entry): dict(entry) for entry in old or ()}
+        for entry in new:
+            entries.setdefault(name(entry), {}).update(entry)
+        return list(entries.values())
+    return new
+
+
+def memory(merged, asked):
+    """The section, and its writes: a limit and that of memory and swap are one matter.
+
+    A limit taken away takes the other with it, unless that is named too: the sum has to be as large at least.
+    """
+    if asked.get("limit") == -1 and not asked.get("swap"):
+        merged = {key: value for key, value in merged.items() if key != "swap"}
+    writes = dict(asked)
+    if asked.get("limit") or asked.get("swap"):
+        writes.update({key: merged[key] for key in ("limit", "swap") if merged.get(key)})
+    return merged, writes
+
+
+def cpu(merged, asked):
+    """The section: an idle group has no shares, and shares given make it one that isn't idle no longer."""
+    if asked.get("idle") is not None and not asked.get("shares"):
+        return {key: value for key, value in merged.items() if key != "shares"}
+    return merged

@@ -1,0 +1,218 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""linux.cgroupsPath: where a container's group is made, what is refused, and what goes with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+
+import pycontainer
+import pytest
+from pycontainer.errors import Conflict, InvalidInput, NotFound
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.cgroups import layout, lifecycle, location
+
+SLEEP = "import time; print('up', flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def top():
+    """A name at the top of the hierarchies; whatever a failed test leaves below it is taken away."""
+    name = "pyc-test-" + secrets.token_hex(4)
+    yield name
+    for hierarchy in layout.current().hierarchies:
+        cgroups.Group.open({hierarchy.mount: "%s/%s" % (hierarchy.mount, name)}).remove()
+
+
+@pytest.fixture
+def start():
+    started = []
+
+    def run(group, **options):
+        started.append(subprocess.Popen([sys.executable, "-I", "-S", "-c", SLEEP], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        preexec_fn=lambda: group.attach(0, **options)))
+        started[-1].stdout.readline()
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+def places(name):
+    return {hierarchy.mount: "%s/%s" % (hierarchy.mount, name) for hierarchy in layout.current().hierarchies}
+
+
+def left(name):
+    return [path for path in places(name).values() if os.path.exists(path)]
+
+
+@pytest.mark.parametrize("form", ["/%s", "%s", "/%s/a/b", "%s/a", "//%s//a/", "../../%s", "/%s/x/../a", "%s:prefix:name"])
+def test_forms_of_a_path(top, start, form):
+    path = form % top
+    group = cgroups.create_at(path, "c1")
+    assert group.paths == places(os.path.normpath("/" + path.lstrip("/"))[1:])
+    process = start(group)
+    assert layout.of_process(process.pid) == group.paths
+    again = cgroups.reopen(json.loads(json.dumps(group.record())))
+    again.remove()
+    assert process.wait(20) == -9
+    assert not left(top) and not left(top + ":prefix:name")
+    again.remove()
+
+
+def test_the_same_path_is_the_same_place_wherever_the_caller_is(group, run_in, top):
+    code = ("import sys, types; package = types.ModuleType('pycontainer'); package.__path__ = [sys.argv[1]]; sys.modules['pycontainer'] = package; "
+            "from pycontainer.kernel import cgroups; print(cgroups.create_at(sys.argv[2], 'c').paths)")
+    output, errors = run_in(code, pycontainer.__path__[0], top + "/x").communicate(timeout=60)
+    assert output.strip() == str(places(top + "/x")), errors
+
+
+def test_without_a_path():
+    ident = "t-" + secrets.token_hex(4)
+    group = cgroups.create_at("", ident)
+    try:
+        assert group.paths == places("pycontainer-oci/" + ident)
+    finally:
+        group.remove()
+    assert not left("pycontainer-oci/" + ident) and left("pycontainer-oci")
+
+
+@pytest.mark.parametrize("path", ["/", "//", "/a/..", "a\0b", "/a\nb"])
+def test_no_such_path(path):
+    with pytest.raises(InvalidInput, match="linux.cgroupsPath"):
+        cgroups.create_at(path, "c1")
+
+
+def test_what_was_there_stays(top):
+    for path in places(top + "/there").values():
+        os.makedirs(path)
+    group = cgroups.create_at("/%s/there" % top, "c1")
+    for path in group.paths.values():
+        os.mkdir(path + "/inner")
+    group.remove()
+    assert len(left(top + "/there")) == len(group.paths) and not left(top + "/there/inner")
+
+
+def test_a_parent_that_another_uses_stays_until_then(top):
+    first, second = cgroups.create_at("/%s/one" % top, "c1"), cgroups.create_at("/%s/two" % top, "c2")
+    first.remove()
+    assert second.exists and len(left(top)) == len(second.paths)
+    second.remove()
+
+
+def test_a_group_in_use_is_refused_and_left_alone(top, start):
+    group = cgroups.create_at("/" + top, "c1")
+    process = start(group)
+    with pytest.raises(Conflict, match="container's cgroup is not empty"):
+        cgroups.create_at("/" + top, "c2")
+    assert process.poll() is None and layout.of_process(process.pid) == group.paths
+
+
+def test_a_process_below_counts(top, start):
+    group = cgroups.create_at("/%s/inner" % top, "c1")
+    start(group)
+    with pytest.raises(Conflict, match="not empty"):
+        cgroups.create_at("/" + top, "c2")
+
+
+def test_in_use_in_the_last_hierarchy_alone_leaves_nothing_in_the_others(top, start):
+    *others, last = layout.current().hierarchies
+    if not others:
+        pytest.skip("one hierarchy")
+    used = cgroups.Group({last.mount: location.make_at(last, "/" + top, "x", [])})
+    start(used)
+    with pytest.raises(Conflict):
+        cgroups.create_at("/%s/x" % top, "c2")
+    assert left(top) == ["%s/%s" % (last.mount, top)]
+
+
+@pytest.mark.parametrize("where", ["", "/below"])
+def test_a_frozen_group_is_refused(top, where):
+    made = cgroups.create_at("/" + top, "c1")
+    try:
+        made.freeze()
+        with pytest.raises(Conflict, match="container's cgroup unexpectedly frozen"):
+            cgroups.create_at("/" + top + where, "c2")
+        assert made.frozen() and len(left(top)) == len(made.paths) and not left(top + "/below")
+    finally:
+        made.thaw()
+
+
+def test_v1_freezer_alone(top):
+    freezer = layout.current().v1.get("freezer")
+    if not freezer:
+        pytest.skip("no v1 freezer here")
+    path = "%s/%s" % (freezer.mount, top)
+    os.mkdir(path)
+    with open(path + "/freezer.state", "w") as file:
+        file.write("FROZEN")
+    with pytest.raises(Conflict, match="unexpectedly frozen"):
+        cgroups.create_at("/" + top, "c1")
+    assert left(top) == [path]
+
+
+def test_a_frozen_container_is_removed(top, start):
+    group = cgroups.create_at("/" + top, "c1")
+    process = start(group)
+    lifecycle.freeze(group.unified, group.v1.get("freezer"))
+    if "freezer" in group.v1:
+        lifecycle.freeze(None, group.v1["freezer"])
+    cgroups.reopen(group.record()).remove()
+    assert process.wait(20) == -9 and not left(top)
+
+
+def test_groups_that_the_container_made_go_too(top, start):
+    group = cgroups.create_at("/" + top, "c1")
+    for path in group.paths.values():
+        os.makedirs(path + "/a/b")
+    process = start(cgroups.Group({mount: path + "/a/b" for mount, path in group.paths.items()}))
+    group.remove()
+    assert process.wait(20) == -9 and not left(top)
+
+
+def test_joining_a_group_below(top, start):
+    group = cgroups.create_at("/" + top, "c1")
+    for path in group.paths.values():
+        os.mkdir(path + "/inner")
+    cgroups.Group({mount: path + "/inner" for mount, path in group.paths.items()})
+    for hierarchy in layout.current().hierarchies:
+        if "cpuset" in hierarchy.controllers:
+            assert open(group.paths[hierarchy.mount] + "/inner/cpuset.cpus").read().strip()
+    process = start(group, below="inner")
+    assert layout.of_process(process.pid) == {mount: path + "/inner" for mount, path in group.paths.items()}
+    with pytest.raises(NotFound, match="/other"):
+        group.attach(process.pid, below="/other")
+    with pytest.raises(NotFound):
+        group.attach(process.pid, below="../%s-x" % top)
+    if "pids" in group.v1:
+        second = start(group, below={"pids": "/inner"})
+        found = layout.of_process(second.pid)
+        mount = next(mount for mount, path in group.paths.items() if path == group.v1["pids"])
+        assert found.pop(mount) == group.v1["pids"] + "/inner"
+        assert found == {other: path for other, path in group.paths.items() if other != mount}
+
+
+def test_given_to_a_user(top):
+    group = cgroups.create_at("/" + top, "c1")
+    if not group.unified:
+        pytest.skip("no v2 tree")
+    group.chown(12345)
+    assert os.stat(group.unified).st_uid == os.stat(group.unified + "/cgroup.procs").st_uid == 12345
+    assert os.stat(group.unified + "/cgroup.events").st_uid == 0
+    assert {os.stat(path).st_uid for path in group.paths.values() if path != group.unified} <= {0}
+
+
+def test_pids_limit_as_root_of_a_container(top, start):
+    """Every resource goes to a group at any place."""
+    group = cgroups.create_at("/%s/deep/er" % top, "c1")
+    if group.check({"pids": {"limit": 7}}):
+        pytest.skip("no pids controller")
+    group.apply(cgroups.with_default_devices({"pids": {"limit": 7}}))
+    start(group)
+    assert group.stats()["pids"] == {"current": 1, "limit": 7}

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container's group as a scope of systemd's, where systemd is process 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+
+import pytest
+from pycontainer.errors import Conflict, HostError
+from pycontainer.kernel import cgroups, systemd
+from pycontainer.kernel.cgroups import layout
+
+pytestmark = pytest.mark.skipif(not systemd.booted(), reason="this machine wasn't booted with systemd")
+MIB = 1 << 20
+
+
+@pytest.fixture
+def name():
+    return "t" + secrets.token_hex(4)
+
+
+@pytest.fixture
+def sleeper():
+    started = []
+
+    def start():
+        started.append(subprocess.Popen(["sleep", "60"]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(20)
+
+
+@pytest.fixture
+def scope(name):
+    group = cgroups.create_at("pyctest.slice:test:" + name, name, systemd=True, annotations={
+        "org.systemd.property.TimeoutStopUSec": "uint64 3000000", "org.systemd.property.CollectMode": "'inactive-or-failed'"})
+    yield group
+    group.thaw()
+    group.remove()
+
+
+def show(unit, *names):
+    output = subprocess.run(["systemctl", "show", "-p", ",".join(names), unit], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return dict(line.split("=", 1) for line in output.splitlines())
+
+
+def test_a_scope_with_its_limits(scope, name, sleeper):
+    first, second = sleeper(), sleeper()
+    resources = {"memory": {"limit": 64 * MIB}, "pids": {"limit": 20}, "cpu": {"quota": 50000, "period": 100000}}
+    scope.apply(cgroups.with_default_devices(resources))
+    scope.attach(first.pid)
+    assert scope.unit == "test-%s.scope" % name
+    assert layout.of_process(first.pid) == scope.paths
+    found = show(scope.unit, "MemoryMax", "MemoryLimit", "TasksMax", "CPUQuotaPerSecUSec", "Delegate", "DevicePolicy", "Slice", "TimeoutStopUSec",
+                 "CollectMode", "ControlGroup")
+    assert str(64 * MIB) in (found["MemoryMax"], found["MemoryLimit"])
+    assert found["TasksMax"] == "20" and found["CPUQuotaPerSecUSec"] == "500ms" and found["Delegate"] == "yes"
+    assert found["DevicePolicy"] == "strict" and found["Slice"] == "pyctest.slice" and found["TimeoutStopUSec"] == "3s"
+    assert found["CollectMode"] == "inactive-or-failed" and found["ControlGroup"] == "/pyctest.slice/" + scope.unit
+    assert scope.stats()["memory"]["limit"] == 64 * MIB
+    again = cgroups.reopen(json.loads(json.dumps(scope.record())))
+    again.update({"memory": {"limit": 32 * MIB}})
+    found = show(scope.unit, "MemoryMax", "MemoryLimit")
+    assert str(32 * MIB) in (found["MemoryMax"], found["MemoryLimit"])
+    again.attach(second.pid)
+    assert sorted(again.procs()) == sorted((first.pid, second.pid))
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    assert again.stats()["memory"]["limit"] == 32 * MIB and again.stats()["pids"]["limit"] == 20
+    again.freeze()
+    assert again.frozen()
+    again.remove()
+    assert first.wait(20) == second.wait(20) == -9
+    assert not scope.exists and show(scope.unit, "LoadState")["LoadState"] == "not-found"
+    again.remove()
+
+
+def test_limits_after_it_was_started(scope, sleeper):
+    process = sleeper()
+    scope.attach(process.pid)
+    scope.apply({"pids": {"limit": 9}})
+    assert show(scope.unit, "TasksMax")["TasksMax"] == "9" and scope.stats()["pids"]["limit"] == 9
+
+
+def test_devices_stay_what_they_were_when_systemd_reloads(scope, sleeper):
+    process = sleeper()
+    scope.apply(cgroups.with_default_devices({"devices": [{"allow": False, "access": "rwm"}]}))
+    scope.attach(process.pid)
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    if "devices" in scope.v1:
+        with open(scope.v1["devices"] + "/devices.list") as file:
+            assert "a *:* rwm" not in file.read()
+    else:
+        from pycontainer.kernel.cgroups import device_program
+        fd = os.open(scope.unified, os.O_RDONLY)
+        try:
+            assert len(device_program.attached(fd)) == 2  # systemd's and ours
+        finally:
+            os.close(fd)
+
+
+def test_a_unit_that_is_there_is_refused(scope, name, sleeper):
+    process = sleeper()
+    scope.attach(process.pid)
+    with pytest.raises(Conflict, match="container's cgroup is not empty"):
+        cgroups.create_at("pyctest.slice:test:" + name, name, systemd=True)
+    assert process.poll() is None
+
+
+def test_what_systemd_refuses_leaves_nothing(name, sleeper):
+    process = sleeper()
+    group = cgroups.create_at("pyctest.slice:test:" + name, name, systemd=True, annotations={"org.systemd.property.NoSuchThing": "'x'"})
+    with pytest.raises(HostError, match="NoSuchThing"):
+        group.attach(process.pid)
+    assert not group.exists and process.poll() is None
+
+
+def test_without_a_path(name, sleeper):
+    group = cgroups.create_at("", name, systemd=True)
+    try:
+        group.attach(sleeper().pid)
+        assert show("pycontainer-%s.scope" % name, "Slice")["Slice"] == "system.slice"
+    finally:
+        group.remove()
+
+
+def test_when_all_its_processes_have_ended(scope, sleeper):
+    process = sleeper()
+    scope.attach(process.pid)
+    process.kill()
+    process.wait(20)
+    scope.remove()
+    assert not scope.exists

@@ -13,6 +13,7 @@ import os
 from ..errors import EngineError
 from ..kernel import cgroups, overlay
 from ..networks import attach, publish
+from ..oci import hooks
 from ..oci.launch import Launch
 from ..oci.program import Program
 from . import stdio
@@ -50,6 +51,9 @@ class Start(Launch):
 
     def announce(self):
         self._announce(self.facts())
+
+    def state(self, status):
+        return hooks.state(self.bundle, self.bundle.ident, self.bundle.directory, self.pid, status)
 
     def open_streams(self):
         outputs = [stdio.open_inside(self.bundle.run_directory, name) for name in stdio.OUTPUTS]

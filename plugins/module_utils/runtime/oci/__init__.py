@@ -6,6 +6,7 @@
     program.py    its ``process``: what is executed, as whom, with which rights
     mounting.py   its ``mounts`` and devices
     launch.py     the start of process 1, from outside; child.py the same, from inside
+    hooks.py      its ``hooks``: programs run at points of the container's life
     join.py       a further process in a running container
     channel.py    what the one says to the other
 """

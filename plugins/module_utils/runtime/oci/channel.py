@@ -5,6 +5,7 @@
     "T" + descriptor      the master of its terminal
     "W" sentence          a warning
     "E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
+    "M"                   its mounts are made, and it waits for "g"; said only when somebody runs hooks then
     "R"                   it is ready and waits to be started (``oci create``)
     end of file           its program is being executed: the socket is close-on-exec
 """
@@ -34,7 +35,9 @@ def pair():
 
 
 def listen(channel, warnings):
-    """Take the words of the process until it executes its program or is ready. Returns ``(ready, terminal)``, a descriptor or None.
+    """Take the words of the process until it executes its program or waits.
+
+    Returns ``(word, terminal)``: the word it waits after, b"" when it executes its program; the terminal's descriptor or None.
 
     :param warnings: list that its warnings are added to. :raises ContainerFailed: with its sentence and ``exit_code``.
     """
@@ -43,9 +46,9 @@ def listen(channel, warnings):
         try:
             data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_LEN(4), _socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:
-            return False, terminal
-        if data in (b"", b"R"):
-            return data == b"R", terminal
+            return b"", terminal
+        if data in (b"", b"R", b"M"):
+            return data, terminal
         if data[:1] == b"T":
             terminal = struct.unpack("i", ancillary[0][2][:4])[0]
         elif data[:1] == b"W":

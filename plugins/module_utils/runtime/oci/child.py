@@ -21,7 +21,7 @@ import sys
 from ..errors import EngineError
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, syscalls
 from ..kernel import constants as c
-from . import channel, initial, mounting, terminal
+from . import channel, hooks, initial, mounting, terminal
 from .channel import FAILED, Failure
 from .program import RLIMITS
 
@@ -108,8 +108,11 @@ def enter_directory(cwd):
         raise Failure("working directory %s is outside of the container" % os.fsdecode(cwd), NOT_EXECUTABLE)
 
 
-def execute(program):
-    """Become the user, give up what it may not have and execute the program. Never returns; raises Failure."""
+def execute(program, before=None):
+    """Become the user, give up what it may not have and execute the program. Never returns; raises Failure.
+
+    :param before: called just before that, with the program's rights.
+    """
     terminal.own(program.uid, program.gid)
     capabilities.last_cap()
     if program.filter and not program.no_new_privileges:
@@ -126,6 +129,8 @@ def execute(program):
         syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
         if program.filter:
             _install(program)
+    if before is not None:
+        before()
     try:
         os.execve(path, arguments, program.environment)
     except OSError as error:
@@ -222,7 +227,10 @@ def _run(launch, inside):
         streams = [null if fd is None else fd for fd in streams]
     program.resolve_user(root_fd)
     _make_directory(root_fd, program)
+    if launch.runtime_hooks():
+        inside.send(b"M")
     _wait(inside, b"g")  # its network is there, and its pid is written down
+    _run_hooks(launch, "createContainer")
     for name, value in (document.linux.get("sysctl") or {}).items():
         _set_sysctl(name, value)
     mounts.mask(root_fd, document.linux.get("maskedPaths") or (), null_fd)
@@ -242,13 +250,30 @@ def _run(launch, inside):
     set_limits(program, warn)
     schedule(program)
     terminal.take_over(*streams, terminal=program.terminal)
+    before = _start_hooks(launch)
     freeze()
     mounts.pivot(root_fd)
     mounting.propagate_root(document.linux.get("rootfsPropagation"))
     close_others(inside.fileno(), program)
     enter_directory(program.cwd)
     launch.wait_for_start(inside)
-    execute(program)
+    execute(program, before)
+
+
+def _run_hooks(launch, kind):
+    """Hooks in the container's namespaces, by paths of the host; the pid is that of the container's namespace."""
+    wanted = launch.document.hooks.get(kind)
+    if wanted:
+        hooks.run_all(wanted, kind, hooks.text(dict(launch.state("creating"), pid=os.getpid())), [launch.root_place()])
+
+
+def _start_hooks(launch):
+    """What runs the hooks inside, made while anything can still be looked up; None when there are none."""
+    wanted = launch.document.hooks.get("startContainer")
+    if not wanted:
+        return None
+    about = hooks.text(dict(launch.state("created"), pid=os.getpid()))
+    return lambda: hooks.run_all(wanted, "startContainer", about, environment=launch.program.environment)
 
 
 def close_others(kept_fd, program):

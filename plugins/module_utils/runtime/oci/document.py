@@ -11,6 +11,7 @@ import re
 from ..errors import ContainerFailed, HostError, Unsupported
 from ..kernel import constants as c
 from ..kernel import seccomp
+from . import hooks
 
 NAMESPACES = {
     "mount": ("mnt", c.CLONE_NEWNS), "network": ("net", c.CLONE_NEWNET), "uts": ("uts", c.CLONE_NEWUTS), "ipc": ("ipc", c.CLONE_NEWIPC),
@@ -18,7 +19,7 @@ NAMESPACES = {
 }
 
 REFUSED = {
-    "": ("hooks", "vm", "solaris", "windows", "zos"),
+    "": ("vm", "solaris", "windows", "zos"),
     "linux": ("uidMappings", "gidMappings", "timeOffsets", "intelRdt", "memoryPolicy", "netDevices", "mountLabel"),
     "process": ("execCPUAffinity",),
     "linux.seccomp": ("listenerPath", "listenerMetadata"),
@@ -33,7 +34,7 @@ _SYSCTLS = (
 
 
 class Document:
-    """``config``: the whole of it; ``process``, ``linux``: its sections.
+    """``config``: the whole of it; ``process``, ``linux``: its sections; ``hooks``: ``{kind: [hooks.Hook]}``.
 
     :raises Unsupported: naming what can't be done.
     """
@@ -41,6 +42,7 @@ class Document:
     def __init__(self, config):
         self.config = config
         self.process, self.linux = config["process"], config.get("linux") or {}
+        self.hooks = hooks.read(config)
         self._check()
         self._check_sysctls()
 

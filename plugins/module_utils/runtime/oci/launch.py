@@ -6,6 +6,7 @@ What can be refused is refused before the process exists; what fails later undoe
 where its root file system and its cgroup come from, by a class of his own: the engine's is containers/launch.py, the OCI
 command's oci/create.py. The two sides speak over a socket (channel.py); the outer one says
     "c"    the process is in its cgroup
+           (it answers "M" when its mounts are made, if there are hooks to run then)
     "g"    all that is made from outside is there (network, hooks): go on
 """
 
@@ -17,7 +18,7 @@ import os
 from ..errors import ContainerFailed, EngineError
 from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
-from . import channel, child, mounting
+from . import channel, child, hooks, mounting
 from .document import read_error
 from .program import Program
 
@@ -59,6 +60,10 @@ class Launch:
 
     def disconnect(self):
         """Take back what ``connect`` made."""
+
+    def state(self, status):
+        """The container's state for its hooks (hooks.state), with that status and ``pid`` as it is."""
+        raise NotImplementedError
 
     def open_streams(self):
         """In the process, in the host's file system: ``(stdin, stdout, stderr)``, descriptors; None stands for the container's /dev/null."""
@@ -113,8 +118,12 @@ class Launch:
                 self.group.attach(self.pid)
             outside.send(b"c")
             self.connect()
+            if self.runtime_hooks():
+                if not self._listen(outside):
+                    raise ContainerFailed("the container's process was killed while it started")
+                self._run_hooks()
             outside.send(b"g")
-            self.terminal = channel.listen(outside, self.warnings)[1]
+            self._listen(outside)
         except (BrokenPipeError, ConnectionResetError):
             channel.listen(outside, self.warnings)  # raises what it had to say
             raise ContainerFailed("the container's process was killed while it started") from None
@@ -123,6 +132,20 @@ class Launch:
             inside.close()
             if cgroup is not None:
                 os.close(cgroup)
+
+    def _listen(self, outside):
+        word, terminal = channel.listen(outside, self.warnings)
+        if terminal is not None:
+            self.terminal = terminal
+        return word
+
+    def runtime_hooks(self):
+        """Whether hooks are run from outside while the process waits with its mounts made."""
+        return any(self.document.hooks.get(kind) for kind in hooks.RUNTIME_CREATE)
+
+    def _run_hooks(self):
+        for kind in hooks.RUNTIME_CREATE:
+            hooks.run(self.document, kind, self.state("creating"))
 
     def _fork(self, cgroup):
         flags = self.document.new_namespaces()
@@ -158,6 +181,7 @@ class Launch:
 
     def _undo(self):
         """Take back what was made; what can't be taken back now is found by the next clean-up."""
+        pid = self.pid
         if self.pidfd is not None:
             pidfd.send(self.pidfd, c.SIGKILL)
             pidfd.ended(self.pidfd, 10.0)
@@ -169,3 +193,5 @@ class Launch:
             with contextlib.suppress(EngineError, OSError):
                 self.group.remove()
         self.disconnect()
+        if self.document.hooks.get("poststop") and pid:  # a failed start ends as a container does (runtime.md, "Lifecycle", 3 to 5)
+            self.warnings += hooks.run(self.document, "poststop", dict(self.state("stopped"), pid=0))

@@ -139,8 +139,8 @@ def test_missing_bind_source_and_unknown_options_are_refused(boxes):
     with pytest.raises(ContainerFailed, match="frob"):
         box.start()
     box = boxes("/bin/true")
-    box.config["hooks"] = {"prestart": [{"path": "/bin/true"}]}
-    with pytest.raises(ContainerFailed, match="hooks is not supported"):
+    box.config["vm"] = {"kernel": {"path": "/boot/vmlinuz"}}
+    with pytest.raises(ContainerFailed, match="vm is not supported"):
         box.start()
 
 

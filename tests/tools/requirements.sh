@@ -10,8 +10,8 @@ packages_for() {
     case $1 in
         venv) echo python3-venv ;;
         demo) echo busybox-static nftables ;;
-        # busybox-static: the images that tests make; iproute2, nftables, procps, util-linux: to look at what was made
-        test) echo busybox-static nftables iproute2 procps util-linux openssh-client git gcc libc6-dev ;;
+        # busybox-static: the images that tests make; iproute2, nftables, procps, util-linux: to look at what was made; qemu-user: arm64's machine code
+        test) echo busybox-static nftables iproute2 procps util-linux openssh-client git gcc libc6-dev qemu-user binutils-aarch64-linux-gnu ;;
         # engines that the tests compare results with
         peers) echo skopeo umoci runc docker-registry libseccomp2 python3-seccomp ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator

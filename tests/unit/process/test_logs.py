@@ -35,7 +35,7 @@ def test_lines_arrive_whole_however_they_are_cut(paths):
         out.feed("stdout", piece)
     out.feed("stderr", b"other\n")
     assert texts(paths) == ["one\n", "two\n", "\n", "other\n"]
-    assert out.unfinished() == b"end"
+    assert out.unfinished() == {"stdout": b"end"}
     out.flush()
     assert texts(paths)[-1] == "end"
     assert texts(paths, streams=("stderr",)) == ["other\n"]

@@ -7,13 +7,14 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
 import subprocess
 
 import pytest
-from pycontainer.containers import health, runfile, signals, state, wire
+from pycontainer.containers import dormant, health, runfile, signals, state, wire
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import constants as c
 from pycontainer.oci import initial, mounting, program
@@ -205,17 +206,18 @@ EMULATORS = {"x86_64": "qemu-x86_64", "aarch64": "qemu-aarch64"}
 
 
 @pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
-def test_initial_is_what_its_source_says(machine, tmp_path):
+@pytest.mark.parametrize("module", [initial, dormant], ids=["initial", "dormant"])
+def test_machine_code_is_what_its_source_says(module, machine, tmp_path):
     if os.uname().machine == machine:
         tools = ("as", "objcopy")
     else:
         tools = tuple("%s-linux-gnu-%s" % (machine, tool) for tool in ("as", "objcopy"))
     if not all(map(shutil.which, tools)):
         pytest.skip("no assembler for %s on this machine" % machine)
-    source = pathlib.Path(__file__).with_name("initial-%s.s" % machine)
+    source = pathlib.Path(__file__).with_name("%s-%s.s" % (module.__name__.rpartition(".")[2], machine))
     subprocess.run([tools[0], "-o", str(tmp_path / "o"), str(source)], check=True)
     subprocess.run([tools[1], "-O", "binary", "-j", ".text", str(tmp_path / "o"), str(tmp_path / "code")], check=True)
-    assert initial.image(machine)[120:] == (tmp_path / "code").read_bytes()
+    assert module.image(machine)[120:] == (tmp_path / "code").read_bytes()
 
 
 @pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
@@ -238,6 +240,33 @@ def test_initial_runs_passes_signals_on_and_tells_how_it_ended(machine, tmp_path
     running.terminate()
     assert running.wait(20) == 9
     running.stdout.close()
+
+
+@pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
+def test_dormant_waits_and_executes(machine, tmp_path):
+    program = tmp_path / "dormant"
+    program.write_bytes(dormant.image(machine))
+    program.chmod(0o755)
+    reader, writer = os.pipe()
+    with select.epoll() as epoll:
+        epoll.register(reader, select.EPOLLIN)
+        os.set_inheritable(epoll.fileno(), True)
+        argv = ["name", chr(epoll.fileno()), "/bin/sh", "sh", "-c", "cat /proc/$$/comm; echo $A"]
+        executable = [str(program)]
+        if os.uname().machine != machine:
+            if not shutil.which(EMULATORS[machine]):
+                pytest.skip("no emulator for %s on this machine" % machine)
+            executable = [shutil.which(EMULATORS[machine]), "-0", "name", str(program)]
+            argv = executable + argv[1:]
+        running = subprocess.Popen(argv, executable=executable[0], stdout=subprocess.PIPE, pass_fds=[epoll.fileno(), reader], env={"A": "b c"})
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(0.5)
+        assert pathlib.Path("/proc/%d/comm" % running.pid).read_text() == "name\n"
+        os.write(writer, b"x")
+        assert running.communicate(timeout=20)[0] == b"sh\nb c\n"
+    for fd in (reader, writer):
+        os.close(fd)
+    assert dormant.image("riscv64") is None
 
 
 def test_initial_on_another_machine():

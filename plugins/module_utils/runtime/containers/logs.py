@@ -73,8 +73,12 @@ class Writer:
             self._write(stream, [self._rest.pop(stream)])
 
     def unfinished(self):
-        """What was written without a line feed so far, and is not in the file yet: a prompt."""
-        return b"".join(self._rest.values())
+        """What was written without a line feed so far, and is not in the file yet, by stream: a prompt."""
+        return self._rest
+
+    def resume(self, unfinished):
+        """Go on with what an earlier writer said of ``unfinished``."""
+        self._rest = unfinished
 
     def _write(self, stream, entries):
         tail = '","stream":"%s","time":"%s"}\n' % (stream, stamp(time.time_ns()))

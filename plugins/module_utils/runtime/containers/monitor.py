@@ -23,14 +23,16 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import json
 import os
 import select
 import time
 
 from ..errors import EngineError, NotFound
-from ..kernel import cgroups, constants, pidfd
+from ..kernel import cgroups, constants, pidfd, syscalls
 from ..oci import terminal
-from . import begin, health, launch, logs, ports, runfile, signals, state, stdio, wire
+from ..store import paths as stores
+from . import begin, dormant, health, launch, logs, ports, runfile, signals, state, stdio, wire
 
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
 # Where a container's directory is gone although it runs: it is watched to its end, and that is all.
@@ -38,11 +40,15 @@ _NOTHING = {"log": {"driver": "none"}, "restart": {"policy": "no"}, "network": {
 
 
 class Monitor:
-    """One container's. ``handlers``: fd -> function(events); ``timers``: name -> (when, action)."""
+    """One container's. ``handlers``: fd -> function(events); ``timers``: name -> (when, action).
 
-    def __init__(self, paths, limits):
+    :param bed: the dormant.Bed to sleep in, None for none. :param epoll: that of its life before it slept.
+    """
+
+    def __init__(self, paths, limits, bed=None, epoll=None):
         self.paths, self.limits = paths, limits
-        self.epoll = select.epoll()
+        self.epoll = select.epoll() if epoll is None else epoll
+        self.rest = dormant.Rest(bed)
         self.handlers, self.timers, self.outputs, self.attached = {}, {}, {}, {}
         self.waiting, self.stopping = [], []
         self.ident = self.lock = self.control = self.pidfd = self.terminal = None
@@ -88,7 +94,8 @@ class Monitor:
 
     def watch(self, fd, handler, events=select.EPOLLIN):
         self.handlers[fd] = handler
-        self.epoll.register(fd, events)
+        with contextlib.suppress(FileExistsError):  # it slept meanwhile
+            self.epoll.register(fd, events)
 
     def forget(self, fd):
         if self.handlers.pop(fd, None) is not None:
@@ -102,7 +109,12 @@ class Monitor:
         """Until the container has ended and no restart is due."""
         while not self.done:
             wait = self._next_timer()
-            for fd, events in self.epoll.poll(wait):
+            happened = self.epoll.poll(self.rest.limit(wait))
+            if happened:
+                self.rest.disturb()
+            else:
+                self.rest.lie_down(self)
+            for fd, events in happened:
                 handler = self.handlers.get(fd)
                 if handler is not None:
                     handler(events)
@@ -119,6 +131,36 @@ class Monitor:
             del self.timers[name]
             action()
         return 0 if self.done else None
+
+    # ------------------------------------------------------------------------------------------------ sleep (dormant.py)
+
+    def settled(self):
+        """What a monitor that only waits for its container has open, and must be told to go on: ``(descriptors, words)``.
+
+        None where there is more to it: a timer, a caller, a connection that it relays.
+        """
+        relay = [] if self.relay is None else self.relay.resting()
+        if self.pidfd is None or self.attached or relay is None or set(self.timers) - {"relay"}:
+            return None
+        held = [self.control.fileno(), self.pidfd] + list(self.outputs.values())
+        if set(self.handlers) != set(held):
+            return None
+        unfinished = {} if self._log is None else self._log.unfinished()
+        words = {"id": self.ident, "data": self.paths.data, "run": self.paths.run, "limits": list(self.limits.items()), "lock": self.lock,
+                 "control": held[0], "process": self.pidfd, "outputs": held[2:], "relay": relay, "backoff": self.backoff,
+                 "unfinished": {stream: data.decode("latin-1") for stream, data in unfinished.items()}}
+        return held + [self.lock] + relay, words
+
+    def go_on(self, words):
+        """With what ``settled`` said before it slept."""
+        self.ident, self.lock, self.backoff = words["id"], words["lock"], words["backoff"]
+        self.control = _socket.socket(fileno=words["control"])
+        self.watch(words["control"], self._accept)
+        self._follow(words["process"], words["outputs"])
+        if words["unfinished"]:
+            self.log.resume({stream: data.encode("latin-1") for stream, data in words["unfinished"].items()})
+        if words["relay"]:
+            self._open_relay(words["relay"])
 
     # --------------------------------------------------------------------------------------------- by the worker's hand
 
@@ -175,14 +217,14 @@ class Monitor:
 
     # ----------------------------------------------------------------------------------------------------- ports, health
 
-    def _open_relay(self):
-        """Serve the published ports; returns "" or the sentence why that can't be."""
+    def _open_relay(self, sockets=None):
+        """Serve the published ports; returns "" or the sentence why that can't be. ``sockets``: descriptors that listen on them already."""
         network = self.run["network"]
         if not network.get("ports") or not network.get("attachments") or self.relay is not None:
             return ""
         relay = ports.Relay(self.epoll, network["ports"], network["attachments"][0]["address"])
         try:
-            relay.open()
+            relay.open(sockets)
         except EngineError as error:
             return str(error)
         self.relay = relay
@@ -225,6 +267,7 @@ class Monitor:
             self.forget(fd)
 
     def _take(self, name, data):
+        self.rest.heard()
         self.log.feed(name, data)
         for connection in list(self.attached.values()):
             try:
@@ -472,21 +515,39 @@ class Monitor:
             with contextlib.suppress(OSError):
                 for entry in logs.read(self.paths, self.ident, since=logs.stamp(int(self.state["started_at"] * 1e9))):
                     connection.sendall(entry["log"].encode())
-                connection.sendall(self.log.unfinished())
+                connection.sendall(b"".join(self.log.unfinished().values()))
         self.attached[fds[0]] = connection
         self.watch(fds[0], lambda _events: self._input(connection))
         return {}
 
 
-def main(paths, connection, limits):
+def main(paths, connection, limits, bed):
     """A monitor's life, in a process that the zygote has forked for a request; returns when it is over.
 
     :param connection: the client's; the worker answers on it. :param limits: rlimits to give back to containers.
+    :param bed: the dormant.Bed.
     """
     comm = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
     os.write(comm, b"pyc-monitor")
     os.close(comm)
-    monitor = Monitor(paths, limits)
+    monitor = Monitor(paths, limits, bed)
     if monitor.begin(lambda worker: worker.serve(connection)):
         os.close(connection.fileno())  # socket.close() would touch more of the memory that is shared with the zygote
         monitor.loop()
+
+
+def wake(words, command):
+    """The life of a monitor that slept, in a new interpreter.
+
+    :param words: JSON of ``settled``, with what dormant.py has added. :param command: the arguments that zygote_main.py was executed with, without it.
+    """
+    words = json.loads(words)
+    syscalls.prctl(constants.PR_SET_DUMPABLE, 0)
+    syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
+    for fd in words["held"]:
+        os.set_inheritable(fd, False)
+    monitor = Monitor(stores.Paths(words["data"], words["run"]), dict(words["limits"]), dormant.Bed.make(command, words["interpreter"]), select.epoll.fromfd(words["epoll"]))
+    monitor.rest.woken(words["woken"])
+    monitor.go_on(words)
+    monitor.loop()
+    os._exit(0)

@@ -10,6 +10,7 @@ a side is read only while the other side takes what it gets. Only ``os``, ``sele
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -45,14 +46,16 @@ class Relay:
         self.most = max(16, (os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS) // 2)
         self.full, self.paused = False, 0.0
 
-    def open(self):
+    def open(self, sockets=None):
         """Listen on every port.
 
+        :param sockets: descriptors that do so already, as ``resting`` gave them.
         :raises Conflict: when another process has one. :raises HostError: for other refusals. Nothing is open then.
         """
         try:
-            for port in self.ports:
-                self.listeners.append(_TcpListener(self, port) if port["protocol"] == "tcp" else _UdpListener(self, port))
+            for index, port in enumerate(self.ports):
+                kind = _TcpListener if port["protocol"] == "tcp" else _UdpListener
+                self.listeners.append(kind(self, port, sockets and sockets[index]))
         except OSError as error:
             self.close()
             shown = "%s:%d/%s" % (port.get("host_ip") or "0.0.0.0", port["host_port"], port["protocol"])
@@ -78,6 +81,11 @@ class Relay:
         if self.full and now - self.paused >= RETRY:
             self.resume()
 
+    def resting(self):
+        """The descriptors of its listening sockets, in the order of the ports; None while it serves somebody."""
+        fds = [listener.socket.fileno() for listener in self.listeners]
+        return fds if set(fds) == set(self.sources) and not self.full else None
+
     def close(self):
         """Close everything; connections under way are cut."""
         while self.sources:  # one may close others
@@ -86,7 +94,8 @@ class Relay:
 
     def watch(self, fd, source, mask):
         self.sources[fd] = source
-        self.epoll.register(fd, mask)
+        with contextlib.suppress(FileExistsError):  # the monitor slept meanwhile
+            self.epoll.register(fd, mask)
 
     def unwatch(self, fd, watched=True):
         """Before closing: a child that is being forked may hold the socket open, and the epoll would go on reporting it."""
@@ -112,9 +121,14 @@ def _socket(kind):
 
 
 class _TcpListener:
-    def __init__(self, relay, port):
+    def __init__(self, relay, port, fd=None):
         self.relay, self.target = relay, (relay.container_ip, port["container_port"])
-        self.socket = _socket(socket.SOCK_STREAM)
+        self.socket = _socket(socket.SOCK_STREAM) if fd is None else socket.socket(fileno=fd)
+        if fd is None:
+            self._bind(port)
+        relay.watch(self.socket.fileno(), self, select.EPOLLIN)
+
+    def _bind(self, port):
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.bind((port.get("host_ip") or "0.0.0.0", port["host_port"]))
@@ -122,7 +136,6 @@ class _TcpListener:
         except OSError:
             self.socket.close()
             raise
-        relay.watch(self.socket.fileno(), self, select.EPOLLIN)
 
     def listen(self, on):
         self.relay.epoll.modify(self.socket.fileno(), select.EPOLLIN if on else 0)
@@ -266,17 +279,21 @@ class _Connection:
 class _UdpListener:
     """A UDP port. Each client has a socket of its own towards the container, so that answers find their way back."""
 
-    def __init__(self, relay, port):
+    def __init__(self, relay, port, fd=None):
         self.relay, self.target = relay, (relay.container_ip, port["container_port"])
         self.clients = {}  # (client's address, address that it sent to) -> _UdpClient, the longest idle first
-        self.socket = _socket(socket.SOCK_DGRAM)
+        self.socket = _socket(socket.SOCK_DGRAM) if fd is None else socket.socket(fileno=fd)
+        if fd is None:
+            self._bind(port)
+        relay.watch(self.socket.fileno(), self, select.EPOLLIN)
+
+    def _bind(self, port):
         try:
             self.socket.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
             self.socket.bind((port.get("host_ip") or "0.0.0.0", port["host_port"]))
         except OSError:
             self.socket.close()
             raise
-        relay.watch(self.socket.fileno(), self, select.EPOLLIN)
 
     def listen(self, on):
         """Datagrams are taken always: a full relay forgets its longest idle client."""

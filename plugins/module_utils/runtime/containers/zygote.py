@@ -25,7 +25,7 @@ from ..kernel import constants as c
 from ..kernel import syscalls
 from ..store import paths as stores
 from ..oci import program
-from . import monitor, wire
+from . import dormant, monitor, wire
 
 IDLE = 60.0  # seconds after which it looks whether it is still wanted
 
@@ -38,10 +38,11 @@ def raise_limits():
     return {7: (soft, hard)}
 
 
-def main(data, run, name):
+def main(data, run, name, command):
     """Serve until a newer zygote has taken the socket's name, or the directory is gone.
 
     :param data: :param run: the engine's directories. :param name: the socket's file name in ``run``.
+    :param command: the arguments that zygote_main.py was executed with, without these three.
     """
     os.chdir("/")
     os.umask(0o022)
@@ -55,6 +56,7 @@ def main(data, run, name):
     server = wire.listen(run, name)
     mine = os.stat(os.path.join(run, name)).st_ino
     program.compile_default()
+    bed = dormant.Bed.make(command)
     gc.collect()
     gc.freeze()
     poll = select.poll()
@@ -63,7 +65,7 @@ def main(data, run, name):
         if poll.poll(IDLE * 1000):
             with contextlib.suppress(OSError):
                 connection, _address = server.accept()
-                _serve(paths, server, connection, limits)
+                _serve(paths, server, connection, limits, bed)
                 connection.close()
         elif not _wanted(os.path.join(run, name), mine):
             return
@@ -76,7 +78,7 @@ def _wanted(path, inode):
         return False
 
 
-def _serve(paths, server, connection, limits):
+def _serve(paths, server, connection, limits, bed):
     """Fork for a request; the child never returns."""
     if not wire.from_root(connection) or os.fork():
         return
@@ -84,7 +86,7 @@ def _serve(paths, server, connection, limits):
         os.close(server.fileno())
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # its children are waited for
         os.setsid()
-        monitor.main(paths, connection, limits)
+        monitor.main(paths, connection, limits, bed)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the zygote's loop
         _complain(error)
     finally:

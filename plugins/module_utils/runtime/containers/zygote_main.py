@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The zygote's program: ``python3 -I -S zygote_main.py PACKAGE BACKEND DATA RUN NAME``.
+"""The zygote's program: ``python3 -I -S zygote_main.py PACKAGE BACKEND DATA RUN NAME``, and that of a monitor that wakes: ``... wake WORDS``.
 
 It is a file of its own because what it imports has relative imports: it makes the runtime at PACKAGE importable under the
 name ``pycontainer``. BACKEND is the directory of ``_cffi_backend``, which -S hides; no other file is taken from there.
@@ -29,9 +29,15 @@ def main(package, backend, *arguments):
     from pycontainer.oci import seal  # pylint: disable=import-error
 
     seal.seal([sys.executable, "-I", "-S"] + sys.argv)
-    from pycontainer.containers import zygote  # pylint: disable=import-error
+    command = [sys.executable, "-I", "-S"] + sys.argv[:3]
+    if arguments[0] == "wake":  # by the hand of dormant.py
+        from pycontainer.containers import monitor  # pylint: disable=import-error
 
-    zygote.main(*arguments)
+        monitor.wake(arguments[1], command)
+    else:
+        from pycontainer.containers import zygote  # pylint: disable=import-error
+
+        zygote.main(*arguments, command)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,9 @@ change it for another, and needs no path in the image.
 from __future__ import annotations
 
 import binascii
-import fcntl
-import os
-import struct
 
 from ..errors import Unsupported
+from ..kernel import elf
 from ..kernel.constants import MACHINE
 
 _CODE = {  # base64
@@ -32,28 +30,15 @@ _CODE = {  # base64
         "AJECAIDSAwGA0ugQgNIBAADUgAJA+YEiAJHiAxWqqBuA0gEAANQfCACx4A+A0sEPgNIAAIGa4///Fw=="
     ),
 }
-_ELF_MACHINE = {"x86_64": 62, "aarch64": 183}  # elf(5), e_machine
-_ADDRESS, _HEADERS = 0x400000, 64 + 56
 
 
 def image(machine=MACHINE):
     """The program as an ELF file: one segment, read and execute. :raises Unsupported: on a machine it is not written for."""
     if machine not in _CODE:
         raise Unsupported("init: not available on %s; it is on %s" % (machine, ", ".join(sorted(_CODE))))
-    code = binascii.a2b_base64(_CODE[machine])
-    size = _HEADERS + len(code)
-    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, _ELF_MACHINE[machine], 1, _ADDRESS + _HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _ADDRESS, _ADDRESS, size, size, 0x10000)
-    return header + segment + code
+    return elf.image(binascii.a2b_base64(_CODE[machine]), machine)
 
 
 def descriptor():
     """A descriptor to execute it by. :raises OSError: where the host forbids executable files in memory (vm.memfd_noexec=2)."""
-    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
-    try:
-        fd = os.memfd_create("init", flags | 0x10)  # MFD_EXEC, Linux 6.3
-    except OSError:
-        fd = os.memfd_create("init", flags)
-    os.write(fd, image())
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
-    return fd
+    return elf.descriptor("init", image())

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A monitor that has had nothing to do for a while sleeps without Python: 0.01 MB in place of 1 MB.
+
+It executes a program of a hundred bytes (tests/unit/process/dormant-<machine>.s), which waits on the monitor's epoll and then
+executes this file's interpreter again. Process and descriptors stay the same, so it is still the container's parent, holds
+its lock, its FIFOs and its published ports; what has come in meanwhile waits. All else that a monitor knows is in run.json
+and state.json, but for the few words that it passes on to itself. Waking takes some 30 ms and makes it a process of 6 MB, since
+it shares no memory with the zygote any more: so one whose container writes every few seconds never sleeps, and one that was
+woken waits longer before it sleeps again.
+"""
+
+from __future__ import annotations
+
+import binascii
+import fcntl
+import json
+import os
+import time
+
+from ..kernel import constants as c
+from ..kernel import elf
+
+# Seconds of rest before it sleeps: where the container has not written a word yet, where it has, the most; after each waking so many times as long.
+SILENT, QUIET, LONGEST, GROWTH = 3.0, 20.0, 900.0, 4
+
+_CODE = {  # base64
+    "x86_64": (
+        "TIskJEyNbCQITo105BBIg+xAuJ0AAABqD19Ji3UADwVJi1UID7Y6SInmagFaSYPK/7joAAAADwWD+Px040mLfRBJjXUYTInyajtYDwVqf1+45wAAAA8F"
+    ),
+    "aarch64": (
+        "8wNA+fQjAJGVDhOLtSIAkf8DAdHoFIDS4AGA0oECQPkBAADUiQZA+SABQDnhAwCRIgCA0gMAgJIEAIDSBQGA0sgCgNIBAADUHxAAscD+/1SACkD5gWIAkeID"
+        "FaqoG4DSAQAA1OAPgNLIC4DSAQAA1A=="
+    ),
+}
+
+
+def image(machine=c.MACHINE):
+    """The waiting program as an ELF file; None on a machine it is not written for."""
+    return elf.image(binascii.a2b_base64(_CODE[machine]), machine) if machine in _CODE else None
+
+
+class Bed:
+    """What a monitor needs to sleep and to be woken: made by the zygote and inherited.
+
+    :param command: the arguments of the interpreter that runs zygote_main.py, up to the runtime's directory and that of its library.
+    """
+
+    def __init__(self, command, interpreter=None):
+        self.command = command
+        self.program = elf.descriptor("pyc-monitor", image())
+        # The sealed view of it (oci/seal.py): what is forked from a monitor enters containers.
+        self.interpreter = os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC) if interpreter is None else interpreter
+
+    @classmethod
+    def make(cls, command, interpreter=None):
+        """A Bed, or None where monitors can't sleep: on another machine, or where the host forbids executable files in memory."""
+        try:
+            return cls(command, interpreter) if c.MACHINE in _CODE else None
+        except OSError:
+            return None
+
+    def lie_down(self, epoll, held, words):
+        """Execute the waiting program; returns only where that fails.
+
+        :param epoll: the descriptor of the monitor's epoll. :param held: the others that it must find again.
+        :param words: what it must be told, as JSON can say it.
+        """
+        low = fcntl.fcntl(epoll, fcntl.F_DUPFD_CLOEXEC, 3)
+        held = held + [low, self.interpreter] + self._hold_copy()
+        try:
+            for fd in held:
+                os.set_inheritable(fd, True)
+            words = json.dumps(dict(words, epoll=low, interpreter=self.interpreter, held=held))
+            if low < 128:  # it is told as one byte of text
+                os.execve(self.program, ["pyc-monitor", chr(low), "/proc/self/fd/%d" % self.interpreter, *self.command, "wake", words],
+                          dict(os.environ, PYCONTAINER_SEALED="1"))
+        except OSError:
+            for fd in held:
+                os.set_inheritable(fd, False)
+
+    def _hold_copy(self):
+        """While a monitor sleeps, the files that it wakes with must stay: install.py removes no copy whose lock is held."""
+        try:
+            fd = os.open(os.path.join(os.path.dirname(self.command[-2]), "lock"), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # run from a checkout
+            return []
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        return [fd]
+
+
+class Rest:
+    """When a monitor sleeps. ``bed``: its Bed, None for never."""
+
+    def __init__(self, bed):
+        self.bed, self.since, self.wanted, self.times = bed, time.monotonic(), SILENT, 0
+
+    def limit(self, wait):
+        """How long to wait for events: ``wait`` seconds, None without end, or until it is time to sleep."""
+        if self.bed is None:
+            return wait
+        left = max(0.0, self.since + self.wanted - time.monotonic())
+        return left if wait is None else min(wait, left) if wait else wait
+
+    def disturb(self):
+        self.since = time.monotonic()
+
+    def heard(self):
+        """The container has written something."""
+        self.wanted = max(self.wanted, QUIET)
+
+    def woken(self, times):
+        """It has been woken so many times."""
+        self.times, self.wanted = times, min(LONGEST, QUIET * GROWTH ** (times - 1))
+
+    def lie_down(self, monitor):
+        """Sleep, if it is time and there is nothing else to do; where it does not come to that, the next time is as far off."""
+        if self.bed is None or time.monotonic() < self.since + self.wanted:
+            return
+        settled = monitor.settled()
+        if settled is not None:
+            self.bed.lie_down(monitor.epoll.fileno(), settled[0], dict(settled[1], woken=self.times + 1))
+        self.disturb()

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A monitor that has had nothing to do sleeps without Python, and is woken with nothing lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+from pycontainer.containers import control
+from pycontainer.kernel import procfs
+
+from .test_network import bridge, fetch, fetched, free_port, web  # noqa: F401 # pylint: disable=unused-import
+
+UNTIL_GO = "echo up; printf part; while [ ! -e /go ]; do sleep 0.05; done; echo ial; exit 3"
+
+
+def monitor_of(box):
+    return procfs.stat(box.state["pid"])["parent"]
+
+
+def asleep(pid):
+    return "memfd:pyc-monitor" in os.readlink("/proc/%d/exe" % pid)
+
+
+def size(pid):
+    """Proportional set size in kB."""
+    with open("/proc/%d/smaps_rollup" % pid) as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+
+
+@pytest.fixture
+def sleeping(eventually):
+    """Start containers and wait until their monitors sleep: the monitors' pids."""
+    def start(*boxes):
+        for box in boxes:
+            box.start()
+        pids = [monitor_of(box) for box in boxes]
+        for pid in pids:
+            eventually(lambda pid=pid: asleep(pid), 60)
+        return pids
+
+    return start
+
+
+def test_sleep_after_output(boxes, sleeping):
+    ends, polite, asks = boxes.shell(UNTIL_GO), boxes.shell("trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"), boxes.shell(
+        "printf 'name? '; read name; echo hello $name; exit 5")
+    asks.run.update(tty=True, interactive=True)
+    pid = sleeping(ends, polite, asks)[0]
+
+    assert size(pid) < 64 and procfs.stat(pid)["name"] == "pyc-monitor"
+    assert ends.state["status"] == "running" and ends.log() == "up\n"
+    assert ends.execute("touch", "/go")["rc"] == 0
+    assert ends.wait() == 3
+    assert ends.log() == "up\npartial\n" and ends.state["error"] == ""
+    assert not os.path.exists("/proc/%d" % pid) or procfs.stat(pid)["state"] == "Z"
+
+    assert polite.stop() == 4 and polite.log() == "up\nbye\n"
+
+    assert asks.log() == ""
+    connection, its = socket.socketpair()
+    connection.settimeout(10)
+    control.attach(asks.paths, asks.ident, its.fileno(), replay=True)
+    its.close()
+    assert connection.recv(100) == b"name? "
+    connection.sendall(b"you\n")
+    assert asks.wait() == 5
+    connection.close()
+    assert asks.log().replace("\r", "").endswith("hello you\n")
+
+
+def test_pause_and_stop(boxes, sleeping):
+    paused = boxes("/bin/sleep", "1000")
+    sleeping(paused)
+    control.pause(paused.paths, paused.ident)
+    control.unpause(paused.paths, paused.ident)
+    assert paused.stop(timeout=0) == 137
+
+
+def test_restart_after_sleep(boxes, sleeping, eventually):
+    box = boxes.shell("exec sleep 1000")
+    box.run["restart"] = {"policy": "always", "retries": None}
+    [pid] = sleeping(box)
+    os.kill(box.state["pid"], 9)
+    eventually(lambda: box.state["restarts"] == 1 and box.state["status"] == "running")
+    assert monitor_of(box) == pid and not asleep(pid)
+    # What enters a container is forked from it: its interpreter is one that can't be written to (oci/seal.py).
+    assert os.statvfs("/proc/%d/exe" % pid).f_flag & os.ST_RDONLY
+
+
+def test_published_ports_during_sleep_and_a_second_sleep(boxes, bridge, sleeping, eventually):  # noqa: F811
+    port = free_port()
+    box, _link = web(boxes, bridge, port)
+    [pid] = sleeping(box)
+    before = set(os.listdir("/proc/%d/fd" % pid))
+    assert fetch("127.0.0.1:%d" % port) == b"hello from inside\n"
+    assert not asleep(pid) and monitor_of(box) == pid
+    eventually(lambda: asleep(pid), 60)
+    assert len(os.listdir("/proc/%d/fd" % pid)) == len(before)
+    assert fetched("127.0.0.1:%d" % port)
+    box.stop(timeout=0)
+    assert not fetched("127.0.0.1:%d" % port)

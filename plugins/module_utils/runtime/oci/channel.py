@@ -45,8 +45,8 @@ def listen(channel, warnings):
     while True:
         try:
             data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_LEN(4), _socket.MSG_CMSG_CLOEXEC)
-        except ConnectionResetError:
-            return b"", terminal
+        except ConnectionResetError:  # it ended with a word to it unread; its own words come after this, the end of file last
+            continue
         if data in (b"", b"R", b"M"):
             return data, terminal
         if data[:1] == b"T":

@@ -281,3 +281,14 @@ def pivot(root_fd):
     finally:
         os.close(old)
     os.chdir("/")
+
+
+def move_root(root_fd):
+    """The same where the host's root can't be pivoted, as an initramfs: the new root is moved on top of it.
+
+    What is below stays mounted, so a process that could leave its root would be on the host; pivot() is the better way.
+    """
+    os.fchdir(root_fd)
+    syscalls.mount(".", "/", None, c.MS_MOVE)
+    os.chroot(".")
+    os.chdir("/")

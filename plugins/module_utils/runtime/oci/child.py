@@ -121,7 +121,7 @@ def execute(program, before=None):
     capabilities.switch_user_and_apply(program.uid, program.gid, program.additional, sets["effective"], sets["permitted"],
                                        sets["inheritable"], sets["bounding"], sets["ambient"])
     os.umask(program.umask)
-    path, arguments = _find(program), program.arguments
+    path, arguments = find(program), program.arguments
     if program.init_fd is not None:
         arguments = [b"init", path] + program.arguments
         path = program.init_fd
@@ -144,7 +144,7 @@ def _install(program):
         raise Failure("the seccomp filter can't be installed: %s" % os.strerror(error.errno)) from None
 
 
-def _find(program):
+def find(program):
     """The program's file: as named when there is a slash in it, else by the container's own PATH."""
     name = program.arguments[0]
     if b"/" in name:
@@ -155,7 +155,7 @@ def _find(program):
         path = (directory or b".") + b"/" + name
         if os.access(path, os.X_OK) and _is_file(path):
             return path
-    raise Failure("exec %s: not found in the container's PATH (%s)" % (
+    raise Failure("exec %s: executable file not found in $PATH of the container (%s)" % (
         os.fsdecode(name), os.fsdecode(program.environment.get(b"PATH", b""))), NOT_FOUND)
 
 
@@ -184,7 +184,7 @@ def main(launch, inside):
         _run(launch, inside)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
         try:
-            channel.report(inside, error)
+            channel.report(launch.channel or inside, error)
         except OSError:
             pass
     finally:
@@ -213,6 +213,7 @@ def _run(launch, inside):
     for kind, fd in launch.joined.items():
         if kind != "pid":  # joined by the maker before clone3
             namespaces.join(fd, kind)
+    launch.inside(root_fd)
     streams = () if program.terminal else launch.open_streams()
     if program.init:
         program.init_fd = initial.descriptor()
@@ -242,21 +243,18 @@ def _run(launch, inside):
             syscalls.sethostname(document.config["hostname"])
         if document.config.get("domainname"):
             syscalls.setdomainname(document.config["domainname"])
-    try:
-        syscalls.keyctl_join_session()  # else the container would see the keys of whoever started the engine
-    except OSError as error:
-        if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EDQUOT):
-            raise
+    if launch.new_keyring:
+        _join_keyring()
     set_limits(program, warn)
     schedule(program)
     terminal.take_over(*streams, terminal=program.terminal)
     before = _start_hooks(launch)
     freeze()
-    mounts.pivot(root_fd)
+    (mounts.pivot if launch.use_pivot else mounts.move_root)(root_fd)
     mounting.propagate_root(document.linux.get("rootfsPropagation"))
     close_others(inside.fileno(), program)
     enter_directory(program.cwd)
-    launch.wait_for_start(inside)
+    launch.channel = launch.wait_for_start(inside)
     execute(program, before)
 
 
@@ -276,9 +274,18 @@ def _start_hooks(launch):
     return lambda: hooks.run_all(wanted, "startContainer", about, environment=launch.program.environment)
 
 
+def _join_keyring():
+    """A session keyring of its own: else the container would see the keys of whoever started the engine."""
+    try:
+        syscalls.keyctl_join_session()
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EDQUOT):
+            raise
+
+
 def close_others(kept_fd, program):
     """Close all but standard streams, the channel's and what is executed, so that no path leads to the host through one of them."""
-    kept = sorted({kept_fd, program.init_fd} - {None})
+    kept = sorted(program.kept.union((kept_fd, program.init_fd)) - {None})
     first = 3
     for fd in kept + [2 ** 31 - 1]:
         if fd > first:

@@ -30,6 +30,8 @@ class Launch:
     """
 
     clone_flags = 0  # added to clone3's
+    new_keyring = use_pivot = True
+    channel = None  # in the process, since its start: where it reports to
 
     def __init__(self, document, program):
         self.document, self.program = document, program
@@ -65,12 +67,19 @@ class Launch:
         """The container's state for its hooks (hooks.state), with that status and ``pid`` as it is."""
         raise NotImplementedError
 
+    def inside(self, root_fd):
+        """In the process, in its namespaces and with its root attached, empty still."""
+
     def open_streams(self):
         """In the process, in the host's file system: ``(stdin, stdout, stderr)``, descriptors; None stands for the container's /dev/null."""
         return 0, 1, 2
 
     def wait_for_start(self, inside):
-        """In the process, inside its root, all being ready but its user and rights. ``inside``: its end of the channel."""
+        """In the process, inside its root, all being ready but its user and rights. Returns the channel it reports to from now on.
+
+        :param inside: its end of the channel until now.
+        """
+        return inside
 
     # ------------------------------------------------------------------------------------------------------- the start
 
@@ -83,10 +92,10 @@ class Launch:
             self._prepare()
             self._clone()
         except OSError as error:
-            self._undo()
+            self.undo()
             raise ContainerFailed(read_error(error)) from None
         except BaseException:
-            self._undo()
+            self.undo()
             raise
         finally:
             self._close()
@@ -179,7 +188,7 @@ class Launch:
                     os.close(fd)
         self.joined, self.root_fd = {}, None
 
-    def _undo(self):
+    def undo(self):
         """Take back what was made; what can't be taken back now is found by the next clean-up."""
         pid = self.pid
         if self.pidfd is not None:

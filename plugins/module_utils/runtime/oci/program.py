@@ -47,6 +47,7 @@ class Program:
         self.filter_flags = seccomp.flags(profile) if profile else 0
         self.init = init
         self.init_fd = None
+        self.kept = set()  # descriptors that stay open besides the standard ones
 
     def resolve_user(self, root_fd):
         """Find who ``user`` is by the files inside the root, and where home is. :raises InvalidInput: when nobody is."""

@@ -1,0 +1,198 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Process 1 of a bundle: what of its making belongs to the command, around launch.py. ``create`` has it wait inside its root."""
+
+from __future__ import annotations
+
+import _socket
+import fcntl
+import os
+import time
+
+from ..errors import InvalidInput, Unsupported
+from ..kernel import cgroups, constants as c, loopback, mounts, procfs
+from . import channel, child, jsontext, seal
+from .document import Document
+from .launch import Launch
+from .program import Program
+from .states import Container
+
+SOCKET = "start"  # in the container's directory
+
+
+class Create(Launch):
+    """The making of one container from its document.
+
+    :param container: its states.Container, made. :param bundle: path of the bundle. :param wait: whether its process waits for ``start``.
+    """
+
+    def __init__(self, container, bundle, config, options, wait, systemd=False):
+        document = Document(config)
+        super().__init__(document, Program(document.process, document.linux))
+        self.container, self.options, self.wait, self.systemd = container, options, wait, systemd
+        self.rootfs = os.path.join(bundle, (config.get("root") or {}).get("path") or "rootfs")
+        self.listener = None
+        self.new_keyring, self.use_pivot = not options["no-new-keyring"], not options["no-pivot"]
+        self.program.kept.update(preserve(self.program, options["preserve-fds"]))
+
+    def make_group(self):
+        path = self.document.linux.get("cgroupsPath") or "/pycontainer-oci/" + self.container.ident
+        parent, _slash, name = ("/" + path.strip("/")).rpartition("/")
+        return cgroups.create(name, parent or "/")
+
+    def open_root(self):
+        if not os.path.isdir(self.rootfs):
+            raise InvalidInput("root.path", self.rootfs, "an existing directory")
+        return mounts.bind(self.rootfs)
+
+    def root_place(self):
+        return self.rootfs
+
+    def run(self):
+        if self.wait:
+            self._listen()
+        super().run()
+        if self.listener is not None:
+            self.listener.close()
+
+    def _listen(self):
+        """The socket that ``start`` connects to. Its address goes by the directory's descriptor: it has at most 107 bytes (unix(7))."""
+        self.listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        self.listener.bind("/proc/self/fd/%d/%s" % (self.container.directory, SOCKET))
+        self.listener.listen(1)
+        self.program.kept.add(self.listener.fileno())
+
+    def announce(self):
+        self.container.data.update(pid=self.pid, pid_start=procfs.stat(self.pid)["start"], cgroup=self.group.paths)
+        self.container.write()
+
+    # -------------------------------------------------------------------------------------------------- in the process
+
+    def inside(self, root_fd):
+        mounts.set_attributes(root_fd, propagation=c.MS_SLAVE, recursive=True)
+        if self.document.private("network"):
+            loopback.up()
+
+    def wait_for_start(self, inside):
+        """Say that it is ready and wait for ``start``; whose end before its word is this process's end as well."""
+        child.find(self.program)
+        if self.listener is None:
+            return inside
+        inside.send(b"R")
+        inside.close()
+        fd, _address = self.listener._accept()  # pylint: disable=protected-access
+        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
+        if connection.recv(1) != b"s":
+            os._exit(channel.FAILED)
+        return connection
+
+
+def preserve(program, count):
+    """The descriptors after the standard ones that the program is to have: ``LISTEN_FDS`` (sd_listen_fds(3)) and ``--preserve-fds``."""
+    passed = os.environ.get("LISTEN_FDS", "")
+    if passed.isdigit() and os.environ.get("LISTEN_PID", str(os.getpid())) == str(os.getpid()):
+        count += int(passed)
+        program.environment.update({b"LISTEN_FDS": passed.encode(), b"LISTEN_PID": b"1"})
+        if "LISTEN_FDNAMES" in os.environ:
+            program.environment[b"LISTEN_FDNAMES"] = os.fsencode(os.environ["LISTEN_FDNAMES"])
+    for fd in range(3, 3 + count):
+        try:
+            foreign = not fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+        except OSError:
+            foreign = False
+        if not foreign:
+            raise InvalidInput("--preserve-fds", count, "as many as are open from descriptor 3 on; %d is not" % fd)
+    return range(3, 3 + count)
+
+
+def read_bundle(options):
+    """``(bundle, text of its document, document)``."""
+    bundle = os.path.abspath(options["bundle"] or ".")
+    path = os.path.join(bundle, options["config"] or "config.json")
+    try:
+        text = procfs.read(path, 1 << 26)
+    except OSError as error:
+        raise InvalidInput("bundle", bundle, "a directory with a config.json (%s: %s)" % (path, os.strerror(error.errno).lower())) from None
+    try:
+        config = jsontext.load(text)
+    except ValueError as error:
+        raise InvalidInput(path, None, "a JSON document (%s)" % error) from None
+    if not isinstance(config, dict) or not isinstance(config.get("process"), dict):
+        raise Unsupported("%s: process is missing: there is nothing to run" % path)
+    return bundle, text, config
+
+
+def make(call, ident, wait):
+    """Make a container up to its process, which waits for ``start`` or executes its program. Returns the Create that ran.
+
+    :raises EngineError: nothing is left then.
+    """
+    options = call.given
+    bundle, text, config = read_bundle(options)
+    check_terminal(config["process"], options, detached=wait or options.get("detach"))
+    container = Container(call.options["root"], ident)
+    container.make({
+        "id": ident, "bundle": bundle, "rootfs": "", "pid": 0, "pid_start": None, "owner": "root" if os.getuid() == 0 else "",
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "annotations": config.get("annotations") or {}, "cgroup": {},
+        "external_descriptors": jsontext.dump([_leads(fd) for fd in (0, 1, 2)]),
+    })
+    try:
+        container.keep_config(text)
+        create = Create(container, bundle, config, options, wait, call.options["systemd-cgroup"])
+        container.data["rootfs"] = create.rootfs
+        if needs_seal(create):
+            seal.seal(sys.argv)
+        create.run()
+        try:
+            finish(create, options)
+        except BaseException:
+            create.undo()
+            raise
+    except BaseException:
+        container.remove()
+        raise
+    return create
+
+
+def needs_seal(_create):
+    """Whether this process has to execute itself again from a file that can't be written to."""
+    return False
+
+
+def finish(create, options):
+    """What the caller is given of the new process: its terminal and its id."""
+    if options["console-socket"]:
+        from . import console
+
+        console.hand_over(options["console-socket"], create.terminal)
+        create.terminal = None
+    if options["pid-file"]:
+        write_pid(options["pid-file"], create.pid)
+
+
+def write_pid(path, pid):
+    """The file appears whole."""
+    temporary = os.path.join(os.path.dirname(path), ".%s.new" % os.path.basename(path))
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        os.write(fd, b"%d" % pid)
+        os.close(fd)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise InvalidInput("--pid-file", path, "a path that can be written to (%s)" % os.strerror(error.errno).lower()) from None
+
+
+def check_terminal(process, options, detached):
+    """A terminal's master needs somebody to take it: the caller by a socket, or this process while it waits."""
+    socket = options["console-socket"]
+    if process.get("terminal") and detached and not socket:
+        raise InvalidInput("--console-socket", None, "the path of a socket that takes the terminal: use --console-socket with process.terminal")
+    if socket and not (process.get("terminal") and detached):
+        raise InvalidInput("--console-socket", socket, "no socket: there is no terminal, or this command itself attends to it")
+
+
+def _leads(fd):
+    try:
+        return os.readlink("/proc/self/fd/%d" % fd)
+    except OSError:
+        return "/dev/null"

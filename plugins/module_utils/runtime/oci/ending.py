@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``kill`` and ``delete``."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from ..errors import Conflict, EngineError, InvalidInput, NotFound
+from ..kernel import pidfd
+from .states import every, open_container
+
+SIGKILL, SIGTERM = 9, 15
+
+
+def signal_number(text):
+    """The number of ``TERM``, ``SIGTERM``, ``sigterm``, ``RTMIN+3`` or ``15``. :raises InvalidInput:"""
+    name = text.upper()
+    if text.isascii() and text.isdigit():
+        number = int(text)
+    else:
+        name, plus, offset = name.partition("+") if "+" in name else name.partition("-")
+        found = getattr(_signal, name if name.startswith("SIG") else "SIG" + name, None)
+        realtime = name.endswith(("RTMIN", "RTMAX"))
+        number = int(found) if isinstance(found, int) and "_" not in name else 0
+        if plus:
+            number = number + int(plus + offset) if realtime and offset.isdigit() else 0
+    if not 0 < number <= 64:
+        raise InvalidInput("signal", text, "a signal's number from 1 to 64 or its name, such as SIGTERM or TERM")
+    return number
+
+
+def kill(call, _log):
+    container = open_container(call.options["root"], call.arguments[0])
+    number = signal_number(call.arguments[1]) if len(call.arguments) > 1 else SIGTERM
+    if call["all"]:
+        signal_all(container, number)
+        return
+    process = container.process()
+    if process is None or not pidfd.send(process, number):
+        raise Conflict("container %s: container not running" % container.ident)
+    if number == SIGKILL and container.group().frozen():
+        container.group().thaw()  # a frozen process of cgroup v1 dies when it is let go
+
+
+def signal_all(container, number):
+    """A signal to each process in the container's cgroup; to none is no error."""
+    group = container.group()
+    if number == SIGKILL:
+        group.kill()
+        return
+    for pid in group.procs():
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def delete(call, log):
+    containers = [ident for word in call.arguments for ident in _named(call, word)]
+    for ident in containers:
+        try:
+            container = open_container(call.options["root"], ident)
+        except (NotFound, InvalidInput):
+            if call["force"]:
+                continue
+            raise
+        container.lock()
+        container.read()
+        status = container.status()
+        if status not in ("stopped", "created") and not call["force"]:
+            raise Conflict("cannot delete container %s that is not stopped: it is %s; --force kills it" % (ident, status))
+        remove(container, log)
+
+
+def _named(call, word):
+    """The ids that an argument stands for."""
+    if not call["regex"]:
+        return [word]
+    import re
+
+    try:
+        pattern = re.compile(word)
+    except re.error as error:
+        raise InvalidInput("--regex", word, "a regular expression (%s)" % error) from None
+    return [container.ident for container in every(call.options["root"]) if pattern.search(container.ident)]
+
+
+def remove(container, log):
+    """Take everything of a container away, with what still runs in it."""
+    process = container.process()
+    if process is not None:
+        pidfd.send(process, SIGKILL)
+    if container.data.get("cgroup"):
+        group = container.group()
+        if process is not None:
+            group.thaw()
+        try:
+            group.remove()
+        except EngineError as error:
+            log.warning(str(error))
+    if process is not None and not pidfd.ended(process, 10.0):
+        raise Conflict("container %s can't be deleted: its process %d does not end" % (container.ident, container.pid))
+    container.remove()

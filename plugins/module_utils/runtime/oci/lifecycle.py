@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``create``, ``start`` and ``run``."""
+
+from __future__ import annotations
+
+import _socket
+import os
+
+from ..errors import Conflict, NotFound
+from . import channel, create as making, ending
+from .states import open_container
+
+
+def create(call, log):
+    made = making.make(call, call.arguments[0], wait=True)
+    for text in made.warnings:
+        log.warning(text)
+
+
+def start(call, log):
+    container = open_container(call.options["root"], call.arguments[0])
+    container.lock()
+    container.read()
+    status = container.status()
+    if status != "created":
+        raise Conflict("container %s can't be started: it is %s, not created" % (container.ident, status))
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    path = "/proc/self/fd/%d/%s" % (container.directory, making.SOCKET)
+    try:
+        connection.connect(path)
+    except ConnectionRefusedError:
+        raise Conflict("container %s can't be started: its process has ended" % container.ident) from None
+    os.unlink(path)  # from here on it is started, or its end is noticed by it
+    connection.send(b"s")
+    warnings = []
+    channel.listen(connection, warnings)
+    for text in warnings:
+        log.warning(text)
+
+
+def run(call, log):
+    from . import foreground
+
+    ident, detached = call.arguments[0], call["detach"]
+    if not detached:
+        foreground.prepare(subreaper=not call["no-subreaper"])
+    made = making.make(call, ident, wait=False)
+    for text in made.warnings:
+        log.warning(text)
+    if detached:
+        return 0
+    made.container.unlock()
+    code = foreground.attend(made.pid, made.pidfd, made.terminal)
+    if not call["keep"]:
+        try:
+            made.container.lock()
+            ending.remove(made.container, log)
+        except NotFound:  # somebody has deleted it
+            pass
+    return code

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The containers of one ``--root``: a directory for each, by its id.
+
+    <root>/<id>/status        what was made, written whole each time (form below)
+    <root>/<id>/config.json   the bundle's document as it was at create
+    <root>/<id>/start         the socket at which the process of a created container waits; gone when it was started
+
+    {"id", "bundle", "rootfs": absolute paths, "pid", "pid_start": of process 1 (0, None: there is none yet), "created": RFC 3339,
+     "owner": who made it, "annotations", "cgroup": what opens the group, "external_descriptors": JSON text of where its standard
+     streams lead}
+
+What a container does is not written down but asked of the kernel. Whoever changes something holds the directory's lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from ..errors import Conflict, EngineError, InvalidInput, NotFound
+from ..kernel import pidfd, procfs
+from . import jsontext
+
+VERSION = "1.2.0"  # of the runtime specification
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-")
+LONGEST = 255  # bytes of a file's name
+
+
+def check_id(ident):
+    """:raises InvalidInput: no name for a container."""
+    if not ident or len(ident) > LONGEST or not _LETTERS.issuperset(ident) or ident in (".", ".."):
+        raise InvalidInput("container id", ident, "letters, digits, _ + . and -, at most %d of them" % LONGEST)
+
+
+class Container:
+    """One container. ``data``: its status file's content; ``directory``: a descriptor of its directory, which carries the lock."""
+
+    def __init__(self, root, ident):
+        check_id(ident)
+        self.root, self.ident = root, ident
+        self.path = os.path.join(root, ident)
+        self.data, self.directory = {}, None
+
+    # ------------------------------------------------------------------------------------------------------- its files
+
+    def make(self, data):
+        """Make its directory and hold its lock. :raises Conflict: there is one of this id."""
+        os.makedirs(self.root, 0o700, exist_ok=True)
+        try:
+            os.mkdir(self.path, 0o700)
+        except FileExistsError:
+            raise Conflict("container %s: a container with given ID already exists in %s" % (self.ident, self.root)) from None
+        self.lock()
+        self.data = data
+        self.write()
+
+    def lock(self):
+        """Take the lock, waiting for whoever has it; it ends with this process."""
+        self._open()
+        fcntl.flock(self.directory, fcntl.LOCK_EX)
+        if not os.path.exists(self.path):  # it was deleted meanwhile
+            raise self.missing()
+
+    def _open(self):
+        if self.directory is None:
+            try:
+                self.directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                raise self.missing() from None
+
+    def unlock(self):
+        os.close(self.directory)
+        self.directory = None
+
+    def missing(self):
+        return NotFound("container %s does not exist in %s" % (self.ident, self.root))
+
+    def read(self):
+        """Read its status file; returns itself. :raises NotFound: there is no such container."""
+        try:
+            self.data = jsontext.load(procfs.read(self.path + "/status"))
+        except (FileNotFoundError, NotADirectoryError):
+            if not os.path.isdir(self.path):
+                raise self.missing() from None
+            self.data = {}  # being made, or it was never finished
+        except ValueError as error:
+            raise EngineError("container %s: %s/status can't be read: %s" % (self.ident, self.path, error)) from None
+        return self
+
+    def write(self):
+        temporary = self.path + "/status.new"
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, jsontext.dump(self.data).encode())
+        finally:
+            os.close(fd)
+        os.rename(temporary, self.path + "/status")
+
+    def config(self):
+        """The document that the container was made from."""
+        return jsontext.load(procfs.read(self.path + "/config.json", 1 << 26))
+
+    def keep_config(self, text):
+        fd = os.open(self.path + "/config.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, os.fsencode(text))
+        finally:
+            os.close(fd)
+
+    def remove(self):
+        """Remove its directory; the id is free then."""
+        for name in os.listdir(self.path):
+            os.unlink(self.path + "/" + name)
+        os.rmdir(self.path)
+
+    # ------------------------------------------------------------------------------------------------------ what it does
+
+    @property
+    def pid(self):
+        return self.data.get("pid") or 0
+
+    def process(self):
+        """A pidfd of process 1, None when it has ended."""
+        return pidfd.open_process(self.pid, self.data.get("pid_start"))
+
+    def group(self):
+        """Its cgroup."""
+        from ..kernel import cgroups
+
+        return cgroups.Group.open(self.data.get("cgroup") or {})
+
+    def status(self):
+        """``creating``, ``created``, ``running``, ``paused`` or ``stopped``."""
+        if not self.pid:
+            return "creating" if self._being_made() else "stopped"
+        if procfs.start_time(self.pid) != self.data["pid_start"]:
+            return "stopped"
+        if os.path.exists(self.path + "/start"):
+            return "created"
+        return "paused" if self.group().frozen() else "running"
+
+    def _being_made(self):
+        """Whether somebody holds the lock."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+
+    def state(self):
+        """The state of the runtime specification, with what runc adds to it."""
+        status = self.status()
+        found = {"ociVersion": VERSION, "id": self.ident, "status": status, "pid": 0 if status == "stopped" else self.pid}
+        found.update((key, self.data.get(key, "")) for key in ("bundle", "rootfs", "created"))
+        found["annotations"], found["owner"] = self.data.get("annotations") or {}, self.data.get("owner", "")
+        return found
+
+
+def open_container(root, ident):
+    """The container of an id. :raises NotFound:"""
+    return Container(root, ident).read()
+
+
+def every(root):
+    """All containers of a root, in the order of their ids."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
+    found = []
+    for name in names:
+        try:
+            found.append(open_container(root, name))
+        except (InvalidInput, NotFound):
+            continue
+    return found

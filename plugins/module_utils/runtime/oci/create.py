@@ -36,9 +36,10 @@ class Create(Launch):
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
 
     def make_group(self):
-        path = self.document.linux.get("cgroupsPath") or "/pycontainer-oci/" + self.container.ident
-        parent, _slash, name = ("/" + path.strip("/")).rpartition("/")
-        return cgroups.create(name, parent or "/")
+        return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations)
+
+    def resources(self):
+        return cgroups.with_default_devices(self.document.linux.get("resources"))
 
     def open_root(self):
         if not os.path.isdir(self.rootfs):
@@ -63,7 +64,7 @@ class Create(Launch):
         self.program.kept.add(self.listener.fileno())
 
     def announce(self):
-        self.container.data.update(pid=self.pid, pid_start=procfs.stat(self.pid)["start"], cgroup=self.group.paths)
+        self.container.data.update(pid=self.pid, pid_start=procfs.stat(self.pid)["start"], cgroup=self.group.record())
         self.container.write()
 
     # -------------------------------------------------------------------------------------------------- in the process
@@ -144,6 +145,9 @@ def make(call, ident, wait):
             seal.seal(sys.argv)
         create.run()
         try:
+            if container.data["cgroup"] != create.group.record():  # systemd's has its directories since its first process
+                container.data["cgroup"] = create.group.record()
+                container.write()
             finish(create, options)
         except BaseException:
             create.undo()

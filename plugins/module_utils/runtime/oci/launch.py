@@ -46,6 +46,10 @@ class Launch:
         """The cgroups.Group of the container, made and empty."""
         raise NotImplementedError
 
+    def resources(self):
+        """OCI linux.resources, to be the limits of the group."""
+        return self.document.linux.get("resources") or {}
+
     def open_root(self):
         """A detached mount (fd) of the root file system."""
         raise NotImplementedError
@@ -103,7 +107,7 @@ class Launch:
     def _prepare(self):
         self.joined = self.document.joined()
         self.group = self.make_group()
-        resources = self.document.linux.get("resources") or {}
+        resources = self.resources()
         self.warnings += [sentence for _key, sentence in self.group.warnings(resources)]
         self.group.apply(resources)
         self.root_fd = self.open_root()

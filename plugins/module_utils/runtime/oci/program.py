@@ -35,6 +35,8 @@ class Program:
         sets = process.get("capabilities") or {}
         self.capabilities = {kind: capabilities.mask(name for name in sets.get(kind) or () if name in capabilities.NUMBERS)
                              for kind in ("effective", "permitted", "inheritable", "bounding", "ambient")}
+        # The kernel takes no others (capabilities(7)), and documents of ``runc spec`` name some all the same.
+        self.capabilities["ambient"] &= self.capabilities["permitted"] & self.capabilities["inheritable"]
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         self.limits = [(_rlimit(entry["type"]), entry["soft"], entry["hard"]) for entry in process.get("rlimits") or ()]
         self.original_limits = original_limits or {}

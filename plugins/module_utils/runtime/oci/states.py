@@ -124,11 +124,14 @@ class Container:
         """A pidfd of process 1, None when it has ended."""
         return pidfd.open_process(self.pid, self.data.get("pid_start"))
 
+    def frozen(self):
+        return bool(self.data.get("cgroup")) and self.group().frozen()
+
     def group(self):
-        """Its cgroup."""
+        """Its cgroup, there since there is a process."""
         from ..kernel import cgroups
 
-        return cgroups.Group.open(self.data.get("cgroup") or {})
+        return cgroups.reopen(self.data["cgroup"])
 
     def status(self):
         """``creating``, ``created``, ``running``, ``paused`` or ``stopped``."""
@@ -138,7 +141,7 @@ class Container:
             return "stopped"
         if os.path.exists(self.path + "/start"):
             return "created"
-        return "paused" if self.group().frozen() else "running"
+        return "paused" if self.frozen() else "running"
 
     def _being_made(self):
         """Whether somebody holds the lock."""

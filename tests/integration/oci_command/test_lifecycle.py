@@ -1,0 +1,215 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""create, start, run, state, kill, delete, list: a container's life by the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from pycontainer.kernel import cgroups, procfs
+
+from .conftest import until
+
+
+def test_run_gives_output_and_exit_code_and_leaves_nothing(runtime, bundle):
+    bundle.shell("echo hello; echo oops >&2; exit 3")
+    done = runtime("run", "--bundle", bundle.path, "c")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "hello\n", "oops\n")
+    assert os.listdir(runtime.root) == []
+    assert not [path for path in map(lambda mount: mount + "/pycontainer-oci/c", cgroups.base_paths()) if os.path.exists(path)]
+
+
+def test_keep_leaves_a_stopped_container(runtime, bundle):
+    bundle.shell("exit 0")
+    runtime.ok("run", "--keep", "-b", bundle.path, "c")
+    assert runtime.state("c")["status"] == "stopped"
+    assert "already exists" in runtime.fails("run", "-b", bundle.path, "c")
+    runtime.ok("delete", "c")
+    runtime.ok("run", "-b", bundle.path, "c")
+
+
+def test_death_by_a_signal_is_128_and_its_number(runtime, bundle):
+    bundle.shell("sh -c 'kill -9 $$'; exit $?")
+    assert runtime("run", "-b", bundle.path, "c").returncode == 137
+
+
+def test_create_start_kill_delete(runtime, bundle):
+    bundle.config["annotations"] = {"org.example.key": "value"}
+    bundle.shell("echo started > /tmp/started; sleep 1000")
+    runtime.ok("create", "--bundle", bundle.path, "--pid-file", bundle.path / "pid", "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    state = runtime.state("c")
+    assert {key: state[key] for key in ("id", "status", "bundle", "annotations", "owner")} == {
+        "id": "c", "status": "created", "bundle": str(bundle.path), "annotations": {"org.example.key": "value"}, "owner": "root"}
+    assert state["ociVersion"].startswith("1.") and state["rootfs"] == str(bundle.rootfs)
+    assert str(state["pid"]) == (bundle.path / "pid").read_text()
+    assert not (bundle.rootfs / "tmp" / "started").exists()
+    runtime.ok("start", "c")
+    assert until((bundle.rootfs / "tmp" / "started").exists)
+    assert runtime.state("c")["status"] == "running" and runtime.state("c")["pid"] == state["pid"]
+    assert "running, not created" in runtime.fails("start", "c")
+    assert "not stopped" in runtime.fails("delete", "c")
+    runtime.ok("kill", "c", "KILL")
+    assert until(lambda: runtime.state("c")["status"] == "stopped")
+    assert runtime.state("c")["pid"] == 0
+    assert "not running" in runtime.fails("kill", "c")
+    runtime.ok("delete", "c")
+    assert "does not exist" in runtime.fails("state", "c")
+
+
+def test_the_created_process_is_the_callers_grandchild_and_create_leaves_no_other(runtime, bundle):
+    bundle.save()
+    runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pid = runtime.state("c")["pid"]
+    group = cgroups.reopen(json.loads((bundle.path.parent / "root" / "c" / "status").read_text())["cgroup"])
+    assert group.procs() == [pid]
+    assert procfs.stat(pid)["parent"] != os.getpid()
+
+
+def test_delete_of_a_created_container(runtime, bundle):
+    runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pid = runtime.state("c")["pid"]
+    runtime.ok("delete", "c")
+    assert procfs.start_time(pid) is None
+
+
+def test_delete_force(runtime, bundle):
+    runtime.ok("delete", "--force", "nobody")
+    assert "does not exist" in runtime.fails("delete", "nobody")
+    runtime.detached(bundle, "c")
+    runtime.ok("delete", "--force", "c")
+    assert os.listdir(runtime.root) == []
+
+
+def test_delete_by_a_regular_expression(runtime, bundle):
+    for name in ("web-1", "web-2", "db"):
+        runtime.detached(bundle, name)
+    runtime.ok("delete", "--force", "--regex", "^web-")
+    assert os.listdir(runtime.root) == ["db"]
+
+
+@pytest.mark.parametrize("ident", ["", ".", "..", "a/b", "a b", "ä", "x" * 256])
+def test_ids_that_are_none(runtime, bundle, ident):
+    assert "container id" in runtime.fails("create", "--bundle", bundle.path, ident)
+    assert not os.path.exists(runtime.root) or os.listdir(runtime.root) == []
+
+
+def test_what_fails_leaves_nothing(runtime, bundle):
+    for change, words in (({"args": ["/nope"]}, "no such file"), ({"args": ["nope"]}, "executable file not found in $PATH"),
+                          ({"args": ["/etc"]}, "permission denied"), ({"args": ["true"], "cwd": "/bin/true"}, "working directory")):
+        for command in ("create", "run"):
+            bundle.config["process"].pop("cwd", None)
+            bundle.save(**change)
+            assert words in runtime.fails(command, "--bundle", bundle.path, "c")
+            assert os.listdir(runtime.root) == []
+            assert not [mount for mount in cgroups.base_paths() if os.path.exists(mount + "/pycontainer-oci/c")]
+
+
+def test_what_execve_refuses_is_told_by_start(runtime, bundle):
+    (bundle.rootfs / "bin" / "text").write_text("no program")
+    (bundle.rootfs / "bin" / "text").chmod(0o755)
+    bundle.save(args=["/bin/text"])
+    runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert "exec format error" in runtime.fails("start", "c")
+    assert until(lambda: runtime.state("c")["status"] == "stopped")
+
+
+def test_bad_bundles(runtime, bundle):
+    assert "config.json" in runtime.fails("run", "--bundle", bundle.path / "nothing", "c")
+    (bundle.path / "config.json").write_text("{")
+    assert "JSON" in runtime.fails("run", "--bundle", bundle.path, "c")
+    (bundle.path / "config.json").write_text("{}")
+    assert "process" in runtime.fails("run", "--bundle", bundle.path, "c")
+    bundle.config["root"]["path"] = "nowhere"
+    bundle.save()
+    assert "nowhere" in runtime.fails("run", "--bundle", bundle.path, "c")
+
+
+def test_of_creates_at_once_one_wins(runtime, bundle):
+    calls = [subprocess.Popen(runtime.argv("create", "--bundle", bundle.path, "c"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) for dummy in range(6)]
+    assert sorted(call.wait() for call in calls) == [0, 1, 1, 1, 1, 1]
+    runtime.ok("start", "c")
+
+
+def test_signals_are_passed_on_by_run(runtime, bundle):
+    bundle.shell("trap 'echo got; exit 7' USR1; touch /tmp/ready; while :; do sleep 0.05; done")
+    call = subprocess.Popen(runtime.argv("run", "--bundle", bundle.path, "c"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    assert until((bundle.rootfs / "tmp" / "ready").exists)
+    call.send_signal(signal.SIGUSR1)
+    assert call.communicate(timeout=60)[0] == "got\n"
+    assert call.returncode == 7
+
+
+def test_standard_input(runtime, bundle):
+    bundle.save(args=["cat"])
+    done = subprocess.run(runtime.argv("run", "--bundle", bundle.path, "c"), input=b"some text", stdout=subprocess.PIPE, timeout=60, check=True)
+    assert done.stdout == b"some text"
+
+
+def test_kill_takes_names_and_numbers(runtime, bundle):
+    bundle.shell("trap 'echo got; exit 5' USR2; touch /tmp/ready; while :; do sleep 0.05; done")
+    for number, name in enumerate(("USR2", "SIGUSR2", "sigusr2", "12")):
+        runtime.detached(bundle, "c%d" % number)
+        assert until((bundle.rootfs / "tmp" / "ready").exists)
+        runtime.ok("kill", "c%d" % number, name)
+        assert until(lambda: runtime.state("c%d" % number)["status"] == "stopped")  # pylint: disable=cell-var-from-loop
+        (bundle.rootfs / "tmp" / "ready").unlink()
+    for name in ("0", "65", "NOPE", "-1", "SIG"):
+        assert "signal" in runtime.fails("kill", "--", "c0", name)
+
+
+def test_kill_all_reaches_every_process(runtime, bundle):
+    bundle.config["linux"]["namespaces"] = [{"type": "mount"}]  # the host's process namespace
+    bundle.shell("sleep 1000 & sleep 1000 & touch /tmp/ready; wait")
+    runtime.detached(bundle, "c")
+    assert until((bundle.rootfs / "tmp" / "ready").exists)
+    pids = json.loads(runtime.ok("ps", "--format", "json", "c"))
+    assert until(lambda: len(json.loads(runtime.ok("ps", "--format", "json", "c"))) == 3)
+    runtime.ok("kill", "--all", "c", "KILL")
+    assert until(lambda: not [pid for pid in pids if procfs.start_time(pid)])
+
+
+def test_list_and_ps(runtime, bundle):
+    assert runtime.ok("list", "--format", "json") == "null\n"
+    runtime.detached(bundle, "a")
+    runtime.ok("create", "--bundle", bundle.path, "b", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert runtime.ok("list", "-q") == "a\nb\n"
+    assert [(entry["id"], entry["status"]) for entry in json.loads(runtime.ok("list", "-f", "json"))] == [("a", "running"), ("b", "created")]
+    table = runtime.ok("list").splitlines()
+    assert table[0].split() == ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"] and table[1].split()[2] == "running"
+    pid = runtime.state("a")["pid"]
+    assert json.loads(runtime.ok("ps", "--format=json", "a")) == [pid]
+    assert runtime.ok("ps", "a", "-e", "-o", "pid,args").split() == ["PID", "COMMAND", str(pid), "sleep", "1000"]
+    assert "accepted: table or json" in runtime.fails("list", "--format", "yaml")
+
+
+def test_errors_go_to_the_log_as_engines_read_them(runtime, bundle):
+    log = bundle.path / "log"
+    runtime.fails("--log", log, "--log-format", "json", "state", "nobody")
+    entry = json.loads(log.read_text())
+    assert entry["level"] == "error" and "nobody does not exist" in entry["msg"] and entry["time"].startswith("20")
+    log.unlink()
+    runtime.fails("--log", log, "state", "nobody")
+    assert 'level=error msg="container nobody does not exist' in log.read_text()
+
+
+def test_descriptors(runtime, bundle):
+    bundle.save(args=["ls", "/proc/self/fd"])
+    reading, writing = os.pipe()
+    os.dup2(reading, 3)
+    os.dup2(writing, 4)
+    assert runtime("run", "--bundle", bundle.path, "c", pass_fds=(3, 4)).stdout.split() == ["0", "1", "2", "3"]  # 3: ls's own
+    assert runtime("run", "--preserve-fds", "2", "--bundle", bundle.path, "c", pass_fds=(3, 4)).stdout.split() == ["0", "1", "2", "3", "4", "5"]
+    bundle.save(args=["env"])
+    out = runtime.ok("run", "--bundle", bundle.path, "c", pass_fds=(3,), env={"LISTEN_FDS": "1", "SECRET": "x"})
+    assert "LISTEN_FDS=1\n" in out and "LISTEN_PID=1\n" in out and "SECRET" not in out
+    assert "--preserve-fds" in runtime.fails("run", "--preserve-fds", "300", "--bundle", bundle.path, "c")
+
+
+def test_the_loopback_is_up(runtime, bundle):
+    bundle.save(args=["ip", "addr", "show", "lo"])
+    assert "127.0.0.1" in runtime.ok("run", "--bundle", bundle.path, "c")

@@ -104,7 +104,7 @@ def test_unknown_user_is_refused_and_nothing_is_left(boxes):
 
 
 @pytest.mark.parametrize("args, code, words", [
-    (["/bin/nope"], 127, "exec /bin/nope: no such file"), (["nope"], 127, "exec nope: executable file not found in $PATH"),
+    (["/bin/nope"], 127, "exec /bin/nope: no such file"), (["nope"], 127, "exec nope: executable file not found in .PATH"),
     (["/etc/passwd"], 126, "exec /etc/passwd: permission denied"), (["/tmp"], 126, "exec /tmp: permission denied"),
     (["/bin/garbage"], 126, "exec format error")])
 def test_program_that_can_not_be_executed(boxes, args, code, words):

@@ -11,7 +11,7 @@ import time
 
 from ..errors import InvalidInput, Unsupported
 from ..kernel import cgroups, constants as c, loopback, mounts, procfs
-from . import channel, child, jsontext, seal
+from . import channel, child, hooks, jsontext, seal
 from .document import Document
 from .launch import Launch
 from .program import Program
@@ -51,17 +51,20 @@ class Create(Launch):
 
     def run(self):
         if self.wait:
-            self._listen()
+            self._open_listener()
         super().run()
         if self.listener is not None:
             self.listener.close()
 
-    def _listen(self):
+    def _open_listener(self):
         """The socket that ``start`` connects to. Its address goes by the directory's descriptor: it has at most 107 bytes (unix(7))."""
         self.listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         self.listener.bind("/proc/self/fd/%d/%s" % (self.container.directory, SOCKET))
         self.listener.listen(1)
         self.program.kept.add(self.listener.fileno())
+
+    def state(self, status):
+        return hooks.state(self.document, self.container.ident, self.container.data["bundle"], self.pid, status)
 
     def announce(self):
         self.container.data.update(pid=self.pid, pid_start=procfs.stat(self.pid)["start"], cgroup=self.group.record())

@@ -102,4 +102,19 @@ def remove(container, log):
             log.warning(str(error))
     if process is not None and not pidfd.ended(process, 10.0):
         raise Conflict("container %s can't be deleted: its process %d does not end" % (container.ident, container.pid))
+    after = _after(container)
     container.remove()
+    for text in after():
+        log.warning(text)
+
+
+def _after(container):
+    """What runs the poststop hooks once the container is gone; returns sentences about those that fail."""
+    config = container.config() if os.path.exists(container.path + "/config.json") else {}
+    if not (config.get("hooks") or {}).get("poststop"):
+        return lambda: ()
+    from . import hooks
+    from .document import Document
+
+    document = Document(config)
+    return lambda: hooks.run(document, "poststop", hooks.state(document, container.ident, container.data["bundle"], 0, "stopped"))

@@ -15,12 +15,12 @@ Each gets the container's state as JSON on its standard input. Without ``env`` i
 from __future__ import annotations
 
 import _signal
-import json
 import os
 import select
 import time
 
 from ..errors import ContainerFailed, Unsupported
+from . import jsontext
 
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 RUNTIME_CREATE = ("prestart", "createRuntime")  # those that need the mounts made, from outside
@@ -66,7 +66,7 @@ def state(document, ident, bundle, pid, status):
 
 def text(a_state):
     """A state as the hooks read it."""
-    return json.dumps(a_state).encode()
+    return jsontext.dump(a_state).encode()
 
 
 def run(document, kind, a_state):

@@ -7,8 +7,9 @@ from __future__ import annotations
 import _socket
 import os
 
-from ..errors import Conflict, NotFound
-from . import channel, create as making, ending
+from ..errors import Conflict, ContainerFailed, NotFound
+from . import channel, create as making, ending, hooks
+from .document import Document
 from .states import open_container
 
 
@@ -37,6 +38,19 @@ def start(call, log):
     channel.listen(connection, warnings)
     for text in warnings:
         log.warning(text)
+    started(container, container.config(), log)
+
+
+def started(container, config, log):
+    """The poststart hooks; where one fails, the container ends."""
+    if not (config.get("hooks") or {}).get("poststart"):
+        return
+    document = Document(config)
+    try:
+        hooks.run(document, "poststart", hooks.state(document, container.ident, container.data["bundle"], container.pid, "running"))
+    except ContainerFailed:
+        ending.remove(container, log)
+        raise
 
 
 def run(call, log):
@@ -48,6 +62,7 @@ def run(call, log):
     made = making.make(call, ident, wait=False)
     for text in made.warnings:
         log.warning(text)
+    started(made.container, made.document.config, log)
     if detached:
         return 0
     made.container.unlock()

@@ -34,6 +34,11 @@ options:
         (a volume's name or a path in the container), V(network), V(health) and V(exited) (an exit code).
       - Several values of one filter are alternatives. Several labels must all be there.
     type: dict
+  stats:
+    description:
+      - Whether to tell what each container uses now, as C(Stats).
+    type: bool
+    default: false
 seealso:
   - module: pycontainer.engine.container
 author:
@@ -49,6 +54,19 @@ EXAMPLES = r"""
 - name: Fail when it does not run
   ansible.builtin.assert:
     that: web.exists and web.container.State.Running
+
+- name: Find the containers that wait for memory
+  pycontainer.engine.container_info:
+    all: false
+    stats: true
+  register: running
+
+- name: Show how long they waited, in percent of the last minute
+  ansible.builtin.debug:
+    msg: "{{ item.Name }}: {{ item.Stats.pressure.memory.some.avg60 | default('not told by this kernel') }}"
+  loop: "{{ running.containers }}"
+  loop_control:
+    label: "{{ item.Name }}"
 
 - name: All containers with a label that have ended
   pycontainer.engine.container_info:
@@ -70,7 +88,15 @@ container:
     Id: 5b1e1d6c3a4f4e0f9a2d7c8b6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f
     Name: /web
 containers:
-  description: All that were found.
+  description:
+    - All that were found.
+    - "With O(stats), each has C(Stats), which is V(null) for one that does not run, and else has C(memory) with C(usage), C(working_set)
+      (without cached files that can be let go), C(limit), C(swap), C(anon), C(file) in bytes; C(cpu) with C(total), C(user), C(system),
+      C(throttled) in nanoseconds and C(periods), C(throttled_periods); C(pids) with C(current) and C(limit); C(io) with C(read_bytes),
+      C(write_bytes), C(reads), C(writes); C(network) with C(received) and C(sent) in bytes; and where the kernel tells it C(pressure), which
+      has for C(cpu), C(memory) and C(io) the time in which C(some) or all (C(full)) processes waited, C(avg10), C(avg60), C(avg300) in percent
+      and C(total) in microseconds."
+    - What this host does not account is left out.
   returned: always
   type: list
   elements: dict
@@ -84,6 +110,7 @@ def main():
         "name": {"type": "list", "elements": "str"},
         "all": {"type": "bool", "default": True},
         "filters": {"type": "dict"},
+        "stats": {"type": "bool", "default": False},
     }, store_needed=False)
 
 

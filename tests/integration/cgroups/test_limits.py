@@ -243,3 +243,90 @@ def test_what_is_said_beforehand_is_what_the_group_says(group, resources):
         return sorted({key for key, _sentence in found})
     assert keys(cgroups.check(resources)) == keys(group.check(resources))
     assert keys(cgroups.warnings(resources)) == keys(group.warnings(resources))
+
+
+def test_limit_of_tcp_buffers(group):
+    if "memory" not in group.v1 or not os.path.exists(group.v1["memory"] + "/memory.kmem.tcp.limit_in_bytes"):
+        assert group.warnings({"memory": {"kernelTCP": 40 * MIB}}) if "memory" in group.v1 else True
+        pytest.skip("no limit of TCP buffers here")
+    group.apply({"memory": {"kernelTCP": 40 * MIB}})
+    assert read(group, "memory.kmem.tcp.limit_in_bytes", "") == str(40 * MIB)
+
+
+def test_idle_and_back(group):
+    needs(group, {"cpu": {"idle": 1}})
+    group.apply({"cpu": {"idle": 1, "shares": 100}})
+    assert read(group, "cpu.idle", "cpu.idle") == "1"
+    with pytest.raises(HostError, match="idle"):
+        group.update({"cpu": {"shares": 100}})
+    for wrong in (2, -1):
+        with pytest.raises(HostError, match="0 or 1"):
+            group.update({"cpu": {"idle": wrong}})
+    group.update({"cpu": {"quota": 50000}})
+    assert read(group, "cpu.idle", "cpu.idle") == "1"
+    group.update({"cpu": {"idle": 0, "shares": 100}})
+    assert read(group, "cpu.idle", "cpu.idle") == "0" and read(group, "cpu.shares", "cpu.weight") in ("100", "17")
+
+
+def test_a_change_merged_with_the_record(group):
+    """What ``runc update`` asks for, option by option, on limits that are there."""
+    record = {"memory": {"limit": 32 * MIB, "reservation": 24 * MIB}, "cpu": {"shares": 100, "quota": 500000, "period": 1000000}, "pids": {"limit": 20}}
+    needs(group, record)
+    group.apply(record)
+
+    def change(**sections):
+        nonlocal record
+        record, writes = cgroups.merge(record, sections)
+        group.update(writes)
+
+    def quota():
+        words = read(group, "cpu.cfs_quota_us", "cpu.max").split() + [read(group, "cpu.cfs_period_us", "cpu.max")]
+        return "%s %s" % (words[0].replace("max", "-1"), words[1] if " " not in words[1] else words[1].split()[1])
+
+    change(cpu={"period": 900000})
+    assert quota() == "500000 900000"
+    change(cpu={"quota": 600000})
+    assert quota() == "600000 900000"
+    change(cpu={"quota": -1})
+    assert quota() == "-1 900000"
+    change(cpu={"quota": -1, "period": 100000})
+    assert quota() == "-1 100000"
+    change(memory={"limit": 64 * MIB})
+    assert group.stats()["memory"]["limit"] == 64 * MIB
+    assert read(group, "memory.soft_limit_in_bytes", "memory.low") == str(24 * MIB)
+    if not group.warnings({"memory": {"swap": 5}}):
+        for limit, total in ((30, 50), (60, 80), (20, 40), (200, 400), (30, 30)):
+            change(memory={"limit": limit * MIB, "swap": total * MIB})
+            found = int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max"))
+            assert found == (total if "memory" in group.v1 else total - limit) * MIB
+        change(memory={"limit": 25 * MIB})
+        assert int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max")) == (30 if "memory" in group.v1 else 5) * MIB
+        change(memory={"swap": 60 * MIB})
+        assert int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max")) == (60 if "memory" in group.v1 else 35) * MIB
+    change(memory={"limit": -1})
+    assert group.stats()["memory"]["limit"] is None
+    assert read(group, "memory.memsw.limit_in_bytes", "memory.swap.max") in ("max", read(group, "memory.limit_in_bytes", "memory.max"), "")
+    change(pids={"limit": 0})
+    assert group.stats()["pids"]["limit"] == 1
+    change(pids={"limit": -1})
+    assert group.stats()["pids"]["limit"] is None
+    assert read(group, "cpu.shares", "cpu.weight") in ("100", "17")
+
+
+def test_memory_in_use_is_not_taken_away(group, run_in):
+    needs(group, {"memory": {"limit": 64 * MIB}})
+    process = run_in("data = bytearray(20 << 20)\nprint('up', flush=True)\nimport time; time.sleep(60)")
+    process.stdout.readline()
+    with pytest.raises(Conflict, match="rejecting memory limit"):
+        group.update({"memory": {"limit": MIB, "checkBeforeUpdate": True}})
+    if not group.warnings({"memory": {"swap": 5}}):
+        with pytest.raises(Conflict, match=r"rejecting memory\+swap limit"):
+            group.update({"memory": {"limit": MIB, "swap": 2 * MIB, "checkBeforeUpdate": True}})
+    assert process.poll() is None and group.stats()["memory"]["limit"] is None
+
+
+def test_unified_says_what_is_wrong(group):
+    if cgroups.mode() == "v2":
+        pytest.skip("this host has the files")
+    with pytest.raises(Unsupported, match="invalid configuration"):
+        group.apply({"unified": {"memory.min": "131072"}})

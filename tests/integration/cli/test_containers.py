@@ -131,6 +131,10 @@ def test_logs_top_stats_port(docker):
     header, row = docker("stats", "--no-stream", "web").splitlines()
     assert re.split(r"\s{2,}", header) == ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"]
     assert re.search(r"\d+\.\d\d%   [0-9.]+[KM]iB / [0-9.]+[MG]iB", row)
+    found = json.loads(docker("stats", "--no-stream", "--format", "json", "web"))
+    assert found["Name"] == "web" and found["PIDs"] == 1
+    if os.path.exists("/proc/pressure/cpu"):
+        assert all(re.fullmatch(r"\d+\.\d\d%|--", found[name]) for name in ("CPUPressure", "MemPressure", "IOPressure"))
     assert docker("port", "web") == "" and "publishes no port 80/tcp" in docker("port", "web", "80", rc=1)
 
 

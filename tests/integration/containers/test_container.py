@@ -247,11 +247,42 @@ def test_exec_and_info(engine):
     assert run(argv=["sleep", "5"], detach=True)["pid"] > 0
     info = task.container_info(engine, {"name": ["web", "nope"]})
     assert info["exists"] and info["container"]["Name"] == "/web"
+    assert "Stats" not in info["container"]
+    used = task.container_info(engine, {"name": ["web"], "stats": True})["container"]["Stats"]
+    assert used["pids"]["current"] == 2 and used["network"] == {"received": 0, "sent": 0} and used["cpu"]["total"] > 0
+    if os.path.exists("/proc/pressure/memory"):
+        assert used["pressure"]["memory"]["some"]["avg60"] >= 0
     select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])  # noqa: E731
     assert select(name="we") == select(ancestor="box:1") == select(status="running") == 1 and select(status="exited") == select(label="x") == 0
     do(engine, state="stopped")
+    assert task.container_info(engine, {"name": ["web"], "stats": True})["container"]["Stats"] is None
     with pytest.raises(EngineError, match="not running"):
         run(command="true")
+
+
+def test_a_meter_reads_on_over_the_runs_of_a_container(engine):
+    do(engine, **base())
+    ident = containers.find(engine, "web")["id"]
+    meter = containers.Meter(engine)
+    try:
+        assert meter.read(ident)["pids"]["current"] == 1
+        kept = meter.open[ident]
+        assert meter.read(ident)["cpu"]["total"] > 0 and meter.open[ident] is kept
+        descriptors = len(os.listdir("/proc/self/fd"))
+        for dummy in range(5):
+            meter.read(ident)
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+        do(engine, state="stopped")
+        assert meter.read(ident) is None and not meter.open
+        do(engine, state="started")
+        assert meter.read(ident)["pids"]["current"] == 1 and meter.open[ident] is not kept
+        containers.kill(engine, ident)
+        containers.wait(engine, ident)
+        do(engine, state="started")  # another run behind its back
+        assert meter.read(ident)["pids"]["current"] == 1
+    finally:
+        meter.close()
+    assert not [name for name in os.listdir("/proc/self/fd") if "cgroup" in os.path.realpath("/proc/self/fd/" + name)]
 
 
 def test_rename_and_find(engine):

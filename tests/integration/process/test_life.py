@@ -223,7 +223,7 @@ def test_limits_change_as_it_runs(boxes):
     box.config["linux"]["resources"]["memory"] = {"limit": 64 << 20}
     box.start()
     control.update_resources(box.paths, box.ident, {"memory": {"limit": 32 << 20}, "pids": {"limit": 9}})
-    stats = control.stats(box.paths, box.ident)
+    stats = cgroups.Group.open(box.state["cgroup"]).stats()
     assert stats["memory"]["limit"] == 32 << 20 and stats["pids"]["limit"] == 9
     assert control.processes(box.paths, box.ident) == [box.state["pid"]]
 
@@ -231,7 +231,7 @@ def test_limits_change_as_it_runs(boxes):
 def test_what_does_not_run_is_said(boxes):
     box = boxes("/bin/true")
     box.write()
-    for call in (control.pause, control.kill, control.stats):
+    for call in (control.pause, control.kill):
         with pytest.raises(Conflict, match="is not running"):
             call(box.paths, box.ident)
     assert control.stop(box.paths, [box.ident]) == {box.ident: None}

@@ -56,7 +56,8 @@ def bus(tmp_path):
     path = tmp_path / "bus"
     config = tmp_path / "config"
     config.write_text('<busconfig><listen>unix:path=%s</listen><auth>EXTERNAL</auth><policy context="default"><allow send_destination="*"/>'
-                      '<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/><allow own="*"/></policy></busconfig>' % path)
+                      '<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/><allow own="*"/>'
+                      "</policy></busconfig>" % path)
     daemon = subprocess.Popen(["dbus-daemon", "--config-file=%s" % config, "--nofork", "--print-address"], stdout=subprocess.PIPE)
     daemon.stdout.readline()
     yield str(path)

@@ -55,10 +55,10 @@ def test_io_weight(weight, io_weight):
 
 @pytest.mark.parametrize("section, expected", [
     ({"limit": 64 * MIB}, [("memory.max", str(64 * MIB))]),
-    ({"limit": 64 * MIB, "swap": 100 * MIB}, [("memory.max", str(64 * MIB)), ("memory.swap.max", str(36 * MIB))]),
-    ({"limit": 64 * MIB, "swap": 64 * MIB}, [("memory.max", str(64 * MIB)), ("memory.swap.max", "0")]),
-    ({"limit": 64 * MIB, "swap": -1}, [("memory.max", str(64 * MIB)), ("memory.swap.max", "max")]),
-    ({"limit": -1}, [("memory.max", "max"), ("memory.swap.max", "max")]),
+    ({"limit": 64 * MIB, "swap": 100 * MIB}, [("memory.swap.max", str(36 * MIB)), ("memory.max", str(64 * MIB))]),
+    ({"limit": 64 * MIB, "swap": 64 * MIB}, [("memory.swap.max", "0"), ("memory.max", str(64 * MIB))]),
+    ({"limit": 64 * MIB, "swap": -1}, [("memory.swap.max", "max"), ("memory.max", str(64 * MIB))]),
+    ({"limit": -1}, [("memory.swap.max", "max"), ("memory.max", "max")]),
     ({"limit": 0, "swap": 0, "reservation": 0}, []),
     ({"reservation": 5}, [("memory.low", "5")]),
     ({"disableOOMKiller": False}, []),
@@ -165,7 +165,7 @@ def test_unified_refuses_what_is_no_limit(file):
 
 
 def test_unified_without_the_controller_or_without_v2():
-    assert "no pids controller" in plan.plan({"unified": {"pids.max": "1"}}, unified_place())[1][0][1]
+    assert "cgroup controller `pids` is not available" in plan.plan({"unified": {"pids.max": "1"}}, unified_place())[1][0][1]
     assert plan.plan({"unified": {"memory.high": "1"}}, plan.Place({"memory": EVERYTHING}, None))[1][0][0] == "unified"
 
 
@@ -235,3 +235,42 @@ def test_a_refusal_names_the_option_and_what_to_do(monkeypatch):
     monkeypatch.setattr(settings.files, "write", kernel.write)
     with pytest.raises(HostError, match="memory.limit: the kernel refused '30' .* limit of memory and swap"):
         settings.write(EVERYTHING, v1.memory({"limit": 30}, EVERYTHING))
+
+
+@pytest.mark.parametrize("section, here, expected, soft", [
+    ({"kernelTCP": 5}, Fake(memory__kmem__tcp__limit_in_bytes="1"), [("memory.kmem.tcp.limit_in_bytes", "5")], [True]),
+    ({"kernel": 5}, EVERYTHING, [(None, "")], [True]),
+    ({"useHierarchy": True}, Fake(memory__use_hierarchy="0"), [("memory.use_hierarchy", "1")], [False]),
+    ({"useHierarchy": True}, Fake(memory__use_hierarchy="1"), [], []),
+    ({"useHierarchy": False}, Fake(memory__use_hierarchy="1"), [(None, "1")], [True]),
+])
+def test_memory_v1_of_old_kernels(section, here, expected, soft):
+    found = v1.memory(section, here)
+    assert texts(found) == expected and [setting.soft for setting in found] == soft
+
+
+@pytest.mark.parametrize("version, file", [(v1, "cpu.idle"), (v2, "cpu.idle")])
+def test_not_idle_is_what_a_kernel_without_it_does(version, file):
+    assert texts(version.cpu({"idle": 0}, Fake())) == []
+    assert texts(version.cpu({"idle": 1}, Fake())) == [(file, "1")]
+    assert texts(version.cpu({"idle": 0}, Fake(cpu__idle="1"))) == [(file, "0")]
+
+
+@pytest.mark.parametrize("call, said", [
+    (lambda: v1.rdma({"mlx5_0": {}}, EVERYTHING), "rdma.mlx5_0"),
+    (lambda: v1.block_io({"weightDevice": [{"major": 8, "minor": 0}]}, EVERYTHING), "weightDevice"),
+    (lambda: v2.block_io({"weightDevice": [{"major": 8, "minor": 0}]}, EVERYTHING), "weightDevice"),
+    (lambda: v2.unified({"NOT-A-KEY": "1"}, unified_place()), "has not the form CONTROLLER.VALUE `NOT-A-KEY`"),
+    (lambda: v2.unified({"../x.y": "1"}, unified_place()), "CONTROLLER.VALUE"),
+])
+def test_what_the_specification_forbids(call, said):
+    with pytest.raises(InvalidInput, match=said):
+        call()
+
+
+def test_sentences_about_unified():
+    place = plan.Place({}, Fake(memory__max="max"), {"memory"}, {"memory"})
+    writes, problems, dummy = plan.plan({"unified": {"foo.bar": "1", "memory.nothing": "2"}}, place)
+    assert not writes
+    assert "invalid configuration" in problems[0][1] and "cgroup controller `foo` is not available" in problems[0][1]
+    assert "no such file or directory" in problems[1][1]

@@ -130,33 +130,41 @@ STATS_COLUMNS = [("CONTAINER ID", "ID"), ("NAME", "Name"), ("CPU %", "CPUPerc"),
 
 def stats(session, given):
     """Prints on and on at a terminal; once in a task and with ``--no-stream``."""
-    while True:
-        lines = tables.formatted(_measure(session, given), STATS_COLUMNS, given.format)
-        if session.terminal and not given.no_stream:
-            session.say("\x1b[2J\x1b[H" + "\n".join(lines))
-            continue
-        session.say(*lines)
-        return
+    meter, before = containers.Meter(session.engine), {}
+    try:
+        while True:
+            lines = tables.formatted(_measure(session, given, meter, before), STATS_COLUMNS, given.format)
+            if session.terminal and not given.no_stream:
+                session.say("\x1b[2J\x1b[H" + "\n".join(lines))
+                continue
+            session.say(*lines)
+            return
+    finally:
+        meter.close()
 
 
-def _measure(session, given, interval=0.5):
-    """Two readings, ``interval`` seconds apart: use of CPU is a difference."""
+def _measure(session, given, meter, before, first=0.5, steady=1.0):
+    """Rows after a reading. Use of CPU is a difference to the one before, ``{id: (time, figures)}``: the first time two are made."""
     if given.words:
         chosen = [containers.find(session.engine, name) for name in given.words]
     else:
         chosen = containers.listing(session.engine, given.all)
-    first = {record["id"]: containers.stats(session.engine, record["id"]) for record in chosen}
-    begin = time.monotonic()
-    time.sleep(interval)
-    second = {record["id"]: containers.stats(session.engine, record["id"]) for record in chosen}
-    passed = time.monotonic() - begin
-    return [_stats_row(record, first[record["id"]], second[record["id"]], passed, given.no_trunc) for record in chosen]
+    if any(record["id"] not in before for record in chosen):
+        before.update({record["id"]: (time.monotonic(), meter.read(record["id"])) for record in chosen})
+        steady = first
+    time.sleep(steady)
+    rows = []
+    for record in chosen:
+        now, then = (time.monotonic(), meter.read(record["id"])), before[record["id"]]
+        rows.append(_stats_row(record, then[1], now[1], now[0] - then[0], given.no_trunc))
+        before[record["id"]] = now
+    return rows
 
 
 def _stats_row(record, before, now, passed, whole_id):
     ident = record["id"] if whole_id else record["id"][:12]
     row = {"ID": ident, "Container": ident, "Name": record["name"], "CPUPerc": "--", "MemUsage": "-- / --", "MemPerc": "--",
-           "NetIO": "--", "BlockIO": "--", "PIDs": "--"}
+           "NetIO": "--", "BlockIO": "--", "PIDs": "--", "CPUPressure": "--", "MemPressure": "--", "IOPressure": "--"}
     if now is None:  # it does not run
         return row
     memory, cpu, pids, io, network = (now.get(part) or {} for part in ("memory", "cpu", "pids", "io", "network"))
@@ -172,4 +180,7 @@ def _stats_row(record, before, now, passed, whole_id):
         row["BlockIO"] = "%s / %s" % (tables.size(io["read_bytes"], 3), tables.size(io["write_bytes"], 3))
     if pids:
         row["PIDs"] = pids["current"]
+    for name, resource in (("CPUPressure", "cpu"), ("MemPressure", "memory"), ("IOPressure", "io")):
+        if resource in now.get("pressure", {}):  # the part of the last ten seconds in which some process had to wait for it
+            row[name] = "%.2f%%" % now["pressure"][resource]["some"]["avg10"]
     return row

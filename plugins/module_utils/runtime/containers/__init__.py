@@ -17,7 +17,7 @@ _HOME = {
     "remove": "removal.remove", "rename": "live.rename",
     "status": "running.status", "kill": "running.kill", "wait": "running.wait", "read_log": "running.logs",
     "tail": "running.tail", "run_command": "running.execute",
-    "run_interactively": "running.interactive", "stats": "running.stats", "top": "running.top", "attach": "running.attach",
+    "run_interactively": "running.interactive", "stats": "running.stats", "Meter": "metering.Meter", "top": "running.top", "attach": "running.attach",
     "feed": "execute.feed", "LIVING": "running.LIVING",
     "check_name": "catalog.check_name", "with_terminal": "documents.with_terminal", "signal_number": "signals.number", "networks_of": "live.networks_of",
 }

@@ -190,11 +190,6 @@ def update_resources(paths, ident, resources):
     group.apply(resources)
 
 
-def stats(paths, ident):
-    """What it uses now (kernel/cgroups/stats.py). :raises Conflict: when it does not run."""
-    return _group(paths, ident).stats()
-
-
 def processes(paths, ident):
     """The host's pids of its processes."""
     return _group(paths, ident).procs()

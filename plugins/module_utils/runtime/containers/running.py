@@ -8,8 +8,7 @@ import os
 import socket
 import time
 
-from ..errors import Conflict
-from . import control, execute as executing, logs as logging, state as states
+from . import control, execute as executing, logs as logging, metering
 
 LIVING = ("running", "paused", "starting", "restarting")  # statuses of a container that has processes, or will again
 TAIL = 20  # lines of a failed container's log that its error carries
@@ -69,26 +68,11 @@ def attach(engine, ident, stdin=True):
 
 def stats(engine, ident):
     """What a container uses (kernel/cgroups/stats.py), with ``network``: ``{"received", "sent"}`` in bytes; None when it does not run."""
+    meter = metering.Meter(engine)
     try:
-        found = control.stats(engine.paths, ident)
-    except Conflict:
-        return None
-    pid = states.read(engine.paths, ident)["pid"]
-    return dict(found, network=_traffic(pid))
-
-
-def _traffic(pid):
-    """Bytes over all links but loopback (proc_pid_net(5), dev)."""
-    received = sent = 0
-    try:
-        with open("/proc/%d/net/dev" % pid) as file:
-            for line in file.readlines()[2:]:
-                name, dummy, numbers = line.partition(":")
-                if name.strip() != "lo":
-                    received, sent = received + int(numbers.split()[0]), sent + int(numbers.split()[8])
-    except (OSError, ValueError):
-        pass  # it ended meanwhile
-    return {"received": received, "sent": sent}
+        return meter.read(ident)
+    finally:
+        meter.close()
 
 
 def top(engine, ident):

@@ -22,7 +22,8 @@ def container(engine, params):
 def container_info(engine, params):
     """``exists``, ``container`` for one name; ``containers`` for several names or for what ``filters`` select.
 
-    Names are names, ids or beginnings of ids; one that does not exist is left out.
+    Names are names, ids or beginnings of ids; one that does not exist is left out. With ``stats``, each has ``Stats``: what it uses
+    now, None when it does not run.
     """
     if params.get("name") is not None:
         names = params["name"] if isinstance(params["name"], list) else [params["name"]]
@@ -30,6 +31,9 @@ def container_info(engine, params):
     else:
         found = selection.listing(engine, params.get("all") is not False, params.get("filters"))
     containers = [inspection.inspect(engine, record) for record in found]
+    if params.get("stats"):
+        for record, document in zip(found, containers):
+            document["Stats"] = running.stats(engine, record["id"])
     return {"exists": bool(containers), "container": containers[0] if len(containers) == 1 else {}, "containers": containers}
 
 

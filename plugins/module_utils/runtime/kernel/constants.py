@@ -22,6 +22,8 @@ _NUMBERS = {
     "fsmount": (432, 432),
     "fsopen": (430, 430),
     "fspick": (433, 433),
+    "inotify_add_watch": (254, 27),
+    "inotify_init1": (294, 26),
     "ioprio_set": (251, 30),
     "keyctl": (250, 219),
     "mount": (165, 40),

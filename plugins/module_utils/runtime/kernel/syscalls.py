@@ -224,6 +224,16 @@ def eventfd(value=0, flags=c.EFD_CLOEXEC | c.EFD_NONBLOCK):
     return _call("eventfd2", None, value, flags)
 
 
+def inotify_init(flags=os.O_CLOEXEC | os.O_NONBLOCK):
+    """A descriptor for inotify(7)."""
+    return _call("inotify_init1", None, flags)
+
+
+def inotify_add_watch(fd, path, mask):
+    """Watch a file; returns the watch's number."""
+    return _call("inotify_add_watch", path, fd, _path(path), mask)
+
+
 def sethostname(name):
     """Set the host name of this UTS namespace; at most 64 bytes."""
     encoded = os.fsencode(name)

@@ -132,14 +132,19 @@ class Group:
 
     def check_usage(self, memory):
         """OCI's checkBeforeUpdate: no limit below what is in use, rather than processes killed for it."""
-        limit = memory.get("limit") or 0
-        if not memory.get("checkBeforeUpdate") or limit <= 0:
+        limit, total = memory.get("limit") or 0, memory.get("swap") or 0
+        if not memory.get("checkBeforeUpdate") or max(limit, total) <= 0:
             return
-        usage = self.stats().get("memory", {}).get("usage", 0)
-        if usage > limit:
-            raise Conflict("memory.limit: %d bytes are in use, more than the new limit of %d" % (usage, limit))
+        found = self.stats().get("memory", {})
+        usage, swap = found.get("usage", 0), found.get("swap", 0)
+        if 0 < total < usage + swap:
+            raise Conflict("memory.swap: rejecting memory+swap limit %d: %d bytes are in use (checkBeforeUpdate)" % (total, usage + swap))
+        if 0 < limit < usage:
+            raise Conflict("memory.limit: rejecting memory limit %d: %d bytes are in use (checkBeforeUpdate)" % (limit, usage))
 
     def apply_devices(self, rules):
+        if layout.unprivileged():  # such a user can't make device nodes, and owns none but its own terminals
+            return
         try:
             if "devices" in self.v1:
                 devices.set_v1(self.v1["devices"], rules)
@@ -262,6 +267,23 @@ class Group:
     def stats(self):
         """What the processes use; see ``stats.collect`` for the form and the units."""
         return stats.collect(self.v1, self.unified)
+
+    def reader(self):
+        """Something that reads ``stats`` again and again for little: see ``stats.Reader``."""
+        return stats.Reader(self.v1, self.unified)
+
+    def accounts(self):
+        """All that is accounted, in the form of ``runc events --stats``: see ``accounting.collect``."""
+        from . import accounting  # here: only that command asks
+        return accounting.collect(self)
+
+    def oom_watch(self):
+        """Something to wait on for the kernel's killing for want of memory: see notify.py.
+
+        :raises Unsupported: no memory controller here.
+        """
+        from . import notify  # here: as above
+        return notify.watch(self)
 
     def oom_kills(self):
         """How many processes the kernel has killed because of the group's memory limit. Read it before ``remove``."""

@@ -58,6 +58,12 @@ HINTS = {
     ("memory.swap", errno.EINVAL): "it has to be at least the memory limit, which can be lowered in the same call",
     ("cpu.realtimeRuntime", errno.EINVAL): "the cgroups above have no such real-time budget (their cpu.rt_runtime_us)",
     ("cpu.burst", errno.EINVAL): "it has to be at most the quota",
+    ("cpu.quota", errno.EINVAL): "it has to be at least 1000 µs, no less than the burst, and within what the cgroups above have",
+    ("cpu.period", errno.EINVAL): "it has to be from 1000 to 1000000 µs, and the quota in it within what the cgroups above have",
+    ("cpu.shares", errno.EINVAL): "a group with cpu.idle has none; cpu.idle can be set to 0 in the same call",
+    ("cpu.idle", errno.EINVAL): "it has to be 0 or 1",
+    ("memory.swappiness", errno.EINVAL): "it has to be from 0 to 100",
+    ("memory.swappiness", errno.ERANGE): "it has to be from 0 to 100",
 }
 
 

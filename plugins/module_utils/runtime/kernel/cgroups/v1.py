@@ -8,16 +8,19 @@ as in runc; -1 means "no limit".
 
 from __future__ import annotations
 
+from ...errors import InvalidInput
 from .settings import Setting
 
 SWAP_OFF = "this kernel doesn't account swap in cgroup v1 (boot with swapaccount=1); the container runs without this limit"
-KERNEL_MEMORY = "kernels since 5.4 have no limit of their own for kernel memory; it counts in memory.limit"
+KERNEL_MEMORY = "kernels since 5.16 have no limit of their own for kernel memory; it counts in memory.limit"
+KERNEL_TCP = "this kernel has no limit of its own for TCP buffers (memory.kmem.tcp.limit_in_bytes); they count in memory.limit"
+HIERARCHY = "this kernel always counts what is below a group in it (since 5.11, and on cgroup v2)"
 NO_LEAF = "kernels since 5.0 have no leaf weights"
 NO_REALTIME = "this kernel has no real-time budgets (CONFIG_RT_GROUP_SCHED)"
 
 
 def memory(section, here):
-    """memory.txt: limit, reservation, swap (memory and swap together), swappiness, disableOOMKiller."""
+    """memory.txt: limit, reservation, swap (memory and swap together), swappiness, disableOOMKiller, kernelTCP, useHierarchy."""
     settings = []
     if section.get("limit"):
         settings.append(Setting("memory.limit", "memory.limit_in_bytes", section["limit"]))
@@ -31,16 +34,20 @@ def memory(section, here):
     disable = section.get("disableOOMKiller")
     if disable is not None and ("oom_kill_disable 1" in here.read("memory.oom_control")) != disable:
         settings.append(Setting("memory.disableOOMKiller", "memory.oom_control", int(disable)))
-    for key in ("kernel", "kernelTCP"):
-        if section.get(key, 0) > 0:
-            settings.append(Setting("memory." + key, None, "", soft=True, why=KERNEL_MEMORY))
+    if section.get("kernel", 0) > 0:
+        settings.append(Setting("memory.kernel", None, "", soft=True, why=KERNEL_MEMORY))
+    if section.get("kernelTCP"):
+        settings.append(Setting("memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", section["kernelTCP"], soft=True, why=KERNEL_TCP))
+    hierarchy, now = section.get("useHierarchy"), here.read("memory.use_hierarchy")
+    if hierarchy is not None and now and now != str(int(hierarchy)):
+        settings.append(Setting("memory.useHierarchy", "memory.use_hierarchy" if hierarchy else None, 1, soft=not hierarchy, why=HIERARCHY))
     return settings
 
 
 def cpu(section, here):
     """sched-bwc.txt: shares, quota and period (µs), burst (µs), idle, real-time budget (µs)."""
     settings = []
-    if section.get("idle") is not None:
+    if section.get("idle") is not None and (section["idle"] or here.has("cpu.idle")):
         settings.append(Setting("cpu.idle", "cpu.idle", section["idle"]))
     if section.get("shares") and section.get("idle") != 1:  # an idle group has no weight: EINVAL
         settings.append(Setting("cpu.shares", "cpu.shares", section["shares"]))
@@ -81,7 +88,7 @@ def block_io(section, here):
         settings.append(Setting("blockIO.weight", first(here, "blkio.bfq.weight", "blkio.weight"), section["weight"], why=why))
     if section.get("leafWeight"):
         settings.append(Setting("blockIO.leafWeight", "blkio.leaf_weight", section["leafWeight"], why=NO_LEAF))
-    for device in section.get("weightDevice") or ():
+    for device in weight_devices(section):
         text = "%d:%d %%d" % (device["major"], device["minor"])
         if device.get("weight"):
             file = first(here, "blkio.bfq.weight_device", "blkio.weight_device")
@@ -94,6 +101,14 @@ def block_io(section, here):
             text = "%d:%d %d" % (device["major"], device["minor"], device["rate"])
             settings.append(Setting("blockIO." + key, "blkio.throttle.%s_device" % file, text))
     return settings
+
+
+def weight_devices(section):
+    """The entries of weightDevice; each has to have a weight."""
+    for device in section.get("weightDevice") or ():
+        if device.get("weight") is None and device.get("leafWeight") is None:
+            raise InvalidInput("blockIO.weightDevice", "%d:%d" % (device["major"], device["minor"]), "an entry with weight, leafWeight or both")
+        yield device
 
 
 def hugepages(section, here):
@@ -129,8 +144,9 @@ def rdma(section, _here):
     for device, limits in section.items():
         names = (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object"))
         parts = ["%s=%d" % (name, limits[key]) for key, name in names if limits.get(key) is not None]
-        if parts:
-            settings.append(Setting("rdma", "rdma.max", "%s %s" % (device, " ".join(parts))))
+        if not parts:
+            raise InvalidInput("rdma." + device, None, "hcaHandles, hcaObjects or both")
+        settings.append(Setting("rdma", "rdma.max", "%s %s" % (device, " ".join(parts))))
     return settings
 
 

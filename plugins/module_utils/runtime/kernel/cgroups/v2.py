@@ -56,28 +56,30 @@ def swap_text(section, here):
 
 
 def memory(section, here):
-    """limit → memory.max, reservation → memory.low, swap → memory.swap.max."""
+    """limit → memory.max, reservation → memory.low, swap → memory.swap.max (first: what a lower limit drives out may go there)."""
     settings = []
+    swap = swap_text(section, here)
+    if swap and (swap not in ("max", "0") or here.has("memory.swap.max")):
+        settings.append(Setting("memory.swap", "memory.swap.max", swap, soft=True, why=SWAP_OFF))
     if section.get("limit"):
         settings.append(Setting("memory.limit", "memory.max", limit_text(section["limit"])))
-    swap = swap_text(section, here)
-    if swap and (swap != "max" or here.has("memory.swap.max")):
-        settings.append(Setting("memory.swap", "memory.swap.max", swap, soft=True, why=SWAP_OFF))
     if section.get("reservation"):
         settings.append(Setting("memory.reservation", "memory.low", max(section["reservation"], 0)))
     for key, none in (("swappiness", None), ("disableOOMKiller", False)):
         if section.get(key, none) != none:
             settings.append(Setting("memory." + key, None, "", soft=True, why=NO_FILE))
-    for key in ("kernel", "kernelTCP"):
+    for key, why in (("kernel", v1.KERNEL_MEMORY), ("kernelTCP", "cgroup v2 has no limit for TCP buffers alone; they count in memory.limit")):
         if section.get(key, 0) > 0:
-            settings.append(Setting("memory." + key, None, "", soft=True, why=v1.KERNEL_MEMORY))
+            settings.append(Setting("memory." + key, None, "", soft=True, why=why))
+    if section.get("useHierarchy") is False:
+        settings.append(Setting("memory.useHierarchy", None, "", soft=True, why=v1.HIERARCHY))
     return settings
 
 
 def cpu(section, here):
     """shares → cpu.weight, quota and period → cpu.max, burst → cpu.max.burst, idle → cpu.idle."""
     settings = []
-    if section.get("idle") is not None:
+    if section.get("idle") is not None and (section["idle"] or here.has("cpu.idle")):
         settings.append(Setting("cpu.idle", "cpu.idle", section["idle"]))
     if section.get("shares") and section.get("idle") != 1:
         settings.append(Setting("cpu.shares", "cpu.weight", weight_of_shares(section["shares"])))
@@ -102,7 +104,7 @@ def block_io(section, here):
     if section.get("weight"):
         for file in files:
             settings.append(Setting("blockIO.weight", file, "default %d" % scaled(file, section["weight"]), why=why))
-    for device in section.get("weightDevice") or ():
+    for device in v1.weight_devices(section):
         for file in files if device.get("weight") else ():
             text = "%d:%d %d" % (device["major"], device["minor"], scaled(file, device["weight"]))
             settings.append(Setting("blockIO.weightDevice", file, text, why=why))
@@ -125,14 +127,18 @@ def hugepages(section, here):
 
 
 def unified(section, place):
-    """The raw files of ``resources.unified``: ``{file name: text}``, a line at a time."""
+    """The raw files of ``resources.unified``: ``{file name: text}``, a line at a time, as io.max and its like want them."""
     settings = []
     for file, text in section.items():
-        controller = file.partition(".")[0]
-        if "/" in file or "." not in file or file in CORE:
+        controller, dot, rest = file.partition(".")
+        if not (controller and dot and rest) or "/" in file:
+            raise InvalidInput("unified", file, "the name of a cgroup v2 file, such as memory.high: the specified key has not the form "
+                                                "CONTROLLER.VALUE `%s`" % file)
+        if file in CORE:
             raise InvalidInput("unified", file, "the name of a cgroup v2 file that sets a limit, such as memory.high")
         found = controller in place.controllers or controller == "cgroup"
-        why = "" if found else "%s: the unified cgroup hierarchy has no %s controller here" % (file, controller)
+        why = "no such file or directory: this kernel has no %s" % file if found else (
+            "invalid configuration for this host: %s: the requested cgroup controller `%s` is not available in its cgroup v2 tree" % (file, controller))
         for line in str(text).splitlines():
             settings.append(Setting("unified", file if found else None, line, why=why))
     return settings

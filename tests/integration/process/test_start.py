@@ -179,15 +179,15 @@ def test_memory_limit_and_oom_are_recorded(boxes):
 
 
 def test_init_reaps_and_passes_signals_on(boxes, eventually):
-    box = boxes.shell("echo pid $$; trap 'echo term; exit 5' TERM; (sleep 0.1 &) ; while :; do sleep 0.05; done")
+    box = boxes.shell("echo pid $$; trap 'echo term; exit 5' TERM; (sleep 0.1 &) ; sleep 1000 & wait")
     box.run["init"] = True
     box.start()
     eventually(lambda: "pid" in box.log())
     assert box.log() == "pid 2\n"
     assert box.execute("/bin/cat", "/proc/1/comm")["stdout"].strip() != b"sh"
-    import time
-    time.sleep(0.4)
-    assert b"[sleep]" not in box.execute("/bin/ps")["stdout"]  # a zombie
+    sleeps = lambda: [line for line in box.execute("/bin/ps")["stdout"].splitlines() if b"sleep" in line and b"trap" not in line]  # noqa: E731
+    eventually(lambda: len(sleeps()) == 1)  # a zombie is listed as [sleep]
+    assert sleeps()[0].endswith(b"sleep 1000")
     assert box.stop() == 5
 
 

@@ -3,20 +3,11 @@
 """A container's monitor: the parent of its process 1. One small process a container, forked from the zygote.
 
 It records exits durably, applies the restart policy, checks health, writes and rotates the log, relays published ports and
-answers on the control socket. It depends on no other process, and the container not on it: a monitor that was killed is
-followed by one that adopts the container, which differs only in that it is not the parent.
+answers on the control socket (clients.py). It depends on no other process, and the container not on it: a monitor that
+was killed is followed by one that adopts the container, which differs only in that it is not the parent.
 
 While it only waits it has touched next to nothing of the memory that it shares with the zygote: what is rare is read from
 run.json and state.json when it is needed, and a container's start is a worker's (begin.py).
-
-Control messages (wire.py), each with one answer:
-    {"op": "stop", "timeout": s or null, "signal": n or null}   answered when the container has ended: {"exit_code"}
-    {"op": "kill", "signal": n}                                 {}
-    {"op": "wait"}                                              answered when the container has ended for good: {"exit_code"}
-    {"op": "reload"}                                            run.json is read again: {}
-    {"op": "resize", "rows", "columns"}                         the terminal's size: {}
-    {"op": "attach", "replay": bool} with a stream socket       output is copied to it (with replay from the start of the run on), what it sends is
-                                                                input: {}
 """
 
 from __future__ import annotations
@@ -30,9 +21,8 @@ import time
 
 from ..errors import EngineError, NotFound
 from ..kernel import cgroups, constants, pidfd, syscalls
-from ..oci import terminal
 from ..store import paths as stores
-from . import begin, dormant, health, launch, logs, ports, runfile, signals, state, stdio, wire
+from . import begin, clients, dormant, health, launch, logs, ports, runfile, signals, state, stdio
 
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
 # Where a container's directory is gone although it runs: it is watched to its end, and that is all.
@@ -49,9 +39,8 @@ class Monitor:
         self.paths, self.limits = paths, limits
         self.epoll = select.epoll() if epoll is None else epoll
         self.rest = dormant.Rest(bed)
-        self.handlers, self.timers, self.outputs, self.attached = {}, {}, {}, {}
-        self.waiting, self.stopping = [], []
-        self.ident = self.lock = self.control = self.pidfd = self.terminal = None
+        self.handlers, self.timers, self.outputs = {}, {}, {}
+        self.ident = self.lock = self.control = self.pidfd = self.terminal = self.clients = None
         self.relay = self.health = self._run = self._state = self._group = self._log = None
         self.backoff, self.asked_to_stop, self.done = BACKOFF, False, False
 
@@ -140,7 +129,7 @@ class Monitor:
         None where there is more to it: a timer, a caller, a connection that it relays.
         """
         relay = [] if self.relay is None else self.relay.resting()
-        if self.pidfd is None or self.attached or relay is None or set(self.timers) - {"relay"}:
+        if self.pidfd is None or relay is None or set(self.timers) - {"relay"}:
             return None
         held = [self.control.fileno(), self.pidfd] + list(self.outputs.values())
         if set(self.handlers) != set(held):
@@ -269,26 +258,11 @@ class Monitor:
     def _take(self, name, data):
         self.rest.heard()
         self.log.feed(name, data)
-        for connection in list(self.attached.values()):
-            try:
-                connection.sendall(data)
-            except OSError:
-                self._detach(connection)
+        if self.clients is not None:
+            self.clients.feed(data)
 
-    def _detach(self, connection):
-        fd = connection.fileno()
-        self.forget(fd)
-        self.attached.pop(fd, None)
-        connection.close()
-
-    def _input(self, connection):
-        try:
-            data = connection.recv(4096)
-        except OSError:
-            data = b""
-        if not data:
-            self._detach(connection)
-            return
+    def write_input(self, data):
+        """What somebody who is attached has sent."""
         target = self.terminal
         with contextlib.suppress(OSError):
             if target is None:
@@ -383,142 +357,48 @@ class Monitor:
     def _end(self):
         """Nothing is left to do: let go of the container before anybody hears of it, so that the next call finds it free."""
         os.close(self.lock)
-        self._answer(self.stopping)
-        self._answer(self.waiting)
-        for connection in list(self.attached.values()):
-            self._detach(connection)
+        if self.clients is not None:
+            self.clients.ended()
         self.done = True
         if self.run.get("auto_remove") and self.state.get("command"):
             signals.run_detached(list(self.state["command"]) + ["rm", "--volumes", self.ident])
 
-    # ------------------------------------------------------------------------------------------------------------ control
+    # ------------------------------------------------------------------------------------------------- what clients ask for
 
     def _accept(self, _events):
-        fd, _address = self.control._accept()  # pylint: disable=protected-access # what socket.socket.accept() is made of
-        connection = wire.socket.socket(fileno=fd)
-        if wire.from_root(connection):
-            self.watch(fd, lambda _events: self._serve(connection))
-        else:
-            connection.close()
+        if self.clients is None:
+            self.clients = clients.Clients(self)
+        self.clients.accept(self.control)
 
-    def _serve(self, connection):
-        fds = []
-        try:
-            message, fds = wire.receive(connection)
-            operation = getattr(self, "op_" + message["op"], None)
-            answer = {"error": "unknown operation %r" % message["op"]} if operation is None else operation(connection, message, fds)
-        except wire.Gone:
-            self._drop(connection)
-            return
-        except EngineError as error:
-            answer = {"error": str(error)}
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            answer = {"error": "%s: %s" % (type(error).__name__, error)}
-        finally:
-            for fd in fds:
-                if fd not in self.attached:
-                    os.close(fd)
-        if answer is not None:
-            with contextlib.suppress(wire.Gone, OSError):
-                wire.send(connection, answer)
-
-    def _drop(self, connection):
-        self.forget(connection.fileno())
-        for group in (self.stopping, self.waiting):
-            if connection in group:
-                group.remove(connection)
-        connection.close()
-
-    def _answer(self, connections):
-        for connection in connections:
-            with contextlib.suppress(wire.Gone, OSError):
-                wire.send(connection, {"exit_code": self.state["exit_code"]})
-        connections.clear()
-
-    def op_wait(self, connection, _message, _fds):
-        self.waiting.append(connection)
-
-    def op_stop(self, connection, message, _fds):
-        """Answered when it has ended. From now on it is not restarted, even if it ends of itself."""
+    def begin_stop(self):
+        """It is to end, and not to be restarted. Returns whether there is a process 1 to be signalled."""
         self.asked_to_stop = True
         if "restart" in self.timers:
             del self.timers["restart"]
             self.state["status"] = "exited"
             self.save(durable=True)
             self._end()
-            return {"exit_code": self.state["exit_code"]}
+            return False
         if self.pidfd is None:  # it has just ended
-            return {"exit_code": self.state["exit_code"]}
-        self.stopping.append(connection)
+            return False
         self.state["stopping"] = True
         self.save()
-        stop = self.run["stop"]
-        timeout = stop["timeout"] if message.get("timeout") is None else message["timeout"]
-        number = message.get("signal") or signals.number(stop["signal"])
-        pidfd.send(self.pidfd, constants.SIGKILL if timeout == 0 else number)
-        self._thaw()
-        if timeout >= 0:
-            self.after("kill", timeout, self._kill)
-        return None
+        return True
 
-    def _kill(self):
-        pidfd.send(self.pidfd, constants.SIGKILL)
-        self._thaw()
-        self.after("kill", 1.0, self._kill_all)
-
-    def _kill_all(self):
-        with contextlib.suppress(EngineError, OSError):
-            self.group.kill()
-        self.after("kill", 5.0, self._kill_all)
-
-    def _thaw(self):
-        """A frozen process takes no signal."""
-        with contextlib.suppress(EngineError, OSError):
-            self.group.thaw()
-
-    def op_kill(self, _connection, message, _fds):
-        if self.pidfd is None:
-            return {"error": "container %s is not running" % self.ident}
-        if message["signal"] in (constants.SIGKILL, signals.number(self.run["stop"]["signal"])):
-            self.asked_to_stop = True
-        pidfd.send(self.pidfd, message["signal"])
-        if message["signal"] == constants.SIGKILL:
-            self._thaw()
-        return {}
-
-    def op_reload(self, _connection, _message, _fds):
+    def reload(self):
+        """Read run.json again; returns "" or the sentence why its ports can't be served."""
         before, self._run = self.run, None
-        now = self.run
+        now, problem = self.run, ""
         if self._log is not None and now["log"] != before["log"]:
             self.log.configure(now["log"])
         if now.get("health") != before.get("health") and self.pidfd is not None:
             self._check_health()
-        answer = {}
         if now["network"] != before["network"] and self.pidfd is not None:
             self._close_relay()
             problem = self._open_relay()
-            answer = {"error": problem} if problem else {}
             self.state["network"] = now["network"]
         self.save()
-        return answer
-
-    def op_resize(self, _connection, message, _fds):
-        if self.terminal is None:
-            return {"error": "container %s has no terminal" % self.ident}
-        terminal.set_size(self.terminal, message["rows"], message["columns"])
-        return {}
-
-    def op_attach(self, _connection, message, fds):
-        connection = wire.socket.socket(fileno=fds[0])
-        connection.settimeout(10)  # who takes nothing for so long is let go, rather than the container held up
-        if message.get("replay"):
-            with contextlib.suppress(OSError):
-                for entry in logs.read(self.paths, self.ident, since=logs.stamp(int(self.state["started_at"] * 1e9))):
-                    connection.sendall(entry["log"].encode())
-                connection.sendall(b"".join(self.log.unfinished().values()))
-        self.attached[fds[0]] = connection
-        self.watch(fds[0], lambda _events: self._input(connection))
-        return {}
+        return problem
 
 
 def main(paths, connection, limits, bed):

@@ -185,7 +185,8 @@ def prlimit(pid, resource, soft, hard):
 def sched_setattr(pid, policy, *, nice=0, priority=0, flags=0, runtime=0, deadline=0, period=0):
     """Set the scheduling policy and its attributes (runtime, deadline, period in nanoseconds)."""
     attributes = _new("struct sched_attr *")
-    attributes.size, attributes.sched_policy, attributes.sched_flags = 48, policy, flags
+    size = 56 if flags & (c.SCHED_FLAG_UTIL_CLAMP_MIN | c.SCHED_FLAG_UTIL_CLAMP_MAX) else 48  # the struct grew with them (Linux 5.3)
+    attributes.size, attributes.sched_policy, attributes.sched_flags = size, policy, flags
     attributes.sched_nice, attributes.sched_priority = nice, priority
     attributes.sched_runtime, attributes.sched_deadline, attributes.sched_period = runtime, deadline, period
     _call("sched_setattr", "policy %d" % policy, pid, attributes, 0)

@@ -27,8 +27,6 @@ from .program import RLIMITS
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # exit codes of a container that never came to its program, as Docker's
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SCHEDULERS = {"SCHED_OTHER": 0, "SCHED_FIFO": 1, "SCHED_RR": 2, "SCHED_BATCH": 3, "SCHED_ISO": 4, "SCHED_IDLE": 5, "SCHED_DEADLINE": 6}
-_IO_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
 
 
 # --------------------------------------------------------------------------------------------------------- shared with exec
@@ -52,7 +50,7 @@ def default_signals():
 
 def write_proc(program, warn):
     """What is set through the host's /proc."""
-    if program.oom_score_adj:
+    if program.oom_score_adj is not None:
         try:
             procfs.set_oom_score_adj(program.oom_score_adj)
         except OSError as error:
@@ -84,17 +82,6 @@ def set_limits(program, warn):
             syscalls.prlimit(0, resource, *lower)
             warn("rlimit %s: hard limit %s needs CAP_SYS_RESOURCE, which this host's root does not have; it is %d"
                  % (RLIMITS[resource], "unlimited" if hard == -1 else hard, lower[1]))
-
-
-def schedule(program):
-    if program.scheduler:
-        entry = program.scheduler
-        syscalls.sched_setattr(0, _SCHEDULERS[entry["policy"]], nice=entry.get("nice", 0), priority=entry.get("priority", 0),
-                               runtime=entry.get("runtime", 0), deadline=entry.get("deadline", 0), period=entry.get("period", 0))
-    if program.io_priority:
-        syscalls.ioprio_set(0, _IO_CLASSES[program.io_priority["class"]], program.io_priority.get("priority", 0))
-    if program.personality:
-        syscalls.personality(program.personality)
 
 
 def enter_directory(cwd):
@@ -246,7 +233,9 @@ def _run(launch, inside):
     if launch.new_keyring:
         _join_keyring()
     set_limits(program, warn)
-    schedule(program)
+    program.scheduling.apply()
+    program.scheduling.apply_own()
+    program.fit_capabilities(warn)
     terminal.take_over(*streams, terminal=program.terminal)
     before = _start_hooks(launch)
     freeze()

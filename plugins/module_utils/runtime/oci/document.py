@@ -20,8 +20,7 @@ NAMESPACES = {
 
 REFUSED = {
     "": ("vm", "solaris", "windows", "zos"),
-    "linux": ("uidMappings", "gidMappings", "timeOffsets", "intelRdt", "memoryPolicy", "netDevices", "mountLabel"),
-    "process": ("execCPUAffinity",),
+    "linux": ("uidMappings", "gidMappings", "timeOffsets", "intelRdt", "netDevices", "mountLabel"),
     "linux.seccomp": ("listenerPath", "listenerMetadata"),
 }
 
@@ -41,6 +40,8 @@ class Document:
 
     def __init__(self, config):
         self.config = config
+        if not config.get("process"):
+            raise Unsupported("config.json: process is missing; needed: what is to be executed")
         self.process, self.linux = config["process"], config.get("linux") or {}
         self.hooks = hooks.read(config)
         self._check()
@@ -59,6 +60,10 @@ class Document:
                     raise Unsupported("config.json: %s%s is not supported" % (section + "." if section else "", name))
         if self.linux.get("seccomp") and seccomp.notifies(self.linux["seccomp"]):
             raise Unsupported("config.json: linux.seccomp: SCMP_ACT_NOTIFY is not supported: nothing would answer")
+        kinds = [namespace["type"] for namespace in self.linux.get("namespaces") or ()]
+        for kind in kinds:
+            if kinds.count(kind) > 1:
+                raise Unsupported("config.json: linux.namespaces: %s is there twice" % kind)
         for namespace in self.linux.get("namespaces") or ():
             if namespace["type"] not in NAMESPACES:
                 raise Unsupported("config.json: a namespace of type %s is not supported; accepted: %s" % (namespace["type"], ", ".join(NAMESPACES)))

@@ -18,6 +18,7 @@ from ..kernel import namespaces, pidfd, syscalls
 from ..kernel import constants as c
 from . import channel, child, mounting, terminal
 from .document import read_error
+from .scheduling import affinity
 
 
 class Process:
@@ -30,7 +31,7 @@ class Process:
 
     def __init__(self, name, first, group, program, stdio=(None, None, None)):
         self.name, self.first, self.group, self.program, self.stdio = name, first, group, program, stdio
-        self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, []
+        self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
 
     def start(self):
         """Start it: when this returns, its program is being executed. :raises ContainerFailed: with the sentence why not."""
@@ -72,7 +73,9 @@ class Process:
         """Fork into the container's process namespace and cgroup; this process itself joins neither."""
         first = self.first[0]
         cgroup, home, pid = self.group.fd(), os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
+        wanted, cpus = self.program.scheduling.initial, os.sched_getaffinity(0)
         try:
+            affinity("process.execCPUAffinity.initial", wanted)
             if "pid" in types:
                 namespaces.join_process(target, first, ["pid"])
             try:
@@ -86,6 +89,7 @@ class Process:
         finally:
             if pid != 0:
                 syscalls.setns(home, c.CLONE_NEWPID)
+                affinity("process.execCPUAffinity.initial", cpus if wanted else None)
             os.close(home)
         if pid != 0:
             self.pid, self.pidfd = pid, descriptor
@@ -138,7 +142,10 @@ class Process:
             null = mounting.open_null(root_fd, os.O_RDWR) if None in self.stdio else None
             streams = [null if fd is None else fd for fd in self.stdio]
         child.set_limits(program, warn)
-        child.schedule(program)
+        affinity("process.execCPUAffinity.final", program.scheduling.final)
+        program.scheduling.apply()
+        program.scheduling.apply_own()
+        program.fit_capabilities(warn)
         child.freeze()
         try:
             syscalls.keyctl_join_session()

@@ -36,7 +36,7 @@ class Launch:
     def __init__(self, document, program):
         self.document, self.program = document, program
         self.mounts, self.devices = mounting.read(document.config), mounting.devices(document.config)
-        self.joined, self.warnings = {}, []
+        self.joined, self.warnings = {}, list(program.warnings)
         self.root_fd = self.group = self.pidfd = self.terminal = None
         self.pid = 0
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 import os
 
 from ..errors import Unsupported
-from ..kernel import capabilities, procfs, seccomp, seccomp_default, users
+from ..kernel import capabilities, procfs, seccomp, seccomp_default, syscalls, users
 from ..kernel import constants as c
+from .scheduling import Scheduling
 
 RLIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE",
            "RTPRIO", "RTTIME")  # in the order of their numbers
-_PERSONALITIES = {"LINUX": 0, "LINUX32": 8}
+CAPABILITY_SETS = ("bounding", "permitted", "inheritable", "effective", "ambient")
 
 
 class Program:
@@ -22,27 +23,25 @@ class Program:
     """
 
     def __init__(self, process, linux, user=None, groups=(), init=False, original_limits=None):
+        _check(process)
+        self.warnings = []
         self.arguments = [_bytes(word, "an argument") for word in process["args"]]
         self.environment = dict(_variable(entry) for entry in process.get("env") or ())
         self.cwd = _bytes(process.get("cwd") or "/", "cwd")
         self.user, self.groups = user, groups
         ids = process.get("user") or {}
         self.uid, self.gid = ids.get("uid", 0), ids.get("gid", 0)
-        self.additional = sorted(set(ids.get("additionalGids") or ()) | {self.gid})
+        self.additional = sorted(set(ids.get("additionalGids") or ()))
         self.umask = ids.get("umask", 0o022)
         self.terminal = bool(process.get("terminal"))
         self.size = process.get("consoleSize")
         sets = process.get("capabilities") or {}
-        self.capabilities = {kind: capabilities.mask(name for name in sets.get(kind) or () if name in capabilities.NUMBERS)
-                             for kind in ("effective", "permitted", "inheritable", "bounding", "ambient")}
-        # The kernel takes no others (capabilities(7)), and documents of ``runc spec`` name some all the same.
-        self.capabilities["ambient"] &= self.capabilities["permitted"] & self.capabilities["inheritable"]
+        self.capabilities = {kind: self._mask(sets.get(kind) or ()) for kind in CAPABILITY_SETS}
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
-        self.limits = [(_rlimit(entry["type"]), entry["soft"], entry["hard"]) for entry in process.get("rlimits") or ()]
+        self.limits = _limits(process.get("rlimits") or ())
         self.original_limits = original_limits or {}
         self.oom_score_adj = process.get("oomScoreAdj")
-        self.scheduler, self.io_priority = process.get("scheduler"), process.get("ioPriority")
-        self.personality = _PERSONALITIES[(linux.get("personality") or {}).get("domain", "LINUX")]
+        self.scheduling = Scheduling(process, linux)
         self.label = _label(process)
         profile = linux.get("seccomp")
         self.filter = _filter(profile) if profile else None
@@ -55,10 +54,36 @@ class Program:
         """Find who ``user`` is by the files inside the root, and where home is. :raises InvalidInput: when nobody is."""
         if self.user is not None or self.groups:
             self.uid, self.gid, self.additional, home = users.resolve(root_fd, self.user or "", self.groups)
-        elif b"HOME" not in self.environment:
+        elif not self.environment.get(b"HOME"):
             home = users.resolve(root_fd, str(self.uid))[3]
-        if b"HOME" not in self.environment:
+        if not self.environment.get(b"HOME"):
             self.environment[b"HOME"] = _bytes(home, "HOME")
+
+    def _mask(self, names):
+        """The bits of capabilities by name; unknown ones are a warning (runtime-spec config.md, "Linux Process")."""
+        for name in sorted(set(names) - set(capabilities.NUMBERS)):
+            sentence = "capability %s is not known and left out" % name
+            if sentence not in self.warnings:
+                self.warnings.append(sentence)
+        return capabilities.mask(name for name in names if name in capabilities.NUMBERS)
+
+    def fit_capabilities(self, warn):
+        """Leave out the capabilities that this process can't give, and say so; asked in the container's user namespace.
+
+        What is effective must be permitted, what is ambient permitted and inheritable too (capabilities(7)).
+        """
+        sets, most = self.capabilities, syscalls.capget()[1] & capabilities.available()
+        for kind in CAPABILITY_SETS:
+            allowed = most
+            if kind in ("effective", "ambient"):
+                allowed &= sets["permitted"]
+            if kind == "ambient":
+                allowed &= sets["inheritable"]
+            lacking = sets[kind] & ~allowed
+            if lacking:
+                sets[kind] &= allowed
+                why = "this host's root does not have it" if lacking & ~most else "it is not %spermitted" % ("inheritable and " if kind == "ambient" else "")
+                warn("capabilities.%s: %s can't be given: %s" % (kind, ", ".join(capabilities.of_mask(lacking)), why))
 
 
 _filters = []  # (profile, program): compiled by the zygote, inherited by its forks
@@ -89,10 +114,36 @@ def _variable(entry):
     return key, value
 
 
-def _rlimit(name):
-    if name[len("RLIMIT_"):] not in RLIMITS:
-        raise Unsupported("config.json: rlimit %s is not known; known: %s" % (name, ", ".join(RLIMITS)))
-    return RLIMITS.index(name[len("RLIMIT_"):])
+def _check(process):
+    """What every process needs. :raises Unsupported: naming the field."""
+    if not process.get("args"):
+        raise Unsupported("config.json: process.args is empty; needed: at least the program")
+    if not os.path.isabs(process.get("cwd") or ""):
+        raise Unsupported("config.json: process.cwd: Cwd must be an absolute path, not %r" % process.get("cwd"))
+    ids = process.get("user") or {}
+    for name, value, most in [("uid", ids.get("uid", 0), 2 ** 32 - 2), ("gid", ids.get("gid", 0), 2 ** 32 - 2), ("umask", ids.get("umask", 0), 0o7777)] + [
+            ("additionalGids", group, 2 ** 32 - 2) for group in ids.get("additionalGids") or ()]:
+        if not isinstance(value, int) or not 0 <= value <= most:
+            raise Unsupported("config.json: process.user.%s: %r is not valid; accepted: 0 to %d" % (name, value, most))
+    score = process.get("oomScoreAdj") or 0
+    if not isinstance(score, int) or not -1000 <= score <= 1000:
+        raise Unsupported("config.json: process.oomScoreAdj: %r is not valid; accepted: -1000 to 1000" % (score,))
+
+
+def _limits(entries):
+    """``[(number, soft, hard)]``."""
+    found = []
+    for entry in entries:
+        name = entry["type"]
+        if name[:7] != "RLIMIT_" or name[7:] not in RLIMITS:
+            raise Unsupported("config.json: process.rlimits: %s is not known; known: RLIMIT_ and one of %s" % (name, ", ".join(RLIMITS)))
+        number, soft, hard = RLIMITS.index(name[7:]), entry["soft"], entry["hard"]
+        if number in [one[0] for one in found]:
+            raise Unsupported("config.json: process.rlimits: %s is there twice" % name)
+        if (soft + 1 if soft >= 0 else 2 ** 64) > (hard + 1 if hard >= 0 else 2 ** 64):  # -1 is unlimited as well
+            raise Unsupported("config.json: process.rlimits: %s: soft %d is above hard %d" % (name, soft, hard))
+        found.append((number, soft, hard))
+    return found
 
 
 def _label(process):

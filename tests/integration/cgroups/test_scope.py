@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from pycontainer.errors import Conflict, HostError
 from pycontainer.kernel import cgroups, systemd
-from pycontainer.kernel.cgroups import layout
+from pycontainer.kernel.cgroups import layout, lifecycle
 
 pytestmark = pytest.mark.skipif(not systemd.booted(), reason="this machine wasn't booted with systemd")
 MIB = 1 << 20
@@ -113,12 +113,40 @@ def test_a_unit_that_is_there_is_refused(scope, name, sleeper):
     assert process.poll() is None
 
 
-def test_what_systemd_refuses_leaves_nothing(name, sleeper):
-    process = sleeper()
-    group = cgroups.create_at("pyctest.slice:test:" + name, name, systemd=True, annotations={"org.systemd.property.NoSuchThing": "'x'"})
+def test_what_systemd_refuses_leaves_nothing(name):
     with pytest.raises(HostError, match="NoSuchThing"):
-        group.attach(process.pid)
-    assert not group.exists and process.poll() is None
+        cgroups.create_at("pyctest.slice:test:" + name, name, systemd=True, annotations={"org.systemd.property.NoSuchThing": "'x'"})
+    places = [hierarchy.mount + "/pyctest.slice/test-%s.scope" % name for hierarchy in layout.current().hierarchies]
+    assert not [path for path in places if os.path.exists(path)] and not children()
+
+
+def children():
+    with open("/proc/self/task/%d/children" % os.getpid()) as file:
+        return file.read().split()
+
+
+def test_it_is_there_before_its_first_process(scope, sleeper):
+    assert all(os.path.isdir(path) for path in scope.paths.values()) and len(scope.procs()) == 1 == len(children())
+    assert scope.fd() is None
+    process = sleeper()
+    scope.attach(process.pid)
+    assert scope.procs() == [process.pid] and children() == [str(process.pid)]
+
+
+def test_the_holder_ends_with_its_maker(name):
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        group = cgroups.create_at("pyctest.slice:test:" + name, name, systemd=True)
+        os.write(writer, json.dumps(group.record()).encode())
+        os.kill(os.getpid(), 9)
+    os.close(writer)
+    with open(reader) as file:
+        group = cgroups.reopen(json.loads(file.read()))
+    os.waitpid(pid, 0)
+    assert lifecycle.until(lambda: not group.procs())
+    group.remove()
+    assert not group.exists
 
 
 def test_without_a_path(name, sleeper):

@@ -23,7 +23,7 @@ def create_at(path, ident, systemd=False, annotations=None):
     """Make the group of a container, empty and without limits.
 
     :param path: linux.cgroupsPath; "" or None where the document has none. :param ident: the container's id.
-    :param systemd: the group is a transient scope of systemd's, made when the first process is attached (scope.py).
+    :param systemd: the group is a transient scope of systemd's (scope.py); then ``attach`` has to be called by this very process.
     :param annotations: of config.json; ``org.systemd.property.NAME`` of them are given to the scope.
     :returns: a Group. ``record()`` of it can be kept as JSON and given to ``reopen``. Where no path is given and this user may
         make no group in a hierarchy, the container has none there, and a limit that needs it is refused by ``apply``.
@@ -60,7 +60,7 @@ def reopen(record):
     """The group whose ``record()`` this is, whether it is there or not (``exists``)."""
     if record.get("unit"):
         from . import scope
-        return scope.Scope(record["paths"], record["made"], record["unit"], record["slice"], started=True)
+        return scope.Scope(record["paths"], record["made"], record["unit"], record["slice"])
     return Group(record["paths"], record["made"])
 
 

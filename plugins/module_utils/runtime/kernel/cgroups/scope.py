@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A container's group as a transient scope of systemd's (``--systemd-cgroup``).
 
-A scope can't be empty: it is started with the first process that is attached, and gets the limits applied until then as
-properties. The rest of the hierarchies, which systemd leaves alone, get a directory at the same place. The scope has Delegate=yes:
-what is below it is ours, and so are its files, as long as systemd's own notion of them is the same.
+A scope can't be empty: a process that does nothing holds it until the first other one is attached. The hierarchies that systemd
+leaves alone get a directory at the same place. The scope has Delegate=yes: what is below it is ours, and so are its files, as long
+as systemd's own notion of them is the same; so limits are its properties, too.
 """
 
 from __future__ import annotations
 
 import os
+import time
 
 from ...errors import Conflict, HostError, InvalidInput
-from .. import systemd
+from .. import constants, syscalls, systemd
 from . import layout, lifecycle, location, tree, unit
 from .group import Group
 
@@ -51,39 +52,32 @@ def create(path, ident, annotations):
     finally:
         connection.close()
     paths = {hierarchy.mount: "%s%s%s/%s" % (hierarchy.mount, above, top, name) for hierarchy in layout.current().hierarchies}
-    return Scope(paths, [], name, slice_name, extra)
+    group = Scope(paths, [], name, slice_name)
+    group.start(extra)
+    return group
 
 
 class Scope(Group):
     """``unit``: the scope's name; ``slice``: its slice's."""
 
-    def __init__(self, paths, made, name, slice_name, extra=(), started=False):
+    def __init__(self, paths, made, name, slice_name):
         super().__init__(paths, made)
-        self.unit, self.slice, self.extra, self.started = name, slice_name, list(extra), started
+        self.unit, self.slice, self.holder = name, slice_name, 0
         self.found = frozenset()  # systemd makes and takes the directories
-        self.wanted = {}
 
     def record(self):
         return {"paths": self.paths, "made": self.made, "unit": self.unit, "slice": self.slice}
 
     def fd(self):
-        return super().fd() if self.started else None
-
-    def place(self):
-        if self.started:
-            return super().place()
-        from . import prospect  # here: it knows what a group will have that isn't made yet
-        return prospect.prospect(tree.slice_path(self.slice) or None)
+        """None at first: only ``attach`` lets the holder go."""
+        return None if self.holder else super().fd()
 
     def apply(self, resources):
-        if not self.started:
-            self.wanted = dict(self.wanted, **resources)
-            return
+        self.check_usage(resources.get("memory") or {})
         connection = systemd.connect()
         try:
-            self.check_usage(resources.get("memory") or {})
             found = unit.properties(resources, "memory" not in self.v1, systemd.version(connection))
-            with self.at_rest("devices" in self.v1 and bool(resources.get("devices"))):
+            with Frozen(self if "devices" in self.v1 and resources.get("devices") and not self.frozen() else None):
                 systemd.set_properties(connection, self.unit, found)
         finally:
             connection.close()
@@ -91,35 +85,41 @@ class Scope(Group):
 
     update = apply
 
-    def at_rest(self, needed):
-        """A context in which v1 device rules can change: systemd takes all away before it gives the new ones."""
-        return Frozen(self if needed and not self.frozen() else None)
-
     def attach(self, pid, like=None, below=""):
-        if not self.started:
-            self.start(pid or os.getpid())
         super().attach(pid, like, below)
+        self.let_go()
 
-    def start(self, pid):
-        connection = systemd.connect()
+    def start(self, extra):
+        """Start the unit with a holder, and make what systemd doesn't."""
+        self.holder = hold()
+        properties = [("Description", "s", "container " + self.unit), ("Slice", "s", self.slice), ("Delegate", "b", True),
+                      ("PIDs", "au", [self.holder]), ("DefaultDependencies", "b", False)]
+        properties += [(name, "b", True) for name in ACCOUNTING + (("IOAccounting" if "blkio" not in self.v1 else "BlockIOAccounting"),)]
         try:
-            version = systemd.version(connection)
-            properties = [("Description", "s", "container " + self.unit), ("Slice", "s", self.slice), ("Delegate", "b", True),
-                          ("PIDs", "au", [pid]), ("DefaultDependencies", "b", False)]
-            properties += [(name, "b", True) for name in ACCOUNTING]
-            properties.append(("IOAccounting" if "blkio" not in self.v1 else "BlockIOAccounting", "b", True))
-            properties += unit.properties(self.wanted, "memory" not in self.v1, version) + self.extra
-            systemd.start_scope(connection, self.unit, properties)
-            self.started = True
-        finally:
-            connection.close()
+            connection = systemd.connect()
+            try:
+                systemd.start_scope(connection, self.unit, properties + extra)
+            finally:
+                connection.close()
+        except BaseException:
+            self.let_go()
+            raise
         try:
             for hierarchy in layout.current().hierarchies:
                 self.join(hierarchy)
-            super().apply(self.wanted)
         except BaseException:
             self.remove()
             raise
+
+    def let_go(self):
+        """End the holder."""
+        if self.holder:
+            os.kill(self.holder, lifecycle.SIGKILL)
+            try:
+                os.waitpid(self.holder, 0)
+            except ChildProcessError:  # SIGCHLD is ignored
+                pass
+            self.holder = 0
 
     def join(self, hierarchy):
         """Make the group in a hierarchy that systemd doesn't manage."""
@@ -135,19 +135,35 @@ class Scope(Group):
 
     def remove(self):
         """Stop the scope; what systemd leaves of the directories goes too."""
-        if self.started:
-            self.thaw()
-            self.kill()
-            connection = systemd.connect()
-            try:
-                systemd.stop(connection, self.unit)
-            finally:
-                connection.close()
+        self.thaw()
+        self.kill()
+        self.let_go()
+        connection = systemd.connect()
+        try:
+            systemd.stop(connection, self.unit)
+        finally:
+            connection.close()
         super().remove()
 
 
+def hold():
+    """A child that does nothing until it is killed, or its parent ends. Returns its process id."""
+    parent, pid = os.getpid(), os.fork()
+    if pid == 0:
+        try:
+            syscalls.prctl(constants.PR_SET_PDEATHSIG, lifecycle.SIGKILL)
+            while os.getppid() == parent:
+                time.sleep(3600)
+        finally:
+            os._exit(1)
+    return pid
+
+
 class Frozen:
-    """``with Frozen(group)``: its processes stand still meanwhile; with None nothing is done."""
+    """``with Frozen(group)``: its processes stand still meanwhile; with None nothing is done.
+
+    For v1 device rules: systemd takes all devices away before it gives those that are allowed.
+    """
 
     def __init__(self, group):
         self.group = group

@@ -11,7 +11,7 @@ import time
 
 from ..errors import InvalidInput, Unsupported
 from ..kernel import cgroups, constants as c, loopback, mounts, procfs
-from . import channel, child, hooks, jsontext, seal
+from . import channel, child, hooks, jsontext
 from .document import Document
 from .launch import Launch
 from .program import Program
@@ -144,8 +144,6 @@ def make(call, ident, wait):
         container.keep_config(text)
         create = Create(container, bundle, config, options, wait, call.options["systemd-cgroup"])
         container.data["rootfs"] = create.rootfs
-        if needs_seal(create):
-            seal.seal(sys.argv)
         create.run()
         try:
             if container.data["cgroup"] != create.group.record():  # systemd's has its directories since its first process
@@ -159,11 +157,6 @@ def make(call, ident, wait):
         container.remove()
         raise
     return create
-
-
-def needs_seal(_create):
-    """Whether this process has to execute itself again from a file that can't be written to."""
-    return False
 
 
 def finish(create, options):

@@ -74,6 +74,7 @@ def check_clean(engine):
     idents = {record["id"] for record in containers.every(engine)}
     assert set(os.listdir(engine.paths.containers)) == idents and set(os.listdir(engine.paths.running)) <= idents
     assert set(os.listdir(engine.paths.volumes)) == {row["name"] for row in volumes.listing(engine)}
+    assert not [row["name"] for row in volumes.listing(engine, {"dangling": True}) if row["anonymous"]]
     assert engine.operations.abandoned() == []
     everything = {os.path.basename(path) for path in glob.glob("/sys/fs/cgroup/**/pycontainer/*", recursive=True)}
     assert not {name for name in everything if len(name) == 64 and name not in idents and name in SEEN}

@@ -26,22 +26,23 @@ def create(engine, name, definition, image, wanted="created", replaces=None, kee
     :raises Conflict, HostError: nothing is left then.
     """
     record = {"id": secrets.token_hex(32), "name": name, "definition": definition, "image": image, "wanted": wanted, "created": now()}
-    with engine.operations.record("create-container", id=record["id"]):
-        made = []
+    unnamed = _unnamed(engine, record, keep or {})
+    coming = sorted(name for name in unnamed.values() if volumes.get(engine, name) is None)
+    with engine.operations.record("create-container", id=record["id"], volumes=coming):
         try:
             _directory(engine, record)
-            named = _volumes(engine, record, keep or {}, made)
+            _volumes(engine, record, unnamed)
             reserved = {"attachments": [], "ports": []} if replaces else reserve(engine, record["id"], definition, image)
-            documents.write(engine, record, reserved, named)
+            documents.write(engine, record, reserved, unnamed)
             catalog.add(engine, record)
         except BaseException:
-            undo(engine, record["id"], made)
+            undo(engine, record["id"], coming)
             raise
     return record
 
 
-def undo(engine, ident, anonymous=()):
-    """Remove what was made of a container that has no row."""
+def undo(engine, ident, anonymous):
+    """Remove what was made of a container that has no row. :param anonymous: the names of the volumes made for it alone."""
     networks.release(engine, ident)
     networks.release_ports(engine, ident)
     removal.directories(engine, ident)
@@ -61,24 +62,24 @@ def _directory(engine, record):
     os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)
 
 
-def _volumes(engine, record, keep, made):
-    """Make the volumes that are missing and fill the empty ones; returns ``{target: name}`` of those without a name."""
-    named = {}
-    config, layers = images.config(engine, record["image"]), images.layers(engine, record["image"])
-    for entry in documents.wanted_volumes(record["definition"], config):
-        if entry["type"] != "volume":
-            continue
-        name = entry["source"] or keep.get(entry["target"])
-        if entry["source"]:
-            volumes.create(engine, name)
-        elif name is None or volumes.get(engine, name) is None:
-            name = volumes.create(engine, anonymous=True)
-            made.append(name)
-        if not entry["source"]:
-            named[entry["target"]] = name
+def _wanted(engine, record):
+    """The mounts that are volumes."""
+    return [entry for entry in documents.wanted_volumes(record["definition"], images.config(engine, record["image"])) if entry["type"] == "volume"]
+
+
+def _unnamed(engine, record, keep):
+    """``{target: name}`` of the anonymous volumes: those in ``keep`` that still exist, new names for the rest."""
+    return {entry["target"]: keep[entry["target"]] if volumes.get(engine, keep.get(entry["target"])) else secrets.token_hex(32)
+            for entry in _wanted(engine, record) if not entry["source"]}
+
+
+def _volumes(engine, record, unnamed):
+    """Make the volumes that are missing and fill the empty ones."""
+    layers = images.layers(engine, record["image"])
+    for entry in _wanted(engine, record):
+        name = volumes.create(engine, entry["source"] or unnamed[entry["target"]], anonymous=not entry["source"])
         if not entry["no_copy"]:
             volumes.populate(engine, name, layers, entry["target"])
-    return named
 
 
 def reserve(engine, ident, definition, image, replaces=None):

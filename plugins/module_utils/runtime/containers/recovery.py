@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from . import catalog, create, documents, removal, replace
+from . import catalog, create, removal, replace
 
 
 def recover(engine, kind, detail):
@@ -15,7 +15,7 @@ def recover(engine, kind, detail):
 def _created(engine, detail):
     """With a row it is whole: the row comes last."""
     if catalog.by_id(engine, detail["id"]) is None:
-        create.undo(engine, detail["id"], documents.mounted_volumes(engine, detail["id"]).values())
+        create.undo(engine, detail["id"], detail["volumes"])
 
 
 def _removed(engine, detail):

@@ -40,10 +40,13 @@ def never_ran(engine, record):
 
 
 def sweep(engine, ident, anonymous):
-    """Remove what a container without a row has left: kernel objects, directories, anonymous volumes."""
+    """Remove what a container without a row has left: kernel objects, anonymous volumes, directories.
+
+    The directories last, because the documents in them may be all that tells the volumes to who comes after a kill.
+    """
     _cleanup(engine, ident)
-    directories(engine, ident)
     volumes.drop_anonymous(engine, sorted(anonymous))
+    directories(engine, ident)
 
 
 def _cleanup(engine, ident):

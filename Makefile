@@ -57,6 +57,10 @@ test-vm: venv  ## the unit and integration tests inside a virtual machine with s
 	@$(REQUIRE) test hosts vm
 	tests/hosts.sh vm suite
 
+test-conformance: venv  ## crun's and runc's own suites, podman and docker on our OCI runtime, beside runc and crun
+	@$(REQUIRE) test conformance
+	$(BIN)/python tests/conformance $(SUITES)
+
 sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
 	@$(REQUIRE) test sanity
 	$(PYTEST) tests/sanity

@@ -16,6 +16,9 @@ packages_for() {
         peers) echo skopeo umoci runc docker-registry libseccomp2 python3-seccomp ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator
         hosts) echo mmdebstrap openssh-client iproute2 util-linux kmod busybox-static cpio zstd xz-utils e2fsprogs ;;
+        # to get and build the suites, what their tests call, and the engines that take a runtime
+        conformance) echo dpkg-dev runc crun podman docker.io netavark catatonit iptables bats golang-go golang-github-opencontainers-runc-dev libseccomp-dev \
+            jq gawk mmdebstrap xz-utils bsdutils e2fsprogs ;;
         bench) echo docker.io podman runc iptables python3-requests python3-cffi python3-pyroute2 ;;
         vm) echo qemu-system-x86 qemu-utils ;;
         sanity) echo shellcheck ;;

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One test as a process of its own: it can't hang the run, and what it leaves behind is taken down before the next.
+
+The harness is a subreaper (prctl(2)) and works in a mount namespace of its own, so whatever a test left running is its
+descendant, and whatever is mounted beyond what was there is a test's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import glob
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+INSIDE = "PYCONTAINER_CONFORMANCE_INSIDE"
+
+
+def inside():
+    return os.environ.get(INSIDE) == "1"
+
+
+def enter():
+    """Go on in mount and network namespaces of our own: executes this program again."""
+    if not inside():
+        os.environ[INSIDE] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--net", "--propagation", "private", sys.executable, *sys.argv])
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+@contextlib.contextmanager
+def no_controllers_on_v2():
+    """crun refuses a hybrid host whose v2 hierarchy has controllers: show it none."""
+    controllers = pathlib.Path("/sys/fs/cgroup/unified/cgroup.controllers")
+    if not controllers.exists() or not controllers.read_text().strip():
+        yield
+        return
+    with tempfile.NamedTemporaryFile() as nothing:
+        subprocess.run(["mount", "--bind", nothing.name, str(controllers)], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", str(controllers)], check=True)
+
+
+def mounts():
+    with open("/proc/self/mountinfo") as file:
+        return [re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), line.split()[4]) for line in file]
+
+
+def children():
+    """``{pid: parent's pid}`` of all processes."""
+    found = {}
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            with open(path) as file:
+                fields = file.read().rpartition(")")[2].split()
+            found[int(path.split("/")[2])] = int(fields[1])
+    return found
+
+
+def descendants(root, spare=()):
+    """Pids below ``root``, without the trees that begin at ``spare``."""
+    parents, found, level = children(), [], [root]
+    while level:
+        level = [pid for pid, parent in parents.items() if parent in level and pid not in spare]
+        found += level
+    return found
+
+
+def reap():
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def end_processes(spare=()):
+    """Kill all descendants but ``spare`` and theirs; frozen ones die as soon as they are thawed."""
+    for attempt in range(50):
+        left = descendants(os.getpid(), spare)
+        if not left:
+            return
+        for pid in left:
+            thaw(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02 * min(attempt, 10))
+        if not spare:
+            reap()
+
+
+def thaw(pid):
+    with contextlib.suppress(OSError):
+        with open("/proc/%d/cgroup" % pid) as file:
+            for line in file:
+                _number, controllers, path = line.rstrip("\n").split(":", 2)
+                if controllers == "freezer" and path != "/":
+                    pathlib.Path("/sys/fs/cgroup/freezer" + path, "freezer.state").write_text("THAWED")
+                elif not controllers and path != "/":
+                    pathlib.Path("/sys/fs/cgroup/unified" + path, "cgroup.freeze").write_text("0")
+
+
+def cgroup_tops():
+    with open("/proc/self/mountinfo") as file:
+        return [line.split()[4] for line in file if line.partition(" - ")[2].startswith("cgroup")]
+
+
+def remove_cgroups(wanted, tops=None):
+    """Remove the cgroups whose own name ``wanted`` says yes to, and all below them."""
+    for top in tops or cgroup_tops():
+        for directory, names, _files in os.walk(top):
+            for name in [name for name in names if wanted(name)]:
+                names.remove(name)
+                for group, _below, _there in os.walk(os.path.join(directory, name), topdown=False):
+                    empty(group)
+
+
+def empty(group):
+    for attempt in range(20):
+        try:
+            os.rmdir(group)
+            return
+        except FileNotFoundError:
+            return
+        except OSError:
+            with contextlib.suppress(OSError):
+                with open(os.path.join(group, "cgroup.procs")) as file:
+                    for pid in file.read().split():
+                        os.kill(int(pid), signal.SIGKILL)
+            time.sleep(0.02)
+
+
+class Cage:
+    """Where tests run, one after the other."""
+
+    def __init__(self, cgroup_names):
+        self.cgroup_names = re.compile(cgroup_names)
+        self.spare = ()
+
+    def run(self, command, timeout, cwd=None, env=None, terminal=False):
+        """Run a test, where asked on a terminal. :returns: ``(exit code or None where its time ran out, its output)``"""
+        before = mounts()
+        if terminal:
+            command = ["script", "-qefc", shlex.join(map(str, command)), "/dev/null"]
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen([str(word) for word in command], cwd=cwd, env=dict(os.environ, **env or {}), stdin=subprocess.DEVNULL,
+                                       stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                code = None
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            self.clean(before)
+            process.poll()
+            output.seek(0)
+            return code, output.read().decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def clean(self, before):
+        end_processes(self.spare)
+        left = mounts()
+        for path in before:
+            if path in left:
+                left.remove(path)
+        for path in reversed(left):
+            subprocess.run(["umount", "--lazy", path], check=False, stderr=subprocess.DEVNULL)
+        remove_cgroups(self.cgroup_names.search)
+
+
+def scratch(path):
+    """A directory made anew."""
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    return pathlib.Path(path)

@@ -61,6 +61,8 @@ def table(suites, only=None):
         print("\n%s\n%-*s  %s" % (suite, width, "test", "  ".join("%-7s" % kind for kind in KINDS)))
         for name in names:
             statuses = [result.status(name) for result in results]
+            if name.count(":") > 1 and "fail" not in statuses and not behind(statuses):
+                continue  # one assertion of many in a program of the validation suite
             mark = ""
             if behind(statuses):
                 worse.append("%s %s" % (suite, name))

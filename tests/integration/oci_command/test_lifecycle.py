@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -207,7 +208,40 @@ def test_descriptors(runtime, bundle):
     bundle.save(args=["env"])
     out = runtime.ok("run", "--bundle", bundle.path, "c", pass_fds=(3,), env={"LISTEN_FDS": "1", "SECRET": "x"})
     assert "LISTEN_FDS=1\n" in out and "LISTEN_PID=1\n" in out and "SECRET" not in out
-    assert "--preserve-fds" in runtime.fails("run", "--preserve-fds", "300", "--bundle", bundle.path, "c")
+    out = runtime.ok("run", "--bundle", bundle.path, "c", env={"LISTEN_FDS": "1"})  # of which none is open
+    assert "LISTEN_PID=1\n" in out
+    bundle.save(args=["ls", "/proc/self/fd"])
+    assert runtime("run", "--preserve-fds", "300", "--bundle", bundle.path, "c", pass_fds=(4,)).stdout.split() == ["0", "1", "2", "3", "4"]
+
+
+def test_groups_of_the_caller(runtime, bundle):
+    bundle.save(args=["id", "-G"])
+    groups = os.getgroups()
+    try:
+        os.setgroups([7, 8])
+        bundle.config["annotations"] = {"run.oci.keep_original_groups": "1"}
+        bundle.save()
+        assert set(runtime.ok("run", "--bundle", bundle.path, "c").split()) == {"0", "7", "8"}
+        bundle.config["annotations"] = {}
+        bundle.save()
+        assert runtime.ok("run", "--bundle", bundle.path, "c").split() == ["0"]
+    finally:
+        os.setgroups(groups)
+
+
+@pytest.mark.skipif(not os.path.isdir("/sys/fs/cgroup/freezer"), reason="needs cgroup v1's freezer")
+def test_delete_of_a_process_that_was_frozen_elsewhere(runtime, bundle):
+    runtime.detached(bundle, "c")
+    elsewhere = pathlib.Path("/sys/fs/cgroup/freezer/pycontainer-test-frozen")
+    elsewhere.mkdir()
+    try:
+        (elsewhere / "cgroup.procs").write_text(str(runtime.state("c")["pid"]))
+        (elsewhere / "freezer.state").write_text("FROZEN")
+        assert runtime.ok("delete", "--force", "c") == ""
+    finally:
+        (elsewhere / "freezer.state").write_text("THAWED")
+        assert until(lambda: not (elsewhere / "cgroup.procs").read_text())
+        elsewhere.rmdir()
 
 
 def test_the_loopback_is_up(runtime, bundle):

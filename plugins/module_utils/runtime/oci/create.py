@@ -18,6 +18,7 @@ from .program import Program
 from .states import Container
 
 SOCKET = "start"  # in the container's directory
+KEEP_GROUPS = "run.oci.keep_original_groups"  # podman's --group-add keep-groups
 
 
 class Create(Launch):
@@ -34,6 +35,8 @@ class Create(Launch):
         self.listener = None
         self.new_keyring, self.use_pivot = not options["no-new-keyring"], not options["no-pivot"]
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
+        if document.annotations.get(KEEP_GROUPS) == "1":
+            self.program.additional = os.getgroups()
 
     def make_group(self):
         return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations)
@@ -92,21 +95,25 @@ class Create(Launch):
 
 
 def preserve(program, count):
-    """The descriptors after the standard ones that the program is to have: ``LISTEN_FDS`` (sd_listen_fds(3)) and ``--preserve-fds``."""
+    """The descriptors after the standard ones that the program is to have: ``LISTEN_FDS`` (sd_listen_fds(3)) and ``--preserve-fds``.
+
+    Those that are not open are passed over.
+    """
     passed = os.environ.get("LISTEN_FDS", "")
     if passed.isdigit() and os.environ.get("LISTEN_PID", str(os.getpid())) == str(os.getpid()):
         count += int(passed)
         program.environment.update({b"LISTEN_FDS": passed.encode(), b"LISTEN_PID": b"1"})
         if "LISTEN_FDNAMES" in os.environ:
             program.environment[b"LISTEN_FDNAMES"] = os.fsencode(os.environ["LISTEN_FDNAMES"])
-    for fd in range(3, 3 + count):
-        try:
-            foreign = not fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
-        except OSError:
-            foreign = False
-        if not foreign:
-            raise InvalidInput("--preserve-fds", count, "as many as are open from descriptor 3 on; %d is not" % fd)
-    return range(3, 3 + count)
+    return [fd for fd in range(3, 3 + count) if _given(fd)]
+
+
+def _given(fd):
+    """Whether the caller handed a descriptor on; ours are closed by an exec."""
+    try:
+        return not fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+    except OSError:
+        return False
 
 
 def read_bundle(options):

@@ -96,6 +96,8 @@ def remove(container, log):
         group = container.group()
         if process is not None:
             group.thaw()
+            if not pidfd.ended(process, 0.2):
+                group.recall(container.pid)
         try:
             group.remove()
         except EngineError as error:

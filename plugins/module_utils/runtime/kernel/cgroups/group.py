@@ -185,6 +185,17 @@ class Group:
                 else:
                     raise HostError("process %d can't be moved into cgroup %s: %s" % (pid, path, error.strerror)) from error
 
+    def recall(self, pid):
+        """Bring a process back to this group's v1 freezer: in another group's, frozen, it could not even be killed.
+
+        A freezer that is not there, and a process that has ended, are passed over.
+        """
+        try:
+            if "freezer" in self.v1:
+                files.write(self.v1["freezer"] + "/cgroup.procs", str(pid))
+        except OSError:
+            pass
+
     def inner(self, below):
         """``paths`` with the directories below them that ``below`` (see ``attach``) names."""
         hierarchies, result = layout.current().by_mount, dict(self.paths)

@@ -292,7 +292,8 @@ def device_rules(docker):
 
 @case
 def ulimit(docker):
-    assert docker.call("run", "--rm", "--ulimit", "nofile=321:432", "--ulimit", "core=0", IMAGE, "sh", "-c", "ulimit -Sn; ulimit -Hn; ulimit -c") == "321\n432\n0"
+    assert docker.call("run", "--rm", "--ulimit", "nofile=321:432", "--ulimit", "core=0", IMAGE, "sh", "-c",
+                       "ulimit -Sn; ulimit -Hn; ulimit -c") == "321\n432\n0"
 
 
 @case
@@ -322,20 +323,23 @@ def default_security(docker):
 @case
 def seccomp_profile(docker):
     profile = pathlib.Path(docker.scratch, "profile.json")
-    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 17}]}))
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO",
+                       "errnoRet": 17}]}))
     assert "File exists" in docker.call("run", "--rm", "--security-opt", "seccomp=%s" % profile, IMAGE, "mkdir", "/new", code=1)
     assert lines(docker.call("run", "--rm", "--security-opt", "seccomp=unconfined", IMAGE, "cat", "/proc/self/status"))["Seccomp"] == "0"
 
 
 @case
 def capabilities(docker):
-    status = lines(docker.call("run", "--rm", "--cap-drop", "all", "--cap-add", "chown", "--security-opt", "no-new-privileges", IMAGE, "cat", "/proc/self/status"))
+    status = lines(docker.call("run", "--rm", "--cap-drop", "all", "--cap-add", "chown", "--security-opt", "no-new-privileges", IMAGE, "cat",
+                               "/proc/self/status"))
     assert int(status["CapEff"], 16) == 1 and status["NoNewPrivs"] == "1"
 
 
 @case
 def sysctl(docker):
-    output = docker.call("run", "--rm", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=4096", IMAGE, "cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/msgmax")
+    output = docker.call("run", "--rm", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=4096", IMAGE, "cat",
+                         "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/msgmax")
     assert output.split() == ["1", "4096"]
 
 
@@ -346,12 +350,14 @@ def user_and_groups(docker):
 
 @case
 def hostname_env_workdir(docker):
-    assert docker.call("run", "--rm", "--hostname", "myhost", "--env", "A=b c", "--workdir", "/var/www", IMAGE, "sh", "-c", "hostname; echo $A; pwd") == "myhost\nb c\n/var/www"
+    assert docker.call("run", "--rm", "--hostname", "myhost", "--env", "A=b c", "--workdir", "/var/www", IMAGE, "sh", "-c",
+                       "hostname; echo $A; pwd") == "myhost\nb c\n/var/www"
 
 
 @case
 def shm_and_oom_score(docker):
-    output = docker.call("run", "--rm", "--shm-size", "2m", "--oom-score-adj", "500", IMAGE, "sh", "-c", "grep /dev/shm /proc/mounts; cat /proc/self/oom_score_adj")
+    output = docker.call("run", "--rm", "--shm-size", "2m", "--oom-score-adj", "500", IMAGE, "sh", "-c",
+                         "grep /dev/shm /proc/mounts; cat /proc/self/oom_score_adj")
     assert "size=2048k" in output and output.endswith("500")
 
 

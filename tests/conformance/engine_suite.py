@@ -57,7 +57,7 @@ class Suite:
         """:returns: ``("pass" | "fail" | "skip" | "timeout", output)``"""
         if self.engine is None or self.engine.runtime != runtime.path:
             self.set_up(runtime.path)
-        code, output = self.cage.run([sys.executable, CASES / (self.module + ".py"), self.scratch, runtime.path, test[1]], TIMEOUT)
+        code, output = self.cage.run([sys.executable, CASES / (self.module + ".py"), self.scratch, runtime.path, test[1]], TIMEOUT, cwd=self.scratch)
         self.engine.clear()
         return ("timeout" if code is None else {0: "pass", 77: "skip"}.get(code, "fail")), output
 

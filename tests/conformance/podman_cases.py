@@ -305,7 +305,8 @@ def userns_auto_write_and_exec(podman):
 
 @case
 def userns_map(podman):
-    output = podman.call("run", "--rm", "--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000", IMAGE, "sh", "-c", "cat /proc/self/uid_map; ls -ld /etc | awk '{print $3}'")
+    output = podman.call("run", "--rm", "--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000", IMAGE, "sh", "-c",
+                         "cat /proc/self/uid_map; ls -ld /etc | awk '{print $3}'")
     assert output.split() == ["0", "100000", "5000", "root"]
 
 
@@ -336,10 +337,12 @@ def pid_host_stop(podman):
 
 @case
 def other_host_namespaces(podman):
-    output = podman.call("run", "--rm", "--ipc", "host", "--uts", "host", "--network", "host", "--cgroupns", "host", IMAGE, "readlink", "/proc/self/ns/ipc", "/proc/self/ns/uts",
+    output = podman.call("run", "--rm", "--ipc", "host", "--uts", "host", "--network", "host", "--cgroupns", "host", IMAGE, "readlink",
+                         "/proc/self/ns/ipc", "/proc/self/ns/uts",
                          "/proc/self/ns/net", "/proc/self/ns/cgroup", code=None)
     for kind in ("ipc", "uts", "net", "cgroup"):
-        seen = podman.call("run", "--rm", "--ipc", "host", "--uts", "host", "--network", "host", "--cgroupns", "host", IMAGE, "readlink", "/proc/self/ns/" + kind)
+        seen = podman.call("run", "--rm", "--ipc", "host", "--uts", "host", "--network", "host", "--cgroupns", "host", IMAGE, "readlink",
+                           "/proc/self/ns/" + kind)
         assert seen == os.readlink("/proc/self/ns/" + kind), output
 
 
@@ -370,7 +373,8 @@ def read_only(podman):
 
 @case
 def tmpfs(podman):
-    output = podman.call("run", "--rm", "--tmpfs", "/scratch:rw,size=1m,mode=1770,noexec", IMAGE, "sh", "-c", "grep ' /scratch ' /proc/mounts; stat -c %a /scratch")
+    output = podman.call("run", "--rm", "--tmpfs", "/scratch:rw,size=1m,mode=1770,noexec", IMAGE, "sh", "-c",
+                         "grep ' /scratch ' /proc/mounts; stat -c %a /scratch")
     assert "tmpfs" in output and "noexec" in output and "size=1024k" in output and output.endswith("1770")
 
 
@@ -416,7 +420,8 @@ def device_rules(podman):
 
 @case
 def ulimit(podman):
-    assert podman.call("run", "--rm", "--ulimit", "nofile=321:432", "--ulimit", "core=0:0", IMAGE, "sh", "-c", "ulimit -Sn; ulimit -Hn; ulimit -c") == "321\n432\n0"
+    assert podman.call("run", "--rm", "--ulimit", "nofile=321:432", "--ulimit", "core=0:0", IMAGE, "sh", "-c",
+                       "ulimit -Sn; ulimit -Hn; ulimit -c") == "321\n432\n0"
 
 
 @case
@@ -453,7 +458,8 @@ def seccomp_unconfined(podman):
 @case
 def seccomp_profile(podman):
     profile = pathlib.Path(podman.scratch, "profile.json")
-    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 17}]}))
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO",
+                       "errnoRet": 17}]}))
     output = podman.call("run", "--rm", "--security-opt", "seccomp=%s" % profile, IMAGE, "mkdir", "/new", code=1)
     assert "File exists" in output
 
@@ -479,7 +485,8 @@ def mask_unmask(podman):
 
 @case
 def sysctl(podman):
-    output = podman.call("run", "--rm", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=4096", IMAGE, "cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/msgmax")
+    output = podman.call("run", "--rm", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=4096", IMAGE, "cat",
+                         "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/msgmax")
     assert output.split() == ["1", "4096"]
 
 
@@ -491,7 +498,8 @@ def user_and_groups(podman):
 
 @case
 def hostname_env_workdir(podman):
-    assert podman.call("run", "--rm", "--hostname", "myhost", "--env", "A=b c", "--workdir", "/var/www", IMAGE, "sh", "-c", "hostname; echo $A; pwd") == "myhost\nb c\n/var/www"
+    assert podman.call("run", "--rm", "--hostname", "myhost", "--env", "A=b c", "--workdir", "/var/www", IMAGE, "sh", "-c",
+                       "hostname; echo $A; pwd") == "myhost\nb c\n/var/www"
     assert podman.call("run", "--rm", "--workdir", "/made/new", IMAGE, "pwd", code=None) is not None
 
 

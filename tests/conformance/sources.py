@@ -25,7 +25,8 @@ class Unavailable(Exception):
 
 def run(*command, **options):
     """A command's output. :raises Unavailable: with the end of that output when it fails."""
-    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, **options)
     if done.returncode:
         raise Unavailable("%s: %s" % (" ".join(map(str, command)), done.stdout.strip()[-1000:]))
     return done.stdout

@@ -62,7 +62,8 @@ class Suite:
         found = {}
         for wrong, number, text in re.findall(r"(?m)^(not )?ok (\d+) ?-? ?(.*)$", output):
             status = "fail" if wrong else "skip" if "# SKIP" in text.upper() else "pass"
-            text = re.sub(r" *# *SKIP.*", "", re.sub(r"/var/tmp/conf-\S*|/proc/\d+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]*", "...", text), flags=re.IGNORECASE) or number
+            text = re.sub(r" *# *SKIP.*", "", re.sub(r"/var/tmp/conf-\S*|/proc/\d+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]*", "...", text),
+                          flags=re.IGNORECASE) or number
             found[text] = "fail" if "fail" in (status, found.get(text)) else status
         return found
 

@@ -80,7 +80,7 @@ def process(ident, definition, image, capabilities):
     sets.update(inheritable=[], ambient=[])  # CVE-2022-24769: inheritable capabilities must be empty
     return {
         "terminal": definition.get("tty", False),
-        "user": {"uid": 0, "gid": 0},  # the name in annotations is resolved in the container's root when it starts
+        "user": {"uid": 0, "gid": 0, "additionalGids": [0]},  # the name in annotations is resolved in the container's root when it starts
         "args": arguments(definition, image),
         "env": environment(ident, definition, image),
         "cwd": definition.get("working_dir") or image.get("WorkingDir") or "/",

@@ -62,6 +62,7 @@ _FLAGS = {
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 _OPERATORS = {"SCMP_CMP_" + name for name in ("NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ")}
+WORDS = {"actions": sorted(_ACTIONS), "operators": sorted(_OPERATORS), "archs": sorted(_ARCHITECTURES), "flags": sorted(_FLAGS)}  # of a profile
 
 # BPF instruction codes, linux/bpf_common.h
 _LOAD, _AND, _RETURN, _JUMP = 0x20, 0x54, 0x06, 0x05

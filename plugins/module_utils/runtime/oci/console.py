@@ -42,7 +42,7 @@ class Copying:
         fcntl.fcntl(master, fcntl.F_SETFL, fcntl.fcntl(master, fcntl.F_GETFL) | os.O_NONBLOCK)
         if os.isatty(0):
             self.before = termios.tcgetattr(0)
-            tty.setraw(0)
+            tty.setraw(0, termios.TCSANOW)  # what was typed before is for the program
             self.resize()
 
     def close(self):

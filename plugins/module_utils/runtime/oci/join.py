@@ -32,6 +32,7 @@ class Process:
     def __init__(self, name, first, group, program, stdio=(None, None, None)):
         self.name, self.first, self.group, self.program, self.stdio = name, first, group, program, stdio
         self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
+        self.below, self.paused_too = None, False  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
 
     def start(self):
         """Start it: when this returns, its program is being executed. :raises ContainerFailed: with the sentence why not."""
@@ -39,7 +40,7 @@ class Process:
         if target is None:
             raise ContainerFailed("container %s is not running" % self.name)
         try:
-            if self.group.frozen():
+            if not self.paused_too and self.group.frozen():
                 raise ContainerFailed("container %s is paused" % self.name)
             self._start(target)
         except OSError as error:
@@ -62,7 +63,7 @@ class Process:
             outside.send(b"c")
             self.terminal = channel.listen(outside, self.warnings)[1]
         except BaseException:
-            self._undo()
+            self.undo()
             raise
         finally:
             os.close(root_fd)
@@ -72,7 +73,8 @@ class Process:
     def _fork(self, target, types):
         """Fork into the container's process namespace and cgroup; this process itself joins neither."""
         first = self.first[0]
-        cgroup, home, pid = self.group.fd(), os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
+        cgroup = self.group.fd() if self.below is None else None
+        home, pid = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
         wanted, cpus = self.program.scheduling.initial, os.sched_getaffinity(0)
         try:
             affinity("process.execCPUAffinity.initial", wanted)
@@ -94,12 +96,12 @@ class Process:
         if pid != 0:
             self.pid, self.pidfd = pid, descriptor
             if cgroup is None:
-                self.group.attach(pid, like=first)
+                self.group.attach(pid, first if self.below is None else None, self.below or "")
         if cgroup is not None:
             os.close(cgroup)
         return pid, descriptor
 
-    def _undo(self):
+    def undo(self):
         if self.pidfd is not None and self.pid:
             pidfd.send(self.pidfd, c.SIGKILL)
             os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
@@ -135,6 +137,8 @@ class Process:
         if program.terminal:
             program.environment.setdefault(b"TERM", b"xterm")
             master, slave = terminal.open_inside(root_fd)
+            if program.size:
+                terminal.set_size(slave, program.size.get("height", 0), program.size.get("width", 0))
             channel.send_terminal(inside, master)
             os.close(master)
             streams = [slave] * 3

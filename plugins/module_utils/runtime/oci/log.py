@@ -35,17 +35,11 @@ class Log:
         _say("pycontainer-oci: %s\n" % text)
 
     def warning(self, text):
-        if self.fd is not None:
-            self._write("warning", text)
-        else:
-            _say("pycontainer-oci: warning: %s\n" % text)
+        self._write("warning", text)
 
     def debug(self, text):
         if self.debugging:
-            if self.fd is not None:
-                self._write("debug", text)
-            else:
-                _say("pycontainer-oci: debug: %s\n" % text)
+            self._write("debug", text)
 
     def _write(self, level, text):
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -53,7 +47,10 @@ class Log:
             line = jsontext.dump({"level": level, "msg": text, "time": now})
         else:
             line = "time=%s level=%s msg=%s" % (jsontext.dump(now), level, jsontext.dump(text))
-        os.write(self.fd, os.fsencode(line + "\n"))
+        if self.fd is None:
+            _say(line + "\n")
+        else:
+            os.write(self.fd, os.fsencode(line + "\n"))
 
 
 def _say(text):

@@ -69,7 +69,7 @@ def _answer(call):
         from .. import fingerprint
         from .states import VERSION
 
-        return "pycontainer-oci version %s\nspec: %s\n" % (fingerprint.VERSION, VERSION)
+        return "pycontainer-oci version %s\ncommit: %s\nspec: %s\n" % (fingerprint.VERSION, fingerprint.name(), VERSION)
     if call.options["help"] or call.given.get("help"):
         return arguments.help_text(call.command)
     return None

@@ -23,6 +23,12 @@ _REFUSED = frozenset(("tmpcopyup", "idmap", "ridmap", "remount", "mand"))
 _SUPERBLOCK = frozenset(("sync", "dirsync", "lazytime"))  # flags of the file system itself, not of a bind
 
 
+def options():
+    """All mount options by name that are no parameters of a file system."""
+    flags = list(mounts.ATTRIBUTES) + list(mounts.PROPAGATION)
+    return sorted(_VOID | _SUPERBLOCK | set(flags) | {"r" + name for name in flags})
+
+
 class Mount:
     """One entry of config.json's ``mounts``.
 

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``features``: what this runtime can do, by runtime-spec features.md; it says nothing of what this host's kernel lacks."""
+
+from __future__ import annotations
+
+import os
+
+from .. import fingerprint
+from ..kernel import capabilities, seccomp
+from ..kernel import constants as c
+from . import document, hooks, jsontext, mounting
+from .main import write
+from .states import VERSION
+
+
+def features(_call, _log):
+    write(jsontext.dump(described(), 4) + "\n")
+
+
+def described():
+    words, options = seccomp.WORDS, mounting.options()
+    linux = {
+        "namespaces": sorted(document.NAMESPACES),
+        "capabilities": list(capabilities.NAMES),
+        "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": False, "rdma": True},
+        "seccomp": {"enabled": True, "actions": words["actions"], "operators": words["operators"], "archs": words["archs"],
+                    "knownFlags": words["flags"], "supportedFlags": words["flags"]},
+        "apparmor": {"enabled": True}, "selinux": {"enabled": True},
+        "mountExtensions": {"idmap": {"enabled": "idmap" in options}},
+    }
+    return {
+        "ociVersionMin": "1.0.0", "ociVersionMax": VERSION, "hooks": list(hooks.KINDS), "mountOptions": options, "linux": linux,
+        "annotations": {"org.pycontainer.version": fingerprint.VERSION, "org.pycontainer.machine": c.MACHINE, "org.pycontainer.kernel": os.uname().release},
+    }
+

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``exec``: a further process in a container."""
+
+from __future__ import annotations
+
+from ..errors import Conflict, EngineError, InvalidInput
+from ..kernel import procfs
+from . import create as making
+from . import foreground, jsontext, join
+from .program import Program
+from .states import open_container
+
+FAILED = 255  # exit code of an exec that did not come to its program, as runc's
+
+
+def exec(call, log):  # pylint: disable=redefined-builtin # the command's name
+    try:
+        return _exec(call, log)
+    except (EngineError, OSError) as error:
+        error.status = FAILED
+        raise
+
+
+def _exec(call, log):
+    container = open_container(call.options["root"], call.arguments[0])
+    status = container.status()
+    if status not in ("created", "running", "paused"):
+        raise Conflict("container %s: cannot exec in a %s container" % (container.ident, status))
+    if status == "paused" and not call["ignore-paused"]:
+        raise Conflict("container %s: cannot exec in a paused container (--ignore-paused does it all the same)" % container.ident)
+    config = container.config()
+    process = wanted(config["process"], call)
+    making.check_terminal(process, call.given, call["detach"])
+    program = Program(process, config.get("linux") or {})
+    program.kept.update(making.preserve(program, call["preserve-fds"]))
+    started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2))
+    started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]
+    if not call["detach"]:
+        foreground.prepare(subreaper=False)
+    started.start()
+    try:
+        making.finish(started, call.given)
+    except BaseException:
+        started.undo()
+        raise
+    for text in started.warnings:
+        log.warning(text)
+    if call["detach"]:
+        return 0
+    return foreground.attend(started.pid, started.pidfd, started.terminal)
+
+
+def wanted(base, call):
+    """OCI ``process`` of the call: from its file, or the container's with what the options change."""
+    words = call.arguments[1:]
+    if call["process"]:
+        try:
+            process = jsontext.load(procfs.read(call["process"], 1 << 26))
+        except (OSError, ValueError) as error:
+            raise InvalidInput("--process", call["process"], "a file with an OCI process as JSON (%s)" % error) from None
+        if not isinstance(process, dict) or not process.get("args"):
+            raise InvalidInput("--process", call["process"], "a file with an OCI process as JSON, with args")
+    elif not words:
+        raise InvalidInput("exec", None, "a command, or --process with a file")
+    else:
+        process = dict(base, args=words, terminal=call["tty"])
+    if call["tty"]:
+        process["terminal"] = True
+    _change(process, call)
+    return process
+
+
+def _change(process, call):
+    """Apply the options to ``process``."""
+    for option, key in (("cwd", "cwd"), ("apparmor", "apparmorProfile"), ("process-label", "selinuxLabel")):
+        if call[option]:
+            process[key] = call[option]
+    if call["no-new-privs"]:
+        process["noNewPrivileges"] = True
+    if call["env"]:
+        for entry in call["env"]:
+            if "=" not in entry or entry.startswith("="):
+                raise InvalidInput("--env", entry, "NAME=VALUE")
+        process["env"] = list(process.get("env") or ()) + call["env"]
+    if call["cap"]:
+        sets = process.get("capabilities") or {}
+        added = {kind: list(sets.get(kind) or ()) + call["cap"] for kind in ("bounding", "effective", "permitted")}
+        process["capabilities"] = dict(sets, **added)
+    user = dict(process.get("user") or {})
+    if call["user"]:
+        uid, colon, gid = call["user"].partition(":")
+        user["uid"] = _number("--user", uid)
+        if colon:
+            user["gid"] = _number("--user", gid)
+    if call["additional-gids"]:
+        user["additionalGids"] = list(user.get("additionalGids") or ()) + [_number("--additional-gids", gid) for gid in call["additional-gids"]]
+    process["user"] = user
+
+
+def _number(option, text):
+    """A user's or group's id. The highest is no id: it means none to the kernel."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2 ** 32 - 1):
+        raise InvalidInput(option, text, "a number below 2^32 - 1" + (", or two with a colon between" if option == "--user" else ""))
+    return int(text)
+
+
+def sub_cgroups(given):
+    """``--cgroup [CONTROLLER:]PATH``, several times: as cgroups.Group.attach takes it, None where it is not given."""
+    found = {}
+    for entry in given:
+        controllers, colon, path = entry.rpartition(":")
+        if not colon:
+            if len(given) > 1:
+                raise InvalidInput("--cgroup", entry, "CONTROLLER:PATH where it is given several times")
+            return path
+        for controller in controllers.split(","):
+            found[controller] = path
+    return found or None

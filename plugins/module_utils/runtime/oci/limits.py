@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``pause``, ``resume`` and ``update``."""
+
+from __future__ import annotations
+
+from .. import units
+from ..errors import Conflict, InvalidInput, Unsupported
+from ..kernel import cgroups, procfs
+from ..kernel.cgroups import update as flags
+from . import jsontext
+from .states import open_container
+
+
+def _locked(call, *statuses):
+    """The call's container with its lock held. :raises Conflict: it does something else than these."""
+    container = open_container(call.options["root"], call.arguments[0])
+    container.lock()
+    status = container.read().status()
+    if status not in statuses:
+        raise Conflict("container %s: it is %s, not %s" % (container.ident, status, " or ".join(statuses)))
+    return container
+
+
+def pause(call, _log):
+    _locked(call, "created", "running").group().freeze()
+
+
+def resume(call, _log):
+    _locked(call, "paused").group().thaw()
+
+
+def update(call, _log):
+    change = wanted(call.given)
+    container = _locked(call, "created", "running", "paused")
+    config = container.config()
+    linux = dict(config.get("linux") or {})
+    merged, writes = cgroups.merge(cgroups.canonical(linux.get("resources")), change)
+    container.group().update(writes)
+    linux["resources"] = merged
+    container.keep_config(jsontext.dump(dict(config, linux=linux)))
+
+
+def wanted(given):
+    """OCI linux.resources of the options: a file's content, else the single ones."""
+    for name in ("l3-cache-schema", "mem-bw-schema"):
+        if given[name]:
+            raise Unsupported("update --%s: changing intelRdt of a running container is not supported" % name)
+    if given["resources"]:
+        name = "/proc/self/fd/0" if given["resources"] == "-" else given["resources"]
+        try:
+            change = jsontext.load(procfs.read(name))
+        except (OSError, ValueError) as error:
+            raise InvalidInput("--resources", given["resources"], "a file with OCI resources as JSON (%s)" % error) from None
+        return change
+    change = {}
+    for name, (dummy_section, dummy_key, kind) in flags.FLAGS.items():
+        if given.get(name) is not None:
+            change[name] = value(name, kind, given[name])
+    if not change:
+        raise InvalidInput("update", None, "--resources or a limit, such as --memory 64m")
+    return flags.from_flags(change)
+
+
+def value(name, kind, text):
+    """The value of one option. :raises InvalidInput:"""
+    if kind == "text":
+        return text
+    if kind == "bytes":
+        return -1 if text == "-1" else units.size(text, "--" + name)
+    digits = text[1:] if text[:1] == "-" else text
+    if not (digits.isascii() and digits.isdigit()):
+        raise InvalidInput("--" + name, text, "a number")
+    return int(text)

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON without the json package: the same values and texts as with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import RUNTIME  # pylint: disable=import-error
+from pycontainer.oci import jsontext
+
+VALUES = [None, True, 1, -1.5, 2 ** 70, "", "ä\n\"\\\u2028\U0001f600", [], {}, [1, [2, {}], {"a": []}], {"a": {"b": [1, 2]}, "c": "d", "": None}]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_the_same_as_json(value):
+    assert jsontext.load(json.dumps(value)) == value
+    assert jsontext.load("\n\t %s \r\n" % json.dumps(value, indent=3, ensure_ascii=False)) == value
+    assert jsontext.dump(value) == json.dumps(value, separators=(",", ":"))
+    assert jsontext.dump(value, 4) == json.dumps(value, indent=4)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "{\"a\" 1}", "{} {}", "nul", "\"\n\"", "{'a': 1}", "\ufeff{}", "[" * 100000])
+def test_what_is_no_json(text):
+    with pytest.raises((ValueError, RecursionError)):
+        jsontext.load(text)
+
+
+def test_it_does_without_the_package_and_re():
+    code = ("import sys, importlib.util as u; s = u.spec_from_file_location('j', %r); m = u.module_from_spec(s); s.loader.exec_module(m);"
+            "m.dump(m.load('{\"a\": [1]}'), 2); print(sorted({'json', 're', 'enum'} & set(sys.modules)));"
+            "\ntry:\n m.load('{')\nexcept ValueError as error:\n print(error)" % str(RUNTIME / "oci" / "jsontext.py"))
+    out = subprocess.run([sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert out.startswith("[]\nExpecting property name")

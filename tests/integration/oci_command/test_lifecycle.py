@@ -102,7 +102,7 @@ def test_what_fails_leaves_nothing(runtime, bundle):
     for change, words in (({"args": ["/nope"]}, "no such file"), ({"args": ["nope"]}, "executable file not found in $PATH"),
                           ({"args": ["/etc"]}, "permission denied"), ({"args": ["true"], "cwd": "/bin/true"}, "working directory")):
         for command in ("create", "run"):
-            bundle.config["process"].pop("cwd", None)
+            bundle.config["process"]["cwd"] = "/"
             bundle.save(**change)
             assert words in runtime.fails(command, "--bundle", bundle.path, "c")
             assert os.listdir(runtime.root) == []

@@ -244,8 +244,7 @@ def test_the_working_directory_is_made(bundle):
     assert bundle.run("pwd").out == "/made/for/it\n"
 
 
-@pytest.mark.parametrize("change, words", [({"args": []}, "process.args is empty"), ({"args": None}, "process.args is empty"), ({"cwd": "tmp"}, "Cwd must be an absolute path"),
-                                           ({"cwd": None}, "Cwd must be an absolute path")])
+@pytest.mark.parametrize("change, words", [({"args": []}, "process.args is empty"), ({"args": None}, "process.args is empty"), ({"cwd": "tmp"}, "Cwd must be an absolute path")])
 def test_what_a_process_needs(bundle, change, words):
     bundle.process.update(change)
     bundle.refused(words)

@@ -77,7 +77,7 @@ def compile(profile, arch=c.MACHINE):  # pylint: disable=redefined-builtin
     """
     default = _action(profile.get("defaultAction"), profile.get("defaultErrnoRet"), "defaultAction")
     if profile.get("defaultAction") == "SCMP_ACT_NOTIFY":
-        raise InvalidInput("seccomp defaultAction", "SCMP_ACT_NOTIFY", "an action that needs no answer: every call would wait for one")
+        raise InvalidInput("seccomp defaultAction", "SCMP_ACT_NOTIFY", "an action that needs no answer: SCMP_ACT_NOTIFY cannot be used as default action")
     rules = [rule for entry in profile.get("syscalls") or [] for rule in _rules(entry, default)]
     permissive = profile.get("defaultAction") in ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE")
     named = set() if permissive else {name for entry in profile.get("syscalls") or [] for name in entry.get("names") or []}
@@ -139,6 +139,8 @@ def _action(name, errno_ret, option):
     if name not in _ACTIONS:
         raise InvalidInput("seccomp %s" % option, name, ", ".join(_ACTIONS))
     if name not in _WITH_DATA:
+        if errno_ret is not None:
+            raise InvalidInput("seccomp errnoRet", errno_ret, "none: %s does not return an errno" % name)
         return _ACTIONS[name]
     code = errno.EPERM if errno_ret is None else errno_ret
     if not isinstance(code, int) or not 0 <= code <= 0xFFFF:

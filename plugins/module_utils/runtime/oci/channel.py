@@ -4,6 +4,7 @@
 
     "T" + descriptor      the master of its terminal
     "W" sentence          a warning
+    "S" + 2 descriptors   its seccomp listener, and what is to be told of it (listener.py); it goes on when it hears "s"
     "E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
     "M"                   its mounts are made, and it waits for "g"; said only when somebody runs hooks then
     "R"                   it is ready and waits to be started (``oci create``)
@@ -17,6 +18,7 @@ import os
 import struct
 
 from ..errors import ContainerFailed, EngineError
+from . import listener
 
 FAILED = 128  # exit code of a container that never came to its program, as Docker's
 
@@ -44,13 +46,16 @@ def listen(channel, warnings):
     terminal = None
     while True:
         try:
-            data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_LEN(4), _socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_LEN(8), _socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:  # it ended with a word to it unread; its own words come after this, the end of file last
             continue
         if data in (b"", b"R", b"M"):
             return data, terminal
         if data[:1] == b"T":
             terminal = struct.unpack("i", ancillary[0][2][:4])[0]
+        elif data[:1] == b"S":
+            listener.forward(*struct.unpack("2i", ancillary[0][2][:8]))
+            channel.send(b"s")
         elif data[:1] == b"W":
             warnings.append(data[1:].decode("utf-8", "replace"))
         elif data[:1] == b"E":
@@ -66,6 +71,13 @@ def warn(channel, text):
 
 def send_terminal(channel, master):
     channel.sendmsg([b"T"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", master))])
+
+
+def send_listener(channel, listener_fd, words_fd):
+    """Hand over a seccomp listener and wait until it is where it belongs. Nothing but sendmsg(2) is called before."""
+    channel.sendmsg([b"S"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("2i", listener_fd, words_fd))])
+    if channel.recv(1) != b"s":
+        os._exit(FAILED)
 
 
 def report(channel, error):

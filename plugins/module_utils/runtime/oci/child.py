@@ -21,7 +21,7 @@ import sys
 from ..errors import EngineError
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, syscalls
 from ..kernel import constants as c
-from . import channel, hooks, initial, mounting, terminal
+from . import channel, hooks, initial, listener, mounting, terminal
 from .channel import FAILED, Failure
 from .program import RLIMITS
 
@@ -126,9 +126,18 @@ def execute(program, before=None):
 
 def _install(program):
     try:
-        seccomp.install(program.filter, program.filter_flags)
+        fd = seccomp.install(program.filter, program.filter_flags)
     except OSError as error:
         raise Failure("the seccomp filter can't be installed: %s" % os.strerror(error.errno)) from None
+    if program.hand_listener is not None:
+        program.hand_listener(fd)
+
+
+def prepare_listener(program, state, speak_to):
+    """Write down what the agent of a seccomp listener is told. :param speak_to: returns the channel over which it is handed on."""
+    words = listener.words(program.listener, dict(state, pid=listener.own_pid()))
+    program.kept.add(words)
+    program.hand_listener = lambda fd: channel.send_listener(speak_to(), fd, words)
 
 
 def find(program):
@@ -238,6 +247,8 @@ def _run(launch, inside):
     program.fit_capabilities(warn)
     terminal.take_over(*streams, terminal=program.terminal)
     before = _start_hooks(launch)
+    if program.listener:
+        prepare_listener(program, launch.state("creating"), lambda: launch.channel or inside)
     freeze()
     (mounts.pivot if launch.use_pivot else mounts.move_root)(root_fd)
     mounting.propagate_root(document.linux.get("rootfsPropagation"))

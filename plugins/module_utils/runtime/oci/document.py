@@ -10,7 +10,6 @@ import re
 
 from ..errors import ContainerFailed, HostError, Unsupported
 from ..kernel import constants as c
-from ..kernel import seccomp
 from . import hooks
 
 NAMESPACES = {
@@ -21,7 +20,6 @@ NAMESPACES = {
 REFUSED = {
     "": ("vm", "solaris", "windows", "zos"),
     "linux": ("uidMappings", "gidMappings", "timeOffsets", "intelRdt", "netDevices", "mountLabel"),
-    "linux.seccomp": ("listenerPath", "listenerMetadata"),
 }
 
 # Kernel parameters that belong to a namespace, and to which (ipc_namespaces(7), network_namespaces(7), uts_namespaces(7)).
@@ -58,8 +56,6 @@ class Document:
             for name in names:
                 if part.get(name):
                     raise Unsupported("config.json: %s%s is not supported" % (section + "." if section else "", name))
-        if self.linux.get("seccomp") and seccomp.notifies(self.linux["seccomp"]):
-            raise Unsupported("config.json: linux.seccomp: SCMP_ACT_NOTIFY is not supported: nothing would answer")
         kinds = [namespace["type"] for namespace in self.linux.get("namespaces") or ()]
         for kind in kinds:
             if kinds.count(kind) > 1:

@@ -119,7 +119,7 @@ def run_one(kind, number, hook, about, directories=(), environment=None, become=
     elif ended == 0:
         return
     else:
-        what = "killed by signal %d" % -ended if ended < 0 else "exit status %d" % ended
+        what = "signal: %s" % (_signal.strsignal(-ended) or str(-ended)).lower() if ended < 0 else "exit status %d" % ended
     said = said.decode("utf-8", "replace").strip()
     raise ContainerFailed("error running %s hook #%d: %s: %s%s" % (kind, number, os.fsdecode(hook.path), what, said and ", output: " + said))
 

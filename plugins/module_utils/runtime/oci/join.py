@@ -26,11 +26,12 @@ class Process:
 
     :param name: the container's, for sentences. :param first: ``(pid, start time)`` of its process 1 (procfs.start_time).
     :param group: its cgroups.Group. :param program: the program.Program that is executed.
+    :param state: the container's (hooks.state), for the agent of a seccomp listener.
     :param stdio: three descriptors; None stands for the container's /dev/null. Not used with a terminal.
     """
 
-    def __init__(self, name, first, group, program, stdio=(None, None, None)):
-        self.name, self.first, self.group, self.program, self.stdio = name, first, group, program, stdio
+    def __init__(self, name, first, group, program, stdio=(None, None, None), state=None):
+        self.name, self.first, self.group, self.program, self.stdio, self.state = name, first, group, program, stdio, state
         self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
         self.below, self.paused_too = None, False  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
 
@@ -150,6 +151,8 @@ class Process:
         program.scheduling.apply()
         program.scheduling.apply_own()
         program.fit_capabilities(warn)
+        if program.listener:
+            child.prepare_listener(program, self.state, lambda: inside)
         child.freeze()
         try:
             syscalls.keyctl_join_session()

@@ -9,6 +9,7 @@ import os
 from ..errors import Unsupported
 from ..kernel import capabilities, procfs, seccomp, seccomp_default, syscalls, users
 from ..kernel import constants as c
+from . import listener
 from .scheduling import Scheduling
 
 RLIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE",
@@ -46,6 +47,12 @@ class Program:
         profile = linux.get("seccomp")
         self.filter = _filter(profile) if profile else None
         self.filter_flags = seccomp.flags(profile) if profile else 0
+        self.listener = listener.read(profile) if profile else None
+        if self.listener:
+            self.filter_flags |= c.SECCOMP_FILTER_FLAG_NEW_LISTENER
+            if self.filter_flags & c.SECCOMP_FILTER_FLAG_TSYNC:
+                self.filter_flags |= c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH  # else both would want the call's result (Linux 5.7)
+        self.hand_listener = None  # called with the listener's descriptor
         self.init = init
         self.init_fd = None
         self.kept = set()  # descriptors that stay open besides the standard ones
@@ -118,7 +125,7 @@ def _check(process):
     """What every process needs. :raises Unsupported: naming the field."""
     if not process.get("args"):
         raise Unsupported("config.json: process.args is empty; needed: at least the program")
-    if not os.path.isabs(process.get("cwd") or ""):
+    if not os.path.isabs(process.get("cwd") or "/"):
         raise Unsupported("config.json: process.cwd: Cwd must be an absolute path, not %r" % process.get("cwd"))
     ids = process.get("user") or {}
     for name, value, most in [("uid", ids.get("uid", 0), 2 ** 32 - 2), ("gid", ids.get("gid", 0), 2 ** 32 - 2), ("umask", ids.get("umask", 0), 0o7777)] + [

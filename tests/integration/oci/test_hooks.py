@@ -41,7 +41,7 @@ def test_the_state_is_on_standard_input(bundle, tmp_path, kind):
     state = json.loads((tmp_path / "out" / "state").read_text())
     assert state["ociVersion"] == "1.3.0" and state["id"].startswith("oci-test-") and state["bundle"] == bundle.directory
     assert state["annotations"] == {"a.key": "a value"}
-    assert state["status"] == {"startContainer": "created", "poststart": "running", "poststop": "stopped"}.get(kind, "creating")
+    assert state["status"] == {"poststart": "running", "poststop": "stopped"}.get(kind, "created")
     if kind in ("createContainer", "startContainer"):
         assert state["pid"] == 1
     elif kind != "poststop":

@@ -262,7 +262,7 @@ def _run_hooks(launch, kind):
     """Hooks in the container's namespaces, by paths of the host; the pid is that of the container's namespace."""
     wanted = launch.document.hooks.get(kind)
     if wanted:
-        hooks.run_all(wanted, kind, hooks.text(dict(launch.state("creating"), pid=os.getpid())), [launch.root_place()])
+        hooks.run_all(wanted, kind, hooks.text(dict(launch.state("created"), pid=os.getpid())), [launch.root_place()])
 
 
 def _start_hooks(launch):

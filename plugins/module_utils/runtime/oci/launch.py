@@ -158,7 +158,7 @@ class Launch:
 
     def _run_hooks(self):
         for kind in hooks.RUNTIME_CREATE:
-            hooks.run(self.document, kind, self.state("creating"))
+            hooks.run(self.document, kind, self.state("created"))
 
     def _fork(self, cgroup):
         flags = self.document.new_namespaces()

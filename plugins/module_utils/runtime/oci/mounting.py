@@ -63,6 +63,8 @@ class Mount:
             pass
         elif option in _REFUSED:
             raise Unsupported("mount %s: the option %s is not supported" % (self.destination, option))
+        elif self.bind and "=" in option:
+            pass  # a parameter of a file system: the kernel passes over those of a bind mount (mount(2)), and documents name some
         elif self.bind:
             raise Unsupported("mount %s: the option %s is not one of a bind mount" % (self.destination, option))
         else:

@@ -12,7 +12,7 @@ import sys
 
 import pycontainer
 import pytest
-from pycontainer.errors import Conflict, InvalidInput, NotFound
+from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups import layout, lifecycle, location
 
@@ -216,3 +216,51 @@ def test_pids_limit_as_root_of_a_container(top, start):
     group.apply(cgroups.with_default_devices({"pids": {"limit": 7}}))
     start(group)
     assert group.stats()["pids"] == {"current": 1, "limit": 7}
+
+
+def test_realtime_budgets_where_the_groups_above_have_them(top):
+    """An administrator prepares the group in one hierarchy; the container takes it as it is, and it stays."""
+    cpu = layout.current().v1.get("cpu")
+    if not cpu or not os.path.exists(cpu.mount + "/cpu.rt_runtime_us"):
+        pytest.skip("this kernel has no real-time budgets for groups")
+    path = cpu.mount
+    for part in (top, "inner"):
+        path = "%s/%s" % (path, part)
+        os.mkdir(path)
+        for name, value in (("cpu.rt_period_us", "1000000"), ("cpu.rt_runtime_us", "900000")):
+            with open("%s/%s" % (path, name), "w") as file:
+                file.write(value)
+
+    def budget():
+        return [open("%s/%s" % (path, name)).read().strip() for name in ("cpu.rt_period_us", "cpu.rt_runtime_us")]
+
+    group = cgroups.create_at("/%s/inner" % top, "c1")
+    assert budget() == ["1000000", "900000"]
+    for change, expected in (({"realtimeRuntime": 500001}, ["1000000", "500001"]),
+                             ({"realtimePeriod": 800001, "realtimeRuntime": 500001}, ["800001", "500001"]),
+                             ({"realtimePeriod": 400001, "realtimeRuntime": 300001}, ["400001", "300001"]),
+                             ({"realtimePeriod": 900001, "realtimeRuntime": 600001}, ["900001", "600001"])):
+        group.update({"cpu": change})
+        assert budget() == expected
+    with pytest.raises(HostError, match="cpu.realtimeRuntime"):
+        group.update({"cpu": {"realtimeRuntime": 900001}})
+    group.remove()
+    assert left(top + "/inner") == [path]
+
+
+def test_a_quota_within_that_of_the_group_above(top):
+    """Lowering the period alone is refused then; with the quota it goes, in whatever order the kernel takes it."""
+    cpu = layout.current().v1.get("cpu")
+    if not cpu:
+        pytest.skip("no v1 cpu controller")
+    group = cgroups.create_at("/%s/inner" % top, "c1")
+    with open("%s/%s/cpu.cfs_quota_us" % (cpu.mount, top), "w") as file:
+        file.write("50000")
+    group.apply({"cpu": {"quota": 40000, "period": 100000}})
+    with pytest.raises(HostError, match="cpu.quota"):
+        group.update({"cpu": {"quota": 60000}})
+    with pytest.raises(HostError, match="cpu.period"):
+        group.update({"cpu": {"period": 10000}})
+    group.update({"cpu": {"quota": 3000, "period": 10000}})
+    group.update({"cpu": {"quota": 500000, "period": 1000000}})
+    assert open(group.v1["cpu"] + "/cpu.cfs_quota_us").read() == "500000\n"

@@ -28,7 +28,14 @@ from .location import create_at, reopen
 from .prospect import check, warnings
 from .resources import canonical, with_default_devices
 from .tree import base, base_paths, remove_base
-from .update import merge
+
+
+
+def merge(recorded, change):
+    """What a live update makes of the recorded linux.resources, and what has to be written: see update.py."""
+    from . import update  # here: one command in many needs it
+    return update.merge(recorded, change)
+
 
 __all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "merge", "mode", "remove_base", "reopen", "warnings",
            "with_default_devices"]

@@ -8,8 +8,6 @@ the conversions are those of runc 1.3 and crun, so that a number means the same 
 
 from __future__ import annotations
 
-import math
-
 from ...errors import InvalidInput
 from . import v1
 from .files import number
@@ -26,6 +24,7 @@ def weight_of_shares(shares):
         return 1
     if shares >= 262144:
         return 10000
+    import math  # here: a shared object of its own in some builds of Python
     log = math.log2(shares)
     return math.ceil(round(10 ** ((log * log + 125 * log) / 612 - 7 / 34), 9))
 

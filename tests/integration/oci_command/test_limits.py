@@ -101,7 +101,8 @@ def test_events(runtime, bundle):
     runtime.detached(bundle, "c")
     event = json.loads(runtime.ok("events", "--stats", "c"))
     assert (event["type"], event["id"], event["data"]["pids"]["current"]) == ("stats", "c", 1)
-    assert event["data"]["cpu"]["usage"]["total"] > 0
+    assert event["data"]["cpu"]["usage"]["total"] > 0 and {"memory", "blkio", "hugetlb", "cpuset"} <= set(event["data"])
+    assert event["data"]["network_interfaces"] == []
     call = subprocess.Popen(runtime.argv("events", "--interval", "50ms", "c"), stdout=subprocess.PIPE, text=True)
     assert [json.loads(call.stdout.readline())["type"] for dummy in range(3)] == ["stats"] * 3
     runtime.ok("delete", "-f", "c")

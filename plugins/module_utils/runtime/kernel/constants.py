@@ -43,6 +43,8 @@ _NUMBERS = {
     "seccomp": (317, 277),
     "set_mempolicy": (238, 237),
     "setdomainname": (171, 162),
+    "setfsgid": (123, 152),
+    "setfsuid": (122, 151),
     "sethostname": (170, 161),
     "setns": (308, 268),
     "signalfd4": (289, 74),
@@ -65,6 +67,7 @@ AT_NO_AUTOMOUNT = 0x800
 CLONE_NEWTIME = 0x80
 CLONE_FILES = 0x400
 CLONE_PIDFD = 0x1000
+CLONE_PARENT = 0x8000
 CLONE_NEWNS = 0x20000
 CLONE_NEWCGROUP = 0x2000000
 CLONE_NEWUTS = 0x4000000

@@ -10,10 +10,9 @@ import os
 from . import constants as c
 from . import procfs, syscalls
 
-# OCI type -> (flag, name below /proc/PID/ns). In this order they are joined: the user namespace first, for its rights over
-# the others; the mount namespace last, because joining it changes what every path means.
+# OCI type -> (flag, name below /proc/PID/ns). In this order they are joined: the mount namespace after most, because joining it
+# changes what every path means; the user namespace last, because the host's rights, which are over all others, end there.
 TYPES = {
-    "user": (c.CLONE_NEWUSER, "user"),
     "cgroup": (c.CLONE_NEWCGROUP, "cgroup"),
     "ipc": (c.CLONE_NEWIPC, "ipc"),
     "uts": (c.CLONE_NEWUTS, "uts"),
@@ -21,6 +20,7 @@ TYPES = {
     "pid": (c.CLONE_NEWPID, "pid"),
     "time": (c.CLONE_NEWTIME, "time"),
     "mount": (c.CLONE_NEWNS, "mnt"),
+    "user": (c.CLONE_NEWUSER, "user"),
 }
 
 

@@ -7,6 +7,7 @@
     mounting.py   its ``mounts`` and devices
     launch.py     the start of process 1, from outside; child.py the same, from inside
     hooks.py      its ``hooks``: programs run at points of the container's life
+    idmaps.py     maps of user and group ids; furnish.py what a process in a user namespace is handed from outside
     join.py       a further process in a running container
     channel.py    what the one says to the other
 """

@@ -6,7 +6,8 @@
     "W" sentence          a warning
     "S" + 2 descriptors   its seccomp listener, and what is to be told of it (listener.py); it goes on when it hears "s"
     "E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
-    "M"                   its mounts are made, and it waits for "g"; said only when somebody runs hooks then
+    "O" uid " " gid + fds its streams, for the maker to give to that user (of the container's user namespace)
+    "M"                   its mounts are made, and it waits for "g"; said only when somebody has to do something then
     "R"                   it is ready and waits to be started (``oci create``)
     end of file           its program is being executed: the socket is close-on-exec
 """
@@ -36,22 +37,25 @@ def pair():
     return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 
 
-def listen(channel, warnings):
+def listen(channel, warnings, own=None):
     """Take the words of the process until it executes its program or waits.
 
     Returns ``(word, terminal)``: the word it waits after, b"" when it executes its program; the terminal's descriptor or None.
 
-    :param warnings: list that its warnings are added to. :raises ContainerFailed: with its sentence and ``exit_code``.
+    :param warnings: list that its warnings are added to. :param own: ``own(descriptors, uid, gid)`` gives its streams to a user.
+    :raises ContainerFailed: with its sentence and ``exit_code``.
     """
     terminal = None
     while True:
         try:
-            data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_LEN(8), _socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_SPACE(12), _socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:  # it ended with a word to it unread; its own words come after this, the end of file last
             continue
         if data in (b"", b"R", b"M"):
             return data, terminal
-        if data[:1] == b"T":
+        if data[:1] == b"O":
+            own(struct.unpack("%di" % (len(ancillary[0][2]) // 4), ancillary[0][2]) if ancillary else (), *map(int, data[1:].split()))
+        elif data[:1] == b"T":
             terminal = struct.unpack("i", ancillary[0][2][:4])[0]
         elif data[:1] == b"S":
             listener.forward(*struct.unpack("2i", ancillary[0][2][:8]))

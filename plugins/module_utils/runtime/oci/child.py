@@ -21,7 +21,7 @@ import sys
 from ..errors import EngineError
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, syscalls
 from ..kernel import constants as c
-from . import channel, hooks, initial, listener, mounting, terminal
+from . import channel, hooks, initial, listener, mounting, settle, terminal
 from .channel import FAILED, Failure
 from .program import RLIMITS
 
@@ -48,13 +48,15 @@ def default_signals():
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
-def write_proc(program, warn):
-    """What is set through the host's /proc."""
+def set_oom_score(program, warn, pid="self"):
     if program.oom_score_adj is not None:
         try:
-            procfs.set_oom_score_adj(program.oom_score_adj)
+            procfs.set_oom_score_adj(program.oom_score_adj, pid)
         except OSError as error:
             warn("oom_score_adj %d can't be set: %s" % (program.oom_score_adj, os.strerror(error.errno)))
+
+
+def set_label(program):
     if program.label:
         try:
             procfs.write("/proc/self/attr/" + program.label[0], program.label[1])
@@ -100,7 +102,8 @@ def execute(program, before=None):
 
     :param before: called just before that, with the program's rights.
     """
-    terminal.own(program.uid, program.gid)
+    if program.owns_streams:
+        terminal.own(program.uid, program.gid)
     capabilities.last_cap()
     if program.filter and not program.no_new_privileges:
         _install(program)  # needs CAP_SYS_ADMIN, which is gone below
@@ -194,7 +197,7 @@ def _wait(inside, word):
 
 
 def _run(launch, inside):
-    program, document, root_fd = launch.program, launch.document, launch.root_fd
+    program, document, maps = launch.program, launch.document, launch.maps
 
     def warn(text):
         channel.warn(inside, text)
@@ -204,15 +207,22 @@ def _run(launch, inside):
     os.umask(0)
     os.setsid()
     mounts.leave_host()
-    mounts.attach_root(root_fd, launch.root_place())
-    write_proc(program, warn)
-    for kind, fd in launch.joined.items():
-        if kind != "pid":  # joined by the maker before clone3
-            namespaces.join(fd, kind)
+    if maps is not None:
+        settle.receive(launch, inside)
+    root_fd = launch.root_fd
+    _attach_root(launch, root_fd)
+    set_label(program)
+    if maps is None:
+        set_oom_score(program, warn)
+        for kind, fd in launch.joined.items():
+            if kind != "pid":  # joined by the maker before clone3
+                namespaces.join(fd, kind)
     launch.inside(root_fd)
     streams = () if program.terminal else launch.open_streams()
     if program.init:
         program.init_fd = initial.descriptor()
+    if maps is not None:
+        settle.become_root(maps)
     _wait(inside, b"c")  # in its cgroup
     if document.private("cgroup"):
         syscalls.unshare(c.CLONE_NEWCGROUP)
@@ -223,8 +233,11 @@ def _run(launch, inside):
         null = mounting.open_null(root_fd, os.O_RDWR)
         streams = [null if fd is None else fd for fd in streams]
     program.resolve_user(root_fd)
+    if maps is not None:
+        maps.check_user(program.uid, program.gid, program.additional)
+        settle.hand_streams(inside, program, streams)
     _make_directory(root_fd, program)
-    if launch.runtime_hooks():
+    if launch.pauses():
         inside.send(b"M")
     _wait(inside, b"g")  # its network is there, and its pid is written down
     _run_hooks(launch, "createContainer")
@@ -242,7 +255,8 @@ def _run(launch, inside):
     if launch.new_keyring:
         _join_keyring()
     set_limits(program, warn)
-    program.scheduling.apply()
+    if maps is None:
+        program.scheduling.apply()
     program.scheduling.apply_own()
     program.fit_capabilities(warn)
     terminal.take_over(*streams, terminal=program.terminal)
@@ -283,6 +297,19 @@ def _join_keyring():
             raise
 
 
+def _attach_root(launch, root_fd):
+    """Attach the root where the host has it, so that hooks find it there.
+
+    A process in a user namespace may not come that far; on top of the host's root directory is as good for itself.
+    """
+    try:
+        mounts.attach_root(root_fd, launch.root_place())
+    except PermissionError:
+        if launch.maps is None:
+            raise
+        mounts.attach_root(root_fd, "/")
+
+
 def close_others(kept_fd, program):
     """Close all but standard streams, the channel's and what is executed, so that no path leads to the host through one of them."""
     kept = sorted(program.kept.union((kept_fd, program.init_fd)) - {None})
@@ -318,7 +345,10 @@ def _fill(launch, root_fd):
 
 
 def _fill_dev(launch, root_fd):
-    mounting.make_devices(root_fd, launch.devices)
+    if launch.maps is None:
+        mounting.make_devices(root_fd, launch.devices)
+    for path, fd in launch.nodes:
+        mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
     mounting.make_links(root_fd)
 
 

@@ -14,12 +14,12 @@ from . import hooks
 
 NAMESPACES = {
     "mount": ("mnt", c.CLONE_NEWNS), "network": ("net", c.CLONE_NEWNET), "uts": ("uts", c.CLONE_NEWUTS), "ipc": ("ipc", c.CLONE_NEWIPC),
-    "pid": ("pid", c.CLONE_NEWPID), "cgroup": ("cgroup", c.CLONE_NEWCGROUP), "time": ("time", c.CLONE_NEWTIME),
+    "pid": ("pid", c.CLONE_NEWPID), "cgroup": ("cgroup", c.CLONE_NEWCGROUP), "time": ("time", c.CLONE_NEWTIME), "user": ("user", c.CLONE_NEWUSER),
 }
 
 REFUSED = {
     "": ("vm", "solaris", "windows", "zos"),
-    "linux": ("uidMappings", "gidMappings", "timeOffsets", "intelRdt", "netDevices", "mountLabel"),
+    "linux": ("timeOffsets", "intelRdt", "netDevices", "mountLabel"),
 }
 
 # Kernel parameters that belong to a namespace, and to which (ipc_namespaces(7), network_namespaces(7), uts_namespaces(7)).

@@ -14,9 +14,9 @@ import errno
 import os
 
 from ..errors import ContainerFailed
-from ..kernel import namespaces, pidfd, syscalls
+from ..kernel import namespaces, pidfd, syscalls, userns
 from ..kernel import constants as c
-from . import channel, child, mounting, terminal
+from . import channel, child, idmaps, mounting, settle, terminal
 from .document import read_error
 from .scheduling import affinity
 
@@ -34,6 +34,7 @@ class Process:
         self.name, self.first, self.group, self.program, self.stdio, self.state = name, first, group, program, stdio, state
         self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
         self.below, self.paused_too = None, False  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
+        self.maps = None  # of its user namespace
 
     def start(self):
         """Start it: when this returns, its program is being executed. :raises ContainerFailed: with the sentence why not."""
@@ -51,8 +52,10 @@ class Process:
 
     def _start(self, target):
         first = self.first[0]
-        types = [name for name in namespaces.TYPES if name != "user" and namespaces.supported(name)
+        types = [name for name in namespaces.TYPES if namespaces.supported(name)
                  and namespaces.identity("self", name) != namespaces.identity(first, name)]
+        if "user" in types:
+            self.maps = idmaps.Maps(*userns.read(first))
         root_fd = os.open("/proc/%d/root" % first, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         outside, inside = channel.pair()
         try:
@@ -133,7 +136,8 @@ class Process:
         if inside.recv(1) != b"c":
             return
         os.setsid()
-        child.write_proc(program, warn)
+        child.set_oom_score(program, warn)
+        child.set_label(program)
         program.resolve_user(root_fd)
         if program.terminal:
             program.environment.setdefault(b"TERM", b"xterm")
@@ -146,11 +150,12 @@ class Process:
         else:
             null = mounting.open_null(root_fd, os.O_RDWR) if None in self.stdio else None
             streams = [null if fd is None else fd for fd in self.stdio]
+        if self.maps is not None:
+            self._own(streams)
         child.set_limits(program, warn)
         affinity("process.execCPUAffinity.final", program.scheduling.final)
         program.scheduling.apply()
         program.scheduling.apply_own()
-        program.fit_capabilities(warn)
         if program.listener:
             child.prepare_listener(program, self.state, lambda: inside)
         child.freeze()
@@ -159,7 +164,19 @@ class Process:
         except OSError:
             pass
         namespaces.join_process(target, self.first[0], types)
+        if self.maps is not None:
+            settle.become_root(self.maps)
+        program.fit_capabilities(warn)
         terminal.take_over(*streams, terminal=program.terminal)
         child.close_others(inside.fileno(), program)
         child.enter_directory(program.cwd)
         child.execute(program)
+
+    def _own(self, streams):
+        """Give the streams to the program's user while this process has the host's rights."""
+        program = self.program
+        self.maps.check_user(program.uid, program.gid, program.additional)
+        for fd in set(streams):
+            if terminal.is_owned(fd):
+                terminal.own_one(fd, self.maps.uid(program.uid), self.maps.gid(program.gid))
+        program.owns_streams = False

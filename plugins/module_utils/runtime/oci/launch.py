@@ -5,8 +5,9 @@
 What can be refused is refused before the process exists; what fails later undoes everything. Who makes the process says
 where its root file system and its cgroup come from, by a class of his own: the engine's is containers/launch.py, the OCI
 command's oci/create.py. The two sides speak over a socket (channel.py); the outer one says
+    "u"    what a process in a user namespace can't make itself (furnish.py)
     "c"    the process is in its cgroup
-           (it answers "M" when its mounts are made, if there are hooks to run then)
+           (it answers "M" when its mounts are made, if something is to be done then)
     "g"    all that is made from outside is there (network, hooks): go on
 """
 
@@ -18,7 +19,7 @@ import os
 from ..errors import ContainerFailed, EngineError
 from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
-from . import channel, child, hooks, mounting
+from . import channel, child, furnish, hooks, idmaps, mounting
 from .document import read_error
 from .program import Program
 
@@ -36,7 +37,9 @@ class Launch:
     def __init__(self, document, program):
         self.document, self.program = document, program
         self.mounts, self.devices = mounting.read(document.config), mounting.devices(document.config)
-        self.joined, self.warnings = {}, list(program.warnings)
+        self.joined, self.warnings, self._cgroup_fd = {}, list(program.warnings), None
+        self.maps = self.userns_fd = None  # of the container's user namespace: idmaps.Maps, a descriptor of it
+        self.nodes = []  # device nodes to attach: [(path, fd)]
         self.root_fd = self.group = self.pidfd = self.terminal = None
         self.pid = 0
 
@@ -105,23 +108,39 @@ class Launch:
             self._close()
 
     def _prepare(self):
+        self._read_maps()
         self.joined = self.document.joined()
         self.group = self.make_group()
         resources = self.resources()
         self.warnings += [sentence for _key, sentence in self.group.warnings(resources)]
         self.group.apply(resources)
+        if self.maps is None:
+            self.open_files()
+
+    def _read_maps(self):
+        found = {kind: path and self.document.namespace_path(kind, path) for kind, path in self.document.namespaces.items()}
+        self.maps = idmaps.of_container(self.document.linux, found)
+        if self.maps is not None and self.program.user is None and not self.program.groups:
+            self.maps.check_user(self.program.uid, self.program.gid, self.program.additional)
+
+    def open_files(self):
+        """The root file system and what is bind-mounted, as detached mounts."""
         self.root_fd = self.open_root()
-        for mount in self.mounts:
-            if isinstance(mount, mounting.CgroupMount):
-                mount.open_sources(self.group.paths, cgroups.mode() == "v2")
-            elif mount.bind:
-                mount.open_source()
+        spaces = idmaps.Namespaces(self.maps, self.userns_fd)
+        try:
+            for mount in self.mounts:
+                if isinstance(mount, mounting.CgroupMount):
+                    mount.open_sources(self.group.paths, cgroups.mode() == "v2")
+                elif mount.bind:
+                    mount.open_source(spaces)
+        finally:
+            spaces.close()
 
     def _clone(self):
         outside, inside = channel.pair()
-        cgroup = self.group.fd()
+        self._cgroup_fd = cgroup = None if "user" in self.joined else self.group.fd()
         try:
-            self.pid, self.pidfd = self._fork(cgroup)
+            self.pid, self.pidfd = self._fork()
             if self.pid == 0:
                 outside.close()  # or it would never see the end of who makes it
                 child.main(self, inside)
@@ -129,12 +148,17 @@ class Launch:
             self.announce()
             if cgroup is None:
                 self.group.attach(self.pid)
+            if self.maps is not None:
+                furnish.furnish(self, outside)
             outside.send(b"c")
             self.connect()
-            if self.runtime_hooks():
+            if self.pauses():
                 if not self._listen(outside):
                     raise ContainerFailed("the container's process was killed while it started")
-                self._run_hooks()
+                if self.runtime_hooks():
+                    self._run_hooks()
+                if self.maps is not None:
+                    furnish.grant(self)
             outside.send(b"g")
             self._listen(outside)
         except (BrokenPipeError, ConnectionResetError):
@@ -147,10 +171,14 @@ class Launch:
                 os.close(cgroup)
 
     def _listen(self, outside):
-        word, terminal = channel.listen(outside, self.warnings)
-        if terminal is not None:
-            self.terminal = terminal
+        """The word that the process waits after; b"" when its program is being executed."""
+        word, terminal = channel.listen(outside, self.warnings, lambda fds, uid, gid: furnish.own_streams(self.maps, fds, uid, gid))
+        self.terminal = self.terminal if terminal is None else terminal
         return word
+
+    def pauses(self):
+        """Whether the process says that its mounts are made, because something is to be done outside then."""
+        return self.maps is not None or self.runtime_hooks()
 
     def runtime_hooks(self):
         """Whether hooks are run from outside while the process waits with its mounts made."""
@@ -160,23 +188,26 @@ class Launch:
         for kind in hooks.RUNTIME_CREATE:
             hooks.run(self.document, kind, self.state("created"))
 
-    def _fork(self, cgroup):
+    def _fork(self):
         flags = self.document.new_namespaces()
+        if self.maps is not None:
+            return furnish.fork(self, flags)
         if "pid" not in self.joined:
-            return self._clone3(flags, cgroup)
+            return self.clone3(flags)
         home, pid = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
         try:
             namespaces.join(self.joined["pid"], "pid")
-            pid, descriptor = self._clone3(flags, cgroup)
+            pid, descriptor = self.clone3(flags)
             return pid, descriptor
         finally:
             if pid != 0:
                 syscalls.setns(home, c.CLONE_NEWPID)
             os.close(home)
 
-    def _clone3(self, flags, cgroup):
+    def clone3(self, flags):
+        """The container's process, as whose child and in which cgroup it is to be."""
         try:
-            return syscalls.clone3(flags | self.clone_flags, 0, cgroup)
+            return syscalls.clone3(flags | self.clone_flags, 0, self._cgroup_fd)
         except OSError as error:
             raise ContainerFailed("the container's namespaces can't be made: %s" % error.strerror) from None
 
@@ -185,12 +216,12 @@ class Launch:
     def _close(self):
         fds = list(self.joined.values())
         for mount in self.mounts:
-            fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.fd]
-        for fd in fds + [self.root_fd]:
+            fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.fd, mount.substitute]
+        for fd in fds + [fd for _path, fd in self.nodes] + [self.root_fd, self.userns_fd]:
             if fd is not None:
                 with contextlib.suppress(OSError):
                     os.close(fd)
-        self.joined, self.root_fd = {}, None
+        self.joined, self.root_fd, self.userns_fd = {}, None, None
 
     def undo(self):
         """Take back what was made; what can't be taken back now is found by the next clean-up."""

@@ -4,6 +4,7 @@
 
 A bind's source is opened by the monitor, in the host's mount namespace, so that its propagation is the host's own; every
 other file system is made by the container's process, because proc, sysfs and mqueue show the namespaces of their maker.
+In a user namespace some are the maker's as well: see furnish.py.
 Destinations are resolved inside the container's root (kernel/rootfs.py): no link of the image leads outside.
 """
 
@@ -16,10 +17,11 @@ import stat
 from ..errors import ContainerFailed, Unsupported
 from ..kernel import constants as c
 from ..kernel import mounts, rootfs, syscalls
+from . import idmaps
 
 # Options of other meaning than a file system parameter, and nothing to do: what they say holds anyway.
 _VOID = frozenset(("defaults", "silent", "loud", "async", "nomand", "norelatime", "nostrictatime", "atime", "rbind", "bind", "newinstance"))
-_REFUSED = frozenset(("tmpcopyup", "idmap", "ridmap", "remount", "mand"))
+_REFUSED = frozenset(("tmpcopyup", "remount", "mand"))
 _SUPERBLOCK = frozenset(("sync", "dirsync", "lazytime"))  # flags of the file system itself, not of a bind
 
 
@@ -32,7 +34,8 @@ def options():
 class Mount:
     """One entry of config.json's ``mounts``.
 
-    ``bind``: whether it shows a place of the host; ``fd``: a detached mount of it, once opened.
+    ``bind``: whether it shows a place of the host; ``fd``: a detached mount of it, once opened. ``substitute``: a detached mount of
+    the host's file system of that type, for a process that may not make one (furnish.py).
     :raises Unsupported: naming the option that can't be done.
     """
 
@@ -44,9 +47,19 @@ class Mount:
         self.recursive_bind = "rbind" in options or self.type == "rbind"
         self.attributes = self.clear = self.all_attributes = self.all_clear = self.propagation = 0
         self.recursive_propagation = False
-        self.data, self.fd = {}, None
+        self.data, self.fd, self.substitute = {}, None, None
+        self.mapped = self.recursive_map = False  # its files' owners
+        inline = ""
         for option in options:
-            self._take(option)
+            key, _equals, value = option.partition("=")
+            if key in ("idmap", "ridmap"):
+                self.mapped, self.recursive_map, inline = True, key == "ridmap", value
+            else:
+                self._take(option)
+        self.map = idmaps.of_mount(entry, inline)
+        self.mapped = self.mapped or self.map is not None
+        if self.mapped and not self.bind:
+            raise Unsupported("mount %s: ids can be mapped for a bind mount only" % self.destination)
 
     def _take(self, option):
         if option in mounts.ATTRIBUTES:
@@ -71,18 +84,41 @@ class Mount:
             key, equals, value = option.partition("=")
             self.data[key] = value if equals else None
 
-    def open_source(self):
-        """Open what a bind shows. :raises ContainerFailed: when it is not there."""
+    def open_source(self, namespaces):
+        """Open what a bind shows, with its owners mapped where that is asked for.
+
+        :param namespaces: the start's idmaps.Namespaces. :raises ContainerFailed: when it is not there, or its ids can't be mapped.
+        """
         try:
             self.fd = mounts.bind(self.source, self.recursive_bind)
         except OSError as error:
             raise ContainerFailed("mount %s: can't bind %s of the host: %s" % (self.destination, self.source, os.strerror(error.errno))) from None
+        if self.mapped:
+            self._map_ids(namespaces)
+
+    def _map_ids(self, namespaces):
+        userns_fd = namespaces.fd(self.map)
+        if userns_fd is None:
+            raise Unsupported("mount %s: idmap needs uidMappings and gidMappings, because the container has no user namespace" % self.destination)
+        try:
+            mounts.set_attributes(self.fd, recursive=self.recursive_map, userns_fd=userns_fd)
+        except OSError as error:
+            raise ContainerFailed("mount %s: the ids of %s of the host can't be mapped: %s" % (self.destination, self.source, (
+                "its file system does not have that" if error.errno == errno.EINVAL else
+                "they are already" if error.errno == errno.EPERM else os.strerror(error.errno)))) from None
 
     def make(self, root_fd):
         """Make the mount and attach it below the root; runs in the container's namespaces."""
         if self.fd is None:
-            self.fd = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
-            self.attributes = 0
+            try:
+                self.fd = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
+                self.attributes = 0
+            except PermissionError:
+                if self.substitute is None:
+                    raise
+                self.fd, self.bind = self.substitute, True
+        elif not self.bind:
+            self.attributes = 0  # made by the maker, with them
         if self.all_attributes or self.all_clear:
             mounts.set_attributes(self.fd, self.all_attributes, self.all_clear, recursive=True)
         mounts.attach(self.fd, root_fd, self.destination, attributes=self.attributes, clear=self.clear if self.bind else 0)
@@ -100,7 +136,7 @@ class CgroupMount:
 
     def __init__(self, mount):
         self.mount, self.destination = mount, mount.destination
-        self.parts, self.links = [], []
+        self.parts = []
 
     def open_sources(self, group_paths, unified_only):
         """:param group_paths: ``{mount point of a hierarchy: the container's directory in it}``."""
@@ -108,9 +144,7 @@ class CgroupMount:
             self.parts = [("", mounts.bind(next(iter(group_paths.values())), recursive=False))]
             return
         for place, directory in group_paths.items():
-            name = os.path.basename(place)
-            self.parts.append((name, mounts.bind(directory, recursive=False)))
-            self.links += [(part, name) for part in name.split(",") if part != name]
+            self.parts.append((os.path.basename(place), mounts.bind(directory, recursive=False)))
 
     def make(self, root_fd):
         attributes = self.mount.attributes
@@ -122,8 +156,8 @@ class CgroupMount:
         for name, fd in self.parts:
             os.mkdir(name, 0o755, dir_fd=holder)
             mounts.attach(fd, holder, name, attributes=attributes, propagation=c.MS_PRIVATE)
-        for link, name in self.links:
-            os.symlink(name, link, dir_fd=holder)
+            for part in name.split(",") if "," in name else ():
+                os.symlink(name, part, dir_fd=holder)
         if attributes & c.MOUNT_ATTR_RDONLY:
             mounts.set_attributes(holder, c.MOUNT_ATTR_RDONLY)
         os.close(holder)
@@ -145,14 +179,14 @@ def read(config):
 DEVICES = tuple(("/dev/" + name, "c", major, minor, 0o666, 0, 0) for name, major, minor in (
     ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)))
 LINKS = (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"))
-_KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
+KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 
 
 def devices(config):
     """The device nodes to make: what every container has, and linux.devices. ``[(path, kind, major, minor, mode, uid, gid)]``."""
     found = {node[0]: node for node in DEVICES}
     for node in config.get("linux", {}).get("devices") or ():
-        if node["type"] not in _KINDS:
+        if node["type"] not in KINDS:
             raise Unsupported("device %s: type %s is not supported; accepted: c, b, u, p" % (node["path"], node["type"]))
         found[node["path"]] = (node["path"], node["type"], node.get("major", 0), node.get("minor", 0), node.get("fileMode", 0o666),
                                node.get("uid", 0), node.get("gid", 0))
@@ -165,7 +199,7 @@ def make_devices(root_fd, nodes):
         directory, _slash, name = path.rpartition("/")
         parent = rootfs.make_in_root(root_fd, directory or "/", True)
         try:
-            _make_device(parent, name, _KINDS[kind] | (mode & 0o7777), os.makedev(major, minor))
+            _make_device(parent, name, KINDS[kind] | (mode & 0o7777), os.makedev(major, minor))
             if uid or gid:
                 os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
         finally:

@@ -56,6 +56,7 @@ class Program:
         self.init = init
         self.init_fd = None
         self.kept = set()  # descriptors that stay open besides the standard ones
+        self.owns_streams = True  # whether it can give its standard streams to its user itself
 
     def resolve_user(self, root_fd):
         """Find who ``user`` is by the files inside the root, and where home is. :raises InvalidInput: when nobody is."""

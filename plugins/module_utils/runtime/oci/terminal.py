@@ -48,6 +48,15 @@ def own(uid, gid):
     A device such as /dev/null is left alone: it may be shared with the host.
     """
     for number in (0, 1, 2):
-        mode = os.fstat(number).st_mode
-        if stat.S_ISFIFO(mode) or os.isatty(number):
-            os.fchown(number, uid, gid if os.isatty(number) is False else -1)
+        if is_owned(number):
+            own_one(number, uid, gid)
+
+
+def is_owned(fd):
+    """Whether a stream is the container's to own: a FIFO or a terminal."""
+    return stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd)
+
+
+def own_one(fd, uid, gid):
+    """Give a FIFO, or a terminal, which keeps its group."""
+    os.fchown(fd, uid, -1 if os.isatty(fd) else gid)

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""User namespaces: their maps, and namespaces that exist only to map the owners of a mount's files. user_namespaces(7).
+
+A map is a list of extents ``(inside, outside, size)``: ids from ``inside`` on are, in the parent namespace, those from
+``outside`` on. For a mount with mapped ids ``inside`` is what the disk says, ``outside`` what is seen (mount_setattr(2)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from . import constants as c
+from . import procfs, syscalls
+
+MAX_EXTENTS = 340  # UID_GID_MAP_MAX_EXTENTS, Linux 4.15
+MAX_TEXT = 4095  # a map is written at once and is less than a page
+MAX_ID = 2**32 - 2  # 2^32-1 means "no id"
+
+
+def text(extents):
+    """The form of /proc/PID/uid_map."""
+    return "".join("%d %d %d\n" % extent for extent in extents)
+
+
+def write(pid, uids, gids):
+    """Give the user namespace of ``pid`` its maps; once only, by a process with CAP_SETUID and CAP_SETGID in its parent."""
+    procfs.write("/proc/%d/gid_map" % pid, text(gids))
+    procfs.write("/proc/%d/uid_map" % pid, text(uids))
+
+
+def read(pid):
+    """``(uid extents, gid extents)`` of the user namespace of a process, as this process's namespace counts."""
+    return tuple([tuple(int(word) for word in line.split()) for line in procfs.read("/proc/%s/%s" % (pid, name)).splitlines()]
+                 for name in ("uid_map", "gid_map"))
+
+
+def open_of(pid):
+    """A descriptor of a process's user namespace; it keeps the namespace alive."""
+    return os.open("/proc/%d/ns/user" % pid, os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextlib.contextmanager
+def _waiting_child(flags=0, namespace=None):
+    """The pid of a child that only waits, made with clone3's ``flags`` and then put into ``namespace`` (fd)."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    ready, done = os.pipe2(os.O_CLOEXEC)
+    pid, pidfd = syscalls.clone3(flags)
+    if pid == 0:
+        try:
+            os.close(writer)
+            os.close(ready)
+            if namespace is not None:
+                syscalls.setns(namespace, c.CLONE_NEWUSER)
+            os.write(done, b".")
+            os.read(reader, 1)
+        finally:
+            os._exit(0)
+    os.close(done)
+    try:
+        if os.read(ready, 1) != b".":
+            raise OSError(22, "not a user namespace that can be joined")  # EINVAL
+        yield pid
+    finally:
+        for fd in (writer, reader, ready):
+            os.close(fd)
+        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
+        os.close(pidfd)
+
+
+def namespace(uids, gids):
+    """A descriptor of a new user namespace with these maps in which nobody is. Not for processes with threads (clone3)."""
+    with _waiting_child(c.CLONE_NEWUSER) as pid:
+        write(pid, uids, gids)
+        return open_of(pid)
+
+
+def maps_of(fd):
+    """``(uid extents, gid extents)`` of the user namespace that ``fd`` is open on. Not for processes with threads (clone3).
+
+    :raises OSError: when it is none, or one that this process has no rights over.
+    """
+    with _waiting_child(namespace=fd) as pid:
+        return read(pid)
+
+
+@contextlib.contextmanager
+def as_owner(uid, gid):
+    """Make files as ``uid`` and ``gid`` (of this process's namespace) with all of root's rights, in this thread.
+
+    On a mount with mapped ids a file can be made only by an owner that its map has, which the host's root is not.
+    """
+    rights = syscalls.capget()
+    syscalls.setfsgid(gid)
+    syscalls.setfsuid(uid)
+    syscalls.capset(*rights)  # leaving root by setfsuid(2) takes the rights over files (capabilities(7))
+    try:
+        yield
+    finally:
+        syscalls.setfsuid(0)
+        syscalls.setfsgid(0)
+        syscalls.capset(*rights)

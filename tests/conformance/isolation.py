@@ -80,9 +80,27 @@ def descendants(root, spare=()):
 
 
 def reap():
+    """Wait for whoever has ended, as a process 1 does: ``{pid: exit code}``."""
+    found = {}
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                break
+            found[pid] = os.waitstatus_to_exitcode(status)
+    return found
+
+
+def attend(process, timeout):
+    """The exit code of a Popen, None when its time runs out; orphans that come here are reaped meanwhile."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        code = reap().get(process.pid)
+        if code is not None:
+            process.returncode = code
+            return code
+        time.sleep(0.01)
+    return None
 
 
 def end_processes(spare=()):
@@ -156,10 +174,8 @@ class Cage:
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen([str(word) for word in command], cwd=cwd, env=dict(os.environ, **env or {}), stdin=subprocess.DEVNULL,
                                        stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-            try:
-                code = process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                code = None
+            code = attend(process, timeout)
+            if code is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             self.clean(before)

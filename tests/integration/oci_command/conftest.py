@@ -17,7 +17,7 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = str(CHECKOUT / "tests" / "tools" / "pycontainer-oci")
 BUSYBOX = next((path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path)), None)
 APPLETS = ("sh", "true", "sleep", "cat", "echo", "ls", "id", "kill", "env", "readlink", "stty", "tty", "touch", "pwd", "trap", "ps", "seq", "cp",
-           "ip", "mkdir", "head", "wc", "test", "rm", "ln")
+           "ip", "mkdir", "mount", "unshare", "head", "wc", "test", "rm", "ln")
 
 
 class Bundle:

@@ -99,3 +99,12 @@ def test_a_created_and_a_paused_and_a_stopped_container(box, bundle):
 
 def test_no_descriptor_of_the_host_is_open(box):
     assert box.ok("exec", "c", "ls", "/proc/self/fd").split() == ["0", "1", "2", "3"]  # 3: ls's own
+
+
+@pytest.mark.parametrize("place, said", [
+    ("..", " .. is not a sub cgroup path"), ("cpu:../../x", "is not a sub cgroup path"), ("what:/", "unknown controller what"),
+    ("none", "/none/cgroup.procs: no such file"), ("cpu,cpuacct:none", "/none/cgroup.procs: no such file")])
+def test_cgroups_that_are_none_of_its_own(box, place, said):
+    if said.startswith("/none") and place != "none" and not os.path.isdir("/sys/fs/cgroup/cpuacct"):
+        pytest.skip("needs cgroup v1")
+    assert said in box.fails("exec", "--cgroup", place, "c", "true")

@@ -159,8 +159,25 @@ def test_kill_takes_names_and_numbers(runtime, bundle):
         runtime.ok("kill", "c%d" % number, name)
         assert until(lambda: runtime.state("c%d" % number)["status"] == "stopped")  # pylint: disable=cell-var-from-loop
         (bundle.rootfs / "tmp" / "ready").unlink()
-    for name in ("0", "65", "NOPE", "-1", "SIG"):
+    for name in ("65", "NOPE", "-1", "SIG"):
         assert "signal" in runtime.fails("kill", "--", "c0", name)
+
+
+def test_what_can_still_be_asked_of_a_stopped_container(runtime, bundle):
+    bundle.save(args=["true"])
+    runtime.detached(bundle, "c")
+    assert until(lambda: runtime.state("c")["status"] == "stopped")
+    runtime.ok("kill", "--all", "c", "0")
+    assert runtime.ok("ps", "c").count("\n") == 1  # the heading
+    assert json.loads(runtime.ok("ps", "--format", "json", "c")) == []
+
+
+def test_no_pivot_leaves_no_proc_of_the_host_to_see(runtime, bundle):
+    bundle.config["linux"]["maskedPaths"] = ["/proc/meminfo"]
+    bundle.config["process"]["capabilities"] = {kind: ["CAP_SETFCAP"] for kind in ("bounding", "effective", "permitted")}  # to map uid 0
+    bundle.shell("unshare -mrpf mount -t proc none /proc")
+    done = runtime("run", "--no-pivot", "--bundle", bundle.path, "c")
+    assert done.returncode == 1 and "permission denied" in done.stderr.lower(), done.stderr
 
 
 def test_kill_all_reaches_every_process(runtime, bundle):

@@ -70,12 +70,12 @@ def test_names_that_are_none(ident):
 
 
 @pytest.mark.parametrize("text, number", [("9", 9), ("KILL", 9), ("SIGKILL", 9), ("sigterm", 15), ("Term", 15), ("RTMIN", 34), ("SIGRTMIN+3", 37),
-                                          ("RTMAX-1", 63), ("64", 64)])
+                                          ("RTMAX-1", 63), ("64", 64), ("0", 0)])
 def test_signals(text, number):
     assert ending.signal_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "0", "65", "-9", "NOPE", "SIG", "SIG_DFL", "TERM+1", "RTMIN+x", "BLOCK", "RTMAX+1"])
+@pytest.mark.parametrize("text", ["", "00", "65", "-9", "NOPE", "SIG", "SIG_DFL", "TERM+1", "RTMIN+x", "BLOCK", "RTMAX+1"])
 def test_signals_that_are_none(text):
     with pytest.raises(InvalidInput, match="signal"):
         ending.signal_number(text)

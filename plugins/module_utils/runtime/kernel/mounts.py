@@ -20,7 +20,7 @@ import stat
 
 from ..errors import Unsupported
 from . import constants as c
-from . import rootfs, syscalls
+from . import procfs, rootfs, syscalls
 
 FORCE_OLD = False  # tests: behave as a kernel without mount_setattr
 
@@ -286,9 +286,17 @@ def pivot(root_fd):
 def move_root(root_fd):
     """The same where the host's root can't be pivoted, as an initramfs: the new root is moved on top of it.
 
-    What is below stays mounted, so a process that could leave its root would be on the host; pivot() is the better way.
+    What is below stays mounted, so a process that could leave its root would be on the host; pivot() is the better way. Every proc
+    and sysfs outside goes: while one is fully visible, the kernel lets a user namespace inside mount another, with nothing masked.
     """
     os.fchdir(root_fd)
+    inside = os.getcwd() + "/"
+    for mount in reversed(procfs.mounts()):
+        if mount["type"] in ("proc", "sysfs") and not mount["point"].startswith(inside):
+            try:
+                syscalls.umount2(mount["point"], c.MNT_DETACH)
+            except OSError:  # locked: it came from a more privileged namespace
+                syscalls.mount("tmpfs", mount["point"], "tmpfs", 0)
     syscalls.mount(".", "/", None, c.MS_MOVE)
     os.chroot(".")
     os.chdir("/")

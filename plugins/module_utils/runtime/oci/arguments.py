@@ -67,6 +67,8 @@ def parse(argv):
         options["help"] = True
         return Call(rest[1] if len(rest) > 1 and rest[1] in COMMANDS else None, options, {}, [])
     if command not in COMMANDS:
+        if "-h" in rest or "--help" in rest:
+            raise Usage("No help topic for '%s'; there are: %s" % (command, ", ".join(COMMANDS)))
         raise Usage("unknown command %r; known: %s" % (command, ", ".join(COMMANDS)))
     _text, names, least, most, table = COMMANDS[command]
     given, arguments = _take(table + ("help|h",), rest[1:], command in IN_ORDER, command + ": ")
@@ -81,18 +83,21 @@ def usage(command):
 
 
 def help_text(command):
-    """What ``--help`` prints; ``command``: one of them, or None."""
+    """What ``--help`` prints, laid out as runc's; ``command``: one of them, or None."""
     if command is None:
-        lines = ["Usage: pycontainer-oci [OPTION...] COMMAND [OPTION...] [ARGUMENT...]", "", "Commands:"]
-        lines += ["  %-10s %s" % (name, entry[0]) for name, entry in COMMANDS.items()]
+        lines = ["NAME:", "   pycontainer-oci, with the commands of runc - Open Container Initiative runtime", "",
+                 "USAGE:", "   pycontainer-oci [OPTION...] COMMAND [OPTION...] [ARGUMENT...]", "", "COMMANDS:"]
+        lines += ["   %-10s %s" % (name, entry[0]) for name, entry in COMMANDS.items()]
         table = GLOBAL
     else:
-        lines, table = ["Usage: " + usage(command), "", COMMANDS[command][0][0].upper() + COMMANDS[command][0][1:] + "."], COMMANDS[command][4]
+        lines = ["NAME:", "   pycontainer-oci %s, the same as runc %s - %s" % (command, command, COMMANDS[command][0]), "",
+                 "USAGE:", "   " + usage(command)]
+        table = COMMANDS[command][4]
     if table:
-        lines += ["", "Options:"]
+        lines += ["", "OPTIONS:"]
         for name, (letter, kind) in _read(table)[0].items():
             value = {"": "", "=": " VALUE", "=#": " NUMBER", "=*": " VALUE"}[kind]
-            lines.append("  %s--%s%s%s" % ("-%s, " % letter if letter else "    ", name, value, " (several times)" if kind == "=*" else ""))
+            lines.append("   %s--%s%s%s" % ("-%s, " % letter if letter else "    ", name, value, " (several times)" if kind == "=*" else ""))
     return "\n".join(lines) + "\n"
 
 

@@ -26,8 +26,8 @@ def signal_number(text):
         number = int(found) if isinstance(found, int) and "_" not in name else 0
         if plus:
             number = number + int(plus + offset) if realtime and offset.isdigit() else 0
-    if not 0 < number <= 64:
-        raise InvalidInput("signal", text, "a signal's number from 1 to 64 or its name, such as SIGTERM or TERM")
+    if not 0 <= number <= 64 or number == 0 and text != "0":
+        raise InvalidInput("signal", text, "a signal's number up to 64, 0 to ask only, or its name, such as SIGTERM or TERM")
     return number
 
 

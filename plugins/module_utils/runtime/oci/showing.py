@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import Conflict, HostError, InvalidInput
+from ..errors import HostError, InvalidInput
 from . import jsontext
 from .main import write
 from .states import every, open_container
@@ -38,8 +38,6 @@ def _check_format(call):
 def ps(call, _log):
     _check_format(call)
     container = open_container(call.options["root"], call.arguments[0])
-    if container.status() == "stopped":
-        raise Conflict("container %s: container not running" % container.ident)
     pids = sorted(container.group().procs())
     if call["format"] == "json":
         write(jsontext.dump(pids) + "\n")

@@ -160,7 +160,7 @@ class Container:
     def state(self):
         """The state of the runtime specification, with what runc adds to it."""
         status = self.status()
-        found = {"ociVersion": VERSION, "id": self.ident, "status": status, "pid": 0 if status == "stopped" else self.pid}
+        found = {"ociVersion": VERSION, "id": self.ident, "pid": 0 if status == "stopped" else self.pid, "status": status}
         found.update((key, self.data.get(key, "")) for key in ("bundle", "rootfs", "created"))
         found["annotations"], found["owner"] = self.data.get("annotations") or {}, self.data.get("owner", "")
         return found

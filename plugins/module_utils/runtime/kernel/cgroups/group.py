@@ -201,13 +201,16 @@ class Group:
         hierarchies, result = layout.current().by_mount, dict(self.paths)
         wanted = below.items() if isinstance(below, dict) else [(None, below)]
         for controller, name in wanted:
-            name, taken = os.path.normpath("/" + name.lstrip("/")), False
-            for mount, path in self.paths.items():
-                asked = controller is None or controller in (hierarchies[mount].controllers or ("",))
-                if asked and os.path.isdir(path + name):
-                    result[mount], taken = (path + name).rstrip("/"), True
-            if not taken:
-                raise NotFound("cgroup: the container has no cgroup %s%s below its own" % (controller + ":" if controller else "", name))
+            if os.path.normpath(name.lstrip("/") or ".").partition("/")[0] == "..":
+                raise InvalidInput("cgroup", None, "a cgroup below the container's own: %s is not a sub cgroup path" % name)
+            name = os.path.normpath("/" + name.lstrip("/"))
+            places = {mount: path + name for mount, path in self.paths.items() if controller is None or controller in (hierarchies[mount].controllers or ("",))}
+            if not places:
+                raise NotFound("cgroup: unknown controller %s" % controller)
+            there = {mount: path.rstrip("/") for mount, path in places.items() if os.path.isdir(path)}
+            if not there:
+                raise NotFound("cgroup: adding pid to %s/cgroup.procs: no such file or directory" % next(iter(places.values())))
+            result.update(there)
         return result
 
     def attach_beside(self, mount, pid, like):

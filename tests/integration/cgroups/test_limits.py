@@ -294,7 +294,7 @@ def test_a_change_merged_with_the_record(group):
     change(memory={"limit": 64 * MIB})
     assert group.stats()["memory"]["limit"] == 64 * MIB
     assert read(group, "memory.soft_limit_in_bytes", "memory.low") == str(24 * MIB)
-    if not group.warnings({"memory": {"swap": 5}}):
+    if not group.warnings({"memory": {"limit": 5, "swap": 9}}):
         for limit, total in ((30, 50), (60, 80), (20, 40), (200, 400), (30, 30)):
             change(memory={"limit": limit * MIB, "swap": total * MIB})
             found = int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max"))
@@ -319,7 +319,7 @@ def test_memory_in_use_is_not_taken_away(group, run_in):
     process.stdout.readline()
     with pytest.raises(Conflict, match="rejecting memory limit"):
         group.update({"memory": {"limit": MIB, "checkBeforeUpdate": True}})
-    if not group.warnings({"memory": {"swap": 5}}):
+    if not group.warnings({"memory": {"limit": 5, "swap": 9}}):
         with pytest.raises(Conflict, match=r"rejecting memory\+swap limit"):
             group.update({"memory": {"limit": MIB, "swap": 2 * MIB, "checkBeforeUpdate": True}})
     assert process.poll() is None and group.stats()["memory"]["limit"] is None

@@ -106,30 +106,46 @@ def test_a_parent_that_another_uses_stays_until_then(top):
     second.remove()
 
 
-def test_a_group_in_use_is_refused_and_left_alone(top, start):
+def test_a_group_in_use_is_shared(top, start):
     group = cgroups.create_at("/" + top, "c1")
-    process = start(group)
-    with pytest.raises(Conflict, match="container's cgroup is not empty"):
-        cgroups.create_at("/" + top, "c2")
-    assert process.poll() is None and layout.of_process(process.pid) == group.paths
+    first = start(group)
+    assert not group.warnings({})
+    second = cgroups.create_at("/" + top, "c2")
+    assert second.warnings({})[0][0] == "cgroupsPath" and "container's cgroup is not empty" in second.warnings({})[0][1]
+    other = start(second)
+    assert layout.of_process(first.pid) == layout.of_process(other.pid) == group.paths
+    other.kill()
+    other.wait()
+    cgroups.reopen(json.loads(json.dumps(second.record()))).remove()
+    assert first.poll() is None and len(left(top)) == len(group.paths)
+    group.remove()
+    assert first.wait(20) == -9 and not left(top)
 
 
 def test_a_process_below_counts(top, start):
-    group = cgroups.create_at("/%s/inner" % top, "c1")
-    start(group)
-    with pytest.raises(Conflict, match="not empty"):
-        cgroups.create_at("/" + top, "c2")
+    start(cgroups.create_at("/%s/inner" % top, "c1"))
+    assert "not empty" in cgroups.create_at("/" + top, "c2").warnings({})[0][1]
 
 
-def test_in_use_in_the_last_hierarchy_alone_leaves_nothing_in_the_others(top, start):
+def test_in_use_in_the_last_hierarchy_alone(top, start):
     *others, last = layout.current().hierarchies
     if not others:
         pytest.skip("one hierarchy")
     used = cgroups.Group({last.mount: location.make_at(last, "/" + top, "x", [])})
-    start(used)
+    process = start(used)
+    group = cgroups.create_at("/%s/x" % top, "c2")
+    assert group.shared and group.found == {used.paths[last.mount]}
+    group.remove()
+    assert process.poll() is None and left(top + "/x") == list(used.paths.values())
+
+
+def test_a_refusal_leaves_nothing(top, monkeypatch):
+    def refuse(_group):
+        raise Conflict("no")
+    monkeypatch.setattr(location, "refuse_frozen", refuse)
     with pytest.raises(Conflict):
-        cgroups.create_at("/%s/x" % top, "c2")
-    assert left(top) == ["%s/%s" % (last.mount, top)]
+        cgroups.create_at("/%s/a/b" % top, "c1")
+    assert not left(top)
 
 
 @pytest.mark.parametrize("where", ["", "/below"])
@@ -186,10 +202,13 @@ def test_joining_a_group_below(top, start):
             assert open(group.paths[hierarchy.mount] + "/inner/cpuset.cpus").read().strip()
     process = start(group, below="inner")
     assert layout.of_process(process.pid) == {mount: path + "/inner" for mount, path in group.paths.items()}
-    with pytest.raises(NotFound, match="/other"):
+    with pytest.raises(NotFound, match="adding pid .*/other/cgroup.procs: no such file"):
         group.attach(process.pid, below="/other")
-    with pytest.raises(NotFound):
-        group.attach(process.pid, below="../%s-x" % top)
+    for path in ("..", "../%s-x" % top, "inner/../../x"):
+        with pytest.raises(InvalidInput, match=" %s is not a sub cgroup path" % path):
+            group.attach(process.pid, below=path)
+    with pytest.raises(InvalidInput, match="unknown controller warp"):
+        group.attach(process.pid, below={"warp": "/inner"})
     if "pids" in group.v1:
         second = start(group, below={"pids": "/inner"})
         found = layout.of_process(second.pid)

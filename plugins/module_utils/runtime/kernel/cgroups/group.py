@@ -55,10 +55,11 @@ class Group:
     """A group that exists, or did. ``paths``: ``{mount point: directory}``, which can be kept as JSON and given to ``open``.
 
     ``made``: the directories that were made for it, those above it first: ``remove`` takes no others. None: all of ``paths``.
-    ``found``: those of its own that were there before.
+    ``found``: those of its own that were there before. ``shared``: others' processes were in them.
     """
 
     unit = None  # of systemd's; see scope.py
+    shared = False
 
     def __init__(self, paths, made=None):
         self.paths = dict(paths)
@@ -83,7 +84,7 @@ class Group:
 
     def record(self):
         """What ``reopen`` needs to know of it, fit for JSON."""
-        return {"paths": self.paths, "made": self.made}
+        return {"paths": self.paths, "made": self.made, "shared": self.shared}
 
     @property
     def exists(self):
@@ -106,7 +107,11 @@ class Group:
 
     def warnings(self, resources):
         """What this host lets a container run without, as under Docker (a swap limit, say): ``[(key, sentence)]``."""
-        return plan.plan(resources, self.place())[2]
+        found = plan.plan(resources, self.place())[2]
+        if self.shared:
+            found.insert(0, ("cgroupsPath", "linux.cgroupsPath: the container's cgroup is not empty: %s has other processes, which its limits "
+                                            "and its freezing concern, too" % ", ".join(sorted(self.found))))
+        return found
 
     def apply(self, resources):
         """Make OCI ``linux.resources`` the group's limits; only what is named in it is touched, so it serves live updates too.
@@ -174,7 +179,7 @@ class Group:
             ("" is v2's controller).
         :raises NotFound: no such process, or no such group. :raises HostError: the kernel refuses.
         """
-        for mount, path in (self.inner(below) if below else self.paths).items():
+        for mount, path in (self.inner(below, pid) if below else self.paths).items():
             try:
                 files.write(path + "/cgroup.procs", str(pid))
             except OSError as error:
@@ -196,21 +201,21 @@ class Group:
         except OSError:
             pass
 
-    def inner(self, below):
+    def inner(self, below, pid):
         """``paths`` with the directories below them that ``below`` (see ``attach``) names."""
         hierarchies, result = layout.current().by_mount, dict(self.paths)
-        wanted = below.items() if isinstance(below, dict) else [(None, below)]
-        for controller, name in wanted:
-            if os.path.normpath(name.lstrip("/") or ".").partition("/")[0] == "..":
-                raise InvalidInput("cgroup", None, "a cgroup below the container's own: %s is not a sub cgroup path" % name)
-            name = os.path.normpath("/" + name.lstrip("/"))
-            places = {mount: path + name for mount, path in self.paths.items() if controller is None or controller in (hierarchies[mount].controllers or ("",))}
+        for controller, name in below.items() if isinstance(below, dict) else [(None, below)]:
+            if ".." in name.split("/"):
+                raise InvalidInput("cgroup", name, "a path below the container's cgroup: %s is not a sub cgroup path" % name)
+            places = {mount: (path + "/" + name.strip("/")).rstrip("/") for mount, path in self.paths.items()
+                      if controller is None or controller in (hierarchies[mount].controllers or ("",))}
             if not places:
-                raise NotFound("cgroup: unknown controller %s" % controller)
-            there = {mount: path.rstrip("/") for mount, path in places.items() if os.path.isdir(path)}
-            if not there:
-                raise NotFound("cgroup: adding pid to %s/cgroup.procs: no such file or directory" % next(iter(places.values())))
-            result.update(there)
+                raise InvalidInput("cgroup", controller, "one of the host's controllers: unknown controller %s" % controller)
+            found = {mount: path for mount, path in places.items() if os.path.isdir(path)}
+            if not found:
+                raise NotFound("the container has no such cgroup: error adding pid %d to %s/cgroup.procs: no such file or directory" % (
+                    pid, next(iter(places.values()))))
+            result.update(found)
         return result
 
     def attach_beside(self, mount, pid, like):
@@ -267,11 +272,15 @@ class Group:
     def remove(self):
         """Take the group away with all that is below it, killing what still runs; nothing to do is no error.
 
-        Directories that were there before the group was made of them stay, without what was made in them.
+        Directories that were there before the group was made of them stay, without what was made in them; all of one that is shared
+        stays as long as it is in use.
 
         :raises HostError: processes don't end within 10 s (they wait for a device, as a rule).
         """
-        lifecycle.remove(self)
+        if self.shared:
+            lifecycle.remove_unused(self)
+        else:
+            lifecycle.remove(self)
         for directory in reversed(self.made):
             if directory not in self.paths.values():
                 lifecycle.remove_quietly(directory)  # of those above it, what nobody else uses by now

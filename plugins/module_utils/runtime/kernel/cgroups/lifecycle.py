@@ -14,6 +14,7 @@ from . import files
 
 PATIENCE = 10.0  # seconds
 SIGKILL = 9
+GONE = (errno.ENOENT, errno.ENODEV)  # of a group that is removed, the latter between open(2) and write(2)
 
 
 def until(condition, seconds=PATIENCE):
@@ -62,8 +63,9 @@ def thaw(unified, freezer):
         try:
             if path:
                 files.write(path, value)
-        except FileNotFoundError:
-            pass
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
 
 
 def frozen(unified, freezer):
@@ -117,8 +119,9 @@ def kill_once(group):
                 kill_quietly(pid)
             if pids:
                 break
-    except FileNotFoundError:
-        pass
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
     thaw(group.unified, freezer)
     return not pids
 
@@ -167,6 +170,11 @@ def empty(path):
     """The same for what is below a cgroup that itself is to stay; false where it has processes, too."""
     below = [child for child in children(path) if not remove_tree(child)]
     return not below and not files.read_or(path + "/cgroup.procs")
+
+
+def remove_unused(group):
+    """What has no process in it, killing none; processes that have just ended are waited for, 0.1 s."""
+    until(lambda: not [path for path in group.paths.values() if not (empty(path) if path in group.found else remove_tree(path))], 0.1)
 
 
 def remove(group):

@@ -27,8 +27,10 @@ def create_at(path, ident, systemd=False, annotations=None):
     :param annotations: of config.json; ``org.systemd.property.NAME`` of them are given to the scope.
     :returns: a Group. ``record()`` of it can be kept as JSON and given to ``reopen``. Where no path is given and this user may
         make no group in a hierarchy, the container has none there, and a limit that needs it is refused by ``apply``.
+        Where the group is there and has processes, as runc's callers may have it, the container shares it with them: ``warnings`` of
+        the Group says so, and ``remove`` leaves what is still in use.
     :raises InvalidInput: not such a path. :raises Unsupported: no cgroups, or no systemd, here.
-    :raises Conflict: the group is there and has processes, or is frozen. :raises HostError: the kernel refuses to make it.
+    :raises Conflict: the group is frozen, or systemd has the scope. :raises HostError: the kernel refuses to make it.
     """
     if not layout.current().hierarchies:
         raise Unsupported("linux.cgroupsPath: this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)")
@@ -48,6 +50,7 @@ def create_at(path, ident, systemd=False, annotations=None):
                     raise HostError("linux.cgroupsPath: cgroup %s%s/%s can't be made: %s" % (
                         hierarchy.mount, top, name, error.strerror.lower())) from error
         group = Group(paths, made if path else paths.values())
+        group.shared = any(lifecycle.processes(directory) for directory in group.found)
         refuse_frozen(group)
         return group
     except BaseException:
@@ -61,7 +64,9 @@ def reopen(record):
     if record.get("unit"):
         from . import scope
         return scope.Scope(record["paths"], record["made"], record["unit"], record["slice"])
-    return Group(record["paths"], record["made"])
+    group = Group(record["paths"], record["made"])
+    group.shared = record.get("shared", False)
+    return group
 
 
 def cgroup_path(path, ident):
@@ -78,7 +83,7 @@ def cgroup_path(path, ident):
 
 
 def make_at(hierarchy, top, name, made):
-    """The directory of the group in one hierarchy, ready to take processes; one that is there must be empty.
+    """The directory of the group in one hierarchy, ready to take processes.
 
     ``made`` gets the directories that were not there, the outermost first.
     """
@@ -91,10 +96,8 @@ def make_at(hierarchy, top, name, made):
         except FileNotFoundError:
             tree.make_parents(hierarchy, top, made)
         except FileExistsError:
-            pids = lifecycle.processes(directory)
-            if pids or not os.path.isdir(directory):
-                raise Conflict("container's cgroup is not empty: %s has %d processes; linux.cgroupsPath has to name one that is the "
-                               "container's alone" % (directory, len(pids))) from None
+            if not os.path.isdir(directory):
+                raise
             break
     tree.make_ready(hierarchy, top, directory)
     return directory

@@ -219,12 +219,13 @@ def test_joining_a_group_below(top, start):
 
 def test_given_to_a_user(top):
     group = cgroups.create_at("/" + top, "c1")
-    if not group.unified:
-        pytest.skip("no v2 tree")
     group.chown(12345)
-    assert os.stat(group.unified).st_uid == os.stat(group.unified + "/cgroup.procs").st_uid == 12345
-    assert os.stat(group.unified + "/cgroup.events").st_uid == 0
-    assert {os.stat(path).st_uid for path in group.paths.values() if path != group.unified} <= {0}
+    owners = {name: os.stat(path + name).st_uid for path in group.paths.values() for name in ("", "/cgroup.procs")}
+    if cgroups.mode() != "v2":
+        assert set(owners.values()) == {0}
+        return
+    assert set(owners.values()) == {12345} == {os.stat(group.unified + "/cgroup.subtree_control").st_uid}
+    assert os.stat(group.unified + "/cgroup.events").st_uid == os.stat(group.unified + "/cgroup.type").st_uid == 0
 
 
 def test_pids_limit_as_root_of_a_container(top, start):

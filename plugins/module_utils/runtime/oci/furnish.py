@@ -24,7 +24,7 @@ import struct
 
 from ..errors import ContainerFailed
 from ..kernel import constants as c
-from ..kernel import mounts, namespaces, procfs, syscalls, userns
+from ..kernel import mounts, namespaces, syscalls, userns
 from . import channel, child, mounting, settle, terminal
 
 # File systems that show a namespace -> (its type, where the host has them)
@@ -169,25 +169,11 @@ def _host_node(node):
 
 
 def _delegate(launch):
-    """Its cgroup (v2) is the container's to divide where it can write to it (runtime.md, "cgroup ownership")."""
+    """On cgroup v2 its group is the container's to divide, where it can write to it (config-linux.md, "Cgroup ownership")."""
     mount = next((mount.mount for mount in launch.mounts if isinstance(mount, mounting.CgroupMount)), None)
-    paths = launch.group.paths.values()
     if mount is None or mount.attributes & c.MOUNT_ATTR_RDONLY or not launch.document.private("cgroup"):
         return
-    uid = launch.maps.host_root()[0]
-    for path in paths:
-        if os.path.exists(os.path.join(path, "cgroup.controllers")):
-            os.chown(path, uid, -1)
-            for name in _delegated():
-                if os.path.exists(os.path.join(path, name)):
-                    os.chown(os.path.join(path, name), uid, -1)
-
-
-def _delegated():
-    try:
-        return procfs.read("/sys/kernel/cgroup/delegate").split()
-    except OSError:
-        return ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]
+    launch.group.chown(launch.maps.uid((launch.document.process.get("user") or {}).get("uid", 0)))
 
 
 def grant(launch):

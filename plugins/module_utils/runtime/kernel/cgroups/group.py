@@ -232,12 +232,12 @@ class Group:
         return lifecycle.processes(self.unified or next(iter(self.paths.values()), ""))
 
     def chown(self, uid):
-        """Give the group in the v2 tree to a user of the host, so that a container with a cgroup namespace of its own and a writable
-        cgroup mount can make groups in it (config-linux.md "Cgroup ownership"). v1 can't be given away safely, and is not.
+        """Give the group to a user of the host, so that a container with a cgroup namespace of its own and a writable cgroup mount can
+        make groups in it (config-linux.md "Cgroup ownership"). Only where there is v2 alone: v1 can't be given away safely.
 
         :raises HostError: the kernel refuses.
         """
-        if not self.unified:
+        if not self.unified or layout.mode() != "v2":
             return
         names = files.read_or("/sys/kernel/cgroup/delegate", "cgroup.procs\ncgroup.subtree_control\ncgroup.threads").split()
         try:

@@ -36,15 +36,22 @@ def sources():
 
 def _sources_of_archive():
     prefix = os.path.relpath(directory(), archive()).replace(os.sep, "/") + "/"
-    listing = getattr(__spec__.loader, "_files", None)  # zipimport's table: path -> (..., size at 3, ..., CRC at 7)
+    listing = _table(__spec__.loader)
     if listing:
-        entries = ((path.replace(os.sep, "/"), entry[3], entry[7]) for path, entry in listing.items())
+        entries = ((path.replace(os.sep, "/"), entry[3], entry[7]) for path, entry in listing.items() if entry)
     else:
         import zipfile
 
         with zipfile.ZipFile(archive()) as file:
             entries = [(info.filename, info.file_size, info.CRC) for info in file.infolist()]
     return {path[len(prefix):]: (size, crc) for path, size, crc in entries if path.startswith(prefix) and path.endswith(".py")}
+
+
+def _table(loader):
+    """zipimport's own table: path -> (..., size at 3, ..., CRC at 7), None for a directory that the archive does not name; or None."""
+    if hasattr(loader, "_get_files"):  # Python 3.13
+        return loader._get_files()  # pylint: disable=protected-access
+    return getattr(loader, "_files", None)
 
 
 def _sources_of_directory(top, inner=""):

@@ -165,7 +165,7 @@ def boxes(scratch):
 
 @pytest.fixture
 def eventually():
-    def ask(condition, seconds=10.0):
+    def ask(condition, seconds=60.0):  # much, for an emulated machine
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "did not come true within %g seconds" % seconds

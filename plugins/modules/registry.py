@@ -14,6 +14,8 @@ description:
     pull them. It speaks the OCI distribution specification 1.1, the referrers API included.
   - It is a process of the host, not a container. It is started again when it ends, and after a boot where the role
     P(pycontainer.engine.host#role) has installed the boot unit.
+  - A blob that no manifest of its repository names is removed an hour or two after it was last pushed or asked for, so the space of
+    a deleted image comes back of itself. A manifest stays until it is deleted, also when its last tag names another one by now.
   - An option that a task does not name is not compared, and stays as it is.
   - The host's firewall is not changed.
 extends_documentation_fragment:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import errno
 import http.client
+import json
 import os
 import resource
 import signal
@@ -20,7 +21,7 @@ import time
 import pytest
 
 from pycontainer.errors import Conflict, InvalidInput
-from pycontainer.registry import auth, server as servers, uploads, wire
+from pycontainer.registry import auth, collect, server as servers, uploads, wire
 
 RUNTIME = os.path.dirname(os.path.dirname(servers.__file__))
 
@@ -415,3 +416,21 @@ def test_file_descriptors_are_given_back(server, client):
         client("POST", "blobs/uploads/?digest=sha256:" + "0" * 64, b"x")
     assert len(os.listdir("/proc/self/fd")) == before
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > before
+
+
+def test_content_of_deleted_manifests_is_collected(make_server, new_client, monkeypatch):
+    monkeypatch.setattr(collect, "EVERY", 0.1)
+    client = new_client(make_server().addresses[0][1])
+    first, second = client.image(b"1"), client.image(b"2")  # with one config
+    layers = [json.loads(manifest)["layers"][0]["digest"] for manifest in (first, second)]
+    for manifest in (first, second):
+        assert client.put(client.digest(manifest), manifest).status == 201
+    assert client("DELETE", "manifests/" + client.digest(first)).status == 202
+    assert client("GET", "blobs/" + layers[0]).status == 200
+    monkeypatch.setattr(collect, "KEEP", 0.1)
+    end = time.monotonic() + 60
+    while client("GET", "blobs/" + layers[0]).status == 200:  # HEAD would keep it
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert client("GET", "blobs/" + layers[1]).status == 200
+    assert client("GET", "blobs/" + json.loads(second)["config"]["digest"]).status == 200

@@ -11,6 +11,7 @@ import os
 import pytest
 
 from pycontainer.errors import Conflict, InvalidInput
+from pycontainer.registry import collect
 from pycontainer.registry import storage as storages
 from pycontainer.registry.manifests import OCI_MANIFEST
 
@@ -154,3 +155,53 @@ def test_a_start_that_was_cut_off_before_the_mark_was_written_can_be_repeated(tm
     assert storages.inspect(str(tmp_path)) is False
     storages.Storage(str(tmp_path)).close()
     assert storages.inspect(str(tmp_path)) is True
+
+
+def name_all(storage, name, *digests):
+    """A manifest that names blobs, one of them in a field that the registry does not know."""
+    data = json.dumps({"layers": [{"digest": digest} for digest in digests[1:]], "x": [{"y": {"digest": digests[0]}}]}).encode()
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    storage.put_manifest(name, digest, data, Manifest)
+    return digest
+
+
+def test_what_no_manifest_names_is_collected(storage):
+    one, two, three = (add(storage, "a", data) for data in (b"1", b"2", b"3"))
+    assert storage.mount("b", one, "a")
+    first, second = name_all(storage, "a", one, two), name_all(storage, "a", two)
+    assert collect.collect(storage, 0) == 2 and storage.blobs("a") == {one, two} and storage.blobs("b") == set()  # three, and one in b
+    storage.delete_manifest("a", first)
+    assert collect.collect(storage, 0) == 1 and storage.blobs("a") == {two}
+    assert len(contents(storage)) == 1 and not storage.has_blob("a", three)
+    storage.delete_manifest("a", second)
+    assert collect.collect(storage, 0) == 1 and contents(storage) == []
+
+
+def test_what_a_push_may_be_about_to_name_is_kept(storage, monkeypatch):
+    """A blob that was brought, mounted or asked for not long ago; the rest goes when its time has come."""
+    clock = [1000.0]
+    monkeypatch.setattr(storages.time, "monotonic", lambda: clock[0])
+    brought, asked, old = (add(storage, "a", data) for data in (b"1", b"2", b"3"))
+    storage.mount("b", old)
+    assert collect.collect(storage, 60) == 0
+    clock[0] += 50
+    assert storage.has_blob("a", asked)
+    add(storage, "a", b"1")
+    clock[0] += 20
+    assert collect.collect(storage, 60) == 2 and storage.blobs("a") == {brought, asked} and storage.blobs("b") == set()
+    clock[0] += 50
+    assert collect.collect(storage, 60) == 2 and contents(storage) == []
+    assert storage.take_changed() == []
+
+
+def test_a_server_that_was_just_started_collects_nothing_at_once(storage, monkeypatch):
+    add(storage, "a", b"1")
+    storage.close()
+    clock = [1000.0]
+    monkeypatch.setattr(storages.time, "monotonic", lambda: clock[0])
+    again = storages.Storage(storage.root)
+    clock[0] += 50
+    assert collect.collect(again, 60) == 0
+    clock[0] += 50
+    assert collect.collect(again, 60) == 1
+    again.close()

@@ -114,7 +114,8 @@ class Api:
     def get_blob(self, request, name, digest):
         if not names.digest(digest):
             raise digest_invalid(digest)
-        file = self.storage.open_blob(name, digest)
+        lacking = request.method == "HEAD" and not self.storage.has_blob(name, digest)  # a push asks so
+        file = None if lacking else self.storage.open_blob(name, digest)
         if file is None:
             raise blob_unknown(digest)
         return _content(request, file, digest, "application/octet-stream", ranges=True)

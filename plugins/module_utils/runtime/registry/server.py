@@ -21,6 +21,7 @@ import time
 import traceback
 
 from ..errors import InvalidInput
+from . import collect
 from . import listen as addresses
 from .answers import Refusal
 from .api import Api
@@ -103,7 +104,7 @@ class Server:
     def start(self):
         """Begin to serve, in threads of this process."""
         threading.stack_size(512 << 10)
-        for function in (self._accept, self._watch):
+        for function in (self._accept, self._watch, self._collect):
             thread = threading.Thread(target=function, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -198,6 +199,17 @@ class Server:
             turn += 1
             if turn % 60 == 0:
                 self.uploads.expire()
+
+    def _collect(self):
+        """Now and then remove the blobs that no manifest names."""
+        while True:
+            with self._lock:
+                if self._lock.wait_for(lambda: self._stopping, collect.EVERY):
+                    return
+            try:
+                collect.collect(self.storage, collect.KEEP)
+            except OSError as error:
+                self.log("collecting what no manifest names: %s" % error)
 
     def _serve(self, connection):
         try:

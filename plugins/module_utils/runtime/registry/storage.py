@@ -11,8 +11,8 @@
     uploads/ tmp/                                  what is not whole yet; emptied when a server starts
 
 A repository's part can't begin with an underscore, so the names don't clash. Because a repository's blobs are hard links,
-the blob's link count tells whether another repository uses it, and nothing needs to be collected. Files are synced before
-they get their name, and a name before it is answered for.
+the blob's link count tells whether another repository uses it. What no manifest of a repository names is taken from it in
+time (collect.py). Files are synced before they get their name, and a name before it is answered for.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import json
 import os
 import shutil
 import threading
+import time
 import uuid
 
 from ..errors import Conflict, HostError, InvalidInput
@@ -91,7 +92,9 @@ class Storage:
             shutil.rmtree(self.path(part), ignore_errors=True)
         for part in PARTS:
             self._make(self.path(part))
-        self._guard = threading.Lock()  # of what links and unlinks a blob; never held while data is synced
+        self._guard = threading.Lock()  # of what links and unlinks a blob, and of the next three; never held while data is synced
+        self._opened, self._asked = time.monotonic(), {}  # (repository, digest): when a blob was last brought or asked for
+        self._changed = None  # repositories; None: all that there are
 
     def close(self):
         """Let another server have it; to be called twice is fine."""
@@ -148,7 +151,24 @@ class Storage:
         return self.repository(name, "_blobs", *digest.split(":"))
 
     def has_blob(self, name, digest):
-        return os.path.exists(self._link(name, digest))
+        """Whether a repository has a blob, which stays for a while then, for it is asked by those who are about to name it."""
+        with self._guard:
+            found = os.path.exists(self._link(name, digest))
+            if found:
+                self._asked[name, digest] = time.monotonic()
+        return found
+
+    def blobs(self, name):
+        """The digests of a repository's blobs."""
+        return self._listed(self.repository(name, "_blobs"))
+
+    @staticmethod
+    def _listed(top):
+        found = set()
+        with contextlib.suppress(FileNotFoundError):
+            for algorithm in os.listdir(top):
+                found.update("%s:%s" % (algorithm, encoded) for encoded in os.listdir(os.path.join(top, algorithm)) if "." not in encoded)
+        return found
 
     def open_blob(self, name, digest):
         """A repository's blob as a binary file, or None."""
@@ -170,6 +190,7 @@ class Storage:
                 os.link(path, link)
                 os.rename(path, blob)
                 path = None
+            self._brought(name, digest)
         if path is not None:
             os.unlink(path)
         for directory in (os.path.dirname(link), os.path.dirname(blob)):
@@ -184,8 +205,14 @@ class Storage:
         with self._guard:
             if not self._share(origin, link):
                 return False
+            self._brought(name, digest)
         sync_directory(os.path.dirname(link))
         return True
+
+    def _brought(self, name, digest):
+        self._asked[name, digest] = time.monotonic()
+        if self._changed is not None:
+            self._changed.add(name)
 
     @staticmethod
     def _share(origin, link):
@@ -197,10 +224,15 @@ class Storage:
             return False
         return True
 
-    def delete_blob(self, name, digest):
-        """Take a blob from a repository, and its content when no other has it. Returns whether it was there."""
+    def delete_blob(self, name, digest, idle=0.0):
+        """Take a blob from a repository, and its content when no other has it. Returns whether it was there.
+
+        :param idle: only where nobody has brought it or asked for it for so many seconds.
+        """
         link, blob = self._link(name, digest), self._blob(digest)
         with self._guard:
+            if idle and time.monotonic() - self._asked.get((name, digest), self._opened) < idle:
+                return False
             try:
                 status = os.stat(link)
                 if status.st_nlink <= 2:
@@ -213,7 +245,31 @@ class Storage:
         sync_directory(os.path.dirname(link))
         return True
 
+    # --- what is to be looked at by collect.py ---
+
+    def changed(self, name):
+        """A repository may have blobs that no manifest names."""
+        with self._guard:
+            if self._changed is not None:
+                self._changed.add(name)
+
+    def take_changed(self):
+        """The repositories that have changed since this was last asked; all of them the first time."""
+        with self._guard:
+            found, self._changed = self._changed, set()
+        return self.repositories() if found is None else sorted(found)
+
+    def forget_asked(self, seconds):
+        """Forget who has asked for a blob longer ago than that."""
+        limit = time.monotonic() - seconds
+        with self._guard:
+            self._asked = {key: when for key, when in self._asked.items() if when > limit}
+
     # --- manifests ---
+
+    def manifests(self, name):
+        """The digests of a repository's manifests."""
+        return self._listed(self.repository(name, "_manifests"))
 
     def _manifest(self, name, digest):
         return self.repository(name, "_manifests", *digest.split(":"))
@@ -276,6 +332,7 @@ class Storage:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + ".json")
         sync_directory(os.path.dirname(path))
+        self.changed(name)
         return True
 
     def resolve(self, name, tag):

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 
 import pytest
 from pycontainer import containers, volumes
-from pycontainer.containers import task
+from pycontainer.containers import metering, task
 from pycontainer.errors import ContainerFailed, EngineError
 from pycontainer.reconcile import carry_out
 
@@ -260,7 +261,7 @@ def test_exec_and_info(engine):
         run(command="true")
 
 
-def test_a_meter_reads_on_over_the_runs_of_a_container(engine):
+def test_a_meter_reads_on_over_the_runs_of_a_container(engine, monkeypatch):
     do(engine, **base())
     ident = containers.find(engine, "web")["id"]
     meter = containers.Meter(engine)
@@ -272,6 +273,22 @@ def test_a_meter_reads_on_over_the_runs_of_a_container(engine):
         for dummy in range(5):
             meter.read(ident)
         assert len(os.listdir("/proc/self/fd")) == descriptors
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        try:
+            for soft in (70, limits[0]):
+                meter.close()
+                resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, descriptors + 40), limits[1]))
+                meter.most = metering.room(soft)
+                assert meter.read(ident)["pids"]["current"] == 1 and meter.open  # it raises the limit
+                assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (limits[1] if soft == 70 else soft)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        monkeypatch.setattr(metering, "more_room", lambda: 0)  # as where it can't be raised enough
+        most, meter.most = meter.most, 0
+        meter.forget(ident)
+        assert meter.read(ident)["pids"]["current"] == 1 and not meter.open
+        meter.most = most
+        assert meter.read(ident) and meter.open
         do(engine, state="stopped")
         assert meter.read(ident) is None and not meter.open
         do(engine, state="started")

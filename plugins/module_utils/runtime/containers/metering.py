@@ -5,19 +5,38 @@
 from __future__ import annotations
 
 import os
+import resource
 
 from ..kernel import cgroups
 from . import state as states
 
 
+FILES = 20  # that one container keeps open, at most
+SPARE = 64  # for everything else in this process
+
+
+def room(limit):
+    """How many containers' files fit below a limit of open files."""
+    return max(limit - SPARE, 0) // FILES if limit != resource.RLIM_INFINITY else 1 << 30
+
+
+def more_room():
+    """The same, after this process's limit was raised as far as it may be."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return room(hard)
+
+
 class Meter:
     """Figures of an engine's containers. ``close`` it.
 
-    A container costs about 16 reads each time, and its state file is read only when it was started anew.
+    A container costs about 16 reads each time, and its state file is read only when it was started anew. Those for which the
+    process may not have more files open (RLIMIT_NOFILE) are opened each time.
     """
 
     def __init__(self, engine):
         self.paths, self.open = engine.paths, {}
+        self.most = room(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     def read(self, ident):
         """As ``running.stats``; None when it does not run."""
@@ -30,6 +49,10 @@ class Meter:
                 return None
             entry = self.open[ident] = _Open(now)
             found = entry.read()
+            if len(self.open) > self.most:
+                self.most = max(self.most, more_room())
+            if len(self.open) > self.most:
+                self.forget(ident)
         return found
 
     def forget(self, ident):

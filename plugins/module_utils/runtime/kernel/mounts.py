@@ -283,6 +283,13 @@ def pivot(root_fd):
     os.chdir("/")
 
 
+def change_root(root_fd):
+    """The same in a mount namespace that is shared with others: chroot(2), which a process with CAP_SYS_CHROOT can leave."""
+    os.fchdir(root_fd)
+    os.chroot(".")
+    os.chdir("/")
+
+
 def move_root(root_fd):
     """The same where the host's root can't be pivoted, as an initramfs: the new root is moved on top of it.
 

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
 from . import constants as c
 from . import procfs, syscalls
+
+_NS_GET_NSTYPE = 0xB703
 
 # OCI type -> (flag, name below /proc/PID/ns). In this order they are joined: the mount namespace after most, because joining it
 # changes what every path means; the user namespace last, because the host's rights, which are over all others, end there.
@@ -38,6 +41,14 @@ def identity(pid, name):
     """What tells one namespace from another: ``(device, inode)`` of a process's namespace of an OCI type."""
     status = os.stat("/proc/%s/ns/%s" % (pid, TYPES[name][1]))
     return status.st_dev, status.st_ino
+
+
+def type_of(fd):
+    """The CLONE_NEW* flag of the namespace that ``fd`` is open on, 0 when it is none. ioctl_ns(2), Linux 4.11."""
+    try:
+        return fcntl.ioctl(fd, _NS_GET_NSTYPE)
+    except OSError:
+        return 0
 
 
 def open_namespace(pid, name):

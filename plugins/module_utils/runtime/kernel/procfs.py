@@ -129,14 +129,6 @@ def set_oom_score_adj(score, pid="self"):
     write("/proc/%s/oom_score_adj" % pid, str(score))
 
 
-def set_sysctl(name, value):
-    """Write ``net.ipv4.ip_forward`` or ``net/ipv4/ip_forward``, for the namespaces of the calling process."""
-    path = name if "/" in name else name.replace(".", "/")
-    if ".." in path.split("/"):
-        raise ValueError("not a sysctl: %r" % name)
-    write("/proc/sys/" + path, value)
-
-
 def mark_close_on_exec(first=3):
     """Make every descriptor from ``first`` on close at execve(2). One call on Linux 5.11, a loop over /proc/self/fd before."""
     try:

@@ -21,7 +21,7 @@ import sys
 from ..errors import EngineError
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, syscalls
 from ..kernel import constants as c
-from . import channel, hooks, initial, listener, mounting, settle, terminal
+from . import channel, hooks, initial, listener, mounting, settle, sysctls, terminal
 from .channel import FAILED, Failure
 from .program import RLIMITS
 
@@ -206,7 +206,10 @@ def _run(launch, inside):
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     os.umask(0)
     os.setsid()
-    mounts.leave_host()
+    if document.private("mount"):
+        mounts.leave_host()
+    elif "mount" in launch.joined:
+        namespaces.join(launch.joined["mount"], "mount")
     if maps is not None:
         settle.receive(launch, inside)
     root_fd = launch.root_fd
@@ -215,7 +218,7 @@ def _run(launch, inside):
     if maps is None:
         set_oom_score(program, warn)
         for kind, fd in launch.joined.items():
-            if kind != "pid":  # joined by the maker before clone3
+            if kind not in ("pid", "time", "mount"):  # the first two are joined by the maker before clone3
                 namespaces.join(fd, kind)
     launch.inside(root_fd)
     streams = () if program.terminal else launch.open_streams()
@@ -241,17 +244,15 @@ def _run(launch, inside):
         inside.send(b"M")
     _wait(inside, b"g")  # its network is there, and its pid is written down
     _run_hooks(launch, "createContainer")
-    for name, value in (document.linux.get("sysctl") or {}).items():
-        _set_sysctl(name, value)
+    sysctls.apply(document.sysctls)
     mounts.mask(root_fd, document.linux.get("maskedPaths") or (), null_fd)
     mounts.make_read_only(root_fd, document.linux.get("readonlyPaths") or ())
     if document.config.get("root", {}).get("readonly"):
         mounts.set_attributes(root_fd, c.MOUNT_ATTR_RDONLY)
-    if document.private("uts"):
-        if document.config.get("hostname"):
-            syscalls.sethostname(document.config["hostname"])
-        if document.config.get("domainname"):
-            syscalls.setdomainname(document.config["domainname"])
+    if document.config.get("hostname"):
+        syscalls.sethostname(document.config["hostname"])
+    if document.config.get("domainname"):
+        syscalls.setdomainname(document.config["domainname"])
     if launch.new_keyring:
         _join_keyring()
     set_limits(program, warn)
@@ -264,8 +265,11 @@ def _run(launch, inside):
     if program.listener:
         prepare_listener(program, launch.state("creating"), lambda: launch.channel or inside)
     freeze()
-    (mounts.pivot if launch.use_pivot else mounts.move_root)(root_fd)
-    mounting.propagate_root(document.linux.get("rootfsPropagation"))
+    if not document.private("mount"):
+        mounts.change_root(root_fd)
+    else:
+        (mounts.pivot if launch.use_pivot else mounts.move_root)(root_fd)
+        mounting.propagate_root(document.linux.get("rootfsPropagation"))
     close_others(inside.fileno(), program)
     enter_directory(program.cwd)
     launch.channel = launch.wait_for_start(inside)
@@ -372,11 +376,3 @@ def _make_directory(root_fd, program):
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EROFS, errno.ENOTDIR):  # a link that is no path, and what chdir will say
             raise
-
-
-def _set_sysctl(name, value):
-    """Set a parameter of a namespace that is the container's own; document.py has refused all others."""
-    try:
-        procfs.set_sysctl(name, value)
-    except OSError as error:
-        raise Failure("sysctl %s=%s: %s" % (name, value, os.strerror(error.errno))) from None

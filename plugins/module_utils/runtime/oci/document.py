@@ -6,11 +6,11 @@ specification, before anything is made."""
 from __future__ import annotations
 
 import os
-import re
 
 from ..errors import ContainerFailed, HostError, Unsupported
 from ..kernel import constants as c
-from . import hooks
+from ..kernel import namespaces
+from . import hooks, sysctls
 
 NAMESPACES = {
     "mount": ("mnt", c.CLONE_NEWNS), "network": ("net", c.CLONE_NEWNET), "uts": ("uts", c.CLONE_NEWUTS), "ipc": ("ipc", c.CLONE_NEWIPC),
@@ -19,15 +19,8 @@ NAMESPACES = {
 
 REFUSED = {
     "": ("vm", "solaris", "windows", "zos"),
-    "linux": ("timeOffsets", "intelRdt", "netDevices", "mountLabel"),
+    "linux": ("intelRdt", "netDevices", "mountLabel"),
 }
-
-# Kernel parameters that belong to a namespace, and to which (ipc_namespaces(7), network_namespaces(7), uts_namespaces(7)).
-_SYSCTLS = (
-    ("ipc", re.compile(r"kernel[./](msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs[./]mqueue[./][a-z_]+")),
-    ("network", re.compile(r"net[./][A-Za-z0-9_./:-]+")),
-    ("uts", re.compile(r"kernel[./]domainname")),
-)
 
 
 class Document:
@@ -43,7 +36,8 @@ class Document:
         self.process, self.linux = config["process"], config.get("linux") or {}
         self.hooks = hooks.read(config)
         self._check()
-        self._check_sysctls()
+        self.sysctls = sysctls.read(self)
+        self.time_offsets = self._time_offsets()
 
     def _check(self):
         version = str(self.config.get("ociVersion", ""))
@@ -63,20 +57,30 @@ class Document:
         for namespace in self.linux.get("namespaces") or ():
             if namespace["type"] not in NAMESPACES:
                 raise Unsupported("config.json: a namespace of type %s is not supported; accepted: %s" % (namespace["type"], ", ".join(NAMESPACES)))
-        if not self.private("mount") or self.namespaces["mount"]:
-            raise Unsupported("config.json: a container needs a mount namespace of its own")
+        for entry in self.linux.get("namespaces") or ():
+            if entry.get("path") and not os.path.isabs(entry["path"]):
+                raise Unsupported("config.json: linux.namespaces: path %r of the %s namespace is not absolute" % (entry["path"], entry["type"]))
+        for name in ("hostname", "domainname"):
+            if self.config.get(name) and "uts" not in self.namespaces:
+                raise Unsupported("config.json: unable to set %s without a private UTS namespace" % name)
+        for name in ("maskedPaths", "readonlyPaths"):
+            for path in self.linux.get(name) or ():
+                if not os.path.isabs(path):
+                    raise Unsupported("config.json: linux.%s: %r is not an absolute path" % (name, path))
+            if self.linux.get(name) and not self.private("mount"):
+                raise Unsupported("config.json: linux.%s: unable to restrict sys entries without a private MNT namespace" % name)
 
-    def _check_sysctls(self):
-        """Only parameters of a namespace of the container's own: others would change the host's (CVE-2022-0811)."""
-        for name, value in (self.linux.get("sysctl") or {}).items():
-            kinds = [kind for kind, pattern in _SYSCTLS if pattern.fullmatch(name) and ".." not in name]
-            if not kinds:
-                raise Unsupported("sysctl %s: only parameters of a namespace can be set for a container: net.*, kernel.shm*, kernel.msg*, "
-                                  "kernel.sem, fs.mqueue.*, kernel.domainname" % name)
-            if not self.private(kinds[0]):
-                raise Unsupported("sysctl %s: the container has no %s namespace of its own" % (name, kinds[0]))
-            if any(ord(character) < 32 and character != "\t" for character in value):
-                raise Unsupported("sysctl %s: the value %r has control characters" % (name, value))
+    def _time_offsets(self):
+        """``{clock: (seconds, nanoseconds)}``, to be set before the process is made."""
+        offsets = self.linux.get("timeOffsets") or {}
+        if offsets and not self.private("time"):
+            raise Unsupported("config.json: linux.timeOffsets needs a time namespace of the container's own")
+        for clock, offset in offsets.items():
+            if clock not in ("monotonic", "boottime"):
+                raise Unsupported("config.json: linux.timeOffsets: %r is not known; known: monotonic, boottime" % clock)
+            if not 0 <= (offset.get("nanosecs") or 0) < 10 ** 9:
+                raise Unsupported("config.json: linux.timeOffsets.%s.nanosecs: %r is not valid; accepted: 0 to 999999999" % (clock, offset["nanosecs"]))
+        return {clock: (offset.get("secs") or 0, offset.get("nanosecs") or 0) for clock, offset in offsets.items()}
 
     @property
     def annotations(self):
@@ -95,7 +99,7 @@ class Document:
         """CLONE_NEW* flags of what clone3 makes; the cgroup namespace comes later, when the process is in its cgroup."""
         flags = 0
         for kind, path in self.namespaces.items():
-            if path is None and kind != "cgroup":
+            if path is None and kind != "cgroup" and not (kind == "time" and self.time_offsets):  # those are made before
                 flags |= NAMESPACES[kind][1]
         return flags
 
@@ -107,10 +111,13 @@ class Document:
                 continue
             try:
                 found[kind] = os.open(self.namespace_path(kind, path), os.O_RDONLY | os.O_CLOEXEC)
+                problem = "it is no namespace of that type" if namespaces.type_of(found[kind]) != NAMESPACES[kind][1] else None
             except OSError as error:
+                problem = error.strerror
+            if problem:
                 for fd in found.values():
                     os.close(fd)
-                raise ContainerFailed("can't join the %s namespace %s: %s" % (kind, path, error.strerror)) from None
+                raise ContainerFailed("can't join the %s namespace %s: %s" % (kind, path, problem))
         return found
 
     @staticmethod

@@ -8,7 +8,9 @@ import _signal
 import os
 
 from ..errors import Conflict, EngineError, InvalidInput, NotFound
-from ..kernel import pidfd
+from ..kernel import constants as c
+from ..kernel import pidfd, syscalls
+from .document import Document
 from .states import every, open_container
 
 SIGKILL, SIGTERM = 9, 15
@@ -104,19 +106,28 @@ def remove(container, log):
             log.warning(str(error))
     if process is not None and not pidfd.ended(process, 10.0):
         raise Conflict("container %s can't be deleted: its process %d does not end" % (container.ident, container.pid))
-    after = _after(container)
+    config = container.config() if os.path.exists(container.path + "/config.json") else {}
+    if container.data.get("rootfs") and config and not Document(config).private("mount"):
+        _unmount(container.data["rootfs"])
+    after = _after(container, config)
     container.remove()
     for text in after():
         log.warning(text)
 
 
-def _after(container):
+def _unmount(rootfs):
+    """The mounts of a container that had no mount namespace of its own are the host's."""
+    try:
+        syscalls.umount2(rootfs, c.MNT_DETACH | c.UMOUNT_NOFOLLOW)
+    except OSError:  # nothing is mounted there
+        pass
+
+
+def _after(container, config):
     """What runs the poststop hooks once the container is gone; returns sentences about those that fail."""
-    config = container.config() if os.path.exists(container.path + "/config.json") else {}
     if not (config.get("hooks") or {}).get("poststop"):
         return lambda: ()
     from . import hooks
-    from .document import Document
 
     document = Document(config)
     return lambda: hooks.run(document, "poststop", hooks.state(document, container.ident, container.data["bundle"], 0, "stopped"))

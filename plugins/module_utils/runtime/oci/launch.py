@@ -140,7 +140,7 @@ class Launch:
         outside, inside = channel.pair()
         self._cgroup_fd = cgroup = None if "user" in self.joined else self.group.fd()
         try:
-            self.pid, self.pidfd = self._fork()
+            self.pid, self.pidfd = self._fork_in_time()
             if self.pid == 0:
                 outside.close()  # or it would never see the end of who makes it
                 child.main(self, inside)
@@ -187,6 +187,21 @@ class Launch:
     def _run_hooks(self):
         for kind in hooks.RUNTIME_CREATE:
             hooks.run(self.document, kind, self.state("created"))
+
+    def _fork_in_time(self):
+        """Fork into a time namespace: one that is joined or has offsets is this process's children's before there is one."""
+        before, pid = None, -1
+        try:
+            if "time" in self.joined:
+                before = namespaces.open_namespace("self", "time")
+                namespaces.join(self.joined["time"], "time")
+            elif self.document.time_offsets:
+                before = namespaces.new_time(self.document.time_offsets)
+            pid, descriptor = self._fork()
+            return pid, descriptor
+        finally:
+            if before is not None and pid != 0:
+                namespaces.restore_time(before)
 
     def _fork(self):
         flags = self.document.new_namespaces()
@@ -237,5 +252,8 @@ class Launch:
             with contextlib.suppress(EngineError, OSError):
                 self.group.remove()
         self.disconnect()
+        if pid and not self.document.private("mount"):
+            with contextlib.suppress(OSError):
+                syscalls.umount2(self.root_place(), c.MNT_DETACH | c.UMOUNT_NOFOLLOW)
         if self.document.hooks.get("poststop") and pid:  # a failed start ends as a container does (runtime.md, "Lifecycle", 3 to 5)
             self.warnings += hooks.run(self.document, "poststop", dict(self.state("stopped"), pid=0))

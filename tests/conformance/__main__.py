@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--path", help="the executable to test in place of this checkout's")
     parser.add_argument("--only", metavar="REGEX", help="only tests whose file and name, joined by a colon, match")
     parser.add_argument("--again", action="store_true", help="run runc and crun also where their results are kept")
+    parser.add_argument("--failed", action="store_true", help="only tests that did not pass when they last ran")
     parser.add_argument("--table", action="store_true", help="print what is kept, run nothing")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what failed tests wrote")
     options = parser.parse_args()
@@ -79,6 +80,8 @@ def run_tests(name, suite, options):
     for runtime in runtimes(options):
         kept = report.Results(name, runtime.kind)
         todo = [test for test in chosen if runtime.kind == "ours" or options.again or options.runtime or not kept.has(test)]
+        if options.failed:
+            todo = [test for test in todo if kept.status(":".join(test)) in ("fail", "timeout")]
         with isolation.no_controllers_on_v2() if runtime.kind == "crun" else contextlib.nullcontext():
             for number, test in enumerate(todo, 1):
                 begin = time.monotonic()

@@ -61,7 +61,7 @@ def test_a_failing_hook_stops_the_container_and_poststop_follows(bundle, tmp_pat
 def test_a_failing_poststop_is_a_warning_and_the_next_runs(bundle, tmp_path):
     bundle.config["hooks"] = {"poststop": [script("exit 1"), script("touch %s/done" % tmp_path)]}
     result = bundle.run("true")
-    assert result.code == 0 and "warning: error running poststop hook #0" in result.err
+    assert result.code == 0 and "warning: error running hooks: error running poststop hook #0" in result.err
     assert (tmp_path / "done").exists()
 
 

@@ -151,7 +151,7 @@ def test_an_agent_decides(bundle, agent, tmp_path, new_privileges, flags):
     assert result.lines == ["0", "1", "2", "3"], "the program has no descriptor of the listener"
     assert agent.closed and len(agent.fds) == 1
     state = agent.told["state"]
-    assert agent.told["ociVersion"] == "1.3.0" and agent.told["fds"] == ["seccompFd"] and agent.told["metadata"] == "some=thing"
+    assert agent.told["ociVersion"] == "0.2.0" and agent.told["fds"] == ["seccompFd"] and agent.told["metadata"] == "some=thing"
     assert agent.told["pid"] == state["pid"] > 1 and state["id"].startswith("oci-test-") and state["bundle"] == bundle.directory
     assert state["annotations"] == {"key": "value"} and state["status"] == "creating"
 
@@ -166,9 +166,15 @@ def test_calls_that_the_runtime_makes_itself_may_be_the_agents(bundle, tmp_path,
     assert result.code == 0, result
 
 
-def test_without_notify_the_listeners_path_is_ignored(bundle):
+def test_without_notify_the_agent_need_not_be_there(bundle):
     bundle.linux["seccomp"] = dict(profile("SCMP_ACT_ERRNO"), listenerPath="/not/there", listenerMetadata="x")
     assert "not permitted" in bundle.run("mkdir", "/tmp/d").err
+
+
+def test_without_notify_the_agent_is_told_all_the_same(bundle, agent, tmp_path):
+    bundle.linux["seccomp"] = dict(profile("SCMP_ACT_ERRNO"), listenerPath=str(tmp_path / "agent"))
+    assert "not permitted" in bundle.run("mkdir", "/tmp/d").err
+    assert len(agent.fds) == 1 and agent.asked == 0
 
 
 def test_nobody_listens_when_no_path_is_given(bundle):

@@ -17,7 +17,7 @@ from .conftest import until
 @pytest.fixture
 def box(runtime, bundle):
     """A running container ``c``; gives its runtime."""
-    runtime.detached(bundle.save(), "c")
+    runtime.detached(bundle.save(noNewPrivileges=True), "c")
     return runtime
 
 
@@ -39,6 +39,7 @@ def test_options(box):
     status = box.ok("exec", "--no-new-privs", "-c", "CAP_KILL", "--cap", "CAP_SYS_ADMIN", "c", "cat", "/proc/self/status")
     fields = dict(line.split(":\t") for line in status.splitlines() if ":\t" in line)
     assert fields["NoNewPrivs"] == "1"
+    assert "NoNewPrivs:\t0\n" in box.ok("exec", "c", "cat", "/proc/self/status")
     assert [fields[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")] == ["0000000000200020"] * 3 + ["0" * 16] * 2
 
 

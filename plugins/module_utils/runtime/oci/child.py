@@ -245,6 +245,8 @@ def _run(launch, inside):
     _wait(inside, b"g")  # its network is there, and its pid is written down
     _run_hooks(launch, "createContainer")
     sysctls.apply(document.sysctls)
+    for mount in launch.mounts:
+        mount.finish()
     mounts.mask(root_fd, document.linux.get("maskedPaths") or (), null_fd)
     mounts.make_read_only(root_fd, document.linux.get("readonlyPaths") or ())
     if document.config.get("root", {}).get("readonly"):

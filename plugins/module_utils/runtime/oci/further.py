@@ -7,7 +7,8 @@ from __future__ import annotations
 from ..errors import Conflict, EngineError, InvalidInput
 from ..kernel import procfs
 from . import create as making
-from . import foreground, jsontext, join
+from . import foreground, hooks, jsontext, join
+from .document import Document
 from .program import Program
 from .states import open_container
 
@@ -34,7 +35,8 @@ def _exec(call, log):
     making.check_terminal(process, call.given, call["detach"])
     program = Program(process, config.get("linux") or {})
     program.kept.update(making.preserve(program, call["preserve-fds"]))
-    started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2))
+    started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2),
+                           hooks.state(Document(config), container.ident, container.data["bundle"], container.pid, status))
     started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]
     if not call["detach"]:
         foreground.prepare(subreaper=False)
@@ -64,7 +66,7 @@ def wanted(base, call):
     elif not words:
         raise InvalidInput("exec", None, "a command, or --process with a file")
     else:
-        process = dict(base, args=words, terminal=call["tty"])
+        process = dict(base, args=words, terminal=call["tty"], noNewPrivileges=False)  # --no-new-privs asks for it, as with crun
     if call["tty"]:
         process["terminal"] = True
     _change(process, call)

@@ -121,7 +121,8 @@ def run_one(kind, number, hook, about, directories=(), environment=None, become=
     else:
         what = "signal: %s" % (_signal.strsignal(-ended) or str(-ended)).lower() if ended < 0 else "exit status %d" % ended
     said = said.decode("utf-8", "replace").strip()
-    raise ContainerFailed("error running %s hook #%d: %s: %s%s" % (kind, number, os.fsdecode(hook.path), what, said and ", output: " + said))
+    raise ContainerFailed("error running hooks: error running %s hook #%d: %s: %s%s" % (
+        kind, number, os.fsdecode(hook.path), what, said and ", output: " + said))
 
 
 def _follow(pid, output, timeout):

@@ -17,21 +17,27 @@ from ..kernel import seccomp
 from . import jsontext
 
 FORBIDDEN = ("write", "sendmsg")
+VERSION = "0.2.0"  # of the container process state, as the specification's example has it
 
 
 def read(profile):
-    """``(path, metadata)`` of a linux.seccomp, None when it has nobody asked. :raises Unsupported: naming what can't be."""
+    """``(path, metadata, whether the agent must be there)`` of a linux.seccomp, None when nobody is asked or told.
+
+    An agent is given the listener of a filter that asks it nothing as well, as with crun; its absence is no error then, as with runc.
+
+    :raises Unsupported: naming what can't be.
+    """
     path, metadata = profile.get("listenerPath"), profile.get("listenerMetadata")
     if metadata and not path:
         raise Unsupported("config.json: linux.seccomp.listenerMetadata is of no use without listenerPath")
     if not seccomp.notifies(profile):
-        return None
+        return (path, metadata, False) if path else None
     if not path:
-        return "", metadata  # its calls fail with ENOSYS, as the kernel has it when nobody listens
+        return "", metadata, False  # its calls fail with ENOSYS, as the kernel has it when nobody listens
     for entry in profile["syscalls"]:
         for name in set(entry["names"]) & set(FORBIDDEN) if entry["action"] == "SCMP_ACT_NOTIFY" else ():
             raise Unsupported("config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the %s syscall: the runtime needs it itself" % name)
-    return path, metadata
+    return path, metadata, True
 
 
 def words(listener, state):
@@ -39,12 +45,12 @@ def words(listener, state):
 
     :param listener: from read(). :param state: the container's (hooks.state), its pid as the runtime sees it.
     """
-    path, metadata = listener
-    told = {"ociVersion": state["ociVersion"], "fds": ["seccompFd"], "pid": state["pid"], "state": state}
+    path, metadata, needed = listener
+    told = {"ociVersion": VERSION, "fds": ["seccompFd"], "pid": state["pid"], "state": state}
     if metadata:
         told["metadata"] = metadata
     fd = os.memfd_create("seccomp", os.MFD_CLOEXEC)
-    os.write(fd, os.fsencode(path) + b"\0" + jsontext.dump(told).encode())
+    os.write(fd, (b"1" if needed else b"0") + os.fsencode(path) + b"\0" + jsontext.dump(told).encode())
     return fd
 
 
@@ -59,6 +65,7 @@ def forward(listener_fd, words_fd):
     import struct
 
     path, dummy, told = os.pread(words_fd, os.fstat(words_fd).st_size, 0).partition(b"\0")
+    needed, path = path[:1] == b"1", path[1:]
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
         if path:
@@ -66,6 +73,8 @@ def forward(listener_fd, words_fd):
             sent = connection.sendmsg([told], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", listener_fd))])
             connection.sendall(told[sent:])
     except OSError as error:
+        if not needed:
+            return
         raise ContainerFailed("linux.seccomp.listenerPath: failed to connect with seccomp agent at %s: %s" % (
             os.fsdecode(path), os.strerror(error.errno))) from None
     finally:

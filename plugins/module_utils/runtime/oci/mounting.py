@@ -22,6 +22,7 @@ from . import idmaps
 # Options of other meaning than a file system parameter, and nothing to do: what they say holds anyway.
 _VOID = frozenset(("defaults", "silent", "loud", "async", "nomand", "norelatime", "nostrictatime", "atime", "rbind", "bind", "newinstance"))
 _REFUSED = frozenset(("tmpcopyup", "remount", "mand"))
+_WHOLE = ("proc", "sysfs")
 _SUPERBLOCK = frozenset(("sync", "dirsync", "lazytime"))  # flags of the file system itself, not of a bind
 
 
@@ -56,6 +57,10 @@ class Mount:
                 self.mapped, self.recursive_map, inline = True, key == "ridmap", value
             else:
                 self._take(option)
+        self.late = 0  # attributes that it gets once all that is to lie in it is there
+        if self.type == "tmpfs" and not self.bind:
+            self.late = self.attributes & c.MOUNT_ATTR_RDONLY
+            self.attributes &= ~self.late
         self.map = idmaps.of_mount(entry, inline)
         self.mapped = self.mapped or self.map is not None
         if self.mapped and not self.bind:
@@ -109,6 +114,8 @@ class Mount:
 
     def make(self, root_fd):
         """Make the mount and attach it below the root; runs in the container's namespaces."""
+        if self.type in _WHOLE:
+            self._refuse_link(root_fd)
         if self.fd is None:
             try:
                 self.fd = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
@@ -124,6 +131,22 @@ class Mount:
         mounts.attach(self.fd, root_fd, self.destination, attributes=self.attributes, clear=self.clear if self.bind else 0)
         if self.bind or self.propagation:
             mounts.set_attributes(self.fd, propagation=self.propagation or c.MS_PRIVATE, recursive=self.recursive_propagation or not self.propagation)
+
+
+    def _refuse_link(self, root_fd):
+        """The paths below these are masked, and were it elsewhere, a link of the image's could lead to what is not (CVE-2019-19921)."""
+        try:
+            fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return
+        directory = stat.S_ISDIR(os.fstat(fd).st_mode)
+        os.close(fd)
+        if not directory:
+            raise ContainerFailed("mount %s: %s must be mounted on ordinary directory" % (self.destination, self.type))
+
+    def finish(self):
+        if self.late:
+            mounts.set_attributes(self.fd, self.late)
 
 
 class CgroupMount:
@@ -161,6 +184,9 @@ class CgroupMount:
         if attributes & c.MOUNT_ATTR_RDONLY:
             mounts.set_attributes(holder, c.MOUNT_ATTR_RDONLY)
         os.close(holder)
+
+    def finish(self):
+        pass
 
 
 def read(config):

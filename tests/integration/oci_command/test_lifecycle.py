@@ -215,6 +215,14 @@ def test_errors_go_to_the_log_as_engines_read_them(runtime, bundle):
     assert 'level=error msg="container nobody does not exist' in log.read_text()
 
 
+def test_debug_tells_the_steps(runtime, bundle):
+    bundle.save(args=["true"])
+    done = runtime("--debug", "run", "--bundle", bundle.path, "c")
+    assert done.returncode == 0 and 'level=debug msg="nsexec container setup: process' in done.stderr and ", mount, joined none" in done.stderr, done.stderr
+    runtime.ok("--debug", "--log", bundle.path / "log", "--log-format", "json", "run", "--bundle", bundle.path, "c")
+    assert [json.loads(line)["level"] for line in (bundle.path / "log").read_text().splitlines()] == ["debug"] * 3
+
+
 def test_descriptors(runtime, bundle):
     bundle.save(args=["ls", "/proc/self/fd"])
     reading, writing = os.pipe()

@@ -48,6 +48,9 @@ def _exec(call, log):
         raise
     for text in started.warnings:
         log.warning(text)
+    log.debug("nsexec container setup: process %d has the namespaces and the cgroup of process %d" % (started.pid, container.pid))
+    log.debug("child process in init(): its user, rights and limits are set")
+    log.debug("setns_init: about to exec %s" % process["args"][0])
     if call["detach"]:
         return 0
     return foreground.attend(started.pid, started.pidfd, started.terminal)

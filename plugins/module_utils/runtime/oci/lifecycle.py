@@ -8,6 +8,7 @@ import _socket
 import os
 
 from ..errors import Conflict, ContainerFailed, NotFound
+from ..kernel import namespaces
 from . import channel, create as making, ending, hooks
 from .document import Document
 from .states import open_container
@@ -15,8 +16,19 @@ from .states import open_container
 
 def create(call, log):
     made = making.make(call, call.arguments[0], wait=True)
+    _tell(made, log)
+
+
+def _tell(made, log):
+    """What came of the making. The steps are called as runc calls them, for who reads its log."""
     for text in made.warnings:
         log.warning(text)
+    if not log.debugging:
+        return
+    log.debug("nsexec container setup: process %d has its namespaces: new %s, joined %s" % (
+        made.pid, ", ".join(kind for kind in namespaces.TYPES if made.document.private(kind)) or "none", ", ".join(made.joined) or "none"))
+    log.debug("child process in init(): its root is made of %s" % made.rootfs)
+    log.debug("init: closing the pipe to signal completion")
 
 
 def start(call, log):
@@ -60,8 +72,7 @@ def run(call, log):
     if not detached:
         foreground.prepare(subreaper=not call["no-subreaper"])
     made = making.make(call, ident, wait=False)
-    for text in made.warnings:
-        log.warning(text)
+    _tell(made, log)
     started(made.container, made.document.config, log)
     if detached:
         return 0

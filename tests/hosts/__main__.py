@@ -14,7 +14,7 @@ from . import roots
 from .machines import Machine
 from .namespaces import Fleet
 
-SUITE_FILES = ("plugins", "roles", "meta", "galaxy.yml", "pytest.ini", "tests/conftest.py", "tests/leaks.py", "tests/unit", "tests/integration")
+SUITE_FILES = ("plugins", "roles", "meta", "galaxy.yml", "pytest.ini", "tests/conftest.py", "tests/leaks.py", "tests/tools", "tests/unit", "tests/integration")
 
 
 def arguments():

@@ -4,7 +4,8 @@
 
 A process on its way into a container still has the host's Python as its executable, and the image may name that as its
 program (#!/proc/self/exe). So the zygote executes itself again from a read-only view of the file: a container that opens
-/proc/PID/exe for writing, now or later, gets EROFS (CVE-2019-5736).
+/proc/PID/exe for writing, now or later, gets EROFS (CVE-2019-5736). Nor can it be traced, or its memory be read, by anybody
+inside; nor can what is forked from it (CVE-2016-9962).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import os
 
 from ..kernel import constants as c
-from ..kernel import mounts
+from ..kernel import mounts, syscalls
 
 SEALED = "PYCONTAINER_SEALED"
 
@@ -21,6 +22,7 @@ def seal(argv):
     """Execute this interpreter again from a file that can't be written to, unless that is done."""
     if SEALED in os.environ:
         del os.environ[SEALED]
+        syscalls.prctl(c.PR_SET_DUMPABLE, 0)
         return
     try:
         fd = mounts.bind("/proc/self/exe", recursive=False)

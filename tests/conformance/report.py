@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import json
 import re
 
@@ -25,7 +26,7 @@ class Results:
         return ":".join(test) in self.tests
 
     def add(self, test, status, output, seconds):
-        self.tests[":".join(test)] = {"status": status, "seconds": round(seconds, 2), "output": output[-8000:]}
+        self.tests[":".join(test)] = {"status": status, "seconds": round(seconds, 2), "output": shortened(output)}
         self.save()
 
     def keep_only(self, tests):
@@ -42,6 +43,12 @@ class Results:
 
     def status(self, name):
         return self.tests.get(name, {}).get("status", "-")
+
+
+def shortened(text, most=4000):
+    """The beginning and the end of a long output, of lines that repeat only the first."""
+    text = "\n".join(line for line, dummy in itertools.groupby(text.split("\n")))
+    return text if len(text) <= 2 * most else "%s\n[...]\n%s" % (text[:most], text[-most:])
 
 
 def behind(statuses):

@@ -71,7 +71,8 @@ def forward(listener_fd, words_fd):
         if path:
             connection.connect(b"\0" + path[1:] if path[:1] == b"@" else path)
             sent = connection.sendmsg([told], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", listener_fd))])
-            connection.sendall(told[sent:])
+            if told[sent:]:  # sending nothing is an error as well once the agent, having what it wanted, has closed
+                connection.sendall(told[sent:])
     except OSError as error:
         if not needed:
             return

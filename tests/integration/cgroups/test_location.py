@@ -12,7 +12,7 @@ import sys
 
 import pycontainer
 import pytest
-from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
+from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups import layout, lifecycle, location
 
@@ -284,3 +284,17 @@ def test_a_quota_within_that_of_the_group_above(top):
     group.update({"cpu": {"quota": 3000, "period": 10000}})
     group.update({"cpu": {"quota": 500000, "period": 1000000}})
     assert open(group.v1["cpu"] + "/cpu.cfs_quota_us").read() == "500000\n"
+
+
+def test_no_group_at_all():
+    group = cgroups.create_at("/ignored", "c1", systemd=None)
+    assert group.paths == {} and not group.exists and group.fd() is None and group.procs() == [] and not group.frozen()
+    group.apply(cgroups.with_default_devices({}))
+    with pytest.raises(Unsupported, match="pids.limit: the container has no cgroup"):
+        group.apply({"pids": {"limit": 3}})
+    group.attach(os.getpid())
+    again = cgroups.reopen(json.loads(json.dumps(group.record())))
+    again.thaw()
+    again.kill()
+    again.remove()
+    assert again.accounts()["pids"] == {}

@@ -125,3 +125,23 @@ def test_out_of_memory_is_an_event(runtime, bundle):
     assert json.loads(call.stdout.readline())["type"] == "oom"
     runtime.ok("delete", "-f", "c")
     assert call.wait(60) == 0
+
+
+def test_no_cgroup(runtime, bundle):
+    """crun's --cgroup-manager disabled."""
+    disabled = ("--cgroup-manager", "disabled")
+    with open("/proc/self/cgroup") as file:
+        own = file.read()
+    bundle.config["linux"]["cgroupsPath"] = "/pyc-test-disabled"
+    bundle.shell("cat /proc/self/cgroup > /tmp/groups; ln /tmp/groups /tmp/all; exec sleep 1000")
+    assert runtime(*disabled, "run", "-d", "-b", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    assert until((bundle.rootfs / "tmp" / "all").exists) and (bundle.rootfs / "tmp" / "all").read_text() == own
+    pid = runtime.state("c")["pid"]
+    assert json.loads(runtime.ok("ps", "--format", "json", "c")) == [pid]
+    assert "no cgroup" in runtime.fails("update", "--pids-limit", "5", "c")
+    runtime.ok("kill", "--all", "c", "KILL")
+    assert until(lambda: runtime.state("c")["status"] == "stopped")
+    runtime.ok("delete", "c")
+    bundle.config["linux"]["resources"] = {"pids": {"limit": 5}}
+    bundle.save()
+    assert "no cgroup" in runtime.fails(*disabled, "run", "-d", "-b", bundle.path, "c")

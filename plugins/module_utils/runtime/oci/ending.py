@@ -49,6 +49,11 @@ def kill(call, _log):
 def signal_all(container, number):
     """A signal to each process in the container's cgroup; to none is no error."""
     group = container.group()
+    if not group.paths:  # --cgroup-manager disabled: who else belongs to it is not known
+        process = container.process()
+        if process is not None:
+            pidfd.send(process, number)
+        return
     if number == SIGKILL:
         group.kill()
         return

@@ -78,10 +78,13 @@ def _answer(call):
 
 def _check(options):
     """The global options that have few values."""
-    for name, values in (("rootless", ("auto", "false")), ("cgroup-manager", ("cgroupfs", "systemd"))):
+    for name, values in (("rootless", ("auto", "false")), ("cgroup-manager", ("cgroupfs", "systemd", "disabled"))):
         if options[name] not in (None, *values):
             raise arguments.Usage("option --%s: %r is not supported; accepted: %s" % (name, options[name], ", ".join(values)))
-    options["systemd-cgroup"] = options["systemd-cgroup"] or options["cgroup-manager"] == "systemd"
+    if options["cgroup-manager"] == "disabled":  # crun's: the container gets no cgroup
+        options["systemd-cgroup"] = None
+    else:
+        options["systemd-cgroup"] = options["systemd-cgroup"] or options["cgroup-manager"] == "systemd"
     options["root"] = os.path.abspath(options["root"] or ROOT)
 
 

@@ -38,7 +38,8 @@ def _check_format(call):
 def ps(call, _log):
     _check_format(call)
     container = open_container(call.options["root"], call.arguments[0])
-    pids = sorted(container.group().procs())
+    group = container.group()
+    pids = sorted(group.procs()) if group.paths else [container.pid] * (container.process() is not None)
     if call["format"] == "json":
         write(jsontext.dump(pids) + "\n")
         return

@@ -125,7 +125,7 @@ class Group:
         place = self.place()
         writes, problems, _warnings = plan.plan(resources, place)
         if problems:
-            raise Unsupported(problems[0][1])
+            raise Unsupported(problems[0][1] if self.paths else "%s: the container has no cgroup" % problems[0][0])
         rules = devices.normalise(resources["devices"]) if resources.get("devices") else None
         self.check_usage(resources.get("memory") or {})
         if rules:
@@ -148,7 +148,7 @@ class Group:
             raise Conflict("memory.limit: rejecting memory limit %d: %d bytes are in use (checkBeforeUpdate)" % (limit, usage))
 
     def apply_devices(self, rules):
-        if layout.unprivileged():  # such a user can't make device nodes, and owns none but its own terminals
+        if layout.unprivileged() or not self.paths:  # such a user can't make device nodes, and owns none but its own terminals
             return
         try:
             if "devices" in self.v1:

@@ -24,6 +24,7 @@ def create_at(path, ident, systemd=False, annotations=None):
 
     :param path: linux.cgroupsPath; "" or None where the document has none. :param ident: the container's id.
     :param systemd: the group is a transient scope of systemd's (scope.py); then ``attach`` has to be called by this very process.
+        None: there is to be no group; the container stays where its maker is, and a limit is refused by ``apply``.
     :param annotations: of config.json; ``org.systemd.property.NAME`` of them are given to the scope.
     :returns: a Group. ``record()`` of it can be kept as JSON and given to ``reopen``. Where no path is given and this user may
         make no group in a hierarchy, the container has none there, and a limit that needs it is refused by ``apply``.
@@ -32,6 +33,8 @@ def create_at(path, ident, systemd=False, annotations=None):
     :raises InvalidInput: not such a path. :raises Unsupported: no cgroups, or no systemd, here.
     :raises Conflict: the group is frozen, or systemd has the scope. :raises HostError: the kernel refuses to make it.
     """
+    if systemd is None:
+        return Group({})
     if not layout.current().hierarchies:
         raise Unsupported("linux.cgroupsPath: this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)")
     if "\0" in (path or "") or "\n" in (path or ""):

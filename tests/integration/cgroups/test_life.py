@@ -121,6 +121,23 @@ def test_v1_freezer(group, run_in, tmp_path):
     assert lifecycle.until(lambda: counter.read_text() != before)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_freezing_what_forks(group, run_in, version):
+    """Processes that appear while the group is being frozen are frozen, too."""
+    unified, freezer = (None, group.v1.get("freezer")) if version == 1 else (group.unified, None)
+    if not unified and not freezer:
+        pytest.skip("no freezer of version %d here" % version)
+    run_in(FORKS).stdout.readline()
+    assert lifecycle.until(lambda: len(group.procs()) > 5)
+    lifecycle.freeze(unified, freezer)
+    assert lifecycle.frozen(unified, freezer)
+    before = sorted(group.procs())
+    time.sleep(0.1)
+    assert sorted(group.procs()) == before
+    lifecycle.thaw(unified, freezer)
+    assert lifecycle.until(lambda: sorted(group.procs()) != before)
+
+
 def test_kill_takes_what_forks(group, run_in):
     run_in(FORKS).stdout.readline()
     assert lifecycle.until(lambda: len(group.procs()) > 5)

@@ -88,6 +88,25 @@ def test_limits_after_it_was_started(scope, sleeper):
     assert show(scope.unit, "TasksMax")["TasksMax"] == "9" and scope.stats()["pids"]["limit"] == 9
 
 
+def test_changes_of_a_quota_reach_systemd_whole(scope, sleeper):
+    scope.attach(sleeper().pid)
+    record = {"cpu": {"quota": 500000, "period": 1000000, "shares": 100}}
+    scope.apply(record)
+    for change, expected in (({"period": 900000}, ["560ms", "900ms"]), ({"quota": 600000}, ["670ms", "900ms"]), ({"quota": -1}, ["infinity", "900ms"]),
+                             ({"quota": 30000, "period": 100000}, ["300ms", "100ms"]), ({"shares": 200}, ["300ms", "100ms"])):
+        record, writes = cgroups.merge(record, {"cpu": change})
+        scope.update(writes)
+        found = show(scope.unit, "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec")
+        assert [found["CPUQuotaPerSecUSec"], found["CPUQuotaPeriodUSec"]] == expected, change
+        path = scope.v1.get("cpu", scope.unified)
+        if "cpu" in scope.v1:
+            words = [open("%s/cpu.cfs_%s_us" % (path, name)).read().strip() for name in ("quota", "period")]
+        else:
+            words = open(path + "/cpu.max").read().split()
+        assert words == [str(record["cpu"]["quota"]) if record["cpu"]["quota"] > 0 else words[0], str(record["cpu"]["period"])]
+        assert words[0] in ("max", "-1") or int(words[0]) > 0
+
+
 def test_devices_stay_what_they_were_when_systemd_reloads(scope, sleeper):
     process = sleeper()
     scope.apply(cgroups.with_default_devices({"devices": [{"allow": False, "access": "rwm"}]}))

@@ -50,7 +50,7 @@ def merge(recorded, change):
     if "memory" in change:
         result["memory"], writes["memory"] = memory(result["memory"], change["memory"])
     if "cpu" in change:
-        result["cpu"] = cpu(result["cpu"], change["cpu"])
+        result["cpu"], writes["cpu"] = cpu(result["cpu"], change["cpu"])
     return dict(recorded or {}, **result), {section: value for section, value in writes.items() if value}
 
 
@@ -84,7 +84,10 @@ def memory(merged, asked):
 
 
 def cpu(merged, asked):
-    """The section: an idle group has no shares, and shares given make it one that isn't idle no longer."""
+    """The section, and its writes: quota and period are one value (on v2 and for systemd); a group made idle loses its shares."""
     if asked.get("idle") is not None and not asked.get("shares"):
-        return {key: value for key, value in merged.items() if key != "shares"}
-    return merged
+        merged = {key: value for key, value in merged.items() if key != "shares"}
+    writes = dict(asked)
+    if asked.get("quota") or asked.get("period"):
+        writes.update({key: merged[key] for key in ("quota", "period") if merged.get(key)})
+    return merged, writes

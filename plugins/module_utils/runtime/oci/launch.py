@@ -13,7 +13,6 @@ command's oci/create.py. The two sides speak over a socket (channel.py); the out
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from ..errors import ContainerFailed, EngineError
@@ -234,8 +233,10 @@ class Launch:
             fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.fd, mount.substitute]
         for fd in fds + [fd for _path, fd in self.nodes] + [self.root_fd, self.userns_fd]:
             if fd is not None:
-                with contextlib.suppress(OSError):
+                try:
                     os.close(fd)
+                except OSError:
+                    pass
         self.joined, self.root_fd, self.userns_fd = {}, None, None
 
     def undo(self):
@@ -249,8 +250,10 @@ class Launch:
             os.close(self.terminal)
         self.pidfd, self.pid, self.terminal = None, 0, None
         if self.group is not None:
-            with contextlib.suppress(EngineError, OSError):
+            try:
                 self.group.remove()
+            except (EngineError, OSError):
+                pass
         self.disconnect()
         if pid and not self.document.private("mount"):
             with contextlib.suppress(OSError):

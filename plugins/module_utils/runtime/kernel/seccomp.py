@@ -53,6 +53,7 @@ _ACTIONS = {
     "SCMP_ACT_LOG": 0x7FFC0000,
     "SCMP_ACT_ALLOW": 0x7FFF0000,
 }
+ALLOW = _ACTIONS["SCMP_ACT_ALLOW"]
 _WITH_DATA = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")  # errnoRet is in their low 16 bits; EPERM when it is not given
 _ENOSYS = _ACTIONS["SCMP_ACT_ERRNO"] | errno.ENOSYS
 _FLAGS = {
@@ -116,6 +117,27 @@ def install(program, filter_flags=0):
     Returns the listener's descriptor when the flags ask for one, else 0.
     """
     return syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, filter_flags, program)
+
+
+def decide(program, number, arguments=(), arch=c.MACHINE):
+    """What a filter answers to a system call of the native architecture: SECCOMP_RET_*; ALLOW lets it through."""
+    words = {_NUMBER: number, _ARCH: _ARCHITECTURES[_NATIVE[arch]][1]}
+    for index, value in enumerate(arguments):
+        words[_ARGUMENTS + 8 * index], words[_ARGUMENTS + 8 * index + 4] = value & 0xFFFFFFFF, value >> 32
+    place, held = 0, 0
+    while True:
+        code, if_true, if_false, value = struct.unpack_from("=HBBI", program, 8 * place)
+        place += 1
+        if code == _RETURN:
+            return value
+        if code == _LOAD:
+            held = words.get(value, 0)
+        elif code == _AND:
+            held &= value
+        elif code == _JUMP:
+            place += value
+        else:
+            place += if_true if {_JEQ: held == value, _JGT: held > value, _JGE: held >= value}[code] else if_false
 
 
 # ------------------------------------------------------------------------------------------------------- reading a profile

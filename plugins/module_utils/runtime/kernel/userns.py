@@ -8,7 +8,6 @@ A map is a list of extents ``(inside, outside, size)``: ids from ``inside`` on a
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from . import constants as c
@@ -41,37 +40,42 @@ def open_of(pid):
     return os.open("/proc/%d/ns/user" % pid, os.O_RDONLY | os.O_CLOEXEC)
 
 
-@contextlib.contextmanager
-def _waiting_child(flags=0, namespace=None):
-    """The pid of a child that only waits, made with clone3's ``flags`` and then put into ``namespace`` (fd)."""
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    ready, done = os.pipe2(os.O_CLOEXEC)
-    pid, pidfd = syscalls.clone3(flags)
-    if pid == 0:
-        try:
-            os.close(writer)
-            os.close(ready)
-            if namespace is not None:
-                syscalls.setns(namespace, c.CLONE_NEWUSER)
-            os.write(done, b".")
-            os.read(reader, 1)
-        finally:
-            os._exit(0)
-    os.close(done)
-    try:
-        if os.read(ready, 1) != b".":
+class _WaitingChild:
+    """``with _WaitingChild(flags, namespace) as pid``: a child that only waits, made with clone3's ``flags``, then put into ``namespace`` (fd)."""
+
+    def __init__(self, flags=0, namespace=None):
+        reader, self.writer = os.pipe2(os.O_CLOEXEC)
+        self.ready, done = os.pipe2(os.O_CLOEXEC)
+        self.pid, self.pidfd = syscalls.clone3(flags)
+        if self.pid == 0:
+            try:
+                os.close(self.writer)
+                os.close(self.ready)
+                if namespace is not None:
+                    syscalls.setns(namespace, c.CLONE_NEWUSER)
+                os.write(done, b".")
+                os.read(reader, 1)
+            finally:
+                os._exit(0)
+        os.close(reader)
+        os.close(done)
+
+    def __enter__(self):
+        if os.read(self.ready, 1) != b".":
+            self.__exit__()
             raise OSError(22, "not a user namespace that can be joined")  # EINVAL
-        yield pid
-    finally:
-        for fd in (writer, reader, ready):
-            os.close(fd)
-        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
-        os.close(pidfd)
+        return self.pid
+
+    def __exit__(self, *_error):
+        os.close(self.writer)
+        os.close(self.ready)
+        os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+        os.close(self.pidfd)
 
 
 def namespace(uids, gids):
     """A descriptor of a new user namespace with these maps in which nobody is. Not for processes with threads (clone3)."""
-    with _waiting_child(c.CLONE_NEWUSER) as pid:
+    with _WaitingChild(c.CLONE_NEWUSER) as pid:
         write(pid, uids, gids)
         return open_of(pid)
 
@@ -81,23 +85,26 @@ def maps_of(fd):
 
     :raises OSError: when it is none, or one that this process has no rights over.
     """
-    with _waiting_child(namespace=fd) as pid:
+    with _WaitingChild(namespace=fd) as pid:
         return read(pid)
 
 
-@contextlib.contextmanager
-def as_owner(uid, gid):
+class as_owner:  # pylint: disable=invalid-name # read as a verb: with as_owner(uid, gid)
     """Make files as ``uid`` and ``gid`` (of this process's namespace) with all of root's rights, in this thread.
 
     On a mount with mapped ids a file can be made only by an owner that its map has, which the host's root is not.
     """
-    rights = syscalls.capget()
-    syscalls.setfsgid(gid)
-    syscalls.setfsuid(uid)
-    syscalls.capset(*rights)  # leaving root by setfsuid(2) takes the rights over files (capabilities(7))
-    try:
-        yield
-    finally:
+
+    def __init__(self, uid, gid):
+        self.uid, self.gid = uid, gid
+
+    def __enter__(self):
+        self.rights = syscalls.capget()
+        syscalls.setfsgid(self.gid)
+        syscalls.setfsuid(self.uid)
+        syscalls.capset(*self.rights)  # leaving root by setfsuid(2) takes the rights over files (capabilities(7))
+
+    def __exit__(self, *_error):
         syscalls.setfsuid(0)
         syscalls.setfsgid(0)
-        syscalls.capset(*rights)
+        syscalls.capset(*self.rights)

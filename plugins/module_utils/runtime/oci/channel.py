@@ -5,6 +5,7 @@
     "T" + descriptor      the master of its terminal
     "W" sentence          a warning
     "S" + 2 descriptors   its seccomp listener, and what is to be told of it (listener.py); it goes on when it hears "s"
+    "X" errno stage       the program can't be executed; said by stepping.py's small program, in two bytes
     "E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
     "O" uid " " gid + fds its streams, for the maker to give to that user (of the container's user namespace)
     "M"                   its mounts are made, and it waits for "g"; said only when somebody has to do something then
@@ -15,12 +16,14 @@
 from __future__ import annotations
 
 import _socket
+import errno
 import os
 import struct
 
 from ..errors import ContainerFailed, EngineError
 from . import listener
 
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
 FAILED = 128  # exit code of a container that never came to its program, as Docker's
 
 
@@ -32,17 +35,27 @@ class Failure(Exception):
         self.code = code
 
 
+def not_executed(name, number):
+    """The Failure of a program that execve(2) refuses. :param name: as the container's user named it; :param number: the errno."""
+    if number == errno.ENOENT:
+        return Failure("exec %s: no such file or directory in the container" % name, NOT_FOUND)
+    if number == errno.ENOEXEC:
+        return Failure("exec %s: not a program of this machine (exec format error)" % name, NOT_EXECUTABLE)
+    return Failure("exec %s: %s" % (name, os.strerror(number).lower()), NOT_EXECUTABLE)
+
+
 def pair():
     """``(outside, inside)``, two connected sockets."""
     return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 
 
-def listen(channel, warnings, own=None):
+def listen(channel, warnings, own=None, name=""):
     """Take the words of the process until it executes its program or waits.
 
     Returns ``(word, terminal)``: the word it waits after, b"" when it executes its program; the terminal's descriptor or None.
 
     :param warnings: list that its warnings are added to. :param own: ``own(descriptors, uid, gid)`` gives its streams to a user.
+    :param name: the program's, for sentences.
     :raises ContainerFailed: with its sentence and ``exit_code``.
     """
     terminal = None
@@ -62,11 +75,23 @@ def listen(channel, warnings, own=None):
             channel.send(b"s")
         elif data[:1] == b"W":
             warnings.append(data[1:].decode("utf-8", "replace"))
-        elif data[:1] == b"E":
+        elif data[:1] in (b"E", b"X"):
             if terminal is not None:
                 os.close(terminal)
-            code, _space, text = data[1:].decode("utf-8", "replace").partition(" ")
-            raise ContainerFailed(text, exit_code=int(code))
+            code, text = _reason(data, name)
+            raise ContainerFailed(text, exit_code=code)
+
+
+def _reason(data, name):
+    """``(exit code, sentence)`` of a word about a failure."""
+    if data[:1] == b"E":
+        code, _space, text = data[1:].decode("utf-8", "replace").partition(" ")
+        return int(code), text
+    number, stage = data[1], data[2]
+    if stage == 2:
+        failure = not_executed(name, number)
+        return failure.code, str(failure)
+    return FAILED, "%s: %s" % (("the channel can't be closed", "the seccomp filter can't be installed")[stage], os.strerror(number).lower())
 
 
 def warn(channel, text):

@@ -21,11 +21,10 @@ import sys
 from ..errors import EngineError
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, seccomp, syscalls
 from ..kernel import constants as c
-from . import channel, hooks, initial, listener, mounting, settle, sysctls, terminal
-from .channel import FAILED, Failure
+from . import channel, hooks, initial, listener, mounting, settle, stepping, sysctls, terminal
+from .channel import FAILED, NOT_EXECUTABLE, NOT_FOUND, Failure
 from .program import RLIMITS
 
-NOT_FOUND, NOT_EXECUTABLE = 127, 126  # exit codes of a container that never came to its program, as Docker's
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -117,14 +116,16 @@ def execute(program, before=None):
         path = program.init_fd
     if program.no_new_privileges:
         syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
-        if program.filter:
+        if program.filter and program.step_fd is None:
             _install(program)
     if before is not None:
         before()
     try:
+        if program.step_fd is not None:
+            stepping.go(program, path)
         os.execve(path, arguments, program.environment)
     except OSError as error:
-        raise _not_executed(program, error.errno) from None
+        raise channel.not_executed(os.fsdecode(program.arguments[0]), error.errno) from None
 
 
 def _install(program):
@@ -148,7 +149,7 @@ def find(program):
     name = program.arguments[0]
     if b"/" in name:
         if not os.access(name, os.X_OK) or not _is_file(name):
-            raise _not_executed(program, errno.EACCES if os.access(name, os.F_OK) else errno.ENOENT)
+            raise channel.not_executed(os.fsdecode(name), errno.EACCES if os.access(name, os.F_OK) else errno.ENOENT)
         return name
     for directory in program.environment.get(b"PATH", DEFAULT_PATH.encode()).split(b":"):
         path = (directory or b".") + b"/" + name
@@ -165,15 +166,6 @@ def _is_file(path):
         return False
 
 
-def _not_executed(program, number):
-    name = os.fsdecode(program.arguments[0])
-    if number == errno.ENOENT:
-        return Failure("exec %s: no such file or directory in the container" % name, NOT_FOUND)
-    if number == errno.ENOEXEC:
-        return Failure("exec %s: not a program of this machine (exec format error)" % name, NOT_EXECUTABLE)
-    return Failure("exec %s: %s" % (name, os.strerror(number).lower()), NOT_EXECUTABLE)
-
-
 # --------------------------------------------------------------------------------------------------------- process 1
 
 
@@ -183,7 +175,7 @@ def main(launch, inside):
         _run(launch, inside)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
         try:
-            channel.report(launch.channel or inside, error)
+            channel.report(inside, error)
         except OSError:
             pass
     finally:
@@ -265,7 +257,9 @@ def _run(launch, inside):
     terminal.take_over(*streams, terminal=program.terminal)
     before = _start_hooks(launch)
     if program.listener:
-        prepare_listener(program, launch.state("creating"), lambda: launch.channel or inside)
+        prepare_listener(program, launch.state("creating"), lambda: inside)
+    if program.steps:
+        stepping.prepare(program, inside.fileno())
     freeze()
     if not document.private("mount"):
         mounts.change_root(root_fd)
@@ -274,7 +268,7 @@ def _run(launch, inside):
         mounting.propagate_root(document.linux.get("rootfsPropagation"))
     close_others(inside.fileno(), program)
     enter_directory(program.cwd)
-    launch.channel = launch.wait_for_start(inside)
+    launch.wait_for_start(inside)
     execute(program, before)
 
 

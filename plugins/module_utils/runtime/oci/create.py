@@ -11,7 +11,7 @@ import time
 
 from ..errors import InvalidInput, Unsupported
 from ..kernel import cgroups, constants as c, loopback, mounts, procfs
-from . import channel, child, hooks, jsontext
+from . import channel, child, hooks, jsontext, seal, stepping
 from .document import Document
 from .launch import Launch
 from .program import Program
@@ -37,6 +37,12 @@ class Create(Launch):
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
         if document.annotations.get(KEEP_GROUPS) == "1":
             self.program.additional = os.getgroups()
+
+    def hide_interpreter(self):
+        """See that no program of the container's is executed from this interpreter's file, before anything is made."""
+        self.program.steps = stepping.possible(self.program, seen="pid" in self.document.namespaces and not self.document.private("pid"))
+        if not self.program.steps:
+            seal.seal_command()
 
     def make_group(self):
         return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations)
@@ -84,14 +90,13 @@ class Create(Launch):
         """Say that it is ready and wait for ``start``; whose end before its word is this process's end as well."""
         child.find(self.program)
         if self.listener is None:
-            return inside
+            return
         inside.send(b"R")
-        inside.close()
         fd, _address = self.listener._accept()  # pylint: disable=protected-access
-        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
-        if connection.recv(1) != b"s":
+        os.dup2(fd, inside.fileno(), inheritable=False)
+        os.close(fd)
+        if inside.recv(1) != b"s":
             os._exit(channel.FAILED)
-        return connection
 
 
 def preserve(program, count):
@@ -142,15 +147,15 @@ def make(call, ident, wait):
     bundle, text, config = read_bundle(options)
     check_terminal(config["process"], options, detached=wait or options.get("detach"))
     container = Container(call.options["root"], ident)
+    create = Create(container, bundle, config, options, wait, call.options["systemd-cgroup"])
+    create.hide_interpreter()
     container.make({
-        "id": ident, "bundle": bundle, "rootfs": "", "pid": 0, "pid_start": None, "owner": "root" if os.getuid() == 0 else "",
+        "id": ident, "bundle": bundle, "rootfs": create.rootfs, "pid": 0, "pid_start": None, "owner": "root" if os.getuid() == 0 else "",
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "annotations": config.get("annotations") or {}, "cgroup": {},
         "external_descriptors": jsontext.dump([_leads(fd) for fd in (0, 1, 2)]),
     })
     try:
         container.keep_config(text)
-        create = Create(container, bundle, config, options, wait, call.options["systemd-cgroup"])
-        container.data["rootfs"] = create.rootfs
         create.run()
         try:
             if container.data["cgroup"] != create.group.record():  # systemd's has its directories since its first process

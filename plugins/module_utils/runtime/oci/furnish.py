@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import _socket
 import errno
-import json
 import os
 import resource as limits
 import stat
@@ -25,7 +24,7 @@ import struct
 from ..errors import ContainerFailed
 from ..kernel import constants as c
 from ..kernel import mounts, namespaces, syscalls, userns
-from . import channel, child, mounting, settle, terminal
+from . import channel, child, jsontext, mounting, settle, terminal
 
 # File systems that show a namespace -> (its type, where the host has them)
 _OF_NAMESPACES = {"sysfs": ("network", "/sys"), "proc": ("pid", "/proc"), "mqueue": ("ipc", "/dev/mqueue")}
@@ -91,7 +90,7 @@ def furnish(launch, outside):
     _make_dev(launch)
     _delegate(launch)
     named = list(_named(launch))
-    outside.send(b"u" + json.dumps([name for name, _fd in named]).encode())
+    outside.send(b"u" + jsontext.dump([name for name, _fd in named]).encode())
     for start in range(0, len(named), settle.AT_ONCE):
         fds = [fd for _name, fd in named[start:start + settle.AT_ONCE]]
         outside.sendmsg([b"f"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(fds), *fds))])

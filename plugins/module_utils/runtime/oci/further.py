@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..errors import Conflict, EngineError, InvalidInput
 from ..kernel import procfs
 from . import create as making
-from . import foreground, hooks, jsontext, join
+from . import foreground, hooks, join, jsontext, seal
 from .document import Document
 from .program import Program
 from .states import open_container
@@ -16,6 +16,7 @@ FAILED = 255  # exit code of an exec that did not come to its program, as runc's
 
 
 def exec(call, log):  # pylint: disable=redefined-builtin # the command's name
+    seal.seal_command()  # the container's processes can see this one's child while it is the interpreter
     try:
         return _exec(call, log)
     except (EngineError, OSError) as error:

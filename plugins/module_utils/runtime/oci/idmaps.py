@@ -6,13 +6,11 @@ anything is made: the kernel answers a wrong map with EINVAL and no word why (us
 from __future__ import annotations
 
 import os
-import re
 
 from ..errors import ContainerFailed, Unsupported
 from ..kernel import userns
 
 KINDS = (("uidMappings", "uid"), ("gidMappings", "gid"))
-_INLINE = re.compile(r"(@?)(\d+)-(\d+)-(\d+)")
 
 
 class Maps:
@@ -136,10 +134,12 @@ def of_mount(entry, option):
         return Inline([(False, extent) for extent in extents[0]], [(False, extent) for extent in extents[1]])
     if not option:
         return None
+    import re  # here: it costs as much as a tenth of a start, and few mounts are written so
+
     found = {}
     for part in option.split(";"):
         kind, equals, words = part.partition("=")
-        matches = [_INLINE.fullmatch(word) for word in words.split("#")]
+        matches = [re.fullmatch(r"(@?)(\d+)-(\d+)-(\d+)", word) for word in words.split("#")]
         if kind not in ("uids", "gids") or not equals or not all(matches):
             raise Unsupported("mount %s: the option idmap=%s is not uids=INSIDE-OUTSIDE-SIZE#...;gids=..." % (entry["destination"], option))
         found[kind] = [(bool(match.group(1)), tuple(int(number) for number in match.groups()[1:])) for match in matches]

@@ -31,7 +31,6 @@ class Launch:
 
     clone_flags = 0  # added to clone3's
     new_keyring = use_pivot = True
-    channel = None  # in the process, since its start: where it reports to
 
     def __init__(self, document, program):
         self.document, self.program = document, program
@@ -81,11 +80,10 @@ class Launch:
         return 0, 1, 2
 
     def wait_for_start(self, inside):
-        """In the process, inside its root, all being ready but its user and rights. Returns the channel it reports to from now on.
+        """In the process, inside its root, all being ready but its user and rights.
 
-        :param inside: its end of the channel until now.
+        :param inside: its end of the channel, by whose descriptor (its number) it reports afterwards too.
         """
-        return inside
 
     # ------------------------------------------------------------------------------------------------------- the start
 
@@ -171,7 +169,8 @@ class Launch:
 
     def _listen(self, outside):
         """The word that the process waits after; b"" when its program is being executed."""
-        word, terminal = channel.listen(outside, self.warnings, lambda fds, uid, gid: furnish.own_streams(self.maps, fds, uid, gid))
+        word, terminal = channel.listen(outside, self.warnings, lambda fds, uid, gid: furnish.own_streams(self.maps, fds, uid, gid),
+                                        os.fsdecode(self.program.arguments[0]))
         self.terminal = self.terminal if terminal is None else terminal
         return word
 

@@ -46,11 +46,11 @@ def start(call, log):
         raise Conflict("container %s can't be started: its process has ended" % container.ident) from None
     os.unlink(path)  # from here on it is started, or its end is noticed by it
     connection.send(b"s")
-    warnings = []
-    channel.listen(connection, warnings)
+    warnings, config = [], container.config()
+    channel.listen(connection, warnings, name=config["process"]["args"][0])
     for text in warnings:
         log.warning(text)
-    started(container, container.config(), log)
+    started(container, config, log)
 
 
 def started(container, config, log):

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from ..errors import EngineError
 from . import arguments
@@ -19,7 +18,6 @@ _PLACES = {
     "state": "showing", "list": "showing", "ps": "showing", "pause": "limits", "resume": "limits", "update": "limits", "events": "events",
     "features": "features", "spec": "template",
 }
-_ENTERING = ("create", "run", "exec")  # whose process a container sees, or executes as its own program by /proc/self/exe
 
 
 def main(argv):
@@ -42,10 +40,6 @@ def _run(argv):
             return 0
         if call.command is None:
             raise arguments.Usage("no command; see pycontainer-oci --help")
-        if call.command in _ENTERING:
-            from . import seal
-
-            seal.seal([sys.executable, "-I", "-S"] + sys.argv)
         log.open(call.options)
         _check(call.options)
         return _command(call.command)(call, log) or 0

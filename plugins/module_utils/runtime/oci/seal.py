@@ -11,6 +11,7 @@ inside; nor can what is forked from it (CVE-2016-9962).
 from __future__ import annotations
 
 import os
+import sys
 
 from ..kernel import constants as c
 from ..kernel import mounts, syscalls
@@ -41,3 +42,8 @@ def _sealed_copy():
             pass
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
     return fd
+
+
+def seal_command():
+    """The same for a command of this process: it is begun anew. What was done until now must be nothing that is seen outside."""
+    seal([sys.executable, "-I", "-S"] + sys.argv)

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import _socket
-import json
 import os
 import struct
 
 from ..kernel import constants as c
 from ..kernel import syscalls
-from . import channel, terminal
+from . import channel, jsontext, terminal
 
 AT_ONCE = 200  # descriptors in a message; the kernel takes 253 (SCM_MAX_FD)
 
@@ -21,7 +20,7 @@ def receive(launch, inside):
     data = inside.recv(1 << 20)
     if data[:1] != b"u":
         os._exit(channel.FAILED)
-    names = json.loads(data[1:])
+    names = jsontext.load(data[1:].decode())
     fds = []
     while len(fds) < len(names):
         data, ancillary, _flags, _address = inside.recvmsg(16, _socket.CMSG_SPACE(4 * AT_ONCE), _socket.MSG_CMSG_CLOEXEC)

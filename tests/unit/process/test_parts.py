@@ -17,7 +17,7 @@ import pytest
 from pycontainer.containers import dormant, health, runfile, signals, state, wire
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import constants as c
-from pycontainer.oci import initial, mounting, program
+from pycontainer.oci import initial, mounting, program, stepping
 from pycontainer.store.paths import Paths
 
 IDENT = "b" * 64
@@ -206,7 +206,7 @@ EMULATORS = {"x86_64": "qemu-x86_64", "aarch64": "qemu-aarch64"}
 
 
 @pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
-@pytest.mark.parametrize("module", [initial, dormant], ids=["initial", "dormant"])
+@pytest.mark.parametrize("module", [initial, dormant, stepping], ids=["initial", "dormant", "stepping"])
 def test_machine_code_is_what_its_source_says(module, machine, tmp_path):
     if os.uname().machine == machine:
         tools = ("as", "objcopy")

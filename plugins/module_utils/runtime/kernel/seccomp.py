@@ -119,9 +119,9 @@ def install(program, filter_flags=0):
     return syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, filter_flags, program)
 
 
-def decide(program, number, arguments=(), arch=c.MACHINE):
-    """What a filter answers to a system call of the native architecture: SECCOMP_RET_*; ALLOW lets it through."""
-    words = {_NUMBER: number, _ARCH: _ARCHITECTURES[_NATIVE[arch]][1]}
+def decide(program, name, arguments=(), arch=c.MACHINE):
+    """What a filter answers to a system call (by its name) of the native architecture: SECCOMP_RET_*; ALLOW lets it through."""
+    words = {_NUMBER: seccomp_tables.numbers(arch)[name], _ARCH: _ARCHITECTURES[_NATIVE[arch]][1]}
     for index, value in enumerate(arguments):
         words[_ARGUMENTS + 8 * index], words[_ARGUMENTS + 8 * index + 4] = value & 0xFFFFFFFF, value >> 32
     place, held = 0, 0

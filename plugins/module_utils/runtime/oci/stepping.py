@@ -22,7 +22,7 @@ import os
 import struct
 
 from ..kernel import elf, seccomp
-from ..kernel.constants import MACHINE, NUMBERS
+from ..kernel.constants import MACHINE
 
 _CODE = {  # base64
     "x86_64": (
@@ -51,7 +51,7 @@ def possible(program, seen=False):
     if MACHINE not in _CODE or program.label or program.listener or seen:
         return False  # a label holds for the next execve(2) only; a listener would be asked about the step's calls
     if program.filter and not program.no_new_privileges:
-        return all(seccomp.decide(program.filter, NUMBERS[name]) == seccomp.ALLOW for name in _CALLS)
+        return all(seccomp.decide(program.filter, name) == seccomp.ALLOW for name in _CALLS)
     return True
 
 

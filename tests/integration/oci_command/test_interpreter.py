@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a container gets to see of the interpreter that makes it: nothing it could write to (CVE-2019-5736)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+CODE = "import os, sys; print('an interpreter, %s' % ('sealed' if os.statvfs('/proc/self/exe').f_flag & os.ST_RDONLY else 'open')); sys.exit(1)"
+PYTHON = os.path.realpath("/usr/bin/python3")
+
+
+@pytest.fixture
+def with_python(bundle):
+    """The bundle with all that the host's interpreter needs in order to run, but for the interpreter: /evil leads to /proc/self/exe."""
+    listed = subprocess.run(["ldd", PYTHON], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for library in re.findall(r"(/\S+) \(", listed):
+        target = bundle.rootfs / library[1:]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, target)
+    library = os.path.dirname(os.path.realpath(os.__file__ if os.__file__.startswith("/usr") else "/usr/lib/python3.11/os.py"))
+    shutil.copytree(library, bundle.rootfs / library[1:], symlinks=True, ignore=shutil.ignore_patterns("dist-packages", "test", "__pycache__"))
+    (bundle.rootfs / "evil").symlink_to("/proc/self/exe")
+    (bundle.rootfs / "script").write_text("#!/proc/self/exe\n" + CODE)
+    (bundle.rootfs / "script").chmod(0o755)
+    return bundle
+
+
+@pytest.mark.parametrize("profile", [None, "default", "strict", "with no_new_privs"])
+@pytest.mark.parametrize("command", ["run", "exec"])
+def test_proc_self_exe_as_program_is_not_the_hosts_file(runtime, with_python, command, profile):
+    from pycontainer.kernel import capabilities, procfs, seccomp_default
+
+    if profile == "strict":
+        with_python.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["execveat"], "action": "SCMP_ACT_ERRNO"}]}
+    elif profile:
+        with_python.config["linux"]["seccomp"] = seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
+    with_python.save(noNewPrivileges=profile == "with no_new_privs")
+    before = os.stat(PYTHON)
+    for program in ("/evil", "/script"):
+        if command == "run":
+            with_python.save(args=[program, "-c", CODE])
+            done = runtime("run", "--bundle", with_python.path, "c")
+        else:
+            runtime.detached(with_python.save(args=["sleep", "1000"]), "c")
+            done = runtime("exec", "c", program, "-c", CODE)
+            runtime.ok("delete", "-f", "c")
+        assert done.returncode != 0
+        assert "an interpreter, open" not in done.stdout
+    after = os.stat(PYTHON)
+    assert (before.st_mtime_ns, before.st_size, before.st_ino) == (after.st_mtime_ns, after.st_size, after.st_ino)
+
+
+def test_the_programs_rights_are_the_same_by_way_of_the_step(runtime, bundle):
+    sets = {"bounding": ["CAP_KILL", "CAP_CHOWN"], "permitted": ["CAP_KILL", "CAP_CHOWN"], "effective": ["CAP_KILL", "CAP_CHOWN"],
+            "inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL"]}
+    for uid, expected in ((0, ["21", "21", "21", "20", "20"]), (1000, ["20", "20", "21", "20", "20"])):
+        bundle.save(user={"uid": uid, "gid": uid, "additionalGids": [7]}, capabilities=sets, args=["cat", "/proc/self/status"], noNewPrivileges=True)
+        lines = runtime.ok("run", "--bundle", bundle.path, "c").splitlines()
+        fields = dict(line.split(":\t") for line in lines if ":\t" in line)
+        assert [fields[name].lstrip("0") for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")] == expected
+        assert fields["Groups"].split() == ["7"] and fields["NoNewPrivs"] == "1"

@@ -36,7 +36,7 @@ class Fleet:
 
     def __init__(self, name="fleet", init="light", cgroup="machine", root=None, binds=(), interpreter="/usr/bin/python3"):
         self.directory = roots.CACHE / ("ns-" + name)
-        self.group = "testhosts-%s-%d" % (name, os.stat(roots.CACHE.parent).st_ino if roots.CACHE.parent.exists() else 0)
+        self.group = "testhosts-%s-%08x" % (name, zlib.crc32(str(roots.CACHE).encode()))
         self.init, self.cgroup, self.root, self.binds, self.interpreter = init, cgroup, root, dict(binds), interpreter
         self.fabric = self.directory / "net"
         self.inventory = self.directory / "inventory"

@@ -57,7 +57,7 @@ def test_container_outlives_its_monitor_and_is_adopted(boxes, eventually):
     eventually(lambda: "40\n" in box.log())
     numbers = [int(line) for line in box.log().split()]
     assert numbers == list(range(1, len(numbers) + 1))  # nothing is missing, nothing twice
-    assert box.stop(timeout=5) in (143, 137)
+    assert box.stop(timeout=5) in (143, 137, None)  # None: before Linux 6.15, where init was the first to reap it
     assert box.state["status"] == "exited" and left(box.ident) == []
 
 

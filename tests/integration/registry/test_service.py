@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import time
+import types
 
 import pytest
 
@@ -374,8 +375,14 @@ def test_the_log_is_bounded(tmp_path, monkeypatch):
 
 
 def test_a_service_that_never_answers_is_an_error_with_the_logs_last_line(host, monkeypatch):
-    monkeypatch.setattr(service, "READY", 0.5)
-    monkeypatch.setattr(service, "_answers", lambda _config: False)
+    passed = []
+
+    def never(_config):
+        passed.append(service.READY)
+        return False
+
+    monkeypatch.setattr(service, "_answers", never)
+    monkeypatch.setattr(service, "time", types.SimpleNamespace(monotonic=lambda: time.monotonic() + sum(passed), sleep=time.sleep))
     with pytest.raises(HostError, match="does not answer on .*; its log ends with: .*serving"):
         host.task()
     monkeypatch.undo()

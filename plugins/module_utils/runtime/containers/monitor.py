@@ -426,7 +426,8 @@ def wake(words, command):
     syscalls.prctl(constants.PR_SET_NAME, b"pyc-monitor\0")
     for fd in words["held"]:
         os.set_inheritable(fd, False)
-    monitor = Monitor(stores.Paths(words["data"], words["run"]), dict(words["limits"]), dormant.Bed.make(command, words["interpreter"]), select.epoll.fromfd(words["epoll"]))
+    bed, epoll = dormant.Bed.make(command, words["interpreter"]), select.epoll.fromfd(words["epoll"])
+    monitor = Monitor(stores.Paths(words["data"], words["run"]), dict(words["limits"]), bed, epoll)
     monitor.rest.woken(words["woken"])
     monitor.go_on(words)
     monitor.loop()

@@ -25,7 +25,7 @@ PLACES = (
     "/var/lib/pycontainer", "/var/lib/pycontainer/containers/*", "/var/lib/pycontainer/volumes/*", "/var/lib/pycontainer/tmp/*",
     "/run/pycontainer", "/run/pycontainer/containers/*", "/run/pct-*", "/var/tmp/pycontainer-test-*", "/run/netns/*",
     "/etc/systemd/system/pycontainer*", "/etc/systemd/system/*/pycontainer*", "/run/systemd/transient/pycontainer*",
-    "/etc/init.d/pycontainer*", "/usr/local/bin/pycontainer",
+    "/etc/init.d/pycontainer*", "/usr/local/bin/pycontainer*", "/run/pycontainer-oci/*",
 )
 
 

@@ -34,7 +34,7 @@ options:
     default: present
   command:
     description:
-      - The path of the on-host command.
+      - The path of the on-host command. The OCI runtime command C(pycontainer-oci) is put beside it.
     type: path
     default: /usr/local/bin/pycontainer
   boot:
@@ -107,6 +107,11 @@ host:
       type: str
       returned: with O(state=present)
       sample: /usr/local/bin/pycontainer
+    oci_command:
+      description: The path of the OCI runtime command, which other engines can be pointed at.
+      type: str
+      returned: with O(state=present)
+      sample: /usr/local/bin/pycontainer-oci
     init:
       description: The init system of the host (V(systemd), V(openrc), V(sysvinit)), or null where there is none of these.
       type: str

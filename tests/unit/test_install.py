@@ -59,6 +59,41 @@ def test_copy_runs_without_site_packages(engine):
     assert os.path.exists(cached), "no bytecode was laid down"
 
 
+def test_the_oci_command_runs_from_its_bundle(engine):
+    copy = install.ensure(engine)
+    command = os.path.join(copy.path, install.OCI_COMMAND)
+    place = os.path.join(engine.paths.run, "here")
+    os.symlink(command, place)  # as on a host
+
+    def listed():
+        return subprocess.run([place, "--root", engine.paths.run + "/oci", "list", "-q"], stdout=subprocess.PIPE, check=True).stdout == b""
+
+    assert subprocess.run([place, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.startswith("pycontainer-oci version")
+    package = os.path.join(copy.path, "pycontainer")
+    os.rename(package, package + ".away")
+    assert listed(), "a module was looked for outside of the bundle"
+    os.rename(package + ".away", package)
+    for content in (b"something else", None):
+        with open(os.path.join(copy.path, "oci.bundle"), "wb") as file:
+            file.write(content or b"")
+        assert listed()
+
+
+def test_the_oci_command_has_its_place_beside_the_other(engine, tmp_path):
+    from pycontainer.host import task
+
+    params = {"state": "present", "command": str(tmp_path / "bin" / "pycontainer"), "boot": False, "interpreter": None, "force": False,
+              "delete_data": False}
+    plan = task.plan(engine, params)
+    plan.apply()
+    place = tmp_path / "bin" / "pycontainer-oci"
+    assert os.readlink(place) == os.path.join(engine.paths.runtime, "current", "pycontainer-oci")
+    assert subprocess.run([place, "--version"], stdout=subprocess.PIPE, check=True).stdout
+    assert not task.plan(engine, params).changes
+    task.plan(engine, dict(params, state="absent")).apply()
+    assert not os.path.lexists(place)
+
+
 def test_second_call_writes_nothing(engine):
     copy = install.ensure(engine)
     before = os.stat(copy.path).st_ino

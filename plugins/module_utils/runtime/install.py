@@ -3,7 +3,7 @@
 """The engine laid down on a host, for what runs between tasks: monitors, registries, the boot unit, the command.
 
 ``<data>/runtime/<version>-<fingerprint>/`` holds the package ``pycontainer`` with its bytecode and ``start.py``, which
-runs it in a Python without site-packages; ``<data>/runtime/current`` leads to the newest. A copy appears whole, by
+runs it in a Python without site-packages, and ``pycontainer-oci``, the OCI runtime command; ``<data>/runtime/current`` leads to the newest. A copy appears whole, by
 rename, and is removed when another has taken its place and nothing that was started from it holds its lock.
 """
 
@@ -20,6 +20,7 @@ import sys
 
 from . import fingerprint
 from .errors import Unsupported
+from .oci import bundle
 from .store import locks
 from .store.files import read_json, sync_directory, write_json, write_whole
 from .store.paths import DATA, RUN
@@ -51,6 +52,9 @@ sys.exit(import_module("pycontainer." + entry).main(sys.argv[2:]))
 
 # What runs for long has an entry of its own, past the command line and its imports: first word -> module with main(argv).
 ENTRIES = {"registry-service": "registry.supervisor"}
+
+OCI_COMMAND = "pycontainer-oci"
+BUNDLE = "import sys; sys.path.insert(0, %(here)r); sys.path.extend(%(paths)r); from pycontainer.oci.bundle import write; write(%(here)r)"
 
 PROBE = '''\
 import json, os, sys
@@ -181,7 +185,7 @@ def ensure_at(paths, interpreter=None):
         if not copy.exists:
             lay_down(paths, copy, choose(interpreter))
         elif interpreter is not None and copy.host["interpreter"] != interpreter:
-            record_host(copy.path, choose(interpreter))
+            record_host(copy.path, copy, choose(interpreter))
         if not copy.is_current:
             point_to(copy)
         sweep(paths, copy)
@@ -197,7 +201,7 @@ def lay_down(paths, copy, python):
     shutil.rmtree(partial, ignore_errors=True)
     write_sources(partial)
     compile_all(partial, copy, python)
-    record_host(partial, python)
+    record_host(partial, copy, python)
     for directory, _names, files in os.walk(partial):
         for name in files:
             sync_file(os.path.join(directory, name))
@@ -246,10 +250,13 @@ def compile_all(partial, copy, python):
                                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
 
-def record_host(directory, python):
-    """Write what of a copy depends on the host's Python."""
+def record_host(directory, copy, python):
+    """Write what of a copy depends on the host's Python. :param directory: the copy's, or where it is being made."""
     directories = list(dict.fromkeys(path for path in python["libraries"].values() if path))
     write_whole(os.path.join(directory, "start.py"), START % {"paths": directories, "entries": ENTRIES})
+    write_whole(os.path.join(directory, OCI_COMMAND), bundle.start(python["interpreter"], copy.path, directories), mode=0o755)
+    subprocess.run([python["interpreter"], "-I", "-S", "-X", "no_debug_ranges", "-c", BUNDLE % {"here": directory, "paths": directories}], stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # without one it starts more slowly
     write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "libraries": python["libraries"]})
 
 

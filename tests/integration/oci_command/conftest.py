@@ -12,6 +12,8 @@ import subprocess
 import time
 
 import pytest
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.cgroups import lifecycle
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = str(CHECKOUT / "tests" / "tools" / "pycontainer-oci")
@@ -110,6 +112,8 @@ def runtime(tmp_path):
         for ident in os.listdir(found.root):
             found("delete", "--force", ident)
         assert os.listdir(found.root) == []
+    for mount in cgroups.base_paths():
+        lifecycle.remove_quietly(mount + "/pycontainer-oci")
 
 
 @pytest.fixture

@@ -44,6 +44,9 @@ def plan(engine, params):
         found.add("boot unit", unit.path, None, "remove the boot unit %s" % unit.path, unit.remove)
     if boot.MARK in boot.read(params["command"]):
         found.add("command", params["command"], None, "remove the command %s" % params["command"], lambda: os.unlink(params["command"]))
+    link = os.path.join(os.path.dirname(params["command"]), install.OCI_COMMAND)
+    if os.path.islink(link) and os.readlink(link).startswith(engine.paths.runtime + "/"):
+        found.add("OCI runtime command", link, None, "remove the OCI runtime command %s" % link, lambda: os.unlink(link))
     if entries(engine.paths.runtime):
         found.add("runtime", install.current(engine.paths.runtime), None, "remove the engine", lambda: remove_engine(engine.paths))
     if params["delete_data"] and entries(engine.paths.data):

@@ -44,7 +44,7 @@ def sleeping(eventually):
     return start
 
 
-def test_sleep_after_output(boxes, sleeping):
+def test_sleep_after_output(boxes, sleeping, eventually):
     ends, polite, asks = boxes.shell(UNTIL_GO), boxes.shell("trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"), boxes.shell(
         "printf 'name? '; read name; echo hello $name; exit 5")
     asks.run.update(tty=True, interactive=True)
@@ -55,7 +55,7 @@ def test_sleep_after_output(boxes, sleeping):
     assert ends.execute("touch", "/go")["rc"] == 0
     assert ends.wait() == 3
     assert ends.log() == "up\npartial\n" and ends.state["error"] == ""
-    assert not os.path.exists("/proc/%d" % pid) or procfs.stat(pid)["state"] == "Z"
+    eventually(lambda: (procfs.stat(pid) or {"state": "Z"})["state"] == "Z")
 
     assert polite.stop() == 4 and polite.log() == "up\nbye\n"
 

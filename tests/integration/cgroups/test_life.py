@@ -88,6 +88,35 @@ def test_clone_into_it(group):
         os.close(pidfd)
 
 
+def test_through_the_door(group):
+    """A process forked into the group, of whichever versions, and nothing left open."""
+    from pycontainer.kernel import syscalls
+
+    before = sorted(os.listdir("/proc/self/fd"))
+    door = group.door()
+    pid, pidfd = syscalls.clone3(0, cgroup_fd=door.unified)
+    if pid == 0:
+        try:
+            door.enter()
+            time.sleep(60)
+        finally:
+            os._exit(0)
+    door.close()
+    try:
+        assert lifecycle.until(lambda: layout.of_process(pid) == group.paths)
+        assert group.procs() == [pid]
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        os.close(pidfd)
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    group.remove()
+    with pytest.raises(HostError, match="can't be entered"):
+        group.door()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert cgroups.Group({}).door() is None
+
+
 def test_freeze_and_thaw(group, run_in, tmp_path):
     counter = tmp_path / "count"
     process = run_in(COUNT, counter)

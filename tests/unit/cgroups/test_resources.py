@@ -96,7 +96,8 @@ def test_scope_names(path, slice_name, name):
     assert scope.parse(path, "id1") == (slice_name, name)
 
 
-@pytest.mark.parametrize("path", ["/a/b", "abc", "a.slice:b:c:d", "a:b:c", "a--b.slice:c:d", "x/y.slice:c:d", "a.slice:b:", "a.slice:b:c.slice", "a.slice:b:c/d"])
+@pytest.mark.parametrize("path", ["/a/b", "abc", "a.slice:b:c:d", "a:b:c", "a--b.slice:c:d", "x/y.slice:c:d", "a.slice:b:", "a.slice:b:c.slice",
+                                  "a.slice:b:c/d"])
 def test_no_scope_names(path):
     with pytest.raises(InvalidInput, match="slice:prefix:name"):
         scope.parse(path, "id1")
@@ -137,7 +138,8 @@ def test_devices_of_a_unit():
 
 
 @pytest.mark.parametrize("text, signature, value", [
-    ("'x y'", "s", "x y"), ('"x"', "s", "x"), ("true", "b", True), ("uint64 5", "t", 5), ("7", "i", 7), ("['a', 'b']", "as", ["a", "b"]), ("byte 0x1f", "y", 31),
+    ("'x y'", "s", "x y"), ('"x"', "s", "x"), ("true", "b", True), ("uint64 5", "t", 5), ("7", "i", 7), ("['a', 'b']", "as", ["a", "b"]),
+    ("byte 0x1f", "y", 31),
 ])
 def test_annotations(text, signature, value):
     assert unit.annotated({"org.systemd.property.Name": text, "other": "x"}) == [("Name", signature, value)]

@@ -194,6 +194,8 @@ def _run(launch, inside):
     def warn(text):
         channel.warn(inside, text)
 
+    if launch.door is not None:
+        launch.door.enter()
     default_signals()
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     os.umask(0)

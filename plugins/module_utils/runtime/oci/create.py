@@ -148,6 +148,10 @@ def make(call, ident, wait):
     check_terminal(config["process"], options, detached=wait or options.get("detach"))
     container = Container(call.options["root"], ident)
     create = Create(container, bundle, config, options, wait, call.options["systemd-cgroup"])
+    if create.program.terminal and not wait and not options.get("detach"):
+        from . import terminal
+
+        create.program.size = create.program.size or terminal.size_of_own()
     create.hide_interpreter()
     container.make({
         "id": ident, "bundle": bundle, "rootfs": create.rootfs, "pid": 0, "pid_start": None, "owner": "root" if os.getuid() == 0 else "",

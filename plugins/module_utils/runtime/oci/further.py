@@ -36,6 +36,10 @@ def _exec(call, log):
     making.check_terminal(process, call.given, call["detach"])
     program = Program(process, config.get("linux") or {})
     program.kept.update(making.preserve(program, call["preserve-fds"]))
+    if program.terminal and not call["detach"]:
+        from . import terminal
+
+        program.size = program.size or terminal.size_of_own()
     started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2),
                            hooks.state(Document(config), container.ident, container.data["bundle"], container.pid, status))
     started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]

@@ -13,6 +13,7 @@ command's oci/create.py. The two sides speak over a socket (channel.py); the out
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ..errors import ContainerFailed, EngineError
@@ -21,6 +22,8 @@ from ..kernel import constants as c
 from . import channel, child, furnish, hooks, idmaps, mounting
 from .document import read_error
 from .program import Program
+
+NO_DOOR = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP)  # of clone3 into a cgroup: before 5.7, or a cgroup that takes none
 
 
 class Launch:
@@ -35,7 +38,7 @@ class Launch:
     def __init__(self, document, program):
         self.document, self.program = document, program
         self.mounts, self.devices = mounting.read(document.config), mounting.devices(document.config)
-        self.joined, self.warnings, self._cgroup_fd = {}, list(program.warnings), None
+        self.joined, self.warnings, self.door = {}, list(program.warnings), None
         self.maps = self.userns_fd = None  # of the container's user namespace: idmaps.Maps, a descriptor of it
         self.nodes = []  # device nodes to attach: [(path, fd)]
         self.root_fd = self.group = self.pidfd = self.terminal = None
@@ -135,7 +138,7 @@ class Launch:
 
     def _clone(self):
         outside, inside = channel.pair()
-        self._cgroup_fd = cgroup = None if "user" in self.joined else self.group.fd()
+        self.door = None if "user" in self.joined else self.group.door()
         try:
             self.pid, self.pidfd = self._fork_in_time()
             if self.pid == 0:
@@ -143,7 +146,7 @@ class Launch:
                 child.main(self, inside)
             inside.close()
             self.announce()
-            if cgroup is None:
+            if self.door is None:
                 self.group.attach(self.pid)
             if self.maps is not None:
                 furnish.furnish(self, outside)
@@ -164,8 +167,8 @@ class Launch:
         finally:
             outside.close()
             inside.close()
-            if cgroup is not None:
-                os.close(cgroup)
+            if self.door is not None:
+                self.door.close()
 
     def _listen(self, outside):
         """The word that the process waits after; b"" when its program is being executed."""
@@ -219,8 +222,17 @@ class Launch:
 
     def clone3(self, flags):
         """The container's process, as whose child and in which cgroup it is to be."""
+        flags |= self.clone_flags
         try:
-            return syscalls.clone3(flags | self.clone_flags, 0, self._cgroup_fd)
+            if self.door is not None:
+                try:
+                    return syscalls.clone3(flags, 0, self.door.unified)
+                except OSError as error:
+                    if self.door.unified is None or error.errno not in NO_DOOR:
+                        raise
+                self.door.close()
+                self.door = None  # it is attached then
+            return syscalls.clone3(flags, 0)
         except OSError as error:
             raise ContainerFailed("the container's namespaces can't be made: %s" % error.strerror) from None
 

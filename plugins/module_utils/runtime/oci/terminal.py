@@ -34,6 +34,17 @@ def set_size(fd, rows, columns):
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+def size_of_own():
+    """The size of this process's terminal as config.json's consoleSize; None where standard input is none.
+
+    A program that asks for its size at once must have it: copying it (console.py) begins when the program runs already.
+    """
+    if not os.isatty(0):
+        return None
+    rows, columns = struct.unpack_from("HH", fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))
+    return {"height": rows, "width": columns}
+
+
 def take_over(stdin, stdout, stderr, terminal=False):
     """Make three descriptors this process's standard ones; a terminal also becomes the controlling one of a new session."""
     for number, fd in enumerate((stdin, stdout, stderr)):

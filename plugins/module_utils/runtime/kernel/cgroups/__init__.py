@@ -4,7 +4,7 @@
 
     group = cgroups.create(ident)            # <mount>/pycontainer/<ident> in every hierarchy
     group.apply(resources)                   # OCI runtime-spec linux.resources; later the same for a live update
-    group.attach(pid)                        # or clone3 with cgroup_fd=group.fd()
+    group.attach(pid)                        # or clone3 with cgroup_fd=group.fd(), or the quickest: group.door()
     group.stats(); group.freeze(); group.thaw(); group.kill(); group.remove()
     cgroups.Group.open(paths)                # from what was written down: {mount point: directory}
 

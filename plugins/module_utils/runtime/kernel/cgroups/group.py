@@ -8,7 +8,7 @@ import errno
 import os
 
 from ...errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
-from . import device_program, devices, files, layout, lifecycle, plan, settings, stats, tree
+from . import device_program, devices, door, files, layout, lifecycle, plan, settings, stats, tree
 from .files import Directory
 
 
@@ -169,6 +169,17 @@ class Group:
         if list(self.paths.values()) != [self.unified]:
             return None
         return os.open(self.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def door(self):
+        """A door.Door for a process that is about to be forked, to be closed by both; it does without ``attach``. None where that is
+        needed.
+
+        :raises HostError: the group is gone.
+        """
+        try:
+            return door.Door(self) if self.paths else None
+        except OSError as error:
+            raise HostError("cgroup %s can't be entered: %s" % (error.filename, error.strerror)) from error
 
     def attach(self, pid, like=None, below=""):
         """Move a process (0: this one) into the group, in every hierarchy.

@@ -72,6 +72,10 @@ class Scope(Group):
         """None at first: only ``attach`` lets the holder go."""
         return None if self.holder else super().fd()
 
+    def door(self):
+        """None at first, too."""
+        return None if self.holder else super().door()
+
     def apply(self, resources):
         self.check_usage(resources.get("memory") or {})
         connection = systemd.connect()

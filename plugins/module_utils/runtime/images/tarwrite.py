@@ -37,7 +37,7 @@ def directory(path, option="path"):
         raise InvalidInput(option, path, "an existing directory or archive (%s)" % error.strerror) from None
     try:
         status = os.fstat(fd)
-        yield header(b"./", DIRECTORY, status, xattrs=_xattrs(fd))
+        yield header(b"./", DIRECTORY, status, xattrs=xattrs(fd))
         yield from _contents(fd, b"./", status.st_dev, {})
         yield b"\0" * (2 * BLOCK)
     finally:
@@ -47,35 +47,45 @@ def directory(path, option="path"):
 def _contents(fd, prefix, device, links):
     for name in sorted(os.fsencode(item) for item in os.listdir(fd)):
         status = os.lstat(name, dir_fd=fd)
-        path, kind = prefix + name, _KINDS.get(stat.S_IFMT(status.st_mode))
-        if kind is None:
-            continue  # a socket
-        if kind != DIRECTORY and status.st_nlink > 1:
-            first = links.setdefault((status.st_dev, status.st_ino), path)
-            if first != path:
-                yield header(path, LINK, status, link=first)
-                continue
-        if kind == REGULAR:
-            yield from _file(fd, name, path)
-        elif kind == SYMLINK:
-            yield header(path, kind, status, link=os.readlink(name, dir_fd=fd))
-        elif kind == DIRECTORY:
-            inner = os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=fd)
-            try:
-                yield header(path + b"/", kind, status, xattrs=_xattrs(inner))
-                if status.st_dev == device:
-                    yield from _contents(inner, path + b"/", device, links)
-            finally:
-                os.close(inner)
-        else:
-            yield header(path, kind, status)
+        path = prefix + name
+        if not stat.S_ISDIR(status.st_mode):
+            yield from entry(fd, name, path, status, links)
+            continue
+        inner = os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=fd)
+        try:
+            yield header(path + b"/", DIRECTORY, status, xattrs=xattrs(inner))
+            if status.st_dev == device:
+                yield from _contents(inner, path + b"/", device, links)
+        finally:
+            os.close(inner)
+
+
+def entry(fd, name, path, status, links):
+    """The pieces of one file, link or node ``name`` in the directory ``fd``, called ``path``; none for a socket.
+
+    :param links: ``{(device, inode): path}`` of the files with several names so far.
+    """
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    if kind is None:
+        return
+    if status.st_nlink > 1:
+        first = links.setdefault((status.st_dev, status.st_ino), path)
+        if first != path:
+            yield header(path, LINK, status, link=first)
+            return
+    if kind == REGULAR:
+        yield from _file(fd, name, path)
+    elif kind == SYMLINK:
+        yield header(path, kind, status, link=os.readlink(name, dir_fd=fd))
+    else:
+        yield header(path, kind, status)
 
 
 def _file(fd, name, path):
     file = os.open(name, _OPEN, dir_fd=fd)
     try:
         status = os.fstat(file)
-        yield header(path, REGULAR, status, size=status.st_size, xattrs=_xattrs(file))
+        yield header(path, REGULAR, status, size=status.st_size, xattrs=xattrs(file))
         left = status.st_size
         while left:
             piece = os.read(file, min(left, PIECE))
@@ -89,7 +99,8 @@ def _file(fd, name, path):
         os.close(file)
 
 
-def _xattrs(fd):
+def xattrs(fd):
+    """A file's capabilities and users' attributes."""
     found = {}
     for name in os.listxattr(fd):
         if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):

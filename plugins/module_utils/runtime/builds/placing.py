@@ -1,0 +1,231 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files put into the root file system of a build: made by directory descriptors, every path resolved inside the root.
+
+What BuildKit does with COPY and ADD: missing directories become 0755, those that are there keep their attributes, a file takes
+the place of a file or link, never that of a directory; hard links within one source stay links.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ..kernel import rootfs
+from . import sources
+from .words import Trouble
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Placer:
+    """:param root: descriptor of the root. :param owner: ``(uid, gid)`` for everything that is made, or None to keep the source's.
+    :param mode: ``mode(old, is_directory) -> new``, or None. :param follow: whether the destination's links are followed (not with --link)."""
+
+    def __init__(self, root, owner=None, mode=None, follow=True):
+        self.root, self.owner, self.mode, self.follow = root, owner, mode, follow
+        self.inodes = {}
+
+    # ---------------------------------------------------------------------------------------------------- directories
+
+    def directory(self, path, attributes=None):
+        """A descriptor of the directory at ``path`` (cleaned, without ``..``); what is missing is made.
+
+        :param attributes: a stat result whose mode the last one gets when it is made.
+        :raises Trouble: when something else is there.
+        """
+        return self._directory(path, attributes, 0)
+
+    def _directory(self, path, attributes, links):
+        try:
+            return rootfs.open_in_root(self.root, path or ".", os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise Trouble("/%s: a part of this path is not a directory" % path) from None
+            if error.errno != errno.ENOENT:
+                raise
+        parent_path, dummy, name = path.rpartition("/")
+        parent = self._directory(parent_path, None, links)
+        try:
+            try:
+                os.mkdir(name, 0o755, dir_fd=parent)
+            except FileExistsError:  # a link to nowhere: what it names is made
+                if links > rootfs.MAX_LINKS:
+                    raise Trouble("/%s: too many symbolic links" % path) from None
+                return self._directory(joined(parent_path, os.readlink(name, dir_fd=parent)), attributes, links + 1)
+            made = os.open(name, _DIRECTORY, dir_fd=parent)
+        finally:
+            os.close(parent)
+        uid, gid = self.owner or (0, 0)
+        os.fchown(made, uid, gid)
+        os.fchmod(made, stat.S_IMODE(attributes.st_mode) if attributes is not None else 0o755)
+        return made
+
+    def is_directory(self, path):
+        """Whether ``path`` leads to a directory."""
+        try:
+            os.close(rootfs.open_in_root(self.root, path or ".", os.O_PATH | os.O_DIRECTORY))
+            return True
+        except OSError:
+            return False
+
+    # ---------------------------------------------------------------------------------------------------------- files
+
+    def tree(self, tree, chosen, path, excludes=None):
+        """The contents of the directory ``chosen`` of a sources.Tree into the directory ``path``."""
+        start = len(chosen.path) + 1 if chosen.path else 0
+        above, times, waiting = sources.Above(), [], []
+        fds = {"": self.directory(path)}
+        try:
+            for entry in tree.walk(chosen.path):
+                name = entry.path[start:]
+                if excludes and above.leaves_out(excludes, name):
+                    continue
+                parent, dummy, last = name.rpartition("/")
+                while waiting and not (parent + "/").startswith(waiting[-1] + "/"):
+                    os.close(fds.pop(waiting.pop()))
+                if parent not in fds:  # a directory that is left out itself, but not what is in it
+                    fds[parent] = self.directory(joined(path, parent))
+                    waiting.append(parent)
+                if not stat.S_ISDIR(entry.status.st_mode):
+                    self.file(tree, entry, fds[parent], last)
+                elif not entry.needless:
+                    fds[name] = self._enter(tree, entry, fds[parent], last, joined(path, name), times)
+                    waiting.append(name)
+        finally:
+            for fd in fds.values():
+                os.close(fd)
+        for name, mtime in reversed(times):
+            fd = self.directory(name)
+            try:
+                os.utime(fd, ns=(mtime, mtime))
+            finally:
+                os.close(fd)
+
+    def _enter(self, tree, entry, parent, name, path, times):
+        """Make the directory ``name``, or use the one that is there (a link to one, too)."""
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+        except FileExistsError:
+            if not self.follow and not stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
+                raise Trouble("/%s: not a directory, and --link does not follow links" % path) from None
+            try:
+                return rootfs.open_in_root(self.root, path, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError:
+                raise Trouble("/%s: a directory can't be copied onto what is there" % path) from None
+        fd = os.open(name, _DIRECTORY, dir_fd=parent)
+        self._attributes(fd, entry, tree, True)
+        times.append((path, entry.status.st_mtime_ns))
+        return fd
+
+    def file(self, tree, entry, parent, name):
+        """One file of a tree, not a directory, as ``name`` into the directory that ``parent`` is open on."""
+        self.clear(parent, name)
+        status = entry.status
+        kind, key = stat.S_IFMT(status.st_mode), (status.st_dev, status.st_ino)
+        if status.st_nlink > 1 and key in self.inodes:
+            first, first_name = self.inodes[key]
+            os.link(first_name, name, src_dir_fd=first, dst_dir_fd=parent, follow_symlinks=False)
+            return
+        if kind == stat.S_IFREG:
+            self._regular(tree, entry, parent, name)
+        elif kind == stat.S_IFLNK:
+            self.link(os.readlink(entry.name, dir_fd=entry.parent), parent, name, self._owner(tree, status), status.st_mtime_ns)
+        else:
+            self._node(tree, status, parent, name)
+        if status.st_nlink > 1:
+            self.inodes[key] = os.dup(parent), name
+
+    def close(self):
+        for fd, dummy in self.inodes.values():
+            os.close(fd)
+        self.inodes = {}
+
+    def clear(self, parent, name):
+        """Make room for a file. :raises Trouble: where a directory is."""
+        try:
+            os.unlink(name, dir_fd=parent)
+        except FileNotFoundError:
+            pass
+        except (IsADirectoryError, PermissionError):
+            raise Trouble("%s: a file can't be copied onto the directory that is there" % name) from None
+
+    def _owner(self, tree, status):
+        return self.owner or ((status.st_uid, status.st_gid) if tree is not None and tree.keeps_owners else (0, 0))
+
+    def _regular(self, tree, entry, parent, name):
+        source = entry.open()
+        try:
+            fd = os.open(name, _CREATE, 0o600, dir_fd=parent)
+            try:
+                copy_content(source, fd)
+                self._attributes(fd, entry, tree, False)
+                for key, value in sources.xattrs(source).items():
+                    os.setxattr(fd, key, value)
+                os.utime(fd, ns=(entry.status.st_mtime_ns, entry.status.st_mtime_ns))
+            finally:
+                os.close(fd)
+        finally:
+            os.close(source)
+
+    def _attributes(self, fd, entry, tree, directory):
+        os.fchown(fd, *self._owner(tree, entry.status))
+        os.fchmod(fd, self.changed_mode(stat.S_IMODE(entry.status.st_mode), directory))
+
+    def changed_mode(self, mode, directory=False):
+        return self.mode(mode, directory) if self.mode is not None else mode
+
+    def _node(self, tree, status, parent, name):
+        os.mknod(name, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=parent)
+        uid, gid = self._owner(tree, status)
+        os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
+        os.chmod(name, self.changed_mode(stat.S_IMODE(status.st_mode)), dir_fd=parent)
+        os.utime(name, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False)
+
+    def link(self, target, parent, name, owner, mtime):
+        """A symbolic link."""
+        os.symlink(target, name, dir_fd=parent)
+        os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
+        os.utime(name, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
+
+    def data(self, chunks, parent, name, mode, mtime):
+        """A file from pieces of bytes. ``mtime``: nanoseconds, or None for now."""
+        self.clear(parent, name)
+        fd = os.open(name, _CREATE, 0o600, dir_fd=parent)
+        try:
+            for chunk in chunks:
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(fd, view) :]
+            os.fchown(fd, *(self.owner or (0, 0)))
+            os.fchmod(fd, self.changed_mode(mode))
+            if mtime is not None:
+                os.utime(fd, ns=(mtime, mtime))
+        finally:
+            os.close(fd)
+
+
+def copy_content(source, target):
+    """All of one open file into another, inside the kernel; holes stay out of it only where the file system shares extents."""
+    try:
+        while os.copy_file_range(source, target, 1 << 30):
+            pass
+        return
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF):
+            raise
+    while os.sendfile(target, source, None, 1 << 24):
+        pass
+
+
+def joined(base, path):
+    """``path`` as seen from the directory ``base`` of a root, cleaned: ``..`` stops at the root."""
+    parts = [] if path.startswith("/") else [part for part in base.split("/") if part]
+    for part in path.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)

@@ -39,6 +39,7 @@ options:
       - With O(source=load), the image of this name is taken from the archive. If the archive has one image only, it gets this
         name. Without it, all images of the archive are taken, under the names that the archive gives them.
       - Required unless O(source=load).
+      - With O(source=build), the name that the image gets. The image that had it before loses it.
     type: str
   tag:
     description:
@@ -60,7 +61,8 @@ options:
       - V(import) makes it from a root file system, a directory or an archive, see O(path). Its ID depends on the content and O(config)
         alone, so nothing changes as long as they don't.
       - V(local) expects that it is on the host already, to give it more names or to push it.
-      - V(build) is refused. Building images comes with a later version.
+      - V(build) builds it from a Containerfile or Dockerfile, see O(build). Nothing is built as long as the file, the files it copies, the
+        build arguments and the base image are the same and the image is still in the store.
     type: str
     choices: [pull, load, import, build, local]
     default: pull
@@ -77,6 +79,7 @@ options:
     description:
       - The platform to take, as C(os/architecture[/variant]), for example V(linux/arm64). The default is the host's.
       - With O(source=import), what the image is said to be for.
+      - With O(source=build), what is built for. Base images are taken for it.
     type: str
   path:
     description:
@@ -86,6 +89,85 @@ options:
       - A directory that is imported is taken with owners, modes, times, hard links, device files, file capabilities and C(user.*)
         attributes. What is mounted below it is left out.
     type: path
+  build:
+    description:
+      - For O(source=build), what is built and how.
+      - Each step's result is kept as an intermediate image, so that the next build goes on from the first thing that changed. They go
+        with the images that came from them.
+      - A step that fails is shown with its line and the end of its output. The image that had the name before keeps it.
+    type: dict
+    suboptions:
+      path:
+        description:
+          - Directory on the host that files are copied from, the context. What its C(.containerignore) or C(.dockerignore) names is
+            left out.
+        type: path
+        required: true
+      dockerfile:
+        description:
+          - The file, relative to O(build.path) or absolute. The default is C(Containerfile), else C(Dockerfile).
+        type: str
+      args:
+        description: Values for the file's C(ARG) instructions. C(SOURCE_DATE_EPOCH) makes the build reproducible.
+        type: dict
+      target:
+        description: The stage to build, by name or number. The default is the last.
+        type: str
+      pull:
+        description: Whether registries are asked for newer base images. Without it they are asked for those only that the host lacks.
+        type: bool
+        default: false
+      nocache:
+        description: Whether every step is run, also those whose result is known. The task is changed then in any case.
+        type: bool
+        default: false
+      network:
+        description: Network of C(RUN) instructions that don't name one.
+        type: str
+        choices: [default, none, host]
+        default: default
+      labels:
+        description: Labels for the image, over those of the file.
+        type: dict
+      contexts:
+        description:
+          - More contexts for C(COPY --from) and C(RUN --mount). Values are directories of the host, or C(docker-image://) and an image.
+            A name that is an image's or stage's takes its place in C(--from), and an image also in C(FROM).
+        type: dict
+      secrets:
+        description:
+          - Secrets for C(RUN --mount=type=secret). They are in memory while the instruction runs and in no layer, and whether they change
+            makes no difference to the cache.
+        type: list
+        elements: dict
+        suboptions:
+          id:
+            description: What the file calls it.
+            type: str
+            required: true
+          type:
+            description: Whether it is read from a file of the host, from a variable of the module's environment, or given here.
+            type: str
+            choices: [file, env, value]
+            default: file
+          src:
+            description: The file, with O(build.secrets[].type=file).
+            type: path
+          env:
+            description: The variable, with O(build.secrets[].type=env).
+            type: str
+          value:
+            description: The secret itself, with O(build.secrets[].type=value).
+            type: str
+      ssh:
+        description: Sockets of SSH agents on the host for C(RUN --mount=type=ssh), by the ID that the file uses. Most files use V(default).
+        type: dict
+      etc_hosts:
+        description: Lines for C(/etc/hosts) while C(RUN) instructions run, names and their addresses. The address may be V(host-gateway).
+        type: dict
+      shm_size:
+        description: Size of C(/dev/shm) while C(RUN) instructions run, for example V(128m).
+        type: str
   config:
     description:
       - For O(source=import), the image's configuration.
@@ -206,6 +288,18 @@ EXAMPLES = r"""
         MODE: prod
     push: true
 
+- name: Build an image
+  pycontainer.engine.image:
+    name: shop/web:1.5
+    source: build
+    build:
+      path: /srv/shop/web
+      args:
+        VERSION: "1.5"
+      secrets:
+        - id: token
+          src: /root/token
+
 - name: Load all images of an archive
   pycontainer.engine.image:
     source: load
@@ -265,7 +359,7 @@ from ..module_utils import frontend
 
 
 def main():
-    frontend.run("images.task", "image", {
+    frontend.run("builds.task", "image", {
         "name": {"type": "str"},
         "tag": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -283,6 +377,27 @@ def main():
             "user": {"type": "str"},
             "volumes": {"type": "list", "elements": "str"},
             "stop_signal": {"type": "str"},
+        }},
+        "build": {"type": "dict", "options": {
+            "path": {"type": "path", "required": True},
+            "dockerfile": {"type": "str"},
+            "args": {"type": "dict"},
+            "target": {"type": "str"},
+            "pull": {"type": "bool", "default": False},
+            "nocache": {"type": "bool", "default": False},
+            "network": {"type": "str", "choices": ["default", "none", "host"], "default": "default"},
+            "labels": {"type": "dict"},
+            "contexts": {"type": "dict"},
+            "secrets": {"type": "list", "elements": "dict", "no_log": False, "options": {
+                "id": {"type": "str", "required": True},
+                "type": {"type": "str", "choices": ["file", "env", "value"], "default": "file"},
+                "src": {"type": "path"},
+                "env": {"type": "str"},
+                "value": {"type": "str", "no_log": True},
+            }},
+            "ssh": {"type": "dict"},
+            "etc_hosts": {"type": "dict"},
+            "shm_size": {"type": "str"},
         }},
         "comment": {"type": "str"},
         "tags": {"type": "list", "elements": "str"},

@@ -13,7 +13,7 @@ import pytest
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 RUNTIME = CHECKOUT / "plugins" / "module_utils" / "runtime"
-NOUNS = {"containers", "images", "volumes", "networks", "registry"}
+NOUNS = {"builds", "containers", "images", "volumes", "networks", "registry"}
 TOP = {"cli", "host", "parts"}  # what stands above the nouns
 FOREIGN = {"pyroute2": ("networks/",), "_cffi_backend": ("kernel/_ffi.py", "containers/zygote_main.py"),
            "pycontainer": ("containers/zygote_main.py",)}  # who may import what is neither the standard library nor relative
@@ -82,6 +82,11 @@ def test_a_noun_uses_another_only_through_its_front_door(path):
             public = public_names(other)
             asked = name if module == other else module[len(other) + 1:].split(".")[0]
             assert asked is None or asked in public, "%s imports %s of %s, which is not in its __all__ %s" % (path, asked, other, sorted(public))
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.split("/")[0] in NOUNS - {"builds"}])
+def test_builds_stand_above_the_other_nouns(path):
+    assert not [module for module, _name in inner(path)[0] if part(module) == "builds"], path
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if "/" not in path and path not in ("parts.py",)])

@@ -19,6 +19,8 @@ RECOVERY = {
     "pull": ".images.recovery",
     "unpack": ".images.recovery",
     "remove-image": ".images.recovery",
+    "build": ".builds.recovery",
+    "build-step": ".builds.recovery",
     "create-container": ".containers.recovery",
     "replace-container": ".containers.recovery",
     "remove-container": ".containers.recovery",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 
 def everything():
-    from .cli import containers, images, observing, pruning, registry, runs, storage, system, tables, task  # noqa: F401
+    from .builds import recovery, task  # noqa: F401
+    from .cli import builds, containers, images, observing, pruning, registry, runs, storage, system, tables, task  # noqa: F401
     from .containers import recovery, task, zygote, zygote_main  # noqa: F401,F811
     from .host import info, task  # noqa: F401,F811
     from .images import login, recovery, task  # noqa: F401,F811

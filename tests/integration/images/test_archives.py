@@ -219,7 +219,6 @@ def test_imported_images_run_elsewhere(engine, task, root, registry, tmp_path):
 @pytest.mark.parametrize(
     "params, words",
     [
-        ({"source": "build"}, "^source: 'build'.*not built yet"),
         ({"source": "import"}, "^path: "),
         ({"source": "import", "path": "/nonexistent"}, "^path: '/nonexistent'"),
         ({"source": "import", "path": "/etc", "name": None}, "^name: "),

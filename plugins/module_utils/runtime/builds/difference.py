@@ -14,6 +14,7 @@ import stat
 
 from ..images import tarwrite
 from . import sources
+from .words import Trouble
 
 OPAQUE = "trusted.overlay.opaque"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -29,18 +30,18 @@ def clean(upper, lower, epoch=None):
     """
     fd = os.open(upper, _DIRECTORY)
     try:
-        size = _clean(fd, lower, epoch)[0]
-        status = os.lstat(".", dir_fd=lower) if lower is not None else None
-        os.fchown(fd, status.st_uid if status else 0, status.st_gid if status else 0)
-        os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) if lower is not None else 0o755)
+        size = _clean(fd, lower, epoch, 0)[0]
+        _strip(fd)
         os.utime(fd, ns=(0, 0))
     finally:
         os.close(fd)
     return size
 
 
-def _clean(fd, lower, epoch):
+def _clean(fd, lower, epoch, depth):
     """``(bytes, whether anything is left)`` of one directory. ``lower``: the same directory below, or None."""
+    if depth > sources.MAX_DEPTH:
+        raise Trouble("the step made directories that are nested deeper than %d" % sources.MAX_DEPTH)
     total, left = 0, False
     for name in os.listdir(fd):
         status, below = os.lstat(name, dir_fd=fd), _status(lower, name)
@@ -50,7 +51,7 @@ def _clean(fd, lower, epoch):
             else:
                 left = True
         elif stat.S_ISDIR(status.st_mode):
-            size, kept = _directory(fd, name, status, lower, below, epoch)
+            size, kept = _directory(fd, name, (status, below), lower, epoch, depth)
             total, left = total + size, left or kept
         elif stat.S_ISSOCK(status.st_mode) or _same_file(fd, name, status, lower, below):
             os.unlink(name, dir_fd=fd)
@@ -61,7 +62,8 @@ def _clean(fd, lower, epoch):
     return total, left
 
 
-def _directory(fd, name, status, lower, below, epoch):
+def _directory(fd, name, statuses, lower, epoch, depth):
+    status, below = statuses
     inner, under = os.open(name, _DIRECTORY, dir_fd=fd), None
     try:
         opaque = _opaque(inner)
@@ -69,7 +71,7 @@ def _directory(fd, name, status, lower, below, epoch):
             under = os.open(name, _DIRECTORY, dir_fd=lower)
         if opaque and under is None:
             os.removexattr(inner, OPAQUE)
-        size, left = _clean(inner, None if opaque else under, epoch)
+        size, left = _clean(inner, None if opaque else under, epoch, depth + 1)
         if not left and not opaque and under is not None and _same_directory(inner, under, status, below):
             os.rmdir(name, dir_fd=fd)
             return 0, False

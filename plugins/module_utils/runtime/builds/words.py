@@ -23,7 +23,8 @@ class Lexer:
     """Reads words.
 
     :param escape: the escape character. :param raw: keep quotes and escapes as they are written.
-    :param skip_unset: leave variables that have no value as they are written.
+    :param skip_unset: leave variables that have no value as they are written. :param quotes: False for a here-document: quotes are
+    characters like others, and only ``$`` and the escape character itself can be escaped.
     """
 
     def __init__(self, escape="\\", raw=False, skip_unset=False, quotes=True):
@@ -115,7 +116,7 @@ class _Scan:
                 self.words.literal(character)
                 return character
             return ""
-        if self.lexer.raw or keep_escapes:
+        if self.lexer.raw or keep_escapes or not self.lexer.quotes and self.peek() not in ("$", character):
             character += self.next()
         else:
             character = self.next()

@@ -20,6 +20,7 @@ _HOME = {
     "run_interactively": "running.interactive", "stats": "running.stats", "Meter": "metering.Meter", "top": "running.top", "attach": "running.attach",
     "feed": "execute.feed", "LIVING": "running.LIVING",
     "check_name": "catalog.check_name", "with_terminal": "documents.with_terminal", "signal_number": "signals.number", "networks_of": "live.networks_of",
+    "oci_document": "spec.config", "Surroundings": "spec.Surroundings",
 }
 __all__ = list(_HOME)
 

@@ -31,10 +31,19 @@ _HOME = {
     "plan_push": "plan",
     "plan_absent": "plan",
     "plan_prune": "plan",
+    "ImagePlan": "plan",
+    "name_image": "plan",
+    "tagged": "plan",
     "Registries": "registries",
     "registries_of": "task",
+    "image": "task",
+    "names_of": "task",
+    "check_source": "task",
+    "push_built": "task",
+    "recover": "recovery",
 }
-__all__ = sorted(_HOME) + ["layer_paths"]
+_PARTS = ("built", "compression", "layers", "manifest", "tar", "tarwrite")  # what builds make their images with
+__all__ = sorted(_HOME) + list(_PARTS) + ["layer_paths"]
 
 
 def __getattr__(name):

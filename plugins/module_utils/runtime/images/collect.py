@@ -13,9 +13,10 @@ import os
 import time
 
 from ..errors import EngineError
+from ..store import trees
 from ..store.database import decode
 from ..store.operations import start_time
-from . import layers, manifest, tree
+from . import layers, manifest
 
 
 def needed(engine, connection, ended=None):
@@ -94,11 +95,7 @@ def _names(directory):
 def remove_trees(paths):
     """Remove directories or files below the store's ``tmp``."""
     for path in paths:
-        fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            tree.remove(fd, os.fsencode(os.path.basename(path)))
-        finally:
-            os.close(fd)
+        trees.remove(path)
 
 
 def sweep(engine):

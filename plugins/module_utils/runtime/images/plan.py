@@ -215,6 +215,8 @@ def plan_prune(engine, everything=False):
     def apply():
         for ident in idents:
             row = engine.db.one("SELECT size FROM images WHERE id = ?", ident)
+            if row is None:
+                continue  # it went with one that came from it
             records.remove(engine, ident)
             freed.append(row["size"])
         freed.append(collect.collect(engine, everything=True))

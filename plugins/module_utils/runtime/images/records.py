@@ -169,9 +169,23 @@ def remove(engine, ident, force=False, last=None):
             used = connection.execute("SELECT 1 FROM containers WHERE image = ?", (ident,)).fetchone()
             if used and not force:
                 check_unused(engine, ident, force)  # one that came just now; its error rolls all of this back
+            intermediate = [] if used else connection.execute("SELECT used FROM uses WHERE image = ?", (ident,)).fetchall()
             if not used:
                 connection.execute("DELETE FROM images WHERE id = ?", (ident,))
         collect.collect(engine, candidates)
+    for row in intermediate:
+        if is_leftover(engine, row["used"]):
+            remove(engine, row["used"])
+
+
+def is_leftover(engine, ident):
+    """Whether an image has no name, no container, and no built image that came from it."""
+    return not (tags_of(engine, ident) or containers_of(engine, ident) or users_of(engine, ident))
+
+
+def users_of(engine, ident):
+    """Ids of the built images that came from this one."""
+    return [row["image"] for row in engine.db.all("SELECT image FROM uses WHERE used = ? ORDER BY image", ident)]
 
 
 def check_unused(engine, ident, force=False):
@@ -236,7 +250,7 @@ def listing(engine, filters=None, everything=False):
 
     :param filters: ``{"dangling": bool, "reference": [patterns], "label": ["key" or "key=value"]}``, all optional.
         A pattern is of a shell's kind, over the familiar name with or without its tag.
-    :param everything: also nameless images on whose layers another image stands.
+    :param everything: also nameless images that others came from, or on whose layers another image stands.
     :raises InvalidInput: for another filter.
     """
     filters = check_filters(filters)
@@ -244,7 +258,7 @@ def listing(engine, filters=None, everything=False):
     shown = [
         describe(engine, record)
         for record in records
-        if everything or filters.get("dangling") or not _intermediate(engine, record, records)
+        if everything or not (users_of(engine, record["id"]) if filters.get("dangling") else _intermediate(engine, record, records))
     ]
     shown = [image for image in shown if _matches(image, filters)]
     return sorted(shown, key=lambda image: image["Created"], reverse=True)
@@ -266,10 +280,11 @@ def check_filters(filters):
 
 
 def _intermediate(engine, record, records):
-    """Nameless, and another image begins with all of its layers."""
+    """Nameless, and another image came from it by a build, or begins with all of its layers."""
     count = len(record["layers"])
-    return not tags_of(engine, record["id"]) and any(
-        len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in records
+    return not tags_of(engine, record["id"]) and bool(
+        users_of(engine, record["id"])
+        or any(len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in records)
     )
 
 
@@ -293,9 +308,15 @@ def _named(image, pattern):
 
 
 def dangling(engine, everything=False):
-    """Ids of images to prune: nameless ones, or all that no container uses."""
-    return [
-        row["id"]
-        for row in engine.db.all("SELECT id FROM images ORDER BY added")
-        if not containers_of(engine, row["id"]) and (everything or not tags_of(engine, row["id"]))
-    ]
+    """Ids of images to prune: nameless ones that no other came from, or all that no container uses; what they came from goes with them."""
+    found = [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added") if not containers_of(engine, row["id"])]
+    if not everything:
+        return [ident for ident in found if is_leftover(engine, ident)]
+    return [ident for ident in found if not _kept_by_container(engine, ident)]
+
+
+def _kept_by_container(engine, ident):
+    """Whether an image is the intermediate of one that a container uses."""
+    return not tags_of(engine, ident) and any(
+        containers_of(engine, user) or _kept_by_container(engine, user) for user in users_of(engine, ident)
+    )

@@ -31,14 +31,52 @@ def image(engine, params):
     _check(params, name)
     registries = registries_of(params)
     plan = _present(engine, params, name, registries)
-    pushed = [name] if name else []
-    if params.get("repository"):
-        pushed = [_with_tag(params["repository"], name, params.get("tag"), "repository")]
-    extra = list(params.get("tags") or []) + (pushed if params.get("repository") else [])
-    plans.plan_tags(plan, extra)
+    plans.plan_tags(plan, names_of(params)[1 if name else 0:])
     if params.get("push"):
-        plans.plan_push(plan, pushed, registries)
+        plans.plan_push(plan, _pushed(params), registries)
     return plan
+
+
+def names_of(params):
+    """All names that a task gives an image: ``name``, ``tags``, ``repository``."""
+    name = _full_text(params)
+    found = ([name] if name else []) + list(params.get("tags") or [])
+    return found + (_pushed(params) if params.get("repository") else [])
+
+
+def _pushed(params):
+    name = _full_text(params)
+    if params.get("repository"):
+        return [_with_tag(params["repository"], name, params.get("tag"), "repository")]
+    return [name] if name else []
+
+
+def check_source(params, refused, source):
+    """:raises InvalidInput: for options (names) that ``source`` does not take, and where there is no name."""
+    if not params.get("name"):
+        raise InvalidInput("name", None, "the name of an image, which source %s needs" % source)
+    for option in refused:
+        if params.get(option):
+            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+
+
+def push_built(plan, params):
+    """Add the push of a built image to its plan: what the registry has is compared when the image is there."""
+    if not params.get("push"):
+        return plan
+    registries, texts = registries_of(params), _pushed(params)
+    if not plan.unknown:
+        plans.plan_push(plan, texts, registries)
+        return plan
+    for text in texts:
+        plan.add("registry " + text, None, "pushed", "push image %s" % text, lambda text=text: _push_now(plan, text, registries))
+    return plan
+
+
+def _push_now(plan, text, registries):
+    late = plans.ImagePlan(plan.engine, plan.subject).is_there(plan.record())
+    plans.plan_push(late, [text], registries)
+    late.apply()
 
 
 def _full_text(params):
@@ -66,8 +104,6 @@ def _with_tag(text, name, tag, option):
 def _check(params, name):
     """What does not fit together is refused before anything is looked at."""
     source = params["source"]
-    if source == "build":
-        raise InvalidInput("source", source, "pull, load, import or local; building images is not built yet and comes with a later version")
     if source in ("load", "import") and not params.get("path"):
         raise InvalidInput("path", params.get("path"), "a path, which source %s needs" % source)
     if source != "load" and not name:

@@ -15,7 +15,7 @@ import time
 
 from ..errors import HostError
 
-VERSION = 1
+VERSION = 2
 
 # JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
 SCHEMA = """
@@ -71,6 +71,22 @@ CREATE TABLE operations (       -- steps that span kernel and disk, entered befo
     pid INTEGER NOT NULL, started INTEGER NOT NULL, boot TEXT NOT NULL, at REAL NOT NULL);
 """
 
+# What came with version 2: the build cache.
+BUILDS = """
+CREATE TABLE steps (            -- what an instruction of a Containerfile made of what it was given
+    key TEXT PRIMARY KEY,       -- sha256 over what goes into it (builds/)
+    image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,   -- the intermediate image that it made
+    diff_id TEXT NOT NULL,      -- of the layer that it added, "" for none
+    created TEXT NOT NULL       -- when, as in the image's history
+    );
+CREATE TABLE uses (             -- built images and the intermediate ones that they came from
+    image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    used TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    PRIMARY KEY (image, used));
+CREATE INDEX uses_used ON uses (used);
+CREATE INDEX steps_image ON steps (image);
+"""
+
 
 class Database:
     """A connection to state.db; made when first used."""
@@ -99,11 +115,10 @@ class Database:
             found = self._version()  # again: another task may have made the tables meanwhile
             if found > VERSION:
                 raise HostError("%s is of a newer version of pycontainer.engine (%d, this one knows %d)" % (self.path, found, VERSION))
-            if found == 0:
-                for statement in SCHEMA.split(";\n"):
-                    if statement.strip():
-                        self.connection.execute(statement)
-                self.connection.execute("PRAGMA user_version=%d" % VERSION)
+            for statement in ({0: SCHEMA + BUILDS, 1: BUILDS}.get(found, "")).split(";\n"):
+                if statement.strip():
+                    self.connection.execute(statement)
+            self.connection.execute("PRAGMA user_version=%d" % VERSION)
 
     def _version(self):
         return self._connection.execute("PRAGMA user_version").fetchone()[0]

@@ -1,0 +1,443 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A build, stage by stage and instruction by instruction, through the cache.
+
+:meth:`Build.look` goes as far as the cache leads and changes nothing: it returns the finished state, or raises :class:`Ahead` at the
+first step that would have to run. :meth:`Build.carry_out` runs what is missing and takes the result into the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+
+from .. import errors, images
+from ..images import built, manifest
+from ..kernel import mounts, overlay
+from . import commands, copying, mountflags, placing, remote, runmounts, sources, state as states, words
+from .lines import BadFile
+from .stages import BUILTIN, PROXIES
+from .work import Work
+from .words import Trouble
+
+TAIL = 20  # lines of a failed step's output that its error shows
+
+
+class Ahead(Exception):
+    """The first step that is not in the cache. ``action``: what is to be done, as a sentence; ``step``: "3/7"; ``line``."""
+
+    def __init__(self, action, step="", line=0):
+        super().__init__(action)
+        self.action, self.step, self.line = action, step, line
+
+
+class StepFailed(errors.EngineError):
+    """A step failed. ``line``: of the Containerfile; ``exit_code``; ``logs``: the last lines of its output."""
+
+    def __init__(self, message, line, exit_code=None, logs=""):
+        super().__init__(message)
+        self.line, self.exit_code, self.logs = line, exit_code, logs
+
+
+class Origin:
+    """What ``from=`` names: a tree. ``layers``: directories, topmost first, or None; ``tree``: a context's; ``identity``: for keys, or
+    None where only the files tell; ``image``: id of the built image it is of, or None."""
+
+    def __init__(self, layers=None, tree=None, identity=None, image=None):
+        self.layers, self.tree, self.identity, self.image = layers, tree, identity, image
+
+    @contextlib.contextmanager
+    def opened(self):
+        """The sources.Tree."""
+        if self.tree is not None:
+            yield self.tree
+            return
+        fd = overlay.overlay(self.layers) if self.layers else mounts.new_fs("tmpfs", {"mode": "755"})
+        tree = sources.Tree(fd, "the stage or image that --from names")
+        try:
+            yield tree
+        finally:
+            tree.close()
+
+
+class Build:
+    """:param file: a stages.Containerfile. :param options: a request.Request. :param context: a contexts.Contexts. :param progress: a progress.Progress."""
+
+    def __init__(self, engine, file, options, context, progress):
+        self.engine, self.file, self.options, self.context, self.progress = engine, file, options, context, progress
+        self.lexer = words.Lexer(file.escape)
+        self.target = file.target(options.target)
+        self.stages = file.needed(self.target)
+        self.total = sum(1 + len(stage.commands) for stage in self.stages)
+        self.warnings, self.consumed = [], set(file.meta) | set(PROXIES) | set(BUILTIN) | set(file.platform_args)
+        self.remembered, self.pulled = {}, {}
+        self.work, self.dry, self.states, self.made, self.number = None, True, {}, [], 0
+
+    # ------------------------------------------------------------------------------------------------------------- the two ways
+
+    def look(self):
+        """The state of the target, all from the cache. :raises Ahead:"""
+        return self._go(True)
+
+    def carry_out(self, references):
+        """Build and store. Returns the image's id. :raises StepFailed:"""
+        with self.engine.operations.record("build", unnamed=True, layers=self._base_layers()) as entry:
+            with Work(self.engine) as self.work:
+                try:
+                    final = self._go(False)
+                    image = built.Made(final.document(), final.layers, self._uses(final))
+                    if not any(made.id == image.id for made in self.made):
+                        self.made.append(image)
+                    self._store(references, image.id)
+                    return image.id
+                except BaseException:
+                    self._keep_steps()
+                    raise
+                finally:
+                    built.discard(self.engine, self.work.blobs, entry)
+                    self.context.save()
+
+    def _base_layers(self):
+        """DiffIDs of the base images that are in the store: they must not go while the build stands on them."""
+        found = []
+        for stage in self.stages:
+            if stage.base_stage is None and stage.base != "scratch":
+                with contextlib.suppress(errors.EngineError):
+                    record = images.find(self.engine, stage.base)
+                    found += record["layers"] if record else []
+        return found
+
+    def _keep_steps(self):
+        """After a failure: the steps that were done stay in the cache, so that the next try goes on from there."""
+        with contextlib.suppress(errors.EngineError, OSError):
+            self._store((), None)
+
+    def _store(self, references, final):
+        if self.made or references:
+            self.work.settle()
+            built.store(self.engine, self.made, [layer for layer in self.work.fresh if layer.digest], references, final)
+            self.made = []
+
+    def _go(self, dry):
+        self.dry, self.states, self.number, self.made = dry, {}, 0, []
+        for stage in self.stages:
+            self._stage(stage)
+        unused = sorted(set(self.options.build_args) - self.consumed)
+        if unused:
+            self.warnings = ["build arguments that no ARG names: %s" % ", ".join(unused)]
+        final = self.states[self.target.index].child()
+        if self.options.labels:
+            final.config["Labels"] = dict(final.config.get("Labels") or {}, **self.options.labels)
+        return final
+
+    @staticmethod
+    def _uses(state):
+        return ([state.origin] if state.origin else []) + state.uses
+
+    # ------------------------------------------------------------------------------------------------------------------ stages
+
+    def _stage(self, stage):
+        self.number += 1
+        with self._at(stage.instruction):
+            state = self.states[stage.index] = self._base(stage)
+            triggers = states.triggers(state, self.file.escape, stage.instruction.line)
+        if not self.dry:
+            self.progress.step(self._title(stage.instruction), cached=None)
+        for instruction in triggers:
+            self._instruction(stage, state, instruction)
+        for instruction in stage.commands:
+            self.number += 1
+            self._instruction(stage, state, instruction)
+
+    def _title(self, instruction):
+        return "[%d/%d] %s" % (self.number, self.total, instruction.title)
+
+    @contextlib.contextmanager
+    def _at(self, instruction):
+        """Errors inside the block get the instruction's line."""
+        try:
+            yield
+        except (Trouble, errors.InvalidInput, errors.NotFound) as error:
+            raise BadFile(instruction.line, "%s: %s" % (instruction.name, error) if not str(error).startswith(instruction.name) else str(error),
+                          self.file.name) from None
+
+    def _base(self, stage):
+        if stage.base_stage is not None:
+            return self.states[stage.base_stage.index].child()
+        platform = manifest.parse_platform(stage.platform or self.options.platform)
+        if stage.base == "scratch":
+            return states.State(platform, self.options.epoch)
+        record = self._image(stage.base, stage.platform or self.options.platform)
+        if self.dry and not built.is_whole(self.engine, record):
+            raise Ahead("unpack image %s again" % stage.base)
+        return states.State.of_image(record, built.of_image(self.engine, record), platform, self.options.epoch)
+
+    def _image(self, name, platform):
+        """The record of an image, pulled if need be. :raises Ahead: in a dry run, when it has to be."""
+        name = self.context.images.get(name, name)
+        key = (name, platform)
+        if key not in self.pulled:
+            plan = images.plan_present(self.engine, name, "always" if self.options.pull else "missing", platform, self.options.registries)
+            if plan.changed and self.dry:
+                raise Ahead(plan.actions[0])
+            plan.apply()
+            self.pulled[key] = images.get(self.engine, plan.image)
+        return self.pulled[key]
+
+    # ------------------------------------------------------------------------------------------------------------ instructions
+
+    def _instruction(self, stage, state, instruction):
+        with self._at(instruction):
+            if instruction.name == "ARG":
+                self._arg(state, instruction)
+            elif instruction.name == "RUN":
+                self._run(stage, state, instruction)
+            elif instruction.name in ("COPY", "ADD"):
+                self._copy(stage, state, instruction)
+            elif instruction.name == "WORKDIR":
+                self._workdir(state, instruction)
+            else:
+                states.apply(state, instruction, self.lexer)
+                if not self.dry:
+                    self.progress.step(self._title(instruction), cached=None)
+
+    def _arg(self, state, instruction):
+        shown = []
+        values = state.values()
+        for key, value in instruction.args:
+            key = self.lexer.word(key, values)
+            value = None if value is None else self.lexer.word(value, values)
+            self.consumed.add(key)
+            if key in self.options.build_args:
+                value = self.options.build_args[key]
+            elif value is None:
+                value = self.file.meta.get(key, self.file.platform_args.get(key, state.args.get(key)))
+            state.args[key] = value
+            shown.append(key if value is None else "%s=%s" % (key, value))
+        state.note("ARG " + " ".join(shown))
+
+    def _key(self, *parts):
+        return hashlib.sha256(json.dumps([1, self.options.epoch, list(parts)], sort_keys=True).encode()).hexdigest()
+
+    def _step(self, state, instruction, key, history, produce, uses=(), second=None):
+        """A step that changes the file system: from the cache, or made.
+
+        :param produce: ``produce(upper, overlay_work, place)``. :param history: its line; None where a step without a layer is not noted as one.
+        :param second: called without arguments for another key, which costs more to know, where the first is not in the cache.
+        """
+        found = built.cached(self.engine, key) if not self.options.nocache else None
+        other = None
+        if found is None and second is not None:
+            other = second()
+            found = built.cached(self.engine, other) if not self.options.nocache else None
+            if found is not None and not self.dry:
+                built.remember(self.engine, key, found)
+        if found is None:
+            if self.dry:
+                raise Ahead("run step %d of %d, line %d: %s" % (self.number, self.total, instruction.line, instruction.title),
+                            "%d/%d" % (self.number, self.total), instruction.line)
+            self._make(state, instruction, [key] + ([other] if other else []), history, produce, uses)
+            return
+        if found["diff_id"]:
+            state.layers.append(built.known(self.engine, found["diff_id"]))
+        state.note(history, found["created"], bool(found["diff_id"]))
+        state.origin, state.uses = found["image"], []
+        if not self.dry:
+            self.progress.step(self._title(instruction), cached=True)
+
+    def _make(self, state, instruction, keys, history, produce, uses):
+        self.progress.step(self._title(instruction), cached=False)
+        began = time.monotonic()
+        upper, overlay_work = self.work.upper(state.paths)
+        produce(upper, overlay_work, self.work.directory())
+        layer = self.work.layer(upper, state.paths, self.options.epoch)
+        if layer is not None:
+            state.layers.append(layer)
+        state.note(history, states.moment(self.options.epoch if self.options.epoch is not None else time.time()), layer is not None)
+        image = built.Made(state.document(), state.layers, self._uses(state) + list(uses), keys, layer.diff_id if layer is not None else "", state.created)
+        self.made.append(image)
+        state.origin, state.uses = image.id, []
+        self.progress.done(time.monotonic() - began)
+
+    def _workdir(self, state, instruction):
+        path = self.lexer.word(instruction.args[0], state.values())
+        if not path:
+            raise Trouble("WORKDIR: the path is empty")
+        path = state.workdir(path)
+        state.config["WorkingDir"] = path
+        if path == "/":
+            state.note("WORKDIR /")
+            return
+
+        def produce(upper, overlay_work, _place):
+            with self.work.root(state.paths, upper, overlay_work) as root:
+                os.close(placing.Placer(root).directory(path.strip("/")))
+
+        self._step(state, instruction, self._key("workdir", state.chain, path), "WORKDIR " + path, produce)
+
+    # ------------------------------------------------------------------------------------------------------------------- origin
+
+    def _origin(self, stage, text):
+        """The Origin that a ``from=`` in ``stage`` names; "" is the build's context."""
+        if not text:
+            return Origin(tree=self.context.tree())
+        named = self.context.named(text)
+        if named is not None:
+            return Origin(tree=named)
+        other = self.file.source(stage, text)
+        if other is not None:
+            state = self.states[other.index]
+            return Origin(state.paths, identity="layers " + state.chain, image=state.origin)
+        record = self._image(text, self.options.platform)
+        layers = built.of_image(self.engine, record)
+        chain = manifest.chain_ids(record["layers"])[-1] if record["layers"] else ""
+        return Origin([layer.path for layer in reversed(layers)], identity="layers " + chain)
+
+    # --------------------------------------------------------------------------------------------------------------- COPY, ADD
+
+    def _copy(self, stage, state, instruction):
+        copy = copying.Copy(instruction, state, self.lexer)
+        origin = self._origin(stage, self.lexer.word(copy.origin, state.values())) if copy.sources or copy.origin else None
+        urls = [word for word in copy.sources if copy.add and remote.is_remote(word)]
+        local = [word for word in copy.sources if word not in urls]
+        if copy.checksum and not urls:
+            raise Trouble("ADD: --checksum is for web addresses; %s is not one" % " ".join(copy.sources))
+        parent = "" if copy.link and not copy.chown else state.chain
+        head = ["copy", instruction.name, parent, copy.key()]
+        digests = None
+        if origin is not None and origin.identity is not None:
+            key = self._key(*head, "tree", origin.identity, local)
+            second = lambda: self._key(*head, "files", self._digests(copy, origin, local))  # noqa: E731
+        elif urls:
+            digests = self._digests(copy, origin, local) if local else []
+            key = self._key(*head, "urls", digests, [[url, self._version(url, copy)] for url in urls])
+            second = lambda: self._key(*head, "fetched", digests, [[url, self._fetch(url, copy).digest] for url in urls])  # noqa: E731
+        else:
+            key, second = self._key(*head, "files", self._digests(copy, origin, local) if local else []), None
+
+        def produce(upper, overlay_work, _place):
+            fetched = [self._fetch(url, copy) for url in urls]
+            with contextlib.ExitStack() as stack:
+                tree = stack.enter_context(origin.opened()) if local else None
+                chosen = self._choose(copy, tree, local)
+                below = [] if copy.link else state.paths
+                root = stack.enter_context(self.work.root(below, upper, overlay_work))
+                names = stack.enter_context(self.work.view(state.paths)) if copy.link and copy.chown else None
+                copy.place(root, [(tree, each, name) for each, name in chosen], fetched, names)
+
+        self._step(state, instruction, key, copy.history, produce, [origin.image] if origin is not None and origin.image else (), second)
+
+    def _choose(self, copy, tree, local):
+        """``[(Chosen, name below the destination or None)]`` of all local sources."""
+        found = []
+        for word in local:
+            base, pivot, rest = word.partition("/./") if copy.parents and "/./" in word else ("", "", word)
+            matches = tree.find_deep(word.replace("/./", "/")) if copy.parents else tree.find(word)
+            if not matches and not tree.ignore:
+                raise Trouble("%s: no file matches in %s" % (word, tree.what))
+            for each in matches:
+                name = None
+                if copy.parents:
+                    name = each.given[len(base.strip("/")) :].strip("/") if pivot else each.given
+                found.append((each, name))
+        if local and not found:
+            raise Trouble("%s: no file matches in %s" % (" ".join(local), tree.what))
+        return found
+
+    def _digests(self, copy, origin, local):
+        """``[[name, whether it is a directory, where, digest], ...]`` of the files that are copied."""
+        with origin.opened() as tree:
+            return [[each.name, each.is_directory, name, tree.digest(each, copy.exclude)] for each, name in self._choose(copy, tree, local)]
+
+    def _version(self, url, copy):
+        if copy.checksum:
+            return copy.checksum
+        return remote.version(url) or "none " + os.urandom(8).hex()
+
+    def _fetch(self, url, copy):
+        if self.dry:
+            raise Ahead("fetch %s" % url)
+        if url not in self.remembered:
+            self.remembered[url] = remote.fetch(url, os.path.join(self.work.directory(), "file"))
+        found = self.remembered[url]
+        if copy.checksum and found.digest != copy.checksum:
+            raise Trouble("ADD %s: its content has the digest %s, not %s" % (url, found.digest, copy.checksum))
+        return found
+
+    # ---------------------------------------------------------------------------------------------------------------------- RUN
+
+    def _run(self, stage, state, instruction):
+        values = state.values()
+        command = commands.Command(instruction, state, self.options.build_args)
+        wanted = [mountflags.parse(text, instruction.line, lambda part: self.lexer.word(part, values)) for text in instruction.flags.get("mount", ())]
+        origins = [self._origin(stage, mount.origin or "") if mount.type == "bind" or mount.type == "cache" and mount.origin else None for mount in wanted]
+        network = instruction.flags.get("network") or self.options.network
+        config = state.config
+        key = self._key("run", state.chain, command.key(), config.get("User"), config.get("WorkingDir"), network,
+                        [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)], sorted(self.options.extra_hosts.items()), self.options.hostname)
+
+        def produce(upper, overlay_work, place):
+            self._execute(state, instruction, command, (wanted, origins), network, (upper, overlay_work, place))
+
+        self._step(state, instruction, key, command.history, produce, [origin.image for origin in origins if origin is not None and origin.image])
+
+    @staticmethod
+    def _mount_key(mount, origin):
+        """A mount's part of the key: what it shows, where that is the build's own; never the contents of caches, secrets and agents."""
+        key = [mount.type, mount.target, mount.source]
+        if mount.type != "bind":
+            return key + [mount.id, mount.env]
+        if origin.identity is not None:
+            return key + [origin.identity]
+        return key + [origin.tree.digest(each) for each in origin.tree.find(mount.source or "/")]
+
+    def _execute(self, state, instruction, command, pairs, network, directories):
+        upper, overlay_work, place = directories
+        shown = runmounts.RunMounts(self.work, place, self.options.run_options())
+        output = Output(self.progress)
+        with contextlib.ExitStack() as stack:
+            for mount, origin in zip(*pairs):
+                shown.add(mount, state, origin, stack)
+            try:
+                code = commands.run(self.engine, self.work, state, command, shown, self.options.run_options(network), output.take, upper, overlay_work, place)
+            except errors.ContainerFailed as error:
+                raise self._failed(instruction, "could not be started: %s" % error, error.exit_code, output) from None
+            finally:
+                output.end()
+        if code:
+            raise self._failed(instruction, "ended with exit code %d" % code, code, output)
+
+    def _failed(self, instruction, how, code, output):
+        logs = output.tail()
+        return StepFailed("%s:%d: step %d of %d %s: %s%s" % (
+            self.file.name, instruction.line, self.number, self.total, how, instruction.title, "\n" + logs if logs else ""), instruction.line, code, logs)
+
+
+class Output:
+    """A command's output: shown line by line, the last lines kept."""
+
+    def __init__(self, progress):
+        self.progress, self.rest, self.lines = progress, b"", []
+
+    def take(self, piece):
+        *whole, self.rest = (self.rest + piece).split(b"\n")
+        if len(self.rest) > 1 << 16:
+            whole, self.rest = whole + [self.rest], b""
+        for line in whole:
+            self._line(line)
+
+    def end(self):
+        if self.rest:
+            self._line(self.rest)
+            self.rest = b""
+
+    def _line(self, line):
+        text = line.decode("utf-8", "replace").rstrip("\r")
+        self.lines = (self.lines + [text])[-TAIL:]
+        self.progress.output(text)
+
+    def tail(self):
+        return "\n".join(self.lines)

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""RUN as a container: its words, its environment, its OCI document."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from .. import networks
+from ..containers import Surroundings, oci_document
+from ..errors import InvalidInput
+from ..kernel import cgroups
+from . import lines, running
+from .stages import PROXIES
+
+HOSTNAME = "buildkitsandbox"  # BuildKit's: what a build sees must not depend on where it runs
+SCRIPTS = "/dev/pipes"  # where a heredoc that begins with #! is
+
+
+class Command:
+    """One RUN.
+
+    :ivar words: what is executed. :ivar script: ``(name, bytes)`` of a heredoc that is a program of its own, or None.
+    :ivar env: its environment without the predefined proxies. :ivar history: its line of the image's history.
+    """
+
+    def __init__(self, instruction, state, build_args):
+        words = list(instruction.args)
+        self.script = None
+        if instruction.heredocs:
+            words = [self._from_heredocs(words[0], instruction.heredocs)]
+        if not instruction.exec_form:
+            words = state.shell() + words
+        self.words = words
+        declared = {key: value for key, value in state.args.items() if value is not None}
+        own = state.env()
+        self.env = dict(declared, **own)
+        self.proxies = {name: value for name, value in build_args.items() if name in PROXIES and name not in self.env}
+        shown = sorted("%s=%s" % item for item in declared.items())
+        self.history = "RUN %s # buildkit" % " ".join((["|%d" % len(shown)] + shown if shown else []) + words)
+
+    def _from_heredocs(self, text, heredocs):
+        if lines.heredoc_of(text.strip()) is None:  # for the shell to read
+            return text + "".join("\n%s%s" % (heredoc.content, heredoc.name) for heredoc in heredocs)
+        first = heredocs[0]
+        if not first.content.startswith("#!"):
+            return first.text
+        self.script = first.name.replace("/", "_"), first.text.encode("utf-8", "surrogateescape")
+        return "%s/%s" % (SCRIPTS, self.script[0])
+
+    def key(self):
+        """What goes into the cache's key."""
+        return [self.words, sorted(self.env.items()), self.script[1].hex() if self.script else ""]
+
+
+def network_of(engine, mode, ident):
+    """``(network_mode of the container, attachment or None)``; the address is given back by ``networks.release``."""
+    if mode in ("none", "host"):
+        return mode, None
+    networks.ensure_default(engine)
+    networks.ensure_links(engine, [networks.DEFAULT])
+    return "bridge", networks.allocate(engine, networks.DEFAULT, ident)
+
+
+def run(engine, work, state, command, mounts, options, heard, upper, overlay_work, place):
+    """Run a Command over the layers of ``state``. Returns its exit code.
+
+    :param mounts: a RunMounts, all added. :param options: ``network``, ``extra_hosts``, ``shm_size``, ``hostname``. :param place: an empty directory.
+    """
+    ident = secrets.token_hex(16)
+    hostname = options.get("hostname") or HOSTNAME
+    detail = {"ident": ident, "cgroup": {mount: os.path.join(mount, cgroups.base().strip("/"), ident) for mount in cgroups.base_paths()}}
+    with engine.operations.record("build-step", **detail):
+        try:
+            mode, attachment = network_of(engine, options.get("network") or "default", ident)
+            _write_names(place, hostname, mode, attachment, options)
+            if command.script:
+                _write_script(mounts, place, command.script)
+            definition = {"network_mode": mode, "entrypoint": command.words, "command": [], "hostname": hostname}
+            if options.get("shm_size"):
+                definition["shm_size"] = options["shm_size"]
+            host = Surroundings(place, place, mounts.entries)
+            env = dict(command.env, **command.proxies)
+            env.update(mounts.env)
+            document = oci_document(ident, definition, {"WorkingDir": state.config.get("WorkingDir") or "/"}, host)
+            document["process"]["env"] = ["%s=%s" % item for item in env.items()]
+            job = running.Job(document, state.config.get("User") or None, work.lower(state.paths), upper, overlay_work, place,
+                              cgroups.create(ident), attachment, mounts.prepared, mounts.secrets)
+            return running.run(job, heard)
+        finally:
+            networks.release(engine, ident)
+
+
+def _write_names(place, hostname, mode, attachment, options):
+    extra = dict(options.get("extra_hosts") or {})
+    gateway = attachment["gateway"] if attachment else None
+    for name, address in list(extra.items()):
+        if address == "host-gateway":
+            if gateway is None:
+                raise InvalidInput("etc_hosts", "%s: host-gateway" % name, "an IP address: this build has no network of its own")
+            extra[name] = gateway
+    texts = {
+        "hostname": hostname + "\n", "hosts": networks.hosts(hostname, [attachment["address"]] if attachment else [], extra=extra),
+        "resolv.conf": networks.resolv_conf(host_network=mode == "host"),
+    }
+    for name, text in texts.items():
+        path = os.path.join(place, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o644)
+
+
+def _write_script(mounts, place, script):
+    directory = os.path.join(place, "pipes")
+    os.mkdir(directory)
+    os.chmod(directory, 0o755)
+    path = os.path.join(directory, script[0])
+    with open(path, "wb") as file:
+        file.write(script[1])
+    os.chmod(path, 0o755)
+    mounts.entries.append({"type": "bind", "source": directory, "target": SCRIPTS, "read_only": True, "propagation": "rprivate"})

@@ -1,0 +1,274 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""COPY and ADD: what their arguments mean, what goes into the cache's key, and how it is carried out."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+from ..errors import EngineError, InvalidInput
+from ..images import compression, tar
+from ..kernel import rootfs, users
+from . import lines, modes, patterns, placing, sources, words
+from .words import Trouble
+
+MAX_LINKS = 40
+_NODES = {tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
+
+
+class Copy:
+    """One COPY or ADD, its variables expanded.
+
+    :ivar sources: words as written, without heredocs. :ivar texts: ``[(name, bytes)]`` of the heredocs. :ivar dest: absolute, with a
+        slash at its end where it has to be a directory. :ivar origin: of ``--from``, or "". :ivar chown, chmod: as written, or "".
+    """
+
+    def __init__(self, instruction, state, lexer):
+        values = state.values()
+        flags = instruction.flags
+        given = [lexer.word(word, values) if lines.heredoc_of(word) is None else word for word in instruction.args]
+        self.add = instruction.name == "ADD"
+        self.origin = flags.get("from", "")
+        self.chown, self.chmod = (lexer.word(flags.get(name, ""), values) for name in ("chown", "chmod"))
+        self.link, self.parents = flags.get("link", False), flags.get("parents", False)
+        self.unpack = flags.get("unpack")
+        self.checksum = lexer.word(flags.get("checksum", ""), values)
+        self.excludes = [lexer.word(text, values) for text in flags.get("exclude", ())]
+        self.exclude = patterns.Ignore(self.excludes) if self.excludes else None
+        self.mode = modes.parse(self.chmod) if self.chmod else None
+        dest = given.pop()
+        if not dest:
+            raise Trouble("%s: the destination is empty" % instruction.name)
+        heredocs = list(instruction.heredocs)
+        self.sources, self.texts = [], []
+        for word in given:
+            if heredocs and lines.heredoc_of(word) is not None:
+                heredoc = heredocs.pop(0)
+                text = heredoc.text
+                if heredoc.expand:
+                    text = words.Lexer(lexer.escape, quotes=False).word(text, values)
+                self.texts.append((heredoc.name, text.encode("utf-8", "surrogateescape")))
+            else:
+                self.sources.append(word)
+        into = dest.endswith("/") or dest in (".", "..") or dest.endswith(("/.", "/.."))
+        self.dest = state.workdir(dest).rstrip("/") + ("/" if into else "")
+        self.dest = self.dest or "/"
+        if len(self.sources) + len(self.texts) > 1 and not self.dest.endswith("/"):
+            raise Trouble("%s: with more than one source the destination must be a directory and end with a /" % instruction.name)
+        if self.checksum and not re.fullmatch("sha256:[0-9a-f]{64}", self.checksum):
+            raise Trouble("ADD: --checksum=%s is not valid; accepted: sha256: and 64 hexadecimal digits" % self.checksum)
+        self.history = self._history(instruction, dest)
+
+    def _history(self, instruction, dest):
+        flags = [" --parents"] if self.parents else []
+        flags += [" --%s=%s" % (name, value) for name, value in (("chown", self.chown), ("chmod", self.chmod)) if value]
+        flags += [" --link"] if self.link else []
+        return instruction.name + "".join(flags) + "".join(" " + word for word in self.sources) + "".join(
+            " <<" + name for name, _data in self.texts) + " %s # buildkit" % dest
+
+    def key(self):
+        """What of the instruction itself goes into the cache's key."""
+        return [self.dest, self.chown, self.chmod, self.link, self.parents, self.excludes, self.unpack, [[name, data.hex()] for name, data in self.texts]]
+
+    def owner(self, root):
+        """``(uid, gid)`` of ``--chown`` by the image's own files, or None. :raises InvalidInput:"""
+        if not self.chown:
+            return None
+        user = self.chown if ":" in self.chown or not self.chown.isdigit() else "%s:%s" % (self.chown, self.chown)
+        try:
+            return users.resolve(root, user)[:2]
+        except InvalidInput as error:
+            raise InvalidInput("--chown", self.chown, error.accepted) from None
+
+    # -------------------------------------------------------------------------------------------------------- carrying out
+
+    def place(self, root, chosen, fetched, names_root=None):
+        """Make the files inside ``root`` (descriptor).
+
+        :param chosen: ``[(sources.Tree, Chosen, name below the destination or None)]``. :param fetched: ``[remote.Fetched]``.
+        :param names_root: descriptor of the root whose users ``--chown`` names, where it is another.
+        """
+        placer = placing.Placer(root, self.owner(names_root if names_root is not None else root), self.mode, not self.link)
+        try:
+            dest = patterns.clean(self.dest)
+            if self.dest.endswith("/"):
+                os.close(placer.directory(dest))
+            several = len(chosen) > 1 and not self.dest.endswith("/") and not placer.is_directory(dest)
+            if several and not all(each.is_directory for _tree, each, _name in chosen):
+                raise Trouble("the pattern matches %d files: the destination %s must be a directory and end with a /" % (len(chosen), self.dest))
+            for tree, each, name in chosen:
+                self._one(placer, tree, each, placing.joined(dest, name) if name is not None else dest, name is not None)
+            for name, data in self.texts:
+                self._data(placer, dest, name, [data], 0o644, None)
+            for each in fetched:
+                self._fetched(placer, dest, each)
+        finally:
+            placer.close()
+
+    def _one(self, placer, tree, chosen, dest, whole):
+        """:param whole: ``dest`` is where exactly it goes (--parents)."""
+        if chosen.is_directory:
+            placer.tree(tree, chosen, dest, self.exclude)
+            return
+        if self.exclude and self.exclude.ignores(chosen.name):
+            return
+        parent_path, dummy, name = chosen.path.rpartition("/")
+        source = tree.open_directory(parent_path)
+        try:
+            entry = sources.Entry(chosen.path, source, name, chosen.status)
+            if self.add and self.unpack is not False and stat.S_ISREG(chosen.status.st_mode) and is_archive(entry.open):
+                self._extract(placer, dest, entry.open, chosen.name)
+                return
+            if not whole and (self.dest.endswith("/") or placer.is_directory(dest)):
+                dest = placing.joined(dest, chosen.name)
+            fd, last = self._target(placer, dest)
+            try:
+                placer.file(tree, entry, fd, last)
+            finally:
+                os.close(fd)
+        finally:
+            os.close(source)
+
+    def _target(self, placer, dest, links=0):
+        """``(descriptor of the directory, name)`` for a file at ``dest``; what a link there names is meant."""
+        parent, dummy, name = dest.rpartition("/")
+        if not name:
+            raise Trouble("the destination / is a directory")
+        fd = placer.directory(parent)
+        try:
+            target = os.readlink(name, dir_fd=fd)
+        except OSError:
+            return fd, name
+        if not placer.follow:
+            return fd, name
+        os.close(fd)
+        if links > MAX_LINKS:
+            raise Trouble("/%s: too many symbolic links" % dest)
+        return self._target(placer, placing.joined(parent, target), links + 1)
+
+    def _data(self, placer, dest, name, chunks, mode, mtime):
+        if self.dest.endswith("/") or placer.is_directory(dest):
+            dest = placing.joined(dest, name)
+        fd, last = self._target(placer, dest)
+        try:
+            placer.data(chunks, fd, last, mode, mtime)
+        finally:
+            os.close(fd)
+
+    def _fetched(self, placer, dest, fetched):
+        if self.unpack and is_archive(fetched.open):
+            self._extract(placer, dest, fetched.open, fetched.name)
+            return
+        if not fetched.name and (self.dest.endswith("/") or placer.is_directory(dest)):
+            raise Trouble("ADD %s: the address ends without a file's name, so the destination can't be a directory" % fetched.url)
+        with os.fdopen(fetched.open(), "rb") as file:
+            self._data(placer, dest, fetched.name, compression.pieces(file), 0o600, fetched.mtime)
+
+    # ----------------------------------------------------------------------------------------------------------- archives
+
+    def _extract(self, placer, dest, opener, name):
+        """Unpack an archive into the directory ``dest``; its links stay inside of that."""
+        top = placer.directory(dest)
+        inner = placing.Placer(top, placer.owner, placer.mode)
+        try:
+            with os.fdopen(opener(), "rb") as file:
+                times = []
+                for entry in tar.entries(tar.Stream(compression.decompress(compression.pieces(file), name), name)):
+                    _extract_entry(inner, entry, times, name)
+            for path, mtime in reversed(times):
+                fd = inner.directory(path)
+                os.utime(fd, ns=(mtime, mtime))
+                os.close(fd)
+        finally:
+            inner.close()
+            os.close(top)
+
+
+def _extract_entry(placer, entry, times, what):
+    path = os.fsdecode(entry.name)
+    if ".." in path.split("/") or "\0" in path:
+        raise Trouble("%s: the entry %r leaves the directory" % (what, path[:200]))
+    path = patterns.clean(path)
+    owner = placer.owner or (entry.uid, entry.gid)
+    if entry.kind == tar.DIRECTORY:
+        fd = placer.directory(path)
+        try:
+            os.fchown(fd, *owner)
+            os.fchmod(fd, placer.changed_mode(entry.mode, True))
+        finally:
+            os.close(fd)
+        times.append((path, entry.mtime))
+        return
+    if not path:
+        return
+    parent_path, dummy, name = path.rpartition("/")
+    parent = placer.directory(parent_path)
+    try:
+        placer.clear(parent, name)
+        if entry.kind == tar.REGULAR:
+            _extract_file(placer, entry, parent, name, owner)
+        elif entry.kind == tar.SYMLINK:
+            placer.link(os.fsdecode(entry.link), parent, name, owner, entry.mtime)
+        elif entry.kind == tar.LINK:
+            _extract_link(placer, entry, parent, name, what)
+        elif entry.kind in _NODES:
+            os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=parent)
+            os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
+            os.chmod(name, placer.changed_mode(entry.mode), dir_fd=parent)
+            os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
+    finally:
+        os.close(parent)
+
+
+def _extract_link(placer, entry, parent, name, what):
+    target = os.fsdecode(entry.link)
+    first, dummy, last = patterns.clean("/" + target).rpartition("/")
+    try:
+        source = rootfs.open_in_root(placer.root, first or ".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.link(last, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+        finally:
+            os.close(source)
+    except OSError as error:
+        raise Trouble("%s: the hard link %r to %r: %s" % (what, name, target[:200], error.strerror)) from None
+
+
+def _extract_file(placer, entry, parent, name, owner):
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
+
+    def write(view):
+        while view:
+            view = view[os.write(fd, view) :]
+
+    try:
+        if entry.sparse is None:
+            entry.write_to(write)
+        else:
+            for offset, _length, part in entry.parts():
+                os.lseek(fd, offset, os.SEEK_SET)
+                part(write)
+            os.ftruncate(fd, entry.size)
+        os.fchown(fd, *owner)
+        os.fchmod(fd, placer.changed_mode(entry.mode))
+        for key, value in entry.xattrs.items():
+            if key == b"security.capability" or key.startswith(b"user.") and not key.startswith(b"user.overlay."):
+                os.setxattr(fd, key, value)
+        os.utime(fd, ns=(entry.mtime, entry.mtime))
+    finally:
+        os.close(fd)
+
+
+def is_archive(opener):
+    """Whether a file is a tar archive, compressed or not: by its content."""
+    with os.fdopen(opener(), "rb") as file:
+        start = file.read(512)
+        if not compression.kind_of(start) and not (len(start) == 512 and start[257:262] == b"ustar"):
+            return False
+        file.seek(0)
+        try:
+            stream = tar.Stream(compression.decompress(compression.pieces(file, 1 << 14), "a file"), "a file")
+            return next(tar.entries(stream), None) is not None
+        except EngineError:
+            return False

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be done so that an image is what its Containerfile says: a plan (``reconcile.py``)."""
+
+from __future__ import annotations
+
+import os
+
+from .. import images
+from ..errors import InvalidInput
+from ..images import manifest
+from . import builder, contexts, progress as progresses, stages
+
+FILES = ("Containerfile", "Dockerfile")
+
+
+class BuildPlan(images.ImagePlan):
+    """A plan about the image that a build makes, whose id is known only where all of it is in the cache.
+
+    :ivar step: of the first step that would have to run, "3/7"; "" where there is none.
+    """
+
+    def __init__(self, engine, subject, parsed):
+        super().__init__(engine, subject, parsed)
+        self.step, self.line, self.unknown = "", 0, False
+
+    def _facts(self):
+        return {"image": {}} if self.unknown else super()._facts()
+
+
+def find_file(path, name=None):
+    """The Containerfile's path. :raises InvalidInput: when there is none."""
+    if name:
+        found = os.path.join(path, name) if path else name
+        if not os.path.isfile(found):
+            raise InvalidInput("dockerfile", name, "a file in %s" % path if path else "an existing file")
+        return found
+    for each in FILES:
+        if os.path.isfile(os.path.join(path, each)):
+            return os.path.join(path, each)
+    raise InvalidInput("path", path, "a directory with a Containerfile or Dockerfile, or another name for it")
+
+
+def platform_args(platform):
+    """TARGETPLATFORM and the other seven: ``{name: value}``."""
+    found = {}
+    for side, (system, architecture, variant) in (("TARGET", manifest.parse_platform(platform)), ("BUILD", manifest.host_platform())):
+        found.update({
+            side + "PLATFORM": manifest.show_platform((system, architecture, variant)), side + "OS": system, side + "ARCH": architecture,
+            side + "VARIANT": variant})
+    return found
+
+
+def plan_build(engine, texts, request, path=None, file=None, data=None, named=None, progress=None):
+    """Have an image built and named.
+
+    :param texts: names for it. :param request: a request.Request. :param path: the context's directory, or None.
+    :param file: path of the Containerfile; or :param data: its bytes. :param named: named contexts. :param progress: a progress.Progress.
+    :raises BadFile, InvalidInput: before anything is done.
+    """
+    parsed = [images.tagged(text) for text in texts]
+    names = [each.tagged for each in parsed]
+    if data is None:
+        with open(file, "rb") as opened:
+            data = opened.read()
+    title = "Containerfile" if file is None else os.path.relpath(file, path) if path and os.path.realpath(file).startswith(os.path.realpath(path)) else file
+    parsed_file = stages.Containerfile(data, title, request.build_args, platform_args(request.platform))
+    relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
+    context = contexts.Contexts(engine, path, relative, named)
+    build = builder.Build(engine, parsed_file, request, context, progress or progresses.Progress())
+    shown = parsed[0].familiar if parsed else "from " + title
+    plan = BuildPlan(engine, "image %s" % shown, parsed[0] if parsed else None)
+    row = engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
+
+    def apply():
+        ident = build.carry_out(names)
+        plan.warnings += [warning for warning in build.warnings if warning not in plan.warnings]
+        plan.unknown = False
+        plan.is_there(images.get(engine, ident))
+
+    try:
+        final = build.look()
+    except builder.Ahead as ahead:
+        plan.step, plan.line, plan.unknown = ahead.step, ahead.line, True
+        plan.add("image", row and row["image"], "built", "build image %s: %s" % (shown, ahead.action), apply)
+        return plan
+    plan.warnings += build.warnings
+    ident = manifest.digest_of(final.document())
+    there = images.find(engine, ident)
+    if there is None:
+        plan.unknown = True
+        plan.add("image", row and row["image"], ident, "build image %s: all steps are in the cache, its configuration is new" % shown, apply)
+        return plan
+    context.save()
+    plan.is_there(there)
+    for full in names:
+        images.name_image(plan, ident, full)
+    return plan

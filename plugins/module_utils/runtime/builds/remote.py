@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ADD from a web address. What tells two versions of it apart goes into the cache's key: its ETag, else its time, else its content."""
+
+from __future__ import annotations
+
+import email.utils
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from .words import Trouble
+
+TIMEOUT = 60  # seconds without an answer
+AGENT = "pycontainer.engine"
+
+
+def is_remote(word):
+    """Whether a source of ADD is a web address. :raises Trouble: for a Git repository's."""
+    if word.startswith(("git@", "git://", "ssh://")) or word.startswith(("http://", "https://")) and urllib.parse.urlsplit(word).path.endswith(".git"):
+        raise Trouble("ADD %s: Git repositories are not taken; accepted: files of the context, http:// and https://" % word)
+    return word.startswith(("http://", "https://"))
+
+
+class Fetched:
+    """``url``; ``name``: of its file; ``path``: where it was stored; ``mtime``: nanoseconds; ``digest``."""
+
+    def __init__(self, url, path, mtime, digest):
+        self.url, self.path, self.mtime, self.digest = url, path, mtime, digest
+        self.name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
+
+    def open(self):
+        return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _open(url, method):
+    request = urllib.request.Request(url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if method == "HEAD":
+            return None
+        raise Trouble("ADD %s: the server answers %d %s" % (url, error.code, error.reason)) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Trouble("ADD %s: %s" % (url, getattr(error, "reason", error))) from None
+
+
+def version(url):
+    """What the server says of the version that it has now, or None where it says nothing. Fetches nothing."""
+    answer = _open(url, "HEAD")
+    if answer is None:
+        return None
+    with answer:
+        return answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+
+
+def fetch(url, path):
+    """Store what is at ``url`` in the new file ``path``. :raises Trouble:"""
+    checksum, count = hashlib.sha256(), 0
+    with _open(url, "GET") as answer, open(path, "xb") as file:
+        try:
+            while True:
+                piece = answer.read(1 << 16)
+                if not piece:
+                    break
+                count += len(piece)
+                checksum.update(piece)
+                file.write(piece)
+        except (http.client.HTTPException, OSError) as error:
+            raise Trouble("ADD %s: %s" % (url, error)) from None
+        expected = answer.headers.get("Content-Length")
+        if expected and expected.isdigit() and int(expected) != count:
+            raise Trouble("ADD %s: %d bytes came where %s were promised" % (url, count, expected))
+        stamp = answer.headers.get("Last-Modified")
+    mtime = None
+    if stamp:
+        try:
+            mtime = int(email.utils.parsedate_to_datetime(stamp).timestamp()) * 1000000000
+        except (TypeError, ValueError):
+            pass
+    return Fetched(url, path, mtime if mtime is not None else 0, "sha256:" + checksum.hexdigest())

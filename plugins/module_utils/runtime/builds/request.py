@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a build is asked for, checked: the options of the module and the command in one form."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..errors import InvalidInput
+from ..images import Registries, manifest
+
+
+class Request:
+    """:ivar build_args, labels: ``{name: text}``. :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
+    :ivar secrets: ``{id: function that returns bytes}``. :ivar ssh: ``{id: path of an agent's socket}``. :ivar extra_hosts: ``{name: address}``.
+    """
+
+    def __init__(self, target=None, args=None, labels=None, nocache=False, pull=False, network=None, platform=None, secrets=(), ssh=None, extra_hosts=None,
+                 shm_size=None, registries=None):
+        """:param secrets: ``[(id, function)]``. :raises InvalidInput:"""
+        self.target, self.nocache, self.pull, self.platform = target, nocache, pull, platform
+        manifest.parse_platform(platform)
+        self.build_args, self.labels = _texts(args, "args"), _texts(labels, "labels")
+        self.network = network or "default"
+        if self.network not in ("default", "none", "host"):
+            raise InvalidInput("network", network, "default, none, host")
+        self.secrets, self.ssh, self.extra_hosts, self.shm_size = dict(secrets), dict(ssh or {}), dict(extra_hosts or {}), shm_size
+        self.registries = registries or Registries()
+        self.hostname = self.build_args.get("BUILDKIT_SANDBOX_HOSTNAME")
+        epoch = self.build_args.get("SOURCE_DATE_EPOCH")
+        if epoch is not None and not re.fullmatch("[0-9]{1,11}", epoch):
+            raise InvalidInput("SOURCE_DATE_EPOCH", epoch, "seconds since 1970")
+        self.epoch = int(epoch) if epoch is not None else None
+
+    def run_options(self, network=None):
+        """What RUN needs of it."""
+        return {"network": network or self.network, "extra_hosts": self.extra_hosts, "shm_size": self.shm_size, "hostname": self.hostname,
+                "secrets": self.secrets, "ssh": self.ssh, "cache_namespace": self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")}
+
+
+def _texts(values, option):
+    found = {}
+    for key, value in (values or {}).items():
+        if value is None or isinstance(value, (dict, list)):
+            raise InvalidInput("%s.%s" % (option, key), value, "a string or a number")
+        found[str(key)] = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return found
+
+
+def secret_of(ident, path=None, variable=None, value=None):
+    """``(id, function)`` of a secret from a file, a variable of the environment, or a text. :raises InvalidInput:"""
+    if not ident:
+        raise InvalidInput("secrets.id", ident, "a name")
+    if sum(each is not None for each in (path, variable, value)) > 1:
+        raise InvalidInput("secrets", ident, "one of a file, a variable or a value")
+    if value is not None:
+        return ident, lambda: value.encode("utf-8", "surrogateescape")
+    if variable is None and path is None:
+        variable = ident if ident in os.environ else None
+        path = None if variable else ident
+    if variable is not None:
+        if variable not in os.environ:
+            raise InvalidInput("secrets", variable, "a variable of the environment")
+        return ident, lambda: os.fsencode(os.environ[variable])
+    if not os.path.isfile(path):
+        raise InvalidInput("secrets", path, "an existing file")
+    return ident, lambda: _read(path)
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module ``image`` calls: ``source: build`` here, everything else where images are."""
+
+from __future__ import annotations
+
+import os
+
+from .. import images, units
+from ..errors import InvalidInput
+from . import plan as plans
+from .request import Request, secret_of
+
+
+def image(engine, params):
+    """The module ``image``: a plan."""
+    if params["state"] != "present" or params["source"] != "build":
+        if params.get("build"):
+            raise InvalidInput("build", "given", "no build with state absent or another source than build")
+        return images.image(engine, params)
+    return images.push_built(build(engine, params), params)
+
+
+def build(engine, params):
+    """The plan of ``source: build``."""
+    options = {key: value for key, value in (params.get("build") or {}).items() if value is not None}
+    if not options.get("path"):
+        raise InvalidInput("build.path", None, "the directory of the build's context, which source build needs")
+    images.check_source(params, ("path", "config", "comment"), "build")
+    path = os.path.abspath(options["path"])
+    if not os.path.isdir(path):
+        raise InvalidInput("build.path", options["path"], "an existing directory")
+    request = Request(
+        options.get("target"), options.get("args"), options.get("labels"), bool(options.get("nocache")), bool(options.get("pull")), options.get("network"),
+        params.get("platform"), [_secret(entry) for entry in options.get("secrets") or ()], options.get("ssh"), options.get("etc_hosts"),
+        units.size(options["shm_size"], "build.shm_size") if options.get("shm_size") else None, images.registries_of(params))
+    return plans.plan_build(engine, images.names_of(params), request, path, plans.find_file(path, options.get("dockerfile")), named=options.get("contexts"))
+
+
+def _secret(entry):
+    kind = entry.get("type") or "file"
+    given = {"file": entry.get("src"), "env": entry.get("env"), "value": entry.get("value")}
+    if given[kind] is None:
+        raise InvalidInput("build.secrets", entry.get("id"), "%s, which type %s needs" % ({"file": "src"}.get(kind, kind), kind))
+    extra = [name for name, value in given.items() if value is not None and name != kind]
+    if extra:
+        raise InvalidInput("build.secrets", entry.get("id"), "nothing but %s with type %s" % ({"file": "src"}.get(kind, kind), kind))
+    return secret_of(entry["id"], given["file"], given["env"], given["value"])

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``build``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .. import images, units
+from ..builds import plan as plans
+from ..builds import progress
+from ..builds.request import Request, secret_of
+from .grammar import UsageError
+
+
+def build(session, given):
+    if given.progress not in (None, "plain", "auto", "quiet", "tty"):
+        raise UsageError("--progress %r is not accepted; accepted: plain, quiet" % given.progress)
+    path, file, data = _sources(session, given)
+    labels = dict(item.partition("=")[::2] for item in given.label)
+    request = Request(given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, given.platform,
+                      [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
+                      units.size(given.shm_size, "--shm-size") if given.shm_size else None,
+                      images.registries_of({"insecure": given.insecure, "auth_file": given.authfile}))
+    quiet = given.quiet or given.progress == "quiet"
+    shown = progress.Progress() if quiet else progress.Plain(lambda line: _show(session, line))
+    plan = plans.plan_build(session.engine, given.tag, request, path, file, data, dict(_pair(text, "--build-context") for text in given.build_context), shown)
+    facts = session.carry_out(plan)
+    ident = facts["image"].get("Id")
+    if ident is None:  # check mode: nothing has told the id yet
+        session.say(*plan.actions)
+        return
+    if given.iidfile and not session.check:
+        with open(given.iidfile, "w", encoding="utf-8") as written:
+            written.write(ident)
+    session.say(ident)
+
+
+def _show(session, line):
+    """Progress is no result: at a terminal it goes to standard error."""
+    if session.terminal:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    else:
+        session.say(line)
+
+
+def _sources(session, given):
+    """``(context directory or None, path of the Containerfile or None, its bytes or None)``."""
+    where, name = given.words[0] if given.words else ".", given.file
+    if where == "-" and name is not None:
+        raise UsageError("build - takes the Containerfile from standard input: no -f beside it")
+    if where == "-" or name == "-":
+        if not session.terminal:
+            raise UsageError("build: a task has no standard input; name the file")
+        data = sys.stdin.buffer.read()
+        return (None if where == "-" else os.path.abspath(where)), None, data
+    path = os.path.abspath(where)
+    if not os.path.isdir(path):
+        raise UsageError("build: %s is not a directory; accepted: the directory of the context, or - for a Containerfile at standard input" % where)
+    return path, os.path.abspath(name) if name and os.path.isfile(name) else plans.find_file(path, name), None
+
+
+def _arguments(items):
+    found = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not name:
+            raise UsageError("--build-arg %r is not valid; accepted: NAME=VALUE, or NAME" % item)
+        if equals:
+            found[name] = value
+        elif name in os.environ:
+            found[name] = os.environ[name]
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        found.setdefault("SOURCE_DATE_EPOCH", os.environ["SOURCE_DATE_EPOCH"])
+    return found
+
+
+def _pair(text, flag):
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise UsageError("%s %r is not valid; accepted: NAME=VALUE" % (flag, text))
+    return name, value
+
+
+def _secret(text):
+    found = dict(_pair(part, "--secret") for part in text.split(","))
+    found = {{"source": "src"}.get(key, key): value for key, value in found.items()}
+    kind = found.pop("type", None)
+    unknown = sorted(set(found) - {"id", "src", "env"})
+    if unknown or "id" not in found or kind not in (None, "file", "env"):
+        raise UsageError("--secret %r is not valid; accepted: id=NAME[,src=FILE|,env=VARIABLE]" % text)
+    source, variable = found.get("src"), found.get("env")
+    if kind == "env" and variable is None:
+        source, variable = None, source or found["id"]
+    return secret_of(found["id"], source, variable)
+
+
+def _agent(text):
+    name, equals, path = text.partition("=")
+    path = path if equals else os.environ.get("SSH_AUTH_SOCK")
+    if not name or not path:
+        raise UsageError("--ssh %r is not valid; accepted: ID=SOCKET, or ID with SSH_AUTH_SOCK in the environment" % text)
+    return name, path
+
+
+def _host(text):
+    name, separator, address = text.partition("=") if "=" in text else text.partition(":")
+    if not name or not separator or not address:
+        raise UsageError("--add-host %r is not valid; accepted: NAME:ADDRESS" % text)
+    return name, address.strip("[]")

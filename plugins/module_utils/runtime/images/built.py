@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images that were made here, step by step: their layers, their rows, and the build cache that leads to them.
+
+A step's layer is a directory of the store's ``tmp`` until the end, when all of a build comes in at once: one sync, one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..kernel import syscalls
+from . import collect, compression, layers, manifest, records
+
+
+class Layer:
+    """One layer of an image that is being made.
+
+    :ivar diff_id: of its archive. :ivar path: its directory. :ivar digest: of its blob; None until it is compressed.
+    :ivar size: bytes of its files. :ivar fresh: whether the store does not have it yet.
+    """
+
+    def __init__(self, diff_id, path, digest=None, size=0, fresh=False):
+        self.diff_id, self.path, self.digest, self.size, self.fresh = diff_id, path, digest, size, fresh
+
+
+class Made:
+    """An image to store.
+
+    :param config: bytes of its configuration. :param layer_list: [Layer], lowest first. :param uses: ids of built images it came from.
+    :param keys: of the build cache, that lead to it. :param added: the DiffID that its last step added, or "".
+    :param created: of that step.
+    """
+
+    def __init__(self, config, layer_list, uses=(), keys=(), added="", created=""):
+        self.config, self.layers, self.uses, self.keys, self.added, self.created = config, list(layer_list), list(uses), list(keys), added, created
+        self.id = manifest.digest_of(config)
+
+
+def cached(engine, key):
+    """What the build cache has for a key: ``{"image", "diff_id", "created"}``, or None; one whose layer is gone counts as nothing."""
+    row = engine.db.one("SELECT image, diff_id, created FROM steps WHERE key = ?", key)
+    if row is None or row["diff_id"] and known(engine, row["diff_id"]) is None:
+        return None
+    return row
+
+
+def known(engine, diff_id):
+    """The Layer of the store with this DiffID, whole with its blob, or None."""
+    row = engine.db.one("SELECT * FROM layers WHERE diff_id = ?", diff_id)
+    if row is None or not engine.blobs.has(row["blob"]):
+        return None
+    path = layers.path_of(engine, row["number"])
+    return Layer(diff_id, path, row["blob"], row["size"]) if os.path.isdir(path) else None
+
+
+def is_whole(engine, record):
+    """Whether all layers of an image are unpacked."""
+    return all(row is not None for row in layers.rows(engine, record["layers"]))
+
+
+def of_image(engine, record):
+    """The Layers of an image of the store, lowest first; what is missing is unpacked again."""
+    from .intake import ensure_unpacked
+
+    if not is_whole(engine, record):
+        ensure_unpacked(engine, record["id"])
+    document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
+    rows = layers.rows(engine, record["layers"])
+    return [
+        Layer(diff_id, layers.path_of(engine, row["number"]), described["digest"], row["size"])
+        for diff_id, row, described in zip(record["layers"], rows, document["layers"])
+    ]
+
+
+def store(engine, made, fresh, references=(), final=None):
+    """Take images into the store, all or none.
+
+    :param made: [Made], each after what it uses. :param fresh: the Layers that are new, all compressed.
+    :param references: full names for the image ``final`` (an id).
+    """
+    documents = [(image, engine.blobs.put(_manifest(engine, image), durable=False)) for image in made]
+    for image in made:
+        engine.blobs.put(image.config, durable=False)
+    fd = os.open(engine.paths.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        syscalls.syncfs(fd)
+    finally:
+        os.close(fd)
+    unpacked = {layer.diff_id: layers.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size) for layer in fresh}
+    with engine.db.transaction() as connection:
+        aside = layers.commit(engine, connection, unpacked.values())
+        for image, digest in documents:
+            size = sum(layer.size for layer in image.layers)
+            records.save(connection, image.id, digest, size, references if image.id == final else ())
+            for key in image.keys:
+                connection.execute("INSERT OR REPLACE INTO steps (key, image, diff_id, created) VALUES (?, ?, ?, ?)",
+                                   (key, image.id, image.added, image.created))
+            for other in image.uses:
+                if other != image.id:
+                    connection.execute("INSERT OR IGNORE INTO uses (image, used) SELECT ?, id FROM images WHERE id = ?", (image.id, other))
+    collect.remove_trees(aside)
+
+
+def _manifest(engine, image):
+    described = []
+    for layer in image.layers:
+        with engine.blobs.open(layer.digest) as file:
+            kind = compression.kind_of(file.read(8))
+        described.append({"digest": layer.digest, "size": engine.blobs.size(layer.digest), "compression": kind})
+    config = manifest.parse_config(image.config, "the built image")["config"]
+    docker = any(config.get(key) for key in ("Healthcheck", "OnBuild", "Shell"))  # which OCI's configuration has no fields for
+    return manifest.build({"digest": image.id, "size": len(image.config)}, described, docker=docker)
+
+
+def remember(engine, key, found):
+    """One more key for what the cache has."""
+    engine.db.run("INSERT OR REPLACE INTO steps (key, image, diff_id, created) SELECT ?, id, ?, ? FROM images WHERE id = ?",
+                  key, found["diff_id"], found["created"], found["image"])
+
+
+def discard(engine, blobs, ended):
+    """At the end of a build: its blobs that no image has go. ``ended``: its operation's id."""
+    collect.collect(engine, blobs, ended=ended)

@@ -169,9 +169,9 @@ class Copy:
     # ----------------------------------------------------------------------------------------------------------- archives
 
     def _extract(self, placer, dest, opener, name):
-        """Unpack an archive into the directory ``dest``; its links stay inside of that."""
+        """Unpack an archive into the directory ``dest``, with its own owners and modes; its links stay inside of that."""
         top = placer.directory(dest)
-        inner = placing.Placer(top, placer.owner, placer.mode)
+        inner = placing.Placer(top)
         try:
             with os.fdopen(opener(), "rb") as file:
                 times = []
@@ -191,12 +191,12 @@ def _extract_entry(placer, entry, times, what):
     if ".." in path.split("/") or "\0" in path:
         raise Trouble("%s: the entry %r leaves the directory" % (what, path[:200]))
     path = patterns.clean(path)
-    owner = placer.owner or (entry.uid, entry.gid)
+    owner = entry.uid, entry.gid
     if entry.kind == tar.DIRECTORY:
         fd = placer.directory(path)
         try:
             os.fchown(fd, *owner)
-            os.fchmod(fd, placer.changed_mode(entry.mode, True))
+            os.fchmod(fd, entry.mode)
         finally:
             os.close(fd)
         times.append((path, entry.mtime))
@@ -216,7 +216,7 @@ def _extract_entry(placer, entry, times, what):
         elif entry.kind in _NODES:
             os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=parent)
             os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
-            os.chmod(name, placer.changed_mode(entry.mode), dir_fd=parent)
+            os.chmod(name, entry.mode, dir_fd=parent)
             os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
     finally:
         os.close(parent)
@@ -251,7 +251,7 @@ def _extract_file(placer, entry, parent, name, owner):
                 part(write)
             os.ftruncate(fd, entry.size)
         os.fchown(fd, *owner)
-        os.fchmod(fd, placer.changed_mode(entry.mode))
+        os.fchmod(fd, entry.mode)
         for key, value in entry.xattrs.items():
             if key == b"security.capability" or key.startswith(b"user.") and not key.startswith(b"user.overlay."):
                 os.setxattr(fd, key, value)

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""RUN: the container it is, what --mount shows, what is left afterwards, and what happens when it fails."""
+
+from __future__ import annotations
+
+import glob
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from pycontainer import errors, images
+from pycontainer.builds import commands
+from pycontainer.builds.request import secret_of
+from pycontainer.kernel import cgroups
+
+
+made = []  # names of the control groups that this test's builds made
+
+
+def leftovers(engine):
+    """What a build may leave in the kernel and in the store's tmp: nothing."""
+    found = [path for top in cgroups.base_paths().values() for name in made for path in glob.glob("%s/%s" % (top, name))]
+    with open("/proc/self/mountinfo") as file:
+        found += [line for line in file if engine.paths.data in line]
+    return found + os.listdir(engine.paths.tmp) + engine.db.all("SELECT * FROM operations") + engine.db.all("SELECT * FROM addresses")
+
+
+@pytest.fixture
+def before(engine, monkeypatch):
+    def noted(count):
+        made.append(os.urandom(count).hex())
+        return made[-1]
+
+    monkeypatch.setattr(commands.secrets, "token_hex", noted)
+    return leftovers(engine)
+
+
+def test_it_is_a_container(builder, before):
+    text = """FROM box:1
+RUN (hostname; tr '\\0' '\\n' < /proc/self/environ | grep -c HOSTNAME; grep -c . /proc/net/dev; grep ^CapEff /proc/self/status; grep ^Seccomp: /proc/self/status; readlink /proc/self/ns/pid; echo $$; \
+cat /proc/1/comm; ls /dev/pts; cat /etc/hostname; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; id -G; tty) > /x 2>&1; true"""
+    record = builder(text)
+    lines = builder.read(record, "x").splitlines()
+    assert lines[0] == "buildkitsandbox" and lines[1] == "0"
+    assert lines[2] == "3"  # loopback and two lines of title
+    assert lines[3].split()[1] == "00000000a80425fb" and lines[4].split()[1] == "2"
+    assert lines[5] != os.readlink("/proc/self/ns/pid") and lines[6] == "1" and lines[7] == "sh" and lines[-1] == "not a tty"
+    assert leftovers(builder.engine) == before
+
+
+def test_nothing_of_the_mounts_is_in_the_layer(builder, before):
+    text = """FROM box:1
+RUN --mount=type=cache,target=/var/cache/x --mount=type=tmpfs,target=/t --mount=target=/c/d --mount=type=secret,id=s,target=/etc/deep/secret \
+ --mount=type=secret,id=s echo 1 > /var/cache/x/f; echo 1 > /t/f; ls /c/d > /x; cat /run/secrets/s /etc/deep/secret >> /x
+RUN rm -r /tmp"""
+    record = builder(text, {"f": "1"}, secrets=[secret_of("s", value="hush")])
+    tree = builder.tree(record)
+    assert tree["x"][3] == b"f\nhushhush"
+    left = {"var", "var/cache", "c", "t", "run", "proc", "dev", "sys", "etc/deep", "etc/hosts", "etc/resolv.conf", "etc/hostname"}
+    assert not left & set(tree)
+    secret_files = subprocess.run(["grep", "-rl", "hush", builder.engine.paths.data], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    assert [path for path in secret_files if not path.startswith(builder.engine.paths.layers)] == []
+    assert leftovers(builder.engine) == before
+
+
+def test_mount_points_that_get_files_stay(builder):
+    record = builder("FROM box:1\nRUN --mount=type=tmpfs,target=/new/t echo 1 > /new/f")
+    assert set(builder.tree(record)) >= {"new/f"} and "new/t" not in builder.tree(record)
+
+
+def test_a_cache_is_kept_and_can_have_a_mode(builder):
+    text = "FROM box:1\nRUN --mount=type=cache,id=c,target=/c,mode=0700,uid=33,gid=34 ls -ldn /c > /x; ls /c >> /x; echo 1 > /c/%s"
+    builder(text % "one")
+    found = builder.read(builder(text % "two"), "x")
+    assert found.startswith("drwx------") and found.split()[2:4] == ["33", "34"] and found.splitlines()[1:] == ["one"]
+    record = builder("FROM box:1\nRUN --mount=type=cache,id=c,target=/d,readonly ls /d > /x; touch /d/no || echo read-only >> /x")
+    assert builder.read(record, "x") == "one\ntwo\nread-only\n"
+    other = builder("FROM box:1\nRUN --mount=type=cache,id=c,target=/c ls /c > /x", args={"BUILDKIT_CACHE_MOUNT_NS": "mine"})
+    assert builder.read(other, "x") == ""
+
+
+def test_a_cache_can_begin_with_a_stages_files(builder):
+    record = builder("FROM box:1 AS one\nRUN mkdir /seed && echo 1 > /seed/f\nFROM box:1\nRUN --mount=type=cache,id=n,target=/c,from=one,source=/seed cat /c/f > /x")
+    assert builder.read(record, "x") == "1\n"
+
+
+def test_a_bind_is_read_only_or_loses_what_is_written(builder):
+    record = builder("FROM box:1\nRUN --mount=target=/c touch /c/new || echo refused > /x\nRUN --mount=target=/c,rw echo 2 > /c/f && cat /c/f >> /x", {"f": "1\n"})
+    assert builder.read(record, "x") == "refused\n2\n"
+    with open(os.path.join(builder.scratch, "context1", "f")) as file:
+        assert file.read() == "1\n"
+
+
+def test_a_bind_does_not_show_what_is_ignored(builder):
+    record = builder("FROM box:1\nRUN --mount=target=/c ls -A /c > /x; cat /c/d/* >> /x", {"f": "1", "no": "2", "d/a": "3", "d/no": "4", ".dockerignore": "no\n**/no"})
+    assert builder.read(record, "x") == ".dockerignore\nd\nf\n3"
+
+
+def test_a_bind_of_a_file(builder):
+    record = builder("FROM box:1\nRUN --mount=target=/f.txt,source=d/f cat /f.txt > /x", {"d/f": "1"})
+    assert builder.read(record, "x") == "1" and "f.txt" not in builder.tree(record)
+
+
+def test_secrets(builder, monkeypatch, tmp_path):
+    monkeypatch.setenv("TOKEN", "from-env")
+    (tmp_path / "file").write_text("from-file")
+    text = """FROM box:1
+RUN --mount=type=secret,id=a --mount=type=secret,id=b,env=B --mount=type=secret,id=c,target=/s/c,mode=0440,uid=33,gid=34 --mount=type=secret,id=none \
+(cat /run/secrets/a; echo; echo $B; cat /s/c; echo; ls -ln /run/secrets/a /s/c; ls /run/secrets) > /x"""
+    secrets = [secret_of("a", value="one"), secret_of("b", variable="TOKEN"), secret_of("c", path=str(tmp_path / "file"))]
+    lines = builder.read(builder(text, secrets=secrets), "x").splitlines()
+    assert lines[:3] == ["one", "from-env", "from-file"]
+    assert lines[3].split()[0] == "-r--------" and lines[4].split()[0] == "-r--r-----" and lines[4].split()[2:4] == ["33", "34"] and lines[5:] == ["a"]
+    with pytest.raises(errors.EngineError, match="not given a secret none"):
+        builder("FROM box:1\nRUN --mount=type=secret,id=none,required true")
+
+
+def test_an_agents_socket(builder, tmp_path):
+    path = str(tmp_path / "agent")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(1)
+        record = builder("FROM box:1\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK && echo $SSH_AUTH_SOCK > /x", ssh={"default": path})
+    assert builder.read(record, "x") == "/run/buildkit/ssh_agent.0\n"
+
+
+def test_host_network_and_more_hosts(builder):
+    record = builder("FROM box:1\nRUN readlink /proc/self/ns/net > /x; grep other /etc/hosts >> /x", network="host", extra_hosts={"other": "10.1.2.3"})
+    assert builder.read(record, "x") == "%s\n10.1.2.3\tother\n" % os.readlink("/proc/self/ns/net")
+
+
+def test_a_process_that_is_left_running_ends(builder, before):
+    record = builder("FROM box:1\nRUN sleep 1000 & echo 1 > /x")
+    assert builder.read(record, "x") == "1\n" and leftovers(builder.engine) == before
+
+
+# ----------------------------------------------------------------------------------------------------------------- failure
+
+
+def test_a_failed_step(builder, before):
+    old = builder("FROM box:1\nRUN echo old > /x")
+    with pytest.raises(errors.EngineError) as caught:
+        builder("FROM box:1\nRUN echo first > /y\n\nRUN echo begin; \\\n  for i in $(seq 40); do echo line $i; done; exit 7\nRUN never")
+    error = caught.value
+    assert (error.line, error.exit_code) == (4, 7)
+    assert str(error).startswith("Containerfile:4: step 3 of 4 ended with exit code 7: RUN echo begin;")
+    assert error.logs.splitlines() == ["line %d" % number for number in range(21, 41)] and error.logs in str(error)
+    assert images.get(builder.engine, "t:1")["id"] == old["id"] and leftovers(builder.engine) == before
+    builder("FROM box:1\nRUN echo first > /y\n\nRUN echo better")
+    assert builder.ran == ["RUN echo better"]  # what had been done was not lost
+
+
+def test_a_failed_build_keeps_nothing_of_its_failed_step(builder, engine):
+    number = len(os.listdir(engine.paths.layers))
+    with pytest.raises(errors.EngineError):
+        builder("FROM box:1\nRUN echo made > /x; dd if=/dev/zero of=/big bs=1M count=3; exit 1")
+    assert len(os.listdir(engine.paths.layers)) == number and os.listdir(engine.paths.tmp) == []
+    assert [image["RepoTags"] for image in images.listing(engine, everything=True)] == [["box:1"]]
+
+
+@pytest.mark.parametrize("text, part", [
+    ("RUN nosuchprogram", "ended with exit code 127"), ("RUN [\"nosuch\"]", "could not be started: exec nosuch: executable file not found"),
+    ("USER nobody-here\nRUN id", "could not be started: user: 'nobody-here'"), ("RUN sh -c 'kill -9 $$'; exit $?", "ended with exit code 137"),
+    ("RUN --mount=from=box:1,source=/none,target=/x true", "source /none: no such file"), ("RUN --mount=type=ssh,required true", "not given an agent default"),
+    ("RUN --mount=source=none,target=/x true", "/none: not found in the context"),
+])
+def test_errors(builder, before, text, part):
+    with pytest.raises(errors.EngineError, match=part) as caught:
+        builder("FROM box:1\n" + text)
+    assert str(caught.value).startswith("Containerfile:%d: " % (text.count("\n") + 2))
+    assert leftovers(builder.engine) == before
+
+
+def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scratch, before):
+    """By SIGKILL, in the midst of RUN: the next call of any kind ends what runs and clears up."""
+    code = textwrap.dedent("""
+        import sys
+        sys.path.insert(0, %r)
+        import conftest
+        from pycontainer.engine import Engine
+        from pycontainer.builds import plan, request
+        with Engine(%r, %r) as engine:
+            plan.plan_build(engine, ["t:1"], request.Request(network="none"), None, data=b"FROM box:1\\nRUN echo 1 > /x\\nRUN echo started; sleep 1234.5").apply()
+    """) % (os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), *scratch)
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    try:
+        end = time.monotonic() + 30
+        while not any(b"1234.5" in open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/cmdline") if _group(path)) and time.monotonic() < end:
+            time.sleep(0.05)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert engine.db.all("SELECT kind FROM operations")
+    engine.recover()
+    assert leftovers(engine) == before
+    assert images.find(engine, "t:1") is None
+
+
+def _group(path):
+    """Whether a process is in one of the engine's control groups."""
+    try:
+        with open(os.path.dirname(path) + "/cgroup") as file:
+            return "pycontainer" in file.read()
+    except OSError:
+        return False

@@ -27,8 +27,10 @@ def archive(mode="w"):
 FILES = {
     "a.txt": "a\n", "b.txt": "b\n", "c.md": "c\n", "script.sh": {"mode": 0o755, "text": "#!/bin/sh\necho script\n"}, "private": {"mode": 0o600, "text": "p\n"},
     "dir/one": "1\n", "dir/two": "2\n", "dir/sub/three": "3\n", "dir/sub/four.md": "4\n", "empty/": None, "other/a.txt": "other\n", "with space.txt": "s\n",
-    "[x].txt": "x\n", "link": ("link", "a.txt"), "dirlink": ("link", "dir"), "outside": ("link", "../../../../etc/passwd"), "deep/er/link": ("link", "../../a.txt"),
-    "deep/down/file": "deep\n", "archive.tar": archive(), "archive.tar.gz": archive("w:gz"), "archive.tar.xz": archive("w:xz"), "archive.tar.bz2": archive("w:bz2"),
+    "[x].txt": "x\n", "link": ("link", "a.txt"), "dirlink": ("link", "dir"), "outside": ("link", "../../../../etc/passwd"),
+    "deep/er/link": ("link", "../../a.txt"),
+    "deep/down/file": "deep\n", "archive.tar": archive(), "archive.tar.gz": archive("w:gz"), "archive.tar.xz": archive("w:xz"),
+    "archive.tar.bz2": archive("w:bz2"),
     "not.tar": "not an archive\n", ".hidden": "h\n",
 }
 
@@ -61,7 +63,8 @@ case("two arguments in one", "FROM box:1\nARG A=1 B=2\nRUN echo $A$B > /x")
 case("copy from a stage", "FROM box:1 AS one\nRUN mkdir /out && echo 1 > /out/f && chown 33:34 /out/f\nFROM box:1\nCOPY --from=one /out /in")
 case("copy from a stage by number", "FROM box:1\nRUN echo 1 > /f\nFROM box:1\nCOPY --from=0 /f /g")
 case("copy from an image", "COPY --from=box:1 /srv/data /in")
-case("copy from a stage with owners", "FROM box:1 AS one\nRUN mkdir /o && echo 1 > /o/f && chown -R 33:34 /o && chmod 640 /o/f\nFROM box:1\nCOPY --from=one /o/f /f")
+case("copy from a stage with owners",
+     "FROM box:1 AS one\nRUN mkdir /o && echo 1 > /o/f && chown -R 33:34 /o && chmod 640 /o/f\nFROM box:1\nCOPY --from=one /o/f /f")
 case("stage that is not needed", "FROM box:1 AS bad\nRUN false\nFROM box:1\nRUN echo x > /x")
 case("target", "FROM box:1 AS one\nRUN echo 1 > /x\nFROM box:1 AS two\nRUN false", target="one")
 case("arguments in a stage of a stage", "FROM box:1 AS one\nARG A=1\nENV B=2\nFROM one\nRUN echo \"${A-unset} $B\" > /x")
@@ -214,7 +217,8 @@ case("bad port", "EXPOSE 99999")
 OLD = "buildah 1.28 does not know it yet"
 DIFFERENT = dict(
     {"run " + name: ("result", OLD) for name in (
-        "in a heredoc", "with an indented heredoc", "with a program in a heredoc", "with a heredoc as input", "with a quoted heredoc as input", "with two heredocs")},
+        "in a heredoc", "with an indented heredoc", "with a program in a heredoc", "with a heredoc as input", "with a quoted heredoc as input",
+        "with two heredocs")},
     **{"copy " + name: ("result", OLD) for name in (
         "a heredoc", "a quoted heredoc", "a heredoc into a directory", "with link", "a directory with link", "with exclude")},
     **{

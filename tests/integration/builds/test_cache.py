@@ -65,8 +65,10 @@ def test_a_file_of_the_same_size_and_time_is_seen(builder):
 
 
 @pytest.mark.parametrize("old, new, expected", [
-    ("CMD [\"x\"]", "CMD [\"y\"]", []), ("ENV E=1", "ENV E=2", STEPS), ("ENV E=1", "ENV E=1\nLABEL a=b\nEXPOSE 80\nSTOPSIGNAL 9", []), ("ENV E=1", "USER 5", STEPS[1:]),
-    ("ARG V=1", "ARG V=2", STEPS), ("ARG V=1", "ARG W=2", STEPS), ("echo two", "echo 2", ["RUN echo 2 > /two"]), ("ENV E=1", "SHELL [\"/bin/busybox\", \"sh\", \"-c\"]\nENV E=1", STEPS),
+    ("CMD [\"x\"]", "CMD [\"y\"]", []), ("ENV E=1", "ENV E=2", STEPS), ("ENV E=1", "ENV E=1\nLABEL a=b\nEXPOSE 80\nSTOPSIGNAL 9", []),
+    ("ENV E=1", "USER 5", STEPS[1:]),
+    ("ARG V=1", "ARG V=2", STEPS), ("ARG V=1", "ARG W=2", STEPS), ("echo two", "echo 2", ["RUN echo 2 > /two"]),
+    ("ENV E=1", "SHELL [\"/bin/busybox\", \"sh\", \"-c\"]\nENV E=1", STEPS),
     ("# comment", "", []), ("RUN echo one$E", "RUN  echo one$E", []), ("RUN echo two", "WORKDIR /w\nRUN echo two", ["WORKDIR /w", "RUN echo two > /two"]),
     ("COPY a.txt dir /in/", "COPY --chown=5 a.txt dir /in/", ["COPY --chown=5 a.txt dir /in/", STEPS[2]]),
 ])

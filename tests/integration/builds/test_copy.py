@@ -19,8 +19,10 @@ from pycontainer.builds import modes, words
 
 @pytest.mark.parametrize("text, old, directory, new", [
     ("755", 0o600, False, 0o755), ("0644", 0o777, True, 0o644), ("4755", 0, False, 0o4755), ("u+x", 0o600, False, 0o700), ("go-rwx", 0o755, False, 0o700),
-    ("u=rwX,go=rX", 0o600, False, 0o644), ("u=rwX,go=rX", 0o600, True, 0o755), ("u=rwX,go=rX", 0o700, False, 0o755), ("a+r", 0o200, False, 0o644), ("+x", 0o600, False, 0o711),
-    ("g=u", 0o750, False, 0o770), ("u+s,g+s,+t", 0o755, False, 0o7755), ("o=", 0o777, False, 0o770), ("u=rw,g=r,o=", 0o777, False, 0o640), ("ug+w-x", 0o555, False, 0o665),
+    ("u=rwX,go=rX", 0o600, False, 0o644), ("u=rwX,go=rX", 0o600, True, 0o755), ("u=rwX,go=rX", 0o700, False, 0o755), ("a+r", 0o200, False, 0o644),
+    ("+x", 0o600, False, 0o711),
+    ("g=u", 0o750, False, 0o770), ("u+s,g+s,+t", 0o755, False, 0o7755), ("o=", 0o777, False, 0o770), ("u=rw,g=r,o=", 0o777, False, 0o640),
+    ("ug+w-x", 0o555, False, 0o665),
 ])
 def test_modes(text, old, directory, new):
     assert modes.parse(text)(old, directory) == new
@@ -56,7 +58,8 @@ PARENTS = {"x/a.txt": "1", "y/z/b.txt": "2", "y/z/c.md": "3"}
 
 
 @pytest.mark.parametrize("text, expected", [
-    ("COPY --parents x/a.txt y/z/b.txt /p/", {"p/x/a.txt", "p/y/z/b.txt"}), ("COPY --parents y/./z/b.txt /p/", {"p/z/b.txt"}), ("COPY --parents **/*.txt /p/", {"p/x/a.txt", "p/y/z/b.txt"}),
+    ("COPY --parents x/a.txt y/z/b.txt /p/", {"p/x/a.txt", "p/y/z/b.txt"}), ("COPY --parents y/./z/b.txt /p/", {"p/z/b.txt"}),
+    ("COPY --parents **/*.txt /p/", {"p/x/a.txt", "p/y/z/b.txt"}),
     ("COPY --parents y/z /p/", {"p/y/z/b.txt", "p/y/z/c.md"}), ("COPY --parents ./y/*/*.txt /p/", {"p/y/z/b.txt"}),
     ("COPY --exclude=*.md y/z /p/", {"p/b.txt"}), ("COPY --exclude=z y /p/", set()), ("COPY --exclude=**/*.md --exclude=x . /p/", {"p/y/z/b.txt"}),
     ("COPY --exclude=*.md --exclude=!c.md y/z /p/", {"p/b.txt", "p/c.md"}),
@@ -67,7 +70,8 @@ def test_parents_and_exclude(builder, text, expected):
 
 
 @pytest.mark.parametrize("ignore, expected", [
-    ("b", {"a", "d/b", "d/c"}), ("**/b", {"a", "d/c"}), ("d", {"a", "b"}), ("*\n!d/c", {"d/c"}), ("*\n!d\nd/b", {"d/c"}), ("# a\n\nb\n!b", {"a", "b", "d/b", "d/c"}), ("d/*", {"a", "b"}),
+    ("b", {"a", "d/b", "d/c"}), ("**/b", {"a", "d/c"}), ("d", {"a", "b"}), ("*\n!d/c", {"d/c"}), ("*\n!d\nd/b", {"d/c"}),
+    ("# a\n\nb\n!b", {"a", "b", "d/b", "d/c"}), ("d/*", {"a", "b"}),
 ])
 def test_ignore_files(builder, ignore, expected):
     files = {"a": "1", "b": "2", "d/b": "3", "d/c": "4", ".dockerignore": ignore}
@@ -144,7 +148,8 @@ def test_a_checksum_is_checked(builder, web):
     Handler.asked.clear()
     assert not builder.look("FROM box:1\nADD --checksum=sha256:%s %s/f /f" % (good, web)).changed and Handler.asked == []
     for text, part in (("--checksum=sha256:%s %s/f" % (bad, web), "has the digest"), ("--checksum=md5:ab %s/f" % web, "--checksum=md5:ab is not valid"),
-                       ("--checksum=sha256:%s f" % good, "is for web addresses"), ("%s/missing" % web, "404"), ("%s/short" % web, "bytes"), ("http://127.0.0.1:1/x", "refused"),
+                       ("--checksum=sha256:%s f" % good, "is for web addresses"), ("%s/missing" % web, "404"), ("%s/short" % web, "bytes"),
+                       ("http://127.0.0.1:1/x", "refused"),
                        ("https://example.com/repo.git", "Git repositories are not taken")):
         with pytest.raises(errors.EngineError, match=part):
             builder("FROM box:1\nADD %s /f" % text, {"f": "one"})
@@ -168,7 +173,8 @@ def canary(tmp_path):
 
 
 @pytest.mark.parametrize("link", ["{0}", "{0}/file", "../../../../../../../../../../..{0}", "/proc/self/root{0}", "/proc/1/root{0}"])
-@pytest.mark.parametrize("copy", ["COPY f /l", "COPY f /l/", "COPY f /l/new/f", "COPY d /l", "COPY d/ /l/x/", "ADD f.tar /l/", "COPY --chown=5 --chmod=777 d /l/", "WORKDIR /l/w"])
+@pytest.mark.parametrize("copy", ["COPY f /l", "COPY f /l/", "COPY f /l/new/f", "COPY d /l", "COPY d/ /l/x/",
+                                  "ADD f.tar /l/", "COPY --chown=5 --chmod=777 d /l/", "WORKDIR /l/w"])
 def test_a_link_of_the_image_leads_nowhere(builder, canary, link, copy):
     """The image's links are made before anything is copied onto them (CVE-2018-15664 and its kind): the host stays as it is."""
     top, check = canary
@@ -186,7 +192,9 @@ def test_a_link_of_the_image_leads_nowhere(builder, canary, link, copy):
 @pytest.mark.parametrize("source", ["l", "l/file", "d", "d/l/file", "l/../canary/file"])
 def test_a_link_of_a_source_leads_nowhere(builder, canary, source):
     top, dummy = canary
-    for text in ("FROM box:1\nCOPY %s /x/" % source, "FROM box:1 AS one\nRUN mkdir /c && ln -s %s /c/l && mkdir /c/d && ln -s %s /c/d/l\nFROM box:1\nCOPY --from=one /c/%s /x/" % (top, top, source),
+    for text in ("FROM box:1\nCOPY %s /x/" % source,
+                 "FROM box:1 AS one\nRUN mkdir /c && ln -s %s /c/l && mkdir /c/d && ln -s %s /c/d/l\nFROM box:1\nCOPY --from=one /c/%s /x/"
+                 % (top, top, source),
                  "FROM box:1\nRUN --mount=target=/m,source=%s mkdir /x; cp -r /m /x" % source):
         try:
             record = builder(text, {"l": ("link", top), "d/l": ("link", top), "f": "1"})
@@ -196,7 +204,8 @@ def test_a_link_of_a_source_leads_nowhere(builder, canary, source):
 
 
 @pytest.mark.parametrize("members", [
-    [("../escape", b"1")], [("/abs", b"1")], [("l", "link", "{0}"), ("l/new", b"1")], [("l", "link", "../../../../../../..{0}"), ("l/file", b"1")], [("h", "hard", "{0}/file")],
+    [("../escape", b"1")], [("/abs", b"1")], [("l", "link", "{0}"), ("l/new", b"1")], [("l", "link", "../../../../../../..{0}"),
+    ("l/file", b"1")], [("h", "hard", "{0}/file")],
     [("h", "hard", "../../../../../../../..{0}/file")], [("l", "link", "{0}"), ("l", "dir")], [("l", "link", "{0}/file"), ("h", "hard", "l"), ("h", b"1")],
 ])
 def test_an_archive_stays_in_its_directory(builder, canary, members):

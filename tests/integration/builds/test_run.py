@@ -44,7 +44,8 @@ def before(engine, monkeypatch):
 
 def test_it_is_a_container(builder, before):
     text = """FROM box:1
-RUN (hostname; tr '\\0' '\\n' < /proc/self/environ | grep -c HOSTNAME; grep -c . /proc/net/dev; grep ^CapEff /proc/self/status; grep ^Seccomp: /proc/self/status; readlink /proc/self/ns/pid; echo $$; \
+RUN (hostname; tr '\\0' '\\n' < /proc/self/environ | grep -c HOSTNAME; grep -c . /proc/net/dev; \
+ grep ^CapEff /proc/self/status; grep ^Seccomp: /proc/self/status; readlink /proc/self/ns/pid; echo $$; \
 cat /proc/1/comm; ls /dev/pts; cat /etc/hostname; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; id -G; tty) > /x 2>&1; true"""
     record = builder(text)
     lines = builder.read(record, "x").splitlines()
@@ -87,19 +88,22 @@ def test_a_cache_is_kept_and_can_have_a_mode(builder):
 
 
 def test_a_cache_can_begin_with_a_stages_files(builder):
-    record = builder("FROM box:1 AS one\nRUN mkdir /seed && echo 1 > /seed/f\nFROM box:1\nRUN --mount=type=cache,id=n,target=/c,from=one,source=/seed cat /c/f > /x")
+    record = builder(
+        "FROM box:1 AS one\nRUN mkdir /seed && echo 1 > /seed/f\nFROM box:1\nRUN --mount=type=cache,id=n,target=/c,from=one,source=/seed cat /c/f > /x")
     assert builder.read(record, "x") == "1\n"
 
 
 def test_a_bind_is_read_only_or_loses_what_is_written(builder):
-    record = builder("FROM box:1\nRUN --mount=target=/c touch /c/new || echo refused > /x\nRUN --mount=target=/c,rw echo 2 > /c/f && cat /c/f >> /x", {"f": "1\n"})
+    record = builder("FROM box:1\nRUN --mount=target=/c touch /c/new || echo refused > /x\nRUN --mount=target=/c,rw echo 2 > /c/f && cat /c/f >> /x",
+                     {"f": "1\n"})
     assert builder.read(record, "x") == "refused\n2\n"
     with open(os.path.join(builder.scratch, "context1", "f")) as file:
         assert file.read() == "1\n"
 
 
 def test_a_bind_does_not_show_what_is_ignored(builder):
-    record = builder("FROM box:1\nRUN --mount=target=/c ls -A /c > /x; cat /c/d/* >> /x", {"f": "1", "no": "2", "d/a": "3", "d/no": "4", ".dockerignore": "no\n**/no"})
+    record = builder("FROM box:1\nRUN --mount=target=/c ls -A /c > /x; cat /c/d/* >> /x",
+                     {"f": "1", "no": "2", "d/a": "3", "d/no": "4", ".dockerignore": "no\n**/no"})
     assert builder.read(record, "x") == ".dockerignore\nd\nf\n3"
 
 
@@ -168,7 +172,8 @@ def test_a_failed_build_keeps_nothing_of_its_failed_step(builder, engine):
 @pytest.mark.parametrize("text, part", [
     ("RUN nosuchprogram", "ended with exit code 127"), ("RUN [\"nosuch\"]", "could not be started: exec nosuch: executable file not found"),
     ("USER nobody-here\nRUN id", "could not be started: user: 'nobody-here'"), ("RUN sh -c 'kill -9 $$'; exit $?", "ended with exit code 137"),
-    ("RUN --mount=from=box:1,source=/none,target=/x true", "source /none: no such file"), ("RUN --mount=type=ssh,required true", "not given an agent default"),
+    ("RUN --mount=from=box:1,source=/none,target=/x true", "source /none: no such file"),
+    ("RUN --mount=type=ssh,required true", "not given an agent default"),
     ("RUN --mount=source=none,target=/x true", "/none: not found in the context"),
 ])
 def test_errors(builder, before, text, part):
@@ -187,7 +192,8 @@ def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scra
         from pycontainer.engine import Engine
         from pycontainer.builds import plan, request
         with Engine(%r, %r) as engine:
-            plan.plan_build(engine, ["t:1"], request.Request(network="none"), None, data=b"FROM box:1\\nRUN echo 1 > /x\\nRUN echo started; sleep 1234.5").apply()
+            plan.plan_build(engine, ["t:1"], request.Request(network="none"), None, data=b"FROM box:1\\nRUN echo 1 > /x\\n"
+                            b"RUN echo started; sleep 1234.5").apply()
     """) % (os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), *scratch)
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     try:

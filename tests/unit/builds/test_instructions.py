@@ -18,12 +18,15 @@ def one(text):
     ("RUN echo $a", ["echo $a"], False), ("RUN [\"a\", \"b c\"]", ["a", "b c"], True), ("RUN [\"a\", b]", ["[\"a\", b]"], False),
     ("RUN [ -f x ] && y", ["[ -f x ] && y"], False), ("CMD [\"a\"] trailing", ["a"], True), ("CMD a b", ["a b"], False), ("CMD []", [], True),
     ("CMD", [], False), ("ENTRYPOINT [\"\\u0041\"]", ["A"], True), ("RUN ['a']", ["['a']"], False),
-    ("ENV a=1 b=\"x y\" c='z'", [("a", "1"), ("b", "\"x y\""), ("c", "'z'")], False), ("ENV a b  c", [("a", "b  c")], False), ("ENV a b=c", [("a", "b=c")], False),
+    ("ENV a=1 b=\"x y\" c='z'", [("a", "1"), ("b", "\"x y\""), ("c", "'z'")], False), ("ENV a b  c", [("a", "b  c")], False),
+    ("ENV a b=c", [("a", "b=c")], False),
     ("ENV a=x\\ y", [("a", "x\\ y")], False), ("ENV a=", [("a", "")], False), ("LABEL \"a b\"=c", [("\"a b\"", "c")], False),
     ("ARG a", [("a", None)], False), ("ARG a=1 b c=", [("a", "1"), ("b", None), ("c", "")], False),
     ("VOLUME /a /b", ["/a", "/b"], False), ("VOLUME [\"/a\", \"/b c\"]", ["/a", "/b c"], False),
-    ("COPY a b /c", ["a", "b", "/c"], False), ("COPY [\"a b\", \"/c\"]", ["a b", "/c"], False), ("USER a:b", ["a:b"], False), ("WORKDIR /a b", ["/a b"], False),
-    ("SHELL [\"/bin/bash\", \"-c\"]", ["/bin/bash", "-c"], False), ("HEALTHCHECK NONE", ["NONE"], False), ("HEALTHCHECK CMD a b", ["CMD-SHELL", "a b"], False),
+    ("COPY a b /c", ["a", "b", "/c"], False), ("COPY [\"a b\", \"/c\"]", ["a b", "/c"], False), ("USER a:b", ["a:b"], False),
+    ("WORKDIR /a b", ["/a b"], False),
+    ("SHELL [\"/bin/bash\", \"-c\"]", ["/bin/bash", "-c"], False), ("HEALTHCHECK NONE", ["NONE"], False),
+    ("HEALTHCHECK CMD a b", ["CMD-SHELL", "a b"], False),
     ("HEALTHCHECK cmd [\"a\"]", ["CMD", "a"], True), ("FROM a AS B.c-d_1", ["a", "b.c-d_1"], False), ("FROM a", ["a", ""], False),
     ("EXPOSE 80 443/tcp", ["80 443/tcp"], False), ("STOPSIGNAL 9", ["9"], False), ("MAINTAINER a b", ["a b"], False),
 ])
@@ -35,7 +38,8 @@ def test_arguments(text, args, exec_form):
 @pytest.mark.parametrize("text, flags", [
     ("COPY --from=a --chown=b:c --chmod=755 --link a b", {"from": "a", "chown": "b:c", "chmod": "755", "link": True}),
     ("COPY --link=false a b", {"link": False}), ("COPY --exclude=*.a --exclude=*.b a b", {"exclude": ["*.a", "*.b"]}),
-    ("ADD --checksum=sha256:ab http://x /y", {"checksum": "sha256:ab"}), ("RUN --mount=type=tmpfs,target=/a --mount=target=/b x", {"mount": ["type=tmpfs,target=/a", "target=/b"]}),
+    ("ADD --checksum=sha256:ab http://x /y", {"checksum": "sha256:ab"}),
+    ("RUN --mount=type=tmpfs,target=/a --mount=target=/b x", {"mount": ["type=tmpfs,target=/a", "target=/b"]}),
     ("RUN --network=none x", {"network": "none"}), ("FROM --platform=linux/arm64 a", {"platform": "linux/arm64"}),
     ("HEALTHCHECK --interval=1m30s --retries=5 CMD x", {"interval": 90, "retries": 5}),
 ])
@@ -44,16 +48,23 @@ def test_flags(text, flags):
 
 
 @pytest.mark.parametrize("text, part", [
-    ("FOO x", "unknown instruction: FOO"), ("RUN", "RUN needs"), ("RUN []", "RUN needs"), ("COPY a", "at least two"), ("ADD", "at least two"), ("CMD --x a", "unknown flag --x"),
-    ("COPY --form=a b c", "unknown flag --form"), ("COPY --link=maybe a b", "true or false"), ("COPY --from= a b", "needs a value"), ("COPY --from a b", "needs a value"),
+    ("FOO x", "unknown instruction: FOO"), ("RUN", "RUN needs"), ("RUN []", "RUN needs"), ("COPY a", "at least two"), ("ADD", "at least two"),
+    ("CMD --x a", "unknown flag --x"),
+    ("COPY --form=a b c", "unknown flag --form"), ("COPY --link=maybe a b", "true or false"), ("COPY --from= a b", "needs a value"),
+    ("COPY --from a b", "needs a value"),
     ("COPY --chown=a --chown=b c d", "given twice"), ("RUN --network=my x", "not accepted"), ("RUN --security=insecure x", "not accepted"),
     ("FROM", "FROM takes"), ("FROM a b", "FROM takes"), ("FROM a BS c", "FROM takes"), ("FROM a AS 1b", "invalid name"), ("FROM a AS", "FROM takes"),
-    ("ENV", "needs"), ("ENV a", "two arguments"), ("ENV a=1 b", "has no ="), ("ENV =a", "blank"), ("LABEL a=1 =b", "blank"), ("ARG", "needs"), ("ARG =a", "blank"),
-    ("CMD [1]", "must be strings"), ("CMD [\"a\", 1]", "must be strings"), ("SHELL /bin/sh", "JSON form"), ("SHELL []", "JSON form"), ("VOLUME", "needs"), ("VOLUME [\"\"]", "empty"),
-    ("VOLUME []", "empty"), ("HEALTHCHECK", "needs"), ("HEALTHCHECK x", "unknown type"), ("HEALTHCHECK CMD", "needs a command"), ("HEALTHCHECK NONE x", "no arguments"),
+    ("ENV", "needs"), ("ENV a", "two arguments"), ("ENV a=1 b", "has no ="), ("ENV =a", "blank"), ("LABEL a=1 =b", "blank"), ("ARG", "needs"),
+    ("ARG =a", "blank"),
+    ("CMD [1]", "must be strings"), ("CMD [\"a\", 1]", "must be strings"), ("SHELL /bin/sh", "JSON form"), ("SHELL []", "JSON form"), ("VOLUME", "needs"),
+    ("VOLUME [\"\"]", "empty"),
+    ("VOLUME []", "empty"), ("HEALTHCHECK", "needs"), ("HEALTHCHECK x", "unknown type"), ("HEALTHCHECK CMD", "needs a command"),
+    ("HEALTHCHECK NONE x", "no arguments"),
     ("HEALTHCHECK --interval=x CMD a", "interval"), ("HEALTHCHECK --interval=1us CMD a", "less than"), ("HEALTHCHECK --retries=x CMD a", "not a number"),
-    ("ONBUILD", "needs"), ("ONBUILD ONBUILD RUN x", "chaining"), ("ONBUILD FROM a", "isn't allowed"), ("ONBUILD MAINTAINER a", "isn't allowed"), ("ONBUILD RUN", "RUN needs"),
-    ("ONBUILD FOO", "unknown instruction"), ("USER", "exactly one"), ("WORKDIR", "exactly one"), ("STOPSIGNAL", "exactly one"), ("EXPOSE", "needs"), ("MAINTAINER", "exactly one"),
+    ("ONBUILD", "needs"), ("ONBUILD ONBUILD RUN x", "chaining"), ("ONBUILD FROM a", "isn't allowed"), ("ONBUILD MAINTAINER a", "isn't allowed"),
+    ("ONBUILD RUN", "RUN needs"),
+    ("ONBUILD FOO", "unknown instruction"), ("USER", "exactly one"), ("WORKDIR", "exactly one"), ("STOPSIGNAL", "exactly one"), ("EXPOSE", "needs"),
+    ("MAINTAINER", "exactly one"),
     ("ADD --keep-git-dir a b", "Git"), ("RUN \"unclosed", None),
 ])
 def test_what_is_refused(text, part):
@@ -125,10 +136,13 @@ def mount(text):
 
 
 @pytest.mark.parametrize("text, expected", [
-    ("target=/a", {"type": "bind", "target": "/a", "readwrite": None}), ("type=bind,dst=$X,src=b,from=c,rw", {"target": "/x", "source": "b", "origin": "c", "readwrite": True}),
+    ("target=/a", {"type": "bind", "target": "/a", "readwrite": None}),
+    ("type=bind,dst=$X,src=b,from=c,rw", {"target": "/x", "source": "b", "origin": "c", "readwrite": True}),
     ("type=cache,target=/a,id=b,sharing=locked,mode=0700,uid=5,gid=6", {"type": "cache", "id": "b", "sharing": "locked", "mode": 0o700, "uid": 5, "gid": 6}),
-    ("type=cache,target=/a,ro", {"readonly": True}), ("type=tmpfs,target=/a,size=1m", {"size": 1 << 20}), ("type=secret,id=a", {"target": "/run/secrets/a", "env": None}),
-    ("type=secret,id=a,env=A", {"target": None, "env": "A"}), ("type=secret,target=/x/tok", {"id": "tok", "target": "/x/tok"}), ("type=secret,id=a,required", {"required": True}),
+    ("type=cache,target=/a,ro", {"readonly": True}), ("type=tmpfs,target=/a,size=1m", {"size": 1 << 20}),
+    ("type=secret,id=a", {"target": "/run/secrets/a", "env": None}),
+    ("type=secret,id=a,env=A", {"target": None, "env": "A"}), ("type=secret,target=/x/tok", {"id": "tok", "target": "/x/tok"}),
+    ("type=secret,id=a,required", {"required": True}),
     ("type=ssh", {"id": "default", "target": None}), ("\"target=/a,b\"", {"target": "/a,b"}), ("type=bind,target=/a,ro=false", {"readwrite": True}),
 ])
 def test_mounts(text, expected):
@@ -137,8 +151,10 @@ def test_mounts(text, expected):
 
 
 @pytest.mark.parametrize("text, part", [
-    ("type=foo,target=/a", "type"), ("type=bind", "target"), ("type=cache", "target"), ("type=tmpfs,target=/a,id=x", "id"), ("target=/a,mode=9", "mode"), ("type=cache,target=/a,mode=9", "mode"),
-    ("type=cache,target=/a,uid=x", "uid"), ("type=cache,target=/a,sharing=x", "sharing"), ("type=secret", "id or target"), ("target=/a,rw=maybe", "readwrite"), ("foo", "key=value"),
+    ("type=foo,target=/a", "type"), ("type=bind", "target"), ("type=cache", "target"), ("type=tmpfs,target=/a,id=x", "id"), ("target=/a,mode=9", "mode"),
+    ("type=cache,target=/a,mode=9", "mode"),
+    ("type=cache,target=/a,uid=x", "uid"), ("type=cache,target=/a,sharing=x", "sharing"), ("type=secret", "id or target"),
+    ("target=/a,rw=maybe", "readwrite"), ("foo", "key=value"),
     ("type=tmpfs,target=/a,size=x", "size"),
 ])
 def test_mounts_that_are_refused(text, part):

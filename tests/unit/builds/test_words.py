@@ -72,7 +72,8 @@ def test_unset_variables_and_quotes_can_be_left_alone(text, expected):
 
 
 @pytest.mark.parametrize("text, expected", [
-    ("a b", ["a", "b"]), ("a=\"x y\" b", ["a=\"x y\"", "b"]), ("a='x y'", ["a='x y'"]), ("a=x\\ y b", ["a=x\\ y", "b"]), ("a=\"x \\\" y\"", ["a=\"x \\\" y\""]),
+    ("a b", ["a", "b"]), ("a=\"x y\" b", ["a=\"x y\"", "b"]), ("a='x y'", ["a='x y'"]), ("a=x\\ y b", ["a=x\\ y", "b"]),
+    ("a=\"x \\\" y\"", ["a=\"x \\\" y\""]),
     ("a=\"x' y\"", ["a=\"x' y\""]), ("  a  ", ["a"]), ("", []),
 ])
 def test_split_keeps_quotes(text, expected):

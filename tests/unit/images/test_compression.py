@@ -72,3 +72,13 @@ def test_a_bomb_comes_out_in_bounded_pieces(kind):
 def test_compression_is_the_same_every_time_and_for_every_cut():
     once = b"".join(compression.compress([DATA]))
     assert once == b"".join(compression.compress(DATA[at : at + 999] for at in range(0, len(DATA), 999))) and gzip.decompress(once) == DATA
+
+
+def test_what_does_not_get_smaller_is_only_wrapped():
+    import random
+
+    noise = random.Random(1).randbytes(3 << 20)
+    for data, most in ((noise, len(noise) * 1.001), (b"text " * (1 << 19), 1 << 17), (b"", 100), (b"x", 100)):
+        packed = b"".join(compression.compress_if_worth([data[at : at + 100000] for at in range(0, len(data), 100000)]))
+        assert b"".join(compression.decompress([packed])) == data and len(packed) <= most
+        assert compression.kind_of(packed) == "gzip"

@@ -16,14 +16,13 @@ import time
 
 from .. import errors, images
 from ..images import built, manifest
-from ..kernel import mounts, overlay
-from . import commands, copying, mountflags, placing, remote, runmounts, sources, state as states, words
+from . import commands, copying, mountflags, placing, remote, runmounts, state as states, words
 from .lines import BadFile
+from .origin import Origin
+from .output import Output, StepFailed
 from .stages import BUILTIN, PROXIES
 from .work import Work
 from .words import Trouble
-
-TAIL = 20  # lines of a failed step's output that its error shows
 
 
 class Ahead(Exception):
@@ -32,35 +31,6 @@ class Ahead(Exception):
     def __init__(self, action, step="", line=0):
         super().__init__(action)
         self.action, self.step, self.line = action, step, line
-
-
-class StepFailed(errors.EngineError):
-    """A step failed. ``line``: of the Containerfile; ``exit_code``; ``logs``: the last lines of its output."""
-
-    def __init__(self, message, line, exit_code=None, logs=""):
-        super().__init__(message)
-        self.line, self.exit_code, self.logs = line, exit_code, logs
-
-
-class Origin:
-    """What ``from=`` names: a tree. ``layers``: directories, topmost first, or None; ``tree``: a context's; ``identity``: for keys, or
-    None where only the files tell; ``image``: id of the built image it is of, or None."""
-
-    def __init__(self, layers=None, tree=None, identity=None, image=None):
-        self.layers, self.tree, self.identity, self.image = layers, tree, identity, image
-
-    @contextlib.contextmanager
-    def opened(self):
-        """The sources.Tree."""
-        if self.tree is not None:
-            yield self.tree
-            return
-        fd = overlay.overlay(self.layers) if self.layers else mounts.new_fs("tmpfs", {"mode": "755"})
-        tree = sources.Tree(fd, "the stage or image that --from names")
-        try:
-            yield tree
-        finally:
-            tree.close()
 
 
 class Build:
@@ -231,7 +201,9 @@ class Build:
         found = built.cached(self.engine, key) if not self.options.nocache else None
         other = None
         if found is None and second is not None:
-            other = second()
+            with contextlib.suppress(Ahead):  # what only a fetch could tell
+                other = second()
+        if found is None and other is not None:
             found = built.cached(self.engine, other) if not self.options.nocache else None
             if found is not None and not self.dry:
                 built.remember(self.engine, key, found)
@@ -377,7 +349,8 @@ class Build:
         network = instruction.flags.get("network") or self.options.network
         config = state.config
         key = self._key("run", state.chain, command.key(), config.get("User"), config.get("WorkingDir"), network,
-                        [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)], sorted(self.options.extra_hosts.items()), self.options.hostname)
+                        [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)],
+                        sorted(self.options.extra_hosts.items()), self.options.hostname)
 
         def produce(upper, overlay_work, place):
             self._execute(state, instruction, command, (wanted, origins), network, (upper, overlay_work, place))
@@ -414,30 +387,3 @@ class Build:
         logs = output.tail()
         return StepFailed("%s:%d: step %d of %d %s: %s%s" % (
             self.file.name, instruction.line, self.number, self.total, how, instruction.title, "\n" + logs if logs else ""), instruction.line, code, logs)
-
-
-class Output:
-    """A command's output: shown line by line, the last lines kept."""
-
-    def __init__(self, progress):
-        self.progress, self.rest, self.lines = progress, b"", []
-
-    def take(self, piece):
-        *whole, self.rest = (self.rest + piece).split(b"\n")
-        if len(self.rest) > 1 << 16:
-            whole, self.rest = whole + [self.rest], b""
-        for line in whole:
-            self._line(line)
-
-    def end(self):
-        if self.rest:
-            self._line(self.rest)
-            self.rest = b""
-
-    def _line(self, line):
-        text = line.decode("utf-8", "replace").rstrip("\r")
-        self.lines = (self.lines + [text])[-TAIL:]
-        self.progress.output(text)
-
-    def tail(self):
-        return "\n".join(self.lines)

@@ -73,7 +73,10 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
 
     def apply():
-        ident = build.carry_out(names)
+        try:
+            ident = build.carry_out(names)
+        finally:
+            context.close()
         plan.warnings += [warning for warning in build.warnings if warning not in plan.warnings]
         plan.unknown = False
         plan.is_there(images.get(engine, ident))
@@ -81,9 +84,14 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     try:
         final = build.look()
     except builder.Ahead as ahead:
+        if engine.check:
+            context.close()
         plan.step, plan.line, plan.unknown = ahead.step, ahead.line, True
         plan.add("image", row and row["image"], "built", "build image %s: %s" % (shown, ahead.action), apply)
         return plan
+    except BaseException:
+        context.close()
+        raise
     plan.warnings += build.warnings
     ident = manifest.digest_of(final.document())
     there = images.find(engine, ident)
@@ -92,6 +100,7 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
         plan.add("image", row and row["image"], ident, "build image %s: all steps are in the cache, its configuration is new" % shown, apply)
         return plan
     context.save()
+    context.close()
     plan.is_there(there)
     for full in names:
         images.name_image(plan, ident, full)

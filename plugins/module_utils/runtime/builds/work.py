@@ -123,7 +123,7 @@ class Work:
                 yield piece
 
         with self.engine.blobs.writer(durable=False) as writer:
-            for piece in compression.compress(hashed()):
+            for piece in compression.compress_if_worth(hashed()):
                 writer.write(piece)
             if "sha256:" + checksum.hexdigest() != diff_id:
                 raise HostError("the files of a build step changed after it had ended")

@@ -17,6 +17,7 @@ from ..errors import RegistryError, Unsupported
 
 PIECE = 1 << 20  # largest output piece, bytes
 READ = 1 << 18
+SAMPLE = 1 << 20  # bytes that tell whether a stream is worth compressing
 
 
 def kind_of(start):
@@ -228,3 +229,16 @@ def compress(chunks, level=1):
         if output:
             yield output
     yield deflater.flush()
+
+
+def compress_if_worth(chunks):
+    """As :func:`compress`, but without effort where the beginning does not get smaller: archives in archives, images, random keys."""
+    chunks, start, size = iter(chunks), [], 0
+    for chunk in chunks:
+        start.append(chunk)
+        size += len(chunk)
+        if size >= SAMPLE:
+            break
+    sample = b"".join(start)
+    level = 1 if len(zlib.compress(sample, 1)) < len(sample) * 0.95 else 0
+    return compress(_prepend(sample, chunks), level)

@@ -11,9 +11,9 @@ import pytest
 
 from pycontainer import images
 
-TEXT = "FROM box:1\nARG V=1\nENV E=1\nRUN echo one$E$V$W > /one\nCOPY a.txt dir /in/\nRUN echo two > /two\nCMD [\"x\"]\n"
+TEXT = "FROM box:1\nARG V=1\nENV E=1\nRUN echo one$E$V$W$0 > /one\nCOPY a.txt dir /in/\nRUN echo two > /two\nCMD [\"x\"]\n"
 FILES = {"a.txt": "a\n", "dir/b": "b\n", "unused": "u\n"}
-STEPS = ["RUN echo one$E$V$W > /one", "COPY a.txt dir /in/", "RUN echo two > /two"]
+STEPS = ["RUN echo one$E$V$W$0 > /one", "COPY a.txt dir /in/", "RUN echo two > /two"]
 
 
 def touched(path, text=None, mode=None):
@@ -75,7 +75,7 @@ def test_a_file_of_the_same_size_and_time_is_seen(builder):
 def test_what_counts_of_the_file(builder, old, new, expected):
     path = builder.context(FILES)
     if old == "ENV E=1" and new == "USER 5":
-        expected = ["RUN echo one$E$V$W > /tmp/one"] + STEPS[1:2] + ["RUN echo two > /tmp/two"]
+        expected = ["RUN echo one$E$V$W$0 > /tmp/one"] + STEPS[1:2] + ["RUN echo two > /tmp/two"]
         text = TEXT.replace("> /", "> /tmp/")
     else:
         text = TEXT

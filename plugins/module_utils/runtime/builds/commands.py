@@ -9,7 +9,6 @@ import secrets
 
 from .. import networks
 from ..containers import Surroundings, oci_document
-from ..errors import InvalidInput
 from ..kernel import cgroups
 from . import lines, running
 from .stages import PROXIES
@@ -93,13 +92,8 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
 
 
 def _write_names(place, hostname, mode, attachment, options):
-    extra = dict(options.get("extra_hosts") or {})
     gateway = attachment["gateway"] if attachment else None
-    for name, address in list(extra.items()):
-        if address == "host-gateway":
-            if gateway is None:
-                raise InvalidInput("etc_hosts", "%s: host-gateway" % name, "an IP address: this build has no network of its own")
-            extra[name] = gateway
+    extra = {key: gateway if value == "host-gateway" else value for key, value in options.get("extra_hosts", {}).items() if value != "host-gateway" or gateway}
     texts = {
         "hostname": hostname + "\n", "hosts": networks.hosts(hostname, [attachment["address"]] if attachment else [], extra=extra),
         "resolv.conf": networks.resolv_conf(host_network=mode == "host"),

@@ -78,7 +78,7 @@ class Suite:
             shutil.rmtree(directory, ignore_errors=True)
         if code is None:
             return "timeout", output
-        verdict = re.search(r"(?m)(not )?ok 1 - (?:.*?)( ?#SKIP)?$", output)
+        verdict = re.search(r"(?m)(not )?ok 1 - (?:.*?)( ?#SKIP.*)?$", output)
         if verdict is None or verdict[1] or code:
             return "fail", output
         return "skip" if verdict[2] else "pass", output

@@ -1,0 +1,26 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""podman with our runtime below it: a few of the cases that `make test-conformance` runs, by the same harness."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from .conftest import CHECKOUT
+
+CASES = ("run_output", "run_terminal", "exec_output", "exec_terminal", "stop_by_signal", "pause_unpause", "limits", "default_security", "remove_running")
+
+
+@pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
+def test_podman(tmp_path):
+    done = subprocess.run([sys.executable, str(CHECKOUT / "tests" / "conformance"), "podman", "--runtime", "ours", "--only", ":(%s)$" % "|".join(CASES)],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280, check=False,
+                          env=dict(os.environ, PYCONTAINER_CONFORMANCE_CACHE=str(tmp_path / "cache")))
+    results = json.loads((tmp_path / "cache" / "results" / "podman" / "ours.json").read_text())
+    assert {name: result["status"] for name, result in results.items()} == {"podman:" + case: "pass" for case in CASES}, "%s\n%s" % (done.stdout, results)

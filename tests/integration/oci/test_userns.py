@@ -247,7 +247,7 @@ def mapping(inside=0, outside=BASE, size=1):
 
 
 @pytest.mark.parametrize("maps, sentence", [
-    ([], "a namespace of type user needs linux.uidMappings"),
+    ([], "a namespace of type user needs linux.uidMappings"),  # as gidMappings are given
     ([mapping(size=0)], "size 0"),
     ([mapping(outside=-1)], "hostID -1 is not a number"),
     ([mapping(size=2 ** 32 - 1)], "at id 4294967294"),
@@ -259,6 +259,12 @@ def test_wrong_maps_are_refused_by_their_name(box, maps, sentence):
     box.linux["uidMappings"] = maps
     with pytest.raises(Unsupported, match=sentence):
         box.start("/bin/true")
+
+
+def test_without_maps_root_is_the_caller_alone(box):
+    del box.linux["uidMappings"], box.linux["gidMappings"]
+    box.config["mounts"] = [entry for entry in box.config["mounts"] if entry["type"] != "devpts"]  # its gid=5 is not there
+    assert box.output("/bin/cat", "/proc/self/uid_map", "/proc/self/gid_map").split() == ["0", "0", "1"] * 2
 
 
 def test_maps_need_a_user_namespace(box):

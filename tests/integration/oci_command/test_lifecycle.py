@@ -239,6 +239,15 @@ def test_descriptors(runtime, bundle):
     assert runtime("run", "--preserve-fds", "300", "--bundle", bundle.path, "c", pass_fds=(4,)).stdout.split() == ["0", "1", "2", "3", "4"]
 
 
+def test_unknown_system_calls(runtime, bundle):
+    bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "frobnicate"], "action": "SCMP_ACT_ERRNO"}]}
+    bundle.save(args=["true"])
+    runtime.ok("run", "--bundle", bundle.path, "c")
+    bundle.config["annotations"] = {"run.oci.seccomp_fail_unknown_syscall": "1"}
+    bundle.save()
+    assert "frobnicate" in runtime.fails("run", "--bundle", bundle.path, "c")
+
+
 def test_groups_of_the_caller(runtime, bundle):
     bundle.save(args=["id", "-G"])
     groups = os.getgroups()

@@ -106,6 +106,17 @@ def flags(profile):
     return sum(_FLAGS[name] for name in set(names))
 
 
+def refuse_unknown(profile, arch=c.MACHINE):
+    """:raises InvalidInput: for a call that no architecture of the profile has; compile() leaves such out."""
+    known = set()
+    for name in _architectures(profile, arch):
+        known.update(seccomp_tables.numbers(_ARCHITECTURES[name][0]))
+    for entry in profile.get("syscalls") or []:
+        for name in entry.get("names") or []:
+            if name not in known:
+                raise InvalidInput("seccomp names", name, "a system call of %s" % arch)
+
+
 def notifies(profile):
     """Whether a rule hands calls to a listener, so that install() must be given SECCOMP_FILTER_FLAG_NEW_LISTENER."""
     return any(entry.get("action") == "SCMP_ACT_NOTIFY" for entry in profile.get("syscalls") or [])

@@ -10,7 +10,7 @@ import os
 import time
 
 from ..errors import InvalidInput, Unsupported
-from ..kernel import cgroups, constants as c, loopback, mounts, procfs
+from ..kernel import cgroups, constants as c, loopback, mounts, procfs, seccomp
 from . import channel, child, hooks, jsontext, seal, stepping
 from .document import Document
 from .launch import Launch
@@ -19,6 +19,7 @@ from .states import Container
 
 SOCKET = "start"  # in the container's directory
 KEEP_GROUPS = "run.oci.keep_original_groups"  # podman's --group-add keep-groups
+FAIL_UNKNOWN = "run.oci.seccomp_fail_unknown_syscall"
 
 
 class Create(Launch):
@@ -37,6 +38,8 @@ class Create(Launch):
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
         if document.annotations.get(KEEP_GROUPS) == "1":
             self.program.additional = os.getgroups()
+        if document.annotations.get(FAIL_UNKNOWN) == "1":
+            seccomp.refuse_unknown(document.linux.get("seccomp") or {})
 
     def hide_interpreter(self):
         """See that no program of the container's is executed from this interpreter's file, before anything is made."""

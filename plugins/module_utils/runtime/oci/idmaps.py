@@ -67,6 +67,8 @@ def of_container(linux, namespaces):
     extents = [checked(linux.get(name) or [], "linux." + name) for name, _kind in KINDS]
     path = namespaces["user"]
     if path is None:
+        if not given:  # its root is the caller, and there is nobody else, as with crun
+            return Maps([(0, os.geteuid(), 1)], [(0, os.getegid(), 1)])
         for name, _kind in KINDS:
             if name not in given:
                 raise Unsupported("config.json: a namespace of type user needs linux.%s" % name)

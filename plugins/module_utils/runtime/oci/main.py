@@ -63,7 +63,7 @@ def _answer(call):
         from .. import fingerprint
         from .states import VERSION
 
-        return ("pycontainer-oci version %s, with the commands of runc version 1.2.0\ncommit: %s\nspec: %s\n"
+        return ("pycontainer-oci version %s, with the commands of runc version 1.2.0 and crun version 1.8\ncommit: %s\nspec: %s\n"
                 % (fingerprint.VERSION, fingerprint.name(), VERSION))
     if call.options["help"] or call.given.get("help"):
         return arguments.help_text(call.command)

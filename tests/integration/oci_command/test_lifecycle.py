@@ -248,6 +248,14 @@ def test_unknown_system_calls(runtime, bundle):
     assert "frobnicate" in runtime.fails("run", "--bundle", bundle.path, "c")
 
 
+@pytest.mark.parametrize("no_new_privileges", (False, True))
+def test_hooks_of_the_start_are_filtered_too(runtime, bundle, no_new_privileges):
+    bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL"}]}
+    bundle.config["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "mkdir /tmp/d"]}]}
+    bundle.save(args=["true"], noNewPrivileges=no_new_privileges)
+    assert "startContainer hook #0: /bin/sh: signal: bad system call" in runtime.fails("run", "--bundle", bundle.path, "c")
+
+
 def test_groups_of_the_caller(runtime, bundle):
     bundle.save(args=["id", "-G"])
     groups = os.getgroups()

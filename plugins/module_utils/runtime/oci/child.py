@@ -287,8 +287,12 @@ def _start_hooks(launch):
     wanted = launch.document.hooks.get("startContainer")
     if not wanted:
         return None
-    about = hooks.text(dict(launch.state("created"), pid=os.getpid()))
-    return lambda: hooks.run_all(wanted, "startContainer", about, environment=launch.program.environment)
+    about, program = hooks.text(dict(launch.state("created"), pid=os.getpid())), launch.program
+
+    def become():
+        if program.step_fd is not None and program.filter and program.no_new_privileges:  # the step installs it later, for itself
+            _install(program)
+    return lambda: hooks.run_all(wanted, "startContainer", about, environment=program.environment, become=become)
 
 
 def _join_keyring():

@@ -37,6 +37,8 @@ ATTRIBUTES = {
     "noatime": (c.MOUNT_ATTR_NOATIME, c.MOUNT_ATTR__ATIME),
     "relatime": (c.MOUNT_ATTR_RELATIME, c.MOUNT_ATTR__ATIME),
     "strictatime": (c.MOUNT_ATTR_STRICTATIME, c.MOUNT_ATTR__ATIME),
+    "atime": (c.MOUNT_ATTR_RELATIME, c.MOUNT_ATTR__ATIME),  # not "noatime"; the kernel's own choice then is relatime
+    "nostrictatime": (c.MOUNT_ATTR_RELATIME, c.MOUNT_ATTR__ATIME),
     "nodiratime": (c.MOUNT_ATTR_NODIRATIME, 0),
     "diratime": (0, c.MOUNT_ATTR_NODIRATIME),
     "nosymfollow": (c.MOUNT_ATTR_NOSYMFOLLOW, 0),
@@ -45,13 +47,14 @@ ATTRIBUTES = {
 PROPAGATION = {"private": c.MS_PRIVATE, "slave": c.MS_SLAVE, "shared": c.MS_SHARED, "unbindable": c.MS_UNBINDABLE}
 
 # What mount(2) calls the same: statvfs(3) flag, MS_* flag, MOUNT_ATTR_* flag.
-_OLD_FLAGS = (
+OLD_FLAGS = (
     (os.ST_RDONLY, c.MS_RDONLY, c.MOUNT_ATTR_RDONLY),
     (os.ST_NOSUID, c.MS_NOSUID, c.MOUNT_ATTR_NOSUID),
     (os.ST_NODEV, c.MS_NODEV, c.MOUNT_ATTR_NODEV),
     (os.ST_NOEXEC, c.MS_NOEXEC, c.MOUNT_ATTR_NOEXEC),
     (os.ST_NODIRATIME, c.MS_NODIRATIME, c.MOUNT_ATTR_NODIRATIME),
     (os.ST_NOATIME, c.MS_NOATIME, c.MOUNT_ATTR_NOATIME),
+    (0x2000, c.MS_NOSYMFOLLOW, c.MOUNT_ATTR_NOSYMFOLLOW),  # ST_NOSYMFOLLOW of linux/statfs.h, Linux 5.10
 )
 _HARDENED = c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
 
@@ -59,9 +62,12 @@ _HARDENED = c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
 # ---------------------------------------------------------------------------------------------------------------- making
 
 
-def bind(source, recursive=True):
-    """A detached copy of the mount at ``source`` (a path, links are followed, or a descriptor), by default with all below it."""
-    flags = c.OPEN_TREE_CLONE | (c.AT_RECURSIVE if recursive else 0)
+def bind(source, recursive=True, follow=True):
+    """A detached copy of the mount at ``source`` (a path or a descriptor), by default with all below it.
+
+    :param follow: whether the path's last name may be a link; else it is the link that is shown.
+    """
+    flags = c.OPEN_TREE_CLONE | (c.AT_RECURSIVE if recursive else 0) | (0 if follow else c.AT_SYMLINK_NOFOLLOW)
     if isinstance(source, int):
         return syscalls.open_tree(source, "", flags | c.AT_EMPTY_PATH)
     return syscalls.open_tree(c.AT_FDCWD, source, flags)
@@ -76,7 +82,12 @@ def new_fs(fstype, options=None, attributes=0, source=None):
     :param attributes: MOUNT_ATTR_*; :param source: what /proc/mounts shows as the device, by default the type's name.
     :raises OSError: with the kernel's own explanation where it gives one; ENODEV when it has no such file system.
     """
-    context = syscalls.fsopen(fstype)
+    try:
+        context = syscalls.fsopen(fstype)
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        raise OSError(error.errno, "this kernel has no file system %s" % fstype) from None
     try:
         syscalls.fsconfig_string(context, "source", source or fstype)
         for key, value in (options or {}).items():
@@ -134,7 +145,7 @@ def _remount(fd, attributes, clear, propagation, recursive):
     path = "/proc/self/fd/%d" % fd
     if attributes or clear:
         have = os.fstatvfs(fd).f_flag
-        flags = sum(ms for st, ms, attr in _OLD_FLAGS if (have & st and not clear & attr) or attributes & attr)
+        flags = sum(ms for st, ms, attr in OLD_FLAGS if (have & st and not clear & attr) or attributes & attr)
         if attributes & c.MOUNT_ATTR_STRICTATIME:
             flags |= c.MS_STRICTATIME
         elif not flags & c.MS_NOATIME:
@@ -142,6 +153,29 @@ def _remount(fd, attributes, clear, propagation, recursive):
         syscalls.mount(None, path, None, c.MS_REMOUNT | c.MS_BIND | flags)
     if propagation:
         syscalls.mount(None, path, None, propagation | (c.MS_REC if recursive else 0))
+
+
+def reconfigure(fd, flags):
+    """Set flags (MS_*) of the file system itself that only mount(2) knows, keeping those of the mount; it must be attached."""
+    have = os.fstatvfs(fd).f_flag
+    flags |= sum(ms for st, ms, dummy in OLD_FLAGS if have & st) | (0 if have & os.ST_NOATIME else c.MS_RELATIME)
+    syscalls.mount(None, "/proc/self/fd/%d" % fd, None, c.MS_REMOUNT | flags)
+
+
+def change_parameters(fd, options):
+    """Change parameters of a mounted file system (a dict as for new_fs). :raises OSError: with the kernel's own explanation."""
+    context = syscalls.fspick(fd, "")
+    try:
+        for key, value in options.items():
+            if value is None:
+                syscalls.fsconfig_flag(context, key)
+            else:
+                syscalls.fsconfig_string(context, key, str(value))
+        syscalls.fsconfig_reconfigure(context)
+    except OSError as error:
+        raise OSError(error.errno, "remount: %s%s" % (os.strerror(error.errno), _explained(context)), error.filename) from error
+    finally:
+        os.close(context)
 
 
 def _has_mount_setattr():
@@ -158,24 +192,33 @@ def _has_mount_setattr():
 # ------------------------------------------------------------------------------------------------------------- attaching
 
 
-def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, propagation=0):
+def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, propagation=0, follow=True):
     """Attach a detached mount at ``destination`` inside the root file system, and make the mount point when missing.
 
     Attributes are set before the mount can be seen. The descriptor then is open on the attached mount.
 
-    :param destination: path as the container sees it. :raises OSError: ENOTDIR and EISDIR when file and directory don't match.
+    On the root directory itself it is attached above what is there, and ``root_fd`` then is a descriptor of it.
+
+    :param destination: path as the container sees it. :param follow: whether its last name may be a link.
+    :raises OSError: ENOTDIR and EISDIR when file and directory don't match.
     """
     directory = stat.S_ISDIR(os.fstat(fd).st_mode)
-    target = rootfs.make_in_root(root_fd, destination, directory)
+    target = rootfs.make_in_root(root_fd, destination, directory, follow)
     try:
         if stat.S_ISDIR(os.fstat(target).st_mode) != directory:
             code = errno.ENOTDIR if directory else errno.EISDIR
             raise OSError(code, "mount: %s" % os.strerror(code), destination)
-        if os.path.samestat(os.fstat(target), os.fstat(root_fd)):
-            raise OSError(errno.EBUSY, "mount: the destination is the root directory itself", destination)
+        over_root = os.path.samestat(os.fstat(target), os.fstat(root_fd)) and _mount_id(target) == _mount_id(root_fd)
         _attach_to(fd, target, attributes, clear, recursive, propagation)
+        if over_root:
+            os.dup2(fd, root_fd, inheritable=False)
     finally:
         os.close(target)
+
+
+def _mount_id(fd):
+    """The mount that a descriptor is on (proc_pid_fdinfo(5)); by the host's /proc."""
+    return next(line for line in procfs.read("/proc/self/fdinfo/%d" % fd).splitlines() if line.startswith("mnt_id"))
 
 
 def _attach_to(fd, target_fd, attributes=0, clear=0, recursive=False, propagation=0):
@@ -219,7 +262,7 @@ def mask(root_fd, paths, null_fd):
     empty = None
     try:
         for path in paths:
-            target = _open_existing(root_fd, path)
+            target = existing(root_fd, path)
             if target is None:
                 continue
             try:
@@ -243,7 +286,7 @@ def mask(root_fd, paths, null_fd):
 def make_read_only(root_fd, paths):
     """Make paths inside the root read-only, by a bind of each over itself. Missing ones are left."""
     for path in paths:
-        target = _open_existing(root_fd, path)
+        target = existing(root_fd, path)
         if target is None:
             continue
         try:
@@ -256,7 +299,8 @@ def make_read_only(root_fd, paths):
             os.close(target)
 
 
-def _open_existing(root_fd, path):
+def existing(root_fd, path):
+    """A handle on a path inside the root, None when there is none."""
     try:
         return rootfs.open_in_root(root_fd, path, os.O_PATH)
     except OSError as error:

@@ -41,17 +41,18 @@ def open_in_root(root_fd, path, flags, mode=0):
     return _walk(root_fd, path, flags, mode)
 
 
-def make_in_root(root_fd, path, directory):
+def make_in_root(root_fd, path, directory, follow=True):
     """Open ``path`` inside the root with O_PATH and make it when missing: a directory, else an empty file, 0755 and 0644 less the umask.
 
-    Directories above it and the targets of dangling links on the way are made as well.
+    Directories above it and the targets of dangling links on the way are made as well. Without ``follow`` the last name may be
+    a link, and it is that which is opened.
     """
     try:
-        return open_in_root(root_fd, path, os.O_PATH)
+        return open_in_root(root_fd, path, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise
-    return _Walk(root_fd, "directory" if directory else "file").handle(path)
+    return _Walk(root_fd, "directory" if directory else "file").handle(path, follow)
 
 
 def _walk(root_fd, path, flags, mode):

@@ -208,6 +208,7 @@ def _run(launch, inside):
         settle.receive(launch, inside)
     root_fd = launch.root_fd
     _attach_root(launch, root_fd)
+    mounting.separate_root(root_fd, document.linux.get("rootfsPropagation"))
     set_label(program)
     if maps is None:
         set_oom_score(program, warn)

@@ -85,7 +85,6 @@ class Create(Launch):
     # -------------------------------------------------------------------------------------------------- in the process
 
     def inside(self, root_fd):
-        mounts.set_attributes(root_fd, propagation=c.MS_SLAVE, recursive=True)
         if self.document.private("network"):
             loopback.up()
 

@@ -19,7 +19,7 @@ NAMESPACES = {
 
 REFUSED = {
     "": ("vm", "solaris", "windows", "zos"),
-    "linux": ("intelRdt", "netDevices", "mountLabel"),
+    "linux": ("intelRdt", "netDevices"),
 }
 
 

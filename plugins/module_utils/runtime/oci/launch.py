@@ -37,6 +37,7 @@ class Launch:
 
     def __init__(self, document, program):
         self.document, self.program = document, program
+        mounting.check_propagation(document.linux.get("rootfsPropagation"))
         self.mounts, self.devices = mounting.read(document.config), mounting.devices(document.config)
         self.joined, self.warnings, self.door = {}, list(program.warnings), None
         self.maps = self.userns_fd = None  # of the container's user namespace: idmaps.Maps, a descriptor of it
@@ -132,6 +133,8 @@ class Launch:
                 if isinstance(mount, mounting.CgroupMount):
                     mount.open_sources(self.group.paths, cgroups.mode() == "v2")
                 elif mount.bind:
+                    if not os.path.isabs(mount.source):
+                        mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
                     mount.open_source(spaces)
         finally:
             spaces.close()

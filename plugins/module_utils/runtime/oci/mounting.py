@@ -17,38 +17,43 @@ import stat
 from ..errors import ContainerFailed, Unsupported
 from ..kernel import constants as c
 from ..kernel import mounts, rootfs, syscalls
-from . import idmaps
+from . import copyup, idmaps
 
 # Options of other meaning than a file system parameter, and nothing to do: what they say holds anyway.
-_VOID = frozenset(("defaults", "silent", "loud", "async", "nomand", "norelatime", "nostrictatime", "atime", "rbind", "bind", "newinstance"))
-_REFUSED = frozenset(("tmpcopyup", "remount", "mand"))
+_VOID = frozenset(("defaults", "silent", "loud", "norelatime", "rnorelatime", "rbind", "bind", "newinstance"))
+# Flags of the file system itself: parameters that every one takes, and of no meaning for a bind mount. mount(8).
+_SUPERBLOCK = frozenset(("sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"))
+_VERSION = frozenset(("iversion", "noiversion"))  # the same, which the new mount interface does not know
+_OWN = frozenset(("remount", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow"))  # the last three are crun's
+LONGEST = 255  # bytes of a parameter's value that fsconfig(2) takes
 _WHOLE = ("proc", "sysfs")
-_SUPERBLOCK = frozenset(("sync", "dirsync", "lazytime"))  # flags of the file system itself, not of a bind
+_WITHOUT_LABEL = ("proc", "sysfs", "mqueue", "cgroup", "cgroup2", "devpts")
 
 
 def options():
     """All mount options by name that are no parameters of a file system."""
     flags = list(mounts.ATTRIBUTES) + list(mounts.PROPAGATION)
-    return sorted(_VOID | _SUPERBLOCK | set(flags) | {"r" + name for name in flags})
+    return sorted(_VOID | _SUPERBLOCK | _VERSION | _OWN | {"idmap", "ridmap"} | set(flags) | {"r" + name for name in flags})
 
 
 class Mount:
     """One entry of config.json's ``mounts``.
 
     ``bind``: whether it shows a place of the host; ``fd``: a detached mount of it, once opened. ``substitute``: a detached mount of
-    the host's file system of that type, for a process that may not make one (furnish.py).
+    the host's file system of that type, for a process that may not make one (furnish.py). ``words``: options that are no flags.
     :raises Unsupported: naming the option that can't be done.
     """
 
     def __init__(self, entry):
         options = entry.get("options") or []
-        self.destination, self.source = entry["destination"], entry.get("source")
+        self.destination, self.source = "/" + entry["destination"].lstrip("/"), entry.get("source")
         self.type = entry.get("type") or "bind"
         self.bind = self.type in ("bind", "none") or "bind" in options or "rbind" in options
         self.recursive_bind = "rbind" in options or self.type == "rbind"
-        self.attributes = self.clear = self.all_attributes = self.all_clear = self.propagation = 0
-        self.recursive_propagation = False
-        self.data, self.fd, self.substitute = {}, None, None
+        self.attributes = self.clear = self.all_attributes = self.all_clear = 0
+        self.propagations = []  # [(MS_*, recursive)], one after the other
+        self.data, self.fd, self.substitute, self.words = {}, None, None, set()
+        self.link = None  # the text of a link that is made instead
         self.mapped = self.recursive_map = False  # its files' owners
         inline = ""
         for option in options:
@@ -65,22 +70,30 @@ class Mount:
         self.mapped = self.mapped or self.map is not None
         if self.mapped and not self.bind:
             raise Unsupported("mount %s: ids can be mapped for a bind mount only" % self.destination)
+        if "tmpcopyup" in self.words and (self.type != "tmpfs" or not self.destination.strip("/")):
+            raise Unsupported("mount %s: tmpcopyup is for a tmpfs below the root only" % self.destination)
+        if "remount" in self.words:
+            self.bind = False
+        if self.bind and not self.source:
+            raise Unsupported("mount %s: a bind mount needs a source" % self.destination)
 
     def _take(self, option):
         if option in mounts.ATTRIBUTES:
             on, off = mounts.ATTRIBUTES[option]
             self.attributes, self.clear = self.attributes & ~off | on, self.clear & ~on | off
         elif option in mounts.PROPAGATION:
-            self.propagation, self.recursive_propagation = mounts.PROPAGATION[option], False
+            self.propagations.append((mounts.PROPAGATION[option], False))
         elif option[:1] == "r" and option[1:] in mounts.PROPAGATION:
-            self.propagation, self.recursive_propagation = mounts.PROPAGATION[option[1:]], True
+            self.propagations.append((mounts.PROPAGATION[option[1:]], True))
         elif option[:1] == "r" and option[1:] in mounts.ATTRIBUTES:
             on, off = mounts.ATTRIBUTES[option[1:]]
             self.all_attributes, self.all_clear = self.all_attributes & ~off | on, self.all_clear & ~on | off
         elif option in _VOID or not option:
             pass
-        elif option in _REFUSED:
-            raise Unsupported("mount %s: the option %s is not supported" % (self.destination, option))
+        elif option in _OWN or option in _VERSION:
+            self.words.add(option)
+        elif self.bind and option in _SUPERBLOCK:
+            pass
         elif self.bind and "=" in option:
             pass  # a parameter of a file system: the kernel passes over those of a bind mount (mount(2)), and documents name some
         elif self.bind:
@@ -95,7 +108,10 @@ class Mount:
         :param namespaces: the start's idmaps.Namespaces. :raises ContainerFailed: when it is not there, or its ids can't be mapped.
         """
         try:
-            self.fd = mounts.bind(self.source, self.recursive_bind)
+            if "copy-symlink" in self.words and os.path.islink(self.source):
+                self.link = os.readlink(self.source)
+                return
+            self.fd = mounts.bind(self.source, self.recursive_bind, follow="src-nofollow" not in self.words)
         except OSError as error:
             raise ContainerFailed("mount %s: can't bind %s of the host: %s" % (self.destination, self.source, os.strerror(error.errno))) from None
         if self.mapped:
@@ -114,24 +130,28 @@ class Mount:
 
     def make(self, root_fd):
         """Make the mount and attach it below the root; runs in the container's namespaces."""
-        if self.type in _WHOLE:
+        if self.type in _WHOLE and not self.bind:
             self._refuse_link(root_fd)
-        if self.fd is None:
-            try:
-                self.fd = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
-                self.attributes = 0
-            except PermissionError:
-                if self.substitute is None:
-                    raise
-                self.fd, self.bind = self.substitute, True
-        elif not self.bind:
-            self.attributes = 0  # made by the maker, with them
+        if self.link is not None:
+            return _make_link(root_fd, self.destination, self.link)
+        if "remount" in self.words:
+            return self._remount(root_fd)
+        if self.fd is None and not self.bind and any(len(os.fsencode(value)) > LONGEST for value in self.data.values() if value):
+            self._mount_old(root_fd)
+        else:
+            if self.fd is None:
+                self._make_fs(root_fd)
+            elif not self.bind:
+                self.attributes = 0  # made by the maker, with them
+            mounts.attach(self.fd, root_fd, self.destination, attributes=self.attributes, clear=self.clear if self.bind else 0,
+                          follow="dest-nofollow" not in self.words)
         if self.all_attributes or self.all_clear:
             mounts.set_attributes(self.fd, self.all_attributes, self.all_clear, recursive=True)
-        mounts.attach(self.fd, root_fd, self.destination, attributes=self.attributes, clear=self.clear if self.bind else 0)
-        if self.bind or self.propagation:
-            mounts.set_attributes(self.fd, propagation=self.propagation or c.MS_PRIVATE, recursive=self.recursive_propagation or not self.propagation)
-
+        if self.words & _VERSION and not self.bind:
+            mounts.reconfigure(self.fd, c.MS_I_VERSION if "iversion" in self.words else 0)
+        for propagation, recursive in self.propagations or ([(c.MS_PRIVATE, True)] if self.bind else ()):
+            mounts.set_attributes(self.fd, propagation=propagation, recursive=recursive)
+        return None
 
     def _refuse_link(self, root_fd):
         """The paths below these are masked, and were it elsewhere, a link of the image's could lead to what is not (CVE-2019-19921)."""
@@ -147,6 +167,58 @@ class Mount:
     def finish(self):
         if self.late:
             mounts.set_attributes(self.fd, self.late)
+
+    def _make_fs(self, root_fd):
+        place = mounts.existing(root_fd, self.destination) if self.type == "tmpfs" else None
+        try:
+            if place is not None and "mode" not in self.data:  # as the directory that it is mounted over
+                self.data["mode"] = "%o" % (os.fstat(place).st_mode & 0o7777)
+            self.fd = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
+            if place is not None and "tmpcopyup" in self.words:
+                copyup.copy_into(rootfs.open_in_root(root_fd, self.destination, copyup.DIRECTORY), self.fd)
+            self.attributes = 0
+        except PermissionError:
+            if self.substitute is None:
+                raise
+            self.fd, self.bind = self.substitute, True
+        finally:
+            if place is not None:
+                os.close(place)
+
+    def _mount_old(self, root_fd):
+        """By mount(2), which takes a page of parameters; they are one text then, as in fstab."""
+        target = rootfs.make_in_root(root_fd, self.destination, True)
+        try:
+            flags = sum(ms for dummy, ms, attribute in mounts.OLD_FLAGS if self.attributes & attribute)
+            flags |= c.MS_STRICTATIME if self.attributes & c.MOUNT_ATTR_STRICTATIME else 0
+            text = ",".join(key if value is None else "%s=%s" % (key, value) for key, value in self.data.items())
+            syscalls.mount(self.source or self.type, "/proc/self/fd/%d" % target, self.type, flags, text)
+        finally:
+            os.close(target)
+        self.fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH)
+
+    def _remount(self, root_fd):
+        """Change what is mounted at the destination already: its flags, and its file system's parameters unless it is a bind mount."""
+        self.fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH)
+        if self.data:
+            mounts.change_parameters(self.fd, self.data)
+        mounts.set_attributes(self.fd, self.attributes, self.clear)
+        if self.all_attributes or self.all_clear:
+            mounts.set_attributes(self.fd, self.all_attributes, self.all_clear, recursive=True)
+        for propagation, recursive in self.propagations:
+            mounts.set_attributes(self.fd, propagation=propagation, recursive=recursive)
+
+
+def _make_link(root_fd, destination, text):
+    directory, dummy, name = destination.rstrip("/").rpartition("/")
+    parent = rootfs.make_in_root(root_fd, directory or "/", True)
+    try:
+        os.symlink(text, name, dir_fd=parent)
+    except FileExistsError:
+        if not stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode) or os.readlink(name, dir_fd=parent) != text:
+            raise
+    finally:
+        os.close(parent)
 
 
 class CgroupMount:
@@ -191,11 +263,15 @@ class CgroupMount:
 
 def read(config):
     """The steps for config.json's mounts, in order. :raises Unsupported: naming the option that can't be done."""
-    found = []
+    found, label = [], config.get("linux", {}).get("mountLabel")
+    if label and not os.path.exists("/sys/fs/selinux/enforce"):
+        raise Unsupported("config.json: linux.mountLabel %s: SELinux is not enabled on this host" % label)
     for entry in config.get("mounts") or ():
-        if not os.path.isabs(entry["destination"]):
-            raise Unsupported("mount %s: the destination must be an absolute path" % entry["destination"])
+        if not entry.get("destination"):
+            raise Unsupported("config.json: mounts: an entry has no destination")
         mount = Mount(entry)
+        if label and not mount.bind and mount.type not in _WITHOUT_LABEL:
+            mount.data.setdefault("context", label)
         found.append(CgroupMount(mount) if mount.type in ("cgroup", "cgroup2") and not mount.bind else mount)
     return found
 
@@ -212,10 +288,16 @@ def devices(config):
     """The device nodes to make: what every container has, and linux.devices. ``[(path, kind, major, minor, mode, uid, gid)]``."""
     found = {node[0]: node for node in DEVICES}
     for node in config.get("linux", {}).get("devices") or ():
-        if node["type"] not in KINDS:
-            raise Unsupported("device %s: type %s is not supported; accepted: c, b, u, p" % (node["path"], node["type"]))
-        found[node["path"]] = (node["path"], node["type"], node.get("major", 0), node.get("minor", 0), node.get("fileMode", 0o666),
-                               node.get("uid", 0), node.get("gid", 0))
+        path, kind = node.get("path") or "", node.get("type")
+        if not os.path.isabs(path):
+            raise Unsupported("config.json: linux.devices: path %r is not an absolute path" % path)
+        if kind not in KINDS:
+            raise Unsupported("device %s: type %s is not supported; accepted: c, b, u, p" % (path, kind))
+        for name in ("major", "minor") if kind != "p" else ():
+            if not isinstance(node.get(name), int) or not 0 <= node[name] < 2 ** 32:
+                raise Unsupported("device %s: %s: %r is not valid; needed: a number" % (path, name, node.get(name)))
+        found[path] = (path.rstrip("/"), kind, node.get("major") or 0, node.get("minor") or 0, node.get("fileMode") or 0o666,
+                       node.get("uid") or 0, node.get("gid") or 0)
     return list(found.values())
 
 
@@ -223,11 +305,16 @@ def make_devices(root_fd, nodes):
     """Make device nodes inside the root; the umask must be 0."""
     for path, kind, major, minor, mode, uid, gid in nodes:
         directory, _slash, name = path.rpartition("/")
-        parent = rootfs.make_in_root(root_fd, directory or "/", True)
+        try:
+            parent = rootfs.make_in_root(root_fd, directory or "/", True)
+        except OSError as error:
+            raise OSError(error.errno, "device %s: %s" % (path, os.strerror(error.errno))) from None
         try:
             _make_device(parent, name, KINDS[kind] | (mode & 0o7777), os.makedev(major, minor))
             if uid or gid:
                 os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            raise OSError(error.errno, "device %s: %s" % (path, error.strerror)) from None
         finally:
             os.close(parent)
 
@@ -237,8 +324,8 @@ def _make_device(parent, name, mode, number):
         os.mknod(name, mode, number, dir_fd=parent)
     except FileExistsError:
         there = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        if stat.S_IFMT(there.st_mode) != stat.S_IFMT(mode) or there.st_rdev != number:
-            raise
+        if stat.S_IFMT(there.st_mode) != stat.S_IFMT(mode) or not stat.S_ISFIFO(mode) and there.st_rdev != number:
+            raise OSError(errno.EEXIST, "there is a file already that is not this device") from None
 
 
 def make_links(root_fd):
@@ -249,9 +336,18 @@ def make_links(root_fd):
             try:
                 os.symlink(target, name, dir_fd=parent)
             except FileExistsError:
-                pass
+                if name == "ptmx":  # a device there would be of the host's terminals
+                    _replace(parent, name, target)
     finally:
         os.close(parent)
+
+
+def _replace(parent, name, target):
+    try:
+        os.unlink(name, dir_fd=parent)
+        os.symlink(target, name, dir_fd=parent)
+    except OSError:  # something is mounted there, by config.json
+        pass
 
 
 def open_null(root_fd, flags):
@@ -264,8 +360,24 @@ def open_null(root_fd, flags):
     return fd
 
 
+PROPAGATIONS = tuple(prefix + kind for kind in mounts.PROPAGATION for prefix in ("", "r"))
+
+
+def check_propagation(word):
+    """:raises Unsupported: linux.rootfsPropagation is none."""
+    if word and word not in PROPAGATIONS:
+        raise Unsupported("config.json: linux.rootfsPropagation: %r is not known; known: %s" % (word, ", ".join(PROPAGATIONS)))
+
+
+def separate_root(root_fd, word):
+    """Before anything is mounted in it: what the host mounts below the root's source arrives here ("slave", which is what holds
+    without a word, and "shared"), or not ("private", "unbindable"); never the other way round. Of all mounts that came with it."""
+    kind = c.MS_PRIVATE if word in ("private", "rprivate", "unbindable", "runbindable") else c.MS_SLAVE
+    mounts.set_attributes(root_fd, propagation=kind, recursive=True)
+
+
 def propagate_root(word):
-    """linux.rootfsPropagation, of the new root alone: the mounts below it have their own."""
-    kind = (word or "").lstrip("r") if word not in ("rprivate", "private") else "private"
-    if kind in ("shared", "unbindable"):
-        syscalls.mount(None, "/", None, mounts.PROPAGATION[kind])
+    """linux.rootfsPropagation of the container's own mounts, when it is their root; with an "r" of all mounts below it too."""
+    kind = next((kind for kind in ("shared", "unbindable") if word in (kind, "r" + kind)), None)
+    if kind:
+        syscalls.mount(None, "/", None, mounts.PROPAGATION[kind] | (c.MS_REC if word[0] == "r" else 0))

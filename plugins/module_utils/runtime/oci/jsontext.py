@@ -38,8 +38,10 @@ def load(text):
 
 def dump(value, indent=None):
     """JSON of a value, in one line or with ``indent`` spaces for each level."""
-    if make_scanner is None or indent is not None:
-        return _json().dumps(value, indent=indent, separators=(",", ": " if indent else ":")) if make_scanner is None else "".join(_lines(value, " " * indent, "\n"))
+    if make_scanner is None:
+        return _json().dumps(value, indent=indent, separators=(",", ": " if indent else ":"))
+    if indent is not None:
+        return "".join(_lines(value, " " * indent, "\n"))
     return "".join(_encoder()(value, 0))
 
 

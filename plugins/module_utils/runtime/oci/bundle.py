@@ -13,6 +13,7 @@ import os
 import sys
 
 FILE = "oci.bundle"
+INDEX = 8192  # bytes of its first part: ``(magic number, {module: (path, offset, size)})``; the code of each follows
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 START = '''\
@@ -24,6 +25,7 @@ from _frozen_importlib_external import MAGIC_NUMBER
 from fcntl import LOCK_SH, flock
 from gc import disable
 from marshal import loads
+from posix import pread
 
 disable()  # it lives for milliseconds: nothing that is collected meanwhile is worth the search
 HERE = %(here)r
@@ -56,12 +58,13 @@ class Bundle:
 
     @classmethod
     def exec_module(cls, module):
-        exec(loads(cls.entries[module.__name__][1]), module.__dict__)
+        dummy_path, offset, size = cls.entries[module.__name__]
+        exec(loads(pread(bundle.fileno(), size, offset)), module.__dict__)
 
 
 try:
-    with open(HERE + "/%(bundle)s", "rb") as file:
-        version, entries = loads(file.read())
+    bundle = open(HERE + "/%(bundle)s", "rb", 0)
+    version, entries = loads(bundle.read(%(index)d))
     if version == MAGIC_NUMBER:
         Bundle.entries = entries
         sys.meta_path.insert(0, Bundle)
@@ -75,7 +78,7 @@ main(sys.argv[1:])
 
 def start(interpreter, here, paths):
     """The text of the command's file. :param here: the directory that it lies in; :param paths: directories of libraries."""
-    return START % {"interpreter": interpreter, "here": here, "paths": paths, "bundle": FILE}
+    return START % {"interpreter": interpreter, "here": here, "paths": paths, "bundle": FILE, "index": INDEX}
 
 
 def write(directory):
@@ -84,12 +87,19 @@ def write(directory):
 
     from . import console, foreground, further, lifecycle, limits, main, showing  # noqa: F401 # for them to be among sys.modules
 
-    entries = {}
+    codes = {}
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] != PACKAGE or name == __name__:
             continue
         with open(module.__file__, encoding="utf-8") as file:
             code = compile(file.read(), module.__file__, "exec", dont_inherit=True, optimize=2)
-        entries[name] = (os.path.relpath(module.__file__, directory), marshal.dumps(code))
+        codes[os.path.relpath(module.__file__, directory)] = name, marshal.dumps(code)
+    entries, offset = {}, INDEX
+    for path, (name, data) in codes.items():
+        entries[name] = path, offset, len(data)
+        offset += len(data)
+    index = marshal.dumps((MAGIC_NUMBER, entries))
+    if len(index) > INDEX:
+        return
     with open(os.path.join(directory, FILE), "wb") as file:
-        file.write(marshal.dumps((MAGIC_NUMBER, entries)))
+        file.write(index.ljust(INDEX, b"\0") + b"".join(data for dummy_name, data in codes.values()))

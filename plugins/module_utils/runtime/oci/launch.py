@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import ContainerFailed, EngineError
+from ..errors import ContainerFailed, EngineError, NotFound
 from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
 from . import channel, child, furnish, hooks, idmaps, mounting
@@ -164,7 +164,7 @@ class Launch:
                     furnish.grant(self)
             outside.send(b"g")
             self._listen(outside)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, NotFound):  # it has ended: NotFound is the cgroup's word for that
             channel.listen(outside, self.warnings)  # raises what it had to say
             raise ContainerFailed("the container's process was killed while it started") from None
         finally:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 
 from ..errors import ContainerFailed, Unsupported
-from ..kernel import seccomp
 from . import jsontext
 
 FORBIDDEN = ("write", "sendmsg")
@@ -30,6 +29,8 @@ def read(profile):
     path, metadata = profile.get("listenerPath"), profile.get("listenerMetadata")
     if metadata and not path:
         raise Unsupported("config.json: linux.seccomp.listenerMetadata is of no use without listenerPath")
+    from ..kernel import seccomp
+
     if not seccomp.notifies(profile):
         return (path, metadata, False) if path else None
     if not path:

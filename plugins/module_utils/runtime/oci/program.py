@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ..errors import Unsupported
-from ..kernel import capabilities, procfs, seccomp, seccomp_default, syscalls, users
+from ..kernel import capabilities, procfs, syscalls, users
 from ..kernel import constants as c
 from . import listener
 from .scheduling import Scheduling
@@ -46,7 +46,7 @@ class Program:
         self.label = _label(process)
         profile = linux.get("seccomp")
         self.filter = _filter(profile) if profile else None
-        self.filter_flags = seccomp.flags(profile) if profile else 0
+        self.filter_flags = _filter_flags(profile) if profile else 0
         self.listener = listener.read(profile) if profile else None
         if self.listener:
             self.filter_flags |= c.SECCOMP_FILTER_FLAG_NEW_LISTENER
@@ -100,6 +100,8 @@ _filters = []  # (profile, program): compiled by the zygote, inherited by its fo
 
 def compile_default():
     """Have the filter ready that nearly every container asks for: compiling it takes as long as making its file system."""
+    from ..kernel import seccomp, seccomp_default
+
     profile = seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version(), c.MACHINE)
     _filters.append((profile, seccomp.compile(profile, c.MACHINE)))
 
@@ -108,7 +110,15 @@ def _filter(profile):
     for known, program in _filters:
         if known == profile:
             return program
+    from ..kernel import seccomp  # here: a document without a profile does without it
+
     return seccomp.compile(profile, c.MACHINE)
+
+
+def _filter_flags(profile):
+    from ..kernel import seccomp
+
+    return seccomp.flags(profile)
 
 
 def _bytes(text, what):

@@ -21,7 +21,7 @@ import binascii
 import os
 import struct
 
-from ..kernel import elf, seccomp
+from ..kernel import elf
 from ..kernel.constants import MACHINE
 
 _CODE = {  # base64
@@ -51,6 +51,8 @@ def possible(program, seen=False):
     if MACHINE not in _CODE or program.label or program.listener or seen:
         return False  # a label holds for the next execve(2) only; a listener would be asked about the step's calls
     if program.filter and not program.no_new_privileges:
+        from ..kernel import seccomp
+
         return all(seccomp.decide(program.filter, name) == seccomp.ALLOW for name in _CALLS)
     return True
 

@@ -183,6 +183,70 @@ def test_errors(builder, before, text, part):
     assert leftovers(builder.engine) == before
 
 
+def test_a_full_disk(base_tree, tmp_path):
+    """Nothing is half-made, and when there is room again the build works."""
+    from pycontainer.engine import Engine
+    from pycontainer.reconcile import carry_out
+
+    from .conftest import Builder
+
+    data, run = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(data)], check=True)
+    try:
+        with Engine(str(data), str(run)) as engine:
+            carry_out(images.plan_import(engine, "box:1", base_tree, {}), False)
+            builder = Builder(engine, str(tmp_path))
+            big = {"big": os.urandom(20 << 20)}
+            for text, part in (("FROM box:1\nCOPY big /big", "no space left in .* for the build"),
+            ("FROM box:1\nRUN dd if=/dev/zero of=/big bs=1M count=30", "No space left"),
+                               ("FROM box:1\nRUN --mount=type=tmpfs,target=/t head -c 9m /dev/urandom > /a", "No space left|no space left")):
+                with pytest.raises(errors.EngineError, match=part):
+                    builder(text, big)
+                assert os.listdir(engine.paths.tmp) == [] and len(os.listdir(engine.paths.layers)) == 1
+                assert [image["RepoTags"] for image in images.listing(engine, everything=True)] == [["box:1"]]
+            assert builder.read(builder("FROM box:1\nCOPY small /small", {"small": "1"}), "small") == "1"
+    finally:
+        subprocess.run(["umount", "--lazy", str(data)], check=True)
+
+
+def test_two_builds_at_once(builder, engine, scratch):
+    """They don't know of each other; both images are whole, and a step that both made is there once."""
+    from pycontainer.engine import Engine
+
+    children = []
+    for number in range(3):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                with Engine(*scratch) as own:
+                    builder.engine, builder.count = own, number * 100
+                    text = "FROM box:1\nRUN echo same > /same; touch -d '2020-01-01 00:00:00' /same\nRUN echo %d > /own\nCOPY f /f" % number
+                    builder(text, {"f": "x" * 400000}, name="t:%d" % number)
+                    code = 0
+            finally:
+                os._exit(code)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0, 0]
+    for number in range(3):
+        record = images.get(engine, "t:%d" % number)
+        assert builder.read(record, "own") == "%d\n" % number and builder.read(record, "same") == "same\n" and len(builder.read(record, "f")) == 400000
+    assert os.listdir(engine.paths.tmp) == []
+
+
+def test_caches_can_be_removed(builder, engine):
+    from pycontainer.cli import task as cli
+
+    for ident in ("one", "two"):
+        builder("FROM box:1\nRUN --mount=type=cache,id=%s,target=/c head -c 1000 /dev/zero > /c/f" % ident)
+    result = cli.pycontainer(engine, {"cmd": "builder prune", "argv": None})
+    assert result["stdout_lines"] == ["Deleted build caches:", "one", "two", "", "Total reclaimed space: 2.01kB"] and result["changed"]
+    assert not cli.pycontainer(engine, {"cmd": "builder prune -f", "argv": None})["changed"]
+    record = builder("FROM box:1\nRUN --mount=type=cache,id=one,target=/c ls /c > /x")
+    assert builder.read(record, "x") == ""
+
+
 def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scratch, before):
     """By SIGKILL, in the midst of RUN: the next call of any kind ends what runs and clears up."""
     code = textwrap.dedent("""

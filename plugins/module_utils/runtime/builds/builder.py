@@ -54,21 +54,25 @@ class Build:
 
     def carry_out(self, references):
         """Build and store. Returns the image's id. :raises StepFailed:"""
-        with self.engine.operations.record("build", unnamed=True, layers=self._base_layers()) as entry:
-            with Work(self.engine) as self.work:
-                try:
-                    final = self._go(False)
-                    image = built.Made(final.document(), final.layers, self._uses(final))
-                    if not any(made.id == image.id for made in self.made):
-                        self.made.append(image)
-                    self._store(references, image.id)
-                    return image.id
-                except BaseException:
-                    self._keep_steps()
-                    raise
-                finally:
-                    built.discard(self.engine, self.work.blobs, entry)
-                    self.context.save()
+        with images.explained(self.engine, "the build"), self.engine.operations.record("build", unnamed=True, layers=self._base_layers()) as entry:
+            try:
+                with Work(self.engine) as self.work:
+                    return self._carry_out(references)
+            finally:
+                built.discard(self.engine, self.work.blobs, entry)
+                self.context.save()
+
+    def _carry_out(self, references):
+        try:
+            final = self._go(False)
+            image = built.Made(final.document(), final.layers, self._uses(final))
+            if not any(made.id == image.id for made in self.made):
+                self.made.append(image)
+            self._store(references, image.id)
+            return image.id
+        except BaseException:
+            self._keep_steps()
+            raise
 
     def _base_layers(self):
         """DiffIDs of the base images that are in the store: they must not go while the build stands on them."""
@@ -82,14 +86,15 @@ class Build:
 
     def _keep_steps(self):
         """After a failure: the steps that were done stay in the cache, so that the next try goes on from there."""
+        self.work.abandon()
+        self.made = [image for image in self.made if all(layer.digest for layer in image.layers)]
         with contextlib.suppress(errors.EngineError, OSError):
             self._store((), None)
 
     def _store(self, references, final):
-        if self.made or references:
-            self.work.settle()
+        self.work.settle()
+        if self.made:
             built.store(self.engine, self.made, [layer for layer in self.work.fresh if layer.digest], references, final)
-            self.made = []
 
     def _go(self, dry):
         self.dry, self.states, self.number, self.made = dry, {}, 0, []
@@ -130,6 +135,8 @@ class Build:
         """Errors inside the block get the instruction's line."""
         try:
             yield
+        except BadFile as error:
+            raise BadFile(error.line, error.message, self.file.name) from None
         except (Trouble, errors.InvalidInput, errors.NotFound) as error:
             raise BadFile(instruction.line, "%s: %s" % (instruction.name, error) if not str(error).startswith(instruction.name) else str(error),
                           self.file.name) from None
@@ -259,7 +266,7 @@ class Build:
         named = self.context.named(text)
         if named is not None:
             return Origin(tree=named)
-        other = self.file.source(stage, text)
+        other = self.file.source(stage, text) if text not in self.context.images else None
         if other is not None:
             state = self.states[other.index]
             return Origin(state.paths, identity="layers " + state.chain, image=state.origin)

@@ -10,6 +10,7 @@ import secrets
 from .. import networks
 from ..containers import Surroundings, oci_document
 from ..kernel import cgroups
+from ..store import trees
 from . import lines, running
 from .stages import PROXIES
 
@@ -70,6 +71,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
     ident = secrets.token_hex(16)
     hostname = options.get("hostname") or HOSTNAME
     detail = {"ident": ident, "cgroup": {mount: os.path.join(mount, cgroups.base().strip("/"), ident) for mount in cgroups.base_paths()}}
+    code = attachment = None
     with engine.operations.record("build-step", **detail):
         try:
             mode, attachment = network_of(engine, options.get("network") or "default", ident)
@@ -86,9 +88,13 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
             document["process"]["env"] = ["%s=%s" % item for item in env.items()]
             job = running.Job(document, state.config.get("User") or None, work.lower(state.paths), upper, overlay_work, place,
                               cgroups.create(ident), attachment, mounts.prepared, mounts.secrets)
-            return running.run(job, heard)
+            code = running.run(job, heard)
+            return code
         finally:
-            networks.release(engine, ident)
+            if code != 0:
+                trees.remove(upper)  # first: it may have filled the disk, and all else needs room
+            if attachment:
+                networks.release(engine, ident)
 
 
 def _write_names(place, hostname, mode, attachment, options):

@@ -5,21 +5,15 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 
 from ..errors import NotFound
-from . import placing, sources
+from . import caches, placing, sources
 from .running import Prepared
 from .words import Trouble
 
 SSH = "/run/buildkit/ssh_agent.%d"
-
-
-def cache_directory(engine, ident):
-    """Where the files of ``--mount=type=cache,id=...`` are kept between builds."""
-    return os.path.join(engine.paths.data, "build", "cache", hashlib.sha256(ident.encode("utf-8", "surrogateescape")).hexdigest()[:32])
 
 
 class RunMounts:
@@ -89,9 +83,9 @@ class RunMounts:
         if sharing == "private":
             while not engine.locks.is_free("build-cache", "%s %d" % (ident, number)):
                 number += 1
-        name = "%s %d" % (ident, number) if number else ident
-        stack.enter_context(engine.locks.hold("build-cache", "%s %d" % (ident, number), shared=sharing == "shared"))
-        directory = cache_directory(engine, name)
+        name = "%s %d" % (ident, number)
+        stack.enter_context(engine.locks.hold("build-cache", name, shared=sharing == "shared"))
+        directory = caches.directory(engine, name)
         with engine.locks.hold("build-cache-making"):
             if not os.path.isdir(directory):
                 self._make_cache(directory, name, mount, origin)

@@ -132,7 +132,10 @@ class Containerfile:
                         visit(other)
             order.append(stage)
 
-        visit(target)
+        try:
+            visit(target)
+        except lines.BadFile as error:
+            raise lines.BadFile(error.line, error.message, self.name) from None
         return order
 
 

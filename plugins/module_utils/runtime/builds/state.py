@@ -258,7 +258,10 @@ def triggers(state, escape, line):
 
     found = []
     for text in state.config.pop("OnBuild", None) or ():
-        for raw in lines.read(text.encode("utf-8", "surrogateescape"), "ONBUILD trigger").instructions:
-            raw.line = raw.end = line
-            found.append(instructions.parse(raw, escape))
+        try:
+            for raw in lines.read(text.encode("utf-8", "surrogateescape")).instructions:
+                raw.line = raw.end = line
+                found.append(instructions.parse(raw, escape))
+        except lines.BadFile as error:
+            raise lines.BadFile(line, "ONBUILD %s of the base image: %s" % (text, error.message)) from None
     return found

@@ -64,8 +64,12 @@ class _Words:
         self.current, self.open = [], False
 
 
+MAX_DEPTH = 50  # of substitutions in substitutions
+
+
 class _Scan:
     def __init__(self, lexer, text, values):
+        self.depth = 0
         self.lexer, self.text, self.values, self.at = lexer, text, values, 0
         self.words = _Words()
 
@@ -183,10 +187,12 @@ class _Scan:
         if self.peek() in "{}:":
             raise Trouble("syntax error: bad substitution")
         saved, self.words = self.words, _Words()
-        try:
-            result = self.braces(self.name())
-        finally:
-            self.words = saved
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Trouble("syntax error: substitutions are nested deeper than %d" % MAX_DEPTH)
+        result = self.braces(self.name())
+        self.depth -= 1
+        self.words = saved
         if result is None:  # unset, and to be left alone
             return self.text[start : self.at]
         return result

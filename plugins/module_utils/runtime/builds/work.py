@@ -164,6 +164,12 @@ class Work:
         layer.digest = answer["digest"]
         self.blobs.append(layer.digest)
 
+    def abandon(self):
+        """As :meth:`settle`, but what can't be compressed any more is left as it is, without a digest."""
+        while self.running:
+            with contextlib.suppress(HostError):
+                self._finish(next(iter(self.running)))
+
     def settle(self):
         """Wait until every layer is compressed."""
         while self.running:

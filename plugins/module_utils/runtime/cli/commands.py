@@ -85,6 +85,7 @@ IMAGE_COMMANDS = [
         Flag("--build-context", "list", "NAME=DIRECTORY or NAME=docker-image://IMAGE"), Flag("--add-host", "list", "NAME:ADDRESS for /etc/hosts"),
         Flag("--shm-size", "value", "Size of /dev/shm"), Flag("--progress", "value", "plain or quiet"), Flag("-q, --quiet", "switch", "Only the id"),
         Flag("--iidfile", "value", "Write the image's id into this file")]),
+    Command("builder prune", "", "Remove the files that RUN --mount=type=cache has kept", "pruning:builds_", [UNASKED]),
     Command("pull, image pull", "NAME[:TAG|@DIGEST]", "Get an image from a registry", "images:pull",
             REGISTRY + [Flag("--platform", "value", "os/arch[/variant]"), Flag("-q, --quiet", "switch", "Only the name")]),
     Command("push, image push", "NAME[:TAG]", "Send an image to a registry", "images:push", REGISTRY),

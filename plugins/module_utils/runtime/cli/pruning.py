@@ -88,6 +88,15 @@ def networks_(session, given):
         _networks(session, chosen)
 
 
+def builds_(session, given):
+    from ..builds import caches
+
+    if session.confirmed("all files that RUN --mount=type=cache has kept", given.force):
+        plan = caches.plan_prune(session.engine)
+        facts = session.carry_out(plan)
+        _report(session, "build caches", [name.rpartition(" ")[0] for name in facts["caches"]], facts["space_reclaimed"])
+
+
 def system(session, given):
     """In this order, for containers keep the others in use."""
     what = ["all containers that don't run", "all networks that no container is on",

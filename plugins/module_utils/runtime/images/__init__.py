@@ -23,6 +23,7 @@ _HOME = {
     "name_of": "records",
     "familiar": "records",
     "ensure_unpacked": "intake",
+    "explained": "intake",
     "plan_present": "plan",
     "plan_local": "plan",
     "plan_import": "plan_archives",

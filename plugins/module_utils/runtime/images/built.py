@@ -79,9 +79,20 @@ def store(engine, made, fresh, references=(), final=None):
     :param made: [Made], each after what it uses. :param fresh: the Layers that are new, all compressed.
     :param references: full names for the image ``final`` (an id).
     """
-    documents = [(image, engine.blobs.put(_manifest(engine, image), durable=False)) for image in made]
+    written = []
+    try:
+        _store(engine, made, fresh, references, final, written)
+    except BaseException:
+        collect.collect(engine, written)
+        raise
+
+
+def _store(engine, made, fresh, references, final, written):
+    documents = []
     for image in made:
-        engine.blobs.put(image.config, durable=False)
+        documents.append((image, engine.blobs.put(_manifest(engine, image), durable=False)))
+        written.append(documents[-1][1])
+        written.append(engine.blobs.put(image.config, durable=False))
     fd = os.open(engine.paths.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         syscalls.syncfs(fd)

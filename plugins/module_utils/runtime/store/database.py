@@ -130,10 +130,13 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:  # a full disk may have ended it
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+                raise HostError("no space left for %s" % self.path) from None
             raise
-        connection.execute("COMMIT")
 
     def all(self, statement, *parameters):
         """The rows of a SELECT as a list of dictionaries."""

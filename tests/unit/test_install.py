@@ -69,6 +69,8 @@ def test_the_oci_command_runs_from_its_bundle(engine):
         return subprocess.run([place, "--root", engine.paths.run + "/oci", "list", "-q"], stdout=subprocess.PIPE, check=True).stdout == b""
 
     assert subprocess.run([place, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.startswith("pycontainer-oci version")
+    done = subprocess.run(copy.command() + ["oci", "--root", engine.paths.run + "/oci", "state", "x"], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and "container x does not exist" in done.stderr
     package = os.path.join(copy.path, "pycontainer")
     os.rename(package, package + ".away")
     assert listed(), "a module was looked for outside of the bundle"

@@ -50,8 +50,9 @@ from importlib import import_module
 sys.exit(import_module("pycontainer." + entry).main(sys.argv[2:]))
 '''
 
-# What runs for long has an entry of its own, past the command line and its imports: first word -> module with main(argv).
-ENTRIES = {"registry-service": "registry.supervisor"}
+# What runs for long, or is called very often, has an entry of its own, past the command line and its imports: first word -> module
+# with main(argv).
+ENTRIES = {"registry-service": "registry.supervisor", "oci": "oci.main"}
 
 OCI_COMMAND = "pycontainer-oci"
 BUNDLE = "import sys; sys.path.insert(0, %(here)r); sys.path.extend(%(paths)r); from pycontainer.oci.bundle import write; write(%(here)r)"

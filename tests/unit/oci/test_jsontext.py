@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 from conftest import RUNTIME  # pylint: disable=import-error
@@ -35,3 +36,15 @@ def test_it_does_without_the_package_and_re():
             "\ntry:\n m.load('{')\nexcept ValueError as error:\n print(error)" % str(RUNTIME / "oci" / "jsontext.py"))
     out = subprocess.run([sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert out.startswith("[]\nExpecting property name")
+
+
+def test_a_start_imports_little():
+    """Each of these would make a start longer by a millisecond or more."""
+    code = ("import sys; sys.path.insert(0, %r)\nimport importlib.util as u\n"
+            "s = u.spec_from_file_location('pycontainer', %r, submodule_search_locations=[%r]); m = u.module_from_spec(s); sys.modules['pycontainer'] = m\n"
+            "for name in ('contextlib', 'collections', 'functools', 're', 'enum', 'json', 'types', 'operator'): sys.modules.pop(name, None)\n"
+            "from pycontainer.oci import foreground, lifecycle, main\n"
+            "print(sorted({'json', 're', 'enum', 'contextlib', 'collections', 'argparse', 'signal', 'socket', 'subprocess', 'pathlib', 'shutil', 'tempfile',"
+            " 'pycontainer.kernel.seccomp', 'pycontainer.oci.join', 'pycontainer.kernel.dbus'} & set(sys.modules)))"
+            % (sysconfig.get_paths()["platlib"], str(RUNTIME / "__init__.py"), str(RUNTIME)))
+    assert subprocess.run([sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout == "[]\n"

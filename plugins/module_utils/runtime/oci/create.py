@@ -10,7 +10,7 @@ import os
 import time
 
 from ..errors import InvalidInput, Unsupported
-from ..kernel import cgroups, constants as c, loopback, mounts, procfs, seccomp
+from ..kernel import cgroups, constants as c, loopback, mounts, procfs
 from . import channel, child, hooks, jsontext, seal, stepping
 from .document import Document
 from .launch import Launch
@@ -33,12 +33,14 @@ class Create(Launch):
         super().__init__(document, Program(document.process, document.linux))
         self.container, self.options, self.wait, self.systemd = container, options, wait, systemd
         self.rootfs = os.path.join(bundle, (config.get("root") or {}).get("path") or "rootfs")
-        self.listener = None
+        self.listener, self.last_word = None, b"R" if wait else b""
         self.new_keyring, self.use_pivot = not options["no-new-keyring"], not options["no-pivot"]
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
         if document.annotations.get(KEEP_GROUPS) == "1":
             self.program.additional = os.getgroups()
         if document.annotations.get(FAIL_UNKNOWN) == "1":
+            from ..kernel import seccomp
+
             seccomp.refuse_unknown(document.linux.get("seccomp") or {})
 
     def hide_interpreter(self):

@@ -34,6 +34,7 @@ class Launch:
 
     clone_flags = 0  # added to clone3's
     new_keyring = use_pivot = True
+    last_word = b""  # of the process: that its program is being executed, or b"R" when it is to wait before that
 
     def __init__(self, document, program):
         self.document, self.program = document, program
@@ -163,7 +164,8 @@ class Launch:
                 if self.maps is not None:
                     furnish.grant(self)
             outside.send(b"g")
-            self._listen(outside)
+            if self._listen(outside) != self.last_word:
+                raise ContainerFailed("the container's process was killed while it started")
         except (BrokenPipeError, ConnectionResetError, NotFound):  # it has ended: NotFound is the cgroup's word for that
             channel.listen(outside, self.warnings)  # raises what it had to say
             raise ContainerFailed("the container's process was killed while it started") from None

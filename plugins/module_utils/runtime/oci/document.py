@@ -17,10 +17,7 @@ NAMESPACES = {
     "pid": ("pid", c.CLONE_NEWPID), "cgroup": ("cgroup", c.CLONE_NEWCGROUP), "time": ("time", c.CLONE_NEWTIME), "user": ("user", c.CLONE_NEWUSER),
 }
 
-REFUSED = {
-    "": ("vm", "solaris", "windows", "zos"),
-    "linux": ("intelRdt", "netDevices"),
-}
+REFUSED = ("vm", "solaris", "windows", "zos", "freebsd")  # sections of other platforms
 
 
 class Document:
@@ -38,18 +35,19 @@ class Document:
         self._check()
         self.sysctls = sysctls.read(self)
         self.time_offsets = self._time_offsets()
+        self.net_devices = self._net_devices()
+        if self.linux.get("intelRdt"):
+            from . import rdt
+
+            rdt.check(self.linux["intelRdt"])
 
     def _check(self):
         version = str(self.config.get("ociVersion", ""))
         if not version.startswith("1."):
             raise Unsupported("config.json: ociVersion %r is not supported; accepted: 1.x" % version)
-        for section, names in REFUSED.items():
-            part = self.config
-            for word in filter(None, section.split(".")):
-                part = part.get(word) or {}
-            for name in names:
-                if part.get(name):
-                    raise Unsupported("config.json: %s%s is not supported" % (section + "." if section else "", name))
+        for name in REFUSED:
+            if self.config.get(name):
+                raise Unsupported("config.json: %s is not supported" % name)
         kinds = [namespace["type"] for namespace in self.linux.get("namespaces") or ()]
         for kind in kinds:
             if kinds.count(kind) > 1:
@@ -69,6 +67,13 @@ class Document:
                     raise Unsupported("config.json: linux.%s: %r is not an absolute path" % (name, path))
             if self.linux.get(name) and not self.private("mount"):
                 raise Unsupported("config.json: linux.%s: unable to restrict sys entries without a private MNT namespace" % name)
+
+    def _net_devices(self):
+        if not self.linux.get("netDevices"):
+            return {}
+        from . import netdevices
+
+        return netdevices.read(self)
 
     def _time_offsets(self):
         """``{clock: (seconds, nanoseconds)}``, to be set before the process is made."""

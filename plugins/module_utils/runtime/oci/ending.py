@@ -114,6 +114,10 @@ def remove(container, log):
     config = container.config() if os.path.exists(container.path + "/config.json") else {}
     if container.data.get("rootfs") and config and not Document(config).private("mount"):
         _unmount(container.data["rootfs"])
+    if (config.get("linux") or {}).get("intelRdt"):
+        from . import rdt
+
+        rdt.remove(config["linux"]["intelRdt"], container.ident, rdt.place() or "")
     after = _after(container, config)
     container.remove()
     for text in after():

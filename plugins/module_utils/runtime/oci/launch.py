@@ -156,6 +156,7 @@ class Launch:
                 furnish.furnish(self, outside)
             outside.send(b"c")
             self.connect()
+            self._hand_over()
             if self.pauses():
                 if not self._listen(outside):
                     raise ContainerFailed("the container's process was killed while it started")
@@ -193,6 +194,17 @@ class Launch:
     def _run_hooks(self):
         for kind in hooks.RUNTIME_CREATE:
             hooks.run(self.document, kind, self.state("created"))
+
+    def _hand_over(self):
+        """What of the host is given to the container's process: links, a class of resctrl."""
+        if self.document.net_devices:
+            from . import netdevices
+
+            netdevices.move(self.document.net_devices, self.pid, self.joined.get("network"))
+        if self.document.linux.get("intelRdt"):
+            from . import rdt
+
+            rdt.apply(self.document.linux["intelRdt"], self.state("creating")["id"], self.pid, rdt.place())
 
     def _fork_in_time(self):
         """Fork into a time namespace: one that is joined or has offsets is this process's children's before there is one."""
@@ -271,6 +283,10 @@ class Launch:
             except (EngineError, OSError):
                 pass
         self.disconnect()
+        if pid and self.document.linux.get("intelRdt"):
+            from . import rdt
+
+            rdt.remove(self.document.linux["intelRdt"], self.state("stopped")["id"], rdt.place() or "")
         if pid and not self.document.private("mount"):
             with contextlib.suppress(OSError):
                 syscalls.umount2(self.root_place(), c.MNT_DETACH | c.UMOUNT_NOFOLLOW)

@@ -9,7 +9,7 @@ import os
 from .. import fingerprint
 from ..kernel import capabilities, seccomp
 from ..kernel import constants as c
-from . import document, hooks, jsontext, mounting
+from . import document, hooks, jsontext, mounting, scheduling
 from .main import write
 from .states import VERSION
 
@@ -28,6 +28,8 @@ def described():
                     "knownFlags": words["flags"], "supportedFlags": words["flags"]},
         "apparmor": {"enabled": True}, "selinux": {"enabled": True},
         "mountExtensions": {"idmap": {"enabled": "idmap" in options}},
+        "intelRdt": {"enabled": True, "schemata": True, "monitoring": True}, "netDevices": {"enabled": True},
+        "memoryPolicy": {"modes": list(scheduling.MEMORY_MODES), "flags": list(scheduling.MEMORY_FLAGS)},
     }
     return {
         "ociVersionMin": "1.0.0", "ociVersionMax": VERSION, "hooks": list(hooks.KINDS), "mountOptions": options, "linux": linux,

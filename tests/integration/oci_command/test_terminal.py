@@ -107,3 +107,9 @@ def test_input_and_control_c_reach_the_program(runtime, bundle):
     os.write(master, b"\x03")
     assert b"interrupted" in read_until(master, b"interrupted")
     assert call.wait(60) == 5
+
+
+def test_lines_end_as_written_where_the_output_is_no_terminal(runtime, bundle):
+    bundle.save(terminal=True, args=["sh", "-c", "test -t 1 && printf 'one\\ntwo\\n'"])
+    assert subprocess.run(runtime.argv("run", "--bundle", bundle.path, "c"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60,
+                          check=True).stdout == b"one\ntwo\n"

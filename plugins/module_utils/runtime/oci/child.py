@@ -362,7 +362,7 @@ def _fill_dev(launch, root_fd):
 
 def _make_terminal(program, inside, root_fd):
     """A new terminal: the master to the maker, the slave to /dev/console. Returns the slave."""
-    master, slave = terminal.open_inside(root_fd)
+    master, slave = terminal.open_inside(root_fd, program.plain)
     if program.size:
         terminal.set_size(slave, program.size.get("height", 0), program.size.get("width", 0))
     channel.send_terminal(inside, master)

@@ -43,6 +43,9 @@ class Copying:
         if os.isatty(0):
             self.before = termios.tcgetattr(0)
             tty.setraw(0, termios.TCSANOW)  # what was typed before is for the program
+            raw = termios.tcgetattr(0)
+            raw[1] |= termios.OPOST  # the other terminal is plain (terminal.open_inside)
+            termios.tcsetattr(0, termios.TCSANOW, raw)
             self.resize()
 
     def close(self):

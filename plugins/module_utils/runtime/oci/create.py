@@ -155,7 +155,7 @@ def make(call, ident, wait):
     if create.program.terminal and not wait and not options.get("detach"):
         from . import terminal
 
-        create.program.size = create.program.size or terminal.size_of_own()
+        create.program.size, create.program.plain = create.program.size or terminal.size_of_own(), True
     create.hide_interpreter()
     container.make({
         "id": ident, "bundle": bundle, "rootfs": create.rootfs, "pid": 0, "pid_start": None, "owner": "root" if os.getuid() == 0 else "",

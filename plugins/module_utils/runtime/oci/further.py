@@ -39,7 +39,7 @@ def _exec(call, log):
     if program.terminal and not call["detach"]:
         from . import terminal
 
-        program.size = program.size or terminal.size_of_own()
+        program.size, program.plain = program.size or terminal.size_of_own(), True
     started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2),
                            hooks.state(Document(config), container.ident, container.data["bundle"], container.pid, status))
     started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]

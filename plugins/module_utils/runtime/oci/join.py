@@ -141,7 +141,7 @@ class Process:
         program.resolve_user(root_fd)
         if program.terminal:
             program.environment.setdefault(b"TERM", b"xterm")
-            master, slave = terminal.open_inside(root_fd)
+            master, slave = terminal.open_inside(root_fd, program.plain)
             if program.size:
                 terminal.set_size(slave, program.size.get("height", 0), program.size.get("width", 0))
             channel.send_terminal(inside, master)

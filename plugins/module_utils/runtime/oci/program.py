@@ -57,6 +57,7 @@ class Program:
         self.init_fd = None
         self.kept = set()  # descriptors that stay open besides the standard ones
         self.steps, self.step_fd, self.step_channel = False, None, None  # whether the program is executed by stepping.py, and by what
+        self.plain = False  # whether its terminal leaves the ends of lines alone
         self.owns_streams = True  # whether it can give its standard streams to its user itself
 
     def resolve_user(self, root_fd):

@@ -16,9 +16,10 @@ from ..kernel import rootfs
 TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = 0x40045431, 0x5441, 0x80045430  # ioctl_tty(2); GPTPEER is of Linux 4.13
 
 
-def open_inside(root_fd):
+def open_inside(root_fd, plain=False):
     """A new terminal of the container's own devpts: ``(master, slave)``.
 
+    :param plain: lines end as they are written; whose terminal it is copied to, that adds its carriage returns.
     The slave comes from the master (TIOCGPTPEER), not from a path that the image could have prepared (CVE-2025-52565).
     """
     master = rootfs.open_in_root(root_fd, "/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
@@ -27,6 +28,10 @@ def open_inside(root_fd):
         os.close(master)
         raise OSError(errno.ENODEV, "not a terminal multiplexer", "/dev/pts/ptmx")
     fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+    if plain:
+        attributes = termios.tcgetattr(master)
+        attributes[1] &= ~termios.ONLCR
+        termios.tcsetattr(master, termios.TCSANOW, attributes)
     return master, fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
 
 

@@ -18,6 +18,7 @@ from ..errors import RegistryError, Unsupported
 PIECE = 1 << 20  # largest output piece, bytes
 READ = 1 << 18
 SAMPLE = 1 << 20  # bytes that tell whether a stream is worth compressing
+GRACE, GROWTH = 1 << 30, 1100  # from so many bytes on, no more than so many times the input: deflate's most is 1032, others have no bound
 
 
 def kind_of(start):
@@ -57,6 +58,27 @@ def decompress(chunks, what="the archive"):
     stream = _prepend(start, chunks)
     if not kind:
         return stream
+    taken = [0]
+    return _bounded(_inflated(kind, _counted(stream, taken), what), taken, what)
+
+
+def _counted(stream, taken):
+    for chunk in stream:
+        taken[0] += len(chunk)
+        yield chunk
+
+
+def _bounded(stream, taken, what):
+    """Pass pieces on as long as what comes out is in proportion to what went in: a bomb ends here, not when the disk is full."""
+    total = 0
+    for piece in stream:
+        total += len(piece)
+        if total > GRACE and total > GROWTH * taken[0]:
+            raise RegistryError("%s grows to more than %d times its size when it is unpacked; that is refused" % (what, GROWTH))
+        yield piece
+
+
+def _inflated(kind, stream, what):
     if kind == "gzip":
         return _members(stream, _gzip_factory(), what)
     if kind == "zstd":

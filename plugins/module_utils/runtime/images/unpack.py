@@ -14,6 +14,7 @@ import stat
 
 from ..errors import RegistryError, Unsupported
 from . import tar, tree
+from .room import Room
 
 WHITEOUT = b".wh."
 OPAQUE = b".wh..wh..opq"
@@ -61,6 +62,7 @@ class Unpacker:
         self.links = {}  # hard links whose target is not in this layer
         self._times = {}  # of directories: set last, since making a file in one changes it
         self.tree = tree.Tree(directory, what, self._passed)
+        self.room = Room(self.tree.root)
         os.fchmod(self.tree.root, 0o755)
         self._times[b""] = 0
         self._make = {
@@ -78,6 +80,7 @@ class Unpacker:
 
     def take(self, entry):
         """Make one entry."""
+        self.room.entry()
         parts = tree.split(entry.name, self.what)
         if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
             raise RegistryError(
@@ -172,12 +175,16 @@ class Unpacker:
         self.size += entry.size
 
     def _content(self, fd, entry):
+        def put(view):
+            self.room.write(len(view))
+            _write(fd, view)
+
         if entry.sparse is None:
-            entry.write_to(lambda view: _write(fd, view))
+            entry.write_to(put)
             return
         for offset, _length, write in entry.parts():
             os.lseek(fd, offset, os.SEEK_SET)
-            write(lambda view: _write(fd, view))
+            write(put)
         os.ftruncate(fd, entry.size)
 
     def _attributes(self, fd, entry):

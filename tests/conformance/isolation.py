@@ -172,14 +172,17 @@ class Cage:
         if terminal:
             command = ["script", "-qefc", shlex.join(map(str, command)), "/dev/null"]
         with tempfile.TemporaryFile() as output:
-            process = subprocess.Popen([str(word) for word in command], cwd=cwd, env=dict(os.environ, **env or {}), stdin=subprocess.DEVNULL,
-                                       stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            # A terminal whose input ends gives the test a character that says so: it stays open and silent.
+            process = subprocess.Popen([str(word) for word in command], cwd=cwd, env=dict(os.environ, **env or {}), stdout=output, stderr=subprocess.STDOUT,
+                                       stdin=subprocess.PIPE if terminal else subprocess.DEVNULL, start_new_session=True)
             code = attend(process, timeout)
             if code is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             self.clean(before)
             process.poll()
+            if process.stdin:
+                process.stdin.close()
             output.seek(0)
             return code, output.read().decode("utf-8", "replace").replace("\r\n", "\n")
 

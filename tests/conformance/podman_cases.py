@@ -24,6 +24,7 @@ init_path = "/usr/bin/catatonit"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+runtime_supports_nocgroups = ["crun", "pycontainer-oci"]
 runtime = "%s"
 infra_image = "%s"
 [network]

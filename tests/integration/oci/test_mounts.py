@@ -324,12 +324,13 @@ def test_masked_and_read_only_paths(bundle):
         open(bundle.root + "/%s/file" % name, "w").close()  # pylint: disable=consider-using-with
     with open(bundle.root + "/secret", "w") as file:
         file.write("content")
-    bundle.linux["maskedPaths"] = ["/hidden", "/secret", "/not/there", "/secret/below", "/proc/kcore"]
+    bundle.linux["maskedPaths"] = ["/hidden", "/secret", "/not/there", "/secret/below", "/proc/kcore", "/hidden"]
     bundle.linux["readonlyPaths"] = ["/fixed", "/proc/sys", "/not/there/either", "/secret/below"]
     bundle.mount("/fixed", "tmpfs", "tmpfs", "nosuid", "noexec", "nodev")
     result = bundle.shell("ls /hidden; cat /secret; touch /hidden/x; touch /fixed/x; echo 1 > /proc/sys/kernel/domainname; cat /proc/self/mountinfo")
     assert not result.lines[0].startswith("file") and "content" not in result.out and result.err.count("Read-only") == 3, result
     assert {"ro", "nosuid", "noexec", "nodev"} <= info(result, "/fixed")[0]
+    assert sum(" /hidden " in line for line in result.lines) == 1, "masked once, though named twice"
 
 
 @pytest.mark.parametrize("field", ("maskedPaths", "readonlyPaths"))

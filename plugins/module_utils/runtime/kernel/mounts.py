@@ -261,7 +261,7 @@ def mask(root_fd, paths, null_fd):
     """
     empty = None
     try:
-        for path in paths:
+        for path in dict.fromkeys(paths):
             target = existing(root_fd, path)
             if target is None:
                 continue

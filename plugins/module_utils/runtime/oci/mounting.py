@@ -17,7 +17,7 @@ import stat
 from ..errors import ContainerFailed, Unsupported
 from ..kernel import constants as c
 from ..kernel import mounts, rootfs, syscalls
-from . import copyup, idmaps
+from . import idmaps
 
 # Options of other meaning than a file system parameter, and nothing to do: what they say holds anyway.
 _VOID = frozenset(("defaults", "silent", "loud", "norelatime", "rnorelatime", "rbind", "bind", "newinstance"))
@@ -54,6 +54,7 @@ class Mount:
         self.propagations = []  # [(MS_*, recursive)], one after the other
         self.data, self.fd, self.substitute, self.words = {}, None, None, set()
         self.link = None  # the text of a link that is made instead
+        self.fill = None  # copyup.copy_into, for a tmpfs that starts with what is there
         self.mapped = self.recursive_map = False  # its files' owners
         inline = ""
         for option in options:
@@ -72,6 +73,10 @@ class Mount:
             raise Unsupported("mount %s: ids can be mapped for a bind mount only" % self.destination)
         if "tmpcopyup" in self.words and (self.type != "tmpfs" or not self.destination.strip("/")):
             raise Unsupported("mount %s: tmpcopyup is for a tmpfs below the root only" % self.destination)
+        if "tmpcopyup" in self.words:
+            from .copyup import copy_into
+
+            self.fill = copy_into
         if "remount" in self.words:
             self.bind = False
         if self.bind and not self.source:
@@ -174,8 +179,8 @@ class Mount:
             if place is not None and "mode" not in self.data:  # as the directory that it is mounted over
                 self.data["mode"] = "%o" % (os.fstat(place).st_mode & 0o7777)
             self.fd = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
-            if place is not None and "tmpcopyup" in self.words:
-                copyup.copy_into(rootfs.open_in_root(root_fd, self.destination, copyup.DIRECTORY), self.fd)
+            if place is not None and self.fill is not None:
+                self.fill(rootfs.open_in_root(root_fd, self.destination, os.O_RDONLY | os.O_DIRECTORY), self.fd)
             self.attributes = 0
         except PermissionError:
             if self.substitute is None:

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 from pycontainer.kernel import cgroups, procfs
 
-from .conftest import until
+from .conftest import Bundle, until
 
 
 def test_run_gives_output_and_exit_code_and_leaves_nothing(runtime, bundle):
@@ -289,3 +289,33 @@ def test_delete_of_a_process_that_was_frozen_elsewhere(runtime, bundle):
 def test_the_loopback_is_up(runtime, bundle):
     bundle.save(args=["ip", "addr", "show", "lo"])
     assert "127.0.0.1" in runtime.ok("run", "--bundle", bundle.path, "c")
+
+
+def test_mounts_of_a_container_do_not_reach_a_shared_mount_of_the_host(runtime, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "shared", shared], check=True)
+    try:
+        subprocess.run(["mount", "--make-shared", shared], check=True)
+        bundle = Bundle(shared / "bundle")
+        runtime.detached(bundle, "c")
+        with open("/proc/self/mountinfo") as file:
+            assert [line.split()[4] for line in file if str(shared) in line] == [str(shared)]
+        runtime.ok("delete", "--force", "c")
+    finally:
+        subprocess.run(["umount", "--recursive", shared], check=True)
+
+
+def test_a_created_process_that_is_killed_is_no_longer_startable(runtime, bundle):
+    runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runtime.ok("kill", "c", "KILL")
+    assert until(lambda: runtime.state("c")["status"] == "stopped")
+    assert "stopped, not created" in runtime.fails("start", "c")
+    runtime.ok("delete", "c")
+
+
+def test_what_a_killed_create_leaves_can_be_deleted(runtime, bundle):
+    os.makedirs(os.path.join(runtime.root, "c"))
+    assert runtime.state("c")["status"] == "stopped"
+    assert "already exists" in runtime.fails("create", "--bundle", bundle.path, "c")
+    runtime.ok("delete", "c")

@@ -40,7 +40,7 @@ class Container:
         check_id(ident)
         self.root, self.ident = root, ident
         self.path = os.path.join(root, ident)
-        self.data, self.directory = {}, None
+        self.data, self.directory, self.making = {}, None, False
 
     # ------------------------------------------------------------------------------------------------------- its files
 
@@ -52,7 +52,7 @@ class Container:
         except FileExistsError:
             raise Conflict("container %s: a container with given ID already exists in %s" % (self.ident, self.root)) from None
         self.lock()
-        self.data = data
+        self.making, self.data = True, data
         self.write()
 
     def lock(self):
@@ -144,7 +144,9 @@ class Container:
         return "paused" if self.frozen() else "running"
 
     def _being_made(self):
-        """Whether somebody holds the lock."""
+        """Whether somebody holds the lock who makes it; not this process, having taken the lock for something else."""
+        if self.directory is not None:
+            return self.making
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -89,6 +89,7 @@ def test_a_created_and_a_paused_and_a_stopped_container(box, bundle):
     box.ok("pause", "c")
     assert "paused" in box("exec", "c", "true").stderr
     call = subprocess.Popen(box.argv("exec", "--ignore-paused", "c", "true"), stdin=subprocess.DEVNULL)
+    assert until(lambda: len(json.loads(box.ok("ps", "--format", "json", "c"))) == 2)  # it waits there
     box.ok("resume", "c")
     assert call.wait(60) == 0
     box.ok("kill", "c", "KILL")

@@ -232,6 +232,11 @@ options:
     type: bool
     default: false
     aliases: [forcekill]
+  gidmap: &gidmap
+    description:
+      - Like O(uidmap), for groups. If only one of the two is given, it stands for both.
+    type: list
+    elements: str
   groups: &groups
     description:
       - Groups (names or numbers) that the process has in addition.
@@ -538,6 +543,13 @@ options:
     description:
       - Give the process a terminal.
     type: bool
+  uidmap: &uidmap
+    description:
+      - The users of the container's own user namespace, in the form V(container ID:host ID[:number of IDs]), for example
+        V(0:100000:65536). They are chosen by you instead of by the engine.
+      - Files on disk keep their owners, in the image, in volumes and in bind mounts. Only the processes have these IDs on the host.
+    type: list
+    elements: str
   ulimits: &ulimits
     description:
       - Limits of the process, in the form V(name:soft[:hard]), for example V(nofile:1024:2048).
@@ -546,6 +558,25 @@ options:
   user: &user
     description:
       - The user to run as, in the form V(user[:group]), by names of the image or by numbers. The default is the image's.
+    type: str
+  userns_mode: &userns_mode
+    description:
+      - >-
+        V(auto) gives the container a user namespace of its own: 65536 user and group IDs that nobody else on the host has. Root in it
+        has no rights on the host. V(auto:size=<number>) gives it another number of them.
+      - V(host) is the host's user namespace. Root in the container is root of the host, with the container's capabilities.
+      - V(private) goes with O(uidmap) or O(gidmap), which imply it.
+      - >-
+        The default is V(auto), where it works. That is not the case with O(privileged), with V(host) for O(network_mode), O(pid_mode)
+        or O(ipc_mode), with O(capabilities) that have no effect in such a namespace, with O(device_cgroup_rules), with IDs from 65536 on
+        in O(user) or O(groups), with bind mounts of file systems whose owners can't be mapped (for example V(/proc), NFS and most of
+        FUSE), and on kernels before Linux 5.19. The container then has the host's user namespace, and RV(security) says so. A
+        container that joins another one's namespaces has that container's user namespace.
+      - V(auto) that is asked for by name is refused where it does not work.
+      - >-
+        Files on disk keep their owners, in the image, in volumes and in bind mounts, so volumes can be shared with, and handed on to
+        other containers. Files of users with IDs beyond the container's belong to nobody in it.
+      - A container keeps its IDs as long as it exists.
     type: str
   uts: &uts
     description:
@@ -610,6 +641,7 @@ options:
       etc_hosts: *etc_hosts
       exposed_ports: *exposed_ports
       force_kill: *force_kill
+      gidmap: *gidmap
       groups: *groups
       healthcheck: *healthcheck
       healthy_wait_timeout: *healthy_wait_timeout
@@ -653,8 +685,10 @@ options:
       sysctls: *sysctls
       tmpfs: *tmpfs
       tty: *tty
+      uidmap: *uidmap
       ulimits: *ulimits
       user: *user
+      userns_mode: *userns_mode
       uts: *uts
       volumes: *volumes
       working_dir: *working_dir
@@ -736,15 +770,67 @@ container:
     - In check mode the container as it is.
   returned: with O(name)
   type: dict
+  contains:
+    Security:
+      description: What gives the container more of the host than usual.
+      returned: with O(name)
+      type: dict
+      contains: &security
+        Findings:
+          description: The same as sentences.
+          type: list
+          elements: str
+        Privileged:
+          description: Whether it is privileged.
+          type: bool
+        HostNamespaces:
+          description: Namespaces of the host that it is in, of V(cgroup), V(ipc), V(network), V(pid), V(user), V(uts).
+          type: list
+          elements: str
+        HostUser:
+          description: Whether root in it is root of the host.
+          type: bool
+        SensitiveMounts:
+          description:
+            - Paths of the host that it has and that lead to the rest of the host, such as V(/), V(/etc), V(/proc), and the sockets and
+              stores of container engines.
+          type: list
+          elements: str
+        AddedCapabilities:
+          description: Capabilities that it has beyond the default ones.
+          type: list
+          elements: str
+        SeccompUnconfined:
+          description: Whether no filter of system calls is set.
+          type: bool
+        PathsUnconfined:
+          description: Whether no paths of C(/proc) and C(/sys) are masked or read-only.
+          type: bool
+        Devices:
+          description: Devices of the host that it has, V(all) for one that is privileged.
+          type: list
+          elements: str
   sample:
     Id: 5b1e1d6c3a4f4e0f9a2d7c8b6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f
     Name: /web
+    Security:
+      AddedCapabilities: []
+      Devices: []
+      Findings: []
+      HostNamespaces: []
+      HostUser: false
+      PathsUnconfined: false
+      Privileged: false
+      SeccompUnconfined: false
+      SensitiveMounts: []
     State:
       Status: running
       Running: true
       Pid: 4711
 security:
-  description: What gives the container more of the host than usual, one sentence each.
+  description:
+    - What gives the container more of the host than usual, one sentence each. Empty for a container that has nothing of it.
+    - In check mode for the container as it would be. RV(container.Security) has the same for programs.
   returned: with O(name)
   type: list
   elements: str

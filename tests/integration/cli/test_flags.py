@@ -97,6 +97,15 @@ def test_the_flags_of_a_host_close_container(docker):
         _remove_groups("pycontainer-test-parent")
 
 
+def test_the_flags_of_a_user_namespace(docker):
+    docker("run", "-d", "--name", "own", "--network", "none", "--uidmap", "0:1700000000:65536", "--gidmap", "0:1700100000:65536", "--stop-timeout", "0", "box:1")
+    docker("run", "-d", "--name", "auto", "--network", "none", "--userns", "auto:size=2000", "--stop-timeout", "0", "box:1")
+    docker("run", "-d", "--name", "host", "--network", "none", "--userns", "host", "--stop-timeout", "0", "box:1")
+    maps = {name: open("/proc/%s/gid_map" % docker("inspect", "-f", "{{.State.Pid}}", name)).read().split() for name in ("own", "auto", "host")}
+    assert maps["own"] == ["0", "1700100000", "65536"] and maps["auto"][2] == "2000" and maps["host"] == open("/proc/self/gid_map").read().split()
+    assert docker("inspect", "-f", "{{json .Security.HostUser}} {{.HostConfig.UsernsMode}}", "own") == "false private"
+
+
 def _remove_groups(name):
     for line in open("/proc/self/mountinfo"):
         fields = line.split()

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel import overlay, procfs
+from pycontainer.kernel import overlay, procfs, userns
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -190,3 +190,69 @@ def test_threads_on_old_kernels(store, monkeypatch):
         ended.set()
         for thread in threads:
             thread.join()
+
+
+# ------------------------------------------------------------------------------------------------------ with mapped owners
+
+BASE = 1_500_000_000
+
+
+@pytest.fixture
+def mapped():
+    fd = userns.namespace([(0, BASE, 1000)], [(0, BASE + 5000, 1000)])
+    yield fd, BASE, BASE + 5000
+    os.close(fd)
+
+
+@pytest.mark.parametrize("count", [1, 2, 130, 500])
+def test_mapped_owners(stack, mapped, count):
+    """The disk has the ids inside, in layers and in what is written; what is seen are the host's ids of them."""
+    before = procfs.mounts(), sorted(os.listdir("/proc/self/fd"))
+    os.chown(stack(1)[0] + "/file0", 7, 8)
+    fd = overlay.overlay(stack(count), stack.upper, stack.work, mapped=mapped)
+    assert not os.get_inheritable(fd)
+    assert names(fd) == {"file%d" % number for number in range(count)} | {"who"}
+    status = os.stat("file0", dir_fd=fd)
+    assert (status.st_uid, status.st_gid) == (BASE + 7, BASE + 5008)
+    with userns.as_owner(BASE + 3, BASE + 5004):
+        write(fd, "new")
+    os.chown("who", BASE + 9, BASE + 5010, dir_fd=fd)  # a copy up
+    os.unlink("file0", dir_fd=fd)
+    for name, owner in (("new", (3, 4)), ("who", (9, 10)), (".", (0, 0))):
+        status = os.stat(stack.upper + "/" + name)
+        assert (status.st_uid, status.st_gid) == owner
+    assert os.path.exists(stack(1)[0] + "/file0") and os.stat(stack(1)[0] + "/who").st_uid == 0
+    with pytest.raises(OSError):
+        write(fd, "the host's root has no owner there")
+    os.close(fd)
+    fd = overlay.overlay(stack(count), stack.upper, stack.work, mapped=mapped)  # a second start
+    assert "new" in names(fd) and "file0" not in names(fd)
+    os.close(fd)
+    assert (procfs.mounts(), sorted(os.listdir("/proc/self/fd"))) == before
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_mapped_owners_read_only(stack, mapped, count):
+    fd = overlay.overlay(stack(count), mapped=mapped)
+    assert os.stat("who", dir_fd=fd).st_uid == BASE
+    with pytest.raises(OSError) as error:
+        write(fd, "new")
+    assert error.value.errno == errno.EROFS
+    os.close(fd)
+
+
+def test_mapped_owners_need_a_kernel(stack, mapped, monkeypatch):
+    monkeypatch.setattr(procfs, "_version", [(5, 18)])
+    with pytest.raises(Unsupported, match="Linux 5.19"):
+        overlay.overlay(stack(1), stack.upper, stack.work, mapped=mapped)
+
+
+def test_as_owner_gives_all_rights_back(tmp_path, mapped):
+    before = procfs.status(os.getpid())
+    with userns.as_owner(5, 6):
+        (tmp_path / "one").write_text("")
+        os.chown(tmp_path / "one", 7, 8)  # a right of root that leaving it takes away
+    (tmp_path / "two").write_text("")
+    assert os.stat(tmp_path / "one").st_uid == 7 and os.stat(tmp_path / "two").st_uid == 0
+    after = procfs.status(os.getpid())
+    assert {key: after[key] for key in ("Uid", "Gid", "CapEff", "CapPrm")} == {key: before[key] for key in ("Uid", "Gid", "CapEff", "CapPrm")}

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import pytest
-from pycontainer.kernel import capabilities, procfs, seccomp, seccomp_default, seccomp_tables, syscalls
+from pycontainer.kernel import capabilities, procfs, seccomp, seccomp_default, seccomp_tables, syscalls, userns
 from pycontainer.kernel import constants as c
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import child  # noqa: E402
 
 DOCKER = capabilities.mask(capabilities.DOCKER_DEFAULT)
+MAP = [(0, 1_500_000_000, 1)]
 
 
 def sets(pid="self"):
@@ -237,3 +238,13 @@ def test_listener():
 
     assert seccomp.notifies(profile)
     assert child.run(inside, 0) == ["anon_inode:seccomp notify", False]
+
+
+def test_what_a_user_namespace_may_mount():
+    """proc is had only where it is shown whole."""
+    def look():
+        whole = userns.can_mount(("proc", "sysfs", "mqueue"), MAP, MAP)
+        syscalls.mount("/proc/version", "/proc/uptime", None, c.MS_BIND)
+        return whole, userns.can_mount(("mqueue", "proc"), MAP, MAP), userns.can_mount(("mqueue",), MAP, MAP)
+
+    assert child.run(look) == [None, "proc", None]

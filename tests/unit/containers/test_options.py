@@ -207,8 +207,8 @@ def test_argument_spec_covers_every_option(argument_spec):
     assert "default" not in [key for name in options.OPTIONS for key in argument_spec[name]], "a default would name an option that the task does not"
 
 
-def test_security_facts():
-    from pycontainer.containers.options import security
-    assert security.facts(options.definition({"memory": "1g"})) == []
-    found = security.facts(options.definition({"privileged": True, "pid_mode": "host", "volumes": ["/:/host:ro"], "security_opts": ["seccomp=unconfined"]}))
-    assert len(found) == 4
+@pytest.mark.parametrize("params, normal", [
+    ({"userns_mode": ""}, {"userns_mode": None}), ({"userns_mode": "auto:size=65536"}, {"userns_mode": "auto"}),
+    ({"userns_mode": "auto:size=2000"}, {"userns_mode": "auto:size=2000"}), ({"uidmap": ["5:6", "0:1:2"]}, {"uidmap": ["0:1:2", "5:6:1"]})])
+def test_user_namespaces(params, normal):
+    assert options.definition(params) == normal

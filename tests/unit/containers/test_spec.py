@@ -191,3 +191,18 @@ def test_run_document():
     assert found["network"] == {"mode": "bridge", "attachments": [], "ports": []}
     joined = spec.run(IDENT, "web", options.definition({"network_mode": "container:x"}), IMAGE, [], {"attachments": [], "ports": []}, {"network": "n"})
     assert joined["network"]["mode"] == "container:n" and joined["stop"]["timeout"] == 10 and joined["restart"] == {"policy": "no", "retries": None}
+
+
+def test_user_namespace():
+    maps = ([(0, 1000, 65536)], [(0, 2000, 65536)])
+    document = config({"volumes": ["/srv:/x"]}, maps=maps, mounts=options.definition({"volumes": ["/srv:/x"]})["volumes"])
+    assert "user" in namespaces(document)
+    assert document["linux"]["uidMappings"] == [{"containerID": 0, "hostID": 1000, "size": 65536}]
+    assert document["linux"]["gidMappings"] == [{"containerID": 0, "hostID": 2000, "size": 65536}]
+    assert "ridmap" in mount_at(document, "/x")["options"] and "idmap" in mount_at(document, "/etc/hosts")["options"]
+    assert document["linux"]["sysctl"]["net.ipv4.ping_group_range"] == "0 65535" and "gid=5" in mount_at(document, "/dev/pts")["options"]
+    assert not [option for entry in config()["mounts"] for option in entry["options"] if "idmap" in option]
+    joined = config({}, maps=maps, joins={"network": "other", "user": "other"})
+    assert "user" not in namespaces(joined) and "uidMappings" not in joined["linux"] and joined["annotations"]["org.pycontainer.join.user"] == "other"
+    few = config({}, maps=([(1, 5, 1)], [(1, 5, 1)]))
+    assert "gid=5" not in mount_at(few, "/dev/pts")["options"] and "net.ipv4.ping_group_range" not in few["linux"]["sysctl"]

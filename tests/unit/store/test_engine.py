@@ -19,3 +19,15 @@ def test_check_mode_makes_nothing(check_engine):
     assert check_engine.db.all("SELECT * FROM containers") == []
     assert not os.path.exists(check_engine.paths.data)
     assert os.listdir(check_engine.paths.run) == []
+
+
+def test_a_store_of_an_older_version_gets_what_it_lacks(engine):
+    from pycontainer.engine import Engine
+
+    engine.db.run("INSERT INTO volumes (name, options, anonymous, created) VALUES ('kept', '{}', 0, 0)")
+    engine.db.run("DROP TABLE id_ranges")
+    engine.db.connection.execute("PRAGMA user_version=2")
+    engine.db.close()
+    with Engine(engine.paths.data, engine.paths.run) as again:
+        assert again.db.all("SELECT * FROM id_ranges") == [] and again.db.one("SELECT name FROM volumes") == {"name": "kept"}
+        assert again.db.one("PRAGMA user_version") == {"user_version": 3}

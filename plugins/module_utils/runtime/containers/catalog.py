@@ -90,11 +90,12 @@ def take_over(engine, old, new, name):
     """In one step: the row of ``old`` goes, ``new`` gets its name. What ``old`` left on disk is removed by ``removal.sweep``."""
     with engine.db.transaction() as connection:
         connection.execute("DELETE FROM containers WHERE id = ?", (old,))
+        connection.execute("DELETE FROM id_ranges WHERE container = ?", (old,))
         connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, new))
 
 
 def forget(engine, ident):
-    """Delete a container's row with its addresses and ports."""
+    """Delete a container's row with its addresses, ports and ids."""
     with engine.db.transaction() as connection:
-        for table, column in (("addresses", "container"), ("ports", "container"), ("containers", "id")):
+        for table, column in (("addresses", "container"), ("ports", "container"), ("id_ranges", "container"), ("containers", "id")):
             connection.execute("DELETE FROM %s WHERE %s = ?" % (table, column), (ident,))

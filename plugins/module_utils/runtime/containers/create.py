@@ -13,7 +13,7 @@ import secrets
 from .. import networks, volumes
 from ..errors import Conflict
 from ..store.database import now
-from . import catalog, documents, images, removal
+from . import catalog, documents, images, removal, sharing, userns
 from .options import network
 
 
@@ -32,6 +32,7 @@ def create(engine, name, definition, image, wanted="created", replaces=None, kee
         try:
             _directory(engine, record)
             _volumes(engine, record, unnamed)
+            userns.assign(engine, record, images.config(engine, image), sharing.resolve(engine, definition, name))
             reserved = {"attachments": [], "ports": []} if replaces else reserve(engine, record["id"], definition, image)
             documents.write(engine, record, reserved, unnamed)
             catalog.add(engine, record)
@@ -45,6 +46,7 @@ def undo(engine, ident, anonymous):
     """Remove what was made of a container that has no row. :param anonymous: the names of the volumes made for it alone."""
     networks.release(engine, ident)
     networks.release_ports(engine, ident)
+    userns.release(engine, ident)
     removal.directories(engine, ident)
     volumes.drop_anonymous(engine, anonymous)
 

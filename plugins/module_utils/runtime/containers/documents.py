@@ -9,7 +9,7 @@ import os
 from .. import networks, volumes
 from ..kernel import cgroups
 from ..store.files import read_json, write_json, write_whole
-from . import images, sharing, spec
+from . import images, sharing, spec, userns
 from .options import network, storage
 
 
@@ -22,7 +22,9 @@ def write(engine, record, reserved, volume_names, durable=True):
     directory, definition = engine.paths.container(record["id"]), record["definition"]
     image = images.config(engine, record["image"])
     resolved = sharing.resolve(engine, definition, record["name"])
-    host = spec.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), resolved, swap())
+    maps, other = userns.maps(engine, record, resolved)
+    joins = dict(resolved, user=other) if other else resolved
+    host = spec.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), joins, swap(), maps=maps)
     config = spec.config(record["id"], definition, image, host)
     run = spec.run(record["id"], record["name"], definition, image, images.layers(engine, record["image"]), reserved, resolved)
     _write_names(directory, record["id"], definition, reserved)

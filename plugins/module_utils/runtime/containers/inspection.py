@@ -8,7 +8,7 @@ import datetime
 import os
 
 from .. import volumes
-from . import documents, images, running
+from . import documents, exposure, images, running
 from .options import network
 
 ZERO = "0001-01-01T00:00:00Z"  # Docker's "never"
@@ -28,7 +28,7 @@ def inspect(engine, record):
         "HostsPath": os.path.join(engine.paths.container(record["id"]), "hosts"),
         "ResolvConfPath": os.path.join(engine.paths.container(record["id"]), "resolv.conf"),
         "Config": _config(record, image, config, run), "HostConfig": _host_config(definition, config, run),
-        "Mounts": _mounts(engine, config), "NetworkSettings": _network(definition, run, state, image),
+        "Security": exposure.of_container(engine, record), "Mounts": _mounts(engine, config), "NetworkSettings": _network(definition, run, state, image),
     }
 
 
@@ -90,7 +90,7 @@ def _host_config(definition, config, run):
         "CapAdd": get("capabilities"), "CapDrop": get("cap_drop"), "Privileged": get("privileged", False), "ReadonlyRootfs": get("read_only", False),
         "SecurityOpt": get("security_opts"), "GroupAdd": get("groups"), "Sysctls": get("sysctls", {}), "PublishAllPorts": get("publish_all_ports", False),
         "PidMode": get("pid_mode") or "", "IpcMode": get("ipc_mode") or "private", "UTSMode": get("uts") or "",
-        "CgroupnsMode": get("cgroupns_mode") or "private",
+        "CgroupnsMode": get("cgroupns_mode") or "private", **_user_namespace(definition, config),
         "CgroupParent": get("cgroup_parent") or "", "Init": get("init", False), "ShmSize": get("shm_size", 64 << 20),
         "Dns": get("dns_servers", []), "DnsOptions": get("dns_opts", []), "DnsSearch": get("dns_search_domains", []),
         "ExtraHosts": ["%s:%s" % item for item in get("etc_hosts", {}).items()],
@@ -106,6 +106,18 @@ def _host_config(definition, config, run):
         "BlkioDeviceReadIOps": _rates(get("device_read_iops")), "BlkioDeviceWriteIOps": _rates(get("device_write_iops")),
         "MaskedPaths": config["linux"]["maskedPaths"], "ReadonlyPaths": config["linux"]["readonlyPaths"],
     }
+
+
+def _user_namespace(definition, config):
+    """``UsernsMode`` as it is in force, and the maps in podman's form."""
+    other, linux = config.get("annotations", {}).get(documents.spec.JOIN + "user"), config["linux"]
+    if other:
+        return {"UsernsMode": "container:" + other}
+    if not linux.get("uidMappings"):
+        return {"UsernsMode": "host"}
+    mode = "private" if definition.get("uidmap") or definition.get("gidmap") else definition.get("userns_mode") or "auto"
+    return {"UsernsMode": mode, "IDMappings": {key: ["%d:%d:%d" % (entry["containerID"], entry["hostID"], entry["size"]) for entry in linux[name]]
+                                               for key, name in (("UidMap", "uidMappings"), ("GidMap", "gidMappings"))}}
 
 
 def binds(definition):

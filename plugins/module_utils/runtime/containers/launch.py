@@ -47,7 +47,9 @@ class Start(Launch):
     def open_root(self):
         os.makedirs(self.root_place(), 0o700, exist_ok=True)
         directory = self.bundle.directory
-        return overlay.overlay(self.bundle.run["layers"], os.path.join(directory, "upper"), os.path.join(directory, "work"))
+        mapped = (self.userns_fd, *self.maps.host_root()) if self.maps is not None else None
+        return overlay.overlay(self.bundle.run["layers"], os.path.join(directory, "upper"), os.path.join(directory, "work"), mapped=mapped,
+                               spent=self.spent)
 
     def announce(self):
         self._announce(self.facts())

@@ -156,6 +156,8 @@ class Monitor:
     def begin(self, work):
         """Fork a worker for ``work(worker)`` and take what it hands over. Returns whether there is anything to watch."""
         mine, its = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        # In another container's user namespace process 1 can only be the worker's child; it becomes this process's at the worker's end.
+        syscalls.prctl(constants.PR_SET_CHILD_SUBREAPER, 1)
         worker = os.fork()
         if worker == 0:
             mine.close()
@@ -172,6 +174,7 @@ class Monitor:
         if word[:1] != b"":
             os.waitpid(worker, 0)
             self._take_over(word, fds)
+        syscalls.prctl(constants.PR_SET_CHILD_SUBREAPER, 0)
         return word[:1] != b""
 
     def _take_over(self, word, fds):

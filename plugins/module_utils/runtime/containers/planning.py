@@ -11,8 +11,8 @@ from __future__ import annotations
 from .. import images
 from ..errors import Conflict, EngineError, InvalidInput
 from ..reconcile import Plan
-from . import catalog, checks, create, inspection, live, options, removal, replace, running, sharing, starting
-from .options import network, security, table
+from . import catalog, checks, create, exposure, inspection, live, options, removal, replace, running, sharing, starting, userns
+from .options import network, table
 
 RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
 
@@ -55,6 +55,7 @@ class Work:
         self.status = running.status(engine, self.record["id"])["status"] if self.record else None
         self.plan = Plan("container %s" % task.name, self.facts)
         self.definition = None  # what it will be
+        self.anew = self.image_config = None  # of one that is made (anew): whose namespaces it joins; the image's config
 
     def is_stale(self):
         """Whether the container is no longer as it was when the plan was made."""
@@ -68,9 +69,12 @@ class Work:
             self._absent()
             return self.plan
         target = self._image()
+        self.image_config = target.config
         self._define()
         checks.everything(self.engine, self.definition, target.config, self.record)
         joined = sharing.resolve(self.engine, self.definition, self.task.name, self.coming)
+        userns.check(self.engine, self.definition, joined)
+        self.anew = joined if self.record is None else None
         if self.record is None:
             self._create(target)
         else:
@@ -144,6 +148,7 @@ class Work:
             costly = []
             easy = [entry for entry in easy if entry[0] != "image_name"]
         if costly:
+            self.anew = joined
             self._replace(target, costly, easy)
         else:
             self._live(easy)
@@ -241,10 +246,17 @@ class Work:
         """Result keys. A container that should be healthy is waited for here: waiting changes nothing."""
         record = catalog.get(self.engine, self.task.name)
         if record is None:
-            return {"container": {}, "security": security.facts(self.definition or {})}
+            return {"container": {}, "security": self._security(None) if self.definition is not None else []}
         if self.task.state == "healthy" and not self.engine.check:
             starting.wait_healthy(self.engine, record, self.task.healthy_timeout)
-        return {"container": inspection.inspect(self.engine, record), "security": security.facts(record["definition"])}
+        return {"container": inspection.inspect(self.engine, record), "security": self._security(record)}
+
+    def _security(self, record):
+        """What gives the container as it will be more of the host than usual, as sentences."""
+        if record is not None and (self.anew is None or not self.engine.check):
+            return exposure.of_container(self.engine, record, self.definition)["Findings"]
+        host, reason = userns.planned(self.engine, self.definition, self.image_config, self.anew)
+        return exposure.describe(self.engine, self.definition, host, reason)["Findings"]
 
 
 class Target:

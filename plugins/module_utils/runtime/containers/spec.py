@@ -17,7 +17,7 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STOP_TIMEOUT = 10  # seconds, Docker's
 # Keys of config.json's annotations that this engine itself reads.
 USER, GROUPS = "org.pycontainer.user", "org.pycontainer.groups"
-JOIN = "org.pycontainer.join."  # + pid, ipc, network: the id of the container whose namespace is entered
+JOIN = "org.pycontainer.join."  # + pid, ipc, network, user: the id of the container whose namespace is entered
 
 
 class Surroundings:
@@ -25,15 +25,23 @@ class Surroundings:
 
     :param directory: the container's directory in the data store. :param run: its directory of this boot.
     :param mounts: the user's mounts in normal form, each with ``source`` resolved to a path of the host.
-    :param joins: ``{"network" | "pid" | "ipc": id of another container}``.
+    :param joins: ``{"network" | "pid" | "ipc" | "user": id of another container}``.
     :param swap: whether this host accounts for swap. :param kernel: (major, minor).
+    :param maps: ``(uid extents, gid extents)`` of its user namespace (kernel/userns.py), None where that is the host's.
     """
 
-    def __init__(self, directory, run, mounts=(), joins=None, swap=True, kernel=None, machine=None):
+    def __init__(self, directory, run, mounts=(), joins=None, swap=True, kernel=None, machine=None, maps=None):
         self.directory, self.run, self.mounts = directory, run, list(mounts)
         self.joins, self.swap = dict(joins or {}), swap
         self.kernel = kernel or tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
         self.machine = machine or platform.machine()
+        self.maps = maps
+
+    def highest_gid(self):
+        """The last of the gids that the container has from 0 on; None when it has no 0."""
+        if self.maps is None:
+            return 2 ** 31 - 1
+        return next((size - 1 for inside, _outside, size in self.maps[1] if inside == 0), None)
 
 
 def config(ident, definition, image, host):
@@ -48,11 +56,15 @@ def config(ident, definition, image, host):
         "cgroupsPath": "%s/%s" % (definition.get("cgroup_parent") or "/pycontainer", ident),
         "resources": spec_resources.resources(definition, host.swap),
         "devices": spec_resources.devices(definition),
-        "sysctl": spec_security.sysctls(definition),
+        "sysctl": spec_security.sysctls(definition, host.highest_gid()),
         "maskedPaths": spec_security.masked(definition),
         "readonlyPaths": spec_security.read_only(definition),
         "rootfsPropagation": spec_mounts.root_propagation(host.mounts),
     }
+    if host.maps is not None and "user" not in host.joins:
+        linux["namespaces"].append({"type": "user"})
+        for name, extents in zip(("uidMappings", "gidMappings"), host.maps):
+            linux[name] = [dict(zip(("containerID", "hostID", "size"), extent)) for extent in extents]
     seccomp = spec_security.seccomp(definition, capabilities, host.kernel, host.machine)
     if seccomp is not None:
         linux["seccomp"] = seccomp

@@ -11,7 +11,7 @@ FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf":
 
 def mounts(definition, host):
     """All mounts in the order in which they are made: a path's parents before it, the user's over the engine's."""
-    user = [_user(entry) for entry in host.mounts] + [_tmpfs(entry) for entry in definition.get("tmpfs", ())]
+    user = [_user(entry, host) for entry in host.mounts] + [_tmpfs(entry) for entry in definition.get("tmpfs", ())]
     taken = {entry["destination"] for entry in user}
     engine = [entry for entry in _defaults(definition, host) + _files(host) if entry["destination"] not in taken]
     return engine + sorted(user, key=lambda entry: entry["destination"].count("/"))
@@ -30,7 +30,7 @@ def _defaults(definition, host):
     found = [
         proc,
         _mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-        _mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+        _mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", (host.highest_gid() or 0) >= 5 and "gid=5"),
         _sys(definition, read_only),
         _mount("/sys/fs/cgroup", "cgroup", "cgroup", read_only, "nosuid", "noexec", "nodev"),
     ]
@@ -72,15 +72,16 @@ def _files(host):
         directory = host.directory
         if "network" in host.joins and name != "hostname":
             directory = os.path.join(os.path.dirname(host.directory), host.joins["network"])
-        found.append(_mount(destination, "bind", os.path.join(directory, name), "rbind", "rprivate"))
+        found.append(_mount(destination, "bind", os.path.join(directory, name), "rbind", "rprivate", host.maps and "idmap"))
     return found
 
 
-def _user(entry):
+def _user(entry, host):
     if entry["type"] == "tmpfs":
         return _mount(entry["target"], "tmpfs", "tmpfs", "noexec", "nosuid", "nodev", entry["read_only"] and "ro",
                       entry["tmpfs_size"] and "size=%d" % entry["tmpfs_size"], "mode=%s" % (entry["tmpfs_mode"] or "1777"))
-    return _mount(entry["target"], "bind", entry["source"], "rbind", "ro" if entry["read_only"] else "rw", entry["propagation"] or "rprivate")
+    return _mount(entry["target"], "bind", entry["source"], "rbind", "ro" if entry["read_only"] else "rw", entry["propagation"] or "rprivate",
+                  host.maps and "ridmap")
 
 
 def _tmpfs(entry):

@@ -54,12 +54,14 @@ def read_only(definition):
     return [] if _paths_open(definition) else list(READ_ONLY)
 
 
-def sysctls(definition):
+def sysctls(definition, highest_gid=2 ** 31 - 1):
     """The task's, and Docker's two for a network namespace of its own: low ports and ping need no capability there."""
     found = {}
     mode = network.mode_of(definition)
     if mode in ("bridge", "none"):
-        found = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+        found = {"net.ipv4.ip_unprivileged_port_start": "0"}
+        if highest_gid is not None:
+            found["net.ipv4.ping_group_range"] = "0 %d" % highest_gid
     found.update(definition.get("sysctls", {}))
     for key in found:
         if key.startswith("net.") and mode not in ("bridge", "none"):

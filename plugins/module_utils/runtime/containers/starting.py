@@ -11,7 +11,7 @@ import time
 from .. import install, networks, volumes
 from ..errors import ContainerFailed, HostError, InvalidInput
 from ..kernel import syscalls
-from . import catalog, control, documents, running, sharing, signals
+from . import catalog, control, documents, running, sharing, signals, userns
 
 
 def start(engine, records, at_once=None, stdin=None):
@@ -71,7 +71,7 @@ def _shared_memory(engine, record):
     path = os.path.join(engine.paths.container_run(record["id"]), "shm")
     os.makedirs(path, 0o700, exist_ok=True)
     if not os.path.ismount(path):
-        options = "mode=1777,size=%d" % record["definition"].get("shm_size", 64 << 20)
+        options = "mode=1777,size=%d,uid=%d,gid=%d" % (record["definition"].get("shm_size", 64 << 20), *userns.host_root(engine, record))
         try:
             syscalls.mount("shm", path, "tmpfs", 2 | 4 | 8, options)  # MS_NOSUID | MS_NODEV | MS_NOEXEC
         except OSError as error:

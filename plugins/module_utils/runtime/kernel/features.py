@@ -77,6 +77,7 @@ def _system_calls():
     version = procfs.kernel_version()
     for feature, since, needed_for in (
         ("overlay_lowerdir_plus", (6, 7), "images with more layers than fit a page of mount options"),
+        ("overlay_mapped_owners", (5, 19), "a user namespace of its own for each container"),
         ("overlay_volatile", (5, 10), "writable layers that are never synced"),
         ("clone_into_cgroup", (5, 7), "quicker starts on cgroup v2 (there is a slower way)"),
         ("setns_pidfd", (5, 8), "quicker exec (there is a slower way)"),

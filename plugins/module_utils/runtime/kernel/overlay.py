@@ -4,6 +4,10 @@
 
 Linux 6.7 takes each layer as a parameter of its own (``lowerdir+``). Before it all of them are one string of at most a page
 for mount(2); short names, relative to the directory of the layers, make room for the 500 that overlayfs allows.
+
+For a container with a user namespace the directories are shown with their owners mapped (Linux 5.19): on the disk of every layer,
+the writable one too, the owners are as the container sees them. Overlayfs takes such mounts detached from Linux 6.15 on; before
+it they are attached in a mount namespace that nobody else sees.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import struct
 
 from ..errors import Unsupported
 from . import constants as c
-from . import mounts, procfs, syscalls
+from . import mounts, procfs, syscalls, userns
 
 MAX_LAYERS = 500  # OVL_MAX_STACK
 MAX_OPTIONS = 4095  # mount(2) copies one page, and its last byte is a NUL
@@ -27,13 +31,16 @@ FORCE_OLD = False  # tests: behave as a kernel without lowerdir+
 _OPTIONS = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"}
 
 
-def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False):
+def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, mapped=None, spent=None):
     """A detached mount of ``layers`` below a writable directory.
 
     :param layers: directories (absolute paths), topmost first, 1 to 500.
     :param upper: the writable layer; :param work: an empty directory on its file system. Both, or neither for a read-only view.
     :param read_only: mount it read-only even with an upper layer.
     :param volatile: never sync the upper layer (Linux 5.10); after a crash overlayfs refuses this work directory.
+    :param mapped: ``(descriptor of a user namespace, uid, gid)``: its map for all directories, and the host's ids of its root.
+        ``upper`` and ``work`` must lie in one directory then. :param spent: a list that takes descriptors which the caller is to
+        close when it has time: the end of a detached mount waits for all CPUs.
     :raises Unsupported: too many layers, or an old kernel. :raises OSError: with the kernel's explanation.
     """
     if not layers or len(layers) > MAX_LAYERS:
@@ -42,6 +49,8 @@ def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False):
         raise Unsupported("a volatile upper layer needs Linux 5.10")
     attributes = c.MOUNT_ATTR_RDONLY if read_only or upper is None else 0
     options = dict(_OPTIONS, volatile=None) if volatile else dict(_OPTIONS)
+    if mapped is not None:
+        return _mount_mapped(layers, upper, work, options, attributes, mapped, spent)
     if FORCE_OLD or procfs.kernel_version() < (6, 7):
         return _in_own_namespace(lambda: _mount_old(layers, upper, work, options, attributes))
     if upper is None and len(layers) == 1:  # overlayfs refuses a single directory
@@ -76,6 +85,79 @@ def _value(directory, handles):
         return directory
     handles.append(os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
     return "/proc/self/fd/%d" % handles[-1]
+
+
+# -------------------------------------------------------------------------------------------------------- with mapped owners
+
+
+def _mount_mapped(layers, upper, work, options, attributes, mapped, spent):
+    """As a process with the container's root for the owner of its files: overlayfs makes its own in ``work`` as who mounts it."""
+    userns_fd, uid, gid = mapped
+    if procfs.kernel_version() < (5, 19):
+        raise Unsupported("layers with mapped owners need Linux 5.19")
+    handles = [_mapped(layer, userns_fd) for layer in layers]
+    try:
+        if upper is not None:
+            handles.append(_mapped(os.path.dirname(upper), userns_fd))
+        names = [None if upper is None else os.path.basename(path) for path in (upper, work)]
+        if FORCE_OLD or procfs.kernel_version() < (6, 15):
+            return _in_own_namespace(lambda: _mount_attached(handles, names, options, attributes, uid, gid))
+        return _mount_detached(handles, names, options, attributes, uid, gid)
+    finally:
+        if spent is not None:
+            spent += handles
+        for fd in handles if spent is None else ():
+            os.close(fd)
+
+
+def _mapped(directory, userns_fd):
+    fd = mounts.bind(directory, recursive=False)
+    try:
+        mounts.set_attributes(fd, userns_fd=userns_fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _mount_detached(handles, names, options, attributes, uid, gid):
+    upper, work = names
+    layers, below = (handles, []) if upper is None else (handles[:-1], [])
+    if upper is None and len(layers) == 1:
+        mounts.set_attributes(layers[0], c.MOUNT_ATTR_RDONLY)
+        return os.dup(layers[0])
+    try:
+        parameters = {"lowerdir+": ["/proc/self/fd/%d" % fd for fd in layers]}
+        for key, name in (("upperdir", upper), ("workdir", work)):
+            if name is not None:
+                below.append(os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handles[-1]))
+                parameters[key] = "/proc/self/fd/%d" % below[-1]
+        with userns.as_owner(uid, gid):
+            return mounts.new_fs("overlay", dict(parameters, **options), attributes)
+    finally:
+        for fd in below:
+            os.close(fd)
+
+
+def _mount_attached(handles, names, options, attributes, uid, gid):
+    """By mount(2), the directories being attached in a small file system of their own; runs in a mount namespace of its own."""
+    upper, work = names
+    place = mounts.new_fs("tmpfs", {"mode": "700"})
+    mounts.attach_root(place, "/")
+    os.fchdir(place)
+    for number, fd in enumerate(handles):
+        os.mkdir(str(number), 0o700)
+        syscalls.move_mount(fd, "", c.AT_FDCWD, str(number), c.MOVE_MOUNT_F_EMPTY_PATH)
+    if upper is None and len(handles) == 1:
+        mounts.set_attributes(handles[0], c.MOUNT_ATTR_RDONLY)
+        return mounts.bind("0", recursive=False)
+    last = len(handles) - 1
+    layers = [str(number) for number in range(len(handles) if upper is None else last)]
+    directories = ("%d/%s" % (last, upper), "%d/%s" % (last, work)) if upper is not None else (None, None)
+    os.mkdir("all", 0o700)
+    with userns.as_owner(uid, gid):
+        syscalls.mount("overlay", "all", "overlay", c.MS_RDONLY if attributes else 0, _option_string(layers, *directories, options))
+    return mounts.bind("all", recursive=False)
 
 
 # -------------------------------------------------------------------------------------------------------- before Linux 6.7

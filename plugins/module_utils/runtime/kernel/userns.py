@@ -8,10 +8,11 @@ A map is a list of extents ``(inside, outside, size)``: ids from ``inside`` on a
 
 from __future__ import annotations
 
+import errno
 import os
 
 from . import constants as c
-from . import procfs, syscalls
+from . import mounts, procfs, syscalls
 
 MAX_EXTENTS = 340  # UID_GID_MAP_MAX_EXTENTS, Linux 4.15
 MAX_TEXT = 4095  # a map is written at once and is less than a page
@@ -41,52 +42,105 @@ def open_of(pid):
 
 
 class _WaitingChild:
-    """``with _WaitingChild(flags, namespace) as pid``: a child that only waits, made with clone3's ``flags``, then put into ``namespace`` (fd)."""
+    """``with _WaitingChild() as pid``: a child that only waits, in a new user namespace or in that of the descriptor ``namespace``.
 
-    def __init__(self, flags=0, namespace=None):
+    Made by os.fork: syscalls.clone3 is not for processes with threads, which a task with a list of containers has.
+    """
+
+    def __init__(self, namespace=None):
         reader, self.writer = os.pipe2(os.O_CLOEXEC)
         self.ready, done = os.pipe2(os.O_CLOEXEC)
-        self.pid, self.pidfd = syscalls.clone3(flags)
+        self.pid = os.fork()
         if self.pid == 0:
             try:
                 os.close(self.writer)
                 os.close(self.ready)
-                if namespace is not None:
+                if namespace is None:
+                    syscalls.unshare(c.CLONE_NEWUSER)
+                else:
                     syscalls.setns(namespace, c.CLONE_NEWUSER)
                 os.write(done, b".")
                 os.read(reader, 1)
+            except OSError as error:
+                os.write(done, b"%d" % error.errno)
             finally:
                 os._exit(0)
         os.close(reader)
         os.close(done)
 
     def __enter__(self):
-        if os.read(self.ready, 1) != b".":
+        answer = os.read(self.ready, 16)
+        if answer != b".":
             self.__exit__()
-            raise OSError(22, "not a user namespace that can be joined")  # EINVAL
+            number = int(answer or errno.EIO)
+            raise OSError(number, os.strerror(number), "user namespace")
         return self.pid
 
     def __exit__(self, *_error):
         os.close(self.writer)
         os.close(self.ready)
-        os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
-        os.close(self.pidfd)
+        os.waitpid(self.pid, 0)
 
 
 def namespace(uids, gids):
-    """A descriptor of a new user namespace with these maps in which nobody is. Not for processes with threads (clone3)."""
-    with _WaitingChild(c.CLONE_NEWUSER) as pid:
+    """A descriptor of a new user namespace with these maps in which nobody is."""
+    with _WaitingChild() as pid:
         write(pid, uids, gids)
         return open_of(pid)
 
 
 def maps_of(fd):
-    """``(uid extents, gid extents)`` of the user namespace that ``fd`` is open on. Not for processes with threads (clone3).
+    """``(uid extents, gid extents)`` of the user namespace that ``fd`` is open on.
 
     :raises OSError: when it is none, or one that this process has no rights over.
     """
-    with _WaitingChild(namespace=fd) as pid:
+    with _WaitingChild(fd) as pid:
         return read(pid)
+
+
+def can_mount(fstypes, uids, gids):
+    """The first of these file systems that a process with all its namespaces new can't mount, None where it can mount all.
+
+    The kernel lets it have proc and sysfs only where this mount namespace shows them whole: with nothing mounted over their
+    files, as a host that is itself a container often has it (fs/namespace.c, mount_too_revealing).
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    with _WaitingChild() as pid:
+        write(pid, uids, gids)
+        owner = open_of(pid)
+        child = os.fork()
+        if child == 0:
+            try:
+                syscalls.setns(owner, c.CLONE_NEWUSER)
+                syscalls.unshare(c.CLONE_NEWNS | c.CLONE_NEWNET | c.CLONE_NEWIPC | c.CLONE_NEWPID)
+                if os.fork() == 0:  # the first process of the new process namespace
+                    _tell_mounts(fstypes, writer)
+            finally:
+                os._exit(0)
+        os.close(writer)
+        os.close(owner)
+        os.waitpid(child, 0)
+    answer = b""
+    while not answer.endswith(b"\n"):
+        piece = os.read(reader, 256)
+        if not piece:
+            break
+        answer += piece
+    os.close(reader)
+    return None if answer == b"-\n" else os.fsdecode(answer).strip() or fstypes[0]
+
+
+def _tell_mounts(fstypes, writer):
+    try:
+        for fstype in fstypes:
+            try:
+                os.close(mounts.new_fs(fstype))
+            except OSError:
+                os.write(writer, fstype.encode() + b"\n")
+                return
+        os.write(writer, b"-\n")
+    finally:
+        os._exit(0)
 
 
 class as_owner:  # pylint: disable=invalid-name # read as a verb: with as_owner(uid, gid)

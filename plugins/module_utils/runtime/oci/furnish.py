@@ -9,7 +9,7 @@ Such a process has all rights over its own namespaces, and none over the host. S
     opens the host's sysfs, procfs and mqueue where the container has not the namespace that they show (only its owner may mount them),
     sets what needs the host's rights: oom_score_adj, scheduling, higher rlimits,
     gives the standard streams to the container's user.
-Descriptors go over the channel by SCM_RIGHTS, each under the name that both sides know it by; settle.py is the other side.
+What is made before clone3 the process has by being forked. The rest goes over the channel by SCM_RIGHTS; settle.py is the other side.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import struct
 from ..errors import ContainerFailed
 from ..kernel import constants as c
 from ..kernel import mounts, namespaces, syscalls, userns
-from . import channel, child, jsontext, mounting, settle, terminal
+from . import channel, child, idmaps, mounting, settle, terminal
 
 # File systems that show a namespace -> (its type, where the host has them)
 _OF_NAMESPACES = {"sysfs": ("network", "/sys"), "proc": ("pid", "/proc"), "mqueue": ("ipc", "/dev/mqueue")}
@@ -80,35 +80,30 @@ def _fork_inside(launch, flags, kinds):
     return int(data), struct.unpack("i", ancillary[0][2][:4])[0]
 
 
-def furnish(launch, outside):
-    """Make all that the process can't and send it."""
-    if launch.maps.path is None:
-        userns.write(launch.pid, launch.maps.uids, launch.maps.gids)
-    launch.userns_fd = userns.open_of(launch.pid)
-    launch.open_files()
+def prepare(launch):
+    """What can be made before there is a process."""
     _open_substitutes(launch)
     _make_dev(launch)
     _delegate(launch)
-    named = list(_named(launch))
-    outside.send(b"u" + jsontext.dump([name for name, _fd in named]).encode())
-    for start in range(0, len(named), settle.AT_ONCE):
-        fds = [fd for _name, fd in named[start:start + settle.AT_ONCE]]
-        outside.sendmsg([b"f"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(fds), *fds))])
 
 
-def _named(launch):
-    """``(name, fd)`` of all that is sent."""
-    yield ["root"], launch.root_fd
-    for index, mount in enumerate(launch.mounts):
-        if isinstance(mount, mounting.CgroupMount):
-            for name, fd in mount.parts:
-                yield ["part", index, name], fd
-        elif mount.fd is not None:
-            yield ["mount", index], mount.fd
-        elif mount.substitute is not None:
-            yield ["substitute", index], mount.substitute
-    for path, fd in launch.nodes:
-        yield ["node", path], fd
+def furnish(launch, outside):
+    """Write the maps, make what is mapped by the new namespace, and send it."""
+    if launch.maps.path is None:
+        userns.write(launch.pid, launch.maps.uids, launch.maps.gids)
+    launch.userns_fd = userns.open_of(launch.pid)
+    launch.root_fd = launch.open_root()
+    numbers, fds, spaces = [settle.ROOT], [launch.root_fd], idmaps.Namespaces(launch.maps, launch.userns_fd)
+    for number, mount in enumerate(launch.mounts):
+        if not isinstance(mount, mounting.CgroupMount) and mount.bind and mount.mapped_by_container():
+            mount.open_source(spaces)
+            numbers.append(number)
+            fds.append(mount.fd)
+    while fds:
+        size = min(len(fds), settle.AT_ONCE)
+        sent = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % size, *fds[:size]))]
+        outside.sendmsg([struct.pack("=c?%di" % size, b"u", size < len(fds), *numbers[:size])], sent)
+        del fds[:size], numbers[:size]
 
 
 def _open_substitutes(launch):

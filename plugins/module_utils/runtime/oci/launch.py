@@ -42,7 +42,7 @@ class Launch:
         self.mounts, self.devices = mounting.read(document.config), mounting.devices(document.config)
         self.joined, self.warnings, self.door = {}, list(program.warnings), None
         self.maps = self.userns_fd = None  # of the container's user namespace: idmaps.Maps, a descriptor of it
-        self.nodes = []  # device nodes to attach: [(path, fd)]
+        self.nodes, self.spent = [], []  # device nodes to attach: [(path, fd)]; descriptors that are not needed any more
         self.root_fd = self.group = self.pidfd = self.terminal = None
         self.pid = 0
 
@@ -116,8 +116,7 @@ class Launch:
         resources = self.resources()
         self.warnings += [sentence for _key, sentence in self.group.warnings(resources)]
         self.group.apply(resources)
-        if self.maps is None:
-            self.open_files()
+        self._open_files()
 
     def _read_maps(self):
         found = {kind: path and self.document.namespace_path(kind, path) for kind, path in self.document.namespaces.items()}
@@ -125,10 +124,11 @@ class Launch:
         if self.maps is not None and self.program.user is None and not self.program.groups:
             self.maps.check_user(self.program.uid, self.program.gid, self.program.additional)
 
-    def open_files(self):
-        """The root file system and what is bind-mounted, as detached mounts."""
-        self.root_fd = self.open_root()
-        spaces = idmaps.Namespaces(self.maps, self.userns_fd)
+    def _open_files(self):
+        """The root file system and what is bind-mounted, as detached mounts; what the container's user namespace maps comes later."""
+        if self.maps is None:
+            self.root_fd = self.open_root()
+        spaces = idmaps.Namespaces(self.maps)
         try:
             for mount in self.mounts:
                 if isinstance(mount, mounting.CgroupMount):
@@ -136,9 +136,13 @@ class Launch:
                 elif mount.bind:
                     if not os.path.isabs(mount.source):
                         mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
+                    if self.maps is not None and mount.mapped_by_container():
+                        continue
                     mount.open_source(spaces)
         finally:
             spaces.close()
+        if self.maps is not None:
+            furnish.prepare(self)
 
     def _clone(self):
         outside, inside = channel.pair()
@@ -150,10 +154,10 @@ class Launch:
                 child.main(self, inside)
             inside.close()
             self.announce()
-            if self.door is None:
-                self.group.attach(self.pid)
             if self.maps is not None:
                 furnish.furnish(self, outside)
+            if self.door is None:
+                self.group.attach(self.pid)
             outside.send(b"c")
             self.connect()
             self._hand_over()
@@ -167,7 +171,9 @@ class Launch:
             outside.send(b"g")
             if self._listen(outside) != self.last_word:
                 raise ContainerFailed("the container's process was killed while it started")
-        except (BrokenPipeError, ConnectionResetError, NotFound):  # it has ended: NotFound is the cgroup's word for that
+        except (OSError, NotFound) as error:  # NotFound is the cgroup's word for a process that has ended
+            if isinstance(error, OSError) and not isinstance(error, (BrokenPipeError, ConnectionResetError)) and not self._ended():
+                raise
             channel.listen(outside, self.warnings)  # raises what it had to say
             raise ContainerFailed("the container's process was killed while it started") from None
         finally:
@@ -175,6 +181,9 @@ class Launch:
             inside.close()
             if self.door is not None:
                 self.door.close()
+
+    def _ended(self):
+        return self.pidfd is not None and pidfd.ended(self.pidfd)
 
     def _listen(self, outside):
         """The word that the process waits after; b"" when its program is being executed."""
@@ -259,7 +268,7 @@ class Launch:
         fds = list(self.joined.values())
         for mount in self.mounts:
             fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.fd, mount.substitute]
-        for fd in fds + [fd for _path, fd in self.nodes] + [self.root_fd, self.userns_fd]:
+        for fd in fds + [fd for _path, fd in self.nodes] + self.spent + [self.root_fd, self.userns_fd]:
             if fd is not None:
                 try:
                     os.close(fd)

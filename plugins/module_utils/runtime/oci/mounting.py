@@ -122,6 +122,10 @@ class Mount:
         if self.mapped:
             self._map_ids(namespaces)
 
+    def mapped_by_container(self):
+        """Whether it is the container's own user namespace that maps its owners."""
+        return self.mapped and self.map is None
+
     def _map_ids(self, namespaces):
         userns_fd = namespaces.fd(self.map)
         if userns_fd is None:

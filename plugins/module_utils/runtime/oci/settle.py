@@ -10,35 +10,26 @@ import struct
 
 from ..kernel import constants as c
 from ..kernel import syscalls
-from . import channel, jsontext, terminal
+from . import channel, terminal
 
 AT_ONCE = 200  # descriptors in a message; the kernel takes 253 (SCM_MAX_FD)
+ROOT = -1  # the root's number among the mounts
 
 
 def receive(launch, inside):
-    """Take what ``furnish`` sent; the descriptors then are where the maker's own would be without a user namespace."""
-    data = inside.recv(1 << 20)
-    if data[:1] != b"u":
-        os._exit(channel.FAILED)
-    names = jsontext.load(data[1:].decode())
-    fds = []
-    while len(fds) < len(names):
-        data, ancillary, _flags, _address = inside.recvmsg(16, _socket.CMSG_SPACE(4 * AT_ONCE), _socket.MSG_CMSG_CLOEXEC)
-        if not ancillary:
+    """Take what ``furnish`` sent: the root's descriptor, and those of mounts, each with its number."""
+    more = True
+    while more:
+        data, ancillary, _flags, _address = inside.recvmsg(4096, _socket.CMSG_SPACE(4 * AT_ONCE), _socket.MSG_CMSG_CLOEXEC)
+        if data[:1] != b"u" or not ancillary:
             os._exit(channel.FAILED)
-        fds += struct.unpack("%di" % (len(ancillary[0][2]) // 4), ancillary[0][2])
-    launch.nodes = []
-    for name, fd in zip(names, fds):
-        if name[0] == "root":
-            launch.root_fd = fd
-        elif name[0] == "node":
-            launch.nodes.append((name[1], fd))
-        elif name[0] == "part":
-            launch.mounts[name[1]].parts.append((name[2], fd))
-        elif name[0] == "mount":
-            launch.mounts[name[1]].fd = fd
-        else:
-            launch.mounts[name[1]].substitute = fd
+        size = (len(data) - 2) // 4
+        _word, more, *numbers = struct.unpack("=c?%di" % size, data)
+        for number, fd in zip(numbers, struct.unpack("%di" % size, ancillary[0][2])):
+            if number == ROOT:
+                launch.root_fd = fd
+            else:
+                launch.mounts[number].fd = fd
 
 
 def become_root(maps):

@@ -15,8 +15,6 @@ import time
 
 from ..errors import HostError
 
-VERSION = 2
-
 # JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
 SCHEMA = """
 CREATE TABLE images (           -- one row for each image id
@@ -88,6 +86,16 @@ CREATE INDEX steps_image ON steps (image);
 """
 
 
+# What came with version 3: user namespaces.
+IDS = """
+CREATE TABLE id_ranges (        -- which uids and gids of the host a container's own user namespace has (containers/userns.py)
+    container TEXT PRIMARY KEY, first INTEGER NOT NULL, size INTEGER NOT NULL);
+"""
+
+PARTS = (SCHEMA, BUILDS, IDS)  # a store of version n has the first n
+VERSION = len(PARTS)
+
+
 class Database:
     """A connection to state.db; made when first used."""
 
@@ -115,7 +123,7 @@ class Database:
             found = self._version()  # again: another task may have made the tables meanwhile
             if found > VERSION:
                 raise HostError("%s is of a newer version of pycontainer.engine (%d, this one knows %d)" % (self.path, found, VERSION))
-            for statement in ({0: SCHEMA + BUILDS, 1: BUILDS}.get(found, "")).split(";\n"):
+            for statement in "".join(PARTS[found:]).split(";\n"):
                 if statement.strip():
                     self.connection.execute(statement)
             self.connection.execute("PRAGMA user_version=%d" % VERSION)
@@ -124,11 +132,16 @@ class Database:
         return self._connection.execute("PRAGMA user_version").fetchone()[0]
 
     @contextlib.contextmanager
-    def transaction(self):
-        """All of the block's statements or none; the block's reads see no other writer's later changes."""
+    def transaction(self, durable=True):
+        """All of the block's statements or none; the block's reads see no other writer's later changes.
+
+        :param durable: False for what matters only together with a later transaction: on disk with that one at the latest, not waited for.
+        """
         connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
+        if not durable:
+            connection.execute("PRAGMA synchronous=NORMAL")
         try:
+            connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
         except BaseException as error:
@@ -137,6 +150,9 @@ class Database:
             if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
                 raise HostError("no space left for %s" % self.path) from None
             raise
+        finally:
+            if not durable:
+                connection.execute("PRAGMA synchronous=FULL")
 
     def all(self, statement, *parameters):
         """The rows of a SELECT as a list of dictionaries."""

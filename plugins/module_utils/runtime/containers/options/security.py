@@ -12,6 +12,8 @@ from ...errors import InvalidInput, Unsupported
 from .network import NAME
 from .table import Option, flag, line, listed, mapped
 
+AUTO_SIZE = 65536  # ids of a container's own user namespace: all that images use
+
 # Kernel parameters of the IPC namespace (ipc_namespaces(7)); everything in net.* is of the network namespace.
 IPC_SYSCTLS = ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
                "kernel.shm_rmid_forced")
@@ -95,29 +97,39 @@ def cgroup_parent(value, name):
     return "/" + "/".join(parts)
 
 
+def userns_mode(value, name):
+    """``host``, ``auto``, ``auto:size=<ids>`` or ``private``; an empty text, as docker_container has it for its default, is not named."""
+    value = line(value, name).strip()
+    match = re.fullmatch(r"auto(?::size=(\d{1,7}))?", value)
+    if match and match.group(1):
+        count = int(match.group(1))
+        if not 1024 <= count <= 1 << 20:
+            raise InvalidInput(name, value, "a size from 1024 to %d" % (1 << 20))
+        return "auto" if count == AUTO_SIZE else "auto:size=%d" % count
+    if value not in ("", "host", "private") and not match:
+        raise InvalidInput(name, value, "auto, auto:size=<number of ids>, host, private (with uidmap)")
+    return value or None
+
+
+def id_map(value, name):
+    """``inside:outside[:size]`` as ``inside:outside:size``."""
+    match = re.fullmatch(r"(\d{1,10}):(\d{1,10})(?::(\d{1,10}))?", line(value, name).strip())
+    if match is None:
+        raise InvalidInput(name, value, "container id:host id:number of ids, such as 0:100000:65536")
+    return "%d:%d:%d" % (int(match.group(1)), int(match.group(2)), int(match.group(3) or 1))
+
+
+def maps(definition):
+    """``(uid extents, gid extents)`` of ``uidmap`` and ``gidmap``, where one stands for both; None without them."""
+    uids, gids = definition.get("uidmap"), definition.get("gidmap")
+    if not uids and not gids:
+        return None
+    return tuple([tuple(int(number) for number in entry.split(":")) for entry in entries] for entries in (uids or gids, gids or uids))
+
+
 def settings(definition):
     """``security_opts`` as a map, e.g. ``{"no-new-privileges": "true"}``."""
     return dict(entry.split("=", 1) for entry in definition.get("security_opts", ()))
-
-
-def facts(definition):
-    """What of a definition gives a container more of the host than usual, as sentences for the task's result."""
-    found = []
-    if definition.get("privileged"):
-        found.append("privileged: every capability and device of the host, no seccomp filter")
-    for option, what in (("network_mode", "network"), ("pid_mode", "process"), ("ipc_mode", "IPC"), ("uts", "host name"), ("cgroupns_mode", "cgroup")):
-        if definition.get(option) == "host":
-            found.append("%s: host: the host's %s namespace" % (option, what))
-    for entry in list(definition.get("volumes", ())) + list(definition.get("mounts", ())):
-        if entry["type"] == "bind" and (entry["source"] in ("/", "/etc", "/proc", "/sys", "/dev", "/run", "/var/run", "/root", "/boot", "/usr")):
-            found.append("bind mount of the host's %s%s" % (entry["source"], " (read-only)" if entry["read_only"] else ""))
-    for word in definition.get("capabilities", ()):
-        if word in ("ALL", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO", "CAP_DAC_READ_SEARCH", "CAP_BPF"):
-            found.append("capability %s" % word)
-    for key, what in (("seccomp", "no seccomp filter"), ("systempaths", "no masked or read-only paths")):
-        if settings(definition).get(key) == "unconfined":
-            found.append("security_opts: %s=unconfined: %s" % (key, what))
-    return found
 
 
 def check(definition):
@@ -137,8 +149,26 @@ def check(definition):
     for key in keys:
         if keys.count(key) > 1:
             raise InvalidInput("security_opts", key, "each option once")
+    _check_maps(definition)
     if definition.get("init") and definition.get("pid_mode"):
         raise InvalidInput("init", True, "a process namespace of its own: no init with pid_mode %s" % definition["pid_mode"])
+
+
+def _check_maps(definition):
+    from ...oci import idmaps
+
+    given = [option for option in ("uidmap", "gidmap") if definition.get(option)]
+    mode = definition.get("userns_mode")
+    if given and mode not in (None, "private"):
+        raise InvalidInput(given[0], definition[given[0]], "nothing, with userns_mode %s" % mode)
+    if mode == "private" and not given:
+        raise InvalidInput("userns_mode", mode, "private only next to uidmap or gidmap; auto finds ids by itself")
+    for option in given:
+        entries = [dict(zip(("containerID", "hostID", "size"), extent)) for extent in maps({option: definition[option]})[0]]
+        try:
+            idmaps.checked(entries, option)
+        except Unsupported as error:
+            raise Unsupported(str(error).replace("config.json: ", "")) from None
 
 
 OPTIONS = (
@@ -151,5 +181,8 @@ OPTIONS = (
     Option("ipc_mode", shared("private", "host", "shareable", "none", "container:"), "private"),
     Option("uts", shared("host"), None),
     Option("cgroupns_mode", shared("private", "host"), "private"),
+    Option("userns_mode", userns_mode, None),
+    Option("uidmap", listed(id_map, as_set=True), [], "set"),
+    Option("gidmap", listed(id_map, as_set=True), [], "set"),
     Option("cgroup_parent", cgroup_parent, None),
 )

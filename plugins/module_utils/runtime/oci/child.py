@@ -279,8 +279,8 @@ def _run_hooks(launch, kind):
     """Hooks in the container's namespaces, by paths of the host; the pid is that of the container's namespace."""
     wanted = launch.document.hooks.get(kind)
     if wanted:
-        state = launch.state("created")
-        hooks.run_all(wanted, kind, hooks.text(dict(state, pid=os.getpid())), [state["bundle"], launch.root_place()])
+        # The root as the working directory is runc's way, which its hooks' users rely on; crun's is the bundle.
+        hooks.run_all(wanted, kind, hooks.text(dict(launch.state("created"), pid=os.getpid())), [launch.root_place()])
 
 
 def _start_hooks(launch):

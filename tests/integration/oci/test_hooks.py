@@ -149,7 +149,7 @@ def test_create_container_hooks_are_in_the_containers_namespaces_with_paths_of_t
     lines = (tmp_path / "ns").read_text().splitlines()
     assert lines[0] == result.lines[1] != os.readlink("/proc/self/ns/mnt")
     assert lines[1] != os.readlink("/proc/self/ns/net")
-    assert lines[2] == bundle.directory
+    assert lines[2] == bundle.root
     assert "Read-only" in result.out
     assert not os.path.exists(bundle.root + "/data/file"), "the mount is the container's alone"
 

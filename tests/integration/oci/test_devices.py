@@ -43,8 +43,10 @@ def test_what_is_there_already_must_be_that_device(bundle):
 
 
 @pytest.mark.parametrize("node, words", (
-    ({"path": "dev/x", "type": "c", "major": 1, "minor": 3}, "'dev/x' is not an absolute path"), ({"path": "/dev/x", "type": "s", "major": 1, "minor": 3}, "type s"),
-    ({"path": "/dev/x", "type": "c", "major": 1}, "minor: None"), ({"path": "/dev/x", "type": "c", "major": -1, "minor": 3}, "major: -1"), ({"type": "c"}, "''")))
+    ({"path": "dev/x", "type": "c", "major": 1, "minor": 3}, "'dev/x' is not an absolute path"),
+    ({"path": "/dev/x", "type": "s", "major": 1, "minor": 3}, "type s"),
+    ({"path": "/dev/x", "type": "c", "major": 1}, "minor: None"), ({"path": "/dev/x", "type": "c", "major": -1, "minor": 3}, "major: -1"),
+    ({"type": "c"}, "''")))
 def test_devices_that_can_not_be_are_refused(bundle, node, words):
     bundle.linux["devices"] = [node]
     bundle.refused(words)
@@ -67,7 +69,8 @@ def test_the_hosts_dev_is_left_as_it_is(bundle):
 def test_a_terminal(bundle):
     bundle.mount("/dev/pts", "devpts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620")
     bundle.process.update(terminal=True, consoleSize={"height": 31, "width": 97})
-    bundle.shell("{ tty; stty size; stat -c '%F %t' /dev/console; test /dev/pts/0 -ef /dev/console && echo same; ls -l /proc/self/fd/0; } > /tmp/out 2>&1; exit 0")
+    bundle.shell("{ tty; stty size; stat -c '%F %t' /dev/console; test /dev/pts/0 -ef /dev/console && echo same; ls -l /proc/self/fd/0; "
+                 "} > /tmp/out 2>&1; exit 0")
     with open(bundle.root + "/tmp/out") as file:
         lines = file.read().splitlines()
     assert lines[0] in ("/dev/pts/0", "/dev/console") and lines[1] == "31 97" and lines[2] == "character special file 88", lines

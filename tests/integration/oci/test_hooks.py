@@ -159,7 +159,8 @@ def test_start_container_hooks_have_the_programs_rights_and_directory(bundle):
     bundle.process["cwd"] = "/tmp"
     bundle.process["noNewPrivileges"] = True
     bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}
-    bundle.config["hooks"] = {"startContainer": [script("{ id -u; id -g; pwd; grep -E 'CapPrm|NoNewPrivs|^Seccomp:' /proc/self/status; mkdir d; } > /tmp/out 2>&1; exit 0")]}
+    bundle.config["hooks"] = {"startContainer": [script("{ id -u; id -g; pwd; grep -E 'CapPrm|NoNewPrivs|^Seccomp:' /proc/self/status; mkdir d; "
+                                                        "} > /tmp/out 2>&1; exit 0")]}
     result = bundle.shell("cat /tmp/out; grep -E 'CapPrm|NoNewPrivs|^Seccomp:' /proc/self/status")
     assert result.lines[:3] == ["1234", "56", "/tmp"], result
     assert result.lines[3:6] == result.lines[7:10]

@@ -26,11 +26,14 @@ def mountinfo(bundle):
 
 
 @pytest.mark.parametrize("option, present, absent", [
-    ("ro", "ro", "rw"), ("rw", "rw", "ro"), ("nosuid", "nosuid", None), ("nodev", "nodev", None), ("noexec", "noexec", None), ("noatime", "noatime", "relatime"),
+    ("ro", "ro", "rw"), ("rw", "rw", "ro"), ("nosuid", "nosuid", None), ("nodev", "nodev", None), ("noexec", "noexec", None),
+    ("noatime", "noatime", "relatime"),
     ("nodiratime", "nodiratime", None), ("relatime", "relatime", "noatime"), ("strictatime", None, "relatime"), ("nosymfollow", "nosymfollow", None),
     ("suid", None, "nosuid"), ("dev", None, "nodev"), ("exec", None, "noexec"), ("atime", None, "noatime"), ("diratime", None, "nodiratime"),
-    ("symfollow", None, "nosymfollow"), ("defaults", "rw", None), ("silent", "rw", None), ("loud", "rw", None), ("norelatime", "rw", None), ("nostrictatime", "rw", "noatime"),
-    ("async", "rw", None), ("nomand", "rw", None), ("nolazytime", "rw", None), ("noiversion", "rw", None), ("rro", "ro", None), ("rnosuid", "nosuid", None), ("rnoatime", "noatime", None)])
+    ("symfollow", None, "nosymfollow"), ("defaults", "rw", None), ("silent", "rw", None), ("loud", "rw", None), ("norelatime", "rw", None),
+    ("nostrictatime", "rw", "noatime"),
+    ("async", "rw", None), ("nomand", "rw", None), ("nolazytime", "rw", None), ("noiversion", "rw", None), ("rro", "ro", None), ("rnosuid", "nosuid", None),
+    ("rnoatime", "noatime", None)])
 @pytest.mark.parametrize("kind", ("tmpfs", "bind"))
 def test_flags(bundle, tmp_path, option, present, absent, kind):
     (tmp_path / "source").mkdir()
@@ -213,7 +216,8 @@ def test_tmpcopyup(bundle):
     os.setxattr(place + "/deep/file", "trusted.test", b"value")
     os.chmod(place, 0o750)
     bundle.mount(PLACE, "tmpfs", "tmpfs", "tmpcopyup", "noexec", "ro")
-    result = bundle.shell("cd /place; cat deep/file; stat -c '%a %u %g' deep/file . ; readlink link; test -p fifo && echo fifo; ls -d deep/er; touch x; cat /proc/self/mountinfo")
+    result = bundle.shell("cd /place; cat deep/file; stat -c '%a %u %g' deep/file . ; readlink link; test -p fifo && echo fifo; ls -d deep/er; "
+                          "touch x; cat /proc/self/mountinfo")
     assert result.lines[:6] == ["content", "4755 12 13", "750 0 0", "/etc/passwd", "fifo", "deep/er"], result
     assert {"noexec", "ro"} <= info(result)[0] and info(result)[2] == "tmpfs" and "Read-only" in result.err
 
@@ -245,7 +249,8 @@ def test_overlay_with_its_own_parameters(bundle, tmp_path):
         for name in ("lower/" + long, "upper", "work"):
             os.makedirs(directory + "/" + name)
         open(directory + "/lower/" + long + "/file", "w").close()  # pylint: disable=consider-using-with
-        bundle.mount(PLACE, "overlay", "overlay", "lowerdir=%s/lower/%s" % (directory, long), "upperdir=%s/upper" % directory, "workdir=%s/work" % directory, "nodev")
+        bundle.mount(PLACE, "overlay", "overlay", "lowerdir=%s/lower/%s" % (directory, long), "upperdir=%s/upper" % directory, "workdir=%s/work" % directory,
+            "nodev")
         result = bundle.shell("ls /place; touch /place/new; cat /proc/self/mountinfo")
         assert result.lines[0] == "file" and "nodev" in info(result)[0] and info(result)[2] == "overlay", result
         assert os.path.exists(directory + "/upper/new")
@@ -272,9 +277,11 @@ def test_without_any_mounts(bundle):
 
 
 @pytest.mark.parametrize("entry, words", (
-    ({"destination": PLACE, "type": "bind", "source": "/not/there", "options": ["bind"]}, ("/not/there", "No such file")), ({"type": "tmpfs"}, ("no destination",)),
+    ({"destination": PLACE, "type": "bind", "source": "/not/there", "options": ["bind"]}, ("/not/there", "No such file")),
+    ({"type": "tmpfs"}, ("no destination",)),
     ({"destination": PLACE, "type": "nofs"}, (PLACE, "nofs")), ({"destination": PLACE, "type": "tmpfs", "options": ["frob=1"]}, (PLACE, "frob")),
-    ({"destination": PLACE, "type": "bind", "options": ["bind"]}, ("needs a source",)), ({"destination": PLACE, "type": "bind", "source": "/etc", "options": ["bind", "frob"]}, ("frob",))))
+    ({"destination": PLACE, "type": "bind", "options": ["bind"]}, ("needs a source",)),
+    ({"destination": PLACE, "type": "bind", "source": "/etc", "options": ["bind", "frob"]}, ("frob",))))
 def test_what_can_not_be_mounted_is_refused(bundle, entry, words):
     bundle.config["mounts"].append(entry)
     bundle.refused(*words)
@@ -295,7 +302,8 @@ def mounted_below(place):
         return [line for line in file if place in line]
 
 
-@pytest.mark.parametrize("word, fields", ((None, "master"), ("slave", "master"), ("rslave", "master"), ("private", None), ("rprivate", None), ("shared", "both"),
+@pytest.mark.parametrize("word, fields", ((None, "master"), ("slave", "master"), ("rslave", "master"), ("private", None), ("rprivate", None),
+    ("shared", "both"),
                                           ("rshared", "both"), ("unbindable", "unbindable"), ("runbindable", "unbindable")))
 def test_root_propagation_and_the_host_hears_nothing(bundle, word, fields):
     subprocess.run(["mount", "--bind", bundle.root, bundle.root], check=True)

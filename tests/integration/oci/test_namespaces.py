@@ -98,7 +98,8 @@ def test_a_path_that_is_not_there_or_not_absolute_is_refused(bundle):
     bundle.refused("'not/absolute' of the network namespace is not absolute")
 
 
-@pytest.mark.parametrize("entries, words", (([{"type": "pid"}, {"type": "pid", "path": "/proc/self/ns/pid"}], "pid is there twice"), ([{"type": "frob"}], "type frob")))
+@pytest.mark.parametrize("entries, words", (([{"type": "pid"}, {"type": "pid", "path": "/proc/self/ns/pid"}], "pid is there twice"),
+    ([{"type": "frob"}], "type frob")))
 def test_duplicates_and_unknown_types_are_refused(bundle, entries, words):
     bundle.linux["namespaces"] = [{"type": "mount"}] + entries
     bundle.refused(words)
@@ -173,7 +174,8 @@ def test_sysctls_of_each_namespace(bundle):
 
 @pytest.mark.parametrize("name, lacking, words", (
     ("kernel.shmmax", "ipc", "no ipc namespace"), ("fs.mqueue.msg_max", "ipc", "no ipc namespace"), ("net.core.somaxconn", "network", "no network namespace"),
-    ("kernel.domainname", "uts", "no uts namespace"), ("kernel.hostname", None, "the field hostname is for that"), ("user.max_user_namespaces", None, "no user namespace"),
+    ("kernel.domainname", "uts", "no uts namespace"), ("kernel.hostname", None, "the field hostname is for that"),
+    ("user.max_user_namespaces", None, "no user namespace"),
     ("kernel.core_pattern", None, "only parameters of a namespace"), ("vm.swappiness", None, "only parameters of a namespace"),
     ("net/../kernel/core_pattern", None, "only parameters of a namespace"), ("net.ipv4./../kernel.core_pattern", None, "net.ipv4./../kernel.core_pattern"),
     ("kernel.shm_rmid_forced\n", None, "only parameters of a namespace"), ("net", None, "only parameters of a namespace"), ("", None, "only parameters")))

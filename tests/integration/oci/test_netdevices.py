@@ -69,7 +69,8 @@ def test_into_a_namespace_that_is_joined(bundle, device):
 
 
 @pytest.mark.parametrize("devices, words", (
-    ({"nothere": {}}, "network device nothere can't be moved to the container as nothere: there is no such device"), ({"moved": {"name": "lo"}}, "there is one of that name"),
+    ({"nothere": {}}, "network device nothere can't be moved to the container as nothere: there is no such device"),
+    ({"moved": {"name": "lo"}}, "there is one of that name"),
     ({"moved": {"name": "a/b"}}, "invalid network device name 'a/b'"), ({"x" * 16: {}}, "invalid network device name")))
 def test_what_can_not_be_moved_is_refused(bundle, device, devices, words):
     bundle.linux["netDevices"] = devices

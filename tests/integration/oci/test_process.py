@@ -110,7 +110,8 @@ def test_rlimits_are_as_given(bundle):
 
 
 @pytest.mark.parametrize("limits, words", [
-    ([{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 1}] * 2, "RLIMIT_NOFILE is there twice"), ([{"type": "RLIMIT_FROB", "soft": 1, "hard": 1}], "RLIMIT_FROB is not known"),
+    ([{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 1}] * 2, "RLIMIT_NOFILE is there twice"),
+    ([{"type": "RLIMIT_FROB", "soft": 1, "hard": 1}], "RLIMIT_FROB is not known"),
     ([{"type": "NOFILE", "soft": 1, "hard": 1}], "NOFILE is not known"), ([{"type": "RLIMIT_NOFILE", "soft": 3, "hard": 2}], "soft 3 is above hard 2")])
 def test_rlimits_that_can_not_be_are_refused(bundle, limits, words):
     bundle.process["rlimits"] = limits
@@ -204,7 +205,8 @@ def test_memory_policy(bundle):
 
 @pytest.mark.parametrize("policy, words", [({"mode": "MPOL_FROB"}, "MPOL_FROB"), ({"mode": "MPOL_BIND"}, "needs at least one node"),
                                            ({"mode": "MPOL_DEFAULT", "nodes": "0"}, "takes no nodes"), ({"mode": "MPOL_BIND", "nodes": "a-b"}, "'a-b'"),
-                                           ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_FROB"]}, "MPOL_F_FROB"), ({"mode": "MPOL_BIND", "nodes": "900"}, "linux.memoryPolicy")])
+                                           ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_FROB"]}, "MPOL_F_FROB"),
+                                           ({"mode": "MPOL_BIND", "nodes": "900"}, "linux.memoryPolicy")])
 def test_memory_policies_that_can_not_be_are_refused(bundle, policy, words):
     bundle.linux["memoryPolicy"] = policy
     bundle.refused(words)
@@ -244,7 +246,8 @@ def test_the_working_directory_is_made(bundle):
     assert bundle.run("pwd").out == "/made/for/it\n"
 
 
-@pytest.mark.parametrize("change, words", [({"args": []}, "process.args is empty"), ({"args": None}, "process.args is empty"), ({"cwd": "tmp"}, "Cwd must be an absolute path")])
+@pytest.mark.parametrize("change, words", [({"args": []}, "process.args is empty"), ({"args": None}, "process.args is empty"),
+    ({"cwd": "tmp"}, "Cwd must be an absolute path")])
 def test_what_a_process_needs(bundle, change, words):
     bundle.process.update(change)
     bundle.refused(words)

@@ -114,7 +114,8 @@ def test_unknown_names_are_left_out(bundle):
     assert "not permitted" in bundle.run("mkdir", "/tmp/d").err
 
 
-@pytest.mark.parametrize("flags", ([], ["SECCOMP_FILTER_FLAG_TSYNC"], ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"]))
+@pytest.mark.parametrize("flags", ([], ["SECCOMP_FILTER_FLAG_TSYNC"],
+    ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"]))
 def test_flags(bundle, flags):
     bundle.linux["seccomp"] = dict(profile("SCMP_ACT_ERRNO"), flags=flags)
     assert "not permitted" in bundle.run("mkdir", "/tmp/d").err

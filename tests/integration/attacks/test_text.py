@@ -112,12 +112,8 @@ def test_environment_is_exactly_what_was_given(boxes, monkeypatch):
     monkeypatch.setenv("HOST_SECRET", "secret")
     monkeypatch.setenv("LD_PRELOAD_X", "secret")
     box = boxes("/bin/env")
-    box.config["process"]["env"] = ["PATH=/bin", "HOST_SECRET", "A=1", "=odd", "B=x=y"]
-    try:
-        text = box.output()
-    except ContainerFailed as error:
-        assert "HOST_SECRET" in str(error) or "odd" in str(error) or "env" in str(error)
-        return
+    box.config["process"]["env"] = ["PATH=/bin", "HOST_SECRET", "A=1", "B=x=y"]
+    text = box.output()
     assert "secret" not in text
     assert set(line.split("=")[0] for line in text.splitlines()) <= {"PATH", "A", "B", "HOME", "HOST_SECRET", ""}, text
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import signal
 import socket
@@ -249,6 +250,7 @@ def test_caches_can_be_removed(builder, engine):
 
 def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scratch, before):
     """By SIGKILL, in the midst of RUN: the next call of any kind ends what runs and clears up."""
+    mark = "1000.%d" % int.from_bytes(os.urandom(4), "big")
     code = textwrap.dedent("""
         import sys
         sys.path.insert(0, %r)
@@ -257,26 +259,27 @@ def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scra
         from pycontainer.builds import plan, request
         with Engine(%r, %r) as engine:
             plan.plan_build(engine, ["t:1"], request.Request(network="none"), None, data=b"FROM box:1\\nRUN echo 1 > /x\\n"
-                            b"RUN echo started; sleep 1234.5").apply()
-    """) % (os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), *scratch)
+                            b"RUN echo started; sleep %s").apply()
+    """) % (os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), *scratch, mark)
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     try:
         end = time.monotonic() + 30
-        while not any(b"1234.5" in open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/cmdline") if _group(path)) and time.monotonic() < end:
+        while not any(_runs(path, mark) for path in glob.glob("/proc/[0-9]*")) and time.monotonic() < end:
             time.sleep(0.05)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    assert engine.db.all("SELECT kind FROM operations")
+    made.append(json.loads(engine.db.one("SELECT detail FROM operations WHERE kind = 'build-step'")["detail"])["ident"])
+    assert [item for item in leftovers(engine) if str(item).endswith(made[-1])]
     engine.recover()
     assert leftovers(engine) == before
     assert images.find(engine, "t:1") is None
 
 
-def _group(path):
-    """Whether a process is in one of the engine's control groups."""
+def _runs(path, mark):
+    """Whether a process is the build's sleeping command."""
     try:
-        with open(os.path.dirname(path) + "/cgroup") as file:
-            return "pycontainer" in file.read()
+        with open(path + "/cmdline", "rb") as file:
+            return file.read() == b"sleep\0%s\0" % mark.encode()
     except OSError:
         return False

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is remembered of a context's files."""
+
+from __future__ import annotations
+
+import time
+import types
+
+import pytest
+
+from pycontainer.builds import sources
+
+
+def entry(**changes):
+    old = time.time_ns() - 10 * 10**9
+    facts = dict({"st_ino": 1, "st_size": 2, "st_mtime_ns": old, "st_ctime_ns": old, "st_mode": 0o100644}, **changes)
+    return types.SimpleNamespace(path="a/b", status=types.SimpleNamespace(**facts))
+
+
+def test_it_is_kept_between_builds(tmp_path):
+    cache = sources.StatCache(str(tmp_path / "x" / "cache"), True)
+    first = entry()
+    assert cache.get(first) is None
+    cache.put(first, "digest")
+    cache.save()
+    again = sources.StatCache(str(tmp_path / "x" / "cache"), True)
+    assert again.get(first) == "digest"
+
+
+@pytest.mark.parametrize("field", ["st_ino", "st_size", "st_mtime_ns", "st_ctime_ns", "st_mode"])
+def test_any_difference_counts(tmp_path, field):
+    cache, first = sources.StatCache(str(tmp_path / "cache"), True), entry()
+    cache.put(first, "digest")
+    assert cache.get(first) == "digest"
+    setattr(first.status, field, getattr(first.status, field) + 1)
+    assert cache.get(first) is None
+
+
+@pytest.mark.parametrize("field", ["st_mtime_ns", "st_ctime_ns"])
+def test_what_changed_a_moment_ago_is_not_remembered(tmp_path, field):
+    """It could change again within the clock's grain and look the same."""
+    cache, young = sources.StatCache(str(tmp_path / "cache"), True), entry(**{field: time.time_ns()})
+    cache.put(young, "digest")
+    assert cache.get(young) is None
+
+
+def test_check_mode_writes_nothing(tmp_path):
+    cache = sources.StatCache(str(tmp_path / "cache"), False)
+    cache.put(entry(), "digest")
+    cache.save()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "null"])
+def test_a_strange_file_is_nothing_known(tmp_path, text):
+    (tmp_path / "cache").write_text(text)
+    assert sources.StatCache(str(tmp_path / "cache"), True).get(entry()) is None

@@ -16,7 +16,7 @@ import time
 
 from .. import errors, images
 from ..images import built, manifest
-from . import commands, copying, mountflags, placing, remote, runmounts, state as states, words
+from . import commands, copying, mountflags, placing, remote, state as states, words
 from .lines import BadFile
 from .origin import Origin
 from .output import Output, StepFailed
@@ -375,6 +375,8 @@ class Build:
         return key + [origin.tree.digest(each) for each in origin.tree.find(mount.source or "/")]
 
     def _execute(self, state, instruction, command, pairs, network, directories):
+        from . import runmounts
+
         upper, overlay_work, place = directories
         shown = runmounts.RunMounts(self.work, place, self.options.run_options())
         output = Output(self.progress)

@@ -8,10 +8,8 @@ import os
 import secrets
 
 from .. import networks
-from ..containers import Surroundings, oci_document
-from ..kernel import cgroups
 from ..store import trees
-from . import lines, running
+from . import lines
 from .stages import PROXIES
 
 HOSTNAME = "buildkitsandbox"  # BuildKit's: what a build sees must not depend on where it runs
@@ -68,6 +66,10 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
 
     :param mounts: a RunMounts, all added. :param options: ``network``, ``extra_hosts``, ``shm_size``, ``hostname``. :param place: an empty directory.
     """
+    from ..containers import Surroundings, oci_document
+    from ..kernel import cgroups
+    from . import running  # a build that is all in the cache has no use for it
+
     ident = secrets.token_hex(16)
     hostname = options.get("hostname") or HOSTNAME
     detail = {"ident": ident, "cgroup": {mount: os.path.join(mount, cgroups.base().strip("/"), ident) for mount in cgroups.base_paths()}}

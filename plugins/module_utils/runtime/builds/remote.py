@@ -4,13 +4,8 @@
 
 from __future__ import annotations
 
-import email.utils
 import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.parse
-import urllib.request
 
 from .words import Trouble
 
@@ -20,7 +15,7 @@ AGENT = "pycontainer.engine"
 
 def is_remote(word):
     """Whether a source of ADD is a web address. :raises Trouble: for a Git repository's."""
-    if word.startswith(("git@", "git://", "ssh://")) or word.startswith(("http://", "https://")) and urllib.parse.urlsplit(word).path.endswith(".git"):
+    if word.startswith(("git@", "git://", "ssh://")) or word.startswith(("http://", "https://")) and word.partition("#")[0].endswith(".git"):
         raise Trouble("ADD %s: Git repositories are not taken; accepted: files of the context, http:// and https://" % word)
     return word.startswith(("http://", "https://"))
 
@@ -30,21 +25,27 @@ class Fetched:
 
     def __init__(self, url, path, mtime, digest):
         self.url, self.path, self.mtime, self.digest = url, path, mtime, digest
-        self.name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
+        from urllib import parse
+
+        self.name = parse.unquote(parse.urlsplit(url).path.rpartition("/")[2])
 
     def open(self):
         return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _open(url, method):
-    request = urllib.request.Request(url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
+    from http import client  # all this only where something is asked of the web: it takes as long to load as a cached build
+    from urllib import error as errors
+    from urllib import request as requests
+
+    request = requests.Request(url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
     try:
-        return urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
+        return requests.urlopen(request, timeout=TIMEOUT)
+    except errors.HTTPError as error:
         if method == "HEAD":
             return None
         raise Trouble("ADD %s: the server answers %d %s" % (url, error.code, error.reason)) from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, client.HTTPException, ValueError) as error:
         raise Trouble("ADD %s: %s" % (url, getattr(error, "reason", error))) from None
 
 
@@ -59,6 +60,9 @@ def version(url):
 
 def fetch(url, path):
     """Store what is at ``url`` in the new file ``path``. :raises Trouble:"""
+    import email.utils
+    from http import client
+
     checksum, count = hashlib.sha256(), 0
     with _open(url, "GET") as answer, open(path, "xb") as file:
         try:
@@ -69,7 +73,7 @@ def fetch(url, path):
                 count += len(piece)
                 checksum.update(piece)
                 file.write(piece)
-        except (http.client.HTTPException, OSError) as error:
+        except (client.HTTPException, OSError) as error:
             raise Trouble("ADD %s: %s" % (url, error)) from None
         expected = answer.headers.get("Content-Length")
         if expected and expected.isdigit() and int(expected) != count:

@@ -9,8 +9,6 @@ whichever there is. Every output piece is bounded, so a small bomb does not fill
 
 from __future__ import annotations
 
-import subprocess
-import threading
 import zlib
 
 from ..errors import RegistryError, Unsupported
@@ -200,6 +198,9 @@ class _Zstandard:
 
 
 def _zstd_command(stream, what):
+    import subprocess  # here alone: loading it takes long
+    import threading
+
     try:
         process = subprocess.Popen(
             ["zstd", "-dcq", "--memory=128MB"],

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..errors import InvalidInput
 from . import plan as plans
-from . import plan_archives, records, reference
+from . import records, reference
 from .registries import Registries
 
 CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
@@ -124,6 +124,8 @@ def _present(engine, params, name, registries):
         return plans.plan_present(engine, name, pull, params.get("platform"), registries)
     if source == "local":
         return plans.plan_local(engine, name)
+    from . import plan_archives
+
     if source == "import":
         return plan_archives.plan_import(engine, name, params["path"], params.get("config"), params.get("comment"), params.get("platform"))
     return plan_archives.plan_load(engine, params["path"], name, params.get("platform"))

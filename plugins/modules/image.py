@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image
-short_description: Images of a host, from registries, archives and root file systems
+short_description: Images of a host, built, or from registries, archives and root file systems
 version_added: 0.1.0
 description:
-  - Pulls images from registries, loads them from archives, makes them from root file systems, names them, pushes them to
-    registries and removes them.
+  - Builds images from Containerfiles, pulls them from registries, loads them from archives, makes them from root file systems,
+    names them, pushes them to registries and removes them.
   - Images are kept byte for byte as they came, so an image that is pushed on has the same digest there.
   - An image appears only when all of it is there, checked against its digests and synced to the disk. A task that was killed
     leaves nothing behind that the next call of any module does not take away.
@@ -24,6 +24,7 @@ attributes:
     support: full
     details:
       - The registry is asked what it has, so that the prediction is true. Nothing is stored.
+      - With O(source=build), RV(actions) names the first step that would have to run.
   diff_mode:
     support: full
   idempotent:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The engine laid down on a host, for what runs between tasks: monitors, registries, the boot unit, the command.
 
-``<data>/runtime/<version>-<fingerprint>/`` holds the package ``pycontainer`` with its bytecode and ``start.py``, which
-runs it in a Python without site-packages, and ``pycontainer-oci``, the OCI runtime command; ``<data>/runtime/current`` leads to the newest. A copy appears whole, by
-rename, and is removed when another has taken its place and nothing that was started from it holds its lock.
+``<data>/runtime/<version>-<fingerprint>/`` holds the package ``pycontainer`` with its bytecode, ``start.py``, which runs it in a
+Python without site-packages, and ``pycontainer-oci``, the OCI runtime command; ``<data>/runtime/current`` leads to the newest. A
+copy appears whole, by rename, and is removed when another has taken its place and nothing that was started from it holds its lock.
 """
 
 from __future__ import annotations

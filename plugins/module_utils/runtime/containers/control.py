@@ -17,6 +17,7 @@ from . import cleanup as leftovers
 from . import signals, state, summon, wire
 
 SOCKET = "control.sock"
+PAUSES = (0.0,) + tuple(0.01 * 2 ** number for number in range(9))  # seconds between tries to reach a monitor that has only just begun, or is about to end
 
 
 def start(paths, idents, command=None, at_once=None, stdin=None):
@@ -54,12 +55,13 @@ def _tell(paths, ident, message, descriptors=()):
 
     :raises Conflict: when the container does not run. :raises HostError: what the monitor says it could not do.
     """
-    for _attempt in range(3):
+    for pause in PAUSES:
         try:
             answer = wire.ask(paths.container_run(ident), SOCKET, message, descriptors)
         except wire.Gone:
             if not _adopt(paths, ident):
                 raise Conflict("container %s is not running" % ident) from None
+            time.sleep(pause)
             continue
         if "error" in answer:
             raise HostError(answer["error"])
@@ -126,7 +128,7 @@ def _gather(paths, idents, message, timeout=None):
 
 def _open(paths, ident, message):
     """A connection with the message sent, or None where the container does not run."""
-    for _attempt in range(5):
+    for pause in PAUSES:
         try:
             connection = wire.connect(paths.container_run(ident), SOCKET)
             wire.send(connection, message)
@@ -134,6 +136,7 @@ def _open(paths, ident, message):
         except wire.Gone:
             if not _adopt(paths, ident):
                 return None
+            time.sleep(pause)
     raise HostError("container %s: its monitor does not answer" % ident)
 
 

@@ -256,6 +256,16 @@ def test_the_kernel_is_asked_once(engine):
     assert os.listdir(engine.paths.tmp) == []
 
 
+def test_what_fails_once_is_asked_again(engine, monkeypatch):
+    def full(*_maps):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(kernel, "namespace", full)
+        assert userns.supported(engine) == "the kernel can't do it here (No space left on device)"
+    assert userns.supported(engine) == ""
+
+
 # --------------------------------------------------------------------------------------------------------- ids that are free
 
 

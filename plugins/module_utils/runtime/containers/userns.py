@@ -228,7 +228,10 @@ def supported(engine):
     path = os.path.join(engine.paths.run, "userns.json")
     known = read_json(path)
     if known is None:
-        known = {"reason": _try(engine)}
+        try:
+            known = {"reason": _try(engine)}
+        except (OSError, EngineError) as error:  # of this moment, perhaps: asked again the next time
+            return "the kernel can't do it here (%s)" % (getattr(error, "strerror", None) or error)
         if not engine.check:
             write_whole(path, json.dumps(known), mode=0o600, durable=False)
     return known["reason"]
@@ -241,22 +244,19 @@ def _try(engine):
     with tempfile.TemporaryDirectory(dir=parent, prefix="userns-") as directory:
         for name in ("layer", "upper", "work"):
             os.mkdir(os.path.join(directory, name))
-        place = os.path.join(directory, "")
+        lacking = userns.can_mount(("proc", "sysfs", "mqueue"), [(0, FIRST, 1)], [(0, FIRST, 1)])
+        if lacking:
+            return "this host shows no whole %s, because something is mounted over a part of it, as in a container" % lacking
+        fd = userns.namespace([(0, FIRST, 1)], [(0, FIRST, 1)])
         try:
-            lacking = userns.can_mount(("proc", "sysfs", "mqueue"), [(0, FIRST, 1)], [(0, FIRST, 1)])
-            if lacking:
-                return "this host shows no whole %s, because something is mounted over a part of it, as in a container" % lacking
-            fd = userns.namespace([(0, FIRST, 1)], [(0, FIRST, 1)])
-            try:
-                root = overlay.overlay([place + "layer"], place + "upper", place + "work", mapped=(fd, FIRST, FIRST))
-            finally:
-                os.close(fd)
-            try:
-                return "" if os.stat(root).st_uid == FIRST else "the kernel does not map the owners of layers"
-            finally:
-                os.close(root)
-        except (OSError, EngineError) as error:
-            return "the kernel can't do it here (%s)" % (getattr(error, "strerror", None) or error)
+            layer, upper, work = (os.path.join(directory, name) for name in ("layer", "upper", "work"))
+            root = overlay.overlay([layer], upper, work, mapped=(fd, FIRST, FIRST))
+        finally:
+            os.close(fd)
+        try:
+            return "" if os.stat(root).st_uid == FIRST else "the kernel does not map the owners of layers"
+        finally:
+            os.close(root)
 
 
 def taken(engine):

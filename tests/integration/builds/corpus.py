@@ -197,6 +197,47 @@ case("onbuild", "ONBUILD RUN echo x > /x\nONBUILD COPY a.txt /y")
 case("onbuild fires in a stage", "FROM box:1 AS one\nONBUILD RUN echo x > /x\nFROM one\nRUN cat /x > /y")
 case("label of the build", "LABEL a=1", labels={"b": "2", "a": "3"})
 
+# ----- corners
+case("copy with a wildcard that matches directories", "COPY dir/* /new/")
+case("copy with a wildcard for directories", "COPY d* /new/")
+case("copy onto a link to a file", "RUN ln -s /srv/data/file /l\nCOPY a.txt /l")
+case("copy onto a link to a new file", "RUN ln -s /srv/data/made /l\nCOPY a.txt /l")
+case("copy a directory onto a link to one", "RUN ln -s /srv/data /l\nCOPY dir /l")
+case("copy a directory with a link's name in it", "RUN mkdir /new && ln -s /srv/data /new/sub\nCOPY dir /new")
+case("copy a file over a link in a directory", "RUN mkdir /new && ln -s /etc/passwd /new/one\nCOPY dir /new")
+case("copy keeps what a directory has", "RUN mkdir -m 700 /new && chown 5:6 /new\nCOPY dir /new")
+case("copy makes parents of root's", "COPY --chown=5:6 a.txt /p/q/r/x")
+case("copy a directory with an owner makes parents", "COPY --chown=5:6 dir /p/q/")
+case("copy the working directory into it", "WORKDIR /app\nCOPY . .")
+case("copy from a stage with a wildcard", "FROM box:1 AS one\nRUN mkdir /o && touch -d 2020-01-01 /o/a1 /o/a2 /o/b\nFROM box:1\nCOPY --from=one /o/a* /new/")
+case("copy from a stage through a link",
+     "FROM box:1 AS one\nRUN mkdir /o && echo 1 > /o/f && ln -s /o /l && ln -s f /o/g\nFROM box:1\nCOPY --from=one /l/f /x\nCOPY --from=one /o/g /y")
+case("copy a directory from a stage with modes",
+     "FROM box:1 AS one\nRUN mkdir -m 2750 /o && mkdir -m 1777 /o/t && chown 33:34 /o\nFROM box:1\nCOPY --from=one /o /new/")
+case("copy the root of a stage", "FROM scratch AS one\nCOPY dir /d/\nFROM box:1\nCOPY --from=one / /new/")
+case("add an archive over files", "RUN mkdir -p /new/top && echo old > /new/top/file && ln -s /etc /new/top/link\nADD archive.tar /new/")
+case("ignored files", "COPY . /new/", ignore="*.txt\n!b.txt\ndir/sub\n**/one\n")
+case("ignored directory with an exception", "COPY . /new/", ignore="dir\n!dir/sub/three\n")
+case("ignored file that is named", "COPY a.txt /x", ignore="a.txt\n")
+case("everything ignored but", "COPY . /new/", ignore="*\n!*.md\n!other\n")
+case("empty entrypoint", "ENTRYPOINT []\nCMD [\"a\"]")
+case("empty command", "CMD []")
+case("environment with quotes in quotes", "ENV A=\"it's\" B='say \"x\"' C=a\\ b D=\"a\\\"b\"")
+case("environment with an equals sign", "ENV A=b=c OPTS=\"-x=1 -y=2\"")
+case("label over lines", "LABEL a=\"one\" \\\n      b=\"two\"\nLABEL c=\"x\\\ny\"")
+case("write into a volume after it", "VOLUME /srv/data\nRUN echo x > /srv/data/later")
+case("expose twice", "EXPOSE 80\nEXPOSE 80/tcp 80/udp")
+case("health check of the base", "FROM box:1 AS one\nHEALTHCHECK CMD a\nFROM one\nCMD b")
+case("shell of the base", "FROM box:1 AS one\nSHELL [\"/bin/busybox\", \"sh\", \"-c\"]\nFROM one\nCMD b")
+case("command of the base and a new entrypoint", "FROM box:1 AS one\nCMD [\"c\"]\nFROM one\nENTRYPOINT [\"e\"]")
+case("user of the base", "FROM box:1 AS one\nUSER www\nFROM one\nRUN id -u > /tmp/x\nCOPY a.txt /tmp/y")
+case("argument in a flag", "ARG W=33\nFROM box:1\nARG W\nCOPY --chown=$W:$W a.txt /x")
+case("run with an argument of a proxy", "RUN echo \"${HTTP_PROXY-unset}\" > /x", args={"HTTP_PROXY": "http://p:1"})
+case("run with a pipe and quotes", "RUN echo \"a  b\" | sed 's/a/\\$/' > /x; echo '$HOME' >> /x")
+case("run over lines with comments", "RUN set -e; \\\n    # first\n    echo one > /x; \\\n\n    echo two >> /x")
+case("stop signal of the base", "FROM box:1 AS one\nSTOPSIGNAL SIGUSR1\nFROM one\nLABEL x=y")
+case("many stages", "FROM box:1 AS a\nRUN echo a > /a\nFROM a AS b\nRUN echo b > /b\nFROM b AS c\nCOPY --from=a /a /c\nFROM box:1\nCOPY --from=c / /all/")
+
 # ----- what is refused
 case("unknown instruction", "FOO bar")
 case("unknown flag", "COPY --foo=1 a.txt /x")
@@ -231,6 +272,13 @@ DIFFERENT = dict(
         "expose a range": ("config", "a range of ports is written out, as with BuildKit"),
         "volume": ("tree", "VOLUME makes no directory in the image, as with BuildKit"),
         "volume in the json form": ("tree", "VOLUME makes no directory in the image, as with BuildKit"),
+        "copy onto a link to a file": ("tree", "what the link names is written, as with BuildKit; buildah replaces the link"),
+        "copy onto a link to a new file": ("tree", "what the link names is made, as with BuildKit; buildah makes a directory of that name"),
+        "copy a directory with a link's name in it": ("tree", "the link's directory is filled; buildah replaces the link, BuildKit refuses"),
+        "write into a volume after it": ("tree", "it is kept, as with BuildKit"),
+        "expose twice": ("config", "buildah loses the second protocol"),
+        "shell of the base": ("config", "the base's SHELL is for the child too, as with BuildKit"),
+        "many stages": ("tree", "buildah's stages have the mount points of its containers in them"),
         "two files without a slash": ("result", "the Dockerfile reference wants a slash there"),
         "bad port": ("result", "a port is at most 65535"),
     })

@@ -106,7 +106,9 @@ def compared(config):
 @pytest.mark.parametrize("name", list(corpus.CASES))
 def test_as_buildah(peer, peers_box, name):
     text, options = corpus.CASES[name]
-    path = peers_box.context(corpus.FILES)
+    options = dict(options)
+    ignore = options.pop("ignore", None)
+    path = peers_box.context(dict(corpus.FILES, **({".dockerignore": ignore} if ignore else {})))
     theirs, our = peer.build(text, path, options), ours(peers_box, text, path, options)
     different, dummy = corpus.DIFFERENT.get(name, ("", ""))
     if theirs is None or isinstance(our, str):

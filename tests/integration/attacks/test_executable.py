@@ -52,7 +52,7 @@ def test_command_that_is_proc_self_exe(boxes, program):
 def test_executables_of_commands_on_their_way_in(boxes, program, caps):
     """With CAP_SYS_PTRACE the file can be seen, and still not be written to."""
     loader(boxes, program)
-    box = boxes(boxes.program(program("executable")), "4")
+    box = boxes(boxes.program(program("executable")), "3")
     for kind in ("bounding", "effective", "permitted"):
         box.config["process"]["capabilities"][kind] = box.config["process"]["capabilities"][kind] + list(caps)
     box.config["linux"].pop("seccomp")

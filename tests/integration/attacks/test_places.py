@@ -64,7 +64,7 @@ def test_null_device_that_is_none(boxes, host, program, fake, racing):
     if not racing:
         os.rename(os.path.join(shared, "fake"), os.path.join(shared, "null"))
     else:
-        racer = subprocess.Popen([program("flip"), os.path.join(shared, "fake"), os.path.join(shared, "null"), "3"], stdout=subprocess.DEVNULL)
+        racer = subprocess.Popen([program("flip"), os.path.join(shared, "fake"), os.path.join(shared, "null"), "2"], stdout=subprocess.DEVNULL)
     try:
         texts = []
         while not texts or (racing and racer.poll() is None):
@@ -121,7 +121,7 @@ def test_terminal_while_its_directory_turns(boxes, program):
     os.mknod(os.path.join(shared, "null"), 0o020666, os.makedev(1, 3))
     racer = subprocess.Popen([program("flip"), os.path.join(shared, "pts"), os.path.join(shared, "other"), "100"], stdout=subprocess.DEVNULL)
     try:
-        for _number in range(40):
+        for _number in range(25):
             box = boxes("/bin/sh", "-c", "stat -L -c '%t' /proc/self/fd/2 > /dev/answer")
             pts = [entry for entry in box.config["mounts"] if entry["destination"] == "/dev/pts"]
             box.config["mounts"] = [entry for entry in box.config["mounts"] if not entry["destination"].startswith("/dev")] + [mount_of(shared, "/dev")] + pts

@@ -11,7 +11,7 @@ from pycontainer.errors import ContainerFailed
 
 
 def run(boxes, program, caps=(), user=None, commands=200):
-    box = boxes(boxes.program(program("trace")), "8", "true")
+    box = boxes(boxes.program(program("trace")), "5", "true")
     box.config["linux"].pop("seccomp")
     for kind in ("bounding", "effective", "permitted"):
         box.config["process"]["capabilities"][kind] = sorted(set(box.config["process"]["capabilities"][kind]) | set(caps))

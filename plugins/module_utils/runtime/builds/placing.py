@@ -213,6 +213,8 @@ def copy_content(source, target):
         while os.copy_file_range(source, target, 1 << 30):
             pass
         return
+    except AttributeError:  # a C library without it
+        pass
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF):
             raise

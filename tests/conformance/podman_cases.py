@@ -24,7 +24,7 @@ init_path = "/usr/bin/catatonit"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-runtime_supports_nocgroups = ["crun", "pycontainer-oci"]
+runtime_supports_nocgroup = ["crun", "pycontainer-oci"]
 runtime = "%s"
 infra_image = "%s"
 [network]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A volume's first use: it gets a copy of what the image has at its mount point, owner and mode included, as in Docker.
 
-The image is foreign: its path is resolved inside its own root by openat2(2), and every file is reached through its
+The image is foreign: its path is resolved inside its own root (kernel/rootfs.py), and every file is reached through its
 directory's descriptor without following links (CVE-2022-23648: VOLUME paths with ``..`` and links copied host files).
 The copy appears whole: it is made beside the volume's directory and takes its place by rename(2).
 """
@@ -14,12 +14,11 @@ import os
 import stat
 
 from ..errors import HostError
-from ..kernel import overlay, syscalls
+from ..kernel import overlay, rootfs
 from ..store import trees
 from ..store.files import sync_directory
 from . import catalog
 
-RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS = 0x10, 0x02  # openat2(2)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 CHUNK = 1 << 20
 
@@ -54,7 +53,7 @@ def populate(engine, name, layers, target):
 def _open_inside(root, target):
     """The directory at ``target`` inside the root, or None."""
     try:
-        return syscalls.openat2(root, target.lstrip("/"), _DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+        return rootfs.open_in_root(root, target, _DIRECTORY)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             return None

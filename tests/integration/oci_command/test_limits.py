@@ -145,3 +145,6 @@ def test_no_cgroup(runtime, bundle):
     bundle.config["linux"]["resources"] = {"pids": {"limit": 5}}
     bundle.save()
     assert "no cgroup" in runtime.fails(*disabled, "run", "-d", "-b", bundle.path, "c")
+    bundle.config["linux"]["resources"] = {"pids": {"limit": 0}}
+    bundle.save(args=["true"])
+    runtime.ok(*disabled, "run", "-b", bundle.path, "c")

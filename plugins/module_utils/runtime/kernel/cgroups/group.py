@@ -122,6 +122,8 @@ class Group:
         :raises Conflict: ``memory.checkBeforeUpdate`` and more is in use. :raises HostError: the kernel refuses a value.
         :raises InvalidInput: a value that no kernel takes.
         """
+        if not self.paths and ((resources.get("pids") or {}).get("limit") or 0) <= 0:
+            resources = {key: value for key, value in resources.items() if key != "pids"}  # 0 and -1: no limit, as podman says it
         place = self.place()
         writes, problems, _warnings = plan.plan(resources, place)
         if problems:

@@ -164,6 +164,7 @@ class Cage:
 
     def __init__(self, cgroup_names):
         self.cgroup_names = re.compile(cgroup_names)
+        self.hierarchies = set(os.listdir("/sys/fs/cgroup"))  # on v1; where the top is cgroup v2 itself, groups go by their names alone
         self.spare = ()
 
     def run(self, command, timeout, cwd=None, env=None, terminal=False):
@@ -196,10 +197,7 @@ class Cage:
         for path in reversed(left):
             subprocess.run(["umount", "--lazy", path], check=False, stderr=subprocess.DEVNULL)
         remove_cgroups(self.cgroup_names.search)
-
-
-def scratch(path):
-    """A directory made anew."""
-    shutil.rmtree(path, ignore_errors=True)
-    os.makedirs(path)
-    return pathlib.Path(path)
+        unified = os.path.exists("/sys/fs/cgroup/cgroup.procs")
+        for name in set() if unified else set(os.listdir("/sys/fs/cgroup")) - self.hierarchies:  # plain directories, made for controllers that no hierarchy has
+            if not os.path.ismount("/sys/fs/cgroup/" + name) and os.stat("/sys/fs/cgroup").st_dev == os.stat("/sys/fs/cgroup/" + name).st_dev:
+                shutil.rmtree("/sys/fs/cgroup/" + name, ignore_errors=True)

@@ -17,5 +17,5 @@ def everything():
     from .images import login, recovery, task  # noqa: F401,F811
     from .networks import ports, recovery, resolv, task  # noqa: F401,F811
     from .registry import recovery, server, supervisor, task  # noqa: F401,F811
-    from .oci import bundle, ending, events, features, further, lifecycle, limits, main, seal, showing, template  # noqa: F401
+    from .oci import bundle, checkpoint, ending, events, features, further, lifecycle, limits, main, seal, showing, template  # noqa: F401
     from .volumes import recovery, task  # noqa: F401,F811

@@ -13,6 +13,8 @@ from ..errors import EngineError
 
 GLOBAL = ("root=", "log=", "log-format=", "debug", "systemd-cgroup", "cgroup-manager=", "rootless=", "criu=", "version|v", "help|h")
 _CREATE = ("bundle|b=", "console-socket=", "pid-file=", "no-pivot", "no-new-keyring", "preserve-fds=#", "config|f=", "no-subreaper")
+_CRIU = ("image-path=", "work-path=", "tcp-established", "ext-unix-sk", "shell-job", "lazy-pages", "file-locks", "manage-cgroups-mode=", "empty-ns=*",
+         "auto-dedup")
 
 # command: (what it does, its arguments, how many at least, at most (None: any number), options)
 COMMANDS = {
@@ -34,6 +36,10 @@ COMMANDS = {
         "cpu-idle=", "cpuset-cpus=", "cpuset-mems=", "memory=", "memory-reservation=", "memory-swap=", "kernel-memory=",
         "kernel-memory-tcp=", "pids-limit=", "l3-cache-schema=", "mem-bw-schema=")),
     "events": ("print resource usage and out-of-memory events of a container", "ID", 1, 1, ("stats", "interval=")),
+    "checkpoint": ("not supported, always refused: save a running container by CRIU", "ID", 1, 1, _CRIU + (
+        "parent-path=", "leave-running", "pre-dump", "page-server=", "status-fd=#")),
+    "restore": ("not supported, always refused: make a container of what checkpoint saved", "ID", 1, 1, _CRIU + (
+        "bundle|b=", "console-socket=", "pid-file=", "detach|d", "no-pivot", "no-subreaper", "lsm-profile=", "lsm-mount-context=")),
     "features": ("print what this runtime can do", "", 0, 0, ()),
     "spec": ("write a config.json to start from", "", 0, 0, ("bundle|b=", "rootless")),
 }

@@ -16,7 +16,7 @@ ROOT = "/run/pycontainer-oci"
 _PLACES = {
     "create": "lifecycle", "start": "lifecycle", "run": "lifecycle", "kill": "ending", "delete": "ending", "exec": "further",
     "state": "showing", "list": "showing", "ps": "showing", "pause": "limits", "resume": "limits", "update": "limits", "events": "events",
-    "features": "features", "spec": "template",
+    "features": "features", "spec": "template", "checkpoint": "checkpoint", "restore": "checkpoint",
 }
 
 

@@ -256,8 +256,8 @@ def record_host(directory, copy, python):
     directories = list(dict.fromkeys(path for path in python["libraries"].values() if path))
     write_whole(os.path.join(directory, "start.py"), START % {"paths": directories, "entries": ENTRIES})
     write_whole(os.path.join(directory, OCI_COMMAND), bundle.start(python["interpreter"], copy.path, directories), mode=0o755)
-    subprocess.run([python["interpreter"], "-I", "-S", "-X", "no_debug_ranges", "-c", BUNDLE % {"here": directory, "paths": directories}], stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # without one it starts more slowly
+    subprocess.run([python["interpreter"], "-I", "-S", "-X", "no_debug_ranges", "-c", BUNDLE % {"here": directory, "paths": directories}],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # without one it starts more slowly
     write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "libraries": python["libraries"]})
 
 

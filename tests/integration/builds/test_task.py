@@ -163,11 +163,10 @@ def test_the_command_reads_standard_input(builder, command, context):
 def test_the_command_fails_clearly(command, context):
     code, output, said = command("build", "-t", "web:1", "-f", "-", "--network=none", context, stdin="FROM box:1\nRUN echo because; exit 3\n")
     assert code == 1 and output == "" and "Containerfile:2: step 2 of 2 ended with exit code 3: RUN echo because; exit 3\nbecause" in said
-    for words, part in ((["--build-arg", "=x"], "--build-arg"), (["--secret", "src=x"], "--secret"), (["--build-context", "x"], "--build-context"),
-    (["--progress", "x"], "--progress"),
-                        (["--add-host", "x"], "--add-host"), (["--ssh", "x"], "--ssh")):
+    for words, named in ((["--build-arg", "=x"], "--build-arg"), (["--secret", "src=x"], "--secret"), (["--build-context", "x"], "--build-context"),
+                         (["--progress", "x"], "--progress"), (["--add-host", "x"], "--add-host"), (["--ssh", "x"], "--ssh")):
         code, dummy, said = command("build", *words, context, env={"SSH_AUTH_SOCK": ""})
-        assert code == 125 and part in said
+        assert code == 125 and named in said
     assert command("build", context + "/none")[0] == 125
 
 

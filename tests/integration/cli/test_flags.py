@@ -98,7 +98,8 @@ def test_the_flags_of_a_host_close_container(docker):
 
 
 def test_the_flags_of_a_user_namespace(docker):
-    docker("run", "-d", "--name", "own", "--network", "none", "--uidmap", "0:1700000000:65536", "--gidmap", "0:1700100000:65536", "--stop-timeout", "0", "box:1")
+    docker("run", "-d", "--name", "own", "--network", "none", "--uidmap", "0:1700000000:65536", "--gidmap", "0:1700100000:65536",
+           "--stop-timeout", "0", "box:1")
     docker("run", "-d", "--name", "auto", "--network", "none", "--userns", "auto:size=2000", "--stop-timeout", "0", "box:1")
     docker("run", "-d", "--name", "host", "--network", "none", "--userns", "host", "--stop-timeout", "0", "box:1")
     maps = {name: open("/proc/%s/gid_map" % docker("inspect", "-f", "{{.State.Pid}}", name)).read().split() for name in ("own", "auto", "host")}

@@ -18,7 +18,6 @@ import os
 import resource as limits
 import sys
 
-from ..errors import EngineError
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, syscalls
 from ..kernel import constants as c
 from . import channel, hooks, initial, listener, mounting, settle, stepping, sysctls, terminal

@@ -10,7 +10,7 @@ import os
 import time
 
 from ..errors import InvalidInput, Unsupported
-from ..kernel import cgroups, constants as c, loopback, mounts, procfs
+from ..kernel import cgroups, loopback, mounts, procfs
 from . import channel, child, hooks, jsontext, seal, stepping
 from .document import Document
 from .launch import Launch

@@ -21,7 +21,6 @@ from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
 from . import channel, child, furnish, hooks, idmaps, mounting
 from .document import read_error
-from .program import Program
 
 NO_DOOR = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP)  # of clone3 into a cgroup: before 5.7, or a cgroup that takes none
 
@@ -297,7 +296,9 @@ class Launch:
 
             rdt.remove(self.document.linux["intelRdt"], self.state("stopped")["id"], rdt.place() or "")
         if pid and not self.document.private("mount"):
-            with contextlib.suppress(OSError):
+            try:
                 syscalls.umount2(self.root_place(), c.MNT_DETACH | c.UMOUNT_NOFOLLOW)
+            except OSError:
+                pass
         if self.document.hooks.get("poststop") and pid:  # a failed start ends as a container does (runtime.md, "Lifecycle", 3 to 5)
             self.warnings += hooks.run(self.document, "poststop", dict(self.state("stopped"), pid=0))

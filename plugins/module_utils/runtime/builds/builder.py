@@ -289,11 +289,15 @@ class Build:
         digests = None
         if origin is not None and origin.identity is not None:
             key = self._key(*head, "tree", origin.identity, local)
-            second = lambda: self._key(*head, "files", self._digests(copy, origin, local))  # noqa: E731
+
+            def second():
+                return self._key(*head, "files", self._digests(copy, origin, local))
         elif urls:
             digests = self._digests(copy, origin, local) if local else []
             key = self._key(*head, "urls", digests, [[url, self._version(url, copy)] for url in urls])
-            second = lambda: self._key(*head, "fetched", digests, [[url, self._fetch(url, copy).digest] for url in urls])  # noqa: E731
+
+            def second():
+                return self._key(*head, "fetched", digests, [[url, self._fetch(url, copy).digest] for url in urls])
         else:
             key, second = self._key(*head, "files", self._digests(copy, origin, local) if local else []), None
 

@@ -40,7 +40,7 @@ def _open(url, method):
 
     request = requests.Request(url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
     try:
-        return requests.urlopen(request, timeout=TIMEOUT)
+        return requests.build_opener().open(request, timeout=TIMEOUT)
     except errors.HTTPError as error:
         if method == "HEAD":
             return None

@@ -79,7 +79,7 @@ def _sources(engine, definition):
 def is_sensitive(paths, source):
     """Whether a path of the host leads to more of it than what lies there."""
     below = _BELOW + (paths.data, paths.run)
-    for path in {os.path.normpath(source), os.path.realpath(source)}:
+    for path in (os.path.normpath(source), os.path.realpath(source)):
         if path in _ALONE or os.path.basename(path) in _SOCKETS or any(path == top or path.startswith(top + "/") for top in below):
             return True
         if any(top.startswith(path.rstrip("/") + "/") for top in (paths.data, paths.run)):

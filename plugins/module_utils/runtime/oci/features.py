@@ -35,4 +35,3 @@ def described():
         "ociVersionMin": "1.0.0", "ociVersionMax": VERSION, "hooks": list(hooks.KINDS), "mountOptions": options, "linux": linux,
         "annotations": {"org.pycontainer.version": fingerprint.VERSION, "org.pycontainer.machine": c.MACHINE, "org.pycontainer.kernel": os.uname().release},
     }
-

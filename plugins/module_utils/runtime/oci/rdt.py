@@ -80,7 +80,7 @@ def _monitor(directory, ident):
 
 def _compare(directory, lines):
     """A class that is there already must have these schemas."""
-    have = {resource: values for resource, values in map(_parsed, procfs.read(directory + "/schemata").splitlines())}
+    have = dict(map(_parsed, procfs.read(directory + "/schemata").splitlines()))
     for line in lines:
         resource, wanted = _parsed(line)
         if wanted.items() - have.get(resource, {}).items():

@@ -30,7 +30,6 @@ from .resources import canonical, with_default_devices
 from .tree import base, base_paths, remove_base
 
 
-
 def merge(recorded, change):
     """What a live update makes of the recorded linux.resources, and what has to be written: see update.py."""
     from . import update  # here: one command in many needs it

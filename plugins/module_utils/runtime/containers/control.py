@@ -28,14 +28,23 @@ def start(paths, idents, command=None, at_once=None, stdin=None):
     :param stdin: a descriptor to be the standard input of this run, of a container without a terminal, in place of its FIFO.
     :returns: ``{id: {"pid", "warnings"} | {"error": sentence, "exit_code"}}``; a running one is ``{"pid", "running": True}``.
     """
-    messages = [{"op": "start", "id": ident, "command": command} for ident in idents]
-    answers = summon.requests(paths, messages, at_once or 2 * (os.cpu_count() or 1), () if stdin is None else (stdin,))
-    return {ident: _running(paths, ident) if answer.get("monitored") else answer for ident, answer in zip(idents, answers)}
+    answers, todo = {}, list(idents)
+    for pause in PAUSES:
+        messages = [{"op": "start", "id": ident, "command": command} for ident in todo]
+        found = summon.requests(paths, messages, at_once or 2 * (os.cpu_count() or 1), () if stdin is None else (stdin,))
+        answers.update((ident, _running(paths, ident) if answer.get("monitored") else answer) for ident, answer in zip(todo, found))
+        todo = [ident for ident in todo if answers[ident] is None]
+        if not todo:
+            break
+        time.sleep(pause)
+    return {ident: answers[ident] or {"error": "container %s: another call is starting or ending it and does not get done" % ident} for ident in idents}
 
 
 def _running(paths, ident):
-    """A monitor is there already: it runs, or waits to restart it."""
+    """A monitor is there already: it runs, or waits to restart it. None while somebody is still about to start or to end it."""
     now = state.read(paths, ident)
+    if now["status"] not in ("running", "restarting") or not state.monitored(paths, ident):
+        return None
     return {"pid": now["pid"], "warnings": now["warnings"], "running": True}
 
 

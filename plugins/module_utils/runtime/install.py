@@ -285,13 +285,7 @@ def sweep(paths, keep=None):
 
 def unused(path):
     """Whether no process that was started from the copy at ``path`` lives."""
-    with contextlib.suppress(FileNotFoundError):
-        with open(os.path.join(path, "lock"), "rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-    return True
+    return not locks.held(os.path.join(path, "lock"), fcntl.LOCK_EX)
 
 
 def remove(paths):

@@ -302,12 +302,12 @@ def test_ids_of_the_user_pycontainer(engine, monkeypatch, tmp_path):
 
 def test_security_of_a_container(engine):
     found = do(engine, **base(capabilities=["NET_ADMIN"], devices=["/dev/null:/dev/x"], security_opts=["seccomp=unconfined", "systempaths=unconfined"],
-                              volumes=["/etc:/host:ro", "%s:/tmp/store" % engine.paths.run]))["container"]["Security"]
+                              volumes=["/etc:/host:ro", "%s:/tmp/store" % engine.paths.data]))["container"]["Security"]
     assert found == {
-        "Findings": ["bind mount of the host's /etc (read-only)", "bind mount of the host's %s" % engine.paths.run, "capability CAP_NET_ADMIN",
+        "Findings": ["bind mount of the host's /etc (read-only)", "bind mount of the host's %s" % engine.paths.data, "capability CAP_NET_ADMIN",
                      "security_opts: seccomp=unconfined: no seccomp filter", "security_opts: systempaths=unconfined: no masked or read-only paths",
                      "device /dev/null"],
-        "Privileged": False, "HostNamespaces": [], "HostUser": False, "SensitiveMounts": ["/etc", engine.paths.run],
+        "Privileged": False, "HostNamespaces": [], "HostUser": False, "SensitiveMounts": ["/etc", engine.paths.data],
         "AddedCapabilities": ["CAP_NET_ADMIN"], "SeccompUnconfined": True, "PathsUnconfined": True, "Devices": ["/dev/null"]}
     info = task.container_info(engine, {"name": "web"})["container"]["Security"]
     assert info == found
@@ -319,6 +319,7 @@ def test_security_of_a_container(engine):
     ("/home/alice", False), ("/dev/shm", False), ("/sys/fs/cgroup", True)])
 def test_sensitive_paths(engine, path, sensitive):
     assert exposure.is_sensitive(engine.paths, path) is sensitive
+    assert exposure.is_sensitive(engine.paths, engine.paths.run) and exposure.is_sensitive(engine.paths, engine.paths.data + "/blobs")
 
 
 def test_maps_of_options():

@@ -23,6 +23,7 @@ import time
 import traceback
 
 from ..errors import EngineError
+from ..store import locks
 from ..store.files import read_json, write_json
 from ..store.operations import start_time
 
@@ -50,17 +51,7 @@ class Log:
 
 def is_held(directory):
     """Whether the service with this run directory lives."""
-    try:
-        fd = os.open(os.path.join(directory, "lock"), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
+    return locks.held(os.path.join(directory, "lock"))
 
 
 def take_lock(directory):

@@ -16,6 +16,24 @@ import os
 import re
 
 
+def held(path, against=fcntl.LOCK_SH):
+    """Whether somebody holds a lock (flock(2)) of the file or directory at ``path`` that bars ``against``; not where it is missing.
+
+    Who asks with LOCK_SH is no obstacle to others who ask.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, against | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+
+
 class Locks:
     def __init__(self, directory):
         self.directory = directory
@@ -36,11 +54,4 @@ class Locks:
 
     def is_free(self, kind, name):
         """Whether nobody holds the lock at this moment."""
-        fd = os.open(self._path(kind, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(fd)
+        return not held(self._path(kind, name), fcntl.LOCK_EX)

@@ -134,9 +134,9 @@ def test_killed_while_an_image_is_removed(scratch, task, source):
 
 
 def test_a_worker_that_is_killed_fails_the_task_and_leaves_nothing(engine, task, source, monkeypatch):
-    from pycontainer.images import intake, manifest
+    from pycontainer.images import manifest, unpack
 
-    real, parent = intake.unpack.unpack, os.getpid()
+    real, parent = unpack.unpack, os.getpid()
 
     def deadly(chunks, directory, what):
         assert os.getpid() != parent
@@ -144,7 +144,7 @@ def test_a_worker_that_is_killed_fails_the_task_and_leaves_nothing(engine, task,
             os.kill(os.getpid(), signal.SIGKILL)
         return real(chunks, directory, what)
 
-    monkeypatch.setattr(intake.unpack, "unpack", deadly)
+    monkeypatch.setattr(unpack, "unpack", deadly)
     with pytest.raises(HostError, match="was killed"):
         task(engine, source="load", path=source, name="x:1")
     monkeypatch.undo()

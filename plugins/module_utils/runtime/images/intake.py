@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 
 from .. import errors, units
 from ..kernel import syscalls
-from . import collect, compression, layers, manifest, merged, records, unpack, workers
+from . import arrival, collect, compression, layers, manifest, merged, records, workers
 
 
 class Layer:
@@ -112,12 +111,13 @@ class _Intake:
     def fetch(self):
         """Store and unpack what is missing."""
         tasks, present = self._look()  # again: who held the locks may have brought it
+        tasks = dict(sorted(tasks.items(), key=lambda item: -(item[1][0].size or 0)))
         _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
         jobs, directories = [], {}
-        for index, (layer, wanted) in tasks.items():
+        for index, (layer, wanted) in tasks.items():  # the largest first, so that none is left to one processor at the end
             if wanted:
                 directories[index] = layers.temporary(self.engine, "layer")
-            jobs.append(lambda layer=layer, directory=directories.get(index): _job(self.engine, self.what, layer, directory))
+            jobs.append(lambda layer=layer, directory=directories.get(index): arrival.bring(self.engine, self.what, layer, directory))
         self.directories = list(directories.values())
         results = dict(zip(tasks, workers.run(self.engine, jobs)))
         self.made = [result["digest"] for result in results.values()]
@@ -142,7 +142,7 @@ class _Intake:
                 ends = result["ends"]
                 if ends["passed"] or ends["links"]:
                     key = layers.chain_key(chains[index])
-                    merged.close_ends(directories[index], list(reversed(places[:index])), ends, _title(layer, self.what))
+                    merged.close_ends(directories[index], list(reversed(places[:index])), ends, arrival.title(layer, self.what))
                 places[index] = directories[index]
                 self.unpacked.append(layers.Unpacked(key, directories[index], result["digest"], ends["size"]))
 
@@ -156,76 +156,6 @@ def _check_space(engine, what, missing):
             "no space left in %s for %s: it needs at least %s and there is %s"
             % (engine.paths.data, what, units.show_size(wanted), units.show_size(status.f_bavail * status.f_frsize))
         )
-
-
-def _title(layer, what):
-    return "layer %s of %s" % ((layer.digest or layer.diff_id)[:19], what)
-
-
-def _job(engine, what, layer, directory):
-    """One layer, in a process of its own or in the task's: store its blob, and unpack it into ``directory`` if there is one."""
-    title = _title(layer, what)
-    kept = bool(layer.digest) and engine.blobs.has(layer.digest)
-    algorithm = layer.diff_id.partition(":")[0]
-    checked = hashlib.new(algorithm)
-    with contextlib.ExitStack() as stack:
-        writer = None if kept else stack.enter_context(engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
-        source = compression.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else layer.open()
-        if layer.digest:
-            plain = _hashed(compression.decompress(_copied(source, writer, layer), title), checked)
-        else:
-            plain = _compressing(_hashed(source, checked), writer)
-        ends = None
-        if directory:
-            os.mkdir(directory, 0o700)
-            ends = unpack.unpack(plain, directory, title)
-        for _piece in plain:
-            pass
-        if "%s:%s" % (algorithm, checked.hexdigest()) != layer.diff_id:
-            raise errors.RegistryError("%s: its content is not what the image configuration promises (%s)" % (title, layer.diff_id))
-        digest = layer.digest if kept else _commit(writer, layer, title)
-    return {"digest": digest, "ends": ends}
-
-
-def _commit(writer, layer, title):
-    if layer.digest and writer.digest != layer.digest:
-        raise errors.RegistryError("%s: what arrived has the digest %s" % (title, writer.digest))
-    return writer.commit()
-
-
-def _copied(chunks, writer, layer):
-    """Pass pieces on and into the blob; never more than the manifest promised."""
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if layer.size is not None and total > layer.size:
-            raise errors.RegistryError("layer %s is larger than the %d bytes that its manifest promises" % (layer.digest, layer.size))
-        if writer is not None:
-            writer.write(chunk)
-        yield chunk
-
-
-def _hashed(chunks, checksum):
-    for chunk in chunks:
-        checksum.update(chunk)
-        yield chunk
-
-
-def _compressing(chunks, writer):
-    """Pass uncompressed pieces on while their gzip form goes into the blob."""
-    passed = []
-
-    def tee():
-        for chunk in chunks:
-            passed.append(chunk)
-            yield chunk
-
-    for output in compression.compress(tee()):
-        writer.write(output)
-        while passed:
-            yield passed.pop(0)
-    while passed:
-        yield passed.pop(0)
 
 
 def _sync(engine):

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One layer's way into the store, in one pass: its blob is stored and hashed, inflated, hashed again, and its archive laid out.
+
+``intake.py`` runs this for several layers at once, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+
+from .. import errors
+from . import compression, unpack
+
+
+def title(layer, what):
+    """A layer's name in errors."""
+    return "layer %s of %s" % ((layer.digest or layer.diff_id)[:19], what)
+
+
+def bring(engine, what, layer, directory):
+    """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out in ``directory`` if there is one.
+
+    :returns: ``{"digest": of the blob, "ends": what ``_lay_out`` returned or None}``, JSON-able.
+    :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
+    """
+    name = title(layer, what)
+    kept = bool(layer.digest) and engine.blobs.has(layer.digest)
+    algorithm = layer.diff_id.partition(":")[0]
+    checked = hashlib.new(algorithm)
+    with contextlib.ExitStack() as stack:
+        writer = None if kept else stack.enter_context(engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
+        source = compression.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else layer.open()
+        if layer.digest:
+            plain = _hashed(compression.decompress(_copied(source, writer, layer), name), checked)
+        else:
+            plain = _compressing(_hashed(source, checked), writer)
+        ends = _lay_out(plain, directory, name) if directory else None
+        for _piece in plain:
+            pass
+        if "%s:%s" % (algorithm, checked.hexdigest()) != layer.diff_id:
+            raise errors.RegistryError("%s: its content is not what the image configuration promises (%s)" % (name, layer.diff_id))
+        digest = layer.digest if kept else _commit(writer, layer, name)
+    return {"digest": digest, "ends": ends}
+
+
+def _lay_out(plain, directory, name):
+    """The one place that says what becomes of a layer's archive: the pieces of ``plain`` are unpacked into the new ``directory``.
+
+    :returns: as ``unpack.unpack``.
+    """
+    os.mkdir(directory, 0o700)
+    return unpack.unpack(plain, directory, name)
+
+
+def _commit(writer, layer, name):
+    if layer.digest and writer.digest != layer.digest:
+        raise errors.RegistryError("%s: what arrived has the digest %s" % (name, writer.digest))
+    return writer.commit()
+
+
+def _copied(chunks, writer, layer):
+    """Pass pieces on and into the blob; never more than the manifest promised."""
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if layer.size is not None and total > layer.size:
+            raise errors.RegistryError("layer %s is larger than the %d bytes that its manifest promises" % (layer.digest, layer.size))
+        if writer is not None:
+            writer.write(chunk)
+        yield chunk
+
+
+def _hashed(chunks, checksum):
+    for chunk in chunks:
+        checksum.update(chunk)
+        yield chunk
+
+
+def _compressing(chunks, writer):
+    """Pass uncompressed pieces on while their gzip form goes into the blob."""
+    passed = []
+
+    def tee():
+        for chunk in chunks:
+            passed.append(chunk)
+            yield chunk
+
+    for output in compression.compress(tee()):
+        writer.write(output)
+        while passed:
+            yield passed.pop(0)
+    while passed:
+        yield passed.pop(0)

@@ -85,8 +85,11 @@ def scratch():
 def engine(scratch):
     """An opened engine with an empty store of its own; what it leaves behind is taken down."""
     from pycontainer.engine import Engine
+    from pycontainer.store import settings
 
     with Engine(data=scratch[0], run=scratch[1]) as opened:
+        if os.environ.get("PYCONTAINER_TEST_LAYERS"):
+            settings.write(opened.paths.config, {"layers": os.environ["PYCONTAINER_TEST_LAYERS"]})
         yield opened
 
 

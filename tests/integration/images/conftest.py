@@ -15,6 +15,7 @@ import socket
 import stat
 import subprocess
 import tarfile
+import tempfile
 import time
 
 import pytest
@@ -135,16 +136,49 @@ def layout(directory, layers, config=None):
 
 @contextlib.contextmanager
 def mounted(paths, at):
-    """Layer directories, topmost first, stacked by overlayfs at a new directory."""
+    """Layers, topmost first, stacked by overlayfs at a new directory."""
     os.makedirs(str(at))
-    if len(paths) == 1:
-        run("mount", "--bind", paths[0], str(at))
-    else:
-        run("mount", "-t", "overlay", "overlay", "-o", "ro,lowerdir=" + ":".join(paths), str(at))
+    with contextlib.ExitStack() as stack:
+        paths = [stack.enter_context(as_directory(path)) for path in paths]
+        if len(paths) == 1:
+            run("mount", "--bind", paths[0], str(at))
+        else:
+            run("mount", "-t", "overlay", "overlay", "-o", "ro,lowerdir=" + ":".join(paths), str(at))
+        try:
+            yield str(at)
+        finally:
+            run("umount", str(at))
+
+
+@contextlib.contextmanager
+def as_directory(path):
+    """The directory of a layer, which may be an EROFS image."""
+    if os.path.isdir(path):
+        yield path
+        return
+    from pycontainer.kernel import erofs, mounts
+
+    at = tempfile.mkdtemp()
+    handle = erofs.mount(path)
+    mounts.attach_root(handle, at)
+    os.close(handle)
     try:
-        yield str(at)
+        yield at
     finally:
-        run("umount", str(at))
+        run("umount", at)
+        os.rmdir(at)
+
+
+@pytest.fixture(params=["directory", "erofs"])
+def kind(request, engine):
+    """As what the engine stores the layers that come in."""
+    from pycontainer.kernel import erofs
+    from pycontainer.store import settings
+
+    if request.param == "erofs" and erofs.why_not(engine.paths.tmp):
+        pytest.skip(erofs.why_not(engine.paths.tmp))
+    settings.write(engine.paths.config, {"layers": request.param})
+    return request.param
 
 
 def fingerprint(root):

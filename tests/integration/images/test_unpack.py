@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import struct
@@ -12,7 +13,7 @@ import tarfile
 import pytest
 from pycontainer import images
 
-from .conftest import fingerprint, layer, layout, member, mounted, need, run
+from .conftest import as_directory, fingerprint, layer, layout, member, mounted, need, run
 
 DIRECTORY, LINK, SYMLINK, CHAR, BLOCK, FIFO = (
     tarfile.DIRTYPE,
@@ -95,16 +96,21 @@ def third():
 
 
 @pytest.fixture
-def loaded(engine, task, tmp_path):
+def loaded(engine, kind, task, tmp_path):
     """Load an image of some layers: its id, and its directories topmost first."""
+    shown = {}  # one directory for one layer, however often it is asked for
+    with contextlib.ExitStack() as stack:
 
-    def load(*layers):
-        path = tmp_path / ("layout-%d" % len(os.listdir(tmp_path)))
-        layout(path, layers)
-        ident = task(engine, source="load", path=str(path), name="test:1")["image"]["Id"]
-        return ident, images.layer_paths(engine, ident)
+        def load(*layers):
+            path = tmp_path / ("layout-%d" % len(os.listdir(tmp_path)))
+            layout(path, layers)
+            ident = task(engine, source="load", path=str(path), name="test:1")["image"]["Id"]
+            for place in images.layer_paths(engine, ident):
+                if place not in shown:
+                    shown[place] = stack.enter_context(as_directory(place))
+            return ident, [shown[place] for place in images.layer_paths(engine, ident)]
 
-    return load
+        yield load
 
 
 def by_umoci(tmp_path, layers):

@@ -55,7 +55,7 @@ class Work:
 
     def upper(self, paths):
         """``(upper, work)``: directories for a writable layer over ``paths`` (topmost first), with the attributes of their root."""
-        upper, status = self.directory(), os.stat(paths[0]) if paths else None
+        upper, status = self.directory(), overlay.root_status(paths[0]) if paths else None
         os.chown(upper, status.st_uid if status else 0, status.st_gid if status else 0)
         os.chmod(upper, stat.S_IMODE(status.st_mode) if status else 0o755)
         return upper, self.directory()
@@ -99,7 +99,7 @@ class Work:
         for piece in difference.archive(upper):
             checksum.update(piece)
             total += len(piece)
-        if not os.listdir(upper) and _attributes(upper) == (_attributes(paths[0]) if paths else (0o40755, 0, 0)):
+        if not os.listdir(upper) and _attributes(os.stat(upper)) == (_attributes(overlay.root_status(paths[0])) if paths else (0o40755, 0, 0)):
             return None
         diff_id = "sha256:" + checksum.hexdigest()
         known = built.known(self.engine, diff_id) or next((layer for layer in self.fresh if layer.diff_id == diff_id), None)
@@ -176,6 +176,5 @@ class Work:
             self._finish(next(iter(self.running)))
 
 
-def _attributes(path):
-    status = os.stat(path)
+def _attributes(status):
     return status.st_mode, status.st_uid, status.st_gid

@@ -12,6 +12,7 @@ import secrets
 
 from .. import networks, volumes
 from ..errors import Conflict
+from ..kernel import overlay
 from ..store.database import now
 from . import catalog, documents, images, removal, sharing, userns
 from .options import network
@@ -58,7 +59,7 @@ def _directory(engine, record):
     for name in ("upper", "work"):
         os.mkdir(os.path.join(directory, name), 0o700)
     layers = images.layers(engine, record["image"])
-    info = os.stat(layers[0]) if layers else None
+    info = overlay.root_status(layers[0]) if layers else None
     upper = os.path.join(directory, "upper")
     os.chown(upper, info.st_uid if info else 0, info.st_gid if info else 0)
     os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)

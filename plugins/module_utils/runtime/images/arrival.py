@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 
 from .. import errors
-from . import compression, unpack
+from . import compression, places
 
 
 def title(layer, what):
@@ -20,10 +19,10 @@ def title(layer, what):
     return "layer %s of %s" % ((layer.digest or layer.diff_id)[:19], what)
 
 
-def bring(engine, what, layer, directory):
-    """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out in ``directory`` if there is one.
+def bring(engine, what, layer, place, kind):
+    """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out at the path ``place`` if there is one.
 
-    :returns: ``{"digest": of the blob, "ends": what ``_lay_out`` returned or None}``, JSON-able.
+    :param kind: as what, of layers.py. :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
     :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
     """
     name = title(layer, what)
@@ -37,22 +36,13 @@ def bring(engine, what, layer, directory):
             plain = _hashed(compression.decompress(_copied(source, writer, layer), name), checked)
         else:
             plain = _compressing(_hashed(source, checked), writer)
-        ends = _lay_out(plain, directory, name) if directory else None
+        ends = places.fill(kind, place, plain, name) if place else None
         for _piece in plain:
             pass
         if "%s:%s" % (algorithm, checked.hexdigest()) != layer.diff_id:
             raise errors.RegistryError("%s: its content is not what the image configuration promises (%s)" % (name, layer.diff_id))
         digest = layer.digest if kept else _commit(writer, layer, name)
     return {"digest": digest, "ends": ends}
-
-
-def _lay_out(plain, directory, name):
-    """The one place that says what becomes of a layer's archive: the pieces of ``plain`` are unpacked into the new ``directory``.
-
-    :returns: as ``unpack.unpack``.
-    """
-    os.mkdir(directory, 0o700)
-    return unpack.unpack(plain, directory, name)
 
 
 def _commit(writer, layer, name):

@@ -16,7 +16,7 @@ from . import collect, compression, layers, manifest, records
 class Layer:
     """One layer of an image that is being made.
 
-    :ivar diff_id: of its archive. :ivar path: its directory. :ivar digest: of its blob; None until it is compressed.
+    :ivar diff_id: of its archive. :ivar path: its place. :ivar digest: of its blob; None until it is compressed.
     :ivar size: bytes of its files. :ivar fresh: whether the store does not have it yet.
     """
 
@@ -51,7 +51,7 @@ def known(engine, diff_id):
     if row is None or not engine.blobs.has(row["blob"]):
         return None
     path = layers.path_of(engine, row["number"])
-    return Layer(diff_id, path, row["blob"], row["size"]) if os.path.isdir(path) else None
+    return Layer(diff_id, path, row["blob"], row["size"]) if layers.is_there(path) else None
 
 
 def is_whole(engine, record):

@@ -14,8 +14,8 @@ import errno
 import os
 
 from .. import errors, units
-from ..kernel import syscalls
-from . import arrival, collect, compression, layers, manifest, merged, records, workers
+from ..kernel import overlay, syscalls
+from . import arrival, collect, compression, layers, manifest, places, records, workers
 
 
 class Layer:
@@ -113,11 +113,11 @@ class _Intake:
         tasks, present = self._look()  # again: who held the locks may have brought it
         tasks = dict(sorted(tasks.items(), key=lambda item: -(item[1][0].size or 0)))
         _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
-        jobs, directories = [], {}
+        jobs, directories, kind = [], {}, layers.kind(self.engine)
         for index, (layer, wanted) in tasks.items():  # the largest first, so that none is left to one processor at the end
             if wanted:
                 directories[index] = layers.temporary(self.engine, "layer")
-            jobs.append(lambda layer=layer, directory=directories.get(index): arrival.bring(self.engine, self.what, layer, directory))
+            jobs.append(lambda layer=layer, directory=directories.get(index): arrival.bring(self.engine, self.what, layer, directory, kind))
         self.directories = list(directories.values())
         results = dict(zip(tasks, workers.run(self.engine, jobs)))
         self.made = [result["digest"] for result in results.values()]
@@ -134,17 +134,20 @@ class _Intake:
 
     def _close(self, results, directories, present):
         """Close the layers' open ends, lowest layer first, and settle each new one's key."""
-        places = [layers.path_of(self.engine, row["number"]) if row is not None else None for row in present]
-        chains = manifest.chain_ids(self.diff_ids)
-        for index, layer in enumerate(self.layers):
-            if index in directories:
-                result, key = results[index], layer.diff_id
-                ends = result["ends"]
-                if ends["passed"] or ends["links"]:
-                    key = layers.chain_key(chains[index])
-                    merged.close_ends(directories[index], list(reversed(places[:index])), ends, arrival.title(layer, self.what))
-                places[index] = directories[index]
-                self.unpacked.append(layers.Unpacked(key, directories[index], result["digest"], ends["size"]))
+        paths = [layers.path_of(self.engine, row["number"]) if row is not None else None for row in present]
+        chains, opened = manifest.chain_ids(self.diff_ids), []
+        with contextlib.ExitStack() as stack:
+            for index, layer in enumerate(self.layers):
+                if index in directories:
+                    result, key = results[index], layer.diff_id
+                    ends = result["ends"]
+                    if ends["passed"] or ends["links"]:
+                        key = layers.chain_key(chains[index])
+                        for path in paths[len(opened) : index]:
+                            opened.append(stack.enter_context(overlay.opened(path)))
+                        places.close(directories[index], list(reversed(opened)), ends, arrival.title(layer, self.what))
+                    paths[index] = directories[index]
+                    self.unpacked.append(layers.Unpacked(key, directories[index], result["digest"], ends["size"]))
 
 
 def _check_space(engine, what, missing):

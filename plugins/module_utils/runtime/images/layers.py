@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Unpacked layers: which row and directory belongs to a layer of an image, how one comes in and is made again.
+"""Layers ready for use: which row and place belongs to a layer of an image, how one comes in and is made again.
+
+A place is a directory with the unpacked layer, or a file with its archive and an index, which the kernel mounts (``erofs.py``).
+Both are shown alike by ``kernel/overlay.py``; what is at a place may change from one to the other when a layer is made again.
 
 A row's key is the layer's DiffID, so that all images share it. A layer with open ends (``unpack.py``) depends on what
 is below it; its key is ``chain-`` and its ChainID, so that only images with the same layers below share that one.
@@ -9,10 +12,15 @@ is below it; its key is ``chain-`` and its ChainID, so that only images with the
 from __future__ import annotations
 
 import os
+import stat
 
-from ..errors import HostError, NotFound
+from ..errors import HostError, NotFound, Unsupported
+from ..kernel import erofs as kernel
+from ..store import settings
 from ..store.files import sync_directory
-from . import manifest
+from . import erofs, manifest
+
+DIRECTORY, EROFS = "directory", "erofs"
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -31,21 +39,30 @@ def chain_key(chain_id):
 
 
 def path_of(engine, number):
-    """The directory of layer ``number``: its short name lets hundreds fit into one mount(2) page."""
+    """The place of layer ``number``: its short name lets hundreds fit into one mount(2) page."""
     return os.path.join(engine.paths.layers, base36(number))
 
 
+def is_there(path):
+    """Whether a layer is at a place: a directory, or a file of the length that it tells of itself."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and erofs.length(path) == status.st_size)
+
+
 def rows(engine, diff_ids):
-    """A row of ``layers`` or None for every layer of an image, lowest first; None also where its directory is gone."""
+    """A row of ``layers`` or None for every layer of an image, lowest first; None also where nothing is at its place."""
     found = []
     for diff_id, chain_id in zip(diff_ids, manifest.chain_ids(diff_ids)):
         candidates = engine.db.all("SELECT * FROM layers WHERE diff_id IN (?, ?) ORDER BY diff_id DESC", diff_id, chain_key(chain_id))
-        found.append(next((row for row in candidates if os.path.isdir(path_of(engine, row["number"]))), None))
+        found.append(next((row for row in candidates if is_there(path_of(engine, row["number"]))), None))
     return found
 
 
 def paths(engine, diff_ids):
-    """Absolute directories of an image's layers, topmost first, as overlayfs and run.json want them.
+    """Places of an image's layers, topmost first, as overlayfs and run.json want them.
 
     :raises NotFound: when one is missing (``intake.ensure_unpacked`` makes it again).
     """
@@ -57,9 +74,9 @@ def paths(engine, diff_ids):
 
 
 class Unpacked:
-    """A layer unpacked into a temporary directory, on its way into the store.
+    """A layer at a temporary place, on its way into the store.
 
-    :ivar key: of its row. :ivar path: the directory. :ivar blob: digest of the archive it came from. :ivar size: bytes.
+    :ivar key: of its row. :ivar path: the place. :ivar blob: digest of the archive it came from. :ivar size: bytes.
     """
 
     def __init__(self, key, path, blob, size):
@@ -67,15 +84,15 @@ class Unpacked:
 
 
 def commit(engine, connection, unpacked):
-    """Give layers their directory and row, inside a transaction. Their data has been synced.
+    """Give layers their place and row, inside a transaction. Their data has been synced.
 
     Where another task was faster, its copy stays and ours is left for the caller to remove.
-    :returns: directories that were in the way and are the caller's to remove too.
+    :returns: paths of what was in the way and are the caller's to remove too.
     """
     aside = []
     for layer in unpacked:
         row = connection.execute("SELECT * FROM layers WHERE diff_id = ?", (layer.key,)).fetchone()
-        if row is not None and os.path.isdir(path_of(engine, row["number"])):
+        if row is not None and is_there(path_of(engine, row["number"])):
             continue
         if row is not None:
             number = row["number"]
@@ -101,6 +118,20 @@ def _rename(engine, source, target):
     except OSError as error:
         raise HostError("could not move the unpacked layer to %s: %s" % (target, error.strerror)) from None
     return aside
+
+
+def kind(engine):
+    """As what layers are stored that come in now: ``DIRECTORY`` or ``EROFS``, by the host's settings and what its kernel can do.
+
+    :raises Unsupported: when EROFS is required and can't be had.
+    """
+    wanted = settings.read(engine.paths.config)["layers"]
+    if wanted == DIRECTORY:
+        return DIRECTORY
+    reason = kernel.why_not(engine.paths.tmp)
+    if reason and wanted == EROFS:
+        raise Unsupported("%s asks for layers as EROFS images: %s" % (engine.paths.config, reason))
+    return DIRECTORY if reason else EROFS
 
 
 _counter = [0]

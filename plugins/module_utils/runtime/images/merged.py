@@ -12,7 +12,7 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import tree
+from . import erofs, inodes, tree
 from .unpack import OPAQUE_ATTRIBUTE
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,7 +21,7 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 def close_ends(directory, below, ends, what):
     """Complete the unpacked layer in ``directory``.
 
-    :param below: directories of the layers under it, topmost first. :param ends: what ``unpack`` returned.
+    :param below: descriptors of the layers under it, topmost first. :param ends: what ``unpack`` returned.
     :raises RegistryError: when a hard link's target is in no layer.
     """
     for path in sorted(os.fsencode(item) for item in ends["passed"]):
@@ -53,10 +53,22 @@ def _locate(layers, parts):
     return None, None
 
 
+def _locate_file(layers, parts, target, what):
+    """As :func:`_locate`, for the ``target`` of the hard link ``parts``. :raises RegistryError: when it is no file there."""
+    parent, status = _locate(layers, target)
+    if parent is not None and not stat.S_ISDIR(status.st_mode):
+        return parent, status
+    if parent is not None:
+        os.close(parent)
+    raise RegistryError(
+        "%s: the hard link %s leads to %s, which is a file in no layer" % (what, tree.show(b"/".join(parts)), tree.show(b"/".join(target)))
+    )
+
+
 def _descend(layer, parts):
     """Open the parent directory of ``parts`` in one layer: ``(descriptor or None, whether the layers below are hidden there)``."""
     covers = False
-    fd = os.open(layer, _OPEN | os.O_DIRECTORY)
+    fd = os.open(".", _OPEN | os.O_DIRECTORY, dir_fd=layer)
     for component in parts[:-1]:
         covers = covers or _opaque(fd)
         try:
@@ -127,14 +139,7 @@ def _copy_attributes(source, destination, status):
 
 def _link(own, parts, target, below, what):
     """Make the hard link ``parts`` to ``target``, which is copied up into this layer if it is not here yet."""
-    parent, status = _locate(below, target)
-    if parent is None or stat.S_ISDIR(status.st_mode):
-        if parent is not None:
-            os.close(parent)
-        raise RegistryError(
-            "%s: the hard link %s leads to %s, which is a file in no layer"
-            % (what, tree.show(b"/".join(parts)), tree.show(b"/".join(target)))
-        )
+    parent, status = _locate_file(below, parts, target, what)
     try:
         with _keeping_time(own, target, below):
             home = own.parent(target)
@@ -197,3 +202,87 @@ def _copy_up(parent, home, name, status):
     finally:
         os.close(source)
         os.close(destination)
+
+
+# --------------------------------------------------------------------------------------------- the same for a layer in a file
+
+
+def complete(layer, fd, end, below):
+    """Complete the inodes of a layer in the file ``fd`` (``places.py``); content that is copied up goes to its end.
+
+    :param layer: the inodes.Inodes. :param end: where the file ends. :param below: as for :func:`close_ends`. :returns: where it ends then.
+    """
+    for path in layer.passed():
+        parts = path.split(b"/")
+        _take_from_below(layer.find(parts), parts, below)
+    for path, target in list(layer.links.items()):
+        parts, source = path.split(b"/"), target.split(b"/")
+        parent, status = _locate_file(below, parts, source, layer.what)
+        try:
+            home = _completed(layer, source[:-1], below)
+            node = home.entries.get(source[-1])
+            if node is None or inodes.is_whiteout(node):
+                copy, end = _copy_node(parent, source[-1], status, fd, end)
+                if node is None:
+                    home.entries[source[-1]] = copy
+                node = copy
+        finally:
+            os.close(parent)
+        _completed(layer, parts[:-1], below).entries[parts[-1]] = node
+    return end
+
+
+def _completed(layer, parts, below):
+    """The directory at ``parts``; one that is made takes the attributes of the one below."""
+    for count in range(1, len(parts) + 1):
+        if layer.find(parts[:count]) is None:
+            _take_from_below(layer.directory(parts[:count]), parts[:count], below)
+    return layer.directory(parts)
+
+
+def _take_from_below(node, parts, below):
+    if node.xattrs.get(os.fsencode(OPAQUE_ATTRIBUTE)) == b"y":
+        return
+    parent, status = _locate(below, parts)
+    if parent is None:
+        return
+    try:
+        if stat.S_ISDIR(status.st_mode):
+            other = os.open(parts[-1], _OPEN | os.O_DIRECTORY, dir_fd=parent)
+            try:
+                _describe(node, status, other)
+            finally:
+                os.close(other)
+    finally:
+        os.close(parent)
+
+
+def _describe(node, status, fd=None):
+    node.mode, node.uid, node.gid, node.mtime = status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns
+    for name in os.listxattr(fd) if fd is not None else ():
+        if not name.startswith("trusted.overlay."):
+            node.xattrs[os.fsencode(name)] = os.getxattr(fd, name)
+
+
+def _copy_node(parent, name, status, fd, end):
+    """``(Node, where the file ends then)``."""
+    node = erofs.Node(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
+        node.data = os.readlink(name, dir_fd=parent)
+        _describe(node, status)
+    elif stat.S_ISREG(status.st_mode):
+        source = os.open(name, _OPEN, dir_fd=parent)
+        try:
+            end = erofs.aligned(end)
+            node.data = end, status.st_size
+            os.lseek(fd, end, os.SEEK_SET)
+            while os.sendfile(fd, source, None, 1 << 24):
+                pass
+            end += status.st_size
+            _describe(node, status, source)
+        finally:
+            os.close(source)
+    else:
+        node.device = status.st_rdev
+        _describe(node, status)
+    return node, end

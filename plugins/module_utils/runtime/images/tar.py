@@ -9,6 +9,8 @@ SCHILY.xattr records that every image builder writes.
 
 from __future__ import annotations
 
+import os
+
 from ..errors import RegistryError
 
 BLOCK = 512
@@ -74,6 +76,31 @@ class Stream:
         self._at = len(self._piece)
         while self._next():
             self._at = len(self._piece)
+
+
+class FileStream(Stream):
+    """An archive in a file; what is passed over is not read. :param start, end: where it lies in the file that is open as ``fd``."""
+
+    WINDOW = 1 << 12
+
+    def __init__(self, fd, start, end, what="the archive"):
+        super().__init__((), what)
+        self._fd, self._position, self._end = fd, start, end  # the position behind the piece
+
+    def _next(self):
+        piece = os.pread(self._fd, min(self.WINDOW, self._end - self._position), self._position)
+        self._position += len(piece)
+        self._piece, self._at = piece, 0
+        return bool(piece)
+
+    def pour(self, count, sink):
+        ahead = count - (len(self._piece) - self._at)
+        if sink is not None or ahead <= 0 or self._position + ahead > self._end:
+            super().pour(count, sink)
+            return
+        self._position += ahead
+        self._piece, self._at = b"", 0
+        self.offset += count
 
 
 class Entry:

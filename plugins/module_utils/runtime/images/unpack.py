@@ -48,10 +48,15 @@ def unpack(chunks, directory, what):
                 raise
         stream.drain()
         worker.finish()
+    return ends(worker.size, worker.passed, worker.links)
+
+
+def ends(size, passed, links):
+    """What :func:`unpack` returns, of bytes, paths and ``{path: target}``."""
     return {
-        "size": worker.size,
-        "passed": [os.fsdecode(path) for path in worker.passed],
-        "links": [[os.fsdecode(path), os.fsdecode(target)] for path, target in worker.links.items()],
+        "size": size,
+        "passed": [os.fsdecode(path) for path in passed],
+        "links": [[os.fsdecode(path), os.fsdecode(target)] for path, target in links.items()],
     }
 
 

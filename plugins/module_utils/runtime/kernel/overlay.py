@@ -5,6 +5,8 @@
 Linux 6.7 takes each layer as a parameter of its own (``lowerdir+``). Before it all of them are one string of at most a page
 for mount(2); short names, relative to the directory of the layers, make room for the 500 that overlayfs allows.
 
+A layer may also be an EROFS image in a file (erofs.py), which is mounted for the overlay alone and goes with it.
+
 For a container with a user namespace the directories are shown with their owners mapped (Linux 5.19): on the disk of every layer,
 the writable one too, the owners are as the container sees them. Overlayfs takes such mounts detached from Linux 6.15 on; before
 it they are attached in a mount namespace that nobody else sees.
@@ -12,14 +14,16 @@ it they are attached in a mount namespace that nobody else sees.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
+import stat
 import struct
 
 from ..errors import Unsupported
 from . import constants as c
-from . import mounts, procfs, syscalls, userns
+from . import erofs, mounts, procfs, syscalls, userns
 
 MAX_LAYERS = 500  # OVL_MAX_STACK
 MAX_OPTIONS = 4095  # mount(2) copies one page, and its last byte is a NUL
@@ -34,7 +38,7 @@ _OPTIONS = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"}
 def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, mapped=None, spent=None):
     """A detached mount of ``layers`` below a writable directory.
 
-    :param layers: directories (absolute paths), topmost first, 1 to 500.
+    :param layers: directories or EROFS images (absolute paths), topmost first, 1 to 500.
     :param upper: the writable layer; :param work: an empty directory on its file system. Both, or neither for a read-only view.
     :param read_only: mount it read-only even with an upper layer.
     :param volatile: never sync the upper layer (Linux 5.10); after a crash overlayfs refuses this work directory.
@@ -49,16 +53,40 @@ def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, m
         raise Unsupported("a volatile upper layer needs Linux 5.10")
     attributes = c.MOUNT_ATTR_RDONLY if read_only or upper is None else 0
     options = dict(_OPTIONS, volatile=None) if volatile else dict(_OPTIONS)
-    if mapped is not None:
-        return _mount_mapped(layers, upper, work, options, attributes, mapped, spent)
+    if mapped is not None or any(is_image(layer) for layer in layers):
+        return _mount_handles(layers, upper, work, options, attributes, mapped, spent)
     if FORCE_OLD or procfs.kernel_version() < (6, 7):
         return _in_own_namespace(lambda: _mount_old(layers, upper, work, options, attributes))
     if upper is None and len(layers) == 1:  # overlayfs refuses a single directory
-        return _read_only_bind(layers[0])
+        return _read_only(layers[0])
     return _mount_new(layers, upper, work, options, attributes)
 
 
-def _read_only_bind(layer):
+def is_image(layer):
+    """Whether a layer is an EROFS image: a file. :raises OSError: when there is nothing."""
+    return stat.S_ISREG(os.stat(layer).st_mode)
+
+
+@contextlib.contextmanager
+def opened(layer):
+    """A descriptor of one layer's root directory, for who reads a layer alone."""
+    with contextlib.ExitStack() as stack:
+        if is_image(layer):
+            handle = erofs.mount(layer)
+            stack.callback(os.close, handle)
+            layer = "/proc/self/fd/%d" % handle
+        fd = os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        stack.callback(os.close, fd)
+        yield fd
+
+
+def root_status(layer):
+    """stat(2) of a layer's root directory."""
+    with opened(layer) as fd:
+        return os.fstat(fd)
+
+
+def _read_only(layer):
     fd = mounts.bind(layer, recursive=False)
     mounts.set_attributes(fd, c.MOUNT_ATTR_RDONLY)
     return fd
@@ -87,22 +115,25 @@ def _value(directory, handles):
     return "/proc/self/fd/%d" % handles[-1]
 
 
-# -------------------------------------------------------------------------------------------------------- with mapped owners
+# ------------------------------------------------------------------------------- of mounts: with mapped owners, EROFS images
 
 
-def _mount_mapped(layers, upper, work, options, attributes, mapped, spent):
-    """As a process with the container's root for the owner of its files: overlayfs makes its own in ``work`` as who mounts it."""
-    userns_fd, uid, gid = mapped
-    if procfs.kernel_version() < (5, 19):
+def _mount_handles(layers, upper, work, options, attributes, mapped, spent):
+    """With mapped owners by a process with the container's root for the owner of its files: overlayfs makes its own in ``work`` as
+    who mounts it."""
+    userns_fd, *owner = mapped or (None,)
+    if mapped is not None and procfs.kernel_version() < (5, 19):
         raise Unsupported("layers with mapped owners need Linux 5.19")
-    handles = [_mapped(layer, userns_fd) for layer in layers]
+    handles = []
     try:
+        for layer in layers:
+            handles.append(_handle(layer, userns_fd))
         if upper is not None:
-            handles.append(_mapped(os.path.dirname(upper), userns_fd))
+            handles.append(_handle(os.path.dirname(upper), userns_fd))
         names = [None if upper is None else os.path.basename(path) for path in (upper, work)]
         if FORCE_OLD or procfs.kernel_version() < (6, 15):
-            return _in_own_namespace(lambda: _mount_attached(handles, names, options, attributes, uid, gid))
-        return _mount_detached(handles, names, options, attributes, uid, gid)
+            return _in_own_namespace(lambda: _mount_attached(handles, names, options, attributes, owner))
+        return _mount_detached(handles, names, options, attributes, owner)
     finally:
         if spent is not None:
             spent += handles
@@ -110,17 +141,22 @@ def _mount_mapped(layers, upper, work, options, attributes, mapped, spent):
             os.close(fd)
 
 
-def _mapped(directory, userns_fd):
-    fd = mounts.bind(directory, recursive=False)
+def _handle(layer, userns_fd):
+    fd = erofs.mount(layer) if is_image(layer) else mounts.bind(layer, recursive=False)
     try:
-        mounts.set_attributes(fd, userns_fd=userns_fd)
+        if userns_fd is not None:
+            mounts.set_attributes(fd, userns_fd=userns_fd)
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
-def _mount_detached(handles, names, options, attributes, uid, gid):
+def _as(owner):
+    return userns.as_owner(*owner) if owner else contextlib.nullcontext()
+
+
+def _mount_detached(handles, names, options, attributes, owner):
     upper, work = names
     layers, below = (handles, []) if upper is None else (handles[:-1], [])
     if upper is None and len(layers) == 1:
@@ -132,14 +168,14 @@ def _mount_detached(handles, names, options, attributes, uid, gid):
             if name is not None:
                 below.append(os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handles[-1]))
                 parameters[key] = "/proc/self/fd/%d" % below[-1]
-        with userns.as_owner(uid, gid):
+        with _as(owner):
             return mounts.new_fs("overlay", dict(parameters, **options), attributes)
     finally:
         for fd in below:
             os.close(fd)
 
 
-def _mount_attached(handles, names, options, attributes, uid, gid):
+def _mount_attached(handles, names, options, attributes, owner):
     """By mount(2), the directories being attached in a small file system of their own; runs in a mount namespace of its own."""
     upper, work = names
     place = mounts.new_fs("tmpfs", {"mode": "700"})
@@ -155,7 +191,7 @@ def _mount_attached(handles, names, options, attributes, uid, gid):
     layers = [str(number) for number in range(len(handles) if upper is None else last)]
     directories = ("%d/%s" % (last, upper), "%d/%s" % (last, work)) if upper is not None else (None, None)
     os.mkdir("all", 0o700)
-    with userns.as_owner(uid, gid):
+    with _as(owner):
         syscalls.mount("overlay", "all", "overlay", c.MS_RDONLY if attributes else 0, _option_string(layers, *directories, options))
     return mounts.bind("all", recursive=False)
 

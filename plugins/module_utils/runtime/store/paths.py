@@ -8,6 +8,7 @@ import os
 
 DATA = "/var/lib/pycontainer"  # survives a reboot
 RUN = "/run/pycontainer"  # per boot
+CONFIG = "/etc/pycontainer/config.json"  # of the host's administrator (settings.py)
 
 
 class Paths:
@@ -19,6 +20,7 @@ class Paths:
 
     def __init__(self, data=DATA, run=RUN):
         self.data, self.run = data, run
+        self.config = CONFIG if data == DATA else os.path.join(data, "config.json")
         self.database = os.path.join(data, "state.db")
         self.blobs = os.path.join(data, "blobs")
         self.layers = os.path.join(data, "layers")

@@ -1,0 +1,221 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A layer's archive as inodes in memory: what ``unpack.py`` makes on a disk, for a layer that is not unpacked and to check one that is.
+
+Names, links on the way, whiteouts and entries that come twice are dealt with exactly as there; a test holds both against each other.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..errors import RegistryError
+from . import tar, tree
+from .erofs import Node, Unfit
+from .unpack import MAX_ID, MAX_TIME, META, OPAQUE, OPAQUE_ATTRIBUTE, WHITEOUT
+
+_OPAQUE = os.fsencode(OPAQUE_ATTRIBUTE)
+_NODES = {tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
+
+
+def read(stream, what, start=0, sparse=False):
+    """The :class:`Inodes` of an uncompressed layer archive, read to its end.
+
+    :param stream: a tar.Stream. :param start: where the archive begins in the file that regular files' places are told of.
+    :param sparse: take sparse files too, whose places are of no use then.
+    :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
+    :raises Unfit: for a sparse file, whose content is in several pieces.
+    """
+    inodes = Inodes(what)
+    for entry in tar.entries(stream):
+        if entry.sparse is not None and not sparse:
+            raise Unfit("the sparse file %s" % tree.show(entry.name))
+        inodes.take(entry, start + stream.offset)
+    return inodes
+
+
+class Inodes:
+    """:ivar root: its Node. :ivar size: bytes of all files. :ivar links: ``{path: target}`` of hard links into the layers below."""
+
+    def __init__(self, what):
+        self.what, self.size, self.links = what, 0, {}
+        self.root = Node(stat.S_IFDIR | 0o755)
+        self._make = {
+            tar.REGULAR: self._file,
+            tar.LINK: self._link,
+            tar.SYMLINK: self._symlink,
+            tar.CHAR: self._node,
+            tar.BLOCK_DEVICE: self._node,
+            tar.FIFO: self._node,
+        }
+
+    def passed(self):
+        """Paths of the directories that no entry describes."""
+        found, walk = [], [(self.root, b"")]
+        while walk:
+            directory, prefix = walk.pop()
+            for name, node in directory.entries.items():
+                if node.entries is not None:
+                    walk.append((node, prefix + name + b"/"))
+                    if node.passed:
+                        found.append(prefix + name)
+        return found
+
+    def take(self, entry, position):
+        """Take one entry, whose content is at ``position``."""
+        parts = tree.split(entry.name, self.what)
+        if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
+            raise RegistryError(
+                "%s: the entry %s has an owner out of range: %d:%d" % (self.what, tree.show(entry.name), entry.uid, entry.gid)
+            )
+        entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
+        if entry.kind == b"V":
+            return
+        if entry.kind == tar.DIRECTORY and not (parts and parts[-1].startswith(WHITEOUT)):
+            self._directory(entry, parts)
+            return
+        if not parts:
+            raise RegistryError("%s: its root directory is an entry of another type" % self.what)
+        if b".wh." in entry.name and self._whiteout(parts):
+            return
+        make = self._make.get(entry.kind)
+        if make is None:
+            raise RegistryError("%s: the entry %s is of the unknown type %r" % (self.what, tree.show(entry.name), entry.kind))
+        make(entry, parts, position)
+
+    # ---------------------------------------------------------------------------------------------------------------- paths
+
+    def directory(self, parts):
+        """The directory at ``parts``; missing ones are made."""
+        return self._walk(parts, True)
+
+    def find(self, parts):
+        """As :meth:`directory`, but None where it is not there."""
+        return self._walk(parts, False)
+
+    def _walk(self, parts, make):
+        node, above, rest, links = self.root, [], None, 0
+        for number, component in enumerate(parts):
+            inner = node.entries.get(component)
+            if inner is None or inner.entries is None:
+                rest = list(parts[number:])
+                break
+            above.append(node)
+            node = inner
+        while rest:
+            component = rest.pop(0)
+            if component == b"..":
+                node = above.pop() if above else self.root
+                continue
+            inner = node.entries.get(component)
+            if inner is not None and stat.S_ISLNK(inner.mode):
+                links += 1
+                if links > tree.MAX_LINKS or len(rest) + len(above) > tree.MAX_DEPTH:
+                    raise RegistryError("%s: too many symbolic links on the way to %s" % (self.what, tree.show(b"/".join(parts))))
+                if inner.data.startswith(b"/"):
+                    node, above = self.root, []
+                rest = [part for part in inner.data.split(b"/") if part not in (b"", b".")] + rest
+                continue
+            if inner is None or inner.entries is None:
+                if not make:
+                    return None
+                made = Node(stat.S_IFDIR | 0o755)
+                made.passed = True
+                if inner is not None and is_whiteout(inner):
+                    made.xattrs[_OPAQUE] = b"y"
+                node.entries[component] = inner = made
+            above.append(node)
+            node = inner
+        return node
+
+    def _place(self, parts, node):
+        """Put ``node`` at ``parts``: the later entry of a name wins."""
+        self.directory(parts[:-1]).entries[parts[-1]] = node
+        if self.links:
+            self.links.pop(b"/".join(parts), None)
+
+    # -------------------------------------------------------------------------------------------------------------- entries
+
+    def _whiteout(self, parts):
+        name = parts[-1]
+        if any(part.startswith(META) for part in parts[:-1]) or (name.startswith(META) and name != OPAQUE):
+            return True
+        if not name.startswith(WHITEOUT):
+            return False
+        parent = self.directory(parts[:-1])
+        if name == OPAQUE:
+            parent.xattrs[_OPAQUE] = b"y"
+            return True
+        hidden = name[len(WHITEOUT) :]
+        if hidden in (b"", b".", b".."):
+            raise RegistryError("%s: %s is not a whiteout of anything" % (self.what, tree.show(b"/".join(parts))))
+        present = parent.entries.get(hidden)
+        if present is None:
+            parent.entries[hidden] = Node(stat.S_IFCHR)
+        elif present.entries is not None:
+            present.xattrs[_OPAQUE] = b"y"
+        return True
+
+    def _directory(self, entry, parts):
+        node = self.root
+        if parts:
+            parent = self.directory(parts[:-1])
+            node = parent.entries.get(parts[-1])
+            if node is None or node.entries is None:
+                before, node = node, Node(stat.S_IFDIR)
+                if before is not None:
+                    self.links.pop(b"/".join(parts), None)
+                    if is_whiteout(before):
+                        node.xattrs[_OPAQUE] = b"y"
+                parent.entries[parts[-1]] = node
+        node.mode, node.passed = stat.S_IFDIR | entry.mode, False
+        self._describe(node, entry)
+
+    @staticmethod
+    def _describe(node, entry):
+        node.uid, node.gid, node.mtime = entry.uid, entry.gid, entry.mtime
+        for name, value in entry.xattrs.items():
+            if name == b"security.capability" or (name.startswith(b"user.") and not name.startswith(b"user.overlay.")):
+                node.xattrs[name] = value
+
+    def _file(self, entry, parts, position):
+        node = Node(stat.S_IFREG | entry.mode)
+        node.data = (position if entry.size else 0, entry.size)
+        self._describe(node, entry)
+        self._place(parts, node)
+        self.size += entry.size
+
+    def _symlink(self, entry, parts, _position):
+        if not entry.link or b"\0" in entry.link:
+            raise RegistryError("%s: the symbolic link %s has no proper target" % (self.what, tree.show(entry.name)))
+        node = Node(stat.S_IFLNK | 0o777, entry.uid, entry.gid, entry.mtime)
+        node.data = entry.link
+        self._place(parts, node)
+
+    def _node(self, entry, parts, _position):
+        major, minor = entry.device
+        if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
+            raise RegistryError("%s: the device %s has numbers out of range: %d:%d" % (self.what, tree.show(entry.name), major, minor))
+        node = Node(_NODES[entry.kind] | entry.mode, entry.uid, entry.gid, entry.mtime)
+        node.device = os.makedev(major, minor)
+        self._place(parts, node)
+
+    def _link(self, entry, parts, _position):
+        target = tree.split(entry.link, self.what)
+        if not target:
+            raise RegistryError("%s: the hard link %s has no proper target" % (self.what, tree.show(entry.name)))
+        found = self.find(target[:-1])
+        node = found.entries.get(target[-1]) if found is not None else None
+        if node is None or is_whiteout(node):
+            self.directory(parts[:-1]).entries.pop(parts[-1], None)
+            self.links[b"/".join(parts)] = b"/".join(target)
+            return
+        if node.entries is not None:
+            raise RegistryError("%s: the hard link %s leads to a directory" % (self.what, tree.show(entry.name)))
+        self._place(parts, node)
+
+
+def is_whiteout(node):
+    """Whether it is overlayfs' mark for "not there"."""
+    return stat.S_ISCHR(node.mode) and node.device == 0

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the administrator of a host has settled for all tasks: a small JSON file, which the module ``host`` writes."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ..errors import HostError
+from .files import write_whole
+
+CHOICES = {
+    "layers": ("directory", "erofs", "auto"),  # how image layers are stored that come from now on; the first is the default
+}
+
+
+def read(path):
+    """``{setting: value}`` of all settings. :param path: of the file, which may be missing. :raises HostError: for one that can't be used."""
+    found = given(path)
+    return {key: found.get(key, choices[0]) for key, choices in CHOICES.items()}
+
+
+def given(path):
+    """The settings that the file has."""
+    try:
+        with open(path, "rb") as file:
+            found = json.loads(file.read())
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise HostError("%s is not a JSON document" % path) from None
+    except OSError as error:
+        raise HostError("%s can't be read: %s" % (path, error.strerror)) from None
+    if not isinstance(found, dict):
+        raise HostError("%s is not a JSON object" % path)
+    for key, value in found.items():
+        if key not in CHOICES:
+            raise HostError("%s: there is no setting %r; accepted are: %s" % (path, key, ", ".join(CHOICES)))
+        if value not in CHOICES[key]:
+            raise HostError("%s: %s is %r; accepted are: %s" % (path, key, value, ", ".join(CHOICES[key])))
+    return found
+
+
+def write(path, settings):
+    """Replace the file; without any setting it goes."""
+    if settings:
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        write_whole(path, json.dumps(settings, indent=4, sort_keys=True) + "\n", mode=0o644)
+    elif os.path.exists(path):
+        os.unlink(path)

@@ -38,6 +38,11 @@ options:
       - Which engine on the host does the work, by version and fingerprint.
       - The collection sets this itself; there is no need to.
     type: str
+  engine_progress:
+    description:
+      - Under which name the host says how far the task is, for the controller's terminal.
+      - The collection sets this itself; there is no need to.
+    type: str
 """
 
     # Of the modules that only look.

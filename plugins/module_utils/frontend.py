@@ -7,6 +7,7 @@ A module is its documentation, its argument spec and one call of :func:`run`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -33,6 +34,19 @@ def laid_down(module):
     return fingerprint.PACKAGE
 
 
+@contextlib.contextmanager
+def reports(package, engine, name):
+    """While the block runs, the controller can see how far ``engine`` is, under a ``name`` that it gave (option ``engine_progress``)."""
+    if name is None or engine.check:
+        yield
+        return
+    progress = importlib.import_module(package + ".progress")
+    if not progress.NAME.fullmatch(name):
+        raise importlib.import_module(package + ".errors").InvalidInput("engine_progress", name, "32 hexadecimal digits")
+    with progress.board(engine.paths.progress, name) as engine.progress:
+        yield
+
+
 def run(part, function, argument_spec, store_needed=True, package=None, **options):
     """Carry out a task and exit.
 
@@ -45,9 +59,10 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
     :param argument_spec: Ansible's. :param options: the rest of AnsibleModule's (``required_if`` ...).
     """
     if package is None:
-        argument_spec = dict(argument_spec, engine_copy={"type": "str"})
+        argument_spec = dict(argument_spec, engine_copy={"type": "str"}, engine_progress={"type": "str"})
     module = AnsibleModule(argument_spec, supports_check_mode=True, **options)
     brings = package is not None
+    watched = module.params.pop("engine_progress", None)
     package = package or laid_down(module)
     errors = importlib.import_module(package + ".errors")
     reconcile = importlib.import_module(package + ".reconcile")
@@ -59,7 +74,7 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
     try:
         if bare and brings and store_needed and not module.check_mode and os.geteuid() == 0:  # the same play may be about to install it
             importlib.import_module(package + ".install").refuse_unfit(module.params.get("interpreter"))
-        with engine_class(check=module.check_mode or storeless) as engine:
+        with engine_class(check=module.check_mode or storeless) as engine, reports(package, engine, watched):
             work = getattr(importlib.import_module("%s.%s" % (package, part)), function)
             outcome = work(engine, module.params)
             result = reconcile.carry_out(outcome, module.check_mode) if isinstance(outcome, reconcile.Plan) else dict(outcome)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 
+from . import progress
 from .errors import EngineError
 from .store import blobs, database, locks, operations, paths
 
@@ -37,6 +38,7 @@ class Engine:
 
     :param data: directory of what survives a reboot; :param run: directory of what is of this boot.
     :param check: check mode: nothing may be changed. Where the host has no store yet, an empty one in memory stands in.
+    :ivar progress: what long work reports to; nobody listens unless the caller puts a board in its place.
     :raises EngineError: when not run as root.
     """
 
@@ -52,9 +54,11 @@ class Engine:
         self.blobs = blobs.Blobs(self.paths)
         self.locks = locks.Locks(self.paths.locks)
         self.operations = operations.Operations(self.db)
+        self.progress = progress.SILENT
 
     def __enter__(self):
         if not self.check:
+            progress.sweep(self.paths.progress)
             self.recover()
             self.adopt()
         return self

@@ -67,12 +67,13 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     parsed_file = stages.Containerfile(data, title, request.build_args, platform_args(request.platform))
     relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
     context = contexts.Contexts(engine, path, relative, named)
-    build = builder.Build(engine, parsed_file, request, context, progress or progresses.Progress())
+    build = builder.Build(engine, parsed_file, request, context, progresses.Reported(engine, progress or progresses.Progress()))
     shown = parsed[0].familiar if parsed else "from " + title
     plan = BuildPlan(engine, "image %s" % shown, parsed[0] if parsed else None)
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
 
     def apply():
+        engine.progress.subject("Building %s" % shown)
         try:
             ident = build.carry_out(names)
         finally:

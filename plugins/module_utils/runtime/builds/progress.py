@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a build says while it goes on: nothing, or plain lines in BuildKit's manner (``--progress plain``)."""
+"""What a build says while it goes on: nothing, or plain lines in BuildKit's manner (``--progress plain``); and what it reports to who watches."""
 
 from __future__ import annotations
 
 import time
+
+from .. import progress
 
 
 class Progress:
@@ -38,3 +40,23 @@ class Plain(Progress):
 
     def done(self, seconds):
         self.write("#%d DONE %.1fs" % (self.number, seconds))
+
+
+class Reported(Progress):
+    """Reports the steps to ``engine.progress``, and says what ``shown`` (a Progress) says."""
+
+    def __init__(self, engine, shown):
+        self.engine, self.shown, self.item = engine, shown, progress.UNSEEN
+
+    def step(self, title, cached):
+        self.shown.step(title, cached)
+        phase = {True: progress.CACHED, False: progress.RUNNING, None: progress.DONE}[cached]
+        self.item = self.engine.progress.item(title, 0, phase, int(time.monotonic() * 1000))
+
+    def output(self, line):
+        self.shown.output(line)
+        self.engine.progress.output(line)
+
+    def done(self, seconds):
+        self.shown.done(seconds)
+        self.item.finish(progress.DONE, int(seconds * 1000))

@@ -274,14 +274,16 @@ def take(engine, members, image, names):
     def plain(name):
         return compression.decompress(members.pieces(name), "%s in %s" % (name, members.path))
 
+    engine.progress.subject("Loading %s" % (reference.parse(names[0]).familiar if names else image.id[7:19]))
     what = "%s from %s" % (reference.parse(names[0]).familiar if names else image.id[:19], members.path)
     if image.manifest is not None:
         layers = [
             intake.Layer(diff_id, lambda name=name: members.pieces(name), digest, size) for diff_id, digest, name, size in image.layers
         ]
-        return intake.take(engine, what, image.config, layers, image.manifest, references=names)
+        return intake.take(engine, what, image.config, layers, image.manifest, references=names, manner=intake.LOAD)
     described = {"digest": image.id, "size": len(image.config)}
     layers = [intake.Layer(diff_id, lambda name=name: plain(name)) for diff_id, _digest, name, _size in image.layers]
     return intake.take(
-        engine, what, image.config, layers, references=names, build_manifest=lambda stored: manifest.build(described, stored, docker=True)
+        engine, what, image.config, layers, references=names, build_manifest=lambda stored: manifest.build(described, stored, docker=True),
+        manner=intake.LOAD,
     )

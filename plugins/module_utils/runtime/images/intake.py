@@ -10,10 +10,11 @@ the operations table has what to take away if it never comes.
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import os
 
-from .. import errors, units
+from .. import errors, progress, units
 from ..kernel import overlay, syscalls
 from . import arrival, collect, compression, layers, manifest, places, records, workers
 
@@ -43,13 +44,18 @@ def explained(engine, what):
         ) from None
 
 
-def take(engine, what, config, layer_list, manifest_data=None, build_manifest=None, references=(), digests=()):
+PULL = progress.DOWNLOADING, progress.PULLED  # how layers come, in the words of progress.py
+LOAD = progress.LOADING, progress.LOADED
+
+
+def take(engine, what, config, layer_list, manifest_data=None, build_manifest=None, references=(), digests=(), manner=PULL):
     """Store an image and give it its names.
 
     :param what: its name, for errors. :param config: bytes of the image configuration.
     :param layer_list: :class:`Layer` objects, lowest first. :param manifest_data: the manifest's bytes; or
     :param build_manifest: called with ``[{"digest", "size", "compression"}]`` of the layers for them.
     :param references: full references to give it. :param digests: ``(repository, digest)`` pairs known for it.
+    :param manner: PULL or LOAD, for who watches.
     :returns: the image id.
     """
     ident = manifest.digest_of(config)
@@ -57,7 +63,7 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
     names = (
         [ident] + [layer.digest for layer in layer_list if layer.digest] + ([manifest.digest_of(manifest_data)] if manifest_data else [])
     )
-    intake = _Intake(engine, what, layer_list)
+    intake = _Intake(engine, what, layer_list, manner)
     with (
         explained(engine, what),
         engine.operations.record("pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None) as entry,
@@ -89,8 +95,8 @@ class _Intake:
         ones. :ivar made: digests of blobs that came into being. :ivar directories: temporary ones, to be removed if still there.
     """
 
-    def __init__(self, engine, what, layer_list):
-        self.engine, self.what, self.layers = engine, what, layer_list
+    def __init__(self, engine, what, layer_list, manner):
+        self.engine, self.what, self.layers, self.manner = engine, what, layer_list, manner
         self.diff_ids = [layer.diff_id for layer in layer_list]
         self.stored, self.unpacked, self.made, self.directories = [], [], [], []
 
@@ -113,16 +119,33 @@ class _Intake:
         tasks, present = self._look()  # again: who held the locks may have brought it
         tasks = dict(sorted(tasks.items(), key=lambda item: -(item[1][0].size or 0)))
         _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
-        jobs, directories, kind = [], {}, layers.kind(self.engine)
+        jobs, directories, kind, shown = [], {}, layers.kind(self.engine), self._announce(tasks)
         for index, (layer, wanted) in tasks.items():  # the largest first, so that none is left to one processor at the end
             if wanted:
                 directories[index] = layers.temporary(self.engine, "layer")
-            jobs.append(lambda layer=layer, directory=directories.get(index): arrival.bring(self.engine, self.what, layer, directory, kind))
+            jobs.append(lambda layer=layer, directory=directories.get(index), item=shown[index]: self._bring(layer, directory, kind, item))
         self.directories = list(directories.values())
         results = dict(zip(tasks, workers.run(self.engine, jobs)))
         self.made = [result["digest"] for result in results.values()]
         self._note_stored(results, present)
         self._close(results, directories, present)
+
+    def _announce(self, tasks):
+        """``{index: what to report the layer's way to}``."""
+        said = {}
+        for index, layer in enumerate(self.layers):
+            phase = progress.WAITING if index in tasks else progress.PRESENT
+            said[index] = self.engine.progress.item((layer.digest or layer.diff_id).partition(":")[2][:12], layer.size, phase)
+        return said
+
+    def _bring(self, layer, directory, kind, item):
+        kept = bool(layer.digest) and self.engine.blobs.has(layer.digest)
+        item.phase(progress.EXTRACTING if kept else self.manner[0])
+        watched = copy.copy(layer)
+        watched.open = lambda: item.counted(layer.open(), progress.EXTRACTING)
+        result = arrival.bring(self.engine, self.what, watched, directory, kind)
+        item.phase(self.manner[1])
+        return result
 
     def _note_stored(self, results, present):
         by_diff = {self.layers[index].diff_id: result["digest"] for index, result in results.items()}

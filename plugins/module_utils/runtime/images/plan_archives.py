@@ -33,7 +33,8 @@ def plan_import(engine, text, path, options=None, message=None, platform=None):
 
     def take():
         layer = intake.Layer(diff_id, lambda: rootfs.open_layer(path))
-        intake.take(engine, parsed.familiar, data, [layer], build_manifest=rootfs.build_manifest(data), references=[parsed.tagged])
+        engine.progress.subject("Importing %s" % parsed.familiar)
+        intake.take(engine, parsed.familiar, data, [layer], build_manifest=rootfs.build_manifest(data), references=[parsed.tagged], manner=intake.LOAD)
 
     plan.add("image", named and named["id"], ident, "import image %s from %s" % (parsed.familiar, path), take)
     return plan

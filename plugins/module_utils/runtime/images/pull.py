@@ -55,5 +55,6 @@ class Remote:
             for diff_id, layer in zip(self.diff_ids, self.document["layers"])
         ]
         names = ([self.reference.tagged] if self.reference.tagged else []) + list(references)
+        engine.progress.subject("Pulling %s" % self.what)
         known = [(self.reference.full_repository, digest) for digest in self.digests]
         return intake.take(engine, self.what, self.config_data, layers, self.data, references=names, digests=known)

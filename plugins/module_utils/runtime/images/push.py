@@ -4,16 +4,24 @@
 
 from __future__ import annotations
 
+from .. import progress
 from . import manifest, records
+
+ANSWERS = {"present": progress.THERE, "mounted": progress.MOUNTED, "pushed": progress.SENT}
 
 
 class _StoredBlob:
     """A blob of the store as a request's body, read anew for every try."""
 
-    def __init__(self, engine, digest):
+    def __init__(self, engine, digest, shown):
         self.engine, self.digest, self.size = engine, digest, engine.blobs.size(digest)
+        self.item = engine.progress.item(digest.partition(":")[2][:12], self.size) if shown else progress.UNSEEN
 
     def pieces(self):
+        self.item.phase(progress.SENDING)
+        return self.item.counted(self._pieces())
+
+    def _pieces(self):
         with self.engine.blobs.open(self.digest) as file:
             while True:
                 piece = file.read(1 << 18)
@@ -33,11 +41,11 @@ def push(engine, client, ident):
     document = manifest.parse(data, records.name_of(engine, ident))
     mount_from = _elsewhere(engine, ident, client.reference)
     client.for_push([mount_from] if mount_from else [])
-    done = set()
-    for item in document["layers"] + [document["config"]]:
-        if item["digest"] not in done:
-            client.push_blob(item["digest"], _StoredBlob(engine, item["digest"]), mount_from)
-            done.add(item["digest"])
+    engine.progress.subject("Pushing %s" % client.reference.familiar)
+    config = document["config"]["digest"]
+    digests = dict.fromkeys([item["digest"] for item in document["layers"]] + [config])
+    for body in [_StoredBlob(engine, digest, digest != config) for digest in digests]:
+        body.item.phase(ANSWERS[client.push_blob(body.digest, body, mount_from)])
     digest = client.put_manifest(client.reference.tag or row["manifest"], data, document["mediaType"])
     with engine.db.transaction() as connection:
         records.check_there(connection, ident)

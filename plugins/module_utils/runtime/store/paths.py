@@ -31,6 +31,7 @@ class Paths:
         self.tmp = os.path.join(data, "tmp")  # on the data's file system, so that a rename out of it is atomic
         self.locks = os.path.join(run, "locks")
         self.running = os.path.join(run, "containers")
+        self.progress = os.path.join(run, "progress")  # made when somebody wants to look
 
     def blob(self, digest):
         """The path of a blob, whether it is there or not; ``digest`` is ``algorithm:hex``, already validated."""

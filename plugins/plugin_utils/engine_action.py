@@ -13,6 +13,7 @@ from __future__ import annotations
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import fingerprint
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import progress
 
 COLLECTION = "pycontainer.engine"
 RUNTIME = "/var/lib/pycontainer/runtime"
@@ -28,10 +29,12 @@ class EngineAction(ActionBase):
     _supports_check_mode = True
     module = None
     only_looks = False
+    live = None  # a progress.Live, while the task runs: how far it is, at the controller's terminal
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        result.update(self.carry_out(dict(self._task.args), task_vars))
+        with progress.Live(self, task_vars) as self.live:
+            result.update(self.carry_out(dict(self._task.args), task_vars))
         return result
 
     def carry_out(self, arguments, task_vars):
@@ -50,8 +53,9 @@ class EngineAction(ActionBase):
         return self._in_passing(arguments, task_vars)
 
     def _module(self, arguments, copy, task_vars):
-        return self._execute_module(module_name="%s.%s" % (COLLECTION, self.module), module_args=dict(arguments, engine_copy=copy),
-                                    task_vars=task_vars, wrap_async=self._task.async_val)
+        with self.live.watched() as told:
+            return self._execute_module(module_name="%s.%s" % (COLLECTION, self.module), module_args=dict(arguments, engine_copy=copy, **told),
+                                        task_vars=task_vars, wrap_async=self._task.async_val)
 
     def _has(self, name):
         found = self._low_level_execute_command("test -d %s/%s" % (RUNTIME, name))

@@ -152,21 +152,31 @@ def plain(text):
 class Look:
     """What a board says at a moment.
 
-    :ivar subject: the latest. :ivar items: ``[(phase, done, total, name)]`` in the order in which they came. :ivar since: how many
-        of them were there before the latest subject. :ivar output: the last line of output.
+    :ivar items: ``[(phase, done, total, name)]`` in the order in which they came. :ivar subjects: ``[(how many items were there before,
+        text)]``. :ivar output: the last line of output.
     """
 
     def __init__(self, data):
         """:param data: a board's bytes, which may come from a host that is not to be trusted: what is no report is passed over."""
-        self.subject, self.items, self.since, self.output = "", [], 0, ""
-        for line in data[:LIMIT].decode("utf-8", "replace").splitlines():
+        self.subjects, self.items, self.output = [], [], ""
+        for line in data[:LIMIT].decode("utf-8", "replace").split("\n"):
             kind, rest = line[:1], plain(line[1:])
             if kind == "S":
-                self.subject, self.since = rest.strip(), len(self.items)
+                self.subjects.append((len(self.items), rest.strip()))
             elif kind == "O":
                 self.output = rest.rstrip()
             elif kind in WORDS and _number(rest[:WIDTH]) and _number(rest[WIDTH:2 * WIDTH]):
                 self.items.append((kind, int(rest[:WIDTH]), int(rest[WIDTH:2 * WIDTH]), rest[2 * WIDTH:].strip()))
+
+    @property
+    def since(self):
+        """How many items there were before the latest subject."""
+        return self.subjects[-1][0] if self.subjects else 0
+
+    @property
+    def subject(self):
+        """The latest."""
+        return self.subjects[-1][1] if self.subjects else ""
 
 
 def _number(text):

@@ -59,3 +59,12 @@ def show_size(count):
         if count >= factor:
             return ("%.1f" % (count / factor)).rstrip("0").rstrip(".") + unit
     return "%dB" % count
+
+
+def show_decimal(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), base=1000.0):
+    """Bytes as Docker prints them: ``12.34MB``; in listings with three ``digits``."""
+    number = float(number)
+    for unit in units:
+        if number < base or unit == units[-1]:
+            return "%.*g%s" % (digits, number, unit) if number < 999.5 else "%.0f%s" % (number, unit)
+        number /= base

@@ -11,22 +11,26 @@ from .. import images, units
 from ..builds import plan as plans
 from ..builds import progress
 from ..builds.request import Request, secret_of
+from . import live
 from .grammar import UsageError
 
 
 def build(session, given):
-    if given.progress not in (None, "plain", "auto", "quiet", "tty"):
-        raise UsageError("--progress %r is not accepted; accepted: plain, quiet" % given.progress)
+    kind = "quiet" if given.quiet else given.progress or "auto"
+    if kind not in ("plain", "auto", "quiet", "tty"):
+        raise UsageError("--progress %r is not accepted; accepted: auto, tty, plain, quiet" % given.progress)
+    drawn = kind in ("auto", "tty") and session.terminal and live.drawn()
+    if kind == "tty" and not drawn:
+        raise UsageError("--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet")
     path, file, data = _sources(session, given)
     labels = dict(item.partition("=")[::2] for item in given.label)
     request = Request(given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, given.platform,
                       [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
                       units.size(given.shm_size, "--shm-size") if given.shm_size else None,
                       images.registries_of({"insecure": given.insecure, "auth_file": given.authfile}))
-    quiet = given.quiet or given.progress == "quiet"
-    shown = progress.Progress() if quiet else progress.Plain(lambda line: _show(session, line))
+    shown = progress.Progress() if drawn or kind == "quiet" else progress.Plain(lambda line: _show(session, line))
     plan = plans.plan_build(session.engine, given.tag, request, path, file, data, dict(_pair(text, "--build-context") for text in given.build_context), shown)
-    facts = session.carry_out(plan)
+    facts = session.carry_out(plan, live=drawn)
     ident = facts["image"].get("Id")
     if ident is None:  # check mode: nothing has told the id yet
         session.say(*plan.actions)

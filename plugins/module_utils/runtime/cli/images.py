@@ -66,7 +66,7 @@ def _registries(given):
 
 
 def pull(session, given):
-    facts = session.carry_out(images.plan_present(session.engine, given.words[0], "always", given.platform, _registries(given)))
+    facts = session.carry_out(images.plan_present(session.engine, given.words[0], "always", given.platform, _registries(given)), live=not given.quiet)
     session.say(*filter(None, [_name(facts, given.words[0])]))
 
 
@@ -80,7 +80,7 @@ def _name(facts, text):
 def push(session, given):
     plan = images.plan_local(session.engine, given.words[0])
     images.plan_push(plan, [given.words[0]], _registries(given))
-    session.carry_out(plan)
+    session.carry_out(plan, live=not given.quiet)
     session.say(images.parse(given.words[0]).name)
 
 
@@ -111,7 +111,7 @@ def load(session, given):
     with contextlib.ExitStack() as stack:
         path = os.path.abspath(given.input) if given.input is not None else stack.enter_context(_from_stdin(session))
         plan = images.plan_load(session.engine, path)
-        facts = session.carry_out(plan)
+        facts = session.carry_out(plan, live=not given.quiet)
     session.say(*["Loaded image: %s" % name for name in plan.loaded] or ["Loaded image ID: %s" % facts["image"]["Id"]])
 
 
@@ -130,7 +130,7 @@ def import_(session, given):
     with contextlib.ExitStack() as stack:
         path = os.path.abspath(given.words[0]) if given.words[0] != "-" else stack.enter_context(_from_stdin(session))
         facts = session.carry_out(images.plan_import(
-            session.engine, given.words[1], path, changes(given.change), given.message, given.platform))
+            session.engine, given.words[1], path, changes(given.change), given.message, given.platform), live=True)
     session.say(facts["image"]["Id"])
 
 

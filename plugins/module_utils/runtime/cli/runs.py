@@ -67,7 +67,7 @@ def _made(session, given, more):
     definition.update(more, name=name, image=given.words[0], state="present")
     with by_flag(RUN_FLAGS):
         plan = containers.plan(session.engine, definition)
-    session.carry_out(plan)
+    session.carry_out(plan, live=not given.quiet and any(action.startswith("pull image") for action in plan.actions))
     if given.cidfile and not session.check:
         with open(given.cidfile, "x") as file:
             file.write(containers.find(session.engine, name)["id"])

@@ -58,16 +58,25 @@ class Session:
         self.complain("nothing was removed: the answer was not y (-f does not ask)")
         return False
 
-    def carry_out(self, plan):
-        """Apply a plan unless in check mode, and take down what it changes. Returns ``plan.facts()``."""
+    def carry_out(self, plan, live=False):
+        """Apply a plan unless in check mode, and take down what it changes. Returns ``plan.facts()``.
+
+        :param live: show a person how far it is.
+        """
         if not self.check:
-            plan.apply()
+            with self._live() if live and self.terminal and plan.changed else contextlib.nullcontext():
+                plan.apply()
         self.record(plan.changed, plan.actions, plan.diff() if plan.changed else None)
         self.warnings += plan.warnings
         if self.terminal:
             for warning in plan.warnings:
                 sys.stderr.write("Warning: %s\n" % warning)
         return plan.facts()
+
+    def _live(self):
+        from . import live  # here: most commands have nothing to show
+
+        return live.shown(self.engine)
 
     def record(self, changed, actions=(), diff=None):
         self.changed = self.changed or changed

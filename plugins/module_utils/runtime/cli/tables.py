@@ -8,6 +8,7 @@ import json
 import re
 import time
 
+from .. import units
 from . import templates
 
 
@@ -44,13 +45,7 @@ def _chosen(records, headings, template):
     return table(titles, [[templates.fill(cell, record) for cell in cells] for record in records])
 
 
-def size(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), base=1000.0):
-    """Bytes as Docker prints them: ``12.34MB``; in listings with three ``digits``."""
-    number = float(number)
-    for unit in units:
-        if number < base or unit == units[-1]:
-            return "%.*g%s" % (digits, number, unit) if number < 999.5 else "%.0f%s" % (number, unit)
-        number /= base
+size = units.show_decimal
 
 
 def binary_size(number):

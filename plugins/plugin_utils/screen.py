@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's terminal, shared by the processes that Ansible forks for its hosts: a few lines below Ansible's own output.
+
+Each process keeps its host's row in one file of this run, and whoever has news has the whole block drawn anew, by Ansible's Display,
+which alone writes to the terminal. The cursor stays at the block's beginning, on a line that is left empty: whatever Ansible prints comes
+there, and nothing of it is ever lost; the next drawing begins by erasing all below. A task that ends has the block erased before its
+result is on its way, and a short pause keeps others from drawing between the two.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import json
+import os
+import struct
+import sys
+import termios
+import time
+
+from ansible import constants as C
+from ansible.utils.display import Display
+
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import bars
+
+QUIET = 0.3  # seconds after a task's end in which nothing is drawn: its result comes
+STALE = 60.0  # seconds after which a row that was not renewed goes
+ERASE = "\r\x1b[J"
+UP = "\r\x1b[%dA"  # the carriage return also has Python write out what it has
+PATH = os.path.join(C.DEFAULT_LOCAL_TMP, "pycontainer-screen.json")
+
+display = Display()
+
+
+def _terminal():
+    """A descriptor of the terminal at standard output, or None.
+
+    Asked when this file is loaded, in Ansible's main process: those that it forks have no standard output.
+    """
+    try:
+        return fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3) if os.isatty(1) else None
+    except OSError:
+        return None
+
+
+_fd = _terminal()
+TERMINAL = _fd is not None
+
+
+def size():
+    """``(columns, rows)`` of the terminal now."""
+    try:
+        rows, columns = struct.unpack("HHHH", fcntl.ioctl(_fd, termios.TIOCGWINSZ, bytes(8)))[:2]
+    except (OSError, TypeError):
+        rows = columns = 0
+    return columns or 80, rows or 24
+
+
+@contextlib.contextmanager
+def _shared():
+    """What the processes know together: ``rows``: {process id: [host, time, summary]}; ``shown``: the block that is drawn; ``quiet``: until when."""
+    fd = os.open(PATH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "r+", encoding="utf-8") as file:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        text = file.read()
+        state = json.loads(text) if text else {"rows": {}, "shown": "", "quiet": 0.0}
+        yield state
+        file.seek(0)
+        file.truncate()
+        json.dump(state, file)
+        file.flush()
+
+
+class Screen:
+    """One host's row."""
+
+    def __init__(self, host):
+        self.host, self.key = host, str(os.getpid())
+
+    def show(self, summary):
+        """:param summary: a ``bars.Summary``."""
+        now = time.time()
+        with _shared() as state:
+            state["rows"][self.key] = [self.host, now, vars(summary)]
+            state["rows"] = {key: row for key, row in state["rows"].items() if now - row[1] < STALE and _lives(int(key))}
+            text = block([(host, bars.Summary(**found)) for host, _time, found in state["rows"].values()], *size())
+            if now >= state["quiet"] and text != state["shown"]:
+                state["shown"] = text
+                _say(text)
+
+
+def leave(screen=None):
+    """A task has ended: nothing of ours is on the terminal when its result comes. :param screen: its row, if it had one."""
+    if not os.path.exists(PATH):
+        return
+    with _shared() as state:
+        if screen is not None:
+            state["rows"].pop(screen.key, None)
+        if state["shown"]:
+            state["shown"], state["quiet"] = "", time.time() + QUIET
+            _say(ERASE)
+
+
+def block(rows, columns, height):
+    """The text that draws rows below the cursor and puts it back to where it was."""
+    lines = bars.host_lines(rows, columns - 1, max(1, height - 2))
+    return ERASE + "".join("\n" + line for line in lines) + UP % len(lines)
+
+
+def _say(text):
+    display.display(text, screen_only=True, newline=False)
+
+
+def _lives(pid):
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _at_exit(pid):
+    """In the main process: the terminal is left clean, after an interrupt too."""
+    with contextlib.suppress(OSError, ValueError):
+        if os.getpid() == pid and os.path.exists(PATH):
+            with _shared() as state:
+                if state["shown"]:
+                    sys.stdout.write(ERASE)
+                    sys.stdout.flush()
+
+
+if TERMINAL:
+    atexit.register(_at_exit, os.getpid())

@@ -163,10 +163,14 @@ class Machine:
 
     def reboot(self):
         """Boot anew, with the disk as it is; returns when SSH answers."""
-        before = self.ssh("cat /proc/sys/kernel/random/boot_id").stdout
+        before = self._boot_id(60)
         self.ssh("systemctl --no-block reboot", seconds=5)
-        wait(lambda: self.ssh("cat /proc/sys/kernel/random/boot_id", seconds=5).stdout not in (before, "") and self.ssh("true", seconds=5).returncode == 0,
-             300, "%s: reboot" % self.name)
+        wait(lambda: self._boot_id(5) not in (before, None), 300, "%s: reboot" % self.name)
+
+    def _boot_id(self, seconds):
+        """None while it does not answer: what ssh says then is no boot id."""
+        answer = self.ssh("cat /proc/sys/kernel/random/boot_id", seconds=seconds)
+        return answer.stdout if answer.returncode == 0 else None
 
     def unplug(self):
         """Reset it as by its button: nothing is synced, nothing is stopped."""

@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+
+from hosts.machines import wait
 
 ROOT = "/srv/root"
 GROUP = "/sys/fs/cgroup/pycontainer/$(pycontainer inspect --format '{{.Id}}' web)"
@@ -76,8 +76,8 @@ def test_sessions_and_units_come_and_go_without_it(prepared):
     before = prepared.ssh("pycontainer inspect --format '{{.State.Pid}}' web").stdout
     assert before.strip().isdigit()
     prepared.ssh("systemctl daemon-reload; systemctl restart pycontainer-boot.service; "
-                 "systemd-run sh -c 'systemctl kill --kill-who=all --signal=KILL ssh.service; systemctl restart ssh.service'", seconds=20)
-    time.sleep(0.5)
+                 "systemd-run sh -c 'systemctl kill --kill-who=all --signal=KILL ssh.service; systemctl restart ssh.service; touch /run/restarted'", seconds=20)
+    wait(lambda: prepared.ssh("test -e /run/restarted").returncode == 0, 60, "sshd's return")
     assert prepared.ssh("pycontainer inspect --format '{{.State.Pid}}' web").stdout == before
     assert prepared.ssh(WEB).stdout == "hello\n"
 

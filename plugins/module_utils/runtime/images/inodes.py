@@ -40,6 +40,7 @@ class Inodes:
 
     def __init__(self, what):
         self.what, self.size, self.links = what, 0, {}
+        self._chain = []  # the directories that the last walk led through
         self.root = Node(stat.S_IFDIR | 0o755)
         self._make = {
             tar.REGULAR: self._file,
@@ -72,6 +73,8 @@ class Inodes:
         entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
         if entry.kind == b"V":
             return
+        if self.links:
+            self.links.pop(b"/".join(parts), None)
         if entry.kind == tar.DIRECTORY and not (parts and parts[-1].startswith(WHITEOUT)):
             self._directory(entry, parts)
             return
@@ -127,13 +130,12 @@ class Inodes:
                 node.entries[component] = inner = made
             above.append(node)
             node = inner
+        self._chain = above + [node]
         return node
 
     def _place(self, parts, node):
         """Put ``node`` at ``parts``: the later entry of a name wins."""
         self.directory(parts[:-1]).entries[parts[-1]] = node
-        if self.links:
-            self.links.pop(b"/".join(parts), None)
 
     # -------------------------------------------------------------------------------------------------------------- entries
 
@@ -164,10 +166,8 @@ class Inodes:
             node = parent.entries.get(parts[-1])
             if node is None or node.entries is None:
                 before, node = node, Node(stat.S_IFDIR)
-                if before is not None:
-                    self.links.pop(b"/".join(parts), None)
-                    if is_whiteout(before):
-                        node.xattrs[_OPAQUE] = b"y"
+                if before is not None and is_whiteout(before):
+                    node.xattrs[_OPAQUE] = b"y"
                 parent.entries[parts[-1]] = node
         node.mode, node.passed = stat.S_IFDIR | entry.mode, False
         self._describe(node, entry)
@@ -213,7 +213,10 @@ class Inodes:
             return
         if node.entries is not None:
             raise RegistryError("%s: the hard link %s leads to a directory" % (self.what, tree.show(entry.name)))
-        self._place(parts, node)
+        chain, parent = self._chain, self.directory(parts[:-1])
+        if found.entries.get(target[-1]) is not node or parent.entries.get(parts[-1]) in chain:
+            raise RegistryError("%s: the hard link %s takes the place of what it leads to" % (self.what, tree.show(entry.name)))
+        parent.entries[parts[-1]] = node
 
 
 def is_whiteout(node):

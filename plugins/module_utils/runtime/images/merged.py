@@ -26,9 +26,10 @@ def close_ends(directory, below, ends, what):
     """
     for path in sorted(os.fsencode(item) for item in ends["passed"]):
         _take_attributes(directory, path.split(b"/"), below)
-    with tree.Tree(directory, what) as target_tree:
+    with tree.Tree(directory, what) as own:
+        copies = {}
         for path, target in ends["links"]:
-            _link(target_tree, os.fsencode(path).split(b"/"), os.fsencode(target).split(b"/"), below, what)
+            _link(own, os.fsencode(path).split(b"/"), os.fsencode(target).split(b"/"), below, copies, what)
 
 
 def _locate(layers, parts):
@@ -44,7 +45,7 @@ def _locate(layers, parts):
             except FileNotFoundError:
                 os.close(fd)
             else:
-                if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+                if _is_whiteout(status):
                     os.close(fd)
                     return None, None
                 return fd, status
@@ -55,7 +56,8 @@ def _locate(layers, parts):
 
 def _locate_file(layers, parts, target, what):
     """As :func:`_locate`, for the ``target`` of the hard link ``parts``. :raises RegistryError: when it is no file there."""
-    parent, status = _locate(layers, target)
+    shorter = min(len(parts), len(target))
+    parent, status = _locate(layers, target) if parts[:shorter] != target[:shorter] else (None, None)  # one inside the other
     if parent is not None and not stat.S_ISDIR(status.st_mode):
         return parent, status
     if parent is not None:
@@ -137,24 +139,47 @@ def _copy_attributes(source, destination, status):
     os.utime(destination, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _link(own, parts, target, below, what):
-    """Make the hard link ``parts`` to ``target``, which is copied up into this layer if it is not here yet."""
+def _link(own, parts, target, below, copies, what):
+    """Make the hard link ``parts`` to ``target`` of a layer below, which is copied up unless this layer has something else of that name.
+
+    :param copies: ``{target: where its copy is}``, of the links before.
+    """
     parent, status = _locate_file(below, parts, target, what)
     try:
-        with _keeping_time(own, target, below):
-            home = own.parent(target)
-            try:
-                os.lstat(target[-1], dir_fd=home)
-            except FileNotFoundError:
-                _copy_up(parent, home, target[-1], status)
+        there = _present(own, parts, below)
+        if there is not None and not _is_whiteout(there):
+            return  # of a later entry
+        home = copies.get(b"/".join(target))
+        if home is None:
+            home = target if _present(own, target, below) is None else parts
+            copies[b"/".join(target)] = home
+        with _keeping_time(own, home, below):
+            if _present(own, home, below) is None or home == parts:
+                tree.remove(own.parent(home), home[-1])
+                _copy_up(parent, target[-1], own.parent(home), home[-1], status)
     finally:
         os.close(parent)
-    source = os.dup(own.parent(target))
-    try:
-        with _keeping_time(own, parts, below):
-            os.link(target[-1], parts[-1], src_dir_fd=source, dst_dir_fd=own.parent(parts), follow_symlinks=False)
-    finally:
-        os.close(source)
+    if home != parts:
+        source = os.dup(own.parent(home))
+        try:
+            with _keeping_time(own, parts, below):
+                tree.remove(own.parent(parts), parts[-1])
+                os.link(home[-1], parts[-1], src_dir_fd=source, dst_dir_fd=own.parent(parts), follow_symlinks=False)
+        finally:
+            os.close(source)
+
+
+def _present(own, parts, below):
+    """lstat of what this layer itself has at ``parts``, or None."""
+    with _keeping_time(own, parts, below):
+        try:
+            return os.lstat(parts[-1], dir_fd=own.parent(parts))
+        except FileNotFoundError:
+            return None
+
+
+def _is_whiteout(status):
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 class _keeping_time:
@@ -167,6 +192,7 @@ class _keeping_time:
     def __enter__(self):
         for count in range(1, len(self.parts) + 1):
             if self.own.find(self.parts[:count]) is None:
+                above = os.fstat(self.own.directory(self.parts[: count - 1]))
                 made = self.own.directory(self.parts[:count])
                 parent, status = _locate(self.below, self.parts[:count])
                 if parent is not None:
@@ -174,16 +200,18 @@ class _keeping_time:
                     os.close(parent)
                     _copy_attributes(other, made, status)
                     os.close(other)
+                os.utime(self.own.directory(self.parts[: count - 1]), ns=(above.st_atime_ns, above.st_mtime_ns))
         self.status = os.fstat(self.own.directory(self.parts))
 
     def __exit__(self, *_exception):
         os.utime(self.own.directory(self.parts), ns=(self.status.st_atime_ns, self.status.st_mtime_ns))
 
 
-def _copy_up(parent, home, name, status):
+def _copy_up(parent, original, home, name, status):
+    """Copy ``original`` in the directory ``parent`` to ``name`` in ``home``."""
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFLNK:
-        os.symlink(os.readlink(name, dir_fd=parent), name, dir_fd=home)
+        os.symlink(os.readlink(original, dir_fd=parent), name, dir_fd=home)
         os.chown(name, status.st_uid, status.st_gid, dir_fd=home, follow_symlinks=False)
         os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False)
         return
@@ -193,7 +221,7 @@ def _copy_up(parent, home, name, status):
         os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=home)
         os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False)
         return
-    source = os.open(name, _OPEN, dir_fd=parent)
+    source = os.open(original, _OPEN, dir_fd=parent)
     destination = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home)
     try:
         while os.sendfile(destination, source, None, 1 << 24):
@@ -215,20 +243,20 @@ def complete(layer, fd, end, below):
     for path in layer.passed():
         parts = path.split(b"/")
         _take_from_below(layer.find(parts), parts, below)
-    for path, target in list(layer.links.items()):
+    copies = {}
+    for path, target in layer.links.items():
         parts, source = path.split(b"/"), target.split(b"/")
         parent, status = _locate_file(below, parts, source, layer.what)
         try:
-            home = _completed(layer, source[:-1], below)
-            node = home.entries.get(source[-1])
-            if node is None or inodes.is_whiteout(node):
-                copy, end = _copy_node(parent, source[-1], status, fd, end)
-                if node is None:
-                    home.entries[source[-1]] = copy
-                node = copy
+            there = _completed(layer, parts[:-1], below).entries.get(parts[-1])
+            if there is not None and not inodes.is_whiteout(there):
+                continue  # of a later entry
+            if target not in copies:
+                copies[target], end = _copy_node(parent, source[-1], status, fd, end)
+                _completed(layer, source[:-1], below).entries.setdefault(source[-1], copies[target])
+            layer.directory(parts[:-1]).entries[parts[-1]] = copies[target]
         finally:
             os.close(parent)
-        _completed(layer, parts[:-1], below).entries[parts[-1]] = node
     return end
 
 

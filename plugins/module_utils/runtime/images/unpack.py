@@ -94,6 +94,8 @@ class Unpacker:
         entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
         if entry.kind == b"V":
             return  # GNU tar's volume label
+        if self.links:
+            self.links.pop(b"/".join(parts), None)  # the later entry of a name wins
         if entry.kind == tar.DIRECTORY and not (parts and parts[-1].startswith(WHITEOUT)):
             self._directory(entry, parts)
             return
@@ -133,7 +135,10 @@ class Unpacker:
         tree.remove(parent, parts[-1])
         key = b"/".join(parts)
         self.links.pop(key, None)
-        self._times.pop(key, None)
+        if self._times.pop(key, None) is not None:  # a directory, with all that was below it
+            for kept in (self._times, self.passed):
+                for path in [path for path in kept if path.startswith(key + b"/")]:
+                    del kept[path]
         self.passed.pop(key, None)
 
     def _cleared(self, parts):
@@ -247,6 +252,8 @@ class Unpacker:
             if present is not None and (present.st_dev, present.st_ino) == (status.st_dev, status.st_ino):
                 return
             self._made(parts, lambda parent: os.link(target[-1], parts[-1], src_dir_fd=found, dst_dir_fd=parent, follow_symlinks=False))
+        except (FileNotFoundError, PermissionError):  # it is gone, or a directory by now
+            raise RegistryError("%s: the hard link %s takes the place of what it leads to" % (self.what, tree.show(entry.name))) from None
         finally:
             if found is not None:
                 os.close(found)

@@ -61,6 +61,29 @@ missing:
   returned: always
   type: list
   elements: str
+policy:
+  description:
+    - Which images this host accepts, as C(/etc/pycontainer/policy.json) says it. Without that file it accepts all.
+    - If the file can't be used, C(error) says why, and nothing is accepted.
+  returned: always
+  type: dict
+  contains:
+    path: {description: The file., type: str}
+    found: {description: Whether it is there., type: bool}
+    error: {description: Why it can't be used., type: str}
+    default: {description: What holds where no scope fits., type: list, elements: dict}
+    transports: {description: "Scopes by transport, as in the file.", type: dict}
+    signatures_by:
+      description: What signatures are checked with, V(python3-cryptography) or V(openssl). V(null) where none can be checked.
+      type: str
+registries:
+  description: How registries are reached, by C(/etc/pycontainer/registries.conf) or else C(/etc/containers/registries.conf).
+  returned: always
+  type: dict
+  contains:
+    path: {description: The file., type: str}
+    error: {description: Why it can't be used., type: str}
+    registries: {description: "Its C([[registry]]) tables.", type: list, elements: dict}
 counts:
   description: How many containers, images, volumes, networks and registries there are.
   returned: always

@@ -230,10 +230,38 @@ options:
         containers use it. In that case it loses its names, and goes when it is removed again after its containers are gone.
     type: bool
     default: false
+  verify:
+    description:
+      - With O(source=pull), the image must be signed with this key, in cosign's manner. Its signatures are looked for in its registry, as the
+        tag V(sha256-DIGEST.sig) and as referrers, and checked before anything is pulled. What was checked is what is pulled.
+      - An image that is on the host already is checked as well, by the signatures that the registry has for it now.
+      - An image that is not signed so, or can't be checked, is refused. Checking needs C(python3-cryptography) or the command C(openssl) on
+        the host.
+      - The host's policy in C(/etc/pycontainer/policy.json) has to accept the image in any case, see
+        U(https://github.com/pycontainer/engine/blob/main/docs/trust.md).
+    type: dict
+    suboptions:
+      key:
+        description:
+          - The public key (ECDSA, Ed25519 or RSA) in PEM form, or the path of a file on the host with it.
+        type: str
+        required: true
+      repository:
+        description:
+          - The repository that the signature must be for, where it is not that of O(name), for example because the image was copied from
+            there. A signature that names a tag as well must name that of O(name).
+        type: str
+  mirrors:
+    description:
+      - Registries to ask before that of O(name), each as V(HOST[:PORT]) with the path below which it has the registry's repositories, if any.
+        They are asked in this order for everything that is pulled, also for base images with O(source=build), never for a push.
+      - They come before those of the host's C(registries.conf).
+    type: list
+    elements: str
   insecure:
     description:
-      - Whether plain HTTP, or a certificate that can't be verified, will do. Registries on this host's loopback addresses never need
-        it.
+      - Whether plain HTTP, or a certificate that can't be verified, will do for the registries of O(name) and O(mirrors). It does not go for
+        addresses that they lead to. Registries on this host's loopback addresses never need it.
     type: bool
     default: false
   validate_certs:
@@ -276,6 +304,13 @@ EXAMPLES = r"""
   pycontainer.engine.image:
     name: registry.example.com/shop/web:stable
     pull: always
+
+- name: Have an image that must be signed, by way of a mirror
+  pycontainer.engine.image:
+    name: registry.example.com/shop/web:1.4
+    verify:
+      key: /etc/pycontainer/shop.pub
+    mirrors: [mirror.example.com:5000]
 
 - name: Make an image from a directory, and push it
   pycontainer.engine.image:
@@ -405,6 +440,11 @@ def main():
         "repository": {"type": "str"},
         "push": {"type": "bool", "default": False},
         "force_absent": {"type": "bool", "default": False},
+        "verify": {"type": "dict", "options": {
+            "key": {"type": "str", "required": True, "no_log": False},
+            "repository": {"type": "str"},
+        }},
+        "mirrors": {"type": "list", "elements": "str"},
         "insecure": {"type": "bool", "default": False},
         "validate_certs": {"type": "bool", "default": True},
         "ca_path": {"type": "path"},

@@ -17,7 +17,8 @@ NOUNS = {"builds", "containers", "images", "volumes", "networks", "registry"}
 TOP = {"cli", "host", "parts"}  # what stands above the nouns
 FOREIGN = {"pyroute2": ("networks/",), "_cffi_backend": ("kernel/_ffi.py", "containers/zygote_main.py"),
            "pycontainer": ("containers/zygote_main.py",)}  # who may import what is neither the standard library nor relative
-OPTIONAL = {"zstandard", "isal", "zlib_ng"}  # only faster with them: images/compression.py looks whether they are there
+OPTIONAL = {"zstandard", "isal", "zlib_ng",  # only faster with them: images/compression.py looks whether they are there
+            "cryptography"}  # images/keys.py does without where the command openssl is there
 FILES = sorted(path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*.py"))
 
 

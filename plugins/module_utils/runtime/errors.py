@@ -45,6 +45,10 @@ class RegistryError(EngineError):
     """A registry answered with an error, not at all, or with something that is not what was asked for."""
 
 
+class Untrusted(EngineError):
+    """An image that this host's policy or a task's ``verify`` does not accept, or that can't be checked as they ask."""
+
+
 class ContainerFailed(EngineError):
     """A container did not start, or ended at once. ``logs`` has its last lines, ``exit_code`` what it ended with."""
 

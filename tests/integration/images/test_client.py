@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pycontainer.errors import RegistryError, Unsupported
 from pycontainer.images import client as clients
-from pycontainer.images import collect, manifest, plan, reference, transport
+from pycontainer.images import collect, manifest, reference, retry, transport
 
 from .conftest import free_port, layer, member, need, run
 
@@ -93,7 +93,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    monkeypatch.setattr(clients, "_pause", lambda tries: 0.01)
+    monkeypatch.setattr(retry, "pause", lambda tries: 0.01)
 
 
 def connect(server, credentials=None):
@@ -165,7 +165,7 @@ def test_one_that_refuses_for_ever(server):
     server.fault = lambda handler: "manifests" in handler.path and (handler.answer(429, body) or True)
     with pytest.raises(RegistryError, match="wants fewer requests.*TOOMANYREQUESTS: slow down"):
         connect(server).manifest("1")
-    assert len([1 for _command, path, _headers in server.seen if "manifests" in path]) == clients.TRIES
+    assert len([1 for _command, path, _headers in server.seen if "manifests" in path]) == retry.TRIES
 
 
 def test_a_redirect_gets_no_authorization(server):
@@ -248,7 +248,7 @@ def test_lies_are_noticed(engine, task, server):
             lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER + b"\0" * 512) or True),
             "more than|larger than",
         ),
-        (lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER[:1000000]) or True), "cut short"),
+        (lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER[:1000000]) or True), "has only 1000000 of"),
         (
             lambda handler: "manifests" in handler.path
             and (handler.answer(200, MANIFEST, {"Content-Type": manifest.DOCKER_MANIFEST}) or True),
@@ -369,9 +369,43 @@ def test_a_certificate_that_can_not_be_verified(tls_registry, monkeypatch):
             clients.Client(parsed, transport.Transport(options)).manifest("1")
 
 
-def test_foreign_layers(engine, task, server):
+FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+
+
+def foreign(server, *urls):
     document = json.loads(MANIFEST)
-    document["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+    document["layers"][0].update(mediaType=FOREIGN, urls=list(urls))
     server.manifest = json.dumps(document).encode()
-    with pytest.raises(Unsupported, match="foreign layer"):
-        plan.plan_present(engine, server.host + "/a/b:1")
+
+
+def test_foreign_layers_come_from_their_addresses(engine, task, server):
+    """The first address fails in the midst, the second has the rest; the registry is not asked for what it lacks."""
+    home = "http://" + server.host
+
+    def fault(handler):
+        if handler.path.endswith("/blobs/" + manifest.digest_of(LAYER)):
+            handler.answer(404, b"{}")
+        elif handler.path == "/broken":
+            handler.answer(200, LAYER, cut=1000)
+        elif handler.path == "/whole":
+            start = int(handler.headers.get("Range", "bytes=0-")[6:-1])
+            handler.answer(206, LAYER[start:], {"Content-Range": "bytes %d-%d/%d" % (start, len(LAYER) - 1, len(LAYER))})
+        else:
+            return False
+        return True
+
+    server.fault = fault
+    foreign(server, "ftp://127.0.0.1/", home + "/nothing")
+    with pytest.raises(RegistryError, match="foreign layer .* can't be had elsewhere: ftp://.* is no address of the web; .*/nothing: "):
+        task(engine, name=server.host + "/a/b:1")
+    foreign(server, home + "/broken", home + "/whole")
+    assert task(engine, name=server.host + "/a/b:1")["changed"]
+    assert "bytes=1000-" in [headers.get("Range") for _command, path, headers in server.seen if path == "/whole"]
+    assert all("Authorization" not in headers for _command, _path, headers in server.seen)
+    with pytest.raises(Unsupported, match="can't be pushed: it has a foreign layer"):
+        task(engine, name=server.host + "/a/b:1", source="local", repository=server.host + "/c/d", push=True)
+
+
+def test_a_foreign_layer_that_the_registry_has(engine, task, server):
+    foreign(server, "http://127.0.0.1:1/")
+    assert task(engine, name=server.host + "/a/b:1")["changed"]

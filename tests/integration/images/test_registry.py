@@ -11,6 +11,7 @@ import os
 import pytest
 from pycontainer import images
 from pycontainer.errors import Conflict, InvalidInput, NotFound, RegistryError, Unsupported
+from pycontainer.images import upload
 
 from .conftest import fingerprint, layer, layout, member, mounted, need, run
 
@@ -123,7 +124,7 @@ def test_platforms_of_an_index(engine, task, registry, tmp_path):
         raw = entry.pop("raw")
         document = json.loads(raw)
         for item in document["layers"] + [document["config"]]:
-            assert client.push_blob(item["digest"], None, mount_from=source) in ("mounted", "present")
+            assert upload.push_blob(client, item["digest"], None, mount_from=source) in ("mounted", "present")
         client.put_manifest(entry["digest"], raw, entry["mediaType"])
     data = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}).encode()
     index = client.put_manifest("1", data, "application/vnd.oci.image.index.v1+json")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from pycontainer.errors import InvalidInput
-from pycontainer.images import auth, client, transport
+from pycontainer.images import auth, retry, transport
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_loopback(host, expected):
 
 
 def test_retry_after_is_obeyed_within_bounds():
-    assert 7 <= client._asked_pause("7", 1) <= 7.6
-    assert client._asked_pause("100000", 1) <= client.LONGEST_WAIT + 0.6
-    assert 8 <= client._asked_pause(email.utils.formatdate(time.time() + 10, usegmt=True), 1) <= 10.6
-    assert client._asked_pause(email.utils.formatdate(time.time() - 10, usegmt=True), 1) <= 0.6
-    assert client._asked_pause("nonsense", 1) < 1
+    assert 7 <= retry.asked_pause("7", 1) <= 7.6
+    assert retry.asked_pause("100000", 1) <= retry.LONGEST_WAIT + 0.6
+    assert 8 <= retry.asked_pause(email.utils.formatdate(time.time() + 10, usegmt=True), 1) <= 10.6
+    assert retry.asked_pause(email.utils.formatdate(time.time() - 10, usegmt=True), 1) <= 0.6
+    assert retry.asked_pause("nonsense", 1) < 1
 
 
 def test_certificates_that_are_not_there_are_refused():

@@ -78,10 +78,13 @@ def test_size_limit_and_json():
             manifest.parse(data, "x")
 
 
-def test_foreign_layers_artifacts_and_unknown_layers_are_refused():
-    foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+def test_artifacts_and_unknown_layers_are_refused_and_foreign_layers_known():
+    foreign = descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+    manifest.check_runnable(image(layers=[foreign]), "a:1")
+    assert manifest.is_foreign(foreign) and not manifest.is_foreign(descriptor(manifest.OCI_LAYER))
     for document, words in (
-        (image(layers=[descriptor(foreign)]), "foreign"),
+        (image(config=descriptor("application/vnd.cncf.helm.config.v1+json")), "a Helm chart"),
+        (image(config=descriptor("application/vnd.docker.plugin.v1+json")), "a plugin of Docker's"),
         (image(layers=[descriptor("text/plain")]), "unknown media type"),
         (image(config=descriptor("application/vnd.oci.empty.v1+json")), "artifact"),
     ):

@@ -26,7 +26,7 @@ def build(engine, params):
     options = {key: value for key, value in (params.get("build") or {}).items() if value is not None}
     if not options.get("path"):
         raise InvalidInput("build.path", None, "the directory of the build's context, which source build needs")
-    images.check_source(params, ("path", "config", "comment"), "build")
+    images.check_source(params, ("path", "config", "comment", "verify"), "build")
     path = os.path.abspath(options["path"])
     if not os.path.isdir(path):
         raise InvalidInput("build.path", options["path"], "an existing directory")

@@ -13,17 +13,19 @@ from ..fingerprint import VERSION
 from ..kernel import cgroups, features
 
 # Libraries that are not needed but make something possible or quicker: module -> what for.
-OPTIONAL = {"isal": "pulls that unpack layers twice as fast", "zstandard": "images with zstd layers"}
+OPTIONAL = {"isal": "pulls that unpack layers twice as fast", "zstandard": "images with zstd layers",
+            "cryptography": "signatures of images, where the command openssl is not there"}
 
 
 def info(engine, _params=None):
-    """``{"host": {...}, "features": {...}, "counts": {...}, "disk": {...}}``; sizes are bytes.
+    """``{"host": {...}, "features": {...}, "policy": {...}, "registries": {...}, "counts": {...}, "disk": {...}}``; sizes are bytes.
 
     Every feature is ``{"found", "reason", "needed_for", "detail"}``: ``reason`` says why it is missing.
     """
     found = features.detect()
     found.update(_libraries())
-    return {"host": _host(engine), "features": found, "missing": _missing(found), "counts": _counts(engine), "disk": disk(engine)}
+    return {"host": _host(engine), "features": found, "missing": _missing(found),
+            "policy": images.describe_policy(engine), "registries": images.describe_registries(engine), "counts": _counts(engine), "disk": disk(engine)}
 
 
 def _host(engine):

@@ -36,6 +36,8 @@ _HOME = {
     "name_image": "plan",
     "tagged": "plan",
     "Registries": "registries",
+    "describe_policy": "trust",
+    "describe_registries": "registries",
     "registries_of": "task",
     "image": "task",
     "names_of": "task",

@@ -176,6 +176,13 @@ def contents(members, platform):
     return found
 
 
+def transport_of(members):
+    """What the host's policy calls the kind of an archive (containers-transports(5))."""
+    if "manifest.json" in members:
+        return "docker-archive"
+    return "oci" if isinstance(members, Directory) else "oci-archive"
+
+
 def _merge(docker, layout):
     """Docker 25 and newer write both forms of the same images: the layout has the manifest, the other the names."""
     if not docker:

@@ -9,12 +9,15 @@ itself is spoken to without.
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import re
 import time
 from urllib.parse import urlencode, urlsplit
 
 from ..errors import RegistryError
+from . import retry
+from .transport import explain
 
 _CHALLENGE = re.compile(r"([A-Za-z]+)\s+((?:[\w-]+\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s,\"]+)\s*,?\s*)+)|([A-Za-z]+)(?=\s*(?:,|$))")
 _PARAMETER = re.compile(r"([\w-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]+))")
@@ -36,13 +39,26 @@ def challenges(values):
 class Authorizer:
     """The Authorization header for one registry.
 
-    :param credentials: ``(user, password)``, ``{"identitytoken": ...}`` or None.
+    :param credentials: ``(user, password)``, ``{"identitytoken": ...}`` or None; or a function that finds them, which is called when
+        the registry asks for them: many don't, and a credential helper is a program to be run.
     """
 
     def __init__(self, transport, registry, credentials=None):
-        self.transport, self.registry, self.credentials = transport, registry, credentials
+        self.transport, self.registry = transport, registry
+        self._credentials = credentials
         self._basic = None
         self._tokens = {}  # scopes -> (header, good until)
+
+    @property
+    def credentials(self):
+        if callable(self._credentials):
+            self._credentials = self._credentials()
+        return self._credentials
+
+    @property
+    def user(self):
+        """Whose credentials were asked for; None for nobody's."""
+        return self._credentials[0] if isinstance(self._credentials, tuple) else None
 
     def header(self, scopes):
         """The header for ``scopes`` (list of text), as far as it is known; None before any challenge."""
@@ -112,10 +128,20 @@ class Authorizer:
         return self._ask("POST", realm, {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
 
     def _ask(self, method, url, headers, body):
-        response = self.transport.request(method, url, headers, body)
-        data = response.read(1 << 20)
+        patience = retry.Patience()
+        while True:
+            try:
+                response = self.transport.request(method, url, headers, body)
+                data = response.read(1 << 20)
+            except (OSError, http.client.HTTPException) as error:
+                if not patience.after_error(error):
+                    raise RegistryError("the token service %s of registry %s can't be reached: %s%s" % (
+                        url.partition("?")[0], self.registry, explain(error), patience.said())) from None
+                continue
+            if not patience.after_answer(response):
+                break
         try:
             document = json.loads(data.decode("utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             document = {}
         return response.status, document if isinstance(document, dict) else {}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client of the OCI distribution specification (1.1): manifests and blobs, both ways, of one repository.
+"""A client of the OCI distribution specification (1.1): manifests, blobs and referrers of one repository.
 
 Downloads go on where they broke off (Range); a registry that asks to slow down is obeyed (Retry-After); a redirect to
 another host gets no Authorization header; every byte is checked against its digest by whoever takes it.
@@ -8,38 +8,37 @@ another host gets no Authorization header; every byte is checked against its dig
 
 from __future__ import annotations
 
-import email.utils
 import hashlib
 import http.client
 import json
-import random
-import socket
-import ssl
-import time
+import re
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from ..errors import NotFound, RegistryError
 from ..store.blobs import valid_digest
-from . import auth, manifest, transport
+from . import auth, manifest, retry, transport
 
-TRIES = 5
-LONGEST_WAIT = 60  # seconds
-RETRIED = (429, 500, 502, 503, 504)
 REDIRECTS = (301, 302, 303, 307, 308)
+MAX_REDIRECTS = 10
+MAX_PAGES = 100  # of a list of referrers
 
 
 class Client:
     """Requests to one repository.
 
-    :param reference: names registry and repository. :param credentials: as ``auth.Authorizer``'s.
-    :param connection: a ``transport.Transport``.
+    :param reference: names registry and repository. :param connection: a ``transport.Transport``.
+    :param credentials: as ``auth.Authorizer``'s. :param tries: how often a request is tried.
+    :param namespace: the registry that this one stands in for (distribution-spec 1.2, "Registry proxying"), or None.
+    :ivar warnings: what the registry had to say, sentences.
     """
 
-    def __init__(self, reference, connection, credentials=None):
-        self.reference, self.transport = reference, connection
+    def __init__(self, reference, connection, credentials=None, tries=retry.TRIES, namespace=None):
+        self.reference, self.transport, self.tries = reference, connection, tries
         self.registry, self.repository = reference.registry, reference.repository
         self.authorizer = auth.Authorizer(connection, self.registry, credentials)
         self.scopes = ["repository:%s:pull" % self.repository]
+        self.warnings = []
+        self._query = {"ns": namespace} if namespace else {}
 
     def for_push(self, mount_from=()):
         """Ask for the right to push from now on, and to read the repositories whose blobs may be mounted."""
@@ -51,24 +50,31 @@ class Client:
     def digest(self, wanted):
         """The digest that the registry has for a tag or digest now, by HEAD; None when it has none.
 
-        Some registries leave the digest out of the answer; then the manifest is fetched.
+        Some registries leave the digest out of the answer, or know no HEAD; then the manifest is fetched.
         """
-        response = self._call("HEAD", "manifests/" + wanted, {"Accept": manifest.ACCEPT}, accept=(200, 404))
+        response = self.call("HEAD", self._path("manifests", wanted), {"Accept": manifest.ACCEPT}, accept=(200, 404, 405))
         response.read(0)
         if response.status == 404:
             return None
         digest = response.headers.get("Docker-Content-Digest") or ""
-        return digest if valid_digest(digest) else manifest.digest_of(self.manifest(wanted)[0])
+        if response.status == 200 and valid_digest(digest):
+            return digest
+        try:
+            return manifest.digest_of(self.manifest(wanted)[0])
+        except NotFound:
+            return None
 
     def manifest(self, wanted):
         """``(bytes, media type)`` of a manifest or index. A digest that was asked for, or that the registry claims, is checked.
 
         :raises NotFound: when the registry has none.
         """
-        response = self._call("GET", "manifests/" + wanted, {"Accept": manifest.ACCEPT}, accept=(200, 404))
+        response = self.call("GET", self._path("manifests", wanted), {"Accept": manifest.ACCEPT}, accept=(200, 404))
         data = response.read(manifest.MAX_MANIFEST)
         if response.status == 404:
-            raise NotFound("registry %s has no image %s%s" % (self.registry, self.repository, ("@" if ":" in wanted else ":") + wanted))
+            raise NotFound("registry %s has no image %s%s%s" % (
+                self.registry, self.repository, ("@" if ":" in wanted else ":") + wanted, _in_brackets(_words(data))))
+        self._check_document(response, "a manifest")
         claimed = wanted if ":" in wanted else response.headers.get("Docker-Content-Digest") or ""
         if valid_digest(claimed):
             found = "%s:%s" % (claimed.partition(":")[0], hashlib.new(claimed.partition(":")[0], data).hexdigest())
@@ -78,35 +84,90 @@ class Client:
                 )
         return data, response.headers.get("Content-Type")
 
+    def _check_document(self, response, what):
+        """:raises RegistryError: for a page of a proxy or a login form in the place of a document."""
+        kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        if kind in ("text/html", "application/xhtml+xml"):
+            raise RegistryError("registry %s answered with a page (%s) where %s of %s was asked for: something else than a registry answers there"
+                                % (self.registry, kind, what, self.repository))
+
     def put_manifest(self, name, data, media_type):
-        """Store a manifest under a tag or digest. :returns: the digest."""
-        response = self._call("PUT", "manifests/" + name, {"Content-Type": media_type}, data, accept=(201, 200, 202))
-        response.read(1 << 16)
+        """Store a manifest under a tag or digest. :returns: the digest. See also ``referring.put``, for one with a subject."""
+        self.put_manifest_answer(name, data, media_type)
         return manifest.digest_of(data)
 
-    # --- blobs, down ---
+    def put_manifest_answer(self, name, data, media_type):
+        """As :meth:`put_manifest`. :returns: the answer's headers."""
+        response = self.call("PUT", "manifests/" + name, {"Content-Type": media_type}, data, accept=(201, 200, 202))
+        response.read(1 << 16)
+        return response.headers
+
+    def referrers(self, digest, artifact_type=None):
+        """Descriptors of the manifests whose subject is ``digest``: from the API, or where there is none from the fallback tag.
+
+        :param artifact_type: only those of this type.
+        """
+        found = self._listed(digest, artifact_type)
+        if found is None:
+            found = self.referrers_tag(digest)[0]
+        return [item for item in found if artifact_type is None or item.get("artifactType") == artifact_type]
+
+    def _listed(self, digest, artifact_type):
+        """What the referrers API has (distribution-spec 1.1, "Listing Referrers"), all pages; None where the registry has no such API."""
+        path, found = self._path("referrers", digest, **({"artifactType": artifact_type} if artifact_type else {})), []
+        for _page in range(MAX_PAGES):
+            response = self.call("GET", path, {"Accept": manifest.OCI_INDEX}, accept=(200, 400, 404, 405, 501))
+            data = response.read(manifest.MAX_MANIFEST)
+            kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip()
+            if response.status != 200 or kind != manifest.OCI_INDEX:  # a registry that takes the path for something else
+                return None
+            document = manifest.parse(data, "the list of referrers of %s" % self.repository, kind)
+            found += document.get("manifests", [])
+            path = _next(response.headers.get("Link"))
+            if path is None:
+                return found
+        return found
+
+    def referrers_tag(self, digest):
+        """``([descriptors], ETag or None)`` of the fallback tag, an index (distribution-spec 1.1, "Referrers Tag Schema")."""
+        path = self._path("manifests", digest.replace(":", "-"))
+        response = self.call("GET", path, {"Accept": manifest.OCI_INDEX}, accept=(200, 404))
+        data = response.read(manifest.MAX_MANIFEST)
+        if response.status == 404:
+            return [], None
+        document = manifest.parse(data, "the list of referrers of %s" % self.repository, response.headers.get("Content-Type"))
+        return document.get("manifests", []), response.headers.get("ETag")
+
+    # --- blobs ---
 
     def small_blob(self, digest, limit):
         """A blob's bytes, its digest checked. :raises RegistryError: when they are others, or more than ``limit``."""
-        data = b"".join(self.blob(digest, limit))
+        data = b"".join(self.blob(digest, limit, exact=False))
         algorithm, dummy, encoded = digest.partition(":")
         if hashlib.new(algorithm, data).hexdigest() != encoded:
             raise RegistryError("registry %s sent a blob of %s whose digest is not %s" % (self.registry, self.repository, digest))
         return data
 
-    def blob(self, digest, size=None):
+    def has_blob(self, digest):
+        response = self.call("HEAD", self._path("blobs", digest), accept=(200, 404))
+        response.read(0)
+        return response.status == 200
+
+    def blob(self, digest, size=None, offset=0, exact=True, url=None):
         """A blob's pieces. Where the connection breaks, the rest is asked for by Range.
 
-        :param size: no more bytes than this. The digest is for the caller to check.
+        :param size: no more bytes than this, and no less where ``exact``. :param offset: begin there. The digest is for the caller to check.
+        :param url: where it is, if not in the registry.
+        :raises NotFound: when the registry has no such blob.
         """
-        offset, tries = 0, 0
-        while True:
-            headers = {"Range": "bytes=%d-" % offset} if offset else {}
-            response = self._call("GET", "blobs/" + digest, headers, accept=(200, 206, 404))
-            if response.status == 404:
+        patience = retry.Patience(self.tries)
+        while size is None or offset < size or not size:
+            response = self.call("GET", url or self._path("blobs", digest), {"Range": "bytes=%d-" % offset} if offset else {},
+                                 accept=(200, 206, 404, 416))
+            if response.status in (404, 416):
                 response.read(1 << 16)
-                raise RegistryError("registry %s lacks blob %s of %s" % (self.registry, digest, self.repository))
-            skip = self._skip(response, offset)
+                raise self._no_blob(response.status, digest, size, offset)
+            skip, before = self._skip(response, digest, size, offset), offset
             try:
                 for piece in response.pieces():
                     if skip:
@@ -116,168 +177,142 @@ class Client:
                         response.close()
                         raise RegistryError("registry %s sent more than the %d bytes of blob %s" % (self.registry, size, digest))
                     if piece:
-                        tries = 0
+                        patience.progress()
                         yield piece
-                return
             except (OSError, http.client.HTTPException) as error:
                 response.close()
-                tries += 1
-                if tries >= TRIES:
-                    raise self._broken(error) from None
-                time.sleep(_pause(tries))
+                if not patience.after_error(error):
+                    raise self.broken(error, patience) from None
+                continue
+            if size is None or not exact or offset == size:
+                return
+            if offset == before or response.headers.get("Content-Length"):  # it is no broken connection: there is no more
+                raise RegistryError("registry %s has only %d of the %d bytes of blob %s" % (self.registry, offset, size, digest))
 
-    def _skip(self, response, offset):
-        """How many bytes of the answer are there already."""
-        if not offset or response.status == 200:
+    def _no_blob(self, status, digest, size, offset):
+        if status == 404:
+            return NotFound("registry %s lacks blob %s of %s" % (self.registry, digest, self.repository))
+        return RegistryError("registry %s has not the bytes from %d on of blob %s, which is to have %s" % (self.registry, offset, digest, size))
+
+    def _skip(self, response, digest, size, offset):
+        """How many bytes of the answer are there already. :raises RegistryError: for another part than was asked for."""
+        if response.status == 200:
             return offset
-        start = response.headers.get("Content-Range", "").partition("bytes ")[2].partition("-")[0]
-        if start != str(offset):
-            raise RegistryError(
-                "registry %s answers a request for bytes from %d with %r" % (self.registry, offset, response.headers.get("Content-Range"))
-            )
+        text = response.headers.get("Content-Range", "")
+        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
+        if match is None or int(match.group(1)) != offset or (size is not None and match.group(2) not in ("*", str(size))):
+            response.close()
+            raise RegistryError("registry %s answers a request for the bytes from %d on of blob %s with %r" % (self.registry, offset, digest, text))
         return 0
-
-    # --- blobs, up ---
-
-    def has_blob(self, digest):
-        response = self._call("HEAD", "blobs/" + digest, accept=(200, 404))
-        response.read(0)
-        return response.status == 200
-
-    def push_blob(self, digest, body, mount_from=None):
-        """Store a blob unless the repository has it.
-
-        :param body: an object with ``size`` and ``pieces()``. :param mount_from: a repository of the same registry that may have it.
-        :returns: ``present``, ``mounted`` or ``pushed``.
-        """
-        if self.has_blob(digest):
-            return "present"
-        query = {"mount": digest, "from": mount_from} if mount_from else {}
-        location, mounted = self._begin(query)
-        if mounted:
-            return "mounted"
-        for tries in range(1, TRIES + 1):
-            separator = "&" if urlsplit(location).query else "?"
-            url = location + separator + urlencode({"digest": digest})
-            response = self._try("PUT", url, {"Content-Type": "application/octet-stream"}, body)
-            if response is not None:
-                text = response.read(1 << 16)
-                if response.status in (201, 204, 202):
-                    return "pushed"
-                if response.status not in RETRIED + (404, 416) or tries == TRIES:
-                    raise self._refused("PUT", response, text)
-            time.sleep(_pause(tries))
-            location, _mounted = self._begin({})  # a session that failed is not to be trusted
-        raise RegistryError("registry %s broke off every upload of blob %s" % (self.registry, digest))
-
-    def _begin(self, query):
-        """Open an upload: ``(its address, whether a mount made it unnecessary)``."""
-        response = self._call("POST", "blobs/uploads/" + ("?" + urlencode(query) if query else ""), accept=(201, 202))
-        response.read(1 << 16)
-        if response.status == 201:
-            return None, True
-        location = response.headers.get("Location")
-        if not location:
-            raise RegistryError("registry %s opened an upload without saying where" % self.registry)
-        return urljoin(self.transport.base(self.registry) + "/v2/%s/blobs/uploads/" % self.repository, location), False
-
-    def _try(self, method, url, headers, body):
-        """One try of a request whose body is large: the token is fresh by the request before. None when the connection broke."""
-        try:
-            header = self.authorizer.header(self.scopes)
-            if header and self._is_home(url):
-                headers = dict(headers, Authorization=header)
-            return self.transport.request(method, url, headers, body)
-        except (OSError, http.client.HTTPException):
-            return None
 
     # --- requests ---
 
-    def _is_home(self, url):
+    def _path(self, kind, name, **query):
+        query = dict(query, **self._query)
+        return "%s/%s" % (kind, name) + ("?" + urlencode(query) if query else "")
+
+    def url(self, path):
+        """The address of ``path``: below the repository, or absolute in the registry, or whole."""
+        return urljoin("%s/v2/%s/" % (self.transport.base(self.registry), self.repository), path)
+
+    def is_home(self, url):
+        """Whether an address is the registry's own, which alone gets its credentials."""
         return urlsplit(url)[:2] == urlsplit(self.transport.base(self.registry))[:2]
 
-    def _call(self, method, path, headers=None, body=None, accept=(200,)):
+    def call(self, method, path, headers=None, body=None, accept=(200,)):
         """A request to the repository, with authorization, redirects and retries.
 
-        :param accept: statuses that are returned. :raises RegistryError: for any other.
+        :param path: as for :meth:`url`. :param accept: statuses that are returned. :raises RegistryError: for any other.
         """
-        url = "%s/v2/%s/%s" % (self._base(), self.repository, path)
-        challenged = False
-        tries = redirects = 0
+        url, patience = self.url(path), retry.Patience(self.tries)
+        challenged, redirects = False, 0
         while True:
-            sent = dict(headers or {})
-            header = self.authorizer.header(self.scopes) if self._is_home(url) else None
-            if header:
-                sent["Authorization"] = header
             try:
-                response = self.transport.request(method, url, sent, body)
-            except (OSError, http.client.HTTPException) as error:
-                tries += 1
-                if tries >= TRIES or not _worth_retrying(error):
-                    raise self._broken(error) from None
-                time.sleep(_pause(tries))
-                continue
-            if response.status in accept:
-                return response
-            if response.status in REDIRECTS and method in ("GET", "HEAD") and response.headers.get("Location"):
-                redirects += 1
-                if redirects > 10:
-                    raise RegistryError("registry %s redirects without end" % self.registry)
-                url = urljoin(url, response.headers["Location"])
-                response.close()
-                continue
-            text = response.read(1 << 16) if method != "HEAD" else response.read(0)
-            if response.status == 401 and not challenged:
-                challenged = True
-                self.authorizer.answer(response.headers.get_all("WWW-Authenticate") or [], self.scopes)
-                continue
-            if response.status in RETRIED:
-                tries += 1
-                if tries < TRIES:
-                    time.sleep(_asked_pause(response.headers.get("Retry-After"), tries))
+                response = self.send(method, url, headers, body)
+                if response.status in accept:
+                    self._note(response)
+                    return response
+                if response.status in REDIRECTS and method in ("GET", "HEAD") and response.headers.get("Location"):
+                    redirects += 1
+                    url = self._redirected(url, response, redirects)
                     continue
-            raise self._refused(method, response, text)
+                text = response.read(1 << 16) if method != "HEAD" else response.read(0)
+                if response.status == 401 and not challenged and self.is_home(url):
+                    challenged = True
+                    self.authorizer.answer(response.headers.get_all("WWW-Authenticate") or [], self.scopes)
+                    continue
+            except (OSError, http.client.HTTPException) as error:
+                if not patience.after_error(error):
+                    raise self.broken(error, patience) from None
+                continue
+            if not patience.after_answer(response):
+                raise self.refused(method, response, text, patience)
 
-    def _base(self):
-        return self.transport.base(self.registry)
+    def send(self, method, url, headers=None, body=None):
+        """One request as it is, with what is known for authorization. :raises OSError, http.client.HTTPException:"""
+        sent = dict(headers or {})
+        header = self.authorizer.header(self.scopes) if self.is_home(url) else None
+        if header:
+            sent["Authorization"] = header
+        return self.transport.request(method, url, sent, body)
 
-    def _broken(self, error):
-        return RegistryError("registry %s can't be reached: %s" % (self.registry, transport.explain(error)))
+    def _redirected(self, url, response, count):
+        response.close()
+        target = urljoin(url, response.headers["Location"])
+        if count > MAX_REDIRECTS:
+            raise RegistryError("registry %s redirects without end, in the end to %s" % (self.registry, _shown(target)))
+        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+            raise RegistryError("registry %s redirects from TLS to %s, which is not encrypted" % (self.registry, _shown(target)))
+        return target
 
-    def _refused(self, method, response, text):
+    def _note(self, response):
+        """Keep a warning of the registry (distribution-spec 1.1, "Warnings"), each once."""
+        for value in response.headers.get_all("Warning") or []:
+            match = re.fullmatch(r'299 - "((?:[^"\\]|\\.){1,1000})"', value.strip())
+            if match and len(self.warnings) < 10:
+                sentence = "registry %s: %s" % (self.registry, re.sub(r"\\(.)", r"\1", match.group(1)))
+                if sentence not in self.warnings:
+                    self.warnings.append(sentence)
+
+    def broken(self, error, patience):
+        """The error of a connection that failed for good."""
+        return RegistryError("registry %s can't be reached: %s%s" % (self.registry, transport.explain(error), patience.said()))
+
+    def refused(self, method, response, text, patience=None):
         """The error of an answer: the registry's own words where it has some (distribution-spec, "Error codes")."""
-        try:
-            listed = json.loads(text.decode("utf-8"))["errors"]
-            words = "; ".join("%s%s" % (item.get("code", ""), ": %s" % item["message"] if item.get("message") else "") for item in listed)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            words = ""
-        who = self.authorizer.credentials
+        who = self.authorizer.user
         what = {
-            401: "refuses the credentials of %s" % who[0] if isinstance(who, tuple) else "asks for credentials that it was not given",
+            401: "refuses the credentials of %s" % who if who else "asks for credentials that it was not given",
             403: "refuses access",
             404: "does not know the repository",
             429: "wants fewer requests; try again later",
         }.get(response.status, "answered %s with status %d" % (method, response.status))
-        return RegistryError("registry %s %s (%s)%s" % (self.registry, what, self.repository, ": " + words[:500] if words else ""))
+        words = _words(text)
+        return RegistryError("registry %s %s (%s)%s%s" % (
+            self.registry, what, self.repository, ": " + words if words else "", patience.said() if patience else ""))
 
 
-def _worth_retrying(error):
+def _words(text):
+    """What an answer's body says: the specification's errors, or the title of a proxy's page."""
+    try:
+        listed = json.loads(text.decode("utf-8"))["errors"]
+        words = "; ".join("%s%s" % (item.get("code", ""), ": %s" % item["message"] if item.get("message") else "") for item in listed)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        match = re.search(rb"<title[^>]*>\s*([^<]{1,200}?)\s*</title>", text[:4096], re.I)
+        words = "a page with the title %r" % match.group(1).decode("utf-8", "replace") if match else ""
+    return words[:500]
 
-    return not isinstance(error, (ssl.SSLCertVerificationError, socket.gaierror, ConnectionRefusedError))
+
+def _in_brackets(words):
+    return " (%s)" % words if words and "_UNKNOWN" not in words else ""
 
 
-def _pause(tries):
-    return min(LONGEST_WAIT, 0.25 * 2**tries) * random.uniform(0.75, 1.25)
+def _shown(url):
+    """An address without what may be secret in it: a signature in the query."""
+    return url.partition("?")[0][:200]
 
 
-def _asked_pause(header, tries):
-    """Seconds to wait after a 429 or 5xx: what Retry-After says (seconds or a date, RFC 9110 10.2.3), within bounds."""
-    if header and header.strip().isdigit():
-        return min(LONGEST_WAIT, int(header)) + random.uniform(0, 0.5)
-    if header:
-        try:
-            when = email.utils.parsedate_to_datetime(header).timestamp()
-            return min(LONGEST_WAIT, max(0.0, when - time.time())) + random.uniform(0, 0.5)
-        except (TypeError, ValueError):
-            pass
-    return _pause(tries)
+def _next(header):
+    """The target of a Link header with rel="next" (RFC 8288), or None."""
+    match = re.search(r"<([^>]*)>\s*;[^,]*rel=\"?next\"?", header or "")
+    return match.group(1) if match else None

@@ -33,7 +33,13 @@ MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
 CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
 ACCEPT = ", ".join((OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_LIST))
 SCHEMA1 = ("application/vnd.docker.distribution.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws")
-LAYERS = tuple(base + suffix for base in (OCI_LAYER, DOCKER_LAYER) for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd"))
+OCI_FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar"
+FOREIGN = tuple(base + suffix for base in (OCI_FOREIGN, DOCKER_FOREIGN) for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd"))
+LAYERS = tuple(base + suffix for base in (OCI_LAYER, DOCKER_LAYER) for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd")) + FOREIGN
+OTHERS = {  # what else is kept in registries: the beginning of the config's media type -> what to call it
+    "application/vnd.cncf.helm.": "a Helm chart", "application/vnd.docker.plugin.": "a plugin of Docker's",
+    "application/vnd.dev.cosign.": "a signature", "application/vnd.wasm.": "a WebAssembly module"}
 
 
 def digest_of(data):
@@ -74,26 +80,25 @@ def parse(data, what, content_type=None):
     return dict(document, mediaType=kind)
 
 
+def is_foreign(layer):
+    """Whether a layer's descriptor is of one that registries need not hold."""
+    return layer["mediaType"] in FOREIGN
+
+
 def is_index(document):
     return "manifests" in document
 
 
 def check_runnable(document, what):
     """:raises Unsupported: when a manifest is not of an image that can be unpacked here."""
-    config = document["config"]
-    if config["mediaType"] not in CONFIGS:
-        raise Unsupported(
-            "%s is not a container image but an artifact (its config is %s)" % (what, document.get("artifactType") or config["mediaType"])
-        )
+    kind = document["config"]["mediaType"]
+    if kind not in CONFIGS:
+        called = next((name for start, name in OTHERS.items() if kind.startswith(start)), "an artifact")
+        raise Unsupported("%s is not a container image but %s (its config is %s)" % (what, called, document.get("artifactType") or kind))
     if len(document["layers"]) > MAX_LAYERS:
         raise Unsupported("%s has %d layers; overlayfs takes at most %d" % (what, len(document["layers"]), MAX_LAYERS))
     for layer in document["layers"]:
         kind = layer["mediaType"]
-        if "foreign" in kind or "nondistributable" in kind:
-            raise Unsupported(
-                "%s has a foreign layer (%s), which its registry does not hold; an image needs all of its layers there"
-                % (what, layer["digest"])
-            )
         if kind not in LAYERS:
             raise Unsupported("%s has a layer of the unknown media type %s" % (what, kind))
 

@@ -7,7 +7,7 @@ An :class:`ImagePlan` also says which image it is about, before and after ``appl
 
 from __future__ import annotations
 
-from ..errors import Conflict, InvalidInput, NotFound
+from ..errors import Conflict, InvalidInput, NotFound, Untrusted
 from ..reconcile import Plan
 from . import collect, manifest, records, reference
 
@@ -58,12 +58,14 @@ class ImagePlan(Plan):
         return {"image": records.describe(self.engine, record, names, digests)}
 
 
-def plan_present(engine, text, pull="missing", platform=None, registries=None):
-    """Have the image ``text`` in the store, from its registry if need be.
+def plan_present(engine, text, pull="missing", platform=None, registries=None, verify=None):
+    """Have the image ``text`` in the store, from its registry if need be, as far as the host's policy lets it come.
 
     :param pull: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when it is the same) or
         ``never``. :param platform: ``os/arch[/variant]``; None for the host's. :param registries: a :class:`Registries`.
+    :param verify: ``{"key", "repository"}``: it must be signed so, also where it is in the store already.
     :raises NotFound: when it is nowhere. :raises InvalidInput: for a malformed reference.
+    :raises Untrusted: when the host's policy or ``verify`` does not accept it.
     """
     wanted = manifest.parse_platform(platform)
     local = records.find(engine, text)
@@ -72,32 +74,46 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None):
     except InvalidInput:  # an id: only the store can have it
         if local is None:
             raise NotFound("there is no image %s on this host" % text) from None
+        _no_verify(text, verify)
         return ImagePlan(engine, "image %s" % text).is_there(local)
     plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
     named = records.by_reference(engine, parsed)
     fits = local is not None and (platform is None or manifest.runs_on(local["config"], wanted))
     if named is None and local is not None:
+        _no_verify(text, verify)
         return plan.is_there(local)  # found by the beginning of its id
-    if fits and (pull != "always" or parsed.digest):
+    if fits and (pull != "always" or parsed.digest) and verify is None:
         return plan.is_there(local)
-    if pull == "never":
+    if pull == "never" and not (fits and verify):
         raise NotFound(
             "there is no image %s%s on this host, and pull is never" % (parsed.familiar, " for %s" % platform if local is not None else "")
         )
-    from .pull import Remote  # what talks to registries is loaded only where one is asked
+    from . import trust  # what talks to registries is loaded only where one is asked
+    from .pull import Remote
     from .registries import Registries
 
-    source = (registries or Registries()).client(parsed)
-    if fits:
+    wish = trust.of_registry(engine, parsed, verify)
+    source = (registries or Registries()).source(parsed, engine)
+    if fits and pull != "always":
+        try:
+            trust.check_local(engine, source, parsed, local, wish)
+            return plan.is_there(local)
+        except Untrusted:
+            if pull == "never":
+                raise
+    if fits and verify is None:
         current = source.digest(parsed.wanted)
         if current is None:
             raise NotFound("registry %s has no image %s:%s" % (parsed.registry, parsed.repository, parsed.tag))
         if "%s@%s" % (parsed.full_repository, current) in records.digests_of(engine, local["id"]):
             return plan.is_there(local)
-    return _pull(plan, Remote(source, parsed, wanted), local)
+    return _pull(plan, Remote(source, parsed, wanted, wish), local)
 
 
 def _pull(plan, remote, local):
+    plan.warnings += remote.client.warnings
+    if local is not None and remote.is_here(plan.engine, local):  # it was asked for because of its signatures
+        return plan.is_there(local)
     plan.brings(
         remote.record(),
         [remote.reference.tagged] if remote.reference.tagged else [],
@@ -105,6 +121,12 @@ def _pull(plan, remote, local):
     )
     plan.add("image", local and local["id"], remote.id, "pull image %s" % remote.what, lambda: remote.take(plan.engine))
     return plan
+
+
+def _no_verify(text, verify):
+    """:raises InvalidInput: for an image that is named by its id: no registry is asked about it."""
+    if verify is not None:
+        raise InvalidInput("verify", verify, "no verify with the id of an image (%s): name it as its registry does" % text)
 
 
 def plan_local(engine, text):
@@ -155,7 +177,7 @@ def plan_push(plan, texts, registries):
     engine, record = plan.engine, plan.record()
     for text in texts:
         parsed = tagged(text)
-        target = registries.client(parsed).for_push()
+        target = registries.client(parsed, engine).for_push()
         current = target.digest(parsed.tag)
         if current is not None and current == record["manifest"]:
             continue

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..errors import Conflict, InvalidInput
 from ..reconcile import Change
-from . import archive, intake, manifest, records, rootfs
+from . import archive, intake, manifest, records, rootfs, trust
 from .plan import ImagePlan, name_image, reference_or_none, tagged
 
 
@@ -48,6 +48,7 @@ def plan_load(engine, path, text=None, platform=None):
     target = manifest.parse_platform(platform)
     spool = None if engine.check else engine.paths.tmp
     with archive.opened(path, spool) as members:
+        trust.of_file(engine, archive.transport_of(members), path, "what is in %s" % path)
         images = archive.contents(members, target)
         chosen = _choose(images, text, path)
         plan = ImagePlan(engine, "archive %s" % path, reference_or_none(text) if text else None)

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from . import intake, manifest
+from ..errors import RegistryError
+from . import foreign, intake, manifest, records
 
 
 class Remote:
@@ -13,27 +14,44 @@ class Remote:
     :ivar id: image id. :ivar config: parsed. :ivar digests: of the index (if it was one) and the manifest.
     """
 
-    def __init__(self, client, reference, platform):
-        """:raises NotFound: when the registry has no such image. :raises Unsupported: when it can't be used here."""
+    def __init__(self, client, reference, platform, trust=None):
+        """:param trust: a ``trust.Trust``, which has to let it through before anything else is fetched.
+
+        :raises NotFound: when the registry has no such image. :raises Unsupported: when it can't be used here.
+        :raises Untrusted: when it is not signed as it has to be.
+        """
         self.client, self.reference = client, reference
         self.what = reference.familiar
-        self.digests = []
-        self.data, self.document = self._resolve(reference.wanted, platform, 0)
+        self.digests, chain = [], []
+        self.data, self.document = self._resolve(reference.wanted, platform, chain)
         manifest.check_runnable(self.document, self.what)
+        if trust is not None:
+            trust.check(client, chain)
         self.config_data = client.small_blob(self.document["config"]["digest"], manifest.MAX_CONFIG)
         self.config = manifest.parse_config(self.config_data, self.what, len(self.document["layers"]))
         self.id = manifest.digest_of(self.config_data)
         self.diff_ids = self.config["rootfs"]["diff_ids"]
 
-    def _resolve(self, wanted, platform, depth):
+    def _resolve(self, wanted, platform, chain):
         data, media_type = self.client.manifest(wanted)
         document = manifest.parse(data, self.what, media_type)
         self.digests.append(wanted if ":" in wanted else manifest.digest_of(data))
+        chain.append((self.digests[-1], data))
         if not manifest.is_index(document):
             return data, document
-        if depth >= 2:
-            raise manifest.RegistryError("%s: indexes within indexes within indexes" % self.what)
-        return self._resolve(manifest.choose(document, platform, self.what)["digest"], platform, depth + 1)
+        if len(chain) > 2:
+            raise RegistryError("%s: indexes within indexes within indexes" % self.what)
+        chosen = manifest.choose(document, platform, self.what)
+        found = self._resolve(chosen["digest"], platform, chain)
+        if found[1]["mediaType"] != chosen["mediaType"] and chosen["mediaType"] not in manifest.INDEXES:
+            raise RegistryError("%s: the index calls the manifest %s and the manifest itself %s" % (
+                self.what, chosen["mediaType"], found[1]["mediaType"]))
+        return found
+
+    def is_here(self, engine, local):
+        """Whether a record of the store is of this image, known under all the digests that its registry has for it."""
+        known = records.digests_of(engine, local["id"])
+        return local["id"] == self.id and all("%s@%s" % (self.reference.full_repository, digest) in known for digest in self.digests)
 
     @property
     def size(self):
@@ -48,6 +66,8 @@ class Remote:
         """Store it, under its own tag and further full ``references``."""
 
         def opener(layer):
+            if manifest.is_foreign(layer):
+                return lambda: foreign.pieces(self.client, layer, self.what)
             return lambda: self.client.blob(layer["digest"], layer["size"])
 
         layers = [

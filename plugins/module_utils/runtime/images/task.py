@@ -15,7 +15,7 @@ CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_ke
 def registries_of(params):
     """``Registries`` from a task's options; those that are missing have their defaults."""
     options = {key: params[key] for key in CONNECTION if params.get(key) is not None}
-    return Registries(auth_file=params.get("auth_file"), **options)
+    return Registries(auth_file=params.get("auth_file"), mirrors=params.get("mirrors") or (), **options)
 
 
 def image(engine, params):
@@ -24,7 +24,7 @@ def image(engine, params):
     if params["state"] == "absent":
         if not name:
             raise InvalidInput("name", name, "the name or id of an image")
-        for option in ("path", "config", "comment", "tags", "repository", "push", "platform"):
+        for option in ("path", "config", "comment", "tags", "repository", "push", "platform", "verify", "mirrors"):
             if params.get(option):
                 raise InvalidInput(option, params[option], "no %s with state absent" % option)
         return plans.plan_absent(engine, name, bool(params.get("force_absent")))
@@ -110,6 +110,9 @@ def _check(params, name):
         raise InvalidInput("name", name, "the name of an image, which source %s needs" % source)
     if source not in ("load", "import") and params.get("path"):
         raise InvalidInput("path", params["path"], "no path with source %s" % source)
+    for option in ("verify", "mirrors"):
+        if source != "pull" and params.get(option):
+            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
     for option in ("config", "comment"):
         if source != "import" and params.get(option):
             raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
@@ -121,7 +124,7 @@ def _present(engine, params, name, registries):
     source = params["source"]
     if source == "pull":
         pull = {"not_present": "missing"}.get(params["pull"], params["pull"])
-        return plans.plan_present(engine, name, pull, params.get("platform"), registries)
+        return plans.plan_present(engine, name, pull, params.get("platform"), registries, params.get("verify"))
     if source == "local":
         return plans.plan_local(engine, name)
     from . import plan_archives

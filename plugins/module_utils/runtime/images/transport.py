@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HTTP to one registry host: TLS and its options, plain HTTP where that is allowed, connections kept open, proxies.
 
-Encryption is the rule. ``insecure`` allows an unverified certificate or plain HTTP; a loopback address is always taken
-so, as Docker does. Which of them the host speaks is found out by a request without credentials.
+Encryption is the rule. ``insecure`` allows an unverified certificate or plain HTTP of the registries that are named, not of what they
+lead to; a loopback address is always taken so, as Docker does. Which of them the host speaks is found out by a request without
+credentials.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from ..errors import InvalidInput, RegistryError
 
 TIMEOUT = 60  # seconds without a byte
+CONNECT_TIMEOUT = 15  # seconds until a connection is there
 PROBE_TIMEOUT = 10
 API_HOSTS = {"docker.io": "registry-1.docker.io"}
 CERTIFICATE_DIRECTORIES = ("/etc/containers/certs.d", "/etc/docker/certs.d")  # HOST:PORT/{ca.crt,*.cert,*.key}
@@ -44,16 +46,19 @@ class Options:
         if client_key and not client_cert:
             raise InvalidInput("client_key", client_key, "a key together with its client_cert")
 
-    def context(self, host):
-        """The TLS context for ``host``; what lies in certs.d is used where the task says nothing."""
+    def context(self, host, insecure=False):
+        """The TLS context for ``host``; what lies in certs.d is used where the task says nothing. :param insecure: verify nothing."""
         ca, cert, key = self.ca_path, self.client_cert, self.client_key
         for directory in CERTIFICATE_DIRECTORIES:
             found = _certificates(os.path.join(directory, host))
             ca = ca or found.get("ca")
             if not cert and "cert" in found:
                 cert, key = found["cert"], found.get("key")
-        context = ssl.create_default_context(cafile=ca) if ca else ssl.create_default_context()
-        if self.insecure or not self.validate_certs or is_loopback(host):
+        try:
+            context = ssl.create_default_context(cafile=ca) if ca else ssl.create_default_context()
+        except (OSError, ssl.SSLError) as error:
+            raise InvalidInput("ca_path", ca, "a file with certificates in PEM form (%s)" % error) from None
+        if insecure or not self.validate_certs or is_loopback(host):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if cert:
@@ -144,20 +149,26 @@ class Transport:
 
     def __init__(self, options=None):
         self.options = options or Options()
-        self._pool, self._schemes, self._contexts = {}, {}, {}
+        self._pool, self._schemes, self._contexts, self._insecure = {}, {}, {}, set()
         self._pid = os.getpid()
 
+    def allow_insecure(self, registry):
+        """Plain HTTP or an unverified certificate of this registry will do."""
+        self._insecure.add(API_HOSTS.get(registry, registry))
+
     def base(self, registry):
-        """``https://host`` or ``http://host`` of a registry's API.
+        """``https://host`` or ``http://host`` of a registry's API. With the option ``insecure``, that goes for each registry asked so.
 
         :raises RegistryError: when it does not answer at all.
         """
         if registry not in self._schemes:
+            if self.options.insecure:
+                self.allow_insecure(registry)
             self._schemes[registry] = self._probe(API_HOSTS.get(registry, registry))
         return self._schemes[registry]
 
     def _probe(self, host):
-        if not (self.options.insecure or is_loopback(host)):
+        if host not in self._insecure and not is_loopback(host):
             return "https://" + host
         # Plain HTTP first where a port is given: a server that speaks it may wait for ever for the end of a TLS greeting's "line".
         order = ("http", "https") if split_host(host)[1] else ("https", "http")
@@ -197,11 +208,11 @@ class Transport:
         if self._pid != os.getpid():  # a forked worker must not talk on its parent's connections
             self._pid, self._pool = os.getpid(), {}
         while True:
-            idle = self._pool.get(key) or []
-            reused = bool(idle)
-            connection = idle.pop() if reused else self._connect(key, timeout)
+            connection = self._idle(key)
+            reused = connection is not None
+            connection = connection or self._connect(key, min(timeout, CONNECT_TIMEOUT))
             try:
-                connection.timeout = timeout
+                connection.sock.settimeout(timeout)
                 self._write(connection, method, target, headers, body)
                 return Response(connection.getresponse(), connection, self._pool, key)
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
@@ -211,6 +222,13 @@ class Transport:
             except BaseException:
                 connection.close()
                 raise
+
+    def _idle(self, key):
+        """An open connection that nobody uses, or None; several threads may ask."""
+        try:
+            return self._pool[key].pop()
+        except (KeyError, IndexError):
+            return None
 
     def _write(self, connection, method, target, headers, body):
         connection.putrequest(method, target, skip_accept_encoding=True)
@@ -236,7 +254,7 @@ class Transport:
         else:
             context = self._contexts.get(netloc)
             if context is None:
-                context = self._contexts[netloc] = self.options.context(netloc)
+                context = self._contexts[netloc] = self.options.context(netloc, netloc in self._insecure)
             connection = http.client.HTTPSConnection(*(proxy or (name, port)), timeout=timeout, context=context)
         if proxy:
             connection.set_tunnel(name, port or (443 if scheme == "https" else 80))
@@ -253,7 +271,7 @@ class Transport:
         return parts.hostname, parts.port or 3128
 
     def close(self):
-        for connections in self._pool.values():
+        for connections in list(self._pool.values()):
             for connection in connections:
                 connection.close()
         self._pool = {}

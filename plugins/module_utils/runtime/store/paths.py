@@ -9,6 +9,7 @@ import os
 DATA = "/var/lib/pycontainer"  # survives a reboot
 RUN = "/run/pycontainer"  # per boot
 CONFIG = "/etc/pycontainer/config.json"  # of the host's administrator (settings.py)
+ETC = "/etc/pycontainer"  # the same person's policy, and how registries are reached
 
 
 class Paths:
@@ -32,6 +33,8 @@ class Paths:
         self.locks = os.path.join(run, "locks")
         self.running = os.path.join(run, "containers")
         self.progress = os.path.join(run, "progress")  # made when somebody wants to look
+        self.policy = os.path.join(ETC, "policy.json")  # which images are accepted
+        self.registries_conf = os.path.join(ETC, "registries.conf")  # how registries are reached
 
     def blob(self, digest):
         """The path of a blob, whether it is there or not; ``digest`` is ``algorithm:hex``, already validated."""

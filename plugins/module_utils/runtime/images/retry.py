@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a registry's failure is worth another try, after which pause, and what is said when it was the last."""
+
+from __future__ import annotations
+
+import email.utils
+import errno
+import random
+import socket
+import ssl
+import time
+
+TRIES = 5
+LONGEST_WAIT = 60  # seconds
+STATUSES = (408, 429, 500, 502, 503, 504)
+AT_ONCE = 3  # tries where nobody listens: one that is being started again has come back by then
+
+
+class Patience:
+    """The tries of one request.
+
+    :param tries: at most so many. :ivar count: how many have failed.
+    """
+
+    def __init__(self, tries=TRIES):
+        self.tries, self.count, self._began = tries, 0, time.monotonic()
+
+    def after_error(self, error):
+        """Wait after a connection's failure. False: it is no use to try again."""
+        self.count += 1
+        if self.count >= min(self.tries, _tries_of(error)):
+            return False
+        time.sleep(pause(self.count))
+        return True
+
+    def after_answer(self, response):
+        """Wait after an answer that asks for it. False: it is final, or was the last."""
+        if response.status not in STATUSES:
+            return False
+        self.count += 1
+        if self.count >= self.tries:
+            return False
+        time.sleep(asked_pause(response.headers.get("Retry-After"), self.count))
+        return True
+
+    def progress(self):
+        """Something has come: what failed before no longer counts."""
+        self.count = 0
+
+    def said(self):
+        """For a sentence: how often and how long it was tried."""
+        return " (tried %d times in %.0f seconds)" % (self.count, time.monotonic() - self._began) if self.count > 1 else ""
+
+
+def _tries_of(error):
+    """How often a connection is worth trying that failed so."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return 1
+    if isinstance(error, socket.gaierror):
+        return TRIES if error.errno == socket.EAI_AGAIN else 1
+    if isinstance(error, (TimeoutError, socket.timeout)):  # a minute each
+        return 2
+    if isinstance(error, OSError) and error.errno in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return AT_ONCE
+    return TRIES
+
+
+def pause(tries):
+    """Seconds, doubled each time, with jitter so that a fleet does not come back all at once."""
+    return min(LONGEST_WAIT, 0.25 * 2**tries) * random.uniform(0.75, 1.25)
+
+
+def asked_pause(header, tries):
+    """Seconds to wait after a 429 or 5xx: what Retry-After says (seconds or a date, RFC 9110 10.2.3), within bounds."""
+    if header and header.strip().isdigit():
+        return min(LONGEST_WAIT, int(header)) + random.uniform(0, 0.5)
+    if header:
+        try:
+            when = email.utils.parsedate_to_datetime(header).timestamp()
+            return min(LONGEST_WAIT, max(0.0, when - time.time())) + random.uniform(0, 0.5)
+        except (TypeError, ValueError):
+            pass
+    return pause(tries)

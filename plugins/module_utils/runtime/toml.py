@@ -1,0 +1,228 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of TOML 1.0 that configuration files use, for Pythons from before 3.11 (tomllib) and the same on all.
+
+Tables, arrays of tables, dotted and quoted keys, strings (also of several lines), whole numbers, booleans, arrays and inline tables.
+Dates, times and fractions are refused by name, not misread.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_LINE_SPACE = re.compile(r"[ \t]*")
+_LINE_END = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
+_NUMBER = re.compile(r"[+-]?(?:0x[0-9A-Fa-f_]+|0o[0-7_]+|0b[01_]+|(?:0|[1-9][0-9_]*))(?![0-9A-Za-z.:+-])")
+_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
+MAX_DEPTH = 50
+
+
+class TomlError(ValueError):
+    """What is wrong, and in which line."""
+
+
+def loads(text):
+    """The document in ``text`` as a dictionary. :raises TomlError:"""
+    return _Reader(text).document()
+
+
+class _Reader:
+    def __init__(self, text):
+        self.text, self.at, self.depth = text.replace("\r\n", "\n"), 0, 0
+        self.closed = set()  # ids of tables that nothing may be added to: inline ones, and those with a header of their own
+
+    def wrong(self, what):
+        return TomlError("line %d: %s" % (self.text.count("\n", 0, self.at) + 1, what))
+
+    def document(self):
+        root, fixed = {}, []
+        table = root
+        while True:
+            self.take(_SPACE)
+            if self.at >= len(self.text):
+                return root
+            if self.text.startswith("[[", self.at):
+                table = self.array_table(root, fixed)
+            elif self.text.startswith("[", self.at):
+                table = self.table(root, fixed)
+            else:
+                self.pair(table, fixed)
+            self.end_of_line()
+
+    def take(self, pattern):
+        match = pattern.match(self.text, self.at)
+        if match is None:
+            return None
+        self.at = match.end()
+        return match.group()
+
+    def expect(self, token):
+        if not self.text.startswith(token, self.at):
+            raise self.wrong("%r is missing" % token)
+        self.at += len(token)
+
+    def end_of_line(self):
+        if self.take(_LINE_END) is None:
+            raise self.wrong("something follows where the line should end")
+
+    # --- tables and keys ---
+
+    def table(self, root, fixed):
+        self.expect("[")
+        keys = self.keys()
+        self.expect("]")
+        parent = self.descend(root, keys[:-1])
+        found = parent.setdefault(keys[-1], {})
+        if not isinstance(found, dict) or any(found is item for item in fixed):
+            raise self.wrong("%s is defined twice" % ".".join(keys))
+        fixed.append(found)
+        return found
+
+    def array_table(self, root, fixed):
+        self.expect("[[")
+        keys = self.keys()
+        self.expect("]]")
+        parent = self.descend(root, keys[:-1])
+        found = parent.setdefault(keys[-1], _Tables())
+        if not isinstance(found, _Tables):
+            raise self.wrong("%s is defined twice" % ".".join(keys))
+        found.append({})
+        fixed.append(found[-1])
+        return found[-1]
+
+    def descend(self, table, keys):
+        for key in keys:
+            table = table.setdefault(key, {})
+            if isinstance(table, _Tables):
+                table = table[-1]
+            if not isinstance(table, dict) or id(table) in self.closed:
+                raise self.wrong("%s is no table that can be added to" % key)
+        return table
+
+    def keys(self):
+        found = []
+        while True:
+            self.take(_LINE_SPACE)
+            if self.text[self.at:self.at + 1] in ('"', "'"):
+                found.append(self.string())
+            else:
+                bare = self.take(_BARE)
+                if bare is None:
+                    raise self.wrong("a key is missing")
+                found.append(bare)
+            self.take(_LINE_SPACE)
+            if not self.text.startswith(".", self.at):
+                return found
+            self.at += 1
+
+    def pair(self, table, fixed):
+        keys = self.keys()
+        self.expect("=")
+        self.take(_LINE_SPACE)
+        for key in keys[:-1]:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict) or id(table) in self.closed or any(table is item for item in fixed):
+                raise self.wrong("%s is no table that can be added to" % key)
+        if keys[-1] in table:
+            raise self.wrong("%s is defined twice" % ".".join(keys))
+        table[keys[-1]] = self.value()
+
+    # --- values ---
+
+    def value(self):
+        start = self.text[self.at:self.at + 1]
+        if start in ('"', "'"):
+            return self.string()
+        for word, value in (("true", True), ("false", False)):
+            if self.text.startswith(word, self.at):
+                self.at += len(word)
+                return value
+        if start in ("[", "{"):
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise self.wrong("nested too deep")
+            found = self.array() if start == "[" else self.inline()
+            self.depth -= 1
+            return found
+        number = self.take(_NUMBER)
+        if number is None:
+            raise self.wrong("a value is missing, or is of a kind that is not read here: strings, whole numbers, true, false, arrays and tables are")
+        return int(number.replace("_", ""), 0)
+
+    def array(self):
+        found = []
+        self.expect("[")
+        while True:
+            self.take(_SPACE)
+            if self.text.startswith("]", self.at):
+                self.at += 1
+                return found
+            found.append(self.value())
+            self.take(_SPACE)
+            if not self.text.startswith("]", self.at):
+                self.expect(",")
+
+    def inline(self):
+        found, first = {}, True
+        self.expect("{")
+        while True:
+            self.take(_LINE_SPACE)
+            if first and self.text.startswith("}", self.at):
+                break
+            self.pair(found, [])
+            first = False
+            self.take(_LINE_SPACE)
+            if self.text.startswith("}", self.at):
+                break
+            self.expect(",")
+        self.at += 1
+        self._close(found)
+        return found
+
+    def _close(self, table):
+        self.closed.add(id(table))
+        for value in table.values():
+            if isinstance(value, dict):
+                self._close(value)
+
+    def string(self):
+        quote = self.text[self.at]
+        if self.text.startswith(quote * 3, self.at):
+            return self.long_string(quote)
+        end = self.at + 1
+        while end < len(self.text) and self.text[end] not in (quote, "\n"):
+            end += 2 if quote == '"' and self.text[end] == "\\" else 1
+        if self.text[end:end + 1] != quote:
+            raise self.wrong("a string does not end")
+        inner, self.at = self.text[self.at + 1:end], end + 1
+        return self.unescaped(inner) if quote == '"' else inner
+
+    def long_string(self, quote):
+        start, end = self.at + 3, self.at + 3
+        while not self.text.startswith(quote * 3, end):
+            if end >= len(self.text):
+                raise self.wrong("a string does not end")
+            end += 2 if quote == '"' and self.text[end] == "\\" else 1
+        while self.text.startswith(quote * 4, end):  # quotes before the end belong to the string, two at most
+            end += 1
+        inner, self.at = self.text[start:end], end + 3
+        inner = inner[1:] if inner.startswith("\n") else inner
+        return self.unescaped(re.sub(r"(?<!\\)((?:\\\\)*)\\[ \t]*\n\s*", r"\1", inner)) if quote == '"' else inner
+
+    def unescaped(self, text):
+        def one(match):
+            letter = match.group(1)
+            if letter in _ESCAPES:
+                return _ESCAPES[letter]
+            code = match.group(2) or match.group(3)
+            if code is None or int(code, 16) > 0x10FFFF or 0xD800 <= int(code, 16) <= 0xDFFF:
+                raise self.wrong("\\%s is not known in a string" % letter)
+            return chr(int(code, 16))
+
+        return re.sub(r"\\(u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|.|\Z)", one, text, flags=re.S)
+
+
+class _Tables(list):
+    """An array that [[headers]] made; one that is a value can't be added to."""

@@ -3,7 +3,7 @@
 """The engines to compare with: Debian's docker and podman, set up in a scratch directory and taken down again.
 
 Each peer has ``available()`` (a reason why not, or None), ``up(scratch, rootfs)`` and ``down()``, and Ansible tasks for the
-same work. The rootfs is a directory with a static busybox.
+same work. The rootfs is a directory with a static busybox; without one no image is made.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Docker:
     def available(self):
         return None if shutil.which("dockerd") else "docker.io is not installed"
 
-    def up(self, scratch, rootfs):
+    def up(self, scratch, rootfs=None):
         self.log = open(pathlib.Path(scratch, "dockerd.log"), "w")
         self.host = "unix://%s/docker.sock" % scratch
         self.daemon = subprocess.Popen(
@@ -76,7 +76,8 @@ class Docker:
             if self.daemon.poll() is not None:
                 raise RuntimeError("dockerd ended: see %s" % self.log.name)
             time.sleep(0.2)
-        run("docker", "-H", self.host, "import", tar_of(rootfs, scratch), IMAGE)
+        if rootfs:
+            run("docker", "-H", self.host, "import", tar_of(rootfs, scratch), IMAGE)
 
     def down(self):
         os.killpg(self.daemon.pid, signal.SIGTERM)
@@ -100,13 +101,14 @@ class Podman:
     def available(self):
         return None if shutil.which("podman") else "podman is not installed"
 
-    def up(self, scratch, rootfs):
+    def up(self, scratch, rootfs=None):
         # the collection calls one executable: a wrapper gives it the scratch storage; runc, for crun refuses hybrid cgroups with hugetlb in version 2
         self.wrapper = pathlib.Path(scratch, "podman.sh")
         self.wrapper.write_text("#!/bin/sh\nexec /usr/bin/podman --root %s/podman --runroot %s/podman-run --tmpdir %s/podman-tmp "
                                 "--runtime runc --cgroup-manager cgroupfs --events-backend file \"$@\"\n" % (scratch, scratch, scratch))
         self.wrapper.chmod(0o755)
-        run(self.wrapper, "import", tar_of(rootfs, scratch), IMAGE)
+        if rootfs:
+            run(self.wrapper, "import", tar_of(rootfs, scratch), IMAGE)
 
     def down(self):
         run(self.wrapper, "rm", "-af", "-t", "0")

@@ -191,3 +191,13 @@ def test_our_own_archives_are_read_by_us_and_by_tarfile(tmp_path):
     with tarfile.open(fileobj=io.BytesIO(first)) as file:
         members = {member.name: member for member in file.getmembers()}
     assert members["./hard"].linkname == "./dir/" + "n" * 150 and members["./soft"].linkname == "s" * 150
+
+
+def test_a_global_header_holds_for_all_that_have_none_of_their_own():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "a commit", "mtime": "5.25"}) as file:
+        for name, mtime in (("plain", 0), ("own", 7.5)):
+            info = tarfile.TarInfo(name)
+            info.mtime = mtime
+            file.addfile(info)
+    assert [(entry.name, entry.mtime) for entry, _content in read(buffer.getvalue())] == [(b"plain", 5250000000), (b"own", 7500000000)]

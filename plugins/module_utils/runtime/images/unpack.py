@@ -185,9 +185,14 @@ class Unpacker:
         self.size += entry.size
 
     def _content(self, fd, entry):
+        room = self.room.write
+
         def put(view):
-            self.room.write(len(view))
-            _write(fd, view)
+            room(len(view))
+            written = os.write(fd, view)
+            while written < len(view):
+                view = view[written:]
+                written = os.write(fd, view)
 
         if entry.sparse is None:
             entry.write_to(put)
@@ -282,8 +287,3 @@ def _status(fd, name):
     except FileNotFoundError:
         return None
     return None if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0 else status
-
-
-def _write(fd, view):
-    while view:
-        view = view[os.write(fd, view) :]

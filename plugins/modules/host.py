@@ -49,6 +49,18 @@ options:
       - When not given, an interpreter that was recorded before is kept, else it is C(/usr/bin/python3) where that will do, else the
         one that runs this module.
     type: path
+  layers:
+    description:
+      - How image layers are stored that come to the host from now on. What is there already stays as it is, and both kinds work together.
+      - V(directory) unpacks a layer into a directory. Containers of one image share the memory of the files that they read.
+      - V(erofs) keeps a layer as one file, its uncompressed archive with an EROFS index over it, which the kernel mounts for each
+        container. Pulls and removals are faster, files that several containers read are in memory once for each. The host must be able
+        to do it, as RV(pycontainer.engine.host_info#module:features) tells under C(erofs_layers). A layer that this form can't hold,
+        as one with sparse files, is unpacked all the same.
+      - V(auto) is V(erofs) where the host can do it, else V(directory).
+      - It is written to C(/etc/pycontainer/config.json). When not given, what is there stays; without any it is V(directory).
+    type: str
+    choices: [directory, erofs, auto]
   force:
     description:
       - With O(state=absent), stop the containers that run.
@@ -73,6 +85,10 @@ EXAMPLES = r"""
 - name: Prepare a host where something else takes care of the boot
   pycontainer.engine.host:
     boot: false
+
+- name: Prepare a host whose kernel mounts image layers from files
+  pycontainer.engine.host:
+    layers: auto
 
 - name: Remove everything, with the data
   pycontainer.engine.host:
@@ -122,6 +138,11 @@ host:
       type: str
       returned: with O(state=present)
       sample: /etc/systemd/system/pycontainer.service
+    layers:
+      description: How image layers are stored that come to the host from now on, as O(layers).
+      type: str
+      returned: with O(state=present)
+      sample: directory
 actions:
   description: What was changed, or in check mode would be.
   returned: success
@@ -141,6 +162,7 @@ def main():
             "command": {"type": "path", "default": "/usr/local/bin/pycontainer"},
             "boot": {"type": "bool", "default": True},
             "interpreter": {"type": "path"},
+            "layers": {"type": "str", "choices": ["directory", "erofs", "auto"]},
             "force": {"type": "bool", "default": False},
             "delete_data": {"type": "bool", "default": False},
         },

@@ -21,6 +21,7 @@ from ..networks import catalog, firewall, links
 from ..reconcile import Plan
 from ..registry import service
 from ..registry import task as registries
+from ..store import settings
 from ..store.files import read_json
 from ..store.operations import boot_id, start_time
 from . import boot
@@ -49,6 +50,8 @@ def plan(engine, params):
         found.add("OCI runtime command", link, None, "remove the OCI runtime command %s" % link, lambda: os.unlink(link))
     if entries(engine.paths.runtime):
         found.add("runtime", install.current(engine.paths.runtime), None, "remove the engine", lambda: remove_engine(engine.paths))
+    if params["delete_data"] and os.path.exists(engine.paths.config):
+        found.add("settings", engine.paths.config, None, "remove %s" % engine.paths.config, lambda: settings.write(engine.paths.config, {}))
     if params["delete_data"] and entries(engine.paths.data):
         found.add("data", engine.paths.data, None, "delete %s" % engine.paths.data, lambda: delete_data(engine))
     return found

@@ -9,7 +9,9 @@ import os
 
 from .. import fingerprint, install
 from ..errors import InvalidInput, Unsupported
+from ..images import layers
 from ..reconcile import Plan
+from ..store import settings
 from ..store.files import write_whole
 from . import boot, removal
 
@@ -29,7 +31,7 @@ def plan(engine, params):
     """The plan to prepare a host (``state: present``) or to undo that (``absent``).
 
     :param params: the options of the module ``host``: ``state``, ``command`` (path of the on-host command), ``boot``,
-        ``interpreter``, ``force``, ``delete_data``.
+        ``interpreter``, ``layers``, ``force``, ``delete_data``.
     """
     if not os.path.isabs(params["command"]):
         raise InvalidInput("command", params["command"], "an absolute path")
@@ -45,6 +47,8 @@ def present(engine, params):
     plan_command(found, engine, python, params["command"])
     plan_oci_command(found, engine, oci_command(params["command"]))
     plan_boot(found, engine, unit, params["command"])
+    if params["layers"]:
+        plan_layers(found, engine, params["layers"])
     if params["boot"] and unit is None:
         found.warnings.append("this host's init system is none of %s: containers will not be started after a boot" % ", ".join(boot.UNITS))
     return found
@@ -115,6 +119,16 @@ def plan_boot(found, engine, unit, command):
         found.add("boot unit", before, wanted, "write and enable the boot unit %s" % unit.path, lambda: unit.install(wanted))
 
 
+def plan_layers(found, engine, wanted):
+    """:raises Unsupported: when EROFS is asked for and can't be had."""
+    if wanted == layers.EROFS and layers.why_no_erofs(engine):
+        raise Unsupported("layers: erofs: %s" % layers.why_no_erofs(engine))
+    path, before = engine.paths.config, settings.given(engine.paths.config)
+    if before.get("layers") != wanted:
+        found.add("layers", before.get("layers"), wanted, "set layers to %s in %s" % (wanted, path),
+                  lambda: settings.write(path, dict(before, layers=wanted)))
+
+
 def facts(engine, python, params):
     """What is on the host now, for the task's result."""
     return {
@@ -124,5 +138,6 @@ def facts(engine, python, params):
         "command": params["command"],
         "oci_command": oci_command(params["command"]),
         "init": boot.init_system(),
+        "layers": settings.read(engine.paths.config)["layers"],
         "boot_unit": next((unit.path for unit in boot.installed()), None),
     }

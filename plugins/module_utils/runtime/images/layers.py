@@ -128,10 +128,18 @@ def kind(engine):
     wanted = settings.read(engine.paths.config)["layers"]
     if wanted == DIRECTORY:
         return DIRECTORY
-    reason = kernel.why_not(engine.paths.tmp)
+    reason = why_no_erofs(engine)
     if reason and wanted == EROFS:
         raise Unsupported("%s asks for layers as EROFS images: %s" % (engine.paths.config, reason))
     return DIRECTORY if reason else EROFS
+
+
+def why_no_erofs(engine):
+    """Why layers can't be EROFS images on this host, as a sentence; "" where they can. Tried where the store is, or will be."""
+    place = engine.paths.layers
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    return kernel.why_not(place)
 
 
 _counter = [0]

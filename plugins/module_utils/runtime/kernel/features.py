@@ -101,7 +101,7 @@ UNKNOWN = "unknown"  # counts as found: it is tried when it is needed
 # feature -> (module, configuration symbol, what needs it)
 _PARTS = {
     "overlay": ("overlay", "OVERLAY_FS", "containers"),
-    "erofs": ("erofs", "EROFS_FS", "image layers as file system images"),
+    "erofs": ("erofs", "EROFS_FS", "image layers that are not unpacked"),
     "fuse": ("fuse", "FUSE_FS", "fuse file systems in containers"),
     "bridge": ("bridge", "BRIDGE", "bridge networks"),
     "veth": ("veth", "VETH", "bridge networks"),

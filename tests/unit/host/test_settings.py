@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the administrator settles for a host: written by the module, read by every task, refused where it makes no sense."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from pycontainer.errors import HostError, Unsupported
+from pycontainer.host import info, task
+from pycontainer.images import layers
+from pycontainer.kernel import erofs
+from pycontainer.store import settings
+
+
+@pytest.fixture
+def plan(engine, tmp_path):
+    params = {"state": "present", "command": str(tmp_path / "bin" / "pycontainer"), "boot": False, "interpreter": None, "layers": None,
+              "force": False, "delete_data": False}
+    return lambda **changes: task.plan(engine, dict(params, **changes))
+
+
+def test_layers_are_settled_by_the_module(engine, plan):
+    plan().apply()
+    assert not os.path.exists(engine.paths.config) and layers.kind(engine) == "directory"
+    changing = plan(layers="auto")
+    assert [change.action for change in changing.changes] == ["set layers to auto in %s" % engine.paths.config]
+    changing.apply()
+    assert not plan(layers="auto").changes and not plan().changes
+    assert layers.kind(engine) == ("directory" if layers.why_no_erofs(engine) else "erofs")
+    assert plan().facts()["host"]["layers"] == "auto"
+    plan(state="absent", delete_data=True).apply()
+    assert not os.path.exists(engine.paths.config)
+
+
+def test_a_host_without_erofs_says_so(engine, plan, monkeypatch):
+    monkeypatch.setattr(erofs, "why_not", lambda directory: "no EROFS here")
+    with pytest.raises(Unsupported, match="layers: erofs: no EROFS here"):
+        plan(layers="erofs")
+    settings.write(engine.paths.config, {"layers": "erofs"})
+    with pytest.raises(Unsupported, match="no EROFS here"):
+        layers.kind(engine)
+    settings.write(engine.paths.config, {"layers": "auto"})
+    assert layers.kind(engine) == "directory"
+    assert info.info(engine)["features"]["erofs_layers"]["reason"] == "no EROFS here"
+
+
+@pytest.mark.parametrize("text, sentence", [
+    ("{", "is not a JSON document"),
+    ("[]", "is not a JSON object"),
+    ('{"layer": "erofs"}', "there is no setting 'layer'; accepted are: layers"),
+    ('{"layers": "tar"}', "layers is 'tar'; accepted are: directory, erofs, auto"),
+    ('{"layers": ["erofs"]}', "accepted are: directory, erofs, auto"),
+])
+def test_a_file_that_makes_no_sense(engine, text, sentence):
+    with open(engine.paths.config, "w") as file:
+        file.write(text)
+    with pytest.raises(HostError, match="config.json") as caught:
+        layers.kind(engine)
+    assert sentence in str(caught.value)
+
+
+def test_where_it_lies():
+    from pycontainer.store import paths
+
+    assert paths.Paths().config == "/etc/pycontainer/config.json" and paths.Paths("/x", "/y").config == "/x/config.json"
+
+
+def test_what_is_written(tmp_path):
+    path = str(tmp_path / "etc" / "config.json")
+    settings.write(path, {"layers": "erofs"})
+    assert json.load(open(path)) == {"layers": "erofs"} and settings.read(path) == {"layers": "erofs"}
+    settings.write(path, {})
+    assert not os.path.exists(path) and settings.read(path) == {"layers": "directory"}

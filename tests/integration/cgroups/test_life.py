@@ -319,6 +319,8 @@ def test_many_at_once():
                 for path in made.v1.values():
                     if os.path.exists(path + "/cpuset.cpus"):
                         assert open(path + "/cpuset.cpus").read().strip()
+                if made.unified and "memory" in open(made.unified + "/cgroup.controllers").read().split():
+                    assert os.path.exists(made.unified + "/memory.max")
                 made.remove()
         except Exception as error:  # pylint: disable=broad-except
             errors.append(error)

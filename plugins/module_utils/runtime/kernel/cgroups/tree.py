@@ -59,6 +59,8 @@ def make_ready(hierarchy, top, path):
     """Let the new directory ``path`` below the cgroup ``top`` take limits and processes."""
     if hierarchy.version == 2:
         pass_on(hierarchy, top)
+        # Controllers are shown as handed on before the groups below have their files: this waits for who hands them on at this moment.
+        files.write(path + "/cgroup.subtree_control", "\n")
     elif "cpuset" in hierarchy.controllers and not files.read_or(path + "/cpuset.cpus"):
         make_parents(hierarchy, top)  # the parent is another's, or being made at this moment by another process
         fill_cpuset(hierarchy.mount + top, path)

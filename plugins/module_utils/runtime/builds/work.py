@@ -15,10 +15,10 @@ import signal
 import stat
 
 from ..errors import HostError
-from ..images import built, compression, layers
+from ..images import built, compression, difference, layers
 from ..kernel import constants, mounts, overlay, syscalls
 from ..store import trees
-from . import difference
+from .words import Trouble
 
 SMALL = 1 << 18  # bytes of an archive that is compressed at once
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -90,11 +90,7 @@ class Work:
 
     def layer(self, upper, paths, epoch):
         """The Layer that ``upper`` has become over ``paths``, or None where nothing changed."""
-        if paths:
-            with self.view(paths) as lower:
-                size = difference.clean(upper, lower, epoch)
-        else:
-            size = difference.clean(upper, None, epoch)
+        size = self._clean(upper, paths, epoch)
         checksum, total = hashlib.sha256(), 0
         for piece in difference.archive(upper):
             checksum.update(piece)
@@ -113,6 +109,15 @@ class Work:
         else:
             self._start(layer)
         return layer
+
+    def _clean(self, upper, paths, epoch):
+        try:
+            if not paths:
+                return difference.clean(upper, None, epoch)
+            with self.view(paths) as lower:
+                return difference.clean(upper, lower, epoch)
+        except difference.TooDeep as error:
+            raise Trouble(str(error)) from None
 
     def _compress(self, upper, diff_id):
         checksum = hashlib.sha256()

@@ -45,7 +45,7 @@ _HOME = {
     "push_built": "task",
     "recover": "recovery",
 }
-_PARTS = ("built", "compression", "layers", "manifest", "tar", "tarwrite")  # what builds make their images with
+_PARTS = ("built", "compression", "difference", "layers", "manifest", "tar", "tarwrite")  # what builds make their images with
 __all__ = sorted(_HOME) + list(_PARTS) + ["layer_paths"]
 
 

@@ -15,6 +15,7 @@ import zlib
 from ..errors import RegistryError
 
 BLOCK = 512
+PIECE = 1 << 17  # bytes that are handed on at once
 MAX_EXTENSION = 1 << 20  # bytes of one pax header or long name
 MAX_NAME = 1 << 15  # PATH_MAX is 4096; some room for links
 MAX_SPARSE = 1 << 20  # parts of one sparse file
@@ -133,6 +134,18 @@ class Entry:
         """Hand the content to ``sink(memoryview)`` in pieces; once. For a sparse file see :meth:`parts`."""
         self._stream.pour(self._left, sink)
         self._left = 0
+
+    def pieces(self, count):
+        """The next ``count`` bytes of the content, piece by piece. :raises RegistryError: when the archive ends before."""
+        if count > self._left:
+            raise RegistryError("%s is damaged: a file's content exceeds its entry" % self._stream.what)
+        while count:
+            piece = self._stream.read(min(count, PIECE))
+            if not piece:
+                raise RegistryError("%s is cut short: an entry lacks %d bytes" % (self._stream.what, count))
+            self._left -= len(piece)
+            count -= len(piece)
+            yield piece
 
     def parts(self):
         """``(offset, length, write)`` of each part of a sparse file in order; call ``write(sink)`` before going on."""

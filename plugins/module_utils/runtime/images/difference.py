@@ -12,21 +12,25 @@ import errno
 import os
 import stat
 
-from ..images import tarwrite
-from . import sources
-from .words import Trouble
+from ..errors import HostError
+from . import tarwrite
 
 OPAQUE = "trusted.overlay.opaque"
+MAX_DEPTH = 250
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BILLION = 1000000000
+
+
+class TooDeep(HostError):
+    """Directories that are nested deeper than any archive should have them."""
 
 
 def clean(upper, lower, epoch=None):
     """Take out of the directory ``upper`` what is as it is below, and put its times in order.
 
     :param lower: descriptor of what is below it, or None for nothing. :param epoch: seconds: the latest time that is kept.
-    :returns: bytes of all regular files that are left.
+    :returns: bytes of all regular files that are left. :raises TooDeep:
     """
     fd = os.open(upper, _DIRECTORY)
     try:
@@ -40,8 +44,8 @@ def clean(upper, lower, epoch=None):
 
 def _clean(fd, lower, epoch, depth):
     """``(bytes, whether anything is left)`` of one directory. ``lower``: the same directory below, or None."""
-    if depth > sources.MAX_DEPTH:
-        raise Trouble("the step made directories that are nested deeper than %d" % sources.MAX_DEPTH)
+    if depth > MAX_DEPTH:
+        raise TooDeep("the step made directories that are nested deeper than %d" % MAX_DEPTH)
     total, left = 0, False
     for name in os.listdir(fd):
         status, below = os.lstat(name, dir_fd=fd), _status(lower, name)
@@ -112,7 +116,7 @@ def _attributes(status):
 
 def _same_directory(inner, under, status, below):
     """Times don't count: a file that came and went is no change."""
-    return _attributes(status) == _attributes(below) and sources.xattrs(inner) == sources.xattrs(under)
+    return _attributes(status) == _attributes(below) and tarwrite.xattrs(inner) == tarwrite.xattrs(under)
 
 
 def _same_file(fd, name, status, lower, below):
@@ -125,7 +129,7 @@ def _same_file(fd, name, status, lower, below):
         return True
     ours, theirs = os.open(name, _FILE, dir_fd=fd), os.open(name, _FILE, dir_fd=lower)
     try:
-        if sources.xattrs(ours) != sources.xattrs(theirs):
+        if tarwrite.xattrs(ours) != tarwrite.xattrs(theirs):
             return False
         while True:
             piece = os.read(ours, 1 << 18)

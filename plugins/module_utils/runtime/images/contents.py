@@ -1,0 +1,226 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the archive of a layer holds: its entries, whiteouts and opaque marks, read without unpacking anything (image-spec, layer.md).
+
+The archives are what a store always has, however it keeps layers to be mounted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+
+from ..errors import HostError, RegistryError
+from . import compression, tar, tree
+from .unpack import META, OPAQUE, WHITEOUT
+
+_KINDS = {tar.REGULAR: stat.S_IFREG, tar.SYMLINK: stat.S_IFLNK, tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.DIRECTORY: stat.S_IFDIR,
+          tar.FIFO: stat.S_IFIFO}
+
+
+class File:
+    """What the names of one file share. ``number``: of the entry that has its content; ``names``: how many are to be seen."""
+
+    __slots__ = ("size", "digest", "number", "names")
+
+    def __init__(self, size, number):
+        self.size, self.digest, self.number, self.names = size, None, number, 0
+
+
+class Item:
+    """One name of a layer. As tarwrite.header wants a status, it has ``st_mode``, ``st_uid``, ``st_gid``, ``st_rdev``, ``st_mtime_ns``.
+
+    :ivar layer: the layer's place, lowest 0. :ivar file: its File; None for a directory.
+    :ivar link: of a symbolic link, what it says. :ivar target: of a hard link into a layer below, the path there, else None.
+    """
+
+    __slots__ = ("kind", "st_mode", "st_uid", "st_gid", "st_mtime_ns", "device", "xattrs", "link", "file", "target", "layer")
+
+    def __init__(self, entry, layer):
+        self.kind, self.layer = entry.kind, layer
+        self.st_mode, self.st_uid, self.st_gid, self.st_mtime_ns = entry.mode | _KINDS.get(entry.kind, 0), entry.uid, entry.gid, entry.mtime
+        self.device, self.xattrs, self.link = entry.device, entry.xattrs, entry.link
+        self.file = self.target = None
+
+    @property
+    def is_directory(self):
+        return self.kind == tar.DIRECTORY
+
+    @property
+    def st_rdev(self):
+        return os.makedev(*self.device)
+
+    @property
+    def size(self):
+        return self.file.size if self.file is not None else 0
+
+    def same_as(self, other):
+        """Whether type, mode, owner, attributes and content are the same. Times don't count."""
+        if self is other:
+            return True
+        facts = [(item.kind, item.st_mode, item.st_uid, item.st_gid, item.device, item.xattrs) for item in (self, other)]
+        if facts[0] != facts[1]:
+            return False
+        if self.kind == tar.SYMLINK:
+            return self.link == other.link
+        return self.kind != tar.REGULAR or self.file is other.file or (self.file.size, self.file.digest) == (other.file.size, other.file.digest)
+
+
+class Contents:
+    """:ivar items: ``{path: Item}``, in the order of the archive; of entries with one name the last counts.
+    :ivar whiteouts: paths that the layer deletes. :ivar opaques: directories whose content below it hides. Paths are bytes without ``/`` at either end.
+    """
+
+    def __init__(self, what, layer):
+        self.what, self.layer = what, layer
+        self.items, self.whiteouts, self.opaques = {}, [], []
+        self._parents, self._has_links = {b"": b""}, False
+
+    def take(self, number, entry):
+        """Enter one entry of the archive; its Item, or None for what is none."""
+        parts = tree.split(entry.name, self.what)
+        if entry.kind == b"V":
+            return None
+        if not parts:
+            return self._put(b"", Item(entry, self.layer))
+        parent = self._parent(parts[:-1])
+        name = parts[-1]
+        if name.startswith(WHITEOUT) or any(part.startswith(META) for part in parts[:-1]):
+            self._whiteout(parent, name, parts)
+            return None
+        item = Item(entry, self.layer)
+        if entry.kind == tar.LINK:
+            self._hard_link(item, entry)
+        elif not item.is_directory:
+            item.file = File(entry.size, number)
+        return self._put(_joined(parent, name), item)
+
+    def _whiteout(self, parent, name, parts):
+        if any(part.startswith(META) for part in parts[:-1]) or (name.startswith(META) and name != OPAQUE):
+            return  # aufs' own
+        if name == OPAQUE:
+            self.opaques.append(parent)
+        else:
+            self.whiteouts.append(_joined(parent, name[len(WHITEOUT):]))
+
+    def _hard_link(self, item, entry):
+        target = tree.split(entry.link, self.what)
+        if not target:
+            raise RegistryError("%s: the hard link %s leads to the root" % (self.what, tree.show(entry.name)))
+        path = _joined(self._parent(target[:-1]), target[-1])
+        found = self.items.get(path)
+        if found is None or found.file is None and found.target is None:
+            item.target = path
+            return
+        for name in ("kind", "st_mode", "st_uid", "st_gid", "st_mtime_ns", "device", "xattrs", "link", "file", "target"):
+            setattr(item, name, getattr(found, name))
+
+    def _put(self, path, item):
+        before = self.items.pop(path, None)
+        if before is not None and before.is_directory and not item.is_directory:
+            for below in [key for key in self.items if key.startswith(path + b"/")]:
+                del self.items[below]
+        if item.kind == tar.SYMLINK or before is not None and before.kind == tar.SYMLINK:
+            self._parents, self._has_links = {b"": b""}, True
+        self.items[path] = item
+        return item
+
+    def _parent(self, parts):
+        """The directory that ``parts`` lead to; a link of this very layer on the way is followed, as by who unpacks it."""
+        key = b"/".join(parts)
+        if not self._has_links:
+            return key
+        found = self._parents.get(key)
+        if found is None:
+            found = self._parents[key] = self._resolve(list(parts), key)
+        return found
+
+    def _resolve(self, rest, key):
+        real, links = [], 0
+        while rest:
+            part = rest.pop(0)
+            if part in (b"", b"."):
+                continue
+            if part == b"..":
+                del real[-1:]
+                continue
+            item = self.items.get(b"/".join(real + [part]))
+            if item is None or item.kind != tar.SYMLINK:
+                real.append(part)
+                continue
+            links += 1
+            if links > tree.MAX_LINKS:
+                raise RegistryError("%s: too many links on the way to %s" % (self.what, tree.show(key)))
+            if item.link.startswith(b"/"):
+                real = []
+            rest = item.link.split(b"/") + rest
+        return b"/".join(real)
+
+
+def _joined(parent, name):
+    return parent + b"/" + name if parent else name
+
+
+def plain(engine, digest, what):
+    """The pieces of a layer's uncompressed archive; its blob's digest has been checked when they end.
+
+    :raises NotFound: the blob is not in the store. :raises HostError: it is damaged.
+    """
+    algorithm, dummy, encoded = digest.partition(":")
+    checksum = hashlib.new(algorithm)
+
+    def checked():
+        with engine.blobs.open(digest) as file:
+            for piece in compression.pieces(file):
+                checksum.update(piece)
+                yield piece
+        if checksum.hexdigest() != encoded:
+            raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
+
+    yield from compression.decompress(checked(), what)
+
+
+def read(chunks, what, layer=0, hashed=False):
+    """The :class:`Contents` of a layer's archive.
+
+    :param chunks: its uncompressed pieces, read to their end. :param hashed: with the sha256 of every file's content.
+    :raises RegistryError: when the archive is damaged.
+    """
+    stream, contents = tar.Stream(chunks, what), Contents(what, layer)
+    for number, entry in enumerate(tar.entries(stream)):
+        item = contents.take(number, entry)
+        if hashed and item is not None and entry.kind == tar.REGULAR:
+            item.file.digest = _digest(entry)
+    stream.drain()
+    return contents
+
+
+def _digest(entry):
+    checksum = hashlib.sha256()
+    for piece in whole(entry):
+        checksum.update(piece)
+    return checksum.digest()
+
+
+ZEROS = b"\0" * (1 << 16)
+
+
+def whole(entry):
+    """The pieces of a file's content, the holes of a sparse one filled."""
+    if entry.sparse is None:
+        yield from entry.pieces(entry.size)
+        return
+    position = 0
+    for offset, length in entry.sparse:
+        yield from _zeros(offset - position)
+        yield from entry.pieces(length)
+        position = offset + length
+    yield from _zeros(entry.size - position)
+
+
+def _zeros(count):
+    while count > 0:
+        piece = ZEROS[:count]
+        count -= len(piece)
+        yield piece

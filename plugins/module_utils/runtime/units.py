@@ -15,6 +15,7 @@ SIZES = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 
 TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([bkmgtp])(?:i?b)?)?", re.IGNORECASE)
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?")
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
 
 
@@ -68,3 +69,29 @@ def show_decimal(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), ba
         if number < base or unit == units[-1]:
             return "%.*g%s" % (digits, number, unit) if number < 999.5 else "%.0f%s" % (number, unit)
         number /= base
+
+
+def moment(value, option, now=None):
+    """Seconds since the epoch of a time: RFC 3339 (without a zone: the host's), seconds since the epoch, or how long ago (``24h``).
+
+    :raises InvalidInput: naming ``option``.
+    """
+    import datetime  # not everybody who reads a size needs them
+    import time
+
+    text = str(value).strip()
+    if re.fullmatch(r"\d{9,11}(\.\d+)?", text):
+        return float(text)
+    match = _MOMENT.fullmatch(text)
+    if match is not None:
+        day, clock, fraction, zone = match.groups()
+        try:
+            when = datetime.datetime.fromisoformat("%sT%s%s" % (day, clock or "00:00:00", (zone or "").replace("Z", "+00:00")))
+        except ValueError:
+            raise InvalidInput(option, value, "a date and time that exist") from None
+        return (when if when.tzinfo else when.astimezone()).timestamp() + float("0." + (fraction or "0"))
+    try:
+        ago = duration(text, option)
+    except InvalidInput:
+        raise InvalidInput(option, value, "a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or how long ago, such as 24h") from None
+    return (time.time() if now is None else now) - ago

@@ -16,7 +16,7 @@ _HOME = {
     "find": "records",
     "get": "records",
     "inspect": "records",
-    "listing": "records",
+    "listing": "selection",
     "tag": "records",
     "untag": "records",
     "remove": "records",

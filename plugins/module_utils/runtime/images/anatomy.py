@@ -87,11 +87,16 @@ def plain(engine, record, digest):
     return contents.plain(engine, digest, title(engine, record, digest))
 
 
-def read_layers(engine, record, hashed=False, first=0):
-    """The Contents of an image's layers from ``first`` on, lowest first."""
+def read_layers(engine, record, hashed=False, known=None):
+    """The Contents of an image's layers, lowest first. :param known: ``{DiffID: Contents}`` of layers that are not read again; it is added to."""
     for index, (diff_id, digest) in enumerate(zip(record["layers"], layer_blobs(engine, record))):
-        if index >= first:
-            yield contents.read(plain(engine, record, digest), title(engine, record, digest), index, hashed)
+        if known is not None and diff_id in known:
+            yield known[diff_id]
+            continue
+        found = contents.read(plain(engine, record, digest), title(engine, record, digest), index, hashed)
+        if known is not None:
+            known[diff_id] = found
+        yield found
 
 
 def anatomy(engine, name_or_id, largest=LARGEST):

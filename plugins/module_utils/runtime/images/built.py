@@ -120,8 +120,7 @@ def _manifest(engine, image):
             kind = compression.kind_of(file.read(8))
         described.append({"digest": layer.digest, "size": engine.blobs.size(layer.digest), "compression": kind})
     config = manifest.parse_config(image.config, "the built image")["config"]
-    docker = any(config.get(key) for key in ("Healthcheck", "OnBuild", "Shell"))  # which OCI's configuration has no fields for
-    return manifest.build({"digest": image.id, "size": len(image.config)}, described, docker=docker)
+    return manifest.build({"digest": image.id, "size": len(image.config)}, described, docker=manifest.needs_docker(config))
 
 
 def remember(engine, key, found):

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The upper directory of an overlay mount becomes a layer: what is no change goes out of it, and the rest is its archive.
+"""The upper directory of an overlay mount as a layer: what is no change does not count, and the rest is its archive.
 
-The directory itself is kept as the unpacked layer, so nothing is copied. Times are cut to whole seconds, as the archive has them,
-and to SOURCE_DATE_EPOCH where that is given; so a layer that is pulled again is the same tree.
+A build's directory is cleaned (:func:`clean`) and kept as the unpacked layer, so nothing is copied. Times are cut to whole seconds, as the
+archive has them, and to SOURCE_DATE_EPOCH where that is given; so a layer that is pulled again is the same tree. A container's is only
+looked at (:func:`changes`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from . import tarwrite
 OPAQUE = "trusted.overlay.opaque"
 MAX_DEPTH = 250
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _BILLION = 1000000000
 
 
@@ -150,7 +151,7 @@ def _time(status, epoch):
 
 def _settle(fd, name, status, epoch):
     if stat.S_ISREG(status.st_mode):
-        file = os.open(name, _FILE | os.O_NONBLOCK, dir_fd=fd)
+        file = os.open(name, _FILE, dir_fd=fd)
         try:
             _strip(file)
         finally:
@@ -167,17 +168,112 @@ def _strip(fd):
             os.removexattr(fd, name)
 
 
+# ------------------------------------------------------------------------------------------------------------- looking
+
+ADDED, CHANGED, DELETED = "A", "C", "D"
+
+
+class Changes:
+    """What an upper directory changes of what is below it.
+
+    :ivar kinds: ``{path: "A", "C" or "D"}``, sorted, a directory before what is in it; one is changed, too, when something in it is.
+    :ivar opaques: directories of it that hide what is below them; what is gone by that is "D" in ``kinds``.
+    :ivar root: whether owner or mode of the root are others.
+    """
+
+    def __init__(self):
+        self.kinds, self.opaques, self.root = {}, set(), False
+
+    def names(self):
+        """``[{"Path", "Kind"}]``, paths as text, absolute."""
+        return [{"Path": "/" + os.fsdecode(path), "Kind": kind} for path, kind in self.kinds.items()]
+
+
+def changes(upper, lower, ignored=frozenset()):
+    """The :class:`Changes` of the directory ``upper`` over ``lower`` (descriptors; None for nothing). Nothing is written.
+
+    :param ignored: paths (bytes) that are no change where they are an empty file or directory that is not below; nor is a directory
+        that is not below and has nothing else.
+    """
+    found = Changes()
+    _look(upper, lower, b"", ignored, found, 0)
+    found.kinds = dict(sorted(found.kinds.items()))
+    found.root = _attributes(os.fstat(upper)) != (_attributes(os.fstat(lower)) if lower is not None else (stat.S_IFDIR | 0o755, 0, 0))
+    return found
+
+
+def _look(fd, lower, prefix, ignored, found, depth):
+    """``(whether something changed, whether something was ignored)`` of one directory."""
+    if depth > MAX_DEPTH:
+        raise TooDeep("/%s is nested deeper than %d" % (os.fsdecode(prefix), MAX_DEPTH))
+    changed = passed = False
+    for name in sorted(os.fsencode(item) for item in os.listdir(fd)):
+        path = prefix + name
+        try:
+            status, below = os.lstat(name, dir_fd=fd), _status(lower, name)
+            if is_whiteout(status):
+                kind = DELETED if below is not None else None
+            elif stat.S_ISDIR(status.st_mode):
+                kind, empty = _look_into(fd, name, (status, below), lower, path, ignored, found, depth)
+                passed = passed or empty
+            elif below is None:
+                kind = None if path in ignored and stat.S_ISREG(status.st_mode) and not status.st_size else ADDED
+                passed = passed or kind is None
+            else:
+                kind = None if _same_file(fd, name, status, lower, below) else CHANGED
+        except FileNotFoundError:
+            continue  # a running container has taken it away
+        if kind is not None:
+            found.kinds[path] = kind
+            changed = True
+    return changed, passed
+
+
+def _look_into(fd, name, statuses, lower, path, ignored, found, depth):
+    """``(kind or None, whether it was ignored)`` of a directory."""
+    status, below = statuses
+    found.kinds[path] = None  # its place is before what is in it
+    inner, under = os.open(name, _DIRECTORY, dir_fd=fd), None
+    try:
+        if below is not None and stat.S_ISDIR(below.st_mode):
+            under = os.open(name, _DIRECTORY, dir_fd=lower)
+        opaque = under is not None and _opaque(inner)
+        changed, passed = _look(inner, None if opaque else under, path + b"/", ignored, found, depth + 1)
+        if opaque:
+            found.opaques.add(path)
+            _note_hidden(inner, under, path, found)
+        if below is None:
+            kind = ADDED if changed or not (passed or path in ignored) else None
+            passed = kind is None
+        else:
+            kind = CHANGED if changed or opaque or under is None or not _same_directory(inner, under, status, below) else None
+            passed = False
+        if kind is None:
+            del found.kinds[path]
+        return kind, passed
+    finally:
+        os.close(inner)
+        if under is not None:
+            os.close(under)
+
+
+def _note_hidden(inner, under, path, found):
+    there = {name for name in os.listdir(inner) if not is_whiteout(os.lstat(name, dir_fd=inner))}
+    for name in sorted(set(os.listdir(under)) - there):
+        found.kinds[path + b"/" + os.fsencode(name)] = DELETED
+
+
 # ------------------------------------------------------------------------------------------------------------- archive
 
 
-class _Status:
+class Whiteout:
     """What tarwrite.header wants of a whiteout's status."""
 
     st_mode, st_uid, st_gid, st_rdev, st_mtime_ns = 0o600, 0, 0, 0, 0
 
 
 def archive(upper):
-    """The pieces of the layer's archive: sorted, whiteouts before the rest of a directory, the root only where it is not 0755 of root.
+    """The pieces of a cleaned directory's archive: sorted, whiteouts before the rest of a directory, the root only where it is not 0755 of root.
 
     :raises HostError: when a file changes meanwhile.
     """
@@ -192,14 +288,24 @@ def archive(upper):
         os.close(fd)
 
 
-def _contents(fd, prefix, links):
+def archive_of(upper, found):
+    """As :func:`archive`, of what ``found`` (a :class:`Changes`) says of the open directory ``upper``, which is left as it is."""
+    if found.root:
+        yield tarwrite.header(b"./", tarwrite.DIRECTORY, os.fstat(upper))
+    yield from _contents(upper, b"", {}, found)
+    yield b"\0" * 1024
+
+
+def _contents(fd, prefix, links, found=None):
     names = sorted(os.fsencode(name) for name in os.listdir(fd))
-    if _opaque(fd):
-        yield tarwrite.header(prefix + b".wh..wh..opq", tarwrite.REGULAR, _Status)
+    if found is not None:
+        names = [name for name in names if prefix + name in found.kinds]
+    if _opaque(fd) if found is None else prefix[:-1] in found.opaques and prefix:
+        yield tarwrite.header(prefix + b".wh..wh..opq", tarwrite.REGULAR, Whiteout)
     statuses = [(name, os.lstat(name, dir_fd=fd)) for name in names]
     for name, status in statuses:
         if is_whiteout(status):
-            yield tarwrite.header(prefix + b".wh." + name, tarwrite.REGULAR, _Status)
+            yield tarwrite.header(prefix + b".wh." + name, tarwrite.REGULAR, Whiteout)
     for name, status in statuses:
         if is_whiteout(status):
             continue
@@ -207,7 +313,7 @@ def _contents(fd, prefix, links):
             inner = os.open(name, _DIRECTORY, dir_fd=fd)
             try:
                 yield tarwrite.header(prefix + name + b"/", tarwrite.DIRECTORY, status, xattrs=tarwrite.xattrs(inner))
-                yield from _contents(inner, prefix + name + b"/", links)
+                yield from _contents(inner, prefix + name + b"/", links, found)
             finally:
                 os.close(inner)
         else:

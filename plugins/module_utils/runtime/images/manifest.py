@@ -252,6 +252,11 @@ def choose(index, platform, what):
 # --- writing ---
 
 
+def needs_docker(config):
+    """Whether the ``config`` of an image has what OCI's configuration has no fields for."""
+    return any(config.get(key) for key in ("Healthcheck", "OnBuild", "Shell"))
+
+
 def build(config, layers, docker=False):
     """A manifest as bytes. :param config: ``{"digest", "size"}``. :param layers: ``[{"digest", "size", "compression"}]`` with
     compression ``""``, ``gzip`` or ``zstd``. :param docker: in Docker's media types (a health check has no field in OCI's)."""

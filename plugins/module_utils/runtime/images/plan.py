@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..errors import Conflict, InvalidInput, NotFound, Untrusted
 from ..reconcile import Plan
-from . import collect, manifest, records, reference
+from . import collect, manifest, records, reference, selection
 
 
 class ImagePlan(Plan):
@@ -196,11 +196,12 @@ def _push(engine, target, ident):
     push.push(engine, target, ident)
 
 
-def plan_absent(engine, text, force=False):
+def plan_absent(engine, text, force=False, prune=True):
     """Have no image of this name, or id.
 
     A name that is not the image's only one is taken away; with its last name, or by id, the image goes.
     :param force: by id, also where it has several names; where a container uses it, only its names go.
+    :param prune: whether nameless images that it came from go with it.
     :raises Conflict: when a container uses it, or an id with several names is given, without ``force``.
     """
     plan = ImagePlan(engine, "image %s" % text)
@@ -224,23 +225,23 @@ def plan_absent(engine, text, force=False):
         return plan  # nothing is left to take away before its containers are gone
     action = "untag image %s, which %s still use" % (text, ", ".join(users)) if users else "remove image %s" % text
     last = parsed.tagged if row is not None and not parsed.digest else None
-    plan.add("image", ident, None, action, lambda: records.remove(engine, ident, force, last))
+    plan.add("image", ident, None, action, lambda: records.remove(engine, ident, force, last, prune))
     return plan
 
 
-def plan_prune(engine, everything=False):
-    """Remove nameless images that no container uses; ``everything``: named ones too. Facts: ``images``, ``space_reclaimed``."""
-    freed = []
-    idents = records.dangling(engine, everything)
+def plan_prune(engine, everything=False, filters=None):
+    """Remove nameless images that no container uses; ``everything``: named ones too. Facts: ``images``, ``space_reclaimed``.
+
+    :param filters: ``{"until", "label", "label!", "dangling"}`` as in :func:`selection.listing`; ``dangling`` false is ``everything``.
+    """
+    chosen, freed = selection.check_filters(engine, filters, selection.PRUNE_FILTERS), []
+    everything = not chosen.pop("dangling", not everything)
+    idents = [ident for ident in records.dangling(engine, everything) if not chosen or selection.matches(records.inspect(engine, ident), chosen)]
     plan = Plan("images", lambda: {"images": idents, "space_reclaimed": sum(freed)})
 
     def apply():
         for ident in idents:
-            row = engine.db.one("SELECT size FROM images WHERE id = ?", ident)
-            if row is None:
-                continue  # it went with one that came from it
-            records.remove(engine, ident)
-            freed.append(row["size"])
+            freed.append(records.remove(engine, ident))  # 0 for one that went with what came from it
         freed.append(collect.collect(engine, everything=True))
 
     for ident in idents:

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-
 from ..errors import Conflict, InvalidInput, NotFound
 from ..store.database import now
 from . import collect, layers, manifest, reference
@@ -146,24 +144,25 @@ def untag(engine, full):
             connection.execute("DELETE FROM digests WHERE image = ? AND repository = ?", (row["image"], repository))
 
 
-def remove(engine, ident, force=False, last=None):
+def remove(engine, ident, force=False, last=None, prune=True):
     """Remove the image ``ident`` (whole id) with all its names, its blobs and the layers that no other image has.
 
     :param force: where containers use it, take its names away and leave the rest until they are gone.
     :param last: the full reference that was its last when this was planned; if it has got another since, only this one goes.
-    :raises Conflict: when a container uses it and not ``force``.
+    :param prune: whether nameless images that it came from, and nothing else, go with it.
+    :returns: bytes that were freed. :raises Conflict: when a container uses it and not ``force``.
     """
     check_unused(engine, ident, force)
     row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
     if row is None:
-        return
+        return 0
     candidates = blobs_of(engine, row)
     with engine.operations.record("remove-image", image=ident, candidates=candidates):
         with engine.db.transaction() as connection:
             if last is not None:
                 connection.execute("DELETE FROM tags WHERE reference = ? AND image = ?", (last, ident))
                 if tags_of(engine, ident):
-                    return
+                    return 0
             connection.execute("DELETE FROM tags WHERE image = ?", (ident,))
             connection.execute("DELETE FROM digests WHERE image = ?", (ident,))
             used = connection.execute("SELECT 1 FROM containers WHERE image = ?", (ident,)).fetchone()
@@ -172,10 +171,11 @@ def remove(engine, ident, force=False, last=None):
             intermediate = [] if used else connection.execute("SELECT used FROM uses WHERE image = ?", (ident,)).fetchall()
             if not used:
                 connection.execute("DELETE FROM images WHERE id = ?", (ident,))
-        collect.collect(engine, candidates)
-    for row in intermediate:
+        freed = collect.collect(engine, candidates)
+    for row in intermediate if prune else ():
         if is_leftover(engine, row["used"]):
-            remove(engine, row["used"])
+            freed += remove(engine, row["used"])
+    return freed
 
 
 def is_leftover(engine, ident):
@@ -243,68 +243,6 @@ def describe(engine, record, tags=None, digests=None):
         directories = [layers.path_of(engine, row["number"]) for row in reversed(found)]
         result["GraphDriver"] = {"Name": "overlay", "Data": {"LowerDir": ":".join(directories)}}
     return result
-
-
-def listing(engine, filters=None, everything=False):
-    """All images in ``inspect``'s form, newest first.
-
-    :param filters: ``{"dangling": bool, "reference": [patterns], "label": ["key" or "key=value"]}``, all optional.
-        A pattern is of a shell's kind, over the familiar name with or without its tag.
-    :param everything: also nameless images that others came from, or on whose layers another image stands.
-    :raises InvalidInput: for another filter.
-    """
-    filters = check_filters(filters)
-    records = [record for record in (find(engine, row["id"]) for row in engine.db.all("SELECT id FROM images")) if record is not None]
-    shown = [
-        describe(engine, record)
-        for record in records
-        if everything or not (users_of(engine, record["id"]) if filters.get("dangling") else _intermediate(engine, record, records))
-    ]
-    shown = [image for image in shown if _matches(image, filters)]
-    return sorted(shown, key=lambda image: image["Created"], reverse=True)
-
-
-def check_filters(filters):
-    """Filters in their normal form. :raises InvalidInput: for one that is not known."""
-    checked = {}
-    for key, value in (filters or {}).items():
-        if key == "dangling":
-            if str(value).lower() not in ("true", "false", "1", "0", "yes", "no"):
-                raise InvalidInput("filters.dangling", value, "true or false")
-            checked[key] = str(value).lower() in ("true", "1", "yes")
-        elif key in ("reference", "label"):
-            checked[key] = [str(item) for item in (value if isinstance(value, list) else [value])]
-        else:
-            raise InvalidInput("filters", key, "dangling, reference or label")
-    return checked
-
-
-def _intermediate(engine, record, records):
-    """Nameless, and another image came from it by a build, or begins with all of its layers."""
-    count = len(record["layers"])
-    return not tags_of(engine, record["id"]) and bool(
-        users_of(engine, record["id"])
-        or any(len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in records)
-    )
-
-
-def _matches(image, filters):
-    if "dangling" in filters and filters["dangling"] == bool(image["RepoTags"]):
-        return False
-    if "reference" in filters and not any(_named(image, pattern) for pattern in filters["reference"]):
-        return False
-    labels = image["Config"].get("Labels") or {}
-    for wanted in filters.get("label", ()):
-        key, equals, value = wanted.partition("=")
-        if key not in labels or (equals and labels[key] != value):
-            return False
-    return True
-
-
-def _named(image, pattern):
-    names = image["RepoTags"] + [name.rpartition(":")[0] for name in image["RepoTags"]]
-    names += image["RepoDigests"] + [name.partition("@")[0] for name in image["RepoDigests"]]
-    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
 
 
 def dangling(engine, everything=False):

@@ -17,6 +17,12 @@ class Node:
     def __init__(self, item=None):
         self.item, self.children = item, {}
 
+    def copy(self):
+        """The same tree, whose names can come and go by themselves."""
+        other = Node(self.item)
+        other.children = {name: child.copy() for name, child in self.children.items()}
+        return other
+
     @property
     def is_directory(self):
         return self.item is None or self.item.is_directory

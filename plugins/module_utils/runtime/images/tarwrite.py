@@ -23,7 +23,7 @@ _KINDS = {
     stat.S_IFBLK: BLOCK_DEVICE,
     stat.S_IFIFO: FIFO,
 }
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # what was a file may have become a FIFO
 
 
 def directory(path, option="path"):
@@ -36,12 +36,17 @@ def directory(path, option="path"):
     except OSError as error:
         raise InvalidInput(option, path, "an existing directory or archive (%s)" % error.strerror) from None
     try:
-        status = os.fstat(fd)
-        yield header(b"./", DIRECTORY, status, xattrs=xattrs(fd))
-        yield from _contents(fd, b"./", status.st_dev, {})
-        yield b"\0" * (2 * BLOCK)
+        yield from tree(fd)
     finally:
         os.close(fd)
+
+
+def tree(fd):
+    """As :func:`directory`, of an open directory."""
+    status = os.fstat(fd)
+    yield header(b"./", DIRECTORY, status, xattrs=xattrs(fd))
+    yield from _contents(fd, b"./", status.st_dev, {})
+    yield b"\0" * (2 * BLOCK)
 
 
 def _contents(fd, prefix, device, links):
@@ -85,6 +90,8 @@ def _file(fd, name, path):
     file = os.open(name, _OPEN, dir_fd=fd)
     try:
         status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise HostError("%s changed while it was read" % os.fsdecode(path))
         yield header(path, REGULAR, status, size=status.st_size, xattrs=xattrs(file))
         left = status.st_size
         while left:
@@ -108,8 +115,8 @@ def xattrs(fd):
     return found
 
 
-def header(path, kind, status, size=0, link=b"", xattrs=None):
-    """A header block, with a pax header before it where it is needed."""
+def header(path, kind, status, size=0, link=b"", xattrs=None, fraction=False):
+    """A header block, with a pax header before it where it is needed. :param fraction: keep the fraction of a second of the time."""
     records = {b"SCHILY.xattr." + name: value for name, value in (xattrs or {}).items()}
     if len(path) > 100:
         records[b"path"] = path
@@ -119,7 +126,9 @@ def header(path, kind, status, size=0, link=b"", xattrs=None):
         if value >= limit:
             records[key] = b"%d" % value
     mtime = int(status.st_mtime_ns // 1000000000)
-    if not 0 <= mtime < 8**11:
+    if fraction and status.st_mtime_ns % 1000000000:
+        records[b"mtime"] = b"%s%d.%09d" % (b"-" if status.st_mtime_ns < 0 else b"", *divmod(abs(status.st_mtime_ns), 1000000000))
+    elif not 0 <= mtime < 8**11:
         records[b"mtime"] = b"%d" % mtime
     device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in (CHAR, BLOCK_DEVICE) else (0, 0)
     block = _block(path[:100], kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, size, mtime, link[:100], device)

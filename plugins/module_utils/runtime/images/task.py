@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..errors import InvalidInput
 from . import plan as plans
-from . import records, reference
+from . import records, reference, selection
 from .registries import Registries
 
 CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
@@ -138,7 +138,7 @@ def image_info(engine, params):
     """The module ``image_info``: ``{"images": [...]}``."""
     names = params.get("name")
     if names is None:
-        return {"images": records.listing(engine, params.get("filters"), bool(params.get("all")))}
+        return {"images": selection.listing(engine, params.get("filters"), bool(params.get("all")))}
     for option in ("filters", "all"):
         if params.get(option):
             raise InvalidInput(option, params[option], "no %s together with name" % option)

@@ -17,6 +17,7 @@ import tempfile
 from ..errors import HostError, NotFound
 from .files import sync_directory
 
+PIECE = 1 << 18  # bytes that are read at once
 LENGTHS = {"sha256": 64, "sha512": 128}  # hexadecimal digits by algorithm (image-spec, descriptor.md#digests)
 
 
@@ -55,6 +56,20 @@ class Blobs:
         if hashlib.new(algorithm, data).hexdigest() != encoded:
             raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
         return data
+
+    def pieces(self, digest):
+        """A blob's content, piece by piece; when it ends, its digest was right. :raises HostError: when it was not."""
+        algorithm, dummy, encoded = digest.partition(":")
+        checksum = hashlib.new(algorithm)
+        with self.open(digest) as file:
+            while True:
+                piece = file.read(PIECE)
+                if not piece:
+                    break
+                checksum.update(piece)
+                yield piece
+        if checksum.hexdigest() != encoded:
+            raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
 
     def put(self, data, durable=True):
         """Store ``data`` (bytes) and return its sha256 digest."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 
@@ -54,3 +56,35 @@ def read_json(path, default=None):
             return json.loads(file.read())
     except FileNotFoundError:
         return default
+
+
+@contextlib.contextmanager
+def appearing(path, mode=0o600):
+    """A binary file to write in the block, which is at ``path`` when the block ends well, whole and synced, and nowhere when it does not.
+
+    It has no name before that, so that nothing is left of it whoever is killed, where the file system can do that (O_TMPFILE, open(2)).
+    """
+    directory, partial = os.path.dirname(path) or ".", path + ".partial"
+    try:
+        fd, named = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode), False
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT) or not os.path.isdir(directory):
+            raise
+        fd, named = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode), True
+    try:
+        with os.fdopen(fd, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(fd)
+            if not named:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(partial)
+                os.link("/proc/self/fd/%d" % fd, partial, follow_symlinks=True)
+                named = True
+        os.rename(partial, path)
+        named = False
+        sync_directory(directory)
+    finally:
+        if named:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial)

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container's files, looked at from the host, whether it runs or not: all of them, or what it has changed of its image's.
+
+What is looked at are mounts of our own, read-only and without device nodes that could be opened: a container that exchanges a file for a
+link, a FIFO or a device while it is read leads nowhere. Owners are as the container sees them. Volumes are not in there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ..errors import Unsupported
+from ..images import difference
+from ..kernel import constants as c
+from ..kernel import mounts, overlay
+from . import documents, images
+
+_OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC
+
+
+@contextlib.contextmanager
+def root(engine, record):
+    """A descriptor of the container's root file system."""
+    with _guarded(overlay.overlay([_upper(engine, record)] + images.layers(engine, record["image"]))) as fd:
+        yield fd
+
+
+@contextlib.contextmanager
+def changes(engine, record):
+    """``(descriptor of the writable layer, difference.Changes)``: what the container changed of its image."""
+    layers = images.layers(engine, record["image"])
+    with contextlib.ExitStack() as stack:
+        upper = stack.enter_context(_guarded(mounts.bind(_upper(engine, record), recursive=False)))
+        lower = stack.enter_context(_guarded(overlay.overlay(layers))) if layers else None
+        yield upper, difference.changes(upper, lower, _made_by_engine(engine, record))
+
+
+def _upper(engine, record):
+    return os.path.join(engine.paths.container(record["id"]), "upper")
+
+
+@contextlib.contextmanager
+def _guarded(fd):
+    """A directory of a detached mount, opened to be read; the mount ends with the block."""
+    try:
+        with contextlib.suppress(Unsupported):  # before Linux 5.12; who reads looks at what it has opened, too
+            mounts.set_attributes(fd, _OPTIONS)
+        directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+        try:
+            yield directory
+        finally:
+            os.close(directory)
+    finally:
+        os.close(fd)
+
+
+def _made_by_engine(engine, record):
+    """Paths of the places that a start makes for the engine's own mounts: /proc, /etc/hosts and their like."""
+    own = {volume["target"] for volume in documents.wanted_volumes(record["definition"], images.config(engine, record["image"]))}
+    return frozenset(os.fsencode(mount["destination"].strip("/")) for mount in documents.read_config(engine, record["id"]).get("mounts", ())
+                     if mount["destination"] not in own)
+
+
+def diff(engine, record):
+    """What a container has changed of its image: ``[{"Path", "Kind": "A" added, "C" changed, "D" deleted}]``, by path, as ``docker diff`` tells it."""
+    with changes(engine, record) as (_upper_fd, found):
+        return found.names()

@@ -25,6 +25,7 @@ RECOVERY = {
     "create-container": ".containers.recovery",
     "replace-container": ".containers.recovery",
     "remove-container": ".containers.recovery",
+    "freeze-container": ".containers.recovery",
     "create-volume": ".volumes.recovery",
     "remove-volume": ".volumes.recovery",
     "create-network": ".networks.recovery",

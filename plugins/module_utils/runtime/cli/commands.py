@@ -67,6 +67,13 @@ CONTAINER_COMMANDS = [
     Command("top, container top", "CONTAINER", "The processes of a container", "observing:top"),
     Command("port, container port", "CONTAINER [PORT]", "The published ports of a container", "observing:port"),
     Command("wait, container wait", "CONTAINER...", "Wait until containers end, and print their exit codes", "observing:wait"),
+    Command("diff, container diff", "CONTAINER", "What a container has changed of its image's files: A added, C changed, D deleted", "layers:diff"),
+    Command("commit, container commit", "CONTAINER [REPOSITORY[:TAG]]", "Make an image of a container and what it has changed", "layers:commit", [
+        Flag("-a, --author", "value", "The image's author"), Flag("-m, --message", "value", "The image's comment"),
+        Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"),
+        Flag("-p, --pause", "switch", "Freeze it meanwhile (the default)", on=True), Flag("--no-pause", "switch", "Do not freeze it")]),
+    Command("export, container export", "CONTAINER", "A container's root file system as a tar archive", "archives:export", [
+        Flag("-o, --output", "value", "The archive (standard output without it)")]),
     Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [INSPECT]),
     Command("container prune", "", "Remove all containers that don't run", "pruning:containers_",
             [UNASKED, CHOSEN]),
@@ -91,16 +98,30 @@ IMAGE_COMMANDS = [
     Command("push, image push", "NAME[:TAG]", "Send an image to a registry", "images:push",
             REGISTRY + [Flag("-q, --quiet", "switch", "Only the name")]),
     Command("tag, image tag", "SOURCE TARGET", "Give an image another name", "images:tag"),
-    Command("rmi, image rm, image remove", "IMAGE...", "Remove images", "images:rm", [FORCE]),
-    Command("load, image load", "", "Take images from an archive of docker save or an OCI layout", "images:load",
-            [Flag("-i, --input", "value", "The archive (standard input at a terminal)"), Flag("-q, --quiet", "switch", "Only names")]),
-    Command("import, image import", "FILE NAME[:TAG]", "Make an image from an archive of a root file system", "images:import_",
+    Command("rmi, image rm, image remove", "IMAGE...", "Remove images", "images:rm", [
+        FORCE, Flag("--no-prune", "switch", "Leave the images without a name that they came from")]),
+    Command("history, image history", "IMAGE", "The steps that an image came from, with the size of what each added", "layers:history", [
+        FORMAT, QUIET, Flag("-H, --human", "switch", "Sizes and dates in words (the default; --human=false)", on=True),
+        Flag("--no-trunc", "switch", "Whole ids and commands")]),
+    Command("image waste", "IMAGE", "What each layer adds, and the largest files that a later one deletes, replaces or repeats", "layers:waste", [
+        Flag("--format", "value", "json"), Flag("-n, --number", "value", "How many files to list (20)"), Flag("--no-trunc", "switch", "Whole commands")]),
+    Command("image diff", "IMAGE IMAGE", "What differs between the files of two images: A added, C changed, D deleted", "layers:image_diff", [FORMAT]),
+    Command("image squash", "IMAGE", "Merge layers of an image into one, without what they hide of each other", "layers:squash", [
+        Flag("-t, --tag", "list", "NAME[:TAG] for the merged image (without it, it takes over IMAGE)"),
+        Flag("--from", "value", "What stays below: a number of upper layers to merge, a DiffID, or the base image")]),
+    Command("save, image save", "IMAGE...", "Write images to an archive or layout, byte for byte", "archives:save", [
+        Flag("-o, --output", "value", "The archive, or directory (standard output without it)"),
+        Flag("--format", "value", "docker-archive (also an OCI layout), oci-archive or oci-dir"), Flag("--gzip", "switch", "Compress the archive")]),
+    Command("load, image load", "", "Take images from an archive of docker save or an OCI layout", "archives:load",
+            [Flag("-i, --input", "value", "The archive (standard input at a terminal)"), Flag("-q, --quiet", "switch", "Only names"),
+             Flag("--platform", "value", "os/arch[/variant]")]),
+    Command("import, image import", "FILE|- [NAME[:TAG]]", "Make an image from an archive or directory of a root file system", "archives:import_",
             [Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"),
              Flag("-m, --message", "value", "The image's comment"),
              Flag("--platform", "value", "os/arch[/variant]")]),
     Command("image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [INSPECT]),
     Command("image prune", "", "Remove dangling images", "pruning:images_", [
-        UNASKED, Flag("-a, --all", "switch", "All that no container uses")]),
+        UNASKED, CHOSEN, Flag("-a, --all", "switch", "All that no container uses")]),
     Command("login", "[SERVER]", "Keep a registry's credentials", "images:login", [
         Flag("-u, --username", "value", "User name"), Flag("-p, --password", "value", "Password"),
         Flag("--password-stdin", "switch", "Read the password from standard input")]),
@@ -138,7 +159,7 @@ OTHER_COMMANDS = [
     Command("info, system info", "", "The host, what it can do and what it holds", "system:info", [INSPECT]),
     Command("system df", "", "Disk use", "system:df", [FORMAT]),
     Command("system prune", "", "Remove containers that don't run, networks without containers, and dangling images", "pruning:system", [
-        UNASKED, Flag("-a, --all", "switch", "All images that no container uses"), Flag("--volumes", "switch", "Anonymous volumes, too")]),
+        UNASKED, CHOSEN, Flag("-a, --all", "switch", "All images that no container uses"), Flag("--volumes", "switch", "Anonymous volumes, too")]),
     Command("version", "", "Versions", "system:version", [INSPECT]),
     Command("boot", "", "Start what should run after a boot (for the boot unit)", "system:boot"),
     Command("shutdown", "", "Stop all containers until the next boot (for the boot unit)", "system:shutdown"),

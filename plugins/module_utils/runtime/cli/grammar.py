@@ -26,18 +26,19 @@ class Flag:
     :param names: ``-e, --env`` in Docker's help form; the first long name is its key.
     :param kind: ``switch`` (no value), ``value`` (the last one counts), ``list`` (each adds one).
     :param help: one line. :param option: the module option that it sets, where its name is another.
+    :param on: whether a switch is on unless it is given as ``--name=false``.
     """
 
-    __slots__ = ("names", "kind", "help", "key", "option")
+    __slots__ = ("names", "kind", "help", "key", "option", "on")
 
-    def __init__(self, names, kind="switch", help="", option=None):
+    def __init__(self, names, kind="switch", help="", option=None, on=False):
         self.names = [name.strip() for name in names.split(",")]
         self.kind, self.help = kind, help
         self.key = next((name for name in self.names if name.startswith("--")), self.names[0]).lstrip("-").replace("-", "_")
-        self.option = option or self.key
+        self.option, self.on = option or self.key, on
 
     def initial(self):
-        return {"switch": False, "value": None, "list": []}[self.kind]
+        return {"switch": self.on, "value": None, "list": []}[self.kind]
 
 
 class Command:

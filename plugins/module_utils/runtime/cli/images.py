@@ -4,18 +4,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fnmatch
 import getpass
-import json
-import os
-import shlex
-import shutil
 import sys
-import tempfile
 
-from .. import images
-from ..errors import Conflict, EngineError, NotFound
+from .. import images, units
+from ..errors import Conflict, EngineError, InvalidInput, NotFound
 from ..images import credentials
 from ..reconcile import Plan
 from . import tables
@@ -27,38 +20,37 @@ COLUMNS = [("REPOSITORY", "Repository"), ("TAG", "Tag"), ("IMAGE ID", "ID"), ("C
 
 def ls(session, given):
     chosen = filters(given.filter)
-    if "dangling" in chosen:
-        chosen["dangling"] = chosen["dangling"][-1]
     if given.words:
         chosen.setdefault("reference", []).append(given.words[0])
-    patterns = chosen.get("reference", ["*"])
-    rows = [row for image in images.listing(session.engine, chosen, given.all) for row in _rows(image, given.no_trunc)
-            if any(fnmatch.fnmatchcase(name, pattern)
-                   for pattern in patterns for name in (row["Repository"], "%(Repository)s:%(Tag)s" % row))]
+    patterns = chosen.get("reference")
+    try:
+        found = images.listing(session.engine, chosen, given.all)
+    except InvalidInput as error:
+        raise InvalidInput("--filter", error.value, error.accepted) from None
+    rows = [row for image in found for row in _rows(session.engine, image, given.no_trunc)
+            if patterns is None or any(images.fits(name, pattern) for pattern in patterns for name in _spellings(row))]
     columns = COLUMNS[:2] + [("DIGEST", "Digest")] + COLUMNS[2:] if given.digests else COLUMNS
     session.say(*tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
 
 
-def _rows(image, whole):
+def _spellings(row):
+    return row["Repository"], "%(Repository)s:%(Tag)s" % row, "%(Repository)s@%(Digest)s" % row
+
+
+def _rows(engine, image, whole):
     digests = dict(item.split("@") for item in image["RepoDigests"])
     names = [name.rpartition(":")[::2] for name in image["RepoTags"]]
     names += [(repository, "<none>") for repository in digests if repository not in dict(names)]
     ident = image["Id"] if whole else image["Id"].partition(":")[2][:12]
     since = at = "N/A"
     if image["Created"]:
-        seconds = _seconds(image["Created"])
+        seconds = units.moment(image["Created"], "created")
         since, at = tables.ago(seconds) + " ago", tables.moment(seconds)
+    size = tables.size(image["Size"], 3)
+    users = str(len(images.containers_of(engine, image["Id"])))
     return [{"Repository": repository, "Tag": tag, "Digest": digests.get(repository, "<none>"), "ID": ident, "CreatedSince": since,
-             "CreatedAt": at, "Size": tables.size(image["Size"], 3)} for repository, tag in names or [("<none>", "<none>")]]
-
-
-def _seconds(text):
-    """Seconds since the epoch of an RFC 3339 time, whose fraction may have nine digits (Python's parser takes six)."""
-    import datetime
-
-    day, dummy, rest = text.partition("T")
-    clock = rest[:8]
-    return datetime.datetime.fromisoformat("%sT%s+00:00" % (day, clock)).timestamp()
+             "CreatedAt": at, "Size": size, "VirtualSize": size, "SharedSize": "N/A", "UniqueSize": "N/A", "Containers": users}
+            for repository, tag in names or [("<none>", "<none>")]]
 
 
 def _registries(given):
@@ -96,7 +88,7 @@ def rm(session, given):
         if found is None:
             raise NotFound("there is no image %s on this host" % name)
         names = images.inspect(session.engine, found["id"])["RepoTags"]
-        plan = images.plan_absent(session.engine, name, given.force)
+        plan = images.plan_absent(session.engine, name, given.force, not given.no_prune)
         if not plan.changed:
             raise Conflict("image %s is used by a container; remove that first" % name)
         session.carry_out(plan)
@@ -105,70 +97,6 @@ def rm(session, given):
         if whole and images.find(session.engine, found["id"]) is None or session.check and whole:
             session.say("Deleted: %s" % found["id"])
     session.each(given.words, one)
-
-
-def load(session, given):
-    with contextlib.ExitStack() as stack:
-        path = os.path.abspath(given.input) if given.input is not None else stack.enter_context(_from_stdin(session))
-        plan = images.plan_load(session.engine, path)
-        facts = session.carry_out(plan, live=not given.quiet)
-    session.say(*["Loaded image: %s" % name for name in plan.loaded] or ["Loaded image ID: %s" % facts["image"]["Id"]])
-
-
-@contextlib.contextmanager
-def _from_stdin(session):
-    """Standard input as a file: an archive is read more than once."""
-    if not session.terminal or sys.stdin.isatty():
-        raise UsageError("pycontainer load needs -i FILE (an archive of docker save, or an OCI layout), or the archive at standard input")
-    with tempfile.NamedTemporaryFile(dir=session.engine.paths.tmp, prefix="stdin-") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-        file.flush()
-        yield file.name
-
-
-def import_(session, given):
-    with contextlib.ExitStack() as stack:
-        path = os.path.abspath(given.words[0]) if given.words[0] != "-" else stack.enter_context(_from_stdin(session))
-        facts = session.carry_out(images.plan_import(
-            session.engine, given.words[1], path, changes(given.change), given.message, given.platform), live=True)
-    session.say(facts["image"]["Id"])
-
-
-INSTRUCTIONS = {"CMD": "command", "ENTRYPOINT": "entrypoint", "ENV": "env", "LABEL": "labels", "EXPOSE": "exposed_ports",
-                "WORKDIR": "working_dir", "USER": "user", "VOLUME": "volumes", "STOPSIGNAL": "stop_signal"}
-
-
-def changes(items):
-    """``--change`` instructions as the image module's ``config`` option."""
-    found = {}
-    for item in items:
-        word, dummy, rest = item.strip().partition(" ")
-        option = INSTRUCTIONS.get(word.upper())
-        if option is None or not rest.strip():
-            raise UsageError("--change %r: accepted are %s, each with its argument" % (item, ", ".join(sorted(INSTRUCTIONS))))
-        found[option] = _argument(option, rest.strip(), found.get(option))
-    return found
-
-
-def _argument(option, text, before):
-    if option in ("command", "entrypoint"):
-        return _words(text) if text.startswith("[") else ["/bin/sh", "-c", text]
-    if option in ("env", "labels"):
-        pairs = [word.partition("=")[::2] for word in shlex.split(text)]
-        return dict(before or {}, **dict(pairs))
-    if option in ("exposed_ports", "volumes"):
-        return (before or []) + (_words(text) if text.startswith("[") else text.split())
-    return text
-
-
-def _words(text):
-    try:
-        words = json.loads(text)
-    except ValueError:
-        words = None
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise UsageError("--change: %s is not a JSON list of strings" % text)
-    return words
 
 
 DOCKER_HUB = "docker.io"

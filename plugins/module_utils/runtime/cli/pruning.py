@@ -4,13 +4,10 @@
 
 from __future__ import annotations
 
-from .. import containers, images, networks, volumes
 from ..errors import InvalidInput
-from ..reconcile import Plan
+from ..host import prune
 from . import tables
-from .observing import filters, layer_size
-
-ENDED = ("created", "exited", "dead")
+from .observing import filters
 
 
 def _report(session, title, names, space=None):
@@ -22,90 +19,66 @@ def _report(session, title, names, space=None):
         session.say("Total reclaimed space: " + tables.size(space))
 
 
-def _containers(session, chosen):
-    """Remove what does not run; bytes that it had written."""
-    engine, plan = session.engine, Plan("containers that don't run")
-    doomed = [record for record in containers.listing(engine, True, chosen) if containers.status(engine, record["id"])["status"] in ENDED]
-    space = sum(layer_size(engine, record["id"]) for record in doomed)
-    for record in doomed:
-        plan.add(record["name"], "present", "absent", "remove container %s" % record["name"],
-                 lambda record=record: containers.remove(engine, record, keep_volumes=True))
-    session.carry_out(plan)
-    _report(session, "Containers", [record["id"] for record in doomed])
-    return space
+def _carry_out(session, plan, title, key):
+    """Do it and name what went; bytes that were freed."""
+    facts = session.carry_out(plan)
+    _report(session, title, facts[key])
+    return facts.get(key + "_space_reclaimed", 0)
+
+
+def _plan(make, engine, given, *more):
+    """A plan by ``--filter``, which an error about filters names."""
+    try:
+        return make(engine, filters(given.filter), *more)
+    except InvalidInput as error:
+        raise InvalidInput("--filter", error.value, error.accepted) from None
 
 
 def containers_(session, given):
-    chosen = filters(given.filter)
+    plan = _plan(prune.plan_containers, session.engine, given)
     if session.confirmed("all containers that don't run", given.force):
-        session.say("Total reclaimed space: " + tables.size(_containers(session, chosen)))
-
-
-def _images(session, everything):
-    plan = images.plan_prune(session.engine, everything)
-    names = [change.before for change in plan.changes]
-    facts = session.carry_out(plan)
-    _report(session, "Images", names)
-    return facts["space_reclaimed"]
+        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Containers", "containers")))
 
 
 def images_(session, given):
+    plan = _plan(prune.plan_images, session.engine, given, given.all)
     if session.confirmed("all images that no container uses" if given.all else "all dangling images", given.force):
-        session.say("Total reclaimed space: " + tables.size(_images(session, given.all)))
-
-
-def _volumes(session, everything, chosen):
-    from ..host.info import used
-
-    plan = volumes.prune(session.engine, everything, chosen)
-    names = [change.name for change in plan.changes]
-    space = sum(used(volumes.path(session.engine, name)) for name in names)
-    session.carry_out(plan)
-    _report(session, "Volumes", names)
-    return space
+        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Images", "images")))
 
 
 def volumes_(session, given):
-    chosen = {key: values if key == "label" else values[-1] for key, values in filters(given.filter).items()}
+    plan = _plan(prune.plan_volumes, session.engine, given, given.all)
     if session.confirmed("all %svolumes that no container uses" % ("" if given.all else "anonymous "), given.force):
-        session.say("Total reclaimed space: " + tables.size(_volumes(session, given.all, chosen)))
-
-
-def _networks(session, chosen):
-    engine = session.engine
-    names = [config["name"] for config in networks.listing(engine, dict(chosen, dangling="true", type="custom"))]
-    for name in names:
-        session.carry_out(networks.plan(engine, {"name": name, "state": "absent"}))
-    _report(session, "Networks", names)
+        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Volumes", "volumes")))
 
 
 def networks_(session, given):
-    chosen = filters(given.filter)
-    for key in chosen:
-        if key not in ("label", "name"):
-            raise InvalidInput("--filter", key, "label, name")
+    plan = _plan(prune.plan_networks, session.engine, given)
     if session.confirmed("all networks that no container is on", given.force):
-        _networks(session, chosen)
+        _carry_out(session, plan, "Networks", "networks")
 
 
 def builds_(session, given):
-    from ..builds import caches
-
     if session.confirmed("all files that RUN --mount=type=cache has kept", given.force):
-        plan = caches.plan_prune(session.engine)
-        facts = session.carry_out(plan)
-        _report(session, "build caches", [name.rpartition(" ")[0] for name in facts["caches"]], facts["space_reclaimed"])
+        facts = session.carry_out(prune.plan_builder_cache(session.engine))
+        names = [name.rpartition(" ")[0] for name in facts["builder_cache_caches_deleted"]]
+        _report(session, "build caches", names, facts["builder_cache_space_reclaimed"])
 
 
 def system(session, given):
-    """In this order, for containers keep the others in use."""
+    """In this order, for containers keep the others in use. Of the filters, volumes heed those for labels."""
+    engine, chosen = session.engine, filters(given.filter)
+    for key in chosen:
+        if key not in prune.OWN:
+            raise InvalidInput("--filter", key, ", ".join(prune.OWN))
     what = ["all containers that don't run", "all networks that no container is on",
             "all images that no container uses" if given.all else "all dangling images"]
     if not session.confirmed(", ".join(what + ["all anonymous volumes that no container uses"] * given.volumes), given.force):
         return
-    space = _containers(session, {})
-    _networks(session, {})
+    space = _carry_out(session, _plan(prune.plan_containers, engine, given), "Containers", "containers")
+    _carry_out(session, _plan(prune.plan_networks, engine, given), "Networks", "networks")
     if given.volumes:
-        space += _volumes(session, False, {})
-    space += _images(session, given.all)
+        labels = {key: values for key, values in chosen.items() if key != "until"}
+        space += _carry_out(session, prune.plan_volumes(engine, labels), "Volumes", "volumes")
+    space += _carry_out(session, _plan(prune.plan_images, engine, given, given.all), "Images", "images")
     session.say("Total reclaimed space: " + tables.size(space))

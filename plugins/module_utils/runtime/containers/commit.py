@@ -31,6 +31,7 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
     references = [images.tagged(name).tagged for name in names]
     base = images.get(engine, record["image"])
     document = _document(record, base, _configuration(engine, record, base, change), author, comment, _command(engine, record))
+    images.kept_layers(engine, base)  # whether they are all there
     plan = images.ImagePlan(engine, "image %s" % (images.familiar(references[0]) if references else "of container %s" % record["name"]))
     diff_id = _diff_id(engine, record)
     data = _with_layer(document, diff_id)
@@ -153,8 +154,7 @@ def _diff_id(engine, record):
 
 
 def _take(engine, record, base, document, references):
-    source = manifest.parse(engine.blobs.read(base["manifest"]), base["id"])
-    layers = [intake.Layer(layer, None, item["digest"], item["size"]) for layer, item in zip(base["layers"], source["layers"])]
+    source, layers = manifest.parse(engine.blobs.read(base["manifest"]), base["id"]), images.kept_layers(engine, base)
     diff_id = _diff_id(engine, record)
     data = _with_layer(document, diff_id)
     with view.changes(engine, record) as (upper, found):
@@ -162,8 +162,9 @@ def _take(engine, record, base, document, references):
             layers.append(intake.Layer(diff_id, lambda: difference.archive_of(upper, found)))
         described = {"digest": manifest.digest_of(data), "size": len(data)}
         docker = source["mediaType"] == manifest.DOCKER_MANIFEST or manifest.needs_docker(document["config"])
-        return intake.take(engine, "the image of container %s" % record["name"], data, layers,
-                           build_manifest=lambda stored: manifest.build(described, stored, docker=docker), references=references)
+        engine.progress.subject("Committing %s" % record["name"])
+        return intake.take(engine, "the image of container %s" % record["name"], data, layers, manner=intake.LOAD, references=references,
+                           build_manifest=lambda stored: manifest.build(described, stored, docker=docker))
 
 
 @contextlib.contextmanager

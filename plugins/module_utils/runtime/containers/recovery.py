@@ -1,21 +1,31 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What killed tasks left half-done: a creation is undone, a removal is finished, a replacement is put back or finished."""
+"""What killed tasks left half-done: a creation is undone, a removal is finished, a replacement is put back or finished,
+what was frozen to be read goes on."""
 
 from __future__ import annotations
 
-from . import catalog, create, removal, replace
+import contextlib
+
+from ..errors import Conflict
+from . import catalog, control, create, removal, replace
 
 
 def recover(engine, kind, detail):
     """Called for every entry of the operations table whose process is gone (engine.RECOVERY)."""
-    {"create-container": _created, "remove-container": _removed, "replace-container": replace.recover}[kind](engine, detail)
+    {"create-container": _created, "remove-container": _removed, "replace-container": replace.recover, "freeze-container": _frozen}[kind](engine, detail)
 
 
 def _created(engine, detail):
     """With a row it is whole: the row comes last."""
     if catalog.by_id(engine, detail["id"]) is None:
         create.undo(engine, detail["id"], detail["volumes"])
+
+
+def _frozen(engine, detail):
+    """It was frozen for a moment, to be read."""
+    with contextlib.suppress(Conflict):  # it has ended since
+        control.unpause(engine.paths, detail["id"])
 
 
 def _removed(engine, detail):

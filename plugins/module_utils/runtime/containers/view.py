@@ -11,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ..errors import Unsupported
-from ..images import difference
+from ..errors import InvalidInput, Unsupported
+from ..images import difference, tarwrite, write_archive
 from ..kernel import constants as c
 from ..kernel import mounts, overlay
+from ..reconcile import Plan
 from . import documents, images
 
 _OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC
@@ -67,3 +68,30 @@ def diff(engine, record):
     """What a container has changed of its image: ``[{"Path", "Kind": "A" added, "C" changed, "D" deleted}]``, by path, as ``docker diff`` tells it."""
     with changes(engine, record) as (_upper_fd, found):
         return found.names()
+
+
+def plan_export(engine, record, path, force=False):
+    """Have the tar archive at ``path`` hold the container's root file system. Facts: ``path``.
+
+    :param force: write it also where it is the same already.
+    """
+    parent = os.path.dirname(path) or "."
+    if os.path.isdir(path) or not os.path.isdir(parent):
+        raise InvalidInput("path", path, "a file in a directory that exists")
+    plan = Plan("archive %s" % path, lambda: {"path": path})
+    if force or not _is_exported(engine, record, path):
+        plan.add("archive", "another content" if os.path.lexists(path) else None, "container %s" % record["name"],
+                 "export container %s to %s" % (record["name"], path), lambda: _export(engine, record, path))
+    return plan
+
+
+def _export(engine, record, path):
+    with root(engine, record) as fd:
+        write_archive(path, tarwrite.tree(fd))
+
+
+def _is_exported(engine, record, path):
+    if not os.path.isfile(path):
+        return False
+    with root(engine, record) as fd, open(path, "rb") as file:
+        return all(file.read(len(piece)) == piece for piece in tarwrite.tree(fd)) and not file.read(1)

@@ -22,10 +22,23 @@ _HOME = {
     "remove": "records",
     "name_of": "records",
     "familiar": "records",
+    "containers_of": "records",
     "ensure_unpacked": "intake",
     "explained": "intake",
     "plan_present": "plan",
     "plan_local": "plan",
+    "history": "anatomy",
+    "layer_report": "anatomy",
+    "kept_layers": "anatomy",
+    "difference_of": "compare",
+    "plan_squash": "squash",
+    "plan_save": "saving",
+    "chosen": "saving",
+    "save_pieces": "saving",
+    "check_form": "saving",
+    "check_whole": "saving",
+    "write_archive": "saving",
+    "fits": "selection",
     "plan_import": "plan_archives",
     "plan_load": "plan_archives",
     "plan_tags": "plan",
@@ -45,7 +58,7 @@ _HOME = {
     "push_built": "task",
     "recover": "recovery",
 }
-_PARTS = ("built", "compression", "difference", "layers", "manifest", "tar", "tarwrite")  # what builds make their images with
+_PARTS = ("built", "compression", "difference", "intake", "layers", "manifest", "tar", "tarwrite")  # what others make their images with
 __all__ = sorted(_HOME) + list(_PARTS) + ["layer_paths"]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ..errors import HostError
-from . import contents, layers, manifest, records, stack
+from . import contents, intake, layers, manifest, records, stack
 
 LARGEST = 20  # wasted files that a report lists unless it is asked for more
 
@@ -82,9 +82,22 @@ def title(engine, record, digest):
 
 def plain(engine, record, digest):
     """The pieces of a layer's uncompressed archive. :raises HostError: when its blob is gone or damaged."""
-    if not engine.blobs.has(digest):
-        raise HostError("image %s is damaged: its layer %s is gone; pull or load it again" % (records.name_of(engine, record["id"]), digest))
+    check_there(engine, record, digest)
     return contents.plain(engine, digest, title(engine, record, digest))
+
+
+def kept_layers(engine, record, count=None):
+    """For ``intake.take``: the lowest ``count`` layers of an image (None: all) as the store has them. :raises HostError: when a blob is gone."""
+    described = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])["layers"][:count]
+    for item in described:
+        check_there(engine, record, item["digest"])
+    return [intake.Layer(diff_id, None, item["digest"], item["size"]) for diff_id, item in zip(record["layers"], described)]
+
+
+def check_there(engine, record, digest):
+    """:raises HostError: when a blob of an image is gone."""
+    if not engine.blobs.has(digest):
+        raise HostError("image %s is damaged: its blob %s is gone; pull or load it again" % (records.name_of(engine, record["id"]), digest))
 
 
 def read_layers(engine, record, hashed=False, known=None):
@@ -99,7 +112,7 @@ def read_layers(engine, record, hashed=False, known=None):
         yield found
 
 
-def anatomy(engine, name_or_id, largest=LARGEST):
+def layer_report(engine, name_or_id, largest=LARGEST):
     """What each layer adds, and what is wasted: files that a later layer deletes, replaces or repeats.
 
     :param largest: how many of the wasted files are listed.

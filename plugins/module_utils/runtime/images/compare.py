@@ -11,7 +11,7 @@ from . import anatomy, records, stack
 ADDED, CHANGED, DELETED = "A", "C", "D"
 
 
-def difference(engine, name_or_id, other):
+def difference_of(engine, name_or_id, other):
     """What an image would have to have changed to become the other one.
 
     A change of times alone is none. Of a directory that comes or goes, everything in it is named.

@@ -35,7 +35,7 @@ def clean(upper, lower, epoch=None):
     """
     fd = os.open(upper, _DIRECTORY)
     try:
-        size = _clean(fd, lower, epoch, 0)[0]
+        size = _clean(fd, lower, epoch, 0, set())[0]
         _strip(fd)
         os.utime(fd, ns=(0, 0))
     finally:
@@ -43,8 +43,11 @@ def clean(upper, lower, epoch=None):
     return size
 
 
-def _clean(fd, lower, epoch, depth):
-    """``(bytes, whether anything is left)`` of one directory. ``lower``: the same directory below, or None."""
+def _clean(fd, lower, epoch, depth, counted):
+    """``(bytes, whether anything is left)`` of one directory.
+
+    ``lower``: the same directory below, or None. ``counted``: inodes of the files with several names that were counted.
+    """
     if depth > MAX_DEPTH:
         raise TooDeep("the step made directories that are nested deeper than %d" % MAX_DEPTH)
     total, left = 0, False
@@ -56,18 +59,21 @@ def _clean(fd, lower, epoch, depth):
             else:
                 left = True
         elif stat.S_ISDIR(status.st_mode):
-            size, kept = _directory(fd, name, (status, below), lower, epoch, depth)
+            size, kept = _directory(fd, name, (status, below), lower, epoch, depth, counted)
             total, left = total + size, left or kept
         elif stat.S_ISSOCK(status.st_mode) or _same_file(fd, name, status, lower, below):
             os.unlink(name, dir_fd=fd)
         else:
             _settle(fd, name, status, epoch)
-            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+            if stat.S_ISREG(status.st_mode) and status.st_ino not in counted:
+                total += status.st_size
+            if status.st_nlink > 1:
+                counted.add(status.st_ino)
             left = True
     return total, left
 
 
-def _directory(fd, name, statuses, lower, epoch, depth):
+def _directory(fd, name, statuses, lower, epoch, depth, counted):
     status, below = statuses
     inner, under = os.open(name, _DIRECTORY, dir_fd=fd), None
     try:
@@ -76,7 +82,7 @@ def _directory(fd, name, statuses, lower, epoch, depth):
             under = os.open(name, _DIRECTORY, dir_fd=lower)
         if opaque and under is None:
             os.removexattr(inner, OPAQUE)
-        size, left = _clean(inner, None if opaque else under, epoch, depth + 1)
+        size, left = _clean(inner, None if opaque else under, epoch, depth + 1, counted)
         if not left and not opaque and under is not None and _same_directory(inner, under, status, below):
             os.rmdir(name, dir_fd=fd)
             return 0, False

@@ -10,33 +10,39 @@ from . import archive, intake, manifest, records, rootfs, trust
 from .plan import ImagePlan, name_image, reference_or_none, tagged
 
 
-def plan_import(engine, text, path, options=None, message=None, platform=None):
-    """Have ``text`` be an image of the root file system at ``path`` (directory or archive).
+def plan_import(engine, text, path, options=None, message=None, platform=None, change=None):
+    """Have ``text`` be an image of the root file system at ``path`` (directory or archive); None: an image without a name.
 
     :param options: ``{"command", "entrypoint", "env", "labels", "exposed_ports", "working_dir", "user", "volumes", "stop_signal"}``.
+    :param change: called with the ``config`` that these make, which it may change.
     """
-    parsed = tagged(text)
+    parsed = tagged(text) if text is not None else None
+    names = [parsed.tagged] if parsed is not None else []
     config = rootfs.configuration(options)
+    if change is not None:
+        change(config)
     target = manifest.parse_platform(platform)
     diff_id, newest = rootfs.survey(path)
     data = rootfs.document(diff_id, newest, config, target, message)
     ident = manifest.digest_of(data)
-    plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
-    named = records.by_reference(engine, parsed)
+    title = parsed.familiar if parsed is not None else ident[:19]
+    plan = ImagePlan(engine, "image %s" % title, parsed)
+    named = records.by_reference(engine, parsed) if parsed is not None else None
     there = records.find(engine, ident)
     if there is not None:
         plan.is_there(there)
-        name_image(plan, ident, parsed.tagged)
+        for full in names:
+            name_image(plan, ident, full)
         return plan
     document = manifest.parse_config(data, path)
-    plan.brings({"id": ident, "manifest": "", "config": document, "layers": [diff_id], "size": 0, "added": None}, [parsed.tagged])
+    plan.brings({"id": ident, "manifest": "", "config": document, "layers": [diff_id], "size": 0, "added": None}, names)
 
     def take():
         layer = intake.Layer(diff_id, lambda: rootfs.open_layer(path))
-        engine.progress.subject("Importing %s" % parsed.familiar)
-        intake.take(engine, parsed.familiar, data, [layer], build_manifest=rootfs.build_manifest(data), references=[parsed.tagged], manner=intake.LOAD)
+        engine.progress.subject("Importing %s" % title)
+        intake.take(engine, title, data, [layer], build_manifest=rootfs.build_manifest(data, config), references=names, manner=intake.LOAD)
 
-    plan.add("image", named and named["id"], ident, "import image %s from %s" % (parsed.familiar, path), take)
+    plan.add("image", named and named["id"], ident, "import image %s from %s" % (title, path), take)
     return plan
 
 

@@ -120,7 +120,7 @@ def document(diff_id, newest, config, platform, message=None):
     return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
 
 
-def build_manifest(config):
-    """For ``intake.take``: makes the manifest when the layer's blob is known."""
-    described = {"digest": manifest.digest_of(config), "size": len(config)}
-    return lambda layers: manifest.build(described, layers)
+def build_manifest(data, config):
+    """For ``intake.take``: makes the manifest when the layer's blob is known. ``data``: the configuration's bytes; ``config``: its ``config``."""
+    described = {"digest": manifest.digest_of(data), "size": len(data)}
+    return lambda layers: manifest.build(described, layers, docker=manifest.needs_docker(config))

@@ -18,7 +18,7 @@ import os
 from ..errors import HostError, InvalidInput, NotFound
 from ..reconcile import Plan
 from ..store import files
-from . import compression, manifest, records, reference, tar, tarwrite
+from . import anatomy, compression, manifest, records, reference, tar, tarwrite
 
 FORMS = ("docker-archive", "oci-archive", "oci-dir")
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -73,7 +73,7 @@ def plan_save(engine, images, path, form="docker-archive", gzip=False, force=Fal
     if form == "oci-dir":
         there, write = _layout_is(engine, path, images), lambda: write_layout(engine, path, images)
     else:
-        there, write = _archive_is(engine, path, images, form, gzip), lambda: write_archive(path, archive(engine, images, form, gzip))
+        there, write = _archive_is(engine, path, images, form, gzip), lambda: write_archive(path, save_pieces(engine, images, form, gzip))
     if force or not there:
         titles = ", ".join(records.familiar(names[0]) if names else record["id"][:19] for record, names in images)
         plan.add("archive", "another content" if os.path.lexists(path) else None, titles, "save image %s to %s" % (titles, path), write)
@@ -105,8 +105,7 @@ def check_whole(engine, images):
     """:raises HostError: when the store lacks a blob of one of them: before anything is written."""
     for record, _names in images:
         for digest in _digests(engine, record):
-            if not engine.blobs.has(digest):
-                raise HostError("image %s is damaged: its blob %s is gone; pull or load it again" % (records.name_of(engine, record["id"]), digest))
+            anatomy.check_there(engine, record, digest)
 
 
 def _digests(engine, record):
@@ -172,7 +171,7 @@ class _Member:
 _FILE, _DIRECTORY = _Member(0o644), _Member(0o755)
 
 
-def archive(engine, images, form="docker-archive", gzip=False):
+def save_pieces(engine, images, form="docker-archive", gzip=False):
     """The pieces of an archive of ``images``. :raises HostError: when a blob is damaged."""
     pieces = _archive(engine, images, form)
     return compression.compress(pieces) if gzip else pieces
@@ -208,7 +207,7 @@ def _archive_is(engine, path, images, form, gzip):
         return False
     try:
         with open(path, "rb") as file:
-            return all(file.read(len(piece)) == bytes(piece) for piece in archive(engine, images, form, gzip)) and not file.read(1)
+            return all(file.read(len(piece)) == bytes(piece) for piece in save_pieces(engine, images, form, gzip)) and not file.read(1)
     except OSError as error:
         raise InvalidInput("path", path, "a file that can be read (%s)" % error.strerror) from None
 

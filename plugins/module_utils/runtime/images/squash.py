@@ -59,12 +59,13 @@ def plan_squash(engine, text, names=(), from_layer=None):
 
 def _take(engine, record, below, data, merged, diff_id, named):
     source = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
-    layers = [intake.Layer(layer, None, item["digest"], item["size"]) for layer, item in zip(record["layers"][:below], source["layers"])]
-    layers.append(intake.Layer(diff_id, merged.archive))
+    layers = anatomy.kept_layers(engine, record, below) + [intake.Layer(diff_id, merged.archive)]
     described = {"digest": manifest.digest_of(data), "size": len(data)}
     docker = source["mediaType"] == manifest.DOCKER_MANIFEST
-    intake.take(engine, "the squashed image %s" % (records.familiar(named[0]) if named else described["digest"][:19]), data, layers,
-                build_manifest=lambda stored: manifest.build(described, stored, docker=docker), references=named)
+    title = records.familiar(named[0]) if named else described["digest"][:19]
+    engine.progress.subject("Squashing %s" % title)
+    intake.take(engine, title, data, layers, build_manifest=lambda stored: manifest.build(described, stored, docker=docker), references=named,
+                manner=intake.LOAD)
 
 
 def _below(engine, record, text):

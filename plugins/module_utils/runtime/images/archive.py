@@ -240,7 +240,10 @@ def _layout(members, platform):
             raise RegistryError("%s is damaged: index.json has an entry without a digest" % members.path)
         annotations = item.get("annotations") or {}
         image = _layout_image(members, digest, platform, [annotations[key] for key in REF_NAMES if key in annotations])
-        if image is not None:
+        same = next((other for other in images if image is not None and (other.id, other.manifest) == (image.id, image.manifest)), None)
+        if same is not None:  # an entry for each name
+            same.names += [name for name in image.names if name not in same.names]
+        elif image is not None:
             images.append(image)
     return images
 

@@ -79,7 +79,7 @@ def appearing(path, mode=0o600):
             if not named:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(partial)
-                os.link("/proc/self/fd/%d" % fd, partial, follow_symlinks=True)
+                _link(fd, partial, directory)
                 named = True
         os.rename(partial, path)
         named = False
@@ -88,3 +88,12 @@ def appearing(path, mode=0o600):
         if named:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(partial)
+
+
+def _link(fd, path, directory):
+    """Give an unnamed file its name. With a directory's descriptor Python calls linkat(2), which can follow the link in /proc."""
+    home = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link("/proc/self/fd/%d" % fd, path, src_dir_fd=home, follow_symlinks=True)
+    finally:
+        os.close(home)

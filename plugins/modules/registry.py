@@ -87,6 +87,43 @@ options:
           - The user's password.
         type: str
         required: true
+  proxy:
+    description:
+      - Makes the registry a cache of another one. What it has it serves, what it lacks it fetches and keeps, and where the other one does not
+        answer, it serves what it has seen last. Nothing can be pushed to it.
+      - A tag is asked of the other registry each time, so the cache is never behind it. Content is fetched once.
+      - A changed proxy restarts the registry.
+    type: dict
+    suboptions:
+      remote_url:
+        description:
+          - The other registry's address, for example V(https://registry-1.docker.io). Without V(http://) before it, TLS is used.
+          - An empty string makes it a registry like any other again, which goes on to serve what it has.
+        type: str
+        required: true
+      username:
+        description:
+          - The user to log in as. Whoever may pull from this registry gets what that user may pull.
+          - Without it nobody is logged in, whatever credentials the host keeps.
+        type: str
+      password:
+        description:
+          - The user's password. The host keeps it as it is, in files that root alone can read.
+        type: str
+      ca_path:
+        description:
+          - File on the host with the certificates (PEM) of the authorities to trust.
+        type: path
+      insecure:
+        description:
+          - Whether plain HTTP, or a certificate that can't be verified, will do.
+        type: bool
+        default: false
+      ttl:
+        description:
+          - How long an image is kept after it was last asked for, such as V(72h). V(0) keeps it for ever.
+        type: str
+        default: 168h
   delete_storage:
     description:
       - With O(state=absent), delete the content as well, also that of a registry that was removed before.
@@ -119,6 +156,16 @@ EXAMPLES = r"""
     users:
       - name: ci
         password: "{{ vault_registry_ci }}"
+
+- name: A cache of Docker's registry for all hosts of the network
+  pycontainer.engine.registry:
+    name: hub
+    listen:
+      - 0.0.0.0:5001
+    proxy:
+      remote_url: https://registry-1.docker.io
+      username: team
+      password: "{{ vault_hub_token }}"
 
 - name: Remove it with all that was pushed to it
   pycontainer.engine.registry:
@@ -163,6 +210,10 @@ registry:
       type: list
       elements: str
       returned: success
+    proxy:
+      description: What it is a cache of, without the password, or V(null).
+      type: dict
+      returned: success
     pid:
       description: The process that supervises the server, or V(null).
       type: int
@@ -179,6 +230,7 @@ registry:
     tls_cert:
     tls_key:
     users: []
+    proxy:
     pid: 4711
     log: /run/pycontainer/registries/registry/log
 actions:
@@ -203,6 +255,13 @@ def main():
         "users": {"type": "list", "elements": "dict", "options": {
             "name": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True}}},
+        "proxy": {"type": "dict", "options": {
+            "remote_url": {"type": "str", "required": True},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "ca_path": {"type": "path"},
+            "insecure": {"type": "bool", "default": False},
+            "ttl": {"type": "str", "default": "168h"}}},
         "delete_storage": {"type": "bool", "default": False},
     })
 

@@ -23,7 +23,7 @@ from pycontainer.errors import Conflict, HostError, InvalidInput
 from pycontainer.registry import boot, listen, recovery, service, services, supervisor, task
 from pycontainer.registry.storage import Storage
 
-DEFAULTS = {"name": "registry", "state": "started", "listen": None, "path": None, "tls_cert": None, "tls_key": None, "users": None, "delete_storage": False}
+DEFAULTS = {"name": "registry", "state": "started", "listen": None, "path": None, "tls_cert": None, "tls_key": None, "users": None, "delete_storage": False, "proxy": None}
 
 
 def free_port():
@@ -388,3 +388,32 @@ def test_a_service_that_never_answers_is_an_error_with_the_logs_last_line(host, 
     monkeypatch.undo()
     with host.engine() as engine:
         assert service.rows(engine) == [] and not service.lives(engine, "registry")
+
+
+# --- a cache of another registry ---
+
+def test_a_cache(host):
+    """From an ordinary registry to a cache and back; what the proxy is shows, but for the password."""
+    wanted = {"remote_url": "http://127.0.0.1:1", "username": "me", "password": "first", "ca_path": None, "insecure": False, "ttl": "1h"}
+    assert host.twice()["registry"]["proxy"] is None
+    result = host.twice(proxy=wanted)
+    assert result["registry"]["proxy"] == {
+        "remote_url": "http://127.0.0.1:1", "username": "me", "ca_path": None, "insecure": False, "ttl": 3600}
+    assert "first" not in json.dumps(result)
+    assert not host.task()["changed"]  # a task that does not name it
+    result = host.twice(proxy=dict(wanted, password="second"))
+    assert result["actions"] == ["change proxy of registry registry"] and "second" not in json.dumps(result) and "new password" in json.dumps(result)
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=60)
+    connection.request("GET", "/v2/a/b/manifests/1")
+    assert connection.getresponse().status == 504
+    assert host.twice(proxy=dict(dict.fromkeys(wanted), remote_url=""))["registry"]["proxy"] is None
+
+
+@pytest.mark.parametrize("change, option", [
+    ({"remote_url": "ftp://x"}, "remote_url"), ({"remote_url": "", "username": "me"}, "username"), ({"username": None}, "username"),
+    ({"ttl": "soon"}, "ttl"), ({"ca_path": "/nonexistent"}, "ca_path")])
+def test_a_cache_that_can_not_be(host, change, option):
+    wanted = dict({"remote_url": "http://127.0.0.1:1", "username": "me", "password": "x"}, **change)
+    with pytest.raises(InvalidInput, match="^proxy.%s: " % option):
+        host.task(proxy=wanted)
+    assert host.process("supervisor") is None

@@ -152,7 +152,7 @@ OTHER_COMMANDS = [
     Command("registry serve", "", "Serve a registry in the foreground", "registry:serve", [
         Flag("--listen", "list", "ADDRESS:PORT (default 127.0.0.1:5000)"), Flag("--root", "value", "Directory of its content"),
         Flag("--tls-cert", "value", "Certificate (PEM)"), Flag("--tls-key", "value", "Private key (PEM)"),
-        Flag("--users", "value", "File of users")]),
+        Flag("--users", "value", "File of users"), Flag("--proxy", "value", "Be a cache of the registry with this address")]),
     Command("registry ls", "", "List the registries of this host", "registry:ls", [FORMAT]),
     Command("inspect", "NAME...", "All about containers, images, volumes and networks, as JSON", "system:inspect", [
         INSPECT, Flag("--type", "value", "container, image, volume or network")]),

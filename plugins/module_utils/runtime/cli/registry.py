@@ -17,7 +17,8 @@ def serve(session, given):
     if given.root is None:
         raise InvalidInput("--root", None, "a directory for the registry's content")
     session.rc = registry.serve(given.root, given.listen or ["127.0.0.1:5000"],
-                                tls_cert=given.tls_cert, tls_key=given.tls_key, users=given.users) or 0
+                                tls_cert=given.tls_cert, tls_key=given.tls_key, users=given.users,
+                                proxy={"remote_url": given.proxy} if given.proxy else None) or 0
 
 
 def ls(session, given):

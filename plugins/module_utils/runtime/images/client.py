@@ -102,6 +102,24 @@ class Client:
         response.read(1 << 16)
         return response.headers
 
+    def tags(self):
+        """The repository's tags. :raises NotFound: when the registry has no such repository."""
+        path, found = "tags/list" + ("?" + urlencode(self._query) if self._query else ""), []
+        for _page in range(MAX_PAGES):
+            response = self.call("GET", path, accept=(200, 404))
+            data = response.read(manifest.MAX_MANIFEST)
+            if response.status == 404:
+                raise NotFound("registry %s has no repository %s" % (self.registry, self.repository))
+            try:
+                found += [str(tag) for tag in json.loads(data.decode("utf-8")).get("tags") or ()]
+            except (ValueError, AttributeError, TypeError, RecursionError):
+                raise RegistryError("registry %s answered with something else than a list of the tags of %s" % (
+                    self.registry, self.repository)) from None
+            path = _next(response.headers.get("Link"))
+            if path is None:
+                break
+        return found
+
     def referrers(self, digest, artifact_type=None):
         """Descriptors of the manifests whose subject is ``digest``: from the API, or where there is none from the fallback tag.
 
@@ -152,6 +170,17 @@ class Client:
         response = self.call("HEAD", self._path("blobs", digest), accept=(200, 404))
         response.read(0)
         return response.status == 200
+
+    def blob_size(self, digest):
+        """A blob's bytes by the registry's word. :raises NotFound: when it has no such blob."""
+        response = self.call("HEAD", self._path("blobs", digest), accept=(200, 404))
+        response.read(0)
+        length = response.headers.get("Content-Length", "")
+        if response.status == 404:
+            raise self._no_blob(404, digest, None, 0)
+        if not length.isdigit():
+            raise RegistryError("registry %s does not say how large blob %s is" % (self.registry, digest))
+        return int(length)
 
     def blob(self, digest, size=None, offset=0, exact=True, url=None):
         """A blob's pieces. Where the connection breaks, the rest is asked for by Range.
@@ -279,7 +308,7 @@ class Client:
         return RegistryError("registry %s can't be reached: %s%s" % (self.registry, transport.explain(error), patience.said()))
 
     def refused(self, method, response, text, patience=None):
-        """The error of an answer: the registry's own words where it has some (distribution-spec, "Error codes")."""
+        """The error of an answer: the registry's own words where it has some (distribution-spec, "Error codes"). ``status`` is the answer's."""
         who = self.authorizer.user
         what = {
             401: "refuses the credentials of %s" % who if who else "asks for credentials that it was not given",
@@ -288,8 +317,10 @@ class Client:
             429: "wants fewer requests; try again later",
         }.get(response.status, "answered %s with status %d" % (method, response.status))
         words = _words(text)
-        return RegistryError("registry %s %s (%s)%s%s" % (
+        error = RegistryError("registry %s %s (%s)%s%s" % (
             self.registry, what, self.repository, ": " + words if words else "", patience.said() if patience else ""))
+        error.status = response.status
+        return error
 
 
 def _words(text):

@@ -16,11 +16,12 @@ class Registries:
 
     :param connection: keyword arguments of ``transport.Options``. :param auth_file: file with credentials.
     :param mirrors: ``HOST[:PORT][/PATH]`` of registries to ask before the one that is named.
+    :param credentials: ``(user, password)`` in the place of those that are kept; False for none. :param tries: how often a request is tried.
     """
 
-    def __init__(self, auth_file=None, mirrors=(), **connection):
+    def __init__(self, auth_file=None, mirrors=(), credentials=None, tries=None, **connection):
         self.auth_file, self.mirrors, self._connection, self._transport = auth_file, list(mirrors), connection, None
-        self._down = set()
+        self._down, self._given, self._tries = set(), credentials, tries
         if any(connection.get(option) for option in ("ca_path", "client_cert", "client_key")):
             self._open()  # a file that is not there is an error whether a registry is asked or not
 
@@ -30,6 +31,11 @@ class Registries:
         if self._transport is None:
             self._transport = transport.Transport(transport.Options(**self._connection))
         return self._transport
+
+    def close(self):
+        """Close the connections that are kept open."""
+        if self._transport is not None:
+            self._transport.close()
 
     def client(self, parsed, engine=None):
         """A ``client.Client`` of the registry itself, for pushes. :param engine: whose host's configuration counts.
@@ -60,12 +66,14 @@ class Registries:
             connection.allow_insecure(wanted.registry)
         if self.auth_file and not os.path.exists(self.auth_file):
             raise NotFound("the file with credentials %s does not exist" % self.auth_file)
-        return client.Client(wanted, connection, lambda: self._credentials(wanted), sources.MIRROR_TRIES if place.mirror else retry.TRIES,
-                             namespace if place.mirror else None)
+        tries = self._tries or (sources.MIRROR_TRIES if place.mirror else retry.TRIES)
+        return client.Client(wanted, connection, lambda: self._credentials(wanted), tries, namespace if place.mirror else None)
 
     def _credentials(self, wanted):
         from . import credentials
 
+        if self._given is not None:
+            return self._given or None
         found = credentials.lookup(wanted.registry, wanted.repository, self.auth_file)
         return (found["username"], found["password"]) if found and "username" in found else found
 

@@ -12,18 +12,25 @@ class Response:
 
     :param status: HTTP status. :param headers: dictionary; Content-Length is set from the body.
     :param body: bytes. :param file: instead of ``body``, an open binary file, ``count`` bytes of it from ``offset``; it is
-        closed after it was sent.
+        closed after it was sent. :param pieces: instead of both, an iterable of ``count`` bytes, which raises ConnectionError
+        where they don't come.
     """
 
-    __slots__ = ("status", "headers", "body", "file", "offset", "count")
+    __slots__ = ("status", "headers", "body", "file", "offset", "count", "pieces")
 
-    def __init__(self, status, headers=None, body=b"", file=None, offset=0, count=0):
+    def __init__(self, status, headers=None, body=b"", file=None, offset=0, count=0, pieces=None):
         self.status, self.headers, self.body = status, dict(headers or {}), body
-        self.file, self.offset, self.count = file, offset, count
+        self.file, self.offset, self.count, self.pieces = file, offset, count, pieces
 
     @property
     def length(self):
-        return len(self.body) if self.file is None else self.count
+        return len(self.body) if self.file is None and self.pieces is None else self.count
+
+    def close(self):
+        """Let go of what the body comes from."""
+        for source in (self.file, self.pieces):
+            if hasattr(source, "close"):
+                source.close()
 
 
 def document(value, media_type="application/json", status=200, headers=None):

@@ -37,6 +37,9 @@ class Api:
     def __init__(self, storage, uploads):
         self.storage, self.uploads = storage, uploads
 
+    def close(self):
+        """Nothing more is asked."""
+
     def answer(self, request):
         """The answer to a request, whose body is read as far as it is needed. :raises Refusal:"""
         for pattern, function in ROUTES:

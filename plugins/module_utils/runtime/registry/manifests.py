@@ -51,6 +51,13 @@ class Manifest:
         self.annotations = document.get("annotations") if isinstance(document.get("annotations"), dict) else None
 
 
+def sizes(data):
+    """``{digest: bytes}`` of the blobs that a manifest names, as it says."""
+    document = _parse(data)
+    found = [document.get("config")] + list(document.get("layers") or []) + list(document.get("blobs") or [])
+    return {item["digest"]: item["size"] for item in found if isinstance(item, dict) and "digest" in item and isinstance(item.get("size"), int)}
+
+
 def _parse(data):
     try:
         document = json.loads(data.decode("utf-8"))

@@ -78,11 +78,12 @@ class Server:
 
     :param listen: list of ``(address, port)``. :param tls_cert: PEM file, or None for plain HTTP. :param users: file of users
         (auth.py), or None to let everybody do everything. :param log: called with a line for what an administrator should see.
-    :param access_log: called with a line for each request, or None.
+    :param access_log: called with a line for each request, or None. :param proxy: the registry that it is a cache of, as ``proxy.Upstream``'s
+        configuration with ``ttl`` (seconds, 0 for ever), or None.
     :raises EngineError: when the content, a file or an address can't be used; nothing is left open then.
     """
 
-    def __init__(self, root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=None):
+    def __init__(self, root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=None, proxy=None):
         self.log, self.access_log = log or _to_stderr, access_log
         self._certificate = Certificate(tls_cert, tls_key, self.log) if tls_cert else None
         self._users = Users(users, self.log) if users else None
@@ -92,9 +93,17 @@ class Server:
             self.storage = Storage(root)
             opened.pop_all()
         self.uploads = Uploads(self.storage)
-        self._api = Api(self.storage, self.uploads)
+        self._proxy = proxy
+        self._api = self._make_api(proxy)
         self._wake, self._waker = os.pipe()
         self._threads = []
+
+    def _make_api(self, proxy):
+        if not proxy:
+            return Api(self.storage, self.uploads)
+        from .proxy import ProxyApi  # a client: most registries need none
+
+        return ProxyApi(self.storage, self.uploads, proxy, self.log)
 
     @property
     def addresses(self):
@@ -129,6 +138,7 @@ class Server:
             thread.join(5.0)
         for fd in (self._wake, self._waker):
             os.close(fd)
+        self._api.close()
         self.storage.close()
 
     # --- connections ---
@@ -207,6 +217,10 @@ class Server:
                 if self._lock.wait_for(lambda: self._stopping, collect.EVERY):
                     return
             try:
+                if self._proxy and self._proxy.get("ttl"):
+                    from . import proxy
+
+                    proxy.expire(self.storage, self._proxy["ttl"])
                 collect.collect(self.storage, collect.KEEP)
             except OSError as error:
                 self.log("collecting what no manifest names: %s" % error)
@@ -256,8 +270,7 @@ class Server:
             keep = reusable and request.keep_alive and not self._stopping and _drained(request)
             connection.answer(request, response, keep)
         finally:
-            if response.file is not None:
-                response.file.close()
+            response.close()
         if self.access_log:
             self.access_log('%s "%s %s" %d %d %.3fs' % (
                 connection.address[0], request.method, request.path, response.status, response.length, time.monotonic() - began))
@@ -321,7 +334,7 @@ def _to_stderr(line):
     sys.stderr.flush()
 
 
-def serve(root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=_to_stderr, started=None):
+def serve(root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=_to_stderr, started=None, proxy=None):
     """Serve the registry in ``root`` until SIGTERM or SIGINT; what ``pycontainer registry serve`` does.
 
     :param listen: list of ``ADDRESS:PORT``; port 0 lets the kernel choose. The others are :class:`Server`'s.
@@ -330,7 +343,7 @@ def serve(root, listen, tls_cert=None, tls_key=None, users=None, log=None, acces
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the server's threads inherit it: the signal is this thread's
     try:
-        server = Server(root, [addresses.parse(text, lowest=0) for text in listen], tls_cert, tls_key, users, log, access_log)
+        server = Server(root, [addresses.parse(text, lowest=0) for text in listen], tls_cert, tls_key, users, log, access_log, proxy)
         server.start()
         where = [addresses.show(*address) for address in server.addresses]
         server.log("serving %s on %s" % (server.storage.root, ", ".join(where)))

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Registries as services of a host: their rows in the database, and the processes that run them.
 
-A row's ``config`` is ``{"listen": ["127.0.0.1:5000"], "path", "tls_cert", "tls_key", "users": {name: secret} or null}``
-(``auth.py`` makes the secrets). What runs is asked of the run directory's lock and of the addresses, never of the row.
+A row's ``config`` is ``{"listen": ["127.0.0.1:5000"], "path", "tls_cert", "tls_key", "users": {name: secret} or null, "proxy"}``
+(``auth.py`` makes the secrets; ``proxy`` is null or ``{"remote_url", "username", "password", "ca_path", "insecure", "ttl"}``).
+What runs is asked of the run directory's lock and of the addresses, never of the row.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from . import auth, listen, supervisor
 
 READY = 20.0  # seconds that a registry gets to answer after its start
 PATIENCE = 3.0  # seconds that one which should be running gets to answer
-PROCESS_KEYS = ("listen", "path", "tls_cert", "tls_key")  # a change of these needs a new process
+PROCESS_KEYS = ("listen", "path", "tls_cert", "tls_key", "proxy")  # a change of these needs a new process
 
 
 # --- rows ---
@@ -39,7 +40,9 @@ def get(engine, name):
 
 
 def _row(row):
-    return {"name": row["name"], "config": decode(row["config"]), "wanted": row["wanted"]}
+    config = decode(row["config"])
+    config.setdefault("proxy", None)  # of older versions
+    return {"name": row["name"], "config": config, "wanted": row["wanted"]}
 
 
 def put(engine, row):
@@ -103,8 +106,14 @@ def describe(engine, row):
         "name": row["name"], "state": "started" if lives(engine, row["name"]) else "stopped",
         "listen": config["listen"], "path": config["path"],
         "tls_cert": config["tls_cert"], "tls_key": config["tls_key"], "users": sorted(config["users"] or ()),
+        "proxy": show_proxy(config["proxy"]),
         "pid": process[0] if process else None,
         "log": os.path.join(engine.paths.registry_run(row["name"]), "log")}
+
+
+def show_proxy(proxy):
+    """An upstream without its password."""
+    return None if proxy is None else {key: value for key, value in proxy.items() if key != "password"}
 
 
 # --- starting and stopping ---

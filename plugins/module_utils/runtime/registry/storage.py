@@ -310,9 +310,25 @@ class Storage:
         self._place(path, data)
         sync_directory(os.path.dirname(path))
         for tag in tags:
-            self._place(self.repository(name, "_tags", tag), digest.encode())
-        if tags:
-            sync_directory(self.repository(name, "_tags"))
+            self.put_tag(name, tag, digest)
+
+    def put_tag(self, name, tag, digest):
+        """Let a tag name a manifest."""
+        self._place(self.repository(name, "_tags", tag), digest.encode())
+        sync_directory(self.repository(name, "_tags"))
+
+    def used_at(self, name, digest):
+        """When a manifest was last stored or touched, seconds since the epoch."""
+        try:
+            return os.stat(self._manifest(name, digest)).st_mtime
+        except FileNotFoundError:
+            return time.time()
+
+    def touch_manifest(self, name, digest, every):
+        """Note that somebody has asked for a manifest, once in ``every`` seconds."""
+        if time.time() - self.used_at(name, digest) > every:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(self._manifest(name, digest))
 
     def delete_manifest(self, name, digest):
         """Remove a manifest and the tags that name it. Returns whether it was there."""

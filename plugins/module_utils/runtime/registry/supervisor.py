@@ -137,7 +137,7 @@ def run_server(path, directory, log):
         from . import server
 
         return server.serve(
-            config["path"], config["listen"], config["tls_cert"], config["tls_key"], config["users"], log, access_log=None,
+            config["path"], config["listen"], config["tls_cert"], config["tls_key"], config["users"], log, access_log=None, proxy=config.get("proxy"),
             started=lambda where: write_json(status, {"nonce": config["nonce"], "listening": where}, durable=False))
     except (EngineError, OSError) as error:
         log(str(error))

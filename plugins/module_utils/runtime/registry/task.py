@@ -8,6 +8,7 @@ import ipaddress
 import os
 import re
 
+from .. import units
 from ..errors import Conflict, EngineError, InvalidInput
 from ..reconcile import Plan
 from . import auth, listen, service, storage
@@ -38,7 +39,7 @@ def plan(engine, params):
 def _config(engine, params, current):
     """The registry's configuration: what it is, or the defaults, with what the task names in their place."""
     default_path = os.path.join(engine.paths.registries, params["name"])
-    defaults = {"listen": DEFAULT_LISTEN, "path": default_path, "tls_cert": None, "tls_key": None, "users": None}
+    defaults = {"listen": DEFAULT_LISTEN, "path": default_path, "tls_cert": None, "tls_key": None, "users": None, "proxy": None}
     config = dict(current["config"]) if current else defaults
     if params["listen"] is not None:
         config["listen"] = [listen.show(*listen.parse(text)) for text in params["listen"]]
@@ -54,7 +55,25 @@ def _config(engine, params, current):
         raise InvalidInput("tls_key", params["tls_key"], "a key together with its certificate in tls_cert")
     if params["users"] is not None:
         config["users"] = _users(params["users"], config["users"] or {}) or None
+    if params.get("proxy") is not None:
+        config["proxy"] = _proxy(params["proxy"])
     return config
+
+
+def _proxy(asked):
+    """The upstream that a task names, in normal form; None for an empty address."""
+    from . import proxy
+
+    if not asked.get("remote_url"):
+        extra = [key for key in ("username", "password", "ca_path", "insecure") if asked.get(key)]
+        if extra:
+            raise InvalidInput("proxy." + extra[0], asked[extra[0]] if extra[0] != "password" else "given", "nothing without proxy.remote_url")
+        return None
+    found = {key: asked.get(key) or None for key in ("remote_url", "username", "password", "ca_path")}
+    found["insecure"] = bool(asked.get("insecure"))
+    found["ttl"] = units.duration(proxy.DEFAULT_TTL if asked.get("ttl") is None else asked["ttl"], "proxy.ttl")
+    proxy.check(found)
+    return found
 
 
 def _users(asked, known):
@@ -112,6 +131,8 @@ def _present(engine, wanted, current):
     for key in ("listen", "path", "tls_cert", "tls_key"):
         if current and before[key] != config[key]:
             found.add(key, before[key], config[key], "change %s of registry %s" % (key, name))
+    if current and before["proxy"] != config["proxy"]:
+        found.add("proxy", *_show_proxies(before["proxy"], config["proxy"]), "change proxy of registry %s" % name)
     if current and before["users"] != config["users"]:
         found.add("users", *_show_users(before["users"], config["users"]), "change users of registry %s" % name)
     state = _state(engine, wanted, current, lives)
@@ -144,6 +165,14 @@ def _state(engine, wanted, current, lives):
     if current["config"] == wanted["config"] and not service.fits(engine, wanted):
         return "started with another configuration"  # a task was killed between the two
     return None
+
+
+def _show_proxies(before, after):
+    """Both sides of the difference, without the password."""
+    shown = service.show_proxy(after)
+    if before and after and before["password"] != after["password"]:
+        shown["password"] = "(new password)"
+    return service.show_proxy(before), shown
 
 
 def _show_users(before, after):

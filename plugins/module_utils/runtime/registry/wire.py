@@ -242,6 +242,10 @@ class Connection:
         self.send(head + (response.body if with_body else b""))
         if response.file is not None and with_body:
             self._send_file(response)
+        if response.pieces is not None and with_body:
+            for piece in response.pieces:
+                self.deadline = time.monotonic() + PATIENCE
+                self.send(piece)
 
     def _send_file(self, response):
         """By sendfile(2), from page cache to socket; with TLS through a small buffer."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import gc
 import http.client
 import json
 import os

@@ -28,8 +28,7 @@ from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import 
 
 QUIET = 0.3  # seconds after a task's end in which nothing is drawn: its result comes
 STALE = 60.0  # seconds after which a row that was not renewed goes
-ERASE = "\r\x1b[J"
-UP = "\r\x1b[%dA"  # the carriage return also has Python write out what it has
+ERASE = "\r\x1b[J"  # the carriage return has Python write out what it has
 PATH = os.path.join(C.DEFAULT_LOCAL_TMP, "pycontainer-screen.json")
 
 display = Display()
@@ -106,8 +105,7 @@ def leave(screen=None):
 
 def block(rows, columns, height):
     """The text that draws rows below the cursor and puts it back to where it was."""
-    lines = bars.host_lines(rows, columns - 1, max(1, height - 2))
-    return ERASE + "".join("\n" + line for line in lines) + UP % len(lines)
+    return bars.redrawn([], [""] + bars.host_lines(rows, columns - 1, max(1, height - 2)))
 
 
 def _say(text):

@@ -44,6 +44,16 @@ def clip(text, width):
     return "".join(kept) + mark
 
 
+def redrawn(lines_left, lines_kept):
+    """What a terminal is sent to have lines drawn from the cursor on, over what is there, with the cursor put back above those that are kept.
+
+    There it is right in a terminal that has become narrower meanwhile, too. Each line's rest is erased after the line, and all below at
+    the end, so that nothing flickers.
+    """
+    text = "".join(line + "\x1b[K\n" for line in lines_left + lines_kept)
+    return "\r" + text + "\x1b[J" + ("\x1b[%dA" % len(lines_kept) if lines_kept else "")
+
+
 def bar(done, total, width):
     """``[====>    ]`` in ``width`` columns."""
     inner = width - 2

@@ -94,7 +94,7 @@ class _Bars(_Out):
 
     def __init__(self, out):
         super().__init__(out)
-        self.left = 0
+        self.left, self.kept = 0, None
 
     def show(self, look, last=False):
         """:param last: nothing comes after it."""
@@ -108,6 +108,6 @@ class _Bars(_Out):
         kept = [text for text, _stays in found[gone:]]
         if len(kept) > max(1, rows - 1):
             kept = kept[:max(0, rows - 2)] + ["%d more" % (len(kept) - max(0, rows - 2))]
-        text = "".join(line + "\n" for line in [line for line, _stays in found[:gone]] + kept)
-        # the cursor waits above what is drawn anew: there it is right in a terminal that has become narrower, too
-        self.write("\r\x1b[J" + text + ("\x1b[%dA" % len(kept) if kept else ""))
+        left, before, self.kept = [text for text, _stays in found[:gone]], self.kept, (columns, kept)
+        if left or self.kept != before:
+            self.write(bars.redrawn(left, kept))

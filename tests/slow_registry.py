@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A registry with one image, whose layers come half and no further until a file is there: what happens meanwhile can be looked at.
+"""A registry with one image, slow:1, whose layers come half and no further until a file is there: what happens meanwhile can be looked at.
 
-    slow_registry.py ADDRESS PORT GATE     (the file; prints a line when it listens)
+What is pushed to it, to another repository or under another tag, is taken and forgotten.
+
+    slow_registry.py ADDRESS PORT GATE     (the file; 0 for PORT: any; prints the port when it listens)
 """
 
 from __future__ import annotations
@@ -54,7 +56,12 @@ def handler(gate):
 
         def do_GET(self):  # noqa: N802 - http.server's name
             wanted = self.path.rpartition("/")[2]
-            data = blobs.get(wanted, manifest if "/manifests/" in self.path else b"{}")
+            data = blobs.get(wanted) if self.path.startswith("/v2/slow/") else None
+            if self.path == "/v2/slow/manifests/1":
+                data = manifest
+            if data is None:
+                self.answer(404)
+                return
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.send_header("Content-Type", MANIFEST if data is manifest else "application/octet-stream")
@@ -70,6 +77,18 @@ def handler(gate):
 
         do_HEAD = do_GET  # noqa: N815
 
+        def do_PUT(self):  # noqa: N802
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.answer(202 if self.command == "POST" else 201)
+
+        do_POST = do_PATCH = do_PUT  # noqa: N815
+
+        def answer(self, status):
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.send_header("Location", self.path.partition("?")[0] + "1")
+            self.end_headers()
+
         def log_message(self, *_args):  # pylint: disable=arguments-differ
             pass
 
@@ -79,5 +98,5 @@ def handler(gate):
 if __name__ == "__main__":
     server = http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), handler(sys.argv[3]))
     server.daemon_threads = True
-    print("listening", flush=True)
+    print("listening at port %d" % server.server_address[1], flush=True)
     server.serve_forever()

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 
 from .. import errors
-from . import compression, places
+from . import ahead, compression, places
 
 
 def title(layer, what):
@@ -19,10 +19,10 @@ def title(layer, what):
     return "layer %s of %s" % ((layer.digest or layer.diff_id)[:19], what)
 
 
-def bring(engine, what, layer, place, kind):
+def bring(engine, what, layer, place, kind, threads=0):
     """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out at the path ``place`` if there is one.
 
-    :param kind: as what, of layers.py. :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
+    :param kind: as what, of layers.py. :param threads: how many more processors than one it may keep busy, at most 2. :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
     :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
     """
     name = title(layer, what)
@@ -33,9 +33,16 @@ def bring(engine, what, layer, place, kind):
         writer = None if kept else stack.enter_context(engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
         source = compression.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else layer.open()
         if layer.digest:
-            plain = _hashed(compression.decompress(_copied(source, writer, layer), name), checked)
+            arrived = _copied(source, writer, layer)
+            if threads > 1:
+                arrived = stack.enter_context(ahead.ahead(arrived))
+            plain = compression.decompress(arrived, name)
         else:
             plain = _compressing(_hashed(source, checked), writer)
+        if threads:
+            plain = stack.enter_context(ahead.ahead(plain))
+        if layer.digest:
+            plain = _hashed(plain, checked)
         ends = places.fill(kind, place, plain, name) if place else None
         for _piece in plain:
             pass

@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import errno
+import functools
+import math
 import os
 
 from .. import errors, progress, units
@@ -123,7 +125,7 @@ class _Intake:
         for index, (layer, wanted) in tasks.items():  # the largest first, so that none is left to one processor at the end
             if wanted:
                 directories[index] = layers.temporary(self.engine, "layer")
-            jobs.append(lambda layer=layer, directory=directories.get(index), item=shown[index]: self._bring(layer, directory, kind, item))
+            jobs.append(functools.partial(self._bring, layer, directories.get(index), kind, _threads(layer, tasks.values()), shown[index]))
         self.directories = list(directories.values())
         results = dict(zip(tasks, workers.run(self.engine, jobs)))
         self.made = [result["digest"] for result in results.values()]
@@ -138,12 +140,12 @@ class _Intake:
             said[index] = self.engine.progress.item((layer.digest or layer.diff_id).partition(":")[2][:12], layer.size, phase)
         return said
 
-    def _bring(self, layer, directory, kind, item):
+    def _bring(self, layer, directory, kind, threads, item):
         kept = bool(layer.digest) and self.engine.blobs.has(layer.digest)
         item.phase(progress.EXTRACTING if kept else self.manner[0])
         watched = copy.copy(layer)
         watched.open = lambda: item.counted(layer.open(), progress.EXTRACTING)
-        result = arrival.bring(self.engine, self.what, watched, directory, kind)
+        result = arrival.bring(self.engine, self.what, watched, directory, kind, threads)
         item.phase(self.manner[1])
         return result
 
@@ -171,6 +173,13 @@ class _Intake:
                         places.close(directories[index], list(reversed(opened)), ends, arrival.title(layer, self.what))
                     paths[index] = directories[index]
                     self.unpacked.append(layers.Unpacked(key, directories[index], result["digest"], ends["size"]))
+
+
+def _threads(layer, all_of_them):
+    """How many processors a layer may use besides its own: some, where it is more than one processor's share of the bytes."""
+    whole = sum(other.size or 0 for other, _wanted in all_of_them)
+    share = (layer.size or 0) / whole if whole else 1 / len(all_of_them)
+    return min(2, math.ceil(share * workers.processors()) - 1)
 
 
 def _check_space(engine, what, missing):

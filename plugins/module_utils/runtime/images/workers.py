@@ -19,6 +19,11 @@ from . import collect
 LIMIT = 4  # at most: a network's delays are hidden by then, and memory stays small
 
 
+def processors():
+    """How many processors there are for this process."""
+    return len(os.sched_getaffinity(0))
+
+
 def run(engine, jobs):
     """The results of all ``jobs``, in order.
 
@@ -27,7 +32,7 @@ def run(engine, jobs):
     """
     if len(jobs) < 2:
         return [job() for job in jobs]
-    count = min(len(jobs), max(2, os.cpu_count() or 1), LIMIT)
+    count = min(len(jobs), max(2, processors()), LIMIT)
     queue_read, queue_write = os.pipe()
     os.write(
         queue_write, bytes(range(len(jobs))) if len(jobs) <= 256 else b"".join(number.to_bytes(2, "big") for number in range(len(jobs)))

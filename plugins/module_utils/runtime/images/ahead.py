@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Working out the next pieces of a stream in a thread while the caller still handles those before.
+
+zlib, hashlib and system calls let go of the interpreter's lock, so that inflating a layer and making its files keep two processors busy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+
+DEPTH = 2  # pieces that wait at most: memory is a few times their size
+PATIENCE = 1  # seconds for a thread to end when its pieces are no longer wanted; it may wait for a network
+
+
+@contextlib.contextmanager
+def ahead(chunks):
+    """The pieces of ``chunks``, in order, as an iterator; the thread ends with the block. What it raises is raised to the reader."""
+    waiting, ending = queue.Queue(DEPTH), threading.Event()
+
+    def work():
+        try:
+            for chunk in chunks:
+                waiting.put((chunk, None))
+                if ending.is_set():
+                    return
+            waiting.put((None, None))
+        except BaseException as error:  # noqa: B902 - raised where the pieces are read
+            waiting.put((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield _taken(waiting)
+    finally:
+        ending.set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()
+        thread.join(PATIENCE)
+
+
+def _taken(waiting):
+    while True:
+        chunk, error = waiting.get()
+        if error is not None:
+            raise error
+        if chunk is None:
+            return
+        yield chunk

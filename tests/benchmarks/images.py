@@ -13,6 +13,7 @@ memory of all its processes (PSS, which counts what processes share once); besid
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -58,23 +59,28 @@ class Registry:
 
 
 class Pycontainer:
-    """This collection's command. :param extra: what the engine is to find besides the standard library, as a directory, or None."""
+    """This collection's command, with a store of its own.
+
+    :param layers: how layers are stored. :param extra: a directory with what the engine is to find besides the standard library, or None.
+    """
 
     daemons = ()
 
-    def __init__(self, name=OWN, extra=None):
+    def __init__(self, directory, layers="directory", extra=None):
         from pycontainer import install
         from pycontainer.engine import Engine
 
-        self.name = name
-        with Engine() as engine:
+        self.name = OWN + ("+erofs" if layers != "directory" else "") + ("+isal" if extra else "")
+        self.place = ["%s/%s%s" % (directory, self.name, suffix) for suffix in ("", "-run")]
+        self.extra = extra
+        with Engine(*self.place) as engine:
+            pathlib.Path(engine.paths.config).write_text(json.dumps({"layers": layers}))
             install.ensure(engine)
-            argv = install.command(engine)
-        if extra:
-            start = pathlib.Path(argv[-1])
-            argv = ["/usr/bin/python3", "-I", "-S", "-c", "import sys, runpy; sys.path.append(%r); sys.argv.pop(0); runpy.run_path(sys.argv[0], "
-                    "run_name='__main__')" % str(extra), str(start)]
-        self.argv = argv
+            self.argv = install.command_line(engine)
+        if extra:  # a Python without site-packages finds it all the same
+            start = "import sys, runpy; sys.path.append(%r); sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')" % str(extra)
+            at = next(index for index, word in enumerate(self.argv) if word.endswith("start.py"))
+            self.argv[at:at] = ["-c", start]
 
     def pull(self):
         return [*self.argv, "pull", REFERENCE]
@@ -84,6 +90,34 @@ class Pycontainer:
 
     def down(self):
         self.drop()
+
+    def part(self):
+        """Wall seconds of the pull alone, in a process that has the engine loaded already."""
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                if self.extra:
+                    sys.path.append(str(self.extra))
+                os.write(write, b"%f" % self._pulled())
+                os._exit(0)
+            finally:
+                os._exit(1)
+        os.close(write)
+        with os.fdopen(read, "rb") as file:
+            seconds = float(file.read() or "nan")
+        os.waitpid(child, 0)
+        return seconds
+
+    def _pulled(self):
+        from pycontainer import images
+        from pycontainer.engine import Engine
+
+        with Engine(*self.place) as engine:
+            plan = images.plan_present(engine, REFERENCE, "always", None, images.registries_of({}))
+            begin = time.perf_counter()
+            plan.apply()
+            return time.perf_counter() - begin
 
 
 class Podman:
@@ -121,11 +155,21 @@ class Docker:
         self.peer.down()
 
 
+def own(directory, isal):
+    """This collection's engine in each of the ways that this machine can do."""
+    from pycontainer.kernel import erofs
+
+    made = []
+    for layers in ("directory", "erofs"):
+        if layers == "erofs" and erofs.why_not(directory):
+            continue
+        made += [Pycontainer(directory, layers, extra) for extra in ([None, isal] if isal else [None])]
+    return made
+
+
 def engines(directory, wanted, isal):
     """The engines that can take part, and why the others can't."""
-    made, left_out = [Pycontainer()], []
-    if isal:
-        made.append(Pycontainer(OWN + "+isal", isal))
+    made, left_out = own(directory, isal), []
     for name, peer, make in (("podman", peers.Podman, Podman), ("docker", peers.Docker, Docker)):
         reason = peer().available()
         if reason:
@@ -141,32 +185,6 @@ def pull_once(engine, memory=False):
     return metering.measure(engine.pull(), engine.daemons, memory)
 
 
-def engine_part(isal):
-    """Wall seconds of the pull alone, in a process that has the engine loaded already."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            if isal:
-                sys.path.append(str(isal))
-            from pycontainer import images
-            from pycontainer.engine import Engine
-
-            with Engine() as engine:
-                plan = images.plan_present(engine, REFERENCE, "always", None, images.registries_of({}))
-                begin = time.perf_counter()
-                plan.apply()
-                os.write(write, b"%f" % (time.perf_counter() - begin))
-            os._exit(0)
-        finally:
-            os._exit(1)
-    os.close(write)
-    with os.fdopen(read, "rb") as file:
-        seconds = float(file.read() or "nan")
-    os.waitpid(child, 0)
-    return seconds
-
-
 def measure(chosen, options):
     """``{engine: [Taken of each round]}``, ``{engine: peak bytes}`` and ``{own engine: [seconds of the engine's part]}``."""
     figures, peaks, parts = {engine.name: [] for engine in chosen}, {engine.name: 0 for engine in chosen}, {}
@@ -178,7 +196,7 @@ def measure(chosen, options):
             if isinstance(engine, Pycontainer):
                 engine.drop()
                 os.sync()
-                parts.setdefault(engine.name, []).append(engine_part(options.isal if engine.name != OWN else None))
+                parts.setdefault(engine.name, []).append(engine.part())
         sys.stderr.write("round %d of %d\n" % (number + 1, options.rounds))
     for _number in range(1 if options.quick else 3):
         for engine in chosen:
@@ -190,10 +208,10 @@ def report(figures, peaks, parts, bottom, image):
     print("image: %(layers)d layers, %(entries)d entries, " % image + "%.0f MB, %.0f MB as gzip; %d processors" % (
         image["plain"] / 1e6, image["gzip"] / 1e6, os.cpu_count()))
     own = statistics.median(taken.wall for taken in figures[OWN])
-    print("%-18s%8s%8s%8s%8s%10s%9s" % ("pull", "wall s", "least", "ratio", "CPU s", "peak MiB", "part s"))
+    print("%-24s%8s%8s%8s%8s%10s%9s" % ("pull", "wall s", "least", "ratio", "CPU s", "peak MiB", "part s"))
     for name, taken in figures.items():
         wall = statistics.median(one.wall for one in taken)
-        print("%-18s%8.2f%8.2f%8s%8.2f%10.0f%9s" % (
+        print("%-24s%8.2f%8.2f%8s%8.2f%10.0f%9s" % (
             name, wall, min(one.wall for one in taken), "%.2fx" % (wall / own), statistics.median(one.cpu for one in taken), peaks[name] / (1 << 20),
             "%.2f" % statistics.median(parts[name]) if name in parts else ""))
     for name, took in bottom.items():

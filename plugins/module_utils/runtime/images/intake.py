@@ -13,7 +13,6 @@ import contextlib
 import copy
 import errno
 import functools
-import math
 import os
 
 from .. import errors, progress, units
@@ -176,10 +175,10 @@ class _Intake:
 
 
 def _threads(layer, all_of_them):
-    """How many processors a layer may use besides its own: some, where it is more than one processor's share of the bytes."""
+    """How many threads a layer gets besides its own: some, where it is at least one processor's share of the bytes."""
     whole = sum(other.size or 0 for other, _wanted in all_of_them)
     share = (layer.size or 0) / whole if whole else 1 / len(all_of_them)
-    return min(2, math.ceil(share * workers.processors()) - 1)
+    return min(2, int(share * workers.processors()))
 
 
 def _check_space(engine, what, missing):

@@ -22,7 +22,8 @@ def title(layer, what):
 def bring(engine, what, layer, place, kind, threads=0):
     """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out at the path ``place`` if there is one.
 
-    :param kind: as what, of layers.py. :param threads: how many to work ahead in, at most 2: they keep more processors than one busy. :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
+    :param kind: as what, of layers.py. :param threads: how many to work ahead in, at most 2: they keep more processors than one busy.
+    :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
     :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
     """
     name = title(layer, what)

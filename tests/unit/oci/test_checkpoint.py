@@ -1,12 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``restore``'s and ``checkpoint``'s options: what is wrong with them is said first; then both are refused, nothing being made."""
+"""``checkpoint``'s and ``restore``'s options: what is wrong with them is said first; where CRIU is not there, both are refused, nothing being made."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from pycontainer.errors import InvalidInput, Unsupported
-from pycontainer.oci import arguments, checkpoint
+from pycontainer.oci import arguments, checkpoint, criu, saving
 
 
 def call(root, *words):
@@ -16,7 +18,7 @@ def call(root, *words):
 
 
 @pytest.mark.parametrize("options, names", [
-    (["--manage-cgroups-mode", "props"], "--manage-cgroups-mode.*soft, full, strict"),
+    (["--manage-cgroups-mode", "props"], "--manage-cgroups-mode.*ignore, soft, full, strict"),
     (["--empty-ns", "network", "--empty-ns", "uts"], "--empty-ns.*'uts'.*network"),
 ])
 def test_values(tmp_path, options, names):
@@ -24,11 +26,24 @@ def test_values(tmp_path, options, names):
         checkpoint.restore(call(tmp_path, "restore", *options, "c1"), None)
 
 
-def test_restore_is_refused(tmp_path):
-    words = ["restore", "--image-path", str(tmp_path / "images"), "--manage-cgroups-mode", "full", "--empty-ns", "network", "-d", "c1"]
-    with pytest.raises(Unsupported, match="restore: not supported.*CRIU.*c1"):
+def test_no_images(tmp_path):
+    with pytest.raises(InvalidInput, match="--image-path.*checkpoint has written"):
+        checkpoint.restore(call(tmp_path / "root", "restore", "--image-path", str(tmp_path), "c1"), None)
+
+
+def test_no_criu(tmp_path):
+    (tmp_path / "inventory.img").touch()
+    words = ["--criu", str(tmp_path / "none"), "restore", "--image-path", str(tmp_path), "--work-path", str(tmp_path / "work"), "-d", "c1"]
+    with pytest.raises(Unsupported, match="CRIU is not installed: there is no program %s" % (tmp_path / "none")):
         checkpoint.restore(call(tmp_path / "root", *words), None)
-    assert not list(tmp_path.iterdir())
+    assert os.listdir(tmp_path) == ["inventory.img"]
+
+
+def test_criu_that_does_not_work(tmp_path):
+    (tmp_path / "inventory.img").touch()
+    with pytest.raises(Unsupported, match="CRIU at /bin/false does not work with this kernel.*by its own check$"):
+        checkpoint.restore(call(tmp_path / "root", "--criu", "/bin/false", "restore", "--image-path", str(tmp_path), "-d", "c1"), None)
+    assert os.listdir(tmp_path) == ["inventory.img"]
 
 
 @pytest.mark.parametrize("text", ["host", ":80", "host:", "host:x", "host:0", "host:65536"])
@@ -38,23 +53,48 @@ def test_page_server(text):
 
 
 def test_good_page_server():
-    checkpoint._page_server(None)
-    checkpoint._page_server("127.0.0.1:27277")
-    checkpoint._page_server("[::1]:27277")
+    assert checkpoint._page_server("127.0.0.1:27277") == {"address": "127.0.0.1", "port": 27277}
+    assert checkpoint._page_server("[::1]:27277") == {"address": "::1", "port": 27277}
 
 
 def test_parent(tmp_path):
     (tmp_path / "earlier").mkdir()
     images = str(tmp_path / "images")
     (tmp_path / "images").mkdir()
-    checkpoint._parent(images, None)
-    checkpoint._parent(images, "../earlier")
+    assert checkpoint._parent(images, "../earlier") == "../earlier"
     with pytest.raises(InvalidInput, match="--parent-path.*relative"):
         checkpoint._parent(images, str(tmp_path / "earlier"))
     with pytest.raises(InvalidInput, match="--parent-path.*a directory"):
         checkpoint._parent(images, "earlier")
 
 
-def test_help_promises_nothing():
-    for name in ("checkpoint", "restore"):
-        assert "not supported, always refused" in arguments.help_text(name).splitlines()[1]
+def test_status_descriptor():
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(InvalidInput, match="--status-fd"):
+            checkpoint._status(reading)
+        with pytest.raises(InvalidInput, match="--status-fd"):
+            checkpoint._status(9999)
+        checkpoint._status(writing)(1, [])  # closes it
+        assert os.read(reading, 10) == b"\0"
+        assert os.read(reading, 10) == b""
+    finally:
+        os.close(reading)
+
+
+def test_errors_of_a_log(tmp_path):
+    (tmp_path / "dump.log").write_text("(00.1) Warn  (a.c:1): no\n(00.2) Error (b.c:2): first\n(00.3)     12: Error (c.c:3): second\n"
+                                       "(00.4) Error (d.c:4): third\n(00.5) Error (criu/util.c:1534): rlimit: Can't setup RLIMIT_NOFILE for self\n")
+    assert criu.errors(str(tmp_path), "dump.log") == "Error (b.c:2): first; 12: Error (c.c:3): second"
+    assert criu.errors(str(tmp_path), "none") == ""
+
+
+def test_configuration_file():
+    class Document:
+        annotations = {}
+
+    assert saving.config_file(Document) == "/etc/criu/runc.conf"
+    Document.annotations = {"org.criu.config": "/x"}
+    assert saving.config_file(Document) == "/x"
+    Document.annotations = {"org.criu.config": ""}
+    assert saving.config_file(Document) is None

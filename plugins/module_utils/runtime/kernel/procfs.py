@@ -95,7 +95,7 @@ def cgroups(pid="self"):
 def mounts(pid="self"):
     """The mounts of a process's namespace, in order, proc_pid_mountinfo(5).
 
-    Dicts with id, parent, root, point, options (set), propagation (list), type, source, fs_options (set).
+    Dicts with id, parent, device ("major:minor"), root, point, options (set), propagation (list), type, source, fs_options (set).
     """
     found = []
     for line in read("/proc/%s/mountinfo" % pid, 1 << 26).splitlines():
@@ -105,6 +105,7 @@ def mounts(pid="self"):
             {
                 "id": int(fields[0]),
                 "parent": int(fields[1]),
+                "device": fields[2],
                 "root": _unescape(fields[3]),
                 "point": _unescape(fields[4]),
                 "options": set(fields[5].split(",")),

@@ -36,9 +36,9 @@ COMMANDS = {
         "cpu-idle=", "cpuset-cpus=", "cpuset-mems=", "memory=", "memory-reservation=", "memory-swap=", "kernel-memory=",
         "kernel-memory-tcp=", "pids-limit=", "l3-cache-schema=", "mem-bw-schema=")),
     "events": ("print resource usage and out-of-memory events of a container", "ID", 1, 1, ("stats", "interval=")),
-    "checkpoint": ("not supported, always refused: save a running container by CRIU", "ID", 1, 1, _CRIU + (
-        "parent-path=", "leave-running", "pre-dump", "page-server=", "status-fd=#")),
-    "restore": ("not supported, always refused: make a container of what checkpoint saved", "ID", 1, 1, _CRIU + (
+    "checkpoint": ("save a running container by CRIU, and end it", "ID", 1, 1, _CRIU + (
+        "parent-path=", "leave-running", "pre-dump", "page-server=", "status-fd=#", "tcp-skip-in-flight", "link-remap")),
+    "restore": ("make a container of what checkpoint saved", "ID", 1, 1, _CRIU + (
         "bundle|b=", "console-socket=", "pid-file=", "detach|d", "no-pivot", "no-subreaper", "lsm-profile=", "lsm-mount-context=")),
     "features": ("print what this runtime can do", "", 0, 0, ()),
     "spec": ("write a config.json to start from", "", 0, 0, ("bundle|b=", "rootless")),

@@ -157,11 +157,7 @@ def make(call, ident, wait):
 
         create.program.size, create.program.plain = create.program.size or terminal.size_of_own(), True
     create.hide_interpreter()
-    container.make({
-        "id": ident, "bundle": bundle, "rootfs": create.rootfs, "pid": 0, "pid_start": None, "owner": "root" if os.getuid() == 0 else "",
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "annotations": config.get("annotations") or {}, "cgroup": {},
-        "external_descriptors": jsontext.dump([_leads(fd) for fd in (0, 1, 2)]),
-    })
+    enter(container, create.rootfs, bundle, config)
     try:
         container.keep_config(text)
         create.run()
@@ -177,6 +173,15 @@ def make(call, ident, wait):
         container.remove()
         raise
     return create
+
+
+def enter(container, rootfs, bundle, config):
+    """Make the container's directory, with what is known before there is a process. :raises Conflict: there is one of its id."""
+    container.make({
+        "id": container.ident, "bundle": bundle, "rootfs": rootfs, "pid": 0, "pid_start": None, "owner": "root" if os.getuid() == 0 else "",
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "annotations": config.get("annotations") or {}, "cgroup": {},
+        "external_descriptors": jsontext.dump([_leads(fd) for fd in (0, 1, 2)]),
+    })
 
 
 def finish(create, options):

@@ -127,7 +127,11 @@ class Launch:
         """The root file system and what is bind-mounted, as detached mounts; what the container's user namespace maps comes later."""
         if self.maps is None:
             self.root_fd = self.open_root()
-        spaces = idmaps.Namespaces(self.maps)
+        self._open_sources(idmaps.Namespaces(self.maps))
+        if self.maps is not None:
+            furnish.prepare(self)
+
+    def _open_sources(self, spaces):
         try:
             for mount in self.mounts:
                 if isinstance(mount, mounting.CgroupMount):
@@ -135,13 +139,11 @@ class Launch:
                 elif mount.bind:
                     if not os.path.isabs(mount.source):
                         mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
-                    if self.maps is not None and mount.mapped_by_container():
+                    if self.maps is not None and spaces.own is None and mount.mapped_by_container():
                         continue
                     mount.open_source(spaces)
         finally:
             spaces.close()
-        if self.maps is not None:
-            furnish.prepare(self)
 
     def _clone(self):
         outside, inside = channel.pair()

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import shutil
 import subprocess
 
 import pytest
 from pycontainer.errors import RegistryError
-from pycontainer.images import compression
+from pycontainer.images import clibraries, compression
 
 DATA = bytes(range(256)) * 20000
 
@@ -24,6 +25,19 @@ def zstd(data):
 
 
 PACKERS = {"gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress, "zstd": zstd}
+
+
+@pytest.fixture(params=("what Python has", "C libraries"), autouse=True)
+def readers(request, monkeypatch):
+    """Everything once by the modules that this Python has, and once by the libraries that a host has."""
+    if request.param == "C libraries":
+        factory = clibraries.inflater(compression.PIECE)
+        if factory is None:
+            pytest.skip("no libisal2")
+        monkeypatch.setattr(compression, "_gzip_factory", lambda: (clibraries.error, factory))
+        monkeypatch.setattr(compression, "_zstd_library", lambda: (clibraries.unzstd(compression.PIECE), clibraries.error))
+    else:
+        monkeypatch.setattr(clibraries, "_ctypes", None)
 
 
 def undo(data, piece=1000):
@@ -63,7 +77,7 @@ def test_a_skippable_zstd_frame_is_skipped():
     assert compression.kind_of(frame) == "zstd" and undo(frame + zstd(DATA) + frame) == DATA
 
 
-@pytest.mark.parametrize("kind", ("gzip", "xz", "bzip2"))
+@pytest.mark.parametrize("kind", PACKERS)
 def test_a_bomb_comes_out_in_bounded_pieces(kind):
     sizes = [len(piece) for piece in compression.decompress([PACKERS[kind](b"\0" * (64 << 20))])]
     assert sum(sizes) == 64 << 20 and max(sizes) <= compression.PIECE
@@ -82,3 +96,28 @@ def test_what_does_not_get_smaller_is_only_wrapped():
         packed = b"".join(compression.compress_if_worth([data[at : at + 100000] for at in range(0, len(data), 100000)]))
         assert b"".join(compression.decompress([packed])) == data and len(packed) <= most
         assert compression.kind_of(packed) == "gzip"
+
+
+def test_a_hundred_small_members_and_headers_with_names_in_any_cut():
+    parts = [b"%d" % number * (number * 37 % 5000) for number in range(100)]
+    packed = io.BytesIO()
+    for number, part in enumerate(parts):
+        with gzip.GzipFile("a-name-%d" % number, "wb", number % 10, packed, mtime=number) as file:
+            file.write(part)
+    for piece in (1, 7, 4096, 1 << 20):
+        assert undo(packed.getvalue(), piece) == b"".join(parts)
+
+
+def test_every_changed_byte_of_a_small_stream_is_noticed():
+    """Or changes nothing but the header's time, name and system, which nobody reads."""
+    packed = gzip.compress(b"some text, some more text", mtime=5)
+    for at in range(10, len(packed)):
+        with pytest.raises(RegistryError):
+            undo(packed[:at] + bytes([packed[at] ^ 0x55]) + packed[at + 1 :])
+
+
+def test_a_library_that_works_otherwise_is_left_alone(monkeypatch):
+    if clibraries.inflater(100) is None:
+        pytest.skip("no libisal2, or not its turn")
+    monkeypatch.setattr(clibraries, "_BLOCK_STATE", clibraries._BLOCK_STATE + 4)
+    assert clibraries.inflater(100) is None

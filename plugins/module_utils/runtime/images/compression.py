@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compressed streams: told apart by their first bytes (media types lie), decompressed and compressed piece by piece.
 
-gzip, xz and bzip2 are the standard library's; gzip is inflated by ``isal`` where that is installed (twice as fast).
-zstd is read by Python 3.14's ``compression.zstd``, by ``backports.zstd``, ``zstandard`` or the ``zstd`` command,
-whichever there is. Every output piece is bounded, so a small bomb does not fill the memory.
+gzip, xz and bzip2 are the standard library's; gzip is inflated by ISA-L (Python's ``isal`` or the C library) where that
+is installed, twice as fast. zstd is read by Python 3.14's ``compression.zstd``, by ``backports.zstd``, ``zstandard``, the C
+library or the ``zstd`` command, whichever there is. Every output piece is bounded, so a small bomb does not fill the memory.
+
+Compression is always zlib's: other libraries write other bytes, and the digest of an image that is built or loaded must not
+depend on what a host has installed.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import zlib
 
 from ..errors import RegistryError, Unsupported
+from . import clibraries
 
 PIECE = 1 << 20  # largest output piece, bytes
 READ = 1 << 18
@@ -97,16 +101,20 @@ def _prepend(start, chunks):
 
 
 def _gzip_factory():
+    """The exception for damage, and a function that makes decompressors for one member."""
     try:
         from isal import isal_zlib as library
     except ImportError:
+        factory = clibraries.inflater(PIECE)
+        if factory is not None:
+            return clibraries.error, factory
         library = zlib
-    return library, lambda: library.decompressobj(31)  # 31: gzip header and trailer, 32 KiB window
+    return library.error, lambda: library.decompressobj(31)  # 31: gzip header and trailer, 32 KiB window
 
 
-def _members(stream, library_factory, what):
+def _members(stream, failure_factory, what):
     """gzip with any number of members (RFC 1952, 2.2; stargz layers have thousands)."""
-    library, factory = library_factory
+    failure, factory = failure_factory
     inflater, data = factory(), b""
     fresh = True  # between two members
     try:
@@ -131,7 +139,7 @@ def _members(stream, library_factory, what):
                 fresh = True
             elif not output:
                 raise RegistryError("%s is cut short: its gzip stream does not end" % what)
-    except library.error as error:
+    except failure as error:
         raise RegistryError("%s is damaged: %s" % (what, error)) from None
 
 
@@ -173,7 +181,8 @@ def _zstd_library():
     try:
         import zstandard
     except ImportError:
-        return None
+        factory = clibraries.unzstd(PIECE)
+        return None if factory is None else (factory, clibraries.error)
     return lambda: _Zstandard(zstandard), zstandard.ZstdError
 
 

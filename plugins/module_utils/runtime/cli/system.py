@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 
 from .. import containers, images, networks, registry, volumes
-from ..errors import NotFound
+from ..errors import EngineError, NotFound
 from ..fingerprint import VERSION
 from ..host import info as host
 from . import tables, templates
@@ -128,3 +129,32 @@ def shutdown(session, _given):
     for record in containers.shutdown(session.engine):
         session.record(True, ["stop container %s" % record["name"]])
         session.say(record["name"])
+
+
+def check(session, given):
+    """What images have lost; with --repair it is made again, but for layers that running containers stand on."""
+    found = images.damaged(session.engine, not given.quick)
+    users = _users(session.engine) if found and given.repair else {}
+    for damage in found:
+        names = sorted({name for diff_id in damage.present for name in users.get(diff_id, ())})
+        if not given.repair:
+            session.say(*damage.sentences)
+            session.rc = 1
+        elif names:
+            session.complain("%s; stop %s first, which stand%s on it" % (damage.sentences[0], ", ".join(names), "s" if len(names) == 1 else ""))
+        else:
+            session.each([damage], lambda each: session.carry_out(images.plan_repair(session.engine, each)))
+            session.say(*damage.sentences)
+    if not found:
+        session.say("No damage found")
+
+
+def _users(engine):
+    """``{DiffID: [names of the running containers that stand on the layer]}``."""
+    users = {}
+    for record in containers.every(engine):
+        if containers.status(engine, record["id"])["status"] in ("running", "paused"):
+            with contextlib.suppress(EngineError):  # an image that has lost its documents
+                for diff_id in images.get(engine, record["image"])["layers"]:
+                    users.setdefault(diff_id, []).append(record["name"])
+    return users

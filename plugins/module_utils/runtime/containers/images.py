@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from .. import images
+from ..images import layers as places
 
 _configs = {}  # image id -> its config: an id is the digest of the config, so an entry is never stale
 
@@ -17,5 +18,15 @@ def config(engine, ident):
 
 
 def layers(engine, ident):
-    """The image's layer directories, topmost first: overlay's order."""
+    """The places of the image's layers, topmost first: overlay's order."""
     return images.layer_paths(engine, ident)
+
+
+def is_there(place):
+    """Whether a layer of run.json is there still."""
+    return places.is_there(place)
+
+
+def repair(engine, ident):
+    """Make the image's missing layers again, at the places that they had. :raises EngineError: where that can't be done."""
+    images.ensure_unpacked(engine, ident)

@@ -9,9 +9,9 @@ import re
 import time
 
 from .. import install, networks, volumes
-from ..errors import ContainerFailed, HostError, InvalidInput
+from ..errors import ContainerFailed, EngineError, HostError, InvalidInput
 from ..kernel import syscalls
-from . import catalog, control, documents, running, sharing, signals, userns
+from . import catalog, control, documents, images, running, sharing, signals, userns
 
 
 def start(engine, records, at_once=None, stdin=None):
@@ -60,11 +60,20 @@ def failure(engine, record, answer):
 
 
 def prepare(engine, record):
-    """Mounts of the host that a start needs: volumes with driver options, the shareable /dev/shm."""
+    """What a start needs of the host: the image's layers, volumes with driver options, the shareable /dev/shm."""
+    if not all(images.is_there(layer) for layer in documents.read_run(engine, record["id"])["layers"]):
+        _repair(engine, record)
     for name in sorted(set(documents.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
     if record["definition"].get("ipc_mode") == "shareable":
         _shared_memory(engine, record)
+
+
+def _repair(engine, record):
+    try:
+        images.repair(engine, record["image"])
+    except EngineError as error:
+        raise HostError("container %s can't start: %s" % (record["name"], error)) from None
 
 
 def _shared_memory(engine, record):

@@ -10,6 +10,7 @@ import platform
 
 from .. import containers, images, networks, registry, volumes
 from ..fingerprint import VERSION
+from ..images import layers
 from ..kernel import cgroups, features
 
 # Libraries that are not needed but make something possible or quicker: module -> what for.
@@ -24,7 +25,7 @@ def info(engine, _params=None):
     """
     found = features.detect()
     found.update(_libraries())
-    reason = images.layers.why_no_erofs(engine)
+    reason = layers.why_no_erofs(engine)
     found["erofs_layers"] = {"found": not reason, "reason": reason, "needed_for": "image layers that are not unpacked (layers: erofs)", "detail": None}
     return {"host": _host(engine), "features": found, "missing": _missing(found),
             "policy": images.describe_policy(engine), "registries": images.describe_registries(engine), "counts": _counts(engine), "disk": disk(engine)}

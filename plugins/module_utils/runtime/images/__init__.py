@@ -23,7 +23,9 @@ _HOME = {
     "name_of": "records",
     "familiar": "records",
     "containers_of": "records",
-    "ensure_unpacked": "intake",
+    "ensure_unpacked": "repair",
+    "damaged": "damage",
+    "plan_repair": "repair",
     "explained": "intake",
     "plan_present": "plan",
     "plan_local": "plan",
@@ -73,9 +75,9 @@ def layer_paths(engine, image_id):
 
     :raises NotFound: when there is no such image.
     """
-    from . import intake, layers, records
+    from . import layers, records, repair
 
     record = records.get(engine, image_id)
     if any(row is None for row in layers.rows(engine, record["layers"])):
-        intake.ensure_unpacked(engine, record["id"])
+        repair.ensure_unpacked(engine, record["id"])
     return layers.paths(engine, record["layers"])

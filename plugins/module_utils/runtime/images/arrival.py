@@ -27,7 +27,7 @@ def bring(engine, what, layer, place, kind, threads=0):
     :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
     """
     name = title(layer, what)
-    kept = bool(layer.digest) and engine.blobs.has(layer.digest)
+    kept = bool(layer.digest) and engine.blobs.has(layer.digest, layer.size)
     algorithm = layer.diff_id.partition(":")[0]
     checked = hashlib.new(algorithm)
     with contextlib.ExitStack() as stack:

@@ -61,7 +61,7 @@ def is_whole(engine, record):
 
 def of_image(engine, record):
     """The Layers of an image of the store, lowest first; what is missing is unpacked again."""
-    from .intake import ensure_unpacked
+    from .repair import ensure_unpacked
 
     if not is_whole(engine, record):
         ensure_unpacked(engine, record["id"])

@@ -108,7 +108,7 @@ class _Intake:
         for index, layer in enumerate(self.layers):
             row = present[index]
             digest = layer.digest or (row["blob"] if row is not None else None)
-            if row is None or not digest or not self.engine.blobs.has(digest):
+            if row is None or not digest or not self.engine.blobs.has(digest, layer.size):
                 tasks[index] = layer, row is None
         return tasks, present
 
@@ -140,7 +140,7 @@ class _Intake:
         return said
 
     def _bring(self, layer, directory, kind, threads, item):
-        kept = bool(layer.digest) and self.engine.blobs.has(layer.digest)
+        kept = bool(layer.digest) and self.engine.blobs.has(layer.digest, layer.size)
         item.phase(progress.EXTRACTING if kept else self.manner[0])
         watched = copy.copy(layer)
         watched.open = lambda: item.counted(layer.open(), progress.EXTRACTING)
@@ -199,21 +199,3 @@ def _sync(engine):
         syscalls.syncfs(fd)
     finally:
         os.close(fd)
-
-
-def ensure_unpacked(engine, name_or_id):
-    """Make missing layers of an image of the store again, from its blobs; nothing to do is the usual case.
-
-    :raises HostError: when a blob is missing too: then the image has to be pulled or loaded again.
-    """
-    record = records.get(engine, name_or_id)
-    if all(row is not None for row in layers.rows(engine, record["layers"])):
-        return
-    data = engine.blobs.read(record["manifest"])
-    document = manifest.parse(data, record["id"])
-    what = "image %s" % records.name_of(engine, record["id"])
-    for layer in document["layers"]:
-        if not engine.blobs.has(layer["digest"]):
-            raise errors.HostError("%s is damaged: its layer %s is gone; pull or load it again" % (what, layer["digest"]))
-    layer_list = [Layer(diff_id, None, layer["digest"], layer["size"]) for diff_id, layer in zip(record["layers"], document["layers"])]
-    take(engine, what, engine.blobs.read(record["id"]), layer_list, data)

@@ -64,7 +64,7 @@ def rows(engine, diff_ids):
 def paths(engine, diff_ids):
     """Places of an image's layers, topmost first, as overlayfs and run.json want them.
 
-    :raises NotFound: when one is missing (``intake.ensure_unpacked`` makes it again).
+    :raises NotFound: when one is missing (``repair.ensure_unpacked`` makes it again).
     """
     found = rows(engine, diff_ids)
     missing = [diff_id for diff_id, row in zip(diff_ids, found) if row is None]

@@ -7,7 +7,7 @@ An :class:`ImagePlan` also says which image it is about, before and after ``appl
 
 from __future__ import annotations
 
-from ..errors import Conflict, InvalidInput, NotFound, Untrusted
+from ..errors import Conflict, EngineError, HostError, InvalidInput, NotFound, Untrusted
 from ..reconcile import Plan
 from . import collect, manifest, records, reference, selection
 
@@ -23,12 +23,17 @@ class ImagePlan(Plan):
         super().__init__(subject, self._facts)
         self.engine, self.reference = engine, parsed
         self.coming = self._found = None
-        self.gone, self.loaded = False, []
+        self.gone, self.loaded, self._lost = False, [], False
         self._new_names, self._new_digests = [], []
 
     def is_there(self, record):
         self._found = record
         return self
+
+    def is_lost(self, row):
+        """It is there, and its documents are not: what it is can be told when they are."""
+        self._lost = True
+        return self.is_there({"id": row["id"], "manifest": row["manifest"], "added": None})
 
     def brings(self, record, names=(), digests=()):
         self.coming, self._new_names, self._new_digests = record, list(names), list(digests)
@@ -51,7 +56,12 @@ class ImagePlan(Plan):
     def _facts(self):
         if self.gone:
             return {"image": {}}
-        record = self.record()
+        try:
+            record = self.record()
+        except EngineError:
+            if not self._lost:
+                raise
+            return {"image": {"Id": self.image}}  # in check mode
         stored = bool(record.get("added"))
         names = sorted(set(records.tags_of(self.engine, record["id"]) if stored else ()) | set(self._new_names))
         digests = sorted(set(records.digests_of(self.engine, record["id"]) if stored else ()) | set(self._new_digests))
@@ -59,7 +69,7 @@ class ImagePlan(Plan):
 
 
 def plan_present(engine, text, pull="missing", platform=None, registries=None, verify=None):
-    """Have the image ``text`` in the store, from its registry if need be, as far as the host's policy lets it come.
+    """Have the image ``text`` in the store and whole, from its registry if need be, as far as the host's policy lets it come.
 
     :param pull: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when it is the same) or
         ``never``. :param platform: ``os/arch[/variant]``; None for the host's. :param registries: a :class:`Registries`.
@@ -67,7 +77,33 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None, v
     :raises NotFound: when it is nowhere. :raises InvalidInput: for a malformed reference.
     :raises Untrusted: when the host's policy or ``verify`` does not accept it.
     """
-    wanted = manifest.parse_platform(platform)
+    wanted, found = manifest.parse_platform(platform), _damage(engine, text)
+    if found and found.documents and verify is None:  # nothing can be told about it before
+        if pull == "never":
+            raise HostError("%s, and pull is never" % found.sentences[0])
+        return _repaired(ImagePlan(engine, "image %s" % text, reference_or_none(text)).is_lost(found.row), found, registries)
+    plan = _plan_present(engine, text, pull, wanted, platform, registries, verify)
+    return plan if plan.changed or found and pull == "never" and found.blobs else _repaired(plan, found, registries)
+
+
+def _damage(engine, text):
+    """What the image has lost, as far as a quick look tells, or None."""
+    from . import damage
+
+    row = records.find_row(engine, text)
+    return damage.look(engine, row) if row is not None else None
+
+
+def _repaired(plan, found, registries=None):
+    """``plan`` with the repair of what is lost, if anything is."""
+    if found:
+        from . import repair
+
+        repair.add(plan, plan.engine, found, registries)
+    return plan
+
+
+def _plan_present(engine, text, pull, wanted, platform, registries, verify):
     local = records.find(engine, text)
     try:
         parsed = reference.parse(text)
@@ -130,8 +166,11 @@ def _no_verify(text, verify):
 
 
 def plan_local(engine, text):
-    """The image must be in the store already. :raises NotFound: when it is not."""
-    return ImagePlan(engine, "image %s" % text, reference_or_none(text)).is_there(records.get(engine, text))
+    """The image must be in the store already, and is repaired where it has lost something. :raises NotFound: when it is not."""
+    found, plan = _damage(engine, text), ImagePlan(engine, "image %s" % text, reference_or_none(text))
+    if found and found.documents:
+        return _repaired(plan.is_lost(found.row), found)
+    return _repaired(plan.is_there(records.get(engine, text)), found)
 
 
 def reference_or_none(text):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ..errors import Conflict, InvalidInput
 from ..reconcile import Change
 from . import archive, intake, manifest, records, rootfs, trust
+from .damage import whole
 from .plan import ImagePlan, name_image, reference_or_none, tagged
 
 
@@ -65,7 +66,7 @@ def plan_load(engine, path, text=None, platform=None):
             engine, path, spool, target, [(image.id, names) for image, names in chosen if image in wanted]
         )
     image, names = chosen[0]
-    there = records.find(engine, image.id)
+    there = whole(engine, image.id)
     if there is not None:
         return plan.is_there(there)
     config = manifest.parse_config(image.config, path)
@@ -90,7 +91,7 @@ def _choose(images, text, path):
 
 def _load_plan(plan, image, names, path):
     """Plan one image of an archive; whether its content has to be taken."""
-    if records.find(plan.engine, image.id) is not None:
+    if whole(plan.engine, image.id) is not None:
         for full in names:
             name_image(plan, image.id, full)
         return False

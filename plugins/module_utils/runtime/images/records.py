@@ -15,7 +15,7 @@ def find(engine, name_or_id):
     :returns: ``{"id", "manifest", "config": OCI configuration, "layers": [DiffIDs, lowest first], "size", "added"}``.
     :raises InvalidInput: when it is neither (option ``name``). :raises Conflict: when several ids begin so.
     """
-    row = _find_row(engine, name_or_id)
+    row = find_row(engine, name_or_id)
     if row is None:
         return None
     try:
@@ -39,7 +39,8 @@ def _record(engine, row):
     return dict(row, config=config, layers=config["rootfs"]["diff_ids"])
 
 
-def _find_row(engine, text):
+def find_row(engine, text):
+    """The row of ``images`` that a reference, an id or the beginning of one names, or None; errors as of :func:`find`."""
     is_id = isinstance(text, str) and reference.looks_like_id(text)
     try:
         parsed = reference.parse(text)

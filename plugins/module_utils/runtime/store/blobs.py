@@ -31,8 +31,15 @@ class Blobs:
     def __init__(self, paths):
         self.paths = paths
 
-    def has(self, digest):
-        return valid_digest(digest) and os.path.exists(self.paths.blob(digest))
+    def has(self, digest, size=None):
+        """Whether a blob is there, of ``size`` bytes where that is known: one that a power cut has shortened counts as none."""
+        if not valid_digest(digest):
+            return False
+        try:
+            found = os.stat(self.paths.blob(digest)).st_size
+        except FileNotFoundError:
+            return False
+        return size is None or found == size
 
     def size(self, digest):
         """Bytes of a blob. :raises NotFound: when it is not there."""

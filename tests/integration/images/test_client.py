@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import os
-import threading
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,78 +15,13 @@ from pycontainer.errors import RegistryError, Unsupported
 from pycontainer.images import client as clients
 from pycontainer.images import collect, manifest, reference, retry, transport
 
-from .conftest import free_port, layer, member, need, run
-
-LAYER = layer([member(b"f", os.urandom(3 << 20))])
-CONFIG = json.dumps(
-    {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(LAYER)]}}
-).encode()
-MANIFEST = json.dumps(
-    {
-        "schemaVersion": 2,
-        "mediaType": manifest.OCI_MANIFEST,
-        "config": {"mediaType": manifest.OCI_CONFIG, "digest": manifest.digest_of(CONFIG), "size": len(CONFIG)},
-        "layers": [{"mediaType": manifest.OCI_LAYER, "digest": manifest.digest_of(LAYER), "size": len(LAYER)}],
-    }
-).encode()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """A registry with one image; ``server.faults`` is asked before each answer: ``fault(handler, path) -> handled?``."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_arguments):
-        pass
-
-    def do_GET(self):
-        self.server.seen.append((self.command, self.path, dict(self.headers)))
-        if self.server.fault and self.server.fault(self):
-            return
-        content = {
-            "/v2/": b"{}",
-            "/v2/a/b/manifests/1": self.server.manifest,
-            "/v2/a/b/blobs/" + manifest.digest_of(CONFIG): CONFIG,
-            "/v2/a/b/blobs/" + manifest.digest_of(LAYER): LAYER,
-        }.get(urlsplit(self.path).path)
-        if content is None:
-            self.answer(404, b"{}")
-            return
-        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
-        headers = {"Content-Range": "bytes %d-%d/%d" % (start, len(content) - 1, len(content))} if start else {}
-        self.answer(
-            206 if start else 200,
-            content[start:],
-            dict(headers, **{"Content-Type": manifest.OCI_MANIFEST if "manifests" in self.path else "x/y"}),
-        )
-
-    do_HEAD = do_POST = do_GET
-
-    def answer(self, status, content=b"", headers=None, cut=None):
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content if cut is None else content[:cut])
-        if cut is not None:
-            self.wfile.flush()
-            self.close_connection = True
-            self.connection.shutdown(2)
-
+from .conftest import free_port, need, run
+from .faulty import CONFIG, LAYER, MANIFEST, serving
 
 @pytest.fixture
 def server():
-    found = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.seen, found.fault, found.manifest = [], None, MANIFEST
-    found.host = "127.0.0.1:%d" % found.server_port
-    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield found
-    found.shutdown()
-    thread.join()
-    found.server_close()
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -169,28 +102,19 @@ def test_one_that_refuses_for_ever(server):
 
 
 def test_a_redirect_gets_no_authorization(server):
-    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    other.seen, other.fault, other.manifest = [], None, b""
-    thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
+    with serving() as other:
+        def fault(handler):
+            if "Authorization" not in handler.headers:
+                handler.answer(401, b"", {"WWW-Authenticate": 'Basic realm="r"'})
+            elif "blobs" in handler.path:
+                handler.answer(307, b"", {"Location": "http://localhost:%d%s?signed=1" % (other.server_port, handler.path)})
+            else:
+                return False
+            return True
 
-    def fault(handler):
-        if "Authorization" not in handler.headers:
-            handler.answer(401, b"", {"WWW-Authenticate": 'Basic realm="r"'})
-        elif "blobs" in handler.path:
-            handler.answer(307, b"", {"Location": "http://localhost:%d%s?signed=1" % (other.server_port, handler.path)})
-        else:
-            return False
-        return True
-
-    server.fault = fault
-    try:
+        server.fault = fault
         assert connect(server, ("me", "secret")).small_blob(manifest.digest_of(CONFIG), 10000) == CONFIG
-    finally:
-        other.shutdown()
-        thread.join()
-        other.server_close()
-    assert "Authorization" not in other.seen[-1][2]
+        assert "Authorization" not in other.seen[-1][2]
 
 
 @pytest.mark.parametrize("credentials", (None, ("me", "secr:et"), {"identitytoken": "refresh"}), ids=("anonymous", "basic", "identity"))

@@ -45,6 +45,10 @@ class RegistryError(EngineError):
     """A registry answered with an error, not at all, or with something that is not what was asked for."""
 
 
+class Interrupted(RegistryError):
+    """A transfer that broke off for good; what has come may be kept, and gone on from another time."""
+
+
 class Untrusted(EngineError):
     """An image that this host's policy or a task's ``verify`` does not accept, or that can't be checked as they ask."""
 

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 
 from .. import errors
+from ..store import trees
 from . import ahead, compression, places
 
 
@@ -26,20 +27,37 @@ def bring(engine, what, layer, place, kind, threads=0):
     :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
     :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
     """
+    try:
+        return _bring(engine, what, layer, place, kind, threads)
+    except _FalseStart:  # what was kept of another time is no beginning of this blob, or the disk has not kept it well
+        if place:
+            trees.remove(place)
+        return _bring(engine, what, layer, place, kind, threads)
+
+
+class _FalseStart(Exception):
+    """What came out is wrong, and a part of it was not fetched just now."""
+
+
+def _bring(engine, what, layer, place, kind, threads):
     name = title(layer, what)
     kept = bool(layer.digest) and engine.blobs.has(layer.digest, layer.size)
     algorithm = layer.diff_id.partition(":")[0]
     checked = hashlib.new(algorithm)
     with contextlib.ExitStack() as stack:
-        writer = None if kept else stack.enter_context(engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
-        source = compression.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else layer.open()
+        writer = None if kept else stack.enter_context(
+            engine.blobs.arrival(layer.digest, layer.size) if layer.resumes
+            else engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
+        source = compression.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else None
+        if writer is not None and writer.resumed:
+            stack.enter_context(_suspected())
         if layer.digest:
-            arrived = _copied(source, writer, layer)
+            arrived = source if kept else _arriving(layer, writer)
             if threads > 1:
                 arrived = stack.enter_context(ahead.ahead(arrived))
             plain = compression.decompress(arrived, name)
         else:
-            plain = _compressing(_hashed(source, checked), writer)
+            plain = _compressing(_hashed(layer.open(), checked), writer)
         if threads:
             plain = stack.enter_context(ahead.ahead(plain))
         if layer.digest:
@@ -53,21 +71,30 @@ def bring(engine, what, layer, place, kind, threads=0):
     return {"digest": digest, "ends": ends}
 
 
+@contextlib.contextmanager
+def _suspected():
+    """Errors that may come from what was there before become :class:`_FalseStart`."""
+    try:
+        yield
+    except errors.Interrupted:
+        raise
+    except errors.RegistryError as error:
+        raise _FalseStart() from error
+
+
 def _commit(writer, layer, name):
     if layer.digest and writer.digest != layer.digest:
         raise errors.RegistryError("%s: what arrived has the digest %s" % (name, writer.digest))
     return writer.commit()
 
 
-def _copied(chunks, writer, layer):
-    """Pass pieces on and into the blob; never more than the manifest promised."""
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if layer.size is not None and total > layer.size:
+def _arriving(layer, writer):
+    """The pieces of a blob that comes, written down on the way: first what is there already; never more than the manifest promised."""
+    yield from writer.replay()
+    for chunk in layer.open(writer.size) if layer.resumes else layer.open():
+        if layer.size is not None and writer.size + len(chunk) > layer.size:
             raise errors.RegistryError("layer %s is larger than the %d bytes that its manifest promises" % (layer.digest, layer.size))
-        if writer is not None:
-            writer.write(chunk)
+        writer.write(chunk)
         yield chunk
 
 

@@ -14,7 +14,7 @@ import json
 import re
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from ..errors import NotFound, RegistryError
+from ..errors import Interrupted, NotFound, RegistryError
 from ..store.blobs import valid_digest
 from . import auth, manifest, retry, transport
 
@@ -305,7 +305,7 @@ class Client:
 
     def broken(self, error, patience):
         """The error of a connection that failed for good."""
-        return RegistryError("registry %s can't be reached: %s%s" % (self.registry, transport.explain(error), patience.said()))
+        return Interrupted("registry %s can't be reached: %s%s" % (self.registry, transport.explain(error), patience.said()))
 
     def refused(self, method, response, text, patience=None):
         """The error of an answer: the registry's own words where it has some (distribution-spec, "Error codes"). ``status`` is the answer's."""
@@ -317,7 +317,7 @@ class Client:
             429: "wants fewer requests; try again later",
         }.get(response.status, "answered %s with status %d" % (method, response.status))
         words = _words(text)
-        error = RegistryError("registry %s %s (%s)%s%s" % (
+        error = Interrupted("registry %s %s (%s)%s%s" % (
             self.registry, what, self.repository, ": " + words if words else "", patience.said() if patience else ""))
         error.status = response.status
         return error

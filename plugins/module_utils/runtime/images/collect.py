@@ -107,7 +107,12 @@ def sweep(engine):
         for name in _names(engine.paths.layers):
             if name not in known:
                 stale += _set_aside(engine, os.path.join(engine.paths.layers, name))
-    remove_trees(stale)
+    remove_left(engine, stale)
+
+
+def remove_left(engine, paths):
+    """Remove what killed processes left below ``tmp``; the beginning of a blob that came from elsewhere is kept for another try."""
+    remove_trees([path for path in paths if not engine.blobs.partials.keep_left(path)])
 
 
 def _await_workers(engine):

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from ..errors import EngineError, RegistryError, Unsupported
+from ..errors import EngineError, Interrupted, Unsupported
 from . import manifest
 
 
-def pieces(client, layer, what):
+def pieces(client, layer, what, offset=0):
     """A foreign layer's pieces, from its registry where that has it, else from its ``urls`` in their order. The digest is for the caller
     to check.
 
-    :param client: as ``pull.Remote``'s. :raises RegistryError: when nobody has it.
+    :param client: as ``pull.Remote``'s. :param offset: begin there. :raises RegistryError: when nobody has it.
     """
     urls = [url for url in layer.get("urls") or () if isinstance(url, str)]
     if not urls or client.has_blob(layer["digest"]):
-        yield from client.blob(layer["digest"], layer["size"])
+        yield from client.blob(layer["digest"], layer["size"], offset)
         return
-    offset, reasons = 0, []
+    reasons = []
     for url in urls:
         if urlsplit(url).scheme not in ("http", "https"):
             reasons.append("%s is no address of the web" % url[:200])
@@ -35,7 +35,7 @@ def pieces(client, layer, what):
             return
         except EngineError as error:
             reasons.append("%s: %s" % (url[:200], error))
-    raise RegistryError("%s has a foreign layer (%s), which its registry does not hold, and it can't be had elsewhere: %s" % (
+    raise Interrupted("%s has a foreign layer (%s), which its registry does not hold, and it can't be had elsewhere: %s" % (
         what, layer["digest"], "; ".join(reasons)))
 
 

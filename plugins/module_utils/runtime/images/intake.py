@@ -25,11 +25,12 @@ class Layer:
 
     :ivar diff_id: digest of its uncompressed archive. :ivar digest, size: of the blob, as the manifest names it; None where
         the blob is made here. :ivar open: called without arguments for the pieces of the blob or, where ``digest`` is None, of
-        the uncompressed archive.
+        the uncompressed archive. :ivar resumes: ``open`` takes the offset to begin at: a transfer that breaks off may be gone on
+        with another time.
     """
 
-    def __init__(self, diff_id, open_, digest=None, size=None):
-        self.diff_id, self.open, self.digest, self.size = diff_id, open_, digest, size
+    def __init__(self, diff_id, open_, digest=None, size=None, resumes=False):
+        self.diff_id, self.open, self.digest, self.size, self.resumes = diff_id, open_, digest, size, resumes
 
 
 @contextlib.contextmanager
@@ -39,6 +40,7 @@ def explained(engine, what):
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            engine.blobs.partials.sweep(0)
             raise errors.HostError("no space left in %s for %s; nothing of it was kept" % (engine.paths.data, what)) from None
         raise errors.HostError(
             "%s could not be stored: %s%s" % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")
@@ -71,6 +73,7 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
     ):
         try:
             with contextlib.ExitStack() as stack:
+                engine.blobs.partials.sweep()
                 for diff_id in sorted(intake.missing()):  # in one order everywhere, so that two tasks never wait for each other
                     stack.enter_context(engine.locks.hold("layer", diff_id))
                 intake.fetch()
@@ -143,7 +146,7 @@ class _Intake:
         kept = bool(layer.digest) and self.engine.blobs.has(layer.digest, layer.size)
         item.phase(progress.EXTRACTING if kept else self.manner[0])
         watched = copy.copy(layer)
-        watched.open = lambda: item.counted(layer.open(), progress.EXTRACTING)
+        watched.open = lambda *offset: item.counted(layer.open(*offset), progress.EXTRACTING)
         result = arrival.bring(self.engine, self.what, watched, directory, kind, threads)
         item.phase(self.manner[1])
         return result
@@ -185,6 +188,8 @@ def _check_space(engine, what, missing):
     """:raises HostError: when the blobs alone, and as much again unpacked, can't fit: before anything was fetched."""
     wanted = sum(2 * (layer.size or 0) for layer in missing)
     status = os.statvfs(engine.paths.data)
+    if wanted > status.f_bavail * status.f_frsize and engine.blobs.partials.sweep(0):
+        status = os.statvfs(engine.paths.data)
     if wanted > status.f_bavail * status.f_frsize:
         raise errors.HostError(
             "no space left in %s for %s: it needs at least %s and there is %s"

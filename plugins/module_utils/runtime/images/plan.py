@@ -281,7 +281,7 @@ def plan_prune(engine, everything=False, filters=None):
     def apply():
         for ident in idents:
             freed.append(records.remove(engine, ident))  # 0 for one that went with what came from it
-        freed.append(collect.collect(engine, everything=True))
+        freed.append(collect.collect(engine, everything=True) + engine.blobs.partials.sweep(0))
 
     for ident in idents:
         plan.add("image " + ident[:19], ident, None, "remove image %s" % records.name_of(engine, ident), None)

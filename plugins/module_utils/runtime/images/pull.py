@@ -67,11 +67,11 @@ class Remote:
 
         def opener(layer):
             if manifest.is_foreign(layer):
-                return lambda: foreign.pieces(self.client, layer, self.what)
-            return lambda: self.client.blob(layer["digest"], layer["size"])
+                return lambda offset=0: foreign.pieces(self.client, layer, self.what, offset)
+            return lambda offset=0: self.client.blob(layer["digest"], layer["size"], offset)
 
         layers = [
-            intake.Layer(diff_id, opener(layer), layer["digest"], layer["size"])
+            intake.Layer(diff_id, opener(layer), layer["digest"], layer["size"], resumes=True)
             for diff_id, layer in zip(self.diff_ids, self.document["layers"])
         ]
         names = ([self.reference.tagged] if self.reference.tagged else []) + list(references)

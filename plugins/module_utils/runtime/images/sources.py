@@ -57,7 +57,8 @@ class Sources:
         """One error of several: the last is the registry's own."""
         if all(isinstance(error, NotFound) for error in errors):
             return errors[-1]
-        return RegistryError("; ".join(dict.fromkeys(str(error) for error in reversed(errors))))
+        last = next(error for error in reversed(errors) if isinstance(error, RegistryError))
+        return type(last)("; ".join(dict.fromkeys(str(error) for error in reversed(errors))))
 
     def digest(self, wanted):
         return self._ask(lambda client: client.digest(wanted), empty=(None,))

@@ -135,4 +135,4 @@ def _end(engine, pool):
             pass
         os.waitpid(pid, 0)
     left = tuple("%s-%d-" % (kind, pid) for kind in ("blob", "worker") for pid in pool)
-    collect.remove_trees([os.path.join(engine.paths.tmp, name) for name in os.listdir(engine.paths.tmp) if name.startswith(left)])
+    collect.remove_left(engine, [os.path.join(engine.paths.tmp, name) for name in os.listdir(engine.paths.tmp) if name.startswith(left)])

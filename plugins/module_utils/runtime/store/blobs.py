@@ -3,7 +3,8 @@
 """Content-addressed blobs: manifests, configs and layer archives, byte for byte as they came.
 
 A blob is written into the store's ``tmp`` directory, hashed on the way, and gets its name only when its digest has
-been seen to be right: a half-written or false blob is never visible.
+been seen to be right: a half-written or false blob is never visible. One whose transfer broke off may be gone on with
+another time (partials.py).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import os
 import re
 import tempfile
 
-from ..errors import HostError, NotFound
+from ..errors import HostError, Interrupted, NotFound
 from .files import sync_directory
+from .partials import Partials, name_of
 
 PIECE = 1 << 18  # bytes that are read at once
 LENGTHS = {"sha256": 64, "sha512": 128}  # hexadecimal digits by algorithm (image-spec, descriptor.md#digests)
@@ -30,6 +32,7 @@ def valid_digest(digest):
 class Blobs:
     def __init__(self, paths):
         self.paths = paths
+        self.partials = Partials(paths)
 
     def has(self, digest, size=None):
         """Whether a blob is there, of ``size`` bytes where that is known: one that a power cut has shortened counts as none."""
@@ -93,20 +96,54 @@ class Blobs:
         finally:
             writer.close()
 
+    @contextlib.contextmanager
+    def arrival(self, digest, size):
+        """A :class:`Writer` of a blob that is on its way from elsewhere, not durable yet. Its :meth:`Writer.replay` has what came before.
+
+        What was written stays for another time where the block ends with Interrupted, or not by an error at all (SIGTERM, SIGINT).
+        """
+        writer = Writer(self.paths, digest.partition(":")[0], False, name_of(digest) + "-", lambda path: self.partials.take(digest, size, path))
+        try:
+            yield writer
+        except BaseException as error:
+            if isinstance(error, Interrupted) or not isinstance(error, Exception):
+                self.partials.keep(writer.path, digest)
+            raise
+        finally:
+            writer.close()
+
     def remove(self, digest):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.paths.blob(digest))
 
 
 class Writer:
-    """One blob on its way in: ``write`` as often as needed, then ``commit``."""
+    """One blob on its way in: ``write`` as often as needed, then ``commit``.
 
-    def __init__(self, paths, algorithm, durable):
+    :param mark: a part of its file's name. :param resume: called with the file's path: puts a beginning there, and says whether it did.
+    :ivar resumed: bytes of that, which :meth:`replay` has to go through before anything is written.
+    """
+
+    def __init__(self, paths, algorithm, durable, mark="", resume=None):
         self._paths, self._durable, self._algorithm = paths, durable, algorithm
-        fd, self.path = tempfile.mkstemp(prefix="blob-%d-" % os.getpid(), dir=paths.tmp)
-        self.file = os.fdopen(fd, "wb", buffering=0)
+        fd, self.path = tempfile.mkstemp(prefix="blob-%d-%s" % (os.getpid(), mark), dir=paths.tmp)
         self._hash = hashlib.new(algorithm)
-        self.size = 0
+        self.size = self.resumed = 0
+        if resume is not None and resume(self.path):
+            os.close(fd)
+            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            self.resumed = os.fstat(fd).st_size
+        self.file = os.fdopen(fd, "r+b", buffering=0)
+
+    def replay(self):
+        """The pieces that are there already, hashed again; the next ``write`` goes behind them."""
+        while self.size < self.resumed:
+            piece = self.file.read(min(PIECE, self.resumed - self.size))
+            if not piece:
+                raise HostError("the beginning of a blob became shorter while it was read")
+            self._hash.update(piece)
+            self.size += len(piece)
+            yield piece
 
     def write(self, data):
         view = memoryview(data)

@@ -30,6 +30,7 @@ class Paths:
         self.runtime = os.path.join(data, "runtime")
         self.registries = os.path.join(data, "registry")  # made when a registry keeps its content here
         self.tmp = os.path.join(data, "tmp")  # on the data's file system, so that a rename out of it is atomic
+        self.partial = os.path.join(data, "partial")  # made when a transfer breaks off
         self.locks = os.path.join(run, "locks")
         self.running = os.path.join(run, "containers")
         self.progress = os.path.join(run, "progress")  # made when somebody wants to look

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Beginnings of blobs whose transfer broke off, kept for the next try: ``partial/<algorithm>-<hex of the whole blob>``.
+
+Nothing in one is trusted: it is hashed again when it is gone on from. A process that works on one has it under a name of its own in
+``tmp``, so that no two do; where it is killed, the sweep that finds the file there brings it back here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+
+LEAST = 1 << 20  # bytes: less is fetched again sooner than it is looked after
+AGE = 24 * 3600.0  # seconds that one is kept
+
+
+def name_of(digest):
+    return digest.replace(":", "_")
+
+
+class Partials:
+    def __init__(self, paths):
+        self.directory = paths.partial
+
+    def _path(self, name):
+        return os.path.join(self.directory, name)
+
+    def take(self, digest, size, target):
+        """Move the beginning of a blob to the path ``target``; False where there is none that could be one of ``size`` bytes."""
+        path = self._path(name_of(digest))
+        try:
+            fits = 0 < os.stat(path).st_size <= size
+            if fits:
+                os.rename(path, target)
+            else:
+                os.unlink(path)
+            return fits
+        except FileNotFoundError:
+            return False
+
+    def keep(self, path, digest):
+        """Put the file ``path`` aside as the beginning of a blob, unless it is too little."""
+        self._keep(path, name_of(digest))
+
+    def keep_left(self, path):
+        """As :meth:`keep`, for the file of a process that was killed. False: it was no blob's on its way from elsewhere."""
+        match = re.fullmatch(r"blob-[0-9]+-((?:sha256|sha512)_[0-9a-f]+)-.*", os.path.basename(path))
+        if match is None:
+            return False
+        self._keep(path, match.group(1))
+        return True
+
+    def _keep(self, path, name):
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_size < LEAST:
+                os.unlink(path)
+                return
+            os.makedirs(self.directory, 0o700, exist_ok=True)
+            os.rename(path, self._path(name))
+
+    def sweep(self, age=AGE):
+        """Remove those that nobody has gone on with in ``age`` seconds. :returns: bytes that were freed."""
+        freed, limit = 0, time.time() - age
+        try:
+            names = os.listdir(self.directory)
+        except FileNotFoundError:
+            return 0
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                status = os.stat(self._path(name))
+                if status.st_mtime <= limit:
+                    os.unlink(self._path(name))
+                    freed += status.st_size
+        return freed

@@ -20,6 +20,7 @@ from . import auth, manifest, retry, transport
 
 REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 10
+WORDS = 1 << 20  # bytes of an answer that is only there to be quoted
 MAX_PAGES = 100  # of a list of referrers
 
 
@@ -52,8 +53,7 @@ class Client:
 
         Some registries leave the digest out of the answer, or know no HEAD; then the manifest is fetched.
         """
-        response = self.call("HEAD", self._path("manifests", wanted), {"Accept": manifest.ACCEPT}, accept=(200, 404, 405))
-        response.read(0)
+        response = self.call("HEAD", self._path("manifests", wanted), {"Accept": manifest.ACCEPT}, accept=(200, 404, 405), limit=0)
         if response.status == 404:
             return None
         digest = response.headers.get("Docker-Content-Digest") or ""
@@ -69,8 +69,8 @@ class Client:
 
         :raises NotFound: when the registry has none.
         """
-        response = self.call("GET", self._path("manifests", wanted), {"Accept": manifest.ACCEPT}, accept=(200, 404))
-        data = response.read(manifest.MAX_MANIFEST)
+        response = self.call("GET", self._path("manifests", wanted), {"Accept": manifest.ACCEPT}, accept=(200, 404), limit=manifest.MAX_MANIFEST)
+        data = response.body
         if response.status == 404:
             raise NotFound("registry %s has no image %s%s%s" % (
                 self.registry, self.repository, ("@" if ":" in wanted else ":") + wanted, _in_brackets(_words(data))))
@@ -98,20 +98,17 @@ class Client:
 
     def put_manifest_answer(self, name, data, media_type):
         """As :meth:`put_manifest`. :returns: the answer's headers."""
-        response = self.call("PUT", "manifests/" + name, {"Content-Type": media_type}, data, accept=(201, 200, 202))
-        response.read(1 << 16)
-        return response.headers
+        return self.call("PUT", "manifests/" + name, {"Content-Type": media_type}, data, accept=(201, 200, 202), limit=WORDS).headers
 
     def tags(self):
         """The repository's tags. :raises NotFound: when the registry has no such repository."""
         path, found = "tags/list" + ("?" + urlencode(self._query) if self._query else ""), []
         for _page in range(MAX_PAGES):
-            response = self.call("GET", path, accept=(200, 404))
-            data = response.read(manifest.MAX_MANIFEST)
+            response = self.call("GET", path, accept=(200, 404), limit=manifest.MAX_MANIFEST)
             if response.status == 404:
                 raise NotFound("registry %s has no repository %s" % (self.registry, self.repository))
             try:
-                found += [str(tag) for tag in json.loads(data.decode("utf-8")).get("tags") or ()]
+                found += [str(tag) for tag in json.loads(response.body.decode("utf-8")).get("tags") or ()]
             except (ValueError, AttributeError, TypeError, RecursionError):
                 raise RegistryError("registry %s answered with something else than a list of the tags of %s" % (
                     self.registry, self.repository)) from None
@@ -134,12 +131,11 @@ class Client:
         """What the referrers API has (distribution-spec 1.1, "Listing Referrers"), all pages; None where the registry has no such API."""
         path, found = self._path("referrers", digest, **({"artifactType": artifact_type} if artifact_type else {})), []
         for _page in range(MAX_PAGES):
-            response = self.call("GET", path, {"Accept": manifest.OCI_INDEX}, accept=(200, 400, 404, 405, 501))
-            data = response.read(manifest.MAX_MANIFEST)
+            response = self.call("GET", path, {"Accept": manifest.OCI_INDEX}, accept=(200, 400, 404, 405, 501), limit=manifest.MAX_MANIFEST)
             kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip()
             if response.status != 200 or kind != manifest.OCI_INDEX:  # a registry that takes the path for something else
                 return None
-            document = manifest.parse(data, "the list of referrers of %s" % self.repository, kind)
+            document = manifest.parse(response.body, "the list of referrers of %s" % self.repository, kind)
             found += document.get("manifests", [])
             path = _next(response.headers.get("Link"))
             if path is None:
@@ -149,11 +145,10 @@ class Client:
     def referrers_tag(self, digest):
         """``([descriptors], ETag or None)`` of the fallback tag, an index (distribution-spec 1.1, "Referrers Tag Schema")."""
         path = self._path("manifests", digest.replace(":", "-"))
-        response = self.call("GET", path, {"Accept": manifest.OCI_INDEX}, accept=(200, 404))
-        data = response.read(manifest.MAX_MANIFEST)
+        response = self.call("GET", path, {"Accept": manifest.OCI_INDEX}, accept=(200, 404), limit=manifest.MAX_MANIFEST)
         if response.status == 404:
             return [], None
-        document = manifest.parse(data, "the list of referrers of %s" % self.repository, response.headers.get("Content-Type"))
+        document = manifest.parse(response.body, "the list of referrers of %s" % self.repository, response.headers.get("Content-Type"))
         return document.get("manifests", []), response.headers.get("ETag")
 
     # --- blobs ---
@@ -167,14 +162,11 @@ class Client:
         return data
 
     def has_blob(self, digest):
-        response = self.call("HEAD", self._path("blobs", digest), accept=(200, 404))
-        response.read(0)
-        return response.status == 200
+        return self.call("HEAD", self._path("blobs", digest), accept=(200, 404), limit=0).status == 200
 
     def blob_size(self, digest):
         """A blob's bytes by the registry's word. :raises NotFound: when it has no such blob."""
-        response = self.call("HEAD", self._path("blobs", digest), accept=(200, 404))
-        response.read(0)
+        response = self.call("HEAD", self._path("blobs", digest), accept=(200, 404), limit=0)
         length = response.headers.get("Content-Length", "")
         if response.status == 404:
             raise self._no_blob(404, digest, None, 0)
@@ -194,7 +186,7 @@ class Client:
             response = self.call("GET", url or self._path("blobs", digest), {"Range": "bytes=%d-" % offset} if offset else {},
                                  accept=(200, 206, 404, 416))
             if response.status in (404, 416):
-                response.read(1 << 16)
+                response.close()
                 raise self._no_blob(response.status, digest, size, offset)
             skip, before = self._skip(response, digest, size, offset), offset
             try:
@@ -248,10 +240,11 @@ class Client:
         """Whether an address is the registry's own, which alone gets its credentials."""
         return urlsplit(url)[:2] == urlsplit(self.transport.base(self.registry))[:2]
 
-    def call(self, method, path, headers=None, body=None, accept=(200,)):
+    def call(self, method, path, headers=None, body=None, accept=(200,), limit=None):
         """A request to the repository, with authorization, redirects and retries.
 
-        :param path: as for :meth:`url`. :param accept: statuses that are returned. :raises RegistryError: for any other.
+        :param path: as for :meth:`url`. :param accept: statuses that are returned. :param limit: read the answer's body, which may have so
+            many bytes; None: it is left to be read. :raises RegistryError: for any other status.
         """
         url, patience = self.url(path), retry.Patience(self.tries)
         challenged, redirects = False, 0
@@ -260,12 +253,14 @@ class Client:
                 response = self.send(method, url, headers, body)
                 if response.status in accept:
                     self._note(response)
+                    if limit is not None:
+                        response.body = response.read(limit)
                     return response
                 if response.status in REDIRECTS and method in ("GET", "HEAD") and response.headers.get("Location"):
                     redirects += 1
                     url = self._redirected(url, response, redirects)
                     continue
-                text = response.read(1 << 16) if method != "HEAD" else response.read(0)
+                text = response.read(WORDS)
                 if response.status == 401 and not challenged and self.is_home(url):
                     challenged = True
                     self.authorizer.answer(response.headers.get_all("WWW-Authenticate") or [], self.scopes)

@@ -105,11 +105,14 @@ def split_host(host):
 
 
 class Response:
-    """A response whose body is still to be read. :ivar status: number. :ivar headers: case-insensitive mapping."""
+    """A response whose body is still to be read. :ivar status: number. :ivar headers: case-insensitive mapping.
+
+    :ivar body: bytes, where somebody has read it already.
+    """
 
     def __init__(self, response, connection, pool, key):
         self._response, self._connection, self._pool, self._key = response, connection, pool, key
-        self.status, self.headers = response.status, response.headers
+        self.status, self.headers, self.body = response.status, response.headers, None
 
     def read(self, limit):
         """The whole body. :raises RegistryError: when it is larger than ``limit``."""
@@ -288,5 +291,5 @@ def explain(error):
     if isinstance(error, http.client.IncompleteRead):
         return "the connection ended before the answer did"
     if isinstance(error, http.client.HTTPException):
-        return "what answers there does not speak HTTP (%s)" % (str(error) or type(error).__name__)
+        return "what answers there does not speak HTTP (%s)" % (" ".join(str(error).split())[:100] or type(error).__name__)
     return getattr(error, "strerror", None) or str(error)

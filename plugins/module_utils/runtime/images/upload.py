@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from ..errors import RegistryError
 from . import retry
+from .client import WORDS
 
 CHUNK = 8 << 20  # bytes; the first size that is tried where a whole blob is too large for one request
 SMALLEST = 512 << 10
@@ -60,8 +61,7 @@ class _Session:
     def begin(self, query=None):
         """Open the upload; True when a mount has made it unnecessary."""
         path = "blobs/uploads/" + ("?" + urlencode(query) if query else "")
-        response = self.client.call("POST", path, accept=(201, 202))
-        response.read(1 << 16)
+        response = self.client.call("POST", path, accept=(201, 202), limit=WORDS)
         if response.status == 201:
             return True
         self.location, self.offset = None, 0
@@ -81,7 +81,7 @@ class _Session:
         while True:
             try:
                 response = self._step()
-                text = response.read(1 << 16)
+                text = response.read(WORDS)
             except (OSError, http.client.HTTPException) as error:
                 if not self.patience.after_error(error):
                     raise self.client.broken(error, self.patience) from None
@@ -161,7 +161,7 @@ class _Session:
         """Ask how much the registry has; where it does not know the upload any more, begin another."""
         try:
             response = self.client.send("GET", self.location)
-            response.read(1 << 16)
+            response.read(WORDS)
             if response.status == 204:
                 self._follow(response)
                 self.offset = _received(response, 0)

@@ -176,7 +176,7 @@ def test_other_images_stay(engine, task, pulled, tmp_path):
     assert len(images.damaged(engine)) == 2
     task(engine, name=pulled)
     assert not images.damaged(engine, True) and places(engine, "other:1") == before
-    assert os.lstat(before[0]).st_ino == marks[0] and os.lstat(before[1]).st_ino != marks[1]
+    assert os.lstat(before[0]).st_ino == marks[0]
 
 
 def test_the_kind_may_change(engine, task, registry, tmp_path):

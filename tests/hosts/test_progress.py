@@ -131,14 +131,15 @@ def test_as_another_user(fleet, ansible, gate, environment):
 
 def test_containers_builds_and_loops(fleet, ansible, gate):
     """Whatever takes long: the pulls of a list of containers, a step of a build, an item of a loop."""
-    made = fleet.execute("h1", "sh", "-c", "mkdir -p /srv/base/bin && cp /bin/busybox /srv/base/bin && ln -sf busybox /srv/base/bin/sh && mkdir -p /srv/build && "
+    made = fleet.execute("h1", "sh", "-c", "mkdir -p /srv/base/bin /srv/build && cp /bin/busybox /srv/base/bin && ln -sf busybox /srv/base/bin/sh && "
                          "printf 'FROM base:1\\nRUN echo hello; while [ ! -e /go ]; do /bin/busybox sleep 0.1; done\\n' > /srv/build/Containerfile")
     assert made.returncode == 0, made.stdout
     tasks = [
         {"pycontainer.engine.container": {"containers": [{"name": "box", "image": "127.0.0.1:5000/slow:1", "command": ["x"], "state": "present"}]}},
         {"pycontainer.engine.image": {"name": "base:1", "source": "import", "path": "/srv/base"}},
         {"pycontainer.engine.image": {"name": "built:{{ item }}", "source": "build", "build": {"path": "/srv/build"}}, "loop": [1]},
-        {"pycontainer.engine.container": {"name": "box", "state": "absent"}}]
+        {"pycontainer.engine.container": {"name": "box", "state": "absent"}},
+        {"pycontainer.engine.image": {"name": "127.0.0.1:5000/slow:1", "state": "absent"}}]
     at_home = serving(fleet.directory / "h1" / "net", "127.0.0.1", gate)  # which needs no TLS
     with at_home, terminals.Terminal(**ansible(tasks, hosts="h1"), columns=130) as terminal:
         terminal.wait_for(shows("h1"))

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import hashlib
 import os
 import tempfile
 
@@ -16,6 +16,7 @@ from ..errors import InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
 from . import compression, intake, manifest, reference, tar
 
+MAX_DEPTH = 2  # of indexes in one another
 REF_NAMES = (
     "io.containerd.image.name",
     "org.opencontainers.image.ref.name",
@@ -72,14 +73,14 @@ class Members:
 
     def _read_index(self):
         index, links = {}, {}
-        stream = _Seekable(self._file, self.path)
+        stream = tar.FileStream(self._file.fileno(), 0, os.fstat(self._file.fileno()).st_size, self.path)
         for entry in tar.entries(stream):
-            name = _plain(entry.name)
+            name = _plain(os.fsdecode(entry.name))
             if entry.kind == tar.REGULAR and entry.sparse is None:
                 index[name] = stream.offset, entry.stored
             elif entry.kind in (tar.SYMLINK, tar.LINK):  # docker save links equal layers
                 base = os.path.dirname(name) if entry.kind == tar.SYMLINK else ""
-                links[name] = os.path.normpath(os.path.join(base, _plain(entry.link)))
+                links[name] = os.path.normpath(os.path.join(base, _plain(os.fsdecode(entry.link))))
         for name, target in links.items():
             if target in index:
                 index.setdefault(name, index[target])
@@ -111,27 +112,6 @@ class Members:
             yield piece
 
 
-class _Seekable(tar.Stream):
-    """A file as a tar stream whose skipped content is not read."""
-
-    def __init__(self, file, path):
-        super().__init__((), path)
-        self._file, self._size = file, os.fstat(file.fileno()).st_size
-
-    def read(self, count):
-        data = os.pread(self._file.fileno(), count, self.offset)
-        self.offset += len(data)
-        return data
-
-    def pour(self, count, sink):
-        if self.offset + count > self._size and sink is None and count >= tar.BLOCK:
-            raise RegistryError("%s is cut short" % self.what)
-        if sink is not None:
-            sink(memoryview(self.read(count)))
-        else:
-            self.offset += count
-
-
 class Directory(Members):
     """An OCI layout in a directory."""
 
@@ -142,7 +122,7 @@ class Directory(Members):
         return os.path.join(self.path, name)
 
     def __contains__(self, name):
-        return os.path.isfile(self._inside(name))
+        return not name.startswith("../") and "\0" not in name and os.path.isfile(self._inside(name))
 
     def size(self, name):
         return os.stat(self._inside(name)).st_size
@@ -153,7 +133,11 @@ class Directory(Members):
 
 
 def _plain(name):
-    return os.path.normpath(os.fsdecode(name)).lstrip("/")
+    return os.path.normpath(name).lstrip("/")
+
+
+def _texts(value):
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def contents(members, platform):
@@ -195,21 +179,15 @@ def _merge(docker, layout):
     return docker
 
 
-def _json(data, what):
-    try:
-        return json.loads(data.decode("utf-8"))
-    except ValueError as error:
-        raise RegistryError("%s is not JSON: %s" % (what, error)) from None
-
-
 def _docker(members):
     images = []
-    listed = _json(members.read("manifest.json", manifest.MAX_MANIFEST), "manifest.json of %s" % members.path)
+    listed = manifest.read_json(members.read("manifest.json", manifest.MAX_MANIFEST), "manifest.json of %s" % members.path)
     for item in listed if isinstance(listed, list) else []:
-        names = [item.get("Config")] + list(item.get("Layers") or []) if isinstance(item, dict) else [None]
-        if not all(isinstance(name, str) for name in names):
+        if not isinstance(item, dict) or not _texts([item.get("Config")]) or not _texts(item.get("Layers") or []):
             raise RegistryError("%s is damaged: manifest.json has an entry without Config and Layers" % members.path)
-        config_name, *layer_names = [_plain(os.fsencode(name)) for name in names]
+        if not _texts(item.get("RepoTags") or []):
+            raise RegistryError("%s is damaged: manifest.json has RepoTags that are not a list of texts" % members.path)
+        config_name, *layer_names = [_plain(name) for name in [item["Config"]] + (item.get("Layers") or [])]
         data = members.read(config_name, manifest.MAX_CONFIG)
         diff_ids = manifest.parse_config(data, members.path, len(layer_names))["rootfs"]["diff_ids"]
         for name in layer_names:
@@ -226,19 +204,25 @@ def _blob_name(digest):
 
 def _blob(members, digest, limit):
     data = members.read(_blob_name(digest), limit)
-    if digest.startswith("sha256:") and manifest.digest_of(data) != digest:
+    algorithm, dummy, encoded = digest.partition(":")
+    if hashlib.new(algorithm, data).hexdigest() != encoded:
         raise RegistryError("%s is damaged: the content of %s has another digest" % (members.path, digest))
     return data
 
 
 def _layout(members, platform):
-    index = _json(members.read("index.json", manifest.MAX_MANIFEST), "index.json of %s" % members.path)
+    index = manifest.read_json(members.read("index.json", manifest.MAX_MANIFEST), "index.json of %s" % members.path)
     images = []
-    for item in index.get("manifests") or [] if isinstance(index, dict) else []:
+    listed = (index.get("manifests") or []) if isinstance(index, dict) else None
+    if not isinstance(listed, list):
+        raise RegistryError("%s is damaged: index.json has no list of manifests" % members.path)
+    for item in listed:
         digest = item.get("digest") if isinstance(item, dict) else None
         if not isinstance(digest, str) or not valid_digest(digest):
             raise RegistryError("%s is damaged: index.json has an entry without a digest" % members.path)
         annotations = item.get("annotations") or {}
+        if not isinstance(annotations, dict) or not _texts([annotations.get(key, "") for key in REF_NAMES]):
+            raise RegistryError("%s is damaged: index.json has annotations that are not texts" % members.path)
         image = _layout_image(members, digest, platform, [annotations[key] for key in REF_NAMES if key in annotations])
         same = next((other for other in images if image is not None and (other.id, other.manifest) == (image.id, image.manifest)), None)
         if same is not None:  # an entry for each name
@@ -248,12 +232,14 @@ def _layout(members, platform):
     return images
 
 
-def _layout_image(members, digest, platform, names):
+def _layout_image(members, digest, platform, names, depth=0):
     data = _blob(members, digest, manifest.MAX_MANIFEST)
     document = manifest.parse(data, members.path)
     if manifest.is_index(document):
+        if depth >= MAX_DEPTH:
+            raise RegistryError("%s: indexes within indexes within indexes" % members.path)
         chosen = manifest.choose(document, platform, "%s in %s" % (names[0] if names else digest[:19], members.path))
-        return _layout_image(members, chosen["digest"], platform, names)
+        return _layout_image(members, chosen["digest"], platform, names, depth + 1)
     try:
         manifest.check_runnable(document, members.path)
     except Unsupported:

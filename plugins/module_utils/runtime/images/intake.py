@@ -85,7 +85,7 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
                     size = sum(row["size"] for row in layers.rows(engine, diff_ids) if row is not None)
                     records.save(connection, ident, digest, size, references, digests)
         except BaseException:
-            collect.collect(engine, names + intake.made, ended=entry)
+            collect.collect(engine, names + intake.made, everything=build_manifest is not None, ended=entry)  # blobs may have no name yet
             raise
         finally:
             collect.remove_trees([path for path in intake.directories if os.path.exists(path)])

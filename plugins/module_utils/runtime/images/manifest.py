@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 
 from ..errors import InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
+from . import fields
 
 MAX_MANIFEST = 4 << 20  # bytes; distribution-spec, "Pushing manifests"
 MAX_CONFIG = 8 << 20
@@ -40,6 +42,9 @@ LAYERS = tuple(base + suffix for base in (OCI_LAYER, DOCKER_LAYER) for suffix in
 OTHERS = {  # what else is kept in registries: the beginning of the config's media type -> what to call it
     "application/vnd.cncf.helm.": "a Helm chart", "application/vnd.docker.plugin.": "a plugin of Docker's",
     "application/vnd.dev.cosign.": "a signature", "application/vnd.wasm.": "a WebAssembly module"}
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, as JSON writes it, mostly beside its other half
 
 
 def digest_of(data):
@@ -118,18 +123,30 @@ def parse_config(data, what, layers=None):
         raise RegistryError("%s: rootfs.diff_ids of the image configuration is not a list of digests" % what)
     if layers is not None and len(diff_ids) != layers:
         raise RegistryError("%s: the manifest has %d layers and the image configuration %d" % (what, layers, len(diff_ids)))
-    if not isinstance(document.get("config") or {}, dict):
-        raise RegistryError("%s: config of the image configuration is not an object" % what)
+    fields.check(document, what)
     document["config"] = document.get("config") or {}
     document["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
     return document
 
 
-def _object(data, what, kind):
+def read_json(data, what):
+    """Foreign JSON. :raises RegistryError: for what is not JSON of Unicode texts and numbers (RFC 7493), or is nested without end."""
     try:
-        document = json.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        document = json.loads(text, parse_constant=_no_number)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        raise RegistryError("%s: the %s is not JSON: %s" % (what, kind, error)) from None
+        raise RegistryError("%s is not JSON: %s" % (what, error)) from None
+    return document
+
+
+def _no_number(text):
+    raise ValueError("%s is not a number" % text)
+
+
+def _object(data, what, kind):
+    document = read_json(data, "%s: the %s" % (what, kind))
     if not isinstance(document, dict):
         raise RegistryError("%s: the %s is not a JSON object" % (what, kind))
     return document
@@ -146,6 +163,12 @@ def _descriptors(items, what, field):
             raise RegistryError("%s: an entry of %s in the manifest has no proper digest" % (what, field))
         if not isinstance(item.get("mediaType"), str):
             raise RegistryError("%s: an entry of %s in the manifest has no mediaType" % (what, field))
+        platform = item.get("platform")
+        if platform is not None and not (isinstance(platform, dict) and all(
+                isinstance(platform.get(key) or "", str) for key in ("os", "architecture", "variant"))):
+            raise RegistryError("%s: an entry of %s in the manifest has no proper platform" % (what, field))
+        if not isinstance(item.get("urls") or [], list) or not all(isinstance(url, str) for url in item.get("urls") or []):
+            raise RegistryError("%s: an entry of %s in the manifest has urls that are not a list of texts" % (what, field))
 
 
 def chain_ids(diff_ids):

@@ -13,11 +13,12 @@ import pytest
 from pycontainer import images
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError, NotFound
-from pycontainer.images import collect
+from pycontainer.images import collect, layers
+from pycontainer.store import settings, trees
 
 from .conftest import layer, layout, member, run
 
-STEPS = {"rename", "unlink", "rmdir", "mkdir", "fsync", "execute", "open", "write", "fork", "mkstemp", "kill", "waitpid", "close"}
+STEPS = {"pwrite", "rename", "unlink", "rmdir", "mkdir", "fsync", "execute", "open", "write", "fork", "mkstemp", "kill", "waitpid", "close"}
 LAYERS = [layer([member(b"f%d" % number, bytes(range(256)) * 300), member(b"dir/through", b"x")]) for number in range(3)]
 
 
@@ -50,20 +51,20 @@ def killed_at(scratch, count, work):
     return os.WIFSIGNALED(status)
 
 
-def check(engine):
-    """The store is consistent, and holds nothing that no image needs."""
+def check(engine, lost=0):
+    """The store is consistent, and holds nothing that no image needs. :param lost: how many layers may be lacking."""
     assert engine.db.all("SELECT * FROM operations") == []
     assert os.listdir(engine.paths.tmp) == []
     with engine.db.transaction() as connection:
         blobs, _keys, _unnamed = collect.needed(engine, connection)
     assert set(collect._all_blobs(engine)) == blobs
     numbers = {row["number"] for row in engine.db.all("SELECT number FROM layers")}
-    assert len(os.listdir(engine.paths.layers)) == len(numbers)
+    assert len(numbers) - lost <= len(os.listdir(engine.paths.layers)) <= len(numbers)
     for row in engine.db.all("SELECT id FROM images"):
         assert len(images.layer_paths(engine, row["id"])) == 3
 
 
-def every_step(scratch, task, prepare, work, goal, stride):
+def every_step(scratch, task, prepare, work, goal, stride, lost=0):
     """Kill at one step after the other until the work gets through; after each: consistent, then the same again succeeds."""
     count, seen = 1, 0
     while True:
@@ -72,7 +73,7 @@ def every_step(scratch, task, prepare, work, goal, stride):
         if not killed_at(scratch, count, work):
             break
         with Engine(data=scratch[0], run=scratch[1]) as engine:
-            check(engine)
+            check(engine, lost)
             work(engine)
             check(engine)
             assert goal(engine)
@@ -86,6 +87,16 @@ def source(tmp_path):
     return str(tmp_path / "layout")
 
 
+@pytest.fixture(params=["directory", "erofs"])
+def stored(request, scratch):
+    """As what layers are stored."""
+    with Engine(data=scratch[0], run=scratch[1]) as engine:
+        if request.param == "erofs" and layers.why_no_erofs(engine):
+            pytest.skip(layers.why_no_erofs(engine))
+        settings.write(engine.paths.config, {"layers": request.param})
+    return request.param
+
+
 def remove_all(engine):
     for row in engine.db.all("SELECT id FROM images"):
         from pycontainer.images import records
@@ -93,7 +104,7 @@ def remove_all(engine):
         records.remove(engine, row["id"], True)
 
 
-def test_killed_while_an_image_is_taken_in(scratch, task, source):
+def test_killed_while_an_image_is_taken_in(scratch, stored, task, source):
     def work(engine):
         task(engine, source="load", path=source, name="x:1")
 
@@ -122,7 +133,30 @@ def test_killed_while_blobs_are_made(scratch, task, tmp_path):
     )
 
 
-def test_killed_while_an_image_is_removed(scratch, task, source):
+def test_killed_while_an_image_is_made_whole(scratch, stored, task, source):
+    """One layer is gone, and another is not what it was."""
+
+    def damage(engine):
+        task(engine, source="load", path=source, name="x:1")
+        paths = images.layer_paths(engine, "x:1")
+        if stored == "erofs":
+            os.truncate(paths[0], 100)
+            with open(paths[1], "r+b") as file:
+                file.seek(-1, os.SEEK_END)
+                file.write(b"x")
+        else:
+            trees.remove(paths[0])
+            os.truncate(os.path.join(paths[1], "f1"), 1)
+        assert len(images.damaged(engine, True)[0].places) == 2
+
+    def work(engine):
+        for found in images.damaged(engine, True):
+            images.plan_repair(engine, found).apply()
+
+    every_step(scratch, task, damage, work, lambda engine: not images.damaged(engine, True), 9, lost=2)
+
+
+def test_killed_while_an_image_is_removed(scratch, stored, task, source):
     every_step(
         scratch,
         task,

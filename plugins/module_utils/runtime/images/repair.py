@@ -41,8 +41,12 @@ def add(repair, engine, found, registries=None):
 
 def mend(engine, found, registries=None):
     """Make an image whole. :raises HostError: when something is nowhere to be had."""
+    with engine.operations.record("pull", name=found.name):
+        _mend(engine, found, _Origin(engine, found, registries))
+
+
+def _mend(engine, found, origin):
     what = "image %s" % found.name
-    origin = _Origin(engine, found, registries)
     data = _document(engine, found.row["manifest"], origin.manifest)
     config = _document(engine, found.row["id"], origin.small_blob)
     described = manifest.parse(data, what)["layers"]

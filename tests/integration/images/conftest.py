@@ -181,6 +181,17 @@ def kind(request, engine):
     return request.param
 
 
+@pytest.fixture
+def podman(tmp_path):
+    """podman with a store of its own: a function of a command's words."""
+    need("podman")
+    run_root = tempfile.mkdtemp(prefix="pct-podman-", dir="/run")
+    base = ["podman", "--root", str(tmp_path / "podman"), "--runroot", run_root, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
+    yield lambda *words: run(*base, *words)
+    subprocess.run([*base, "rmi", "-af"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    shutil.rmtree(run_root, ignore_errors=True)
+
+
 def fingerprint(root):
     """``{path: everything that can be told about it}`` of a tree, except what depends on when it was unpacked."""
     root, found, inodes = os.fsencode(root), {}, {}

@@ -13,7 +13,8 @@ import pytest
 from pycontainer import images
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError, NotFound
-from pycontainer.images import collect, layers
+from pycontainer.images import collect
+from pycontainer.images import layers as places
 from pycontainer.store import settings, trees
 
 from .conftest import layer, layout, member, run
@@ -91,8 +92,8 @@ def source(tmp_path):
 def stored(request, scratch):
     """As what layers are stored."""
     with Engine(data=scratch[0], run=scratch[1]) as engine:
-        if request.param == "erofs" and layers.why_no_erofs(engine):
-            pytest.skip(layers.why_no_erofs(engine))
+        if request.param == "erofs" and places.why_no_erofs(engine):
+            pytest.skip(places.why_no_erofs(engine))
         settings.write(engine.paths.config, {"layers": request.param})
     return request.param
 

@@ -160,16 +160,6 @@ def test_umoci_unpacks_it(engine, stored, tmp_path):
     assert sorted(os.listdir(tmp_path / "bundle" / "rootfs")) == ["d", "g"]
 
 
-@pytest.fixture
-def podman(tmp_path):
-    need("podman")
-    run_root = tempfile.mkdtemp(prefix="pct-podman-", dir="/run")
-    base = ["podman", "--root", str(tmp_path / "podman"), "--runroot", run_root, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
-    yield lambda *words: run(*base, *words)
-    subprocess.run([*base, "rmi", "-af"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    shutil.rmtree(run_root, ignore_errors=True)
-
-
 def test_podman_loads_it_and_saves_it(engine, task, stored, podman, tmp_path):
     ident, digest = stored
     save(engine, tmp_path / "docker.tar")

@@ -224,6 +224,33 @@ options:
         registry has the same image under that tag. Of its layers, only those are sent that the registry lacks.
     type: bool
     default: false
+  index:
+    description:
+      - With O(push), names or IDs of more images on the host, for other platforms. They are pushed as well, and the tag gets an index of them all,
+        O(name)'s image first, from which each host pulls the one for its platform.
+    type: list
+    elements: str
+  sign:
+    description:
+      - With O(push), sign what the registry has under the tag then, in cosign's manner, unless it has a signature by this key.
+      - Signatures that are there stay. O(verify) and C(cosign verify) accept the result.
+    type: dict
+    suboptions:
+      key:
+        description:
+          - The path of a file on the host with the private key in PEM form (ECDSA, Ed25519 or RSA), as C(openssl genpkey) makes it. A key of
+            C(cosign generate-key-pair) is in a form of its own, which is not read.
+        type: path
+        required: true
+      passphrase:
+        description:
+          - The key's passphrase, where it has one.
+        type: str
+      referrer:
+        description:
+          - Whether the signature is stored as a referrer of the image (OCI 1.1), as cosign 3 does, and not under the tag V(sha256-DIGEST.sig).
+        type: bool
+        default: false
   force_absent:
     description:
       - With O(state=absent), take away an image that is given by ID although it has several names, or by its last name although
@@ -348,6 +375,16 @@ EXAMPLES = r"""
     repository: mirror.example.com/shop/web
     push: true
 
+- name: Push an image for two platforms under one name, signed
+  pycontainer.engine.image:
+    name: shop/web:1.5-amd64
+    source: local
+    index: [shop/web:1.5-arm64]
+    repository: registry.example.com/shop/web:1.5
+    push: true
+    sign:
+      key: /etc/pycontainer/shop.key
+
 - name: Give an image two more names
   pycontainer.engine.image:
     name: registry.example.com/shop/web:1.4
@@ -439,6 +476,12 @@ def main():
         "tags": {"type": "list", "elements": "str"},
         "repository": {"type": "str"},
         "push": {"type": "bool", "default": False},
+        "index": {"type": "list", "elements": "str"},
+        "sign": {"type": "dict", "no_log": False, "options": {
+            "key": {"type": "path", "required": True, "no_log": False},
+            "passphrase": {"type": "str", "no_log": True},
+            "referrer": {"type": "bool", "default": False},
+        }},
         "force_absent": {"type": "bool", "default": False},
         "verify": {"type": "dict", "options": {
             "key": {"type": "str", "required": True, "no_log": False},

@@ -44,7 +44,7 @@ _HOME = {
     "plan_import": "plan_archives",
     "plan_load": "plan_archives",
     "plan_tags": "plan",
-    "plan_push": "plan",
+    "plan_push": "pushing",
     "plan_absent": "plan",
     "plan_prune": "plan",
     "ImagePlan": "plan",

@@ -96,9 +96,10 @@ class Client:
         self.put_manifest_answer(name, data, media_type)
         return manifest.digest_of(data)
 
-    def put_manifest_answer(self, name, data, media_type):
-        """As :meth:`put_manifest`. :returns: the answer's headers."""
-        return self.call("PUT", "manifests/" + name, {"Content-Type": media_type}, data, accept=(201, 200, 202), limit=WORDS).headers
+    def put_manifest_answer(self, name, data, media_type, headers=None, accept=()):
+        """As :meth:`put_manifest`. :param headers: more of them. :param accept: more statuses. :returns: the answer's headers."""
+        headers = dict(headers or {}, **{"Content-Type": media_type})
+        return self.call("PUT", "manifests/" + name, headers, data, accept=(201, 200, 202) + accept, limit=WORDS).headers
 
     def tags(self):
         """The repository's tags. :raises NotFound: when the registry has no such repository."""

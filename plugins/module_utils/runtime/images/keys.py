@@ -20,6 +20,7 @@ import tempfile
 from ..errors import InvalidInput, Unsupported
 
 ACCEPTED = "a public key in PEM form (-----BEGIN PUBLIC KEY-----; ECDSA, Ed25519 or RSA), or the path of a file with one"
+PRIVATE = "the path of a file on the host with a private key in PEM form (ECDSA, Ed25519 or RSA; not cosign's own encrypted form)"
 MAX_KEY = 1 << 16  # bytes of a file with a key
 TIMEOUT = 30  # seconds for one openssl
 # DER of the algorithm's object identifier in a SubjectPublicKeyInfo (RFC 5480, RFC 8410, RFC 3279) -> kind, hashes to try
@@ -58,6 +59,72 @@ class PublicKey:
         """Whether ``signature`` (bytes) is one of ``data`` by this key. :raises Unsupported: when this host can't tell."""
         check = _backend()
         return any(check(self, signature, data, algorithm) for algorithm in self._hashes)
+
+
+class PrivateKey:
+    """A private key that signs. :ivar name: its path. :ivar public: its :class:`PublicKey`.
+
+    :param passphrase: of an encrypted one. :raises InvalidInput: naming ``option``, when it can't be read or is of another kind.
+    """
+
+    def __init__(self, path, option, passphrase=None):
+        self.name, self._passphrase = path, passphrase
+        if not os.path.isabs(path):
+            raise InvalidInput(option, path, PRIVATE)
+        try:
+            with open(path, "rb") as file:
+                self._pem = file.read(MAX_KEY)
+        except OSError as error:
+            raise InvalidInput(option, path, "%s (%s)" % (PRIVATE, error.strerror)) from None
+        if b"PRIVATE KEY-----" not in self._pem or b"SIGSTORE PRIVATE KEY" in self._pem or b"COSIGN PRIVATE KEY" in self._pem:
+            raise InvalidInput(option, path, PRIVATE)
+        check_means("what is to be signed with %s" % path)
+        self.public = PublicKey(self._public(option), option, path)
+
+    def _public(self, option):
+        if means() != "openssl":
+            from cryptography.hazmat.primitives import serialization
+
+            return self._loaded(option).public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+        done = self._openssl(["pkey", "-in", "KEY", "-pubout"])
+        if done.returncode:
+            raise InvalidInput(option, self.name, "%s, and its passphrase in sign.passphrase where it has one" % PRIVATE)
+        return done.stdout.decode("ascii", "replace")
+
+    def _loaded(self, option):
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+
+        try:
+            return serialization.load_pem_private_key(self._pem, self._passphrase.encode() if self._passphrase else None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise InvalidInput(option, self.name, "%s, and its passphrase in sign.passphrase where it has one" % PRIVATE) from None
+
+    def sign(self, data):
+        """The signature of ``data``, bytes, by SHA-256 where the kind leaves a choice: what cosign expects."""
+        if means() == "openssl":
+            command = ["pkeyutl", "-sign", "-inkey", "KEY", "-rawin", "-in", "DATA"] if self.public.kind == "ed25519" \
+                else ["dgst", "-sha256", "-sign", "KEY", "DATA"]
+            done = self._openssl(command, data)
+            if done.returncode:
+                raise Unsupported("openssl can't sign with %s: %s" % (self.name, done.stderr.decode("utf-8", "replace").strip()[:300]))
+            return done.stdout
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, padding
+
+        arguments = {"ecdsa": lambda: (ec.ECDSA(hashes.SHA256()),), "rsa": lambda: (padding.PKCS1v15(), hashes.SHA256()), "ed25519": lambda: ()}
+        return self._loaded("sign.key").sign(data, *arguments[self.public.kind]())
+
+    def _openssl(self, command, data=b""):
+        """Run openssl with the key and ``data`` as files, in a directory that nobody else can enter; the passphrase goes through a pipe."""
+        with tempfile.TemporaryDirectory(prefix="pycontainer-sign-") as directory:
+            paths = {"KEY": self.name, "DATA": os.path.join(directory, "data")}
+            with open(paths["DATA"], "wb") as file:
+                file.write(data)
+            return subprocess.run(["openssl", command[0], "-passin", "stdin"] + [paths.get(word, word) for word in command[1:]],
+                                  input=(self._passphrase or "").encode() + b"\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  timeout=TIMEOUT, check=False)
 
 
 def load(value, option):

@@ -211,30 +211,6 @@ def plan_tags(plan, texts, option="tags"):
         name_image(plan, plan.image, tagged(text, option).tagged)
 
 
-def plan_push(plan, texts, registries):
-    """Add to ``plan`` the pushes of its image to the references ``texts``: those whose registry has another digest, or none."""
-    engine, record = plan.engine, plan.record()
-    for text in texts:
-        parsed = tagged(text)
-        target = registries.client(parsed, engine).for_push()
-        current = target.digest(parsed.tag)
-        if current is not None and current == record["manifest"]:
-            continue
-        plan.add(
-            "registry " + parsed.familiar,
-            current,
-            record["manifest"] or record["id"],
-            "push image %s" % parsed.familiar,
-            lambda target=target: _push(engine, target, record["id"]),
-        )
-
-
-def _push(engine, target, ident):
-    from . import push
-
-    push.push(engine, target, ident)
-
-
 def plan_absent(engine, text, force=False, prune=True):
     """Have no image of this name, or id.
 

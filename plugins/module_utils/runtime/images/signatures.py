@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 
 from ..errors import NotFound
@@ -65,7 +64,7 @@ class _Useless(Exception):
 
 def _manifests(client, digest):
     """The parsed manifests that may hold signatures of ``digest``."""
-    wanted = [digest.replace(":", "-") + ".sig"]
+    wanted = [tag_of(digest)]
     for item in client.referrers(digest):
         kind = item.get("artifactType") or ""
         if kind == ARTIFACT or kind.startswith(BUNDLE):
@@ -167,12 +166,18 @@ def payload(digest, name):
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def signature_manifest(entries, subject=None):
-    """``(manifest, config)``, bytes, of ``entries``: ``[(payload, signature)]``. :param subject: descriptor, for the referrers' form."""
-    layers = [{"mediaType": SIMPLE, "digest": manifest.digest_of(data), "size": len(data),
-               "annotations": {ANNOTATION: base64.b64encode(signature).decode()}} for data, signature in entries]
+def tag_of(digest):
+    """The tag that the signatures of a digest have."""
+    return digest.replace(":", "-") + ".sig"
+
+
+def signature_manifest(layers, subject=None):
+    """``(manifest, configuration)``, bytes, of descriptors of payloads, each with its signature.
+
+    :param subject: descriptor of what is signed, where the manifest is to be a referrer of it.
+    """
     config = json.dumps({"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": [
-        "sha256:" + hashlib.sha256(data).hexdigest() for data, _signature in entries]}}, separators=(",", ":")).encode()
+        layer["digest"] for layer in layers]}}, separators=(",", ":")).encode()
     document = {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST,
                 "config": {"mediaType": manifest.OCI_CONFIG, "digest": manifest.digest_of(config), "size": len(config)}, "layers": layers}
     if subject is not None:

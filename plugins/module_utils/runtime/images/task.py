@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..errors import InvalidInput
 from . import plan as plans
-from . import records, reference, selection
+from . import pushing, records, reference, selection
 from .registries import Registries
 
 CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
@@ -24,7 +24,7 @@ def image(engine, params):
     if params["state"] == "absent":
         if not name:
             raise InvalidInput("name", name, "the name or id of an image")
-        for option in ("path", "config", "comment", "tags", "repository", "push", "platform", "verify", "mirrors"):
+        for option in ("path", "config", "comment", "tags", "repository", "push", "platform", "verify", "mirrors", "index", "sign"):
             if params.get(option):
                 raise InvalidInput(option, params[option], "no %s with state absent" % option)
         return plans.plan_absent(engine, name, bool(params.get("force_absent")))
@@ -33,7 +33,7 @@ def image(engine, params):
     plan = _present(engine, params, name, registries)
     plans.plan_tags(plan, names_of(params)[1 if name else 0:])
     if params.get("push"):
-        plans.plan_push(plan, _pushed(params), registries)
+        pushing.plan_push(plan, _pushed(params), registries, **_beside(params))
     return plan
 
 
@@ -66,17 +66,22 @@ def push_built(plan, params):
         return plan
     registries, texts = registries_of(params), _pushed(params)
     if not plan.unknown:
-        plans.plan_push(plan, texts, registries)
+        pushing.plan_push(plan, texts, registries, **_beside(params))
         return plan
     for text in texts:
-        plan.add("registry " + text, None, "pushed", "push image %s" % text, lambda text=text: _push_now(plan, text, registries))
+        plan.add("registry " + text, None, "pushed", "push image %s" % text, lambda text=text: _push_now(plan, text, registries, params))
     return plan
 
 
-def _push_now(plan, text, registries):
+def _push_now(plan, text, registries, params):
     late = plans.ImagePlan(plan.engine, plan.subject).is_there(plan.record())
-    plans.plan_push(late, [text], registries)
+    pushing.plan_push(late, [text], registries, **_beside(params))
     late.apply()
+
+
+def _beside(params):
+    """What a push does beside sending the image."""
+    return {"index": params.get("index") or (), "sign": params.get("sign")}
 
 
 def _full_text(params):
@@ -116,6 +121,9 @@ def _check(params, name):
     for option in ("config", "comment"):
         if source != "import" and params.get(option):
             raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+    for option in ("index", "sign"):
+        if params.get(option) and not params.get("push"):
+            raise InvalidInput(option, "given", "%s together with push" % option)
     if params.get("push") and not name and not params.get("repository"):
         raise InvalidInput("push", True, "push together with name or repository")
 

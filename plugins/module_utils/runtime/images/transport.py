@@ -220,7 +220,7 @@ class Transport:
                 return Response(connection.getresponse(), connection, self._pool, key)
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                 connection.close()
-                if not reused:
+                if not reused or not (body is None or isinstance(body, bytes)):  # of a large body nobody knows how much has arrived
                     raise
             except BaseException:
                 connection.close()

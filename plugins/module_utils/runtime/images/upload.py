@@ -56,7 +56,7 @@ class _Session:
     def __init__(self, client, digest, source):
         self.client, self.digest, self.source = client, digest, source
         self.location, self.offset, self.limit, self.least = None, 0, None, 0
-        self.patience, self.challenged, self.anew = retry.Patience(client.tries), False, False
+        self.patience, self.challenged, self.anew, self.chunked = retry.Patience(client.tries), False, False, False
 
     def begin(self, query=None):
         """Open the upload; True when a mount has made it unnecessary."""
@@ -93,7 +93,7 @@ class _Session:
 
     @property
     def _whole(self):
-        return self.offset == 0 and (self.limit is None or self.source.size <= self.limit)
+        return self.offset == 0 and not self.chunked
 
     def _step(self):
         """The next request: all of it, a chunk, or the end."""
@@ -139,7 +139,8 @@ class _Session:
             self._resume()
             return True
         if response.status in (400, 405, 501) and not self.anew:  # it takes no blob in one request, or what it has is not what was sent
-            self.anew, self.limit = True, max(self.least, CHUNK) if self._whole else self.limit
+            self.anew = self.chunked = True
+            self.limit = self.limit or max(self.least, CHUNK)
             self.begin()
             return True
         raise self.client.refused("an upload", response, text, self.patience)
@@ -154,18 +155,19 @@ class _Session:
         smallest = max(SMALLEST, self.least)
         if self.limit is not None and self.limit <= smallest:
             return False
-        self.limit = max(smallest, CHUNK if self.limit is None else self.limit // 2)
+        self.limit = max(smallest, min(CHUNK, self.source.size // 2) if self.limit is None else self.limit // 2)
+        self.chunked = True
         return True
 
     def _resume(self):
-        """Ask how much the registry has; where it does not know the upload any more, begin another."""
+        """Ask how much the registry has; where that is nothing, or it does not know the upload any more, begin another."""
         try:
             response = self.client.send("GET", self.location)
             response.read(WORDS)
             if response.status == 204:
                 self._follow(response)
                 self.offset = _received(response, 0)
-                if self.offset <= self.source.size:
+                if 0 < self.offset <= self.source.size:
                     return
         except (OSError, http.client.HTTPException):
             pass
@@ -173,7 +175,7 @@ class _Session:
 
 
 def _received(response, otherwise):
-    """Bytes that an answer's Range says are there: ``0-99`` is 100. An empty upload is ``0-0`` by custom, and so is one of one byte."""
+    """Bytes that an answer's Range says are there: ``0-99`` is 100. ``0-0`` is, by custom, an empty upload as well as one of one byte."""
     match = re.fullmatch(r"(?:bytes=)?0-(\d+)", response.headers.get("Range", "").strip())
     if match is None:
         return otherwise

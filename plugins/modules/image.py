@@ -85,8 +85,8 @@ options:
   path:
     description:
       - For O(source=load) and O(source=import), a path on the host.
-      - Archives may be compressed with gzip, xz or bzip2, and with zstd where Python or the host has it (python3-zstandard, or the command
-        C(zstd)).
+      - Archives may be compressed with gzip, xz or bzip2, and with zstd where the host has libzstd, a Python module for it or the command
+        C(zstd).
       - A directory that is imported is taken with owners, modes, times, hard links, device files, file capabilities and C(user.*)
         attributes. What is mounted below it is left out.
     type: path

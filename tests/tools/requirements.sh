@@ -11,7 +11,7 @@ packages_for() {
         venv) echo python3-venv ;;
         demo) echo busybox-static nftables ;;
         # busybox-static: the images that tests make; iproute2, nftables, procps, util-linux: to look at what was made; qemu-user: arm64's machine code
-        test) echo busybox-static nftables iproute2 procps util-linux openssh-client git gcc libc6-dev qemu-user binutils-aarch64-linux-gnu ;;
+        test) echo busybox-static nftables iproute2 procps util-linux openssh-client git gcc libc6-dev qemu-user binutils-aarch64-linux-gnu libisal2 zstd ;;
         # engines that the tests compare results with
         peers) echo skopeo umoci buildah runc podman docker-registry libseccomp2 python3-seccomp criu ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator
@@ -19,7 +19,7 @@ packages_for() {
         # to get and build the suites, what their tests call, and the engines that take a runtime
         conformance) echo dpkg-dev runc crun podman docker.io netavark catatonit iptables bats golang-go golang-github-opencontainers-runc-dev libseccomp-dev \
             jq gawk mmdebstrap xz-utils bsdutils e2fsprogs ;;
-        bench) echo docker.io podman runc iptables python3-requests python3-cffi python3-pyroute2 ;;
+        bench) echo docker.io podman runc iptables python3-requests python3-cffi python3-pyroute2 docker-registry skopeo libisal2 ;;
         vm) echo qemu-system-x86 qemu-utils ;;
         sanity) echo shellcheck ;;
         *) echo "requirements.sh: $1: no such purpose" >&2; exit 2 ;;

@@ -14,8 +14,7 @@ from ..images import layers
 from ..kernel import cgroups, features
 
 # Libraries that are not needed but make something possible or quicker: module -> what for.
-OPTIONAL = {"isal": "pulls that unpack layers twice as fast", "zstandard": "images with zstd layers",
-            "cryptography": "signatures of images, where the command openssl is not there"}
+OPTIONAL = {"cryptography": "signatures of images, where the command openssl is not there"}
 
 
 def info(engine, _params=None):
@@ -53,6 +52,11 @@ def _libraries():
         there = importlib.util.find_spec(name) is not None
         found["python_" + name] = {"found": there, "reason": "" if there else "Python module %s is not installed (optional)" % name,
                                    "needed_for": purpose, "detail": None}
+    for name, there, lacks, purpose in (
+            ("quick_gzip", images.gzip_is_quick(), "neither ISA-L (libisal2) nor Python's isal is installed (optional)",
+             "layers that are inflated twice as fast"),
+            ("zstd", images.zstd_is_read(), "there is neither libzstd nor a Python module or command for zstd", "images with zstd layers")):
+        found[name] = {"found": there, "reason": "" if there else lacks, "needed_for": purpose, "detail": None}
     there = importlib.util.find_spec("pyroute2") is not None
     found["pyroute2"] = {"found": there, "reason": "" if there else "the package python3-pyroute2 is not installed", "needed_for": "networks", "detail": None}
     return found

@@ -59,6 +59,8 @@ _HOME = {
     "check_source": "task",
     "push_built": "task",
     "recover": "recovery",
+    "gzip_is_quick": "compression",
+    "zstd_is_read": "compression",
 }
 _PARTS = ("built", "compression", "difference", "intake", "layers", "manifest", "tar", "tarwrite")  # what others make their images with
 __all__ = sorted(_HOME) + list(_PARTS) + ["layer_paths"]

@@ -12,6 +12,7 @@ depend on what a host has installed.
 
 from __future__ import annotations
 
+import shutil
 import zlib
 
 from ..errors import RegistryError, Unsupported
@@ -20,6 +21,7 @@ from . import clibraries
 PIECE = 1 << 20  # largest output piece, bytes
 READ = 1 << 18
 SAMPLE = 1 << 20  # bytes that tell whether a stream is worth compressing
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE, GROWTH = 1 << 30, 1100  # from so many bytes on, no more than so many times the input: deflate's most is 1032, others have no bound
 
 
@@ -98,6 +100,16 @@ def _prepend(start, chunks):
     if start:
         yield start
     yield from chunks
+
+
+def gzip_is_quick():
+    """Whether something better than zlib inflates here."""
+    return _gzip_factory()[0] is not zlib.error
+
+
+def zstd_is_read():
+    """Whether zstd can be read here."""
+    return _zstd_library() is not None or shutil.which("zstd", path=_PATH) is not None
 
 
 def _gzip_factory():
@@ -216,7 +228,7 @@ def _zstd_command(stream, what):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            env={"PATH": _PATH},
         )
     except FileNotFoundError:
         raise Unsupported(

@@ -28,10 +28,10 @@ def blobs(layout):
     return [directory / layer["digest"].partition(":")[2] for layer in body["layers"]]
 
 
-def measure(layout, where, library=zlib):
+def measure(layout, where, inflater):
     """``{"inflate", "hash", "write": CPU seconds, "sync": wall seconds, "wall": seconds on all processors}``.
 
-    :param where: a directory for the files, on the engines' file system. :param library: ``zlib`` or ``isal.isal_zlib``.
+    :param where: a directory for the files, on the engines' file system. :param inflater: makes an object as zlib.decompressobj.
     """
     from pycontainer.images import tar
     from pycontainer.kernel import syscalls
@@ -39,7 +39,7 @@ def measure(layout, where, library=zlib):
     took = dict.fromkeys(("inflate", "hash", "write"), 0.0)
     for number, path in enumerate(blobs(layout)):
         packed = path.read_bytes()
-        took["inflate"] += _timed(lambda: _inflate(packed, library))
+        took["inflate"] += _timed(lambda: _inflate(packed, inflater()))
         plain = zlib.decompress(packed, 31)
         took["hash"] += _timed(lambda: (hashlib.sha256(packed), hashlib.sha256(plain)))
         plan = list(_plan(tar, plain))
@@ -62,11 +62,12 @@ def _timed(call):
     return time.process_time() - begin
 
 
-def _inflate(packed, library):
-    inflater = library.decompressobj(31)
-    view = memoryview(packed)
-    for offset in range(0, len(packed), CHUNK // 4):
-        inflater.decompress(view[offset : offset + CHUNK // 4])
+def _inflate(packed, inflater):
+    for offset in range(0, len(packed), CHUNK):
+        piece = packed[offset : offset + CHUNK]
+        while piece:
+            inflater.decompress(piece, CHUNK * 4)
+            piece = inflater.unconsumed_tail
 
 
 def _plan(tar, plain):

@@ -61,24 +61,24 @@ class Registry:
 class Pycontainer:
     """This collection's command, with a store of its own.
 
-    :param layers: how layers are stored. :param extra: a directory with what the engine is to find besides the standard library, or None.
+    :param layers: how layers are stored. :param isal: whether it may use ISA-L, else the standard library alone.
     """
 
     daemons = ()
 
-    def __init__(self, directory, layers="directory", extra=None):
+    def __init__(self, directory, layers="directory", isal=False):
         from pycontainer import install
         from pycontainer.engine import Engine
 
-        self.name = OWN + ("+erofs" if layers != "directory" else "") + ("+isal" if extra else "")
+        self.name = OWN + ("+erofs" if layers != "directory" else "") + ("+isal" if isal else "")
         self.place = ["%s/%s%s" % (directory, self.name, suffix) for suffix in ("", "-run")]
-        self.extra = extra
+        self.isal = isal
         with Engine(*self.place) as engine:
             pathlib.Path(engine.paths.config).write_text(json.dumps({"layers": layers}))
             install.ensure(engine)
             self.argv = install.command_line(engine)
-        if extra:  # a Python without site-packages finds it all the same
-            start = "import sys, runpy; sys.path.append(%r); sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')" % str(extra)
+        if not isal:  # a Python that has no ctypes finds no C libraries
+            start = "import sys, runpy; sys.modules['_ctypes'] = None; sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')"
             at = next(index for index, word in enumerate(self.argv) if word.endswith("start.py"))
             self.argv[at:at] = ["-c", start]
 
@@ -93,12 +93,14 @@ class Pycontainer:
 
     def part(self):
         """Wall seconds of the pull alone, in a process that has the engine loaded already."""
+        from pycontainer.images import clibraries
+
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                if self.extra:
-                    sys.path.append(str(self.extra))
+                if not self.isal:
+                    clibraries._ctypes = None
                 os.write(write, b"%f" % self._pulled())
                 os._exit(0)
             finally:
@@ -163,7 +165,7 @@ def own(directory, isal):
     for layers in ("directory", "erofs"):
         if layers == "erofs" and erofs.why_not(directory):
             continue
-        made += [Pycontainer(directory, layers, extra) for extra in ([None, isal] if isal else [None])]
+        made += [Pycontainer(directory, layers, quick) for quick in ((False, True) if isal else (False,))]
     return made
 
 
@@ -223,25 +225,16 @@ def report(figures, peaks, parts, bottom, image):
 
 
 def lowest(layout, directory, isal):
-    """The floor with each library that there is."""
-    libraries = {"zlib": floor.zlib}
-    if isal:
-        sys.path.append(str(isal))
-        from isal import isal_zlib
+    """The floor with each way to inflate."""
+    from pycontainer.images import clibraries
 
-        libraries["isal"] = isal_zlib
     found = {}
-    for name, library in libraries.items():
-        where = os.path.join(directory, "floor")
-        os.mkdir(where)
-        found[name] = floor.measure(layout, where, library)
+    for name, factory in {"zlib": lambda: floor.zlib.decompressobj(31), "isal": isal and clibraries.inflater(1 << 18)}.items():
+        if factory:
+            where = os.path.join(directory, "floor")
+            os.mkdir(where)
+            found[name] = floor.measure(layout, where, factory)
     return found
-
-
-def isal_directory():
-    """Where `make bench` has put the optional library, or None."""
-    found = tasks.SCRATCH / "isal"
-    return found if (found / "isal").is_dir() else None
 
 
 def main():
@@ -249,7 +242,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="two rounds, for a look")
     parser.add_argument("--engines", default="", help="peers that take part; all by default")
-    parser.add_argument("--isal", default=isal_directory(), help="a directory with the package isal")
     parser.add_argument("--realtime", action="store_true", help="everything with real-time priority, where others work on the machine")
     options = parser.parse_args()
     if options.quick:
@@ -260,13 +252,15 @@ def main():
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     load_runtime()
-    registry, chosen = Registry(directory, layout), []
+    from pycontainer.images import compression
+
+    registry, chosen, isal = Registry(directory, layout), [], compression.gzip_is_quick()
     try:
-        chosen, left_out = engines(directory, options.engines.split(",") if options.engines else [], options.isal)
+        chosen, left_out = engines(directory, options.engines.split(",") if options.engines else [], isal)
         for reason in left_out:
             print("left out: " + reason)
         figures, peaks, parts = measure(chosen, options)
-        report(figures, peaks, parts, lowest(layout, directory, options.isal), sample_image.describe(layout))
+        report(figures, peaks, parts, lowest(layout, directory, isal), sample_image.describe(layout))
     finally:
         for engine in chosen:
             engine.down()

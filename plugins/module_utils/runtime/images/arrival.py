@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 
 from .. import errors
+from ..kernel import writeback
 from ..store import trees
 from . import ahead, compression, places
 
@@ -91,10 +92,12 @@ def _commit(writer, layer, name):
 def _arriving(layer, writer):
     """The pieces of a blob that comes, written down on the way: first what is there already; never more than the manifest promised."""
     yield from writer.replay()
+    begun = writeback.Writeback(writer.file.fileno())
     for chunk in layer.open(writer.size) if layer.resumes else layer.open():
         if layer.size is not None and writer.size + len(chunk) > layer.size:
             raise errors.RegistryError("layer %s is larger than the %d bytes that its manifest promises" % (layer.digest, layer.size))
         writer.write(chunk)
+        begun.grown(writer.size)
         yield chunk
 
 

@@ -7,9 +7,7 @@ A step's layer is a directory of the store's ``tmp`` until the end, when all of 
 
 from __future__ import annotations
 
-import os
-
-from ..kernel import syscalls
+from ..kernel import writeback
 from . import collect, compression, layers, manifest, records
 
 
@@ -89,15 +87,12 @@ def store(engine, made, fresh, references=(), final=None):
 
 def _store(engine, made, fresh, references, final, written):
     documents = []
-    for image in made:
-        documents.append((image, engine.blobs.put(_manifest(engine, image), durable=False)))
-        written.append(documents[-1][1])
-        written.append(engine.blobs.put(image.config, durable=False))
-    fd = os.open(engine.paths.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        syscalls.syncfs(fd)
-    finally:
-        os.close(fd)
+    with writeback.durable(engine.paths.data) as sync:
+        for image in made:
+            documents.append((image, engine.blobs.put(_manifest(engine, image), durable=False)))
+            written.append(documents[-1][1])
+            written.append(engine.blobs.put(image.config, durable=False))
+        sync()
     unpacked = {layer.diff_id: layers.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size) for layer in fresh}
     with engine.db.transaction() as connection:
         aside = layers.commit(engine, connection, unpacked.values())

@@ -16,7 +16,7 @@ import functools
 import os
 
 from .. import errors, progress, units
-from ..kernel import overlay, syscalls
+from ..kernel import overlay, writeback
 from . import arrival, collect, compression, layers, manifest, places, records, workers
 
 
@@ -69,6 +69,7 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
     intake = _Intake(engine, what, layer_list, manner)
     with (
         explained(engine, what),
+        writeback.durable(engine.paths.data) as sync,
         engine.operations.record("pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None) as entry,
     ):
         try:
@@ -79,7 +80,7 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
                 intake.fetch()
                 digest = engine.blobs.put(manifest_data if build_manifest is None else build_manifest(intake.stored), durable=False)
                 engine.blobs.put(config, durable=False)
-                _sync(engine)
+                sync()
                 with engine.db.transaction() as connection:
                     intake.directories += layers.commit(engine, connection, intake.unpacked)
                     size = sum(row["size"] for row in layers.rows(engine, diff_ids) if row is not None)
@@ -195,12 +196,3 @@ def _check_space(engine, what, missing):
             "no space left in %s for %s: it needs at least %s and there is %s"
             % (engine.paths.data, what, units.show_size(wanted), units.show_size(status.f_bavail * status.f_frsize))
         )
-
-
-def _sync(engine):
-    """Make all that was written durable: one call for any number of files."""
-    fd = os.open(engine.paths.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        syscalls.syncfs(fd)
-    finally:
-        os.close(fd)

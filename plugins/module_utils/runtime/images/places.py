@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from ..kernel.writeback import Writeback
 from . import erofs, inodes, merged, tar, unpack
 from .layers import DIRECTORY
 from .room import Room
@@ -41,7 +42,7 @@ def fill(kind, path, chunks, what):
 
 
 def _write(fd, chunks):
-    room, length = Room(fd), 0
+    room, writeback, length = Room(fd), Writeback(fd), 0
     os.lseek(fd, erofs.START, os.SEEK_SET)
     for piece in chunks:
         room.write(len(piece))
@@ -49,6 +50,7 @@ def _write(fd, chunks):
         view = memoryview(piece)
         while view:
             view = view[os.write(fd, view) :]
+        writeback.grown(erofs.START + length)
     return length
 
 

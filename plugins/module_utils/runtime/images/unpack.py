@@ -13,6 +13,7 @@ import os
 import stat
 
 from ..errors import RegistryError, Unsupported
+from ..kernel.writeback import Writeback
 from . import tar, tree
 from .room import Room
 
@@ -22,6 +23,7 @@ META = b".wh..wh."  # aufs' own bookkeeping, in old images
 OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
 MAX_ID = 0xFFFFFFFE  # (uid_t) -1 means "leave it" to chown(2)
 MAX_TIME = 1 << 62
+LARGE = 1 << 20  # bytes of a file that is begun to be written out at once
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NODES = {tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
@@ -180,6 +182,8 @@ class Unpacker:
             os.fchmod(fd, entry.mode)  # after chown, which takes setuid away
             self._attributes(fd, entry)
             os.utime(fd, ns=(entry.mtime, entry.mtime))
+            if entry.size >= LARGE:
+                Writeback(fd, LARGE).grown(entry.size)
         finally:
             os.close(fd)
         self.size += entry.size

@@ -48,6 +48,7 @@ _NUMBERS = {
     "sethostname": (170, 161),
     "setns": (308, 268),
     "signalfd4": (289, 74),
+    "sync_file_range": (277, 84),
     "syncfs": (306, 267),
     "umount2": (166, 39),
     "unshare": (272, 97),
@@ -198,6 +199,9 @@ SFD_CLOEXEC = os.O_CLOEXEC
 SFD_NONBLOCK = os.O_NONBLOCK
 EFD_CLOEXEC = os.O_CLOEXEC
 EFD_NONBLOCK = os.O_NONBLOCK
+
+# sync_file_range(2)
+SYNC_FILE_RANGE_WRITE = 0x2
 
 # renameat2(2)
 RENAME_NOREPLACE = 0x1

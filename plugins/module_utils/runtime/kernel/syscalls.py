@@ -398,6 +398,11 @@ def renameat2(old_dirfd, old, new_dirfd, new, flags):
     _call("renameat2", new, old_dirfd, _path(old), new_dirfd, _path(new), flags)
 
 
+def sync_file_range(fd, offset, count):
+    """Begin to write out ``count`` bytes of a file without waiting for it (SYNC_FILE_RANGE_WRITE). No promise about its metadata."""
+    _call("sync_file_range", None, fd, offset, count, c.SYNC_FILE_RANGE_WRITE)
+
+
 def syncfs(fd):
     """Write out the file system that ``fd`` is on."""
     _call("syncfs", None, fd)

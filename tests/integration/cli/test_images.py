@@ -54,6 +54,23 @@ def test_tag_push_pull_rmi(docker, served):
     assert docker.task("image", "prune", "-a")["stdout_lines"][:2] == ["Deleted Images:", ident]
 
 
+def test_signed_and_mirrored(docker, served, tmp_path):
+    """A pushed image is signed, and pulled only with the right key; a mirror that lacks it changes nothing."""
+    for name in ("mine", "other"):
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", str(tmp_path / name)], check=True)
+        subprocess.run(["openssl", "pkey", "-in", str(tmp_path / name), "-pubout", "-out", str(tmp_path / (name + ".pub"))], check=True)
+    name = served + "/demo/signed:1"
+    docker("tag", "box:1", name)
+    assert docker("push", name) == name
+    assert "it is not signed" in docker("pull", "--verify-key", str(tmp_path / "mine.pub"), name, rc=1)
+    assert docker("push", "--sign-key", str(tmp_path / "mine"), name) == name and not docker.task(
+        "push", "--sign-key", str(tmp_path / "mine"), name)["changed"]
+    docker("rmi", name)
+    assert "not by that key" in docker("pull", "--verify-key", str(tmp_path / "other.pub"), name, rc=1)
+    assert docker("pull", "--mirror", "127.0.0.1:1", "--mirror", served + "/nothing", "--verify-key", str(tmp_path / "mine.pub"), name) == name
+    assert "HOST[:PORT]" in docker("pull", "--mirror", "https://x", name, rc=1)
+
+
 def test_the_missing_image_of_a_run_is_pulled(docker, served):
     name = served + "/demo/box:1"
     docker("tag", "box:1", name)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 
 from .. import images, units
@@ -54,11 +55,13 @@ def _rows(engine, image, whole):
 
 
 def _registries(given):
-    return images.registries_of({"insecure": given.insecure, "auth_file": given.authfile})
+    return images.registries_of({"insecure": given.insecure, "auth_file": given.authfile, "mirrors": given.values.get("mirror")})
 
 
 def pull(session, given):
-    facts = session.carry_out(images.plan_present(session.engine, given.words[0], "always", given.platform, _registries(given)), live=not given.quiet)
+    verify = {"key": os.path.abspath(given.verify_key)} if given.verify_key else None
+    plan = images.plan_present(session.engine, given.words[0], "always", given.platform, _registries(given), verify)
+    facts = session.carry_out(plan, live=not given.quiet)
     session.say(*filter(None, [_name(facts, given.words[0])]))
 
 
@@ -71,7 +74,8 @@ def _name(facts, text):
 
 def push(session, given):
     plan = images.plan_local(session.engine, given.words[0])
-    images.plan_push(plan, [given.words[0]], _registries(given))
+    sign = {"key": os.path.abspath(given.sign_key)} if given.sign_key else None
+    images.plan_push(plan, [given.words[0]], _registries(given), sign=sign)
     session.carry_out(plan, live=not given.quiet)
     session.say(images.parse(given.words[0]).name)
 

@@ -83,7 +83,7 @@ class Live:
     def __init__(self, action, task_vars):
         self.action = action
         self.host = str((task_vars or {}).get("inventory_hostname") or "host")
-        idle = action.only_looks or action._task.check_mode or action._task.async_val
+        idle = action.only_looks or action._task.check_mode or action._task.async_val or action._task.no_log
         self.mode = OFF if idle else mode(_variable(action, task_vars))
         self.began, self.said = time.monotonic(), 0.0
         self._screen, self._lock = None, threading.Lock()

@@ -51,8 +51,8 @@ class Item:
     def advance(self, count):
         """So many bytes more have gone through."""
 
-    def counted(self, pieces, then=None):
-        """``pieces`` themselves, counted; at their end the phase is ``then``."""
+    def counted(self, pieces, then=None, at=None):
+        """``pieces`` themselves, counted, the first beginning at byte ``at``; at their end the phase is ``then``."""
         return pieces
 
     def finish(self, phase, milliseconds):
@@ -129,7 +129,9 @@ class _Shown(Item):
             self._next = self._done + EACH
             os.pwrite(self._fd, b"%*d" % (WIDTH, self._done), self._start + 1)
 
-    def counted(self, pieces, then=None):
+    def counted(self, pieces, then=None, at=None):
+        if at is not None:
+            self._done, self._next = at, at + EACH
         for piece in pieces:
             self.advance(len(piece))
             yield piece

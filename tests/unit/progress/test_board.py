@@ -40,6 +40,9 @@ def test_a_layer_on_its_way(board):
     assert list(item.counted([b"abc"], progress.EXTRACTING)) == [b"abc"]
     assert look(board).items[0] == ("x", (1 << 19) + 3, 1 << 20, "0123456789ab")
     assert look(board).subject == "Pulling web:1"
+    for dummy in item.counted([b"x"], at=7):  # a transfer that goes on, or begins again
+        pass
+    assert look(board).items[0][1] == 8
 
 
 def test_only_each_quarter_of_a_megabyte_is_written(board, monkeypatch):

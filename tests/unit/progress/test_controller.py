@@ -142,15 +142,15 @@ def test_a_short_task_starts_and_says_nothing(at_terminal, tmp_path):
     at_terminal.setattr(screen, "PATH", str(tmp_path / "screen.json"))
     looks = []
     at_terminal.setattr(progress, "_reader", looks.append)
-    action = types.SimpleNamespace(only_looks=False, _task=types.SimpleNamespace(check_mode=False, async_val=0))
+    action = types.SimpleNamespace(only_looks=False, _task=types.SimpleNamespace(check_mode=False, async_val=0, no_log=False))
     with progress.Live(action, {"inventory_hostname": "h1"}) as live, live.watched() as told:
         assert list(told) == ["engine_progress"] and len(told["engine_progress"]) == 32
         live.bytes("Sending", 1, 2)
     assert looks == [] and os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("kind", ["check_mode", "async_val", "only_looks"])
+@pytest.mark.parametrize("kind", ["check_mode", "async_val", "only_looks", "no_log"])
 def test_none_in_check_mode_and_in_the_background(at_terminal, kind):
-    task = types.SimpleNamespace(check_mode=kind == "check_mode", async_val=10 * (kind == "async_val"))
+    task = types.SimpleNamespace(check_mode=kind == "check_mode", async_val=10 * (kind == "async_val"), no_log=kind == "no_log")
     with progress.Live(types.SimpleNamespace(only_looks=kind == "only_looks", _task=task), {}) as live, live.watched() as told:
         assert told == {}

@@ -147,7 +147,7 @@ class _Intake:
         kept = bool(layer.digest) and self.engine.blobs.has(layer.digest, layer.size)
         item.phase(progress.EXTRACTING if kept else self.manner[0])
         watched = copy.copy(layer)
-        watched.open = lambda *offset: item.counted(layer.open(*offset), progress.EXTRACTING)
+        watched.open = lambda *offset: item.counted(layer.open(*offset), progress.EXTRACTING, *offset)
         result = arrival.bring(self.engine, self.what, watched, directory, kind, threads)
         item.phase(self.manner[1])
         return result

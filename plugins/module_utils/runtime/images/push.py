@@ -30,7 +30,7 @@ class StoredBlob:
 
     def pieces(self, offset, count):
         self.item.phase(progress.SENDING)
-        return self.item.counted(self._pieces(offset, count))
+        return self.item.counted(self._pieces(offset, count), at=offset)
 
     def _pieces(self, offset, count):
         with self.engine.blobs.open(self.digest) as file:

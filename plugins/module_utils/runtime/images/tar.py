@@ -352,7 +352,7 @@ def _time(value, what):
 
 
 def _sparse_map(entry, numbers, size, what):
-    if len(numbers) % 2 or len(numbers) > 2 * MAX_SPARSE or any(number < 0 for number in numbers):
+    if size < 0 or len(numbers) % 2 or len(numbers) > 2 * MAX_SPARSE or any(number < 0 for number in numbers):
         raise RegistryError("%s is damaged: a sparse file's map can't be read" % what)
     parts = list(zip(numbers[::2], numbers[1::2]))
     position = 0

@@ -14,13 +14,14 @@ from pycontainer.errors import EngineError
 SEED = b"""# syntax=docker/dockerfile:1
 # escape=`
 ARG V=1 W="a b"
+FROM box AS zero
 FROM --platform=linux/amd64 box:${V:-2} AS one
 ENV A=1 B="x ${V%%.*} y" C='$A' D=${A/b/c}
 LABEL a=b "c d"=e
 RUN --mount=type=cache,target=/x,id=y --mount=type=secret,id=z,env=Q --network=none <<EOF
 echo $A
 EOF
-COPY --from=one --chown=a:b --chmod=u=rwX,go=rX --exclude=*.md [a-z]*.txt dir/ /dest/
+COPY --from=zero --chown=a:b --chmod=u=rwX,go=rX --exclude=*.md [a-z]*.txt dir/ /dest/
 COPY <<-"X" <<Y /h/
 	one
 	X

@@ -22,13 +22,13 @@ def one(text):
     ("ENV a b=c", [("a", "b=c")], False),
     ("ENV a=x\\ y", [("a", "x\\ y")], False), ("ENV a=", [("a", "")], False), ("LABEL \"a b\"=c", [("\"a b\"", "c")], False),
     ("ARG a", [("a", None)], False), ("ARG a=1 b c=", [("a", "1"), ("b", None), ("c", "")], False),
-    ("VOLUME /a /b", ["/a", "/b"], False), ("VOLUME [\"/a\", \"/b c\"]", ["/a", "/b c"], False),
+    ("VOLUME /a /b", ["/a", "/b"], False), ("VOLUME [\" /a \"]", ["/a"], False), ("COPY a\\ b /c", ["a\\", "b", "/c"], False), ("VOLUME [\"/a\", \"/b c\"]", ["/a", "/b c"], False),
     ("COPY a b /c", ["a", "b", "/c"], False), ("COPY [\"a b\", \"/c\"]", ["a b", "/c"], False), ("USER a:b", ["a:b"], False),
     ("WORKDIR /a b", ["/a b"], False),
     ("SHELL [\"/bin/bash\", \"-c\"]", ["/bin/bash", "-c"], False), ("HEALTHCHECK NONE", ["NONE"], False),
-    ("HEALTHCHECK CMD a b", ["CMD-SHELL", "a b"], False),
+    ("HEALTHCHECK CMD a b", ["CMD-SHELL", "a b"], False), ("HEALTHCHECK CMD\ta", ["CMD-SHELL", "a"], False), ("HEALTHCHECK --interval=1s NONE", ["NONE"], False),
     ("HEALTHCHECK cmd [\"a\"]", ["CMD", "a"], True), ("FROM a AS B.c-d_1", ["a", "b.c-d_1"], False), ("FROM a", ["a", ""], False),
-    ("EXPOSE 80 443/tcp", ["80 443/tcp"], False), ("STOPSIGNAL 9", ["9"], False), ("MAINTAINER a b", ["a b"], False),
+    ("EXPOSE 80 443/tcp", ["443/tcp", "80"], False), ("STOPSIGNAL 9", ["9"], False), ("MAINTAINER a b", ["a b"], False),
 ])
 def test_arguments(text, args, exec_form):
     found = one(text)
@@ -37,7 +37,7 @@ def test_arguments(text, args, exec_form):
 
 @pytest.mark.parametrize("text, flags", [
     ("COPY --from=a --chown=b:c --chmod=755 --link a b", {"from": "a", "chown": "b:c", "chmod": "755", "link": True}),
-    ("COPY --link=false a b", {"link": False}), ("COPY --exclude=*.a --exclude=*.b a b", {"exclude": ["*.a", "*.b"]}),
+    ("COPY --link=false a b", {"link": False}), ("COPY --link=TRUE a b", {"link": True}), ("COPY --from= a b", {"from": ""}), ("COPY --exclude=*.a --exclude=*.b a b", {"exclude": ["*.a", "*.b"]}),
     ("ADD --checksum=sha256:ab http://x /y", {"checksum": "sha256:ab"}),
     ("RUN --mount=type=tmpfs,target=/a --mount=target=/b x", {"mount": ["type=tmpfs,target=/a", "target=/b"]}),
     ("RUN --network=none x", {"network": "none"}), ("FROM --platform=linux/arm64 a", {"platform": "linux/arm64"}),
@@ -50,7 +50,7 @@ def test_flags(text, flags):
 @pytest.mark.parametrize("text, part", [
     ("FOO x", "unknown instruction: FOO"), ("RUN", "RUN needs"), ("RUN []", "RUN needs"), ("COPY a", "at least two"), ("ADD", "at least two"),
     ("CMD --x a", "unknown flag --x"),
-    ("COPY --form=a b c", "unknown flag --form"), ("COPY --link=maybe a b", "true or false"), ("COPY --from= a b", "needs a value"),
+    ("COPY --form=a b c", "unknown flag --form"), ("COPY --link=maybe a b", "true or false"), ("RUN --device=x y", "no devices"),
     ("COPY --from a b", "needs a value"),
     ("COPY --chown=a --chown=b c d", "given twice"), ("RUN --network=my x", "not accepted"), ("RUN --security=insecure x", "not accepted"),
     ("FROM", "FROM takes"), ("FROM a b", "FROM takes"), ("FROM a BS c", "FROM takes"), ("FROM a AS 1b", "invalid name"), ("FROM a AS", "FROM takes"),
@@ -60,12 +60,12 @@ def test_flags(text, flags):
     ("VOLUME [\"\"]", "empty"),
     ("VOLUME []", "empty"), ("HEALTHCHECK", "needs"), ("HEALTHCHECK x", "unknown type"), ("HEALTHCHECK CMD", "needs a command"),
     ("HEALTHCHECK NONE x", "no arguments"),
-    ("HEALTHCHECK --interval=x CMD a", "interval"), ("HEALTHCHECK --interval=1us CMD a", "less than"), ("HEALTHCHECK --retries=x CMD a", "not a number"),
+    ("HEALTHCHECK --interval=x CMD a", "interval"), ("HEALTHCHECK --interval=5 CMD a", "no unit"), ("COPY a <<EOF\nx\nEOF", "here-document"), ("HEALTHCHECK --interval=1us CMD a", "less than"), ("HEALTHCHECK --retries=x CMD a", "not a number"),
     ("ONBUILD", "needs"), ("ONBUILD ONBUILD RUN x", "chaining"), ("ONBUILD FROM a", "isn't allowed"), ("ONBUILD MAINTAINER a", "isn't allowed"),
     ("ONBUILD RUN", "RUN needs"),
     ("ONBUILD FOO", "unknown instruction"), ("USER", "exactly one"), ("WORKDIR", "exactly one"), ("STOPSIGNAL", "exactly one"), ("EXPOSE", "needs"),
     ("MAINTAINER", "exactly one"),
-    ("ADD --keep-git-dir a b", "Git"), ("RUN \"unclosed", None),
+    ("RUN \"unclosed", None),
 ])
 def test_what_is_refused(text, part):
     if part is None:
@@ -113,14 +113,28 @@ def test_arguments_before_from(text, base):
 
 
 @pytest.mark.parametrize("text, line, part", [
-    ("RUN x\nFROM a", 1, "before FROM"), ("ARG a", 1, "no FROM"), ("FROM $X", 1, "is empty"), ("FROM a AS b\nFROM c AS B", 2, "two stages"),
-    ("FROM a\nCOPY --from=1 x y", 2, "no such stage"), ("FROM a\nFOO", 2, "unknown instruction"), ("FROM ${a", 1, "missing"),
+    ("RUN x\nFROM a", 1, "before FROM"), ("ARG a", 1, "no FROM"), ("FROM $X", 1, "is empty"),
+    ("FROM --platform=$X a", 1, "is empty"), ("FROM a AS b\nCOPY --from=b x y", 2, "not made before"), ("FROM a\nCOPY --from=1 x y", 2, "no such stage"), ("FROM a\nFOO", 2, "unknown instruction"), ("FROM ${a", 1, "missing"),
 ])
 def test_files_that_are_refused(text, line, part):
     with pytest.raises(lines.BadFile, match=part) as caught:
         found = file(text, name="web/Dockerfile")
         found.needed(found.target(None))
     assert caught.value.line == line and str(caught.value).startswith("web/Dockerfile:%d: " % line)
+
+
+def test_of_two_stages_with_one_name_the_later_is_meant():
+    found = file("FROM a AS b\nFROM b\nFROM c AS B\nFROM b")
+    assert found.stages[1].base_stage is found.stages[0] and found.stages[3].base_stage is found.stages[2]
+    assert "two stages" in found.warnings[0]
+
+
+def test_arguments_of_the_platform():
+    assert file("ARG TARGETARCH\nFROM a-$TARGETARCH", platform_args={"TARGETARCH": "arm64"}, build_args={"TARGETARCH": "x"}).stages[0].base == "a-x"
+    assert file("FROM a-$TARGETSTAGE AS Fin").stages[0].base == "a-fin"
+    assert file("FROM a-$TARGETSTAGE AS Fin", target="0").stages[0].base == "a-0"
+    assert file("ARG A=1\nARG A\nFROM a:$A").stages[0].base == "a:1"
+    assert file("ARG A=${NONE:?must}\nFROM a:$A", build_args={"A": "2"}).stages[0].base == "a:2"
 
 
 def test_an_unknown_target_is_refused():
@@ -143,7 +157,9 @@ def mount(text):
     ("type=secret,id=a", {"target": "/run/secrets/a", "env": None}),
     ("type=secret,id=a,env=A", {"target": None, "env": "A"}), ("type=secret,target=/x/tok", {"id": "tok", "target": "/x/tok"}),
     ("type=secret,id=a,required", {"required": True}),
-    ("type=ssh", {"id": "default", "target": None}), ("\"target=/a,b\"", {"target": "/a,b"}), ("type=bind,target=/a,ro=false", {"readwrite": True}),
+    ("type=ssh", {"id": "default", "target": None}), ("type=ssh,uid=5,mode=660", {"uid": 5, "mode": 0o660}), ("type=secret,source=a", {"id": "a"}),
+    ("type=secret,id=a,env=", {"env": "a"}), ("type=tmpfs,target=/a,ro", {"readonly": True}), ("type=cache,target=/a,sharing=LOCKED", {"sharing": "locked"}),
+    ("\"target=/a,b\"", {"target": "/a,b"}), ("type=bind,target=/a,ro=false", {"readwrite": True}),
 ])
 def test_mounts(text, expected):
     found = mount(text)

@@ -87,7 +87,10 @@ def heredocs(text):
     ("RUN <<EOF cat - > x\na \\\n# kept\nb\nEOF", [("EOF", "a \\\n# kept\nb\n", True)]),
     ("RUN cat <<EOF | tr a b\na\nEOF", [("EOF", "a\n", True)]),
     ("RUN 3<<EOF cat\na\nEOF", [("EOF", "a\n", True)]),
-    ("RUN echo $((1<<2))", []), ("RUN cat <<<word", []), ("RUN echo '<<EOF'", []), ("RUN cat << EOF", []), ("RUN echo it's <<", []),
+    ("RUN echo $((1<<2))", []), ("RUN cat <<<word", []), ("RUN echo '<<EOF'", []), ("RUN cat << EOF > x\na\nEOF", [("EOF", "a\n", True)]), ("RUN cat <<- EOF", []),
+    ("COPY [\"<<EOF\", \"/x\"]", []), ("ONBUILD COPY [\"<<EOF\", \"/x\"]", []), ("COPY <<\\EOF /x\n$a\nEOF", [("EOF", "$a\n", True)]),
+    ("# escape=`\nCOPY <<E`F /x\na\nE`F", [("E`F", "a\n", True)]), ("RUN <<EOF\r\na\r\nEOF\r\n", [("EOF", "a\r\n", True)]),
+    ("RUN echo it's <<", []),
     ("CMD <<EOF", []), ("ENV a=<<EOF", []), ("RUN echo \"a <<EOF\"", []),
     ("ONBUILD RUN <<EOF\na\nEOF", [("EOF", "a\n", True)]), ("ONBUILD CMD <<EOF", []),
     ("RUN <<EOF \\\nmore\na\nEOF", [("EOF", "a\n", True)]),
@@ -104,6 +107,7 @@ def test_instructions_go_on_after_a_heredoc():
     ("--from=a b c", [("from", "a")], "b c"), ("--link b c", [("link", None)], "b c"), ("--a=1 --b=2 c", [("a", "1"), ("b", "2")], "c"),
     ("a --b", [], "a --b"), ("--a=\"x y\" b", [("a", "x y")], "b"), ("--a='x y' b", [("a", "x y")], "b"), ("--a=x\\ y b", [("a", "x y")], "b"),
     ("-- --a", [], "--a"), ("--a=b=c d", [("a", "b=c")], "d"), ("--a= d", [("a", "")], "d"), ("", [], ""), ("--a=$x d", [("a", "$x")], "d"),
+    ("--a=\"x\\*y\" d", [("a", "x*y")], "d"),
 ])
 def test_flags(text, flags, rest):
     assert lines.split_flags(text) == (flags, rest)

@@ -27,7 +27,7 @@ WORD = [
     ("${x#?}", "alue"), ("${x%?}", "valu"), ("${x##*}", ""), ("${x%%*}", ""), ("${unset#a}", ""),
     ("${path/lib/LIB}", "/usr/LIB/libfoo.so.1"), ("${path//lib/LIB}", "/usr/LIB/LIBfoo.so.1"), ("${path/\\//-}", "-usr/lib/libfoo.so.1"),
     ("${path//\\//-}", "-usr-lib-libfoo.so.1"), ("${x/l*/L}", "vaL"), ("${x/a/}", "vlue"), ("${x/a/$HOME}", "v/rootlue"), ("${unset/a/b}", ""),
-    ("$HOME/bin:$x", "/root/bin:value"), ("caf\u00e9 $x", "caf\u00e9 value"), ("$1", ""), ("$@", ""), ("$?x", "x"),
+    ("$HOME/bin:$x", "/root/bin:value"), ("caf\u00e9 $x", "caf\u00e9 value"), ("$caf\u00e9", ""), ("$1", ""), ("$@", ""), ("$?x", "x"),
 ]
 
 
@@ -74,7 +74,7 @@ def test_unset_variables_and_quotes_can_be_left_alone(text, expected):
 @pytest.mark.parametrize("text, expected", [
     ("a b", ["a", "b"]), ("a=\"x y\" b", ["a=\"x y\"", "b"]), ("a='x y'", ["a='x y'"]), ("a=x\\ y b", ["a=x\\ y", "b"]),
     ("a=\"x \\\" y\"", ["a=\"x \\\" y\""]),
-    ("a=\"x' y\"", ["a=\"x' y\""]), ("  a  ", ["a"]), ("", []),
+    ("a=\"x' y\"", ["a=\"x' y\""]), ("a='x\\' b", ["a='x\\'", "b"]), ("  a  ", ["a"]), ("", []),
 ])
 def test_split_keeps_quotes(text, expected):
     assert words.split(text) == expected

@@ -33,6 +33,14 @@ class Ahead(Exception):
         self.action, self.step, self.line = action, step, line
 
 
+def _owner(root, user):
+    """Whose the directories are that WORKDIR makes: USER's, or root's where the image does not know that name."""
+    try:
+        return copying.owner_of(root, user, "USER")
+    except errors.InvalidInput:
+        return None
+
+
 class Build:
     """:param file: a stages.Containerfile. :param options: a request.Request. :param context: a contexts.Contexts. :param progress: a progress.Progress."""
 
@@ -99,11 +107,13 @@ class Build:
     def _go(self, dry):
         self.dry, self.states, self.number, self.made = dry, {}, 0, []
         for stage in self.stages:
-            self._stage(stage)
+            self._state(stage)
         unused = sorted(set(self.options.build_args) - self.consumed)
         if unused:
-            self.warnings = ["build arguments that no ARG names: %s" % ", ".join(unused)]
+            self.warnings = self.file.warnings + ["build arguments that no ARG names: %s" % ", ".join(unused)]
         final = self.states[self.target.index].child()
+        if self.options.platform:
+            final.set_platform(manifest.parse_platform(self.options.platform))
         if self.options.labels:
             final.config["Labels"] = dict(final.config.get("Labels") or {}, **self.options.labels)
         return final
@@ -114,10 +124,18 @@ class Build:
 
     # ------------------------------------------------------------------------------------------------------------------ stages
 
+    def _state(self, stage):
+        """The State that a stage comes to."""
+        if stage.index not in self.states:
+            if stage not in self.stages:  # one that only an ONBUILD or a variable names
+                self.total += 1 + len(stage.commands)
+            self._stage(stage)
+        return self.states[stage.index]
+
     def _stage(self, stage):
         self.number += 1
         with self._at(stage.instruction):
-            state = self.states[stage.index] = self._base(stage)
+            state = self._base(stage)
             triggers = states.triggers(state, self.file.escape, stage.instruction.line)
         if not self.dry:
             self.progress.step(self._title(stage.instruction), cached=None)
@@ -126,6 +144,7 @@ class Build:
         for instruction in stage.commands:
             self.number += 1
             self._instruction(stage, state, instruction)
+        self.states[stage.index] = state
 
     def _title(self, instruction):
         return "[%d/%d] %s" % (self.number, self.total, instruction.title)
@@ -143,10 +162,10 @@ class Build:
 
     def _base(self, stage):
         if stage.base_stage is not None:
-            return self.states[stage.base_stage.index].child()
-        platform = manifest.parse_platform(stage.platform or self.options.platform)
+            return self._state(stage.base_stage).child()
         if stage.base == "scratch":
-            return states.State(platform, self.options.epoch)
+            return states.State(manifest.parse_platform(self.options.platform), self.options.epoch)
+        platform = manifest.parse_platform(stage.platform or self.options.platform)
         record = self._image(stage.base, stage.platform or self.options.platform)
         if self.dry and not built.is_whole(self.engine, record):
             raise Ahead("unpack image %s again" % stage.base)
@@ -183,16 +202,16 @@ class Build:
 
     def _arg(self, state, instruction):
         shown = []
-        values = state.values()
         for key, value in instruction.args:
-            key = self.lexer.word(key, values)
-            value = None if value is None else self.lexer.word(value, values)
             self.consumed.add(key)
             if key in self.options.build_args:
                 value = self.options.build_args[key]
-            elif value is None:
-                value = self.file.meta.get(key, self.file.platform_args.get(key, state.args.get(key)))
-            state.args[key] = value
+            elif value is not None:
+                value = self.lexer.word(value, state.values())
+            else:
+                value = self.file.meta_values().get(key)
+            if value is not None or key not in state.args:
+                state.args[key] = value
             shown.append(key if value is None else "%s=%s" % (key, value))
         state.note("ARG " + " ".join(shown))
 
@@ -242,20 +261,18 @@ class Build:
         self.progress.done(time.monotonic() - began)
 
     def _workdir(self, state, instruction):
-        path = self.lexer.word(instruction.args[0], state.values())
-        if not path:
-            raise Trouble("WORKDIR: the path is empty")
-        path = state.workdir(path)
+        path = state.workdir(self.lexer.word(instruction.args[0], state.values()))
         state.config["WorkingDir"] = path
+        user = state.config.get("User") or ""
         if path == "/":
             state.note("WORKDIR /")
             return
 
         def produce(upper, overlay_work, _place):
             with self.work.root(state.paths, upper, overlay_work) as root:
-                os.close(placing.Placer(root).directory(path.strip("/")))
+                os.close(placing.Placer(root, _owner(root, user)).directory(path.strip("/")))
 
-        self._step(state, instruction, self._key("workdir", state.chain, path), "WORKDIR " + path, produce)
+        self._step(state, instruction, self._key("workdir", state.chain, path, user), "WORKDIR " + path, produce)
 
     # ------------------------------------------------------------------------------------------------------------------- origin
 
@@ -268,8 +285,10 @@ class Build:
             return Origin(tree=named)
         other = self.file.source(stage, text) if text not in self.context.images else None
         if other is not None:
-            state = self.states[other.index]
+            state = self._state(other)
             return Origin(state.paths, identity="layers " + state.chain, image=state.origin)
+        if text == "scratch":
+            return Origin([], identity="layers ")
         record = self._image(text, self.options.platform)
         layers = built.of_image(self.engine, record)
         chain = manifest.chain_ids(record["layers"])[-1] if record["layers"] else ""

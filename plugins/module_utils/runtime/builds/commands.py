@@ -31,11 +31,10 @@ class Command:
         if not instruction.exec_form:
             words = state.shell() + words
         self.words = words
-        declared = {key: value for key, value in state.args.items() if value is not None}
         own = state.env()
-        self.env = dict(declared, **own)
+        self.env = dict({key: value for key, value in state.args.items() if value is not None}, **own)
         self.proxies = {name: value for name, value in build_args.items() if name in PROXIES and name not in self.env}
-        shown = sorted("%s=%s" % item for item in declared.items())
+        shown = ["%s=%s" % (key, own.get(key, value or "")) for key, value in state.args.items()]
         self.history = "RUN %s # buildkit" % " ".join((["|%d" % len(shown)] + shown if shown else []) + words)
 
     def _from_heredocs(self, text, heredocs):

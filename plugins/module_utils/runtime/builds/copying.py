@@ -35,7 +35,7 @@ class Copy:
         self.link, self.parents = flags.get("link", False), flags.get("parents", False)
         self.unpack = flags.get("unpack")
         self.checksum = lexer.word(flags.get("checksum", ""), values)
-        self.excludes = [lexer.word(text, values) for text in flags.get("exclude", ())]
+        self.excludes = list(flags.get("exclude", ()))
         self.exclude = patterns.Ignore(self.excludes) if self.excludes else None
         self.mode = modes.parse(self.chmod) if self.chmod else None
         dest = given.pop()
@@ -48,7 +48,7 @@ class Copy:
                 heredoc = heredocs.pop(0)
                 text = heredoc.text
                 if heredoc.expand:
-                    text = words.Lexer(lexer.escape, quotes=False).word(text, values)
+                    text = words.Lexer(quotes=False).word(text, values)
                 self.texts.append((heredoc.name, text.encode("utf-8", "surrogateescape")))
             else:
                 self.sources.append(word)
@@ -57,8 +57,8 @@ class Copy:
         self.dest = self.dest or "/"
         if len(self.sources) + len(self.texts) > 1 and not self.dest.endswith("/"):
             raise Trouble("%s: with more than one source the destination must be a directory and end with a /" % instruction.name)
-        if self.checksum and not re.fullmatch("sha256:[0-9a-f]{64}", self.checksum):
-            raise Trouble("ADD: --checksum=%s is not valid; accepted: sha256: and 64 hexadecimal digits" % self.checksum)
+        if self.checksum and len(self.sources) != 1:
+            raise Trouble("ADD: --checksum is for one source")
         self.history = self._history(instruction, dest)
 
     def _history(self, instruction, dest):
@@ -74,13 +74,7 @@ class Copy:
 
     def owner(self, root):
         """``(uid, gid)`` of ``--chown`` by the image's own files, or None. :raises InvalidInput:"""
-        if not self.chown:
-            return None
-        user = self.chown if ":" in self.chown or not self.chown.isdigit() else "%s:%s" % (self.chown, self.chown)
-        try:
-            return users.resolve(root, user)[:2]
-        except InvalidInput as error:
-            raise InvalidInput("--chown", self.chown, error.accepted) from None
+        return owner_of(root, self.chown, "--chown")
 
     # -------------------------------------------------------------------------------------------------------- carrying out
 
@@ -258,6 +252,16 @@ def _extract_file(placer, entry, parent, name, owner):
         os.utime(fd, ns=(entry.mtime, entry.mtime))
     finally:
         os.close(fd)
+
+
+def owner_of(root, text, option):
+    """``(uid, gid)`` of ``user[:group]`` by the files of the root that is open; None for "". A number alone is the group too. :raises InvalidInput:"""
+    if not text:
+        return None
+    try:
+        return users.resolve(root, "%s:%s" % (text, text) if text.isdigit() else text)[:2]
+    except InvalidInput as error:
+        raise InvalidInput(option, text, error.accepted) from None
 
 
 def is_archive(opener):

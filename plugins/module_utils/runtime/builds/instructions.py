@@ -13,12 +13,12 @@ import re
 from .. import units
 from ..errors import InvalidInput
 from . import words
-from .lines import BadFile, Raw, split_flags
+from .lines import BadFile, Raw, heredoc_of, split_flags
 
 SWITCH, VALUE, LIST = "switch", "value", "list"
 FLAGS = {
     "FROM": {"platform": VALUE},
-    "RUN": {"mount": LIST, "network": VALUE, "security": VALUE},
+    "RUN": {"mount": LIST, "network": VALUE, "security": VALUE, "device": LIST},
     "COPY": {"from": VALUE, "chown": VALUE, "chmod": VALUE, "link": SWITCH, "parents": SWITCH, "exclude": LIST},
     "ADD": {"chown": VALUE, "chmod": VALUE, "link": SWITCH, "checksum": VALUE, "exclude": LIST, "unpack": SWITCH, "keep-git-dir": SWITCH},
     "HEALTHCHECK": {"interval": VALUE, "timeout": VALUE, "start-period": VALUE, "start-interval": VALUE, "retries": VALUE},
@@ -56,11 +56,16 @@ def parse(raw, escape="\\"):
     try:
         if raw.name not in NAMES:
             raise words.Trouble("unknown instruction: %s; known: %s" % (raw.name, ", ".join(NAMES)))
-        instruction.flags = _flags(raw)
+        instruction.flags = _flags(raw) if not _without_flags(raw) else {}
         _ARGUMENTS[raw.name](instruction, escape)
     except (words.Trouble, InvalidInput) as error:
         raise BadFile(raw.line, str(error)) from None
     return instruction
+
+
+def _without_flags(raw):
+    """Whether flags say nothing here: STOPSIGNAL and HEALTHCHECK NONE take any."""
+    return raw.name == "STOPSIGNAL" or raw.name == "HEALTHCHECK" and raw.rest.upper() == "NONE"
 
 
 def _flags(raw):
@@ -70,10 +75,10 @@ def _flags(raw):
         if kind is None:
             raise words.Trouble("%s: unknown flag --%s; known: %s" % (raw.name, name, ", ".join("--" + each for each in known) or "none"))
         if kind == SWITCH:
-            if value not in (None, "true", "false"):
+            if value is not None and value.lower() not in ("true", "false"):
                 raise words.Trouble("%s: flag --%s takes true or false, not %r" % (raw.name, name, value))
-            value = value != "false"
-        elif value is None or value == "" and name != "exclude":
+            value = value is None or value.lower() == "true"
+        elif value is None:
             raise words.Trouble("%s: flag --%s needs a value" % (raw.name, name))
         if kind == LIST:
             found.setdefault(name, []).append(value)
@@ -128,6 +133,8 @@ def _command(instruction, _escape):
 
 def _check_run(instruction):
     network, security = instruction.flags.get("network"), instruction.flags.get("security")
+    if instruction.flags.get("device"):
+        raise words.Trouble("RUN: --device=%s is not accepted: a build has no devices of the host" % instruction.flags["device"][0])
     if network not in (None, "default", "none", "host"):
         raise words.Trouble("RUN: --network=%s is not accepted; accepted: default, none, host" % network)
     if security not in (None, "sandbox"):
@@ -174,26 +181,25 @@ def _arg(instruction, escape):
 def _list(instruction, _escape):
     """VOLUME: a JSON list, or words."""
     _need(instruction)
-    instruction.args = json_words(instruction.rest)
-    if instruction.args is None:
-        instruction.args = instruction.rest.split()
-    if not all(word.strip() for word in instruction.args) or not instruction.args:
+    listed = json_words(instruction.rest)
+    instruction.args = [word.strip() for word in (listed if listed is not None else instruction.rest.split())]
+    if not all(instruction.args) or not instruction.args:
         raise words.Trouble("VOLUME: a volume can't be an empty string")
 
 
-def _files(instruction, escape):
-    """COPY and ADD: sources and a destination."""
+def _files(instruction, _escape):
+    """COPY and ADD: sources and a destination. Every blank ends a word: names with blanks need the JSON form."""
     listed = json_words(instruction.rest)
-    instruction.args = listed if listed is not None else words.split(instruction.rest, escape)
+    instruction.args = listed if listed is not None else instruction.rest.split()
     if len(instruction.args) < 2:
         raise words.Trouble("%s needs at least two arguments: a source and a destination" % instruction.name)
-    if instruction.name == "ADD" and instruction.flags.get("keep-git-dir"):
-        raise words.Trouble("ADD: --keep-git-dir is for Git sources, which this builder does not take")
+    if instruction.heredocs and heredoc_of(instruction.args[-1]) is not None:
+        raise words.Trouble("%s: the destination %s can't be a here-document" % (instruction.name, instruction.args[-1]))
 
 
 def _expose(instruction, _escape):
     _need(instruction)
-    instruction.args = [instruction.rest]
+    instruction.args = sorted(instruction.rest.split())
 
 
 def _shell(instruction, _escape):
@@ -204,39 +210,48 @@ def _shell(instruction, _escape):
 
 def _health(instruction, _escape):
     _need(instruction)
-    kind, dummy, rest = instruction.rest.partition(" ")
-    kind = kind.upper()
+    kind, rest = _head(instruction.rest)
     if kind == "NONE":
-        if rest.strip() or instruction.flags:
-            raise words.Trouble("HEALTHCHECK NONE takes no arguments and no flags")
+        if rest:
+            raise words.Trouble("HEALTHCHECK NONE takes no arguments")
         instruction.args = ["NONE"]
         return
     if kind != "CMD":
         raise words.Trouble("HEALTHCHECK: unknown type %s; known: CMD, NONE" % kind)
-    if not rest.strip():
-        raise words.Trouble("HEALTHCHECK CMD needs a command")
     listed = json_words(rest)
-    if listed is not None and not listed:
+    if not rest or listed is not None and not listed:
         raise words.Trouble("HEALTHCHECK CMD needs a command")
     instruction.exec_form = listed is not None
-    instruction.args = ["CMD"] + listed if listed is not None else ["CMD-SHELL", rest.strip()]
+    instruction.args = ["CMD"] + listed if listed is not None else ["CMD-SHELL", rest]
     for flag in ("interval", "timeout", "start-period", "start-interval"):
-        if flag in instruction.flags:
-            seconds = units.duration(instruction.flags[flag], "HEALTHCHECK --" + flag)
-            if 0 < seconds < 0.001:
-                raise words.Trouble("HEALTHCHECK: --%s=%s is less than 1ms" % (flag, instruction.flags[flag]))
-            instruction.flags[flag] = seconds
+        if instruction.flags.get(flag):
+            instruction.flags[flag] = _duration(instruction.flags[flag], flag)
     retries = instruction.flags.get("retries")
-    if retries is not None:
+    if retries:
         if not re.fullmatch("[0-9]{1,9}", retries):
             raise words.Trouble("HEALTHCHECK: --retries=%s is not a number" % retries)
         instruction.flags["retries"] = int(retries)
 
 
+def _head(text):
+    """``(first word in capitals, what follows)``."""
+    parts = text.split(None, 1)
+    return parts[0].upper(), parts[1] if len(parts) > 1 else ""
+
+
+def _duration(text, flag):
+    """Seconds of a time as Go writes it (``1m30s``): a unit is needed but for 0."""
+    if re.fullmatch(r"\d+(\.\d+)?", text) and float(text):
+        raise words.Trouble("HEALTHCHECK: --%s=%s has no unit; accepted: a time such as 30s or 1m30s" % (flag, text))
+    seconds = units.duration(text, "HEALTHCHECK --" + flag)
+    if 0 < seconds < 0.001:
+        raise words.Trouble("HEALTHCHECK: --%s=%s is less than 1ms" % (flag, text))
+    return seconds
+
+
 def _onbuild(instruction, escape):
     _need(instruction, "an instruction")
-    name, dummy, rest = instruction.rest.partition(" ")
-    name = name.upper()
+    name, rest = _head(instruction.rest)
     if name in ("ONBUILD", "FROM", "MAINTAINER"):
         raise words.Trouble("%s isn't allowed as an ONBUILD trigger" % name if name != "ONBUILD" else "chaining ONBUILD via ONBUILD ONBUILD isn't allowed")
     flags, rest = split_flags(rest.strip(), escape)

@@ -7,6 +7,7 @@ Source: the Dockerfile reference ("Format", "Parser directives", "Here-documents
 
 from __future__ import annotations
 
+import json
 import re
 
 from ..errors import EngineError
@@ -17,7 +18,7 @@ DIRECTIVES = ("syntax", "escape", "check")
 MAX_SIZE = 8 << 20  # bytes of a Containerfile
 
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
-_HEREDOC = re.compile(r"(\d*)<<(-?)([^<]*)$")
+_HEREDOC = re.compile(r"(\d*)<<(-?)\s*([^<]*)$")
 
 
 class BadFile(EngineError):
@@ -66,7 +67,7 @@ def read(data, name="Containerfile"):
         raise BadFile(data[: error.start].count(b"\n") + 1, "not UTF-8", name) from None
     if "\0" in text:
         raise BadFile(text[: text.index("\0")].count("\n") + 1, "it holds a NUL character", name)
-    lines = [line[:-1] if line.endswith("\r") else line for line in text.split("\n")]
+    lines = text.split("\n")
     try:
         directives = _directives(lines)
         reader = _Reader(lines, directives.get("escape", "\\"))
@@ -82,7 +83,7 @@ def _directives(lines):
     """The parser directives: comments of the form ``# name=value`` at the very top, until anything else comes."""
     found = {}
     for number, line in enumerate(lines, 1):
-        match = _DIRECTIVE.match(line.lstrip(" \t"))
+        match = _DIRECTIVE.match(line.strip())
         key = match.group(1).lower() if match else None
         if key not in DIRECTIVES:
             break
@@ -132,6 +133,7 @@ class _Reader:
         return line
 
     def _cut(self, line):
+        line = line.rstrip("\r")
         match = self.continued.search(line)
         if match is None:
             return line, False
@@ -145,9 +147,12 @@ class _Reader:
         except words.Trouble as error:
             raise BadFile(start + 1, str(error)) from None
         heredocs = []
-        inner = _first_word(rest)[0].upper() if name == "ONBUILD" else name
-        if inner in HEREDOC_NAMES:
-            for heredoc in heredocs_of(rest, self.escape):
+        inner, given = name, rest
+        if name == "ONBUILD":
+            inner, dummy, given = _first_word(rest)
+            inner, given = inner.upper(), split_flags(given, self.escape)[1]
+        if inner in HEREDOC_NAMES and not _is_list(given):
+            for heredoc in heredocs_of(rest):
                 self._fill(heredoc, start)
                 heredocs.append(heredoc)
         return Raw(name, rest, flags, heredocs, start + 1, self.at, "\n".join(self.lines[start : self.at]))
@@ -157,7 +162,8 @@ class _Reader:
         while self.at < len(self.lines):
             line = self.lines[self.at]
             self.at += 1
-            if (line.lstrip("\t") if heredoc.tabs else line) == heredoc.name:
+            bare = line.rstrip("\r")
+            if (bare.lstrip("\t") if heredoc.tabs else bare) == heredoc.name:
                 heredoc.content = "".join(line + "\n" for line in content)
                 return
             content.append(line)
@@ -169,9 +175,17 @@ def _first_word(text):
     return match.groups()
 
 
-def heredocs_of(text, escape="\\"):
-    """The heredocs that the words of a line open, empty still."""
-    lexer = words.Lexer(escape, raw=True, skip_unset=True)
+def _is_list(text):
+    """Whether the arguments are a JSON list: it holds no heredocs."""
+    try:
+        return text.startswith("[") and isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def heredocs_of(text):
+    """The heredocs that the words of a line open, empty still. A backslash escapes here whatever the escape directive says."""
+    lexer = words.Lexer("\\", raw=True, skip_unset=True)
     try:
         found = [heredoc_of(word) for word in lexer.words(text, {})]
     except words.Trouble:  # a shell's matter: an apostrophe in an echo
@@ -180,7 +194,7 @@ def heredocs_of(text, escape="\\"):
 
 
 def heredoc_of(word):
-    """The Heredoc that a word such as ``<<-"EOF"`` opens, or None."""
+    """The Heredoc that a word such as ``<<-"EOF"`` opens, or None. Its content is expanded unless its name is quoted."""
     match = _HEREDOC.fullmatch(word)
     if match is None or not match.group(3):
         return None
@@ -191,7 +205,11 @@ def heredoc_of(word):
         return None
     if len(names) != 1 or len(kept) != 1:
         return None
-    return Heredoc(names[0], not set("'\"\\") & set(kept[0]), bool(match.group(2)))
+    return Heredoc(names[0], _quotes(names[0]) == _quotes(kept[0]), bool(match.group(2)))
+
+
+def _quotes(text):
+    return text.count("'") + text.count('"')
 
 
 def split_flags(text, escape="\\"):
@@ -212,8 +230,6 @@ def _flag_word(text, escape):
     while at < len(text):
         character = text[at]
         if character == escape and at + 1 < len(text):
-            if quote and text[at + 1] not in (quote, escape):
-                word.append(character)
             word.append(text[at + 1])
             at += 2
             continue

@@ -13,12 +13,13 @@ from .lines import BadFile
 TYPES = {
     "bind": ("target", "source", "from", "readwrite"),
     "cache": ("target", "id", "source", "from", "readonly", "sharing", "mode", "uid", "gid"),
-    "tmpfs": ("target", "size"),
+    "tmpfs": ("target", "size", "readonly"),
     "secret": ("target", "id", "required", "mode", "uid", "gid", "env"),
-    "ssh": ("target", "id", "required"),
+    "ssh": ("target", "id", "required", "mode", "uid", "gid"),
 }
 _ALIASES = {"dst": "target", "destination": "target", "src": "source", "rw": "readwrite", "ro": "readonly"}
 _SWITCHES = ("readwrite", "readonly", "required")
+_TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
 class Mount:
@@ -62,18 +63,26 @@ def _checked(found):
     kind = found.pop("type", "bind").lower()
     if kind not in TYPES:
         raise InvalidInput("RUN --mount: type", kind, ", ".join(TYPES))
-    if kind == "bind" and found.pop("readonly", "true") != "true":  # a bind is read-only but for readwrite
-        found["readwrite"] = "true"
-    if kind == "cache" and "readwrite" in found:
-        found["readonly"] = "false" if found.pop("readwrite") == "true" else "true"
+    for name in _SWITCHES:
+        if name in found:
+            if found[name].lower() not in _TRUE + _FALSE:
+                raise InvalidInput("RUN --mount: " + name, found[name], "true or false")
+            found[name] = found[name].lower() in _TRUE
+    if kind == "secret" and "source" in found:
+        if "id" in found:
+            raise InvalidInput("RUN --mount: source", found["source"], "nothing beside id, which says the same")
+        found["id"] = found.pop("source")
+    if kind in ("bind", "secret", "ssh") and "readonly" in found:  # which they are, but for a bind with readwrite
+        read_only = found.pop("readonly")
+        if kind == "bind":
+            found["readwrite"] = not read_only
+        elif not read_only:
+            raise InvalidInput("RUN --mount: type=%s: readonly" % kind, "false", "true")
+    if kind in ("cache", "tmpfs") and "readwrite" in found:
+        found["readonly"] = not found.pop("readwrite")
     unknown = sorted(set(found) - set(TYPES[kind]))
     if unknown:
         raise InvalidInput("RUN --mount: type=%s" % kind, unknown[0], ", ".join(TYPES[kind]))
-    for name in _SWITCHES:
-        if name in found:
-            if found[name].lower() not in ("true", "false", "1", "0"):
-                raise InvalidInput("RUN --mount: " + name, found[name], "true or false")
-            found[name] = found[name].lower() in ("true", "1")
     for name in ("uid", "gid"):
         if name in found:
             if not re.fullmatch("[0-9]{1,10}", found[name]):
@@ -85,7 +94,8 @@ def _checked(found):
         found["mode"] = int(found["mode"], 8)
     if "size" in found:
         found["size"] = units.size(found["size"], "RUN --mount: size")
-    if found.get("sharing", "shared") not in ("shared", "private", "locked"):
+    found["sharing"] = found.get("sharing", "shared").lower()
+    if found["sharing"] not in ("shared", "private", "locked"):
         raise InvalidInput("RUN --mount: sharing", found["sharing"], "shared, private, locked")
     _targets(kind, found)
     return Mount(kind, found)
@@ -95,8 +105,10 @@ def _targets(kind, found):
     if kind == "secret":
         if not found.get("id") and not found.get("target"):
             raise InvalidInput("RUN --mount: type=secret", None, "id or target")
-        found.setdefault("id", (found.get("target") or "").rpartition("/")[2])
-        if "env" not in found:
+        found["id"] = found.get("id") or (found.get("target") or "").rpartition("/")[2]
+        if "env" in found:
+            found["env"] = found["env"] or found["id"]
+        else:
             found.setdefault("target", "/run/secrets/" + found["id"].rpartition("/")[2])
     elif kind == "ssh":
         found.setdefault("id", "default")

@@ -10,6 +10,7 @@ from .. import images
 from ..errors import InvalidInput
 from ..images import manifest
 from . import builder, contexts, progress as progresses, stages
+from . import state as states
 
 FILES = ("Containerfile", "Dockerfile")
 
@@ -42,12 +43,13 @@ def find_file(path, name=None):
 
 
 def platform_args(platform):
-    """TARGETPLATFORM and the other seven: ``{name: value}``."""
+    """TARGETPLATFORM and the other nine: ``{name: value}``."""
     found = {}
-    for side, (system, architecture, variant) in (("TARGET", manifest.parse_platform(platform)), ("BUILD", manifest.host_platform())):
+    for side, given in (("TARGET", manifest.parse_platform(platform)), ("BUILD", manifest.host_platform())):
+        system, architecture, variant = given[:2] + (states.normal_variant(given),)
         found.update({
             side + "PLATFORM": manifest.show_platform((system, architecture, variant)), side + "OS": system, side + "ARCH": architecture,
-            side + "VARIANT": variant})
+            side + "VARIANT": variant, side + "OSVERSION": ""})
     return found
 
 
@@ -64,7 +66,7 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
         with open(file, "rb") as opened:
             data = opened.read()
     title = "Containerfile" if file is None else os.path.relpath(file, path) if path and os.path.realpath(file).startswith(os.path.realpath(path)) else file
-    parsed_file = stages.Containerfile(data, title, request.build_args, platform_args(request.platform))
+    parsed_file = stages.Containerfile(data, title, request.build_args, platform_args(request.platform), request.target)
     relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
     context = contexts.Contexts(engine, path, relative, named)
     build = builder.Build(engine, parsed_file, request, context, progresses.Reported(engine, progress or progresses.Progress()))

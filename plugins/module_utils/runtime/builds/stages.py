@@ -32,13 +32,15 @@ class Containerfile:
     :ivar warnings: sentences. :ivar escape: the escape character.
     """
 
-    def __init__(self, data, name="Containerfile", build_args=None, platform_args=None):
+    def __init__(self, data, name="Containerfile", build_args=None, platform_args=None, target=None):
         """:param data: bytes. :param build_args: ``{name: value}`` given to the build. :param platform_args: TARGETPLATFORM and so on.
+        :param target: the stage that is to be built.
 
         :raises BadFile: naming the line.
         """
-        self.name, self.build_args, self.platform_args = name, dict(build_args or {}), dict(platform_args or {})
+        self.name, self.build_args = name, dict(build_args or {})
         source = lines.read(data, name)
+        self.platform_args = {key: self.build_args.get(key, value) for key, value in dict(platform_args or {}, TARGETSTAGE=target or _last(source)).items()}
         self.escape, self.stages, self.meta, self.warnings = source.escape, [], {}, []
         self.lexer = words.Lexer(self.escape)
         try:
@@ -55,11 +57,12 @@ class Containerfile:
         elif self.stages:
             self.stages[-1].commands.append(instruction)
         elif instruction.name == "ARG":
-            values = self.meta_values()
             for key, value in instruction.args:
-                key = self._expand(instruction, key, values)
-                self.meta[key] = self.build_args.get(key, None if value is None else self._expand(instruction, value, values))
-                values = self.meta_values()
+                if key not in self.build_args and value is not None:
+                    value = self._expand(instruction, value, self.meta_values())
+                value = self.build_args.get(key, value)
+                if value is not None or key not in self.meta:
+                    self.meta[key] = value
         else:
             raise lines.BadFile(instruction.line, "%s comes before FROM: only ARG may" % instruction.name)
 
@@ -79,11 +82,14 @@ class Containerfile:
         if not base:
             raise lines.BadFile(instruction.line, "FROM %s: the base image's name is empty" % instruction.args[0])
         platform = instruction.flags.get("platform")
-        platform = self._expand(instruction, platform, values) if platform else None
+        if platform:
+            written, platform = platform, self._expand(instruction, platform, values)
+            if not platform:
+                raise lines.BadFile(instruction.line, "FROM --platform=%s: the platform is empty" % written)
         stage = Stage(len(self.stages), instruction, base, platform)
         stage.base_stage = self.named(base)
         if stage.name and self.named(stage.name):
-            raise lines.BadFile(instruction.line, "FROM: there are two stages with the name %s" % stage.name)
+            self.warnings.append("%s:%d: there are two stages with the name %s; the later one is meant after it" % (self.name, instruction.line, stage.name))
         self.stages.append(stage)
 
     def named(self, name):
@@ -102,11 +108,13 @@ class Containerfile:
         return found
 
     def source(self, stage, text):
-        """What ``--from=text`` in a stage names: an earlier Stage, or None for a context or an image."""
+        """What ``--from=text`` in a stage names: an earlier Stage, or None for a context or an image. :raises Trouble:"""
         earlier = [each for each in self.stages if each.index < stage.index]
         for each in reversed(earlier):
             if each.name and each.name == text.lower():
                 return each
+        if self.named(text):
+            raise words.Trouble("--from=%s: that stage is not made before this one" % text)
         if text.isdigit():
             if int(text) >= len(earlier):
                 raise words.Trouble("--from=%s: there is no such stage before this one" % text)
@@ -137,6 +145,12 @@ class Containerfile:
         except lines.BadFile as error:
             raise lines.BadFile(error.line, error.message, self.name) from None
         return order
+
+
+def _last(source):
+    """The name of the last stage, as TARGETSTAGE has it."""
+    words_of = next((raw.rest.split() for raw in reversed(source.instructions) if raw.name == "FROM"), [])
+    return words_of[2].lower() if len(words_of) == 3 else "default"
 
 
 def sources(instruction):

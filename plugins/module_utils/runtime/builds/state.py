@@ -25,6 +25,11 @@ COMMENT = "buildkit.dockerfile.v0"  # what tools know this form of history by
 START = "1970-01-01T00:00:00Z"
 
 
+def normal_variant(platform):
+    """The variant of ``(os, architecture, variant)``; "" for one that says nothing: arm64 has only v8."""
+    return "" if platform[1:] == ("arm64", "v8") else platform[2]
+
+
 def moment(seconds):
     """A time as image configurations have it."""
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -73,6 +78,11 @@ class State:
         """Directories of the layers, topmost first."""
         return [layer.path for layer in reversed(self.layers)]
 
+    def set_platform(self, platform):
+        """What the image is for, whatever its base was for."""
+        same = self.platform[:2] == platform[:2]
+        self.platform = platform[:2] + (normal_variant(platform) or (self.platform[2] if same else ""),)
+
     def env(self):
         return dict(entry.partition("=")[::2] for entry in self.config.get("Env") or ())
 
@@ -105,7 +115,7 @@ class State:
             "config": {key: value for key, value in self.config.items() if value not in (None, "", [])},
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in self.layers]},
         }
-        if variant:
+        if normal_variant(self.platform):
             body["variant"] = variant
         if self.author:
             body["author"] = self.author
@@ -147,32 +157,33 @@ def _label(state, instruction, expand, _lexer, _values):
 def _command(state, instruction, _expand, _lexer, _values):
     name = {"CMD": "Cmd", "ENTRYPOINT": "Entrypoint"}[instruction.name]
     words = list(instruction.args)
-    if not instruction.exec_form and words:
-        words = state.shell() + words
+    if not instruction.exec_form:
+        words = state.shell() + (words or [""])
     state.config[name] = words
     if instruction.name == "CMD":
         state.command_set = True
+        state.config["ArgsEscaped"] = True  # of no meaning but for Windows; Docker's builders set it everywhere
     elif not state.command_set:
         state.config.pop("Cmd", None)
     state.note("%s %s" % (instruction.name, quoted(words)))
 
 
 def ports(words):
-    """``80``, ``80/udp``, ``8000-8010/tcp`` as ``["80/tcp", ...]``. :raises Trouble:"""
+    """``80``, ``80/udp``, ``8000-8010/tcp`` as ``["80/tcp", ...]``; of ``[[ADDRESS:]HOST:]PORT`` the last. :raises Trouble:"""
     found = []
     for word in words:
-        match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", word, re.IGNORECASE)
-        low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
-        if not 0 < low <= high < 65536:
-            raise Trouble("EXPOSE: invalid port %r; accepted: PORT or PORT-PORT from 1 to 65535, with /tcp, /udp or /sctp if wanted" % word)
+        match = re.fullmatch(r"(?:[0-9a-fA-F.:\[\]-]*:)?(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp|))?", word, re.IGNORECASE)
+        low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
+        if not low <= high < 65536:
+            raise Trouble("EXPOSE: invalid port %r; accepted: PORT or PORT-PORT up to 65535, with /tcp, /udp or /sctp if wanted" % word)
         found += ["%d/%s" % (port, (match.group(3) or "tcp").lower()) for port in range(low, high + 1)]
     return found
 
 
 def _expose(state, instruction, _expand, lexer, values):
-    found = ports(lexer.words(instruction.args[0], values))
+    found = ports([word for given in instruction.args for word in lexer.words(given, values)])
     state.config["ExposedPorts"] = dict(state.config.get("ExposedPorts") or {}, **{port: {} for port in found})
-    state.note("EXPOSE map[%s]" % " ".join("%s:{}" % port for port in sorted(set(found))))
+    state.note("EXPOSE [%s]" % " ".join(found))
 
 
 def _volume(state, instruction, expand, _lexer, _values):
@@ -193,12 +204,18 @@ def _user(state, instruction, expand, _lexer, _values):
 
 def _stop_signal(state, instruction, expand, _lexer, _values):
     name = expand(instruction.args[0])
-    try:
-        signal_number(name)
-    except Exception as error:
-        raise Trouble("STOPSIGNAL %s: no such signal" % name) from error
+    if not (int(name) > 0 if re.fullmatch("[0-9]{1,9}", name) else _is_signal(name)):
+        raise Trouble("STOPSIGNAL %s: no such signal" % name)
     state.config["StopSignal"] = name
     state.note("STOPSIGNAL " + name)
+
+
+def _is_signal(name):
+    name = name.upper()
+    try:
+        return signal_number(name if name.startswith("SIG") else "SIG" + name) > 0
+    except (KeyError, ValueError):
+        return False
 
 
 def _shell(state, instruction, _expand, _lexer, _values):
@@ -216,16 +233,14 @@ HEALTH = (("interval", "Interval"), ("timeout", "Timeout"), ("start-period", "St
 
 def _health(state, instruction, _expand, _lexer, _values):
     check = {"Test": list(instruction.args)}
-    if instruction.args[0] == "CMD-SHELL" and state.config.get("Shell"):
-        check["Test"] = ["CMD"] + state.shell() + instruction.args[1:]
     for flag, key in HEALTH:
         if instruction.flags.get(flag):
             check[key] = int(instruction.flags[flag] * 1000000000)
     if instruction.flags.get("retries"):
         check["Retries"] = instruction.flags["retries"]
     state.config["Healthcheck"] = check
-    times = " ".join(json.dumps(_go_duration(instruction.flags.get(flag, 0))) for flag, dummy in HEALTH)
-    state.note("HEALTHCHECK &{%s %s '\\x%02x'}" % (quoted(check["Test"]), times, check.get("Retries", 0) & 255))
+    times = " ".join("%s:%s" % (key, _go_duration(instruction.flags.get(flag) or 0)) for flag, key in HEALTH)
+    state.note("HEALTHCHECK {Test:[%s] %s Retries:%d}" % (" ".join(check["Test"]), times, check.get("Retries", 0)))
 
 
 def _go_duration(seconds):
@@ -239,7 +254,6 @@ def _go_duration(seconds):
 def _onbuild(state, instruction, _expand, _lexer, _values):
     text = instruction.rest + "".join("\n%s%s" % (heredoc.content, heredoc.name) for heredoc in instruction.heredocs)
     state.config["OnBuild"] = list(state.config.get("OnBuild") or []) + [text]
-    state.note("ONBUILD " + text)
 
 
 _APPLY = {

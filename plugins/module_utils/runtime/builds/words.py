@@ -24,7 +24,7 @@ class Lexer:
 
     :param escape: the escape character. :param raw: keep quotes and escapes as they are written.
     :param skip_unset: leave variables that have no value as they are written. :param quotes: False for a here-document: quotes are
-    characters like others, and only ``$`` and the escape character itself can be escaped.
+    characters like others.
     """
 
     def __init__(self, escape="\\", raw=False, skip_unset=False, quotes=True):
@@ -103,12 +103,24 @@ class _Scan:
             elif character == "$":
                 part = self.dollar()
                 self.words.plain(part)
+            elif self.text.startswith("<<", self.at):
+                part = self.heredoc()
             else:
                 part = self.other(keep_escapes)
             out.append(part)
         if stop:
             raise Trouble("syntax error: missing %r" % stop)
         return "".join(out)
+
+    def heredoc(self):
+        """``<<`` and blanks after it: one word with what follows."""
+        start = self.at
+        self.at += 2
+        while self.peek() and self.peek() in " \t\r":
+            self.next()
+        part = self.text[start : self.at]
+        self.words.literal(part)
+        return part
 
     def other(self, keep_escapes):
         character = self.next()
@@ -120,7 +132,7 @@ class _Scan:
                 self.words.literal(character)
                 return character
             return ""
-        if self.lexer.raw or keep_escapes or not self.lexer.quotes and self.peek() not in ("$", character):
+        if self.lexer.raw or keep_escapes:
             character += self.next()
         else:
             character = self.next()
@@ -243,7 +255,7 @@ class _Scan:
         if character.isdigit():
             pattern = r"[0-9]+"
         else:
-            pattern = r"[A-Za-z_][A-Za-z0-9_]*"
+            pattern = r"[^\W\d]\w*"
         match = re.compile(pattern).match(self.text, self.at)
         if match is None:
             return ""
@@ -292,7 +304,7 @@ def split(text, escape="\\"):
     while at < len(text):
         character = text[at]
         at += 1
-        if character == escape and at < len(text):
+        if character == escape and at < len(text) and quote != "'":
             word.append(character + text[at])
             at += 1
             continue

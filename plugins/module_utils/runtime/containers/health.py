@@ -21,10 +21,10 @@ OUTPUT = 4096  # bytes of a check's output that are kept, Docker's
 KEPT = 5  # results that are kept
 
 
-def arguments(test):
-    """The command of a health check's ``test``."""
+def arguments(test, shell=None):
+    """The command of a health check's ``test``. ``shell``: the words of the image's SHELL."""
     if test[0] == "CMD-SHELL":
-        return ["/bin/sh", "-c", test[1]]
+        return list(shell or ("/bin/sh", "-c")) + [test[1]]
     return list(test[1:] if test[0] == "CMD" else test)
 
 
@@ -83,7 +83,8 @@ class Check:
             try:
                 for fd in (self.monitor.lock, self.monitor.control.fileno()):
                     os.close(fd)  # or a monitor that is killed meanwhile would seem to live on
-                work(self.monitor.paths, self.monitor.ident, self.monitor.state, self.options["test"], self.timeout, writer, self.monitor.limits)
+                words = arguments(self.options["test"], self.options.get("shell"))
+                work(self.monitor.paths, self.monitor.ident, self.monitor.state, words, self.timeout, writer, self.monitor.limits)
             finally:
                 os._exit(0)
         os.close(writer)
@@ -115,11 +116,11 @@ class Check:
         self._later()
 
 
-def work(paths, ident, state, test, timeout, writer, limits):
-    """One check, in a process of its own: writes ``{"code", "output"}`` as JSON to ``writer``. -1: it did not come to an exit code."""
+def work(paths, ident, state, words, timeout, writer, limits):
+    """One check, ``words``, in a process of its own: writes ``{"code", "output"}`` as JSON to ``writer``. -1: it did not come to an exit code."""
     reader, inner = os.pipe2(os.O_CLOEXEC)
     try:
-        process = join.process(runfile.Bundle(paths, ident), state, arguments(test), (None, inner, inner), limits=limits)
+        process = join.process(runfile.Bundle(paths, ident), state, words, (None, inner, inner), limits=limits)
         process.start()
     except (EngineError, OSError) as error:
         _tell(writer, getattr(error, "exit_code", None) or -1, str(error))

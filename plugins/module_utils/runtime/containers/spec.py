@@ -160,7 +160,7 @@ def run(ident, name, definition, image, layers, networks, joins):
         "network": dict(networks, mode="container:" + joins["network"] if "network" in joins else mode),
         "log": {"driver": definition.get("log_driver", "json-file"), "max_size": logs.get("max-size") or None, "max_file": logs.get("max-file", 1)},
         "restart": {"policy": definition.get("restart_policy", "no"), "retries": definition.get("restart_retries") or None},
-        "health": lifecycle.health(definition, image.get("Healthcheck")),
+        "health": lifecycle.health(definition, image.get("Healthcheck"), image.get("Shell")),
         "stop": {"signal": stop_signal(definition, image),
                  "timeout": STOP_TIMEOUT if definition.get("stop_timeout") is None else definition["stop_timeout"]},
         "init": definition.get("init", False), "tty": definition.get("tty", False), "interactive": definition.get("interactive", False),

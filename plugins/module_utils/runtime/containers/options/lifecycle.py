@@ -50,10 +50,10 @@ def _test(value, name):
     return words
 
 
-def health(definition, image_health):
+def health(definition, image_health, image_shell=None):
     """The health check in force: the definition's over the image's over the defaults; None where there is none.
 
-    :param image_health: the image config's ``Healthcheck`` (durations in nanoseconds) or None.
+    :param image_health: the image config's ``Healthcheck`` (durations in nanoseconds) or None. :param image_shell: its ``Shell``, for CMD-SHELL.
     """
     found = {}
     for key, source, factor in (("test", "Test", None), ("interval", "Interval", 1e9), ("timeout", "Timeout", 1e9),
@@ -63,7 +63,7 @@ def health(definition, image_health):
     found.update({key: item for key, item in definition.get("healthcheck", {}).items() if item})
     if not found.get("test") or found["test"] == ["NONE"]:
         return None
-    return dict(HEALTH_DEFAULTS, **found)
+    return dict(HEALTH_DEFAULTS, **found, **({"shell": image_shell} if image_shell else {}))
 
 
 def log_options(value, name):

@@ -12,11 +12,12 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 
 from .. import errors, images
 from ..images import built, manifest
-from . import commands, copying, mountflags, placing, remote, state as states, words
+from . import commands, copying, git, mountflags, placing, remote, sources, state as states, words
 from .lines import BadFile
 from .origin import Origin
 from .output import Output, StepFailed
@@ -31,6 +32,34 @@ class Ahead(Exception):
     def __init__(self, action, step="", line=0):
         super().__init__(action)
         self.action, self.step, self.line = action, step, line
+
+
+class RepositoryTree:
+    """A Git repository as a source of ADD. ``commit``: what it has now, or None where only a fetch can tell."""
+
+    def __init__(self, build, wanted, keep):
+        self.build, self.wanted, self.keep, self.path = build, wanted, keep, None
+        self.git = git.Git(build.options.secrets, build.options.ssh.get("default"))
+        self.commit = self.git.head(wanted)
+
+    @property
+    def identity(self):
+        return [self.wanted.url, self.wanted.directory, self.wanted.submodules, self.commit, self.wanted.commit, self.keep]
+
+    def fetch(self):
+        if self.path is None:
+            self.commit, self.path = self.git.check_out(self.wanted, self.build.work.directory(), self.keep)
+
+    @contextlib.contextmanager
+    def opened(self):
+        """The sources.Tree."""
+        self.fetch()
+        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        tree = sources.Tree(fd, self.wanted.shown, keeps_owners=False)
+        try:
+            yield tree
+        finally:
+            tree.close()
 
 
 def _owner(root, user):
@@ -48,7 +77,7 @@ class Build:
         self.engine, self.file, self.options, self.context, self.progress = engine, file, options, context, progress
         self.lexer = words.Lexer(file.escape)
         self.target = file.target(options.target)
-        self.stages = file.needed(self.target)
+        self.stages = file.needed(self.target, set(context.directories) | set(context.images))
         self.total = sum(1 + len(stage.commands) for stage in self.stages)
         self.warnings, self.consumed = [], set(file.meta) | set(PROXIES) | set(BUILTIN) | set(file.platform_args)
         self.remembered, self.pulled = {}, {}
@@ -136,12 +165,12 @@ class Build:
         self.number += 1
         with self._at(stage.instruction):
             state = self._base(stage)
-            triggers = states.triggers(state, self.file.escape, stage.instruction.line)
+            triggers = states.triggers(state, self.file.escape, stage.instruction.line) if not self._is_replaced(stage) else []
         if not self.dry:
             self.progress.step(self._title(stage.instruction), cached=None)
         for instruction in triggers:
             self._instruction(stage, state, instruction)
-        for instruction in stage.commands:
+        for instruction in stage.commands if not self._is_replaced(stage) else ():
             self.number += 1
             self._instruction(stage, state, instruction)
         self.states[stage.index] = state
@@ -160,20 +189,45 @@ class Build:
             raise BadFile(instruction.line, "%s: %s" % (instruction.name, error) if not str(error).startswith(instruction.name) else str(error),
                           self.file.name) from None
 
+    def _is_replaced(self, stage):
+        """Whether a named context stands for the whole stage."""
+        return bool(stage.name) and (stage.name in self.context.directories or stage.name in self.context.images)
+
+    def _of_context(self, stage, name):
+        """The State of an image whose files are a named context's."""
+        state = states.State(manifest.parse_platform(stage.platform or self.options.platform), self.options.epoch)
+        tree = self.context.named(name)
+
+        def produce(upper, overlay_work, _place):
+            with self.work.root([], upper, overlay_work) as root:
+                placing.Placer(root).tree(tree, tree.find("/")[0], "")
+
+        self._step(state, stage.instruction, self._key("context", tree.digest(tree.find("/")[0])), "FROM context %s" % name, produce)
+        return state
+
     def _base(self, stage):
+        name = stage.name if self._is_replaced(stage) else stage.base
+        there = self.context.stands_for(name) if name != "scratch" and (stage.base_stage is None or self._is_replaced(stage)) else None
+        if there is not None:
+            return self._of_context(stage, there)
+        if self._is_replaced(stage):
+            return self._of_image(stage, stage.name)
         if stage.base_stage is not None:
             return self._state(stage.base_stage).child()
         if stage.base == "scratch":
             return states.State(manifest.parse_platform(self.options.platform), self.options.epoch)
+        return self._of_image(stage, stage.base)
+
+    def _of_image(self, stage, name):
         platform = manifest.parse_platform(stage.platform or self.options.platform)
-        record = self._image(stage.base, stage.platform or self.options.platform)
+        record = self._image(name, stage.platform or self.options.platform)
         if self.dry and not built.is_whole(self.engine, record):
-            raise Ahead("unpack image %s again" % stage.base)
+            raise Ahead("unpack image %s again" % name)
         return states.State.of_image(record, built.of_image(self.engine, record), platform, self.options.epoch)
 
     def _image(self, name, platform):
         """The record of an image, pulled if need be. :raises Ahead: in a dry run, when it has to be."""
-        name = self.context.images.get(name, name)
+        name = self.context.image(name)
         key = (name, platform)
         if key not in self.pulled:
             plan = images.plan_present(self.engine, name, "always" if self.options.pull else "missing", platform, self.options.registries)
@@ -261,10 +315,11 @@ class Build:
         self.progress.done(time.monotonic() - began)
 
     def _workdir(self, state, instruction):
-        path = state.workdir(self.lexer.word(instruction.args[0], state.values()))
-        state.config["WorkingDir"] = path
+        written = self.lexer.word(instruction.args[0], state.values())
+        path = state.workdir(written)
+        shown = state.config["WorkingDir"] = written if written.startswith("/") else path
         user = state.config.get("User") or ""
-        if path == "/":
+        if shown == "/":
             state.note("WORKDIR /")
             return
 
@@ -272,7 +327,7 @@ class Build:
             with self.work.root(state.paths, upper, overlay_work) as root:
                 os.close(placing.Placer(root, _owner(root, user)).directory(path.strip("/")))
 
-        self._step(state, instruction, self._key("workdir", state.chain, path, user), "WORKDIR " + path, produce)
+        self._step(state, instruction, self._key("workdir", state.chain, path, user), "WORKDIR " + shown, produce)
 
     # ------------------------------------------------------------------------------------------------------------------- origin
 
@@ -298,13 +353,19 @@ class Build:
 
     def _copy(self, stage, state, instruction):
         copy = copying.Copy(instruction, state, self.lexer)
-        origin = self._origin(stage, self.lexer.word(copy.origin, state.values())) if copy.sources or copy.origin else None
-        urls = [word for word in copy.sources if copy.add and remote.is_remote(word)]
-        local = [word for word in copy.sources if word not in urls]
-        if copy.checksum and not urls:
-            raise Trouble("ADD: --checksum is for web addresses; %s is not one" % " ".join(copy.sources))
+        origin = self._origin(stage, copy.origin) if copy.sources or copy.origin else None
+        repositories = [word for word in copy.sources if git.is_git(word)]
+        urls = [word for word in copy.sources if word not in repositories and remote.is_remote(word)]
+        if not copy.add and repositories + urls:
+            raise Trouble("COPY takes files of the context, a stage or an image; %s is for ADD" % (repositories + urls)[0])
+        local = [word for word in copy.sources if word not in urls + repositories]
+        if copy.checksum and not urls and not repositories:
+            raise Trouble("ADD: --checksum is for web addresses and Git repositories; %s is neither" % " ".join(copy.sources))
+        if copy.checksum and urls and not re.fullmatch("sha256:[0-9a-f]{64}", copy.checksum):
+            raise Trouble("ADD: --checksum=%s is not valid; accepted: sha256: and 64 hexadecimal digits" % copy.checksum)
+        fetched_trees = [self._repository(word, copy) for word in repositories]
         parent = "" if copy.link and not copy.chown else state.chain
-        head = ["copy", instruction.name, parent, copy.key()]
+        head = ["copy", instruction.name, parent, copy.key(), [each.identity for each in fetched_trees]]
         digests = None
         if origin is not None and origin.identity is not None:
             key = self._key(*head, "tree", origin.identity, local)
@@ -324,11 +385,14 @@ class Build:
             fetched = [self._fetch(url, copy) for url in urls]
             with contextlib.ExitStack() as stack:
                 tree = stack.enter_context(origin.opened()) if local else None
-                chosen = self._choose(copy, tree, local)
+                chosen = [(tree,) + each for each in self._choose(copy, tree, local)]
+                for each in fetched_trees:
+                    there = stack.enter_context(each.opened())
+                    chosen.append((there, there.find("/")[0], None))
                 below = [] if copy.link else state.paths
                 root = stack.enter_context(self.work.root(below, upper, overlay_work))
                 names = stack.enter_context(self.work.view(state.paths)) if copy.link and copy.chown else None
-                copy.place(root, [(tree, each, name) for each, name in chosen], fetched, names)
+                copy.place(root, chosen, fetched, names)
 
         self._step(state, instruction, key, copy.history, produce, [origin.image] if origin is not None and origin.image else (), second)
 
@@ -357,13 +421,30 @@ class Build:
     def _version(self, url, copy):
         if copy.checksum:
             return copy.checksum
-        return remote.version(url) or "none " + os.urandom(8).hex()
+        return remote.version(url, remote.headers_of(url, self.options.secrets)) or "none " + os.urandom(8).hex()
+
+    def _repository(self, word, copy):
+        """The Repository that ADD copies, and its commit."""
+        wanted = git.Repository(word)
+        if copy.keep_git is not None and wanted.keep is not None and copy.keep_git != wanted.keep:
+            raise Trouble("ADD %s: --keep-git-dir says something else than the address" % word)
+        if copy.checksum:
+            if wanted.commit not in ("", copy.checksum):
+                raise Trouble("ADD %s: --checksum says something else than the address" % word)
+            wanted.commit = copy.checksum
+        found = RepositoryTree(self, wanted, bool(copy.keep_git if wanted.keep is None else wanted.keep))
+        if found.commit is None:
+            if self.dry:
+                raise Ahead("fetch %s" % wanted.shown)
+            found.fetch()
+        return found
 
     def _fetch(self, url, copy):
         if self.dry:
             raise Ahead("fetch %s" % url)
         if url not in self.remembered:
-            self.remembered[url] = remote.fetch(url, os.path.join(self.work.directory(), "file"))
+            headers = remote.headers_of(url, self.options.secrets)
+            self.remembered[url] = remote.fetch(url, os.path.join(self.work.directory(), "file"), headers)
         found = self.remembered[url]
         if copy.checksum and found.digest != copy.checksum:
             raise Trouble("ADD %s: its content has the digest %s, not %s" % (url, found.digest, copy.checksum))

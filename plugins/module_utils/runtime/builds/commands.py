@@ -33,7 +33,8 @@ class Command:
         self.words = words
         own = state.env()
         self.env = dict({key: value for key, value in state.args.items() if value is not None}, **own)
-        self.proxies = {name: value for name, value in build_args.items() if name in PROXIES and name not in self.env}
+        given = {name.lower(): value for name, value in sorted(build_args.items()) if name in PROXIES}
+        self.proxies = {name: given[name.lower()] for name in PROXIES if name.lower() in given and name not in self.env}
         shown = ["%s=%s" % (key, own.get(key, value or "")) for key, value in state.args.items()]
         self.history = "RUN %s # buildkit" % " ".join((["|%d" % len(shown)] + shown if shown else []) + words)
 

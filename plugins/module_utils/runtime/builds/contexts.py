@@ -8,7 +8,7 @@ import hashlib
 import os
 
 from ..errors import InvalidInput
-from . import patterns, sources, words
+from . import fetching, patterns, sources, words
 
 IMAGE = "docker-image://"
 IGNORE_FILES = (".containerignore", ".dockerignore")
@@ -16,11 +16,14 @@ IGNORE_FILES = (".containerignore", ".dockerignore")
 
 class Contexts:
     """:param path: the context's directory, or None. :param file: path of the Containerfile, whose ``.dockerignore`` comes first, or None.
-    :param named: ``{name: directory or docker-image://reference}``.
+    :param named: ``{name: directory, address or docker-image://reference}``. :param located: the fetching.Located of ``path`` where it was fetched.
+    :param request: a request.Request, for what has to be fetched.
     """
 
-    def __init__(self, engine, path, file=None, named=None):
-        self.engine, self.path, self.file = engine, path, file
+    def __init__(self, engine, path, file=None, named=None, located=None, request=None):
+        self.engine, self.path, self.file, self.request = engine, path, file, request
+        self.located = [located] if located is not None else []
+        self.fetched = {path} if located is not None and located.temporary else set()
         self.directories = {name: text for name, text in (named or {}).items() if not text.startswith(IMAGE)}
         self.images = {name: text[len(IMAGE):] for name, text in (named or {}).items() if text.startswith(IMAGE)}
         self._open = {}
@@ -35,7 +38,24 @@ class Contexts:
         """The Tree of a named context, or None."""
         if name not in self.directories:
             return None
-        return self._tree(name, self.directories[name], "contexts", "the context %s" % name)
+        path = self.directories[name]
+        if fetching.is_remote(path):
+            found = fetching.locate(self.engine, path, self.request, option="contexts")
+            self.located.append(found)
+            if found.path is None:
+                raise InvalidInput("contexts", path, "the address of an archive or a Git repository")
+            path = self.directories[name] = found.path
+            self.fetched.add(path)
+        return self._tree(name, path, "contexts", "the context %s" % name)
+
+    def stands_for(self, text):
+        """The name of the context that stands for the image ``text`` of a FROM, or None."""
+        names = [text] + ([text[: -len(":latest")]] if text.endswith(":latest") else [])
+        return next((name for name in names if name in self.directories), None)
+
+    def image(self, text):
+        """What stands for the image ``text``: itself, or the image that is given for it."""
+        return self.images.get(text, self.images.get(text[: -len(":latest")], text) if text.endswith(":latest") else text)
 
     def _tree(self, key, path, option, what):
         if key not in self._open:
@@ -45,7 +65,7 @@ class Contexts:
                 raise InvalidInput(option, path, "an existing directory (%s)" % error.strerror) from None
             real = os.path.realpath(path)
             place = os.path.join(self.engine.paths.data, "build", "stat", hashlib.sha256(os.fsencode(real)).hexdigest()[:32])
-            cache = sources.StatCache(place, not self.engine.check)
+            cache = sources.StatCache(place, not self.engine.check) if path not in self.fetched else None
             self._open[key] = sources.Tree(fd, what, self._ignore(fd, key), keeps_owners=False, cache=cache)
         return self._open[key]
 
@@ -65,9 +85,12 @@ class Contexts:
 
     def save(self):
         for tree in self._open.values():
-            tree.cache.save()
+            if tree.cache is not None:
+                tree.cache.save()
 
     def close(self):
         for tree in self._open.values():
             tree.close()
         self._open = {}
+        for each in self.located:
+            each.close()

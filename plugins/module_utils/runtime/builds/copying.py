@@ -5,17 +5,15 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 
-from ..errors import EngineError, InvalidInput
-from ..images import compression, tar
-from ..kernel import rootfs, users
-from . import lines, modes, patterns, placing, sources, words
+from ..errors import InvalidInput
+from ..images import compression
+from ..kernel import users
+from . import archives, lines, modes, patterns, placing, sources, words
 from .words import Trouble
 
 MAX_LINKS = 40
-_NODES = {tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
 
 
 class Copy:
@@ -33,7 +31,7 @@ class Copy:
         self.origin = flags.get("from", "")
         self.chown, self.chmod = (lexer.word(flags.get(name, ""), values) for name in ("chown", "chmod"))
         self.link, self.parents = flags.get("link", False), flags.get("parents", False)
-        self.unpack = flags.get("unpack")
+        self.unpack, self.keep_git = flags.get("unpack"), flags.get("keep-git-dir")
         self.checksum = lexer.word(flags.get("checksum", ""), values)
         self.excludes = list(flags.get("exclude", ()))
         self.exclude = patterns.Ignore(self.excludes) if self.excludes else None
@@ -112,7 +110,7 @@ class Copy:
         source = tree.open_directory(parent_path)
         try:
             entry = sources.Entry(chosen.path, source, name, chosen.status)
-            if self.add and self.unpack is not False and stat.S_ISREG(chosen.status.st_mode) and is_archive(entry.open):
+            if self.add and self.unpack is not False and stat.S_ISREG(chosen.status.st_mode) and archives.is_archive(entry.open):
                 self._extract(placer, dest, entry.open, chosen.name)
                 return
             if not whole and (self.dest.endswith("/") or placer.is_directory(dest)):
@@ -152,7 +150,7 @@ class Copy:
             os.close(fd)
 
     def _fetched(self, placer, dest, fetched):
-        if self.unpack and is_archive(fetched.open):
+        if self.unpack and archives.is_archive(fetched.open):
             self._extract(placer, dest, fetched.open, fetched.name)
             return
         if not fetched.name and (self.dest.endswith("/") or placer.is_directory(dest)):
@@ -160,98 +158,13 @@ class Copy:
         with os.fdopen(fetched.open(), "rb") as file:
             self._data(placer, dest, fetched.name, compression.pieces(file), 0o600, fetched.mtime)
 
-    # ----------------------------------------------------------------------------------------------------------- archives
-
     def _extract(self, placer, dest, opener, name):
         """Unpack an archive into the directory ``dest``, with its own owners and modes; its links stay inside of that."""
         top = placer.directory(dest)
-        inner = placing.Placer(top)
         try:
-            with os.fdopen(opener(), "rb") as file:
-                times = []
-                for entry in tar.entries(tar.Stream(compression.decompress(compression.pieces(file), name), name)):
-                    _extract_entry(inner, entry, times, name)
-            for path, mtime in reversed(times):
-                fd = inner.directory(path)
-                os.utime(fd, ns=(mtime, mtime))
-                os.close(fd)
+            archives.extract(top, opener, name)
         finally:
-            inner.close()
             os.close(top)
-
-
-def _extract_entry(placer, entry, times, what):
-    path = os.fsdecode(entry.name)
-    if ".." in path.split("/") or "\0" in path:
-        raise Trouble("%s: the entry %r leaves the directory" % (what, path[:200]))
-    path = patterns.clean(path)
-    owner = entry.uid, entry.gid
-    if entry.kind == tar.DIRECTORY:
-        fd = placer.directory(path)
-        try:
-            os.fchown(fd, *owner)
-            os.fchmod(fd, entry.mode)
-        finally:
-            os.close(fd)
-        times.append((path, entry.mtime))
-        return
-    if not path:
-        return
-    parent_path, dummy, name = path.rpartition("/")
-    parent = placer.directory(parent_path)
-    try:
-        placer.clear(parent, name)
-        if entry.kind == tar.REGULAR:
-            _extract_file(placer, entry, parent, name, owner)
-        elif entry.kind == tar.SYMLINK:
-            placer.link(os.fsdecode(entry.link), parent, name, owner, entry.mtime)
-        elif entry.kind == tar.LINK:
-            _extract_link(placer, entry, parent, name, what)
-        elif entry.kind in _NODES:
-            os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=parent)
-            os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
-            os.chmod(name, entry.mode, dir_fd=parent)
-            os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
-    finally:
-        os.close(parent)
-
-
-def _extract_link(placer, entry, parent, name, what):
-    target = os.fsdecode(entry.link)
-    first, dummy, last = patterns.clean("/" + target).rpartition("/")
-    try:
-        source = rootfs.open_in_root(placer.root, first or ".", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.link(last, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
-        finally:
-            os.close(source)
-    except OSError as error:
-        raise Trouble("%s: the hard link %r to %r: %s" % (what, name, target[:200], error.strerror)) from None
-
-
-def _extract_file(placer, entry, parent, name, owner):
-    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
-
-    def write(view):
-        while view:
-            view = view[os.write(fd, view) :]
-
-    try:
-        if entry.sparse is None:
-            entry.write_to(write)
-        else:
-            for offset, _length, part in entry.parts():
-                os.lseek(fd, offset, os.SEEK_SET)
-                part(write)
-            os.ftruncate(fd, entry.size)
-        os.fchown(fd, *owner)
-        os.fchmod(fd, entry.mode)
-        for key, value in entry.xattrs.items():
-            if key == b"security.capability" or key.startswith(b"user.") and not key.startswith(b"user.overlay."):
-                os.setxattr(fd, key, value)
-        os.utime(fd, ns=(entry.mtime, entry.mtime))
-    finally:
-        os.close(fd)
 
 
 def owner_of(root, text, option):
@@ -262,17 +175,3 @@ def owner_of(root, text, option):
         return users.resolve(root, "%s:%s" % (text, text) if text.isdigit() else text)[:2]
     except InvalidInput as error:
         raise InvalidInput(option, text, error.accepted) from None
-
-
-def is_archive(opener):
-    """Whether a file is a tar archive, compressed or not: by its content."""
-    with os.fdopen(opener(), "rb") as file:
-        start = file.read(512)
-        if not compression.kind_of(start) and not (len(start) == 512 and start[257:262] == b"ustar"):
-            return False
-        file.seek(0)
-        try:
-            stream = tar.Stream(compression.decompress(compression.pieces(file, 1 << 14), "a file"), "a file")
-            return next(tar.entries(stream), None) is not None
-        except EngineError:
-            return False

@@ -193,6 +193,9 @@ def _files(instruction, _escape):
     instruction.args = listed if listed is not None else instruction.rest.split()
     if len(instruction.args) < 2:
         raise words.Trouble("%s needs at least two arguments: a source and a destination" % instruction.name)
+    source = instruction.flags.get("from") or ""
+    if "$" in source[:-1]:
+        raise words.Trouble("%s: --from=%s: variables have no values there; FROM has them: make a stage of it" % (instruction.name, source))
     if instruction.heredocs and heredoc_of(instruction.args[-1]) is not None:
         raise words.Trouble("%s: the destination %s can't be a here-document" % (instruction.name, instruction.args[-1]))
 

@@ -9,7 +9,7 @@ import os
 from .. import images
 from ..errors import InvalidInput
 from ..images import manifest
-from . import builder, contexts, progress as progresses, stages
+from . import builder, contexts, fetching, progress as progresses, stages
 from . import state as states
 
 FILES = ("Containerfile", "Dockerfile")
@@ -53,12 +53,33 @@ def platform_args(platform):
     return found
 
 
-def plan_build(engine, texts, request, path=None, file=None, data=None, named=None, progress=None):
+def plan_from(engine, texts, request, where, name=None, stdin=None, **options):
+    """As :func:`plan_build`, with the context wherever it is.
+
+    :param where: a directory, the address of a Git repository or an archive, or ``-`` for :param stdin: an open file.
+    :param name: of the Containerfile in it.
+    """
+    found = fetching.locate(engine, where, request, stdin)
+    try:
+        if found.data is not None:
+            return plan_build(engine, texts, request, data=found.data, located=found, **options)
+        if "data" in options:
+            return plan_build(engine, texts, request, found.path, located=found, **options)
+        file = find_file(found.path, name)
+        if found.temporary and not os.path.realpath(file).startswith(os.path.realpath(found.path) + "/"):
+            raise InvalidInput("dockerfile", name or os.path.basename(file), "a file inside the context that was fetched")
+        return plan_build(engine, texts, request, found.path, file, located=found, **options)
+    except BaseException:
+        found.close()
+        raise
+
+
+def plan_build(engine, texts, request, path=None, file=None, data=None, named=None, progress=None, located=None):
     """Have an image built and named.
 
     :param texts: names for it. :param request: a request.Request. :param path: the context's directory, or None.
     :param file: path of the Containerfile; or :param data: its bytes. :param named: named contexts. :param progress: a progress.Progress.
-    :raises BadFile, InvalidInput: before anything is done.
+    :param located: the fetching.Located of ``path`` where it was fetched. :raises BadFile, InvalidInput: before anything is done.
     """
     parsed = [images.tagged(text) for text in texts]
     names = [each.tagged for each in parsed]
@@ -68,7 +89,7 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     title = "Containerfile" if file is None else os.path.relpath(file, path) if path and os.path.realpath(file).startswith(os.path.realpath(path)) else file
     parsed_file = stages.Containerfile(data, title, request.build_args, platform_args(request.platform), request.target)
     relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
-    context = contexts.Contexts(engine, path, relative, named)
+    context = contexts.Contexts(engine, path, relative, named, located, request)
     build = builder.Build(engine, parsed_file, request, context, progresses.Reported(engine, progress or progresses.Progress()))
     shown = parsed[0].familiar if parsed else "from " + title
     plan = BuildPlan(engine, "image %s" % shown, parsed[0] if parsed else None)

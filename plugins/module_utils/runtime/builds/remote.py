@@ -14,10 +14,19 @@ AGENT = "pycontainer.engine"
 
 
 def is_remote(word):
-    """Whether a source of ADD is a web address. :raises Trouble: for a Git repository's."""
-    if word.startswith(("git@", "git://", "ssh://")) or word.startswith(("http://", "https://")) and word.partition("#")[0].endswith(".git"):
-        raise Trouble("ADD %s: Git repositories are not taken; accepted: files of the context, http:// and https://" % word)
+    """Whether a source of ADD is a web address."""
     return word.startswith(("http://", "https://"))
+
+
+def headers_of(url, secrets):
+    """The Authorization header for an address, by the secrets HTTP_AUTH_HEADER_HOST or HTTP_AUTH_TOKEN_HOST. ``secrets``: ``{id: function}``."""
+    from urllib import parse
+
+    host = parse.urlsplit(url).hostname or ""
+    for name, prefix in (("HTTP_AUTH_HEADER_" + host, ""), ("HTTP_AUTH_TOKEN_" + host, "Bearer ")):
+        if name in secrets:
+            return {"Authorization": prefix + os.fsdecode(secrets[name]()).strip()}
+    return {}
 
 
 class Fetched:
@@ -33,12 +42,14 @@ class Fetched:
         return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _open(url, method):
+def _open(url, method, headers):
     from http import client  # all this only where something is asked of the web: it takes as long to load as a cached build
     from urllib import error as errors
     from urllib import request as requests
 
     request = requests.Request(url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
+    for name, value in headers.items():
+        request.add_unredirected_header(name, value)
     try:
         return requests.build_opener().open(request, timeout=TIMEOUT)
     except errors.HTTPError as error:
@@ -49,22 +60,22 @@ def _open(url, method):
         raise Trouble("ADD %s: %s" % (url, getattr(error, "reason", error))) from None
 
 
-def version(url):
+def version(url, headers):
     """What the server says of the version that it has now, or None where it says nothing. Fetches nothing."""
-    answer = _open(url, "HEAD")
+    answer = _open(url, "HEAD", headers)
     if answer is None:
         return None
     with answer:
         return answer.headers.get("ETag") or answer.headers.get("Last-Modified")
 
 
-def fetch(url, path):
+def fetch(url, path, headers):
     """Store what is at ``url`` in the new file ``path``. :raises Trouble:"""
     import email.utils
     from http import client
 
     checksum, count = hashlib.sha256(), 0
-    with _open(url, "GET") as answer, open(path, "xb") as file:
+    with _open(url, "GET", headers) as answer, open(path, "xb") as file:
         try:
             while True:
                 piece = answer.read(1 << 16)

@@ -185,6 +185,8 @@ def _prepare(job, prepared):
     os.mkdir(place + ".tree", 0o700)
     if prepared.layers:
         fd = overlay.overlay(prepared.layers)
+    elif prepared.layers is not None:
+        fd = mounts.new_fs("tmpfs", {"mode": "755"})
     else:
         fd = mounts.bind(prepared.directory, recursive=False)
     mounts.attach_root(fd, place + ".tree")

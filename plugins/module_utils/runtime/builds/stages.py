@@ -121,17 +121,22 @@ class Containerfile:
             return earlier[int(text)]
         return None
 
-    def needed(self, target):
-        """The stages that ``target`` is made from, itself last, each after what it needs."""
+    def needed(self, target, replaced=()):
+        """The stages that ``target`` is made from, itself last, each after what it needs. ``replaced``: names that contexts stand for."""
         order = []
 
         def visit(stage):
             if stage in order:
                 return
+            if stage.name in replaced:
+                order.append(stage)
+                return
             if stage.base_stage is not None:
                 visit(stage.base_stage)
             for instruction in stage.commands:
                 for text in sources(instruction):
+                    if text in replaced:
+                        continue
                     try:
                         other = self.source(stage, text)
                     except words.Trouble as error:

@@ -8,6 +8,7 @@ import os
 
 from .. import images, units
 from ..errors import InvalidInput
+from . import fetching
 from . import plan as plans
 from .request import Request, secret_of
 
@@ -27,14 +28,14 @@ def build(engine, params):
     if not options.get("path"):
         raise InvalidInput("build.path", None, "the directory of the build's context, which source build needs")
     images.check_source(params, ("path", "config", "comment", "verify"), "build")
-    path = os.path.abspath(options["path"])
-    if not os.path.isdir(path):
-        raise InvalidInput("build.path", options["path"], "an existing directory")
+    where = options["path"]
+    if not fetching.is_remote(where) and not os.path.isdir(where):
+        raise InvalidInput("build.path", where, "an existing directory, or the address of a Git repository or an archive")
     request = Request(
         options.get("target"), options.get("args"), options.get("labels"), bool(options.get("nocache")), bool(options.get("pull")), options.get("network"),
         params.get("platform"), [_secret(entry) for entry in options.get("secrets") or ()], options.get("ssh"), options.get("etc_hosts"),
         units.size(options["shm_size"], "build.shm_size") if options.get("shm_size") else None, images.registries_of(params))
-    return plans.plan_build(engine, images.names_of(params), request, path, plans.find_file(path, options.get("dockerfile")), named=options.get("contexts"))
+    return plans.plan_from(engine, images.names_of(params), request, where, options.get("dockerfile"), named=options.get("contexts"))
 
 
 def _secret(entry):

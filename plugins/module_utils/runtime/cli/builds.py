@@ -22,14 +22,15 @@ def build(session, given):
     drawn = kind in ("auto", "tty") and session.terminal and live.drawn()
     if kind == "tty" and not drawn:
         raise UsageError("--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet")
-    path, file, data = _sources(session, given)
+    where, name, stdin, data = _sources(session, given)
     labels = dict(item.partition("=")[::2] for item in given.label)
     request = Request(given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, given.platform,
                       [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
                       units.size(given.shm_size, "--shm-size") if given.shm_size else None,
                       images.registries_of({"insecure": given.insecure, "auth_file": given.authfile}))
     shown = progress.Progress() if drawn or kind == "quiet" else progress.Plain(lambda line: _show(session, line))
-    plan = plans.plan_build(session.engine, given.tag, request, path, file, data, dict(_pair(text, "--build-context") for text in given.build_context), shown)
+    named = dict(_pair(text, "--build-context") for text in given.build_context)
+    plan = plans.plan_from(session.engine, given.tag, request, where, name, stdin, named=named, progress=shown, **data)
     facts = session.carry_out(plan, live=drawn)
     ident = facts["image"].get("Id")
     if ident is None:  # check mode: nothing has told the id yet
@@ -51,19 +52,19 @@ def _show(session, line):
 
 
 def _sources(session, given):
-    """``(context directory or None, path of the Containerfile or None, its bytes or None)``."""
+    """``(where the context is, name of the Containerfile, standard input, {"data": bytes of the Containerfile} or {})``."""
     where, name = given.words[0] if given.words else ".", given.file
-    if where == "-" and name is not None:
-        raise UsageError("build - takes the Containerfile from standard input: no -f beside it")
-    if where == "-" or name == "-":
-        if not session.terminal:
-            raise UsageError("build: a task has no standard input; name the file")
-        data = sys.stdin.buffer.read()
-        return (None if where == "-" else os.path.abspath(where)), None, data
-    path = os.path.abspath(where)
-    if not os.path.isdir(path):
-        raise UsageError("build: %s is not a directory; accepted: the directory of the context, or - for a Containerfile at standard input" % where)
-    return path, os.path.abspath(name) if name and os.path.isfile(name) else plans.find_file(path, name), None
+    if "-" not in (where, name):
+        if name and os.path.isfile(name) and os.path.isdir(where):
+            name = os.path.abspath(name)
+        return where, name, None, {}
+    if not session.terminal:
+        raise UsageError("build: a task has no standard input; name the file")
+    if where == name:
+        raise UsageError("build - takes the context from standard input: its Containerfile can't come from there too")
+    if where == "-":
+        return where, name, sys.stdin.buffer, {}
+    return where, None, None, {"data": sys.stdin.buffer.read()}
 
 
 def _arguments(items):

@@ -83,13 +83,13 @@ IMAGE_COMMANDS = [
     Command("images, image ls, image list", "[REPOSITORY[:TAG]]", "List images", "images:ls", [
         Flag("-a, --all", "switch", "Intermediate ones too"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids"),
         Flag("--digests", "switch", "With digests")]),
-    Command("build, image build, builder build", "[PATH]", "Build an image from a Containerfile", "builds:build", REGISTRY + [
+    Command("build, image build, builder build", "[PATH | URL | -]", "Build an image from a Containerfile", "builds:build", REGISTRY + [
         Flag("-t, --tag", "list", "NAME[:TAG] for the image"), Flag("-f, --file", "value", "The Containerfile (- for standard input)"),
         Flag("--build-arg", "list", "NAME=VALUE, or NAME for the environment's"), Flag("--target", "value", "The stage to build"),
         Flag("--no-cache", "switch", "Run every step"), Flag("--pull", "switch", "Ask the registries for newer base images"),
         LABEL, Flag("--network", "value", "For RUN: default, none or host"), Flag("--platform", "value", "os/arch[/variant]"),
         Flag("--secret", "list", "id=NAME[,src=FILE|,env=VARIABLE]"), Flag("--ssh", "list", "default, or ID=SOCKET"),
-        Flag("--build-context", "list", "NAME=DIRECTORY or NAME=docker-image://IMAGE"), Flag("--add-host", "list", "NAME:ADDRESS for /etc/hosts"),
+        Flag("--build-context", "list", "NAME=DIRECTORY, NAME=URL or NAME=docker-image://IMAGE"), Flag("--add-host", "list", "NAME:ADDRESS for /etc/hosts"),
         Flag("--shm-size", "value", "Size of /dev/shm"), Flag("--progress", "value", "auto, tty, plain or quiet"), Flag("-q, --quiet", "switch", "Only the id"),
         Flag("--iidfile", "value", "Write the image's id into this file")]),
     Command("builder prune", "", "Remove the files that RUN --mount=type=cache has kept", "pruning:builds_", [UNASKED]),

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Git repositories as a build's context and as a source of ADD, by the host's ``git`` (gitrepository-layout(5), git-fetch(1)).
+
+What they are called: ``https://HOST/PATH.git``, ``git://...``, ``ssh://...`` and ``git@HOST:PATH``, with ``#REF:DIRECTORY`` or a query
+(``?branch=``, ``tag=``, ``ref=``, ``subdir=``, ``commit=``, ``keep-git-dir=``, ``submodules=``) after it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+from urllib.parse import parse_qsl, urlsplit
+
+from ..kernel import rootfs
+from ..store import trees
+from .words import Trouble
+
+QUIET = 60  # seconds without a byte
+_SCP = re.compile(r"[A-Za-z0-9._~-]+@[A-Za-z0-9.-]+:[^\s]+")
+_QUERY = ("ref", "tag", "branch", "subdir", "checksum", "commit", "keep-git-dir", "submodules")
+_HEX = re.compile("[0-9a-f]{4,64}")
+
+
+def is_git(text):
+    """Whether ``text`` names a Git repository rather than a file, or a file of the web."""
+    if text.startswith(("git://", "ssh://")) or _SCP.fullmatch(text.partition("#")[0]):
+        return True
+    return text.startswith(("http://", "https://")) and urlsplit(text).path.endswith(".git")
+
+
+class Repository:
+    """What an address names. ``url``; ``ref``: branch, tag or commit, "" for the default branch; ``directory``: below its root, or "";
+    ``commit``: the beginning of the commit that it must be, or ""; ``keep``: whether ``.git`` stays, None where it does not say; ``submodules``."""
+
+    def __init__(self, text):
+        """:raises Trouble:"""
+        self.text, self.ref, self.directory, self.commit, self.keep, self.submodules = text, "", "", "", None, True
+        rest, dummy, fragment = text.partition("#")
+        self.url, dummy, query = rest.partition("?")
+        self.ref, dummy, self.directory = fragment.partition(":")
+        for key, value in parse_qsl(query, keep_blank_values=True):
+            self._take(key, value)
+        if any(each.startswith("-") for each in (self.ref, self.url)):
+            raise Trouble("%s: a branch, tag or address can't begin with -" % text)
+
+    def _take(self, key, value):
+        if key not in _QUERY:
+            raise Trouble("%s: %s is not known; known: %s" % (self.text, key, ", ".join(_QUERY)))
+        if key in ("keep-git-dir", "submodules"):
+            if value.lower() not in ("", "1", "t", "true", "0", "f", "false"):
+                raise Trouble("%s: %s takes true or false, not %r" % (self.text, key, value))
+            setattr(self, "keep" if key == "keep-git-dir" else key, value.lower() in ("", "1", "t", "true"))
+            return
+        if not value:
+            raise Trouble("%s: %s has no value" % (self.text, key))
+        name = {"tag": "ref", "branch": "ref", "subdir": "directory", "checksum": "commit"}.get(key, key)
+        value = {"tag": "refs/tags/", "branch": "refs/heads/"}.get(key, "") + value
+        if getattr(self, name) not in ("", value):
+            raise Trouble("%s: it names two of %s: %s and %s" % (self.text, key, getattr(self, name), value))
+        setattr(self, name, value)
+
+    @property
+    def shown(self):
+        """The address without a password in it."""
+        return re.sub(r"(?<=//)[^/@]*@", "", self.url)
+
+
+class Git:
+    """The host's ``git``.
+
+    :param secrets: ``{id: function that returns bytes}``: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with ``.HOST`` after it. :param agent: path
+        of an SSH agent's socket, or None.
+    """
+
+    def __init__(self, secrets=None, agent=None):
+        self.secrets, self.agent = secrets or {}, agent
+
+    def head(self, repository):
+        """The commit that the repository has for the reference now; None for one that only a fetch can tell (the beginning of a commit).
+
+        :raises Trouble: when it has none, or it can't be asked.
+        """
+        ref = repository.ref or "HEAD"
+        if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", ref):
+            return ref
+        found = {}
+        for line in self._run(repository, ["ls-remote", repository.url], None).splitlines():
+            commit, dummy, name = line.partition("\t")
+            found[name] = commit
+        for name in (ref, "refs/heads/" + ref, "refs/tags/" + ref + "^{}", "refs/tags/" + ref, ref + "^{}"):
+            if found.get(name + "^{}") or found.get(name):
+                return found.get(name + "^{}") or found[name]
+        if _HEX.fullmatch(ref):
+            return None
+        raise Trouble("%s has no branch or tag %s" % (repository.shown, ref))
+
+    def check_out(self, repository, directory, keep=False):
+        """Put a repository's files into the empty ``directory``: files 0644 or 0755. :returns: ``(commit, path of its files)``. :raises Trouble:"""
+        if repository.keep is not None:
+            keep = repository.keep
+        commit = self.head(repository)
+        self._run(repository, ["init", "-q"], directory)
+        self._run(repository, ["remote", "add", "origin", repository.url], directory)
+        commit = self._fetch(repository, commit, directory)
+        if not commit.startswith(repository.commit):
+            raise Trouble("%s: %s is the commit %s, not %s" % (repository.shown, repository.ref or "HEAD", commit, repository.commit))
+        self._run(repository, ["checkout", "-q", "--detach", commit], directory)
+        if repository.submodules and os.path.lexists(os.path.join(directory, ".gitmodules")):
+            self._run(repository, ["submodule", "update", "-q", "--init", "--recursive", "--depth=1"], directory)
+        if not keep:
+            _without_git(directory)
+        return commit, _below(directory, repository)
+
+    def _fetch(self, repository, commit, directory):
+        """Fetch what is wanted alone where the server gives it, else everything. Returns the commit."""
+        if commit is not None:
+            for wanted in dict.fromkeys((commit, repository.ref or "HEAD")):
+                try:
+                    self._run(repository, ["fetch", "-q", "--depth=1", "--no-tags", "origin", wanted], directory)
+                    return self._run(repository, ["rev-parse", "FETCH_HEAD^{commit}"], directory).strip()
+                except Trouble:
+                    continue
+        self._run(repository, ["fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"], directory)
+        return self._run(repository, ["rev-parse", "--verify", "-q", (commit or repository.ref) + "^{commit}"], directory).strip()
+
+    def _run(self, repository, words, directory):
+        import subprocess  # here: few builds have a repository
+
+        program = shutil.which("git")
+        if program is None:
+            raise Trouble("%s: this needs the program git on the host" % repository.shown)
+        safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false", "-c", "init.defaultBranch=main",
+                "-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=%d" % QUIET]
+        try:
+            done = subprocess.run([program] + safe + words, cwd=directory, env=self._environment(repository), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, umask=0o022, check=False, text=True, errors="replace")
+        except OSError as error:
+            raise Trouble("git can't be run: %s" % error.strerror) from None
+        if done.returncode:
+            said = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["it ended with exit code %d" % done.returncode]
+            raise Trouble("%s: git %s: %s" % (repository.shown, words[0], re.sub(r"(?<=//)[^/@]*@", "", said[-1])))
+        return done.stdout
+
+    def _environment(self, repository):
+        env = dict(os.environ, GIT_TERMINAL_PROMPT="0", GIT_ALLOW_PROTOCOL="http:https:git:ssh", LC_ALL="C", GIT_LFS_SKIP_SMUDGE="1")
+        env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=%d" % QUIET)
+        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+            env.pop(name, None)
+        if self.agent:
+            env["SSH_AUTH_SOCK"] = self.agent
+        header = self._header(urlsplit(repository.url).hostname or "")
+        if header:  # not on the command line, where others see it
+            env.update(GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="http.%s.extraHeader" % repository.url, GIT_CONFIG_VALUE_0="Authorization: " + header)
+        return env
+
+    def _header(self, host):
+        for suffix in ("." + host, ""):
+            if "GIT_AUTH_HEADER" + suffix in self.secrets:
+                return os.fsdecode(self.secrets["GIT_AUTH_HEADER" + suffix]()).strip()
+            if "GIT_AUTH_TOKEN" + suffix in self.secrets:
+                token = self.secrets["GIT_AUTH_TOKEN" + suffix]().strip()
+                return "basic " + base64.b64encode(b"x-access-token:" + token).decode()
+        return None
+
+
+def _without_git(directory):
+    for top, names, files in os.walk(directory):
+        if ".git" in names:
+            trees.remove(os.path.join(top, ".git"))
+            names.remove(".git")
+        if ".git" in files:
+            os.unlink(os.path.join(top, ".git"))
+
+
+def _below(directory, repository):
+    """The directory of the repository that is wanted; links in it lead nowhere else."""
+    wanted = repository.directory.strip("/")
+    if not wanted:
+        return directory
+    top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = rootfs.open_in_root(top, wanted, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return os.readlink("/proc/self/fd/%d" % found)
+        finally:
+            os.close(found)
+    except OSError:
+        raise Trouble("%s has no directory %s" % (repository.shown, wanted)) from None
+    finally:
+        os.close(top)

@@ -268,7 +268,6 @@ DIFFERENT = dict(
         "run with a shell of its own": ("config", "SHELL is for ENTRYPOINT's shell form too, as with BuildKit"),
         "run with no network": ("result", "buildah's isolation by chroot has no networks"),
         "copy with a wildcard": ("result", "buildah takes the name [x].txt, which matches, for a pattern in turn"),
-        "working directory after a user": ("tree", "WORKDIR makes directories of root's, whoever USER names, as with BuildKit"),
         "expose a range": ("config", "a range of ports is written out, as with BuildKit"),
         "volume": ("tree", "VOLUME makes no directory in the image, as with BuildKit"),
         "volume in the json form": ("tree", "VOLUME makes no directory in the image, as with BuildKit"),

@@ -101,7 +101,7 @@ def test_push_of_what_was_built(builder, task, context):
     class Target:
         pushed = []
 
-        def client(self, parsed):
+        def client(self, parsed, *_more):
             self.name = parsed.familiar
             return self
 

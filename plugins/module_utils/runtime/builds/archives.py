@@ -33,7 +33,7 @@ def is_archive(opener):
 def extract(top, opener, name):
     """Unpack the archive that ``opener`` opens into the directory that ``top`` is open on, with its owners and modes; its links stay inside.
 
-    :param name: of the archive, for errors. :raises Trouble: for an entry that would leave the directory. :raises EngineError: for a damaged one.
+    :param name: of the archive, for errors. :raises Trouble: for an entry that can't be made. :raises EngineError: for a damaged one.
     """
     inner = placing.Placer(top)
     try:
@@ -51,9 +51,9 @@ def extract(top, opener, name):
 
 def _extract_entry(placer, entry, times, what):
     path = os.fsdecode(entry.name)
-    if ".." in path.split("/") or "\0" in path:
-        raise Trouble("%s: the entry %r leaves the directory" % (what, path[:200]))
-    path = patterns.clean(path)
+    if "\0" in path:
+        raise Trouble("%s: the entry %r has a NUL in its name" % (what, path[:200]))
+    path = placing.joined("", path)  # .. goes no higher than the directory, as where tar runs in a root of its own
     owner = entry.uid, entry.gid
     if entry.kind == tar.DIRECTORY:
         fd = placer.directory(path)

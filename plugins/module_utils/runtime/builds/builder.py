@@ -385,10 +385,10 @@ class Build:
             fetched = [self._fetch(url, copy) for url in urls]
             with contextlib.ExitStack() as stack:
                 tree = stack.enter_context(origin.opened()) if local else None
-                chosen = [(tree,) + each for each in self._choose(copy, tree, local)]
+                chosen = [(tree, each) for each in self._choose(copy, tree, local)]
                 for each in fetched_trees:
                     there = stack.enter_context(each.opened())
-                    chosen.append((there, there.find("/")[0], None))
+                    chosen.append((there, there.find("/")[0]))
                 below = [] if copy.link else state.paths
                 root = stack.enter_context(self.work.root(below, upper, overlay_work))
                 names = stack.enter_context(self.work.view(state.paths)) if copy.link and copy.chown else None
@@ -397,26 +397,16 @@ class Build:
         self._step(state, instruction, key, copy.history, produce, [origin.image] if origin is not None and origin.image else (), second)
 
     def _choose(self, copy, tree, local):
-        """``[(Chosen, name below the destination or None)]`` of all local sources."""
-        found = []
-        for word in local:
-            base, pivot, rest = word.partition("/./") if copy.parents and "/./" in word else ("", "", word)
-            matches = tree.find_deep(word.replace("/./", "/")) if copy.parents else tree.find(word)
-            if not matches and not tree.ignore:
-                raise Trouble("%s: no file matches in %s" % (word, tree.what))
-            for each in matches:
-                name = None
-                if copy.parents:
-                    name = each.given[len(base.strip("/")) :].strip("/") if pivot else each.given
-                found.append((each, name))
+        """The Chosen of all local sources."""
+        found = [each for word in local for each in (tree.parents(word) if copy.parents else tree.find(word))]
         if local and not found:
             raise Trouble("%s: no file matches in %s" % (" ".join(local), tree.what))
         return found
 
     def _digests(self, copy, origin, local):
-        """``[[name, whether it is a directory, where, digest], ...]`` of the files that are copied."""
+        """``[[name, whether it is a directory, digest], ...]`` of the files that are copied."""
         with origin.opened() as tree:
-            return [[each.name, each.is_directory, name, tree.digest(each, copy.exclude)] for each, name in self._choose(copy, tree, local)]
+            return [[each.name, each.is_directory, tree.digest(each, copy.exclude)] for each in self._choose(copy, tree, local)]
 
     def _version(self, url, copy):
         if copy.checksum:

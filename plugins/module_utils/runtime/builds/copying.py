@@ -34,7 +34,7 @@ class Copy:
         self.unpack, self.keep_git = flags.get("unpack"), flags.get("keep-git-dir")
         self.checksum = lexer.word(flags.get("checksum", ""), values)
         self.excludes = list(flags.get("exclude", ()))
-        self.exclude = patterns.Ignore(self.excludes) if self.excludes else None
+        self.exclude = patterns.Ignore(self.excludes, rooted=False) if self.excludes else None
         self.mode = modes.parse(self.chmod) if self.chmod else None
         dest = given.pop()
         if not dest:
@@ -62,7 +62,6 @@ class Copy:
     def _history(self, instruction, dest):
         flags = [" --parents"] if self.parents else []
         flags += [" --%s=%s" % (name, value) for name, value in (("chown", self.chown), ("chmod", self.chmod)) if value]
-        flags += [" --link"] if self.link else []
         return instruction.name + "".join(flags) + "".join(" " + word for word in self.sources) + "".join(
             " <<" + name for name, _data in self.texts) + " %s # buildkit" % dest
 
@@ -79,7 +78,7 @@ class Copy:
     def place(self, root, chosen, fetched, names_root=None):
         """Make the files inside ``root`` (descriptor).
 
-        :param chosen: ``[(sources.Tree, Chosen, name below the destination or None)]``. :param fetched: ``[remote.Fetched]``.
+        :param chosen: ``[(sources.Tree, Chosen)]``. :param fetched: ``[remote.Fetched]``.
         :param names_root: descriptor of the root whose users ``--chown`` names, where it is another.
         """
         placer = placing.Placer(root, self.owner(names_root if names_root is not None else root), self.mode, not self.link)
@@ -88,10 +87,10 @@ class Copy:
             if self.dest.endswith("/"):
                 os.close(placer.directory(dest))
             several = len(chosen) > 1 and not self.dest.endswith("/") and not placer.is_directory(dest)
-            if several and not all(each.is_directory for _tree, each, _name in chosen):
+            if several and not all(each.is_directory for _tree, each in chosen):
                 raise Trouble("the pattern matches %d files: the destination %s must be a directory and end with a /" % (len(chosen), self.dest))
-            for tree, each, name in chosen:
-                self._one(placer, tree, each, placing.joined(dest, name) if name is not None else dest, name is not None)
+            for tree, each in chosen:
+                self._one(placer, tree, each, dest)
             for name, data in self.texts:
                 self._data(placer, dest, name, [data], 0o644, None)
             for each in fetched:
@@ -99,8 +98,7 @@ class Copy:
         finally:
             placer.close()
 
-    def _one(self, placer, tree, chosen, dest, whole):
-        """:param whole: ``dest`` is where exactly it goes (--parents)."""
+    def _one(self, placer, tree, chosen, dest):
         if chosen.is_directory:
             placer.tree(tree, chosen, dest, self.exclude)
             return
@@ -113,9 +111,7 @@ class Copy:
             if self.add and self.unpack is not False and stat.S_ISREG(chosen.status.st_mode) and archives.is_archive(entry.open):
                 self._extract(placer, dest, entry.open, chosen.name)
                 return
-            if not whole and (self.dest.endswith("/") or placer.is_directory(dest)):
-                dest = placing.joined(dest, chosen.name)
-            fd, last = self._target(placer, dest)
+            fd, last = self._target(placer, dest, chosen.name)
             try:
                 placer.file(tree, entry, fd, last)
             finally:
@@ -123,8 +119,14 @@ class Copy:
         finally:
             os.close(source)
 
-    def _target(self, placer, dest, links=0):
-        """``(descriptor of the directory, name)`` for a file at ``dest``; what a link there names is meant."""
+    def _target(self, placer, dest, source):
+        """``(descriptor of the directory, name)`` for a file: ``source`` in the directory ``dest``, else ``dest``, where what a link names is
+        meant."""
+        if self.dest.endswith("/") or placer.is_directory(dest):
+            return placer.directory(dest), source
+        return self._exact(placer, dest, 0)
+
+    def _exact(self, placer, dest, links):
         parent, dummy, name = dest.rpartition("/")
         if not name:
             raise Trouble("the destination / is a directory")
@@ -138,12 +140,10 @@ class Copy:
         os.close(fd)
         if links > MAX_LINKS:
             raise Trouble("/%s: too many symbolic links" % dest)
-        return self._target(placer, placing.joined(parent, target), links + 1)
+        return self._exact(placer, placing.joined(parent, target), links + 1)
 
     def _data(self, placer, dest, name, chunks, mode, mtime):
-        if self.dest.endswith("/") or placer.is_directory(dest):
-            dest = placing.joined(dest, name)
-        fd, last = self._target(placer, dest)
+        fd, last = self._target(placer, dest, name)
         try:
             placer.data(chunks, fd, last, mode, mtime)
         finally:
@@ -168,10 +168,14 @@ class Copy:
 
 
 def owner_of(root, text, option):
-    """``(uid, gid)`` of ``user[:group]`` by the files of the root that is open; None for "". A number alone is the group too. :raises InvalidInput:"""
+    """``(uid, gid)`` of ``user[:group]`` by the files of the root that is open; None for "". A number alone is the group too, and a part that
+    is empty is root's. :raises InvalidInput:"""
     if not text:
         return None
     try:
-        return users.resolve(root, "%s:%s" % (text, text) if text.isdigit() else text)[:2]
+        user, colon, group = text.partition(":")
+        if not colon:
+            group = user if user.isdigit() else None
+        return users.resolve(root, (user or "0") + (":%s" % (group or "0") if group is not None else ""))[:2]
     except InvalidInput as error:
         raise InvalidInput(option, text, error.accepted) from None

@@ -105,14 +105,15 @@ def clean(path):
 class Ignore:
     """The patterns of a .dockerignore: the last that matches a path, or a directory above it, decides.
 
-    :param lines: the patterns, in order. :raises Trouble: for a malformed one.
+    :param lines: the patterns, in order. :param rooted: whether a leading slash says nothing; elsewhere a pattern with one matches nothing.
+    :raises Trouble: for a malformed one.
     """
 
-    def __init__(self, lines):
+    def __init__(self, lines, rooted=True):
         self.rules = []  # (whether it takes back, expression, pattern)
         for line in lines:
             pattern = line.strip()
-            if not pattern or pattern.startswith("#"):
+            if not pattern or line.startswith("#") or pattern.startswith("/") and not rooted:
                 continue
             back = pattern.startswith("!")
             pattern = clean(pattern[back:].strip())

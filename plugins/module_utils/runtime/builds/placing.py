@@ -75,23 +75,16 @@ class Placer:
 
     def tree(self, tree, chosen, path, excludes=None):
         """The contents of the directory ``chosen`` of a sources.Tree into the directory ``path``."""
-        start = len(chosen.path) + 1 if chosen.path else 0
-        above, times, waiting = sources.Above(), [], []
+        times, waiting = [], []
         fds = {"": self.directory(path)}
         try:
-            for entry in tree.walk(chosen.path):
-                name = entry.path[start:]
-                if excludes and above.leaves_out(excludes, name):
-                    continue
+            for name, entry in tree.selection(chosen, excludes):
                 parent, dummy, last = name.rpartition("/")
                 while waiting and not (parent + "/").startswith(waiting[-1] + "/"):
                     os.close(fds.pop(waiting.pop()))
-                if parent not in fds:  # a directory that is left out itself, but not what is in it
-                    fds[parent] = self.directory(joined(path, parent))
-                    waiting.append(parent)
                 if not stat.S_ISDIR(entry.status.st_mode):
                     self.file(tree, entry, fds[parent], last)
-                elif not entry.needless:
+                else:
                     fds[name] = self._enter(tree, entry, fds[parent], last, joined(path, name), times)
                     waiting.append(name)
         finally:
@@ -105,16 +98,20 @@ class Placer:
                 os.close(fd)
 
     def _enter(self, tree, entry, parent, name, path, times):
-        """Make the directory ``name``, or use the one that is there (a link to one, too)."""
+        """Make the directory ``name``, or use the one that is there (a link to one, too), with the source's attributes."""
         try:
             os.mkdir(name, 0o700, dir_fd=parent)
         except FileExistsError:
             if not self.follow and not stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
                 raise Trouble("/%s: not a directory, and --link does not follow links" % path) from None
             try:
-                return rootfs.open_in_root(self.root, path, os.O_RDONLY | os.O_DIRECTORY)
+                there = rootfs.open_in_root(self.root, path, os.O_RDONLY | os.O_DIRECTORY)
             except OSError:
                 raise Trouble("/%s: a directory can't be copied onto what is there" % path) from None
+            if stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
+                self._attributes(there, entry, tree, True)
+                times.append((path, entry.status.st_mtime_ns))
+            return there
         fd = os.open(name, _DIRECTORY, dir_fd=parent)
         self._attributes(fd, entry, tree, True)
         times.append((path, entry.status.st_mtime_ns))

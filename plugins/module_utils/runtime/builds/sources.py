@@ -28,10 +28,10 @@ MAX_DEPTH = 250
 
 class Chosen:
     """A file or directory that a source of COPY names. ``path``: where it is in its tree, without links; ``name``: what the last
-    component was called; ``given``: its path as it was spelled; ``status``: its stat."""
+    component was called; ``status``: its stat; ``include``: a patterns.Ignore whose matches alone are meant, or None."""
 
     def __init__(self, path, given, status):
-        self.path, self.given, self.status = path, given, status
+        self.path, self.status, self.include = path, status, None
         self.name = given.rstrip("/").rpartition("/")[2]
 
     @property
@@ -84,13 +84,20 @@ class Tree:
         finally:
             os.close(fd)
 
-    def find_deep(self, pattern):
-        """As :meth:`find`, where ``**`` stands for any number of directories (COPY --parents)."""
-        if "**" not in pattern:
-            return self.find(pattern)
-        cleaned = patterns.clean("/" + pattern)
-        rule = patterns.Ignore([cleaned])
-        return [Chosen(entry.path, entry.path, entry.status) for entry in self.walk("") if rule.state(entry.path)[0] and not stat.S_ISDIR(entry.status.st_mode)]
+    def parents(self, word):
+        """What a source of ``COPY --parents`` names: the directory above its ``/./`` with the pattern of what is copied from there.
+
+        :raises Trouble: when a path without wildcards is not there.
+        """
+        base, pivot, pattern = word.partition("/./")
+        if not pivot:
+            base, pattern = "", word
+        if not patterns.has_wildcard(base) and not patterns.has_wildcard(pattern):
+            self.find(patterns.clean("/%s/%s" % (base, pattern)))
+        found = self.find(base or "/")
+        for each in found:
+            each.include = patterns.Ignore([patterns.clean("/" + pattern)])
+        return [each for each in found if each.is_directory]
 
     def _look(self, path):
         """The Chosen at a path, its links followed inside the tree; None for nothing, or what is left out."""
@@ -126,6 +133,26 @@ class Tree:
             yield from self._walk(fd, path + "/" if path else "", above, 0)
         finally:
             os.close(fd)
+
+    def selection(self, chosen, excludes=None):
+        """``(name below the directory chosen, Entry)`` of all that is copied from it; a directory that is not meant itself comes where
+        something in it is."""
+        start = len(chosen.path) + 1 if chosen.path else 0
+        included, excluded, waiting = Above(), Above(), []
+        for entry in self.walk(chosen.path):
+            name, out = entry.path[start:], entry.needless
+            if chosen.include is not None and not included.matches(chosen.include, name):
+                out = True
+            if excludes is not None and excluded.matches(excludes, name):
+                out = True
+            while waiting and not name.startswith(waiting[-1][0] + "/"):
+                waiting.pop()
+            if not out:
+                yield from waiting
+                waiting = []
+                yield name, entry
+            elif stat.S_ISDIR(entry.status.st_mode):
+                waiting.append((name, entry))
 
     def open_directory(self, path):
         return rootfs.open_in_root(self.fd, path or ".", os.O_RDONLY | os.O_DIRECTORY)
@@ -169,12 +196,8 @@ class Tree:
                 os.close(fd)
             return checksum.hexdigest()
         self._hash_directory(checksum, chosen)
-        start = len(chosen.path) + 1 if chosen.path else 0
-        above = Above()
-        for entry in self.walk(chosen.path):
-            if excludes and above.leaves_out(excludes, entry.path[start:]):
-                continue
-            self._hash(checksum, entry.path[start:], entry)
+        for name, entry in self.selection(chosen, excludes):
+            self._hash(checksum, name, entry)
         return checksum.hexdigest()
 
     def _hash_directory(self, checksum, chosen):
@@ -218,16 +241,15 @@ class Entry:
 
 
 class Above:
-    """What ``--exclude`` patterns said of the directories above: a directory that is left out takes all below it along."""
+    """What patterns said of the directories above: what matches a directory matches all below it."""
 
     def __init__(self):
         self.states = {}
 
-    def leaves_out(self, excludes, path):
-        parent = path.rpartition("/")[0]
-        out, matched = excludes.state(path, self.states.get(parent))
-        self.states[path] = matched
-        return out
+    def matches(self, rules, path):
+        """:param rules: a patterns.Ignore."""
+        found, self.states[path] = rules.state(path, self.states.get(path.rpartition("/")[0]))
+        return found
 
 
 def _read_digest(entry):

@@ -8,6 +8,7 @@ import os
 import sys
 
 from .. import images, units
+from ..builds import fetching
 from ..builds import plan as plans
 from ..builds import progress
 from ..builds.request import Request, secret_of
@@ -55,6 +56,8 @@ def _sources(session, given):
     """``(where the context is, name of the Containerfile, standard input, {"data": bytes of the Containerfile} or {})``."""
     where, name = given.words[0] if given.words else ".", given.file
     if "-" not in (where, name):
+        if not fetching.is_remote(where) and not os.path.isdir(where):
+            raise UsageError("build: %s is not a directory; accepted: the context's directory, the address of a Git repository or an archive, or -" % where)
         if name and os.path.isfile(name) and os.path.isdir(where):
             name = os.path.abspath(name)
         return where, name, None, {}

@@ -83,7 +83,7 @@ IMAGE_COMMANDS = [
     Command("images, image ls, image list", "[REPOSITORY[:TAG]]", "List images", "images:ls", [
         Flag("-a, --all", "switch", "Intermediate ones too"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids"),
         Flag("--digests", "switch", "With digests")]),
-    Command("build, image build, builder build", "[PATH | URL | -]", "Build an image from a Containerfile", "builds:build", REGISTRY + [
+    Command("build, image build, builder build", "[CONTEXT]", "Build an image from a Containerfile: a directory, an address or -", "builds:build", REGISTRY + [
         Flag("-t, --tag", "list", "NAME[:TAG] for the image"), Flag("-f, --file", "value", "The Containerfile (- for standard input)"),
         Flag("--build-arg", "list", "NAME=VALUE, or NAME for the environment's"), Flag("--target", "value", "The stage to build"),
         Flag("--no-cache", "switch", "Run every step"), Flag("--pull", "switch", "Ask the registries for newer base images"),

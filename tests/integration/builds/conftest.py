@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import shutil
+import socket
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -151,3 +154,25 @@ def builder(engine, base_tree, tmp_path):
 
     carry_out(images.plan_import(engine, "box:1", base_tree, {"command": ["sh"], "env": {"FROM": "image"}}), False)
     return Builder(engine, str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    """``127.0.0.1:PORT`` of a CNCF distribution registry."""
+    if not shutil.which("docker-registry"):
+        pytest.skip("docker-registry is not installed")
+    root = tmp_path_factory.mktemp("registry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (root / "config.yml").write_text("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s/data}}\n"
+                                     "http: {addr: 127.0.0.1:%d}\n" % (root, port))
+    process = subprocess.Popen(["docker-registry", "serve", str(root / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _attempt in range(100):
+        with contextlib.suppress(OSError):
+            http.client.HTTPConnection("127.0.0.1", port, timeout=5).request("GET", "/v2/")
+            break
+        time.sleep(0.05)
+    yield "127.0.0.1:%d" % port
+    process.terminate()
+    process.wait()

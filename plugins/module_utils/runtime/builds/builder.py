@@ -79,8 +79,9 @@ class Build:
         self.target = file.target(options.target)
         self.stages = file.needed(self.target, set(context.directories) | set(context.images))
         self.total = sum(1 + len(stage.commands) for stage in self.stages)
+        self.stage, self.notes, self.final = None, [], None
         self.warnings, self.consumed = [], set(file.meta) | set(PROXIES) | set(BUILTIN) | set(file.platform_args)
-        self.remembered, self.pulled = {}, {}
+        self.remembered, self.pulled, self.imports = {}, {}, None
         self.work, self.dry, self.states, self.made, self.number = None, True, {}, [], 0
 
     # ------------------------------------------------------------------------------------------------------------- the two ways
@@ -102,14 +103,22 @@ class Build:
     def _carry_out(self, references):
         try:
             final = self._go(False)
-            image = built.Made(final.document(), final.layers, self._uses(final))
-            if not any(made.id == image.id for made in self.made):
-                self.made.append(image)
+            image = built.Made(final.document(), final.layers, self._uses(final), annotations=self.options.annotations)
+            self.made = [made for made in self.made if made.id != image.id or not self._into(image, made)] + [image]
             self._store(references, image.id)
+            self.final = final
+            if self.imports is not None:
+                self.imports.clear(image.id)
             return image.id
         except BaseException:
             self._keep_steps()
             raise
+
+    @staticmethod
+    def _into(image, made):
+        """Where the last step's image is the whole build's, its keys lead to that."""
+        image.keys, image.added, image.created, image.uses = made.keys, made.added, made.created, made.uses + image.uses
+        return True
 
     def _base_layers(self):
         """DiffIDs of the base images that are in the store: they must not go while the build stands on them."""
@@ -138,14 +147,31 @@ class Build:
         for stage in self.stages:
             self._state(stage)
         unused = sorted(set(self.options.build_args) - self.consumed)
+        self.warnings = self.file.warnings + self.notes
         if unused:
-            self.warnings = self.file.warnings + ["build arguments that no ARG names: %s" % ", ".join(unused)]
+            self.warnings = self.warnings + ["build arguments that no ARG names: %s" % ", ".join(unused)]
         final = self.states[self.target.index].child()
         if self.options.platform:
             final.set_platform(manifest.parse_platform(self.options.platform))
         if self.options.labels:
             final.config["Labels"] = dict(final.config.get("Labels") or {}, **self.options.labels)
+        if any(place.kind == "inline" for place in self.options.cache_to):
+            from . import exchange
+
+            final.extra = dict(final.extra, **{exchange.KEY: exchange.note(final.steps)})
         return final
+
+    def manifest_digest(self, final):
+        """Of the manifest that an image gets, whose layers are all here."""
+        return manifest.digest_of(built.manifest_of(self.engine, built.Made(final.document(), final.layers, annotations=self.options.annotations)))
+
+    def exports(self, final):
+        """The exchange.Exports of a finished build."""
+        from . import exchange
+
+        everything = [step for state in self.states.values() for step in state.steps]
+        return [exchange.Export(self.engine, place, everything if place.all else final.steps, final.platform)
+                for place in self.options.cache_to if place.kind != "inline"]
 
     @staticmethod
     def _uses(state):
@@ -162,6 +188,13 @@ class Build:
         return self.states[stage.index]
 
     def _stage(self, stage):
+        above, self.stage = self.stage, stage
+        try:
+            self._build_stage(stage)
+        finally:
+            self.stage = above
+
+    def _build_stage(self, stage):
         self.number += 1
         with self._at(stage.instruction):
             state = self._base(stage)
@@ -278,27 +311,59 @@ class Build:
         :param produce: ``produce(upper, overlay_work, place)``. :param history: its line; None where a step without a layer is not noted as one.
         :param second: called without arguments for another key, which costs more to know, where the first is not in the cache.
         """
-        found = built.cached(self.engine, key) if not self.options.nocache else None
+        nocache = self.options.nocache or self.stage.title in self.options.nocache_stages
+        found = built.cached(self.engine, key) if not nocache else None
         other = None
         if found is None and second is not None:
             with contextlib.suppress(Ahead):  # what only a fetch could tell
                 other = second()
         if found is None and other is not None:
-            found = built.cached(self.engine, other) if not self.options.nocache else None
+            found = built.cached(self.engine, other) if not nocache else None
             if found is not None and not self.dry:
                 built.remember(self.engine, key, found)
+        keys = [key] + ([other] if other else [])
+        if found is None and not nocache and self._import(state, instruction, keys, history, uses):
+            return
         if found is None:
             if self.dry:
                 raise Ahead("run step %d of %d, line %d: %s" % (self.number, self.total, instruction.line, instruction.title),
                             "%d/%d" % (self.number, self.total), instruction.line)
-            self._make(state, instruction, [key] + ([other] if other else []), history, produce, uses)
+            self._make(state, instruction, keys, history, produce, uses)
             return
         if found["diff_id"]:
             state.layers.append(built.known(self.engine, found["diff_id"]))
         state.note(history, found["created"], bool(found["diff_id"]))
+        if self.options.cache_to:
+            state.steps.append({"keys": built.keys_of(self.engine, found["image"]), "diff_id": found["diff_id"], "created": found["created"]})
         state.origin, state.uses = found["image"], []
         if not self.dry:
             self.progress.step(self._title(instruction), cached=True)
+
+    def _import(self, state, instruction, keys, history, uses):
+        """Take a step from a cache of elsewhere; False where none has it."""
+        if not self.options.cache_from:
+            return False
+        if self.imports is None:
+            from . import exchange
+
+            self.imports = exchange.Imports(self.engine, self.options.cache_from, self.options.registries, self.notes.append)
+        found = self.imports.find(keys)
+        if found is None:
+            return False
+        if found["diff_id"]:
+            state.layers.append(self.imports.layer(found, not self.dry))
+        self._record(state, keys, history, found["diff_id"], found["created"], uses)
+        if not self.dry:
+            self.progress.step(self._title(instruction), cached=True)
+        return True
+
+    def _record(self, state, keys, history, added, created, uses):
+        """What a step came to, that was not here before: one more intermediate image."""
+        state.note(history, created, bool(added))
+        state.steps.append({"keys": sorted(keys), "diff_id": added, "created": created})
+        image = built.Made(state.document(), state.layers, self._uses(state) + list(uses), keys, added, created)
+        self.made.append(image)
+        state.origin, state.uses = image.id, []
 
     def _make(self, state, instruction, keys, history, produce, uses):
         self.progress.step(self._title(instruction), cached=False)
@@ -308,10 +373,8 @@ class Build:
         layer = self.work.layer(upper, state.paths, self.options.epoch)
         if layer is not None:
             state.layers.append(layer)
-        state.note(history, states.moment(self.options.epoch if self.options.epoch is not None else time.time()), layer is not None)
-        image = built.Made(state.document(), state.layers, self._uses(state) + list(uses), keys, layer.diff_id if layer is not None else "", state.created)
-        self.made.append(image)
-        state.origin, state.uses = image.id, []
+        now = states.moment(self.options.epoch if self.options.epoch is not None else time.time())
+        self._record(state, keys, history, layer.diff_id if layer is not None else "", now, uses)
         self.progress.done(time.monotonic() - began)
 
     def _workdir(self, state, instruction):
@@ -405,6 +468,8 @@ class Build:
 
     def _digests(self, copy, origin, local):
         """``[[name, whether it is a directory, digest], ...]`` of the files that are copied."""
+        if origin.layers and None in origin.layers:
+            raise Ahead("fetch what is in the build cache elsewhere")
         with origin.opened() as tree:
             return [[each.name, each.is_directory, tree.digest(each, copy.exclude)] for each in self._choose(copy, tree, local)]
 

@@ -81,6 +81,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
             if command.script:
                 _write_script(mounts, place, command.script)
             definition = {"network_mode": mode, "entrypoint": command.words, "command": [], "hostname": hostname}
+            definition.update(options.get("limits") or {})
             if options.get("shm_size"):
                 definition["shm_size"] = options["shm_size"]
             host = Surroundings(place, place, mounts.entries)

@@ -9,6 +9,7 @@ import os
 from .. import images
 from ..errors import InvalidInput
 from ..images import manifest
+from ..reconcile import Plan
 from . import builder, contexts, fetching, progress as progresses, stages
 from . import state as states
 
@@ -112,6 +113,7 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
             context.close()
         plan.step, plan.line, plan.unknown = ahead.step, ahead.line, True
         plan.add("image", row and row["image"], "built", "build image %s: %s" % (shown, ahead.action), apply)
+        _export_later(plan, build, request)
         return plan
     except BaseException:
         context.close()
@@ -119,13 +121,28 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     plan.warnings += build.warnings
     ident = manifest.digest_of(final.document())
     there = images.find(engine, ident)
-    if there is None:
+    if there is None or request.annotations and there["manifest"] != build.manifest_digest(final):
         plan.unknown = True
-        plan.add("image", row and row["image"], ident, "build image %s: all steps are in the cache, its configuration is new" % shown, apply)
+        what = "configuration is" if there is None else "annotations are"
+        plan.add("image", row and row["image"], ident, "build image %s: all steps are in the cache, its %s new" % (shown, what), apply)
+        _export_later(plan, build, request)
         return plan
     context.save()
     context.close()
     plan.is_there(there)
     for full in names:
         images.name_image(plan, ident, full)
+    for export in build.exports(final) if request.cache_to else ():
+        export.plan(plan, request.registries)
     return plan
+
+
+def _export_later(plan, build, request):
+    """Add to ``plan`` that the cache is written when the build is done: what is there already is seen then."""
+    def export(index):
+        late = Plan(plan.subject, dict)
+        build.exports(build.final)[index].plan(late, request.registries)
+        late.apply()
+
+    for index, place in enumerate(each for each in request.cache_to if each.kind != "inline"):
+        plan.add("build cache " + place.where, None, "exported", "export the build cache to %s" % place.where, lambda index=index: export(index))

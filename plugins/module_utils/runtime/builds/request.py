@@ -14,11 +14,16 @@ from ..images import Registries, manifest
 class Request:
     """:ivar build_args, labels: ``{name: text}``. :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
     :ivar secrets: ``{id: function that returns bytes}``. :ivar ssh: ``{id: path of an agent's socket}``. :ivar extra_hosts: ``{name: address}``.
+    :ivar limits: options of a container (``memory``, ``ulimits`` ...) for RUN. :ivar nocache_stages: names in small letters.
+    :ivar cache_from, cache_to: [exchange.Place].
     """
 
     def __init__(self, target=None, args=None, labels=None, nocache=False, pull=False, network=None, platform=None, secrets=(), ssh=None, extra_hosts=None,
-                 shm_size=None, registries=None):
-        """:param secrets: ``[(id, function)]``. :raises InvalidInput:"""
+                 shm_size=None, registries=None, limits=None, nocache_stages=(), cache_from=(), cache_to=(), annotations=None):
+        """:param secrets: ``[(id, function)]``. :param limits: as the module container has them. :param cache_from, cache_to: texts.
+
+        :raises InvalidInput:
+        """
         self.target, self.nocache, self.pull, self.platform = target, nocache, pull, platform
         manifest.parse_platform(platform)
         self.build_args, self.labels = _texts(args, "args"), _texts(labels, "labels")
@@ -27,6 +32,11 @@ class Request:
             raise InvalidInput("network", network, "default, none, host")
         self.secrets, self.ssh, self.extra_hosts, self.shm_size = dict(secrets), dict(ssh or {}), dict(extra_hosts or {}), shm_size
         self.registries = registries or Registries()
+        self.limits = {key: value for key, value in (limits or {}).items() if value is not None}
+        self.nocache_stages, self.annotations = {name.lower() for name in nocache_stages}, _annotations(annotations)
+        self.cache_from, self.cache_to = _places(cache_from, cache_to)
+        if self.build_args.get("BUILDKIT_INLINE_CACHE", "").lower() in ("1", "true"):
+            self.cache_to += _places((), ["type=inline"])[1]
         self.hostname = self.build_args.get("BUILDKIT_SANDBOX_HOSTNAME")
         epoch = self.build_args.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not re.fullmatch("[0-9]{1,11}", epoch):
@@ -36,7 +46,27 @@ class Request:
     def run_options(self, network=None):
         """What RUN needs of it."""
         return {"network": network or self.network, "extra_hosts": self.extra_hosts, "shm_size": self.shm_size, "hostname": self.hostname,
-                "secrets": self.secrets, "ssh": self.ssh, "cache_namespace": self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")}
+                "limits": self.limits, "secrets": self.secrets, "ssh": self.ssh, "cache_namespace": self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")}
+
+
+def _places(sources, targets):
+    """``([exchange.Place], [exchange.Place])``; nothing of it is loaded where there are none."""
+    if not sources and not targets:
+        return [], []
+    from . import exchange
+
+    return [exchange.source(text) for text in sources], [exchange.target(text) for text in targets]
+
+
+def _annotations(values):
+    """``{name: text}``; a name may have ``manifest:`` before it, as docker writes them. :raises InvalidInput:"""
+    found = {}
+    for key, value in _texts(values, "annotations").items():
+        kind, colon, name = key.partition(":")
+        if colon and kind in ("index", "manifest-descriptor", "index-descriptor") or not key:
+            raise InvalidInput("annotations", key, "a name, for the image's manifest")
+        found[name if colon and kind == "manifest" else key] = value
+    return found
 
 
 def _texts(values, option):

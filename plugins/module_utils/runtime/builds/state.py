@@ -38,6 +38,7 @@ def moment(seconds):
 class State:
     """:ivar config: the ``config`` of the image's configuration. :ivar layers: [images.built.Layer]. :ivar args: ``{name: value}``.
     :ivar origin: id of the last built image on the way here, or None. :ivar uses: ids of other stages' images that are copied from.
+    :ivar steps: ``[{"keys", "diff_id", "created"}]`` of the steps on the way here.
     """
 
     def __init__(self, platform, epoch=None):
@@ -45,7 +46,7 @@ class State:
         self.config = {"Env": ["PATH=" + DEFAULT_PATH], "WorkingDir": "/"}
         self.history, self.layers, self.args = [], [], {}
         self.author, self.created, self.origin, self.uses = "", moment(epoch) if epoch is not None else START, None, []
-        self.extra, self.command_set = {}, False
+        self.extra, self.command_set, self.steps = {}, False, []
 
     @classmethod
     def of_image(cls, record, layers, platform, epoch):
@@ -65,6 +66,7 @@ class State:
         """The state that ``FROM stage`` begins with."""
         other = copy.copy(self)
         other.config, other.history = copy.deepcopy(self.config), copy.deepcopy(self.history)
+        other.steps = list(self.steps)
         other.layers, other.args, other.uses, other.command_set = list(self.layers), dict(self.args), list(self.uses), False
         return other
 

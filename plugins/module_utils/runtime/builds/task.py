@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from .. import images, units
+from .. import containers, images, units
 from ..errors import InvalidInput
 from . import fetching
 from . import plan as plans
@@ -34,8 +34,18 @@ def build(engine, params):
     request = Request(
         options.get("target"), options.get("args"), options.get("labels"), bool(options.get("nocache")), bool(options.get("pull")), options.get("network"),
         params.get("platform"), [_secret(entry) for entry in options.get("secrets") or ()], options.get("ssh"), options.get("etc_hosts"),
-        units.size(options["shm_size"], "build.shm_size") if options.get("shm_size") else None, images.registries_of(params))
+        units.size(options["shm_size"], "build.shm_size") if options.get("shm_size") else None, images.registries_of(params),
+        _limits(options), options.get("nocache_filter") or (), options.get("cache_from") or (), options.get("cache_to") or (), options.get("annotations"))
     return plans.plan_from(engine, images.names_of(params), request, where, options.get("dockerfile"), named=options.get("contexts"))
+
+
+LIMITS = ("memory", "memory_swap", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "ulimits")
+
+
+def _limits(options):
+    """The options of a container that RUN's ones have, in normal form."""
+    given = {name: options[name] for name in LIMITS if options.get(name) is not None}
+    return containers.definition(given) if given else {}
 
 
 def _secret(entry):

@@ -21,7 +21,7 @@ _HOME = {
     "feed": "execute.feed", "LIVING": "running.LIVING",
     "check_name": "catalog.check_name", "with_terminal": "documents.with_terminal", "signal_number": "signals.number", "networks_of": "live.networks_of",
     "plan_commit": "commit.plan_commit", "diff": "view.diff", "root_view": "view.root", "plan_export": "view.plan_export",
-    "oci_document": "spec.config", "Surroundings": "spec.Surroundings",
+    "oci_document": "spec.config", "definition": "options.definition", "Surroundings": "spec.Surroundings",
 }
 __all__ = list(_HOME)
 

@@ -27,12 +27,12 @@ class Made:
 
     :param config: bytes of its configuration. :param layer_list: [Layer], lowest first. :param uses: ids of built images it came from.
     :param keys: of the build cache, that lead to it. :param added: the DiffID that its last step added, or "".
-    :param created: of that step.
+    :param created: of that step. :param annotations: of its manifest.
     """
 
-    def __init__(self, config, layer_list, uses=(), keys=(), added="", created=""):
+    def __init__(self, config, layer_list, uses=(), keys=(), added="", created="", annotations=None):
         self.config, self.layers, self.uses, self.keys, self.added, self.created = config, list(layer_list), list(uses), list(keys), added, created
-        self.id = manifest.digest_of(config)
+        self.id, self.annotations = manifest.digest_of(config), dict(annotations or {})
 
 
 def cached(engine, key):
@@ -41,6 +41,11 @@ def cached(engine, key):
     if row is None or row["diff_id"] and known(engine, row["diff_id"]) is None:
         return None
     return row
+
+
+def keys_of(engine, ident):
+    """All keys of the build cache that lead to an image, sorted."""
+    return [row["key"] for row in engine.db.all("SELECT key FROM steps WHERE image = ? ORDER BY key", ident)]
 
 
 def known(engine, diff_id):
@@ -89,7 +94,7 @@ def _store(engine, made, fresh, references, final, written):
     documents = []
     with writeback.durable(engine.paths.data) as sync:
         for image in made:
-            documents.append((image, engine.blobs.put(_manifest(engine, image), durable=False)))
+            documents.append((image, engine.blobs.put(manifest_of(engine, image), durable=False)))
             written.append(documents[-1][1])
             written.append(engine.blobs.put(image.config, durable=False))
         sync()
@@ -108,14 +113,15 @@ def _store(engine, made, fresh, references, final, written):
     collect.remove_trees(aside)
 
 
-def _manifest(engine, image):
+def manifest_of(engine, image):
+    """The manifest of a Made whose layers are all compressed, as bytes."""
     described = []
     for layer in image.layers:
         with engine.blobs.open(layer.digest) as file:
             kind = compression.kind_of(file.read(8))
         described.append({"digest": layer.digest, "size": engine.blobs.size(layer.digest), "compression": kind})
     config = manifest.parse_config(image.config, "the built image")["config"]
-    return manifest.build({"digest": image.id, "size": len(image.config)}, described, docker=manifest.needs_docker(config))
+    return manifest.build({"digest": image.id, "size": len(image.config)}, described, manifest.needs_docker(config), image.annotations)
 
 
 def remember(engine, key, found):

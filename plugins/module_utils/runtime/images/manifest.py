@@ -280,7 +280,7 @@ def needs_docker(config):
     return any(config.get(key) for key in ("Healthcheck", "OnBuild", "Shell"))
 
 
-def build(config, layers, docker=False):
+def build(config, layers, docker=False, annotations=None):
     """A manifest as bytes. :param config: ``{"digest", "size"}``. :param layers: ``[{"digest", "size", "compression"}]`` with
     compression ``""``, ``gzip`` or ``zstd``. :param docker: in Docker's media types (a health check has no field in OCI's)."""
 
@@ -295,4 +295,6 @@ def build(config, layers, docker=False):
         "config": {"mediaType": DOCKER_CONFIG if docker else OCI_CONFIG, "digest": config["digest"], "size": config["size"]},
         "layers": [{"mediaType": layer_type(layer), "digest": layer["digest"], "size": layer["size"]} for layer in layers],
     }
+    if annotations:
+        document["annotations"] = dict(sorted(annotations.items()))
     return json.dumps(document, separators=(",", ":")).encode()

@@ -102,11 +102,14 @@ options:
         description:
           - Directory on the host that files are copied from, the context. What its C(.containerignore) or C(.dockerignore) names is
             left out.
+          - Or the address of a Git repository (C(https://HOST/PATH.git#REF:DIRECTORY), C(git@HOST:PATH)), which needs the program C(git) on the
+            host, or C(http://) or C(https://) and an archive. These are fetched each time.
         type: path
         required: true
       dockerfile:
         description:
-          - The file, relative to O(build.path) or absolute. The default is C(Containerfile), else C(Dockerfile).
+          - The file, relative to O(build.path) or, where that is a directory of the host, absolute. The default is C(Containerfile), else
+            C(Dockerfile).
         type: str
       args:
         description: Values for the file's C(ARG) instructions. C(SOURCE_DATE_EPOCH) makes the build reproducible.
@@ -122,6 +125,31 @@ options:
         description: Whether every step is run, also those whose result is known. The task is changed then in any case.
         type: bool
         default: false
+      nocache_filter:
+        description: Stages whose steps are run as with O(build.nocache).
+        type: list
+        elements: str
+      cache_from:
+        description:
+          - Caches that steps are taken from which are not known on this host. An image's name, or C(type=registry,ref=NAME), or
+            C(type=local,src=DIRECTORY). They are read when the first step is missing. One that can't be read is a warning.
+        type: list
+        elements: str
+      cache_to:
+        description:
+          - Where the cache of the build is written to, so that other hosts take steps from it. C(type=registry,ref=NAME), or
+            C(type=local,dest=DIRECTORY), both with C(mode=max) for the steps of all stages and not the last one's alone, or C(type=inline) for
+            the image itself.
+        type: list
+        elements: str
+      annotations:
+        description: Annotations of the image's manifest.
+        type: dict
+      limits:
+        description:
+          - Limits of C(RUN) instructions, with the names that they have in M(pycontainer.engine.container). V(memory), V(memory_swap), V(cpus),
+            V(cpu_shares), V(cpu_period), V(cpu_quota), V(cpuset_cpus), V(cpuset_mems) and V(ulimits).
+        type: dict
       network:
         description: Network of C(RUN) instructions that don't name one.
         type: str
@@ -132,8 +160,8 @@ options:
         type: dict
       contexts:
         description:
-          - More contexts for C(COPY --from) and C(RUN --mount). Values are directories of the host, or C(docker-image://) and an image.
-            A name that is an image's or stage's takes its place in C(--from), and an image also in C(FROM).
+          - More contexts for C(COPY --from) and C(RUN --mount). Values are directories of the host, addresses as for O(build.path), or
+            C(docker-image://) and an image. A name that is an image's or a stage's takes its place, in C(--from) and in C(FROM).
         type: dict
       secrets:
         description:
@@ -458,6 +486,11 @@ def main():
             "target": {"type": "str"},
             "pull": {"type": "bool", "default": False},
             "nocache": {"type": "bool", "default": False},
+            "nocache_filter": {"type": "list", "elements": "str"},
+            "cache_from": {"type": "list", "elements": "str"},
+            "cache_to": {"type": "list", "elements": "str"},
+            "annotations": {"type": "dict"},
+            "limits": {"type": "dict"},
             "network": {"type": "str", "choices": ["default", "none", "host"], "default": "default"},
             "labels": {"type": "dict"},
             "contexts": {"type": "dict"},

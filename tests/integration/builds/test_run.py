@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -17,7 +18,7 @@ import time
 import pytest
 
 from pycontainer import errors, images
-from pycontainer.builds import commands
+from pycontainer.builds import agents, commands
 from pycontainer.builds.request import secret_of
 from pycontainer.kernel import cgroups
 
@@ -134,6 +135,27 @@ def test_an_agents_socket(builder, tmp_path):
         listener.listen(1)
         record = builder("FROM box:1\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK && echo $SSH_AUTH_SOCK > /x", ssh={"default": path})
     assert builder.read(record, "x") == "/run/buildkit/ssh_agent.0\n"
+
+
+def test_an_agent_for_another_user(builder, tmp_path):
+    """A socket of the build's own, with the owner that is asked for: what is said to it reaches the agent, and its answers come back."""
+    path = str(tmp_path / "agent")
+    with socket.socket(socket.AF_UNIX) as agent, contextlib.ExitStack() as stack:
+        agent.bind(path)
+        agent.listen(4)
+        agent.settimeout(10)
+        text = "FROM box:1\nUSER www\nRUN --mount=type=ssh,uid=33,mode=0640,target=/tmp/s stat -c '%u %g %a' $SSH_AUTH_SOCK > /tmp/x"
+        assert builder.read(builder(text, ssh={"default": path}), "tmp/x") == "33 0 640\n" and os.stat(path).st_uid == 0
+        place = agents.relay(str(tmp_path), "relay", path, (0, 0), 0o600, stack)
+        for word in (b"one", b"two"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(10)
+                client.connect(place)
+                client.sendall(word)
+                with agent.accept()[0] as peer:
+                    assert peer.recv(100) == word
+                    peer.sendall(b"answer " + word)
+                assert client.recv(100) == b"answer " + word and client.recv(1) == b""
 
 
 def test_host_network_and_more_hosts(builder):

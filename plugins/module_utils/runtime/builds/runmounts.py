@@ -129,7 +129,7 @@ class RunMounts:
             self.secrets.append((name, data, 0o400 if mount.mode is None else mount.mode, mount.uid or 0, mount.gid or 0))
             self._show(os.path.join(self.place, "secrets", name), target, True)
 
-    def _ssh(self, mount, target, _origin, _stack):
+    def _ssh(self, mount, target, _origin, stack):
         path = self.options["ssh"].get(mount.id)
         if path is None:
             if mount.required:
@@ -140,6 +140,11 @@ class RunMounts:
                 target = target or SSH % self._agents
                 self._agents += 1
                 self.env.setdefault("SSH_AUTH_SOCK", target)
+                if (mount.uid, mount.gid, mount.mode) != (None, None, None):
+                    from . import agents
+
+                    mode = 0o600 if mount.mode is None else mount.mode
+                    path = agents.relay(self.place, "a%d" % self._agents, path, (mount.uid or 0, mount.gid or 0), mode, stack)
                 self._show(path, target, False)
                 return
         raise NotFound("RUN --mount=type=ssh: %s is not the socket of an agent" % path)

@@ -43,8 +43,11 @@ LIMITS = ("memory", "memory_swap", "cpus", "cpu_shares", "cpu_period", "cpu_quot
 
 
 def _limits(options):
-    """The options of a container that RUN's ones have, in normal form."""
-    given = {name: options[name] for name in LIMITS if options.get(name) is not None}
+    """The options of a container that RUN's ones have, in normal form. :raises InvalidInput:"""
+    given = {name: value for name, value in (options.get("limits") or {}).items() if value is not None}
+    unknown = sorted(set(given) - set(LIMITS))
+    if unknown:
+        raise InvalidInput("build.limits", unknown[0], ", ".join(LIMITS))
     return containers.definition(given) if given else {}
 
 

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
-from .. import images, units
+from .. import containers, images, units
 from ..builds import fetching
 from ..builds import plan as plans
 from ..builds import progress
@@ -28,19 +29,44 @@ def build(session, given):
     request = Request(given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, given.platform,
                       [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
                       units.size(given.shm_size, "--shm-size") if given.shm_size else None,
-                      images.registries_of({"insecure": given.insecure, "auth_file": given.authfile}))
+                      images.registries_of({"insecure": given.insecure, "auth_file": given.authfile}), _limits(given), given.no_cache_filter,
+                      given.cache_from, given.cache_to, dict(_pair(text, "--annotation") for text in given.annotation))
     shown = progress.Progress() if drawn or kind == "quiet" else progress.Plain(lambda line: _show(session, line))
     named = dict(_pair(text, "--build-context") for text in given.build_context)
     plan = plans.plan_from(session.engine, given.tag, request, where, name, stdin, named=named, progress=shown, **data)
+    if given.push:
+        if not given.tag:
+            raise UsageError("--push needs a name: -t")
+        images.push_plan(plan, given.tag, request.registries)
     facts = session.carry_out(plan, live=drawn)
     ident = facts["image"].get("Id")
     if ident is None:  # check mode: nothing has told the id yet
         session.say(*plan.actions)
         return
-    if given.iidfile and not session.check:
-        with open(given.iidfile, "w", encoding="utf-8") as written:
-            written.write(ident)
+    if not session.check:
+        _write(given.iidfile, ident)
+        described = {"containerimage.config.digest": ident, "containerimage.digest": facts["image"]["ManifestDigest"], "image.name": ",".join(given.tag)}
+        _write(given.metadata_file, json.dumps(described, indent=2) + "\n")
     session.say(ident)
+
+
+def _write(path, text):
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _limits(given):
+    """The options of a container that RUN's ones have, in normal form."""
+    found = {name: getattr(given, name) for name in ("memory", "memory_swap", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems")}
+    found["ulimits"] = given.ulimit or None
+    if not any(value is not None for value in found.values()):
+        return {}
+    for name in ("cpu_shares", "cpu_period", "cpu_quota"):
+        if found[name] is not None and not found[name].lstrip("-").isdigit():
+            raise UsageError("--%s %r is not a number" % (name.replace("_", "-"), found[name]))
+        found[name] = found[name] and int(found[name])
+    return containers.definition(found)
 
 
 def _show(session, line):

@@ -58,6 +58,7 @@ _HOME = {
     "names_of": "task",
     "check_source": "task",
     "push_built": "task",
+    "push_plan": "task",
     "recover": "recovery",
     "gzip_is_quick": "compression",
     "zstd_is_read": "compression",

@@ -64,7 +64,11 @@ def push_built(plan, params):
     """Add the push of a built image to its plan: what the registry has is compared when the image is there."""
     if not params.get("push"):
         return plan
-    registries, texts = registries_of(params), _pushed(params)
+    return push_plan(plan, _pushed(params), registries_of(params))
+
+
+def push_plan(plan, texts, registries):
+    """Add to the plan of an image that may be built yet that it is pushed to the references ``texts``."""
     if not plan.unknown:
         pushing.plan_push(plan, texts, registries, **_beside(params))
         return plan

@@ -211,7 +211,7 @@ def fingerprint(root):
             if kind != stat.S_IFLNK:
                 facts.append({key: os.getxattr(path, key) for key in os.listxattr(path) if not key.startswith("trusted.overlay.")})
             if kind != stat.S_IFDIR and status.st_nlink > 1:
-                inodes.setdefault(status.st_ino, []).append(relative)
+                inodes.setdefault((status.st_dev, status.st_ino), []).append(relative)
             found[relative] = facts
     for group in inodes.values():
         if len(group) > 1:

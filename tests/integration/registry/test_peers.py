@@ -228,3 +228,25 @@ def test_docker_push_and_pull(address, docker, root_file_system, make_server, tm
     docker("push", guarded + "/one:1")
     with pytest.raises(AssertionError, match="401 Unauthorized"):
         docker("login", "-u", "ann", "-p", "false", guarded)
+
+
+def test_docker_pulls_through_a_cache(docker, root_file_system, make_server, tmp_path):
+    from pycontainer.registry.server import Server
+
+    upstream = Server(str(tmp_path / "upstream"), [("127.0.0.1", 0)], log=print, access_log=None)
+    upstream.start()
+    there = "127.0.0.1:%d/team/app:1" % upstream.addresses[0][1]
+    cache = make_server(root=str(tmp_path / "cache"), proxy={"remote_url": "http://" + there.partition("/")[0]})
+    name = "127.0.0.1:%d/team/app:1" % cache.addresses[0][1]
+    docker("import", root_file_system, there)
+    docker("push", there)
+    image = docker("image", "inspect", "--format", "{{.Id}}", there)
+    with pytest.raises(AssertionError, match="push there"):
+        docker("tag", there, name)
+        docker("push", name)
+    for turn in range(2):
+        docker("rmi", "-f", image.strip())
+        docker("pull", name)
+        assert docker("image", "inspect", "--format", "{{.Id}}", name) == image
+        if not turn:
+            upstream.stop(grace=1.0)

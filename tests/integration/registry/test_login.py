@@ -16,6 +16,7 @@ import pytest
 
 from pycontainer import reconcile
 from pycontainer.errors import InvalidInput, RegistryError
+from pycontainer.store.paths import Paths
 from pycontainer.images import credentials, login
 from pycontainer.registry import auth
 
@@ -30,7 +31,7 @@ def config(tmp_path):
 @pytest.fixture
 def task(config):
     def run(check=False, **options):
-        return reconcile.carry_out(login.plan(types.SimpleNamespace(check=check), dict(DEFAULTS, config_path=config, **options)), check)
+        return reconcile.carry_out(login.plan(types.SimpleNamespace(check=check, paths=Paths()), dict(DEFAULTS, config_path=config, **options)), check)
 
     return run
 

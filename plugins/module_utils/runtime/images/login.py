@@ -10,7 +10,7 @@ import re
 
 from ..errors import InvalidInput, RegistryError
 from ..reconcile import Plan
-from . import auth, credentials, transport
+from . import auth, credentials, hosts, reference, transport
 
 
 class Unreachable(RegistryError):
@@ -51,7 +51,8 @@ def plan(engine, params):
     verified = params["verify"] and (differs or params["reauthorize"])
     if verified:
         try:
-            verify(host, username, password, params["insecure"] or params["registry_url"].startswith("http:"), params["ca_path"])
+            insecure = params["insecure"] or params["registry_url"].startswith("http:") or _is_insecure(engine, host)
+            verify(host, username, password, insecure, params["ca_path"])
         except Unreachable as error:
             if not engine.check:
                 raise
@@ -62,6 +63,12 @@ def plan(engine, params):
         found.add("credentials", _show(known), _show(wanted, known), "keep the credentials of %s for %s in %s" % (username, server, path),
                   lambda: credentials.store(server, username, password, path))
     return found
+
+
+def _is_insecure(engine, host):
+    """Whether the host's configuration says that the registry may be spoken to without TLS."""
+    found = hosts.load(engine.paths.registries_conf).entry(reference.Reference(host, "any", "latest"))
+    return found is not None and found["insecure"]
 
 
 def read_server(text):

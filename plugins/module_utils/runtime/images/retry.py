@@ -55,8 +55,8 @@ class Patience:
 
 def _tries_of(error):
     """How often a connection is worth trying that failed so."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return 1
+    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, socket.timeout)):
+        return 1  # the two sides don't fit
     if isinstance(error, socket.gaierror):
         return TRIES if error.errno == socket.EAI_AGAIN else 1
     if isinstance(error, (TimeoutError, socket.timeout)):  # a minute each

@@ -218,8 +218,11 @@ class Transport:
                 connection.sock.settimeout(timeout)
                 self._write(connection, method, target, headers, body)
                 return Response(connection.getresponse(), connection, self._pool, key)
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+                reason = _alert(connection, error)
                 connection.close()
+                if reason is not error:
+                    raise reason from None
                 if not reused or not (body is None or isinstance(body, bytes)):  # of a large body nobody knows how much has arrived
                     raise
             except BaseException:
@@ -284,6 +287,8 @@ def explain(error):
     """A connection's failure in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return "its certificate can't be verified: %s" % error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return _explain_tls(error)
     if isinstance(error, socket.gaierror):
         return "its name is not known"
     if isinstance(error, TimeoutError) or isinstance(error, socket.timeout):
@@ -293,3 +298,35 @@ def explain(error):
     if isinstance(error, http.client.HTTPException):
         return "what answers there does not speak HTTP (%s)" % (" ".join(str(error).split())[:100] or type(error).__name__)
     return getattr(error, "strerror", None) or str(error)
+
+
+def _alert(connection, error):
+    """What the other side said before it closed an encrypted connection, as an error; ``error`` itself where it said nothing."""
+    if isinstance(connection.sock, ssl.SSLSocket):
+        try:
+            connection.sock.settimeout(1)
+            connection.sock.recv(1)
+        except ssl.SSLError as found:
+            if found.reason in TLS_REASONS:
+                return found
+        except (OSError, ValueError):
+            pass
+    return error
+
+
+TLS_REASONS = {  # OpenSSL's names for what is wrong -> what that means
+    "WRONG_VERSION_NUMBER": "it does not speak TLS; insecure lets it be spoken to without",
+    "HTTP_REQUEST": "it does not speak TLS; insecure lets it be spoken to without",
+    "RECORD_LAYER_FAILURE": "it does not speak TLS; insecure lets it be spoken to without",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client's certificate (client_cert, client_key)",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it accepts none of the ways to encrypt, or asks for a client's certificate (client_cert, client_key)",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it does not accept the client's certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not accept the client's certificate",
+    "UNSUPPORTED_PROTOCOL": "it speaks versions of TLS alone that are not safe",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks versions of TLS alone that are not safe",
+}
+
+
+def _explain_tls(error):
+    reason = getattr(error, "reason", None) or ""
+    return TLS_REASONS.get(reason) or "the encryption failed: %s" % (reason.replace("_", " ").lower() or error)

@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --leak-check $(PYTEST_OPTIONS)
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity changelog bench clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity changelog bench bench-images clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -78,6 +78,10 @@ changelog: $(VENV)/.linters  ## CHANGELOG.rst from changelogs/fragments, as the 
 bench: .cache/bench-venv/.filled  ## side by side with docker and podman
 	@$(REQUIRE) test bench
 	$(BIN)/python tests/benchmarks/tasks.py
+
+bench-images: $(VENV)/.made  ## pulls side by side with docker and podman
+	@$(REQUIRE) test bench
+	$(PYTHON) tests/benchmarks/images.py $(BENCH_OPTIONS)
 
 clean:  ## remove .venv and .cache
 	rm -rf $(VENV) .cache tests/output

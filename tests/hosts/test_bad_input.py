@@ -70,6 +70,8 @@ CASES = [
     (task("container", containers=[BOX, {"name": "web", "memory": "12x"}]), "containers[1] (web): memory: '12x' is not valid"),
     (task("container", name="nonesuch", state="restarted"), "image: missing; needed: an image, because container nonesuch does not exist"),
     (task("container_exec", container="nonesuch", command="id"), "container nonesuch does not exist"),
+    (task("container_checkpoint", container="nonesuch", checkpoint="one"), "container nonesuch does not exist"),
+    (task("container_checkpoint", container="web", checkpoint="a/b"), "checkpoint: 'a/b' is not valid; accepted: letters, digits"),
     (task("container_exec", container="web"), "one of the following is required: argv, command"),
     (task("image", name="127.0.0.1:5000/none:1"), "registry 127.0.0.1:5000 has no image none:1"),
     (task("image", name="127.0.0.1:1/none:1"), "registry 127.0.0.1:1 does not answer (http: Connection refused"),

@@ -26,6 +26,7 @@ RECOVERY = {
     "replace-container": ".containers.recovery",
     "remove-container": ".containers.recovery",
     "freeze-container": ".containers.recovery",
+    "checkpoint-container": ".containers.recovery",
     "create-volume": ".volumes.recovery",
     "remove-volume": ".volumes.recovery",
     "create-network": ".networks.recovery",

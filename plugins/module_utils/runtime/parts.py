@@ -11,7 +11,7 @@ from __future__ import annotations
 
 def everything():
     from .builds import recovery, task  # noqa: F401
-    from .cli import archives, builds, containers, images, layers, observing, pruning, registry, runs, storage, system, tables, task  # noqa: F401
+    from .cli import archives, builds, checkpoints, containers, images, layers, observing, pruning, registry, runs, storage, system, tables, task  # noqa: F401
     from .containers import commit, recovery, task, zygote, zygote_main  # noqa: F401,F811
     from .host import info, prune, task  # noqa: F401,F811
     from .images import compare, login, recovery, saving, squash, task  # noqa: F401,F811

@@ -51,7 +51,8 @@ class Commands:
     def __call__(self, *argv, rc=0):
         """As the ad-hoc module: its output."""
         result = self.task(*argv)
-        assert result["rc"] == rc, result
+        if result["rc"] != rc:
+            pytest.fail("%s: exit code %s: %s" % (" ".join(argv), result["rc"], result["stderr"] or result["stdout"]))
         return result["stderr"] if rc else result["stdout"]
 
     def on_host(self, *argv, stdin=None, timeout=60):

@@ -24,6 +24,7 @@ STOPPING = [
     Flag("-t, --time, --timeout", "value", "Seconds to wait before the container is killed; -1: for ever"),
     Flag("-s, --signal", "value", "Signal that asks it to end"),
 ]
+CHECKPOINT_DIR = Flag("--checkpoint-dir", "value", "Directory that checkpoints are in, each by its name")
 ENV_FILE = Flag("--env-file", "list", "File of environment variables")
 
 CONTAINER_COMMANDS = [
@@ -38,7 +39,13 @@ CONTAINER_COMMANDS = [
         Flag("-l, --latest", "switch", "Only the one created last"), Flag("-n, --last", "value", "Only the n created last")]),
     Command("start, container start", "CONTAINER...", "Start containers", "containers:start", [
         Flag("-a, --attach", "switch", "Show what it writes, and wait for its end"),
-        Flag("-i, --interactive", "switch", "Pass standard input on, too")]),
+        Flag("-i, --interactive", "switch", "Pass standard input on, too"),
+        Flag("--checkpoint", "value", "Go on from this checkpoint"), CHECKPOINT_DIR]),
+    Command("checkpoint create", "CONTAINER CHECKPOINT", "Write down what a container does, and end it", "checkpoints:create", [
+        Flag("--leave-running", "switch", "The container goes on"), CHECKPOINT_DIR,
+        Flag("--tcp-established", "switch", "With open TCP connections")]),
+    Command("checkpoint ls, checkpoint list", "CONTAINER", "List a container's checkpoints", "checkpoints:ls", [CHECKPOINT_DIR, FORMAT, QUIET]),
+    Command("checkpoint rm, checkpoint remove", "CONTAINER CHECKPOINT", "Remove a checkpoint", "checkpoints:rm", [CHECKPOINT_DIR]),
     Command("attach, container attach", "CONTAINER", "Join this terminal to that of a running container", "containers:attach", [
         Flag("--no-stdin", "switch", "Do not pass standard input on")]),
     Command("stop, container stop", "CONTAINER...", "Stop containers", "containers:stop", STOPPING),

@@ -28,6 +28,11 @@ def _act(session, names, work):
 
 
 def start(session, given):
+    if given.checkpoint_dir and not given.checkpoint:
+        raise UsageError("pycontainer start --checkpoint-dir goes with --checkpoint")
+    if given.checkpoint:
+        _start_from(session, given)
+        return
     if given.attach or given.interactive:
         _start_attached(session, given)
         return
@@ -36,6 +41,20 @@ def start(session, given):
         if state not in ALIVE:
             plan.add("status", state, "running", "start container %s" % record["name"],
                      lambda: containers.start_one(session.engine, record))
+    _act(session, given.words, work)
+
+
+def _start_from(session, given):
+    """``start --checkpoint``: one container goes on where it was."""
+    if given.attach or given.interactive or len(given.words) > 1:
+        raise UsageError("pycontainer start --checkpoint takes one container, and no -a or -i: attach joins it afterwards")
+
+    def work(record, state, plan):
+        if state in ALIVE:
+            raise Conflict("container %s is running: a checkpoint is for the start of one that is not" % record["name"])
+        checkpoint = containers.ready_checkpoint(session.engine, record, given.checkpoint, given.checkpoint_dir)
+        plan.add("status", state, "running", "start container %s from checkpoint %s" % (record["name"], given.checkpoint),
+                 lambda: containers.start_one(session.engine, record, checkpoint=checkpoint))
     _act(session, given.words, work)
 
 

@@ -19,6 +19,8 @@ _HOME = {
     "tail": "running.tail", "run_command": "running.execute",
     "run_interactively": "running.interactive", "stats": "running.stats", "Meter": "metering.Meter", "top": "running.top", "attach": "running.attach",
     "feed": "execute.feed", "LIVING": "running.LIVING",
+    "create_checkpoint": "checkpoints.create", "remove_checkpoint": "checkpoints.remove", "list_checkpoints": "checkpoints.listing",
+    "find_checkpoint": "checkpoints.find", "check_checkpoint": "checkpoints.check", "ready_checkpoint": "checkpoints.ready",
     "check_name": "catalog.check_name", "with_terminal": "documents.with_terminal", "signal_number": "signals.number", "networks_of": "live.networks_of",
     "plan_commit": "commit.plan_commit", "diff": "view.diff", "root_view": "view.root", "plan_export": "view.plan_export",
     "oci_document": "spec.config", "definition": "options.definition", "Surroundings": "spec.Surroundings",

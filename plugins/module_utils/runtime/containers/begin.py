@@ -50,7 +50,7 @@ class Worker:
 
     def __init__(self, paths, channel, limits):
         self.paths, self.channel, self.limits = paths, channel, limits
-        self.ident = self.state = self.command = self.stdin = None
+        self.ident = self.state = self.command = self.stdin = self.checkpoint = None
 
     def serve(self, connection):
         """A request of the zygote's client, answered on ``connection``."""
@@ -79,7 +79,7 @@ class Worker:
         return zygote
 
     def _answer(self, message):
-        self.ident, self.command = message["id"], message.get("command")
+        self.ident, self.command, self.checkpoint = message["id"], message.get("command"), message.get("checkpoint")
         try:
             run_directory = self.paths.container_run(self.ident)
             os.makedirs(run_directory, 0o700, exist_ok=True)
@@ -120,7 +120,7 @@ class Worker:
         try:
             bundle = runfile.Bundle(self.paths, self.ident)
             self._open_ports(bundle.run)
-            attempt = launch.Start(bundle, self._announce, self.limits, self.stdin)
+            attempt = self._attempt(bundle)
             outputs = self._open_outputs(bundle.run)  # before it starts: what is in a FIFO that nobody has open is lost
             attempt.run()
             if not self._has_monitor():
@@ -134,6 +134,13 @@ class Worker:
             raise failure from None
         self.state.update(attempt.facts(), status="running", started_at=time.time(), warnings=attempt.warnings)
         self._hand_over(held, attempt.pidfd, outputs if attempt.terminal is None else [attempt.terminal], bundle.run)
+
+    def _attempt(self, bundle):
+        if self.checkpoint is None:
+            return launch.Start(bundle, self._announce, self.limits, self.stdin)
+        from . import restored  # here: few starts are from a checkpoint, and a monitor's memory is the zygote's
+
+        return restored.Start(self.checkpoint, bundle, self._announce, self.limits, self.stdin)
 
     def _has_monitor(self):
         """Whether the process that forked this one still lives; else nobody would watch what was started."""

@@ -4,6 +4,7 @@
 
 Control messages (wire.py), each with one answer:
     {"op": "stop", "timeout": s or null, "signal": n or null}   answered when the container has ended: {"exit_code"}
+    {"op": "expect_end"}                                        somebody is about to end it, and it is not to be restarted: {}
     {"op": "kill", "signal": n}                                 {}
     {"op": "wait"}                                              answered when the container has ended for good: {"exit_code"}
     {"op": "reload"}                                            run.json is read again: {}
@@ -110,6 +111,10 @@ class Clients:
         if timeout >= 0:
             monitor.after("kill", timeout, self._kill)
         return None
+
+    def op_expect_end(self, _connection, _message, _fds):
+        self.monitor.begin_stop()
+        return {}
 
     def _kill(self):
         pidfd.send(self.monitor.pidfd, constants.SIGKILL)

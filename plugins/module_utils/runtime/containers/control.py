@@ -20,17 +20,18 @@ SOCKET = "control.sock"
 PAUSES = (0.0,) + tuple(0.01 * 2 ** number for number in range(9))  # seconds between tries to reach a monitor that has only just begun, or is about to end
 
 
-def start(paths, idents, command=None, at_once=None, stdin=None):
+def start(paths, idents, command=None, at_once=None, stdin=None, checkpoint=None):
     """Start created or ended containers.
 
     :param command: argv of the host's ``pycontainer``, for the removal of containers with auto_remove at their end.
     :param at_once: how many at the same time; twice the CPUs by default.
     :param stdin: a descriptor to be the standard input of this run, of a container without a terminal, in place of its FIFO.
+    :param checkpoint: what to go on from (checkpoints.ready).
     :returns: ``{id: {"pid", "warnings"} | {"error": sentence, "exit_code"}}``; a running one is ``{"pid", "running": True}``.
     """
     answers, todo = {}, list(idents)
     for pause in PAUSES:
-        messages = [{"op": "start", "id": ident, "command": command} for ident in todo]
+        messages = [{"op": "start", "id": ident, "command": command, "checkpoint": checkpoint} for ident in todo]
         found = summon.requests(paths, messages, at_once or 2 * (os.cpu_count() or 1), () if stdin is None else (stdin,))
         answers.update((ident, _running(paths, ident) if answer.get("monitored") else answer) for ident, answer in zip(todo, found))
         todo = [ident for ident in todo if answers[ident] is None]
@@ -152,6 +153,11 @@ def _open(paths, ident, message):
 def kill(paths, ident, signal="SIGKILL"):
     """Send a signal (name or number) to process 1. :raises Conflict: when the container does not run."""
     _tell(paths, ident, {"op": "kill", "signal": signals.number(signal)})
+
+
+def expect_end(paths, ident):
+    """Tell the monitor that the container is about to be ended, and is not to be restarted then. :raises Conflict: when it does not run."""
+    _tell(paths, ident, {"op": "expect_end"})
 
 
 def reload(paths, ident):

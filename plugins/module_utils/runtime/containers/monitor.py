@@ -136,13 +136,13 @@ class Monitor:
             return None
         unfinished = {} if self._log is None else self._log.unfinished()
         words = {"id": self.ident, "data": self.paths.data, "run": self.paths.run, "limits": list(self.limits.items()), "lock": self.lock,
-                 "control": held[0], "process": self.pidfd, "outputs": held[2:], "relay": relay, "backoff": self.backoff,
+                 "control": held[0], "process": self.pidfd, "outputs": held[2:], "relay": relay, "backoff": self.backoff, "stopping": self.asked_to_stop,
                  "unfinished": {stream: data.decode("latin-1") for stream, data in unfinished.items()}}
         return held + [self.lock] + relay, words
 
     def go_on(self, words):
         """With what ``settled`` said before it slept."""
-        self.ident, self.lock, self.backoff = words["id"], words["lock"], words["backoff"]
+        self.ident, self.lock, self.backoff, self.asked_to_stop = words["id"], words["lock"], words["backoff"], words["stopping"]
         self.control = _socket.socket(fileno=words["control"])
         self.watch(words["control"], self._accept)
         self._follow(words["process"], words["outputs"])

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 
 from ..errors import Conflict
-from . import catalog, control, create, removal, replace
+from . import catalog, checkpoints, control, create, removal, replace
 
 
 def recover(engine, kind, detail):
     """Called for every entry of the operations table whose process is gone (engine.RECOVERY)."""
-    {"create-container": _created, "remove-container": _removed, "replace-container": replace.recover, "freeze-container": _frozen}[kind](engine, detail)
+    {"create-container": _created, "remove-container": _removed, "replace-container": replace.recover, "freeze-container": _frozen,
+     "checkpoint-container": checkpoints.recover}[kind](engine, detail)
 
 
 def _created(engine, detail):

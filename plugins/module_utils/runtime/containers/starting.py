@@ -14,10 +14,10 @@ from ..kernel import syscalls
 from . import catalog, control, documents, images, running, sharing, signals, userns
 
 
-def start(engine, records, at_once=None, stdin=None):
+def start(engine, records, at_once=None, stdin=None, checkpoint=None):
     """Start containers, several at once. Returns ``{id: None or the exception}``; ``wanted`` becomes running.
 
-    :param at_once: how many; None: as control.start sees fit. :param stdin: see control.start.
+    :param at_once: how many; None: as control.start sees fit. :param stdin: :param checkpoint: see control.start.
     """
     install.ensure(engine)
     results = {}
@@ -25,11 +25,11 @@ def start(engine, records, at_once=None, stdin=None):
     if names:
         networks.ensure_links(engine, names)
     for level in levels(records):
-        results.update(_start_level(engine, level, at_once, stdin))
+        results.update(_start_level(engine, level, at_once, stdin, checkpoint))
     return results
 
 
-def _start_level(engine, records, at_once, stdin):
+def _start_level(engine, records, at_once, stdin, checkpoint):
     results, ready = {}, []
     for record in records:
         try:
@@ -37,7 +37,8 @@ def _start_level(engine, records, at_once, stdin):
             ready.append(record)
         except HostError as error:
             results[record["id"]] = error
-    answers = control.start(engine.paths, [record["id"] for record in ready], install.command_line(engine), at_once, stdin) if ready else {}
+    answers = control.start(engine.paths, [record["id"] for record in ready], install.command_line(engine), at_once, stdin,
+                            checkpoint) if ready else {}
     for record in ready:
         answer = answers[record["id"]]
         results[record["id"]] = failure(engine, record, answer) if "error" in answer else None
@@ -46,9 +47,9 @@ def _start_level(engine, records, at_once, stdin):
     return results
 
 
-def start_one(engine, record, stdin=None):
-    """Start one container. :raises ContainerFailed: with its last lines; HostError."""
-    error = start(engine, [record], stdin=stdin)[record["id"]]
+def start_one(engine, record, stdin=None, checkpoint=None):
+    """Start one container, from a checkpoint (checkpoints.ready) where one is given. :raises ContainerFailed: with its last lines; HostError."""
+    error = start(engine, [record], stdin=stdin, checkpoint=checkpoint)[record["id"]]
     if error is not None:
         raise error
 

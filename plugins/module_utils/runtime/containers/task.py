@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules ``container``, ``container_info`` and ``container_exec`` do."""
+"""What the modules ``container``, ``container_info``, ``container_exec`` and ``container_checkpoint`` do."""
 
 from __future__ import annotations
 
 import shlex
 
 from ..errors import Conflict, InvalidInput, NotFound
-from . import batch, catalog, inspection, options, running, selection
+from ..reconcile import Plan
+from . import batch, catalog, checkpoints, inspection, options, running, selection, starting
 from .options import process
 from .planning import plan_container
 
@@ -68,6 +69,33 @@ def container_exec(engine, params):
         return dict(done, pid=outcome["pid"])
     result = {"rc": outcome["rc"], "stdout": _text(outcome["stdout"], params), "stderr": _text(outcome["stderr"], params)}
     return dict(done, **result, stdout_lines=result["stdout"].splitlines(), stderr_lines=result["stderr"].splitlines())
+
+
+def container_checkpoint(engine, params):
+    """The plan for one checkpoint of a container: there, gone, or what the container goes on from."""
+    name, directory = checkpoints.check_name(params["checkpoint"]), params.get("checkpoint_dir")
+    record = catalog.find(engine, params["container"])
+    plan = Plan("container %s" % record["name"], lambda: {"checkpoints": checkpoints.described(engine, record, directory)})
+    there = checkpoints.exists(engine, record, name, directory)
+
+    def held(work, *arguments, **options):
+        with engine.locks.hold("container", record["name"]):
+            work(engine, record, *arguments, **options)
+    if params.get("state") == "absent":
+        if there:
+            plan.add("checkpoint %s" % name, "present", None, "remove checkpoint %s of container %s" % (name, record["name"]),
+                     lambda: held(checkpoints.remove, name, directory))
+    elif params.get("state") == "restored":
+        status = running.status(engine, record["id"])["status"]
+        if status not in running.LIVING:
+            checkpoint = checkpoints.ready(engine, record, name, directory)
+            plan.add("status", status, "running", "start container %s from checkpoint %s" % (record["name"], name),
+                     lambda: held(starting.start_one, checkpoint=checkpoint))
+    elif not there:
+        checkpoints.check(engine, record)
+        plan.add("checkpoint %s" % name, None, "present", "write down what container %s does, as checkpoint %s" % (record["name"], name),
+                 lambda: held(checkpoints.create, name, bool(params.get("leave_running")), directory, bool(params.get("tcp_established"))))
+    return plan
 
 
 def _words(params):

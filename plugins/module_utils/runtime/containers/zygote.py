@@ -5,7 +5,7 @@
 Started by summon.py; it imports what a monitor needs, freezes it (gc.freeze, so that the
 pages stay shared with the forks) and waits. A request is one message on its socket:
     {"op": "start" | "adopt", "id", "command"}    a monitor, which answers on the connection and goes on; a descriptor that comes with
-                                                  "start" is the container's standard input
+                                                  "start" is the container's standard input; "checkpoint" there is what to go on from
     {"op": "exec", ...}                           an exec worker (execute.py)
     {"op": "retire"}                              the zygote ends: {"pid"}
 """

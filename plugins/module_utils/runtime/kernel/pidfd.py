@@ -43,8 +43,9 @@ def send(fd, signal):
 
 
 def reap(fd):
-    """Wait for a child: ``(exit code, signal)`` of which one is None, or None while it runs."""
-    result = syscalls.waitid_pidfd(fd, os.WEXITED | os.WNOHANG)
-    if result is None:
-        return None
+    """Wait for a child's end: ``(exit code, signal)`` of which one is None.
+
+    A pidfd says that before the child can be reaped where somebody traces it (CRIU, a debugger), who lets go of it first.
+    """
+    result = syscalls.waitid_pidfd(fd, os.WEXITED)
     return (result.si_status, None) if result.si_code == os.CLD_EXITED else (None, result.si_status)

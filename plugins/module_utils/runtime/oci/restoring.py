@@ -12,6 +12,7 @@ working directory must be of that namespace as well, and it is this process that
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -70,7 +71,7 @@ class Restoring:
         kinds = [kind for kind in self.joined if kind not in saving.EXTERNAL]
         if "cgroup" in kinds:
             raise InvalidInput("linux.namespaces", "cgroup", "no path of a cgroup namespace: CRIU can't join one")
-        return [{"ns": namespaces.TYPES[kind][1], "ns_file": self.document.namespaces[kind]} for kind in kinds]
+        return [{"ns": namespaces.TYPES[kind][1], "ns_file": self.document.namespace_path(kind, self.document.namespaces[kind])} for kind in kinds]
 
     def _inherited(self, record):
         """``[(what CRIU calls it, descriptor)]``: namespaces that are joined, and where the streams that the container was given lead now.
@@ -99,6 +100,7 @@ class Restoring:
     def _set_up(self, pid, _descriptors):
         """The namespaces are there, and empty."""
         self.pid = pid
+        self.announce()
         if self.document.private("network"):
             with _Inside(pid, "network"):
                 loopback.up()
@@ -186,7 +188,12 @@ class _Stage:
             mounts.set_attributes(launch.root_fd, c.MOUNT_ATTR_RDONLY)
 
     def _show_images(self, fd):
-        """With the container's ids as the owners, since it is the restored processes that read them."""
+        """With the container's ids as the owners, since it is the restored processes that read them.
+
+        The first of them reads the offsets of its clocks, and may do so before CRIU has given it ids: anybody may read these.
+        """
+        self._open_up("", 0o001)
+        self._open_up("timens-0.img", 0o004)
         try:
             mounts.set_attributes(fd, userns_fd=self.launch.userns_fd)
         except OSError:
@@ -196,6 +203,11 @@ class _Stage:
         mounts.attach_root(fd, PLACE + "/images")
         os.dup2(fd, self.directories.options["images_dir_fd"], inheritable=False)
         os.close(fd)
+
+    def _open_up(self, name, mode):
+        path = os.path.join(self.launch.images, name)
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | mode)
 
     def _try(self, root_fd):
         """Mount all as at a start, something empty where CRIU mounts itself: all mount points of the root are there then."""

@@ -72,9 +72,8 @@ def save(program, subject, images, options, *, work=None, pre=False, notices=Non
 
 def told(what, error, directory, log):
     """The HostError of what CRIU could not do, with the words of its log."""
-    said = criu.errors(directory, log)
-    where = "; its log is %s" % os.path.join(directory, log) if said else ""
-    return HostError("%s: CRIU: %s%s" % (what, said or error, where))
+    path = os.path.join(directory, log)
+    return HostError("%s: CRIU: %s%s" % (what, criu.errors(directory, log) or error, "; its log is %s" % path if os.path.exists(path) else ""))
 
 
 def config_file(document):

@@ -142,15 +142,19 @@ def read_bundle(options):
     return bundle, text, config
 
 
-def make(call, ident, wait):
+def make(call, ident, wait, before=None):
     """Make a container up to its process, which waits for ``start`` or executes its program. Returns the Create that ran.
 
-    :raises EngineError: nothing is left then.
+    :param before: called with the Container before there is a process. :raises EngineError: nothing is left then.
     """
     options = call.given
     bundle, text, config = read_bundle(options)
     check_terminal(config["process"], options, detached=wait or options.get("detach"))
     container = Container(call.options["root"], ident)
+    if os.environ.get("NOTIFY_SOCKET"):
+        from . import notify
+
+        notify.add(config, container)
     create = Create(container, bundle, config, options, wait, call.options["systemd-cgroup"])
     if create.program.terminal and not wait and not options.get("detach"):
         from . import terminal
@@ -158,8 +162,12 @@ def make(call, ident, wait):
         create.program.size, create.program.plain = create.program.size or terminal.size_of_own(), True
     create.hide_interpreter()
     enter(container, create.rootfs, bundle, config)
+    if os.environ.get("NOTIFY_SOCKET"):
+        os.mkdir(os.path.join(container.path, notify.DIRECTORY), 0o755)
     try:
         container.keep_config(text)
+        if before is not None:
+            before(container)
         create.run()
         try:
             if container.data["cgroup"] != create.group.record():  # systemd's has its directories since its first process

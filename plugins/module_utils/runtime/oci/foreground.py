@@ -28,10 +28,10 @@ def prepare(subreaper):
         syscalls.prctl(c.PR_SET_CHILD_SUBREAPER, 1)
 
 
-def attend(pid, pidfd, terminal):
+def attend(pid, pidfd, terminal, relay=None):
     """Wait for the process. Returns its exit code, 128 + n after signal n.
 
-    :param terminal: the master of its terminal, or None.
+    :param terminal: the master of its terminal, or None. :param relay: a notify.Relay, or None.
     """
     signals = syscalls.signalfd(_WATCHED)
     if terminal is not None:
@@ -51,8 +51,13 @@ def attend(pid, pidfd, terminal):
             poll.register(signals, select.POLLIN)
             if copying is not None:
                 copying.register(poll)
+            ready = None if relay is None else relay.fd
+            if ready is not None:
+                poll.register(ready, select.POLLIN)
             for fd, _event in poll.poll():
-                if fd == signals:
+                if fd == ready:
+                    relay.take(os.getpid())
+                elif fd == signals:
                     _signals(signals, pidfd, copying)
                 else:
                     copying.serve(fd)

@@ -44,6 +44,7 @@ def start(call, log):
         connection.connect(path)
     except ConnectionRefusedError:
         raise Conflict("container %s can't be started: its process has ended" % container.ident) from None
+    relay = _relay(container)
     os.unlink(path)  # from here on it is started, or its end is noticed by it
     connection.send(b"s")
     warnings, config = [], container.config()
@@ -51,6 +52,23 @@ def start(call, log):
     for text in warnings:
         log.warning(text)
     started(container, config, log)
+    _wait(relay, container)
+
+
+def _relay(container):
+    """What listens for the program's word that it is ready; None where nobody waits for that."""
+    if not os.environ.get("NOTIFY_SOCKET"):
+        return None
+    from . import notify
+
+    return notify.Relay(container)
+
+
+def _wait(relay, container):
+    process = None if relay is None else container.process()
+    if process is not None:
+        container.unlock()
+        relay.wait(container.pid, process)
 
 
 def started(container, config, log):
@@ -71,13 +89,15 @@ def run(call, log):
     ident, detached = call.arguments[0], call["detach"]
     if not detached:
         foreground.prepare(subreaper=not call["no-subreaper"])
-    made = making.make(call, ident, wait=False)
+    relay = []
+    made = making.make(call, ident, wait=False, before=lambda container: relay.append(_relay(container)))
     _tell(made, log)
     started(made.container, made.document.config, log)
     if detached:
+        _wait(relay[0], made.container)
         return 0
     made.container.unlock()
-    code = foreground.attend(made.pid, made.pidfd, made.terminal)
+    code = foreground.attend(made.pid, made.pidfd, made.terminal, relay[0])
     if not call["keep"]:
         try:
             made.container.lock()

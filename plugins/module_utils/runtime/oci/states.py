@@ -4,6 +4,7 @@
 
     <root>/<id>/status        what was made, written whole each time (form below)
     <root>/<id>/config.json   the bundle's document as it was at create
+    <root>/<id>/notify        a directory that the container sees (notify.py), where its caller has a NOTIFY_SOCKET
     <root>/<id>/start         the socket at which the process of a created container waits; gone when it was started
 
     {"id", "bundle", "rootfs": absolute paths, "pid", "pid_start": of process 1 (0, None: there is none yet), "created": RFC 3339,
@@ -111,7 +112,12 @@ class Container:
     def remove(self):
         """Remove its directory; the id is free then."""
         for name in os.listdir(self.path):
-            os.unlink(self.path + "/" + name)
+            try:
+                os.unlink(self.path + "/" + name)
+            except IsADirectoryError:  # notify.py's
+                for below in os.listdir(self.path + "/" + name):
+                    os.unlink("%s/%s/%s" % (self.path, name, below))
+                os.rmdir(self.path + "/" + name)
         os.rmdir(self.path)
 
     # ------------------------------------------------------------------------------------------------------ what it does

@@ -315,6 +315,15 @@ def test_kernel_parameters_of_its_network(box):
         .startswith("80\n1\n/bin/sh: can't create /proc/sys/net/ipv4/ip_forward: Read-only")
 
 
+def test_groups_that_may_ping_must_be_its_own(box):
+    """What Docker sets without a user namespace: the kernel refuses it in one, and does not say why."""
+    box.linux["sysctl"] = {"net.ipv4.ping_group_range": "0 2147483647"}
+    with pytest.raises(ContainerFailed, match="ping_group_range=0 2147483647: Invalid argument: groups that the container's user namespace does not have"):
+        box.shell("true")
+    box.linux["sysctl"] = {"net.ipv4.ping_group_range": "0 65535"}
+    assert box.shell("cat /proc/sys/net/ipv4/ping_group_range").split() == ["0", "65535"]
+
+
 def test_masks_hold(box):
     box.linux["maskedPaths"] = ["/proc/cpuinfo", "/sys/firmware"]
     assert box.shell("wc -c </proc/cpuinfo; echo 1 >/proc/sys/kernel/hostname; ls /sys/firmware | wc -l").splitlines() == [

@@ -191,6 +191,23 @@ def test_kill_all_reaches_every_process(runtime, bundle):
     assert until(lambda: not [pid for pid in pids if procfs.start_time(pid)])
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_kill_takes_those_that_share_the_hosts_processes_along(runtime, bundle, ended):
+    """In a namespace of their own the kernel would; process 1 may be gone already."""
+    bundle.config["linux"]["namespaces"] = [{"type": "mount"}]
+    bundle.shell("sleep 1000 & sleep 1000 & touch /tmp/ready; wait")
+    runtime.detached(bundle, "c")
+    assert until((bundle.rootfs / "tmp" / "ready").exists)
+    assert until(lambda: len(json.loads(runtime.ok("ps", "--format", "json", "c"))) == 3)
+    pids = json.loads(runtime.ok("ps", "--format", "json", "c"))
+    if ended:
+        runtime.ok("kill", "c", "HUP")
+        assert until(lambda: runtime.state("c")["status"] == "stopped")
+    runtime.ok("kill", "c", "KILL")
+    assert until(lambda: not [pid for pid in pids if procfs.start_time(pid)])
+    assert until(lambda: "not running" in runtime("kill", "c", "KILL").stderr)
+
+
 def test_list_and_ps(runtime, bundle):
     assert runtime.ok("list", "--format", "json") == "null\n"
     runtime.detached(bundle, "a")

@@ -92,7 +92,7 @@ def test_update_by_options_and_by_file(runtime, bundle):
 def test_updates_that_are_none(runtime, bundle):
     runtime.detached(bundle, "c")
     for words, said in (((), "a limit"), (("--memory", "much"), "--memory"), (("--pids-limit", "x"), "--pids-limit"), (("-r", "/nope"), "--resources"),
-                        (("--l3-cache-schema", "L3:0=f"), "intelRdt")):
+                        (("--l3-cache-schema", "L3:0=f"), "resctrl")):
         assert said in runtime.fails("update", *words, "c")
 
 

@@ -32,6 +32,7 @@ def resctrl(tmp_path, monkeypatch):
     monkeypatch.setattr(rdt.os, "mkdir", fill)
     monkeypatch.setattr(rdt.os, "makedirs", fill)
     monkeypatch.setattr(rdt.procfs, "write", write)
+    monkeypatch.setattr(rdt, "place", lambda: str(tmp_path / "root"))
     return str(tmp_path / "root"), written, fill
 
 
@@ -91,3 +92,15 @@ def test_without_resctrl_it_is_refused(monkeypatch):
     monkeypatch.setattr(rdt, "place", lambda: None)
     with pytest.raises(Unsupported, match="no resctrl file system is mounted"):
         rdt.check({"closID": "gold"})
+
+
+def test_update(resctrl):
+    root, written, fill = resctrl
+    fill(root + "/box")
+    assert rdt.update({"l3CacheSchema": "L3:0=1"}, {"l3CacheSchema": "L3:0=f"}, "box", [5], root) == {"l3CacheSchema": "L3:0=f"}
+    assert written == [("root/box/schemata", "L3:0=f\n")]  # its processes are there
+    del written[:]
+    assert rdt.update(None, {"memBwSchema": "MB:0=20"}, "new", [5, 6], root) == {"memBwSchema": "MB:0=20"}
+    assert written == [("root/new/schemata", "MB:0=20\n"), ("root/new/tasks", "5"), ("root/new/tasks", "6")]
+    with pytest.raises(Unsupported, match="memBwSchema"):
+        rdt.update(None, {"memBwSchema": "20"}, "new", [], root)

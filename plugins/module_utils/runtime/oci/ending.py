@@ -39,11 +39,22 @@ def kill(call, _log):
     if call["all"]:
         signal_all(container, number)
         return
+    if number == SIGKILL and container.data.get("cgroup") and _shares_processes(container) and container.group().procs():
+        signal_all(container, number)  # the kernel takes none of the others along with process 1
+        return
     process = container.process()
     if process is None or not pidfd.send(process, number):
         raise Conflict("container %s: container not running" % container.ident)
     if number == SIGKILL and container.group().frozen():
         container.group().thaw()  # a frozen process of cgroup v1 dies when it is let go
+
+
+def _shares_processes(container):
+    """Whether it has not a process namespace of its own. Only those groups count that are its alone."""
+    try:
+        return not Document(container.config()).private("pid") and not container.data["cgroup"].get("shared")
+    except (EngineError, OSError):
+        return False
 
 
 def signal_all(container, number):

@@ -12,6 +12,9 @@ from . import jsontext
 from .states import open_container
 
 
+SCHEMAS = {"l3-cache-schema": "l3CacheSchema", "mem-bw-schema": "memBwSchema"}  # option -> linux.intelRdt's
+
+
 def _locked(call, *statuses):
     """The call's container with its lock held. :raises Conflict: it does something else than these."""
     container = open_container(call.options["root"], call.arguments[0])
@@ -31,21 +34,33 @@ def resume(call, _log):
 
 
 def update(call, _log):
-    change = wanted(call.given)
+    schemas = {key: call.given[name] for name, key in SCHEMAS.items() if call.given[name]}
+    change = wanted(call.given, bool(schemas))
     container = _locked(call, "created", "running", "paused")
     config = container.config()
     linux = dict(config.get("linux") or {})
+    if schemas:
+        linux["intelRdt"] = _change_class(container, linux.get("intelRdt"), schemas)
     merged, writes = cgroups.merge(cgroups.canonical(linux.get("resources")), change)
     container.group().update(writes)
     linux["resources"] = merged
     container.keep_config(jsontext.dump(dict(config, linux=linux)))
 
 
-def wanted(given):
-    """OCI linux.resources of the options: a file's content, else the single ones."""
-    for name in ("l3-cache-schema", "mem-bw-schema"):
-        if given[name]:
-            raise Unsupported("update --%s: changing intelRdt of a running container is not supported" % name)
+def _change_class(container, entry, schemas):
+    from . import rdt
+
+    root = rdt.place()
+    if root is None:
+        raise Unsupported("update --l3-cache-schema, --mem-bw-schema: no resctrl file system is mounted")
+    return rdt.update(entry, schemas, container.ident, container.group().procs(), root)
+
+
+def wanted(given, schemas=False):
+    """OCI linux.resources of the options: a file's content, else the single ones.
+
+    :param schemas: there are further options, so none of these has to be given.
+    """
     if given["resources"]:
         name = "/proc/self/fd/0" if given["resources"] == "-" else given["resources"]
         try:
@@ -57,7 +72,7 @@ def wanted(given):
     for name, (dummy_section, dummy_key, kind) in flags.FLAGS.items():
         if given.get(name) is not None:
             change[name] = value(name, kind, given[name])
-    if not change:
+    if not change and not schemas:
         raise InvalidInput("update", None, "--resources or a limit, such as --memory 64m")
     return flags.from_flags(change)
 

@@ -59,6 +59,28 @@ def apply(entry, ident, pid, root):
         raise ContainerFailed("linux.intelRdt: %s: %s" % (os.fsdecode(error.filename or directory), error.strerror)) from None
 
 
+def update(entry, given, ident, pids, root):
+    """Change the schemas of a container's class as it runs, or give it one of its own. Returns the document's section as it is now.
+
+    :param entry: linux.intelRdt, or None. :param given: ``{"l3CacheSchema", "memBwSchema": one line}``. :param pids: of its processes.
+    :raises Unsupported, ContainerFailed:
+    """
+    entry = dict(entry or {}, **given)
+    check(entry)
+    directory, lines = _directory(entry.get("closID"), ident, root), [given[name] for name in ("l3CacheSchema", "memBwSchema") if name in given]
+    try:
+        made = not os.path.isdir(directory)
+        if made:
+            os.makedirs(directory, 0o755)
+        for line in lines:
+            procfs.write(directory + "/schemata", line + "\n")
+        for pid in pids if made else ():
+            procfs.write(directory + "/tasks", str(pid))
+    except OSError as error:
+        raise ContainerFailed("linux.intelRdt: %s: %s" % (os.fsdecode(error.filename or directory), error.strerror)) from None
+    return entry
+
+
 def remove(entry, ident, root):
     """Take away what was made for this container alone."""
     directory = _directory(entry.get("closID"), ident, root)

@@ -65,6 +65,9 @@ def _is_ours(path, kind):
     return (status.st_dev, status.st_ino) == namespaces.identity("self", kind)
 
 
+PING = "net/ipv4/ping_group_range"
+
+
 def apply(entries):
     """Set them, in the namespaces of this process, by the host's /proc: before the container's root is entered.
 
@@ -79,7 +82,8 @@ def apply(entries):
                     raise
                 _write_privately(path, value)
         except OSError as error:
-            raise OSError(error.errno, "sysctl %s=%s: %s" % (name, value, os.strerror(error.errno))) from None
+            why = ": groups that the container's user namespace does not have" if (path, error.errno) == (PING, errno.EINVAL) else ""
+            raise OSError(error.errno, "sysctl %s=%s: %s%s" % (name, value, os.strerror(error.errno), why)) from None
 
 
 def _write_privately(path, value):

@@ -110,7 +110,9 @@ class _Merged:
     """The layers of an image from the number ``below`` on, as one."""
 
     def __init__(self, engine, record, below):
-        self.engine, self.record, self.below = engine, record, below
+        self.engine, self.below = engine, below
+        # here, for the archive may be read in a thread, and a database belongs to one
+        self.sources = [(digest, anatomy.title(engine, record, digest)) for digest in anatomy.layer_blobs(engine, record)]
         self.pile, self.base = stack.Stack(), stack.Node()
         for found in anatomy.read_layers(engine, record):
             if found.layer == below:
@@ -150,10 +152,9 @@ class _Merged:
         yield b"\0" * (2 * tar.BLOCK)
 
     def _files(self, carried):
-        blobs = anatomy.layer_blobs(self.engine, self.record)
         for layer in sorted({place[0] for place in carried}):
-            title = anatomy.title(self.engine, self.record, blobs[layer])
-            stream = tar.Stream(anatomy.plain(self.engine, self.record, blobs[layer]), title)
+            digest, title = self.sources[layer]
+            stream = tar.Stream(contents.plain(self.engine, digest, title), title)
             for number, entry in enumerate(tar.entries(stream)):
                 names = carried.get((layer, number))
                 if names is not None:

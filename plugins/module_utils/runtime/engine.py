@@ -61,6 +61,8 @@ class Engine:
     def __enter__(self):
         if not self.check:
             progress.sweep(self.paths.progress)
+            if os.path.isdir(self.paths.deliveries):
+                importlib.import_module(".images.delivery_spool", __package__).sweep(self.paths)
             self.recover()
             self.adopt()
         return self

@@ -14,7 +14,7 @@ def everything():
     from .cli import archives, builds, checkpoints, containers, images, layers, observing, pruning, registry, runs, storage, system, tables, task  # noqa: F401
     from .containers import commit, recovery, task, zygote, zygote_main  # noqa: F401,F811
     from .host import info, prune, task  # noqa: F401,F811
-    from .images import compare, login, recovery, saving, squash, task  # noqa: F401,F811
+    from .images import compare, delivery, login, recovery, saving, squash, task  # noqa: F401,F811
     from .networks import ports, recovery, resolv, task  # noqa: F401,F811
     from .registry import recovery, server, supervisor, task  # noqa: F401,F811
     from .oci import bundle, checkpoint, ending, events, features, further, lifecycle, limits, main, seal, showing, template  # noqa: F401

@@ -14,7 +14,7 @@ import tempfile
 
 from ..errors import InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
-from . import compression, intake, manifest, reference, tar
+from . import compression, manifest, reference, tar
 
 MAX_DEPTH = 2  # of indexes in one another
 REF_NAMES = (
@@ -264,8 +264,23 @@ def full_names(image):
     return [name for name in names if name]
 
 
+def choose(images, wanted, text, path):
+    """The image of an archive that a name means: the one that has it there, else the archive's only one. As ``[(image, [wanted])]``.
+
+    :param wanted: the name in full; ``text``: as the user wrote it. :raises InvalidInput: when there are several others.
+    """
+    chosen = [(image, [wanted]) for image in images if wanted in full_names(image)]
+    if not chosen and len(images) == 1:
+        return [(images[0], [wanted])]
+    if not chosen:
+        there = [reference.parse(name).familiar for image in images for name in full_names(image)]
+        raise InvalidInput("name", text, "an image that is in %s: %s" % (path, ", ".join(there) or "its images have no names"))
+    return chosen
+
+
 def take(engine, members, image, names):
     """Store an image of an archive under full ``names``."""
+    from . import intake  # here alone: a controller that reads archives need not be Linux
 
     def plain(name):
         return compression.decompress(members.pieces(name), "%s in %s" % (name, members.path))

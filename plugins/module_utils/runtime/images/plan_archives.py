@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..errors import Conflict, InvalidInput
+from ..errors import Conflict
 from ..reconcile import Change
 from . import archive, intake, manifest, records, rootfs, trust
 from .damage import whole
@@ -79,14 +79,7 @@ def _choose(images, text, path):
     """``[(image, full names to give)]``."""
     if text is None:
         return [(image, archive.full_names(image)) for image in images]
-    wanted = tagged(text).tagged
-    chosen = [(image, [wanted]) for image in images if wanted in archive.full_names(image)]
-    if not chosen and len(images) == 1:
-        return [(images[0], [wanted])]
-    if not chosen:
-        there = [records.familiar(name) for image in images for name in archive.full_names(image)]
-        raise InvalidInput("name", text, "an image that is in %s: %s" % (path, ", ".join(there) or "its images have no names"))
-    return chosen
+    return archive.choose(images, tagged(text).tagged, text, path)
 
 
 def _load_plan(plan, image, names, path):

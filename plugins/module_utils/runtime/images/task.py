@@ -9,6 +9,7 @@ from . import plan as plans
 from . import pushing, records, reference, selection
 from .registries import Registries
 
+WITH_PATH = ("load", "import", "controller")  # sources that take a path
 CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
 
 
@@ -19,7 +20,7 @@ def registries_of(params):
 
 
 def image(engine, params):
-    """The module ``image``: a plan."""
+    """The module ``image``: a plan, or with ``source: controller`` what the controller has to send first."""
     name = _full_text(params)
     if params["state"] == "absent":
         if not name:
@@ -31,6 +32,8 @@ def image(engine, params):
     _check(params, name)
     registries = registries_of(params)
     plan = _present(engine, params, name, registries)
+    if isinstance(plan, dict):
+        return plan  # of source controller: what has to be sent first
     plans.plan_tags(plan, names_of(params)[1 if name else 0:])
     if params.get("push"):
         pushing.plan_push(plan, _pushed(params), registries, **_beside(params))
@@ -113,11 +116,11 @@ def _with_tag(text, name, tag, option):
 def _check(params, name):
     """What does not fit together is refused before anything is looked at."""
     source = params["source"]
-    if source in ("load", "import") and not params.get("path"):
+    if source in WITH_PATH and not params.get("path"):
         raise InvalidInput("path", params.get("path"), "a path, which source %s needs" % source)
     if source != "load" and not name:
         raise InvalidInput("name", name, "the name of an image, which source %s needs" % source)
-    if source not in ("load", "import") and params.get("path"):
+    if source not in WITH_PATH and params.get("path"):
         raise InvalidInput("path", params["path"], "no path with source %s" % source)
     for option in ("verify", "mirrors"):
         if source != "pull" and params.get(option):
@@ -139,6 +142,10 @@ def _present(engine, params, name, registries):
         return plans.plan_present(engine, name, pull, params.get("platform"), registries, params.get("verify"))
     if source == "local":
         return plans.plan_local(engine, name)
+    if source == "controller":
+        from . import delivery
+
+        return delivery.present(engine, params, name)
     from . import plan_archives
 
     if source == "import":

@@ -29,6 +29,7 @@ class Paths:
         self.volumes = os.path.join(data, "volumes")
         self.runtime = os.path.join(data, "runtime")
         self.registries = os.path.join(data, "registry")  # made when a registry keeps its content here
+        self.deliveries = os.path.join(data, "delivery")  # made when an image is sent here
         self.tmp = os.path.join(data, "tmp")  # on the data's file system, so that a rename out of it is atomic
         self.partial = os.path.join(data, "partial")  # made when a transfer breaks off
         self.locks = os.path.join(run, "locks")

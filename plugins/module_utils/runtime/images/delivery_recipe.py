@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A layer's archive without the contents of its files: who has the contents makes the same archive of it again, byte for byte.
+
+Of an archive that was rebuilt with other times and some changed files, nearly all contents are on a host that has the version
+before. What it lacks are the headers, a hundredth of the archive, and the changed contents. (The idea is tar-split's; here the
+headers are parsed by the receiver too, so that nothing has to say where a content goes.)
+
+The form that travels, ``pack`` and ``unpack``: a line of JSON, ``{"layers": [{"diff_id", "plain": bytes, "contents": number}]}``,
+then for each layer its plain bytes, compressed, and :data:`SHORT` bytes of the SHA-256 of each content, in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from ..errors import RegistryError
+from . import compression, tar
+
+SHORT = 6  # of one in 10^14 two contents are taken for each other; the layer's digest shows it then, and it is sent whole
+PIECE = 1 << 18
+
+
+class _Apart(tar.Stream):
+    """An archive that is read; what is no file's content goes to ``plain``."""
+
+    def __init__(self, chunks, what, plain):
+        super().__init__(chunks, what)
+        self._plain = plain
+
+    def read(self, count):
+        data = super().read(count)
+        self._plain(data)
+        return data
+
+    def pour(self, count, sink):
+        super().pour(count, self._plain if sink is None else sink)
+
+    def drain(self):
+        while self.read(PIECE):
+            pass
+
+
+def take_apart(chunks, plain, what):
+    """Read an archive to its end.
+
+    :param chunks: its pieces, uncompressed. :param plain: called with each piece of what is no content.
+    :returns: a generator of ``(offset in the archive, size, SHA-256)`` of each content that is not empty, in order.
+    :raises RegistryError: when the archive is damaged.
+    """
+    stream = _Apart(chunks, what, plain)
+    for entry in tar.entries(stream):
+        start, checksum = stream.offset, hashlib.sha256()
+        entry.write_to(checksum.update)
+        if stream.offset > start:
+            yield start, stream.offset - start, checksum.digest()
+    stream.drain()
+
+
+class _Together(tar.Stream):
+    """The plain bytes of an archive, read as if the contents were between them."""
+
+    def __init__(self, chunks, what):
+        super().__init__(chunks, what)
+        self._passed, self._length, self._content = [], 0, 0
+
+    def _keep(self, data):
+        self._passed.append(bytes(data))
+        self._length += len(data)
+
+    def read(self, count):
+        data = super().read(count)
+        self._keep(data)
+        return data
+
+    def pour(self, count, sink):
+        if sink is None:
+            super().pour(count, self._keep)
+        else:
+            self._content = count
+
+    def content(self, entry):
+        """Bytes of the content of ``entry``, which comes next."""
+        self._content = 0
+        entry.write_to(_nowhere)
+        return self._content
+
+    def passed(self, least=0):
+        """What was read since the last call, as a list of at most one piece; an empty one while that is less than ``least``."""
+        if self._length <= least:
+            return []
+        data, self._passed, self._length = b"".join(self._passed), [], 0
+        return [data]
+
+
+def _nowhere(_view):
+    """What a content that is elsewhere is handed to."""
+
+
+def contents(plain, what):
+    """``(name, size)`` of every content of an archive that is not empty, in order. :param plain: pieces of its plain bytes."""
+    stream = _Together(plain, what)
+    for entry in tar.entries(stream):
+        size = stream.content(entry)
+        stream.passed()
+        if size:
+            yield entry.name, size
+
+
+def put_together(plain, content, what):
+    """The pieces of an archive.
+
+    :param plain: pieces of its plain bytes. :param content: called with (number, size) for the pieces of a content.
+    """
+    stream, number = _Together(plain, what), 0
+    for entry in tar.entries(stream):
+        size = stream.content(entry)
+        yield from stream.passed(0 if size else PIECE)
+        if size:
+            yield from content(number, size)
+            number += 1
+    while stream.read(PIECE):
+        yield from stream.passed()
+    yield from stream.passed()
+
+
+def pack(layers):
+    """The pieces of recipes as they travel. :param layers: ``[(DiffID, compressed plain bytes, [SHA-256 of each content])]``."""
+    head = [{"diff_id": diff_id, "plain": len(plain), "contents": len(digests)} for diff_id, plain, digests in layers]
+    yield json.dumps({"layers": head}).encode() + b"\n"
+    for _diff_id, plain, digests in layers:
+        yield plain
+        yield b"".join(digest[:SHORT] for digest in digests)
+
+
+class Recipe:
+    """One layer's recipe at its receiver. :ivar digests: the short ones, in order."""
+
+    def __init__(self, diff_id, plain, digests):
+        self.diff_id, self._plain, self.digests = diff_id, plain, digests
+
+    def plain(self):
+        """Pieces of the plain bytes."""
+        return compression.decompress([self._plain], "what was sent of layer %s" % self.diff_id[:19])
+
+
+def unpack(file):
+    """``{DiffID: Recipe}`` of what :func:`pack` wrote into ``file``. :raises RegistryError: when it is cut short."""
+    found = {}
+    for item in json.loads(file.readline())["layers"]:
+        plain = file.read(item["plain"])
+        short = file.read(item["contents"] * SHORT)
+        if len(plain) < item["plain"] or len(short) < item["contents"] * SHORT:
+            raise RegistryError("what was sent of layer %s is cut short" % item["diff_id"][:19])
+        digests = [short[start : start + SHORT] for start in range(0, len(short), SHORT)]
+        found[item["diff_id"]] = Recipe(item["diff_id"], plain, digests)
+    return found

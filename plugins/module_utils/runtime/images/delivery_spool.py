@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where what is delivered to a host gathers until it is whole: ``delivery/<image id>/``, a file for each part, named by its SHA-256.
+
+A delivery that is broken off leaves its parts there, so that the next one sends only the rest. What nobody comes back for goes by
+itself: any call of the engine removes what has not grown for a day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+
+from ..errors import HostError
+from ..store import trees
+from ..store.files import read_json, write_json
+
+AGE = 24 * 3600  # seconds
+_PART = re.compile("[0-9a-f]{64}")
+_READ = 1 << 18
+
+
+class Spool:
+    """The spool of one image on this host."""
+
+    def __init__(self, engine, ident):
+        self.path = os.path.join(engine.paths.deliveries, ident.partition(":")[2])
+
+    def make(self):
+        """Make the directory, or say that somebody is at work in it again."""
+        os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
+        os.makedirs(self.path, 0o700, exist_ok=True)
+        os.utime(self.path)
+
+    def parts(self):
+        """Names of the parts that are there."""
+        try:
+            return sorted(name for name in os.listdir(self.path) if _PART.fullmatch(name))
+        except FileNotFoundError:
+            return []
+
+    def read(self, names):
+        """The content of parts, one after the other, in pieces. :raises HostError: after the pieces of a part with another digest."""
+        for name in names:
+            checksum = hashlib.sha256()
+            try:
+                with open(os.path.join(self.path, name), "rb") as file:
+                    for piece in iter(lambda: file.read(_READ), b""):
+                        checksum.update(piece)
+                        yield piece
+            except FileNotFoundError:
+                raise HostError("a part of the delivery, %s, is not on this host" % name[:12]) from None
+            if checksum.hexdigest() != name:
+                raise HostError("a part of the delivery, %s, was damaged on its way to this host" % name[:12])
+
+    def keep(self, name, value):
+        """Keep a JSON document beside the parts."""
+        write_json(os.path.join(self.path, name), value, durable=False)
+
+    def kept(self, name):
+        """What was kept, or None."""
+        return read_json(os.path.join(self.path, name))
+
+    def save(self, name, file):
+        """Keep all that can be read from ``file``."""
+        temporary = os.path.join(self.path, name + ".new")
+        with open(temporary, "wb") as target:
+            for piece in iter(lambda: file.read(_READ), b""):
+                target.write(piece)
+        os.rename(temporary, os.path.join(self.path, name))
+
+    def open(self, name):
+        return open(os.path.join(self.path, name), "rb")
+
+    def remove(self):
+        trees.remove(self.path)
+        _remove_empty(os.path.dirname(self.path))
+
+
+def sweep(paths):
+    """Remove what no delivery has added to for a day. One system call where nothing was ever broken off.
+
+    :param paths: the store's ``Paths``.
+    """
+    try:
+        entries = list(os.scandir(paths.deliveries))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if abs(time.time() - entry.stat(follow_symlinks=False).st_mtime) > AGE:
+            trees.remove(entry.path)
+    _remove_empty(paths.deliveries)
+
+
+def _remove_empty(directory):
+    try:
+        os.rmdir(directory)
+    except OSError:
+        pass  # other deliveries are in it

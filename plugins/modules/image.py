@@ -464,10 +464,12 @@ def main():
         "name": {"type": "str"},
         "tag": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "source": {"type": "str", "choices": ["pull", "load", "import", "build", "local"], "default": "pull"},
+        "source": {"type": "str", "choices": ["pull", "load", "import", "build", "controller", "local"], "default": "pull"},
         "pull": {"type": "str", "choices": ["missing", "not_present", "always", "never"], "default": "missing"},
         "platform": {"type": "str"},
         "path": {"type": "path"},
+        "delta": {"type": "bool", "default": True},
+        "delivery": {"type": "dict"},
         "config": {"type": "dict", "options": {
             "command": {"type": "list", "elements": "str"},
             "entrypoint": {"type": "list", "elements": "str"},

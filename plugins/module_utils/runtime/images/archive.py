@@ -92,6 +92,10 @@ class Members:
     def size(self, name):
         return self._index[name][1]
 
+    def place(self, name):
+        """``(path of the file, offset)`` where a member's content lies."""
+        return self._file.name, self._index[name][0]
+
     def read(self, name, limit):
         """A small member's bytes. :raises RegistryError: when it is missing or larger than ``limit``."""
         if name not in self:
@@ -126,6 +130,9 @@ class Directory(Members):
 
     def size(self, name):
         return os.stat(self._inside(name)).st_size
+
+    def place(self, name):
+        return self._inside(name), 0
 
     def pieces(self, name):
         with open(self._inside(name), "rb") as file:

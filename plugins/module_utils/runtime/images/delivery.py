@@ -13,13 +13,15 @@ an update needs. They read JSON, and what follows it, from standard input, and a
 from __future__ import annotations
 
 import base64
+import contextlib
+import importlib.util
 import json
 import os
 import sys
 import tempfile
 import zlib
 
-from .. import errors, fingerprint, reconcile
+from .. import errors, fingerprint, progress, reconcile
 from . import compression, delivery_again, delivery_local, delivery_recipe, intake, layers, manifest, records
 from .delivery_spool import Spool
 from .plan import ImagePlan, name_image, tagged
@@ -93,6 +95,7 @@ def _wanted(engine, params, request):
         "parts": spool.parts(),
         "local": engine.db.one("SELECT 1 FROM layers") is not None,  # whether there is anything to rebuild layers from
         "zlib": delivery_again.sample(),
+        "xz": importlib.util.find_spec("_lzma") is not None,
         "spool": spool.path,
         "free": status.f_bavail * status.f_frsize,
         "data": engine.paths.data,
@@ -111,8 +114,8 @@ def main(argv):
     fingerprint.laid_down("/", os.path.dirname(fingerprint.directory()))  # it is not swept away meanwhile
     try:
         request = json.loads(sys.stdin.buffer.readline())
-        with Engine(check=bool(request.get("check"))) as engine:
-            answer = COMMANDS[argv[0]](engine, request)
+        with Engine(check=bool(request.get("check"))) as engine, _reports(engine, request.get("progress")):
+            answer = COMMANDS[argv[0]](engine, request, sys.stdin.buffer)
     except NotRebuilt as error:
         answer = {"not_rebuilt": str(error)}
     except errors.EngineError as error:
@@ -121,17 +124,27 @@ def main(argv):
     return 0
 
 
-def offer(engine, request):
-    """Which contents of the recipes at standard input this host lacks: bits in the order in which they come first, 1 for lacking.
+@contextlib.contextmanager
+def _reports(engine, name):
+    """The controller can see how far the block is, under the name that it gave."""
+    if name is None or not progress.NAME.fullmatch(name):
+        yield
+        return
+    with progress.board(engine.paths.progress, name) as engine.progress:
+        yield
 
-    :param request: ``{"id", "repository", "layers": [DiffIDs of the image]}``.
+
+def offer(engine, request, body):
+    """Which contents of the recipes in the file ``body`` this host lacks: bits in the order in which they come first, 1 for lacking.
+
+    :param request: ``{"id", "repository", "layers": [DiffIDs of the image], "check": 1 in check mode, else 0}``.
     """
     spool = Spool(engine, request["id"])
     if engine.check:
-        recipes = delivery_recipe.unpack(sys.stdin.buffer)
+        recipes = delivery_recipe.unpack(body)
     else:
         spool.make()
-        spool.save("recipes", sys.stdin.buffer)
+        spool.save("recipes", body)
         with spool.open("recipes") as file:
             recipes = delivery_recipe.unpack(file)
     wanted = {}
@@ -141,7 +154,7 @@ def offer(engine, request):
             wanted.setdefault(digest, (name, size))
     found = delivery_local.find(engine, wanted, delivery_local.related(engine, request["layers"], request["repository"]))
     if not engine.check:
-        spool.keep("found", {"found": {digest.hex(): os.fsdecode(path) for digest, path in found.items()},
+        spool.keep("found", {"found": {digest.hex(): [os.fsdecode(path), offset] for digest, (path, offset, _size) in found.items()},
                              "sizes": {digest.hex(): size for digest, (_name, size) in wanted.items()}})
     bits = bytearray((len(wanted) + 7) // 8)
     for number, digest in enumerate(wanted):
@@ -150,14 +163,14 @@ def offer(engine, request):
     return {"missing": encode(bytes(bits))}
 
 
-def take(engine, request):
+def take(engine, request, _body):
     """The image from what was sent: the result of the task."""
     from .task import image
 
     return reconcile.carry_out(image(engine, dict(request["options"], delivery=request)), False)
 
 
-def drop(engine, request):
+def drop(engine, request, _body):
     """Nothing stays of a delivery that can't go on."""
     Spool(engine, request["id"]).remove()
     return {}
@@ -167,6 +180,7 @@ COMMANDS = {"offer": offer, "take": take, "drop": drop}
 
 
 def _take(engine, request, parsed):
+    engine.progress.subject("Storing %s" % parsed.familiar)
     spool = Spool(engine, request["id"])
     try:
         _Image(engine, request, spool, parsed.familiar).take([parsed.tagged])
@@ -204,7 +218,7 @@ class _Image:
             exact = self.request["exact"]
             layer_list = [self._layer(item, exact) for item in self.request["layers"]]
             intake.take(self.engine, self.what, self.config, layer_list, self.manifest if exact else None,
-                        None if exact else self._build_manifest, references=names)
+                        None if exact else self._build_manifest, references=names, manner=intake.LOAD)
 
     def _open_pack(self):
         """Lay the missing contents out, and note where each is; they come in the order in which the rebuilt layers name them first."""
@@ -248,7 +262,7 @@ class _Image:
         def content(number, size):
             text = recipe.digests[number].hex()
             offset = self.packed.get(text)
-            pieces = self._local(text) if offset is None else self._sent(offset, size)
+            pieces = self._local(text, size) if offset is None else self._sent(offset, size)
             left = size
             for piece in pieces:
                 left -= len(piece)
@@ -258,10 +272,10 @@ class _Image:
 
         return delivery_recipe.put_together(recipe.plain(), content, what)
 
-    def _local(self, text):
+    def _local(self, text, size):
+        path, offset = self.found[text]
         try:
-            with delivery_local.open_content(os.path.join(os.fsencode(self.engine.paths.layers), os.fsencode(self.found[text]))) as file:
-                yield from compression.pieces(file, delivery_recipe.PIECE)
+            yield from delivery_local.read(self.engine, (os.fsencode(path), offset, size))
         except OSError as error:
             raise errors.RegistryError("a file that was on this host can't be read: %s" % (error.strerror or error)) from None
 

@@ -54,16 +54,31 @@ def guess(blob, plain):
     return None
 
 
+class Compressor:
+    """A blob as :func:`guess` says that it was made. :ivar header: its first bytes."""
+
+    def __init__(self, settings):
+        self.header = bytes.fromhex(settings["header"])
+        self._deflater, self._check, self._size = zlib.compressobj(settings["level"], zlib.DEFLATED, -15), 0, 0
+
+    def add(self, piece):
+        """What comes out for a piece of the archive."""
+        self._check, self._size = zlib.crc32(piece, self._check), self._size + len(piece)
+        return self._deflater.compress(piece)
+
+    def end(self):
+        return self._deflater.flush() + self._check.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")
+
+
 def compressed(plain, settings):
-    """The pieces of the blob that :func:`guess` gave ``settings`` of; with the level None the archive itself. :param plain: its pieces."""
+    """The pieces of a blob; with the level None, of the archive itself. :param plain: pieces of the archive."""
     if settings["level"] is None:
         yield from plain
         return
-    deflater, check, size = zlib.compressobj(settings["level"], zlib.DEFLATED, -15), 0, 0
-    yield bytes.fromhex(settings["header"])
+    compressor = Compressor(settings)
+    yield compressor.header
     for piece in plain:
-        check, size = zlib.crc32(piece, check), size + len(piece)
-        output = deflater.compress(piece)
+        output = compressor.add(piece)
         if output:
             yield output
-    yield deflater.flush() + check.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
+    yield compressor.end()

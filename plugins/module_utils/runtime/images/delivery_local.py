@@ -4,6 +4,9 @@
 
 A file of the same path and size is looked at first: in the version before, that is nearly always it. Then those of the same size.
 Each is hashed, so a file that was damaged since is no match.
+
+A content's place is ``(path below the store's layers, offset, size)``: of a file of an unpacked layer from 0 on, or in the archive that
+a layer is kept as.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ import hashlib
 import os
 import stat
 
-from . import layers
+from ..errors import EngineError
+from . import erofs, layers, tar
 from .delivery_recipe import SHORT
 
 MOST = 300000  # entries that are looked at, those of the most closely related layers first
@@ -22,19 +26,19 @@ _READ = 1 << 20
 
 
 def find(engine, wanted, order):
-    """``{short digest: path below the store's layers}`` of those of ``wanted`` that are there.
+    """``{short digest: place}`` of those of ``wanted`` that are there.
 
     :param wanted: ``{short digest: (name in the archive, size)}``. :param order: rows of ``layers``, most related first.
     """
     named, sized = _candidates(engine, order, {(_path(name), size) for name, size in wanted.values()}, {size for _name, size in wanted.values()})
     found, known = {}, {}
 
-    def look(digest, paths):
-        for path in paths:
-            if path not in known:
-                known[path] = seen = _digest(os.path.join(os.fsencode(engine.paths.layers), path))
+    def look(digest, places):
+        for place in places:
+            if place not in known:
+                known[place] = seen = _digest(engine, place)
                 if seen in wanted:
-                    found.setdefault(seen, path)  # perhaps another one's that is wanted
+                    found.setdefault(seen, place)  # perhaps another one's that is wanted
             if digest in found:
                 return
 
@@ -53,63 +57,84 @@ def _path(name):
 
 
 def _candidates(engine, order, names, sizes):
-    """``({(path, size): [paths below layers]}, {size: [paths below layers]})`` of files that may be wanted."""
+    """``({(path, size): [places]}, {size: [places]})`` of files that may be wanted."""
     named, sized, left = {}, {}, MOST
     for row in order:
-        top = os.fsencode(layers.path_of(engine, row["number"]))
-        number = os.path.basename(top)
-        for inner, size in _files(top):
+        for inner, size, place in _files(layers.path_of(engine, row["number"])):
             left -= 1
             if size in sizes:
-                sized.setdefault(size, []).append(number + inner)
+                sized.setdefault(size, []).append(place)
                 if (inner, size) in names:
-                    named.setdefault((inner, size), []).append(number + inner)
+                    named.setdefault((inner, size), []).append(place)
         if left < 0:
             break
     return named, sized
 
 
-def _files(top):
-    """``(path with a leading slash, size)`` of every regular file that is not empty below ``top``."""
-    stack = [b""]
+def _files(path):
+    """``(path in the layer, size, place)`` of every regular file that is not empty in the layer at ``path``."""
+    path = os.fsencode(path)
+    try:
+        if os.path.isdir(path):
+            yield from _files_of_directory(path)
+        else:
+            yield from _files_of_archive(path)
+    except (OSError, EngineError):
+        return  # it was removed just now, or is damaged
+
+
+def _files_of_directory(top):
+    number, stack = os.path.basename(top), [b""]
     while stack:
         inner = stack.pop()
-        try:
-            entries = list(os.scandir(top + inner))
-        except OSError:
-            continue  # it was removed just now
-        for entry in entries:
+        for entry in os.scandir(top + inner):
             path = inner + b"/" + entry.name
             if entry.is_dir(follow_symlinks=False):
                 stack.append(path)
             elif entry.is_file(follow_symlinks=False):
-                try:
-                    size = entry.stat(follow_symlinks=False).st_size
-                except OSError:
-                    continue
+                size = entry.stat(follow_symlinks=False).st_size
                 if size:
-                    yield path, size
+                    yield path, size, (number + path, 0, size)
 
 
-def _digest(path):
-    """The short digest of a file, or None where it can't be read."""
+def _files_of_archive(path):
+    length = (erofs.head(path) or (0,))[0]
+    fd = os.open(path, _OPEN)
+    try:
+        stream = tar.FileStream(fd, erofs.START, erofs.START + length)
+        for entry in tar.entries(stream):
+            if entry.kind == tar.REGULAR and entry.size and entry.sparse is None:
+                yield _path(entry.name), entry.size, (os.path.basename(path), erofs.START + stream.offset, entry.size)
+    finally:
+        os.close(fd)
+
+
+def _digest(engine, place):
+    """The short digest of a content, or None where it can't be read."""
     checksum = hashlib.sha256()
     try:
-        with open_content(path) as file:
-            for piece in iter(lambda: file.read(_READ), b""):
-                checksum.update(piece)
+        for piece in read(engine, place):
+            checksum.update(piece)
     except OSError:
         return None
     return checksum.digest()[:SHORT]
 
 
-def open_content(path):
-    """A file of a layer as a binary file. :raises OSError: when it is no regular file."""
-    file = open(os.open(path, _OPEN), "rb", buffering=0)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise FileNotFoundError(path)
-    return file
+def read(engine, place):
+    """The pieces of a content. :raises OSError: when it is not there."""
+    path, offset, left = place
+    fd = os.open(os.path.join(os.fsencode(engine.paths.layers), path), _OPEN)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise FileNotFoundError(path)
+        while left:
+            piece = os.pread(fd, min(left, _READ), offset)
+            if not piece:
+                return
+            offset, left = offset + len(piece), left - len(piece)
+            yield piece
+    finally:
+        os.close(fd)
 
 
 def related(engine, diff_ids, repository):
@@ -134,7 +159,6 @@ def related(engine, diff_ids, repository):
 
 def _stack(engine, ident):
     """DiffIDs of an image; none where it can't be read."""
-    from ..errors import EngineError
     from . import records
 
     try:

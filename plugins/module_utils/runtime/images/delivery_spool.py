@@ -42,18 +42,20 @@ class Spool:
             return []
 
     def read(self, names):
-        """The content of parts, one after the other, in pieces. :raises HostError: after the pieces of a part with another digest."""
+        """The content of parts, one after the other, in pieces. :raises HostError: before any piece of a part with another digest."""
         for name in names:
-            checksum = hashlib.sha256()
             try:
-                with open(os.path.join(self.path, name), "rb") as file:
-                    for piece in iter(lambda: file.read(_READ), b""):
-                        checksum.update(piece)
-                        yield piece
+                file = open(os.path.join(self.path, name), "rb")
             except FileNotFoundError:
                 raise HostError("a part of the delivery, %s, is not on this host" % name[:12]) from None
-            if checksum.hexdigest() != name:
-                raise HostError("a part of the delivery, %s, was damaged on its way to this host" % name[:12])
+            with file:
+                checksum = hashlib.sha256()
+                for piece in _pieces(file):
+                    checksum.update(piece)
+                if checksum.hexdigest() != name:
+                    raise HostError("a part of the delivery, %s, was damaged on its way to this host" % name[:12])
+                file.seek(0)
+                yield from _pieces(file)
 
     def keep(self, name, value):
         """Keep a JSON document beside the parts."""
@@ -67,7 +69,7 @@ class Spool:
         """Keep all that can be read from ``file``."""
         temporary = os.path.join(self.path, name + ".new")
         with open(temporary, "wb") as target:
-            for piece in iter(lambda: file.read(_READ), b""):
+            for piece in _pieces(file):
                 target.write(piece)
         os.rename(temporary, os.path.join(self.path, name))
 
@@ -92,6 +94,10 @@ def sweep(paths):
         if abs(time.time() - entry.stat(follow_symlinks=False).st_mtime) > AGE:
             trees.remove(entry.path)
     _remove_empty(paths.deliveries)
+
+
+def _pieces(file):
+    return iter(lambda: file.read(_READ), b"")
 
 
 def _remove_empty(directory):

@@ -202,9 +202,9 @@ _ALIASES = {
 }
 
 
-def host_platform():
-    """``(os, architecture, variant)`` of this machine."""
-    machine = os.uname().machine
+def host_platform(machine=None):
+    """``(os, architecture, variant)`` of this machine. :param machine: what ``uname -m`` says on another."""
+    machine = machine or os.uname().machine
     return ("linux",) + _MACHINES.get(machine, (machine, ""))
 
 

@@ -1,0 +1,251 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of ``source: controller``: an image from an archive here to a host, over Ansible's own connection.
+
+The module ``image`` is asked with digests alone; where the image is there, that is all. Else the host is told what the missing layers
+consist of, says which contents it lacks, and gets those, or the layer as it is where that is not much more. The host's half is
+``runtime/images/delivery.py``.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import os
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.display import Display
+
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors, units
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import delivery_again, delivery_recipe, manifest, reference
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images.delivery import decode, encode
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images.task import names_of
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery_cache, delivery_channel, delivery_source
+
+TINY = 1 << 14  # bytes of a layer up to which it is sent whole without a question
+WORTH = 0.6  # of a layer's size, up to which what it lacks is sent instead of the layer
+
+display = Display()
+
+
+def carry_out(action, arguments, ask):
+    """Have the image on the host; the task's result.
+
+    :param action: the action plugin. :param arguments: the task's. :param ask: called with what the module is told besides them
+        (option ``delivery``) for the module's result.
+    """
+    if not arguments.get("name") or not arguments.get("path"):
+        return ask({})  # the module says what is missing
+    channel = delivery_channel.Channel(action)
+    try:
+        cache = delivery_cache.Cache()
+        with delivery_source.Source(action._find_needle("files", arguments["path"]), cache) as source:
+            name = names_of(arguments)[0]
+            parsed = reference.parse(name)
+            platform = _platform(action, arguments, source)
+            source.choose(parsed.tagged or name, name, platform)
+            result = Delivery(action, channel, source, parsed, arguments).carry_out(ask)
+        cache.sweep()
+        return result
+    except errors.EngineError as error:
+        raise AnsibleActionFail(str(error)) from None
+    except OSError as error:
+        raise AnsibleActionFail("the image could not be prepared on the controller: %s" % error) from None
+    finally:
+        channel.close()
+
+
+def _platform(action, arguments, source):
+    """The platform to take: as asked for, else the host's, which is looked up only where it matters."""
+    if arguments.get("platform") or not source.has_platforms():
+        return manifest.parse_platform(arguments.get("platform"))
+    return manifest.host_platform(action._low_level_execute_command("uname -m")["stdout"].strip())
+
+
+class Shipment:
+    """What is sent to a host.
+
+    :ivar whole: ``{index of a layer: (path, offset, size)}``. :ivar rebuilt: indexes of the layers that the host rebuilds.
+    :ivar pack: path of the packed contents, or None. :ivar files: how many contents. :ivar room: bytes that it takes on the host.
+    """
+
+    def __init__(self):
+        self.whole, self.rebuilt, self.pack, self.files, self.room = {}, [], None, 0, 0
+
+    def streams(self):
+        """What is sent besides recipes: ``(path, offset, size)``."""
+        return list(self.whole.values()) + ([(self.pack, 0, os.stat(self.pack).st_size)] if self.pack else [])
+
+
+class Delivery:
+    def __init__(self, action, channel, source, parsed, arguments):
+        self.action, self.channel, self.source, self.parsed = action, channel, source, parsed
+        self.check = action._task.check_mode
+        self.delta = arguments.get("delta", True)
+        self.wanted, self.recipes, self.offered = None, {}, []
+
+    def carry_out(self, ask):
+        source = self.source
+        request = {"id": source.id, "layers": [[layer.diff_id, layer.digest or ""] for layer in source.layers]}
+        if self.check:
+            request["config"] = encode(source.config)
+        result = ask(request)
+        self.wanted = result.pop("wanted", None)
+        if self.wanted is None:
+            return result if result.get("failed") else dict(result, delivery=self._told(Shipment()))
+        for delta in (boolean(self.delta), False):
+            shipment = self._prepare(delta)
+            if self.check:
+                return self._foretold(result, shipment)
+            self._check_room(shipment)
+            answer = self._deliver(shipment)
+            if "not_rebuilt" not in answer:
+                break
+            display.vv("%s; its layers are sent whole" % answer["not_rebuilt"], host=self.action.live.host)
+        if not self.action._task.diff:
+            answer.pop("diff", None)
+        return answer if answer.get("failed") else dict(answer, delivery=self._told(shipment))
+
+    # --- what is to be sent ---
+
+    def _prepare(self, delta):
+        """A :class:`Shipment` of what the host lacks."""
+        shipment, missing = Shipment(), self.wanted["missing"]
+        lacking = self._offer(missing) if delta and self.wanted["local"] and self.wanted["xz"] else {}
+        for index in missing:
+            layer = self.source.layers[index]
+            if index in lacking and lacking[index] <= WORTH * layer.size:
+                shipment.rebuilt.append(index)
+                shipment.room += layer.size + self.recipes[index].size
+            else:
+                place = shipment.whole[index] = self.source.blob(layer)
+                shipment.room += 3 * place[2]  # in the spool, in the store, and at least as much unpacked
+        if shipment.rebuilt:
+            shipment.pack, shipment.files, size = self.source.pack([self.source.layers[index] for index in shipment.rebuilt], self.lacking)
+            shipment.room += size
+        return shipment
+
+    def _offer(self, missing):
+        """Tell the host what the missing layers consist of. ``{index: bytes that it lacks, about as they travel}``."""
+        indexes = [index for index in missing if self.source.layers[index].size > TINY]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:  # hashing, inflating and compressing let others run
+            found = dict(zip(indexes, pool.map(self._recipe, indexes)))
+        self.recipes = {index: recipe for index, recipe in found.items() if recipe is not None}
+        if not self.recipes:
+            return {}
+        layers = self.source.layers
+        recipes = {layers[index].diff_id: (layers[index].diff_id, recipe.plain, recipe.digests) for index, recipe in self.recipes.items()}
+        request = {"id": self.source.id, "repository": self.parsed.full_repository, "layers": [layer.diff_id for layer in layers], "check": int(self.check)}
+        answer = self._call("offer", request, delivery_recipe.pack(list(recipes.values())))
+        order = list(dict.fromkeys(digest[: delivery_recipe.SHORT] for _diff_id, _plain, digests in recipes.values() for digest in digests))
+        bits = decode(answer["missing"])
+        self.lacking = {short for number, short in enumerate(order) if bits[number // 8] >> number % 8 & 1}
+        return {index: self._lacks(layers[index], recipe) for index, recipe in self.recipes.items()}
+
+    def _recipe(self, index):
+        try:
+            return self.source.recipe(self.source.layers[index])
+        except errors.Unsupported:
+            return None  # above all zstd that nothing here reads; the host may
+
+    def _lacks(self, layer, recipe):
+        plain = sum(size for _offset, size, digest in recipe.contents if digest[: delivery_recipe.SHORT] in self.lacking)
+        return plain * layer.size / max(recipe.size, 1)
+
+    def _check_room(self, shipment):
+        """:raises HostError: before anything is sent, when it can't fit."""
+        if shipment.room > self.wanted["free"]:
+            self._call("drop", {"id": self.source.id})
+            raise errors.HostError("no space left in %s for %s: it needs at least %s and there is %s" % (
+                self.wanted["data"], self.parsed.familiar, units.show_size(shipment.room), units.show_size(self.wanted["free"])))
+
+    # --- sending it ---
+
+    def _call(self, step, request, body=()):
+        answer = self.channel.call(self.wanted["command"] + [step], request, body)
+        if answer.get("failed"):
+            raise AnsibleActionFail(answer["msg"])
+        return answer
+
+    def _deliver(self, shipment):
+        """Send it, and have the host make the image of it: the result, or ``{"not_rebuilt": why}``."""
+        there, total, done = set(self.wanted["parts"]), sum(size for _path, _offset, size in shipment.streams()), 0
+        names = {}
+        for stream in shipment.streams():
+            names[stream] = []
+            for data in _chunks(*stream):
+                name = hashlib.sha256(data).hexdigest()
+                names[stream].append(name)
+                if name not in there:
+                    self._store(name, data)
+                    there.add(name)
+                done += len(data)
+                self.action.live.bytes("Sending %s" % self.parsed.familiar, done, total)
+        with self.action.live.watched() as told:
+            return self.channel.call(self.wanted["command"] + ["take"], dict(self._request(shipment, names), progress=told.get("engine_progress")))
+
+    def _store(self, name, data):
+        try:
+            self.channel.store(self.wanted["spool"], name, data)
+        except delivery_channel.Refused as error:
+            self._call("drop", {"id": self.source.id})
+            raise AnsibleActionFail("%s could not be sent: %s; nothing of it was kept" % (self.parsed.familiar, error)) from None
+
+    def _request(self, shipment, names):
+        """What the host makes the image of (``runtime/images/delivery.py``)."""
+        source, layers = self.source, []
+        alike = self.wanted["zlib"] == delivery_again.sample()
+        for index, layer in enumerate(source.layers):
+            item = {"diff_id": layer.diff_id, "digest": layer.digest, "size": layer.size}
+            if index in shipment.whole:
+                place = shipment.whole[index]
+                item.update(parts=names[place], size=place[2], digest=layer.digest or _digest(*place))
+            elif index in shipment.rebuilt:
+                again = self.recipes[index].again
+                item.update(rebuilt=True, again=again if again and (alike or again["level"] is None) else None)
+            layers.append(item)
+        exact = source.manifest is not None and all(
+            index in shipment.whole or self.wanted["blobs"][index] or item.get("again") for index, item in enumerate(layers))
+        pack = [stream for stream in names if stream[0] == shipment.pack]
+        return {
+            "step": "take", "id": source.id, "options": self.wanted["options"], "config": encode(source.config), "exact": exact,
+            "manifest": encode(source.manifest) if source.manifest is not None else "", "layers": layers,
+            "pack": names[pack[0]] if pack else [],
+        }
+
+    # --- what the user is told ---
+
+    def _told(self, shipment):
+        """The return value ``delivery``."""
+        return {
+            "layers": len(shipment.whole), "rebuilt": len(shipment.rebuilt), "files": shipment.files, "bytes_sent": self.channel.sent,
+            "bytes_total": sum(layer.size for layer in self.source.layers),
+        }
+
+    def _foretold(self, result, shipment):
+        """The module's prediction, with what would be sent."""
+        names = {stream: [hashlib.sha256(data).hexdigest() for data in _chunks(*stream)] for stream in shipment.streams()}
+        self.channel.sent += len(json.dumps(dict(self._request(shipment, names), progress=None))) + 1 + sum(size for _path, _offset, size in names)
+        told = self._told(shipment)
+        if self.action._task.diff:
+            text = "layers sent whole: %(layers)d\nlayers rebuilt on the host: %(rebuilt)d, with %(files)d contents that it lacks\n" % told
+            text += "to be sent: %s of %s\n" % (units.show_size(told["bytes_sent"]), units.show_size(told["bytes_total"]))
+            result["diff"] = [result.get("diff") or {}, {"prepared": text}]
+        return dict(result, delivery=told)
+
+
+def _chunks(path, offset, size):
+    """A part of a file in the portions in which it is sent."""
+    end = offset + size
+    for start in range(offset, end, delivery_channel.CHUNK):
+        yield b"".join(delivery_source.pieces(path, start, min(delivery_channel.CHUNK, end - start)))
+
+
+def _digest(path, offset, size):
+    checksum = hashlib.sha256()
+    for piece in delivery_source.pieces(path, offset, size):
+        checksum.update(piece)
+    return "sha256:" + checksum.hexdigest()

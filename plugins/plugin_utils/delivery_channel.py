@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host, over whatever connection Ansible has to it: commands that read from standard input, as the user that the task becomes.
+
+With pipelining the data goes along with the command. Without, it is put into a file of Ansible's temporary directory first, never
+more than :data:`CHUNK` at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import tempfile
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+
+CHUNK = 16 << 20  # bytes that are sent by one command
+
+
+class Refused(Exception):
+    """A command failed on the host; the text is what it said."""
+
+
+class Channel:
+    """:param action: the action plugin. :ivar sent: bytes of data that were sent."""
+
+    def __init__(self, action):
+        self.action, self.sent = action, 0
+        self._directory = None  # on the host, where there is no pipelining
+
+    def close(self):
+        if self._directory is not None:
+            self.action._remove_tmp_path(self._directory)
+
+    def call(self, command, request, body=()):
+        """Run a command of the engine; its answer.
+
+        :param command: argv. :param request: what it reads as a line of JSON. :param body: pieces of what it reads after that.
+        """
+        words = [self.action._compute_environment_string()] + [shlex.quote(word) for word in command]
+        done = self._feed(" ".join(words).strip(), b"".join([json.dumps(request).encode(), b"\n", *body]))
+        for line in reversed(done["stdout"].splitlines()):
+            if line.startswith("{"):
+                try:
+                    return json.loads(line)
+                except ValueError:
+                    break
+        raise AnsibleActionFail("the engine on the host ended with exit code %s: %s" % (done["rc"], _said(done)))
+
+    def store(self, directory, name, data):
+        """Put ``data`` into the file ``name`` of a directory on the host; the file appears only when all has arrived.
+
+        :raises Refused: when the host does not take it.
+        """
+        path, new = (shlex.quote("%s/%s%s" % (directory, name, suffix)) for suffix in ("", ".new"))
+        done = self._feed('mkdir -p -m 700 %s && cat > %s && test "$(wc -c < %s)" -eq %d && mv -f %s %s'
+                          % (shlex.quote(directory), new, new, len(data), new, path), data)
+        if done["rc"]:
+            raise Refused(_said(done))
+
+    def _feed(self, command, data):
+        """Run a shell command that reads ``data`` (bytes, not empty)."""
+        self.sent += len(data)
+        if self.action._is_pipelining_enabled("new"):
+            return self.action._low_level_execute_command(command, in_data=data)
+        if self._directory is None:
+            self._directory = self.action._make_tmp_path()
+        remote = self.action._connection._shell.join_path(self._directory, "part")
+        descriptor, local = tempfile.mkstemp(dir=C.DEFAULT_LOCAL_TMP)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            self.action._connection.put_file(local, remote)
+        finally:
+            os.unlink(local)
+        return self.action._low_level_execute_command("{ %s; } < %s" % (command, shlex.quote(remote)))
+
+
+def _said(done):
+    """What a command complained of, in one line."""
+    return " ".join((done["stderr"] or done["stdout"]).split())[-300:] or "nothing was said"

@@ -1,0 +1,270 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An image in an archive or layout on the controller: its layers as they are sent whole, their recipes, and the contents that a host lacks.
+
+What takes long is made once (``delivery_cache.py``): the archive laid out where it is compressed as a whole, a recipe of each layer,
+the compressed form of a layer that the archive has uncompressed, the packed contents that many hosts lack alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import struct
+
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.errors import RegistryError
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import archive, compression, delivery_again, delivery_recipe, manifest
+
+WINDOW = 1 << 22  # bytes of xz's dictionary for recipes: 50 MiB of memory
+SMALL = 8 << 20  # bytes of contents that are worth the effort of xz
+_RECORD = struct.Struct("<QQ32s")  # of a content: its offset in the archive, its size, its SHA-256
+_FOOT = struct.Struct("<Q")  # length of the JSON before it, at the end of a recipe's file
+
+
+class Layer:
+    """One layer of the image.
+
+    :ivar digest: of the blob, as the manifest names it; None where the archive has no manifest. :ivar size: bytes in the archive.
+    :ivar place: ``(path, offset)``. :ivar kind: how it is compressed there (``compression.kind_of``).
+    """
+
+    def __init__(self, diff_id, digest, size, place):
+        self.diff_id, self.digest, self.size, self.place = diff_id, digest, size, place
+        with open(place[0], "rb") as file:
+            self.kind = compression.kind_of(os.pread(file.fileno(), min(8, size), place[1]))
+
+    @property
+    def what(self):
+        return "layer %s" % (self.digest or self.diff_id)[:19]
+
+    def pieces(self):
+        """The pieces of it as it is in the archive."""
+        return pieces(self.place[0], self.place[1], self.size)
+
+    def plain(self):
+        """The pieces of its archive. :raises Unsupported: for zstd where nothing here reads it."""
+        return compression.decompress(self.pieces(), self.what)
+
+
+def pieces(path, offset, size):
+    """A part of a file, piece by piece. :raises RegistryError: when it is cut short."""
+    with open(path, "rb") as file:
+        while size:
+            piece = os.pread(file.fileno(), min(size, compression.READ), offset)
+            if not piece:
+                raise RegistryError("%s became shorter while it was read" % path)
+            offset, size = offset + len(piece), size - len(piece)
+            yield piece
+
+
+class Recipe:
+    """What :func:`delivery_recipe.take_apart` found in a layer.
+
+    :ivar plain: compressed. :ivar contents: ``[(offset, size, SHA-256)]``. :ivar again: how the blob is made of the archive, or None.
+    :ivar size: bytes of the archive.
+    """
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            end = file.seek(-_FOOT.size, os.SEEK_END)
+            length = _FOOT.unpack(file.read(_FOOT.size))[0]
+            file.seek(end - length)
+            head = json.loads(file.read(length))
+            file.seek(0)
+            self.plain = file.read(head["plain"])
+            records = file.read(head["contents"] * _RECORD.size)
+        self.contents = list(_RECORD.iter_unpack(records))
+        self.again, self.size = head["again"], head["size"]
+
+    @property
+    def digests(self):
+        return [digest for _offset, _size, digest in self.contents]
+
+
+class Source:
+    """The archive or layout at ``path``; use as a context manager.
+
+    :ivar config, manifest: bytes of the image's; the manifest is None in docker's older archives. :ivar layers: [Layer], lowest first.
+    """
+
+    def __init__(self, path, cache):
+        self.path, self.cache = path, cache
+        self.config = self.manifest = None
+        self.layers = []
+        self._stack = contextlib.ExitStack()
+        self._members = None
+
+    def __enter__(self):
+        """:raises InvalidInput: when there is nothing that could be an archive."""
+        self._members = self._stack.enter_context(archive.opened(self._laid_out(), None))
+        self._members.path = self.path  # in errors, the one that the user knows
+        return self
+
+    def __exit__(self, *_exception):
+        self._stack.close()
+
+    def _laid_out(self):
+        """The path of the archive itself, or where it is compressed, of what it was decompressed to."""
+        if not os.path.isfile(self.path):
+            return self.path
+        with open(self.path, "rb") as file:
+            kind, status = compression.kind_of(file.read(8)), os.fstat(file.fileno())
+        if not kind:
+            return self.path
+        key = hashlib.sha256(repr((os.path.realpath(self.path), status.st_mtime_ns, status.st_size)).encode()).hexdigest()
+        return self.cache.made("archive-" + key, self._lay_out)
+
+    def _lay_out(self, target):
+        with open(self.path, "rb") as file:
+            for piece in compression.decompress(compression.pieces(file), self.path):
+                target.write(piece)
+
+    def has_platforms(self):
+        """Whether which image it is depends on the platform: there is an index in the layout."""
+        if "index.json" not in self._members:
+            return False
+        try:
+            index = json.loads(self._members.read("index.json", manifest.MAX_MANIFEST))
+            return any(item.get("mediaType") in manifest.INDEXES for item in index.get("manifests", ()))
+        except (ValueError, AttributeError):
+            return False  # contents() says what is wrong
+
+    def choose(self, wanted, text, platform):
+        """Take the image that is meant, as ``archive.choose`` does. :param platform: as of ``manifest.parse_platform``."""
+        image = archive.choose(archive.contents(self._members, platform), wanted, text, self.path)[0][0]
+        self.config, self.manifest = image.config, image.manifest
+        self.layers = [Layer(diff_id, digest, size, self._members.place(name)) for diff_id, digest, name, size in image.layers]
+        return self
+
+    @property
+    def id(self):
+        return manifest.digest_of(self.config)
+
+    # --- a layer whole ---
+
+    def blob(self, layer):
+        """``(path, offset, size)`` of what is sent of a whole layer; one that the archive has uncompressed and no manifest names is compressed."""
+        if layer.digest or layer.kind:
+            return layer.place + (layer.size,)
+        path = self.cache.made("blob-%s" % _hex(layer.diff_id), lambda file: _write_all(file, compression.compress(layer.plain())))
+        return path, 0, os.stat(path).st_size
+
+    # --- a layer's recipe ---
+
+    def recipe(self, layer):
+        """A layer's :class:`Recipe`. :raises RegistryError: when it is damaged. :raises Unsupported: where none can be made of it."""
+        name = "recipe-%d-%s" % (delivery_recipe.SHORT, _hex(layer.digest or layer.diff_id))
+        return Recipe(self.cache.made(name, lambda file: _write_recipe(file, layer)))
+
+    # --- contents ---
+
+    def pack(self, layers, lacking):
+        """``(path, number, bytes uncompressed)`` of the contents that a host lacks, packed in the order in which the layers name them first.
+
+        :param layers: those that the host rebuilds. :param lacking: short digests.
+        """
+        wanted, seen = [], set()  # [(layer, [(offset, size)])]
+        for layer in layers:
+            ranges = []
+            for offset, size, digest in self.recipe(layer).contents:
+                short = digest[:delivery_recipe.SHORT]
+                if short in lacking and short not in seen:
+                    seen.add(short)
+                    ranges.append((offset, size))
+            wanted.append((layer, ranges))
+        key = hashlib.sha256(repr([(layer.diff_id, ranges) for layer, ranges in wanted]).encode()).hexdigest()
+        total = sum(size for _layer, ranges in wanted for _offset, size in ranges)
+        contents = (piece for layer, ranges in wanted for piece in _cut(layer.plain(), ranges))
+        packed = _xz(contents) if total <= SMALL else compression.compress(contents, 6)
+        return self.cache.made("pack-" + key, lambda file: _write_all(file, packed)), len(seen), total
+
+
+def _hex(digest):
+    return digest.partition(":")[2]
+
+
+def _write_all(file, chunks):
+    for chunk in chunks:
+        file.write(chunk)
+
+
+def _xz(chunks):
+    import lzma
+
+    compressor = lzma.LZMACompressor(preset=6)
+    for chunk in chunks:
+        yield compressor.compress(chunk)
+    yield compressor.flush()
+
+
+def _cut(chunks, ranges):
+    """The bytes of ``ranges``, ``[(offset, size)]`` in order, of a stream of pieces, which is read no further than needed."""
+    position, waiting = 0, iter(ranges)
+    current = next(waiting, None)
+    for chunk in chunks if current else ():
+        while current and current[0] < position + len(chunk):
+            offset, size = current
+            start = offset - position
+            piece = chunk[start : start + size]
+            yield piece
+            current = (offset + len(piece), size - len(piece)) if len(piece) < size else next(waiting, None)
+        if not current:
+            return
+        position += len(chunk)
+
+
+def _write_recipe(file, layer):
+    import lzma
+
+    checked, plain = hashlib.new(layer.diff_id.partition(":")[0]), lzma.LZMACompressor(filters=[{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": WINDOW}])
+    trial = _Trial(layer)
+    total = [0]
+
+    def watched():
+        for piece in layer.plain():
+            checked.update(piece)
+            trial.add(piece)
+            total[0] += len(piece)
+            yield piece
+
+    records = [_RECORD.pack(*item) for item in delivery_recipe.take_apart(watched(), lambda data: file.write(plain.compress(data)), layer.what)]
+    if "%s:%s" % (layer.diff_id.partition(":")[0], checked.hexdigest()) != layer.diff_id:
+        raise RegistryError("%s of the archive is damaged: its content is not what the image configuration promises" % layer.what)
+    file.write(plain.flush())
+    head = {"plain": file.tell(), "contents": len(records), "again": trial.result(), "size": total[0]}
+    _write_all(file, records)
+    text = json.dumps(head).encode()
+    file.write(text + _FOOT.pack(len(text)))
+
+
+class _Trial:
+    """Finds out how a layer's blob is made of its archive, while that passes by."""
+
+    def __init__(self, layer):
+        self._layer, self._settings, self._compressor = layer, None, None
+        self._made = hashlib.new((layer.digest or "sha256:").partition(":")[0])
+        if layer.digest and not layer.kind:
+            self._settings = {"level": None}
+        elif layer.digest and layer.kind == "gzip":
+            with contextlib.suppress(RegistryError):
+                plain = b"".join(_cut(layer.plain(), [(0, delivery_again.TRIAL)]))
+                blob = b"".join(_cut(layer.pieces(), [(0, delivery_again.TRIAL + delivery_again.MAX_HEADER)]))
+                self._settings = delivery_again.guess(blob, plain)
+        if self._settings and self._settings["level"]:
+            self._compressor = delivery_again.Compressor(self._settings)
+            self._made.update(self._compressor.header)
+
+    def add(self, piece):
+        if self._compressor is not None:
+            self._made.update(self._compressor.add(piece))
+
+    def result(self):
+        """The settings, where the whole blob came out the same; else None."""
+        if self._compressor is not None:
+            self._made.update(self._compressor.end())
+            if self._made.hexdigest() != _hex(self._layer.digest):
+                return None
+        return self._settings

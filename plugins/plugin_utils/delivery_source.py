@@ -15,6 +15,7 @@ import json
 import os
 import struct
 
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import fingerprint
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.errors import RegistryError
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import archive, compression, delivery_again, delivery_recipe, manifest
 
@@ -156,7 +157,7 @@ class Source:
 
     def recipe(self, layer):
         """A layer's :class:`Recipe`. :raises RegistryError: when it is damaged. :raises Unsupported: where none can be made of it."""
-        name = "recipe-%d-%s" % (delivery_recipe.SHORT, _hex(layer.digest or layer.diff_id))
+        name = "recipe-%s-%s" % (fingerprint.name(), _hex(layer.digest or layer.diff_id))  # host and controller must read archives alike
         return Recipe(self.cache.made(name, lambda file: _write_recipe(file, layer)))
 
     # --- contents ---

@@ -45,8 +45,8 @@ class _Apart(tar.Stream):
             raise Unsupported("%s has a block that can't be told from a header without checksum" % self.what)
         return block[:148] + _MARK + block[156:] if block[_SUM] == _checksum(block) else block
 
-    def pour(self, count, sink):
-        super().pour(count, self._fill if sink is None else sink)
+    def skip(self, count):
+        self.pour(count, self._fill)
 
     def _fill(self, view):
         if any(view):
@@ -96,11 +96,11 @@ class _Together(tar.Stream):
         self._keep(data)
         return data
 
-    def pour(self, count, sink):
-        if sink is None:
-            self._keep(bytes(count))
-        else:
-            self._content = count
+    def skip(self, count):
+        self._keep(bytes(count))
+
+    def pour(self, count, _sink):
+        self._content = count
 
     def content(self, entry):
         """Bytes of the content of ``entry``, which comes next."""

@@ -10,8 +10,8 @@ module: image
 short_description: Images of a host, built, or from registries, archives and root file systems
 version_added: 0.1.0
 description:
-  - Builds images from Containerfiles, pulls them from registries, loads them from archives, makes them from root file systems,
-    names them, pushes them to registries and removes them.
+  - Builds images from Containerfiles, pulls them from registries, loads them from archives, has them sent from the controller without any
+    registry, makes them from root file systems, names them, pushes them to registries and removes them.
   - Images are kept byte for byte as they came, so an image that is pushed on has the same digest there.
   - An image appears only when all of it is there, checked against its digests and synced to the disk. A task that was killed
     leaves nothing behind that the next call of any module does not take away.
@@ -25,6 +25,7 @@ attributes:
     details:
       - The registry is asked what it has, so that the prediction is true. Nothing is stored.
       - With O(source=build), RV(actions) names the first step that would have to run.
+      - With O(source=controller), RV(delivery) tells what would be sent.
   diff_mode:
     support: full
   idempotent:
@@ -61,11 +62,14 @@ options:
         compressed or not, see O(path).
       - V(import) makes it from a root file system, a directory or an archive, see O(path). Its ID depends on the content and O(config)
         alone, so nothing changes as long as they don't.
+      - V(controller) takes it from an archive or layout on the controller, see O(path), and sends the host over Ansible's own connection what
+        it lacks of it. Layers that the host has are not sent. Of a layer that it has an earlier version of, only the files that it lacks are
+        sent, and the host rebuilds the layer, see O(delta). A delivery that broke off goes on where it was when the task runs again.
       - V(local) expects that it is on the host already, to give it more names or to push it.
       - V(build) builds it from a Containerfile or Dockerfile, see O(build). Nothing is built as long as the file, the files it copies, the
         build arguments and the base image are the same and the image is still in the store.
     type: str
-    choices: [pull, load, import, build, local]
+    choices: [pull, load, import, build, controller, local]
     default: pull
   pull:
     description:
@@ -85,11 +89,27 @@ options:
   path:
     description:
       - For O(source=load) and O(source=import), a path on the host.
+      - For O(source=controller), a path on the controller, of an archive or layout as for O(source=load). A relative one is looked for as
+        that of M(ansible.builtin.copy). Of an archive with several images, the one called O(name) is taken.
       - Archives may be compressed with gzip, xz or bzip2, and with zstd where the host has libzstd, a Python module for it or the command
         C(zstd).
       - A directory that is imported is taken with owners, modes, times, hard links, device files, file capabilities and C(user.*)
         attributes. What is mounted below it is left out.
     type: path
+  delta:
+    description:
+      - For O(source=controller), whether layers may be rebuilt on the host from files that it has. That saves nearly everything that an update
+        would send and costs the host some time, which a fast network does not. With V(false) missing layers are always sent whole.
+      - A rebuilt layer is checked against the digest of its content, so the image and its ID are the same in any case. Its compressed
+        form, and with it the digest of the manifest, can be the same only where zlib made it, as this collection's own builds have it.
+        Else the host compresses the layer itself and the manifest names that form.
+    type: bool
+    default: true
+  delivery:
+    description:
+      - What the controller tells the host about an image that it sends.
+      - The collection sets this itself; there is no need to.
+    type: dict
   build:
     description:
       - For O(source=build), what is built and how.
@@ -396,6 +416,12 @@ EXAMPLES = r"""
     source: load
     path: /var/tmp/images.tar.gz
 
+- name: Have an image that was built in CI on all hosts, without a registry
+  pycontainer.engine.image:
+    name: shop/web:1.5
+    source: controller
+    path: artifacts/web-1.5.tar
+
 - name: Push an image on to another registry
   pycontainer.engine.image:
     name: shop/web:1.4
@@ -448,6 +474,32 @@ image:
       Type: layers
       Layers: ["sha256:6ea6cef08baed30e7cc965de430d898be9dde71dafb11516ca7fd7dce48b5c61"]
     ManifestDigest: sha256:c208425f891d542265151bc9acfba907e3fe0ccc558d2320cdb2ec722d7dc866
+delivery:
+  description: What was sent, or in check mode would be.
+  returned: with O(source=controller)
+  type: dict
+  contains:
+    layers:
+      description: How many layers were sent whole.
+      type: int
+    rebuilt:
+      description: How many layers the host rebuilt.
+      type: int
+    files:
+      description: How many files' contents were sent for the layers that were rebuilt.
+      type: int
+    bytes_sent:
+      description: Bytes that were sent for all this, beside the module itself.
+      type: int
+    bytes_total:
+      description: Bytes of all layers of the image as they are in the archive.
+      type: int
+  sample:
+    layers: 0
+    rebuilt: 5
+    files: 20
+    bytes_sent: 263154
+    bytes_total: 162556927
 actions:
   description: What was changed, or in check mode would be.
   returned: always

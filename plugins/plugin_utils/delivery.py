@@ -105,9 +105,7 @@ class Delivery:
             if "not_rebuilt" not in answer:
                 break
             display.vv("%s; its layers are sent whole" % answer["not_rebuilt"], host=self.action.live.host)
-        if not self.action._task.diff:
-            answer.pop("diff", None)
-        return answer if answer.get("failed") else dict(answer, delivery=self._told(shipment))
+        return answer if answer.get("failed") else self._with_told(answer, shipment)
 
     # --- what is to be sent ---
 
@@ -229,11 +227,16 @@ class Delivery:
         """The module's prediction, with what would be sent."""
         names = {stream: [hashlib.sha256(data).hexdigest() for data in _chunks(*stream)] for stream in shipment.streams()}
         self.channel.sent += len(json.dumps(dict(self._request(shipment, names), progress=None))) + 1 + sum(size for _path, _offset, size in names)
-        told = self._told(shipment)
+        return self._with_told(result, shipment)
+
+    def _with_told(self, result, shipment):
+        """A result with what is, or would be, sent."""
+        told, diff = self._told(shipment), result.pop("diff", None)
+        result = {key: value for key, value in result.items() if key != "warnings" or value}
         if self.action._task.diff:
             text = "layers sent whole: %(layers)d\nlayers rebuilt on the host: %(rebuilt)d, with %(files)d contents that it lacks\n" % told
-            text += "to be sent: %s of %s\n" % (units.show_size(told["bytes_sent"]), units.show_size(told["bytes_total"]))
-            result["diff"] = [result.get("diff") or {}, {"prepared": text}]
+            text += "sent: %s of %s\n" % (units.show_size(told["bytes_sent"]), units.show_size(told["bytes_total"]))
+            result["diff"] = [diff or {}, {"prepared": text}]
         return dict(result, delivery=told)
 
 

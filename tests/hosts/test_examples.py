@@ -14,7 +14,7 @@ import shlex
 
 import pytest
 import yaml
-from hosts import roots, standins
+from hosts import images_made, roots, standins
 from hosts.conftest import BIN, fleet_of
 
 MODULES = {path.stem: path for path in sorted((roots.CHECKOUT / "plugins" / "modules").glob("*.py"))}
@@ -63,7 +63,14 @@ def host():
 
 
 @pytest.fixture
-def ready(host, play):
+def artifacts(tmp_path):
+    """What lies on the controller, beside the playbook."""
+    (tmp_path / "artifacts").mkdir()
+    images_made.docker_archive(tmp_path / "artifacts" / "web-1.5.tar", [images_made.tar({"bin/app": b"app"})], "shop/web:1.5")
+
+
+@pytest.fixture
+def ready(host, play, artifacts):  # pylint: disable=unused-argument
     """The host with the engine and the registries; without what an earlier example left."""
     if host.execute("h1", "pycontainer", "registry", "ls").stdout.count("public") == 0:
         play(host, standins.tasks())

@@ -89,7 +89,7 @@ class Delivery:
 
     def carry_out(self, ask):
         source = self.source
-        request = {"id": source.id, "layers": [[layer.diff_id, layer.digest or ""] for layer in source.layers]}
+        request = {"id": source.id, "layers": [[layer.diff_id, layer.digest or "", layer.size] for layer in source.layers]}
         if self.check:
             request["config"] = encode(source.config)
         result = ask(request)

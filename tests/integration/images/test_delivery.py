@@ -13,13 +13,12 @@ import tarfile
 import time
 
 import pytest
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors as controllers_errors
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery as controllers
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery_cache, delivery_channel, delivery_source
 from hosts import images_made
 from pycontainer import images
 from pycontainer.engine import Engine
-from pycontainer.errors import EngineError, HostError, RegistryError
+from pycontainer.errors import EngineError
 from pycontainer.images import delivery, delivery_again, delivery_spool
 
 from .conftest import PARAMS, fingerprint, layer, member, mounted
@@ -292,6 +291,27 @@ def test_a_host_without_room_is_told_before_anything_is_sent(engine, deliver, tm
     real = delivery._wanted
     monkeypatch.setattr(delivery, "_wanted", lambda *words: dict(real(*words), free=1000))
     with pytest.raises(Exception, match="no space left in .* for shop/web:1: it needs at least"):
+        deliver(one)
+    assert deliver.connection.stored == [] and is_clean(engine)
+
+
+def test_what_an_image_has_lost_is_delivered_again(engine, deliver, tmp_path):
+    one, first = versions(tmp_path)[0]
+    deliver(one)
+    before = tree(engine, NAME, tmp_path)
+    lost = json.loads(engine.blobs.read(first))["layers"][1]["digest"]
+    engine.blobs.remove(lost)
+    again = deliver(one)
+    assert again["changed"] and engine.blobs.has(lost) and tree(engine, NAME, tmp_path) == before and is_clean(engine)
+    assert again["delivery"]["layers"] + again["delivery"]["rebuilt"] == 1
+
+
+def test_the_policy_of_the_host_is_asked(engine, deliver, tmp_path):
+    one = versions(tmp_path)[0][0]
+    engine.paths.policy = str(tmp_path / "policy.json")
+    with open(engine.paths.policy, "w") as file:
+        json.dump({"default": [{"type": "insecureAcceptAnything"}], "transports": {"controller": {"": [{"type": "reject"}]}}}, file)
+    with pytest.raises(EngineError, match="from the controller"):
         deliver(one)
     assert deliver.connection.stored == [] and is_clean(engine)
 

@@ -22,7 +22,7 @@ import tempfile
 import zlib
 
 from .. import errors, fingerprint, progress, reconcile
-from . import compression, delivery_again, delivery_local, delivery_recipe, intake, layers, manifest, records
+from . import compression, damage, delivery_again, delivery_local, delivery_recipe, intake, layers, manifest, records, trust
 from .delivery_spool import Spool
 from .plan import ImagePlan, name_image, tagged
 
@@ -52,7 +52,7 @@ def decode(text):
 def present(engine, params, name):
     """The plan of ``source: controller``, or where the image has to be sent, what is lacking of it: ``{"wanted": {...}}``.
 
-    :param params: of the module; ``delivery`` is what the controller says: ``{"id", "layers": [[DiffID, digest or ""]]}``, in check
+    :param params: of the module; ``delivery`` is what the controller says: ``{"id", "layers": [[DiffID, digest or "", size]]}``, in check
         mode with ``config`` (see :func:`encode`); for the last step more (:class:`_Image`).
     """
     request = params.get("delivery")
@@ -60,12 +60,13 @@ def present(engine, params, name):
         raise errors.InvalidInput("source", "controller", "a task that runs through this collection's action plugin")
     parsed = tagged(name)
     plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
-    record = records.find(engine, request["id"])
+    record = damage.whole(engine, request["id"])
     if record is not None:
         if request.get("step") == "take":
             Spool(engine, request["id"]).remove()  # another task was faster
         name_image(plan.is_there(record), request["id"], parsed.tagged)
         return plan
+    trust.of_file(engine, "controller", params["path"], "image %s from the controller" % parsed.familiar)
     if "config" not in request:
         return {"wanted": _wanted(engine, params, request)}
     config = manifest.parse_config(decode(request["config"]), parsed.familiar)
@@ -81,11 +82,10 @@ def present(engine, params, name):
 
 def _wanted(engine, params, request):
     """What the controller has to know in order to send an image."""
-    diff_ids, digests = zip(*request["layers"]) if request["layers"] else ((), ())
-    rows, spool = layers.rows(engine, list(diff_ids)), Spool(engine, request["id"])
+    rows, spool = layers.rows(engine, [diff_id for diff_id, _digest, _size in request["layers"]]), Spool(engine, request["id"])
     if not engine.check:
         spool.make()
-    blobs = [bool(digest) and engine.blobs.has(digest) for digest in digests]
+    blobs = [bool(digest) and engine.blobs.has(digest, size) for _diff_id, digest, size in request["layers"]]
     whole = [blob or (row is not None and engine.blobs.has(row["blob"])) for row, blob in zip(rows, blobs)]
     place = engine.paths.data if os.path.isdir(engine.paths.data) else "/"
     status = os.statvfs(place)
@@ -245,11 +245,11 @@ class _Image:
         if item.get("parts") is not None:
             return intake.Layer(diff_id, lambda: self.spool.read(item["parts"]), digest, size)
         if not item.get("rebuilt"):
-            named = digest if exact or (digest and self.engine.blobs.has(digest)) else None
-            return intake.Layer(diff_id, lambda: self._gone(diff_id), named, size)
+            named = digest if exact or (digest and self.engine.blobs.has(digest, size)) else None
+            return intake.Layer(diff_id, lambda: self._gone(diff_id), named, size if named else None)
         if item.get("again"):
             return intake.Layer(diff_id, lambda: delivery_again.compressed(self._archive(diff_id), item["again"]), digest, size)
-        return intake.Layer(diff_id, lambda: self._archive(diff_id), None, size)
+        return intake.Layer(diff_id, lambda: self._archive(diff_id))
 
     def _gone(self, diff_id):
         raise errors.HostError("layer %s, which was on this host, was removed meanwhile; run the task again" % diff_id[:19])

@@ -21,8 +21,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors, units
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import delivery_again, delivery_recipe, manifest, reference
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images.delivery import decode, encode
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images.task import names_of
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images.delivery_recipe import decode, encode
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery_cache, delivery_channel, delivery_source
 
 TINY = 1 << 14  # bytes of a layer up to which it is sent whole without a question
@@ -43,10 +42,9 @@ def carry_out(action, arguments, ask):
     try:
         cache = delivery_cache.Cache()
         with delivery_source.Source(action._find_needle("files", arguments["path"]), cache) as source:
-            name = names_of(arguments)[0]
+            name = reference.full_text(arguments["name"], arguments.get("tag"))
             parsed = reference.parse(name)
-            platform = _platform(action, arguments, source)
-            source.choose(parsed.tagged or name, name, platform)
+            source.choose(parsed.tagged or name, name, _platform(action, arguments, source))
             result = Delivery(action, channel, source, parsed, arguments).carry_out(ask)
         cache.sweep()
         return result
@@ -54,8 +52,6 @@ def carry_out(action, arguments, ask):
         raise AnsibleActionFail(str(error)) from None
     except OSError as error:
         raise AnsibleActionFail("the image could not be prepared on the controller: %s" % error) from None
-    finally:
-        channel.close()
 
 
 def _platform(action, arguments, source):

@@ -29,11 +29,6 @@ class Channel:
 
     def __init__(self, action):
         self.action, self.sent = action, 0
-        self._directory = None  # on the host, where there is no pipelining
-
-    def close(self):
-        if self._directory is not None:
-            self.action._remove_tmp_path(self._directory)
 
     def call(self, command, request, body=()):
         """Run a command of the engine; its answer.
@@ -66,9 +61,8 @@ class Channel:
         self.sent += len(data)
         if self.action._is_pipelining_enabled("new"):
             return self.action._low_level_execute_command(command, in_data=data)
-        if self._directory is None:
-            self._directory = self.action._make_tmp_path()
-        remote = self.action._connection._shell.join_path(self._directory, "part")
+        shell = self.action._connection._shell
+        remote = shell.join_path(shell.tmpdir or self.action._make_tmp_path(), "part")  # which goes when the action ends
         descriptor, local = tempfile.mkstemp(dir=C.DEFAULT_LOCAL_TMP)
         try:
             with os.fdopen(descriptor, "wb") as file:

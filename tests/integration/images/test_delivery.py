@@ -64,9 +64,6 @@ class Connection:
         with open(os.path.join(directory, name), "wb") as file:
             file.write(data)
 
-    def close(self):
-        pass
-
     sent = 0
 
 

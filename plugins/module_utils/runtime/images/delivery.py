@@ -12,14 +12,12 @@ an update needs. They read JSON, and what follows it, from standard input, and a
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import importlib.util
 import json
 import os
 import sys
 import tempfile
-import zlib
 
 from .. import errors, fingerprint, progress, reconcile
 from . import compression, damage, delivery_again, delivery_local, delivery_recipe, intake, layers, manifest, records, trust
@@ -37,15 +35,6 @@ class NotRebuilt(errors.RegistryError):
     """A layer did not come out right from what this host has; it has to be sent whole."""
 
 
-def encode(data):
-    """Bytes in a JSON document."""
-    return base64.b64encode(zlib.compress(data, 9)).decode()
-
-
-def decode(text):
-    return zlib.decompress(base64.b64decode(text))
-
-
 # --- the module ---
 
 
@@ -53,7 +42,7 @@ def present(engine, params, name):
     """The plan of ``source: controller``, or where the image has to be sent, what is lacking of it: ``{"wanted": {...}}``.
 
     :param params: of the module; ``delivery`` is what the controller says: ``{"id", "layers": [[DiffID, digest or "", size]]}``, in check
-        mode with ``config`` (see :func:`encode`); for the last step more (:class:`_Image`).
+        mode with ``config`` (see ``delivery_recipe.encode``); for the last step more (:class:`_Image`).
     """
     request = params.get("delivery")
     if not request:
@@ -69,7 +58,7 @@ def present(engine, params, name):
     trust.of_file(engine, "controller", params["path"], "image %s from the controller" % parsed.familiar)
     if "config" not in request:
         return {"wanted": _wanted(engine, params, request)}
-    config = manifest.parse_config(decode(request["config"]), parsed.familiar)
+    config = manifest.parse_config(delivery_recipe.decode(request["config"]), parsed.familiar)
     plan.brings({"id": request["id"], "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None},
                 [parsed.tagged])
     named = records.by_reference(engine, parsed)
@@ -160,7 +149,7 @@ def offer(engine, request, body):
     for number, digest in enumerate(wanted):
         if digest not in found:
             bits[number // 8] |= 1 << number % 8
-    return {"missing": encode(bytes(bits))}
+    return {"missing": delivery_recipe.encode(bytes(bits))}
 
 
 def take(engine, request, _body):
@@ -198,15 +187,15 @@ def _take(engine, request, parsed):
 class _Image:
     """An image that was sent.
 
-    :param request: ``{"id", "config", "manifest": bytes as of :func:`encode` or "", "exact": whether the manifest's blobs all come out,
+    :param request: ``{"id", "config", "manifest": bytes as of ``delivery_recipe.encode`` or "", "exact": whether the manifest's blobs all come out,
         "layers": [{"diff_id", "digest", "size", "parts": [names] or None, "rebuilt": bool, "again": settings or None}], "pack": [names of the
         parts with the missing contents]}``.
     """
 
     def __init__(self, engine, request, spool, what):
         self.engine, self.request, self.spool, self.what = engine, request, spool, what
-        self.config = decode(request["config"])
-        self.manifest = decode(request["manifest"]) if request["manifest"] else None
+        self.config = delivery_recipe.decode(request["config"])
+        self.manifest = delivery_recipe.decode(request["manifest"]) if request["manifest"] else None
         self.recipes, self.found, self.sizes, self.packed, self.pack = {}, {}, {}, {}, None
 
     def take(self, names):

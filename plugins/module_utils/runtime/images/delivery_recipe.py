@@ -14,8 +14,10 @@ then for each layer its plain bytes, compressed, and :data:`SHORT` bytes of the 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import zlib
 
 from ..errors import RegistryError, Unsupported
 from . import compression, tar
@@ -154,6 +156,15 @@ def pack(layers):
     for _diff_id, plain, digests in layers:
         yield plain
         yield b"".join(digest[:SHORT] for digest in digests)
+
+
+def encode(data):
+    """Bytes in a JSON document."""
+    return base64.b64encode(zlib.compress(data, 9)).decode()
+
+
+def decode(text):
+    return zlib.decompress(base64.b64decode(text))
 
 
 class Recipe:

@@ -135,3 +135,22 @@ def parse(text, option="name", default_tag="latest"):
 def looks_like_id(text):
     """Whether ``text`` can be an image id, whole or shortened, with or without ``sha256:``."""
     return re.fullmatch(r"sha256:[0-9a-f]{1,64}|[0-9a-f]{1,64}", text) is not None
+
+
+def full_text(name, tag):
+    """A task's ``name`` with its ``tag``, as one reference; an id stays as it is. Either may be None."""
+    return completed(name, None, tag, "name") if name and tag else name
+
+
+def completed(text, name, tag, option):
+    """``text`` with its own tag, else ``tag``, else that of ``name``."""
+    parsed = parse(text, option, default_tag=None)
+    if parsed.digest and tag:
+        raise InvalidInput("tag", tag, "no tag beside the digest in %s" % option)
+    if parsed.tag and tag and option == "name" and parsed.tag != tag:
+        raise InvalidInput("tag", tag, "the same tag as in name, or one of the two only")
+    if parsed.tag or parsed.digest:
+        return text
+    if not tag and name:
+        tag = parse(name).tag
+    return parse("%s:%s" % (text, tag or "latest"), "tag" if tag and option == "name" else option).name

@@ -50,7 +50,7 @@ def names_of(params):
 def _pushed(params):
     name = _full_text(params)
     if params.get("repository"):
-        return [_with_tag(params["repository"], name, params.get("tag"), "repository")]
+        return [reference.completed(params["repository"], name, params.get("tag"), "repository")]
     return [name] if name else []
 
 
@@ -93,24 +93,7 @@ def _beside(params):
 
 def _full_text(params):
     """``name`` with ``tag``, as one reference; an id stays as it is."""
-    name, tag = params.get("name"), params.get("tag")
-    if not name or not tag:
-        return name
-    return _with_tag(name, None, tag, "name")
-
-
-def _with_tag(text, name, tag, option):
-    """``text`` with its own tag, else ``tag``, else that of ``name``."""
-    parsed = reference.parse(text, option, default_tag=None)
-    if parsed.digest and tag:
-        raise InvalidInput("tag", tag, "no tag beside the digest in %s" % option)
-    if parsed.tag and tag and option == "name" and parsed.tag != tag:
-        raise InvalidInput("tag", tag, "the same tag as in name, or one of the two only")
-    if parsed.tag or parsed.digest:
-        return text
-    if not tag and name:
-        tag = reference.parse(name).tag
-    return reference.parse("%s:%s" % (text, tag or "latest"), "tag" if tag and option == "name" else option).name
+    return reference.full_text(params.get("name"), params.get("tag"))
 
 
 def _check(params, name):

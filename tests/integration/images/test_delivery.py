@@ -19,9 +19,10 @@ from hosts import images_made
 from pycontainer import images
 from pycontainer.engine import Engine
 from pycontainer.errors import EngineError
-from pycontainer.images import delivery, delivery_again, delivery_spool
+from pycontainer.images import delivery, delivery_again, delivery_spool, records
+from pycontainer.images.manifest import digest_of
 
-from .conftest import PARAMS, fingerprint, layer, member, mounted
+from .conftest import PARAMS, fingerprint, layer, member, mounted, need, run
 
 NAME = "shop/web:1"
 
@@ -228,6 +229,27 @@ def test_docker_archives(engine, deliver, tmp_path, pack):
     assert update["delivery"]["files"] == 0 and update["delivery"]["rebuilt"] == 1
     assert len(json.loads(engine.blobs.read(update["image"]["ManifestDigest"]))["layers"]) == 2
     assert not deliver(two, name="shop/web:2")["changed"]
+
+
+@pytest.mark.parametrize("kind", ["docker-archive", "oci-archive", "oci"])
+def test_archives_of_skopeo(engine, deliver, tmp_path, kind):
+    """Which it compresses by a library of Go's where it compresses."""
+    need("skopeo")
+    made = []
+    for path, _digest in versions(tmp_path):
+        run("skopeo", "copy", "-q", "oci:%s:t" % path, "docker-archive:%s.docker:any:1" % path)
+        target = "%s.%s" % (path, kind)
+        run("skopeo", "copy", "-q", "docker-archive:%s.docker" % path, "%s:%s:any:1" % (kind, target))
+        made.append((target, digest_of(run("skopeo", "inspect", "--raw", "oci:%s:any:1" % target).encode()) if kind == "oci" else None))
+    assert deliver(made[0][0])["changed"]
+    update = deliver(made[1][0], name="shop/web:2")
+    assert (update["delivery"]["rebuilt"], update["delivery"]["files"]) == (1, 2)
+    for path in images.layer_paths(engine, "shop/web:2"):
+        assert os.listdir(path)
+    if kind == "oci":
+        assert update["image"]["ManifestDigest"] != made[1][1]
+        records.remove(engine, update["image"]["Id"])
+        assert deliver(made[1][0], name="shop/web:2", delta=False)["image"]["ManifestDigest"] == made[1][1]
 
 
 def test_parts_that_are_there_are_not_sent_again(engine, deliver, tmp_path, monkeypatch):

@@ -83,7 +83,10 @@ def scratch():
 
 @pytest.fixture
 def engine(scratch):
-    """An opened engine with an empty store of its own; what it leaves behind is taken down."""
+    """An opened engine with an empty store of its own; what it leaves behind is taken down.
+
+    PYCONTAINER_TEST_LAYERS says as what it stores layers: with ``erofs``, tests of all subjects stand on layers in files.
+    """
     from pycontainer.engine import Engine
     from pycontainer.store import settings
 

@@ -15,6 +15,8 @@ description:
   - Images are kept byte for byte as they came, so an image that is pushed on has the same digest there.
   - An image appears only when all of it is there, checked against its digests and synced to the disk. A task that was killed
     leaves nothing behind that the next call of any module does not take away.
+  - What an image has lost of its layers, archives or documents, as after a power cut, a task that wants it present makes again from what is
+    left, or from the registry that it came from. C(pycontainer system check) on the host finds what is damaged without being lost.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
   - pycontainer.engine.attributes.engine_copy

@@ -169,6 +169,18 @@ def as_directory(path):
         os.rmdir(at)
 
 
+def layer_fingerprint(place):
+    """The fingerprint of one layer, of either kind."""
+    with as_directory(place) as top:
+        return fingerprint(top)
+
+
+def names_in(place):
+    """The names in a layer's root directory."""
+    with as_directory(place) as top:
+        return sorted(os.listdir(top))
+
+
 @pytest.fixture(params=["directory", "erofs"])
 def kind(request, engine):
     """As what the engine stores the layers that come in."""

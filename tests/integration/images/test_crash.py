@@ -17,7 +17,7 @@ from pycontainer.images import collect
 from pycontainer.images import layers as places
 from pycontainer.store import settings, trees
 
-from .conftest import layer, layout, member, run
+from .conftest import layer, layout, member, names_in, run
 
 STEPS = {"pwrite", "rename", "unlink", "rmdir", "mkdir", "fsync", "execute", "open", "write", "fork", "mkstemp", "kill", "waitpid", "close"}
 LAYERS = [layer([member(b"f%d" % number, bytes(range(256)) * 300), member(b"dir/through", b"x")]) for number in range(3)]
@@ -310,5 +310,5 @@ def test_what_a_running_pull_has_found_is_not_taken_away(scratch, task, tmp_path
         ident = intake.take(engine, "second:1", config, parts, data, references=["docker.io/library/second:1"])
         rows = engine.db.all("SELECT * FROM layers")
         assert len(rows) == 2 and all(engine.blobs.has(digest) for digest in digests)
-        assert [os.path.exists(path + "/dir/through") for path in images.layer_paths(engine, ident)] == [True, True]
+        assert ["dir" in names_in(place) for place in images.layer_paths(engine, ident)] == [True, True]
         assert engine.db.all("SELECT * FROM layers") == rows  # nothing had to be made again

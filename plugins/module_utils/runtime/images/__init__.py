@@ -74,9 +74,9 @@ def __getattr__(name):
 
 
 def layer_paths(engine, image_id):
-    """Absolute directories of an image's unpacked layers, topmost first; one that is missing is made again from its blob.
+    """Places of an image's layers (``layers.py``), topmost first; one that is missing is made again.
 
-    :raises NotFound: when there is no such image.
+    :raises NotFound: when there is no such image. :raises HostError: when a missing layer can't be made again.
     """
     from . import layers, records, repair
 

@@ -8,8 +8,7 @@ import os
 
 DATA = "/var/lib/pycontainer"  # survives a reboot
 RUN = "/run/pycontainer"  # per boot
-CONFIG = "/etc/pycontainer/config.json"  # of the host's administrator (settings.py)
-ETC = "/etc/pycontainer"  # the same person's policy, and how registries are reached
+ETC = "/etc/pycontainer"  # of the host's administrator: settings, policy, how registries are reached
 
 
 class Paths:
@@ -21,7 +20,7 @@ class Paths:
 
     def __init__(self, data=DATA, run=RUN):
         self.data, self.run = data, run
-        self.config = CONFIG if data == DATA else os.path.join(data, "config.json")
+        self.config = os.path.join(ETC if data == DATA else data, "config.json")  # settings.py
         self.database = os.path.join(data, "state.db")
         self.blobs = os.path.join(data, "blobs")
         self.layers = os.path.join(data, "layers")

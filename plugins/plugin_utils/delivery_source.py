@@ -70,7 +70,7 @@ class Recipe:
 
     def __init__(self, path):
         with open(path, "rb") as file:
-            end = file.seek(-_FOOT.size, os.SEEK_END)
+            end = file.seek(os.fstat(file.fileno()).st_size - _FOOT.size)
             length = _FOOT.unpack(file.read(_FOOT.size))[0]
             file.seek(end - length)
             head = json.loads(file.read(length))

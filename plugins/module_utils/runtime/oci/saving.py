@@ -184,7 +184,7 @@ def _files(subject):
     for number, text in enumerate(subject.streams):
         try:
             path = "/proc/%d/fd/%d" % (subject.pid, number)
-            if not text.startswith("/") or os.readlink(path) != text:  # a pipe, or it has another by now
+            if not text.startswith("/") or not _same(path, text):  # a pipe, or it has another by now
                 continue
             mount = _mount_of(number, subject.pid)
             if mount not in inside:
@@ -194,3 +194,11 @@ def _files(subject):
         except ProcessLookupError:
             raise NotFound("container %s has ended" % subject.ident) from None
     return [[key, number] for key, number in found.items()]
+
+
+def _same(path, text):
+    """Whether a descriptor is still of that file. Its link says so, unless the file is on a mount that the container has left behind."""
+    try:
+        return os.readlink(path) == text or os.path.samestat(os.stat(path), os.stat(text))
+    except FileNotFoundError:
+        return False

@@ -34,6 +34,11 @@ options:
         (a volume's name or a path in the container), V(network), V(health) and V(exited) (an exit code).
       - Several values of one filter are alternatives. Several labels must all be there.
     type: dict
+  changes:
+    description:
+      - Whether to tell what each container has changed of its image's files, as C(Changes).
+    type: bool
+    default: false
   stats:
     description:
       - Whether to tell what each container uses now, as C(Stats).
@@ -97,6 +102,7 @@ containers:
       has for C(cpu), C(memory) and C(io) the time in which C(some) or all (C(full)) processes waited, C(avg10), C(avg60), C(avg300) in percent
       and C(total) in microseconds."
     - What this host does not account is left out.
+    - "With O(changes), each has C(Changes), as C(docker diff) shows them, each with C(Path) and C(Kind) (V(A) added, V(C) changed, V(D) deleted)."
   returned: always
   type: list
   elements: dict
@@ -110,6 +116,7 @@ def main():
         "name": {"type": "list", "elements": "str"},
         "all": {"type": "bool", "default": True},
         "filters": {"type": "dict"},
+        "changes": {"type": "bool", "default": False},
         "stats": {"type": "bool", "default": False},
     }, store_needed=False)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image
-short_description: Images of a host, built, or from registries, archives and root file systems
+short_description: Images of a host, built, or from registries, archives, root file systems and containers
 version_added: 0.1.0
 description:
   - Builds images from Containerfiles, pulls them from registries, loads them from archives, has them sent from the controller without any
@@ -70,8 +70,11 @@ options:
       - V(local) expects that it is on the host already, to give it more names or to push it.
       - V(build) builds it from a Containerfile or Dockerfile, see O(build). Nothing is built as long as the file, the files it copies, the
         build arguments and the base image are the same and the image is still in the store.
+      - V(container) makes it from a container and what that has changed of its own image's files, as C(docker commit) does, see O(container).
+        Nothing is made as long as the container has not changed anything more.
+      - V(squash) merges layers of an image into one, see O(squash).
     type: str
-    choices: [pull, load, import, build, controller, local]
+    choices: [pull, load, import, build, controller, container, squash, local]
     default: pull
   pull:
     description:
@@ -219,6 +222,41 @@ options:
       shm_size:
         description: Size of C(/dev/shm) while C(RUN) instructions run, for example V(128m).
         type: str
+  container:
+    description:
+      - For O(source=container), the container, by name, ID or the start of one. It need not run.
+      - The image gets the container's command, environment, labels, user, working directory and ports over those of its image. Volumes are
+        not in it.
+    type: str
+  author:
+    description:
+      - For O(source=container), the author that the image names.
+    type: str
+  changes:
+    description:
+      - For O(source=container) and O(source=import), instructions of a Containerfile that change the image's configuration, C(CMD), C(ENTRYPOINT),
+        C(ENV), C(EXPOSE), C(HEALTHCHECK), C(LABEL), C(ONBUILD), C(STOPSIGNAL), C(USER), C(VOLUME) and C(WORKDIR).
+    type: list
+    elements: str
+  pause:
+    description:
+      - For O(source=container), whether a running container is frozen while its files are read.
+    type: bool
+    default: true
+  squash:
+    description:
+      - For O(source=squash), what is merged. Of files that one of the merged layers deletes or replaces in another, nothing is left.
+      - The merged image depends on the layers alone. Nothing changes as long as they don't.
+    type: dict
+    suboptions:
+      image:
+        description: The image whose layers are merged. Without it, O(name), which the merged image takes over.
+        type: str
+      from_layer:
+        description:
+          - What stays below as it is, the number of upper layers to merge, a layer's DiffID or the start of one, or an image that this one
+            stands on. Without it, all layers are merged.
+        type: str
   config:
     description:
       - For O(source=import), the image's configuration.
@@ -257,7 +295,7 @@ options:
         type: str
   comment:
     description:
-      - For O(source=import), the comment in the image's history.
+      - For O(source=import) and O(source=container), the comment in the image's history.
     type: str
   tags:
     description:
@@ -301,6 +339,16 @@ options:
           - Whether the signature is stored as a referrer of the image (OCI 1.1), as cosign 3 does, and not under the tag V(sha256-DIGEST.sig).
         type: bool
         default: false
+  archive_path:
+    description:
+      - An archive on the host that is to hold the image under its names, as C(docker save) writes it and with an OCI layout in it. It is
+        written anew unless it is byte for byte the same. M(pycontainer.engine.image_export) has more.
+    type: path
+  prune:
+    description:
+      - With O(state=absent), whether images without a name that the image came from go with it.
+    type: bool
+    default: true
   force_absent:
     description:
       - With O(state=absent), take away an image that is given by ID although it has several names, or by its last name although
@@ -368,6 +416,8 @@ author:
   - The pycontainer.engine authors (@pycontainer)
 seealso:
   - module: pycontainer.engine.image_info
+  - module: pycontainer.engine.image_export
+  - module: pycontainer.engine.prune
   - module: pycontainer.engine.registry_login
   - module: pycontainer.engine.container
 """
@@ -448,6 +498,29 @@ EXAMPLES = r"""
       - web:current
       - web:1
 
+- name: Make an image of a container as it is now
+  pycontainer.engine.image:
+    name: shop/web:snapshot
+    source: container
+    container: shop
+    comment: before the migration
+    changes:
+      - LABEL snapshot=true
+
+- name: Merge all layers that are above the base image
+  pycontainer.engine.image:
+    name: shop/web:slim
+    source: squash
+    squash:
+      image: shop/web:snapshot
+      from_layer: shop/web:1.4
+
+- name: Have an image in an archive, too
+  pycontainer.engine.image:
+    name: shop/web:slim
+    source: local
+    archive_path: /var/tmp/web.tar
+
 - name: Remove an image
   pycontainer.engine.image:
     name: web:1
@@ -518,10 +591,18 @@ def main():
         "name": {"type": "str"},
         "tag": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "source": {"type": "str", "choices": ["pull", "load", "import", "build", "controller", "local"], "default": "pull"},
+        "source": {"type": "str", "choices": ["pull", "load", "import", "build", "controller", "container", "squash", "local"], "default": "pull"},
         "pull": {"type": "str", "choices": ["missing", "not_present", "always", "never"], "default": "missing"},
         "platform": {"type": "str"},
         "path": {"type": "path"},
+        "container": {"type": "str"},
+        "author": {"type": "str"},
+        "changes": {"type": "list", "elements": "str"},
+        "pause": {"type": "bool", "default": True},
+        "squash": {"type": "dict", "options": {
+            "image": {"type": "str"},
+            "from_layer": {"type": "str"},
+        }},
         "delta": {"type": "bool", "default": True},
         "delivery": {"type": "dict"},
         "config": {"type": "dict", "options": {
@@ -571,6 +652,8 @@ def main():
             "passphrase": {"type": "str", "no_log": True},
             "referrer": {"type": "bool", "default": False},
         }},
+        "archive_path": {"type": "path"},
+        "prune": {"type": "bool", "default": True},
         "force_absent": {"type": "bool", "default": False},
         "verify": {"type": "dict", "options": {
             "key": {"type": "str", "required": True, "no_log": False},

@@ -26,8 +26,10 @@ options:
   filters:
     description:
       - Which images to return, by Docker's filters V(dangling) (whether they have no name), V(reference) (a pattern such as V(shop/*),
-        for the name with or without its tag) and V(label) (V(key) or V(key=value)).
-      - A value is a string or a list. With a list, one of its entries must fit, for V(label) all of them.
+        for the name with or without its tag; V(*) stands for anything but a slash), V(label) (V(key) or V(key=value)), V(label!) (not so),
+        V(before) and V(since) (an image, than which they are older or younger) and V(until) (a time, or how long ago, such as V(24h), before which
+        they were created).
+      - A value is a string or a list. With a list, one of its entries must fit, for V(label) all of them, for V(label!) none.
       - Not together with O(name).
     type: dict
   all:
@@ -35,6 +37,23 @@ options:
       - Also images without a name on which another image stands. Not together with O(name).
     type: bool
     default: false
+  history:
+    description:
+      - Whether to tell the steps that each image came from, as C(History).
+    type: bool
+    default: false
+  layers:
+    description:
+      - Whether to tell what each layer adds, as C(Layers), and which files a later layer deletes, replaces or repeats, so that nobody sees
+        them any more although they are transferred and kept, as C(Wasted) and C(WastedFiles).
+      - All layers of the images are read for it.
+    type: bool
+    default: false
+  compare_to:
+    description:
+      - An image of the host. Each image tells what of its files differs from that one's, as C(Differences).
+      - All layers that the two don't share are read for it.
+    type: str
 author:
   - The pycontainer.engine authors (@pycontainer)
 seealso:
@@ -56,6 +75,19 @@ EXAMPLES = r"""
     filters:
       label: team=shop
 
+- name: Look into an image's layers
+  pycontainer.engine.image_info:
+    name: [registry.example.com/shop/web:1.4]
+    layers: true
+    history: true
+  register: web
+
+- name: Fail when more than a tenth of it is wasted
+  ansible.builtin.assert:
+    that: item.Wasted * 10 <= item.Size
+    fail_msg: "{{ item.WastedFiles }}"
+  loop: "{{ web.images }}"
+
 - name: What a removal of dangling images would remove
   pycontainer.engine.image_info:
     filters:
@@ -66,6 +98,14 @@ RETURN = r"""
 images:
   description:
     - The images as C(docker image inspect) shows them, the newest first, or in the order of O(name).
+    - "With O(history), each has C(History), the newest step first, each with C(Id) (of the image after it, if the host has that), C(Created),
+      C(CreatedBy), C(Comment), C(Size) in bytes, and C(Layer) and C(Digest) if it has added one."
+    - "With O(layers), each has C(Layers), the lowest first, each with C(DiffID), C(Digest), C(CreatedBy), C(Created), C(Size) and
+      C(CompressedSize) in bytes, C(Files), C(Deletes) (how many names it takes away) and C(Wasted) (bytes of it that are hidden by later ones).
+      C(Wasted) of the image is their sum. C(WastedFiles) has the 20 largest files, each with C(Path), C(Size), the numbers of the layers from 1
+      C(Layer) and C(HiddenBy), and C(How) (V(deleted), V(replaced), or V(repeated), which is the same content again)."
+    - "With O(compare_to), each has C(Differences), each with C(Path), C(Kind) (V(A) added, V(C) changed, V(D) deleted), C(Size) and C(Before)
+      in bytes."
   returned: always
   type: list
   elements: dict
@@ -89,6 +129,9 @@ def main():
         "name": {"type": "list", "elements": "str"},
         "filters": {"type": "dict"},
         "all": {"type": "bool", "default": False},
+        "history": {"type": "bool", "default": False},
+        "layers": {"type": "bool", "default": False},
+        "compare_to": {"type": "str"},
     })
 
 

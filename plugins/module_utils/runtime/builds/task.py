@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module ``image`` calls: ``source: build`` here, everything else where images are."""
+"""What the module ``image`` calls: what makes an image of something else than an image here, everything else where images are."""
 
 from __future__ import annotations
 
@@ -8,18 +8,50 @@ import os
 
 from .. import containers, images, units
 from ..errors import InvalidInput
-from . import fetching
+from . import change, fetching
 from . import plan as plans
 from .request import Request, secret_of
 
 
+# Options that belong to some sources only.
+_SOURCES = {"build": ("build",), "container": ("container",), "author": ("container",), "changes": ("container", "import"), "squash": ("squash",)}
+
+
 def image(engine, params):
     """The module ``image``: a plan."""
-    if params["state"] != "present" or params["source"] != "build":
-        if params.get("build"):
-            raise InvalidInput("build", "given", "no build with state absent or another source than build")
-        return images.image(engine, params)
-    return images.push_built(build(engine, params), params)
+    source = params["source"] if params["state"] == "present" else None
+    for option, sources in _SOURCES.items():
+        if params.get(option) and source not in sources:
+            where = "source %s" % source if source else "state absent"
+            raise InvalidInput(option, params[option] if option != "build" else "given", "no %s with %s" % (option, where))
+    maker = {"build": build, "container": commit, "squash": squash}.get(source)
+    if maker is not None:
+        plan = images.push_built(maker(engine, params), params)
+    else:
+        plan = images.image(engine, dict(params, change=change.by(params.get("changes"))))
+    if params.get("archive_path"):
+        images.plan_archive(plan, images.names_of(params), os.path.abspath(params["archive_path"]))
+    return plan
+
+
+def commit(engine, params):
+    """The plan of ``source: container``."""
+    if not params.get("container"):
+        raise InvalidInput("container", None, "the container, which source container needs")
+    images.check_source(params, ("path", "config", "platform", "verify", "mirrors"), "container")
+    record = containers.find(engine, params["container"])
+    return containers.plan_commit(engine, record, images.names_of(params), params.get("author"), params.get("comment"),
+                                  change.by(params.get("changes")), params.get("pause") is not False)
+
+
+def squash(engine, params):
+    """The plan of ``source: squash``."""
+    images.check_source(params, ("path", "config", "comment", "platform", "verify", "mirrors"), "squash")
+    options, names = params.get("squash") or {}, images.names_of(params)
+    try:
+        return images.plan_squash(engine, options.get("image") or names[0], names, options.get("from_layer"))
+    except InvalidInput as error:
+        raise InvalidInput("squash." + error.option, error.value, error.accepted) if error.option == "from_layer" else error from None
 
 
 def build(engine, params):

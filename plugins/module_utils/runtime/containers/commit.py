@@ -49,6 +49,7 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
             ident = _take(engine, record, base, document, references)
         plan.is_there(images.get(engine, ident)).coming = None  # it may have gone on since it was looked at
 
+    plan.unknown = True
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", references[0]) if references else None
     plan.add("image", row and row["image"], plan.image, "commit container %s" % record["name"]
              + (" as image %s" % images.familiar(references[0]) if references else ""), take)

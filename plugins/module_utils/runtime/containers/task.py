@@ -1,14 +1,15 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules ``container``, ``container_info``, ``container_exec`` and ``container_checkpoint`` do."""
+"""What the modules ``container``, ``container_info``, ``container_exec``, ``container_export`` and ``container_checkpoint`` do."""
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from ..errors import Conflict, InvalidInput, NotFound
 from ..reconcile import Plan
-from . import batch, catalog, checkpoints, inspection, options, running, selection, starting
+from . import batch, catalog, checkpoints, inspection, options, running, selection, starting, view
 from .options import process
 from .planning import plan_container
 
@@ -24,7 +25,7 @@ def container_info(engine, params):
     """``exists``, ``container`` for one name; ``containers`` for several names or for what ``filters`` select.
 
     Names are names, ids or beginnings of ids; one that does not exist is left out. With ``stats``, each has ``Stats``: what it uses
-    now, None when it does not run.
+    now, None when it does not run. With ``changes``, each has ``Changes``.
     """
     if params.get("name") is not None:
         names = params["name"] if isinstance(params["name"], list) else [params["name"]]
@@ -32,10 +33,18 @@ def container_info(engine, params):
     else:
         found = selection.listing(engine, params.get("all") is not False, params.get("filters"))
     containers = [inspection.inspect(engine, record) for record in found]
+    if params.get("changes"):
+        for record, document in zip(found, containers):
+            document["Changes"] = view.diff(engine, record)
     if params.get("stats"):
         for record, document in zip(found, containers):
             document["Stats"] = running.stats(engine, record["id"])
     return {"exists": bool(containers), "container": containers[0] if len(containers) == 1 else {}, "containers": containers}
+
+
+def container_export(engine, params):
+    """The module ``container_export``: a plan."""
+    return view.plan_export(engine, catalog.find(engine, params["name"]), os.path.abspath(params["path"]), bool(params.get("force")))
 
 
 def _find(engine, name):

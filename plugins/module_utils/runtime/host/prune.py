@@ -8,6 +8,7 @@ Docker's filters of a prune are ``until`` (older than a time, or how long ago), 
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from .. import containers, images, networks, units, volumes
@@ -115,17 +116,34 @@ def plan_builder_cache(engine):
 PLANS = {"containers": plan_containers, "networks": plan_networks, "volumes": plan_volumes, "images": plan_images}  # in this order: the first use the others
 
 
+@contextlib.contextmanager
+def _as_if_gone(engine, idents):
+    """In the block, this connection sees the store without these containers: a temporary table hides the one of the same name."""
+    connection = engine.db.connection
+    shown = {"containers": "id", "addresses": "container"}
+    marks = ", ".join("?" * len(idents))
+    try:
+        for table, column in shown.items():
+            connection.execute("CREATE TEMP TABLE %s AS SELECT * FROM main.%s WHERE %s NOT IN (%s)" % (table, table, column, marks), idents)
+        yield
+    finally:
+        for table in shown:
+            connection.execute("DROP TABLE IF EXISTS temp.%s" % table)
+
+
 class _OneAfterTheOther(Plan):
-    """What one kind's removal leaves unused, the next one's sees: so each plan is made when the one before is carried out.
+    """What the removal of containers leaves unused goes, too: that is foretold, and looked at again when they are gone."""
 
-    In check mode, and until then, each is planned by what is there now.
-    """
-
-    def __init__(self, makers):
+    def __init__(self, engine, makers):
         super().__init__("what nobody uses", self._facts)
-        self.makers, self.plans = makers, [make() for make in makers]
-        for plan in self.plans:
-            self.extend(plan)
+        self.makers, self.plans = makers, []
+        with contextlib.ExitStack() as stack:
+            for make in makers:
+                plan = make()
+                self.plans.append(plan)
+                self.extend(plan)
+                if plan.facts().get("containers"):
+                    stack.enter_context(_as_if_gone(engine, plan.facts()["containers"]))
 
     def apply(self):
         self.plans, self.changes = [], []
@@ -153,4 +171,4 @@ def prune(engine, params):
         makers.append(lambda: plan_builder_cache(engine))
     if not makers:
         raise InvalidInput("containers, images, networks, volumes, builder_cache", None, "at least one of them to be true")
-    return _OneAfterTheOther(makers)
+    return _OneAfterTheOther(engine, makers)

@@ -35,6 +35,7 @@ _HOME = {
     "difference_of": "compare",
     "plan_squash": "squash",
     "plan_save": "saving",
+    "plan_archive": "saving",
     "chosen": "saving",
     "save_pieces": "saving",
     "check_form": "saving",

@@ -16,14 +16,14 @@ class ImagePlan(Plan):
     """A plan about one image.
 
     :ivar coming: the image that ``apply`` brings, as a record; None where it is there already.
-    :ivar loaded: the names of all images of an archive.
+    :ivar loaded: the names of all images of an archive. :ivar unknown: whether ``apply`` may bring another image than was foretold.
     """
 
     def __init__(self, engine, subject, parsed=None):
         super().__init__(subject, self._facts)
         self.engine, self.reference = engine, parsed
         self.coming = self._found = None
-        self.gone, self.loaded, self._lost = False, [], False
+        self.gone, self.loaded, self._lost, self.unknown = False, [], False, False
         self._new_names, self._new_digests = [], []
 
     def is_there(self, record):

@@ -80,6 +80,19 @@ def plan_save(engine, images, path, form="docker-archive", gzip=False, force=Fal
     return plan
 
 
+def plan_archive(plan, names, path):
+    """Add to the plan of an image that the archive at ``path`` holds it under ``names``: written when the image is there."""
+    engine = plan.engine
+    references = [reference.parse(name).tagged for name in names]
+    if plan.coming is None:
+        plan.extend(plan_save(engine, [(plan.record(), references)], path))
+        return
+    _check_place(path, "docker-archive")
+    title = records.familiar(references[0])
+    plan.add("archive", "another content" if os.path.lexists(path) else None, title, "save image %s to %s" % (title, path),
+             lambda: plan_save(engine, [(plan.record(), references)], path).apply())
+
+
 def check_form(form, gzip, option="format"):
     """:raises InvalidInput: for a form that is not known, or can't be compressed."""
     if form not in FORMS:

@@ -51,6 +51,7 @@ def plan_squash(engine, text, names=(), from_layer=None):
         return plan
     document = manifest.parse_config(data, text)
     plan.brings({"id": ident, "manifest": "", "config": document, "layers": document["rootfs"]["diff_ids"], "size": 0, "added": None}, named)
+    plan.unknown = True  # its manifest is
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", named[0]) if named else None
     action = "merge %d layers of image %s into one" % (len(record["layers"]) - below, records.name_of(engine, record["id"]))
     plan.add("image", row and row["image"], ident, action, lambda: _take(engine, record, below, data, merged, diff_id, named))

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import InvalidInput
+from . import anatomy, compare
 from . import plan as plans
-from . import pushing, records, reference, selection
+from . import pushing, records, reference, saving, selection
 from .registries import Registries
 
 WITH_PATH = ("load", "import", "controller")  # sources that take a path
@@ -25,10 +28,11 @@ def image(engine, params):
     if params["state"] == "absent":
         if not name:
             raise InvalidInput("name", name, "the name or id of an image")
-        for option in ("path", "config", "comment", "tags", "repository", "push", "platform", "verify", "mirrors", "index", "sign"):
+        for option in ("path", "config", "comment", "tags", "repository", "push", "platform", "verify", "mirrors", "index", "sign",
+                       "archive_path"):
             if params.get(option):
                 raise InvalidInput(option, params[option], "no %s with state absent" % option)
-        return plans.plan_absent(engine, name, bool(params.get("force_absent")))
+        return plans.plan_absent(engine, name, bool(params.get("force_absent")), params.get("prune") is not False)
     _check(params, name)
     registries = registries_of(params)
     plan = _present(engine, params, name, registries)
@@ -114,6 +118,8 @@ def _check(params, name):
     for option in ("index", "sign"):
         if params.get(option) and not params.get("push"):
             raise InvalidInput(option, "given", "%s together with push" % option)
+    if params.get("archive_path") and not name:
+        raise InvalidInput("archive_path", params["archive_path"], "archive_path together with name")
     if params.get("push") and not name and not params.get("repository"):
         raise InvalidInput("push", True, "push together with name or repository")
 
@@ -132,7 +138,8 @@ def _present(engine, params, name, registries):
     from . import plan_archives
 
     if source == "import":
-        return plan_archives.plan_import(engine, name, params["path"], params.get("config"), params.get("comment"), params.get("platform"))
+        return plan_archives.plan_import(
+            engine, name, params["path"], params.get("config"), params.get("comment"), params.get("platform"), params.get("change"))
     return plan_archives.plan_load(engine, params["path"], name, params.get("platform"))
 
 
@@ -140,9 +147,31 @@ def image_info(engine, params):
     """The module ``image_info``: ``{"images": [...]}``."""
     names = params.get("name")
     if names is None:
-        return {"images": selection.listing(engine, params.get("filters"), bool(params.get("all")))}
-    for option in ("filters", "all"):
-        if params.get(option):
-            raise InvalidInput(option, params[option], "no %s together with name" % option)
-    found = [records.find(engine, name) for name in names]
-    return {"images": [records.describe(engine, record) for record in found if record is not None]}
+        found = selection.listing(engine, params.get("filters"), bool(params.get("all")))
+    else:
+        for option in ("filters", "all"):
+            if params.get(option):
+                raise InvalidInput(option, params[option], "no %s together with name" % option)
+        there = [records.find(engine, name) for name in names]
+        found = [records.describe(engine, record) for record in there if record is not None]
+    for document in found:
+        _look_into(engine, document, params)
+    return {"images": found}
+
+
+def _look_into(engine, document, params):
+    """Add what reads an image's layers and history, where it is asked for."""
+    if params.get("history"):
+        document["History"] = anatomy.history(engine, document["Id"])
+    if params.get("layers"):
+        report = anatomy.layer_report(engine, document["Id"])
+        document.update({key: report[key] for key in ("Layers", "Wasted", "WastedFiles")})
+    if params.get("compare_to"):
+        document["Differences"] = compare.difference_of(engine, params["compare_to"], document["Id"])
+
+
+def image_export(engine, params):
+    """The module ``image_export``: a plan."""
+    texts = [_with_tag(text, None, params.get("tag") or "latest", "names") if not reference.looks_like_id(text) else text for text in params["names"]]
+    return saving.plan_save(engine, saving.chosen(engine, texts), os.path.abspath(params["path"]), params.get("format") or "docker-archive",
+                            bool(params.get("gzip")), bool(params.get("force")))

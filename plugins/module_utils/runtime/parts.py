@@ -11,8 +11,9 @@ from __future__ import annotations
 
 def everything():
     from .builds import recovery, task  # noqa: F401
-    from .cli import archives, builds, checkpoints, containers, images, layers, observing, pruning, registry, runs, storage, system, tables, task  # noqa: F401
-    from .containers import commit, recovery, task, zygote, zygote_main  # noqa: F401,F811
+    from .cli import archives, builds, checkpoints, containers, copying, images, layers, observing, pruning, registry  # noqa: F401
+    from .cli import runs, storage, system, tables, task  # noqa: F401,F811
+    from .containers import commit, copying, recovery, task, zygote, zygote_main  # noqa: F401,F811
     from .host import info, prune, task  # noqa: F401,F811
     from .images import compare, delivery, login, recovery, saving, squash, task  # noqa: F401,F811
     from .networks import ports, recovery, resolv, task  # noqa: F401,F811

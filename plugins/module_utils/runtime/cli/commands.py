@@ -74,6 +74,9 @@ CONTAINER_COMMANDS = [
     Command("top, container top", "CONTAINER", "The processes of a container", "observing:top"),
     Command("port, container port", "CONTAINER [PORT]", "The published ports of a container", "observing:port"),
     Command("wait, container wait", "CONTAINER...", "Wait until containers end, and print their exit codes", "observing:wait"),
+    Command("cp, container cp", "CONTAINER:PATH|PATH|- PATH|CONTAINER:PATH|-", "Copy files between a container and the host", "copying:cp", [
+        Flag("-a, --archive", "switch", "Keep owners (and on the host set-id bits and devices)"),
+        Flag("-L, --follow-link", "switch", "Copy what a link leads to"), Flag("-q, --quiet", "switch", "Say nothing")]),
     Command("diff, container diff", "CONTAINER", "What a container has changed of its image's files: A added, C changed, D deleted", "layers:diff"),
     Command("commit, container commit", "CONTAINER [REPOSITORY[:TAG]]", "Make an image of a container and what it has changed", "layers:commit", [
         Flag("-a, --author", "value", "The image's author"), Flag("-m, --message", "value", "The image's comment"),

@@ -8,6 +8,7 @@ what is mounted below the directory is not entered.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -23,7 +24,7 @@ _KINDS = {
     stat.S_IFBLK: BLOCK_DEVICE,
     stat.S_IFIFO: FIFO,
 }
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # what was a file may have become a FIFO
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def directory(path, option="path"):
@@ -87,11 +88,14 @@ def entry(fd, name, path, status, links):
 
 
 def _file(fd, name, path):
-    file = os.open(name, _OPEN, dir_fd=fd)
+    try:
+        file = open_regular(fd, name, os.O_RDONLY)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise HostError("%s changed while it was read" % os.fsdecode(path)) from None
+        raise
     try:
         status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode):
-            raise HostError("%s changed while it was read" % os.fsdecode(path))
         yield header(path, REGULAR, status, size=status.st_size, xattrs=xattrs(file))
         left = status.st_size
         while left:
@@ -104,6 +108,20 @@ def _file(fd, name, path):
             yield b"\0" * (-status.st_size % BLOCK)
     finally:
         os.close(file)
+
+
+def open_regular(fd, name, flags):
+    """Open a regular file, and nothing else that somebody may put in its place meanwhile.
+
+    :raises OSError: EINVAL for something else, which is not even opened: opening a device may do something.
+    """
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", os.fsdecode(name))
+        return os.open("/proc/self/fd/%d" % handle, flags | os.O_CLOEXEC)
+    finally:
+        os.close(handle)
 
 
 def xattrs(fd):

@@ -58,7 +58,8 @@ def test_of_a_container(docker, module, worker, tmp_path):
     result = image(module, name="made", tag="1", source="container", container="worker", author="me", comment="by hand", changes=["CMD [\"true\"]", "ENV A=1"],
                    tags=["made:latest"], archive_path=path)
     assert result["actions"] == ["commit container worker as image made:1", "save image made:1 to %s" % path]
-    assert result["image"]["Config"]["Cmd"] == ["true"] and sorted(result["image"]["RepoTags"]) == ["made:1", "made:latest"] and result["image"]["Author"] == "me"
+    assert result["image"]["Config"]["Cmd"] == ["true"] and sorted(result["image"]["RepoTags"]) == ["made:1", "made:latest"]
+    assert result["image"]["Author"] == "me"
     with tarfile.open(path) as archive:
         assert "manifest.json" in archive.getnames()
     document = info(docker, name=["made:1"], layers=True, history=True, compare_to="box:1")[0]
@@ -90,7 +91,8 @@ def test_into_archives(docker, module, tmp_path):
 
 def test_a_containers_files(docker, module, worker, tmp_path):
     done = module("containers.task", "container_export", name="worker", path=str(tmp_path / "root.tar"))
-    assert done["path"] == str(tmp_path / "root.tar") and module.once("containers.task", "container_export", name="worker", path=done["path"], force=True)["changed"]
+    assert done["path"] == str(tmp_path / "root.tar")
+    assert module.once("containers.task", "container_export", name="worker", path=done["path"], force=True)["changed"]
     from pycontainer.containers import task
 
     found = task.container_info(docker.engine, {"name": ["worker"], "changes": True})["container"]["Changes"]
@@ -108,13 +110,15 @@ def test_intermediate_images_stay_where_asked(docker, module, tmp_path):
 
 @pytest.mark.parametrize("params, said", [
     ({"source": "container"}, "container: missing"), ({"container": "x"}, "container: 'x' is not valid; accepted: no container with source local"),
-    ({"state": "absent", "container": "x"}, "no container with state absent"), ({"source": "container", "container": "nosuch"}, "container nosuch does not exist"),
+    ({"state": "absent", "container": "x"}, "no container with state absent"),
+    ({"source": "container", "container": "nosuch"}, "container nosuch does not exist"),
     ({"changes": ["CMD x"]}, "no changes with source local"), ({"source": "import", "path": "/etc", "changes": ["RUN x"]}, "changes: 'RUN x' is not valid"),
     ({"source": "import", "path": "/etc", "changes": ["EXPOSE 99999"]}, "changes: 'EXPOSE 99999'"),
     ({"squash": {"image": "box:1"}}, "squash: .* no squash with source local"),
     ({"source": "squash", "squash": {"image": "box:1", "from_layer": "7"}}, "squash.from_layer: '7' is not valid; accepted: a number from 1 to 1"),
     ({"source": "squash", "squash": {"image": "nosuch"}}, "no image nosuch"), ({"source": "squash", "name": None}, "name: missing"),
-    ({"archive_path": "/nonexistent/x.tar"}, "path: '/nonexistent/x.tar' is not valid"), ({"state": "absent", "archive_path": "/x"}, "no archive_path with state absent"),
+    ({"archive_path": "/nonexistent/x.tar"}, "path: '/nonexistent/x.tar' is not valid"),
+    ({"state": "absent", "archive_path": "/x"}, "no archive_path with state absent"),
 ])
 def test_bad_input(docker, module, snapshot, params, said):
     from pycontainer.errors import EngineError

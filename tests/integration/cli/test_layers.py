@@ -225,7 +225,8 @@ def test_save_and_load_by_pipe(docker, tmp_path):
 def test_export_and_import(docker, tmp_path):
     from pycontainer import install
 
-    docker("run", "--name", "worker", "--network", "none", "--userns", "host", "-v", "named:/vol", "box:1", "sh", "-c", CHANGE + "; echo kept > /vol/file; mknod /null c 1 3")
+    docker("run", "--name", "worker", "--network", "none", "--userns", "host", "-v", "named:/vol", "box:1",
+           "sh", "-c", CHANGE + "; echo kept > /vol/file; mknod /null c 1 3")
     path = str(tmp_path / "root.tar")
     assert docker.task("export", "-o", path, "worker")["changed"] and not docker.task("export", "-o", path, "worker")["changed"]
     with tarfile.open(path) as archive:

@@ -79,7 +79,8 @@ def test_images_by_age_and_label(docker, prune):
     docker("rmi", "box:1")
     dangling = docker("images", "-q", "-f", "dangling=true")
     assert "<none>" in docker("images") and len(dangling.splitlines()) == 1
-    assert not docker.task("image", "prune", "--filter", "label=number=2")["changed"] and not docker.task("image", "prune", "--filter", "label!=number")["changed"]
+    for other in ("label=number=2", "label!=number"):
+        assert not docker.task("image", "prune", "--filter", other)["changed"]
     assert docker("images", "-f", "label!=number=3", "-f", "dangling=false", "--format", "{{.Repository}}") == "moving"
     assert prune(check=True, images=True, images_filters={"dangling": False, "label": "number=3"})["actions"] == ["remove image named:1"]
     assert not docker.task("image", "prune", "-a", "--filter", "until=2001-01-01")["changed"]

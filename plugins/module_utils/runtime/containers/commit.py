@@ -42,7 +42,8 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
             images.name_image(plan, same["id"], full)
         return plan
     parsed = manifest.parse_config(data, record["name"])
-    plan.brings({"id": manifest.digest_of(data), "manifest": "", "config": parsed, "layers": parsed["rootfs"]["diff_ids"], "size": 0, "added": None}, references)
+    layers = parsed["rootfs"]["diff_ids"]
+    plan.brings({"id": manifest.digest_of(data), "manifest": "", "config": parsed, "layers": layers, "size": 0, "added": None}, references)
 
     def take():
         with frozen(engine, record) if pause else contextlib.nullcontext():

@@ -157,7 +157,8 @@ def _descriptors(engine, images):
 
 def _docker_entry(engine, record, names):
     layers = _digests(engine, record)[2:]
-    return {"Config": blob_name(record["id"]), "RepoTags": [records.familiar(full) for full in names] or None, "Layers": [blob_name(digest) for digest in layers]}
+    return {"Config": blob_name(record["id"]), "RepoTags": [records.familiar(full) for full in names] or None,
+            "Layers": [blob_name(digest) for digest in layers]}
 
 
 def blob_name(digest):

@@ -170,8 +170,16 @@ def _look_into(engine, document, params):
         document["Differences"] = compare.difference_of(engine, params["compare_to"], document["Id"])
 
 
+def _tagged(text, tag):
+    """A name with its own tag or digest, else with ``tag``; an id stays as it is."""
+    if reference.looks_like_id(text):
+        return text
+    parsed = reference.parse(text, "names", default_tag=None)
+    return text if parsed.tag or parsed.digest else reference.parse("%s:%s" % (text, tag), "tag").name
+
+
 def image_export(engine, params):
     """The module ``image_export``: a plan."""
-    texts = [_with_tag(text, None, params.get("tag") or "latest", "names") if not reference.looks_like_id(text) else text for text in params["names"]]
+    texts = [_tagged(text, params.get("tag") or "latest") for text in params["names"]]
     return saving.plan_save(engine, saving.chosen(engine, texts), os.path.abspath(params["path"]), params.get("format") or "docker-archive",
                             bool(params.get("gzip")), bool(params.get("force")))

@@ -143,6 +143,49 @@ def test_open_ends_meet_both_kinds_below(bring, engine):
             assert facts(path) == expected
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    (
+        member(b"n" * 256, b""),
+        member(b"d/" + b"n" * 600, b""),
+        member(b"l", kind=SYMLINK, linkname="t" * 4096),
+        member(b"l", kind=SYMLINK, linkname="t" * 4095 + "/x"),
+    ),
+    ids=("name", "long name", "target", "longer target"),
+)
+def test_names_that_no_file_system_has(bring, hostile):
+    """The index has room for them; the kernel is not given any."""
+    for kind in KINDS:
+        with pytest.raises(OSError, match="too long"):
+            bring(kind, [layer([hostile])])
+
+
+def test_a_link_to_a_name_that_no_file_system_has(bring):
+    for kind in KINDS:
+        with pytest.raises(OSError, match="too long"):
+            bring(kind, [layer([member(b"l", kind=SYMLINK, linkname="n" * 256), member(b"l/x", b"")])])
+
+
+def test_more_than_memory_should_hold_is_unpacked(bring, monkeypatch):
+    from pycontainer.images import inodes
+
+    few = layer([member(b"f%d" % number, b"%d" % number) for number in range(30)] + [member(b"a/b/c/d/e/f", b"")])
+    assert both(bring, few) == ["erofs"]
+    for name, limit in (("MOST", 30), ("WEIGHT", 60)):
+        with monkeypatch.context() as patch:
+            patch.setattr(inodes, name, limit)
+            assert both(bring, few) == ["directory"]
+
+
+def test_an_archive_can_not_bring_a_file_system(bring):
+    """Bytes that would be a superblock are a file's content, wherever in the archive they stand."""
+    from pycontainer.kernel import erofs as mounting
+
+    image = mounting._smallest()
+    archive = layer([member(b"first", image), member(b"x", image[512:]), member(b"y", image[1024:])])
+    assert both(bring, archive) == ["erofs"]
+
+
 def test_sparse_files_are_unpacked(bring, tmp_path):
     with open(tmp_path / "sparse", "wb") as file:
         file.seek(1 << 20)

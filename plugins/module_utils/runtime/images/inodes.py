@@ -7,6 +7,7 @@ Names, links on the way, whiteouts and entries that come twice are dealt with ex
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -14,6 +15,10 @@ from ..errors import RegistryError
 from . import tar, tree
 from .erofs import Node, Unfit
 from .unpack import MAX_ID, MAX_TIME, META, OPAQUE, OPAQUE_ATTRIBUTE, WHITEOUT
+
+MOST = 1 << 18  # inodes that are kept in memory
+WEIGHT = 1 << 26  # bytes of their names, targets and attributes
+MAX_NAME, MAX_TARGET = 255, 4095  # bytes, as Linux' file systems have it
 
 _OPAQUE = os.fsencode(OPAQUE_ATTRIBUTE)
 _NODES = {tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
@@ -25,7 +30,8 @@ def read(stream, what, start=0, sparse=False):
     :param stream: a tar.Stream. :param start: where the archive begins in the file that regular files' places are told of.
     :param sparse: take sparse files too, whose places are of no use then.
     :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
-    :raises Unfit: for a sparse file, whose content is in several pieces.
+    :raises Unfit: for a sparse file, whose content is in several pieces, and for more than should be held in memory.
+    :raises OSError: for names that no file system takes.
     """
     inodes = Inodes(what)
     for entry in tar.entries(stream):
@@ -40,6 +46,7 @@ class Inodes:
 
     def __init__(self, what):
         self.what, self.size, self.links = what, 0, {}
+        self._count = self._weight = 0
         self._chain = []  # the directories that the last walk led through
         self.root = Node(stat.S_IFDIR | 0o755)
         self._make = {
@@ -66,6 +73,7 @@ class Inodes:
     def take(self, entry, position):
         """Take one entry, whose content is at ``position``."""
         parts = tree.split(entry.name, self.what)
+        self._weigh(entry, parts)
         if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
             raise RegistryError(
                 "%s: the entry %s has an owner out of range: %d:%d" % (self.what, tree.show(entry.name), entry.uid, entry.gid)
@@ -86,6 +94,16 @@ class Inodes:
         if make is None:
             raise RegistryError("%s: the entry %s is of the unknown type %r" % (self.what, tree.show(entry.name), entry.kind))
         make(entry, parts, position)
+
+    def _weigh(self, entry, parts):
+        if len(entry.name) > MAX_NAME:
+            _check_names(parts, entry.name)
+        self._count += 1
+        self._weight += len(entry.name) + len(entry.link)
+        for name, value in entry.xattrs.items():
+            self._weight += len(name) + len(value)
+        if self._count > MOST or self._weight > WEIGHT:
+            raise Unfit("more than %d entries, or %d bytes of names and attributes" % (MOST, WEIGHT))
 
     # ---------------------------------------------------------------------------------------------------------------- paths
 
@@ -119,10 +137,12 @@ class Inodes:
                 if inner.data.startswith(b"/"):
                     node, above = self.root, []
                 rest = [part for part in inner.data.split(b"/") if part not in (b"", b".")] + rest
+                _check_names(rest, inner.data)
                 continue
             if inner is None or inner.entries is None:
                 if not make:
                     return None
+                self._count += 1
                 made = Node(stat.S_IFDIR | 0o755)
                 made.passed = True
                 if inner is not None and is_whiteout(inner):
@@ -189,6 +209,8 @@ class Inodes:
     def _symlink(self, entry, parts, _position):
         if not entry.link or b"\0" in entry.link:
             raise RegistryError("%s: the symbolic link %s has no proper target" % (self.what, tree.show(entry.name)))
+        if len(entry.link) > MAX_TARGET:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), "%s of %s" % (tree.show(entry.name), self.what))
         node = Node(stat.S_IFLNK | 0o777, entry.uid, entry.gid, entry.mtime)
         node.data = entry.link
         self._place(parts, node)
@@ -217,6 +239,11 @@ class Inodes:
         if found.entries.get(target[-1]) is not node or parent.entries.get(parts[-1]) in chain:
             raise RegistryError("%s: the hard link %s takes the place of what it leads to" % (self.what, tree.show(entry.name)))
         parent.entries[parts[-1]] = node
+
+
+def _check_names(parts, path):
+    if any(len(part) > MAX_NAME for part in parts):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), tree.show(path))
 
 
 def is_whiteout(node):

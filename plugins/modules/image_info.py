@@ -54,6 +54,13 @@ options:
       - An image of the host. Each image tells what of its files differs from that one's, as C(Differences).
       - All layers that the two don't share are read for it.
     type: str
+  referrers:
+    description:
+      - Ask the registries that the images are known in, by C(RepoDigests), what refers to them, such as signatures and bills of materials, and add it
+        as C(Referrers). They are asked by the API for that, or where there is none by the fallback tag.
+      - Registries are reached as the host's C(registries.conf), C(certs.d) and kept credentials say.
+    type: bool
+    default: false
 author:
   - The pycontainer.engine authors (@pycontainer)
 seealso:
@@ -69,6 +76,11 @@ EXAMPLES = r"""
 - name: Its ID
   ansible.builtin.debug:
     msg: "{{ result.images[0].Id if result.images else 'not there' }}"
+
+- name: What there is beside an image in its registry
+  pycontainer.engine.image_info:
+    name: [registry.example.com/shop/web:1.4]
+    referrers: true
 
 - name: All images of a team
   pycontainer.engine.image_info:
@@ -106,6 +118,7 @@ images:
       C(Layer) and C(HiddenBy), and C(How) (V(deleted), V(replaced), or V(repeated), which is the same content again)."
     - "With O(compare_to), each has C(Differences), each with C(Path), C(Kind) (V(A) added, V(C) changed, V(D) deleted), C(Size) and C(Before)
       in bytes."
+    - With O(referrers), C(Referrers) is a list of C(repository), C(subject), C(digest), C(mediaType), C(artifactType), C(size), C(annotations).
   returned: always
   type: list
   elements: dict
@@ -132,6 +145,7 @@ def main():
         "history": {"type": "bool", "default": False},
         "layers": {"type": "bool", "default": False},
         "compare_to": {"type": "str"},
+        "referrers": {"type": "bool", "default": False},
     })
 
 

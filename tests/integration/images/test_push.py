@@ -377,6 +377,12 @@ def test_what_refers_to_an_image(engine, task, repository, tmp_path):
     assert sorted((item["artifactType"], item["annotations"]["n"]) for item in found) == [("application/x-note-1", "1"), ("application/x-note-2", "2")]
     assert [item["artifactType"] for item in client.referrers(digest, "application/x-note-2")] == ["application/x-note-2"]
     assert client.manifest(found[0]["digest"])[1] == manifest.OCI_MANIFEST
+    from pycontainer.images import task as part
+
+    shown = part.image_info(engine, {"name": [repository + ":1"], "referrers": True})["images"][0]["Referrers"]
+    assert sorted((item["repository"], item["subject"], item["artifactType"]) for item in shown) == [
+        (repository, digest, "application/x-note-%d" % number) for number in (1, 2)]
+    assert "Referrers" not in part.image_info(engine, {"name": [repository + ":1"]})["images"][0]
 
 
 @pytest.mark.parametrize("referrer", (False, True), ids=("tag", "referrer"))

@@ -78,7 +78,14 @@ def info(session, given):
         return
     for part in ("counts", "host"):
         session.say(*["%s: %s" % (key.replace("_", " ").capitalize(), value) for key, value in facts[part].items()])
+    session.say("Policy: " + _policy(facts["policy"]), "Registries: " + (facts["registries"]["error"] or facts["registries"]["path"] or "no file"))
     session.say("Missing:" if facts["missing"] else "Missing: nothing", *[" " + line for line in facts["missing"]])
+
+
+def _policy(policy):
+    if not policy["found"]:
+        return "none, every image is accepted"
+    return policy["error"] or "%s, by default %s" % (policy["path"], " and ".join(item["type"] for item in policy["default"]))
 
 
 DF_COLUMNS = [("TYPE", "Type"), ("TOTAL", "TotalCount"), ("ACTIVE", "Active"), ("SIZE", "Size")]

@@ -1,15 +1,33 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Storing a manifest that refers to another one (distribution-spec 1.1, "Pushing Manifests with Subject")."""
+"""Manifests that refer to another one, such as signatures and bills of materials (distribution-spec 1.1, "Listing Referrers" and
+"Pushing Manifests with Subject"): listed, and stored.
+"""
 
 from __future__ import annotations
 
 import json
 
 from ..errors import RegistryError
-from . import manifest
+from . import manifest, records, reference
 
 TRIES = 4  # of a list that others change at the same time
+
+
+def listing(engine, registries, ident):
+    """What the registries that an image of the store is known in have that refers to it.
+
+    :returns: ``[{"repository", "subject": digest, "digest", "mediaType", "artifactType", "size", "annotations"}]``.
+    :raises RegistryError: when one can't be asked.
+    """
+    found = []
+    for name in records.digests_of(engine, ident):
+        parsed = reference.parse(name)
+        for item in registries.source(parsed, engine).referrers(parsed.digest):
+            found.append({"repository": records.familiar(name).partition("@")[0], "subject": parsed.digest, "digest": item["digest"],
+                          "mediaType": item["mediaType"], "artifactType": item.get("artifactType") or "", "size": item["size"],
+                          "annotations": item.get("annotations") or {}})
+    return found
 
 
 def put(client, data, subject):

@@ -168,6 +168,10 @@ def _look_into(engine, document, params):
         document.update({key: report[key] for key in ("Layers", "Wasted", "WastedFiles")})
     if params.get("compare_to"):
         document["Differences"] = compare.difference_of(engine, params["compare_to"], document["Id"])
+    if params.get("referrers"):
+        from . import referring
+
+        document["Referrers"] = referring.listing(engine, Registries(), document["Id"])
 
 
 def _tagged(text, tag):

@@ -252,12 +252,14 @@ def without_times(found):
 def test_the_index_is_a_proper_file_system(bring, engine, tmp_path):
     """Every file can be read where the index says, and its digest in the head is right."""
     content = {b"f%d" % number: os.urandom(number * 37 % 9000) for number in range(300)}
-    (place,) = bring(layers.EROFS, [layer([member(name, data) for name, data in content.items()])])
+    directories = [member(name, kind=DIRECTORY) for name in (b"d/", b"d/e/", b"d/f/")]
+    (place,) = bring(layers.EROFS, [layer([member(name, data) for name, data in content.items()] + directories)])
     with mounted([place], tmp_path / "mnt") as top:
         for name, data in content.items():
             with open(os.path.join(os.fsencode(top), name), "rb") as file:
                 assert file.read() == data
         assert os.statvfs(top).f_flag & os.ST_RDONLY
+        assert [os.stat(os.path.join(top, name)).st_nlink for name in ("", "d", "d/e", "f1")] == [3, 4, 2, 1]
     length, base, index, digest = erofs.head(place)
     with open(place, "rb") as file:
         data = file.read()

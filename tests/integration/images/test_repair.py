@@ -157,6 +157,26 @@ def test_without_a_registry_the_sentence_says_what_to_do(engine, kind, task, tmp
     assert not images.damaged(engine, True)
 
 
+def test_a_damaged_layer_is_not_given_up_before_there_is_another(engine, kind, task, tmp_path):
+    """It is all that is left, where its archive is gone and no registry has it."""
+    layout(tmp_path / "one", [FEW])
+    task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
+    (place,), (row,) = places(engine, "web:1"), engine.db.all("SELECT * FROM layers")
+    if kind == "erofs":
+        with open(place, "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"x")
+    else:
+        os.truncate(place + "/etc/y", 1)
+    (found,) = images.damaged(engine, True)
+    engine.blobs.remove(row["blob"])
+    found.blobs[row["blob"]] = "is gone"
+    before = os.lstat(place).st_ino
+    with pytest.raises(HostError, match="load or build the image again"):
+        images.plan_repair(engine, found).apply()
+    assert os.lstat(place).st_ino == before and os.listdir(engine.paths.tmp) == []
+
+
 def test_pull_never_asks_no_registry(engine, task, pulled):
     row = engine.db.one("SELECT * FROM images")
     remove(places(engine, pulled)[0])

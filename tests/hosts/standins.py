@@ -11,7 +11,7 @@ from __future__ import annotations
 HUB = "registry-1.docker.io"  # where an image's name without a registry leads
 NAMES = {"127.0.0.1": [HUB, "registry.example.com", "mirror.example.com"]}
 IMAGES = ["nginx:1.27", "postgres:17", "redis:7", "web:1", "cache:1", "registry.example.com/app:2", "registry.example.com/web:1.4",
-          "registry.example.com/shop/web:1.4", "registry.example.com/shop/web:stable"]
+          "registry.example.com/shop/web:1.4", "registry.example.com/shop/web:stable", "alpine:3.20"]
 ROOT = "/srv/demo/root"
 
 # The files of the one image: a web server, what the examples run inside, and the user that they run it as.

@@ -20,13 +20,24 @@ from hosts.conftest import BIN, fleet_of
 MODULES = {path.stem: path for path in sorted((roots.CHECKOUT / "plugins" / "modules").glob("*.py"))}
 PAGES = {path.name: path for path in [roots.CHECKOUT / "README.md", *sorted((roots.CHECKOUT / "docs").glob("*.md"))]}
 VARIABLES = {
-    "password": "secret", "vault_registry_ci": "secret",
+    "password": "secret", "vault_registry_ci": "secret", "vault_ci": "secret", "vault_hub": "secret", "vault_hub_token": "secret",
+    "policy": {"default": [{"type": "reject"}], "transports": {"docker": {"": [{"type": "insecureAcceptAnything"}]}}},
     "workers": [{"name": "worker-%d" % number, "image": "redis:7", "network_mode": "none"} for number in range(20)],
 }
 
 BUILDS = [{"ansible.builtin.file": {"path": "/srv/shop/web", "state": "directory"}},
           {"ansible.builtin.copy": {"dest": "/srv/shop/web/Containerfile", "content": "FROM shop/web:1.4\nARG VERSION\nLABEL version=$VERSION\n"}},
           {"ansible.builtin.copy": {"dest": "/root/token", "content": "secret"}}]
+
+SIGNED = [{"ansible.builtin.file": {"path": "/etc/pycontainer", "state": "directory"}},
+          {"ansible.builtin.shell": "test -e /etc/pycontainer/shop.key || openssl genpkey -algorithm ED25519 -out /etc/pycontainer/shop.key"},
+          {"ansible.builtin.command": "openssl pkey -in /etc/pycontainer/shop.key -pubout -out /etc/pycontainer/shop.pub"},
+          {"pycontainer.engine.image": {"name": "registry.example.com/shop/web:1.4"}},
+          {"pycontainer.engine.image": {"name": "registry.example.com/shop/web:1.4", "source": "local", "push": True,
+                                        "sign": {"key": "/etc/pycontainer/shop.key"}}}]
+PLATFORMS = [{"pycontainer.engine.image": {"name": "shop/web:1.5-" + name, "source": "import", "path": standins.ROOT, "platform": "linux/" + name}}
+             for name in ("amd64", "arm64")]
+POLICY = [{"ansible.builtin.copy": {"dest": "/etc/pycontainer/policy.json", "content": "{{ policy | to_nice_json }}", "mode": "0644"}}]
 
 # What an example takes for granted, by the module or page that it is of.
 BEFORE = {
@@ -35,11 +46,16 @@ BEFORE = {
     "container_info": [{"pycontainer.engine.container": {"name": "web", "image": "nginx:1.27"}}],
     "image": [{"pycontainer.engine.registry": {}}, {"pycontainer.engine.image": {"name": "shop/web:1.4", "source": "import", "path": standins.ROOT}},
               {"ansible.builtin.command": "skopeo copy -q docker://registry.example.com/shop/web:1.4 docker-archive:/var/tmp/images.tar:loaded:1"},
+<<<<<<< Updated upstream
               {"ansible.builtin.command": "gzip /var/tmp/images.tar"}, *BUILDS,
               {"pycontainer.engine.container": {"name": "shop", "image": "shop/web:1.4", "command": ["sh", "-c", "echo new > /new; exec sleep 1000"], "stop_signal": "SIGKILL"}}],
     "image_export": [{"pycontainer.engine.image": {"name": name}} for name in ("registry.example.com/shop/web:1.4", "redis:7")],
     "container_export": [{"pycontainer.engine.container": {"name": "shop", "image": "redis:7"}}],
     "prune": [{"pycontainer.engine.container": {"name": "ended", "image": "redis:7", "state": "present"}}],
+=======
+              {"ansible.builtin.command": "gzip /var/tmp/images.tar"}, *BUILDS, *SIGNED, *PLATFORMS],
+    "trust.md": SIGNED + POLICY,
+>>>>>>> Stashed changes
     "registry_login": [{"pycontainer.engine.registry": {
         "name": "team", "listen": ["0.0.0.0:5443"], "tls_cert": "/etc/ssl/registry.pem", "tls_key": "/etc/ssl/private/registry.key",
         "users": [{"name": "ci", "password": "secret"}]}}],
@@ -55,6 +71,7 @@ TIDY = """
 pycontainer ps -aq | xargs -r pycontainer rm -f > /dev/null
 pycontainer volume prune -af > /dev/null
 pycontainer network prune -f > /dev/null
+rm -f /etc/pycontainer/policy.json
 """
 
 
@@ -80,7 +97,7 @@ def ready(host, play, artifacts):  # pylint: disable=unused-argument
         play(host, standins.tasks())
     yield host
     host.execute("h1", "sh", "-c", TIDY)
-    play(host, [{"pycontainer.engine.registry": {"name": name, "state": "absent", "delete_storage": True}} for name in ("registry", "team")])
+    play(host, [{"pycontainer.engine.registry": {"name": name, "state": "absent", "delete_storage": True}} for name in ("registry", "team", "hub")])
 
 
 def examples_of(module):

@@ -46,16 +46,12 @@ BEFORE = {
     "container_info": [{"pycontainer.engine.container": {"name": "web", "image": "nginx:1.27"}}],
     "image": [{"pycontainer.engine.registry": {}}, {"pycontainer.engine.image": {"name": "shop/web:1.4", "source": "import", "path": standins.ROOT}},
               {"ansible.builtin.command": "skopeo copy -q docker://registry.example.com/shop/web:1.4 docker-archive:/var/tmp/images.tar:loaded:1"},
-<<<<<<< Updated upstream
-              {"ansible.builtin.command": "gzip /var/tmp/images.tar"}, *BUILDS,
+              {"ansible.builtin.command": "gzip /var/tmp/images.tar"}, *BUILDS, *SIGNED, *PLATFORMS,
               {"pycontainer.engine.container": {"name": "shop", "image": "shop/web:1.4", "command": ["sh", "-c", "echo new > /new; exec sleep 1000"], "stop_signal": "SIGKILL"}}],
     "image_export": [{"pycontainer.engine.image": {"name": name}} for name in ("registry.example.com/shop/web:1.4", "redis:7")],
     "container_export": [{"pycontainer.engine.container": {"name": "shop", "image": "redis:7"}}],
     "prune": [{"pycontainer.engine.container": {"name": "ended", "image": "redis:7", "state": "present"}}],
-=======
-              {"ansible.builtin.command": "gzip /var/tmp/images.tar"}, *BUILDS, *SIGNED, *PLATFORMS],
     "trust.md": SIGNED + POLICY,
->>>>>>> Stashed changes
     "registry_login": [{"pycontainer.engine.registry": {
         "name": "team", "listen": ["0.0.0.0:5443"], "tls_cert": "/etc/ssl/registry.pem", "tls_key": "/etc/ssl/private/registry.key",
         "users": [{"name": "ci", "password": "secret"}]}}],

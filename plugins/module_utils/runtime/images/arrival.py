@@ -56,7 +56,7 @@ def _bring(engine, what, layer, place, kind, threads):
             arrived = source if kept else _arriving(layer, writer)
             if threads > 1:
                 arrived = stack.enter_context(ahead.ahead(arrived))
-            plain = compression.decompress(arrived, name)
+            plain = compression.decompress(arrived, name, digested=True)
         else:
             plain = _compressing(_hashed(layer.open(), checked), writer)
         if threads:

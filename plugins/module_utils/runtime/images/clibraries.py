@@ -8,6 +8,8 @@ Both let go of the interpreter's lock while they work. Objects have the form of 
 
 from __future__ import annotations
 
+from .members import Damaged, header_length
+
 try:
     import _ctypes
 except ImportError:  # a Python without ctypes goes without these, too
@@ -20,13 +22,8 @@ _STATE = 87368
 _NEXT_OUT, _AVAIL_OUT, _NEXT_IN, _READ_IN, _AVAIL_IN, _READ_IN_LENGTH, _BLOCK_STATE, _CRC_FLAG = 0, 8, 16, 24, 32, 36, 21160, 21172
 _FINISHED = 5  # ISAL_BLOCK_FINISH
 _TRAILER = 6  # ISAL_GZIP_NO_HDR_VER: check the trailer. Headers are read here, since the library loses its way in one that comes in parts
-_MAX_HEADER = 1 << 17
 _COMPLAINTS = {-1: "invalid block", -2: "invalid symbol", -3: "invalid look-back distance", -4: "invalid gzip header",
                -5: "unsupported compression method", -6: "incorrect checksum"}
-
-
-class error(Exception):
-    """Damaged data; named as zlib's."""
 
 
 def _load(name):
@@ -68,7 +65,7 @@ def _works(library, ctypes):
         while not worker.eof and len(found) < 9:
             found.append(worker.decompress(data, 1024))
             data = worker.unconsumed_tail
-    except error:
+    except Damaged:
         return False
     return worker.eof and b"".join(found) == content and worker.unused_data == packed[:3]
 
@@ -89,11 +86,11 @@ class _Inflater:
         self.eof, self.unused_data, self.unconsumed_tail = False, b"", b""
 
     def decompress(self, data, limit):
-        """Up to ``limit`` bytes. :param data: bytes. :raises error: where it is damaged."""
+        """Up to ``limit`` bytes. :param data: bytes. :raises Damaged: where it is damaged."""
         data = bytes(data)
         if self._header is not None:
             self._header += data
-            length = _header_length(self._header)
+            length = header_length(self._header)
             if length is None:
                 self.unconsumed_tail = b""
                 return b""
@@ -105,7 +102,7 @@ class _Inflater:
         self._int(address + _AVAIL_OUT).value = limit
         code = self._library.isal_inflate(self._void(address))
         if code < 0:
-            raise error(_COMPLAINTS.get(code, "error %d" % code))
+            raise Damaged(_COMPLAINTS.get(code, "error %d" % code))
         left = self._int(address + _AVAIL_IN).value
         rest = data[len(data) - left :] if left else b""
         if self._int(address + _BLOCK_STATE).value == _FINISHED:
@@ -115,27 +112,6 @@ class _Inflater:
         else:
             self.unconsumed_tail = rest
         return memoryview(self._output)[: limit - self._int(address + _AVAIL_OUT).value].tobytes()
-
-
-def _header_length(data):
-    """The length of the gzip header that ``data`` begins with (RFC 1952, 2.3); None when it is not all there. :raises error: for none."""
-    if len(data) < 10:
-        return None
-    if data[:3] != b"\x1f\x8b\x08" or data[3] & 0xE0:
-        raise error(_COMPLAINTS[-4])
-    flags, end = data[3], 10
-    if flags & 4:  # FEXTRA
-        end += 2 + int.from_bytes(data[10:12], "little")
-    for flag in (8, 16):  # FNAME, FCOMMENT
-        if flags & flag:
-            end = data.find(b"\0", end) + 1
-            if not end and len(data) > _MAX_HEADER:
-                raise error(_COMPLAINTS[-4])
-            if not end:
-                return None
-    if flags & 2:  # FHCRC
-        end += 2
-    return end if len(data) >= end else None
 
 
 def unzstd(size):
@@ -174,14 +150,14 @@ class _Unzstd:
         self._library.ZSTD_freeDStream(self._stream)
 
     def decompress(self, data, limit):
-        """Up to ``limit`` bytes. :param data: bytes. :raises error: where it is damaged."""
+        """Up to ``limit`` bytes. :param data: bytes. :raises Damaged: where it is damaged."""
         data = self._pending + data if self._pending else bytes(data)
         cast, void = self._ctypes.cast, self._ctypes.c_void_p
         source = self._buffer(cast(self._ctypes.c_char_p(data), void), len(data), 0)
         target = self._buffer(cast(self._output, void), min(limit, len(self._output)), 0)
         result = self._library.ZSTD_decompressStream(self._stream, self._ctypes.byref(target), self._ctypes.byref(source))
         if self._library.ZSTD_isError(self._ctypes.c_size_t(result)):
-            raise error(self._library.ZSTD_getErrorName(self._ctypes.c_size_t(result)).decode())
+            raise Damaged(self._library.ZSTD_getErrorName(self._ctypes.c_size_t(result)).decode())
         self._pending = data[source.pos :]
         if result == 0:
             self.eof, self.unused_data, self._pending = True, self._pending, b""

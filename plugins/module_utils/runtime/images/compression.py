@@ -16,7 +16,7 @@ import shutil
 import zlib
 
 from ..errors import RegistryError, Unsupported
-from . import clibraries
+from . import clibraries, members
 
 PIECE = 1 << 20  # largest output piece, bytes
 READ = 1 << 18
@@ -46,10 +46,11 @@ def pieces(file, size=READ):
         yield piece
 
 
-def decompress(chunks, what="the archive"):
+def decompress(chunks, what="the archive", digested=False):
     """The uncompressed pieces of a stream of pieces, whatever it is compressed with, or not.
 
-    :param what: what it is, for errors. :raises RegistryError: when it is damaged or cut short.
+    :param what: what it is, for errors. :param digested: whether a digest of what comes out is checked anyway, so that gzip's own need not be.
+    :raises RegistryError: when it is damaged or cut short.
     :raises Unsupported: for zstd where nothing here reads it.
     """
     chunks = iter(chunks)
@@ -63,7 +64,7 @@ def decompress(chunks, what="the archive"):
     if not kind:
         return stream
     taken = [0]
-    return _bounded(_inflated(kind, _counted(stream, taken), what), taken, what)
+    return _bounded(_inflated(kind, _counted(stream, taken), what, digested), taken, what)
 
 
 def _counted(stream, taken):
@@ -82,9 +83,9 @@ def _bounded(stream, taken, what):
         yield piece
 
 
-def _inflated(kind, stream, what):
+def _inflated(kind, stream, what, digested):
     if kind == "gzip":
-        return _members(stream, _gzip_factory(), what)
+        return _members(stream, _gzip_factory(digested), what)
     if kind == "zstd":
         return _zstd(stream, what)
     if kind == "xz":
@@ -112,14 +113,16 @@ def zstd_is_read():
     return _zstd_library() is not None or shutil.which("zstd", path=_PATH) is not None
 
 
-def _gzip_factory():
+def _gzip_factory(digested=False):
     """The exception for damage, and a function that makes decompressors for one member."""
     try:
         from isal import isal_zlib as library
     except ImportError:
         factory = clibraries.inflater(PIECE)
         if factory is not None:
-            return clibraries.error, factory
+            return members.Damaged, factory
+        if digested:
+            return (zlib.error, members.Damaged), members.Unchecked
         library = zlib
     return library.error, lambda: library.decompressobj(31)  # 31: gzip header and trailer, 32 KiB window
 
@@ -194,7 +197,7 @@ def _zstd_library():
         import zstandard
     except ImportError:
         factory = clibraries.unzstd(PIECE)
-        return None if factory is None else (factory, clibraries.error)
+        return None if factory is None else (factory, members.Damaged)
     return lambda: _Zstandard(zstandard), zstandard.ZstdError
 
 

@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --leak-check $(PYTEST_OPTIONS)
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity changelog bench bench-images clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity changelog bench bench-images bench-delivery clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -82,6 +82,10 @@ bench: .cache/bench-venv/.filled  ## side by side with docker and podman
 bench-images: $(VENV)/.made  ## pulls side by side with docker and podman
 	@$(REQUIRE) test bench
 	$(PYTHON) tests/benchmarks/images.py $(BENCH_OPTIONS)
+
+bench-delivery: $(VENV)/.filled  ## what an image from the controller costs, on test hosts
+	@$(REQUIRE) test bench hosts
+	$(PYTHON) tests/benchmarks/delivery.py $(BENCH_OPTIONS)
 
 clean:  ## remove .venv and .cache
 	rm -rf $(VENV) .cache tests/output

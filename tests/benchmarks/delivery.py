@@ -16,6 +16,7 @@ import io
 import json
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
@@ -147,7 +148,7 @@ def measure(fleet, scratch, one, two):
     play(fleet, scratch, "the next version, in check mode", deliver("bench:2", two), "--check")
     play(fleet, scratch, "the next version", deliver("bench:2", two))
     play(fleet, scratch, "again: nothing to do", deliver("bench:2", two))
-    play(fleet, scratch, "back on the hosts, without a recipe to make", {"pycontainer.engine.image": {"name": "bench:2", "state": "absent"}})
+    play(fleet, scratch, "it is removed again", {"pycontainer.engine.image": {"name": "bench:2", "state": "absent"}})
     play(fleet, scratch, "the next version once more, all prepared", deliver("bench:2", two))
 
 
@@ -169,6 +170,7 @@ def main():
         collections(scratch)
         try:
             measure(fleet.up(given.hosts), scratch, one, two)
+            print("largest process on the controller: %d MiB" % (resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10))
         finally:
             fleet.down()
 

@@ -19,12 +19,12 @@ FILES = ("Containerfile", "Dockerfile")
 class BuildPlan(images.ImagePlan):
     """A plan about the image that a build makes, whose id is known only where all of it is in the cache.
 
-    :ivar step: of the first step that would have to run, "3/7"; "" where there is none.
+    :ivar step: of the first step that would have to run, "3/7"; "" where there is none. :ivar upper: how many layers are not the base's.
     """
 
     def __init__(self, engine, subject, parsed):
         super().__init__(engine, subject, parsed)
-        self.step, self.line, self.unknown = "", 0, False
+        self.step, self.line, self.unknown, self.upper = "", 0, False, 0
 
     def _facts(self):
         return {"image": {}} if self.unknown else super()._facts()
@@ -103,7 +103,7 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
         finally:
             context.close()
         plan.warnings += [warning for warning in build.warnings if warning not in plan.warnings]
-        plan.unknown = False
+        plan.unknown, plan.upper = False, len(build.final.layers) - build.final.below
         plan.is_there(images.get(engine, ident))
 
     try:
@@ -118,7 +118,7 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     except BaseException:
         context.close()
         raise
-    plan.warnings += build.warnings
+    plan.warnings, plan.upper = plan.warnings + build.warnings, len(final.layers) - final.below
     ident = manifest.digest_of(final.document())
     there = images.find(engine, ident)
     if there is None or request.annotations and there["manifest"] != build.manifest_digest(final):

@@ -38,7 +38,7 @@ def moment(seconds):
 class State:
     """:ivar config: the ``config`` of the image's configuration. :ivar layers: [images.built.Layer]. :ivar args: ``{name: value}``.
     :ivar origin: id of the last built image on the way here, or None. :ivar uses: ids of other stages' images that are copied from.
-    :ivar steps: ``[{"keys", "diff_id", "created"}]`` of the steps on the way here.
+    :ivar steps: ``[{"keys", "diff_id", "created"}]`` of the steps on the way here. :ivar below: how many layers are the base image's.
     """
 
     def __init__(self, platform, epoch=None):
@@ -46,7 +46,7 @@ class State:
         self.config = {"Env": ["PATH=" + DEFAULT_PATH], "WorkingDir": "/"}
         self.history, self.layers, self.args = [], [], {}
         self.author, self.created, self.origin, self.uses = "", moment(epoch) if epoch is not None else START, None, []
-        self.extra, self.command_set, self.steps = {}, False, []
+        self.extra, self.command_set, self.steps, self.below = {}, False, [], 0
 
     @classmethod
     def of_image(cls, record, layers, platform, epoch):
@@ -54,7 +54,7 @@ class State:
         document, state = copy.deepcopy(record["config"]), cls(platform, epoch)
         state.config = {key: value for key, value in document["config"].items() if value is not None}
         state.history = list(document.get("history") or [])
-        state.author, state.layers = document.get("author") or "", list(layers)
+        state.author, state.layers, state.below = document.get("author") or "", list(layers), len(layers)
         state.created = moment(epoch) if epoch is not None else document.get("created") or START
         state.extra = {key: document[key] for key in ("os.version", "os.features") if document.get(key)}
         state.platform = (document.get("os") or platform[0], document.get("architecture") or platform[1], document.get("variant") or "")

@@ -41,7 +41,7 @@ def build(session, given):
         session.carry_out(first)
     if push:
         late = images.ImagePlan(session.engine, "image %s" % names[0]).is_there(first.record())
-        images.push_plan(late, names, _registries(given), index=[plan.image for plan in found[1:]])
+        images.plan_push(late, names, _registries(given), index=[plan.image for plan in found[1:]])
         session.carry_out(late)
     if not session.check:
         _give_out(session, given, first, names, outputs)

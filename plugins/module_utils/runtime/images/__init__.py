@@ -59,7 +59,6 @@ _HOME = {
     "names_of": "task",
     "check_source": "task",
     "push_built": "task",
-    "push_plan": "task",
     "recover": "recovery",
     "gzip_is_quick": "compression",
     "zstd_is_read": "compression",

@@ -71,22 +71,18 @@ def push_built(plan, params):
     """Add the push of a built image to its plan: what the registry has is compared when the image is there."""
     if not params.get("push"):
         return plan
-    return push_plan(plan, _pushed(params), registries_of(params), **_beside(params))
-
-
-def push_plan(plan, texts, registries, **beside):
-    """Add to the plan of an image that may be built yet that it is pushed to the references ``texts``. ``beside``: as of ``pushing.plan_push``."""
+    registries, texts = registries_of(params), _pushed(params)
     if not plan.unknown:
-        pushing.plan_push(plan, texts, registries, **beside)
+        pushing.plan_push(plan, texts, registries, **_beside(params))
         return plan
     for text in texts:
-        plan.add("registry " + text, None, "pushed", "push image %s" % text, lambda text=text: _push_now(plan, text, registries, beside))
+        plan.add("registry " + text, None, "pushed", "push image %s" % text, lambda text=text: _push_now(plan, text, registries, params))
     return plan
 
 
-def _push_now(plan, text, registries, beside):
+def _push_now(plan, text, registries, params):
     late = plans.ImagePlan(plan.engine, plan.subject).is_there(plan.record())
-    pushing.plan_push(late, [text], registries, **beside)
+    pushing.plan_push(late, [text], registries, **_beside(params))
     late.apply()
 
 

@@ -140,6 +140,25 @@ def test_reproducible(builder, engine):
     assert max(times) == 1700000000 * 10**9 and 978307200 * 10**9 in times
 
 
+def test_reproducible_in_another_store(builder, tmp_path, base_tree):
+    """Another host, another time, other directories: the same digests."""
+    from pycontainer import images
+    from pycontainer.builds import plan, request
+    from pycontainer.engine import Engine
+
+    text = "ARG SOURCE_DATE_EPOCH=1700000000\n" + TEXT + "RUN date > /d && mkdir /e && date > /e/f\nRUN rm /d\nWORKDIR /w"
+    text, found = text.replace("date >", "echo 1 >"), []
+    for number in range(2):
+        with Engine(data=str(tmp_path / ("data%d" % number)), run=str(tmp_path / ("run%d" % number))) as engine:
+            images.plan_import(engine, "box:1", base_tree, {"command": ["sh"], "env": {"FROM": "image"}}).apply()
+            made = plan.plan_build(engine, ["t:1"], request.Request(network="none"), builder.context(FILES), data=text.encode())
+            made.apply()
+            record = images.get(engine, "t:1")
+            found.append((record["manifest"], record["layers"], [entry["created"] for entry in record["config"]["history"][1:]]))
+        time.sleep(1.1)
+    assert found[0][0:2] == found[1][0:2] and set(found[0][2]) == {"2023-11-14T22:13:20Z"}
+
+
 def test_layers_are_the_same_tree_when_they_are_unpacked_again(builder, engine):
     """What the store keeps is the step's own directory; its archive must say the same."""
     text = ("FROM box:1\nRUN rm -r /srv/data && mkdir /srv/data && echo 1 > /srv/data/n && ln /srv/data/n /hard && rm /etc/group && mkfifo /f && chmod 1700 /f"

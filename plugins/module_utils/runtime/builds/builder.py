@@ -12,54 +12,19 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import time
 
 from .. import errors, images
 from ..images import built, manifest
-from . import commands, copying, git, mountflags, placing, remote, sources, state as states, words
+from . import copying, placing, state as states, words
+from .adding import Adding
+from .ahead import Ahead
+from .executing import Executing
 from .lines import BadFile
 from .origin import Origin
-from .output import Output, StepFailed
 from .stages import BUILTIN, PROXIES
 from .work import Work
 from .words import Trouble
-
-
-class Ahead(Exception):
-    """The first step that is not in the cache. ``action``: what is to be done, as a sentence; ``step``: "3/7"; ``line``."""
-
-    def __init__(self, action, step="", line=0):
-        super().__init__(action)
-        self.action, self.step, self.line = action, step, line
-
-
-class RepositoryTree:
-    """A Git repository as a source of ADD. ``commit``: what it has now, or None where only a fetch can tell."""
-
-    def __init__(self, build, wanted, keep):
-        self.build, self.wanted, self.keep, self.path = build, wanted, keep, None
-        self.git = git.Git(build.options.secrets, build.options.ssh.get("default"))
-        self.commit = self.git.head(wanted)
-
-    @property
-    def identity(self):
-        return [self.wanted.url, self.wanted.directory, self.wanted.submodules, self.commit, self.wanted.commit, self.keep]
-
-    def fetch(self):
-        if self.path is None:
-            self.commit, self.path = self.git.check_out(self.wanted, self.build.work.directory(), self.keep)
-
-    @contextlib.contextmanager
-    def opened(self):
-        """The sources.Tree."""
-        self.fetch()
-        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        tree = sources.Tree(fd, self.wanted.shown, keeps_owners=False)
-        try:
-            yield tree
-        finally:
-            tree.close()
 
 
 def _owner(root, user):
@@ -81,7 +46,8 @@ class Build:
         self.total = sum(1 + len(stage.commands) for stage in self.stages)
         self.stage, self.notes, self.final = None, [], None
         self.warnings, self.consumed = [], set(file.meta) | set(PROXIES) | set(BUILTIN) | set(file.platform_args)
-        self.remembered, self.pulled, self.imports = {}, {}, None
+        self.pulled, self.imports = {}, None
+        self.adding, self.executing = Adding(self), Executing(self)
         self.work, self.dry, self.states, self.made, self.number = None, True, {}, [], 0
 
     # ------------------------------------------------------------------------------------------------------------- the two ways
@@ -235,7 +201,7 @@ class Build:
             with self.work.root([], upper, overlay_work) as root:
                 placing.Placer(root).tree(tree, tree.find("/")[0], "")
 
-        self._step(state, stage.instruction, self._key("context", tree.digest(tree.find("/")[0])), "FROM context %s" % name, produce)
+        self.step(state, stage.instruction, self.key("context", tree.digest(tree.find("/")[0])), "FROM context %s" % name, produce)
         return state
 
     def _base(self, stage):
@@ -277,9 +243,9 @@ class Build:
             if instruction.name == "ARG":
                 self._arg(state, instruction)
             elif instruction.name == "RUN":
-                self._run(stage, state, instruction)
+                self.executing.carry_out(stage, state, instruction)
             elif instruction.name in ("COPY", "ADD"):
-                self._copy(stage, state, instruction)
+                self.adding.carry_out(stage, state, instruction)
             elif instruction.name == "WORKDIR":
                 self._workdir(state, instruction)
             else:
@@ -302,10 +268,10 @@ class Build:
             shown.append(key if value is None else "%s=%s" % (key, value))
         state.note("ARG " + " ".join(shown))
 
-    def _key(self, *parts):
+    def key(self, *parts):
         return hashlib.sha256(json.dumps([1, self.options.epoch, list(parts)], sort_keys=True).encode()).hexdigest()
 
-    def _step(self, state, instruction, key, history, produce, uses=(), second=None):
+    def step(self, state, instruction, key, history, produce, uses=(), second=None):
         """A step that changes the file system: from the cache, or made.
 
         :param produce: ``produce(upper, overlay_work, place)``. :param history: its line; None where a step without a layer is not noted as one.
@@ -390,11 +356,11 @@ class Build:
             with self.work.root(state.paths, upper, overlay_work) as root:
                 os.close(placing.Placer(root, _owner(root, user)).directory(path.strip("/")))
 
-        self._step(state, instruction, self._key("workdir", state.chain, path, user), "WORKDIR " + shown, produce)
+        self.step(state, instruction, self.key("workdir", state.chain, path, user), "WORKDIR " + shown, produce)
 
     # ------------------------------------------------------------------------------------------------------------------- origin
 
-    def _origin(self, stage, text):
+    def origin(self, stage, text):
         """The Origin that a ``from=`` in ``stage`` names; "" is the build's context."""
         if not text:
             return Origin(tree=self.context.tree())
@@ -411,147 +377,3 @@ class Build:
         layers = built.of_image(self.engine, record)
         chain = manifest.chain_ids(record["layers"])[-1] if record["layers"] else ""
         return Origin([layer.path for layer in reversed(layers)], identity="layers " + chain)
-
-    # --------------------------------------------------------------------------------------------------------------- COPY, ADD
-
-    def _copy(self, stage, state, instruction):
-        copy = copying.Copy(instruction, state, self.lexer)
-        origin = self._origin(stage, copy.origin) if copy.sources or copy.origin else None
-        repositories = [word for word in copy.sources if git.is_git(word)]
-        urls = [word for word in copy.sources if word not in repositories and remote.is_remote(word)]
-        if not copy.add and repositories + urls:
-            raise Trouble("COPY takes files of the context, a stage or an image; %s is for ADD" % (repositories + urls)[0])
-        local = [word for word in copy.sources if word not in urls + repositories]
-        if copy.checksum and not urls and not repositories:
-            raise Trouble("ADD: --checksum is for web addresses and Git repositories; %s is neither" % " ".join(copy.sources))
-        if copy.checksum and urls and not re.fullmatch("sha256:[0-9a-f]{64}", copy.checksum):
-            raise Trouble("ADD: --checksum=%s is not valid; accepted: sha256: and 64 hexadecimal digits" % copy.checksum)
-        fetched_trees = [self._repository(word, copy) for word in repositories]
-        parent = "" if copy.link and not copy.chown else state.chain
-        head = ["copy", instruction.name, parent, copy.key(), [each.identity for each in fetched_trees]]
-        digests = None
-        if origin is not None and origin.identity is not None:
-            key = self._key(*head, "tree", origin.identity, local)
-
-            def second():
-                return self._key(*head, "files", self._digests(copy, origin, local))
-        elif urls:
-            digests = self._digests(copy, origin, local) if local else []
-            key = self._key(*head, "urls", digests, [[url, self._version(url, copy)] for url in urls])
-
-            def second():
-                return self._key(*head, "fetched", digests, [[url, self._fetch(url, copy).digest] for url in urls])
-        else:
-            key, second = self._key(*head, "files", self._digests(copy, origin, local) if local else []), None
-
-        def produce(upper, overlay_work, _place):
-            fetched = [self._fetch(url, copy) for url in urls]
-            with contextlib.ExitStack() as stack:
-                tree = stack.enter_context(origin.opened()) if local else None
-                chosen = [(tree, each) for each in self._choose(copy, tree, local)]
-                for each in fetched_trees:
-                    there = stack.enter_context(each.opened())
-                    chosen.append((there, there.find("/")[0]))
-                below = [] if copy.link else state.paths
-                root = stack.enter_context(self.work.root(below, upper, overlay_work))
-                names = stack.enter_context(self.work.view(state.paths)) if copy.link and copy.chown else None
-                copy.place(root, chosen, fetched, names)
-
-        self._step(state, instruction, key, copy.history, produce, [origin.image] if origin is not None and origin.image else (), second)
-
-    def _choose(self, copy, tree, local):
-        """The Chosen of all local sources."""
-        found = [each for word in local for each in (tree.parents(word) if copy.parents else tree.find(word))]
-        if local and not found:
-            raise Trouble("%s: no file matches in %s" % (" ".join(local), tree.what))
-        return found
-
-    def _digests(self, copy, origin, local):
-        """``[[name, whether it is a directory, digest], ...]`` of the files that are copied."""
-        if origin.layers and None in origin.layers:
-            raise Ahead("fetch what is in the build cache elsewhere")
-        with origin.opened() as tree:
-            return [[each.name, each.is_directory, tree.digest(each, copy.exclude)] for each in self._choose(copy, tree, local)]
-
-    def _version(self, url, copy):
-        if copy.checksum:
-            return copy.checksum
-        return remote.version(url, remote.headers_of(url, self.options.secrets)) or "none " + os.urandom(8).hex()
-
-    def _repository(self, word, copy):
-        """The Repository that ADD copies, and its commit."""
-        wanted = git.Repository(word)
-        if copy.keep_git is not None and wanted.keep is not None and copy.keep_git != wanted.keep:
-            raise Trouble("ADD %s: --keep-git-dir says something else than the address" % word)
-        if copy.checksum:
-            if wanted.commit not in ("", copy.checksum):
-                raise Trouble("ADD %s: --checksum says something else than the address" % word)
-            wanted.commit = copy.checksum
-        found = RepositoryTree(self, wanted, bool(copy.keep_git if wanted.keep is None else wanted.keep))
-        if found.commit is None:
-            if self.dry:
-                raise Ahead("fetch %s" % wanted.shown)
-            found.fetch()
-        return found
-
-    def _fetch(self, url, copy):
-        if self.dry:
-            raise Ahead("fetch %s" % url)
-        if url not in self.remembered:
-            headers = remote.headers_of(url, self.options.secrets)
-            self.remembered[url] = remote.fetch(url, os.path.join(self.work.directory(), "file"), headers)
-        found = self.remembered[url]
-        if copy.checksum and found.digest != copy.checksum:
-            raise Trouble("ADD %s: its content has the digest %s, not %s" % (url, found.digest, copy.checksum))
-        return found
-
-    # ---------------------------------------------------------------------------------------------------------------------- RUN
-
-    def _run(self, stage, state, instruction):
-        values = state.values()
-        command = commands.Command(instruction, state, self.options.build_args)
-        wanted = [mountflags.parse(text, instruction.line, lambda part: self.lexer.word(part, values)) for text in instruction.flags.get("mount", ())]
-        origins = [self._origin(stage, mount.origin or "") if mount.type == "bind" or mount.type == "cache" and mount.origin else None for mount in wanted]
-        network = instruction.flags.get("network") or self.options.network
-        config = state.config
-        key = self._key("run", state.chain, command.key(), config.get("User"), config.get("WorkingDir"), network,
-                        [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)],
-                        sorted(self.options.extra_hosts.items()), self.options.hostname)
-
-        def produce(upper, overlay_work, place):
-            self._execute(state, instruction, command, (wanted, origins), network, (upper, overlay_work, place))
-
-        self._step(state, instruction, key, command.history, produce, [origin.image for origin in origins if origin is not None and origin.image])
-
-    @staticmethod
-    def _mount_key(mount, origin):
-        """A mount's part of the key: what it shows, where that is the build's own; never the contents of caches, secrets and agents."""
-        key = [mount.type, mount.target, mount.source]
-        if mount.type != "bind":
-            return key + [mount.id, mount.env]
-        if origin.identity is not None:
-            return key + [origin.identity]
-        return key + [origin.tree.digest(each) for each in origin.tree.find(mount.source or "/")]
-
-    def _execute(self, state, instruction, command, pairs, network, directories):
-        from . import runmounts
-
-        upper, overlay_work, place = directories
-        shown = runmounts.RunMounts(self.work, place, self.options.run_options())
-        output = Output(self.progress)
-        with contextlib.ExitStack() as stack:
-            for mount, origin in zip(*pairs):
-                shown.add(mount, state, origin, stack)
-            try:
-                code = commands.run(self.engine, self.work, state, command, shown, self.options.run_options(network), output.take, upper, overlay_work, place)
-            except errors.ContainerFailed as error:
-                raise self._failed(instruction, "could not be started: %s" % error, error.exit_code, output) from None
-            finally:
-                output.end()
-        if code:
-            raise self._failed(instruction, "ended with exit code %d" % code, code, output)
-
-    def _failed(self, instruction, how, code, output):
-        logs = output.tail()
-        return StepFailed("%s:%d: step %d of %d %s: %s%s" % (
-            self.file.name, instruction.line, self.number, self.total, how, instruction.title, "\n" + logs if logs else ""), instruction.line, code, logs)

@@ -12,6 +12,7 @@ from ..images import manifest
 from ..reconcile import Plan
 from . import builder, contexts, fetching, progress as progresses, stages
 from . import state as states
+from .ahead import Ahead
 
 FILES = ("Containerfile", "Dockerfile")
 
@@ -89,6 +90,8 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
             data = opened.read()
     title = "Containerfile" if file is None else os.path.relpath(file, path) if path and os.path.realpath(file).startswith(os.path.realpath(path)) else file
     parsed_file = stages.Containerfile(data, title, request.build_args, platform_args(request.platform), request.target)
+    if request.epoch is None:
+        request.set_epoch(parsed_file.meta.get("SOURCE_DATE_EPOCH"))
     relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
     context = contexts.Contexts(engine, path, relative, named, located, request)
     build = builder.Build(engine, parsed_file, request, context, progresses.Reported(engine, progress or progresses.Progress()))
@@ -108,11 +111,11 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
 
     try:
         final = build.look()
-    except builder.Ahead as ahead:
+    except Ahead as first:
         if engine.check:
             context.close()
-        plan.step, plan.line, plan.unknown = ahead.step, ahead.line, True
-        plan.add("image", row and row["image"], "built", "build image %s: %s" % (shown, ahead.action), apply)
+        plan.step, plan.line, plan.unknown = first.step, first.line, True
+        plan.add("image", row and row["image"], "built", "build image %s: %s" % (shown, first.action), apply)
         _export_later(plan, build, request)
         return plan
     except BaseException:

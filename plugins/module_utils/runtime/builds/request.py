@@ -38,10 +38,14 @@ class Request:
         if self.build_args.get("BUILDKIT_INLINE_CACHE", "").lower() in ("1", "true"):
             self.cache_to += _places((), ["type=inline"])[1]
         self.hostname = self.build_args.get("BUILDKIT_SANDBOX_HOSTNAME")
-        epoch = self.build_args.get("SOURCE_DATE_EPOCH")
-        if epoch is not None and not re.fullmatch("[0-9]{1,11}", epoch):
-            raise InvalidInput("SOURCE_DATE_EPOCH", epoch, "seconds since 1970")
-        self.epoch = int(epoch) if epoch is not None else None
+        self.epoch = None
+        self.set_epoch(self.build_args.get("SOURCE_DATE_EPOCH"))
+
+    def set_epoch(self, text):
+        """The latest time that is kept, in seconds; None and "" for none. :raises InvalidInput:"""
+        if text and not re.fullmatch("[0-9]{1,11}", text):
+            raise InvalidInput("SOURCE_DATE_EPOCH", text, "seconds since 1970")
+        self.epoch = int(text) if text else None
 
     def run_options(self, network=None):
         """What RUN needs of it."""

@@ -338,6 +338,9 @@ class Build:
         produce(upper, overlay_work, self.work.directory())
         layer = self.work.layer(upper, state.paths, self.options.epoch)
         if layer is not None:
+            if len(state.layers) >= manifest.MAX_LAYERS:
+                raise Trouble("the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
+                              % (len(state.layers) + 1, manifest.MAX_LAYERS))
             state.layers.append(layer)
         now = states.moment(self.options.epoch if self.options.epoch is not None else time.time())
         self._record(state, keys, history, layer.diff_id if layer is not None else "", now, uses)

@@ -14,6 +14,7 @@ import hashlib
 import json
 
 from .. import images
+from ..errors import Unsupported
 from ..images import difference, intake, manifest
 from . import control, documents, running, view
 from .options import storage
@@ -122,6 +123,9 @@ def _with_layer(document, diff_id):
         document["history"][-1]["empty_layer"] = True
     else:
         document["rootfs"]["diff_ids"].append(diff_id)
+    if len(document["rootfs"]["diff_ids"]) > manifest.MAX_LAYERS:
+        raise Unsupported("the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
+                          % (len(document["rootfs"]["diff_ids"]), manifest.MAX_LAYERS))
     return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 

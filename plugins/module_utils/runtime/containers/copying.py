@@ -209,7 +209,10 @@ class Source:
             finally:
                 os.close(fd)
         elif stat.S_ISREG(self.mode):
-            fd = os.open("/proc/self/fd/%d" % self.handle, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fd = os.open("/proc/self/fd/%d" % self.handle, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                raise HostError("%s in %s can't be read: %s" % (self.given, self.side.what, error.strerror)) from None
             try:
                 yield from packer.opened(fd, called)
             finally:

@@ -32,7 +32,10 @@ class Packer:
 
     def one(self, fd, name, called):
         """The archive of ``name`` in the directory ``fd``, under the name ``called``."""
-        yield from self._entry(fd, name, called, 0)
+        try:
+            yield from self._entry(fd, name, called, 0)
+        except OSError as error:
+            raise HostError("%s could not be read: %s" % (os.fsdecode(name), error.strerror or error)) from None
         yield b"\0" * (2 * tar.BLOCK)
 
     def opened(self, fd, called):
@@ -55,6 +58,8 @@ class Packer:
                 yield from self._entry(fd, name, prefix + name, depth)
             except FileNotFoundError:
                 continue  # it went meanwhile
+            except OSError as error:
+                raise HostError("%s could not be read: %s" % (os.fsdecode(prefix + name), error.strerror or error)) from None
 
     def _entry(self, fd, name, path, depth):
         status = os.lstat(name, dir_fd=fd)

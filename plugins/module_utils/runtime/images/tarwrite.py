@@ -127,7 +127,11 @@ def open_regular(fd, name, flags):
 def xattrs(fd):
     """A file's capabilities and users' attributes."""
     found = {}
-    for name in os.listxattr(fd):
+    try:
+        names = os.listxattr(fd)
+    except OSError:  # a file system without them
+        return found
+    for name in names:
         if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
             found[os.fsencode(name)] = os.getxattr(fd, name)
     return found

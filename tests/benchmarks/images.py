@@ -210,12 +210,13 @@ def report(figures, peaks, parts, bottom, image):
     print("image: %(layers)d layers, %(entries)d entries, " % image + "%.0f MB, %.0f MB as gzip; %d processors" % (
         image["plain"] / 1e6, image["gzip"] / 1e6, os.cpu_count()))
     own = statistics.median(taken.wall for taken in figures[OWN])
-    print("%-24s%8s%8s%8s%8s%10s%9s" % ("pull", "wall s", "least", "ratio", "CPU s", "peak MiB", "part s"))
+    own_cpu = statistics.median(taken.cpu for taken in figures[OWN])
+    print("%-24s%8s%8s%8s%8s%8s%10s%9s" % ("pull", "wall s", "least", "ratio", "CPU s", "ratio", "peak MiB", "part s"))
     for name, taken in figures.items():
         wall = statistics.median(one.wall for one in taken)
-        print("%-24s%8.2f%8.2f%8s%8.2f%10.0f%9s" % (
-            name, wall, min(one.wall for one in taken), "%.2fx" % (wall / own), statistics.median(one.cpu for one in taken), peaks[name] / (1 << 20),
-            "%.2f" % statistics.median(parts[name]) if name in parts else ""))
+        cpu = statistics.median(one.cpu for one in taken)
+        print("%-24s%8.2f%8.2f%8s%8.2f%8s%10.0f%9s" % (
+            name, wall, min(one.wall for one in taken), "%.2fx" % (wall / own), cpu, "%.2fx" % (cpu / own_cpu), peaks[name] / (1 << 20), "%.2f" % statistics.median(parts[name]) if name in parts else ""))
     for name, took in bottom.items():
         against = OWN if name == "zlib" else OWN + "+isal"
         if against in figures:

@@ -196,9 +196,9 @@ def test_module(working, docker, counting):
 
 
 def test_without_criu(docker, counting, monkeypatch):
+    number = counting("--network", "none")
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(criu, "PATH", "/nowhere/either")
-    number = counting("--network", "none")
     for check in (False, True):
         result = docker.task("checkpoint", "create", "web", "one", check=check)
         assert "CRIU is not installed" in result["stderr"] and not result["changed"]

@@ -63,7 +63,7 @@ class Criu:
         """:raises Unsupported: CRIU's own check says that it does not work on this kernel."""
         import subprocess  # here: it is not lean
 
-        done = subprocess.run([self.path, "check"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        done = subprocess.run([self.path, "check", "--no-default-config"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               env=dict(os.environ, PATH=PATH))
         if done.returncode:
             said = _errors(os.fsdecode(done.stdout).splitlines())

@@ -30,7 +30,7 @@ ASKED = "PYCONTAINER_PROGRESS"  # the environment; ansible.cfg has [pycontainer]
 AUTO, PLAIN, OFF = "auto", "plain", "off"
 DIRECTORY = "/run/pycontainer/progress"
 FIRST, EACH, SHARE = 2.0, 1.0, 10  # seconds until the first look, and between two; at most this part of the time is spent with looking
-NOTHING = 5.0  # seconds until the next look where there was nothing to see
+NOTHING = 5.0  # at most so many seconds until the next look, where there is nothing to see
 PLAIN_EACH = 10.0  # seconds between two plain lines of a host
 # Callbacks whose output is for people and comes in whole lines. Others, such as json, get no line of ours between theirs.
 FOR_PEOPLE = {"default", "minimal", "debug", "yaml", "skippy", "timestamp", "unixy", "diy", "default_without_diff", "tasks_only", "print_task"}
@@ -133,7 +133,7 @@ class Live:
 
     def _look(self, name, ended):
         """In a thread: read the board now and then. What goes wrong here is no matter of the task's."""
-        pause, reader = FIRST, None
+        pause, idle, reader = FIRST, EACH, None
         while not ended.wait(pause):
             reader = reader or _reader(self.action)
             began = time.monotonic()
@@ -145,7 +145,8 @@ class Live:
             seen = bool(found.subject or found.items)
             if seen and not ended.is_set():
                 self.show(bars.summary(found))
-            pause = max((PLAIN_EACH / 2 if self.mode == PLAIN else EACH) if seen else NOTHING, SHARE * (time.monotonic() - began))
+            idle = EACH if seen else min(NOTHING, 2 * idle)
+            pause = max(PLAIN_EACH / 2 if seen and self.mode == PLAIN else idle, SHARE * (time.monotonic() - began))
 
 
 def _variable(action, task_vars):

@@ -79,7 +79,7 @@ def test_forked_processes_write_to_one_board(board):
         if not pid:
             for dummy in item.counted([bytes(1 << 16)] * (number + 1), progress.PULLED):
                 pass
-            for extra in range(20):
+            for extra in range(300):
                 board.item("of %d, %d" % (number, extra))
             os._exit(0)
         children.append(pid)
@@ -87,7 +87,7 @@ def test_forked_processes_write_to_one_board(board):
         os.waitpid(pid, 0)
     found = look(board).items
     assert found[:4] == [("p", (number + 1) << 16, 1 << 20, "layer %d" % number) for number in range(4)]
-    assert sorted(item[3] for item in found[4:]) == sorted("of %d, %d" % (number, extra) for number in range(4) for extra in range(20))
+    assert sorted(item[3] for item in found[4:]) == sorted("of %d, %d" % (number, extra) for number in range(4) for extra in range(300))
 
 
 def test_a_full_board_takes_no_more(board):

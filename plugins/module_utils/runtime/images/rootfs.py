@@ -18,6 +18,7 @@ from ..errors import InvalidInput
 from . import compression, manifest, tar, tarwrite
 
 CONFIG_OPTIONS = ("command", "entrypoint", "env", "labels", "exposed_ports", "working_dir", "user", "volumes", "stop_signal")
+LATEST = 253402300799  # seconds: the last that a year of four digits has
 
 
 def open_layer(path):
@@ -52,7 +53,7 @@ def survey(path):
     for entry in tar.entries(stream):
         newest = max(newest, entry.mtime)
     stream.drain()
-    return "sha256:" + checksum.hexdigest(), newest // 1000000000
+    return "sha256:" + checksum.hexdigest(), min(newest // 1000000000, LATEST)
 
 
 def configuration(options):

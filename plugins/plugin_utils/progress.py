@@ -29,8 +29,8 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils import screen
 ASKED = "PYCONTAINER_PROGRESS"  # the environment; ansible.cfg has [pycontainer] progress, a host or play the variable pycontainer_progress
 AUTO, PLAIN, OFF = "auto", "plain", "off"
 DIRECTORY = "/run/pycontainer/progress"
-FIRST, EACH, SHARE = 2.0, 1.0, 10  # seconds until the first look, and between two; at most this part of the time is spent with looking
-NOTHING = 5.0  # at most so many seconds until the next look, where there is nothing to see
+FIRST, EACH = 2.0, 1.0  # seconds until the first look, and between two
+SHARE, RARELY = 10, 5.0  # after a look that took long, so many times as long until the next, but at most so many seconds; and where there is nothing to see
 PLAIN_EACH = 10.0  # seconds between two plain lines of a host
 # Callbacks whose output is for people and comes in whole lines. Others, such as json, get no line of ours between theirs.
 FOR_PEOPLE = {"default", "minimal", "debug", "yaml", "skippy", "timestamp", "unixy", "diy", "default_without_diff", "tasks_only", "print_task"}
@@ -145,8 +145,8 @@ class Live:
             seen = bool(found.subject or found.items)
             if seen and not ended.is_set():
                 self.show(bars.summary(found))
-            idle = EACH if seen else min(NOTHING, 2 * idle)
-            pause = max(PLAIN_EACH / 2 if seen and self.mode == PLAIN else idle, SHARE * (time.monotonic() - began))
+            idle = EACH if seen else min(RARELY, 2 * idle)
+            pause = max(PLAIN_EACH / 2 if seen and self.mode == PLAIN else idle, min(RARELY, SHARE * (time.monotonic() - began)))
 
 
 def _variable(action, task_vars):

@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The controller's terminal, shared by the processes that Ansible forks for its hosts: a few lines below Ansible's own output.
 
-Each process keeps its host's row in one file of this run, and whoever has news has the whole block drawn anew, by Ansible's Display,
-which alone writes to the terminal. The cursor stays at the block's beginning, on a line that is left empty: whatever Ansible prints comes
-there, and nothing of it is ever lost; the next drawing begins by erasing all below. A task that ends has the block erased before its
-result is on its way, and a short pause keeps others from drawing between the two.
+Each process keeps its host's row in one file of this run, and whoever has news draws the whole block anew with one write(2). The cursor
+stays at the block's beginning, on a line that is left empty: whatever Ansible prints comes there, and nothing of it is ever lost; the next
+drawing begins by erasing all below. A task that ends has the block erased before its result is on its way, and a short pause keeps others
+from drawing between the two.
+
+Ansible's Display would bring the text to the main process through a queue. An interrupt ends these processes at any moment, and one that
+held the queue's lock then would have the main process wait for ever.
 """
 
 from __future__ import annotations
@@ -22,16 +25,13 @@ import termios
 import time
 
 from ansible import constants as C
-from ansible.utils.display import Display
 
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import bars
 
-QUIET = 0.3  # seconds after a task's end in which nothing is drawn: its result comes
+QUIET = 0.5  # seconds after a task's end in which nothing is drawn: its result comes
 STALE = 60.0  # seconds after which a row that was not renewed goes
-ERASE = "\r\x1b[J"  # the carriage return has Python write out what it has
+ERASE = "\r\x1b[J"
 PATH = os.path.join(C.DEFAULT_LOCAL_TMP, "pycontainer-screen.json")
-
-display = Display()
 
 
 def _terminal():
@@ -58,19 +58,25 @@ def size():
     return columns or 80, rows or 24
 
 
-@contextlib.contextmanager
-def _shared():
-    """What the processes know together: ``rows``: {process id: [host, time, summary]}; ``shown``: the block that is drawn; ``quiet``: until when."""
+def _update(change):
+    """Change what the processes know together, and draw.
+
+    :param change: called with it; returns what is to be written to the terminal. ``rows``: {process id: [host, time, summary]}; ``shown``: the
+        block that is drawn, or would be if its process was not killed just then; ``quiet``: until when nothing is drawn.
+    """
     fd = os.open(PATH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "r+", encoding="utf-8") as file:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        text = file.read()
-        state = json.loads(text) if text else {"rows": {}, "shown": "", "quiet": 0.0}
-        yield state
+        try:
+            state = json.loads(file.read())
+        except ValueError:  # it is new, or its last writer was killed
+            state = {"rows": {}, "shown": "?", "quiet": 0.0}
+        text = change(state)
         file.seek(0)
         file.truncate()
         json.dump(state, file)
         file.flush()
+        _say(text)
 
 
 class Screen:
@@ -81,26 +87,31 @@ class Screen:
 
     def show(self, summary):
         """:param summary: a ``bars.Summary``."""
-        now = time.time()
-        with _shared() as state:
+        def change(state):
+            now = time.time()
             state["rows"][self.key] = [self.host, now, vars(summary)]
             state["rows"] = {key: row for key, row in state["rows"].items() if now - row[1] < STALE and _lives(int(key))}
             text = block([(host, bars.Summary(**found)) for host, _time, found in state["rows"].values()], *size())
-            if now >= state["quiet"] and text != state["shown"]:
-                state["shown"] = text
-                _say(text)
+            if now < state["quiet"] or text == state["shown"]:
+                return ""
+            state["shown"] = text
+            return text
+
+        _update(change)
 
 
 def leave(screen=None):
     """A task has ended: nothing of ours is on the terminal when its result comes. :param screen: its row, if it had one."""
-    if not os.path.exists(PATH):
-        return
-    with _shared() as state:
+    def change(state):
         if screen is not None:
             state["rows"].pop(screen.key, None)
-        if state["shown"]:
-            state["shown"], state["quiet"] = "", time.time() + QUIET
-            _say(ERASE)
+        if not state["shown"]:
+            return ""
+        state["shown"], state["quiet"] = "", time.time() + QUIET
+        return ERASE
+
+    if os.path.exists(PATH):
+        _update(change)
 
 
 def block(rows, columns, height):
@@ -109,7 +120,10 @@ def block(rows, columns, height):
 
 
 def _say(text):
-    display.display(text, screen_only=True, newline=False)
+    data = text.encode(getattr(sys.__stdout__, "encoding", None) or "utf-8", "replace")
+    with contextlib.suppress(OSError):  # the terminal is gone
+        while data:
+            data = data[os.write(_fd, data):]
 
 
 def _lives(pid):
@@ -121,13 +135,10 @@ def _lives(pid):
 
 
 def _at_exit(pid):
-    """In the main process: the terminal is left clean, after an interrupt too."""
-    with contextlib.suppress(OSError, ValueError):
-        if os.getpid() == pid and os.path.exists(PATH):
-            with _shared() as state:
-                if state["shown"]:
-                    sys.stdout.write(ERASE)
-                    sys.stdout.flush()
+    """In the main process: the terminal is left clean, after an interrupt too, which ends the others wherever they are."""
+    if os.getpid() == pid and os.path.exists(PATH):
+        sys.stdout.flush()
+        _say(ERASE)
 
 
 if TERMINAL:

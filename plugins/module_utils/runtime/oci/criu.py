@@ -63,8 +63,8 @@ class Criu:
         """:raises Unsupported: CRIU's own check says that it does not work on this kernel."""
         import subprocess  # here: it is not lean
 
-        done = subprocess.run([self.path, "check", "--no-default-config"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                              env=dict(os.environ, PATH=PATH))
+        done = subprocess.run([self.path, "check", "--no-default-config"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              check=False, env=dict(os.environ, PATH=PATH))
         if done.returncode:
             said = _errors(os.fsdecode(done.stdout).splitlines())
             raise Unsupported("CRIU at %s does not work with this kernel, Linux %s, by its own check%s" % (

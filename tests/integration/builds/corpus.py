@@ -24,6 +24,16 @@ def archive(mode="w"):
     return buffer.getvalue()
 
 
+def climbing():
+    """A tar archive with an entry that would leave its directory."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo("../climbed")
+        info.size = 1
+        tar.addfile(info, io.BytesIO(b"c"))
+    return buffer.getvalue()
+
+
 FILES = {
     "a.txt": "a\n", "b.txt": "b\n", "c.md": "c\n", "script.sh": {"mode": 0o755, "text": "#!/bin/sh\necho script\n"}, "private": {"mode": 0o600, "text": "p\n"},
     "dir/one": "1\n", "dir/two": "2\n", "dir/sub/three": "3\n", "dir/sub/four.md": "4\n", "empty/": None, "other/a.txt": "other\n", "with space.txt": "s\n",
@@ -31,7 +41,7 @@ FILES = {
     "deep/er/link": ("link", "../../a.txt"),
     "deep/down/file": "deep\n", "archive.tar": archive(), "archive.tar.gz": archive("w:gz"), "archive.tar.xz": archive("w:xz"),
     "archive.tar.bz2": archive("w:bz2"),
-    "not.tar": "not an archive\n", ".hidden": "h\n",
+    "not.tar": "not an archive\n", ".hidden": "h\n", "climbing.tar": climbing(),
 }
 
 CASES = {}
@@ -238,6 +248,40 @@ case("run over lines with comments", "RUN set -e; \\\n    # first\n    echo one 
 case("stop signal of the base", "FROM box:1 AS one\nSTOPSIGNAL SIGUSR1\nFROM one\nLABEL x=y")
 case("many stages", "FROM box:1 AS a\nRUN echo a > /a\nFROM a AS b\nRUN echo b > /b\nFROM b AS c\nCOPY --from=a /a /c\nFROM box:1\nCOPY --from=c / /all/")
 
+# ----- the reference's rules once more, in corners: these were built by BuildKit too, with the same result
+case("byte order mark", "\ufeffFROM box:1\nRUN echo a > /x")
+case("carriage returns", "FROM box:1\r\nENV A=1 \\\r\n  B=2\r\nRUN echo $A \\\r\n  $B > /x\r\n")
+case("comments in a continuation", "RUN echo a \\\n  # c1\n# c2\n  b \\\n\n  c > /x")
+case("blanks before everything", "   FROM box:1\n\t RUN echo a > /x\n     # comment\n   ENV   A=1")
+case("a continuation alone on its line", "ENV a=1 \\\n\\\n b=2")
+case("an unknown directive", "# foo=bar\n# escape=`\nFROM box:1\nENV A=a\\ b")
+case("environment in all forms", "ENV a=b\\ c d=\"e f\" g='h i' j=k\\\"l m=\"n\\\"o\" p='q\\' r=\"s\\t\" u=\\t")
+case("environment old with quotes", "ENV A \"b\" 'c' $FROM")
+case("environment with empty values", "ENV A= B=\"\" C=''")
+case("environment named by a variable", "ENV K=name\nENV $K=v x$K=w")
+case("environment with nested defaults", "ENV A=x\nENV B=${N:-${M:-$A}} C=${A:+${A}y} D=${N-'q $A'} E=\"${N:-a b}\"")
+case("labels in all forms", "LABEL a=b \"c d\"=\"e f\" g='h i' j= \"k\"=l\nLABEL multi=\"a \\\nb\"\nLABEL com.example.x.y=1")
+case("argument after the environment", "FROM box:1\nARG A=1\nENV A=2\nRUN echo $A > /x")
+case("arguments in a chain", "ARG A=1\nARG B=$A-2\nARG C=${B}-3\nFROM box:1\nARG C\nARG B\nRUN echo $A $B $C > /x", args={"A": "9"})
+case("argument named again", "FROM box:1\nARG A=1\nARG A\nRUN echo $A > /x")
+case("argument given empty", "FROM box:1\nARG A=1\nRUN echo [$A] > /x", args={"A": ""})
+case("argument of the platform given", "FROM box:1\nARG TARGETARCH\nRUN echo [$TARGETARCH] > /x", args={"TARGETARCH": "mine"})
+case("two stages with one name", "FROM box:1 AS a\nRUN echo 1 > /x\nFROM box:1 AS a\nRUN echo 2 > /x\nFROM a\nRUN cat /x > /y")
+case("working directory of a numeric user", "USER 7\nWORKDIR /a/b/c")
+case("working directory through a link", "WORKDIR /lib/x")
+case("working directory above the root", "WORKDIR /../../a")
+case("triggers of all kinds", "FROM box:1 AS a\nONBUILD ENV A=1\nONBUILD RUN echo $A > /x\nONBUILD WORKDIR /w\nONBUILD COPY --chown=33 a.txt .\n"
+     "FROM a AS b\nRUN cat /x > /y\nFROM b\nRUN cat /x > /z")
+case("trigger with a tab", "ONBUILD\tRUN\techo a")
+case("health check with a tab", "HEALTHCHECK CMD\ta b")
+case("health check of a shell", "SHELL [\"/bin/busybox\",\"sh\",\"-c\"]\nHEALTHCHECK CMD a b")
+case("copy over directories with other attributes", "RUN mkdir -m 700 -p /n/sub && chown 5:6 /n/sub /n && chmod 711 /n\nCOPY dir /n/")
+case("copy below a link of the same name", "RUN mkdir /n && ln -s /etc/passwd /n/a.txt\nCOPY a.txt /n/")
+case("copy with a pattern that matches nothing beside a file", "COPY nope* a.txt /n/")
+case("copy with a group alone", "COPY --chown=:web a.txt /n")
+case("add an archive with entries that climb", "ADD climbing.tar /n/")
+case("ignored with a comment that is none", "COPY . /new/", ignore=" #a.txt\n*.md\n")
+
 # ----- what is refused
 case("unknown instruction", "FOO bar")
 case("unknown flag", "COPY --foo=1 a.txt /x")
@@ -280,4 +324,5 @@ DIFFERENT = dict(
         "many stages": ("tree", "buildah's stages have the mount points of its containers in them"),
         "two files without a slash": ("result", "the Dockerfile reference wants a slash there"),
         "bad port": ("result", "a port is at most 65535"),
+        "environment with nested defaults": ("result", "buildah 1.28 knows no ${NAME-word}"),
     })

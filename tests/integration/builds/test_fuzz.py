@@ -14,8 +14,10 @@ from pycontainer.builds import plan, request
 
 from . import corpus
 
-TOKENS = ["${", "}", "$", "\"", "'", "\\", "`", "<<", "<<-", "[", "]", "--", "=", "\n", "\r\n", "\0", "FROM ", "ONBUILD ", "EOF", "**", "!", "#", ",", " ", "\t",
-          ":-", "//", "..", "/./", "\u00e9", "9" * 30, "${a:-" * 60, "[" * 200, "--from=", "--mount=type=", "--parents ", "--chown=", "AS ", "scratch", "git://x/y",
+TOKENS = ["${", "}", "$", "\"", "'", "\\", "`", "<<", "<<-", "[", "]", "--", "=", "\n", "\r\n", "\0", "FROM ", "ONBUILD ", "EOF", "**", "!", "#", ",",
+          " ", "\t",
+          ":-", "//", "..", "/./", "\u00e9", "9" * 30, "${a:-" * 60, "[" * 200, "--from=", "--mount=type=", "--parents ", "--chown=", "AS ", "scratch",
+          "git://x/y",
           "\\\n", "# escape=`\n", "http://127.0.0.1:1/x"]
 
 

@@ -22,11 +22,13 @@ def one(text):
     ("ENV a b=c", [("a", "b=c")], False),
     ("ENV a=x\\ y", [("a", "x\\ y")], False), ("ENV a=", [("a", "")], False), ("LABEL \"a b\"=c", [("\"a b\"", "c")], False),
     ("ARG a", [("a", None)], False), ("ARG a=1 b c=", [("a", "1"), ("b", None), ("c", "")], False),
-    ("VOLUME /a /b", ["/a", "/b"], False), ("VOLUME [\" /a \"]", ["/a"], False), ("COPY a\\ b /c", ["a\\", "b", "/c"], False), ("VOLUME [\"/a\", \"/b c\"]", ["/a", "/b c"], False),
+    ("VOLUME /a /b", ["/a", "/b"], False), ("VOLUME [\" /a \"]", ["/a"], False), ("COPY a\\ b /c", ["a\\", "b", "/c"], False),
+    ("VOLUME [\"/a\", \"/b c\"]", ["/a", "/b c"], False),
     ("COPY a b /c", ["a", "b", "/c"], False), ("COPY [\"a b\", \"/c\"]", ["a b", "/c"], False), ("USER a:b", ["a:b"], False),
     ("WORKDIR /a b", ["/a b"], False),
     ("SHELL [\"/bin/bash\", \"-c\"]", ["/bin/bash", "-c"], False), ("HEALTHCHECK NONE", ["NONE"], False),
-    ("HEALTHCHECK CMD a b", ["CMD-SHELL", "a b"], False), ("HEALTHCHECK CMD\ta", ["CMD-SHELL", "a"], False), ("HEALTHCHECK --interval=1s NONE", ["NONE"], False),
+    ("HEALTHCHECK CMD a b", ["CMD-SHELL", "a b"], False), ("HEALTHCHECK CMD\ta", ["CMD-SHELL", "a"], False),
+    ("HEALTHCHECK --interval=1s NONE", ["NONE"], False),
     ("HEALTHCHECK cmd [\"a\"]", ["CMD", "a"], True), ("FROM a AS B.c-d_1", ["a", "b.c-d_1"], False), ("FROM a", ["a", ""], False),
     ("EXPOSE 80 443/tcp", ["443/tcp", "80"], False), ("STOPSIGNAL 9", ["9"], False), ("MAINTAINER a b", ["a b"], False),
 ])
@@ -37,7 +39,8 @@ def test_arguments(text, args, exec_form):
 
 @pytest.mark.parametrize("text, flags", [
     ("COPY --from=a --chown=b:c --chmod=755 --link a b", {"from": "a", "chown": "b:c", "chmod": "755", "link": True}),
-    ("COPY --link=false a b", {"link": False}), ("COPY --link=TRUE a b", {"link": True}), ("COPY --from= a b", {"from": ""}), ("COPY --exclude=*.a --exclude=*.b a b", {"exclude": ["*.a", "*.b"]}),
+    ("COPY --link=false a b", {"link": False}), ("COPY --link=TRUE a b", {"link": True}), ("COPY --from= a b", {"from": ""}),
+    ("COPY --exclude=*.a --exclude=*.b a b", {"exclude": ["*.a", "*.b"]}),
     ("ADD --checksum=sha256:ab http://x /y", {"checksum": "sha256:ab"}),
     ("RUN --mount=type=tmpfs,target=/a --mount=target=/b x", {"mount": ["type=tmpfs,target=/a", "target=/b"]}),
     ("RUN --network=none x", {"network": "none"}), ("FROM --platform=linux/arm64 a", {"platform": "linux/arm64"}),
@@ -60,7 +63,8 @@ def test_flags(text, flags):
     ("VOLUME [\"\"]", "empty"),
     ("VOLUME []", "empty"), ("HEALTHCHECK", "needs"), ("HEALTHCHECK x", "unknown type"), ("HEALTHCHECK CMD", "needs a command"),
     ("HEALTHCHECK NONE x", "no arguments"),
-    ("HEALTHCHECK --interval=x CMD a", "interval"), ("HEALTHCHECK --interval=5 CMD a", "no unit"), ("COPY a <<EOF\nx\nEOF", "here-document"), ("HEALTHCHECK --interval=1us CMD a", "less than"), ("HEALTHCHECK --retries=x CMD a", "not a number"),
+    ("HEALTHCHECK --interval=x CMD a", "interval"), ("HEALTHCHECK --interval=5 CMD a", "no unit"), ("COPY a <<EOF\nx\nEOF", "here-document"),
+    ("HEALTHCHECK --interval=1us CMD a", "less than"), ("HEALTHCHECK --retries=x CMD a", "not a number"),
     ("ONBUILD", "needs"), ("ONBUILD ONBUILD RUN x", "chaining"), ("ONBUILD FROM a", "isn't allowed"), ("ONBUILD MAINTAINER a", "isn't allowed"),
     ("ONBUILD RUN", "RUN needs"),
     ("ONBUILD FOO", "unknown instruction"), ("USER", "exactly one"), ("WORKDIR", "exactly one"), ("STOPSIGNAL", "exactly one"), ("EXPOSE", "needs"),
@@ -114,7 +118,8 @@ def test_arguments_before_from(text, base):
 
 @pytest.mark.parametrize("text, line, part", [
     ("RUN x\nFROM a", 1, "before FROM"), ("ARG a", 1, "no FROM"), ("FROM $X", 1, "is empty"),
-    ("FROM --platform=$X a", 1, "is empty"), ("FROM a AS b\nCOPY --from=b x y", 2, "not made before"), ("FROM a\nCOPY --from=1 x y", 2, "no such stage"), ("FROM a\nFOO", 2, "unknown instruction"), ("FROM ${a", 1, "missing"),
+    ("FROM --platform=$X a", 1, "is empty"), ("FROM a AS b\nCOPY --from=b x y", 2, "not made before"), ("FROM a\nCOPY --from=1 x y", 2, "no such stage"),
+    ("FROM a\nFOO", 2, "unknown instruction"), ("FROM ${a", 1, "missing"),
 ])
 def test_files_that_are_refused(text, line, part):
     with pytest.raises(lines.BadFile, match=part) as caught:

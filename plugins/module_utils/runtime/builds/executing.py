@@ -53,7 +53,8 @@ class Executing:
             for mount, origin in zip(*pairs):
                 shown.add(mount, state, origin, stack)
             try:
-                code = commands.run(self.build.engine, self.build.work, state, command, shown, self.build.options.run_options(network), output.take, upper, overlay_work, place)
+                options = self.build.options.run_options(network)
+                code = commands.run(self.build.engine, self.build.work, state, command, shown, options, output.take, upper, overlay_work, place)
             except errors.ContainerFailed as error:
                 raise self._failed(instruction, "could not be started: %s" % error, error.exit_code, output) from None
             finally:
@@ -64,4 +65,5 @@ class Executing:
     def _failed(self, instruction, how, code, output):
         logs = output.tail()
         return StepFailed("%s:%d: step %d of %d %s: %s%s" % (
-            self.build.file.name, instruction.line, self.build.number, self.build.total, how, instruction.title, "\n" + logs if logs else ""), instruction.line, code, logs)
+            self.build.file.name, instruction.line, self.build.number, self.build.total, how, instruction.title,
+            "\n" + logs if logs else ""), instruction.line, code, logs)

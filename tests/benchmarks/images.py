@@ -216,7 +216,8 @@ def report(figures, peaks, parts, bottom, image):
         wall = statistics.median(one.wall for one in taken)
         cpu = statistics.median(one.cpu for one in taken)
         print("%-24s%8.2f%8.2f%8s%8.2f%8s%10.0f%9s" % (
-            name, wall, min(one.wall for one in taken), "%.2fx" % (wall / own), cpu, "%.2fx" % (cpu / own_cpu), peaks[name] / (1 << 20), "%.2f" % statistics.median(parts[name]) if name in parts else ""))
+            name, wall, min(one.wall for one in taken), "%.2fx" % (wall / own), cpu, "%.2fx" % (cpu / own_cpu), peaks[name] / (1 << 20),
+            "%.2f" % statistics.median(parts[name]) if name in parts else ""))
     for name, took in bottom.items():
         against = OWN if name == "zlib" else OWN + "+isal"
         if against in figures:

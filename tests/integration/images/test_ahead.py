@@ -35,8 +35,9 @@ def tree(path):
 
 @pytest.fixture(autouse=True)
 def threads_end():
+    before = set(threading.enumerate())
     yield
-    assert threading.active_count() == 1
+    assert not set(threading.enumerate()) - before
 
 
 @pytest.mark.parametrize("threads", (0, 1, 2))

@@ -81,8 +81,9 @@ def host():
 
 
 @pytest.fixture
-def artifacts(tmp_path):
-    """What lies on the controller, beside the playbook."""
+def artifacts(tmp_path, monkeypatch):
+    """What lies on the controller, beside the playbook; what is made of it is kept in no user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "artifacts").mkdir()
     images_made.docker_archive(tmp_path / "artifacts" / "web-1.5.tar", [images_made.tar({"bin/app": b"app"})], "shop/web:1.5")
 

@@ -25,7 +25,7 @@ from .delivery_spool import Spool
 from .plan import ImagePlan, name_image, tagged
 
 # What of a task's options a later step needs again.
-OPTIONS = ("name", "tag", "state", "source", "path", "tags", "repository", "push", "insecure", "validate_certs", "ca_path", "client_cert",
+OPTIONS = ("name", "tag", "state", "source", "path", "tags", "repository", "push", "index", "sign", "insecure", "validate_certs", "ca_path", "client_cert",
            "client_key", "auth_file")
 
 BOOTSTRAP = "import sys; sys.path.insert(0, %r); from %s.images.delivery import main; sys.exit(main(sys.argv[1:]))"

@@ -111,6 +111,8 @@ def _check(params, name):
     for option in ("config", "comment"):
         if source != "import" and params.get(option):
             raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+    if source == "controller" and (params.get("sign") or {}).get("passphrase"):
+        raise InvalidInput("sign.passphrase", "given", "a key without one with source controller, whose later steps are not told what is secret")
     for option in ("index", "sign"):
         if params.get(option) and not params.get("push"):
             raise InvalidInput(option, "given", "%s together with push" % option)

@@ -133,7 +133,8 @@ def _change(chance, holder, key):
 def text(chance, good):
     """A good text, damaged."""
     at = chance.randrange(len(good) + 1)
-    piece = chance.choice(("", "/", ":", "@", "..", "//", "\0", "\n", " ", "é", "\ud800", "A", "-", "_", "\U0001f433", "x" * 200, "[::1]", "%2f", "?", "#", good))
+    piece = chance.choice(("", "/", ":", "@", "..", "//", "\0", "\n", " ", "é", "\ud800", "A", "-", "_", "\U0001f433", "x" * 200, "[::1]",
+                           "%2f", "?", "#", good))
     return chance.choice((good[:at] + piece + good[at:], good[:at] + piece + good[at + 1:], good[:at], good[at:], piece, good[::-1], good.upper()))
 
 
@@ -173,10 +174,12 @@ NUMBERS = (b"", b"0", b"7777777", b"77777777777", b"-1", b"+1", b"8", b"0x1", b"
            b"\x80\0\0\0\0\0\0\1\0\0\0\0", b"\xff" + bytes(11))
 NAMES = (b"", b".", b"..", b"/", b"../x", b"a/../../x", b"/etc/passwd", b"a\xff\xfe", b"x" * 100, b".wh.", b".wh..", b".wh...", b".wh.a", b"a/.wh..wh..opq",
          b".wh..wh..opq", b".wh..wh.plnk/x", b"a" + b"/a" * 49, b"file", b"dir", b"dir/", b"./", b"//", b"dir/file/x")
-PAX = (b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime", b"SCHILY.xattr.user.x", b"SCHILY.xattr.security.capability", b"SCHILY.xattr.", b"GNU.sparse.major",
+PAX = (b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime", b"SCHILY.xattr.user.x", b"SCHILY.xattr.security.capability",
+       b"SCHILY.xattr.", b"GNU.sparse.major",
        b"GNU.sparse.minor", b"GNU.sparse.map", b"GNU.sparse.offset", b"GNU.sparse.numbytes", b"GNU.sparse.numblocks", b"GNU.sparse.name",
        b"GNU.sparse.realsize", b"GNU.sparse.size", b"comment", b"")
-VALUES = NAMES + (b"0", b"1", b"-1", b"1.5", b"1e9", b"9" * 19, b"9" * 40, b"0,1", b"0,512,1024,512", b"5,1,0,1", b"a" * 3000, b"x\0y", b"4294967295", b"\xff" * 50,
+VALUES = NAMES + (b"0", b"1", b"-1", b"1.5", b"1e9", b"9" * 19, b"9" * 40, b"0,1", b"0,512,1024,512", b"5,1,0,1", b"a" * 3000, b"x\0y",
+                  b"4294967295", b"\xff" * 50,
                   b"-99999999999999999999.5", b"." * 20)
 
 
@@ -230,7 +233,8 @@ def pax(chance):
         length = len(body) + len(str(len(body) + 3))
         data += str(length if chance.random() < 0.95 else chance.choice((0, 1, 5, length + 1, length - 1, 10 ** 19))).encode() + body
     made = bytearray(512)
-    made[:4], made[100:107], made[124:135], made[156:157], made[257:265] = b"./PH", b"0000644", b"%011o" % len(data), chance.choice((b"x", b"x", b"x", b"g")), b"ustar\x0000"
+    made[:4], made[100:107], made[124:135] = b"./PH", b"0000644", b"%011o" % len(data)
+    made[156:157], made[257:265] = chance.choice((b"x", b"x", b"x", b"g")), b"ustar\x0000"
     made[148:156] = b" " * 8
     made[148:156] = b"%06o\0 " % sum(made)
     return bytes(made) + data + bytes(-len(data) % 512)

@@ -24,7 +24,7 @@ def context(builder):
     return builder.context({"Dockerfile": TEXT, "Empty": "FROM scratch\nARG TARGETARCH\nCOPY Empty /$TARGETARCH\n"})
 
 
-def build(command, *words, binary=False):
+def build(command, *words, binary=False):  # noqa: F811
     code, output, said = command("build", "--network=none", *words)
     assert code == 0, said
     return output

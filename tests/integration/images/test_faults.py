@@ -69,12 +69,14 @@ def document(**fields):
 
 OCI = {"Content-Type": manifest.OCI_MANIFEST}
 INDEX = {"Content-Type": manifest.OCI_INDEX}
-ENTRY = {"mediaType": manifest.OCI_MANIFEST, "digest": "sha256:" + "1" * 64, "size": 2, "platform": {"os": "linux", "architecture": manifest.host_platform()[1]}}
+ENTRY = {"mediaType": manifest.OCI_MANIFEST, "digest": "sha256:" + "1" * 64, "size": 2,
+         "platform": {"os": "linux", "architecture": manifest.host_platform()[1]}}
 LOOP = "/v2/a/b/blobs/%s" % LAYER_DIGEST
 
 CASES = {
     # what stands in the registry's place
-    "a page for a manifest": (on("manifests", 200, HTML, {"Content-Type": "text/html; charset=utf-8"}), "answered with a page \\(text/html\\) where a manifest"),
+    "a page for a manifest": (on("manifests", 200, HTML, {"Content-Type": "text/html; charset=utf-8"}),
+                              "answered with a page \\(text/html\\) where a manifest"),
     "a page with an error": (on("manifests", 502, HTML), "status 502 .*a page with the title 'Please sign in' .*tried 5 times"),
     "a page for a refusal": (on("manifests", 403, HTML), "refuses access .*a page with the title"),
     "no HTTP": (raw("manifests", b"SSH-2.0-OpenSSH_9.2\r\n"), "does not speak HTTP"),
@@ -124,7 +126,8 @@ CASES = {
     "too many layers": (on("manifests", 200, changed(layers=json.loads(MANIFEST)["layers"] * 501), OCI), "501 layers; overlayfs takes at most 500"),
     "more layers than the config": (on("manifests", 200, changed(layers=json.loads(MANIFEST)["layers"] * 2), OCI), "2 layers and the image configuration 1"),
     "another digest": (on("manifests", 200, MANIFEST, dict(OCI, **{"Docker-Content-Digest": "sha256:" + "0" * 64})), "whose digest is"),
-    "nothing for this host": (on("manifests", 200, document(schemaVersion=2, manifests=[dict(ENTRY, platform={"os": "linux", "architecture": "pdp11"})]), INDEX),
+    "nothing for this host": (on("manifests", 200, document(schemaVersion=2,
+                                                            manifests=[dict(ENTRY, platform={"os": "linux", "architecture": "pdp11"})]), INDEX),
                               "it is for linux/pdp11"),
     "an empty index": (on("manifests", 200, document(schemaVersion=2, manifests=[]), INDEX), "no platform at all"),
     "an index of nothing": (on("manifests/1", 200, document(schemaVersion=2, manifests=[ENTRY]), INDEX), "has no image a/b@sha256:1111"),

@@ -109,7 +109,8 @@ def test_bad_places(engine, stored, tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("x")
-    for path, form, said in ((tmp_path / "no" / "where", "oci-archive", "directory that exists"), (tmp_path / "full", "docker-archive", "a file, not a directory"),
+    for path, form, said in ((tmp_path / "no" / "where", "oci-archive", "directory that exists"),
+                             (tmp_path / "full", "docker-archive", "a file, not a directory"),
                              (tmp_path / "file", "oci-dir", "a directory, not a file"), (tmp_path / "full", "oci-dir", "an empty directory or an OCI layout"),
                              (tmp_path / "x", "tar", "docker-archive, oci-archive, oci-dir")):
         with pytest.raises(InvalidInput, match=said):
@@ -146,7 +147,8 @@ def test_skopeo_reads_it(engine, stored, tmp_path):
         for name, wanted in zip((WEB, "base:1"), (digest, images.inspect(engine, "base:1")["ManifestDigest"])):
             raw = run("skopeo", "inspect", "--raw", "%s:%s:%s" % (source, path, name))
             assert images.manifest.digest_of(raw.encode()) == wanted
-    assert images.manifest.digest_of(run("skopeo", "inspect", "--config", "--raw", "docker-archive:%s:%s" % (tmp_path / "docker-archive", WEB)).encode()) == ident
+    assert images.manifest.digest_of(run("skopeo", "inspect", "--config", "--raw",
+                                         "docker-archive:%s:%s" % (tmp_path / "docker-archive", WEB)).encode()) == ident
     save(engine, tmp_path / "one", [WEB], form="oci-dir")  # a tag that only one has is the name in the layout
     run("skopeo", "copy", "-q", "oci:%s:1" % (tmp_path / "one"), "oci:%s:back" % (tmp_path / "back"))
     assert json.loads((tmp_path / "back" / "index.json").read_text())["manifests"][0]["digest"] == digest

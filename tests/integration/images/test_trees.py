@@ -84,7 +84,8 @@ class Image:
 
     def _name(self):
         word = b"%x" % self.random.getrandbits(24)
-        return self.random.choice((word, word, b"caf\xe9 " + word, b"\xc3\xa9-" + word, b"n" * self.random.randint(90, 200) + word, b"." + word, b"-" + word + b".so.1"))
+        return self.random.choice((word, word, b"caf\xe9 " + word, b"\xc3\xa9-" + word, b"n" * self.random.randint(90, 200) + word,
+                                   b"." + word, b"-" + word + b".so.1"))
 
     def _parents(self, path):
         """Entries for the directories above ``path``, which may change them; False where this layer took one of them away."""

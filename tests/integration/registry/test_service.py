@@ -23,7 +23,8 @@ from pycontainer.errors import Conflict, HostError, InvalidInput
 from pycontainer.registry import boot, listen, recovery, service, services, supervisor, task
 from pycontainer.registry.storage import Storage
 
-DEFAULTS = {"name": "registry", "state": "started", "listen": None, "path": None, "tls_cert": None, "tls_key": None, "users": None, "delete_storage": False, "proxy": None}
+DEFAULTS = {"name": "registry", "state": "started", "listen": None, "path": None, "tls_cert": None, "tls_key": None, "users": None,
+            "delete_storage": False, "proxy": None}
 
 
 def free_port():

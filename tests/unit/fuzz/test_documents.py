@@ -13,14 +13,16 @@ from pycontainer.images import manifest, reference
 DIGEST = "sha256:" + "ab" * 32
 LAYER = {"mediaType": manifest.OCI_LAYER + "+gzip", "digest": DIGEST, "size": 1234, "annotations": {"a": "b"}, "urls": ["https://example.com/x"]}
 MANIFEST = {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "config": {"mediaType": manifest.OCI_CONFIG, "digest": DIGEST, "size": 10},
-            "layers": [LAYER, dict(LAYER, mediaType=manifest.FOREIGN[0])], "annotations": {"a": "b"}, "subject": {"mediaType": "x", "digest": DIGEST, "size": 1}}
+            "layers": [LAYER, dict(LAYER, mediaType=manifest.FOREIGN[0])], "annotations": {"a": "b"},
+            "subject": {"mediaType": "x", "digest": DIGEST, "size": 1}}
 PLATFORM = {"architecture": "arm", "os": "linux", "variant": "v7", "os.features": ["x"]}
 INDEX = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [
     {"mediaType": manifest.OCI_MANIFEST, "digest": DIGEST, "size": 1, "platform": PLATFORM},
     {"mediaType": manifest.OCI_MANIFEST, "digest": DIGEST, "size": 1, "platform": {"architecture": "amd64", "os": "linux"}},
     {"mediaType": manifest.OCI_INDEX, "digest": DIGEST, "size": 1}]}
 CONFIG = {
-    "created": "2024-01-02T03:04:05.123456789Z", "author": "me", "architecture": "amd64", "os": "linux", "variant": "v2", "os.version": "1", "os.features": ["x"],
+    "created": "2024-01-02T03:04:05.123456789Z", "author": "me", "architecture": "amd64", "os": "linux", "variant": "v2", "os.version": "1",
+    "os.features": ["x"],
     "config": {"User": "0", "ExposedPorts": {"80/tcp": {}}, "Env": ["A=b"], "Entrypoint": ["/x"], "Cmd": ["y"], "Volumes": {"/v": {}}, "WorkingDir": "/",
                "Labels": {"l": "m"}, "StopSignal": "SIGTERM", "Shell": ["/bin/sh", "-c"], "OnBuild": ["RUN x"],
                "Healthcheck": {"Test": ["CMD", "x"], "Interval": 1000000000, "Retries": 3}},

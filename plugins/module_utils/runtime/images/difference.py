@@ -229,6 +229,9 @@ def _look(fd, lower, prefix, ignored, found, depth):
                 kind = None if _same_file(fd, name, status, lower, below) else CHANGED
         except FileNotFoundError:
             continue  # a running container has taken it away
+        except OSError as error:
+            with tarwrite.steady(path):
+                raise error
         if kind is not None:
             found.kinds[path] = kind
             changed = True
@@ -308,7 +311,8 @@ def _contents(fd, prefix, links, found=None):
         names = [name for name in names if prefix + name in found.kinds]
     if _opaque(fd) if found is None else prefix[:-1] in found.opaques and prefix:
         yield tarwrite.header(prefix + b".wh..wh..opq", tarwrite.REGULAR, Whiteout)
-    statuses = [(name, os.lstat(name, dir_fd=fd)) for name in names]
+    with tarwrite.steady(prefix):
+        statuses = [(name, os.lstat(name, dir_fd=fd)) for name in names]
     for name, status in statuses:
         if is_whiteout(status):
             yield tarwrite.header(prefix + b".wh." + name, tarwrite.REGULAR, Whiteout)
@@ -316,7 +320,8 @@ def _contents(fd, prefix, links, found=None):
         if is_whiteout(status):
             continue
         if stat.S_ISDIR(status.st_mode):
-            inner = os.open(name, _DIRECTORY, dir_fd=fd)
+            with tarwrite.steady(prefix + name):
+                inner = os.open(name, _DIRECTORY, dir_fd=fd)
             try:
                 yield tarwrite.header(prefix + name + b"/", tarwrite.DIRECTORY, status, xattrs=tarwrite.xattrs(inner))
                 yield from _contents(inner, prefix + name + b"/", links, found)

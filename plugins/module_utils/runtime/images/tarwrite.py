@@ -8,6 +8,7 @@ what is mounted below the directory is not entered.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -57,7 +58,8 @@ def _contents(fd, prefix, device, links):
         if not stat.S_ISDIR(status.st_mode):
             yield from entry(fd, name, path, status, links)
             continue
-        inner = os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=fd)
+        with steady(path):
+            inner = os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=fd)
         try:
             yield header(path + b"/", DIRECTORY, status, xattrs=xattrs(inner))
             if status.st_dev == device:
@@ -82,18 +84,16 @@ def entry(fd, name, path, status, links):
     if kind == REGULAR:
         yield from _file(fd, name, path)
     elif kind == SYMLINK:
-        yield header(path, kind, status, link=os.readlink(name, dir_fd=fd))
+        with steady(path):
+            target = os.readlink(name, dir_fd=fd)
+        yield header(path, kind, status, link=target)
     else:
         yield header(path, kind, status)
 
 
 def _file(fd, name, path):
-    try:
+    with steady(path):
         file = open_regular(fd, name, os.O_RDONLY)
-    except OSError as error:
-        if error.errno == errno.EINVAL:
-            raise HostError("%s changed while it was read" % os.fsdecode(path)) from None
-        raise
     try:
         status = os.fstat(file)
         yield header(path, REGULAR, status, size=status.st_size, xattrs=xattrs(file))
@@ -108,6 +108,17 @@ def _file(fd, name, path):
             yield b"\0" * (-status.st_size % BLOCK)
     finally:
         os.close(file)
+
+
+@contextlib.contextmanager
+def steady(path):
+    """:raises HostError: for the errors that say that something else stands in a file's place since it was looked at."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL):
+            raise
+        raise HostError("%s changed while it was read" % os.fsdecode(path)) from None
 
 
 def open_regular(fd, name, flags):

@@ -54,7 +54,7 @@ def redrawn(lines_left, lines_kept):
     return "\r" + text + "\x1b[J" + ("\x1b[%dA" % len(lines_kept) if lines_kept else "")
 
 
-def bar(done, total, width):
+def draw_bar(done, total, width):
     """``[====>    ]`` in ``width`` columns."""
     inner = width - 2
     filled = min(inner, inner * done // total) if total else 0
@@ -101,7 +101,7 @@ def _layer(item, width):
     if phase in progress.MOVING:
         numbers = amount(done, total)
         room = min(BAR + 2, width - width_of(text) - len(numbers) - 3)
-        text += " %s  %s" % (bar(done, total, room), numbers) if total and room >= LEAST else "  " + numbers
+        text += " %s  %s" % (draw_bar(done, total, room), numbers) if total and room >= LEAST else "  " + numbers
     return clip(text, width)
 
 
@@ -153,7 +153,7 @@ def host_line(host, found, width, hosts=HOSTS):
     head = "  %s%s  " % (head, " " * (hosts - width_of(head)))
     tail = numbers(found)
     if found.total and width - width_of(head) - len(tail) - HOST_BAR - 4 >= HOST_BAR:
-        tail = "%s  %s" % (bar(found.done, found.total, HOST_BAR), tail)
+        tail = "%s  %s" % (draw_bar(found.done, found.total, HOST_BAR), tail)
     room = width - width_of(head) - len(tail) - 2
     if room < LEAST or not tail:
         return clip(head + (tail or found.text), width)

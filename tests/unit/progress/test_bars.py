@@ -90,5 +90,5 @@ def test_more_hosts_than_lines():
 
 
 def test_bars():
-    assert [bars.bar(done, 100, 12) for done in (0, 5, 10, 50, 100, 500)] == [
+    assert [bars.draw_bar(done, 100, 12) for done in (0, 5, 10, 50, 100, 500)] == [
         "[          ]", "[          ]", "[>         ]", "[====>     ]", "[=========>]", "[=========>]"]

@@ -25,8 +25,8 @@ class Executing:
         network = instruction.flags.get("network") or self.build.options.network
         config = state.config
         key = self.build.key("run", state.chain, command.key(), config.get("User"), config.get("WorkingDir"), network,
-                        [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)],
-                        sorted(self.build.options.extra_hosts.items()), self.build.options.hostname)
+                             [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)],
+                             sorted(self.build.options.extra_hosts.items()), self.build.options.hostname)
 
         def produce(upper, overlay_work, place):
             self._execute(state, instruction, command, (wanted, origins), network, (upper, overlay_work, place))

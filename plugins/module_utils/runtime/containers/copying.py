@@ -316,8 +316,9 @@ def take_archive(engine, record, path, pieces):
 
 def give_archive(engine, record, path, follow=False):
     """The pieces of a tar archive of a file or directory of a container, with the owners that the container sees."""
-    with inside(engine, record, path, False) as (side, rest), Source(side, rest, path, follow) as source:
-        yield from source.pieces(os.fsencode(source.name))
+    with inside(engine, record, path, False) as (side, rest):
+        with Source(side, rest, path, follow) as source:
+            yield from source.pieces(os.fsencode(source.name))
 
 
 def look(engine, record, path, write):

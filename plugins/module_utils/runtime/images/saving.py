@@ -70,10 +70,14 @@ def plan_save(engine, images, path, form="docker-archive", gzip=False, force=Fal
     _check_place(path, form)
     check_whole(engine, images)
     plan = Plan("archive %s" % path, lambda: {"images": [records.describe(engine, record) for record, _names in images]})
-    if form == "oci-dir":
-        there, write = _layout_is(engine, path, images), lambda: write_layout(engine, path, images)
-    else:
-        there, write = _archive_is(engine, path, images, form, gzip), lambda: write_archive(path, save_pieces(engine, images, form, gzip))
+
+    def write():
+        if form == "oci-dir":
+            write_layout(engine, path, images)
+        else:
+            write_archive(path, save_pieces(engine, images, form, gzip))
+
+    there = _layout_is(engine, path, images) if form == "oci-dir" else _archive_is(engine, path, images, form, gzip)
     if force or not there:
         titles = ", ".join(records.familiar(names[0]) if names else record["id"][:19] for record, names in images)
         plan.add("archive", "another content" if os.path.lexists(path) else None, titles, "save image %s to %s" % (titles, path), write)

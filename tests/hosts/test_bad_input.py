@@ -80,7 +80,7 @@ CASES = [
     (task("image", name="new:1", source="build", build={"path": "/nonesuch"}), "build.path: '/nonesuch' is not valid; accepted: an existing directory"),
     (task("image", name="new:1", source="build", build={"path": "/etc"}),
      "path: '/etc' is not valid; accepted: a directory with a Containerfile or Dockerfile"),
-    (task("image", name="new:1", build={"path": "/etc"}), "build: 'given' is not valid; accepted: no build with state absent or another source than build"),
+    (task("image", name="new:1", build={"path": "/etc"}), "build: 'given' is not valid; accepted: no build with source pull"),
     (task("image", name="new:1", source="import", path="/nonesuch"), "path: '/nonesuch' is not valid; accepted: an existing directory or archive"),
     (task("image", name="new:1", source="import", path="/etc/passwd"), "/etc/passwd is not a tar archive, or is damaged"),
     (task("image", source="load", path="/etc/passwd"), "/etc/passwd is not a tar archive, or is damaged"),

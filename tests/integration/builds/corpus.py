@@ -266,7 +266,6 @@ case("arguments in a chain", "ARG A=1\nARG B=$A-2\nARG C=${B}-3\nFROM box:1\nARG
 case("argument named again", "FROM box:1\nARG A=1\nARG A\nRUN echo $A > /x")
 case("argument given empty", "FROM box:1\nARG A=1\nRUN echo [$A] > /x", args={"A": ""})
 case("argument of the platform given", "FROM box:1\nARG TARGETARCH\nRUN echo [$TARGETARCH] > /x", args={"TARGETARCH": "mine"})
-case("two stages with one name", "FROM box:1 AS a\nRUN echo 1 > /x\nFROM box:1 AS a\nRUN echo 2 > /x\nFROM a\nRUN cat /x > /y")
 case("working directory of a numeric user", "USER 7\nWORKDIR /a/b/c")
 case("working directory through a link", "WORKDIR /lib/x")
 case("working directory above the root", "WORKDIR /../../a")

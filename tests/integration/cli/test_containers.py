@@ -226,7 +226,7 @@ BAD = [
     (["load", "-i", "/no/such"], 1, "/no/such"),
     (["load"], 125, "-i FILE"),
     (["import", "/no/such", "x:1"], 1, "/no/such"),
-    (["import", "-c", "FROM x", "/", "x:1"], 125, "--change 'FROM x'"),
+    (["import", "-c", "FROM x", "/", "x:1"], 1, "FROM"),
     (["login", "-u", "x"], 125, "needs a terminal"),
     (["volume", "rm", "nosuch"], 1, "volume nosuch does not exist"),
     (["volume", "create", "a/b"], 1, "a/b"),

@@ -53,7 +53,7 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
 
     plan.unknown = True
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", references[0]) if references else None
-    plan.add("image", row and row["image"], plan.image, "commit container %s" % record["name"]
+    plan.add("image", row and row["image"], "committed", "commit container %s" % record["name"]
              + (" as image %s" % images.familiar(references[0]) if references else ""), take)
     return plan
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import pathlib
@@ -56,6 +57,12 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("leaks: %d" % len(left) if left else "no leaks", red=bool(left), green=not left)
         for line in left:
             terminalreporter.line(line)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """A file's tests leave no connections, and no threads of servers at their other ends, to those of the next: some want few descriptors and one thread."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
 
 
 def pytest_collection_modifyitems(items):

@@ -14,7 +14,7 @@ import stat
 from ..errors import RegistryError
 from . import tar, tree
 from .erofs import Node, Unfit
-from .unpack import MAX_ID, MAX_TIME, META, OPAQUE, OPAQUE_ATTRIBUTE, WHITEOUT
+from .unpack import META, OPAQUE, OPAQUE_ATTRIBUTE, WHITEOUT, checked
 
 MOST = 1 << 18  # inodes that are kept in memory
 WEIGHT = 1 << 26  # bytes of their names, targets and attributes
@@ -72,13 +72,8 @@ class Inodes:
 
     def take(self, entry, position):
         """Take one entry, whose content is at ``position``."""
-        parts = tree.split(entry.name, self.what)
+        parts = checked(entry, self.what)
         self._weigh(entry, parts)
-        if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
-            raise RegistryError(
-                "%s: the entry %s has an owner out of range: %d:%d" % (self.what, tree.show(entry.name), entry.uid, entry.gid)
-            )
-        entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
         if entry.kind == b"V":
             return
         if self.links:

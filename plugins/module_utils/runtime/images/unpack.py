@@ -62,6 +62,18 @@ def ends(size, passed, links):
     }
 
 
+def checked(entry, what):
+    """The parts of an entry's path; its time is brought into the range that file systems take.
+
+    :raises RegistryError: for a path that would leave the root, or an owner that no file can have.
+    """
+    parts = tree.split(entry.name, what)
+    if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
+        raise RegistryError("%s: the entry %s has an owner out of range: %d:%d" % (what, tree.show(entry.name), entry.uid, entry.gid))
+    entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
+    return parts
+
+
 class Unpacker:
     def __init__(self, directory, what):
         self.what, self.size = what, 0
@@ -88,12 +100,7 @@ class Unpacker:
     def take(self, entry):
         """Make one entry."""
         self.room.entry()
-        parts = tree.split(entry.name, self.what)
-        if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
-            raise RegistryError(
-                "%s: the entry %s has an owner out of range: %d:%d" % (self.what, tree.show(entry.name), entry.uid, entry.gid)
-            )
-        entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
+        parts = checked(entry, self.what)
         if entry.kind == b"V":
             return  # GNU tar's volume label
         if self.links:

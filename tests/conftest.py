@@ -59,6 +59,7 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.line(line)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
     """A file's tests leave no connections, and no threads of servers at their other ends, to those of the next: some want few descriptors and one thread."""
     if nextitem is None or nextitem.path != item.path:

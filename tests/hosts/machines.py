@@ -162,10 +162,11 @@ class Machine:
             self.ssh("mkdir -p %s && tar -C %s --no-same-owner -xf -" % (target, target), stdin=tar.stdout).check_returncode()
 
     def reboot(self):
-        """Boot anew, with the disk as it is; returns when SSH answers."""
+        """Boot anew, with the disk as it is; returns when all that starts by itself has started."""
         before = self._boot_id(60)
         self.ssh("systemctl --no-block reboot", seconds=5)
         wait(lambda: self._boot_id(5) not in (before, None), 300, "%s: reboot" % self.name)
+        self.ssh("systemctl is-system-running --wait")
 
     def _boot_id(self, seconds):
         """None while it does not answer: what ssh says then is no boot id."""

@@ -16,7 +16,9 @@ from pycontainer.oci import ending, states
 def container(tmp_path):
     made = states.Container(str(tmp_path / "root"), "c-1_x+y.z")
     made.make({"id": made.ident, "bundle": "/b", "rootfs": "/b/rootfs", "pid": 0, "pid_start": None, "created": "", "annotations": {"a": "b"}})
-    return made
+    yield made
+    if made.directory is not None:
+        made.unlock()
 
 
 def test_it_is_made_once(container):

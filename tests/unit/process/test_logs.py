@@ -18,11 +18,17 @@ IDENT = "a" * 64
 def paths(tmp_path):
     made = Paths(str(tmp_path / "data"), str(tmp_path / "run"))
     os.makedirs(made.container(IDENT))
-    return made
+    yield made
+    while WRITERS:
+        WRITERS.pop().close()
+
+
+WRITERS = []
 
 
 def writer(paths, **options):
-    return logs.Writer(logs.path(paths, IDENT), dict({"driver": "json-file", "max_size": None, "max_file": 1}, **options))
+    WRITERS.append(logs.Writer(logs.path(paths, IDENT), dict({"driver": "json-file", "max_size": None, "max_file": 1}, **options)))
+    return WRITERS[-1]
 
 
 def texts(paths, **how):

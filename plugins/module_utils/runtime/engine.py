@@ -50,8 +50,7 @@ class Engine:
         self.paths = paths.Paths(data, run)
         self.check = check
         self.exists = os.path.exists(self.paths.database)
-        if not check:
-            self.paths.make()
+        self._first = not check and self.paths.make()
         self.db = database.Database(self.paths.database if self.exists or not check else ":memory:")
         self.blobs = blobs.Blobs(self.paths)
         self.locks = locks.Locks(self.paths.locks)
@@ -64,6 +63,8 @@ class Engine:
             if os.path.isdir(self.paths.deliveries):
                 importlib.import_module(".images.delivery_spool", __package__).sweep(self.paths)
             self.recover()
+            if self._first and os.listdir(self.paths.tmp):  # what a power cut has left of work that was no operation yet
+                importlib.import_module(".images.collect", __package__).sweep(self)
             self.adopt()
         return self
 

@@ -270,6 +270,25 @@ def test_parts_that_are_there_are_not_sent_again(engine, deliver, tmp_path, monk
     assert result["changed"] and is_clean(engine)
 
 
+def test_a_part_that_a_power_cut_has_left_without_content_is_sent_again(engine, deliver, tmp_path, monkeypatch):
+    monkeypatch.setattr(delivery_channel, "CHUNK", 1000)
+    one = versions(tmp_path)[0][0]
+
+    def breaks(name, data):
+        if len(deliver.connection.stored) == 4:
+            raise ConnectionError("broken")
+        return data
+
+    with pytest.raises(Exception, match="broken"):
+        deliver(one, on_store=breaks)
+    lost, kept = deliver.connection.stored[:2]
+    (directory,) = os.scandir(engine.paths.deliveries)
+    os.truncate(os.path.join(directory.path, lost), 0)
+    result = deliver(one)
+    assert lost in deliver.connection.stored and kept not in deliver.connection.stored
+    assert result["changed"] and is_clean(engine)
+
+
 def test_a_damaged_part_is_a_clear_error_and_nothing_stays(engine, deliver, tmp_path):
     one = versions(tmp_path)[0][0]
     result = deliver(one, on_store=lambda _name, data: data[:-1] + b"X")
@@ -296,9 +315,10 @@ def test_a_damaged_archive_is_a_clear_error_and_nothing_stays(engine, deliver, t
 def test_what_nobody_comes_back_for_goes_by_itself(engine):
     spool = delivery_spool.Spool(engine, "sha256:" + "a" * 64)
     spool.make()
-    (open(os.path.join(spool.path, "b" * 64), "w")).close()
+    name = digest_of(b"").partition(":")[2]
+    (open(os.path.join(spool.path, name), "w")).close()
     with Engine(engine.paths.data, engine.paths.run):
-        assert spool.parts() == ["b" * 64]
+        assert spool.parts() == [name]
     old = time.time() - delivery_spool.AGE - 10
     os.utime(spool.path, (old, old))
     with Engine(engine.paths.data, engine.paths.run):

@@ -13,7 +13,7 @@ from pycontainer.errors import HostError
 from pycontainer.images import collect, layers
 from pycontainer.reconcile import carry_out
 
-from .conftest import as_directory, fingerprint, layer, layout, member, mounted
+from .conftest import PARAMS, as_directory, fingerprint, layer, layout, member, mounted
 from .test_registry import put
 from .test_unpack import base, second, third
 
@@ -232,3 +232,74 @@ def test_quick_and_full(engine, task, pulled):
     done = check("-q", "--repair")
     assert done["changed"] and not done["rc"] and "is gone or cut short" in done["stdout"]
     assert check("-r")["stdout"] == "No damage found"
+
+
+USES = {
+    "save": {"source": "local", "archive_path": True},
+    "save alone": None,
+    "squash": {"source": "squash", "name": "flat:1", "squash": {"image": True}},
+    "commit": {"source": "container", "name": "made:1", "container": "worker"},
+    "build": {"source": "build", "name": "built:1", "build": {"path": True}},
+    "push": {"source": "local", "push": True, "repository": True},
+}
+
+
+def use(engine, what, reference, place, check):
+    """What stands on an image, as a task does it."""
+    from pycontainer.builds import task as tasks
+    from pycontainer.images import task as part
+
+    if what == "save alone":
+        return carry_out(part.image_export(engine, {"names": [reference], "path": str(place / "alone.tar")}), check)
+    params = dict(PARAMS, name=reference, **{key: value for key, value in USES[what].items() if key not in ("name",)})
+    params["name"] = USES[what].get("name", reference)
+    for option, value in (("archive_path", str(place / "saved.tar")), ("squash", {"image": reference}), ("build", {"path": str(place / "context")}),
+                          ("repository", reference.rpartition("/")[0] + "/again:1")):
+        if params.get(option):
+            params[option] = value
+    return carry_out(tasks.image(engine, params), check)
+
+
+@pytest.mark.parametrize("what", USES)
+@pytest.mark.parametrize("loss", ("a place", "an empty blob"))
+def test_what_stands_on_an_image_repairs_it_first(engine, task, registry, tmp_path, what, loss):
+    from pycontainer import containers
+    from pycontainer.images import manifest
+
+    reference, _digest = put(registry, tmp_path, "repair/%s%d:1" % (what[:4], sorted(LOSSES).index(loss)), FEW, OPEN)
+    task(engine, name=reference)
+    if what == "commit":
+        containers.plan(engine, {"name": "worker", "image": reference, "command": ["sh"], "network_mode": "none", "state": "present"}).apply()
+        (record,) = containers.every(engine)
+        with open(os.path.join(engine.paths.container(record["id"]), "upper", "new"), "w") as file:
+            file.write("new")
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "Containerfile").write_text("FROM %s\nCOPY Containerfile /x\n" % reference)
+    before, stored = places(engine, reference), blobs(engine)
+    row = engine.db.one("SELECT * FROM images")
+    LOSSES[loss](engine, row, before, manifest.parse(engine.blobs.read(row["manifest"]), "it")["layers"])
+    lost = images.damaged(engine)[0].sentences
+    foretold = use(engine, what, reference, tmp_path, True)
+    assert foretold["changed"] and [damage.sentences for damage in images.damaged(engine)] == [lost]  # check mode changed nothing
+    done = use(engine, what, reference, tmp_path, False)
+    assert done["changed"] and not images.damaged(engine, True) and set(blobs(engine)) >= set(stored)
+    assert what == "build" or foretold["actions"] == done["actions"]
+    assert not use(engine, what, reference, tmp_path, False)["changed"] and os.listdir(engine.paths.tmp) == []
+
+
+@pytest.mark.parametrize("what", sorted(set(USES) - {"push"}))
+def test_what_stands_on_an_image_that_nobody_has_says_so(engine, task, tmp_path, what):
+    from pycontainer import containers
+
+    layout(tmp_path / "one", [FEW, OPEN])
+    task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
+    if what == "commit":
+        containers.plan(engine, {"name": "worker", "image": "web:1", "command": ["sh"], "network_mode": "none", "state": "present"}).apply()
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "Containerfile").write_text("FROM web:1\nCOPY Containerfile /x\n")
+    before = len(engine.db.all("SELECT * FROM images"))
+    engine.blobs.remove(engine.db.all("SELECT * FROM layers")[0]["blob"])
+    with pytest.raises(HostError, match="image web:1 is damaged: sha256:.* is lost, and no registry is known to have it"):
+        use(engine, what, "web:1", tmp_path, False)
+    assert len(engine.db.all("SELECT * FROM images")) == before and os.listdir(engine.paths.tmp) == []
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".tar")]

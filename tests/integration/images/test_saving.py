@@ -119,7 +119,8 @@ def test_bad_places(engine, stored, tmp_path):
 
 
 def test_a_store_that_is_damaged(engine, stored, tmp_path):
-    """A layer that is gone is told before anything is written, one with another content while it is: the archive that was there stays."""
+    """A layer that is gone and can't be had again is told before anything is written, one with another content while it is: the archive that was there
+    stays."""
     path = tmp_path / "saved"
     save(engine, path, ["base:1"])
     before = path.read_bytes()
@@ -133,8 +134,8 @@ def test_a_store_that_is_damaged(engine, stored, tmp_path):
         plan.apply()
     assert path.read_bytes() == before and sorted(name for name in os.listdir(tmp_path) if name.startswith("saved")) == ["saved"]
     os.unlink(blob)
-    with pytest.raises(HostError, match="is damaged: its blob .* is gone; pull or load it again"):
-        images.plan_save(engine, images.chosen(engine, [WEB]), str(path))
+    with pytest.raises(HostError, match="is lost, and no registry is known to have it; load or build the image again"):
+        images.plan_save(engine, images.chosen(engine, [WEB]), str(path)).apply()
 
 
 def test_skopeo_reads_it(engine, stored, tmp_path):

@@ -52,7 +52,7 @@ def test_check_mode_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", "null"])
+@pytest.mark.parametrize("text", ["[]", "{}", "null", "", '{"x": [1'])
 def test_a_strange_file_is_nothing_known(tmp_path, text):
     (tmp_path / "cache").write_text(text)
     assert sources.StatCache(str(tmp_path / "cache"), True).get(entry()) is None

@@ -284,7 +284,10 @@ class StatCache:
 
     def __init__(self, path, writable):
         self.path, self.writable, self.changed = path, writable, False
-        found = read_json(path, {})
+        try:
+            found = read_json(path, {})
+        except ValueError:  # a power cut has cut it short
+            found = {}
         self.known = found if isinstance(found, dict) else {}
         self.used = {}
 

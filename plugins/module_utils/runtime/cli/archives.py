@@ -25,7 +25,8 @@ def save(session, given):
     images.check_form(form, gzip, "--format")
     if form == "oci-dir":
         raise UsageError("pycontainer save --format oci-dir needs -o DIRECTORY")
-    images.check_whole(session.engine, chosen)
+    for record, _names in chosen:
+        images.make_whole(session.engine, record)
     _to_stdout(session, "save", images.save_pieces(session.engine, chosen, form, gzip))
 
 
@@ -60,9 +61,14 @@ def _from_stdin(session, command, instead):
     """Standard input as a file: an archive is read more than once."""
     if not session.terminal or sys.stdin.isatty():
         raise UsageError("pycontainer %s needs %s, or the archive at standard input" % (command, instead))
-    with tempfile.NamedTemporaryFile(dir=session.engine.paths.tmp, prefix="stdin-") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-        file.flush()
+    engine = session.engine
+    with (
+        engine.operations.record("unpack", name="standard input") if not engine.check else contextlib.nullcontext(),
+        tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix="stdin-%d-" % os.getpid()) as file,
+    ):
+        with images.explained(engine, "what comes at standard input"):
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+            file.flush()
         yield file.name
 
 

@@ -32,8 +32,10 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
     references = [images.tagged(name).tagged for name in names]
     base = images.get(engine, record["image"])
     document = _document(record, base, _configuration(engine, record, base, change), author, comment, _command(engine, record))
-    images.kept_layers(engine, base)  # whether they are all there
     plan = images.ImagePlan(engine, "image %s" % (images.familiar(references[0]) if references else "of container %s" % record["name"]))
+    lost = images.lost(engine, base["id"])
+    if lost:
+        return _when_whole(plan, base, lost, record, lambda: plan_commit(engine, record, names, author, comment, change, pause))
     diff_id = _diff_id(engine, record)
     data = _with_layer(document, diff_id)
     same = _same(engine, references, data)
@@ -55,6 +57,19 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", references[0]) if references else None
     plan.add("image", row and row["image"], "committed", "commit container %s" % record["name"]
              + (" as image %s" % images.familiar(references[0]) if references else ""), take)
+    return plan
+
+
+def _when_whole(plan, base, lost, record, again):
+    """The plan where the container's image has to be repaired first. :param again: called then for what is left to do."""
+    def go():
+        late = again()
+        late.apply()
+        plan.is_there(late.record())
+
+    images.add_repair(plan, plan.engine, lost)
+    plan.unknown = True
+    plan.is_there(base).add("image", base["id"], "committed", "commit container %s" % record["name"], go)
     return plan
 
 

@@ -241,7 +241,7 @@ def _try(engine):
     if procfs.kernel_version() < (5, 19):
         return "layers with mapped owners need Linux 5.19"
     parent = engine.paths.tmp if os.path.isdir(engine.paths.tmp) else "/var/tmp"
-    with tempfile.TemporaryDirectory(dir=parent, prefix="userns-") as directory:
+    with tempfile.TemporaryDirectory(dir=parent, prefix="userns-%d-" % os.getpid()) as directory:
         for name in ("layer", "upper", "work"):
             os.mkdir(os.path.join(directory, name))
         lacking = userns.can_mount(("proc", "sysfs", "mqueue"), [(0, FIRST, 1)], [(0, FIRST, 1)])

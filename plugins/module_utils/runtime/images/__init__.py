@@ -26,6 +26,9 @@ _HOME = {
     "ensure_unpacked": "repair",
     "damaged": "damage",
     "plan_repair": "repair",
+    "lost": "repair",
+    "add_repair": "repair.add",
+    "make_whole": "repair",
     "explained": "intake",
     "plan_present": "plan",
     "plan_local": "plan",
@@ -39,7 +42,6 @@ _HOME = {
     "chosen": "saving",
     "save_pieces": "saving",
     "check_form": "saving",
-    "check_whole": "saving",
     "write_archive": "saving",
     "fits": "selection",
     "plan_import": "plan_archives",
@@ -69,7 +71,8 @@ __all__ = sorted(_HOME) + list(_PARTS) + ["layer_paths"]
 
 def __getattr__(name):
     if name in _HOME:
-        return getattr(importlib.import_module("." + _HOME[name], __name__), name)
+        module, _dot, attribute = _HOME[name].partition(".")
+        return getattr(importlib.import_module("." + module, __name__), attribute or name)
     raise AttributeError(name)
 
 

@@ -128,8 +128,8 @@ def _await_workers(engine):
 def _alive(engine, name):
     """Whether the maker of ``KIND-PID-...`` in ``tmp`` still runs; a later process with its pid began after the file's time."""
     parts = name.split("-")
-    if len(parts) < 3 or parts[0] not in ("blob", "layer", "gone", "worker") or not parts[1].isdigit():
-        return True  # not of the images' making
+    if len(parts) < 3 or parts[0] not in ("blob", "layer", "gone", "worker", "stdin", "userns") or not parts[1].isdigit():
+        return True  # a copy of the engine, which install.py looks after
     began = start_time(int(parts[1]))
     if began is None:
         return False

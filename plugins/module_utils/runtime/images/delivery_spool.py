@@ -35,11 +35,18 @@ class Spool:
         os.utime(self.path)
 
     def parts(self):
-        """Names of the parts that are there."""
+        """Names of the parts that are there and whole: after a power cut there may be less of one than its name promises."""
         try:
-            return sorted(name for name in os.listdir(self.path) if _PART.fullmatch(name))
+            return sorted(name for name in os.listdir(self.path) if _PART.fullmatch(name) and self._is_whole(name))
         except FileNotFoundError:
             return []
+
+    def _is_whole(self, name):
+        checksum = hashlib.sha256()
+        with self.open(name) as file:
+            for piece in _pieces(file):
+                checksum.update(piece)
+        return checksum.hexdigest() == name
 
     def read(self, names):
         """The content of parts, one after the other, in pieces. :raises HostError: before any piece of a part with another digest."""

@@ -51,7 +51,7 @@ class StoredBlob:
         for piece in self._pieces(0, self.size):
             found.update(piece)
         if found.hexdigest() != encoded:
-            raise HostError("blob %s in the store is damaged: its content has another digest; pull or load the image again" % self.digest)
+            raise HostError("blob %s in the store is damaged: its content has another digest; pycontainer system check --repair mends it" % self.digest)
 
 
 def push(engine, client, ident, name=None):

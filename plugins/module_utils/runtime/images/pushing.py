@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..errors import InvalidInput
-from . import foreign, manifest, records
+from . import foreign, manifest, records, repair
 from .plan import tagged
 
 
@@ -23,6 +23,8 @@ def plan_push(plan, texts, registries, index=(), sign=None):
         from . import indexes
 
         indexes.check([(record["id"][:19], record)] + others)
+        for _name, other in others:
+            repair.add_whole(plan, engine, other, registries)
     wanted = _wanted(engine, [record] + [other for _name, other in others])
     for text in texts:
         parsed = tagged(text)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..errors import Conflict, InvalidInput, NotFound
+from ..errors import Conflict, HostError, InvalidInput, NotFound
 from ..store.database import now
 from . import collect, layers, manifest, reference
 
@@ -23,7 +23,8 @@ def find(engine, name_or_id):
     except NotFound:
         if engine.db.one("SELECT 1 FROM images WHERE id = ?", row["id"]) is None:
             return None  # another task has removed it just now
-        raise
+        raise HostError("image %s is damaged: its configuration %s is gone; pycontainer system check --repair mends it" % (
+            name_of(engine, row["id"]), row["id"][:19])) from None
 
 
 def get(engine, name_or_id):

@@ -39,6 +39,28 @@ def add(repair, engine, found, registries=None):
     repair.add("image", "damaged", "whole", "repair %s%s" % (sentences[0], more), lambda: mend(engine, found, registries))
 
 
+def lost(engine, ident):
+    """The Damage of an image of the store (whole id), as far as a quick look tells; false where it is whole."""
+    return damage.look(engine, engine.db.one("SELECT * FROM images WHERE id = ?", ident))
+
+
+def add_whole(repair, engine, record, registries=None):
+    """Add to a plan that an image is made whole, if it has lost something. :returns: whether it has."""
+    found = lost(engine, record["id"])
+    if found:
+        add(repair, engine, found, registries)
+    return bool(found)
+
+
+def make_whole(engine, record, registries=None):
+    """Make an image whole at once, for what has no plan. :raises HostError: in check mode, and when something is nowhere to be had."""
+    found = lost(engine, record["id"])
+    if found and engine.check:
+        raise HostError("%s; it is repaired when this is not check mode" % found.sentences[0])
+    if found:
+        mend(engine, found, registries)
+
+
 def mend(engine, found, registries=None):
     """Make an image whole. :raises HostError: when something is nowhere to be had."""
     with engine.operations.record("pull", name=found.name):

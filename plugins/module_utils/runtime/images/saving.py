@@ -18,7 +18,7 @@ import os
 from ..errors import HostError, InvalidInput, NotFound
 from ..reconcile import Plan
 from ..store import files
-from . import anatomy, compression, manifest, records, reference, tar, tarwrite
+from . import compression, manifest, records, reference, repair, tar, tarwrite
 
 FORMS = ("docker-archive", "oci-archive", "oci-dir")
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -61,24 +61,26 @@ def _named(engine, text, every_tag):
 
 
 def plan_save(engine, images, path, form="docker-archive", gzip=False, force=False):
-    """Have the archive or layout at ``path`` hold ``images`` (of :func:`chosen`), and nothing else. Facts: ``images``.
+    """Have the archive or layout at ``path`` hold ``images`` (of :func:`chosen`), and nothing else. What they have lost is repaired. Facts: ``images``.
 
     :param gzip: compress the archive as a whole; the layers in it mostly are already. :param force: write it in any case.
     :raises InvalidInput: when ``path`` is something else.
     """
     check_form(form, gzip)
     _check_place(path, form)
-    check_whole(engine, images)
     plan = Plan("archive %s" % path, lambda: {"images": [records.describe(engine, record) for record, _names in images]})
+    lost = [record for record, _names in images if repair.add_whole(plan, engine, record)]
+    return _add_archive(plan, engine, images, path, form, gzip, force or lost)
 
+
+def _add_archive(plan, engine, images, path, form, gzip, force):
     def write():
         if form == "oci-dir":
             write_layout(engine, path, images)
         else:
             write_archive(path, save_pieces(engine, images, form, gzip))
 
-    there = _layout_is(engine, path, images) if form == "oci-dir" else _archive_is(engine, path, images, form, gzip)
-    if force or not there:
+    if force or not (_layout_is(engine, path, images) if form == "oci-dir" else _archive_is(engine, path, images, form, gzip)):
         titles = ", ".join(records.familiar(names[0]) if names else record["id"][:19] for record, names in images)
         plan.add("archive", "another content" if os.path.lexists(path) else None, titles, "save image %s to %s" % (titles, path), write)
     return plan
@@ -88,10 +90,10 @@ def plan_archive(plan, names, path):
     """Add to the plan of an image that the archive at ``path`` holds it under ``names``: written when the image is there."""
     engine = plan.engine
     references = [reference.parse(name).tagged for name in names]
-    if plan.coming is None:
-        plan.extend(plan_save(engine, [(plan.record(), references)], path))
-        return
     _check_place(path, "docker-archive")
+    if plan.coming is None and not plan.unknown and not repair.lost(engine, plan.image):
+        _add_archive(plan, engine, [(plan.record(), references)], path, "docker-archive", False, False)
+        return
     title = records.familiar(references[0])
     plan.add("archive", "another content" if os.path.lexists(path) else None, title, "save image %s to %s" % (title, path),
              lambda: plan_save(engine, [(plan.record(), references)], path).apply())
@@ -116,13 +118,6 @@ def _check_place(path, form):
         raise InvalidInput("path", path, "a directory, not a file, for the format oci-dir")
     elif os.path.isdir(path) and os.listdir(path) and not os.path.isfile(os.path.join(path, "oci-layout")):
         raise InvalidInput("path", path, "an empty directory or an OCI layout, which this is not")
-
-
-def check_whole(engine, images):
-    """:raises HostError: when the store lacks a blob of one of them: before anything is written."""
-    for record, _names in images:
-        for digest in _digests(engine, record):
-            anatomy.check_there(engine, record, digest)
 
 
 def _digests(engine, record):

@@ -14,7 +14,7 @@ import os
 import re
 
 from ..errors import HostError, InvalidInput
-from . import anatomy, contents, difference, intake, manifest, records, stack, tar, tarwrite
+from . import anatomy, contents, difference, intake, manifest, records, repair, stack, tar, tarwrite
 from .plan import ImagePlan, name_image, reference_or_none, tagged
 
 HOLES = 1 << 30  # bytes of holes that a sparse file may have: they are filled
@@ -34,11 +34,14 @@ def plan_squash(engine, text, names=(), from_layer=None):
     if not named and parsed is not None and not parsed.digest and records.by_reference(engine, parsed) is not None:
         named = [parsed.tagged]
     plan = ImagePlan(engine, "image %s" % (records.familiar(named[0]) if named else text), parsed)
+    lost = repair.add_whole(plan, engine, record)
     if len(record["layers"]) - below < 2:  # it is what was asked for
         plan.is_there(record)
         for full in named:
             name_image(plan, record["id"], full)
         return plan
+    if lost:
+        return _when_whole(plan, record, len(record["layers"]) - below, lambda: plan_squash(engine, text, names, from_layer))
     merged = _Merged(engine, record, below)
     diff_id = merged.diff_id()
     data = _document(record, below, diff_id)
@@ -55,6 +58,18 @@ def plan_squash(engine, text, names=(), from_layer=None):
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", named[0]) if named else None
     action = "merge %d layers of image %s into one" % (len(record["layers"]) - below, records.name_of(engine, record["id"]))
     plan.add("image", row and row["image"], ident, action, lambda: _take(engine, record, below, data, merged, diff_id, named))
+    return plan
+
+
+def _when_whole(plan, record, count, again):
+    """The plan for an image whose layers can't be read before it is repaired. :param again: called then for what is left to do."""
+    def go():
+        late = again()
+        late.apply()
+        plan.is_there(late.record())
+
+    plan.unknown = True
+    plan.is_there(record).add("image", record["id"], "merged", "merge %d layers of image %s into one" % (count, records.name_of(plan.engine, record["id"])), go)
     return plan
 
 

@@ -50,12 +50,13 @@ def write_json(path, value, durable=True):
 
 
 def read_json(path, default=None):
-    """The JSON document at ``path``, or ``default`` where there is no such file."""
+    """The JSON document at ``path``, or ``default`` where there is no such file, or an empty one: a power cut may leave a name without content."""
     try:
         with open(path, "rb") as file:
-            return json.loads(file.read())
+            data = file.read()
     except FileNotFoundError:
         return default
+    return json.loads(data) if data else default
 
 
 @contextlib.contextmanager

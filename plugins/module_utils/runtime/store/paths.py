@@ -59,8 +59,13 @@ class Paths:
         return os.path.join(self.volumes, name)
 
     def make(self):
-        """Make the directories, readable by root alone (CVE-2021-41091: a world-traversable data root)."""
+        """Make the directories, readable by root alone (CVE-2021-41091: a world-traversable data root).
+
+        :returns: whether those of this boot were not there: nobody has called the engine since it began.
+        """
+        first = not os.path.isdir(self.locks)
         for path in (self.data, self.blobs, self.layers, self.containers, self.volumes, self.runtime, self.tmp, self.run, self.locks, self.running):
             if not os.path.isdir(path):
                 os.makedirs(path, 0o700, exist_ok=True)
                 os.chmod(path, 0o700)  # makedirs' mode is cut by the umask and not used for parents
+        return first

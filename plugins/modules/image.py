@@ -89,8 +89,10 @@ options:
     description:
       - The platform to take, as C(os/architecture[/variant]), for example V(linux/arm64). The default is the host's.
       - With O(source=import), what the image is said to be for.
-      - With O(source=build), what is built for. Base images are taken for it.
-    type: str
+      - With O(source=build), what is built for. Base images are taken for it. With O(push) it may be several, C(RUN) needs an emulator of the kernel's
+        binfmt_misc for what is not the host's. O(name) gets the image of the first, and what is pushed is an index of them all.
+    type: list
+    elements: str
   path:
     description:
       - For O(source=load) and O(source=import), a path on the host.
@@ -170,6 +172,40 @@ options:
       annotations:
         description: Annotations of the image's manifest.
         type: dict
+      squash:
+        description: Whether the image has one layer for all steps, over those of the base image. The steps are in the cache nevertheless.
+        type: bool
+        default: false
+      outputs:
+        description:
+          - What comes of the build beside the image in the store. What is there already as it would be written is left as it is.
+        type: list
+        elements: dict
+        suboptions:
+          type:
+            description:
+              - V(local) writes the image's files into a directory, with owners and modes. Files that the directory has beside them stay, and times make
+                no difference.
+              - V(tar) writes them into a tar archive.
+              - V(oci) writes an OCI image layout, and V(docker) an archive as of C(docker save).
+              - V(image) gives the image more names, and pushes it with them.
+            type: str
+            choices: [local, tar, oci, docker, image]
+            required: true
+          dest:
+            description: The directory or file on the host. Needed for all types but V(image).
+            type: path
+          name:
+            description: For V(oci) and V(docker), the names that the image has in the archive, where they are not O(name) and O(tags). For V(image),
+              more names.
+            type: list
+            elements: str
+          tar:
+            description: For V(oci), whether the layout is an archive. With V(false) it is a directory.
+            type: bool
+          push:
+            description: For V(image), whether the image is pushed with these names, or with all where there are none.
+            type: bool
       limits:
         description:
           - Limits of C(RUN) instructions, with the names that they have in M(pycontainer.engine.container). V(memory), V(memory_swap), V(cpus),
@@ -463,6 +499,31 @@ EXAMPLES = r"""
         - id: token
           src: /root/token
 
+- name: Build an image with one layer of its own, and have its files and an OCI archive of it
+  pycontainer.engine.image:
+    name: shop/web:1.5-slim
+    source: build
+    build:
+      path: /srv/shop/web
+      args:
+        VERSION: "1.5"
+      squash: true
+      outputs:
+        - type: local
+          dest: /var/tmp/web-files
+        - type: oci
+          dest: /var/tmp/web-oci.tar
+
+- name: Build an image for two platforms, and push an index of both
+  pycontainer.engine.image:
+    name: registry.example.com/shop/web:1.5-both
+    source: build
+    platform: [linux/amd64, linux/arm64]
+    build:
+      path: /srv/shop/web
+      dockerfile: Containerfile.static
+    push: true
+
 - name: Load all images of an archive
   pycontainer.engine.image:
     source: load
@@ -593,7 +654,7 @@ def main():
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "source": {"type": "str", "choices": ["pull", "load", "import", "build", "controller", "container", "squash", "local"], "default": "pull"},
         "pull": {"type": "str", "choices": ["missing", "not_present", "always", "never"], "default": "missing"},
-        "platform": {"type": "str"},
+        "platform": {"type": "list", "elements": "str"},
         "path": {"type": "path"},
         "container": {"type": "str"},
         "author": {"type": "str"},
@@ -627,6 +688,14 @@ def main():
             "cache_from": {"type": "list", "elements": "str"},
             "cache_to": {"type": "list", "elements": "str"},
             "annotations": {"type": "dict"},
+            "squash": {"type": "bool", "default": False},
+            "outputs": {"type": "list", "elements": "dict", "options": {
+                "type": {"type": "str", "choices": ["local", "tar", "oci", "docker", "image"], "required": True},
+                "dest": {"type": "path"},
+                "name": {"type": "list", "elements": "str"},
+                "tar": {"type": "bool"},
+                "push": {"type": "bool"},
+            }},
             "limits": {"type": "dict"},
             "network": {"type": "str", "choices": ["default", "none", "host"], "default": "default"},
             "labels": {"type": "dict"},

@@ -56,8 +56,10 @@ def carry_out(action, arguments, ask):
 
 def _platform(action, arguments, source):
     """The platform to take: as asked for, else the host's, which is looked up only where it matters."""
-    if arguments.get("platform") or not source.has_platforms():
-        return manifest.parse_platform(arguments.get("platform"))
+    given = arguments.get("platform")
+    given = ",".join(given) if isinstance(given, list) else given
+    if given or not source.has_platforms():
+        return manifest.parse_platform(given)
     return manifest.host_platform(action._low_level_execute_command("uname -m")["stdout"].strip())
 
 

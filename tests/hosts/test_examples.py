@@ -27,6 +27,7 @@ VARIABLES = {
 
 BUILDS = [{"ansible.builtin.file": {"path": "/srv/shop/web", "state": "directory"}},
           {"ansible.builtin.copy": {"dest": "/srv/shop/web/Containerfile", "content": "FROM shop/web:1.4\nARG VERSION\nLABEL version=$VERSION\n"}},
+          {"ansible.builtin.copy": {"dest": "/srv/shop/web/Containerfile.static", "content": "FROM scratch\nCOPY Containerfile /\n"}},
           {"ansible.builtin.copy": {"dest": "/root/token", "content": "secret"}}]
 
 SIGNED = [{"ansible.builtin.file": {"path": "/etc/pycontainer", "state": "directory"}},

@@ -76,6 +76,16 @@ def test_a_secret_is_in_no_answer(task, context, builder):
     ({"platform": "windows/amd64"}, "platform: 'windows/amd64'"),
     ({"build": {"contexts": {"x": "/nonexistent"}, "dockerfile": "Uses"}}, "contexts: '/nonexistent'"),
     ({"build": {"shm_size": "lots"}}, "build.shm_size: 'lots'"), ({"config": {"user": "x"}}, "^config: "),
+    ({"platform": ["linux/amd64", "linux/arm64"]}, "platform: 'linux/amd64,linux/arm64'.*push"),
+    ({"platform": ["linux/amd64", "amd64"], "push": True}, "different platforms"),
+    ({"platform": ["linux/amd64", "linux/arm64"], "push": True, "build": {"squash": True}}, "together with squash"),
+    ({"platform": ["linux/amd64", "linux/arm64"], "push": True, "build": {"outputs": [{"type": "tar", "dest": "/x"}]}}, "output of type tar"),
+    ({"platform": ["linux/amd64", "linux/arm64"], "source": "local", "build": None}, "one platform, or several with source build"),
+    ({"build": {"outputs": [{"type": "local"}]}}, "build.outputs: 'local'.*dest"),
+    ({"build": {"outputs": [{"type": "tar", "dest": "/x", "push": True}]}}, "build.outputs: 'push'"),
+    ({"build": {"outputs": [{"type": "tar", "dest": "/nonexistent/x"}]}}, "build.outputs: '/nonexistent/x'"),
+    ({"build": {"outputs": [{"type": "oci", "dest": "/etc"}]}}, "build.outputs: '/etc'"),
+    ({"build": {"outputs": [{"type": "local", "dest": "/etc/passwd"}]}}, "build.outputs: '/etc/passwd'"),
 ])
 def test_what_is_refused(builder, task, context, params, words):
     with open(context + "/Uses", "w") as file:
@@ -95,6 +105,66 @@ def test_a_failure_says_where(task, context):
         task(build=options(context, dockerfile="Bad"))
     assert vars(caught.value) == {"line": 2, "exit_code": 3, "logs": "why"}
     assert str(caught.value) == "Bad:2: step 2 of 2 ended with exit code 3: RUN echo why; exit 3\nwhy"
+
+
+OUTPUTS = (("local", "files", {}), ("tar", "files.tar", {}), ("oci", "oci.tar", {}), ("oci", "layout", {"tar": False}),
+           ("docker", "docker.tar", {"name": ["a:1"]}))
+
+
+def test_outputs(builder, task, context, tmp_path):
+    given = options(context, outputs=[dict(more, type=kind, dest=str(tmp_path / name)) for kind, name, more in OUTPUTS] + [{"type": "image", "name": ["web:2"]}])
+    foretold = task(check=True, build=given)
+    written = ["write the files of image web:1 to " + name for name in ("%s/files" % tmp_path, "the archive %s/files.tar" % tmp_path)]
+    assert foretold["actions"][1:] == written + ["save image web:1 to %s/%s" % (tmp_path, name) for name in ("oci.tar", "layout", "docker.tar")]
+    assert not any((tmp_path / name).exists() for _kind, name, _more in OUTPUTS)
+    result = task(build=given)
+    assert result["actions"] == foretold["actions"] and sorted(result["image"]["RepoTags"]) == ["web:1", "web:2"]
+    assert (tmp_path / "files/v").read_text() == "0\n" and all((tmp_path / name).exists() for _kind, name, _more in OUTPUTS)
+    again = task(build=given)
+    assert not again["changed"] and again["diff"]["after"] == {}
+    (tmp_path / "files/v").write_text("1\n")
+    os.unlink(tmp_path / "files/f")
+    (tmp_path / "files/mine").write_text("mine")
+    (tmp_path / "oci.tar").write_bytes(b"")
+    mended = task(check=True, build=given)
+    assert mended["diff"]["before"]["output %s/files" % tmp_path] == {"f": "missing", "v": "different"} and len(mended["actions"]) == 2
+    assert task(build=given)["actions"] == mended["actions"] and not task(build=given)["changed"]
+    assert (tmp_path / "files/v").read_text() == "0\n" and (tmp_path / "files/mine").read_text() == "mine"
+
+
+def test_an_output_that_can_not_be_written_writes_nothing(builder, task, context, tmp_path):
+    (tmp_path / "files/v").mkdir(parents=True)
+    with pytest.raises(errors.EngineError, match="files/v: a file of the image can't take the place of a directory"):
+        task(build=options(context, outputs=[{"type": "local", "dest": str(tmp_path / "files")}]))
+    assert os.listdir(tmp_path / "files") == ["v"] and os.listdir(tmp_path / "files/v") == []
+
+
+def test_squash_of_the_steps(builder, task, context):
+    given, base = options(context, squash=True), images.get(builder.engine, "box:1")
+    foretold = task(check=True, build=given)
+    result = task(build=given)
+    assert result["actions"] == foretold["actions"] and result["actions"][-1] == "merge the layers of the build's steps into one, and name the image web:1"
+    record = images.get(builder.engine, "web:1")
+    assert record["id"] == result["image"]["Id"] and record["layers"][:-1] == base["layers"] and builder.read(record, "v") == "0\n"
+    assert not task(build=given)["changed"] and not task(check=True, build=given)["changed"]
+    with open(context + "/Small", "w") as file:
+        file.write("FROM box:1\nCMD x\n")
+    small = task(name="small:1", build=dict(given, dockerfile="Small"))["image"]
+    assert small["RootFS"]["Layers"] == base["layers"] and not task(name="small:1", build=dict(given, dockerfile="Small"))["changed"]
+
+
+def test_several_platforms(builder, task, context, registry):
+    with open(context + "/Empty", "w") as file:
+        file.write("FROM scratch\nARG TARGETARCH\nCOPY Empty /$TARGETARCH\n")
+    name = registry + "/task:1"
+    given = {"name": name, "insecure": True, "push": True, "platform": ["linux/arm64", "linux/amd64"], "build": options(context, dockerfile="Empty")}
+    foretold = task(check=True, **given)
+    result = task(**given)
+    assert result["actions"] == foretold["actions"] and [action.split(":")[2] for action in result["actions"][:2]] == ["1 for linux/arm64", "1 for linux/amd64"]
+    assert result["actions"][2:] == ["push index " + name] and result["image"]["Architecture"] == "arm64"
+    shown = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", "docker://" + name], stdout=subprocess.PIPE, check=True)
+    assert [entry["platform"]["architecture"] for entry in json.loads(shown.stdout)["manifests"]] == ["arm64", "amd64"]
+    assert not task(**given)["changed"] and not task(check=True, **given)["changed"]
 
 
 def test_push_of_what_was_built(builder, task, context):

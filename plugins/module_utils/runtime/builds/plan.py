@@ -76,12 +76,13 @@ def plan_from(engine, texts, request, where, name=None, stdin=None, **options):
         raise
 
 
-def plan_build(engine, texts, request, path=None, file=None, data=None, named=None, progress=None, located=None):
+def plan_build(engine, texts, request, path=None, file=None, data=None, named=None, progress=None, located=None, called=None):
     """Have an image built and named.
 
     :param texts: names for it. :param request: a request.Request. :param path: the context's directory, or None.
     :param file: path of the Containerfile; or :param data: its bytes. :param named: named contexts. :param progress: a progress.Progress.
-    :param located: the fetching.Located of ``path`` where it was fetched. :raises BadFile, InvalidInput: before anything is done.
+    :param located: the fetching.Located of ``path`` where it was fetched. :param called: what the image is called where it has no names.
+    :raises BadFile, InvalidInput: before anything is done.
     """
     parsed = [images.tagged(text) for text in texts]
     names = [each.tagged for each in parsed]
@@ -95,7 +96,7 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
     context = contexts.Contexts(engine, path, relative, named, located, request)
     build = builder.Build(engine, parsed_file, request, context, progresses.Reported(engine, progress or progresses.Progress()))
-    shown = parsed[0].familiar if parsed else "from " + title
+    shown = called or (parsed[0].familiar if parsed else "from " + title)
     plan = BuildPlan(engine, "image %s" % shown, parsed[0] if parsed else None)
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
 

@@ -10,6 +10,8 @@ from .. import containers, images, units
 from ..errors import InvalidInput
 from . import change, fetching
 from . import plan as plans
+from . import products
+from .outputs import Output
 from .request import Request, secret_of
 
 
@@ -24,14 +26,28 @@ def image(engine, params):
         if params.get(option) and source not in sources:
             where = "source %s" % source if source else "state absent"
             raise InvalidInput(option, params[option] if option != "build" else "given", "no %s with %s" % (option, where))
-    maker = {"build": build, "container": commit, "squash": squash}.get(source)
-    if maker is not None:
+    params = dict(params, platform=_platforms(params, source))
+    maker = {"container": commit, "squash": squash}.get(source)
+    if source == "build":
+        plan = build(engine, params)
+    elif maker is not None:
         plan = images.push_built(maker(engine, params), params)
     else:
         plan = images.image(engine, dict(params, change=change.by(params.get("changes"))))
     if params.get("archive_path"):
         images.plan_archive(plan, images.names_of(params), os.path.abspath(params["archive_path"]))
     return plan
+
+
+def _platforms(params, source):
+    """``platform``: a text or None, for a build a list. :raises InvalidInput: for several where only one can be."""
+    given = params.get("platform") or []
+    given = [given] if isinstance(given, str) else given
+    if source == "build":
+        return given
+    if len(given) > 1:
+        raise InvalidInput("platform", ",".join(given), "one platform, or several with source build")
+    return given[0] if given else None
 
 
 def commit(engine, params):
@@ -63,12 +79,23 @@ def build(engine, params):
     where = options["path"]
     if not fetching.is_remote(where) and not os.path.isdir(where):
         raise InvalidInput("build.path", where, "an existing directory, or the address of a Git repository or an archive")
-    request = Request(
+    outputs = [Output.of_options(entry) for entry in options.get("outputs") or ()]
+    wish = products.Wish(images.names_of(params), params.get("platform") or (), bool(options.get("squash")), outputs, images.pushed_of(params),
+                         images.registries_of(params), params.get("index") or (), params.get("sign"))
+
+    def make(names, platform, called):
+        return plans.plan_from(engine, names, _request(params, options, platform), where, options.get("dockerfile"), named=options.get("contexts"),
+                               called=called)
+
+    return products.plan(engine, wish, make)
+
+
+def _request(params, options, platform):
+    return Request(
         options.get("target"), options.get("args"), options.get("labels"), bool(options.get("nocache")), bool(options.get("pull")), options.get("network"),
-        params.get("platform"), [_secret(entry) for entry in options.get("secrets") or ()], options.get("ssh"), options.get("etc_hosts"),
+        platform, [_secret(entry) for entry in options.get("secrets") or ()], options.get("ssh"), options.get("etc_hosts"),
         units.size(options["shm_size"], "build.shm_size") if options.get("shm_size") else None, images.registries_of(params),
         _limits(options), options.get("nocache_filter") or (), options.get("cache_from") or (), options.get("cache_to") or (), options.get("annotations"))
-    return plans.plan_from(engine, images.names_of(params), request, where, options.get("dockerfile"), named=options.get("contexts"))
 
 
 LIMITS = ("memory", "memory_swap", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "ulimits")

@@ -11,7 +11,7 @@ import sys
 from .. import containers, images, units
 from ..builds import fetching
 from ..builds import plan as plans
-from ..builds import progress
+from ..builds import products, progress
 from ..builds.outputs import Output
 from ..builds.request import Request, secret_of
 from . import live
@@ -25,69 +25,57 @@ def build(session, given):
     drawn = kind in ("auto", "tty") and session.terminal and live.drawn()
     if kind == "tty" and not drawn:
         raise UsageError("--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet")
-    outputs = [Output(text) for text in given.output]
-    names = given.tag + [name for output in outputs if output.kind in ("image", "registry") for name in output.names]
-    push = given.push or any(output.push for output in outputs)
-    platforms = (given.platform or "").split(",")
-    _check(names, push, platforms, outputs, given)
+    outputs, platforms = [Output(text) for text in given.output], given.platform.split(",") if given.platform else []
+    wish = products.Wish(given.tag, platforms, given.squash, outputs, given.tag if given.push else (), _registries(given), option="--platform")
+    _check(wish, given)
     shown = progress.Progress() if drawn or kind == "quiet" else progress.Plain(lambda line: _show(session, line))
-    found = [_one(session, given, platform, [] if given.squash or platform != platforms[0] else names, shown, drawn) for platform in platforms]
-    if None in found:  # check mode: nothing has told the id yet
-        session.say(*session.actions)
+    plan = products.plan(session.engine, wish, lambda names, platform, called: _one(session, given, platform, names, shown, called))
+    session.carry_out(plan, live=drawn)
+    if session.check:
+        session.say(*(session.actions or [plan.image]))
         return
-    first = found[0]
-    if given.squash:
-        first = images.plan_squash(session.engine, first.image, names, first.upper)
-        session.carry_out(first)
-    if push:
-        late = images.ImagePlan(session.engine, "image %s" % names[0]).is_there(first.record())
-        images.plan_push(late, names, _registries(given), index=[plan.image for plan in found[1:]])
-        session.carry_out(late)
-    if not session.check:
-        _give_out(session, given, first, names, outputs)
+    _give_out(session, given, plan, wish)
     if not any(output.dest == "-" for output in outputs):
-        session.say(first.image)
+        session.say(plan.image)
 
 
-def _check(names, push, platforms, outputs, given):
+def _check(wish, given):
     """:raises UsageError: for what can't be together."""
-    if push and not names:
+    if (given.push or wish.pushed) and not wish.names:
         raise UsageError("a push needs a name: -t")
-    if given.squash and not names:
+    if wish.squash and not wish.names:
         raise UsageError("--squash needs a name: -t")
-    if len(platforms) > 1 and (not push or given.squash or (given.words or ["."])[0] == "-" or given.file == "-"):
-        raise UsageError("--platform %s: several platforms need --push, a context that can be read again, and no --squash: a name on a host is one "
-                         "platform's image" % given.platform)
-    if sum(output.dest == "-" for output in outputs) > 1:
+    if len(wish.platforms) > 1 and ((given.words or ["."])[0] == "-" or given.file == "-"):
+        raise UsageError("--platform %s: several platforms need a context that can be read again, which standard input can't" % given.platform)
+    if sum(output.dest == "-" for output in wish.outputs) > 1:
         raise UsageError("--output: only one of them can go to standard output")
 
 
-def _one(session, given, platform, names, shown, drawn):
-    """The plan of one platform's build, carried out; None where it is not known what comes of it: in check mode."""
+def _one(session, given, platform, names, shown, called):
+    """The plan of one platform's build."""
     where, name, stdin, data = _sources(session, given)
     labels = dict(item.partition("=")[::2] for item in given.label)
-    request = Request(given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, platform or None,
+    request = Request(given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, platform,
                       [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
                       units.size(given.shm_size, "--shm-size") if given.shm_size else None, _registries(given), _limits(given), given.no_cache_filter,
                       given.cache_from, given.cache_to, dict(_pair(text, "--annotation") for text in given.annotation))
     named = dict(_pair(text, "--build-context") for text in given.build_context)
-    plan = plans.plan_from(session.engine, names, request, where, name, stdin, named=named, progress=shown, **data)
-    session.carry_out(plan, live=drawn)
-    return None if plan.unknown else plan
+    return plans.plan_from(session.engine, names, request, where, name, stdin, named=named, progress=shown, called=called, **data)
 
 
 def _registries(given):
     return images.registries_of({"insecure": given.insecure, "auth_file": given.authfile})
 
 
-def _give_out(session, given, plan, names, outputs):
-    """Write the files that were asked for."""
+def _give_out(session, given, plan, wish):
+    """Write what is about the image, and what goes to standard output."""
     record = plan.record()
     _write(given.iidfile, record["id"])
-    described = {"containerimage.config.digest": record["id"], "containerimage.digest": record["manifest"], "image.name": ",".join(names)}
+    described = {"containerimage.config.digest": record["id"], "containerimage.digest": record["manifest"], "image.name": ",".join(wish.names)}
     _write(given.metadata_file, json.dumps(described, indent=2) + "\n")
-    for output in outputs:
-        output.write(session.engine, record, [images.tagged(name).tagged for name in names], sys.stdout.buffer)
+    for output in wish.outputs:
+        if output.dest == "-":
+            output.write(session.engine, record, [images.tagged(name).tagged for name in wish.names], sys.stdout.buffer)
 
 
 def _write(path, text):

@@ -61,6 +61,7 @@ _HOME = {
     "names_of": "task",
     "check_source": "task",
     "push_built": "task",
+    "pushed_of": "task",
     "recover": "recovery",
     "gzip_is_quick": "compression",
     "zstd_is_read": "compression",

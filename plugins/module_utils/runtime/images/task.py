@@ -51,6 +51,11 @@ def names_of(params):
     return found + (_pushed(params) if params.get("repository") else [])
 
 
+def pushed_of(params):
+    """The names that a task pushes."""
+    return _pushed(params) if params.get("push") else []
+
+
 def _pushed(params):
     name = _full_text(params)
     if params.get("repository"):

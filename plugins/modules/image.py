@@ -172,6 +172,15 @@ options:
       annotations:
         description: Annotations of the image's manifest.
         type: dict
+      checks:
+        description:
+          - What becomes of rules of Docker's build checks that the file breaks. They are in RV(checks) in any case.
+          - V(warn) makes them warnings of the task. V(error) has it fail before anything is built. V(ignore) does neither.
+          - A file that has C(# check=error=true) fails with V(warn) as well. C(# check=skip=RULE) leaves a rule out.
+          - In check mode the file is checked and nothing is built.
+        type: str
+        choices: [ignore, warn, error]
+        default: warn
       squash:
         description: Whether the image has one layer for all steps, over those of the base image. The steps are in the cache nevertheless.
         type: bool
@@ -610,6 +619,25 @@ image:
       Type: layers
       Layers: ["sha256:6ea6cef08baed30e7cc965de430d898be9dde71dafb11516ca7fd7dce48b5c61"]
     ManifestDigest: sha256:c208425f891d542265151bc9acfba907e3fe0ccc558d2320cdb2ec722d7dc866
+checks:
+  description: Rules of Docker's build checks that the Containerfile breaks, see O(build.checks).
+  returned: with O(source=build), and with a failure because of O(build.checks=error)
+  type: list
+  elements: dict
+  contains:
+    rule:
+      description: The rule's name.
+      type: str
+    line:
+      description: The line of the instruction.
+      type: int
+    message:
+      description: What is not as it should be.
+      type: str
+  sample:
+    - rule: JSONArgsRecommended
+      line: 7
+      message: CMD as a line for the shell runs below a shell, which hands on no signals; a JSON list of words does not
 delivery:
   description: What was sent, or in check mode would be.
   returned: with O(source=controller)
@@ -688,6 +716,7 @@ def main():
             "cache_from": {"type": "list", "elements": "str"},
             "cache_to": {"type": "list", "elements": "str"},
             "annotations": {"type": "dict"},
+            "checks": {"type": "str", "choices": ["ignore", "warn", "error"], "default": "warn"},
             "squash": {"type": "bool", "default": False},
             "outputs": {"type": "list", "elements": "dict", "options": {
                 "type": {"type": "str", "choices": ["local", "tar", "oci", "docker", "image"], "required": True},

@@ -83,7 +83,8 @@ def test_pushes_and_platforms(command, context, builder, registry):  # noqa: F81
 
 
 @pytest.mark.parametrize("words, said", [
-    (["--push"], "needs a name"), (["--squash"], "needs a name"), (["--platform", "linux/amd64,linux/arm64"], "together with a push"), (["-o", "type=x"], "type=local"),
+    (["--push"], "needs a name"), (["--squash"], "needs a name"), (["-o", "type=x"], "type=local"),
+    (["--platform", "linux/amd64,linux/arm64"], "together with a push"),
     (["-o", "type=tar"], "dest=..."), (["-o", "type=local,dest=-"], "dest=..."), (["-o", "type=tar,dest=x,foo=1"], "type=tar: dest"),
     (["-o", "-", "-o", "-"], "only one"),
 ])

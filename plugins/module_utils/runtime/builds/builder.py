@@ -113,7 +113,7 @@ class Build:
         for stage in self.stages:
             self._state(stage)
         unused = sorted(set(self.options.build_args) - self.consumed)
-        self.warnings = self.file.warnings + self.notes
+        self.warnings = list(self.notes)
         if unused:
             self.warnings = self.warnings + ["build arguments that no ARG names: %s" % ", ".join(unused)]
         final = self.states[self.target.index].child()

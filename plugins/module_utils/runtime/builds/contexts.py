@@ -34,6 +34,10 @@ class Contexts:
             raise InvalidInput("path", None, "a directory: this Containerfile copies from the context")
         return self._tree("", self.path, "path", "the context")
 
+    def ignored(self):
+        """The patterns.Ignore of the context, or None."""
+        return self.tree().ignore if self.path is not None else None
+
     def named(self, name):
         """The Tree of a named context, or None."""
         if name not in self.directories:

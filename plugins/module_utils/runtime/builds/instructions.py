@@ -34,13 +34,15 @@ class Instruction:
     :ivar name: in capitals. :ivar flags: ``{name: value}``: a string, True or False, or a list of strings.
     :ivar args: by instruction: words; ``[(key, value)]`` of ENV, LABEL and ARG (value None: no ``=``); one string of USER, WORKDIR ...
     :ivar exec_form: whether RUN, CMD ... was a JSON list. :ivar heredocs: [lines.Heredoc]. :ivar rest: the arguments as written.
-    :ivar line, end: numbers of its lines. :ivar trigger: of ONBUILD, the Instruction that it holds.
+    :ivar line, end: numbers of its lines. :ivar trigger: of ONBUILD, the Instruction that it holds. :ivar written, comments, gap: as of lines.Raw.
+    :ivar old_form: whether ENV or LABEL has a blank for the ``=``.
     """
 
     def __init__(self, raw):
         self.name, self.line, self.end = raw.name, raw.line, raw.end
         self.rest, self.heredocs, self.original = raw.rest, raw.heredocs, raw.original
-        self.flags, self.args, self.exec_form, self.trigger = {}, [], False, None
+        self.written, self.comments, self.gap = raw.written, raw.comments, raw.gap
+        self.flags, self.args, self.exec_form, self.trigger, self.old_form = {}, [], False, None, False
 
     @property
     def title(self):
@@ -158,7 +160,7 @@ def _pairs(instruction, escape):
         parts = instruction.rest.split(None, 1)
         if len(parts) < 2:
             raise words.Trouble("%s must have two arguments, or the form key=value" % instruction.name)
-        instruction.args = [(parts[0], parts[1])]
+        instruction.args, instruction.old_form = [(parts[0], parts[1])], True
         return
     for word in found:
         key, equals, value = word.partition("=")

@@ -43,11 +43,13 @@ class Heredoc:
 
 class Raw:
     """One instruction as written. ``name``: in capitals; ``rest``: what follows it and its flags, on one line; ``flags``: ``[(name, value)]``,
-    value None where there is no ``=``; ``heredocs``; ``line``, ``end``: numbers of its first and last line; ``original``: its text."""
+    value None where there is no ``=``; ``heredocs``; ``line``, ``end``: numbers of its first and last line; ``original``: its text;
+    ``written``: the name as written; ``comments``: what the comments right above it say; ``gap``: whether a continued line of it is empty."""
 
     def __init__(self, name, rest, flags, heredocs, line, end, original):
         self.name, self.rest, self.flags, self.heredocs = name, rest, flags, heredocs
         self.line, self.end, self.original = line, end, original
+        self.written, self.comments, self.gap = name, [], False
 
 
 class File:
@@ -101,24 +103,29 @@ def _is_comment(line):
 
 class _Reader:
     def __init__(self, lines, escape):
-        self.lines, self.escape, self.at = lines, escape, 0
+        self.lines, self.escape, self.at, self.gap = lines, escape, 0, False
         char = re.escape(escape)
         self.continued = re.compile(r"([^%s])%s[ \t]*$|^%s[ \t]*$" % (char, char, char))
 
     def instructions(self):
+        comments = []
         while self.at < len(self.lines):
             start = self.at
             line = self.lines[self.at].strip()
             self.at += 1
             if not line or line.startswith("#"):
+                comments = comments + [line[1:].strip()] if line else []
                 continue
+            self.gap = False
             logical = self._joined(line)
             if not logical.strip():
                 continue
             try:
-                yield self._instruction(logical.strip(), start)
+                raw = self._instruction(logical.strip(), start)
             except words.Trouble as error:
                 raise BadFile(start + 1, str(error)) from None
+            raw.comments, comments = comments, []
+            yield raw
 
     def _joined(self, line):
         """The whole of an instruction: lines that end with the escape character go on in the next."""
@@ -127,6 +134,7 @@ class _Reader:
             following = self.lines[self.at]
             self.at += 1
             if _is_comment(following) or not following.strip():
+                self.gap = self.gap or not following.strip()
                 continue
             part, more = self._cut(following)
             line += part
@@ -140,8 +148,8 @@ class _Reader:
         return line[: match.start()] + (match.group(1) or ""), True
 
     def _instruction(self, logical, start):
-        name, dummy, rest = _first_word(logical)
-        name = name.upper()
+        written, dummy, rest = _first_word(logical)
+        name = written.upper()
         try:
             flags, rest = split_flags(rest.strip(), self.escape)
         except words.Trouble as error:
@@ -155,7 +163,9 @@ class _Reader:
             for heredoc in heredocs_of(rest):
                 self._fill(heredoc, start)
                 heredocs.append(heredoc)
-        return Raw(name, rest, flags, heredocs, start + 1, self.at, "\n".join(self.lines[start : self.at]))
+        raw = Raw(name, rest, flags, heredocs, start + 1, self.at, "\n".join(self.lines[start : self.at]))
+        raw.written, raw.gap = written, self.gap
+        return raw
 
     def _fill(self, heredoc, start):
         content = []

@@ -10,7 +10,7 @@ from .. import images
 from ..errors import InvalidInput
 from ..images import manifest
 from ..reconcile import Plan
-from . import builder, contexts, fetching, progress as progresses, stages
+from . import builder, checks, contexts, fetching, progress as progresses, stages
 from . import state as states
 from .ahead import Ahead
 
@@ -21,11 +21,12 @@ class BuildPlan(images.ImagePlan):
     """A plan about the image that a build makes, whose id is known only where all of it is in the cache.
 
     :ivar step: of the first step that would have to run, "3/7"; "" where there is none. :ivar upper: how many layers are not the base's.
+    :ivar checks: [checks.Finding] of its Containerfile.
     """
 
     def __init__(self, engine, subject, parsed):
         super().__init__(engine, subject, parsed)
-        self.step, self.line, self.unknown, self.upper = "", 0, False, 0
+        self.step, self.line, self.unknown, self.upper, self.checks = "", 0, False, 0, []
 
     def _facts(self):
         return {"image": {}} if self.unknown else super()._facts()
@@ -56,21 +57,38 @@ def platform_args(platform):
 
 
 def plan_from(engine, texts, request, where, name=None, stdin=None, **options):
-    """As :func:`plan_build`, with the context wherever it is.
+    """As :func:`plan_build`, with the context wherever it is; parameters as of :func:`findings_from`."""
+    return _located(engine, request, where, name, stdin, options, lambda *words, **more: plan_build(engine, texts, request, *words, **more))
+
+
+def findings_from(engine, request, where, name=None, stdin=None, **options):
+    """``(checks.Choice, [checks.Finding])`` of a Containerfile; nothing is built.
 
     :param where: a directory, the address of a Git repository or an archive, or ``-`` for :param stdin: an open file.
-    :param name: of the Containerfile in it.
+    :param name: of the Containerfile in it. :param options: further parameters of :func:`plan_build`.
     """
+    def look(path=None, file=None, data=None, named=None, located=None):
+        parsed, context = _prepare(engine, request, path, file, data, named, located)
+        try:
+            return checks.check(engine, parsed, context.ignored())
+        finally:
+            context.close()
+
+    return _located(engine, request, where, name, stdin, options, look)
+
+
+def _located(engine, request, where, name, stdin, options, do):
+    """What ``do`` returns, called with the context's directory and the Containerfile's path as far as there are any."""
     found = fetching.locate(engine, where, request, stdin)
     try:
         if found.data is not None:
-            return plan_build(engine, texts, request, data=found.data, located=found, **options)
+            return do(data=found.data, located=found, **options)
         if "data" in options:
-            return plan_build(engine, texts, request, found.path, located=found, **options)
+            return do(found.path, located=found, **options)
         file = find_file(found.path, name)
         if found.temporary and not os.path.realpath(file).startswith(os.path.realpath(found.path) + "/"):
             raise InvalidInput("dockerfile", name or os.path.basename(file), "a file inside the context that was fetched")
-        return plan_build(engine, texts, request, found.path, file, located=found, **options)
+        return do(found.path, file, located=found, **options)
     except BaseException:
         found.close()
         raise
@@ -86,18 +104,16 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     """
     parsed = [images.tagged(text) for text in texts]
     names = [each.tagged for each in parsed]
-    if data is None:
-        with open(file, "rb") as opened:
-            data = opened.read()
-    title = "Containerfile" if file is None else os.path.relpath(file, path) if path and os.path.realpath(file).startswith(os.path.realpath(path)) else file
-    parsed_file = stages.Containerfile(data, title, request.build_args, platform_args(request.platform), request.target)
-    if request.epoch is None:
-        request.set_epoch(parsed_file.meta.get("SOURCE_DATE_EPOCH"))
-    relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
-    context = contexts.Contexts(engine, path, relative, named, located, request)
-    build = builder.Build(engine, parsed_file, request, context, progresses.Reported(engine, progress or progresses.Progress()))
-    shown = called or (parsed[0].familiar if parsed else "from " + title)
+    parsed_file, context = _prepare(engine, request, path, file, data, named, located)
+    shown = called or (parsed[0].familiar if parsed else "from " + parsed_file.name)
     plan = BuildPlan(engine, "image %s" % shown, parsed[0] if parsed else None)
+    try:
+        plan.checks = _checked(engine, parsed_file, context, request)
+        build = builder.Build(engine, parsed_file, request, context, progresses.Reported(engine, progress or progresses.Progress()))
+    except BaseException:
+        context.close()
+        raise
+    plan.warnings = [finding.text for finding in plan.checks] if request.checks != "ignore" else []
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
 
     def apply():
@@ -139,6 +155,27 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     for export in build.exports(final) if request.cache_to else ():
         export.plan(plan, request.registries)
     return plan
+
+
+def _prepare(engine, request, path, file, data, named, located):
+    """``(stages.Containerfile, contexts.Contexts)``; the second is the caller's to close."""
+    if data is None:
+        with open(file, "rb") as opened:
+            data = opened.read()
+    title = "Containerfile" if file is None else os.path.relpath(file, path) if path and os.path.realpath(file).startswith(os.path.realpath(path)) else file
+    parsed = stages.Containerfile(data, title, request.build_args, platform_args(request.platform), request.target)
+    if request.epoch is None:
+        request.set_epoch(parsed.meta.get("SOURCE_DATE_EPOCH"))
+    relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
+    return parsed, contexts.Contexts(engine, path, relative, named, located, request)
+
+
+def _checked(engine, parsed, context, request):
+    """[checks.Finding]. :raises checks.Broken: where the file or the request makes them an error."""
+    choice, found = checks.check(engine, parsed, context.ignored())
+    if found and (choice.error and request.checks != "ignore" or request.checks == "error"):
+        raise checks.Broken(parsed.name, found)
+    return found
 
 
 def _export_later(plan, build, request):

@@ -57,7 +57,7 @@ def plan(engine, wish, make):
     for number, platform in enumerate(wish.platforms):
         shown = "%s for %s" % (title, platform) if several else title
         made.append(make([] if number or wish.squash else wish.names, platform, shown))
-    first, others = made[0], made[1:]
+    first, others, findings = made[0], made[1:], made[0].checks
     for number, other in enumerate(others, 1):
         for change in other.changes:
             change.name = "%s %s" % (change.name, wish.platforms[number])
@@ -69,6 +69,8 @@ def plan(engine, wish, make):
     _push(first, others, wish)
     for output in wish.outputs:
         _give_out(engine, first, output, wish.names, title or "of the build")
+    facts = first.facts
+    first.facts = lambda: dict(facts(), checks=[finding.facts() for finding in findings])
     return first
 
 

@@ -15,11 +15,11 @@ class Request:
     """:ivar build_args, labels: ``{name: text}``. :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
     :ivar secrets: ``{id: function that returns bytes}``. :ivar ssh: ``{id: path of an agent's socket}``. :ivar extra_hosts: ``{name: address}``.
     :ivar limits: options of a container (``memory``, ``ulimits`` ...) for RUN. :ivar nocache_stages: names in small letters.
-    :ivar cache_from, cache_to: [exchange.Place].
+    :ivar cache_from, cache_to: [exchange.Place]. :ivar checks: what broken rules of checks.py are: ignore, warn or error.
     """
 
     def __init__(self, target=None, args=None, labels=None, nocache=False, pull=False, network=None, platform=None, secrets=(), ssh=None, extra_hosts=None,
-                 shm_size=None, registries=None, limits=None, nocache_stages=(), cache_from=(), cache_to=(), annotations=None):
+                 shm_size=None, registries=None, limits=None, nocache_stages=(), cache_from=(), cache_to=(), annotations=None, checks=None):
         """:param secrets: ``[(id, function)]``. :param limits: as the module container has them. :param cache_from, cache_to: texts.
 
         :raises InvalidInput:
@@ -38,6 +38,7 @@ class Request:
         if self.build_args.get("BUILDKIT_INLINE_CACHE", "").lower() in ("1", "true"):
             self.cache_to += _places((), ["type=inline"])[1]
         self.hostname = self.build_args.get("BUILDKIT_SANDBOX_HOSTNAME")
+        self.checks = checks or "warn"
         self.epoch = None
         self.set_epoch(self.build_args.get("SOURCE_DATE_EPOCH"))
 

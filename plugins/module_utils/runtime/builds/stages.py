@@ -9,7 +9,7 @@ from . import instructions, lines, mountflags, words
 
 # Predefined arguments: used without ARG, and in neither cache key nor history unless an ARG names them.
 PROXIES = tuple(name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower()))
-BUILTIN = ("BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_CACHE_MOUNT_NS", "SOURCE_DATE_EPOCH")
+BUILTIN = ("BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_CACHE_MOUNT_NS", "SOURCE_DATE_EPOCH")
 
 
 class Stage:
@@ -28,8 +28,8 @@ class Stage:
 class Containerfile:
     """A parsed file.
 
-    :ivar stages: [Stage]. :ivar meta: ``{name: value}`` of the ARGs before the first FROM (value None: none).
-    :ivar warnings: sentences. :ivar escape: the escape character.
+    :ivar stages: [Stage]. :ivar meta: ``{name: value}`` of the ARGs before the first FROM (value None: none); :ivar before: these Instructions.
+    :ivar escape: the escape character. :ivar directives: ``{name: value}``.
     """
 
     def __init__(self, data, name="Containerfile", build_args=None, platform_args=None, target=None):
@@ -41,7 +41,7 @@ class Containerfile:
         self.name, self.build_args = name, dict(build_args or {})
         source = lines.read(data, name)
         self.platform_args = {key: self.build_args.get(key, value) for key, value in dict(platform_args or {}, TARGETSTAGE=target or _last(source)).items()}
-        self.escape, self.stages, self.meta, self.warnings = source.escape, [], {}, []
+        self.escape, self.directives, self.stages, self.meta, self.before = source.escape, source.directives, [], {}, []
         self.lexer = words.Lexer(self.escape)
         try:
             for raw in source.instructions:
@@ -57,6 +57,7 @@ class Containerfile:
         elif self.stages:
             self.stages[-1].commands.append(instruction)
         elif instruction.name == "ARG":
+            self.before.append(instruction)
             for key, value in instruction.args:
                 if key not in self.build_args and value is not None:
                     value = self._expand(instruction, value, self.meta_values())
@@ -88,8 +89,6 @@ class Containerfile:
                 raise lines.BadFile(instruction.line, "FROM --platform=%s: the platform is empty" % written)
         stage = Stage(len(self.stages), instruction, base, platform)
         stage.base_stage = self.named(base)
-        if stage.name and self.named(stage.name):
-            self.warnings.append("%s:%d: there are two stages with the name %s; the later one is meant after it" % (self.name, instruction.line, stage.name))
         self.stages.append(stage)
 
     def named(self, name):
@@ -150,6 +149,16 @@ class Containerfile:
         except lines.BadFile as error:
             raise lines.BadFile(error.line, error.message, self.name) from None
         return order
+
+
+def defaults(file):
+    """What FROM may use where no build arguments are given: ``{name: value}``."""
+    values, lexer = dict(file.platform_args), words.Lexer(file.escape)
+    for instruction in file.before:
+        for key, value in instruction.args:
+            if value is not None:
+                values[key] = lexer.word(value, values)
+    return values
 
 
 def _last(source):

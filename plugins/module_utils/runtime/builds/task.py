@@ -95,7 +95,8 @@ def _request(params, options, platform):
         options.get("target"), options.get("args"), options.get("labels"), bool(options.get("nocache")), bool(options.get("pull")), options.get("network"),
         platform, [_secret(entry) for entry in options.get("secrets") or ()], options.get("ssh"), options.get("etc_hosts"),
         units.size(options["shm_size"], "build.shm_size") if options.get("shm_size") else None, images.registries_of(params),
-        _limits(options), options.get("nocache_filter") or (), options.get("cache_from") or (), options.get("cache_to") or (), options.get("annotations"))
+        _limits(options), options.get("nocache_filter") or (), options.get("cache_from") or (), options.get("cache_to") or (), options.get("annotations"),
+        options.get("checks"))
 
 
 LIMITS = ("memory", "memory_swap", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "ulimits")

@@ -25,6 +25,9 @@ def build(session, given):
     drawn = kind in ("auto", "tty") and session.terminal and live.drawn()
     if kind == "tty" and not drawn:
         raise UsageError("--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet")
+    if given.check:
+        _only_check(session, given)
+        return
     outputs, platforms = [Output(text) for text in given.output], given.platform.split(",") if given.platform else []
     wish = products.Wish(given.tag, platforms, given.squash, outputs, given.tag if given.push else (), _registries(given), option="--platform")
     _check(wish, given)
@@ -51,14 +54,28 @@ def _check(wish, given):
         raise UsageError("--output: only one of them can go to standard output")
 
 
+def _only_check(session, given):
+    """``--check``: what the checks find, one a line; the exit code is 1 where they find something."""
+    where, name, stdin, data = _sources(session, given)
+    request = _request(given, (given.platform or "").split(",")[0] or None)
+    _choice, found = plans.findings_from(session.engine, request, where, name, stdin, **data)
+    session.say(*([finding.text for finding in found] or ["no rule of the checks is broken"]))
+    session.rc = 1 if found else 0
+
+
+def _request(given, platform):
+    labels = dict(item.partition("=")[::2] for item in given.label)
+    return Request(
+        given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, platform,
+        [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
+        units.size(given.shm_size, "--shm-size") if given.shm_size else None, _registries(given), _limits(given), given.no_cache_filter,
+        given.cache_from, given.cache_to, dict(_pair(text, "--annotation") for text in given.annotation))
+
+
 def _one(session, given, platform, names, shown, called):
     """The plan of one platform's build."""
     where, name, stdin, data = _sources(session, given)
-    labels = dict(item.partition("=")[::2] for item in given.label)
-    request = Request(given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, platform,
-                      [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
-                      units.size(given.shm_size, "--shm-size") if given.shm_size else None, _registries(given), _limits(given), given.no_cache_filter,
-                      given.cache_from, given.cache_to, dict(_pair(text, "--annotation") for text in given.annotation))
+    request = _request(given, platform)
     named = dict(_pair(text, "--build-context") for text in given.build_context)
     return plans.plan_from(session.engine, names, request, where, name, stdin, named=named, progress=shown, called=called, **data)
 

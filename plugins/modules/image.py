@@ -215,10 +215,21 @@ options:
           push:
             description: For V(image), whether the image is pushed with these names, or with all where there are none.
             type: bool
+      allow:
+        description:
+          - What C(RUN) instructions may ask for beyond a container's usual powers. Without it such a file is refused.
+          - V(security.insecure) is C(RUN --security=insecure), all capabilities and devices of the host and no filter of system calls. V(network.host) is
+            C(RUN --network=host).
+        type: list
+        elements: str
+        choices: [security.insecure, network.host]
+      ignorefile:
+        description: A file on the host that says what of the context is left out, in the place of the one that the context has.
+        type: path
       limits:
         description:
           - Limits of C(RUN) instructions, with the names that they have in M(pycontainer.engine.container). V(memory), V(memory_swap), V(cpus),
-            V(cpu_shares), V(cpu_period), V(cpu_quota), V(cpuset_cpus), V(cpuset_mems) and V(ulimits).
+            V(cpu_shares), V(cpu_period), V(cpu_quota), V(cpuset_cpus), V(cpuset_mems), V(ulimits) and V(cgroup_parent).
         type: dict
       network:
         description: Network of C(RUN) instructions that don't name one.
@@ -725,6 +736,8 @@ def main():
                 "tar": {"type": "bool"},
                 "push": {"type": "bool"},
             }},
+            "allow": {"type": "list", "elements": "str", "choices": ["security.insecure", "network.host"]},
+            "ignorefile": {"type": "path"},
             "limits": {"type": "dict"},
             "network": {"type": "str", "choices": ["default", "none", "host"], "default": "default"},
             "labels": {"type": "dict"},

@@ -46,7 +46,8 @@ CASES = [  # a text, and the rules that it breaks with their lines
     ("# check=experimental=InvalidDefinitionDescription\n\n# a is it\nFROM box:1 AS a\n# other\n\nARG A", {}),
     ("# no description\nFROM box:1 AS a", {}),
     # the directive, and the same above an instruction
-    ("# check=skip=all\nFROM box:1\nCMD a\nENV A b", {}), ("# check=skip=JSONArgsRecommended, UndefinedVar\nFROM box:1\nCMD a\nENV A b", {"LegacyKeyValueFormat": [4]}),
+    ("# check=skip=all\nFROM box:1\nCMD a\nENV A b", {}),
+    ("# check=skip=JSONArgsRecommended, UndefinedVar\nFROM box:1\nCMD a\nENV A b", {"LegacyKeyValueFormat": [4]}),
     (BOX + "# check=skip=JSONArgsRecommended it is a test\nCMD a\nENTRYPOINT a", {"JSONArgsRecommended": [4]}),
 ]
 
@@ -79,7 +80,8 @@ def test_a_build_warns_and_goes_on_and_errors_stop_it(builder):
     builder(BOX + "CMD a")
     assert [text.partition(": ")[2].partition(":")[0] for text in builder.plan.warnings] == ["JSONArgsRecommended"]
     assert builder.plan.warnings[0].startswith("Containerfile:2: ")
-    for text, more in (("# check=error=true\n", {}), ("", {"checks": "error"}), ("# check=error=false\n", {"args": {"BUILDKIT_DOCKERFILE_CHECK": "error=true"}})):
+    for text, more in (("# check=error=true\n", {}), ("", {"checks": "error"}),
+                       ("# check=error=false\n", {"args": {"BUILDKIT_DOCKERFILE_CHECK": "error=true"}})):
         with pytest.raises(checks.Broken, match="JSONArgsRecommended"):
             builder(text + BOX + "RUN touch /never\nCMD a", name="t:2", **more)
     assert images.find(builder.engine, "t:2") is None and builder.ran == []

@@ -112,7 +112,8 @@ OUTPUTS = (("local", "files", {}), ("tar", "files.tar", {}), ("oci", "oci.tar", 
 
 
 def test_outputs(builder, task, context, tmp_path):
-    given = options(context, outputs=[dict(more, type=kind, dest=str(tmp_path / name)) for kind, name, more in OUTPUTS] + [{"type": "image", "name": ["web:2"]}])
+    wanted = [dict(more, type=kind, dest=str(tmp_path / name)) for kind, name, more in OUTPUTS] + [{"type": "image", "name": ["web:2"]}]
+    given = options(context, outputs=wanted)
     foretold = task(check=True, build=given)
     written = ["write the files of image web:1 to " + name for name in ("%s/files" % tmp_path, "the archive %s/files.tar" % tmp_path)]
     assert foretold["actions"][1:] == written + ["save image web:1 to %s/%s" % (tmp_path, name) for name in ("oci.tar", "layout", "docker.tar")]

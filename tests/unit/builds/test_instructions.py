@@ -55,7 +55,7 @@ def test_flags(text, flags):
     ("CMD --x a", "unknown flag --x"),
     ("COPY --form=a b c", "unknown flag --form"), ("COPY --link=maybe a b", "true or false"), ("RUN --device=x y", "no devices"),
     ("COPY --from a b", "needs a value"),
-    ("COPY --chown=a --chown=b c d", "given twice"), ("RUN --network=my x", "not accepted"), ("RUN --security=insecure x", "not accepted"),
+    ("COPY --chown=a --chown=b c d", "given twice"), ("RUN --network=my x", "not accepted"), ("RUN --security=none x", "not accepted"),
     ("FROM", "FROM takes"), ("FROM a b", "FROM takes"), ("FROM a BS c", "FROM takes"), ("FROM a AS 1b", "invalid name"), ("FROM a AS", "FROM takes"),
     ("ENV", "needs"), ("ENV a", "two arguments"), ("ENV a=1 b", "has no ="), ("ENV =a", "blank"), ("LABEL a=1 =b", "blank"), ("ARG", "needs"),
     ("ARG =a", "blank"),

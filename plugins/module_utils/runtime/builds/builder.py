@@ -43,6 +43,9 @@ class Build:
         self.lexer = words.Lexer(file.escape)
         self.target = file.target(options.target)
         self.stages = file.needed(self.target, set(context.directories) | set(context.images))
+        for instruction in (each for stage in self.stages for each in stage.commands):
+            with self._at(instruction):
+                options.check_allowed(instruction)
         self.total = sum(1 + len(stage.commands) for stage in self.stages)
         self.stage, self.notes, self.final = None, [], None
         self.warnings, self.consumed = [], set(file.meta) | set(PROXIES) | set(BUILTIN) | set(file.platform_args)

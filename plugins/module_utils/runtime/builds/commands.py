@@ -21,11 +21,12 @@ class Command:
 
     :ivar words: what is executed. :ivar script: ``(name, bytes)`` of a heredoc that is a program of its own, or None.
     :ivar env: its environment without the predefined proxies. :ivar history: its line of the image's history.
+    :ivar insecure: whether it has all of the host's powers (``--security=insecure``).
     """
 
     def __init__(self, instruction, state, build_args):
         words = list(instruction.args)
-        self.script = None
+        self.script, self.insecure = None, instruction.flags.get("security") == "insecure"
         if instruction.heredocs:
             words = [self._from_heredocs(words[0], instruction.heredocs)]
         if not instruction.exec_form:
@@ -49,7 +50,7 @@ class Command:
 
     def key(self):
         """What goes into the cache's key."""
-        return [self.words, sorted(self.env.items()), self.script[1].hex() if self.script else ""]
+        return [self.words, sorted(self.env.items()), self.script[1].hex() if self.script else ""] + (["insecure"] if self.insecure else [])
 
 
 def network_of(engine, mode, ident):
@@ -72,7 +73,9 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
 
     ident = secrets.token_hex(16)
     hostname = options.get("hostname") or HOSTNAME
-    detail = {"ident": ident, "cgroup": {mount: os.path.join(mount, cgroups.base().strip("/"), ident) for mount in cgroups.base_paths()}}
+    limits = options.get("limits") or {}
+    parent = (limits.get("cgroup_parent") or "").strip("/") or None
+    detail = {"ident": ident, "cgroup": {mount: os.path.join(path, ident) for mount, path in cgroups.base_paths(parent).items()}}
     code = attachment = None
     with engine.operations.record("build-step", **detail):
         try:
@@ -81,7 +84,9 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
             if command.script:
                 _write_script(mounts, place, command.script)
             definition = {"network_mode": mode, "entrypoint": command.words, "command": [], "hostname": hostname}
-            definition.update(options.get("limits") or {})
+            definition.update(limits)
+            if command.insecure:
+                definition["privileged"] = True
             if options.get("shm_size"):
                 definition["shm_size"] = options["shm_size"]
             host = Surroundings(place, place, mounts.entries)
@@ -90,7 +95,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
             document = oci_document(ident, definition, {"WorkingDir": state.config.get("WorkingDir") or "/"}, host)
             document["process"]["env"] = ["%s=%s" % item for item in env.items()]
             job = running.Job(document, state.config.get("User") or None, work.lower(state.paths), upper, overlay_work, place,
-                              cgroups.create(ident), attachment, mounts.prepared, mounts.secrets)
+                              cgroups.create(ident, parent), attachment, mounts.prepared, mounts.secrets)
             code = running.run(job, heard)
             return code
         finally:

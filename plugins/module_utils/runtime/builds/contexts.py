@@ -74,6 +74,9 @@ class Contexts:
         return self._open[key]
 
     def _ignore(self, fd, key):
+        if self.request is not None and self.request.ignore_file and not key:
+            with open(self.request.ignore_file, "rb") as opened:
+                return _patterns(opened.read(), self.request.ignore_file)
         candidates = [self.file + ".dockerignore", self.file + ".containerignore"] if self.file and not key else []
         for name in candidates + list(IGNORE_FILES):
             try:
@@ -81,10 +84,7 @@ class Contexts:
             except FileNotFoundError:
                 continue
             with os.fdopen(file, "rb") as opened:
-                try:
-                    return patterns.Ignore(patterns.read_ignore(opened.read())) or None
-                except words.Trouble as error:
-                    raise InvalidInput(name, None, "patterns of file names (%s)" % error) from None
+                return _patterns(opened.read(), name)
         return None
 
     def save(self):
@@ -98,3 +98,11 @@ class Contexts:
         self._open = {}
         for each in self.located:
             each.close()
+
+
+def _patterns(data, name):
+    """The patterns.Ignore of an ignore file's bytes, or None where it has no patterns."""
+    try:
+        return patterns.Ignore(patterns.read_ignore(data)) or None
+    except words.Trouble as error:
+        raise InvalidInput(name, None, "patterns of file names (%s)" % error) from None

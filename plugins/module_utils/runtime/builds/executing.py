@@ -23,6 +23,7 @@ class Executing:
         wanted = [mountflags.parse(text, instruction.line, lambda part: self.build.lexer.word(part, values)) for text in instruction.flags.get("mount", ())]
         origins = [self.build.origin(stage, mount.origin or "") if mount.type == "bind" or mount.type == "cache" and mount.origin else None for mount in wanted]
         network = instruction.flags.get("network") or self.build.options.network
+        self.build.options.check_allowed(instruction)
         config = state.config
         key = self.build.key("run", state.chain, command.key(), config.get("User"), config.get("WorkingDir"), network,
                              [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)],

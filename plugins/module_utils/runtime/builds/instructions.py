@@ -139,8 +139,8 @@ def _check_run(instruction):
         raise words.Trouble("RUN: --device=%s is not accepted: a build has no devices of the host" % instruction.flags["device"][0])
     if network not in (None, "default", "none", "host"):
         raise words.Trouble("RUN: --network=%s is not accepted; accepted: default, none, host" % network)
-    if security not in (None, "sandbox"):
-        raise words.Trouble("RUN: --security=%s is not accepted; accepted: sandbox" % security)
+    if security not in (None, "sandbox", "insecure"):
+        raise words.Trouble("RUN: --security=%s is not accepted; accepted: sandbox, insecure" % security)
 
 
 def _from(instruction, _escape):

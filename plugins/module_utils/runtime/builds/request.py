@@ -9,17 +9,25 @@ import re
 
 from ..errors import InvalidInput
 from ..images import Registries, manifest
+from .words import Trouble
+
+
+ENTITLEMENTS = ("network.host", "security.insecure")
 
 
 class Request:
-    """:ivar build_args, labels: ``{name: text}``. :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
+    """What a build is asked for.
+
+    :ivar build_args, labels: ``{name: text}``. :ivar epoch: SOURCE_DATE_EPOCH in seconds, or None. :ivar network: default, none or host.
     :ivar secrets: ``{id: function that returns bytes}``. :ivar ssh: ``{id: path of an agent's socket}``. :ivar extra_hosts: ``{name: address}``.
     :ivar limits: options of a container (``memory``, ``ulimits`` ...) for RUN. :ivar nocache_stages: names in small letters.
     :ivar cache_from, cache_to: [exchange.Place]. :ivar checks: what broken rules of checks.py are: ignore, warn or error.
+    :ivar allowed: entitlements, as in ENTITLEMENTS. :ivar ignore_file: path of a file in the place of the context's .dockerignore, or None.
     """
 
     def __init__(self, target=None, args=None, labels=None, nocache=False, pull=False, network=None, platform=None, secrets=(), ssh=None, extra_hosts=None,
-                 shm_size=None, registries=None, limits=None, nocache_stages=(), cache_from=(), cache_to=(), annotations=None, checks=None):
+                 shm_size=None, registries=None, limits=None, nocache_stages=(), cache_from=(), cache_to=(), annotations=None, checks=None,
+                 allowed=(), ignore_file=None):
         """:param secrets: ``[(id, function)]``. :param limits: as the module container has them. :param cache_from, cache_to: texts.
 
         :raises InvalidInput:
@@ -38,7 +46,11 @@ class Request:
         if self.build_args.get("BUILDKIT_INLINE_CACHE", "").lower() in ("1", "true"):
             self.cache_to += _places((), ["type=inline"])[1]
         self.hostname = self.build_args.get("BUILDKIT_SANDBOX_HOSTNAME")
-        self.checks = checks or "warn"
+        self.checks, self.allowed, self.ignore_file = checks or "warn", set(allowed), ignore_file
+        for name in sorted(self.allowed - set(ENTITLEMENTS)):
+            raise InvalidInput("allow", name, ", ".join(ENTITLEMENTS))
+        if ignore_file is not None and not os.path.isfile(ignore_file):
+            raise InvalidInput("ignorefile", ignore_file, "an existing file")
         self.epoch = None
         self.set_epoch(self.build_args.get("SOURCE_DATE_EPOCH"))
 
@@ -47,6 +59,16 @@ class Request:
         if text and not re.fullmatch("[0-9]{1,11}", text):
             raise InvalidInput("SOURCE_DATE_EPOCH", text, "seconds since 1970")
         self.epoch = int(text) if text else None
+
+    def check_allowed(self, instruction):
+        """:raises Trouble: for a RUN that wants what this build is not allowed."""
+        if instruction.name != "RUN":
+            return
+        if instruction.flags.get("security") == "insecure" and "security.insecure" not in self.allowed:
+            raise Trouble("RUN: --security=insecure is not allowed here: it gives the command all of the host's powers; "
+                          "--allow security.insecure (build.allow) allows it")
+        if instruction.flags.get("network") == "host" and self.network != "host" and "network.host" not in self.allowed:
+            raise Trouble("RUN: --network=host is not allowed here; --allow network.host (build.allow) or the network host of the build allows it")
 
     def run_options(self, network=None):
         """What RUN needs of it."""

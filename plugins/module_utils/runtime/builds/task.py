@@ -96,10 +96,10 @@ def _request(params, options, platform):
         platform, [_secret(entry) for entry in options.get("secrets") or ()], options.get("ssh"), options.get("etc_hosts"),
         units.size(options["shm_size"], "build.shm_size") if options.get("shm_size") else None, images.registries_of(params),
         _limits(options), options.get("nocache_filter") or (), options.get("cache_from") or (), options.get("cache_to") or (), options.get("annotations"),
-        options.get("checks"))
+        options.get("checks"), options.get("allow") or (), options.get("ignorefile"))
 
 
-LIMITS = ("memory", "memory_swap", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "ulimits")
+LIMITS = ("memory", "memory_swap", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "ulimits", "cgroup_parent")
 
 
 def _limits(options):

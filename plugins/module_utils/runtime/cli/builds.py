@@ -69,7 +69,8 @@ def _request(given, platform):
         given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, platform,
         [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
         units.size(given.shm_size, "--shm-size") if given.shm_size else None, _registries(given), _limits(given), given.no_cache_filter,
-        given.cache_from, given.cache_to, dict(_pair(text, "--annotation") for text in given.annotation))
+        given.cache_from, given.cache_to, dict(_pair(text, "--annotation") for text in given.annotation), None,
+        [name for text in given.allow for name in text.split(",")], given.ignorefile)
 
 
 def _one(session, given, platform, names, shown, called):
@@ -103,7 +104,8 @@ def _write(path, text):
 
 def _limits(given):
     """The options of a container that RUN's ones have, in normal form."""
-    found = {name: getattr(given, name) for name in ("memory", "memory_swap", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems")}
+    found = {name: getattr(given, name) for name in (
+        "memory", "memory_swap", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "cgroup_parent")}
     found["ulimits"] = given.ulimit or None
     if not any(value is not None for value in found.values()):
         return {}

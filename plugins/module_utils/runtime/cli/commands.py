@@ -111,6 +111,8 @@ IMAGE_COMMANDS = [
         Flag("--cpuset-cpus", "value", "Processors of RUN"), Flag("--cpuset-mems", "value", "Memory nodes of RUN"),
         Flag("--metadata-file", "value", "Write digests and names into this file, as JSON"), Flag("--push", "switch", "Push the image under its names"),
         Flag("--iidfile", "value", "Write the image's id into this file"),
+        Flag("--allow", "list", "security.insecure or network.host, for RUN instructions that ask for it"),
+        Flag("--cgroup-parent", "value", "Parent of the cgroups of RUN"), Flag("--ignorefile", "value", "File in the place of the context's .dockerignore"),
         Flag("--check", "switch", "Only check the file: rules that it breaks, with their lines")]),
     Command("builder prune", "", "Remove the files that RUN --mount=type=cache has kept", "pruning:builds_", [UNASKED]),
     Command("pull, image pull", "NAME[:TAG|@DIGEST]", "Get an image from a registry", "images:pull",

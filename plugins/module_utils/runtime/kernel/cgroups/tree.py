@@ -18,9 +18,9 @@ def base():
     return BASE
 
 
-def base_paths():
-    """The same as directories: ``{mount point: directory}``."""
-    return {hierarchy.mount: hierarchy.mount + BASE for hierarchy in layout.current().hierarchies}
+def base_paths(parent=None):
+    """The same, or another parent, as directories: ``{mount point: directory}``. :raises InvalidInput: for what is no parent."""
+    return {hierarchy.mount: hierarchy.mount + parent_path(parent) for hierarchy in layout.current().hierarchies}
 
 
 def parent_path(parent):

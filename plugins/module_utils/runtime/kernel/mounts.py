@@ -73,6 +73,11 @@ def bind(source, recursive=True, follow=True):
     return syscalls.open_tree(c.AT_FDCWD, source, flags)
 
 
+def place(source, follow=True):
+    """A descriptor of what ``bind`` would copy, to be given to it; an automounter's directory is mounted by this."""
+    return syscalls.open_tree(c.AT_FDCWD, source, 0 if follow else c.AT_SYMLINK_NOFOLLOW)
+
+
 def new_fs(fstype, options=None, attributes=0, source=None):
     """A detached mount of a new file system.
 
@@ -192,7 +197,7 @@ def _has_mount_setattr():
 # ------------------------------------------------------------------------------------------------------------- attaching
 
 
-def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, propagation=0, follow=True):
+def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, propagation=0, follow=True, anew=False):
     """Attach a detached mount at ``destination`` inside the root file system, and make the mount point when missing.
 
     Attributes are set before the mount can be seen. The descriptor then is open on the attached mount.
@@ -200,6 +205,8 @@ def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, 
     On the root directory itself it is attached above what is there, and ``root_fd`` then is a descriptor of it.
 
     :param destination: path as the container sees it. :param follow: whether its last name may be a link.
+    :param anew: whether a copy takes its place then, which is younger than all that was made until now. Only what is attached in
+        this mount namespace can be copied in it. On the root directory it stays what it is.
     :raises OSError: ENOTDIR and EISDIR when file and directory don't match.
     """
     directory = stat.S_ISDIR(os.fstat(fd).st_mode)
@@ -212,8 +219,21 @@ def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, 
         _attach_to(fd, target, attributes, clear, recursive, propagation)
         if over_root:
             os.dup2(fd, root_fd, inheritable=False)
+        elif anew:
+            _renew(fd, target)
     finally:
         os.close(target)
+
+
+def _renew(fd, target):
+    copy = bind(fd)
+    try:
+        set_attributes(fd, propagation=c.MS_PRIVATE, recursive=True)  # or what is mounted below it would go from its peers, the host's too
+        syscalls.umount2("/proc/self/fd/%d" % fd, c.MNT_DETACH)
+        _attach_to(copy, target)
+        os.dup2(copy, fd, inheritable=False)
+    finally:
+        os.close(copy)
 
 
 def _mount_id(fd):

@@ -15,14 +15,12 @@ from __future__ import annotations
 import _signal
 import errno
 import os
-import resource as limits
 import sys
 
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, syscalls
 from ..kernel import constants as c
-from . import channel, hooks, initial, listener, mounting, settle, stepping, sysctls, terminal
+from . import channel, hooks, initial, listener, mounting, rlimits, settle, sources, stepping, sysctls, terminal
 from .channel import FAILED, NOT_EXECUTABLE, NOT_FOUND, Failure
-from .program import RLIMITS
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -62,28 +60,6 @@ def set_label(program):
             raise Failure("security label %r can't be set: %s" % (program.label[1], os.strerror(error.errno))) from None
 
 
-def set_limits(program, warn):
-    """rlimits: those asked for, the others as they were before this engine raised its own.
-
-    Raising a hard limit needs CAP_SYS_RESOURCE; without it the highest that is allowed is taken, and said.
-    """
-    asked = {resource for resource, _soft, _hard in program.limits}
-    for resource, (soft, hard) in program.original_limits.items():
-        if resource not in asked:
-            syscalls.prlimit(0, resource, soft, hard)
-    for resource, soft, hard in program.limits:
-        soft, hard = (-1 if value >= 2 ** 64 - 1 else value for value in (soft, hard))
-        try:
-            syscalls.prlimit(0, resource, soft, hard)
-        except PermissionError:
-            allowed = program.original_limits.get(resource)
-            most = (allowed or limits.getrlimit(resource))[1]
-            lower = [most if most != -1 and (value == -1 or value > most) else value for value in (soft, hard)]
-            syscalls.prlimit(0, resource, *lower)
-            warn("rlimit %s: hard limit %s needs CAP_SYS_RESOURCE, which this host's root does not have; it is %d"
-                 % (RLIMITS[resource], "unlimited" if hard == -1 else hard, lower[1]))
-
-
 def enter_directory(cwd):
     """Change to the working directory, as root and else as the user, and see that it is inside (CVE-2024-21626)."""
     try:
@@ -103,6 +79,7 @@ def execute(program, before=None):
     if program.owns_streams:
         terminal.own(program.uid, program.gid)
     capabilities.last_cap()
+    rlimits.set_all(program)
     if program.filter and not program.no_new_privileges:
         _install(program)  # needs CAP_SYS_ADMIN, which is gone below
     sets = program.capabilities
@@ -251,7 +228,7 @@ def _run(launch, inside):
         syscalls.setdomainname(document.config["domainname"])
     if launch.new_keyring:
         _join_keyring()
-    set_limits(program, warn)
+    rlimits.allow(program, warn)
     if maps is None:
         program.scheduling.apply()
     program.scheduling.apply_own()
@@ -336,10 +313,10 @@ def _close_range(first, last):
 
 def _fill(launch, root_fd):
     """All mounts, and below /dev the nodes and links. Returns the container's /dev/null."""
-    made = False
-    for mount in launch.mounts:
+    made, order = False, sources.Order(launch)
+    for number, mount in enumerate(launch.mounts):
         try:
-            mount.make(root_fd)
+            mount.make(root_fd, order.come(number))
         except OSError as error:
             raise Failure("mount %s: %s" % (mount.destination, error.strerror)) from None
         if mount.destination.rstrip("/") == "/dev":

@@ -11,7 +11,7 @@ import time
 
 from ..errors import InvalidInput, Unsupported
 from ..kernel import cgroups, loopback, mounts, procfs
-from . import channel, child, hooks, jsontext, seal, stepping
+from . import channel, child, hooks, jsontext, rlimits, seal, stepping
 from .document import Document
 from .launch import Launch
 from .program import Program
@@ -27,6 +27,8 @@ class Create(Launch):
 
     :param container: its states.Container, made. :param bundle: path of the bundle. :param wait: whether its process waits for ``start``.
     """
+
+    in_order = True
 
     def __init__(self, container, bundle, config, options, wait, systemd=False):
         document = Document(config)
@@ -161,6 +163,7 @@ def make(call, ident, wait, before=None):
 
         create.program.size, create.program.plain = create.program.size or terminal.size_of_own(), True
     create.hide_interpreter()
+    create.program.original_limits = rlimits.raise_own()
     enter(container, create.rootfs, bundle, config)
     if os.environ.get("NOTIFY_SOCKET"):
         os.mkdir(os.path.join(container.path, notify.DIRECTORY), 0o755)

@@ -24,7 +24,7 @@ import struct
 from ..errors import ContainerFailed
 from ..kernel import constants as c
 from ..kernel import mounts, namespaces, syscalls, userns
-from . import channel, child, idmaps, mounting, settle, terminal
+from . import channel, child, idmaps, mounting, settle, sources, terminal
 
 # File systems that show a namespace -> (its type, where the host has them)
 _OF_NAMESPACES = {"sysfs": ("network", "/sys"), "proc": ("pid", "/proc"), "mqueue": ("ipc", "/dev/mqueue")}
@@ -96,7 +96,7 @@ def furnish(launch, outside):
     numbers, fds, spaces = [settle.ROOT], [launch.root_fd], idmaps.Namespaces(launch.maps, launch.userns_fd)
     for number, mount in enumerate(launch.mounts):
         if not isinstance(mount, mounting.CgroupMount) and mount.bind and mount.mapped_by_container():
-            mount.open_source(spaces)
+            sources.find(mount, spaces)
             numbers.append(number)
             fds.append(mount.fd)
     while fds:

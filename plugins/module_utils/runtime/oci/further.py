@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..errors import Conflict, EngineError, InvalidInput
 from ..kernel import procfs
 from . import create as making
-from . import foreground, hooks, join, jsontext, seal
+from . import foreground, hooks, join, jsontext, rlimits, seal
 from .document import Document
 from .program import Program
 from .states import open_container
@@ -34,7 +34,7 @@ def _exec(call, log):
     config = container.config()
     process = wanted(config["process"], call)
     making.check_terminal(process, call.given, call["detach"])
-    program = Program(process, config.get("linux") or {})
+    program = Program(process, config.get("linux") or {}, original_limits=rlimits.raise_own())
     program.kept.update(making.preserve(program, call["preserve-fds"]))
     if program.terminal and not call["detach"]:
         from . import terminal

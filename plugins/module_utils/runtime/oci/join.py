@@ -16,7 +16,7 @@ import os
 from ..errors import ContainerFailed
 from ..kernel import namespaces, pidfd, syscalls, userns
 from ..kernel import constants as c
-from . import channel, child, idmaps, mounting, settle, terminal
+from . import channel, child, idmaps, mounting, rlimits, settle, terminal
 from .document import read_error
 from .scheduling import affinity
 
@@ -152,7 +152,7 @@ class Process:
             streams = [null if fd is None else fd for fd in self.stdio]
         if self.maps is not None:
             self._own(streams)
-        child.set_limits(program, warn)
+        rlimits.allow(program, warn)
         affinity("process.execCPUAffinity.final", program.scheduling.final)
         program.scheduling.apply()
         program.scheduling.apply_own()

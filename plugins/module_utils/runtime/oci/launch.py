@@ -19,7 +19,7 @@ import os
 from ..errors import ContainerFailed, EngineError, NotFound
 from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
-from . import channel, child, furnish, hooks, idmaps, mounting
+from . import channel, child, furnish, hooks, idmaps, mounting, sources
 from .document import read_error
 
 NO_DOOR = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP)  # of clone3 into a cgroup: before 5.7, or a cgroup that takes none
@@ -33,6 +33,7 @@ class Launch:
 
     clone_flags = 0  # added to clone3's
     new_keyring = use_pivot = True
+    in_order = False  # whether mountinfo is to show the document's order also in a user namespace, where that costs time (sources.py)
     last_word = b""  # of the process: that its program is being executed, or b"R" when it is to wait before that
 
     def __init__(self, document, program):
@@ -45,6 +46,7 @@ class Launch:
         self.maps = self.userns_fd = None  # of the container's user namespace: idmaps.Maps, a descriptor of it
         self.nodes, self.spent = [], []  # device nodes to attach: [(path, fd)]; descriptors that are not needed any more
         self.root_fd = self.group = self.pidfd = self.terminal = None
+        self.host_mounts = None  # a descriptor of the mount namespace that copies of the host's places are made in (sources.py)
         self.pid = 0
 
     # ------------------------------------------------------------------------------------- what the makers differ in
@@ -129,21 +131,23 @@ class Launch:
         """The root file system and what is bind-mounted, as detached mounts; what the container's user namespace maps comes later."""
         if self.maps is None:
             self.root_fd = self.open_root()
-        self._open_sources(idmaps.Namespaces(self.maps))
+        self._open_sources(idmaps.Namespaces(self.maps), later=self.maps is None and sources.can_be_copied_later())
         if self.maps is not None:
             furnish.prepare(self)
 
-    def _open_sources(self, spaces):
+    def _open_sources(self, spaces, later=False):
         try:
             for mount in self.mounts:
                 if isinstance(mount, mounting.CgroupMount):
-                    mount.open_sources(self.group.paths, cgroups.mode() == "v2")
+                    mount.find(self.group.paths, cgroups.mode() == "v2", later)
                 elif mount.bind:
                     if not os.path.isabs(mount.source):
                         mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
                     if self.maps is not None and spaces.own is None and mount.mapped_by_container():
                         continue
-                    mount.open_source(spaces)
+                    sources.find(mount, spaces, later)
+            if any(mount.waits() for mount in self.mounts):
+                self.host_mounts = namespaces.open_namespace("self", "mount")
         finally:
             spaces.close()
 
@@ -270,14 +274,14 @@ class Launch:
     def _close(self):
         fds = list(self.joined.values())
         for mount in self.mounts:
-            fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.fd, mount.substitute]
-        for fd in fds + [fd for _path, fd in self.nodes] + self.spent + [self.root_fd, self.userns_fd]:
+            fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.place, mount.fd, mount.substitute]
+        for fd in fds + [fd for _path, fd in self.nodes] + self.spent + [self.root_fd, self.userns_fd, self.host_mounts]:
             if fd is not None:
                 try:
                     os.close(fd)
                 except OSError:
                     pass
-        self.joined, self.root_fd, self.userns_fd = {}, None, None
+        self.joined, self.root_fd, self.userns_fd, self.host_mounts = {}, None, None, None
 
     def undo(self):
         """Take back what was made; what can't be taken back now is found by the next clean-up."""

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """config.json's mounts as steps: read and refused outside of the container, made inside it.
 
-A bind's source is opened by the monitor, in the host's mount namespace, so that its propagation is the host's own; every
-other file system is made by the container's process, because proc, sysfs and mqueue show the namespaces of their maker.
+A bind's source is the host's: see sources.py; every other file system is made by the container's process, because proc, sysfs
+and mqueue show the namespaces of their maker.
 In a user namespace some are the maker's as well: see furnish.py.
 Destinations are resolved inside the container's root (kernel/rootfs.py): no link of the image leads outside.
 """
@@ -39,8 +39,9 @@ def options():
 class Mount:
     """One entry of config.json's ``mounts``.
 
-    ``bind``: whether it shows a place of the host; ``fd``: a detached mount of it, once opened. ``substitute``: a detached mount of
-    the host's file system of that type, for a process that may not make one (furnish.py). ``words``: options that are no flags.
+    ``bind``: whether it shows a place of the host; ``place``: a descriptor of that, once found; ``fd``: a detached mount, of a copy of it
+    or new (sources.py). ``substitute``: a detached mount of the host's file system of that type, for a process that may not make one
+    (furnish.py). ``words``: options that are no flags.
     :raises Unsupported: naming the option that can't be done.
     """
 
@@ -52,7 +53,7 @@ class Mount:
         self.recursive_bind = "rbind" in options or self.type == "rbind"
         self.attributes = self.clear = self.all_attributes = self.all_clear = 0
         self.propagations = []  # [(MS_*, recursive)], one after the other
-        self.data, self.fd, self.substitute, self.words = {}, None, None, set()
+        self.data, self.place, self.fd, self.substitute, self.words = {}, None, None, None, set()
         self.link = None  # the text of a link that is made instead
         self.fill = None  # copyup.copy_into, for a tmpfs that starts with what is there
         self.mapped = self.recursive_map = False  # its files' owners
@@ -107,38 +108,27 @@ class Mount:
             key, equals, value = option.partition("=")
             self.data[key] = value if equals else None
 
-    def open_source(self, namespaces):
-        """Open what a bind shows, with its owners mapped where that is asked for.
-
-        :param namespaces: the start's idmaps.Namespaces. :raises ContainerFailed: when it is not there, or its ids can't be mapped.
-        """
-        try:
-            if "copy-symlink" in self.words and os.path.islink(self.source):
-                self.link = os.readlink(self.source)
-                return
-            self.fd = mounts.bind(self.source, self.recursive_bind, follow="src-nofollow" not in self.words)
-        except OSError as error:
-            raise ContainerFailed("mount %s: can't bind %s of the host: %s" % (self.destination, self.source, os.strerror(error.errno))) from None
-        if self.mapped:
-            self._map_ids(namespaces)
-
     def mapped_by_container(self):
         """Whether it is the container's own user namespace that maps its owners."""
         return self.mapped and self.map is None
 
-    def _map_ids(self, namespaces):
-        userns_fd = namespaces.fd(self.map)
-        if userns_fd is None:
-            raise Unsupported("mount %s: idmap needs uidMappings and gidMappings, because the container has no user namespace" % self.destination)
-        try:
-            mounts.set_attributes(self.fd, recursive=self.recursive_map, userns_fd=userns_fd)
-        except OSError as error:
-            raise ContainerFailed("mount %s: the ids of %s of the host can't be mapped: %s" % (self.destination, self.source, (
-                "its file system does not have that" if error.errno == errno.EINVAL else
-                "they are already" if error.errno == errno.EPERM else os.strerror(error.errno)))) from None
+    def waits(self):
+        """Whether the copy of what it shows is yet to be made, by ``copy``."""
+        return self.place is not None and self.fd is None
 
-    def make(self, root_fd):
-        """Make the mount and attach it below the root; runs in the container's namespaces."""
+    def copy(self):
+        self.fd = mounts.bind(self.place, self.recursive_bind)
+
+    def given(self):
+        """Whether it was made before its turn, by another process."""
+        return self.fd is not None
+
+    def shared(self):
+        """Whether what is mounted in it later is so elsewhere, too."""
+        return any(kind == c.MS_SHARED for kind, _recursive in self.propagations)
+
+    def make(self, root_fd, anew=False):
+        """Make the mount and attach it below the root; runs in the container's namespaces. :param anew: see mounts.attach."""
         if self.type in _WHOLE and not self.bind:
             self._refuse_link(root_fd)
         if self.link is not None:
@@ -153,7 +143,7 @@ class Mount:
             elif not self.bind:
                 self.attributes = 0  # made by the maker, with them
             mounts.attach(self.fd, root_fd, self.destination, attributes=self.attributes, clear=self.clear if self.bind else 0,
-                          follow="dest-nofollow" not in self.words)
+                          follow="dest-nofollow" not in self.words, anew=anew)
         if self.all_attributes or self.all_clear:
             mounts.set_attributes(self.fd, self.all_attributes, self.all_clear, recursive=True)
         if self.words & _VERSION and not self.bind:
@@ -240,20 +230,34 @@ class CgroupMount:
 
     def __init__(self, mount):
         self.mount, self.destination = mount, mount.destination
-        self.parts = []
+        self.parts, self.waiting = [], False  # [(name, descriptor)]: of the mounts, or of the places that they are copies of
 
-    def open_sources(self, group_paths, unified_only):
-        """:param group_paths: ``{mount point of a hierarchy: the container's directory in it}``."""
-        if unified_only:
-            self.parts = [("", mounts.bind(next(iter(group_paths.values())), recursive=False))]
-            return
-        for place, directory in group_paths.items():
-            self.parts.append((os.path.basename(place), mounts.bind(directory, recursive=False)))
+    def find(self, group_paths, unified_only, later=False):
+        """:param group_paths: ``{mount point of a hierarchy: the container's directory in it}``. :param later: as in sources.find."""
+        self.waiting = later
+        for place, self.source in group_paths.items():
+            name = "" if unified_only else os.path.basename(place)
+            self.parts.append((name, mounts.place(self.source) if later else mounts.bind(self.source, recursive=False)))
 
-    def make(self, root_fd):
+    def waits(self):
+        return self.waiting
+
+    def copy(self):
+        self.parts, places, self.waiting = [(name, mounts.bind(place, recursive=False)) for name, place in self.parts], self.parts, False
+        for _name, place in places:
+            os.close(place)
+
+    def given(self):
+        """As of a Mount; with several hierarchies it is the directory that they are in."""
+        return [name for name, _fd in self.parts] == [""]
+
+    def shared(self):
+        return False
+
+    def make(self, root_fd, anew=False):
         attributes = self.mount.attributes
-        if [name for name, _fd in self.parts] == [""]:
-            mounts.attach(self.parts[0][1], root_fd, self.destination, attributes=attributes, propagation=c.MS_PRIVATE)
+        if self.given():
+            mounts.attach(self.parts[0][1], root_fd, self.destination, attributes=attributes, propagation=c.MS_PRIVATE, anew=anew)
             return
         holder = mounts.new_fs("tmpfs", {"mode": "755"}, attributes & ~c.MOUNT_ATTR_RDONLY)
         mounts.attach(holder, root_fd, self.destination)

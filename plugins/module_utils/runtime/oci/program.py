@@ -40,7 +40,7 @@ class Program:
         self.capabilities = {kind: self._mask(sets.get(kind) or ()) for kind in CAPABILITY_SETS}
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         self.limits = _limits(process.get("rlimits") or ())
-        self.original_limits = original_limits or {}
+        self.original_limits, self.final_limits = original_limits or {}, {}  # {number: (soft, hard)}; the second by rlimits.py
         self.oom_score_adj = process.get("oomScoreAdj")
         self.scheduling = Scheduling(process, linux)
         self.label = _label(process)

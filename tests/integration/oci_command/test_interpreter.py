@@ -65,3 +65,34 @@ def test_the_programs_rights_are_the_same_by_way_of_the_step(runtime, bundle):
         fields = dict(line.split(":\t") for line in lines if ":\t" in line)
         assert [fields[name].lstrip("0") for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")] == expected
         assert fields["Groups"].split() == ["7"] and fields["NoNewPrivs"] == "1"
+
+
+LOOK = "for n in exe maps environ mem fd/0 cwd; do cat /proc/1/$n >/dev/null 2>&1 && echo $n; done; readlink /proc/1/exe; echo x 2>&1 >/proc/1/exe; true"
+
+
+def with_capabilities(bundle, *names):
+    return bundle.save(capabilities={kind: list(names) for kind in ("bounding", "effective", "permitted")})
+
+
+def test_nothing_of_a_created_containers_maker_is_seen_from_inside(runtime, bundle):
+    """What waits for the start is the interpreter, with the small program that it is to execute open, and its modules mapped."""
+    from pycontainer.kernel import capabilities
+
+    with_capabilities(bundle, *capabilities.DOCKER_DEFAULT)
+    runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert runtime.ok("exec", "c", "sh", "-c", LOOK).splitlines() == ["sh: can't create /proc/1/exe: Permission denied"]
+    runtime.ok("start", "c")
+    seen = runtime.ok("exec", "c", "sh", "-c", "readlink /proc/1/exe; ls /proc/1/fd; cat /proc/1/comm /proc/1/maps /proc/1/environ")
+    assert seen.splitlines()[:5] == ["/bin/busybox", "0", "1", "2", "sleep"] and "memfd" not in seen and "python" not in seen
+
+
+def test_what_may_trace_reaches_no_interpreter_that_can_be_written_to(runtime, bundle):
+    with_capabilities(bundle, "CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE")
+    runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert "Read-only file system" in runtime.ok("exec", "c", "sh", "-c", LOOK)
+    with_capabilities(bundle, "CAP_KILL")
+    runtime.ok("create", "--bundle", bundle.path, "d", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert "it is not started yet" in runtime.fails("exec", "--cap", "CAP_SYS_PTRACE", "d", "true")
+    runtime.ok("exec", "d", "true")
+    runtime.ok("start", "d")
+    runtime.ok("exec", "--cap", "CAP_SYS_PTRACE", "d", "true")

@@ -47,7 +47,10 @@ class Create(Launch):
 
     def hide_interpreter(self):
         """See that no program of the container's is executed from this interpreter's file, before anything is made."""
-        self.program.steps = stepping.possible(self.program, seen="pid" in self.document.namespaces and not self.document.private("pid"))
+        seen = "pid" in self.document.namespaces and not self.document.private("pid")
+        if self.wait and self.program.may_trace() and "user" not in self.document.namespaces:
+            seen = True  # by what is executed in it before its start (exec)
+        self.program.steps = stepping.possible(self.program, seen)
         if not self.program.steps:
             seal.seal_command()
 

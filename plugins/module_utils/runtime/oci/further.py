@@ -32,16 +32,18 @@ def _exec(call, log):
     if status == "paused" and not call["ignore-paused"]:
         raise Conflict("container %s: cannot exec in a paused container (--ignore-paused does it all the same)" % container.ident)
     config = container.config()
-    process = wanted(config["process"], call)
+    document, process = Document(config), wanted(config["process"], call)
     making.check_terminal(process, call.given, call["detach"])
     program = Program(process, config.get("linux") or {}, original_limits=rlimits.raise_own())
+    if status == "created" and program.may_trace() and "user" not in document.namespaces and not seal.sealed(container.pid):
+        raise Conflict("container %s: it is not started yet: a process with CAP_SYS_PTRACE could look into its maker; start it before" % container.ident)
     program.kept.update(making.preserve(program, call["preserve-fds"]))
     if program.terminal and not call["detach"]:
         from . import terminal
 
         program.size, program.plain = program.size or terminal.size_of_own(), True
     started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2),
-                           hooks.state(Document(config), container.ident, container.data["bundle"], container.pid, status))
+                           hooks.state(document, container.ident, container.data["bundle"], container.pid, status))
     started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]
     if not call["detach"]:
         foreground.prepare(subreaper=False)

@@ -77,6 +77,10 @@ class Program:
                 self.warnings.append(sentence)
         return capabilities.mask(name for name in names if name in capabilities.NUMBERS)
 
+    def may_trace(self):
+        """Whether a process of it may come to look into others that are not dumpable, in its own user namespace."""
+        return bool(self.capabilities["bounding"] & capabilities.mask(("CAP_SYS_PTRACE",)))
+
     def fit_capabilities(self, warn):
         """Leave out the capabilities that this process can't give, and say so; asked in the container's user namespace.
 

@@ -44,6 +44,11 @@ def _sealed_copy():
     return fd
 
 
+def sealed(pid):
+    """Whether a process's executable is none that could be written to."""
+    return bool(os.statvfs("/proc/%d/exe" % pid).f_flag & os.ST_RDONLY) or os.readlink("/proc/%d/exe" % pid).startswith("/memfd:")
+
+
 def seal_command():
     """The same for a command of this process: it is begun anew. What was done until now must be nothing that is seen outside."""
     seal([sys.executable, "-I", "-S"] + sys.argv)

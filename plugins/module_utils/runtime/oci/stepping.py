@@ -8,9 +8,10 @@ hold of the host's Python, and overwrite it later (CVE-2019-5736). Executing the
 executes this one, some hundred bytes in a sealed file in memory, with the rights, user and limits of the program; it takes the
 channel from the program, installs the seccomp filter and executes the program. What /proc/self/exe is then can't be written to.
 
-That leaves the time before, in which the process is the interpreter. Nobody of the container can look then: it is the first in
-its process namespace. A process that joins others in theirs (exec; a namespace given by its path) is not dumpable, but that does
-not keep out CAP_SYS_PTRACE, so there the interpreter is sealed all the same. ``possible`` says where this and the rest holds.
+That leaves the time before, in which the process is the interpreter. It is the first in its process namespace and not dumpable, so
+nobody of the container can look then. Only CAP_SYS_PTRACE could, of a process that is in its namespace already (one given by its path), or
+that comes to a created container by exec, unless it has a user namespace: there the interpreter is sealed all the same.
+``possible`` says where this and the rest holds.
 
 Assembled from tests/unit/process/stepping-<machine>.s (a test compares them).
 """

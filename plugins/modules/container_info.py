@@ -30,8 +30,10 @@ options:
     default: true
   filters:
     description:
-      - Select containers by V(id), V(name) (a part of it), V(label) (V(key) or V(key=value)), V(status), V(ancestor) (an image), V(volume)
-        (a volume's name or a path in the container), V(network), V(health) and V(exited) (an exit code).
+      - Select containers by V(id), V(name) (a part of it, or a regular expression such as V(^web$)), V(label) (V(key) or V(key=value)),
+        V(status), V(ancestor) (an image), V(before) and V(since) (a container that was created later or earlier), V(volume) (a volume's
+        name or a path in the container), V(network), V(publish) (a port of the host, such as V(8080), V(53/udp) or V(8000-8010)),
+        V(expose) (a port of the container), V(health) and V(exited) (an exit code).
       - Several values of one filter are alternatives. Several labels must all be there.
     type: dict
   changes:

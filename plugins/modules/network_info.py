@@ -25,8 +25,8 @@ options:
     type: str
   filters:
     description:
-      - Which networks to return, by Docker's filters V(name) (a part of it), V(id) (its start), V(driver), V(label) (V(key) or
-        V(key=value)), V(dangling) (whether no container uses it), V(type) (V(builtin) or V(custom)) and V(scope).
+      - Which networks to return, by Docker's filters V(name) (a part of it, or a regular expression such as V(^web$)), V(id) (its start),
+        V(driver), V(label) (V(key) or V(key=value)), V(dangling) (whether no container uses it), V(type) (V(builtin) or V(custom)) and V(scope).
       - A value is a string or a list. With a list, one of its entries must fit, for V(label) all of them.
     type: dict
 author:

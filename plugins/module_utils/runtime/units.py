@@ -71,6 +71,14 @@ def show_decimal(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), ba
         number /= base
 
 
+def pattern(value, option):
+    """A compiled regular expression that is searched for in names, as Docker's filters ``name`` have it. :raises InvalidInput: for none."""
+    try:
+        return re.compile(str(value))
+    except re.error as error:
+        raise InvalidInput(option, value, "a part of a name, or a regular expression such as ^web$ (%s)" % error) from None
+
+
 def moment(value, option, now=None):
     """Seconds since the epoch of a time: RFC 3339 (without a zone: the host's), seconds since the epoch, or how long ago (``24h``).
 

@@ -72,10 +72,14 @@ def test_stop_with_another_signal(docker):
 def test_every_name_has_its_turn(docker):
     for name in ("one", "two"):
         docker("create", "--network", "none", "--name", name, "box:1")
-    for command in (["start"], ["stop", "-t", "0"], ["rm", "-f"]):
+    for command in (["start"], ["stop", "-t", "0"], ["rm"]):
         result = docker.task(*command, "one", "nosuch", "two")
         assert (result["rc"], result["stdout_lines"], result["stderr"]) == (1, ["one", "two"], "container nosuch does not exist"), command
         assert result["changed"] and result["failed"]
+    for command in (["rm", "-f"], ["rmi", "-f"], ["volume", "rm", "-f"], ["network", "rm", "-f"]):  # a second run of it is no failure
+        result = docker.task(*command, "nosuch")
+        assert (result["rc"], result["changed"]) == (0, False) and "failed" not in result, command
+        assert command[0] == "volume" or "nosuch" in result["stderr"]
 
 
 def test_ps(docker):
@@ -91,8 +95,12 @@ def test_ps(docker):
     assert rows["web"]["Labels"] == "tier=front" and rows["web"]["Mounts"] == "data" and rows["web"]["LocalVolumes"] == "1"
     assert docker("ps", "-aq", "--no-trunc").splitlines() == [containers.find(docker.engine, name)["id"] for name in ("over", "made", "web")]
     assert docker("ps", "-l", "--format", "{{.Names}}") == "over" and docker("ps", "-n", "2", "--format", "{{.Names}}") == "over\nmade"
-    for chosen, names in (("status=created", "made"), ("label=tier", "web"), ("name=ov", "over"), ("exited=1", "over"), ("volume=data", "web")):
+    for chosen, names in (("status=created", "made"), ("label=tier", "web"), ("name=ov", "over"), ("exited=1", "over"), ("volume=data", "web"),
+                          ("name=^/?web$", "web"), ("name=^eb", ""), ("before=made", "web"), ("since=made", "over"), ("expose=81", ""), ("publish=80", "")):
         assert docker("ps", "-a", "-f", chosen, "--format", "{{.Names}}") == names, chosen
+    assert docker("ps", "--format", '{{.Names}} {{.Label "tier"}} {{.Label "no"}}|{{.Size}}').startswith("web front |0B (virtual ")
+    written, whole = map(int, docker("inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "web").split())
+    assert written == 0 and whole == docker.engine.db.all("SELECT size FROM images")[0]["size"]
     assert docker("ps", "--format", "table {{.Names}}\\t{{.State}}") == "NAMES   STATE\nweb     paused" and "SIZE" in docker("ps", "-s")
 
 
@@ -101,6 +109,8 @@ def test_exec(docker):
     assert docker("exec", "-e", "A=b c", "-w", "/tmp", "-u", "www", "web", "sh", "-c", "echo $A $FROM; pwd; id -un") == "b c image\n/tmp\nwww"
     assert docker.task("exec", "web", "sh", "-c", "echo no >&2; exit 3")["stderr"] == "no"
     assert docker.on_host("exec", "-i", "web", "cat", stdin="fed\n") == (0, "fed\n", "")
+    assert docker.on_host("exec", "-it", "web", "cat", stdin="fed\n")[::2] == (
+        1, "Error: -i with -t: the input device is not a TTY; leave -t out to pass on a file or a pipe\n")
     assert docker("exec", "-d", "web", "touch", "/tmp/there") == ""
     assert "needs a terminal" in docker("exec", "-it", "web", "sh", rc=125)
     docker("stop", "web")
@@ -209,7 +219,16 @@ BAD = [
     (["frob"], 125, "'frob' is not a pycontainer command"),
     (["ps", "--frob"], 125, "unknown flag --frob"),
     (["ps", "-f", "nonsense"], 125, "--filter 'nonsense'"),
-    (["ps", "-f", "nonsense=1"], 1, "nonsense"),
+    (["ps", "-f", "nonsense=1"], 1, "--filter: 'nonsense'"),
+    (["ps", "-f", "name=["], 1, "--filter name: '['"),
+    (["ps", "-f", "status=Running"], 1, "--filter status: 'Running'"),
+    (["ps", "-f", "exited=x"], 1, "--filter exited: 'x'"),
+    (["ps", "-f", "publish=web"], 1, "--filter publish: 'web'"),
+    (["ps", "-f", "since=nosuch"], 1, "container nosuch does not exist"),
+    (["run", "--network", "none", "-p", "8080:80", "box:1"], 125, "'0.0.0.0:8080:80/tcp' is not valid; accepted: nothing, with network_mode none"),
+    (["run", "--add-host", "a", "box:1"], 125, "--add-host: 'a'"),
+    (["exec", "-w", "tmp", "web", "pwd"], 1, "--workdir: 'tmp'"),
+    (["exec", "-u", "nosuch", "web", "id"], 126, "'nosuch'"),
     (["ps", "--format", "{{.Nonsense}}"], 125, "there is no .Nonsense here"),
     (["logs", "--tail", "x", "web"], 125, "--tail"),
     (["logs", "--since", "x", "web"], 125, "--since"),

@@ -122,7 +122,7 @@ def test_archives(box, tmp_path):
 @pytest.mark.parametrize("words, rc, said", [
     (("web:/nosuch", "OUT/x"), 1, "there is no /nosuch in container web"), (("web:/f", "OUT/no/where"), 1, "there is no directory"),
     (("web:/f", "OUT/no/"), 1, "there is no directory"), (("web:/d", "HOST/file"), 1, "is a file, and /d a directory"),
-    (("HOST/nosuch", "web:/d"), 1, "nosuch in the host"), (("HOST/file", "web:/no/where"), 1, "there is no directory /no in container web"),
+    (("HOST/nosuch", "web:/d"), 1, "nosuch on the host"), (("HOST/file", "web:/no/where"), 1, "there is no directory /no in container web"),
     (("HOST/file", "web:/no/"), 1, "there is no directory /no/"), (("HOST/tree", "web:/f"), 1, "/f in container web is a file"),
     (("web:/f/", "OUT"), 1, "/f/ in container web"), (("HOST/file", "web:/dangling/x"), 1, "there is no directory /dangling"),
     (("nosuch:/f", "OUT"), 1, "container nosuch does not exist"), (("a:/f", "b:/f"), 125, "not between two containers"),

@@ -75,6 +75,21 @@ def test_run_flags_become_the_modules_options():
         "command": ["a", "b"]}
 
 
+def test_add_host_and_mount_in_every_form():
+    assert run_options("--add-host", "a=10.0.0.1", "--add-host", "b:::1", "--add-host", "c=[::2]", "--add-host", "d:host-gateway", "w") == {
+        "etc_hosts": {"a": "10.0.0.1", "b": "::1", "c": "::2", "d": "host-gateway"}}
+    assert run_options("--mount", 'type=bind,"src=/a,b",dst=/c', "w") == {"mounts": [{"type": "bind", "source": "/a,b", "target": "/c"}]}
+
+
+def test_a_wrong_word_among_many_is_told_its_neighbours():
+    for argv, sentence in ((["run", "--user-ns", "x", "w"], "unknown flag --user-ns for pycontainer run; accepted: --userns, "),
+                           (["exce", "w"], "'exce' is not a pycontainer command; accepted: exec, "), (["volume", "foo"], "accepted: volume ls, "),
+                           (["top", "-x", "w"], "accepted: none")):
+        with pytest.raises(grammar.UsageError) as caught:
+            read(argv)
+        assert sentence in str(caught.value) and len(str(caught.value)) < 200
+
+
 def test_networks_by_name_keep_their_address():
     assert run_options("--network", "front", "--ip", "172.30.0.9", "w") == {
         "networks": [{"name": "front", "ipv4_address": "172.30.0.9"}], "network_mode": "front"}
@@ -97,8 +112,8 @@ def test_env_files_and_labels(tmp_path, monkeypatch):
         run_options("--env-file", str(tmp_path / "env"), "w")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["-h"], [], ["help"], ["run", "--help"], ["run", "-d", "--help"], ["help", "volume", "ls"], ["volume"],
-                                  ["volume", "--help"], ["container"]])
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], [], ["help"], ["run", "--help"], ["run", "-d", "--help"], ["ps", "-h"], ["help", "volume", "ls"],
+                                  ["volume"], ["volume", "--help"], ["container"]])
 def test_help(argv):
     with pytest.raises(grammar.HelpAsked, match="Usage:  pycontainer"):
         read(argv)

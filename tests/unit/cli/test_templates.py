@@ -9,6 +9,7 @@ from pycontainer.cli.templates import fill
 
 RECORD = {
     "Names": "web", "State": {"Pid": 7, "Running": True, "Error": "", "Health": None}, "Labels": {"b.c": "2", "a": "1"}, "Args": ["x", "y z"], "Mounts": [],
+    "Ports": {"80/tcp": [{"HostPort": "8080"}], "99/tcp": None}, "Label": lambda name: "label " + name,
     "Networks": {"two": {"IP": "10.0.0.2"}, "one": {"IP": "10.0.0.1"}}}
 
 
@@ -22,7 +23,11 @@ RECORD = {
     ("{{len .Args}} {{len .Names}}", "2 3"), ('{{join .Args ","}}', "x,y z"), ("{{upper .Names}} {{.Names | title}}", "WEB Web"),
     ('{{.Args | json | printf "%s!"}}', '["x", "y z"]!'), ('{{printf "%-5s|%d|%v" .Names .State.Pid .State.Running}}', "web  |7|true"),
     ("a {{- .Names -}} b", "awebb"), ("{{/* nothing */}}{{println .Names}}", "web\n"), ("{{$x := .Names}}{{$x}}{{$x}}", "webweb"),
-    ("{{.State.Health}}", "<no value>"), ("{{.State.Health.Status}}", "<no value>"), ('{{slice .Names 0 2}}{{slice .Names 2}}', "web"),
+    ('{{(index (index .Ports "80/tcp") 0).HostPort}}', "8080"),
+    ('{{range $p, $c := .Ports}}{{$p}}{{if $c}} {{(index $c 0).HostPort}};{{end}}{{end}}', "80/tcp 8080;99/tcp"),
+    ("{{.Args}} {{.Labels}} {{.Mounts}}", "[x y z] map[a:1 b.c:2] []"), ("{{.State}}", "map[Error: Health:<nil> Pid:7 Running:true]"),
+    ('{{.Label "a"}} {{"b" | .Label}}', "label a label b"), ("{{.State.Health}}", "<no value>"), ("{{.State.Health.Status}}", "<no value>"),
+    ('{{slice .Names 0 2}}{{slice .Names 2}}', "web"),
     ("{{or .State.Error .Names}}", "web"), ("no action", "no action"), ("{{.}}", None)])
 def test_filled(template, text):
     assert text is None or fill(template, RECORD) == text
@@ -30,7 +35,8 @@ def test_filled(template, text):
 
 @pytest.mark.parametrize("template", [
     "{{.Nothing}}", "{{.State.Nothing}}", "{{range .Names}}{{end}}", "{{range .Args}}", "{{end}}", "{{if .Names}}{{else}}", "{{nonsense .Names}}", "{{}}",
-    "{{index .Args 9}}", "{{join .Names}}", "{{.Names .Args}}", "{{$undefined}}", "{{.Names | 7}}", "{{'x'}}", "{{upper .Args}}", "{{json}}"])
+    "{{index .Args 9}}", "{{join .Names}}", "{{.Names .Args}}", "{{$undefined}}", "{{.Names | 7}}", "{{'x'}}", "{{upper .Args}}", "{{json}}", "{{.Label}}",
+    "{{(index .Ports 0) .HostPort}}", '{{(index (index .Ports "80/tcp") 0).Nothing}}'])
 def test_what_can_not_be_filled_is_refused(template):
     with pytest.raises(UsageError):
         fill(template, RECORD)

@@ -79,6 +79,11 @@ def test_refused(text):
     assert str(caught.value).startswith("name: ")
 
 
+def test_spellings_of_one_name():
+    assert reference.same_name("web", "docker.io/library/web:latest") and reference.same_name("a/b:1", "docker.io/a/b:1") and reference.same_name(None, None)
+    assert not reference.same_name("web", "web:2") and not reference.same_name("sha256:" + 64 * "a", "web") and not reference.same_name(None, "web")
+
+
 def test_the_digest_wins_and_the_tag_is_kept():
     parsed = reference.parse("app:1@sha256:" + HEX)
     assert parsed.wanted == "sha256:" + HEX and parsed.tagged == "docker.io/library/app:1"

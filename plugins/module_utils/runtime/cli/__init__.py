@@ -33,9 +33,10 @@ def read(argv):
         below = [command for command in commands.COMMANDS if any(name.startswith(argv[0] + " ") for name in command.names)]
         if below and argv[1:2] in ([], ["--help"], ["-h"]):
             return _help(commands.overview(argv[0]))
-        raise grammar.UsageError("%r is not a pycontainer command; accepted: %s" % (" ".join(argv[:2]), ", ".join(
-            name for command in below or commands.COMMANDS
-            for name in ([name for name in command.names if name.startswith(argv[0] + " ")] if below else command.names)[:1])))
+        said = " ".join(argv[:2] if below else argv[:1])
+        names = [name for command in below or commands.COMMANDS
+                 for name in ([name for name in command.names if name.startswith(argv[0] + " ")] if below else command.names)[:1]]
+        raise grammar.UsageError("%r is not a pycontainer command; accepted: %s" % (said, grammar.nearest(said, names, "pycontainer --help")))
     command, count = found
     return command, grammar.parse(command, argv[count:])
 

@@ -11,6 +11,7 @@ from .run_flags import RUN_FLAGS, UPDATE_FLAGS
 FILTER = Flag("-f, --filter", "list", "Only what matches (key=value)")
 FORMAT = Flag("--format", "value", "json, or a template such as '{{.Names}}'")
 INSPECT = Flag("-f, --format", "value", "json, or a template such as '{{.State.Pid}}'")
+SIZE = Flag("-s, --size", "switch", "With the size of what a container has written, and with its image's")
 QUIET = Flag("-q, --quiet", "switch", "Only ids or names")
 FORCE = Flag("-f, --force", "switch", "Do it although it is in use or running")
 UNASKED = Flag("-f, --force", "switch", "Do not ask")
@@ -84,7 +85,7 @@ CONTAINER_COMMANDS = [
         Flag("-p, --pause", "switch", "Freeze it meanwhile (the default)", on=True), Flag("--no-pause", "switch", "Do not freeze it")]),
     Command("export, container export", "CONTAINER", "A container's root file system as a tar archive", "archives:export", [
         Flag("-o, --output", "value", "The archive (standard output without it)")]),
-    Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [INSPECT]),
+    Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [INSPECT, SIZE]),
     Command("container prune", "", "Remove all containers that don't run", "pruning:containers_",
             [UNASKED, CHOSEN]),
 ]
@@ -168,7 +169,8 @@ OTHER_COMMANDS = [
         Flag("--subnet", "value", "Subnet, as 172.30.0.0/16"),
         Flag("--gateway", "value", "The bridge's address"), Flag("--ip-range", "value", "Where containers' addresses are taken from"),
         Flag("--internal", "switch", "No way out")]),
-    Command("network rm, network remove", "NETWORK...", "Remove networks", "storage:network_rm"),
+    Command("network rm, network remove", "NETWORK...", "Remove networks", "storage:network_rm", [
+        Flag("-f, --force", "switch", "One that does not exist is no error")]),
     Command("network connect", "NETWORK CONTAINER", "Put a container on a network, as it runs", "storage:network_connect", [
         Flag("--ip", "value", "Its address there")]),
     Command("network disconnect", "NETWORK CONTAINER", "Take a container off a network, as it runs", "storage:network_disconnect"),
@@ -180,7 +182,7 @@ OTHER_COMMANDS = [
         Flag("--users", "value", "File of users"), Flag("--proxy", "value", "Be a cache of the registry with this address")]),
     Command("registry ls", "", "List the registries of this host", "registry:ls", [FORMAT]),
     Command("inspect", "NAME...", "All about containers, images, volumes and networks, as JSON", "system:inspect", [
-        INSPECT, Flag("--type", "value", "container, image, volume or network")]),
+        INSPECT, SIZE, Flag("--type", "value", "container, image, volume or network")]),
     Command("info, system info", "", "The host, what it can do and what it holds", "system:info", [INSPECT]),
     Command("system check", "", "What images have lost or is damaged, and repair it", "system:check", [
         Flag("-q, --quick", "switch", "Look at what is there and how large, not at contents"),

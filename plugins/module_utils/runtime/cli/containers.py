@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .. import containers
-from ..errors import Conflict, ContainerFailed
+from ..errors import Conflict, ContainerFailed, InvalidInput, NotFound
 from ..reconcile import Plan
 from . import streams
 from .grammar import UsageError, whole
@@ -14,10 +14,19 @@ from .run_flags import UPDATE_FLAGS, by_flag, environment, options
 ALIVE = ("running", "paused", "restarting")
 
 
-def _act(session, names, work):
-    """Do ``work(record, plan)`` for each container and print its name as it was given, as Docker does."""
+def _act(session, names, work, may_lack=False):
+    """Do ``work(record, plan)`` for each container and print its name as it was given, as Docker does.
+
+    :param may_lack: one that does not exist is mentioned, no error.
+    """
     def one(name):
-        record = containers.find(session.engine, name)
+        try:
+            record = containers.find(session.engine, name)
+        except NotFound as error:
+            if not may_lack:
+                raise
+            session.mention(str(error))
+            return
         with session.locked("container", record["name"]):
             plan = Plan("container %s" % record["name"])
             work(record, containers.status(session.engine, record["id"])["status"], plan)
@@ -146,7 +155,7 @@ def rm(session, given):
             raise Conflict("container %s runs; stop it first, or remove it with -f" % record["name"])
         plan.add("state", "present", "absent", "remove container %s" % record["name"],
                  lambda: containers.remove(session.engine, record, force=given.force, keep_volumes=not given.volumes))
-    _act(session, given.words, work)
+    _act(session, given.words, work, given.force)
 
 
 def rename(session, given):
@@ -185,14 +194,16 @@ def exec_(session, given):
     settings = {"env": environment(given.env, given.env_file), "user": given.user, "cwd": given.workdir, "privileged": given.privileged}
     if not session.terminal and (given.interactive or given.tty):
         session.need_terminal("exec -i or -t", "leave the flags out, or run it on the host")
+    session.need_tty(given)
+    if given.workdir and not given.workdir.startswith("/"):
+        raise InvalidInput("--workdir", given.workdir, "an absolute path")
     state = containers.status(session.engine, record["id"])["status"]
     if state != "running":
         raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
-    session.record(True, ["run %s in container %s" % (" ".join(argv), record["name"])])
-    if session.check:
-        return
     try:
-        session.rc = streams.execute(session, record, argv, settings, given)
-    except ContainerFailed as error:  # no such command in the image: 127, not executable: 126, as a shell has it
+        if not session.check:
+            session.rc = streams.execute(session, record, argv, settings, given)
+        session.record(True, ["run %s in container %s" % (" ".join(argv), record["name"])])
+    except ContainerFailed as error:  # no such command in the image: 127, not executable or not even tried: 126, as a shell and Docker have it
         session.complain(str(error))
-        session.rc = error.exit_code or 1
+        session.rc = 127 if error.exit_code == 127 else 126

@@ -116,7 +116,7 @@ def parse(command, argv):
             if command.rest:
                 words += rest
                 break
-        elif item == "--help":
+        elif item == "--help" or (item == "-h" and item not in by_name):
             raise HelpAsked(command.page())
         elif item.startswith("--"):
             _long(command, by_name, values, item, rest)
@@ -152,9 +152,19 @@ def _short(command, by_name, values, item, rest):
 
 def _known(command, by_name, name):
     if name not in by_name:
+        accepted = ["--" + flag.key.replace("_", "-") for flag in command.flags]
         raise UsageError("unknown flag %s for pycontainer %s; accepted: %s" % (
-            name, command.names[0], ", ".join("--" + flag.key.replace("_", "-") for flag in command.flags) or "none"))
+            name, command.names[0], nearest(name, accepted, "pycontainer %s --help" % command.names[0])))
     return by_name[name]
+
+
+def nearest(word, accepted, more):
+    """What a sentence names as accepted: all, or of many those that look like ``word``, and the command that lists the others."""
+    if len(accepted) <= 16:
+        return ", ".join(accepted) or "none"
+    import difflib  # here: a wrong word is rare
+
+    return ", ".join(difflib.get_close_matches(word, accepted, 4) + ["what %s lists" % more])
 
 
 def _next(command, name, rest):

@@ -9,11 +9,11 @@ import os
 import sys
 
 from .. import images, units
-from ..errors import Conflict, EngineError, InvalidInput, NotFound
+from ..errors import Conflict, EngineError, NotFound
 from ..images import credentials
 from ..reconcile import Plan
 from . import tables
-from .observing import filters
+from .observing import filtering, filters
 from .grammar import UsageError
 
 COLUMNS = [("REPOSITORY", "Repository"), ("TAG", "Tag"), ("IMAGE ID", "ID"), ("CREATED", "CreatedSince"), ("SIZE", "Size")]
@@ -24,10 +24,8 @@ def ls(session, given):
     if given.words:
         chosen.setdefault("reference", []).append(given.words[0])
     patterns = chosen.get("reference")
-    try:
+    with filtering():
         found = images.listing(session.engine, chosen, given.all)
-    except InvalidInput as error:
-        raise InvalidInput("--filter", error.value, error.accepted) from None
     rows = [row for image in found for row in _rows(session.engine, image, given.no_trunc)
             if patterns is None or any(images.fits(name, pattern) for pattern in patterns for name in _spellings(row))]
     columns = COLUMNS[:2] + [("DIGEST", "Digest")] + COLUMNS[2:] if given.digests else COLUMNS
@@ -90,6 +88,9 @@ def rm(session, given):
     def one(name):
         found = images.find(session.engine, name)
         if found is None:
+            if given.force:
+                session.mention("there is no image %s on this host" % name)
+                return
             raise NotFound("there is no image %s on this host" % name)
         names = images.inspect(session.engine, found["id"])["RepoTags"]
         plan = images.plan_absent(session.engine, name, given.force, not given.no_prune)

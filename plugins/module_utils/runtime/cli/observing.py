@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 import time
 
 from .. import containers
-from ..errors import NotFound
+from ..errors import InvalidInput, NotFound
 from . import streams, tables
 from .grammar import UsageError, whole
 
@@ -28,39 +28,45 @@ def filters(items):
     return found
 
 
+@contextlib.contextmanager
+def filtering():
+    """In the block, an error about the option ``filters`` of a module names the flag."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(" ".join(["--filter"] + error.option.split(".")[1:]), error.value, error.accepted) from None
+
+
 def ps(session, given):
     count = 1 if given.latest else whole(given.last, "--last", -1) if given.last else -1
-    found = containers.listing(session.engine, given.all or count >= 0, filters(given.filter))
+    with filtering():
+        found = containers.listing(session.engine, given.all or count >= 0, filters(given.filter))
     if count >= 0:
         found = sorted(found, key=lambda record: -record["created"])[:count]
-    records = [_row(session.engine, record, given.no_trunc, given.size) for record in found]
+    sized = given.size or ".Size" in (given.format or "")
+    records = [_row(session.engine, record, given.no_trunc, sized) for record in found]
     columns = PS_COLUMNS + [("SIZE", "Size")] if given.size else PS_COLUMNS
     session.say(*tables.formatted(records, columns, given.format, "ID" if given.quiet else None))
 
 
 def _row(engine, record, whole_text, size):
     document = containers.inspect(engine, record)
-    command = " ".join(filter(None, [document["Path"]] + document["Args"]))
+    command = " ".join(filter(None, [document["Path"]] + ["'%s'" % word if " " in word else word for word in document["Args"]]))
+    labels = document["Config"]["Labels"]
     row = {
         "ID": record["id"] if whole_text else record["id"][:12], "Image": record["definition"].get("image") or record["image"],
         "Command": '"%s"' % (command if whole_text or len(command) <= 20 else command[:19] + "\u2026"),
         "CreatedAt": tables.moment(record["created"]), "RunningFor": tables.ago(record["created"]) + " ago",
         "Status": status(engine, record), "State": document["State"]["Status"],
         "Ports": ", ".join(_ports(document)), "Names": record["name"],
-        "Labels": ",".join("%s=%s" % pair for pair in sorted(document["Config"]["Labels"].items())),
+        "Labels": ",".join("%s=%s" % pair for pair in sorted(labels.items())), "Label": lambda name: labels.get(name, ""),
         "Networks": ",".join(sorted(document["NetworkSettings"]["Networks"])) or document["HostConfig"]["NetworkMode"],
         "Mounts": ",".join(mount.get("Name") or mount["Source"] for mount in document["Mounts"]),
         "LocalVolumes": str(len([mount for mount in document["Mounts"] if mount["Type"] == "volume"]))}
     if size:
-        row["Size"] = tables.size(layer_size(engine, record["id"]), 3)
+        written, whole = containers.sizes(engine, record)
+        row["Size"] = "%s (virtual %s)" % (tables.size(written, 3), tables.size(whole, 3))
     return row
-
-
-def layer_size(engine, ident):
-    """Bytes of what a container has written."""
-    from ..host.info import used
-
-    return used(os.path.join(engine.paths.container(ident), "upper"))
 
 
 def status(engine, record):

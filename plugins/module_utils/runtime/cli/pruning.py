@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..errors import InvalidInput
 from ..host import prune
 from . import tables
-from .observing import filters
+from .observing import filtering, filters
 
 
 def _report(session, title, names, space=None):
@@ -28,10 +28,8 @@ def _carry_out(session, plan, title, key):
 
 def _plan(make, engine, given, *more):
     """A plan by ``--filter``, which an error about filters names."""
-    try:
+    with filtering():
         return make(engine, filters(given.filter), *more)
-    except InvalidInput as error:
-        raise InvalidInput("--filter", error.value, error.accepted) from None
 
 
 def containers_(session, given):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import re
 
@@ -48,7 +49,7 @@ RUN_FLAGS = UPDATE_FLAGS + [
     Flag("--network, --net", "list", "Network (NAME, or name=NAME,ip=ADDRESS,mac-address=MAC), or none, host, container:NAME", "networks"),
     Flag("--ip", "value", "Address on the network"),
     Flag("--mac-address", "value", "MAC address"),
-    Flag("--add-host", "list", "Line for /etc/hosts (name:ip)", "etc_hosts"),
+    Flag("--add-host", "list", "Line for /etc/hosts (name:ip or name=ip)", "etc_hosts"),
     Flag("--dns", "list", "DNS server", "dns_servers"),
     Flag("--dns-option, --dns-opt", "list", "Option of resolv.conf", "dns_opts"),
     Flag("--dns-search", "list", "DNS search domain", "dns_search_domains"),
@@ -189,10 +190,12 @@ def _value(flag, value):
 
 
 def _pair(name, item, separator):
+    if separator == ":" and re.match("[^:=]+=", item):  # --add-host name=ip, as newer Dockers have it
+        separator = "="
     key, found, value = item.partition(separator)
     if not found and separator == ":":
         raise InvalidInput(name, item, "name:value")
-    return key, value
+    return key, value.strip("[]") if name == "--add-host" else value
 
 
 def _number(name, value, kind=int):
@@ -298,7 +301,7 @@ MOUNT_KEYS = {
 def mount(text):
     """``type=bind,source=/a,target=/b,readonly`` as an entry of the module's ``mounts``."""
     found = {"type": "volume"}
-    for item in text.split(","):
+    for item in next(csv.reader([text])):  # quotes as in a table: '"source=/a,b"'
         key, equals, value = item.partition("=")
         if key not in MOUNT_KEYS:
             raise InvalidInput("--mount", item, ", ".join(sorted(MOUNT_KEYS)))

@@ -24,6 +24,7 @@ def run(session, given):
     session.refused = 125
     if not given.detach and (given.tty or given.interactive):
         session.need_terminal("run -i or -t without -d", "give -d, or run it on the host")
+    session.need_tty(given)
     if given.rm and (given.restart or "no") != "no":
         raise InvalidInput("--rm", True, "either --rm, or --restart %s" % given.restart)
     # one that is waited for removes itself only when its output has been read

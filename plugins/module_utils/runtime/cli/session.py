@@ -42,6 +42,12 @@ class Session:
         if self.terminal:
             sys.stderr.write("Error: %s\n" % line)
 
+    def mention(self, line):
+        """Standard error, where it is no failure: what ``-f`` was to remove is not there."""
+        self.errors.append(line)
+        if self.terminal:
+            sys.stderr.write(line + "\n")
+
     def refuse(self, error):
         """The command could not be done: its sentence, and Docker's exit code for that."""
         self.complain(str(error))
@@ -95,6 +101,11 @@ class Session:
     def locked(self, kind, name):
         """The lock of an object for a ``with`` block; check mode, which changes nothing, takes none."""
         return contextlib.nullcontext() if self.check else self.engine.locks.hold(kind, name)
+
+    def need_tty(self, given):
+        """:raises EngineError: where ``-i -t`` is to join a terminal that standard input is not."""
+        if self.terminal and given.tty and given.interactive and not given.detach and not sys.stdin.isatty():
+            raise EngineError("-i with -t: the input device is not a TTY; leave -t out to pass on a file or a pipe")
 
     def need_terminal(self, what, instead):
         """:raises UsageError: where ``what`` needs a person's terminal and there is none."""

@@ -10,7 +10,7 @@ from .. import containers, networks, volumes
 from ..errors import Conflict, NotFound
 from ..volumes import task as volume_task
 from . import tables
-from .observing import filters
+from .observing import filtering, filters
 
 VOLUME_COLUMNS = [("DRIVER", "Driver"), ("VOLUME NAME", "Name")]
 NETWORK_COLUMNS = [("NETWORK ID", "ID"), ("NAME", "Name"), ("DRIVER", "Driver"), ("SCOPE", "Scope")]
@@ -27,8 +27,10 @@ def _single(items):
 
 
 def volume_ls(session, given):
-    rows = [{"Driver": "local", "Name": row["name"], "Labels": ",".join("%s=%s" % pair for pair in sorted(row["labels"].items())),
-             "Mountpoint": volumes.path(session.engine, row["name"])} for row in volumes.listing(session.engine, _single(given.filter))]
+    with filtering():
+        found = volumes.listing(session.engine, _single(given.filter))
+    rows = [{"Driver": "local", "Name": row["name"], "Scope": "local", "Labels": ",".join("%s=%s" % pair for pair in sorted(row["labels"].items())),
+             "Mountpoint": volumes.path(session.engine, row["name"])} for row in found]
     session.say(*tables.formatted(rows, VOLUME_COLUMNS, given.format, "Name" if given.quiet else None))
 
 
@@ -53,10 +55,12 @@ def volume_rm(session, given):
 
 
 def network_ls(session, given):
+    with filtering():
+        found = networks.listing(session.engine, filters(given.filter))
     rows = [{"ID": config["id"] if given.no_trunc else config["id"][:12], "Name": config["name"], "Driver": config["driver"], "Scope": "local",
              "Subnet": config["subnet"],
              "Internal": config["internal"], "Labels": ",".join("%s=%s" % pair for pair in sorted(config["labels"].items()))}
-            for config in networks.listing(session.engine, filters(given.filter))]
+            for config in found]
     session.say(*tables.formatted(rows, NETWORK_COLUMNS, given.format, "ID" if given.quiet else None))
 
 
@@ -73,6 +77,9 @@ def network_create(session, given):
 
 def network_rm(session, given):
     def one(name):
+        if given.force and networks.get(session.engine, name) is None:
+            session.mention("network %s does not exist" % name)
+            return
         config = _network(session, name)
         session.carry_out(networks.plan(session.engine, {"name": config["name"], "state": "absent"}))
         session.say(name)

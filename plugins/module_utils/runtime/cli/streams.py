@@ -108,17 +108,12 @@ def attached(session, record, interactive):
 
 
 def moment(text, flag):
-    """A time as RFC 3339 text in UTC: itself, or ``10m`` ago. :raises UsageError: when it is neither."""
+    """A time as RFC 3339 text in UTC: itself, seconds since the epoch, or ``10m`` ago. :raises UsageError: when it is neither."""
     try:
-        parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        try:
-            parsed = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=units.duration(text, flag))
-        except InvalidInput:
-            raise UsageError("flag %s takes a time such as 2026-01-31T12:00:00Z, or 10m, not %r" % (flag, text)) from None
-    if parsed.tzinfo is None:
-        parsed = parsed.astimezone()
-    return parsed.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        seconds = units.moment(text, flag)
+    except InvalidInput:
+        raise UsageError("flag %s takes a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or 10m, not %r" % (flag, text)) from None
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def memory_of_host():

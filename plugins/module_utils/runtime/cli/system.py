@@ -16,8 +16,9 @@ from . import tables, templates
 from .grammar import UsageError
 
 
-def _container(engine, name):
-    return containers.inspect(engine, containers.find(engine, name))
+def _container(engine, name, size=False):
+    record = containers.find(engine, name)
+    return dict(containers.inspect(engine, record), **(dict(zip(("SizeRw", "SizeRootFs"), containers.sizes(engine, record))) if size else {}))
 
 
 def _network(engine, name):
@@ -55,17 +56,17 @@ def inspect_networks(session, given):
 
 def _inspect(session, given, kinds):
     found = []
-    session.each(given.words, lambda name: found.append(_look(session.engine, name, kinds)))
+    session.each(given.words, lambda name: found.append(_look(session.engine, name, kinds, given.values.get("size"))))
     if given.format in (None, "json"):
         session.say(json.dumps(found, indent=4))
     else:
         session.say(*[templates.fill(given.format, document) for document in found])
 
 
-def _look(engine, name, kinds):
+def _look(engine, name, kinds, size):
     for kind in kinds:
         try:
-            return KINDS[kind](engine, name)
+            return _container(engine, name, size) if kind == "container" else KINDS[kind](engine, name)
         except NotFound:
             continue
     raise NotFound("there is no %s %s on this host" % (" or ".join(kinds), name))

@@ -24,14 +24,15 @@ def formatted(records, columns, template=None, quiet=None):
 
     :param records: dictionaries with the values of every column by its Docker name (``Names``, ``Image`` ...).
     :param columns: ``[(heading, key)]`` of the table. :param template: ``--format``: ``json``, ``table`` or a text with
-        ``{{.Key}}`` (see templates.py). :param quiet: the key to print alone (``-q``).
+        ``{{.Key}}`` (see templates.py). A record's value may be a function of a template's words: ``{{.Label "tier"}}``.
+    :param quiet: the key to print alone (``-q``).
     """
     if quiet:
         return [str(record[quiet]) for record in records]
     if template in (None, "table"):
         return table([heading for heading, _key in columns], [[record[key] for _heading, key in columns] for record in records])
     if template == "json":
-        return [json.dumps(record, sort_keys=True) for record in records]
+        return [json.dumps({key: value for key, value in record.items() if not callable(value)}, sort_keys=True) for record in records]
     if template.startswith("table "):
         return _chosen(records, dict((key, heading) for heading, key in columns), template[len("table "):])
     return [templates.fill(template, record) for record in records]

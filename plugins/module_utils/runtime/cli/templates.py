@@ -50,6 +50,10 @@ def _words(action):
         if match is None:
             raise UsageError("--format: can't read %r" % action)
         text, sign, number, name = match.groups()
+        if name and name[0] == "." and len(name) > 1 and found[-1:] == [("sign", ")")] and match.start(4) == position:
+            found.append(("field", name))  # (index .Ports 0).HostPort: of what is in the brackets
+            position = match.end()
+            continue
         position = match.end()
         if text is not None:
             found.append(("value", text[1:-1] if text[0] == "`" else json.loads(text)))
@@ -168,6 +172,11 @@ def _command(words, dot, variables, piped):
         except (AttributeError, TypeError, ValueError, KeyError, IndexError):
             raise UsageError("--format: %s does not take %s" % (words[0][1], ", ".join(map(json.dumps, arguments)) or "nothing")) from None
     arguments = _arguments(words, dot, variables)
+    if callable(arguments[0]):  # {{.Label "tier"}}
+        try:
+            return arguments[0](*arguments[1:], *([] if piped is _MISSING else [piped]))
+        except TypeError:
+            raise UsageError("--format: %s does not take %d argument(s)" % (words[0][1], len(arguments) - 1)) from None
     if len(arguments) != 1 or piped is not _MISSING:
         raise UsageError("--format: %s is not a function; accepted: %s" % (words[0][1], ", ".join(sorted(FUNCTIONS))))
     return arguments[0]
@@ -187,7 +196,10 @@ def _arguments(words, dot, variables):
                 if not depth:
                     break
                 inner.append(item)
-            found.append(_pipeline(inner, dot, variables))
+            value = _pipeline(inner, dot, variables)
+            if rest and rest[0][0] == "field":
+                value = _below(value, rest.pop(0)[1])
+            found.append(value)
         elif kind == "name":
             found.append(_field(word, dot, variables))
         else:
@@ -201,13 +213,17 @@ def _field(word, dot, variables):
     root, dummy, path = word.partition(".")
     if root and root not in variables:
         raise UsageError("--format: %s is not a function; accepted: %s" % (word, ", ".join(sorted(FUNCTIONS))))
-    found = variables[root] if root else dot
+    return _below(variables[root] if root else dot, path)
+
+
+def _below(found, path):
+    """The field of ``found`` that ``.A.B`` leads to."""
     for name in filter(None, path.split(".")):
         if found is None:
             return None
         if not isinstance(found, dict) or name not in found:
             raise UsageError("--format: there is no .%s here; accepted: %s" % (
-                path, ", ".join("." + key for key in sorted(found)) if isinstance(found, dict) and found else "nothing"))
+                path.lstrip("."), ", ".join("." + key for key in sorted(found)) if isinstance(found, dict) and found else "nothing"))
         found = found[name]
     return found
 
@@ -217,10 +233,18 @@ def _true(value):
 
 
 def _shown(value):
-    """As Go prints it, but for lists and maps, which are printed as JSON."""
-    if isinstance(value, bool) or isinstance(value, (dict, list)):
-        return json.dumps(value)
-    return "<no value>" if value is None else str(value)
+    """As Go prints it: ``[a b]``, ``map[a:1 b:2]``."""
+    return "<no value>" if value is None else _printed(value)
+
+
+def _printed(value):
+    if isinstance(value, dict):
+        return "map[%s]" % " ".join("%s:%s" % (key, _printed(value[key])) for key in sorted(value))
+    if isinstance(value, list):
+        return "[%s]" % " ".join(map(_printed, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "<nil>" if value is None else str(value)
 
 
 def _index(value, *keys):

@@ -22,7 +22,7 @@ _HOME = {
     "create_checkpoint": "checkpoints.create", "remove_checkpoint": "checkpoints.remove", "list_checkpoints": "checkpoints.listing",
     "find_checkpoint": "checkpoints.find", "check_checkpoint": "checkpoints.check", "ready_checkpoint": "checkpoints.ready",
     "check_name": "catalog.check_name", "with_terminal": "documents.with_terminal", "signal_number": "signals.number", "networks_of": "live.networks_of",
-    "plan_commit": "commit.plan_commit", "diff": "view.diff", "root_view": "view.root", "plan_export": "view.plan_export",
+    "plan_commit": "commit.plan_commit", "diff": "view.diff", "sizes": "view.sizes", "root_view": "view.root", "plan_export": "view.plan_export",
     "oci_document": "spec.config", "definition": "options.definition", "Surroundings": "spec.Surroundings",
     "copy_in": "copying.copy_in", "copy_out": "copying.copy_out", "take_archive": "copying.take_archive", "give_archive": "copying.give_archive",
     "split_path": "copying.split", "look": "copying.look",

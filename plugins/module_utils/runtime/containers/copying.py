@@ -27,12 +27,13 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 class Side:
     """One end of a copy.
 
-    :ivar root: descriptor of its root. :ivar what: what it is, for sentences. :ivar outer: ``outer(uid, gid)``: this process's ids of those that
-        an archive says. :ivar inner: the other way. :ivar acting: a context in which files are made there. :ivar trusted: see Unpacker.
+    :ivar root: descriptor of its root. :ivar where: "on the host", "in container web", for sentences.
+    :ivar outer: ``outer(uid, gid)``: this process's ids of those that an archive says.
+    :ivar inner: the other way. :ivar acting: a context in which files are made there. :ivar trusted: see Unpacker.
     """
 
     def __init__(self, root, what, outer=None, inner=None, acting=None, trusted=True):
-        self.root, self.what = root, what
+        self.root, self.where = root, "on the host" if what == "the host" else "in " + what
         self.outer, self.inner = outer or _as_they_are, inner or _as_they_are
         self.acting, self.trusted = acting or contextlib.nullcontext, trusted
 
@@ -43,7 +44,7 @@ class Side:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None
-            raise HostError("%s in %s can't be opened: %s" % (path, self.what, error.strerror)) from None
+            raise HostError("%s %s can't be opened: %s" % (path, self.where, error.strerror)) from None
 
 
 def _as_they_are(uid, gid):
@@ -182,11 +183,11 @@ class Source:
         follow = follow or given.endswith("/") or self.only_content
         self.handle = side.open(path, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
         if self.handle is None:
-            raise NotFound("there is no %s in %s" % (given, side.what))
+            raise NotFound("there is no %s %s" % (given, side.where))
         self.mode = os.fstat(self.handle).st_mode
         if given.endswith("/") and not stat.S_ISDIR(self.mode):
             os.close(self.handle)
-            raise NotFound("%s in %s is not a directory" % (given, side.what))
+            raise NotFound("%s %s is not a directory" % (given, side.where))
         self.name = name if not self.only_content else posixpath.basename(posixpath.normpath(given)) or "root"
 
     def __enter__(self):
@@ -212,7 +213,7 @@ class Source:
             try:
                 fd = os.open("/proc/self/fd/%d" % self.handle, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
-                raise HostError("%s in %s can't be read: %s" % (self.given, self.side.what, error.strerror)) from None
+                raise HostError("%s %s can't be read: %s" % (self.given, self.side.where, error.strerror)) from None
             try:
                 yield from packer.opened(fd, called)
             finally:
@@ -220,7 +221,7 @@ class Source:
         else:
             parent = self.side.open(posixpath.dirname(self.path.rstrip("/")) or "/", _DIRECTORY)
             if parent is None:
-                raise NotFound("there is no %s in %s any more" % (self.given, self.side.what))
+                raise NotFound("there is no %s %s any more" % (self.given, self.side.where))
             try:
                 yield from packer.one(parent, os.fsencode(posixpath.basename(self.path.rstrip("/"))), called)
             finally:
@@ -238,13 +239,13 @@ def _target(side, path, source):
         if there is not None:
             os.close(there)
             if source.is_directory:
-                raise Conflict("%s in %s is a file, and %s a directory" % (path, side.what, source.given))
+                raise Conflict("%s %s is a file, and %s a directory" % (path, side.where, source.given))
         if path.endswith("/") and not (there is None and source.is_directory):
-            raise NotFound("there is no directory %s in %s" % (path, side.what))
+            raise NotFound("there is no directory %s %s" % (path, side.where))
         parent, name = posixpath.split(_resolved(side, path.rstrip("/")))
         directory = side.open(parent or "/", _DIRECTORY)
         if directory is None or name in ("", ".", ".."):
-            raise NotFound("there is no directory %s in %s" % (parent or path, side.what))
+            raise NotFound("there is no directory %s %s" % (parent or path, side.where))
         name = os.fsencode(name)
     try:
         yield directory, name
@@ -264,7 +265,7 @@ def _resolved(side, path):
             path = posixpath.join(posixpath.dirname(path), os.readlink("", dir_fd=handle))
         finally:
             os.close(handle)
-    raise Conflict("%s in %s: too many links" % (path, side.what))
+    raise Conflict("%s %s: too many links" % (path, side.where))
 
 
 # -------------------------------------------------------------------------------------------------------------- copying
@@ -307,7 +308,7 @@ def take_archive(engine, record, path, pieces):
     with inside(engine, record, path, True) as (side, rest):
         directory = side.open(rest, _DIRECTORY)
         if directory is None:
-            raise NotFound("there is no directory %s in %s" % (path, side.what))
+            raise NotFound("there is no directory %s %s" % (path, side.where))
         try:
             _unpack(side, directory, pieces, "the archive", True, True)
         finally:
@@ -329,7 +330,7 @@ def look(engine, record, path, write):
             return
         parent = side.open(rest, os.O_PATH) or side.open(posixpath.dirname(rest.rstrip("/")) or "/", os.O_PATH)
         if parent is None:
-            raise NotFound("there is no directory %s in %s" % (posixpath.dirname(path), side.what))
+            raise NotFound("there is no directory %s %s" % (posixpath.dirname(path), side.where))
         os.close(parent)
 
 

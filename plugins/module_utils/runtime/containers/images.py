@@ -17,6 +17,11 @@ def config(engine, ident):
     return _configs[ident]
 
 
+def size(engine, ident):
+    """Bytes of the files of the image's layers. :raises NotFound: no such image."""
+    return images.get(engine, ident)["size"]
+
+
 def layers(engine, ident):
     """The places of the image's layers, topmost first: overlay's order."""
     return images.layer_paths(engine, ident)

@@ -116,7 +116,13 @@ class Work:
         self.definition.update({option.name: after for option, _before, after in self.differences})
         if self.task.image is not None:
             self.definition["image"] = self.task.image
-        options.check({name: value for name, value in self.definition.items() if name in options.OPTIONS})
+        try:
+            options.check({name: value for name, value in self.definition.items() if name in options.OPTIONS})
+        except InvalidInput as error:
+            name = error.option.partition(".")[0]
+            if name not in now or name in self.task.definition:
+                raise
+            raise InvalidInput(error.option, error.value, error.accepted + " (what the container has of before, as the task does not name it)") from None
 
     def _create(self, target):
         name = self.task.name
@@ -134,7 +140,7 @@ class Work:
         """An existing container: live changes, a replacement, or nothing; then its run state."""
         costly = self._costly(target, joined)
         easy = [(option.name, before, after) for option, before, after in self.differences if self._is_live(option)]
-        if target.reference != self.record["definition"].get("image") and not any(name == "image" for name, _b, _a in costly):
+        if not images.same_name(target.reference, self.record["definition"].get("image")) and not any(name == "image" for name, _b, _a in costly):
             if self.task.how["image"] != table.IGNORE:
                 easy.append(("image_name", self.record["definition"].get("image"), target.reference))
         if costly and self.task.policy == "fail":
@@ -249,7 +255,8 @@ class Work:
             return {"container": {}, "security": self._security(None) if self.definition is not None else []}
         if self.task.state == "healthy" and not self.engine.check:
             starting.wait_healthy(self.engine, record, self.task.healthy_timeout)
-        return {"container": inspection.inspect(self.engine, record), "security": self._security(record)}
+        gone = self.task.state == "absent" and self.engine.check
+        return {"container": inspection.inspect(self.engine, record), "security": [] if gone else self._security(record)}
 
     def _security(self, record):
         """What gives the container as it will be more of the host than usual, as sentences."""

@@ -55,7 +55,7 @@ class Bundle(Document):
         other = path[len("container:"):]
         state = states.read(self.paths, other)
         if not states.alive(state):
-            raise ContainerFailed("can't join the %s namespace of container %s: it does not run" % (kind, other))
+            raise ContainerFailed("can't join the %s namespace of container %s: it does not run" % (kind, read_run(self.paths, other)["name"]))
         return "/proc/%d/ns/%s" % (state["pid"], NAMESPACES[kind][0])
 
     def cgroup_parent(self):

@@ -21,7 +21,7 @@ _HOME = {
     "untag": "records",
     "remove": "records",
     "name_of": "records",
-    "familiar": "records",
+    "familiar": "records", "same_name": "reference",
     "containers_of": "records",
     "ensure_unpacked": "repair",
     "damaged": "damage",

@@ -132,6 +132,14 @@ def parse(text, option="name", default_tag="latest"):
     return Reference(registry, repository, tag, digest or None)
 
 
+def same_name(one, other):
+    """Whether two texts are spellings of one reference: ``web`` and ``docker.io/library/web:latest``."""
+    try:
+        return one == other or (None not in (one, other) and parse(one).name == parse(other).name)
+    except InvalidInput:  # an id
+        return False
+
+
 def looks_like_id(text):
     """Whether ``text`` can be an image id, whole or shortened, with or without ``sha256:``."""
     return re.fullmatch(r"sha256:[0-9a-f]{1,64}|[0-9a-f]{1,64}", text) is not None

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 
+from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
 from ..store.database import decode, encode, now
 from . import pools
@@ -127,7 +128,7 @@ def users(engine, name):
 def listing(engine, filters=None):
     """The configurations of the networks that all of Docker's ``filters`` select.
 
-    :param filters: ``{"name": part of it, "id": start of it, "driver", "scope", "type": "builtin" | "custom", "dangling": bool,
+    :param filters: ``{"name": part of it, or a regular expression, "id": start of it, "driver", "scope", "type": "builtin" | "custom", "dangling": bool,
         "label": "key" or "key=value"}``, each a value or a list of values of which one must fit (for labels: all).
     :raises InvalidInput: for an unknown filter.
     """
@@ -146,7 +147,7 @@ def _fits(engine, config, key, values):
         return all(labels.get(part) == text if equals else part in labels
                    for part, equals, text in (str(value).partition("=") for value in values))
     if key == "name":
-        return any(str(value) in config["name"] for value in values)
+        return any(units.pattern(value, "filters.name").search(config["name"]) for value in values)
     if key == "id":
         return any(config["id"].startswith(str(value)) for value in values)
     if key == "dangling":

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 
+from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
 from ..store import trees
 from ..store.database import decode, encode, now
@@ -136,12 +137,12 @@ def drop_anonymous(engine, names):
 def listing(engine, filters=None):
     """The volumes that ``filters`` select, by name: as :func:`get`, with ``users``.
 
-    :param filters: ``{"dangling": bool, "name": part of the name, "label": "key" or "key=value" or a list of them}``.
+    :param filters: ``{"dangling": bool, "driver", "name": part of the name, or a regular expression, "label": "key" or "key=value" or a list of them}``.
     """
     filters = dict(filters or {})
-    unknown = set(filters) - {"dangling", "name", "label"}
+    unknown = set(filters) - {"dangling", "driver", "name", "label"}
     if unknown:
-        raise InvalidInput("filters", sorted(unknown)[0], "dangling, name, label")
+        raise InvalidInput("filters", sorted(unknown)[0], "dangling, driver, name, label")
     who = users(engine)
     rows = [dict(_volume(row), users=who.get(row["name"], [])) for row in engine.db.all("SELECT * FROM volumes ORDER BY name")]
     return [row for row in rows if _selected(row, filters)]
@@ -150,7 +151,9 @@ def listing(engine, filters=None):
 def _selected(volume, filters):
     if "dangling" in filters and bool(volume["users"]) == (str(filters["dangling"]).lower() in ("true", "1", "yes")):
         return False
-    if filters.get("name") and filters["name"] not in volume["name"]:
+    if filters.get("name") and not units.pattern(filters["name"], "filters.name").search(volume["name"]):
+        return False
+    if filters.get("driver") not in (None, "local"):
         return False
     labels = filters.get("label") or []
     for label in [labels] if isinstance(labels, str) else labels:

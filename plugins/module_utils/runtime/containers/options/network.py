@@ -177,13 +177,22 @@ def mode_of(definition):
     return mode if mode in ("none", "host") or mode.startswith("container:") else "bridge"
 
 
+def _ports_written(ports):
+    return ", ".join("%s:%s:%d/%s" % (port["host_ip"], port["host_port"] or "", port["container_port"], port["protocol"]) for port in ports)
+
+
+_WRITTEN = {"published_ports": _ports_written, "networks": lambda entries: ", ".join(entry["name"] for entry in entries)}  # for sentences
+
+
 def check(definition):
     """What one option alone can't tell. :raises InvalidInput:"""
     mode = mode_of(definition)
     if mode != "bridge":
         for option in ("networks", "published_ports", "publish_all_ports", "mac_address"):
-            if definition.get(option):
-                raise InvalidInput(option, definition[option], "nothing, with network_mode %s" % definition["network_mode"])
+            value = definition.get(option)
+            if value:
+                raise InvalidInput(option, _WRITTEN[option](value) if option in _WRITTEN else value,
+                                   "nothing, with network_mode %s" % definition["network_mode"])
     if mode.startswith("container:"):
         for option in ("etc_hosts", "dns_servers", "dns_opts", "dns_search_domains"):
             if definition.get(option):

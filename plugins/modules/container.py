@@ -601,6 +601,7 @@ options:
     description:
       - Containers to handle in one task, each with the options of a single one. All definitions are checked before anything is
         changed. Then O(parallel) of them are handled at once, and all that are to be started are started together.
+      - Where one of them is made anew, those of the list that join its namespaces are made anew with it.
       - A container that fails does not keep the others from their turn. The task then fails at its end, with the results of all.
       - Options beside this one are O(parallel) only.
     type: list

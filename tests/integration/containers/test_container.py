@@ -228,6 +228,23 @@ def test_list_of_containers(engine):
     assert results["box0"]["container"]["HostConfig"]["Memory"] == 40 << 20 and results["box1"]["container"] == {}
 
 
+def test_who_joins_a_container_that_a_list_makes_anew_is_made_anew_with_it(engine):
+    """In whatever order, and in check mode as in earnest; alone, its task says who is left with the old one's namespaces."""
+    def whole(number):
+        return {"containers": [dict(base(pid_mode="container:side"), name="last"), dict(base(network_mode="container:first"), name="side"),
+                               dict(base(env={"NUMBER": number}), name="first")]}
+    task.container(engine, whole("1"))
+    engine.check = True
+    planned = task.container(engine, whole("2"))["actions"]
+    engine.check = False
+    assert planned == ["replace container last because of pid_mode", "replace container side because of network_mode", "replace container first because of env"]
+    assert task.container(engine, whole("2"))["actions"] == planned and not task.container(engine, whole("2"))["changed"]
+    spaces = [sh(engine, "readlink /proc/self/ns/net", name) for name in ("first", "side")]
+    assert spaces[0] == spaces[1]
+    alone = do(engine, name="first", **base(env={"NUMBER": "3"}))
+    assert alone["warnings"] == ["container side has network_mode container:first: it stays with the namespace of the old one until it is made anew"]
+
+
 def test_list_is_checked_before_anything_is_changed(engine):
     for bad in (dict(base(), name="bad", volumes=["/does/not/exist:/x"]), dict(base(), name="good"), dict(base(), name="bad", cpus="many")):
         with pytest.raises(EngineError):

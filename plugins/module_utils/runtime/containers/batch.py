@@ -38,10 +38,12 @@ def run(engine, items, parallel=None):
     count = parallel if parallel is not None else 2 * (os.cpu_count() or 1)
     if count < 1:
         raise InvalidInput("parallel", parallel, "a number from 1")
-    pulls, coming = {}, {task.name for task in tasks if task.state != "absent"}
-    works = [Work(engine, task, [], pulls, coming) for task in tasks]
-    for work in works:
+    pulls, coming, replaced = {}, {task.name for task in tasks if task.state != "absent"}, set()
+    works = [Work(engine, task, [], pulls, coming, replaced) for task in tasks]
+    for work in [work for turn in _turns(works, Work.joins) for work in turn]:
         _located(work)
+        if work.replaces():
+            replaced.add(work.task.name)
     results = [dict(carry_out(work.plan, True), name=work.task.name) for work in works]
     if not engine.check:
         todo = [position for position, work in enumerate(works) if work.plan.changed or work.task.state == "healthy"]
@@ -81,18 +83,25 @@ def _distinct(tasks):
                 taken[key] = task.name
 
 
+def _turns(works, joins):
+    """The works in lists, those that others of them join (``joins(work)``: names) before those."""
+    left, turns = list(works), []
+    while left:
+        names = {work.task.name for work in left}
+        turns.append([work for work in left if not names & set(joins(work)) - {work.task.name}] or left)
+        left = [work for work in left if work not in turns[-1]]
+    return turns
+
+
 def _apply(engine, works, results, todo, count):
     """Pulls first; then containers that others join the namespaces of before those; then all starts together."""
     for pull in {id(pull): pull for work in works for pull in work.pulls.values()}.values():
         pull.apply()
     for work in works:
         work.task.pull = "missing"  # the threads plan again, each with its own engine: what was to be pulled is here now
-    starts, left = [], list(todo)
-    while left:
-        names = {works[position].task.name for position in left}
-        turn = [position for position in left if not names & set(sharing.names(works[position].definition or {})) - {works[position].task.name}] or left
-        _in_threads(engine, works, results, turn, count, starts)
-        left = [position for position in left if position not in turn]
+    starts = []
+    for turn in _turns([works[position] for position in todo], lambda work: sharing.names(work.definition or {})):
+        _in_threads(engine, works, results, [works.index(work) for work in turn], count, starts)
     _start(engine, works, results, starts, count)
     for position in todo:
         if not results[position].get("failed"):

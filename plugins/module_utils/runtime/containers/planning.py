@@ -45,12 +45,12 @@ class Work:
 
     For lists (containers/batch.py): :param starts: a list that collects the containers to be started later, all at once.
     :param pulls: the plans of images that other containers of the list want, too. :param coming: names of containers that the
-        list makes: they may be joined before they are there.
+        list makes: they may be joined before they are there. :param replaced: names of those that the list makes anew: who joins them is, too.
     """
 
-    def __init__(self, engine, task, starts=None, pulls=None, coming=()):
+    def __init__(self, engine, task, starts=None, pulls=None, coming=(), replaced=()):
         self.engine, self.task, self.starts = engine, task, starts
-        self.pulls, self.coming = {} if pulls is None else pulls, coming
+        self.pulls, self.coming, self.replaced = {} if pulls is None else pulls, coming, replaced
         self.record = catalog.get(engine, task.name)
         self.status = running.status(engine, self.record["id"])["status"] if self.record else None
         self.plan = Plan("container %s" % task.name, self.facts)
@@ -61,6 +61,14 @@ class Work:
         """Whether the container is no longer as it was when the plan was made."""
         now = catalog.get(self.engine, self.task.name)
         return now != self.record or (now is not None and running.status(self.engine, now["id"])["status"] != self.status)
+
+    def joins(self):
+        """The containers that it is to join, as it names them."""
+        return sharing.names(dict(self.record["definition"] if self.record else {}, **self.task.definition))
+
+    def replaces(self):
+        """Whether the plan is to make an existing container anew."""
+        return self.record is not None and self.anew is not None
 
     # -- the plan
 
@@ -174,8 +182,9 @@ class Work:
         had = sharing.recorded(self.engine, self.record["id"])
         for kind, ident in joined.items():
             option = sharing.OPTIONS[kind]
-            if had.get(kind) != ident and option not in [name for name, _b, _a in found]:
-                found.append((option, "container:%s" % (had.get(kind) or "")[:12], "container:%s" % ident[:12]))
+            anew = self.definition[option].partition(":")[2] in self.replaced
+            if (had.get(kind) != ident or anew) and option not in [name for name, _b, _a in found]:
+                found.append((option, "container:%s" % (had.get(kind) or "")[:12], "container:" + ("a new one" if anew else ident[:12])))
         if self.task.recreate:
             found.append(("recreate", False, True))
         return found
@@ -190,6 +199,10 @@ class Work:
     def _replace(self, target, costly, easy):
         for name, before, after in costly + easy:
             self.plan.add(name, before, after, None, live=False)
+        for other, option in sharing.users(self.engine, self.record):
+            if other not in self.coming:
+                self.plan.warnings.append("container %s has %s container:%s: it stays with the namespace of the old one until it is made anew" % (
+                    other, option, self.task.name))
         lives = self.status in running.LIVING
         run = self.task.state in RUNS or (self.task.state == "present" and lives)
         self.plan.add("container", self.record["id"][:12], "a new one", "replace container %s because of %s" % (self.task.name, _list(costly)),

@@ -53,6 +53,15 @@ def _check_shared(option, kind, other):
         raise Conflict("ipc_mode: container %s keeps its IPC namespace to itself; it needs ipc_mode shareable" % other["name"])
 
 
+def users(engine, record):
+    """``[(name, option)]`` of the containers that have a namespace of this one."""
+    found = []
+    for other in catalog.every(engine):
+        if names(other["definition"]):
+            found += [(other["name"], OPTIONS[kind]) for kind, ident in recorded(engine, other["id"]).items() if ident == record["id"] and kind in OPTIONS]
+    return found
+
+
 def recorded(engine, ident):
     """What the container's documents say: the joins as they were resolved when it was made."""
     config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})

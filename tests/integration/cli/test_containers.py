@@ -22,7 +22,7 @@ def states(docker):
 
 def test_run_waits_and_ends_as_its_command(docker):
     result = docker.task("run", "--rm", "--network", "none", "box:1", "sh", "-c", "echo out; echo err >&2; exit 7")
-    assert (result["rc"], sorted(result["stdout_lines"]), result["changed"]) == (7, ["err", "out"], True)
+    assert (result["rc"], result["stdout"], result["stderr"], result["msg"], result["changed"]) == (7, "out", "err", "err", True)
     assert docker("ps", "-a") == "CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES"
     assert docker.on_host("run", "--rm", "--network", "none", "box:1", "sh", "-c", "echo out; echo err >&2; exit 7") == (7, "out\n", "err\n")
 

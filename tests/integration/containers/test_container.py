@@ -228,6 +228,17 @@ def test_list_of_containers(engine):
     assert results["box0"]["container"]["HostConfig"]["Memory"] == 40 << 20 and results["box1"]["container"] == {}
 
 
+def test_retries_go_with_the_policy_that_they_are_of(engine):
+    do(engine, **base(state="present", restart_policy="on-failure", restart_retries=3))
+    assert do(engine, restart_policy="always", state="present")["actions"] == ["change restart_policy, restart_retries of container web"]
+    assert not do(engine, restart_policy="always", state="present")["changed"]
+    do(engine, restart_policy="on-failure", state="present")
+    assert containers.find(engine, "web")["definition"]["restart_retries"] == 0
+    do(engine, **base(state="present", cpus=0.5))
+    with pytest.raises(EngineError, match="cpus: 0.5 is not valid; .*what the container has of before"):
+        do(engine, **base(state="present", cpu_quota=50000))
+
+
 def test_who_joins_a_container_that_a_list_makes_anew_is_made_anew_with_it(engine):
     """In whatever order, and in check mode as in earnest; alone, its task says who is left with the old one's namespaces."""
     def whole(number):

@@ -28,21 +28,25 @@ def execute(session, record, argv, settings, given):
     return outcome["rc"]
 
 
-def print_log(session, record, timestamps=False, follow=False, **which):
-    """The log's lines, at a terminal each to the stream that it came from; ``which``: ``tail``, ``since``, ``until`` of logs.read."""
+def print_log(session, record, timestamps=False, follow=False, apart=False, **which):
+    """The log's lines, at a terminal each to the stream that it came from; ``which``: ``tail``, ``since``, ``until`` of logs.read.
+
+    :param apart: so in a task, too, where they stand in their order otherwise.
+    """
     ident = record["id"]
     entries = containers.read_log(session.engine, ident, follow=follow,
                                   running=lambda: containers.status(session.engine, ident)["status"] in containers.LIVING, **which)
-    pieces = []
+    pieces, errors = [], []
     for entry in entries:
         text = (entry["time"] + " " if timestamps else "") + entry["log"]
         if not session.terminal:
-            pieces.append(text)
+            (errors if apart and entry["stream"] == "stderr" else pieces).append(text)
         else:
             stream = sys.stderr if entry["stream"] == "stderr" else sys.stdout
             stream.write(text)
             stream.flush()
     session.lines += "".join(pieces).splitlines()
+    session.errors += "".join(errors).splitlines()
 
 
 def started(session, record, start, interactive):
@@ -60,7 +64,7 @@ def started(session, record, start, interactive):
     else:
         start(None)
     with _signals_passed_on(session, record["id"]):
-        print_log(session, record, since=since, follow=True)
+        print_log(session, record, since=since, follow=True, apart=True)
         session.rc = containers.wait(session.engine, record["id"])
 
 

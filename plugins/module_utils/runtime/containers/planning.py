@@ -117,7 +117,10 @@ class Work:
 
     def _define(self):
         now = self.record["definition"] if self.record else {}
-        self.differences = options.differences(now, self.task.definition, self.task.how) if self.record else []
+        wanted = self.task.definition
+        if now.get("restart_retries") and wanted.get("restart_policy", "on-failure") != "on-failure":
+            wanted = dict({"restart_retries": 0}, **wanted)  # they go with the policy that they are of
+        self.differences = options.differences(now, wanted, self.task.how) if self.record else []
         self.definition = dict(now)
         if self.record is None:
             self.definition.update(self.task.definition)

@@ -18,5 +18,5 @@ def everything():
     from .images import compare, delivery, login, recovery, saving, squash, task  # noqa: F401,F811
     from .networks import ports, recovery, resolv, task  # noqa: F401,F811
     from .registry import recovery, server, supervisor, task  # noqa: F401,F811
-    from .oci import bundle, checkpoint, ending, events, features, further, lifecycle, limits, main, seal, showing, template  # noqa: F401
+    from .oci import bundle, checkpoint, ending, events, features, further, lifecycle, limits, loading, main, seal, showing, template  # noqa: F401
     from .volumes import recovery, task  # noqa: F401,F811

@@ -18,6 +18,10 @@ from ..oci.launch import Launch
 from ..oci.program import Program
 from . import stdio
 
+# What oci/ imports when a container needs it, most of the engine's do: so it is here before a worker is forked, and not read by each.
+from ..kernel.cgroups import v1, v2  # noqa: F401 # pylint: disable=unused-import
+from ..oci import furnish  # noqa: F401 # pylint: disable=unused-import
+
 
 class Start(Launch):
     """One attempt to start a container, in a worker. After ``run()`` as Launch, and ``network``: what was set up.

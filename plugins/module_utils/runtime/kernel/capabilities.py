@@ -81,9 +81,9 @@ def _known(number):
     return True
 
 
-def available():
-    """The bit mask of what this process could give: its bounding set."""
-    return sum(1 << number for number in range(last_cap() + 1) if syscalls.prctl(c.PR_CAPBSET_READ, number))
+def available(asked=-1):
+    """The bit mask of what this process could give, its bounding set; with ``asked``, a bit mask, what of that."""
+    return sum(1 << number for number in range(last_cap() + 1) if asked >> number & 1 and syscalls.prctl(c.PR_CAPBSET_READ, number))
 
 
 def drop_bounding(keep):

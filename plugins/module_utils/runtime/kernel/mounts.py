@@ -183,15 +183,16 @@ def change_parameters(fd, options):
         os.close(context)
 
 
+_has = []  # whether the kernel has mount_setattr, once it was asked
+
+
 def _has_mount_setattr():
     """Whether attributes can be set before a mount is attached."""
     if FORCE_OLD:
         return False
-    try:
-        syscalls.mount_setattr(-1, "", 0)
-    except OSError as error:
-        return error.errno != errno.ENOSYS
-    return True
+    if not _has:
+        _has.append(syscalls.probe("mount_setattr", -1, b"", 0, bytes(32), 32) != errno.ENOSYS)
+    return _has[0]
 
 
 # ------------------------------------------------------------------------------------------------------------- attaching

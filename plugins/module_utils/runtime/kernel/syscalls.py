@@ -176,11 +176,16 @@ def personality(persona):
     return _call("personality", None, persona)
 
 
-def prlimit(pid, resource, soft, hard):
-    """Set a resource limit (number as in <sys/resource.h>) of a process, 0 for this one; -1 is unlimited."""
-    limit = _new("struct rlimit64 *")
-    limit.soft, limit.hard = (2**64 - 1 if value == -1 else value for value in (soft, hard))
-    _call("prlimit64", "resource %d" % resource, pid, resource, limit, 0)
+def prlimit(pid, resource, soft=None, hard=None):
+    """Set a resource limit (number as in <sys/resource.h>) of a process, 0 for this one; -1 is unlimited, None leaves both as they are.
+
+    Returns the limit before, ``(soft, hard)``.
+    """
+    limit, before = _new("struct rlimit64 *"), _new("struct rlimit64 *")
+    if soft is not None:
+        limit.soft, limit.hard = (2**64 - 1 if value == -1 else value for value in (soft, hard))
+    _call("prlimit64", "resource %d" % resource, pid, resource, 0 if soft is None else limit, before)
+    return tuple(-1 if value == 2**64 - 1 else value for value in (before.soft, before.hard))
 
 
 def sched_setattr(pid, policy, *, nice=0, priority=0, flags=0, runtime=0, deadline=0, period=0):

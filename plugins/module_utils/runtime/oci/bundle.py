@@ -4,70 +4,51 @@
 
 Half of a cold start would go by looking for sixty files. So their code lies in one, ``oci.bundle``, made by the interpreter that
 runs it; what is not in there, or was made by another version of it, is imported from its own file. install.py lays both down.
+
+The bundle: the interpreter's magic number for bytecode (4 bytes), the size of what comes next (4, little endian), the marshalled
+``(code of loading.py, entries, together, others)``, see loading.Bundle, and the code of each module.
 """
 
 from __future__ import annotations
 
+import __future__
+
 import marshal
 import os
 import sys
+from importlib import import_module
+from importlib.machinery import ExtensionFileLoader, SourceFileLoader
+from importlib.util import MAGIC_NUMBER
 
 FILE = "oci.bundle"
-INDEX = 8192  # bytes of its first part: ``(magic number, {module: (path, offset, size)})``; the code of each follows
 PACKAGE = __name__.split(".", maxsplit=1)[0]
+
+# What is imported by its name, once it is known what is to be done: each comes with all that it needs.
+FIRST = "oci.main"
+LATER = ("oci.lifecycle", "oci.foreground", "oci.further", "oci.showing", "oci.ending", "oci.limits", "oci.console")
 
 START = '''\
 #!%(interpreter)s -IS
 # The OCI runtime command of the engine that lies beside this file.
 import sys
-from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
 from fcntl import LOCK_SH, flock
 from gc import disable
 from marshal import loads
-from posix import pread
 
 disable()  # it lives for milliseconds: nothing that is collected meanwhile is worth the search
 HERE = %(here)r
-sys.path.insert(0, HERE)
-sys.path.extend(%(paths)r)
+sys.path += [HERE] + %(paths)r
 # While this or a process forked from it lives, the copy is not swept away.
-lock = open(HERE + "/lock", "rb")
+lock = open(HERE + "/lock", "rb", 0)
 flock(lock, LOCK_SH)
-
-
-class Bundle:
-    """Finds the modules whose code lies in the bundle."""
-
-    entries = {}
-
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        entry = cls.entries.get(name)
-        if entry is None:
-            return None
-        spec = ModuleSpec(name, cls, origin=HERE + "/" + entry[0], is_package=entry[0].endswith("/__init__.py"))
-        spec.has_location = True
-        if spec.submodule_search_locations is not None:
-            spec.submodule_search_locations.append(spec.origin[:-len("/__init__.py")])
-        return spec
-
-    @staticmethod
-    def create_module(spec):
-        return None
-
-    @classmethod
-    def exec_module(cls, module):
-        dummy_path, offset, size = cls.entries[module.__name__]
-        exec(loads(pread(bundle.fileno(), size, offset)), module.__dict__)
-
-
 try:
     bundle = open(HERE + "/%(bundle)s", "rb", 0)
-    version, entries = loads(bundle.read(%(index)d))
-    if version == MAGIC_NUMBER:
-        Bundle.entries = entries
-        sys.meta_path.insert(0, Bundle)
+    if bundle.read(4) == MAGIC_NUMBER:
+        code, *tables = loads(bundle.read(int.from_bytes(bundle.read(4), "little")))
+        loading = {"__name__": "loading"}
+        exec(code, loading)
+        loading["install"](bundle, HERE, *tables)
 except (OSError, ValueError, EOFError, TypeError, MemoryError):  # damaged: marshal says any of these
     pass
 from pycontainer.oci.main import main
@@ -78,28 +59,50 @@ main(sys.argv[1:])
 
 def start(interpreter, here, paths):
     """The text of the command's file. :param here: the directory that it lies in; :param paths: directories of libraries."""
-    return START % {"interpreter": interpreter, "here": here, "paths": paths, "bundle": FILE, "index": INDEX}
+    return START % {"interpreter": interpreter, "here": here, "paths": paths, "bundle": FILE}
 
 
 def write(directory):
     """Write the bundle of the copy of the engine in ``directory``, which this interpreter has imported this from."""
-    from importlib.util import MAGIC_NUMBER
-
-    from . import console, foreground, further, lifecycle, limits, main, showing  # noqa: F401 # for them to be among sys.modules
-
-    codes = {}
-    for name, module in list(sys.modules.items()):
-        if name.split(".")[0] != PACKAGE or name == __name__:
-            continue
-        with open(module.__file__, encoding="utf-8") as file:
-            code = compile(file.read(), module.__file__, "exec", dont_inherit=True, optimize=2)
-        codes[os.path.relpath(module.__file__, directory)] = name, marshal.dumps(code)
-    entries, offset = {}, INDEX
-    for path, (name, data) in codes.items():
-        entries[name] = path, offset, len(data)
-        offset += len(data)
-    index = marshal.dumps((MAGIC_NUMBER, entries))
-    if len(index) > INDEX:
-        return
+    together, files = _imports()
+    entries, codes, offset = {}, [], 0
+    for name, path in files.items():
+        codes.append(marshal.dumps(_compiled(path)))
+        entries[name] = os.path.relpath(path, directory), offset, len(codes[-1])
+        offset += len(codes[-1])
+    others = {name: module.__spec__.origin for name, module in sys.modules.items() if name not in files and _is_of_a_file(module)}
+    head = marshal.dumps((_compiled(os.path.join(os.path.dirname(__file__), "loading.py")), entries, together, others))
     with open(os.path.join(directory, FILE), "wb") as file:
-        file.write(index.ljust(INDEX, b"\0") + b"".join(data for dummy_name, data in codes.values()))
+        file.write(MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes))
+
+
+def _imports():
+    """``({module: those that its import brings along}, {module: path})``. importlib leaves sys.modules in the order in which they are done."""
+    together, files = {}, {}
+    for late in LATER:
+        for name in _loaded():
+            del sys.modules[name]  # all of the package, for a package that is there has its modules as attributes
+        before = {}
+        for name in (PACKAGE + "." + FIRST, PACKAGE + "." + late):
+            import_module(name)
+            now = _loaded()
+            together[name] = tuple(other for other in now if other not in before and other != name)
+            before = now
+        files.update(before)
+    return together, files
+
+
+def _loaded():
+    """``{name: path}`` of what is imported of the package."""
+    return {name: module.__file__ for name, module in sys.modules.items() if name.split(".", maxsplit=1)[0] == PACKAGE}
+
+
+def _is_of_a_file(module):
+    return isinstance(getattr(module.__spec__, "loader", None), (SourceFileLoader, ExtensionFileLoader))
+
+
+def _compiled(path):
+    """The code of a module, without its docstrings, and without the statement that makes annotations strings, which costs an import."""
+    with open(path, encoding="utf-8") as file:
+        source = file.read().replace("from __future__ import annotations\n", "\n", 1)
+    return compile(source, path, "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True, optimize=2)

@@ -17,7 +17,6 @@ from __future__ import annotations
 import _socket
 import errno
 import os
-import resource as limits
 import stat
 import struct
 
@@ -177,7 +176,7 @@ def grant(launch):
     program.scheduling.apply(launch.pid)
     for resource, _soft, hard in program.limits:
         try:
-            soft, most = limits.prlimit(launch.pid, resource)
+            soft, most = syscalls.prlimit(launch.pid, resource)
             if most != -1 and hard > most:
                 syscalls.prlimit(launch.pid, resource, soft, -1 if hard >= 2 ** 64 - 1 else hard)
         except OSError:

@@ -19,7 +19,7 @@ import os
 from ..errors import ContainerFailed, EngineError, NotFound
 from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
-from . import channel, child, furnish, hooks, idmaps, mounting, sources
+from . import channel, child, hooks, mounting, sources
 from .document import read_error
 
 NO_DOOR = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP)  # of clone3 into a cgroup: before 5.7, or a cgroup that takes none
@@ -43,7 +43,7 @@ class Launch:
         self.joined, self.warnings, self.door = {}, list(program.warnings), None
         if document.linux.get("mountLabel") and not mounting.labels():
             self.warnings.append("linux.mountLabel %s: SELinux is not enabled on this host, so there is nothing to label" % document.linux["mountLabel"])
-        self.maps = self.userns_fd = None  # of the container's user namespace: idmaps.Maps, a descriptor of it
+        self.maps = self.userns_fd = self.furnish = None  # of the container's user namespace: idmaps.Maps, a descriptor of it, the module
         self.nodes, self.spent = [], []  # device nodes to attach: [(path, fd)]; descriptors that are not needed any more
         self.root_fd = self.group = self.pidfd = self.terminal = None
         self.host_mounts = None  # a descriptor of the mount namespace that copies of the host's places are made in (sources.py)
@@ -123,7 +123,10 @@ class Launch:
 
     def _read_maps(self):
         found = {kind: path and self.document.namespace_path(kind, path) for kind, path in self.document.namespaces.items()}
-        self.maps = idmaps.of_container(self.document.linux, found)
+        if "user" in found or self.document.linux.get("uidMappings") or self.document.linux.get("gidMappings"):
+            from . import furnish, idmaps  # here: they are a fifteenth of all that a start without them loads
+
+            self.furnish, self.maps = furnish, idmaps.of_container(self.document.linux, found)
         if self.maps is not None and self.program.user is None and not self.program.groups:
             self.maps.check_user(self.program.uid, self.program.gid, self.program.additional)
 
@@ -131,11 +134,17 @@ class Launch:
         """The root file system and what is bind-mounted, as detached mounts; what the container's user namespace maps comes later."""
         if self.maps is None:
             self.root_fd = self.open_root()
-        self._open_sources(idmaps.Namespaces(self.maps), later=self.maps is None and sources.can_be_copied_later())
+        self._open_sources(later=self.maps is None and sources.can_be_copied_later())
         if self.maps is not None:
-            furnish.prepare(self)
+            self.furnish.prepare(self)
 
-    def _open_sources(self, spaces, later=False):
+    def _open_sources(self, own=None, later=False):
+        """:param own: a descriptor of the container's user namespace, where it is there already. :param later: see sources.find."""
+        spaces = None
+        if self.maps is not None or any(mount.mapped for mount in self.mounts):
+            from . import idmaps
+
+            spaces = idmaps.Namespaces(self.maps, own)
         try:
             for mount in self.mounts:
                 if isinstance(mount, mounting.CgroupMount):
@@ -149,7 +158,8 @@ class Launch:
             if any(mount.waits() for mount in self.mounts):
                 self.host_mounts = namespaces.open_namespace("self", "mount")
         finally:
-            spaces.close()
+            if spaces is not None:
+                spaces.close()
 
     def _clone(self):
         outside, inside = channel.pair()
@@ -162,7 +172,7 @@ class Launch:
             inside.close()
             self.announce()
             if self.maps is not None:
-                furnish.furnish(self, outside)
+                self.furnish.furnish(self, outside)
             if self.door is None:
                 self.group.attach(self.pid)
             outside.send(b"c")
@@ -174,7 +184,7 @@ class Launch:
                 if self.runtime_hooks():
                     self._run_hooks()
                 if self.maps is not None:
-                    furnish.grant(self)
+                    self.furnish.grant(self)
             outside.send(b"g")
             if self._listen(outside) != self.last_word:
                 raise ContainerFailed("the container's process was killed while it started")
@@ -194,7 +204,7 @@ class Launch:
 
     def _listen(self, outside):
         """The word that the process waits after; b"" when its program is being executed."""
-        word, terminal = channel.listen(outside, self.warnings, lambda fds, uid, gid: furnish.own_streams(self.maps, fds, uid, gid),
+        word, terminal = channel.listen(outside, self.warnings, lambda fds, uid, gid: self.furnish.own_streams(self.maps, fds, uid, gid),
                                         os.fsdecode(self.program.arguments[0]))
         self.terminal = self.terminal if terminal is None else terminal
         return word
@@ -240,7 +250,7 @@ class Launch:
     def _fork(self):
         flags = self.document.new_namespaces()
         if self.maps is not None:
-            return furnish.fork(self, flags)
+            return self.furnish.fork(self, flags)
         if "pid" not in self.joined:
             return self.clone3(flags)
         home, pid = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1

@@ -17,7 +17,6 @@ import stat
 from ..errors import ContainerFailed, Unsupported
 from ..kernel import constants as c
 from ..kernel import mounts, rootfs, syscalls
-from . import idmaps
 
 # Options of other meaning than a file system parameter, and nothing to do: what they say holds anyway.
 _VOID = frozenset(("defaults", "silent", "loud", "norelatime", "rnorelatime", "rbind", "bind", "newinstance"))
@@ -68,7 +67,11 @@ class Mount:
         if self.type == "tmpfs" and not self.bind:
             self.late = self.attributes & c.MOUNT_ATTR_RDONLY
             self.attributes &= ~self.late
-        self.map = idmaps.of_mount(entry, inline)
+        self.map = None
+        if inline or entry.get("uidMappings") or entry.get("gidMappings"):
+            from . import idmaps
+
+            self.map = idmaps.of_mount(entry, inline)
         self.mapped = self.mapped or self.map is not None
         if self.mapped and not self.bind:
             raise Unsupported("mount %s: ids can be mapped for a bind mount only" % self.destination)
@@ -226,7 +229,7 @@ class CgroupMount:
     Binds of the cgroups' directories show the same as mounts made in a cgroup namespace, and work without one as well.
     """
 
-    bind = True
+    bind, mapped = True, False
 
     def __init__(self, mount):
         self.mount, self.destination = mount, mount.destination

@@ -86,7 +86,10 @@ class Program:
 
         What is effective must be permitted, what is ambient permitted and inheritable too (capabilities(7)).
         """
-        sets, most = self.capabilities, syscalls.capget()[1] & capabilities.available()
+        sets, asked = self.capabilities, 0
+        for bits in sets.values():
+            asked |= bits
+        most = syscalls.capget()[1] & capabilities.available(asked)
         for kind in CAPABILITY_SETS:
             allowed = most
             if kind in ("effective", "ambient"):

@@ -19,7 +19,7 @@ import stat
 from ..errors import ContainerFailed, InvalidInput, Unsupported
 from ..kernel import constants as c
 from ..kernel import loopback, mounts, namespaces, pidfd, procfs, rootfs, syscalls, userns
-from . import criu, furnish, hooks, idmaps, mounting, saving
+from . import criu, furnish, hooks, mounting, saving
 
 LOG = "restore.log"
 # A directory that everybody comes to, processes in the container's user namespace too; it is covered in CRIU's mount namespace.
@@ -42,7 +42,7 @@ class Restoring:
             self.userns_fd = os.open(self.maps.path, os.O_RDONLY | os.O_CLOEXEC) if self.maps.path else userns.namespace(self.maps.uids, self.maps.gids)
             furnish.prepare(self)
         self.root_fd = self.open_root()
-        self._open_sources(idmaps.Namespaces(self.maps, self.userns_fd))
+        self._open_sources(self.userns_fd)
 
     def _clone(self):
         record = saving.read(self.images, saving.RECORD)

@@ -8,23 +8,22 @@ eight descriptors, its making does not.
 
 from __future__ import annotations
 
-import resource as limits
-
 from ..kernel import syscalls
 from .program import RLIMITS
 
 UNLIMITED = -1
+NOFILE = RLIMITS.index("NOFILE")
 ROOM = 1024  # descriptors that a start may need for itself
 
 
 def raise_own():
     """Let this process have some more files open than its caller may have left open. Returns what to give back to a program."""
-    soft, hard = limits.getrlimit(limits.RLIMIT_NOFILE)
+    soft, hard = syscalls.prlimit(0, NOFILE)
     enough = soft + ROOM if hard == UNLIMITED else min(soft + ROOM, hard)
     if enough == soft:
         return {}
-    limits.setrlimit(limits.RLIMIT_NOFILE, (enough, hard))
-    return {limits.RLIMIT_NOFILE: (soft, hard)}
+    syscalls.prlimit(0, NOFILE, enough, hard)
+    return {NOFILE: (soft, hard)}
 
 
 def allow(program, warn):
@@ -35,7 +34,7 @@ def allow(program, warn):
     wanted = dict(program.original_limits)  # as they were before this engine raised its own
     for resource, soft, hard in program.limits:
         soft, hard = (UNLIMITED if value >= 2 ** 64 - 1 else value for value in (soft, hard))
-        present, most = limits.getrlimit(resource)
+        present, most = syscalls.prlimit(0, resource)
         if most != UNLIMITED and (hard == UNLIMITED or hard > most):
             try:
                 syscalls.prlimit(0, resource, present, hard)

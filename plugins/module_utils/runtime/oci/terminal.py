@@ -9,11 +9,11 @@ import fcntl
 import os
 import stat
 import struct
-import termios
 
 from ..kernel import rootfs
 
-TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = 0x40045431, 0x5441, 0x80045430  # ioctl_tty(2); GPTPEER is of Linux 4.13
+# ioctl_tty(2); GPTPEER is of Linux 4.13
+TIOCSCTTY, TIOCGWINSZ, TIOCSWINSZ, TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = 0x540E, 0x5413, 0x5414, 0x40045431, 0x5441, 0x80045430
 
 
 def open_inside(root_fd, plain=False):
@@ -29,6 +29,8 @@ def open_inside(root_fd, plain=False):
         raise OSError(errno.ENODEV, "not a terminal multiplexer", "/dev/pts/ptmx")
     fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
     if plain:
+        import termios  # a library of its own, and few containers have a terminal
+
         attributes = termios.tcgetattr(master)
         attributes[1] &= ~termios.ONLCR
         termios.tcsetattr(master, termios.TCSANOW, attributes)
@@ -36,7 +38,7 @@ def open_inside(root_fd, plain=False):
 
 
 def set_size(fd, rows, columns):
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    fcntl.ioctl(fd, TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 def size_of_own():
@@ -46,7 +48,7 @@ def size_of_own():
     """
     if not os.isatty(0):
         return None
-    rows, columns = struct.unpack_from("HH", fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))
+    rows, columns = struct.unpack_from("HH", fcntl.ioctl(0, TIOCGWINSZ, bytes(8)))
     return {"height": rows, "width": columns}
 
 
@@ -55,7 +57,7 @@ def take_over(stdin, stdout, stderr, terminal=False):
     for number, fd in enumerate((stdin, stdout, stderr)):
         os.dup2(fd, number, inheritable=True)
     if terminal:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        fcntl.ioctl(0, TIOCSCTTY, 0)
 
 
 def own(uid, gid):

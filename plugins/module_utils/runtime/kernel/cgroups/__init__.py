@@ -25,14 +25,28 @@ from __future__ import annotations
 from .group import Group, create, engine
 from .layout import mode
 from .location import create_at, reopen
-from .prospect import check, warnings
 from .resources import canonical, with_default_devices
 from .tree import base, base_paths, remove_base
 
 
+def check(resources, parent=None):
+    """What of OCI ``linux.resources`` this host can't enforce, for a group that isn't made yet: ``[(key, sentence)]``."""
+    from . import prospect  # here, as what follows: a start does not need it
+
+    return prospect.check(resources, parent)
+
+
+def warnings(resources, parent=None):
+    """What this host would let a container run without, for a group that isn't made yet: ``[(key, sentence)]``."""
+    from . import prospect
+
+    return prospect.warnings(resources, parent)
+
+
 def merge(recorded, change):
     """What a live update makes of the recorded linux.resources, and what has to be written: see update.py."""
-    from . import update  # here: one command in many needs it
+    from . import update
+
     return update.merge(recorded, change)
 
 

@@ -8,7 +8,7 @@ import errno
 import os
 
 from ...errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
-from . import device_program, devices, door, files, layout, lifecycle, plan, settings, stats, tree
+from . import devices, door, files, layout, lifecycle, plan, settings, tree
 from .files import Directory
 
 
@@ -156,6 +156,8 @@ class Group:
             if "devices" in self.v1:
                 devices.set_v1(self.v1["devices"], rules)
             elif self.unified:
+                from . import device_program  # here, as what follows: not every start has to load it
+
                 device_program.set_v2(self.unified, rules)
             else:
                 raise Unsupported("devices: this host has no devices controller among its cgroups")
@@ -303,10 +305,14 @@ class Group:
 
     def stats(self):
         """What the processes use; see ``stats.collect`` for the form and the units."""
+        from . import stats
+
         return stats.collect(self.v1, self.unified)
 
     def reader(self):
         """Something that reads ``stats`` again and again for little: see ``stats.Reader``."""
+        from . import stats
+
         return stats.Reader(self.v1, self.unified)
 
     def accounts(self):

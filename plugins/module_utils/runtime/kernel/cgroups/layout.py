@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from .. import procfs
+
 # A host is "v2" as long as none of these has a version 1 hierarchy; a lone net_cls one, as some VPN clients mount, changes nothing.
 MAIN = frozenset(("cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "blkio"))
 
@@ -95,10 +97,7 @@ def current(again=False):
     """The Layout of this process's mount namespace; read once, or anew with ``again``."""
     global _layout  # pylint: disable=global-statement
     if _layout is None or again:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            mountinfo = file.read()
-        with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-            _layout = parse(mountinfo, file.read())
+        _layout = parse(procfs.read("/proc/self/mountinfo", 1 << 30), procfs.read("/proc/self/cgroup"))
         _layout = Layout([hierarchy for hierarchy in _layout.hierarchies if os.path.exists(hierarchy.mount + "/cgroup.procs")])
     return _layout
 
@@ -113,8 +112,7 @@ def of_process(pid):
 
     :raises OSError: no such process.
     """
-    with open("/proc/%s/cgroup" % pid, encoding="utf-8", errors="surrogateescape") as file:
-        lines = file.read().splitlines()
+    lines = procfs.read("/proc/%s/cgroup" % pid).splitlines()
     places = {}
     for line in lines:
         _number, controllers, cgroup = line.split(":", 2)
@@ -129,5 +127,4 @@ def unprivileged():
     """Whether this process has no rights over the host's devices: not root, or root of a user namespace only."""
     if os.geteuid():
         return True
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        return file.read().split() != ["0", "0", "4294967295"]
+    return procfs.read("/proc/self/uid_map").split() != ["0", "0", "4294967295"]

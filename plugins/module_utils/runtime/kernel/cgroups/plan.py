@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from . import files, v1, v2
+from . import files
 
 # Section of linux.resources, the controller it needs in version 1 and in version 2.
 SECTIONS = (
@@ -36,6 +36,8 @@ def plan(resources, place):
         value = resources.get(SHARED.get(section, section))
         if not value:
             continue
+        from . import v1, v2  # here: a start without limits does without them
+
         if old in place.v1:
             here, settings = place.v1[old], v1.SECTIONS[section](value, place.v1[old])
         elif section == "unified":

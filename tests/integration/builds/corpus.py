@@ -107,6 +107,7 @@ case("run renames a directory", "RUN mkdir /n && echo 1 > /n/a && mv /n /m")
 case("run in a heredoc", "RUN <<EOF\necho one > /x\necho two >> /x\nEOF")
 case("run with an indented heredoc", "RUN <<-EOF\n\techo one > /x\n\t\techo two >> /x\n\tEOF")
 case("run with a program in a heredoc", "RUN <<EOF\n#!/bin/sh\necho $0 | sed 's,.*/,,' > /x\nEOF")
+case("run with an indented program in a heredoc", "RUN <<-EOF\n\t#!/bin/sh -e\n\techo $0 | sed 's,.*/,,' > /x\n\tEOF")
 case("run with a heredoc as input", "RUN cat <<EOF > /x\nhome=$HOME\nEOF")
 case("run with a quoted heredoc as input", "RUN cat <<'EOF' > /x\nhome=$HOME\nEOF")
 case("run with two heredocs", "RUN cat <<A > /a && cat <<B > /b\none\nA\ntwo\nB")
@@ -163,6 +164,7 @@ case("copy a hidden file", "COPY .hidden /new/")
 case("copy with link", "COPY --link a.txt /srv/data/x")
 case("copy a directory with link", "COPY --link dir /new/")
 case("copy with exclude", "COPY --exclude=*.md dir /new/")
+case("copy what was removed again", "COPY a.txt /n/x\nRUN rm /n/x && echo 1 > /n/y\nCOPY a.txt /n/x\nRUN cat /n/x > /z")
 case("copy twice", "COPY a.txt /x\nCOPY b.txt /x")
 
 # ----- ADD
@@ -301,7 +303,8 @@ case("bad port", "EXPOSE 99999")
 OLD = "buildah 1.28 does not know it yet"
 DIFFERENT = dict(
     {"run " + name: ("result", OLD) for name in (
-        "in a heredoc", "with an indented heredoc", "with a program in a heredoc", "with a heredoc as input", "with a quoted heredoc as input",
+        "in a heredoc", "with an indented heredoc", "with an indented program in a heredoc", "with a program in a heredoc", "with a heredoc as input",
+        "with a quoted heredoc as input",
         "with two heredocs")},
     **{"copy " + name: ("result", OLD) for name in (
         "a heredoc", "a quoted heredoc", "a heredoc into a directory", "with link", "a directory with link", "with exclude")},

@@ -16,7 +16,7 @@ CASES = [  # a text, and the rules that it breaks with their lines
     (BOX + "RUN a\nCMD [\"a\"]", {}),
     ("FROM box:1 AS Base", {"StageNameCasing": [1]}),
     ("FROM box:1 as base", {"FromAsCasing": [1]}), ("from box:1 as base", {}), ("from box:1 AS base\nrun a", {"FromAsCasing": [1]}),
-    (BOX + "RUN a \\\n\n  b", {"NoEmptyContinuation": [2]}), (BOX + "RUN a \\\n# comment\n  b", {}), (BOX + "RUN <<E\n\nE", {}),
+    (BOX + "RUN a \\\n\n  b", {"NoEmptyContinuation": [4]}), (BOX + "RUN a \\\n# comment\n  b", {}), (BOX + "RUN <<E\n\nE", {}),
     (BOX + "run a\nRUN b", {"ConsistentInstructionCasing": [2]}), ("from box:1\nrun a\nENV a=b", {"ConsistentInstructionCasing": [3]}),
     (BOX + "Run a", {"ConsistentInstructionCasing": [2]}),
     ("FROM box:1 AS a\nFROM box:1 AS a", {"DuplicateStageName": [2]}), ("FROM box:1 AS context", {"ReservedStageName": [1]}),
@@ -43,7 +43,7 @@ CASES = [  # a text, and the rules that it breaks with their lines
     (BOX + "EXPOSE 80/Tcp 81/tcp", {"ExposeProtoCasing": [2]}), (BOX + "EXPOSE 127.0.0.1:80:80\nEXPOSE 80:80/UDP\nEXPOSE 80-90",
                                                                 {"ExposeInvalidFormat": [2, 3], "ExposeProtoCasing": [3]}),
     ("# check=experimental=all\n\n# no description\nFROM box:1 AS a", {"InvalidDefinitionDescription": [4]}),
-    ("# check=experimental=InvalidDefinitionDescription\n\n# a is it\nFROM box:1 AS a\n# other\n\nARG A", {}),
+    ("# check=experimental=InvalidDefinitionDescription\n\n# a is it\nFROM box:1 AS a\n# other\n\nARG A\n# one\n#\nARG B", {}),
     ("# no description\nFROM box:1 AS a", {}),
     # the directive, and the same above an instruction
     ("# check=skip=all\nFROM box:1\nCMD a\nENV A b", {}),

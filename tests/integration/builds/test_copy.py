@@ -233,3 +233,21 @@ def test_an_archive_stays_in_its_directory(builder, canary, members):
 def test_context_must_be_there(builder, tmp_path):
     with pytest.raises(errors.EngineError, match="path: .* is not valid; accepted: an existing directory"):
         builder("FROM box:1\nCOPY a /a", path=str(tmp_path / "none"))
+
+
+def test_the_same_layer_twice(builder):
+    """What is copied again is the same layer; overlayfs takes none twice."""
+    record = builder("FROM box:1\nCOPY a /x/a\nRUN echo b > /x/b; rm /x/a\nCOPY a /x/a\nRUN cat /x/a /x/b > /c", {"a": "1\n"})
+    assert len(record["layers"]) > len(set(record["layers"])) and builder.read(record, "c") == "1\nb\n"
+    again = builder("FROM box:1\nCOPY a /x/a\nCOPY a /x/a\nRUN cat /x/a > /c", {"a": "1\n"})
+    assert builder.read(again, "c") == "1\n"
+
+
+def test_an_empty_destination_is_the_working_directory(builder):
+    record = builder("FROM box:1\nWORKDIR /w\nCOPY a $NOPE\nCOPY [\"a\", \"b\", \"\"]\n", {"a": "1\n", "b": "2\n"})
+    assert builder.read(record, "w/a") == "1\n" and builder.read(record, "w/b") == "2\n"
+
+
+def test_a_heredoc_needs_the_name_of_a_file(builder):
+    with pytest.raises(errors.EngineError, match=r":2: COPY: the here-document a/b has no name that a file can have"):
+        builder("FROM box:1\nCOPY <<a/b /n/\nx\na/b\n")

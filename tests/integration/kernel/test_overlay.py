@@ -77,6 +77,18 @@ def test_layers(stack, count):
     assert (procfs.mounts(), sorted(os.listdir("/proc/self/fd"))) == before
 
 
+def test_a_layer_that_is_named_twice(stack):
+    """Images have the same layer twice: its topmost place counts."""
+    upper, lower = stack(2)
+    for layers, first in (([upper, lower, upper], "0"), ([lower, upper, upper, lower], "1")):
+        fd = overlay.overlay(layers, stack.upper, stack.work)
+        assert read(fd, "who") == first and names(fd) == {"file0", "file1", "who"}
+        os.close(fd)
+    fd = overlay.overlay([upper, upper])
+    assert read(fd, "who") == "0"
+    os.close(fd)
+
+
 @pytest.mark.parametrize("count", [1, 2, 500])
 def test_read_only(stack, count):
     """Without an upper layer, and with one if asked to, nothing can be written."""
@@ -152,7 +164,7 @@ def test_errors(stack, tmp_path):
         overlay.overlay([str(tmp_path / "missing"), stack(1)[0]], stack.upper, stack.work)
     assert caught.value.errno == errno.ENOENT
     with pytest.raises(Unsupported, match="501 layers"):
-        overlay.overlay(stack(1) * 501, stack.upper, stack.work)
+        overlay.overlay([str(tmp_path / str(number)) for number in range(501)], stack.upper, stack.work)
     before = sorted(os.listdir("/proc/self/fd"))
     for _attempt in range(3):
         assert child.errno_of(overlay.overlay, stack(2), stack.upper, "/proc") in (errno.EINVAL, errno.EXDEV, errno.EROFS)

@@ -124,9 +124,9 @@ class _Checks:
         self.engine, self.file, self.ignore, self.choice = engine, file, ignore, choice
         self.findings, self.came_to, self.lexer = [], {}, words.Lexer(file.escape)
 
-    def say(self, rule, instruction, message):
+    def say(self, rule, instruction, message, line=None):
         if self.choice.beside(instruction.comments).takes(rule):
-            self.findings.append(Finding(rule, self.file.name, instruction.line, message))
+            self.findings.append(Finding(rule, self.file.name, line or instruction.line, message))
 
     def all(self):
         every = [instruction for stage in self.file.stages for instruction in [stage.instruction] + stage.commands]
@@ -155,7 +155,7 @@ class _Checks:
     def _any(self, instruction):
         if instruction.gap:
             self.say("NoEmptyContinuation", instruction, "an empty line inside of a continued %s: a later version of the language will not take it" %
-                     instruction.name)
+                     instruction.name, instruction.end)
         if instruction.name == "MAINTAINER":
             self.say("MaintainerDeprecated", instruction, "MAINTAINER is out of date: LABEL org.opencontainers.image.authors=... says who made it")
         if instruction.old_form:

@@ -43,7 +43,7 @@ class Command:
         if lines.heredoc_of(text.strip()) is None:  # for the shell to read
             return text + "".join("\n%s%s" % (heredoc.content, heredoc.name) for heredoc in heredocs)
         first = heredocs[0]
-        if not first.content.startswith("#!"):
+        if not first.text.startswith("#!"):
             return first.text
         self.script = first.name.replace("/", "_"), first.text.encode("utf-8", "surrogateescape")
         return "%s/%s" % (SCRIPTS, self.script[0])

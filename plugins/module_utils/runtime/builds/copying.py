@@ -37,20 +37,20 @@ class Copy:
         self.exclude = patterns.Ignore(self.excludes, rooted=False) if self.excludes else None
         self.mode = modes.parse(self.chmod) if self.chmod else None
         dest = given.pop()
-        if not dest:
-            raise Trouble("%s: the destination is empty" % instruction.name)
         heredocs = list(instruction.heredocs)
         self.sources, self.texts = [], []
         for word in given:
             if heredocs and lines.heredoc_of(word) is not None:
                 heredoc = heredocs.pop(0)
+                if "/" in heredoc.name or heredoc.name in (".", ".."):
+                    raise Trouble("%s: the here-document %s has no name that a file can have" % (instruction.name, heredoc.name))
                 text = heredoc.text
                 if heredoc.expand:
                     text = words.Lexer(quotes=False).word(text, values)
                 self.texts.append((heredoc.name, text.encode("utf-8", "surrogateescape")))
             else:
                 self.sources.append(word)
-        into = dest.endswith("/") or dest in (".", "..") or dest.endswith(("/.", "/.."))
+        into = dest.endswith("/") or dest in ("", ".", "..") or dest.endswith(("/.", "/.."))
         self.dest = state.workdir(dest).rstrip("/") + ("/" if into else "")
         self.dest = self.dest or "/"
         if len(self.sources) + len(self.texts) > 1 and not self.dest.endswith("/"):

@@ -114,7 +114,7 @@ class _Reader:
             line = self.lines[self.at].strip()
             self.at += 1
             if not line or line.startswith("#"):
-                comments = comments + [line[1:].strip()] if line else []
+                comments = comments + [line[1:].strip()] if line.strip("#") else []
                 continue
             self.gap = False
             logical = self._joined(line)

@@ -38,7 +38,8 @@ _OPTIONS = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"}
 def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, mapped=None, spent=None):
     """A detached mount of ``layers`` below a writable directory.
 
-    :param layers: directories or EROFS images (absolute paths), topmost first, 1 to 500.
+    :param layers: directories or EROFS images (absolute paths), topmost first, 1 to 500. Of one that is named several times the topmost counts:
+        overlayfs takes none twice, and what the lower ones have, it has, above whatever is between them.
     :param upper: the writable layer; :param work: an empty directory on its file system. Both, or neither for a read-only view.
     :param read_only: mount it read-only even with an upper layer.
     :param volatile: never sync the upper layer (Linux 5.10); after a crash overlayfs refuses this work directory.
@@ -47,6 +48,7 @@ def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, m
         close when it has time: the end of a detached mount waits for all CPUs.
     :raises Unsupported: too many layers, or an old kernel. :raises OSError: with the kernel's explanation.
     """
+    layers = list(dict.fromkeys(layers))
     if not layers or len(layers) > MAX_LAYERS:
         raise Unsupported("an image with %d layers can't be mounted: overlayfs stacks 1 to %d" % (len(layers), MAX_LAYERS))
     if volatile and procfs.kernel_version() < (5, 10):

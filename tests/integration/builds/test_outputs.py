@@ -83,6 +83,7 @@ def test_pushes_and_platforms(command, context, builder, registry):  # noqa: F81
 
 
 @pytest.mark.parametrize("words, said", [
+    (["-t", "a:1", "--squash", "--annotation", "a=b"], "don't go together"),
     (["--push"], "needs a name"), (["--squash"], "needs a name"), (["-o", "type=x"], "type=local"),
     (["--platform", "linux/amd64,linux/arm64"], "together with a push"),
     (["-o", "type=tar"], "dest=..."), (["-o", "type=local,dest=-"], "dest=..."), (["-o", "type=tar,dest=x,foo=1"], "type=tar: dest"),

@@ -81,6 +81,7 @@ def test_a_secret_is_in_no_answer(task, context, builder):
     ({"platform": ["linux/amd64", "linux/arm64"], "push": True, "build": {"squash": True}}, "together with squash"),
     ({"platform": ["linux/amd64", "linux/arm64"], "push": True, "build": {"outputs": [{"type": "tar", "dest": "/x"}]}}, "output of type tar"),
     ({"platform": ["linux/amd64", "linux/arm64"], "source": "local", "build": None}, "one platform, or several with source build"),
+    ({"build": {"squash": True, "annotations": {"a": "b"}}}, "build.annotations: 'given'"),
     ({"build": {"outputs": [{"type": "local"}]}}, "build.outputs: 'local'.*dest"),
     ({"build": {"outputs": [{"type": "tar", "dest": "/x", "push": True}]}}, "build.outputs: 'push'"),
     ({"build": {"outputs": [{"type": "tar", "dest": "/nonexistent/x"}]}}, "build.outputs: '/nonexistent/x'"),

@@ -79,6 +79,8 @@ def build(engine, params):
     where = options["path"]
     if not fetching.is_remote(where) and not os.path.isdir(where):
         raise InvalidInput("build.path", where, "an existing directory, or the address of a Git repository or an archive")
+    if options.get("squash") and options.get("annotations"):
+        raise InvalidInput("build.annotations", "given", "no annotations together with squash, whose image has a manifest of its own")
     outputs = [Output.of_options(entry) for entry in options.get("outputs") or ()]
     wish = products.Wish(images.names_of(params), params.get("platform") or (), bool(options.get("squash")), outputs, images.pushed_of(params),
                          images.registries_of(params), params.get("index") or (), params.get("sign"))

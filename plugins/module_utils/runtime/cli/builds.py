@@ -48,6 +48,8 @@ def _check(wish, given):
         raise UsageError("a push needs a name: -t")
     if wish.squash and not wish.names:
         raise UsageError("--squash needs a name: -t")
+    if wish.squash and given.annotation:
+        raise UsageError("--annotation and --squash don't go together: the squashed image has a manifest of its own")
     if len(wish.platforms) > 1 and ((given.words or ["."])[0] == "-" or given.file == "-"):
         raise UsageError("--platform %s: several platforms need a context that can be read again, which standard input can't" % given.platform)
     if sum(output.dest == "-" for output in wish.outputs) > 1:

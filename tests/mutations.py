@@ -20,7 +20,7 @@ LONGEST = 30  # seconds of one case: more is a hang
 MEMORY = 1 << 30  # bytes that a case may ask for beyond what is there
 
 # What stands in the place of something else in a JSON document.
-ODD = (None, True, False, 0, -1, 1, 1 << 63, -(1 << 70), 10 ** 30, 1.5, float("inf"), float("nan"), "", "x", "\0", "\ud800", "/", "..", "../../etc",
+ODD = (None, True, False, 0, -1, 1, 1 << 63, -(1 << 70), 10 ** 30, 10 ** 400, 1.5, float("inf"), float("nan"), "", "x", "\0", "\ud800", "/", "..", "../../etc",
        "a" * 300, "é" * 2000, "sha256:" + "0" * 64, "sha256:" + "A" * 64, "sha512:" + "0" * 64, "md5:" + "0" * 32, "sha256:", "unknown/unknown",
        "2024-13-45T99:99:99Z", [], {}, [[]], [None], [0], [""], ["x"], {"": ""}, {"x": None}, {"x": []}, [{}], [[], {}])
 

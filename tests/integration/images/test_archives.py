@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -48,6 +49,31 @@ def test_archives_of_skopeo(engine, task, tmp_path, source, kind, pack):
     assert not task(engine, source="load", path=path, name="registry.example.com/app:3")["changed"]
     assert task(engine, source="load", path=path, name="other:1")["actions"] == ["tag image as other:1"]
     assert [names_in(place) for place in images.layer_paths(engine, "other:1")] == [["g"], ["d", "f"]]
+
+
+def test_one_image_under_several_entries(engine, task, tmp_path):
+    """Some writers of docker's form have an entry for each name; a layout may have an image under several manifests."""
+    content = layer([member(b"f", b"x")])
+    layout(tmp_path / "layout", [content])
+    index = json.loads((tmp_path / "layout" / "index.json").read_text())
+    (item,) = index["manifests"]
+    blobs = tmp_path / "layout" / "blobs" / "sha256"
+    document = json.loads((blobs / item["digest"][7:]).read_text())
+    again = json.dumps(dict(document, annotations={"a": "b"})).encode()
+    (blobs / hashlib.sha256(again).hexdigest()).write_bytes(again)
+    index["manifests"] = [dict(item, annotations={"org.opencontainers.image.ref.name": "one:1"}), {
+        "mediaType": item["mediaType"], "digest": "sha256:" + hashlib.sha256(again).hexdigest(), "size": len(again),
+        "annotations": {"org.opencontainers.image.ref.name": "two:1"}}]
+    (tmp_path / "layout" / "index.json").write_text(json.dumps(index))
+    entries = [{"Config": "c.json", "RepoTags": [name], "Layers": ["l.tar"]} for name in ("one:1", "two:1", "one:1")]
+    config = (blobs / document["config"]["digest"][7:]).read_bytes()
+    (tmp_path / "a.tar").write_bytes(layer([member(b"manifest.json", json.dumps(entries).encode()), member(b"c.json", config), member(b"l.tar", content)]))
+    for path in ("layout", "a.tar"):
+        assert task(engine, source="load", path=str(tmp_path / path))["changed"]
+        assert images.find(engine, "one:1")["id"] == images.find(engine, "two:1")["id"] == document["config"]["digest"]
+        assert not task(engine, source="load", path=str(tmp_path / path))["changed"]
+        for name in ("one:1", "two:1"):
+            task(engine, name=name, state="absent")
 
 
 def test_several_images_in_one_archive(engine, task, tmp_path):

@@ -10,7 +10,7 @@ import sys
 import traceback
 
 import pytest
-from pycontainer import images
+from pycontainer import images, reconcile
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError, NotFound
 from pycontainer.images import collect
@@ -52,8 +52,11 @@ def killed_at(scratch, count, work):
     return os.WIFSIGNALED(status)
 
 
-def check(engine, lost=0):
-    """The store is consistent, and holds nothing that no image needs. :param lost: how many layers may be lacking."""
+def check(engine, lost=0, layers=(3,)):
+    """The store is consistent, and holds nothing that no image needs. :param lost: how many layers may be lacking.
+
+    :param layers: how many an image may have.
+    """
     assert engine.db.all("SELECT * FROM operations") == []
     assert os.listdir(engine.paths.tmp) == []
     with engine.db.transaction() as connection:
@@ -62,10 +65,10 @@ def check(engine, lost=0):
     numbers = {row["number"] for row in engine.db.all("SELECT number FROM layers")}
     assert len(numbers) - lost <= len(os.listdir(engine.paths.layers)) <= len(numbers)
     for row in engine.db.all("SELECT id FROM images"):
-        assert len(images.layer_paths(engine, row["id"])) == 3
+        assert len(images.layer_paths(engine, row["id"])) in layers
 
 
-def every_step(scratch, task, prepare, work, goal, stride, lost=0):
+def every_step(scratch, task, prepare, work, goal, stride, lost=0, layers=(3,)):
     """Kill at one step after the other until the work gets through; after each: consistent, then the same again succeeds."""
     count, seen = 1, 0
     while True:
@@ -74,9 +77,9 @@ def every_step(scratch, task, prepare, work, goal, stride, lost=0):
         if not killed_at(scratch, count, work):
             break
         with Engine(data=scratch[0], run=scratch[1]) as engine:
-            check(engine, lost)
+            check(engine, lost, layers)
             work(engine)
-            check(engine)
+            check(engine, layers=layers)
             assert goal(engine)
         count, seen = count + stride, seen + 1
     assert seen >= 10
@@ -312,3 +315,78 @@ def test_what_a_running_pull_has_found_is_not_taken_away(scratch, task, tmp_path
         assert len(rows) == 2 and all(engine.blobs.has(digest) for digest in digests)
         assert ["dir" in names_in(place) for place in images.layer_paths(engine, ident)] == [True, True]
         assert engine.db.all("SELECT * FROM layers") == rows  # nothing had to be made again
+
+
+# --- deliveries, pushes, archives, merged images, images of containers ---
+
+
+def loaded(engine, task, source):
+    task(engine, source="load", path=source, name="x:1")
+
+
+def test_killed_while_an_image_is_saved(scratch, task, source, tmp_path):
+    from pycontainer.images import task as part
+
+    with Engine(data=scratch[0], run=scratch[1]) as engine:
+        loaded(engine, task, source)
+    (tmp_path / "to").mkdir()
+    for form in ("docker-archive", "oci-dir"):
+        path = str(tmp_path / "to" / form)
+
+        def work(engine, path=path, form=form):
+            reconcile.carry_out(part.image_export(engine, {"names": ["x:1"], "path": path, "format": form}), False)
+
+        def prepare(engine, path=path):
+            trees.remove(path)
+
+        def goal(engine, work=work, path=path, form=form):
+            again = part.image_export(engine, {"names": ["x:1"], "path": path, "format": form})
+            return not again.changed and os.listdir(tmp_path / "to") == [form]
+
+        every_step(scratch, task, prepare, work, goal, 5)
+        trees.remove(path)
+
+
+def test_killed_while_layers_are_merged(scratch, task, source):
+    with Engine(data=scratch[0], run=scratch[1]) as engine:
+        loaded(engine, task, source)
+
+    def prepare(engine):
+        task(engine, name="flat:1", state="absent")
+
+    def work(engine):
+        images.plan_squash(engine, "x:1", ["flat:1"], "2").apply()
+
+    every_step(scratch, task, prepare, work, lambda engine: not images.plan_squash(engine, "x:1", ["flat:1"], "2").changed, 9, layers=(2, 3))
+
+
+def test_killed_while_a_container_is_committed(scratch, task, source):
+    from pycontainer import containers
+
+    def commit(engine):
+        return containers.plan_commit(engine, containers.find(engine, "worker"), ["made:1"])
+
+    with Engine(data=scratch[0], run=scratch[1]) as engine:
+        loaded(engine, task, source)
+        containers.plan(engine, {"name": "worker", "image": "x:1", "command": ["sh"], "network_mode": "none", "state": "present"}).apply()
+        with open(os.path.join(engine.paths.container(containers.find(engine, "worker")["id"]), "upper", "new"), "wb") as file:
+            file.write(os.urandom(100000))
+    every_step(scratch, task, lambda engine: task(engine, name="made:1", state="absent"), lambda engine: commit(engine).apply(),
+               lambda engine: not commit(engine).changed, 11, layers=(3, 4))
+
+
+def test_killed_while_an_image_is_pushed(scratch, task, source, registry):
+    """Each time to another repository."""
+    names = []
+
+    def prepare(_engine):
+        names.append("%s/crash/r%d:1" % (registry, len(names)))
+
+    def plan(engine):
+        found = images.plan_local(engine, "x:1")
+        images.plan_push(found, [names[-1]], images.Registries())
+        return found
+
+    with Engine(data=scratch[0], run=scratch[1]) as engine:
+        loaded(engine, task, source)
+    every_step(scratch, task, prepare, lambda engine: plan(engine).apply(), lambda engine: not plan(engine).changed, 2)

@@ -22,10 +22,12 @@ from pycontainer.images import delivery, delivery_again, delivery_spool, records
 from pycontainer.images.manifest import digest_of
 
 from .conftest import PARAMS, fingerprint, layer, member, mounted, need, run
+from .test_crash import killed_at
 
 PLUGINS = "ansible_collections.pycontainer.engine.plugins.plugin_utils."
 controllers = pytest.importorskip(PLUGINS + "delivery")  # of the environment that has Ansible
-delivery_cache, delivery_channel, delivery_source = (importlib.import_module(PLUGINS + name) for name in ("delivery_cache", "delivery_channel", "delivery_source"))
+delivery_cache, delivery_channel, delivery_source = (
+    importlib.import_module(PLUGINS + name) for name in ("delivery_cache", "delivery_channel", "delivery_source"))
 NAME = "shop/web:1"
 
 
@@ -37,6 +39,7 @@ class Connection:
         self._task = type("Task", (), {"check_mode": check, "diff": True})
         self.live, self._connection = self, None
         self.on_store = lambda name, data: data
+        self.on_call = lambda command, request: None
 
     def bytes(self, text, done, total=0):
         assert text.startswith("Sending") and 0 < done <= total
@@ -51,6 +54,7 @@ class Connection:
     # --- in a channel's place ---
 
     def call(self, command, request, body=()):
+        self.on_call(command[-1], request)
         body, request = b"".join(body), json.dumps(request)
         self.sent += len(request) + 1 + len(body)
         try:
@@ -79,10 +83,10 @@ def deliver(engine, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(controllers.display, "vv", lambda *_words, **_options: None)
 
-    def do(path, check=False, name=NAME, on_store=None, **options):
+    def do(path, check=False, name=NAME, on_store=None, on_call=None, **options):
         opened = Engine(engine.paths.data, engine.paths.run, check=True) if check else engine
         connection = do.connection = Connection(opened, check)
-        connection.on_store = on_store or connection.on_store
+        connection.on_store, connection.on_call = on_store or connection.on_store, on_call or connection.on_call
         monkeypatch.setattr(delivery_channel, "Channel", lambda _action: connection)
         params = dict(PARAMS, name=name, source="controller", path=str(path), **options)
 
@@ -289,6 +293,34 @@ def test_a_part_that_a_power_cut_has_left_without_content_is_sent_again(engine, 
     result = deliver(one)
     assert lost in deliver.connection.stored and kept not in deliver.connection.stored
     assert result["changed"] and is_clean(engine)
+
+
+@pytest.mark.parametrize("delta", [True, False])
+def test_killed_while_it_is_taken(scratch, engine, deliver, tmp_path, delta):
+    """At one step after the other: the host's next call clears up, the parts are still there, and the task again ends right."""
+    (one, _first), (two, _second) = versions(tmp_path)
+    deliver(one)
+    count, requests = 1, []
+
+    def breaks(command, request):
+        if command == "take":
+            requests.append(request)
+            raise ConnectionError("broken")
+
+    while True:
+        if images.find(engine, "shop/web:2"):
+            records.remove(engine, images.get(engine, "shop/web:2")["id"])
+        with pytest.raises(Exception, match="broken"):
+            deliver(two, name="shop/web:2", on_call=breaks, delta=delta)
+        if not killed_at(scratch, count, lambda opened: delivery.take(opened, requests[-1], None)):
+            break
+        with Engine(data=scratch[0], run=scratch[1]) as opened:
+            assert engine.db.all("SELECT * FROM operations") == [] and os.listdir(opened.paths.tmp) == [] and not images.damaged(opened, True)
+        result = deliver(two, name="shop/web:2", delta=delta)
+        assert not result.get("failed") and is_clean(engine) and not images.damaged(engine, True)
+        assert not deliver(two, name="shop/web:2", delta=delta)["changed"]
+        count += 41
+    assert count > 100
 
 
 def test_a_damaged_part_is_a_clear_error_and_nothing_stays(engine, deliver, tmp_path):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -13,7 +14,7 @@ import time
 import pytest
 from pycontainer.errors import EngineError, NotFound, RegistryError, Unsupported
 from pycontainer.images import client as clients
-from pycontainer.images import collect, manifest, reference, retry, transport
+from pycontainer.images import collect, manifest, pace, reference, retry, transport
 
 from .faulty import CONFIG, LAYER, MANIFEST, serving
 
@@ -32,6 +33,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(retry, "pause", lambda tries: 0.01)
     monkeypatch.setattr(transport, "TIMEOUT", 0.5)
     monkeypatch.setattr(transport, "PROBE_TIMEOUT", 0.5)
+    monkeypatch.setattr(pace, "PERIOD", 0.3)
 
 
 def on(part, *answer, **options):
@@ -49,6 +51,21 @@ def raw(part, data, wait=0.0):
         time.sleep(wait)
         handler.close_connection = True
         handler.connection.shutdown(socket.SHUT_RDWR)
+        return True
+    return fault
+
+
+def dripping(part, beginning):
+    """After ``beginning`` a byte now and then, for ever."""
+    def fault(handler):
+        if part not in handler.path:
+            return False
+        handler.close_connection = True
+        with contextlib.suppress(OSError):
+            handler.wfile.write(beginning)
+            while True:
+                time.sleep(0.02)
+                handler.wfile.write(b"x")
         return True
     return fault
 
@@ -86,6 +103,10 @@ CASES = {
     "a hanging registry": (raw("manifests", b"", 1.5), "no answer in time \\(tried 2 times"),
     "a hanging answer": (raw("manifests", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", 1.5), "no answer in time"),
     "a hanging blob": (raw(LAYER_DIGEST, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nx" % len(LAYER), 1.5), "no answer in time"),
+    "a dripping header": (dripping("manifests", b"HTTP/1.1 200 OK\r\nX-Y: "), "can't be reached: only \\d+ bytes came in .* \\(tried 2 times"),
+    "a dripping manifest": (dripping("manifests", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n{"), "only \\d+ bytes came in"),
+    "a dripping blob": (dripping(LAYER_DIGEST, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LAYER) + LAYER[:400000]),
+                        "only \\d+ bytes came in .* \\(tried 2 times"),
     "a status of one's own": (on("manifests", 599), "status 599"),
     # going on and on
     "a redirect to itself": (on("manifests", 307, b"", {"Location": "/v2/a/b/manifests/1"}), "redirects without end"),

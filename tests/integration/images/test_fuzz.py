@@ -89,9 +89,11 @@ def trace(engine):
 
 
 def used(engine):
-    """Whoever looks at images sees all of them."""
+    """Whoever looks at images sees all of them, and finds them whole."""
+    from pycontainer import images
     from pycontainer.cli import task
 
+    assert [damage.sentences for damage in images.damaged(engine)] == []
     for line in (["images", "-a"], ["images", "--format", "json"], ["system", "df"]):
         done = task.pycontainer(engine, {"argv": line, "cmd": None})
         assert done["rc"] == 0, done

@@ -24,6 +24,7 @@ import recorded_disk
 from pycontainer import containers, images, reconcile
 from pycontainer.builds import task as tasks
 from pycontainer.engine import Engine
+from pycontainer.errors import HostError
 from pycontainer.images import collect, delivery, delivery_recipe, delivery_spool, manifest
 from pycontainer.images import layers as places
 from pycontainer.store import settings
@@ -48,6 +49,8 @@ class Work:
     :param at: the disk's mount point. :param place: of what is not on the disk. :param host: of the registry. :param run: for the engine.
     """
 
+    suffix = ""  # of the names of the layouts that are loaded
+
     def __init__(self, at, place, host, run):
         self.at, self.place, self.host, self.run = at, place, host, run
 
@@ -55,7 +58,7 @@ class Work:
         return Engine(data=os.path.join(self.at, "data"), run=self.run)
 
     def parts(self):
-        return [self.load, self.pull, self.build, self.commit, self.take, self.squash, self.save, self.move, self.remove]
+        return [self.load, self.pull, self.build, self.create, self.commit, self.take, self.squash, self.save, self.move, self.remove]
 
     def names(self, part):
         """What is there when a part is done."""
@@ -67,8 +70,8 @@ class Work:
         return reconcile.carry_out(tasks.image(engine, dict(PARAMS, **params)), False)
 
     def load(self, engine):
-        self.task(engine, source="load", path=self.place + "/base", name="loaded:1")
-        self.task(engine, source="load", path=self.place + "/old", name="moved:1")
+        self.task(engine, source="load", path=self.place + "/base" + self.suffix, name="loaded:1")
+        self.task(engine, source="load", path=self.place + "/old" + self.suffix, name="moved:1")
 
     def pull(self, engine):
         self.task(engine, name=self.host + "/a/b:1")
@@ -76,11 +79,13 @@ class Work:
     def build(self, engine):
         self.task(engine, source="build", name="built:1", build={"path": self.place + "/context"})
 
-    def commit(self, engine):
+    def create(self, engine):
         if not containers.every(engine):
             containers.plan(engine, {"name": "worker", "image": "loaded:1", "command": ["sh"], "network_mode": "none", "state": "present"}).apply()
         with open(os.path.join(engine.paths.container(containers.every(engine)[0]["id"]), "upper", "new"), "wb") as file:
             file.write(noise("new", 100000))
+
+    def commit(self, engine):
         self.task(engine, source="container", container="worker", name="made:1")
 
     def take(self, engine):
@@ -93,8 +98,12 @@ class Work:
         spool.make()
         for piece in (SENT[:70000], SENT[70000:]):
             parts.append(hashlib.sha256(piece).hexdigest())
-            with open(os.path.join(spool.path, parts[-1]), "wb") as file:
-                file.write(piece)
+            try:
+                with open(os.path.join(spool.path, parts[-1]), "wb") as file:
+                    file.write(piece)
+            except OSError as error:  # what the host's shell says; the controller has the spool removed then
+                spool.remove()
+                raise HostError(error.strerror) from None
         item = {"diff_id": manifest.digest_of(SENT), "digest": manifest.digest_of(SENT), "size": len(SENT), "parts": parts}
         delivery.take(engine, {"id": ident, "step": "take", "config": delivery_recipe.encode(config), "manifest": "", "exact": False, "layers": [item],
                                "pack": [], "options": dict(PARAMS, name="sent:1", source="controller", path="/x")}, io.BytesIO())
@@ -107,7 +116,7 @@ class Work:
 
     def move(self, engine):
         """A tag goes to another image; what it was stays without a name."""
-        self.task(engine, source="load", path=self.place + "/new", name="moved:1")
+        self.task(engine, source="load", path=self.place + "/new" + self.suffix, name="moved:1")
 
     def remove(self, engine):
         self.task(engine, name="flat:1", state="absent")

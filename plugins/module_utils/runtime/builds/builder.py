@@ -61,7 +61,10 @@ class Build:
 
     def carry_out(self, references):
         """Build and store. Returns the image's id. :raises StepFailed:"""
-        with images.explained(self.engine, "the build"), self.engine.operations.record("build", unnamed=True, layers=self._base_layers()) as entry:
+        with (
+            images.explained(self.engine, "the build", "only the steps that were done were kept"),
+            self.engine.operations.record("build", unnamed=True, layers=self._base_layers()) as entry,
+        ):
             try:
                 with Work(self.engine) as self.work:
                     return self._carry_out(references)

@@ -8,13 +8,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
 
-from ..errors import InvalidInput, RegistryError, Unsupported
+from ..errors import HostError, InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
 from . import compression, manifest, reference, tar
+from .room import Room
 
 MAX_DEPTH = 2  # of indexes in one another
 REF_NAMES = (
@@ -57,11 +59,26 @@ def opened(path, spool):
         if not compression.kind_of(start):
             yield Members(file, path)
             return
-        with tempfile.TemporaryFile(dir=spool) as plain:
+        with _laid_out(file, path, spool) as plain:
+            yield Members(plain, path)
+
+
+def _laid_out(file, path, spool):
+    """An unnamed file with what is compressed in ``file``. :raises HostError: where there is no room for it."""
+    try:
+        with contextlib.ExitStack() as stack:
+            plain = stack.enter_context(tempfile.TemporaryFile(dir=spool))
+            room = Room(plain.fileno())
             for piece in compression.decompress(compression.pieces(file), path):
+                room.write(len(piece))
                 plain.write(piece)
             plain.seek(0)
-            yield Members(plain, path)
+            stack.pop_all()
+            return plain
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HostError("no space left in %s for what is compressed in %s; nothing of it was kept" % (spool or tempfile.gettempdir(), path)) from None
+        raise HostError("%s could not be laid out: %s" % (path, error.strerror or error)) from None
 
 
 class Members:
@@ -187,7 +204,7 @@ def _merge(docker, layout):
 
 
 def _docker(members):
-    images = []
+    images = {}
     listed = manifest.read_json(members.read("manifest.json", manifest.MAX_MANIFEST), "manifest.json of %s" % members.path)
     for item in listed if isinstance(listed, list) else []:
         if not isinstance(item, dict) or not _texts([item.get("Config")]) or not _texts(item.get("Layers") or []):
@@ -201,8 +218,10 @@ def _docker(members):
             if name not in members:
                 raise RegistryError("%s is damaged: it lacks %s" % (members.path, name))
         layers = [(diff_id, None, name, members.size(name)) for diff_id, name in zip(diff_ids, layer_names)]
-        images.append(Image(data, None, layers, list(item.get("RepoTags") or [])))
-    return images
+        image = Image(data, None, layers, [])
+        same = images.setdefault(image.id, image)  # some write an entry for each name
+        same.names += [name for name in item.get("RepoTags") or [] if name not in same.names]
+    return list(images.values())
 
 
 def _blob_name(digest):

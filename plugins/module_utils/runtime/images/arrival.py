@@ -86,6 +86,8 @@ def _suspected():
 def _commit(writer, layer, name):
     if layer.digest and writer.digest != layer.digest:
         raise errors.RegistryError("%s: what arrived has the digest %s" % (name, writer.digest))
+    if layer.size is not None and writer.size != layer.size:  # a store's blobs are held against it
+        raise errors.RegistryError("%s has %d bytes and not the %d that its manifest promises" % (name, writer.size, layer.size))
     return writer.commit()
 
 

@@ -86,6 +86,7 @@ def store(engine, made, fresh, references=(), final=None):
     try:
         _store(engine, made, fresh, references, final, written)
     except BaseException:
+        collect.sweep(engine)  # layers that had got their places when the disk had no room for their rows
         collect.collect(engine, written)
         raise
 

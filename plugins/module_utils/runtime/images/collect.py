@@ -52,19 +52,27 @@ def collect(engine, candidates=(), everything=False, ended=None):
     :param everything: all unneeded blobs, unless one may just have been made by a running task.
     :param ended: as for :func:`needed`. :returns: bytes that were freed, of blobs and layers.
     """
-    gone, freed = [], 0
-    with engine.db.transaction() as connection:
-        blobs, keys, unnamed = needed(engine, connection, ended)
-        for row in connection.execute("SELECT * FROM layers").fetchall():
-            if row["diff_id"] not in keys:
-                freed += row["size"]
-                connection.execute("DELETE FROM layers WHERE diff_id = ?", (row["diff_id"],))
-                gone += _set_aside(engine, layers.path_of(engine, row["number"]))
-        for digest in _all_blobs(engine) if everything and not unnamed else candidates:
-            if digest not in blobs and engine.blobs.has(digest):
-                freed += engine.blobs.size(digest)
-                engine.blobs.remove(digest)
-    remove_trees(gone)
+    gone = []
+    try:
+        with engine.db.transaction() as connection:
+            freed = _collect(engine, connection, candidates, everything, ended, gone)
+    finally:
+        remove_trees(gone)  # also where the disk had no room for the end of the transaction: a layer that is not there is made again, or forgotten
+    return freed
+
+
+def _collect(engine, connection, candidates, everything, ended, gone):
+    freed = 0
+    blobs, keys, unnamed = needed(engine, connection, ended)
+    for row in connection.execute("SELECT * FROM layers").fetchall():
+        if row["diff_id"] not in keys:
+            freed += row["size"]
+            connection.execute("DELETE FROM layers WHERE diff_id = ?", (row["diff_id"],))
+            gone += _set_aside(engine, layers.path_of(engine, row["number"]))
+    for digest in _all_blobs(engine) if everything and not unnamed else candidates:
+        if digest not in blobs and engine.blobs.has(digest):
+            freed += engine.blobs.size(digest)
+            engine.blobs.remove(digest)
     return freed
 
 

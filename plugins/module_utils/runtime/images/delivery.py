@@ -51,8 +51,8 @@ def present(engine, params, name):
     plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
     record = damage.whole(engine, request["id"])
     if record is not None:
-        if request.get("step") == "take":
-            Spool(engine, request["id"]).remove()  # another task was faster
+        if not engine.check:
+            Spool(engine, request["id"]).remove()  # another task was faster, or one was killed at its very end
         name_image(plan.is_there(record), request["id"], parsed.tagged)
         return plan
     trust.of_file(engine, "controller", params["path"], "image %s from the controller" % parsed.familiar)
@@ -129,6 +129,16 @@ def offer(engine, request, body):
     :param request: ``{"id", "repository", "layers": [DiffIDs of the image], "check": 1 in check mode, else 0}``.
     """
     spool = Spool(engine, request["id"])
+    try:
+        with intake.explained(engine, "what is sent for %s" % request["repository"]):
+            return _offer(engine, request, body, spool)
+    except errors.HostError:
+        if not engine.check:
+            spool.remove()
+        raise
+
+
+def _offer(engine, request, body, spool):
     if engine.check:
         recipes = delivery_recipe.unpack(body)
     else:

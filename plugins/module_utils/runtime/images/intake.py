@@ -34,14 +34,14 @@ class Layer:
 
 
 @contextlib.contextmanager
-def explained(engine, what):
-    """Turn the file system's errors inside the block into a sentence about ``what``."""
+def explained(engine, what, kept="nothing of it was kept"):
+    """Turn the file system's errors inside the block into a sentence about ``what``. :param kept: what has become of it when the disk is full."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             engine.blobs.partials.sweep(0)
-            raise errors.HostError("no space left in %s for %s; nothing of it was kept" % (engine.paths.data, what)) from None
+            raise errors.HostError("no space left in %s for %s; %s" % (engine.paths.data, what, kept)) from None
         raise errors.HostError(
             "%s could not be stored: %s%s" % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")
         ) from None
@@ -86,6 +86,7 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
                     size = sum(row["size"] for row in layers.rows(engine, diff_ids) if row is not None)
                     records.save(connection, ident, digest, size, references, digests)
         except BaseException:
+            collect.sweep(engine)  # layers that had got their places when the disk had no room for their rows
             collect.collect(engine, names + intake.made, everything=build_manifest is not None, ended=entry)  # blobs may have no name yet
             raise
         finally:

@@ -20,6 +20,7 @@ from . import fields
 MAX_MANIFEST = 4 << 20  # bytes; distribution-spec, "Pushing manifests"
 MAX_CONFIG = 8 << 20
 MAX_LAYERS = 500  # overlayfs takes no more (OVL_MAX_STACK)
+MAX_SIZE = 1 << 63  # of what a descriptor describes: int64 in image-spec, descriptor.md
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -157,7 +158,7 @@ def _descriptors(items, what, field):
         raise RegistryError("%s: %s of the manifest is not a list" % (what, field))
     for item in items:
         size = item.get("size") if isinstance(item, dict) else None
-        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < MAX_SIZE:
             raise RegistryError("%s: an entry of %s in the manifest has no proper size" % (what, field))
         if not isinstance(item.get("digest"), str) or not valid_digest(item["digest"]):
             raise RegistryError("%s: an entry of %s in the manifest has no proper digest" % (what, field))

@@ -96,7 +96,9 @@ def _load_plan(plan, image, names, path):
 
 
 def _load(engine, path, spool, target, chosen):
-    names = dict(chosen)
+    names = {}
+    for ident, more in chosen:  # a layout may have one under several manifests
+        names.setdefault(ident, []).extend(more)
     with archive.opened(path, spool) as members:
         for image in archive.contents(members, target):
             if image.id in names:

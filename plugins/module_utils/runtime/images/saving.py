@@ -116,7 +116,7 @@ def _check_place(path, form):
             raise InvalidInput("path", path, "a file, not a directory, for the format %s" % form)
     elif os.path.lexists(path) and not os.path.isdir(path):
         raise InvalidInput("path", path, "a directory, not a file, for the format oci-dir")
-    elif os.path.isdir(path) and os.listdir(path) and not os.path.isfile(os.path.join(path, "oci-layout")):
+    elif os.path.isdir(path) and set(os.listdir(path)) - {"oci-layout.partial"} and not os.path.isfile(os.path.join(path, "oci-layout")):
         raise InvalidInput("path", path, "an empty directory or an OCI layout, which this is not")
 
 
@@ -248,9 +248,12 @@ def _blob_files(path):
 
 
 def write_layout(engine, path, images):
-    """Write a layout: blobs first, then the index that leads to them; what no image of it needs any more goes last."""
+    """Write a layout: what says that it is one, by which another try knows it, blobs, then the index that leads to them; what no image of it needs any
+    more goes last."""
     blobs = {blob_name(digest): digest for digest in _blobs(engine, images)}
     try:
+        os.makedirs(path, 0o755, exist_ok=True)
+        _write_small(path, "oci-layout", LAYOUT)
         for name, digest in blobs.items():
             target = os.path.join(path, name)
             os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
@@ -258,10 +261,16 @@ def write_layout(engine, path, images):
                 with files.appearing(target, 0o644) as file:
                     for piece in engine.blobs.pieces(digest):
                         file.write(piece)
-        for name, data in reversed(documents(engine, images, "oci-dir")):
-            files.write_whole(os.path.join(path, name), data, mode=0o644)
+        for name, data in documents(engine, images, "oci-dir"):
+            _write_small(path, name, data)
         for name in set(_blob_files(path)) - set(blobs):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(path, name))
     except OSError as error:
         raise HostError("%s could not be written: %s" % (path, error.strerror or error)) from None
+
+
+def _write_small(path, name, data):
+    with files.appearing(os.path.join(path, name)) as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(data)

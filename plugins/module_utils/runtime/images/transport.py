@@ -19,6 +19,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 from ..errors import InvalidInput, RegistryError
+from . import pace
 
 TIMEOUT = 60  # seconds without a byte
 CONNECT_TIMEOUT = 15  # seconds until a connection is there
@@ -262,6 +263,7 @@ class Transport:
             if context is None:
                 context = self._contexts[netloc] = self.options.context(netloc, netloc in self._insecure)
             connection = http.client.HTTPSConnection(*(proxy or (name, port)), timeout=timeout, context=context)
+        connection.response_class = pace.Answer
         if proxy:
             connection.set_tunnel(name, port or (443 if scheme == "https" else 80))
         connection.connect()
@@ -291,6 +293,8 @@ def explain(error):
         return _explain_tls(error)
     if isinstance(error, socket.gaierror):
         return "its name is not known"
+    if isinstance(error, pace.TooSlow):
+        return str(error)
     if isinstance(error, TimeoutError) or isinstance(error, socket.timeout):
         return "no answer in time"
     if isinstance(error, http.client.IncompleteRead):

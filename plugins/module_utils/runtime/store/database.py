@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 
@@ -92,6 +93,7 @@ CREATE TABLE id_ranges (        -- which uids and gids of the host a container's
     container TEXT PRIMARY KEY, first INTEGER NOT NULL, size INTEGER NOT NULL);
 """
 
+LITTLE = 1 << 17  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
 PARTS = (SCHEMA, BUILDS, IDS)  # a store of version n has the first n
 VERSION = len(PARTS)
 
@@ -106,15 +108,32 @@ class Database:
     @property
     def connection(self):
         if self._connection is None:
-            # autocommit: transactions are begun by transaction() alone, so none is left open by a mere SELECT
-            connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            self._connection = connection
-            self._migrate()
+            try:
+                self._connection = self._open()
+                self._migrate()
+            except sqlite3.OperationalError as error:
+                self.close()
+                self._raise_full(error)
+                raise
         return self._connection
+
+    def _open(self):
+        # autocommit: transactions are begun by transaction() alone, so none is left open by a mere SELECT
+        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    def _raise_full(self, error):
+        """:raises HostError: for SQLite's error where it comes of a full disk. It says so of writes to the database alone, not of its other files'."""
+        text, full = str(error), "full" in str(error)
+        if "disk I/O" in text or "unable to open" in text:
+            status = os.statvfs(os.path.dirname(self.path))
+            full = status.f_bavail * status.f_frsize < LITTLE
+        if full:
+            raise HostError("no space left for %s" % self.path) from None
 
     def _migrate(self):
         if self._version() == VERSION:
@@ -147,8 +166,8 @@ class Database:
         except BaseException as error:
             if connection.in_transaction:  # a full disk may have ended it
                 connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-                raise HostError("no space left for %s" % self.path) from None
+            if isinstance(error, sqlite3.OperationalError):
+                self._raise_full(error)
             raise
         finally:
             if not durable:

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How slow an answer may come: a server that sends a byte now and then keeps every timeout away, and would never come to an end.
+
+Counted is the time that is spent waiting for bytes; what the receiver does between is its own affair. The numbers are those of dnf (minrate) and of
+git's http.lowSpeedLimit as commonly set.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+
+LEAST = 1000  # bytes a second
+PERIOD = 60  # seconds of waiting over which that is looked at
+
+
+class TooSlow(TimeoutError):
+    """:ivar count, period: so many bytes came in so many seconds."""
+
+    def __init__(self, count, period):
+        super().__init__("only %d bytes came in %.0f seconds" % (count, period))
+        self.count, self.period = count, period
+
+
+class Paced(io.RawIOBase):
+    """An answer's bytes as they come from ``raw``. Until the first ones come, only the connection's timeout counts.
+
+    :raises TooSlow: from a read, when fewer than ``LEAST`` bytes a second came for ``PERIOD`` seconds of waiting.
+    """
+
+    def __init__(self, raw, clock=time.monotonic):
+        super().__init__()
+        self._raw, self._clock, self._begun = raw, clock, False
+        self._waited = self._count = 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        before = self._clock()
+        count = self._raw.readinto(buffer)
+        if self._begun:
+            self._waited += self._clock() - before
+            self._count += count or 0
+            if self._waited >= PERIOD:
+                if count and self._count < LEAST * self._waited:
+                    raise TooSlow(self._count, self._waited)
+                self._waited = self._count = 0
+        self._begun = True
+        return count
+
+    def fileno(self):
+        return self._raw.fileno()
+
+    def close(self):
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class Answer(http.client.HTTPResponse):
+    """An HTTP answer whose pace is watched: a connection's ``response_class``."""
+
+    def __init__(self, sock, *arguments, **options):
+        super().__init__(sock, *arguments, **options)
+        self.fp = io.BufferedReader(Paced(self.fp.detach()))

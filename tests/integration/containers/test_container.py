@@ -228,6 +228,16 @@ def test_list_of_containers(engine):
     assert results["box0"]["container"]["HostConfig"]["Memory"] == 40 << 20 and results["box1"]["container"] == {}
 
 
+def test_a_quiet_container_gets_a_health_check_and_is_waited_for(engine):
+    do(engine, **base())
+    for check in (True, False):
+        with pytest.raises(EngineError, match="container web has no health check"):
+            do(engine, check, state="healthy")
+    health = do(engine, healthcheck={"test": "true", "interval": "100ms"}, state="healthy", healthy_wait_timeout=60)["container"]["State"]["Health"]
+    assert health["Status"] == "healthy" and not do(engine, healthcheck={"test": "true", "interval": "100ms"}, state="healthy")["changed"]
+    assert "Health" not in do(engine, healthcheck={"test": "NONE"})["container"]["State"]
+
+
 def test_retries_go_with_the_policy_that_they_are_of(engine):
     do(engine, **base(state="present", restart_policy="on-failure", restart_retries=3))
     assert do(engine, restart_policy="always", state="present")["actions"] == ["change restart_policy, restart_retries of container web"]
@@ -268,6 +278,11 @@ def test_exec_and_info(engine):
         task.container_exec(engine, {"container": "web", "command": "true"})
     do(engine, **base(env={"A": "1"}))
     run = lambda **params: task.container_exec(engine, dict(params, container="web"))  # noqa: E731
+    for bad, word in (({"chdir": "tmp"}, "chdir: 'tmp'"), ({"env": {"A": True}}, "env.A"), ({"user": "a:b:c"}, "user")):
+        engine.check = True
+        with pytest.raises(EngineError, match=word):
+            run(command="true", **bad)
+        engine.check = False
     assert run(command="sh -c 'echo $A $B; echo err >&2; exit 7'", env={"B": 2})["rc"] == 7
     found = run(argv=["cat"], stdin="hello", user="www")
     assert (found["rc"], found["stdout"], found["stderr"], found["stdout_lines"]) == (0, "hello", "", ["hello"])

@@ -109,6 +109,14 @@ def test_published_port_and_its_change_while_it_runs(engine):
 
 
 @in_own_network
+def test_a_port_is_published_by_the_first_change_of_a_quiet_container(engine):
+    """Its monitor has read nothing before of what was asked for."""
+    do(engine, **web(hostname="quiet"))
+    do(engine, published_ports=["127.0.0.1:8081:80"])
+    assert get(8081) == "quiet"
+
+
+@in_own_network
 def test_ports_that_are_chosen_stay(engine):
     first = do(engine, **web(published_ports=["80", "9000-9010:81"], exposed_ports=["82"], publish_all_ports=True))
     ports = first["container"]["NetworkSettings"]["Ports"]

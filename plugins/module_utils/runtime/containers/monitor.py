@@ -395,9 +395,10 @@ class Monitor:
         now, problem = self.run, ""
         if self._log is not None and now["log"] != before["log"]:
             self.log.configure(now["log"])
-        if now.get("health") != before.get("health") and self.pidfd is not None:
+        # beside what is in effect: run.json of before may never have been read
+        if self.pidfd is not None and now.get("health") != (self.health.options if self.health is not None else None):
             self._check_health()
-        if now["network"] != before["network"] and self.pidfd is not None:
+        if self.pidfd is not None and now["network"] != self.state["network"]:
             self._close_relay()
             problem = self._open_relay()
             self.state["network"] = now["network"]

@@ -12,7 +12,7 @@ from .. import images
 from ..errors import Conflict, EngineError, InvalidInput
 from ..reconcile import Plan
 from . import catalog, checks, create, exposure, inspection, live, options, removal, replace, running, sharing, starting, userns
-from .options import network, table
+from .options import lifecycle, network, table
 
 RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
 
@@ -79,6 +79,8 @@ class Work:
         target = self._image()
         self.image_config = target.config
         self._define()
+        if self.task.state == "healthy" and lifecycle.health(self.definition, target.config.get("Healthcheck")) is None:
+            raise InvalidInput("state", "healthy", "another state: container %s has no health check" % self.task.name)
         checks.everything(self.engine, self.definition, target.config, self.record)
         joined = sharing.resolve(self.engine, self.definition, self.task.name, self.coming)
         userns.check(self.engine, self.definition, joined)

@@ -69,10 +69,13 @@ def container_exec(engine, params):
         raise InvalidInput("stdin", "...", "nothing, with detach: nobody is there to pass it on")
     if stdin is not None and params.get("stdin_add_newline") is not False:
         stdin += "\n"
+    chdir, env, user = params.get("chdir"), _env(params), _user(params)
+    if chdir is not None and not chdir.startswith("/"):
+        raise InvalidInput("chdir", chdir, "an absolute path")
     done = {"changed": True, "actions": ["run %s in container %s" % (shlex.join(words), record["name"])]}
     if engine.check:  # the exit code of a success: what follows in a playbook, and Ansible itself, takes any other for a failure
         return done if params.get("detach") else dict(done, rc=0, stdout="", stderr="", stdout_lines=[], stderr_lines=[])
-    outcome = running.execute(engine, record["id"], words, env=_env(params), user=_user(params), cwd=params.get("chdir"), tty=bool(params.get("tty")),
+    outcome = running.execute(engine, record["id"], words, env=env, user=user, cwd=chdir, tty=bool(params.get("tty")),
                               stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"), detach=bool(params.get("detach")))
     if params.get("detach"):
         return dict(done, pid=outcome["pid"])

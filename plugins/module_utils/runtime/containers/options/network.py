@@ -45,7 +45,7 @@ def port(value, name):
     inside = port_range(parts[-1], name, value, accepted)
     host_ip = address(parts[0], name) if len(parts) == 3 else "0.0.0.0"
     host = parts[-2] if len(parts) > 1 else ""
-    if not host:
+    if host in ("", "0"):
         return [_binding(number, protocol, host_ip, 0) for number in inside]
     outside = port_range(host, name, value, accepted)
     if len(inside) == 1 and len(outside) > 1:

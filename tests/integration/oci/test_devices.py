@@ -23,9 +23,10 @@ def test_devices_as_given(bundle):
     bundle.linux["devices"] = [
         {"path": "/dev/foo", "type": "b", "major": 1, "minor": 5, "fileMode": 0o157, "uid": 10, "gid": 11},
         {"path": "/new/dir/char", "type": "u", "major": 10, "minor": 229}, {"path": "/dev/fifo", "type": "p", "fileMode": 0o660, "uid": 1, "gid": 2},
-        {"path": "/slash/", "type": "c", "major": 1, "minor": 3}]
-    result = bundle.shell("stat -c '%F %a %u %g %t %T' /dev/foo /new/dir/char /dev/fifo /slash")
-    assert result.lines == ["block special file 157 10 11 1 5", "character special file 666 0 0 a e5", "fifo 660 1 2 0 0", "character special file 666 0 0 1 3"]
+        {"path": "/slash/", "type": "c", "major": 1, "minor": 3}, {"path": "/dev/closed", "type": "c", "major": 1, "minor": 3, "fileMode": 0}]
+    result = bundle.shell("stat -c '%F %a %u %g %t %T' /dev/foo /new/dir/char /dev/fifo /slash /dev/closed")
+    assert result.lines == ["block special file 157 10 11 1 5", "character special file 666 0 0 a e5", "fifo 660 1 2 0 0", "character special file 666 0 0 1 3",
+                            "character special file 0 0 0 1 3"]
 
 
 def test_what_is_there_already_must_be_that_device(bundle):

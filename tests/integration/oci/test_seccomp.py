@@ -139,6 +139,11 @@ def test_profiles_that_are_none_are_refused(bundle, change, words):
 # ------------------------------------------------------------------------------------------------------------- an agent
 
 
+def test_a_flag_for_agents_without_one_means_nothing(bundle):
+    bundle.linux["seccomp"] = dict(profile("SCMP_ACT_ERRNO"), flags=["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"])
+    assert bundle.shell("echo ran; mkdir /tmp/d && echo made").lines == ["ran"]
+
+
 @pytest.mark.parametrize("new_privileges", (False, True))
 @pytest.mark.parametrize("flags", (None, ["SECCOMP_FILTER_FLAG_TSYNC"], ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]))
 def test_an_agent_decides(bundle, agent, tmp_path, new_privileges, flags):

@@ -9,9 +9,9 @@ import fcntl
 import os
 import time
 
-from ..errors import InvalidInput, Unsupported
+from ..errors import InvalidInput
 from ..kernel import cgroups, loopback, mounts, procfs
-from . import channel, child, hooks, jsontext, rlimits, seal, stepping
+from . import channel, child, hooks, jsontext, rlimits, seal, shape, stepping
 from .document import Document
 from .launch import Launch
 from .program import Program
@@ -34,7 +34,7 @@ class Create(Launch):
         document = Document(config)
         super().__init__(document, Program(document.process, document.linux))
         self.container, self.options, self.wait, self.systemd = container, options, wait, systemd
-        self.rootfs = os.path.join(bundle, (config.get("root") or {}).get("path") or "rootfs")
+        self.rootfs = os.path.join(bundle, config["root"]["path"])
         self.listener, self.last_word = None, b"R" if wait else b""
         self.new_keyring, self.use_pivot = not options["no-new-keyring"], not options["no-pivot"]
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
@@ -142,8 +142,7 @@ def read_bundle(options):
         config = jsontext.load(text)
     except ValueError as error:
         raise InvalidInput(path, None, "a JSON document (%s)" % error) from None
-    if not isinstance(config, dict) or not isinstance(config.get("process"), dict):
-        raise Unsupported("%s: process is missing: there is nothing to run" % path)
+    shape.check(config)
     return bundle, text, config
 
 

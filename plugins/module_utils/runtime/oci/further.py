@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..errors import Conflict, EngineError, InvalidInput
 from ..kernel import procfs
 from . import create as making
-from . import foreground, hooks, join, jsontext, rlimits, seal
+from . import foreground, hooks, join, jsontext, rlimits, seal, shape
 from .document import Document
 from .program import Program
 from .states import open_container
@@ -73,6 +73,7 @@ def wanted(base, call):
             raise InvalidInput("--process", call["process"], "a file with an OCI process as JSON (%s)" % error) from None
         if not isinstance(process, dict) or not process.get("args"):
             raise InvalidInput("--process", call["process"], "a file with an OCI process as JSON, with args")
+        shape.check_process(process)
     elif not words:
         raise InvalidInput("exec", None, "a command, or --process with a file")
     else:

@@ -52,6 +52,8 @@ class Program:
             self.filter_flags |= c.SECCOMP_FILTER_FLAG_NEW_LISTENER
             if self.filter_flags & c.SECCOMP_FILTER_FLAG_TSYNC:
                 self.filter_flags |= c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH  # else both would want the call's result (Linux 5.7)
+        else:
+            self.filter_flags &= ~c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV  # of a wait for a listener: without one the kernel refuses it
         self.hand_listener = None  # called with the listener's descriptor
         self.init = init
         self.init_fd = None
@@ -138,6 +140,8 @@ def _bytes(text, what):
 
 def _variable(entry):
     key, _equals, value = _bytes(entry, "an environment variable").partition(b"=")
+    if not key:
+        raise Unsupported("config.json: process.env: %r is not valid; accepted: NAME=VALUE" % entry)
     return key, value
 
 
@@ -145,7 +149,7 @@ def _check(process):
     """What every process needs. :raises Unsupported: naming the field."""
     if not process.get("args"):
         raise Unsupported("config.json: process.args is empty; needed: at least the program")
-    if not os.path.isabs(process.get("cwd") or "/"):
+    if not os.path.isabs(process.get("cwd", "/")):
         raise Unsupported("config.json: process.cwd: Cwd must be an absolute path, not %r" % process.get("cwd"))
     ids = process.get("user") or {}
     for name, value, most in [("uid", ids.get("uid", 0), 2 ** 32 - 2), ("gid", ids.get("gid", 0), 2 ** 32 - 2), ("umask", ids.get("umask", 0), 0o7777)] + [

@@ -9,6 +9,7 @@ import errno
 import pytest
 from pycontainer.errors import ContainerFailed
 from pycontainer.kernel import syscalls
+from pycontainer.oci import join
 from pycontainer.oci.launch import Launch
 
 
@@ -47,3 +48,31 @@ def test_what_has_another_cause(monkeypatch, unified, code):
     monkeypatch.setattr(syscalls, "clone3", clone3)
     with pytest.raises(ContainerFailed, match="namespaces can't be made"):
         launch(Door(unified)).clone3(0)
+
+
+@pytest.mark.parametrize("closed", (False, True))
+def test_a_further_process_goes_in_by_itself_where_it_can(monkeypatch, closed):
+    """Being moved from outside takes the kernel milliseconds on cgroup v1."""
+    class Group:
+        def __init__(self):
+            self.attached, self.way = [], Door(5)
+
+        def door(self):
+            return self.way
+
+        def attach(self, *arguments):
+            self.attached.append(arguments)
+
+    class Program:
+        warnings, scheduling = [], type("Scheduling", (), {"initial": None})
+
+    def clone3(_flags, _signal, cgroup=None):
+        if closed and cgroup is not None:
+            raise OSError(errno.EBUSY, "no")
+        return 7, 8
+    monkeypatch.setattr(syscalls, "clone3", clone3)
+    monkeypatch.setattr(syscalls, "setns", lambda *_arguments: None)
+    group = Group()
+    process = join.Process("c", (1, 1), group, Program)
+    process._fork(None, [])  # pylint: disable=protected-access
+    assert group.attached == ([(7, 1, "")] if closed else []) and group.way.closed and process.pid == 7

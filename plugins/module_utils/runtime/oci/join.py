@@ -10,11 +10,10 @@ parent are not dumpable (CVE-2016-9962). Its executable, the host's Python, is s
 
 from __future__ import annotations
 
-import errno
 import os
 
 from ..errors import ContainerFailed
-from ..kernel import namespaces, pidfd, syscalls, userns
+from ..kernel import cgroups, namespaces, pidfd, syscalls, userns
 from ..kernel import constants as c
 from . import channel, child, idmaps, mounting, rlimits, settle, terminal
 from .document import read_error
@@ -34,7 +33,7 @@ class Process:
         self.name, self.first, self.group, self.program, self.stdio, self.state = name, first, group, program, stdio, state
         self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
         self.below, self.paused_too = None, False  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
-        self.maps = None  # of its user namespace
+        self.maps = self.door = None  # of its user namespace; in the process: its cgroup's (cgroups.fork)
 
     def start(self):
         """Start it: when this returns, its program is being executed. :raises ContainerFailed: with the sentence why not."""
@@ -77,32 +76,27 @@ class Process:
     def _fork(self, target, types):
         """Fork into the container's process namespace and cgroup; this process itself joins neither."""
         first = self.first[0]
-        cgroup = self.group.fd() if self.below is None else None
+        door = self.group.door() if self.below is None else None
         home, pid = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), -1
         wanted, cpus = self.program.scheduling.initial, os.sched_getaffinity(0)
         try:
             affinity("process.execCPUAffinity.initial", wanted)
             if "pid" in types:
                 namespaces.join_process(target, first, ["pid"])
-            try:
-                pid, descriptor = syscalls.clone3(0, cgroup_fd=cgroup)
-            except OSError as error:
-                if cgroup is None or error.errno not in (errno.EBUSY, errno.EINVAL, errno.EOPNOTSUPP):
-                    raise
-                os.close(cgroup)
-                cgroup = None
-                pid, descriptor = syscalls.clone3(0)
+            pid, descriptor, door = cgroups.fork(0, door)
         finally:
             if pid != 0:
                 syscalls.setns(home, c.CLONE_NEWPID)
                 affinity("process.execCPUAffinity.initial", cpus if wanted else None)
+                if door is not None:
+                    door.close()
             os.close(home)
-        if pid != 0:
+        if pid == 0:
+            self.door = door
+        else:
             self.pid, self.pidfd = pid, descriptor
-            if cgroup is None:
+            if door is None:
                 self.group.attach(pid, first if self.below is None else None, self.below or "")
-        if cgroup is not None:
-            os.close(cgroup)
         return pid, descriptor
 
     def undo(self):
@@ -131,6 +125,8 @@ class Process:
         def warn(text):
             channel.warn(inside, text)
 
+        if self.door is not None:
+            self.door.enter()
         child.default_signals()
         syscalls.prctl(c.PR_SET_DUMPABLE, 0)
         if inside.recv(1) != b"c":

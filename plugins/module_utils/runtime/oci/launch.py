@@ -13,7 +13,6 @@ command's oci/create.py. The two sides speak over a socket (channel.py); the out
 
 from __future__ import annotations
 
-import errno
 import os
 
 from ..errors import ContainerFailed, EngineError, NotFound
@@ -21,8 +20,6 @@ from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
 from . import channel, child, hooks, mounting, sources
 from .document import read_error
-
-NO_DOOR = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP)  # of clone3 into a cgroup: before 5.7, or a cgroup that takes none
 
 
 class Launch:
@@ -267,15 +264,8 @@ class Launch:
         """The container's process, as whose child and in which cgroup it is to be."""
         flags |= self.clone_flags
         try:
-            if self.door is not None:
-                try:
-                    return syscalls.clone3(flags, 0, self.door.unified)
-                except OSError as error:
-                    if self.door.unified is None or error.errno not in NO_DOOR:
-                        raise
-                self.door.close()
-                self.door = None  # it is attached then
-            return syscalls.clone3(flags, 0)
+            pid, descriptor, self.door = cgroups.fork(flags, self.door, 0)
+            return pid, descriptor
         except OSError as error:
             raise ContainerFailed("the container's namespaces can't be made: %s" % error.strerror) from None
 

@@ -50,10 +50,9 @@ _RESOURCES = {
     "rdma": _Map({"hcaHandles": NATURAL, "hcaObjects": NATURAL}),
 }
 _DOCUMENT = {
-    "ociVersion!": TEXT, "root!": {"path!": TEXT, "readonly": FLAG}, "hostname": TEXT, "domainname": TEXT, "annotations": _Map(TEXT),
+    "process!": PROCESS, "ociVersion!": TEXT, "root!": {"path!": TEXT, "readonly": FLAG}, "hostname": TEXT, "domainname": TEXT, "annotations": _Map(TEXT),
     "mounts": [{"destination!": TEXT, "type": TEXT, "source": TEXT, "options": _TEXTS, "uidMappings": _IDS, "gidMappings": _IDS}],
     "hooks": {kind: _HOOKS for kind in ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")},
-    "process!": PROCESS,
     "linux": {
         "namespaces": [{"type!": TEXT, "path": TEXT}], "uidMappings": _IDS, "gidMappings": _IDS,
         "timeOffsets": _Map({"secs": INTEGER, "nanosecs": INTEGER}), "netDevices": _Map({"name": TEXT}), "cgroupsPath": TEXT, "sysctl": _Map(TEXT),

@@ -4,7 +4,7 @@
 
     group = cgroups.create(ident)            # <mount>/pycontainer/<ident> in every hierarchy
     group.apply(resources)                   # OCI runtime-spec linux.resources; later the same for a live update
-    group.attach(pid)                        # or clone3 with cgroup_fd=group.fd(), or the quickest: group.door()
+    group.attach(pid)                        # or clone3 with cgroup_fd=group.fd(), or the quickest: fork(flags, group.door())
     group.stats(); group.freeze(); group.thaw(); group.kill(); group.remove()
     cgroups.Group.open(paths)                # from what was written down: {mount point: directory}
 
@@ -22,6 +22,7 @@ Sources: cgroups(7), Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst, run
 
 from __future__ import annotations
 
+from .door import fork
 from .group import Group, create, engine
 from .layout import mode
 from .location import create_at, reopen
@@ -50,5 +51,5 @@ def merge(recorded, change):
     return update.merge(recorded, change)
 
 
-__all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "merge", "mode", "remove_base", "reopen", "warnings",
+__all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "fork", "merge", "mode", "remove_base", "reopen", "warnings",
            "with_default_devices"]

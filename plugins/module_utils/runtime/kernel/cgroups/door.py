@@ -9,7 +9,26 @@ thread's writing "0" to ``tasks`` for itself (kernel/cgroup/cgroup.c, cgroup_pro
 
 from __future__ import annotations
 
+import errno
 import os
+
+from .. import constants as c
+from .. import syscalls
+
+_CLOSED = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP)  # of clone3 into a cgroup: before 5.7, or a cgroup that takes none
+
+
+def fork(flags, door, exit_signal=c.SIGCHLD):
+    """syscalls.clone3 through a Door, or without (None): ``(pid, pidfd, door)``, the door being None, and closed, where the kernel does not let it in:
+    the process has to be attached then. In the process it is the Door to ``enter`` first of all."""
+    if door is not None:
+        try:
+            return (*syscalls.clone3(flags, exit_signal, door.unified), door)
+        except OSError as error:
+            if door.unified is None or error.errno not in _CLOSED:
+                raise
+        door.close()
+    return (*syscalls.clone3(flags, exit_signal), None)
 
 
 class Door:

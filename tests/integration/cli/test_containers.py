@@ -227,6 +227,8 @@ BAD = [
     (["ps", "-f", "since=nosuch"], 1, "container nosuch does not exist"),
     (["run", "--network", "none", "-p", "8080:80", "box:1"], 125, "'0.0.0.0:8080:80/tcp' is not valid; accepted: nothing, with network_mode none"),
     (["run", "--add-host", "a", "box:1"], 125, "--add-host: 'a'"),
+    (["run", "--cidfile", "/no/such/file", "box:1"], 125, "--cidfile: '/no/such/file'"),
+    (["top", "other"], 1, "container other is not running (it is created)"),
     (["exec", "-w", "tmp", "web", "pwd"], 1, "--workdir: 'tmp'"),
     (["exec", "-u", "nosuch", "web", "id"], 126, "'nosuch'"),
     (["ps", "--format", "{{.Nonsense}}"], 125, "there is no .Nonsense here"),

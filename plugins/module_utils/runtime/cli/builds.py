@@ -15,7 +15,7 @@ from ..builds import products, progress
 from ..builds.outputs import Output
 from ..builds.request import Request, secret_of
 from . import live
-from .grammar import UsageError
+from .grammar import UsageError, check_place
 
 
 def build(session, given):
@@ -25,6 +25,8 @@ def build(session, given):
     drawn = kind in ("auto", "tty") and session.terminal and live.drawn()
     if kind == "tty" and not drawn:
         raise UsageError("--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet")
+    check_place(given.iidfile, "--iidfile")
+    check_place(given.metadata_file, "--metadata-file")
     if given.check:
         _only_check(session, given)
         return

@@ -9,7 +9,9 @@ end at the first word.
 
 from __future__ import annotations
 
-from ..errors import EngineError
+import os
+
+from ..errors import EngineError, InvalidInput
 
 
 class UsageError(EngineError):
@@ -181,6 +183,12 @@ def _boolean(name, value):
     if value.lower() not in ("true", "false", "1", "0"):
         raise UsageError("flag %s takes true or false, not %r" % (name, value))
     return value.lower() in ("true", "1")
+
+
+def check_place(text, name):
+    """:raises InvalidInput: where no file can be written at the path ``text`` of flag ``name``; None is no path."""
+    if text and (os.path.isdir(text) or not os.path.isdir(os.path.dirname(os.path.abspath(text)))):
+        raise InvalidInput(name, text, "a file in a directory that exists")
 
 
 def whole(text, name, least=0):

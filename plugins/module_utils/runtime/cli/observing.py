@@ -9,7 +9,7 @@ import re
 import time
 
 from .. import containers
-from ..errors import InvalidInput, NotFound
+from ..errors import Conflict, InvalidInput, NotFound
 from . import streams, tables
 from .grammar import UsageError, whole
 
@@ -113,6 +113,9 @@ def port(session, given):
 
 def top(session, given):
     record = containers.find(session.engine, given.words[0])
+    state = containers.status(session.engine, record["id"])["status"]
+    if state not in ("running", "paused"):
+        raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
     columns = ["UID", "PID", "PPID", "STIME", "TIME", "CMD"]
     session.say(*tables.table(columns, [[row[column] for column in columns] for row in containers.top(session.engine, record["id"])]))
 

@@ -11,6 +11,7 @@ from .. import containers
 from ..errors import Conflict, ContainerFailed, InvalidInput
 from ..reconcile import Plan
 from . import streams
+from .grammar import check_place
 from .run_flags import RUN_FLAGS, by_flag, options
 
 FIRST = ("amber", "bold", "brisk", "calm", "clever", "dapper", "eager", "fond", "gentle", "happy", "jolly", "keen", "kind", "lively", "mellow", "neat",
@@ -62,6 +63,7 @@ def _made(session, given, more):
     definition = options(given, RUN_FLAGS, session.terminal)
     if given.cidfile and os.path.exists(given.cidfile):
         raise Conflict("--cidfile: %s is there already" % given.cidfile)
+    check_place(given.cidfile, "--cidfile")
     name = definition.pop("name", None) or _fresh_name(session.engine)
     if containers.get(session.engine, name) is not None:
         raise Conflict("the name %s is in use by a container; remove or rename it, or choose another name" % name)

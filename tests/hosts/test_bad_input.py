@@ -102,7 +102,7 @@ CASES = [
     (task("registry", name="new", listen=["127.0.0.1:5001"], tls_cert="/nonesuch", tls_key="/nonesuch"),
      "tls_cert: '/nonesuch' is not valid; accepted: a certificate (PEM)"),
     (task("registry_login", registry_url="127.0.0.1:1", username="u", password="secret"), "registry 127.0.0.1:1 does not answer (http: Connection refused"),
-    (command("runn box:1"), "'runn box:1' is not a pycontainer command; accepted: run, "),
+    (command("runn box:1"), "'runn' is not a pycontainer command; accepted: run, "),
     (command("run -d --memory 12x box:1"), "--memory: '12x' is not valid; accepted: a number of bytes"),
     (command("run -d --nonesuch box:1"), "unknown flag --nonesuch for pycontainer run; accepted: "),
     (command("run -d --name web box:1"), "the name web is in use by a container"),

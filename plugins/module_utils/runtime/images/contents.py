@@ -13,7 +13,7 @@ import stat
 
 from ..errors import RegistryError
 from . import compression, tar, tree
-from .unpack import META, OPAQUE, WHITEOUT
+from .entries import META, OPAQUE, WHITEOUT
 
 _KINDS = {tar.REGULAR: stat.S_IFREG, tar.SYMLINK: stat.S_IFLNK, tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.DIRECTORY: stat.S_IFDIR,
           tar.FIFO: stat.S_IFIFO}

@@ -13,8 +13,8 @@ import stat
 
 from ..errors import RegistryError
 from . import tar, tree
+from .entries import OPAQUE_ATTRIBUTE, Taker
 from .erofs import Node, Unfit
-from .unpack import META, OPAQUE, OPAQUE_ATTRIBUTE, WHITEOUT, checked
 
 MOST = 1 << 18  # inodes that are kept in memory
 WEIGHT = 1 << 26  # bytes of their names, targets and attributes
@@ -41,22 +41,14 @@ def read(stream, what, start=0, sparse=False):
     return inodes
 
 
-class Inodes:
-    """:ivar root: its Node. :ivar size: bytes of all files. :ivar links: ``{path: target}`` of hard links into the layers below."""
+class Inodes(Taker):
+    """:ivar root: its Node; the rest as of a Taker."""
 
     def __init__(self, what):
-        self.what, self.size, self.links = what, 0, {}
+        super().__init__(what)
         self._count = self._weight = 0
         self._chain = []  # the directories that the last walk led through
         self.root = Node(stat.S_IFDIR | 0o755)
-        self._make = {
-            tar.REGULAR: self._file,
-            tar.LINK: self._link,
-            tar.SYMLINK: self._symlink,
-            tar.CHAR: self._node,
-            tar.BLOCK_DEVICE: self._node,
-            tar.FIFO: self._node,
-        }
 
     def passed(self):
         """Paths of the directories that no entry describes."""
@@ -70,27 +62,7 @@ class Inodes:
                         found.append(prefix + name)
         return found
 
-    def take(self, entry, position):
-        """Take one entry, whose content is at ``position``."""
-        parts = checked(entry, self.what)
-        self._weigh(entry, parts)
-        if entry.kind == b"V":
-            return
-        if self.links:
-            self.links.pop(b"/".join(parts), None)
-        if entry.kind == tar.DIRECTORY and not (parts and parts[-1].startswith(WHITEOUT)):
-            self._directory(entry, parts)
-            return
-        if not parts:
-            raise RegistryError("%s: its root directory is an entry of another type" % self.what)
-        if b".wh." in entry.name and self._whiteout(parts):
-            return
-        make = self._make.get(entry.kind)
-        if make is None:
-            raise RegistryError("%s: the entry %s is of the unknown type %r" % (self.what, tree.show(entry.name), entry.kind))
-        make(entry, parts, position)
-
-    def _weigh(self, entry, parts):
+    def _entered(self, entry, parts):
         if len(entry.name) > MAX_NAME:
             _check_names(parts, entry.name)
         self._count += 1
@@ -154,27 +126,18 @@ class Inodes:
 
     # -------------------------------------------------------------------------------------------------------------- entries
 
-    def _whiteout(self, parts):
-        name = parts[-1]
-        if any(part.startswith(META) for part in parts[:-1]) or (name.startswith(META) and name != OPAQUE):
-            return True
-        if not name.startswith(WHITEOUT):
-            return False
-        parent = self.directory(parts[:-1])
-        if name == OPAQUE:
-            parent.xattrs[_OPAQUE] = b"y"
-            return True
-        hidden = name[len(WHITEOUT) :]
-        if hidden in (b"", b".", b".."):
-            raise RegistryError("%s: %s is not a whiteout of anything" % (self.what, tree.show(b"/".join(parts))))
-        present = parent.entries.get(hidden)
+    def _opaque(self, parts):
+        self.directory(parts).xattrs[_OPAQUE] = b"y"
+
+    def _hide(self, parts, name):
+        parent = self.directory(parts)
+        present = parent.entries.get(name)
         if present is None:
-            parent.entries[hidden] = Node(stat.S_IFCHR)
+            parent.entries[name] = Node(stat.S_IFCHR)
         elif present.entries is not None:
             present.xattrs[_OPAQUE] = b"y"
-        return True
 
-    def _directory(self, entry, parts):
+    def _directory(self, entry, parts, _position):
         node = self.root
         if parts:
             parent = self.directory(parts[:-1])
@@ -202,26 +165,21 @@ class Inodes:
         self.size += entry.size
 
     def _symlink(self, entry, parts, _position):
-        if not entry.link or b"\0" in entry.link:
-            raise RegistryError("%s: the symbolic link %s has no proper target" % (self.what, tree.show(entry.name)))
-        if len(entry.link) > MAX_TARGET:
+        target = self._soft_target(entry)
+        if len(target) > MAX_TARGET:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), "%s of %s" % (tree.show(entry.name), self.what))
         node = Node(stat.S_IFLNK | 0o777, entry.uid, entry.gid, entry.mtime)
-        node.data = entry.link
+        node.data = target
         self._place(parts, node)
 
     def _node(self, entry, parts, _position):
-        major, minor = entry.device
-        if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
-            raise RegistryError("%s: the device %s has numbers out of range: %d:%d" % (self.what, tree.show(entry.name), major, minor))
+        device = self._device(entry)
         node = Node(_NODES[entry.kind] | entry.mode, entry.uid, entry.gid, entry.mtime)
-        node.device = os.makedev(major, minor)
+        node.device = device
         self._place(parts, node)
 
     def _link(self, entry, parts, _position):
-        target = tree.split(entry.link, self.what)
-        if not target:
-            raise RegistryError("%s: the hard link %s has no proper target" % (self.what, tree.show(entry.name)))
+        target = self._hard_target(entry)
         found = self.find(target[:-1])
         node = found.entries.get(target[-1]) if found is not None else None
         if node is None or is_whiteout(node):

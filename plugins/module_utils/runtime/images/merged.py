@@ -13,7 +13,7 @@ import stat
 
 from ..errors import RegistryError
 from . import erofs, inodes, tree
-from .unpack import OPAQUE_ATTRIBUTE
+from .entries import OPAQUE_ATTRIBUTE
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 

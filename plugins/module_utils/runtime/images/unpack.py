@@ -15,14 +15,9 @@ import stat
 from ..errors import RegistryError, Unsupported
 from ..kernel.writeback import Writeback
 from . import tar, tree
+from .entries import OPAQUE_ATTRIBUTE, Taker
 from .room import Room
 
-WHITEOUT = b".wh."
-OPAQUE = b".wh..wh..opq"
-META = b".wh..wh."  # aufs' own bookkeeping, in old images
-OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
-MAX_ID = 0xFFFFFFFE  # (uid_t) -1 means "leave it" to chown(2)
-MAX_TIME = 1 << 62
 LARGE = 1 << 20  # bytes of a file that is begun to be written out at once
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -62,82 +57,33 @@ def ends(size, passed, links):
     }
 
 
-def checked(entry, what):
-    """The parts of an entry's path; its time is brought into the range that file systems take.
-
-    :raises RegistryError: for a path that would leave the root, or an owner that no file can have.
-    """
-    parts = tree.split(entry.name, what)
-    if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
-        raise RegistryError("%s: the entry %s has an owner out of range: %d:%d" % (what, tree.show(entry.name), entry.uid, entry.gid))
-    entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
-    return parts
-
-
-class Unpacker:
+class Unpacker(Taker):
     def __init__(self, directory, what):
-        self.what, self.size = what, 0
+        super().__init__(what)
         self.passed = {}  # directories that no entry of the archive describes
-        self.links = {}  # hard links whose target is not in this layer
         self._times = {}  # of directories: set last, since making a file in one changes it
         self.tree = tree.Tree(directory, what, self._passed)
         self.room = Room(self.tree.root)
         os.fchmod(self.tree.root, 0o755)
         self._times[b""] = 0
-        self._make = {
-            tar.REGULAR: self._file,
-            tar.LINK: self._link,
-            tar.SYMLINK: self._symlink,
-            tar.CHAR: self._node,
-            tar.BLOCK_DEVICE: self._node,
-            tar.FIFO: self._node,
-        }
 
     def _passed(self, parts, _hidden):
         self.passed[b"/".join(parts)] = None
         self._times[b"/".join(parts)] = 0
 
-    def take(self, entry):
-        """Make one entry."""
+    def _entered(self, _entry, _parts):
         self.room.entry()
-        parts = checked(entry, self.what)
-        if entry.kind == b"V":
-            return  # GNU tar's volume label
-        if self.links:
-            self.links.pop(b"/".join(parts), None)  # the later entry of a name wins
-        if entry.kind == tar.DIRECTORY and not (parts and parts[-1].startswith(WHITEOUT)):
-            self._directory(entry, parts)
-            return
-        if not parts:
-            raise RegistryError("%s: its root directory is an entry of another type" % self.what)
-        if b".wh." in entry.name and self._whiteout(parts):
-            return
-        make = self._make.get(entry.kind)
-        if make is None:
-            raise RegistryError("%s: the entry %s is of the unknown type %r" % (self.what, tree.show(entry.name), entry.kind))
-        make(entry, parts)
 
-    def _whiteout(self, parts):
-        """Carry out a whiteout entry; False when it is none."""
-        name = parts[-1]
-        if any(part.startswith(META) for part in parts[:-1]) or (name.startswith(META) and name != OPAQUE):
-            return True
-        if not name.startswith(WHITEOUT):
-            return False
-        if name == OPAQUE:
-            os.setxattr(self.tree.parent(parts), OPAQUE_ATTRIBUTE, b"y")
-            return True
-        hidden = name[len(WHITEOUT) :]
-        if hidden in (b"", b".", b".."):
-            raise RegistryError("%s: %s is not a whiteout of anything" % (self.what, tree.show(b"/".join(parts))))
-        parent = self.tree.parent(parts)
+    def _opaque(self, parts):
+        os.setxattr(self.tree.directory(parts), OPAQUE_ATTRIBUTE, b"y")
+
+    def _hide(self, parts, name):
         try:
-            os.mknod(hidden, stat.S_IFCHR, 0, dir_fd=parent)
+            os.mknod(name, stat.S_IFCHR, 0, dir_fd=self.tree.directory(parts))
         except FileExistsError:
             # This layer has the name too. A whiteout is for the layers below alone, whatever the order.
-            if stat.S_ISDIR(os.lstat(hidden, dir_fd=parent).st_mode):
-                os.setxattr(self.tree.directory(parts[:-1] + [hidden]), OPAQUE_ATTRIBUTE, b"y")
-        return True
+            if stat.S_ISDIR(os.lstat(name, dir_fd=self.tree.directory(parts)).st_mode):
+                self._opaque(parts + [name])
 
     def _clear(self, parent, parts):
         """Make room for an entry: the later one of a name wins."""
@@ -156,7 +102,7 @@ class Unpacker:
         self.tree.forget()
         return self.tree.parent(parts)
 
-    def _directory(self, entry, parts):
+    def _directory(self, entry, parts, _position):
         hidden = False
         if parts:
             parent = self.tree.parent(parts)
@@ -177,7 +123,7 @@ class Unpacker:
         self._times[key] = entry.mtime
         self.passed.pop(key, None)
 
-    def _file(self, entry, parts):
+    def _file(self, entry, parts, _position):
         parent = self.tree.parent(parts)
         try:
             fd = os.open(parts[-1], _CREATE, 0o600, dir_fd=parent)
@@ -226,19 +172,16 @@ class Unpacker:
                     % (self.what, tree.show(entry.name), tree.show(name), error.strerror)
                 ) from None
 
-    def _symlink(self, entry, parts):
-        if not entry.link or b"\0" in entry.link:
-            raise RegistryError("%s: the symbolic link %s has no proper target" % (self.what, tree.show(entry.name)))
-        self._made(parts, lambda parent: os.symlink(entry.link, parts[-1], dir_fd=parent))
+    def _symlink(self, entry, parts, _position):
+        target = self._soft_target(entry)
+        self._made(parts, lambda parent: os.symlink(target, parts[-1], dir_fd=parent))
         parent = self.tree.parent(parts)
         os.chown(parts[-1], entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
         os.utime(parts[-1], ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
 
-    def _node(self, entry, parts):
-        kind, (major, minor) = _NODES[entry.kind], entry.device
-        if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
-            raise RegistryError("%s: the device %s has numbers out of range: %d:%d" % (self.what, tree.show(entry.name), major, minor))
-        self._made(parts, lambda parent: os.mknod(parts[-1], kind | 0o600, os.makedev(major, minor), dir_fd=parent))
+    def _node(self, entry, parts, _position):
+        kind, device = _NODES[entry.kind], self._device(entry)
+        self._made(parts, lambda parent: os.mknod(parts[-1], kind | 0o600, device, dir_fd=parent))
         parent = self.tree.parent(parts)
         os.chown(parts[-1], entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
         os.chmod(parts[-1], entry.mode, dir_fd=parent)  # made just now, and no link
@@ -250,10 +193,8 @@ class Unpacker:
         except FileExistsError:
             make(self._cleared(parts))
 
-    def _link(self, entry, parts):
-        target = tree.split(entry.link, self.what)
-        if not target:
-            raise RegistryError("%s: the hard link %s has no proper target" % (self.what, tree.show(entry.name)))
+    def _link(self, entry, parts, _position):
+        target = self._hard_target(entry)
         found = self.tree.find(target[:-1])
         if found is not None:
             found = os.dup(found)  # the next look-up may close it

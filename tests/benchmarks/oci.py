@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The issue's three measures of the runtime, in one run on one machine that has nothing else to do:
 
-    a cold process          `pycontainer-oci run` of /bin/true from a bundle, beside runc and crun, in turns
-    in the engine           starts of many containers in one call, for each, beside crun's own process
+    a cold process          `pycontainer-oci run` of /bin/true from a bundle, beside runc and crun, in turns: `runc spec`'s, and one
+                            with the document of an engine's container (user namespace, Docker's seccomp profile)
+    in the engine           starts of many containers in one call, for each, beside `crun run --detach` of the same document
     an idle container       PSS of its monitor, many of them, awake and asleep, beside conmon's
 
     /usr/bin/python3 tests/benchmarks/oci.py [--rounds 40] [--many 50]
@@ -12,6 +13,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -28,15 +30,56 @@ ASLEEP = 8.0  # seconds after which a monitor that has nothing to do sleeps
 
 
 def cold(commands, rounds):
-    """``{name: [milliseconds]}`` of commands that take turns, one round before them not counted."""
+    """``{name: [(wall, CPU) in milliseconds]}`` of commands that take turns, one round before them not counted."""
     found = {name: [] for name in commands}
     for number in range(rounds + 1):
         for name, command in commands.items():
-            begin = time.perf_counter()
-            peers.run(*command)
+            times = run(command)
             if number:
-                found[name].append((time.perf_counter() - begin) * 1000)
+                found[name].append(times)
     return found
+
+
+def run(command):
+    """``(wall, CPU)`` of a command with what it waited for, in milliseconds; it says nothing. :raises RuntimeError: it fails."""
+    begin = time.perf_counter()
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+    dummy, status, usage = os.wait4(os.posix_spawn(command[0], [str(word) for word in command], os.environ, file_actions=quiet), 0)
+    wall = (time.perf_counter() - begin) * 1000
+    if status:
+        raise RuntimeError("%s: status %d" % (" ".join(map(str, command)), status))
+    return wall, (usage.ru_utime + usage.ru_stime) * 1000
+
+
+def like_the_engines(engine, directory, root):
+    """A bundle with the document of a container of the engine's, but for what is bind-mounted, that crun of Debian 12 takes too."""
+    from pycontainer import containers
+
+    containers.plan(engine, {"name": "pattern", "image": engines.IMAGE, "command": ["true"], "network_mode": "none", "state": "present"}).apply()
+    record = containers.find(engine, "pattern")
+    containers.start(engine, [record])  # only then it has its ids
+    config = json.loads(pathlib.Path(engine.paths.container(record["id"]), "config.json").read_text())
+    containers.remove(engine, record, force=True)
+    config.update(ociVersion="1.0.2", root={"path": "rootfs"}, annotations={},
+                  mounts=[mount for mount in config["mounts"] if "rbind" not in mount.get("options", ()) and mount.get("type") != "bind"])
+    config["process"]["args"] = ["/bin/true"]
+    config["linux"].pop("cgroupsPath", None)
+    bundle = pathlib.Path(directory, "like")
+    shutil.copytree(root, bundle / "rootfs", symlinks=True)
+    owner = "%d:%d" % tuple(config["linux"][kind][0]["hostID"] for kind in ("uidMappings", "gidMappings"))
+    peers.run("chown", "-R", owner, bundle)
+    (bundle / "config.json").write_text(json.dumps(config))
+    os.chmod(directory, 0o755)
+    return bundle
+
+
+def detached(crun, directory, bundle, rounds):
+    """Milliseconds of `crun run --detach` of a bundle, each; None without crun."""
+    times = []
+    for dummy in range(rounds if crun else 0):
+        times.append(run([crun, "--root", directory, "run", "--detach", "--bundle", bundle, "bench"])[0])
+        peers.run(crun, "--root", directory, "delete", "--force", "bench")
+    return statistics.median(times) if times else None
 
 
 def starts(engine, many):
@@ -97,14 +140,20 @@ def main():
         ours = os.path.join(copy.path, "pycontainer-oci")
         bundle = engines.runc_bundle(directory, root)
         runtimes = {"pycontainer-oci": ours, "runc": shutil.which("runc"), "crun": shutil.which("crun")}
-        found = cold({name: (path, "--root", pathlib.Path(directory, name), "run", "--bundle", bundle, "bench")
-                      for name, path in runtimes.items() if path}, options.rounds)
-        for name, times in found.items():
-            print("cold run of /bin/true: %-16s %5.1f ms median, %5.1f best (%.2f of runc)" % (
-                name, statistics.median(times), min(times), statistics.median(times) / statistics.median(found["runc"])), flush=True)
+        like = like_the_engines(engine, directory, root)
+        for what, place in (("runc spec's", bundle), ("an engine's", like)):
+            found = cold({name: (path, "--root", pathlib.Path(directory, name), "run", "--bundle", place, "bench")
+                          for name, path in runtimes.items() if path}, options.rounds)
+            for name, times in found.items():
+                wall, processor = ([time[number] for time in times] for number in (0, 1))
+                others = [time[0] for time in found["runc"]]
+                print("cold run of /bin/true, %s document: %-16s %5.1f ms median, %5.1f best (%.2f, %.2f of runc); CPU %5.1f median, %5.1f best" % (
+                    what, name, statistics.median(wall), min(wall), statistics.median(wall) / statistics.median(others), min(wall) / min(others),
+                    statistics.median(processor), min(processor)), flush=True)
         each, awake, asleep = starts(engine, options.many)
-        print("start in the engine, %d in one call: %.1f ms each (%.2f of crun's process)" % (
-            options.many, each, each / statistics.median(found["crun"]) if "crun" in found else 0), flush=True)
+        other = detached(runtimes["crun"], pathlib.Path(directory, "crun"), like, options.rounds)
+        print("start in the engine, %d in one call: %.1f ms each%s" % (
+            options.many, each, "; crun's process for such a container %.1f (%.2f)" % (other, each / other) if other else ""), flush=True)
     print("an idle container's monitor, PSS of %d: %.0f kB just started, %.0f kB asleep; conmon %.0f kB" % (
         options.many, awake, asleep, conmon(directory, root, options.many)))
 

@@ -17,7 +17,7 @@ WHOLE = {
     "hooks": {"prestart": [{"path": "/hook", "args": ["hook"], "env": ["A=b"], "timeout": 3}], "poststop": [{"path": "/hook"}]},
     "mounts": [{"destination": "/x", "type": "bind", "source": "/etc", "options": ["bind"], "uidMappings": IDS, "gidMappings": IDS}],
     "process": {
-        "terminal": False, "consoleSize": {"height": 1, "width": 2}, "user": {"uid": 0, "gid": 0, "umask": 18, "additionalGids": [1]}, "args": ["true"],
+        "terminal": False, "consoleSize": {"height": 1, "width": 2}, "user": {"uid": 0, "gid": 0, "umask": 18, "additionalGids": [1]},
         "env": ["A=b"], "cwd": "/", "capabilities": {"bounding": ["CAP_KILL"]}, "rlimits": [{"type": "RLIMIT_CORE", "soft": 1, "hard": 1}],
         "noNewPrivileges": True, "oomScoreAdj": -5, "scheduler": {"policy": "SCHED_OTHER", "nice": -1, "flags": ["SCHED_FLAG_RESET_ON_FORK"]},
         "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 3}, "execCPUAffinity": {"initial": "0", "final": "0"}, "apparmorProfile": ""},
@@ -96,7 +96,7 @@ def test_what_is_needed_is_missed_by_its_name():
                 assert str(error).startswith("config.json: %s: it is missing; needed: " % name(path))
                 missed.append(name(path))
     assert set(NEEDED) <= set(missed) and all(missed.count(one) == 2 for one in missed)
-    assert not {"linux", "mounts", "hooks", "process.user", "linux.resources", "process.args"} & set(missed)  # some of them by their readers
+    assert not {"linux", "mounts", "hooks", "process.user", "linux.resources"} & set(missed)  # some of them by their readers
 
 
 def test_a_process_by_itself():

@@ -132,6 +132,8 @@ def _filter_flags(profile):
 
 
 def _bytes(text, what):
+    if not isinstance(text, str):
+        raise Unsupported("config.json: %s: %r is not valid; accepted: a text" % (what, text))
     data = os.fsencode(text)
     if b"\0" in data:
         raise Unsupported("config.json: %s holds a NUL byte" % what)
@@ -147,6 +149,8 @@ def _variable(entry):
 
 def _check(process):
     """What every process needs. :raises Unsupported: naming the field."""
+    if isinstance(process.get("args"), str):
+        raise Unsupported("config.json: process.args: %r is not valid; accepted: a list" % process["args"])
     if not process.get("args"):
         raise Unsupported("config.json: process.args is empty; needed: at least the program")
     if not os.path.isabs(process.get("cwd", "/")):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from pycontainer import containers
 from pycontainer.cli.run_flags import RUN_FLAGS
@@ -43,9 +44,10 @@ def test_nearly_every_flag_at_once(docker, tmp_path, monkeypatch):
         "--pull", "never", "-q"]
     docker("run", "-d", *flags, "box:1", "-c", "id -u; id -g; id -G; pwd; exec sleep 1000")
     record = containers.find(docker.engine, "all")
-    for _attempt in range(200):
+    for _attempt in range(300):
         if len(docker("logs", "all").splitlines()) == 4:
             break
+        time.sleep(0.1)
     assert docker("logs", "all").splitlines() == ["33", "33", "33 77", "/srv"]
     pid = docker("inspect", "-f", "{{.State.Pid}}", "all")
     env = one(script(docker, "all", "env"))

@@ -64,15 +64,22 @@ def test_no_capabilities_at_all(bundle):
 def test_an_unknown_capability_is_a_warning(bundle):
     bundle.capabilities("CAP_KILL", "CAP_FLY")
     result = bundle.run("cat", "/proc/self/status")
-    assert result.code == 0 and "warning: capability CAP_FLY is not known" in result.err
+    assert result.code == 0 and "warning: ignoring unknown or unavailable capabilities: [CAP_FLY]" in result.err
     assert status(result)["CapEff"] == bits("CAP_KILL")
 
 
 def test_ambient_without_inheritable_is_a_warning(bundle):
     bundle.process["capabilities"].update(ambient=["CAP_KILL"])
     result = bundle.run("cat", "/proc/self/status")
-    assert result.code == 0 and "capabilities.ambient: CAP_KILL can't be given: it is not inheritable and permitted" in result.err
+    assert result.code == 0 and "can't raise ambient capability CAP_KILL: it is not inheritable and permitted" in result.err
     assert status(result)["CapAmb"] == bits()
+
+
+def test_inheritable_beyond_the_bounding_set_is_a_warning(bundle):
+    bundle.process["capabilities"].update(inheritable=["CAP_SYS_TIME"])
+    result = bundle.run("cat", "/proc/self/status")
+    assert result.code == 0 and "capabilities.inheritable: CAP_SYS_TIME can't be given: it is not in the bounding set" in result.err
+    assert status(result)["CapInh"] == bits()
 
 
 def test_a_capability_that_this_root_lacks_is_a_warning(bundle):

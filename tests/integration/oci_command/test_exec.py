@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -41,6 +42,37 @@ def test_options(box):
     assert fields["NoNewPrivs"] == "1"
     assert "NoNewPrivs:\t0\n" in box.ok("exec", "c", "cat", "/proc/self/status")
     assert [fields[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")] == ["0000000000200020"] * 3 + ["0" * 16] * 2
+
+
+def test_a_capability_that_is_inheritable_becomes_ambient(runtime, bundle):
+    """Else a user other than root would not have what is added for him (capabilities(7), "execve")."""
+    bundle.config["process"]["capabilities"] = {"inheritable": ["CAP_KILL", "CAP_CHOWN"], "bounding": ["CAP_KILL"]}
+    runtime.detached(bundle.save(), "c")
+    status = runtime.ok("exec", "--cap", "CAP_KILL", "--user", "1000", "c", "cat", "/proc/self/status")
+    fields = dict(line.split(":\t") for line in status.splitlines() if ":\t" in line)
+    assert [fields[name] for name in ("CapEff", "CapBnd", "CapInh", "CapAmb")] == ["%016x" % mask for mask in (0x20, 0x20, 0x20, 0x20)]
+
+
+def test_the_callers_cpus_are_not_the_containers(runtime, bundle):
+    every = os.sched_getaffinity(0)
+    if len(every) < 2:
+        pytest.skip("needs two CPUs")
+
+    def confined():
+        os.sched_setaffinity(0, {min(every)})
+
+    def allowed(text):
+        return [line.split()[1] for line in text.splitlines() if line.startswith("Cpus_allowed_list")]
+
+    whole = allowed(pathlib.Path("/proc/self/status").read_text())
+    bundle.shell("cat /proc/self/status; exec sleep 1000")
+    with open(bundle.path / "output", "w") as output:
+        assert runtime("run", "--detach", "--bundle", bundle.path, "c", stdout=output, stderr=output, preexec_fn=confined).returncode == 0
+    assert until(lambda: allowed((bundle.path / "output").read_text())) == whole
+    assert allowed(runtime.ok("exec", "c", "cat", "/proc/self/status", preexec_fn=confined)) == whole
+    (bundle.path / "process.json").write_text(json.dumps({
+        "args": ["cat", "/proc/self/status"], "cwd": "/", "env": ["PATH=/bin"], "execCPUAffinity": {"initial": str(max(every))}}))
+    assert allowed(runtime.ok("exec", "--process", bundle.path / "process.json", "c")) == [str(max(every))]
 
 
 def test_what_is_no_value(box):
@@ -104,7 +136,7 @@ def test_no_descriptor_of_the_host_is_open(box):
 
 
 @pytest.mark.parametrize("place, said", [
-    ("..", " .. is not a sub cgroup path"), ("cpu:../../x", "is not a sub cgroup path"), ("what:/", "unknown controller what"),
+    ("..", "bad sub cgroup path: .. is not a sub cgroup path"), ("cpu:../../x", "is not a sub cgroup path"), ("what:/", "unknown controller what"),
     ("none", "/none/cgroup.procs: no such file"), ("cpu,cpuacct:none", "/none/cgroup.procs: no such file")])
 def test_cgroups_that_are_none_of_its_own(box, place, said):
     if said.startswith("/none") and place != "none" and not os.path.isdir("/sys/fs/cgroup/cpuacct"):

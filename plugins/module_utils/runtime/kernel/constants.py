@@ -39,6 +39,7 @@ _NUMBERS = {
     "prctl": (157, 167),
     "prlimit64": (302, 261),
     "renameat2": (316, 276),
+    "sched_setaffinity": (203, 122),
     "sched_setattr": (314, 274),
     "seccomp": (317, 277),
     "set_mempolicy": (238, 237),

@@ -188,6 +188,14 @@ def prlimit(pid, resource, soft=None, hard=None):
     return tuple(-1 if value == 2**64 - 1 else value for value in (before.soft, before.hard))
 
 
+def reset_affinity(pid=0):
+    """Let a process run on every CPU that its cpuset allows now or later (sched_setaffinity(2)); the kernel cuts the mask to its own size."""
+    _call("sched_setaffinity", None, pid, len(_EVERY_CPU), _EVERY_CPU)
+
+
+_EVERY_CPU = b"\xff" * 1024  # Linux has 8192 at most (NR_CPUS)
+
+
 def sched_setattr(pid, policy, *, nice=0, priority=0, flags=0, runtime=0, deadline=0, period=0):
     """Set the scheduling policy and its attributes (runtime, deadline, period in nanoseconds)."""
     attributes = _new("struct sched_attr *")

@@ -21,6 +21,7 @@ from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, syscalls
 from ..kernel import constants as c
 from . import channel, hooks, initial, listener, mounting, rlimits, settle, sources, stepping, sysctls, terminal
 from .channel import FAILED, NOT_EXECUTABLE, NOT_FOUND, Failure
+from .scheduling import reset_affinity
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -209,6 +210,7 @@ def _run(launch, inside):
         settle.hand_streams(inside, program, streams)
     _make_directory(root_fd, program)
     _wait(inside, b"c")  # in its cgroup: with version 1 that takes its maker about as long as all of the above
+    reset_affinity()
     if document.private("cgroup"):
         syscalls.unshare(c.CLONE_NEWCGROUP)
     if launch.pauses():

@@ -55,6 +55,8 @@ def _exec(call, log):
         raise
     for text in started.warnings:
         log.warning(text)
+    if program.scheduling.initial:
+        log.debug("nsexec-0[%d]: affinity: 0x%x" % (started.pid, sum(1 << cpu for cpu in program.scheduling.initial)))
     log.debug("nsexec container setup: process %d has the namespaces and the cgroup of process %d" % (started.pid, container.pid))
     log.debug("child process in init(): its user, rights and limits are set")
     log.debug("setns_init: about to exec %s" % process["args"][0])
@@ -99,6 +101,8 @@ def _change(process, call):
     if call["cap"]:
         sets = process.get("capabilities") or {}
         added = {kind: list(sets.get(kind) or ()) + call["cap"] for kind in ("bounding", "effective", "permitted")}
+        inheritable = sets.get("inheritable") or ()  # it gets none, and what is not inheritable can't be ambient (capabilities(7))
+        added["ambient"] = list(sets.get("ambient") or ()) + [name for name in call["cap"] if name in inheritable]
         process["capabilities"] = dict(sets, **added)
     user = dict(process.get("user") or {})
     if call["user"]:

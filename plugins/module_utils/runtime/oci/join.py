@@ -17,7 +17,7 @@ from ..kernel import cgroups, namespaces, pidfd, syscalls, userns
 from ..kernel import constants as c
 from . import channel, child, idmaps, mounting, rlimits, settle, terminal
 from .document import read_error
-from .scheduling import affinity
+from .scheduling import affinity, reset_affinity
 
 
 class Process:
@@ -149,6 +149,8 @@ class Process:
         if self.maps is not None:
             self._own(streams)
         rlimits.allow(program, warn)
+        if not program.scheduling.initial and not program.scheduling.final:
+            reset_affinity()
         affinity("process.execCPUAffinity.final", program.scheduling.final)
         program.scheduling.apply()
         program.scheduling.apply_own()

@@ -14,6 +14,8 @@ from .scheduling import Scheduling
 
 RLIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE",
            "RTPRIO", "RTTIME")  # in the order of their numbers
+NEEDED = {"inheritable": "bounding", "ambient": "inheritable"}  # besides: what is effective or ambient is permitted
+WHY = {"inheritable": "it is not in the bounding set", "effective": "it is not permitted", "ambient": "it is not inheritable and permitted"}
 CAPABILITY_SETS = ("bounding", "permitted", "inheritable", "effective", "ambient")
 
 
@@ -73,10 +75,10 @@ class Program:
 
     def _mask(self, names):
         """The bits of capabilities by name; unknown ones are a warning (runtime-spec config.md, "Linux Process")."""
-        for name in sorted(set(names) - set(capabilities.NUMBERS)):
-            sentence = "capability %s is not known and left out" % name
-            if sentence not in self.warnings:
-                self.warnings.append(sentence)
+        unknown = sorted(set(names) - set(capabilities.NUMBERS))
+        sentence = "ignoring unknown or unavailable capabilities: [%s]" % " ".join(unknown)  # runc's words, which are looked for
+        if unknown and sentence not in self.warnings:
+            self.warnings.append(sentence)
         return capabilities.mask(name for name in names if name in capabilities.NUMBERS)
 
     def may_trace(self):
@@ -86,7 +88,7 @@ class Program:
     def fit_capabilities(self, warn):
         """Leave out the capabilities that this process can't give, and say so; asked in the container's user namespace.
 
-        What is effective must be permitted, what is ambient permitted and inheritable too (capabilities(7)).
+        What is effective must be permitted, what is inheritable in the bounding set, what is ambient permitted and inheritable too (capabilities(7)).
         """
         sets, asked = self.capabilities, 0
         for bits in sets.values():
@@ -96,13 +98,16 @@ class Program:
             allowed = most
             if kind in ("effective", "ambient"):
                 allowed &= sets["permitted"]
-            if kind == "ambient":
-                allowed &= sets["inheritable"]
+            if kind in NEEDED:
+                allowed &= sets[NEEDED[kind]]
             lacking = sets[kind] & ~allowed
             if lacking:
                 sets[kind] &= allowed
-                why = "this host's root does not have it" if lacking & ~most else "it is not %spermitted" % ("inheritable and " if kind == "ambient" else "")
-                warn("capabilities.%s: %s can't be given: %s" % (kind, ", ".join(capabilities.of_mask(lacking)), why))
+                why = "this host's root does not have it" if lacking & ~most else WHY[kind]
+                names = capabilities.of_mask(lacking)
+                for sentence in (["can't raise ambient capability %s: %s" % (name, why) for name in names] if kind == "ambient"
+                                 else ["capabilities.%s: %s can't be given: %s" % (kind, ", ".join(names), why)]):
+                    warn(sentence)
 
 
 _filters = []  # (profile, program): compiled by the zygote, inherited by its forks

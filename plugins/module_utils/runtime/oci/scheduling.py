@@ -72,6 +72,17 @@ def affinity(field, cpus):
         _do(field, os.sched_setaffinity, 0, cpus)
 
 
+def reset_affinity():
+    """Every CPU of the cgroup's cpuset, whichever this process was let run on: a container has its CPUs from its cgroup alone.
+
+    Since Linux 6.2 a process keeps its caller's mask also when it comes to another cpuset.
+    """
+    try:
+        syscalls.reset_affinity()
+    except OSError:  # as good as before
+        pass
+
+
 def _chosen(field, value, table):
     if value not in table:
         raise Unsupported("config.json: %s: %r is not known; known: %s" % (field, value, ", ".join(table)))

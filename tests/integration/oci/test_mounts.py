@@ -186,6 +186,14 @@ def test_links_as_links(bundle, tmp_path):
     assert not os.path.lexists(bundle.root + "/nowhere")
 
 
+@pytest.mark.parametrize("link", ("/proc/self", "/proc/thread-self"))
+def test_nothing_is_mounted_over_a_link_of_procfs(bundle, tmp_path, link):
+    os.symlink("1", tmp_path / "link")
+    bundle.mount(link, "bind", str(tmp_path / "link"), "bind", "src-nofollow", "dest-nofollow")
+    result = bundle.run("true")
+    assert result.code == 125 and "mount %s: it is a link of procfs" % link in result.err
+
+
 # --------------------------------------------------------------------------------------------------------- file systems
 
 

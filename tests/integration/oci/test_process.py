@@ -167,6 +167,10 @@ def test_real_time_policies_are_set_or_refused_by_name(bundle, policy):
 @pytest.mark.parametrize("scheduler, words", [
     ({"policy": "SCHED_NONE"}, "process.scheduler.policy: 'SCHED_NONE'"), ({"policy": "SCHED_OTHER", "nice": 20}, "process.scheduler.nice: 20"),
     ({"policy": "SCHED_OTHER", "priority": 1}, "process.scheduler.priority is for SCHED_FIFO"), ({}, None),
+    ({"policy": "SCHED_DEADLINE", "deadline": 10 ** 7}, "requires `runtime`"), ({"policy": "SCHED_DEADLINE", "runtime": 10 ** 6}, "requires `deadline`"),
+    ({"policy": "SCHED_DEADLINE", "runtime": 1023, "deadline": 10 ** 7}, "runtime 1023 must be between"),
+    ({"policy": "SCHED_DEADLINE", "runtime": 10 ** 7, "deadline": 10 ** 6}, "runtime 10000000 must be <= its deadline 1000000"),
+    ({"policy": "SCHED_DEADLINE", "runtime": 2000, "deadline": 10 ** 7, "period": 10 ** 6}, "deadline 10000000 must be <= its period 1000000"),
     ({"policy": "SCHED_FIFO", "runtime": 1}, "process.scheduler.runtime is for SCHED_DEADLINE"), ({"policy": "SCHED_OTHER", "flags": ["FROB"]}, "FROB")])
 def test_schedulers_that_can_not_be_are_refused(bundle, scheduler, words):
     bundle.process["scheduler"] = scheduler
@@ -213,7 +217,7 @@ def test_memory_policy(bundle):
 @pytest.mark.parametrize("policy, words", [({"mode": "MPOL_FROB"}, "MPOL_FROB"), ({"mode": "MPOL_BIND"}, "needs at least one node"),
                                            ({"mode": "MPOL_DEFAULT", "nodes": "0"}, "takes no nodes"), ({"mode": "MPOL_BIND", "nodes": "a-b"}, "'a-b'"),
                                            ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_FROB"]}, "MPOL_F_FROB"),
-                                           ({"mode": "MPOL_BIND", "nodes": "900"}, "linux.memoryPolicy")])
+                                           ({"mode": "MPOL_BIND", "nodes": "900"}, "linux.memoryPolicy"), ({}, "linux.memoryPolicy.mode: None is not known")])
 def test_memory_policies_that_can_not_be_are_refused(bundle, policy, words):
     bundle.linux["memoryPolicy"] = policy
     bundle.refused(words)

@@ -267,6 +267,9 @@ def _start_hooks(launch):
     if not wanted:
         return None
     about, program = hooks.text(dict(launch.state("created"), pid=os.getpid())), launch.program
+    for hook in wanted:
+        hook.opened = hook.open_outputs()
+        program.kept.update(fd for fd in hook.opened if fd is not None)
 
     def become():
         if program.step_fd is not None and program.filter and program.no_new_privileges:  # the step installs it later, for itself

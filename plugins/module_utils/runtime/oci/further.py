@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..errors import Conflict, EngineError, InvalidInput
-from ..kernel import procfs
+from ..kernel import capabilities, procfs
 from . import create as making
 from . import foreground, hooks, join, jsontext, rlimits, seal, shape
 from .document import Document
@@ -99,6 +99,9 @@ def _change(process, call):
                 raise InvalidInput("--env", entry, "NAME=VALUE")
         process["env"] = list(process.get("env") or ()) + call["env"]
     if call["cap"]:
+        for name in call["cap"]:
+            if name not in capabilities.NUMBERS:
+                raise InvalidInput("--cap", name, "a capability of capabilities(7), such as CAP_NET_RAW")
         sets = process.get("capabilities") or {}
         added = {kind: list(sets.get(kind) or ()) + call["cap"] for kind in ("bounding", "effective", "permitted")}
         inheritable = sets.get("inheritable") or ()  # it gets none, and what is not inheritable can't be ambient (capabilities(7))

@@ -9,7 +9,8 @@
     poststop                    in the runtime's namespaces, when the container is gone; what fails there is a warning only
 
 Each gets the container's state as JSON on its standard input. Without ``env`` it has the environment of who runs it
-(startContainer: the program's), as with runc and crun. What it writes is shown when it fails.
+(startContainer: the program's), as with runc and crun. What it writes is shown when it fails, or goes to the end of the files that
+the annotations run.oci.hooks.stdout and run.oci.hooks.stderr name, as with crun.
 """
 
 from __future__ import annotations
@@ -24,14 +25,21 @@ from . import jsontext
 
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 RUNTIME_CREATE = ("prestart", "createRuntime")  # those that need the mounts made, from outside
+OUTPUTS = ("run.oci.hooks.stdout", "run.oci.hooks.stderr")  # annotations
 SHOWN = 4096  # bytes of a failed hook's output
 _KILL = 9
 
 
 class Hook:
-    """One program. All texts are bytes; ``environment`` None: that of who runs it; ``timeout``: seconds or None."""
+    """One program. All texts are bytes; ``environment`` None: that of who runs it; ``timeout``: seconds or None.
 
-    def __init__(self, kind, entry):
+    ``outputs``: where its output and errors go, two paths or None; ``opened``: descriptors of them, where they were opened before.
+    """
+
+    opened = None
+
+    def __init__(self, kind, entry, outputs=(None, None)):
+        self.outputs = outputs
         path = entry.get("path")
         if not path or not os.path.isabs(path):
             raise Unsupported("config.json: hooks.%s: path %r is not valid; accepted: an absolute path" % (kind, path))
@@ -44,6 +52,17 @@ class Hook:
             raise Unsupported("config.json: hooks.%s: timeout %r is not valid; accepted: a number of seconds above 0" % (kind, self.timeout))
 
 
+    def open_outputs(self):
+        """Descriptors of ``outputs``, None for what is not given. :raises ContainerFailed: naming the annotation."""
+        found = []
+        for annotation, path in zip(OUTPUTS, self.outputs):
+            try:
+                found.append(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644) if path else None)
+            except OSError as error:
+                raise ContainerFailed("annotation %s: %s can't be written: %s" % (annotation, path, os.strerror(error.errno).lower())) from None
+        return found
+
+
 def _bytes(text, kind):
     data = os.fsencode(text)
     if b"\0" in data:
@@ -53,7 +72,9 @@ def _bytes(text, kind):
 
 def read(config):
     """``{kind: [Hook]}`` of a config.json, the kinds that are there. :raises Unsupported: naming what is wrong."""
-    return {kind: [Hook(kind, entry) for entry in config["hooks"][kind]] for kind in KINDS if (config.get("hooks") or {}).get(kind)}
+    wanted = config.get("hooks") or {}
+    outputs = [(config.get("annotations") or {}).get(annotation) for annotation in OUTPUTS]
+    return {kind: [Hook(kind, entry, outputs) for entry in wanted[kind]] for kind in KINDS if wanted.get(kind)}
 
 
 def state(document, ident, bundle, pid, status):
@@ -81,7 +102,7 @@ def run(document, kind, a_state):
         except ContainerFailed as error:
             if kind != "poststop":
                 raise
-            warnings.append(str(error))
+            warnings.append(str(error) if error.exit_code is None else "poststop hook failed with exit code %d: %s" % (error.exit_code, error))
     return warnings
 
 
@@ -98,6 +119,7 @@ def run_one(kind, number, hook, about, directories=(), environment=None, become=
     :param environment: what it has when it does not name its own; None: this process's. :param become: called in the hook's process.
     :raises ContainerFailed: when it does not end with 0 in its time.
     """
+    files = hook.opened or hook.open_outputs()
     given = os.memfd_create("state", os.MFD_CLOEXEC)
     output, its_output = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -106,12 +128,12 @@ def run_one(kind, number, hook, about, directories=(), environment=None, become=
         os.lseek(given, 0, os.SEEK_SET)
         pid = os.fork()
         if pid == 0:
-            _become(hook, (given, its_output, its_output), directories, environment, become)
+            _become(hook, [given] + [its_output if fd is None else fd for fd in files], directories, environment, become)
         os.close(its_output)
         its_output = None
         ended, said = _follow(pid, output, hook.timeout)
     finally:
-        for fd in (given, output, its_output):
+        for fd in [given, output, its_output] + ([] if hook.opened else files):
             if fd is not None:
                 os.close(fd)
     if ended is None:
@@ -122,7 +144,7 @@ def run_one(kind, number, hook, about, directories=(), environment=None, become=
         what = "signal: %s" % (_signal.strsignal(-ended) or str(-ended)).lower() if ended < 0 else "exit status %d" % ended
     said = said.decode("utf-8", "replace").strip()
     raise ContainerFailed("error running hooks: error running %s hook #%d: %s: %s%s" % (
-        kind, number, os.fsdecode(hook.path), what, said and ", output: " + said))
+        kind, number, os.fsdecode(hook.path), what, said and ", output: " + said), ended if ended is None or ended > 0 else 128 - ended)
 
 
 def _follow(pid, output, timeout):

@@ -132,7 +132,7 @@ class Mount:
 
     def make(self, root_fd, anew=False):
         """Make the mount and attach it below the root; runs in the container's namespaces. :param anew: see mounts.attach."""
-        if self.type in _WHOLE and not self.bind:
+        if (self.type in _WHOLE and not self.bind) or (self.bind and "dest-nofollow" in self.words):
             self._refuse_link(root_fd)
         if self.link is not None:
             return _make_link(root_fd, self.destination, self.link)
@@ -156,14 +156,19 @@ class Mount:
         return None
 
     def _refuse_link(self, root_fd):
-        """The paths below these are masked, and were it elsewhere, a link of the image's could lead to what is not (CVE-2019-19921)."""
+        """The paths below proc and sysfs are masked, and were it elsewhere, a link of the image's could lead to what is not (CVE-2019-19921).
+
+        Nor is anything mounted over the kernel's own links there, such as /proc/self.
+        """
         try:
             fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH | os.O_NOFOLLOW)
         except FileNotFoundError:
             return
-        directory = stat.S_ISDIR(os.fstat(fd).st_mode)
+        mode = os.fstat(fd).st_mode
         os.close(fd)
-        if not directory:
+        if self.bind and stat.S_ISLNK(mode) and self.destination.startswith("/proc/"):
+            raise ContainerFailed("mount %s: it is a link of procfs, over which nothing is mounted" % self.destination)
+        if not self.bind and not stat.S_ISDIR(mode):
             raise ContainerFailed("mount %s: %s must be mounted on ordinary directory" % (self.destination, self.type))
 
     def finish(self):

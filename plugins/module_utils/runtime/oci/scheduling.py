@@ -108,9 +108,29 @@ def _scheduler(entry):
         found[name] = _number("process.scheduler." + name, entry.get(name) or 0, 0, 2 ** 64 - 1)
         if found[name] and policy != "SCHED_DEADLINE":
             raise Unsupported("config.json: process.scheduler.%s is for SCHED_DEADLINE only, not for %s" % (name, policy))
+    if policy == "SCHED_DEADLINE":
+        _check_deadline(entry)
     if found["priority"] and policy not in ("SCHED_FIFO", "SCHED_RR"):
         raise Unsupported("config.json: process.scheduler.priority is for SCHED_FIFO and SCHED_RR only, not for %s" % policy)
     return found
+
+
+def _check_deadline(entry):
+    """What sched_setattr(2) would answer by EINVAL alone. :raises Unsupported: with the numbers."""
+    runtime, deadline, period = (entry.get(name) for name in ("runtime", "deadline", "period"))
+    if runtime is None or not deadline:
+        why = "requires `%s`" % ("runtime" if runtime is None else "deadline")
+    elif runtime == 0:
+        why = "runtime must be greater than 0"
+    elif not 1024 <= runtime < 2 ** 63:
+        why = "runtime %d must be between 1024 and 2^63 - 1 ns" % runtime
+    elif runtime > deadline:
+        why = "runtime %d must be <= its deadline %d" % (runtime, deadline)
+    elif period and deadline > period:
+        why = "deadline %d must be <= its period %d" % (deadline, period)
+    else:
+        return
+    raise Unsupported("config.json: process.scheduler: sched_setattr: `SCHED_DEADLINE` " + why)
 
 
 def _io_priority(entry):
@@ -129,7 +149,7 @@ def _personality(entry):
 
 def _memory(entry):
     """``(mode with its flags, nodes)`` or None."""
-    if not entry:
+    if entry is None:
         return None
     mode = entry.get("mode")
     number = _chosen("linux.memoryPolicy.mode", mode, MEMORY_MODES)

@@ -132,6 +132,11 @@ class Group:
         self.check_usage(resources.get("memory") or {})
         if rules:
             self.apply_devices(rules)
+        processor = resources.get("cpu") or {}
+        if processor.get("realtimeRuntime") and "cpu" in self.v1:
+            from . import realtime  # here: one container in many asks for it
+
+            realtime.make_room(self.v1["cpu"], processor["realtimeRuntime"], processor.get("realtimePeriod"))
         for here, entries in writes:
             settings.write(here, entries)
 
@@ -221,8 +226,8 @@ class Group:
         hierarchies, result = layout.current().by_mount, dict(self.paths)
         for controller, name in below.items() if isinstance(below, dict) else [(None, below)]:
             if ".." in name.split("/"):
-                accepted = "a path below the container's cgroup (bad sub cgroup path: %s is not a sub cgroup path, `..` components are not allowed)" % name
-                raise InvalidInput("cgroup", name, accepted)
+                why = "bad sub cgroup path: %s is not a sub cgroup path, `..` components are not allowed" % name
+                raise InvalidInput("cgroup", name, "a path below the container's cgroup (%s)" % why)
             places = {mount: (path + "/" + name.strip("/")).rstrip("/") for mount, path in self.paths.items()
                       if controller is None or controller in (hierarchies[mount].controllers or ("",))}
             if not places:
@@ -293,6 +298,10 @@ class Group:
 
         :raises HostError: processes don't end within 10 s (they wait for a device, as a rule).
         """
+        if tree.SHARED + "/" in self.v1.get("cpu", ""):
+            from . import realtime
+
+            realtime.give_back(self.v1["cpu"])
         if self.shared:
             lifecycle.remove_unused(self)
         else:

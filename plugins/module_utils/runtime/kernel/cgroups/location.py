@@ -15,7 +15,6 @@ from ...errors import Conflict, HostError, InvalidInput, Unsupported
 from . import layout, lifecycle, tree
 from .group import Group
 
-DEFAULT = "/pycontainer-oci"  # it stays when its last container goes, like the engine's own
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -78,7 +77,7 @@ def cgroup_path(path, ident):
     :raises InvalidInput: the top itself.
     """
     if not path:
-        return "%s/%s" % (DEFAULT, ident)
+        return "%s/%s" % (tree.SHARED, ident)
     clean = os.path.normpath("/" + path.lstrip("/"))
     if clean == "/":
         raise InvalidInput("linux.cgroupsPath", path, "a path below the top of the cgroup tree, such as /group/name")

@@ -10,6 +10,7 @@ from ...errors import Conflict, HostError, InvalidInput
 from . import files, layout, lifecycle
 
 BASE = "/pycontainer"
+SHARED = "/pycontainer-oci"  # of the OCI command's containers without a path of their own; it stays when the last goes, like the engine's
 PASSED_ON = ("cpu", "cpuset", "io", "memory", "hugetlb", "pids", "rdma", "misc")  # of v2, as far as they are there
 
 

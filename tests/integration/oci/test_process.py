@@ -116,6 +116,14 @@ def test_rlimits_are_as_given(bundle):
         assert line[len("Max realtime timeout"):].split()[:2] == [str(value) for value in values[name]], line
 
 
+def test_fewer_descriptors_than_mounts(bundle):
+    """The limit is the program's, not that of the process which makes its mounts."""
+    for number in range(20):
+        bundle.mount("/tmp/%d" % number, "bind", "/usr", "bind")
+    bundle.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 10}]
+    assert bundle.shell("ulimit -n").lines == ["10"]
+
+
 @pytest.mark.parametrize("limits, words", [
     ([{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 1}] * 2, "RLIMIT_NOFILE is there twice"),
     ([{"type": "RLIMIT_FROB", "soft": 1, "hard": 1}], "RLIMIT_FROB is not known"),
@@ -215,9 +223,11 @@ def test_memory_policy(bundle):
 
 
 @pytest.mark.parametrize("policy, words", [({"mode": "MPOL_FROB"}, "MPOL_FROB"), ({"mode": "MPOL_BIND"}, "needs at least one node"),
-                                           ({"mode": "MPOL_DEFAULT", "nodes": "0"}, "takes no nodes"), ({"mode": "MPOL_BIND", "nodes": "a-b"}, "'a-b'"),
+                                           ({"mode": "MPOL_DEFAULT", "nodes": "0"}, "MPOL_DEFAULT mode requires 0 nodes but got 1"),
+                                           ({"mode": "MPOL_BIND", "nodes": "a-b"}, "'a-b'"),
                                            ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_FROB"]}, "MPOL_F_FROB"),
-                                           ({"mode": "MPOL_BIND", "nodes": "900"}, "linux.memoryPolicy"), ({}, "linux.memoryPolicy.mode: None is not known")])
+                                           ({"mode": "MPOL_BIND", "nodes": "900"}, "linux.memoryPolicy"),
+                                           ({}, "linux.memoryPolicy.mode: invalid memory policy mode: None is not known")])
 def test_memory_policies_that_can_not_be_are_refused(bundle, policy, words):
     bundle.linux["memoryPolicy"] = policy
     bundle.refused(words)

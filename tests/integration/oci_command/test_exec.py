@@ -76,7 +76,8 @@ def test_the_callers_cpus_are_not_the_containers(runtime, bundle):
 
 
 def test_what_is_no_value(box):
-    for words in (("--user", "nobody"), ("--user", "4294967295"), ("--user", "-1"), ("--user", "1:"), ("--env", "A"), ("--cap", "CAP_FLY"), ("--additional-gids", "x")):
+    for words in (("--user", "nobody"), ("--user", "4294967295"), ("--user", "-1"), ("--user", "1:"),
+                  ("--env", "A"), ("--cap", "CAP_FLY"), ("--additional-gids", "x")):
         done = box("exec", *words, "c", "id")
         assert done.returncode == 255 and words[0] in done.stderr, words
 

@@ -114,8 +114,33 @@ def test_what_execve_refuses_is_told_by_start(runtime, bundle):
     (bundle.rootfs / "bin" / "text").chmod(0o755)
     bundle.save(args=["/bin/text"])
     runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert "exec format error" in runtime.fails("start", "c")
+    done = runtime("start", "c")
+    assert done.returncode == 1 and done.stderr.startswith("exec /bin/text: ") and "exec format error" in done.stderr
     assert until(lambda: runtime.state("c")["status"] == "stopped")
+
+
+@pytest.mark.parametrize("missing", ("interpreter", "file"))
+def test_what_execve_refuses_is_told_by_run(runtime, bundle, missing):
+    """The file being there, the words are those of its own process, and nothing else is said."""
+    if missing == "interpreter":
+        (bundle.rootfs / "bin" / "text").write_text("#!/none\n")
+        (bundle.rootfs / "bin" / "text").chmod(0o755)
+    bundle.save(args=["/bin/text"])
+    done = runtime("run", "--bundle", bundle.path, "c")
+    assert done.returncode == 1
+    assert done.stderr == ("exec /bin/text: no such file or directory\n" if missing == "interpreter" else
+                           "pycontainer-oci: exec /bin/text: no such file or directory\n")
+
+
+def test_a_program_that_only_its_capabilities_let_the_user_execute(runtime, bundle):
+    path = bundle.rootfs / "bin" / "id"
+    path.unlink()
+    path.write_bytes((bundle.rootfs / "bin" / "busybox").read_bytes())
+    path.chmod(0o700)
+    bundle.save(args=["/bin/id", "-u"], user={"uid": 1000, "gid": 1000})
+    assert "permission denied" in runtime.fails("run", "--bundle", bundle.path, "c")
+    bundle.save(capabilities={kind: ["CAP_DAC_OVERRIDE"] for kind in ("bounding", "permitted", "effective", "inheritable", "ambient")})
+    assert runtime.ok("run", "--bundle", bundle.path, "c", stderr=None) == "1000\n"
 
 
 def test_bad_bundles(runtime, bundle):
@@ -209,6 +234,8 @@ def test_kill_takes_those_that_share_the_hosts_processes_along(runtime, bundle, 
 
 
 def test_list_and_ps(runtime, bundle):
+    assert "option --root: there is no directory" in runtime.fails("list")
+    os.mkdir(runtime.root)
     assert runtime.ok("list", "--format", "json") == "null\n"
     runtime.detached(bundle, "a")
     runtime.ok("create", "--bundle", bundle.path, "b", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -236,8 +263,10 @@ def test_debug_tells_the_steps(runtime, bundle):
     bundle.save(args=["true"])
     done = runtime("--debug", "run", "--bundle", bundle.path, "c")
     assert done.returncode == 0 and 'level=debug msg="nsexec container setup: process' in done.stderr and ", mount, joined none" in done.stderr, done.stderr
-    runtime.ok("--debug", "--log", bundle.path / "log", "--log-format", "json", "run", "--bundle", bundle.path, "c")
-    assert [json.loads(line)["level"] for line in (bundle.path / "log").read_text().splitlines()] == ["debug"] * 3
+    bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"]}
+    runtime.ok("--debug", "--log", bundle.save().path / "log", "--log-format", "json", "run", "--bundle", bundle.path, "c")
+    entries = [json.loads(line) for line in (bundle.path / "log").read_text().splitlines()]
+    assert {entry["level"] for entry in entries} == {"debug"} and "seccomp filter flags: 2" in [entry["msg"] for entry in entries]
 
 
 def test_descriptors(runtime, bundle):

@@ -16,6 +16,8 @@ import subprocess
 import termios
 import time
 
+import pytest
+
 from .conftest import until
 
 
@@ -28,10 +30,10 @@ class Receiver:
         self.socket.bind(self.path)
         self.socket.listen(1)
 
-    def take(self):
+    def take(self, named=b"/dev/"):
         connection = self.socket.accept()[0]
         name, ancillary, dummy_flags, dummy_address = connection.recvmsg(100, socket.CMSG_LEN(4))
-        assert name.startswith(b"/dev/")
+        assert name.startswith(named)
         return array.array("i", ancillary[0][2])[0]
 
 
@@ -68,6 +70,27 @@ def test_exec_with_a_console_socket(runtime, bundle):
     master = receiver.take()
     os.write(master, b"word\n")
     assert b"got word" in read_until(master, b"got word")
+
+
+@pytest.mark.parametrize("command", ("create", "run", "exec"))
+def test_a_descriptor_of_the_process_goes_to_the_pidfd_socket(runtime, bundle, command):
+    if command == "exec":
+        runtime.detached(bundle.save(), "c")
+    receiver = Receiver(bundle.path / "socket")
+    more = {"create": ("--bundle", bundle.path, "c"), "run": ("--detach", "--bundle", bundle.path, "c"), "exec": ("--detach", "c", "sleep", "1000")}
+    runtime.ok(command, "--pidfd-socket", receiver.path, "--pid-file", bundle.path / "pid", *more[command], stdout=subprocess.DEVNULL, stderr=None)
+    fd = receiver.take(b"pidfd")
+    pid = int((bundle.path / "pid").read_text())
+    with open("/proc/self/fdinfo/%d" % fd) as file:
+        assert "Pid:\t%d\n" % pid in file.read()
+    signal.pidfd_send_signal(fd, signal.SIGKILL)
+    assert select.select([fd], [], [], 20)[0]
+    os.close(fd)
+
+
+def test_a_pidfd_socket_at_which_nobody_listens(runtime, bundle):
+    assert "--pidfd-socket" in runtime.fails("run", "--pidfd-socket", bundle.path / "none", "--bundle", bundle.path, "c")
+    assert os.listdir(runtime.root) == []
 
 
 def test_terminals_that_nobody_takes(runtime, bundle):

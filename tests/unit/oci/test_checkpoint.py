@@ -62,6 +62,7 @@ def test_parent(tmp_path):
     images = str(tmp_path / "images")
     (tmp_path / "images").mkdir()
     assert checkpoint._parent(images, "../earlier") == "../earlier"
+    assert checkpoint._parent(str(tmp_path / "to-be-made"), "../earlier") == "../earlier"
     with pytest.raises(InvalidInput, match="--parent-path.*relative"):
         checkpoint._parent(images, str(tmp_path / "earlier"))
     with pytest.raises(InvalidInput, match="--parent-path.*a directory"):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..errors import EngineError
 
 GLOBAL = ("root=", "log=", "log-format=", "debug", "systemd-cgroup", "cgroup-manager=", "rootless=", "criu=", "version|v", "help|h")
-_CREATE = ("bundle|b=", "console-socket=", "pid-file=", "no-pivot", "no-new-keyring", "preserve-fds=#", "config|f=", "no-subreaper")
+_CREATE = ("bundle|b=", "console-socket=", "pid-file=", "no-pivot", "no-new-keyring", "preserve-fds=#", "config|f=", "no-subreaper", "pidfd-socket=")
 _CRIU = ("image-path=", "work-path=", "tcp-established", "ext-unix-sk", "shell-job", "lazy-pages", "file-locks", "manage-cgroups-mode=", "empty-ns=*",
          "auto-dedup")
 
@@ -26,7 +26,7 @@ COMMANDS = {
     "delete": ("remove a container that has ended", "ID...", 1, None, ("force|f", "regex|r")),
     "exec": ("execute a further process in a container", "ID [COMMAND [ARGUMENT...]]", 1, None, (
         "process|p=", "detach|d", "tty|t", "console-socket=", "pid-file=", "user|u=", "cwd=", "env|e=*", "cap|c=*", "additional-gids|g=*",
-        "apparmor=", "process-label=", "no-new-privs", "preserve-fds=#", "cgroup=*", "ignore-paused")),
+        "apparmor=", "process-label=", "no-new-privs", "preserve-fds=#", "cgroup=*", "ignore-paused", "pidfd-socket=")),
     "list": ("list the containers", "", 0, 0, ("format|f=", "quiet|q")),
     "ps": ("list the processes of a container", "ID [PS-OPTION...]", 1, None, ("format|f=",)),
     "pause": ("freeze all processes of a container", "ID", 1, 1, ()),

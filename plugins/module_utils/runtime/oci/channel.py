@@ -38,7 +38,7 @@ class Failure(Exception):
 def not_executed(name, number):
     """The Failure of a program that execve(2) refuses. :param name: as the container's user named it; :param number: the errno."""
     if number == errno.ENOENT:
-        return Failure("exec %s: no such file or directory in the container" % name, NOT_FOUND)
+        return Failure("exec %s: no such file or directory" % name, NOT_FOUND)
     if number == errno.ENOEXEC:
         return Failure("exec %s: not a program of this machine (exec format error)" % name, NOT_EXECUTABLE)
     return Failure("exec %s: %s" % (name, os.strerror(number).lower()), NOT_EXECUTABLE)
@@ -79,7 +79,9 @@ def listen(channel, warnings, own=None, name=""):
             if terminal is not None:
                 os.close(terminal)
             code, text = _reason(data, name)
-            raise ContainerFailed(text, exit_code=code)
+            error = ContainerFailed(text, exit_code=code)
+            error.of_program = data[:1] == b"X" and data[2] == 2
+            raise error
 
 
 def _reason(data, name):

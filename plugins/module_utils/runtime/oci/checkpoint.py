@@ -26,12 +26,12 @@ def checkpoint(call, log):
     if status not in ("running", "paused"):
         raise Conflict("container %s can't be checkpointed: it is %s, not running or paused" % (container.ident, status))
     options = _options(call)
+    if call["parent-path"]:
+        options.update(parent_img=_parent(os.path.abspath(call["image-path"] or IMAGES), call["parent-path"]), track_mem=True)
     program = _program(call)
     container.lock()
     container.read()
     images, work = _directory(call["image-path"] or IMAGES), call["work-path"] and _directory(call["work-path"])
-    if call["parent-path"]:
-        options.update(parent_img=_parent(images, call["parent-path"]), track_mem=True)
     if call["page-server"]:
         options["ps"] = _page_server(call["page-server"])
     notices = {}
@@ -139,7 +139,7 @@ def _parent(images, parent):
     """:raises InvalidInput: it is not relative, or not there."""
     if os.path.isabs(parent):
         raise InvalidInput("--parent-path", parent, "a path relative to --image-path")
-    if not os.path.isdir(os.path.join(images, parent)):
+    if not os.path.isdir(os.path.join(images, parent) if os.path.isdir(images) else os.path.normpath(os.path.join(images, parent))):
         raise InvalidInput("--parent-path", parent, "a directory, relative to --image-path %s" % images)
     return parent
 

@@ -19,18 +19,23 @@ NAME = b"/dev/ptmx"  # what goes with the descriptor, as runc's receivers expect
 
 def hand_over(path, master):
     """Send the master to the socket at ``path`` and close it. :raises InvalidInput: nobody listens there."""
+    send("--console-socket", path, NAME, master, "the terminal")
+    os.close(master)
+
+
+def send(option, path, name, fd, what):
+    """Send a descriptor to the socket at ``path``, with a name. :param what: it is, for the sentence. :raises InvalidInput: nobody listens there."""
     try:
         directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             connection.connect("/proc/self/fd/%d/%s" % (directory, os.path.basename(path)))  # an address has at most 107 bytes
-            connection.sendmsg([NAME], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", master))])
+            connection.sendmsg([name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))])
         finally:
             connection.close()
             os.close(directory)
     except OSError as error:
-        raise InvalidInput("--console-socket", path, "a socket that takes the terminal (%s)" % os.strerror(error.errno).lower()) from None
-    os.close(master)
+        raise InvalidInput(option, path, "a socket that takes %s (%s)" % (what, os.strerror(error.errno).lower())) from None
 
 
 class Copying:

@@ -198,12 +198,16 @@ def enter(container, rootfs, bundle, config):
 
 
 def finish(create, options):
-    """What the caller is given of the new process: its terminal and its id."""
+    """What the caller is given of the new process: its terminal, a descriptor of it (pidfd_open(2)) and its id."""
     if options["console-socket"]:
         from . import console
 
         console.hand_over(options["console-socket"], create.terminal)
         create.terminal = None
+    if options.get("pidfd-socket"):
+        from . import console
+
+        console.send("--pidfd-socket", options["pidfd-socket"], b"pidfd", create.pidfd, "a descriptor of the process")
     if options["pid-file"]:
         write_pid(options["pid-file"], create.pid)
 

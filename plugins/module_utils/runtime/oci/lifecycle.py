@@ -8,6 +8,7 @@ import _socket
 import os
 
 from ..errors import Conflict, ContainerFailed, NotFound
+from ..kernel import constants as c
 from ..kernel import namespaces
 from . import channel, create as making, ending, hooks
 from .document import Document
@@ -25,6 +26,9 @@ def _tell(made, log):
         log.warning(text)
     if not log.debugging:
         return
+    log.debug("runc exeseal: using /proc/self/exe clone%s" % (": a sealed step in memory" if made.program.steps else ", mounted read-only"))
+    if made.program.filter:
+        log.debug("seccomp filter flags: %d" % (made.program.filter_flags & ~(c.SECCOMP_FILTER_FLAG_TSYNC | c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH)))
     log.debug("nsexec container setup: process %d has its namespaces: new %s, joined %s" % (
         made.pid, ", ".join(kind for kind in namespaces.TYPES if made.document.private(kind)) or "none", ", ".join(made.joined) or "none"))
     log.debug("child process in init(): its root is made of %s" % made.rootfs)

@@ -28,11 +28,12 @@ class Log:
             except OSError as error:
                 raise Usage("option --log: %s: %s" % (options["log"], os.strerror(error.errno).lower())) from None
 
-    def error(self, text):
+    def error(self, text, of_program=False):
+        """:param of_program: execve(2) refused it, the file being there: the words are those that its own process would say, as with runc."""
         text = " ".join(text.split("\n"))
         if self.fd is not None:
             self._write("error", text)
-        _say("pycontainer-oci: %s\n" % text)
+        _say("%s%s\n" % ("" if of_program else "pycontainer-oci: ", text))
 
     def warning(self, text):
         self._write("warning", text)

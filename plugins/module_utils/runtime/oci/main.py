@@ -45,7 +45,7 @@ def _run(argv):
         _check(call.options)
         return _command(call.command)(call, log) or 0
     except EngineError as error:
-        log.error(str(error))
+        log.error(str(error), getattr(error, "of_program", False))
         return getattr(error, "status", 1)
     except OSError as error:
         from .document import read_error
@@ -80,7 +80,7 @@ def _check(options):
         options["systemd-cgroup"] = None
     else:
         options["systemd-cgroup"] = options["systemd-cgroup"] or options["cgroup-manager"] == "systemd"
-    options["root"] = os.path.abspath(options["root"] or ROOT)
+    options["chosen-root"], options["root"] = options["root"], os.path.abspath(options["root"] or ROOT)
 
 
 def _command(name):

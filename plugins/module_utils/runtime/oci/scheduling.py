@@ -152,11 +152,11 @@ def _memory(entry):
     if entry is None:
         return None
     mode = entry.get("mode")
-    number = _chosen("linux.memoryPolicy.mode", mode, MEMORY_MODES)
-    flags = sum({_chosen("linux.memoryPolicy.flags", flag, MEMORY_FLAGS) for flag in entry.get("flags") or ()})
-    nodes = _list("linux.memoryPolicy.nodes", entry.get("nodes")) or set()
+    number = _chosen("linux.memoryPolicy.mode: invalid memory policy mode", mode, MEMORY_MODES)
+    flags = sum({_chosen("linux.memoryPolicy.flags: invalid memory policy flag", flag, MEMORY_FLAGS) for flag in entry.get("flags") or ()})
+    nodes = _list("linux.memoryPolicy.nodes: invalid memory policy node", entry.get("nodes")) or set()
     if nodes and mode in _WITHOUT_NODES:
-        raise Unsupported("config.json: linux.memoryPolicy.nodes: %s takes no nodes" % mode)
+        raise Unsupported("config.json: linux.memoryPolicy.nodes: %s mode requires 0 nodes but got %d" % (mode, len(nodes)))
     if not nodes and mode not in _WITHOUT_NODES + ("MPOL_PREFERRED",):
         raise Unsupported("config.json: linux.memoryPolicy.nodes: %s needs at least one node" % mode)
     return number | flags, nodes

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import HostError, InvalidInput
+from ..errors import HostError, InvalidInput, NotFound
 from . import jsontext
 from .main import write
 from .states import every, open_container
@@ -18,6 +18,8 @@ def state(call, _log):
 
 def list(call, _log):  # pylint: disable=redefined-builtin # the command's name
     _check_format(call)
+    if call.options["chosen-root"] and not os.path.isdir(call.options["root"]):
+        raise NotFound("option --root: there is no directory %s" % call.options["root"])
     found = [container.state() for container in every(call.options["root"])]
     if call["quiet"]:
         write("".join(entry["id"] + "\n" for entry in found))

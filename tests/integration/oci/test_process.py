@@ -116,14 +116,6 @@ def test_rlimits_are_as_given(bundle):
         assert line[len("Max realtime timeout"):].split()[:2] == [str(value) for value in values[name]], line
 
 
-def test_fewer_descriptors_than_mounts(bundle):
-    """The limit is the program's, not that of the process which makes its mounts."""
-    for number in range(20):
-        bundle.mount("/tmp/%d" % number, "bind", "/usr", "bind")
-    bundle.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 10}]
-    assert bundle.shell("ulimit -n").lines == ["10"]
-
-
 @pytest.mark.parametrize("limits, words", [
     ([{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 1}] * 2, "RLIMIT_NOFILE is there twice"),
     ([{"type": "RLIMIT_FROB", "soft": 1, "hard": 1}], "RLIMIT_FROB is not known"),

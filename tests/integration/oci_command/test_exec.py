@@ -53,6 +53,14 @@ def test_a_capability_that_is_inheritable_becomes_ambient(runtime, bundle):
     assert [fields[name] for name in ("CapEff", "CapBnd", "CapInh", "CapAmb")] == ["%016x" % mask for mask in (0x20, 0x20, 0x20, 0x20)]
 
 
+def test_no_new_privileges_is_the_containers(runtime, bundle):
+    """Root's permitted set would grow to the bounding set by execve(2) without it."""
+    bundle.config["process"]["capabilities"] = {"bounding": ["CAP_KILL", "CAP_CHOWN"], "permitted": ["CAP_KILL"], "effective": ["CAP_KILL"]}
+    runtime.detached(bundle.save(noNewPrivileges=True), "c")
+    status = runtime.ok("exec", "c", "cat", "/proc/self/status")
+    assert "NoNewPrivs:\t1\n" in status and "CapPrm:\t0000000000000020\n" in status
+
+
 def test_the_callers_cpus_are_not_the_containers(runtime, bundle):
     every = os.sched_getaffinity(0)
     if len(every) < 2:

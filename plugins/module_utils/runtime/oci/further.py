@@ -79,7 +79,9 @@ def wanted(base, call):
     elif not words:
         raise InvalidInput("exec", None, "a command, or --process with a file")
     else:
-        process = dict(base, args=words, terminal=call["tty"], noNewPrivileges=False)  # --no-new-privs asks for it, as with crun
+        process = dict(base, args=words, terminal=call["tty"])
+        if not base.get("capabilities"):  # a document that says nothing of them: --no-new-privs asks for it then, as with crun
+            process["noNewPrivileges"] = False
     if call["tty"]:
         process["terminal"] = True
     _change(process, call)

@@ -156,20 +156,16 @@ class Mount:
         return None
 
     def _refuse_link(self, root_fd):
-        """The paths below proc and sysfs are masked, and were it elsewhere, a link of the image's could lead to what is not (CVE-2019-19921).
-
-        Nor is anything mounted over the kernel's own links there, such as /proc/self.
-        """
+        """Masked are the paths below proc and sysfs: a link of the image's would lead to what is not (CVE-2019-19921). Nor is /proc/self hidden."""
         try:
             fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH | os.O_NOFOLLOW)
         except FileNotFoundError:
             return
         mode = os.fstat(fd).st_mode
         os.close(fd)
-        if self.bind and stat.S_ISLNK(mode) and self.destination.startswith("/proc/"):
-            raise ContainerFailed("mount %s: it is a link of procfs, over which nothing is mounted" % self.destination)
-        if not self.bind and not stat.S_ISDIR(mode):
-            raise ContainerFailed("mount %s: %s must be mounted on ordinary directory" % (self.destination, self.type))
+        if stat.S_ISLNK(mode) and self.destination.startswith("/proc/") if self.bind else not stat.S_ISDIR(mode):
+            why = "it is a link of procfs, over which nothing is mounted" if self.bind else "%s must be mounted on ordinary directory" % self.type
+            raise ContainerFailed("mount %s: %s" % (self.destination, why))
 
     def finish(self):
         if self.late:

@@ -11,7 +11,7 @@ import time
 
 from ..errors import InvalidInput
 from ..kernel import cgroups, loopback, mounts, procfs
-from . import channel, child, hooks, jsontext, rlimits, seal, shape, stepping
+from . import bindflags, channel, child, hooks, jsontext, mounting, rlimits, seal, shape, stepping
 from .document import Document
 from .launch import Launch
 from .program import Program
@@ -53,6 +53,16 @@ class Create(Launch):
         self.program.steps = stepping.possible(self.program, seen)
         if not self.program.steps:
             seal.seal_command()
+
+    def _read_maps(self):
+        super()._read_maps()
+        for mount, entry in zip(self.mounts, self.document.config.get("mounts") or ()):
+            if not isinstance(mount, mounting.CgroupMount):
+                bindflags.complete(mount, entry.get("options"), self.maps is not None)
+            mount.destination = bindflags.below(mount.destination, self.rootfs) or mount.destination
+
+    def within(self, source):
+        return bindflags.below(source, self.rootfs)
 
     def make_group(self):
         return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations)

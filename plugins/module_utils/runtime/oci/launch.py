@@ -73,6 +73,9 @@ class Launch:
     def disconnect(self):
         """Take back what ``connect`` made."""
 
+    def within(self, _source):
+        """The path in the container of a bind mount's source that lies below its root, so that earlier mounts are seen in it; else None."""
+
     def state(self, status):
         """The container's state for its hooks (hooks.state), with that status and ``pid`` as it is."""
         raise NotImplementedError
@@ -149,7 +152,8 @@ class Launch:
                 elif mount.bind:
                     if not os.path.isabs(mount.source):
                         mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
-                    if self.maps is not None and spaces.own is None and mount.mapped_by_container():
+                    mount.within = None if mount.mapped else self.within(mount.source)
+                    if mount.within or (self.maps is not None and spaces.own is None and mount.mapped_by_container()):
                         continue
                     sources.find(mount, spaces, later)
             if any(mount.waits() for mount in self.mounts):

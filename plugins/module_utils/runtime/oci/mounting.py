@@ -53,7 +53,7 @@ class Mount:
         self.attributes = self.clear = self.all_attributes = self.all_clear = 0
         self.propagations = []  # [(MS_*, recursive)], one after the other
         self.data, self.place, self.fd, self.substitute, self.words = {}, None, None, None, set()
-        self.link = None  # the text of a link that is made instead
+        self.link = self.within = None  # the text of a link that is made instead; a source below the container's own root, by its path there
         self.fill = None  # copyup.copy_into, for a tmpfs that starts with what is there
         self.mapped = self.recursive_map = False  # its files' owners
         inline = ""
@@ -230,7 +230,7 @@ class CgroupMount:
     Binds of the cgroups' directories show the same as mounts made in a cgroup namespace, and work without one as well.
     """
 
-    bind, mapped = True, False
+    bind, mapped, within = True, False, None
 
     def __init__(self, mount):
         self.mount, self.destination = mount, mount.destination

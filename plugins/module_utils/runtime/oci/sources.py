@@ -15,7 +15,7 @@ import errno
 import os
 
 from ..errors import ContainerFailed, Unsupported
-from ..kernel import capabilities, mounts, namespaces, procfs, syscalls
+from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, syscalls
 from .channel import Failure
 
 ORDER_SHOWS = (6, 8)  # Linux: mountinfo in the order of making
@@ -75,6 +75,12 @@ class Order:
     def come(self, number):
         """Have ready what mount ``number`` shows. Returns whether it has to be made anew when it is attached."""
         mount = self.launch.mounts[number]
+        if mount.bind and mount.within:
+            place = rootfs.open_in_root(self.launch.root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0))
+            try:
+                mount.fd = mounts.bind(place, mount.recursive_bind)
+            finally:
+                os.close(place)
         if mount.waits():
             following = self.launch.mounts[number:]
             end = next((index for index, other in enumerate(following) if not other.waits()), len(following))

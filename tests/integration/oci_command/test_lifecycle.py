@@ -92,7 +92,7 @@ def test_delete_by_a_regular_expression(runtime, bundle):
     assert os.listdir(runtime.root) == ["db"]
 
 
-@pytest.mark.parametrize("ident", ["", ".", "..", "a/b", "a b", "ä", "x" * 256])
+@pytest.mark.parametrize("ident", ["", ".hidden", ".", "..", "a/b", "a b", "ä", "x" * 256])
 def test_ids_that_are_none(runtime, bundle, ident):
     assert "container id" in runtime.fails("create", "--bundle", bundle.path, ident)
     assert not os.path.exists(runtime.root) or os.listdir(runtime.root) == []

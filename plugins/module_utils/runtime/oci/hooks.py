@@ -51,7 +51,6 @@ class Hook:
         if self.timeout is not None and (not isinstance(self.timeout, (int, float)) or self.timeout <= 0):
             raise Unsupported("config.json: hooks.%s: timeout %r is not valid; accepted: a number of seconds above 0" % (kind, self.timeout))
 
-
     def open_outputs(self):
         """Descriptors of ``outputs``, None for what is not given. :raises ContainerFailed: naming the annotation."""
         found = []

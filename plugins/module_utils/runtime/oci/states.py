@@ -30,9 +30,9 @@ LONGEST = 255  # bytes of a file's name
 
 def check_id(ident):
     """:raises InvalidInput: no name for a container."""
-    if not ident or len(ident) > LONGEST or not _LETTERS.issuperset(ident) or ident in (".", ".."):
+    if not ident or len(ident) > LONGEST or not _LETTERS.issuperset(ident) or ident.startswith("."):
         why = "invalid character in a container ID, or too many"
-        raise InvalidInput("container id", ident, "letters, digits, _ + . and -, at most %d of them (%s)" % (LONGEST, why))
+        raise InvalidInput("container id", ident, "letters, digits, _ + . and -, at most %d of them, not first a dot (%s)" % (LONGEST, why))
 
 
 class Container:

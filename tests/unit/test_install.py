@@ -64,6 +64,7 @@ def test_the_oci_command_runs_from_its_bundle(engine):
     command = os.path.join(copy.path, install.OCI_COMMAND)
     place = os.path.join(engine.paths.run, "here")
     os.symlink(command, place)  # as on a host
+    os.mkdir(engine.paths.run + "/oci")
 
     def listed():
         return subprocess.run([place, "--root", engine.paths.run + "/oci", "list", "-q"], stdout=subprocess.PIPE, check=True).stdout == b""

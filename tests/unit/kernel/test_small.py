@@ -124,7 +124,7 @@ def test_overlay_options():
     assert text == "lowerdir=a:b\\:c:/other/d,upperdir=/u\\,p,workdir=/w,index=off,volatile"
     with pytest.raises(overlay.Unsupported, match="300 layers"):
         overlay._option_string(["/long/%d/diff" % number for number in range(300)], None, None, {})
-    for layers in ([], ["/l"] * 501):
+    for layers in ([], ["/l/%d" % number for number in range(501)]):
         with pytest.raises(overlay.Unsupported, match="1 to 500"):
             overlay.overlay(layers)
 

@@ -352,6 +352,14 @@ def test_mounts_of_a_container_do_not_reach_a_shared_mount_of_the_host(runtime, 
         subprocess.run(["umount", "--recursive", shared], check=True)
 
 
+@pytest.mark.parametrize("signal", ["TERM", "INT"])
+def test_a_created_process_ends_when_it_is_asked_to(runtime, bundle, signal):
+    runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runtime.ok("kill", "c", signal)
+    assert until(lambda: runtime.state("c")["status"] == "stopped")
+    assert "stopped, not created" in runtime.fails("start", "c")
+
+
 def test_a_created_process_that_is_killed_is_no_longer_startable(runtime, bundle):
     runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     runtime.ok("kill", "c", "KILL")

@@ -45,6 +45,15 @@ def default_signals():
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
+def let_end():
+    """Have the signals that ask a program to end do so, which the kernel spares a first process without handlers (pid_namespaces(7)).
+
+    Executing the program takes the handlers away.
+    """
+    for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
+        _signal.signal(number, lambda asked, dummy_frame: os._exit(128 + asked))
+
+
 def set_oom_score(program, warn, pid="self"):
     if program.oom_score_adj is not None:
         try:

@@ -110,6 +110,7 @@ class Create(Launch):
         child.find(self.program)
         if self.listener is None:
             return
+        child.let_end()
         inside.send(b"R")
         fd, _address = self.listener._accept()  # pylint: disable=protected-access
         os.dup2(fd, inside.fileno(), inheritable=False)

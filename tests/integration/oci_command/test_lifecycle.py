@@ -352,10 +352,10 @@ def test_mounts_of_a_container_do_not_reach_a_shared_mount_of_the_host(runtime, 
         subprocess.run(["umount", "--recursive", shared], check=True)
 
 
-@pytest.mark.parametrize("signal", ["TERM", "INT"])
-def test_a_created_process_ends_when_it_is_asked_to(runtime, bundle, signal):
+@pytest.mark.parametrize("word", ["TERM", "INT"])
+def test_a_created_process_ends_when_it_is_asked_to(runtime, bundle, word):
     runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    runtime.ok("kill", "c", signal)
+    runtime.ok("kill", "c", word)
     assert until(lambda: runtime.state("c")["status"] == "stopped")
     assert "stopped, not created" in runtime.fails("start", "c")
 
@@ -366,6 +366,23 @@ def test_a_created_process_that_is_killed_is_no_longer_startable(runtime, bundle
     assert until(lambda: runtime.state("c")["status"] == "stopped")
     assert "stopped, not created" in runtime.fails("start", "c")
     runtime.ok("delete", "c")
+
+
+def test_a_process_that_is_killed_just_before_its_program_is_waited_for(runtime, bundle):
+    bundle.config["hooks"] = {"startContainer": [{"path": "/bin/sleep", "args": ["sleep", "1000"]}]}
+    bundle.save(args=["true"])
+    run = subprocess.Popen(runtime.argv("run", "--bundle", bundle.path, "c"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert until(lambda: children(run.pid) and [procfs.read("/proc/%d/comm" % pid) for pid in children(children(run.pid)[0])] == ["sleep\n"])
+        os.kill(children(run.pid)[0], 9)
+        assert run.wait(60) == 137
+    finally:
+        run.kill()
+        run.wait()
+
+
+def children(pid):
+    return [int(word) for word in procfs.read("/proc/%d/task/%d/children" % (pid, pid)).split()]
 
 
 def test_what_a_killed_create_leaves_can_be_deleted(runtime, bundle):

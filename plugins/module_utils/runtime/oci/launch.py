@@ -265,10 +265,13 @@ class Launch:
             os.close(home)
 
     def clone3(self, flags):
-        """The container's process, as whose child and in which cgroup it is to be."""
+        """The container's process, as whose child and in which cgroup it is to be.
+
+        Its parent hears of its end and can wait for it from the first: with CLONE_PARENT as of this process's, which then is not to be said.
+        """
         flags |= self.clone_flags
         try:
-            pid, descriptor, self.door = cgroups.fork(flags, self.door, 0)
+            pid, descriptor, self.door = cgroups.fork(flags, self.door, 0 if flags & c.CLONE_PARENT else c.SIGCHLD)
             return pid, descriptor
         except OSError as error:
             raise ContainerFailed("the container's namespaces can't be made: %s" % error.strerror) from None

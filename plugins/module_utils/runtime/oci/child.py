@@ -373,5 +373,5 @@ def _make_directory(root_fd, program):
     try:
         os.close(rootfs.make_in_root(root_fd, program.cwd, True))
     except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.EROFS, errno.ENOTDIR):  # a link that is no path, and what chdir will say
+        if error.errno not in (errno.ELOOP, errno.EROFS, errno.ENOTDIR, errno.ENOENT):  # a link that is no path, procfs, and what chdir will say
             raise

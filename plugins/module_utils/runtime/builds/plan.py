@@ -142,6 +142,8 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     ident = manifest.digest_of(final.document())
     there = images.find(engine, ident)
     if there is None or request.annotations and there["manifest"] != build.manifest_digest(final):
+        if engine.check:
+            context.close()
         plan.unknown = True
         what = "configuration is" if there is None else "annotations are"
         plan.add("image", row and row["image"], ident, "build image %s: all steps are in the cache, its %s new" % (shown, what), apply)

@@ -66,7 +66,7 @@ class Box:
 
     def __init__(self, place):
         self.place, self.root = place, os.path.join(place, "rootfs")
-        self.started = None
+        self.started = self.reader = None
         sets = {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")}
         self.config = {
             "ociVersion": "1.2.0", "root": {"path": "rootfs"}, "hostname": "box", "mounts": copy.deepcopy(MOUNTS),
@@ -88,6 +88,7 @@ class Box:
         self.config["mounts"].append(dict({"destination": destination, "type": "bind", "source": source, "options": ["rbind", *options]}, **more))
 
     def start(self, *args):
+        self.end()
         if args:
             self.config["process"]["args"] = list(args)
         fifo = os.path.join(self.place, "out-" + secrets.token_hex(4))
@@ -133,8 +134,12 @@ class Box:
             pidfd.send(self.started.pidfd, c.SIGKILL)
             assert pidfd.ended(self.started.pidfd, 10)
             os.waitid(os.P_PIDFD, self.started.pidfd, os.WEXITED | 0x40000000)  # __WALL
+            os.close(self.started.pidfd)
             self.started.group.remove()
+            self.started = None
+        if self.reader is not None:
             os.close(self.reader)
+            self.reader = None
 
 
 @pytest.fixture
@@ -467,6 +472,6 @@ def test_a_failed_start_leaves_nothing(box):
     box.bind("/does/not/exist", "/mnt/x")
     with pytest.raises(ContainerFailed, match="can't bind /does/not/exist"):
         box.start("/bin/true")
-    left = [path for place in cgroups.base_paths() for path in os.listdir(place) if path.startswith("userns-")]
+    left = [path for place in cgroups.base_paths().values() for path in os.listdir(place) if path.startswith("userns-")]
     assert left == []
     assert len(os.listdir("/proc/self/fd")) == descriptors + 1  # the FIFO's, which the test opened

@@ -65,17 +65,25 @@ class Commands:
         return done.returncode, done.stdout, done.stderr
 
 
+def bridges():
+    return {link for link in os.listdir("/sys/class/net") if link.startswith("pyc")}
+
+
 @pytest.fixture
 def docker(engine, rootfs):
-    """The commands, with an image ``box:1`` that sleeps. Containers are removed at the end."""
+    """The commands, with an image ``box:1`` that sleeps. Containers are removed at the end, and the links and rules of networks."""
     from pycontainer import containers
 
-    commands = Commands(engine)
+    commands, before = Commands(engine), bridges()
     commands.rootfs = rootfs
     commands("import", "-c", 'CMD ["sleep","1000"]', "-c", "EXPOSE 80", "-c", "ENV FROM=image", rootfs, "box:1")
     yield commands
     for record in containers.every(engine):
         containers.remove(engine, record, force=True)
+    for link in bridges() - before:
+        subprocess.run(["ip", "link", "delete", link], check=True)
+        if not before:
+            subprocess.run(["nft", "delete", "table", "ip", "pycontainer"], stderr=subprocess.DEVNULL, check=False)
 
 
 @pytest.fixture

@@ -201,7 +201,8 @@ class Launch:
                 self.door.close()
 
     def _ended(self):
-        return self.pidfd is not None and pidfd.ended(self.pidfd)
+        """Whether the process has ended, or is about to: its namespaces go some time before that is told."""
+        return self.pidfd is not None and pidfd.ended(self.pidfd, 0.2)
 
     def _listen(self, outside):
         """The word that the process waits after; b"" when its program is being executed."""

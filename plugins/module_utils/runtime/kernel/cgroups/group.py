@@ -298,7 +298,8 @@ class Group:
 
         :raises HostError: processes don't end within 10 s (they wait for a device, as a rule).
         """
-        if tree.SHARED + "/" in self.v1.get("cpu", ""):
+        above = os.path.dirname(self.v1.get("cpu", ""))
+        if above.endswith(tree.SHARED) and files.read_or(above + "/cpu.rt_runtime_us", "0") != "0":
             from . import realtime
 
             realtime.give_back(self.v1["cpu"])

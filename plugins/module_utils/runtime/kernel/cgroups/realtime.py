@@ -8,7 +8,6 @@ what the containers in it ask for, together. Groups that somebody else made are 
 
 from __future__ import annotations
 
-import fractions
 import os
 
 from . import files, lifecycle, tree
@@ -30,17 +29,17 @@ def make_room(path, runtime, period):
 
 
 def give_back(path):
-    """``path`` is to be removed: the group above it has no more than its other groups have, where it was given any."""
+    """``path`` is to be removed: the group above it, which was given something, has no more than its other groups have."""
     above = os.path.dirname(path)
-    if above.endswith(tree.SHARED) and files.read_or(above + RUNTIME, "0") != "0" and give(path, 0):  # the kernel counts it for a while yet
+    if above.endswith(tree.SHARED) and give(path, 0):  # the kernel counts it for a while yet
         give(above, total(above))
 
 
 def give(group, wanted):
-    """:param wanted: a part of a CPU's time. :returns: whether the kernel takes it; what it refuses, a container's own limit will say."""
+    """:param wanted: µs of each ``WHOLE``. :returns: whether the kernel takes it; what it refuses, a container's own limit will say."""
     try:
         files.write(group + PERIOD, str(WHOLE))
-        files.write(group + RUNTIME, str(-int(-wanted * WHOLE // 1)))
+        files.write(group + RUNTIME, str(wanted))
     except OSError:  # more than the whole machine has, processes that use it, or another call was faster
         return False
     return True
@@ -55,8 +54,8 @@ def share(group):
 
 
 def part(runtime, period):
-    """The part of a CPU's time, 0 where there is no budget."""
+    """The part of a CPU's time as µs of each ``WHOLE``, rounded up; 0 where there is no budget."""
     try:
-        return max(fractions.Fraction(int(runtime), int(period)), 0)
+        return max(-(-int(runtime) * WHOLE // int(period)), 0)
     except (ValueError, ZeroDivisionError):
-        return fractions.Fraction(0)
+        return 0

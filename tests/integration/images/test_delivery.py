@@ -258,7 +258,8 @@ def test_archives_of_skopeo(engine, deliver, tmp_path, kind):
         assert deliver(made[1][0], name="shop/web:2", delta=False)["image"]["ManifestDigest"] == made[1][1]
 
 
-def test_parts_that_are_there_are_not_sent_again(engine, deliver, tmp_path, monkeypatch):
+def broken_off(deliver, tmp_path, monkeypatch):
+    """Begin a delivery whose connection breaks after four of its parts; returns the archive."""
     monkeypatch.setattr(delivery_channel, "CHUNK", 1000)
     one = versions(tmp_path)[0][0]
 
@@ -269,6 +270,11 @@ def test_parts_that_are_there_are_not_sent_again(engine, deliver, tmp_path, monk
 
     with pytest.raises(Exception, match="broken"):
         deliver(one, on_store=breaks)
+    return one
+
+
+def test_parts_that_are_there_are_not_sent_again(engine, deliver, tmp_path, monkeypatch):
+    one = broken_off(deliver, tmp_path, monkeypatch)
     before = deliver.connection.stored[:3]
     assert engine.db.all("SELECT * FROM images") == []
     result = deliver(one)
@@ -277,16 +283,7 @@ def test_parts_that_are_there_are_not_sent_again(engine, deliver, tmp_path, monk
 
 
 def test_a_part_that_a_power_cut_has_left_without_content_is_sent_again(engine, deliver, tmp_path, monkeypatch):
-    monkeypatch.setattr(delivery_channel, "CHUNK", 1000)
-    one = versions(tmp_path)[0][0]
-
-    def breaks(name, data):
-        if len(deliver.connection.stored) == 4:
-            raise ConnectionError("broken")
-        return data
-
-    with pytest.raises(Exception, match="broken"):
-        deliver(one, on_store=breaks)
+    one = broken_off(deliver, tmp_path, monkeypatch)
     lost, kept = deliver.connection.stored[:2]
     (directory,) = os.scandir(engine.paths.deliveries)
     os.truncate(os.path.join(directory.path, lost), 0)

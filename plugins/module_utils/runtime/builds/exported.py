@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 
+from ..kernel import regular
 from . import placing, sources
 from .words import Trouble
 
@@ -77,14 +78,7 @@ def _same(entry, there, path):
 def _content_is(entry, path):
     ours, theirs = entry.open(), os.open(path, _FILE)
     try:
-        if sources.xattrs(ours) != sources.xattrs(theirs):
-            return False
-        while True:
-            piece = os.read(ours, 1 << 18)
-            if piece != os.read(theirs, 1 << 18):
-                return False
-            if not piece:
-                return True
+        return regular.same(ours, theirs)
     finally:
         os.close(ours)
         os.close(theirs)

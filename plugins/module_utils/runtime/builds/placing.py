@@ -12,8 +12,7 @@ import errno
 import os
 import stat
 
-from ..kernel import rootfs
-from . import sources
+from ..kernel import regular, rootfs
 from .words import Trouble
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -159,7 +158,7 @@ class Placer:
             try:
                 copy_content(source, fd)
                 self._attributes(fd, entry, tree, False)
-                for key, value in sources.xattrs(source).items():
+                for key, value in regular.xattrs(source).items():
                     os.setxattr(fd, key, value)
                 os.utime(fd, ns=(entry.status.st_mtime_ns, entry.status.st_mtime_ns))
             finally:

@@ -15,7 +15,7 @@ import stat
 import time
 
 from ..errors import HostError
-from ..kernel import rootfs
+from ..kernel import regular, rootfs
 from ..store.files import read_json, write_json
 from . import patterns
 from .words import Trouble
@@ -261,19 +261,10 @@ def _read_digest(entry):
             if not piece:
                 break
             checksum.update(piece)
-        attributes = xattrs(fd)
+        attributes = regular.xattrs(fd)
     finally:
         os.close(fd)
-    return checksum.hexdigest() + "".join(" %s=%s" % (name, value.hex()) for name, value in sorted(attributes.items()))
-
-
-def xattrs(fd):
-    """The extended attributes that are a file's own: capabilities and users'."""
-    try:
-        names = os.listxattr(fd)
-    except OSError:
-        return {}
-    return {name: os.getxattr(fd, name) for name in names if name == "security.capability" or name.startswith("user.") and not name.startswith("user.overlay.")}
+    return checksum.hexdigest() + "".join(" %s=%s" % (os.fsdecode(name), value.hex()) for name, value in sorted(attributes.items()))
 
 
 class StatCache:

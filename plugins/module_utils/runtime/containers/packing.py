@@ -10,6 +10,7 @@ import stat
 from ..errors import HostError
 from ..images import tar, tarwrite
 from ..images.tarwrite import open_regular
+from ..kernel import regular
 from .unpacking import DEEPEST
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,7 +47,7 @@ class Packer:
     def directory(self, fd, called=None):
         """The archive of an open directory, under the name ``called``; None: only of what is in it."""
         if called is not None:
-            yield tarwrite.header(called + b"/", tar.DIRECTORY, _Seen(os.fstat(fd), self.ids), xattrs=tarwrite.xattrs(fd), fraction=True)
+            yield tarwrite.header(called + b"/", tar.DIRECTORY, _Seen(os.fstat(fd), self.ids), xattrs=regular.xattrs(fd), fraction=True)
         yield from self._contents(fd, called + b"/" if called is not None else b"", 0)
         yield b"\0" * (2 * tar.BLOCK)
 
@@ -68,7 +69,7 @@ class Packer:
         if kind == stat.S_IFDIR:
             inner = os.open(name, _DIRECTORY, dir_fd=fd)
             try:
-                yield tarwrite.header(path + b"/", tar.DIRECTORY, seen, xattrs=tarwrite.xattrs(inner), fraction=True)
+                yield tarwrite.header(path + b"/", tar.DIRECTORY, seen, xattrs=regular.xattrs(inner), fraction=True)
                 yield from self._contents(inner, path + b"/", depth + 1)
             finally:
                 os.close(inner)
@@ -93,7 +94,7 @@ class Packer:
 
     def _file(self, file, path, status):
         """Exactly as many bytes as the header promises: a file that becomes shorter meanwhile is filled up, as tar(1) does."""
-        yield tarwrite.header(path, tar.REGULAR, _Seen(status, self.ids), size=status.st_size, xattrs=tarwrite.xattrs(file), fraction=True)
+        yield tarwrite.header(path, tar.REGULAR, _Seen(status, self.ids), size=status.st_size, xattrs=regular.xattrs(file), fraction=True)
         left = status.st_size
         while left:
             piece = os.read(file, min(left, PIECE)) or b"\0" * min(left, PIECE)

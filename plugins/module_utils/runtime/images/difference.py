@@ -14,6 +14,7 @@ import os
 import stat
 
 from ..errors import HostError
+from ..kernel import regular
 from . import tarwrite
 
 OPAQUE = "trusted.overlay.opaque"
@@ -123,7 +124,7 @@ def _attributes(status):
 
 def _same_directory(inner, under, status, below):
     """Times don't count: a file that came and went is no change."""
-    return _attributes(status) == _attributes(below) and tarwrite.xattrs(inner) == tarwrite.xattrs(under)
+    return _attributes(status) == _attributes(below) and regular.xattrs(inner) == regular.xattrs(under)
 
 
 def _same_file(fd, name, status, lower, below):
@@ -136,14 +137,7 @@ def _same_file(fd, name, status, lower, below):
         return True
     ours, theirs = os.open(name, _FILE, dir_fd=fd), os.open(name, _FILE, dir_fd=lower)
     try:
-        if tarwrite.xattrs(ours) != tarwrite.xattrs(theirs):
-            return False
-        while True:
-            piece = os.read(ours, 1 << 18)
-            if piece != os.read(theirs, 1 << 18):
-                return False
-            if not piece:
-                return True
+        return regular.same(ours, theirs)
     finally:
         os.close(ours)
         os.close(theirs)
@@ -323,7 +317,7 @@ def _contents(fd, prefix, links, found=None):
             with tarwrite.steady(prefix + name):
                 inner = os.open(name, _DIRECTORY, dir_fd=fd)
             try:
-                yield tarwrite.header(prefix + name + b"/", tarwrite.DIRECTORY, status, xattrs=tarwrite.xattrs(inner))
+                yield tarwrite.header(prefix + name + b"/", tarwrite.DIRECTORY, status, xattrs=regular.xattrs(inner))
                 yield from _contents(inner, prefix + name + b"/", links, found)
             finally:
                 os.close(inner)

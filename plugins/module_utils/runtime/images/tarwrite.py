@@ -14,6 +14,7 @@ import os
 import stat
 
 from ..errors import HostError, InvalidInput
+from ..kernel import regular
 from .tar import BLOCK, BLOCK_DEVICE, CHAR, DIRECTORY, FIFO, LINK, REGULAR, SYMLINK
 
 PIECE = 1 << 18
@@ -46,7 +47,7 @@ def directory(path, option="path"):
 def tree(fd):
     """As :func:`directory`, of an open directory."""
     status = os.fstat(fd)
-    yield header(b"./", DIRECTORY, status, xattrs=xattrs(fd))
+    yield header(b"./", DIRECTORY, status, xattrs=regular.xattrs(fd))
     yield from _contents(fd, b"./", status.st_dev, {})
     yield b"\0" * (2 * BLOCK)
 
@@ -61,7 +62,7 @@ def _contents(fd, prefix, device, links):
         with steady(path):
             inner = os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=fd)
         try:
-            yield header(path + b"/", DIRECTORY, status, xattrs=xattrs(inner))
+            yield header(path + b"/", DIRECTORY, status, xattrs=regular.xattrs(inner))
             if status.st_dev == device:
                 yield from _contents(inner, path + b"/", device, links)
         finally:
@@ -96,7 +97,7 @@ def _file(fd, name, path):
         file = open_regular(fd, name, os.O_RDONLY)
     try:
         status = os.fstat(file)
-        yield header(path, REGULAR, status, size=status.st_size, xattrs=xattrs(file))
+        yield header(path, REGULAR, status, size=status.st_size, xattrs=regular.xattrs(file))
         left = status.st_size
         while left:
             piece = os.read(file, min(left, PIECE))
@@ -133,19 +134,6 @@ def open_regular(fd, name, flags):
         return os.open("/proc/self/fd/%d" % handle, flags | os.O_CLOEXEC)
     finally:
         os.close(handle)
-
-
-def xattrs(fd):
-    """A file's capabilities and users' attributes."""
-    found = {}
-    try:
-        names = os.listxattr(fd)
-    except OSError:  # a file system without them
-        return found
-    for name in names:
-        if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
-            found[os.fsencode(name)] = os.getxattr(fd, name)
-    return found
 
 
 def header(path, kind, status, size=0, link=b"", xattrs=None, fraction=False):

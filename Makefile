@@ -7,7 +7,7 @@ SHELL := /bin/sh
 PYTHON ?= /usr/bin/python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest --leak-check $(PYTEST_OPTIONS)
+PYTEST := $(BIN)/pytest --instafail --leak-check $(PYTEST_OPTIONS)
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help

@@ -10,6 +10,8 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
+import time
 
 import pytest
 
@@ -36,6 +38,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.threads_left = []
     config.addinivalue_line("markers", "root: needs root on this machine's kernel")
 
 
@@ -46,7 +49,7 @@ def pytest_sessionstart(session):
 
 def pytest_sessionfinish(session, exitstatus):
     if session.config.getoption("--leak-check"):
-        session.config.leaks_left = leaks.since(session.config.leaks_before)
+        session.config.leaks_left = leaks.since(session.config.leaks_before) + session.config.threads_left
         if session.config.leaks_left and exitstatus == 0:
             session.exitstatus = 1
 
@@ -61,9 +64,17 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
-    """A file's tests leave no connections, and no threads of servers at their other ends, to those of the next: some want few descriptors and one thread."""
+    """A file's tests leave no connections, and no threads of servers at their other ends, to those of the next.
+
+    Some want few descriptors, and calls as setns(2) into a time namespace are refused to a process of several threads.
+    """
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
+        until = time.monotonic() + 10
+        for thread in set(threading.enumerate()) - {threading.main_thread()}:
+            thread.join(max(0, until - time.monotonic()))
+            if thread.is_alive():
+                item.config.threads_left.append("%s after %s" % (thread, item.path.relative_to(CHECKOUT)))
 
 
 def pytest_collection_modifyitems(items):

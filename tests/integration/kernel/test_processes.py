@@ -15,6 +15,7 @@ import threading
 import time
 
 import pytest
+from pycontainer.errors import Unsupported
 from pycontainer.kernel import constants as c
 from pycontainer.kernel import namespaces, pidfd, procfs, syscalls
 
@@ -134,13 +135,35 @@ def test_time_namespace():
     """Children get other clocks; this process keeps its own, and so do the children after it."""
     if not namespaces.supported("time"):
         pytest.skip("no time namespaces (Linux 5.6)")
-    fd = namespaces.new_time({"monotonic": (86400, 0), "boottime": (172800, 500)})
+
+    def inside():
+        fd = namespaces.new_time({"monotonic": (86400, 0), "boottime": (172800, 500)})
+        try:
+            ahead = child.run(time.monotonic, 0)
+        finally:
+            namespaces.restore_time(fd)
+        return ahead, time.monotonic(), child.run(time.monotonic, 0)
+
+    ahead, now, then = child.run(inside, 0)  # what fails there can't leave this process with children of another time
+    assert 86300 < ahead - now < 86500
+    assert abs(then - now) < 60
+
+
+def test_time_namespace_with_threads():
+    """The way back is refused to a process of several threads, so the way there is too, while nothing has changed."""
+    if not namespaces.supported("time"):
+        pytest.skip("no time namespaces (Linux 5.6)")
+    before = os.readlink("/proc/self/ns/time_for_children")
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
     try:
-        ahead = child.run(time.monotonic, 0)
+        with pytest.raises(Unsupported, match="2 threads"):
+            namespaces.new_time({"monotonic": (1, 0)})
     finally:
-        namespaces.restore_time(fd)
-    assert 86300 < ahead - time.monotonic() < 86500
-    assert abs(child.run(time.monotonic, 0) - time.monotonic()) < 60
+        ended.set()
+        thread.join()
+    assert os.readlink("/proc/self/ns/time_for_children") == before
 
 
 def test_small_calls():

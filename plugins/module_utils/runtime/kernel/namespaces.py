@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 
+from ..errors import Unsupported
 from . import constants as c
 from . import procfs, syscalls
 
@@ -94,8 +95,14 @@ def new_time(offsets):
 
     The offsets of a namespace can be set only before a process is in it, which is why clone3 with CLONE_NEWTIME won't do.
 
+    A process of several threads can't come back (setns(2): EUSERS), so it is refused the way there.
+
     :param offsets: {"monotonic" | "boottime": (seconds, nanoseconds)}. Returns a descriptor of the time namespace until now.
+    :raises Unsupported: from a process of several threads.
     """
+    threads = len(os.listdir("/proc/self/task"))
+    if threads > 1:
+        raise Unsupported("a time namespace can't be made by a process of %d threads (setns(2)): start the container from one with a single thread" % threads)
     before = open_namespace("self", "time")
     try:
         syscalls.unshare(c.CLONE_NEWTIME)

@@ -83,6 +83,24 @@ def test_the_callers_cpus_are_not_the_containers(runtime, bundle):
     assert allowed(runtime.ok("exec", "--process", bundle.path / "process.json", "c")) == [str(max(every))]
 
 
+def test_the_callers_signals_are_not_the_containers(runtime, bundle):
+    """Which are ignored and which are blocked a program keeps from whoever starts it (signal(7))."""
+
+    def deaf():
+        for number in (signal.SIGHUP, signal.SIGCHLD, signal.SIGRTMIN + 3):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+
+    def left(text):
+        found = dict(line.split(":\t") for line in text.splitlines() if line.startswith("Sig"))
+        return found["SigBlk"], found["SigIgn"], found["SigCgt"]
+
+    none = ("0" * 16,) * 3
+    assert left(runtime.ok("run", "--bundle", bundle.save(args=["cat", "/proc/self/status"]).path, "of-run", preexec_fn=deaf)) == none
+    runtime.detached(bundle.save(args=["sleep", "1000"]), "of-exec")
+    assert left(runtime.ok("exec", "of-exec", "cat", "/proc/self/status", preexec_fn=deaf)) == none
+
+
 def test_what_is_no_value(box):
     for words in (("--user", "nobody"), ("--user", "4294967295"), ("--user", "-1"), ("--user", "1:"),
                   ("--env", "A"), ("--cap", "CAP_FLY"), ("--additional-gids", "x")):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 
 from .. import errors
@@ -59,6 +60,7 @@ def main(argv):
 
     125: the command line is wrong, or ``run`` could not be done; 126 and 127: its command could not be executed, or found.
     """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # to whom it is ignored, nobody's end is told (wait(2))
     place = {"--root": paths.DATA, "--runroot": paths.RUN}
     while len(argv) > 1 and argv[0] in place:
         place[argv[0]] = os.path.abspath(argv[1])

@@ -242,12 +242,17 @@ def _mount_id(fd):
     return next(line for line in procfs.read("/proc/self/fdinfo/%d" % fd).splitlines() if line.startswith("mnt_id"))
 
 
-def _attach_to(fd, target_fd, attributes=0, clear=0, recursive=False, propagation=0):
+def attach_made(fd, parent_fd, name, *, attributes=0, propagation=0):
+    """Attach a detached mount at a directory that the caller has just made in a file system of its own: nothing else can stand there."""
+    _attach_to(fd, parent_fd, attributes, propagation=propagation, name=name)
+
+
+def _attach_to(fd, target_fd, attributes=0, clear=0, recursive=False, propagation=0, name=""):
     change = attributes or clear or propagation
     early = change and _has_mount_setattr()
     if early:
         set_attributes(fd, attributes, clear, recursive=recursive, propagation=propagation)
-    syscalls.move_mount(fd, "", target_fd, "", c.MOVE_MOUNT_F_EMPTY_PATH | c.MOVE_MOUNT_T_EMPTY_PATH)
+    syscalls.move_mount(fd, "", target_fd, name, c.MOVE_MOUNT_F_EMPTY_PATH | (0 if name else c.MOVE_MOUNT_T_EMPTY_PATH))
     if change and not early:
         set_attributes(fd, attributes, clear, recursive=recursive, propagation=propagation)
 

@@ -40,7 +40,7 @@ def freeze():
 def default_signals():
     """Every signal as a new program expects it, whatever this process and those before it ignored or blocked."""
     for number in range(1, 65):
-        if number not in (9, 19, 32, 33):  # KILL, STOP; 32 and 33 are the C library's own
+        if number not in (9, 19, 32, 33) and _signal.getsignal(number) != _signal.SIG_DFL:  # KILL, STOP; 32 and 33 are the C library's own
             _signal.signal(number, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 

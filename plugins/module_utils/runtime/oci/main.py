@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 import sys
 
@@ -28,6 +29,7 @@ def main(argv):
 
 def _run(argv):
     log = Log()
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # to whom it is ignored, nobody's end is told (wait(2))
     for fd in (0, 1, 2):  # a file of ours must not become a standard stream of a container's
         try:
             os.fstat(fd)

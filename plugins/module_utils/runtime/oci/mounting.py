@@ -267,7 +267,7 @@ class CgroupMount:
         mounts.attach(holder, root_fd, self.destination)
         for name, fd in self.parts:
             os.mkdir(name, 0o755, dir_fd=holder)
-            mounts.attach(fd, holder, name, attributes=attributes, propagation=c.MS_PRIVATE)
+            mounts.attach_made(fd, holder, name, attributes=attributes, propagation=c.MS_PRIVATE)
             for part in name.split(",") if "," in name else ():
                 os.symlink(name, part, dir_fd=holder)
         if attributes & c.MOUNT_ATTR_RDONLY:

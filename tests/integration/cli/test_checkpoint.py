@@ -12,6 +12,7 @@ import time
 import urllib.request
 
 import pytest
+from pycontainer.containers import checkpoints
 from pycontainer.containers.task import container_checkpoint
 from pycontainer.errors import Conflict, NotFound
 from pycontainer.oci import criu
@@ -167,6 +168,38 @@ def test_a_killed_task_leaves_nothing(working, docker, counting):
     docker.engine.recover()
     assert not os.path.exists(path)
     assert docker("checkpoint", "ls", "-q", "web") == ""
+    docker("rm", "-f", "web")
+
+
+@pytest.mark.parametrize("step", ("scandir", "rename", "wait"))
+def test_a_task_that_is_killed_when_all_is_written(working, docker, counting, monkeypatch, step):
+    """Whether the container has ended or runs on: nothing that it did is lost, and the same task again comes to its end."""
+    number = counting("--network", "none")
+    if not (pid := os.fork()):
+        place, name = {"scandir": (checkpoints.os, "scandir"), "rename": (checkpoints.os, "rename"), "wait": (checkpoints.control, "wait")}[step]
+        real = getattr(place, name)
+
+        def killed(*words):
+            if name == "rename":
+                real(*words)
+            os.kill(os.getpid(), 9)
+        monkeypatch.setattr(place, name, killed)
+        docker.task("checkpoint", "create", "web", "one")
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == 9
+    docker.engine.recover()
+    kept = docker("checkpoint", "ls", "-q", "web")
+    assert kept == ("" if step == "scandir" else "one")
+    before = number()
+    if step == "scandir":  # nothing was written for good, so it runs on
+        until(lambda: number() > before)
+        docker("checkpoint", "create", "web", "one")
+    elif inspected(docker, "web")["State"]["Status"] == "running":
+        docker("kill", "web")
+    until(lambda: inspected(docker, "web")["State"]["Status"] == "exited")
+    before = number()
+    docker("start", "--checkpoint", "one", "web")
+    until(lambda: number() > before)
     docker("rm", "-f", "web")
 
 

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from pycontainer import containers
+from pycontainer import containers, install
 
 RUN = ("run", "-d", "--network", "none", "--stop-timeout", "0")
 
@@ -41,6 +41,24 @@ def test_a_detached_container_goes_when_it_ends(docker):
     docker("run", "-d", "--rm", "--name", "brief", "--network", "none", "-v", "/anonymous", "box:1", "sleep", "0.2")
     for _attempt in range(100):
         if not docker("ps", "-aq") and not docker("volume", "ls", "-q"):  # the volume goes last
+            break
+        time.sleep(0.05)
+    assert docker("ps", "-aq") == "" and docker("volume", "ls", "-q") == ""
+
+
+def test_a_container_whose_caller_is_killed_goes_when_it_ends(docker):
+    install.ensure(docker.engine)
+    line = install.command_line(docker.engine) + ["run", "--rm", "--name", "brief", "--network", "none", "-v", "/anonymous", "box:1"]
+    line += ["sh", "-c", "echo begun; until test -e /anonymous/end; do sleep 0.05; done"]
+    caller = subprocess.Popen(line, stdout=subprocess.PIPE)
+    assert caller.stdout.readline() == b"begun\n"
+    caller.kill()
+    caller.wait()
+    caller.stdout.close()
+    assert json.loads(docker("inspect", "brief"))[0]["HostConfig"]["AutoRemove"] is True
+    docker("exec", "brief", "touch", "/anonymous/end")
+    for _attempt in range(100):
+        if not docker("ps", "-aq") and not docker("volume", "ls", "-q"):
             break
         time.sleep(0.05)
     assert docker("ps", "-aq") == "" and docker("volume", "ls", "-q") == ""

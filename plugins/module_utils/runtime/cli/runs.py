@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 
 from .. import containers
+from ..containers import attended
 from ..errors import Conflict, ContainerFailed, InvalidInput
 from ..reconcile import Plan
 from . import streams
@@ -28,8 +30,7 @@ def run(session, given):
     session.need_tty(given)
     if given.rm and (given.restart or "no") != "no":
         raise InvalidInput("--rm", True, "either --rm, or --restart %s" % given.restart)
-    # one that is waited for removes itself only when its output has been read
-    name = _made(session, given, dict(auto_remove=False) if given.rm and not given.detach else {})
+    name = _made(session, given)
     if session.check:
         session.carry_out(_starting(name))
         return
@@ -39,26 +40,33 @@ def run(session, given):
             _start(session, record)
             session.say(record["id"])
         else:
-            streams.started(session, record, lambda stdin: _start(session, record, stdin), given.interactive)
+            _attend(session, record, given)
     except ContainerFailed as error:
         if error.exit_code in (126, 127):  # its command can't be executed, or is not there
             session.refused = error.exit_code
         if given.rm and given.detach:
             containers.remove(session.engine, record, force=True)
         raise
-    finally:
-        if given.rm and not given.detach:
-            containers.remove(session.engine, containers.find(session.engine, record["id"]), force=True)
+
+
+def _attend(session, record, given):
+    """Start it, wait for its end, and remove it then with ``--rm``."""
+    with attended.by_caller(session.engine.paths, record["id"]) if given.rm else contextlib.nullcontext():
+        try:
+            streams.started(session, record, lambda stdin: _start(session, record, stdin), given.interactive)
+        finally:
+            if given.rm:
+                containers.remove(session.engine, containers.find(session.engine, record["id"]), force=True)
 
 
 def create(session, given):
     """``create IMAGE [COMMAND...]``: print its id."""
-    name = _made(session, given, {})
+    name = _made(session, given)
     if not session.check:
         session.say(containers.find(session.engine, name)["id"])
 
 
-def _made(session, given, more):
+def _made(session, given):
     """Make a new container; its name. :raises Conflict: when the name is taken, for each call makes one."""
     definition = options(given, RUN_FLAGS, session.terminal)
     if given.cidfile and os.path.exists(given.cidfile):
@@ -67,7 +75,7 @@ def _made(session, given, more):
     name = definition.pop("name", None) or _fresh_name(session.engine)
     if containers.get(session.engine, name) is not None:
         raise Conflict("the name %s is in use by a container; remove or rename it, or choose another name" % name)
-    definition.update(more, name=name, image=given.words[0], state="present")
+    definition.update(name=name, image=given.words[0], state="present")
     with by_flag(RUN_FLAGS):
         plan = containers.plan(session.engine, definition)
     session.carry_out(plan, live=not given.quiet and any(action.startswith("pull image") for action in plan.actions))

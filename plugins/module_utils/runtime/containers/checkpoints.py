@@ -12,7 +12,7 @@ import os
 import re
 import time
 
-from ..errors import Conflict, InvalidInput, NotFound
+from ..errors import Conflict, HostError, InvalidInput, NotFound
 from ..kernel import cgroups
 from ..oci import criu, saving
 from ..store import files, trees
@@ -116,26 +116,29 @@ def create(engine, record, name, leave_running=False, directory=None, tcp_establ
         trees.remove(new)
         os.mkdir(new, 0o700)
         try:
-            _save(engine, record, now, program, new, {"leave_running": leave_running, "tcp_established": tcp_established})
-            _make_durable(new)
-            os.rename(new, path)
-            files.sync_directory(top)
-        except BaseException:
+            _save(engine, record, now, program, new, path, {"leave_running": leave_running, "tcp_established": tcp_established})
+        except BaseException as error:
             trees.remove(new)
+            if isinstance(error, HostError):  # by CRIU, and the container runs on
+                trees.remove(path)
             raise
     if not leave_running:
         control.wait(engine.paths, [record["id"]], PATIENCE)
 
 
-def _save(engine, record, now, program, images, options):
+def _save(engine, record, now, program, images, path, options):
+    """Have it written to ``images``, which becomes ``path``. What is to end does so when nothing can be lost any more, whoever is killed."""
     bundle = runfile.Bundle(engine.paths, record["id"])
     subject = saving.Subject(record["name"], now["pid"], bundle, cgroups.Group.open(now["cgroup"]), _streams(bundle, now["pid"]))
 
     def at_its_end(_pid, _descriptors):
         """All is written, and nothing has ended: from here on its end is wanted."""
+        _appear(images, path)
         catalog.set_wanted(engine, record["id"], "stopped")
         control.expect_end(engine.paths, record["id"])
     saving.save(program, subject, images, options, work=bundle.run_directory, notices={} if options["leave_running"] else {"post-dump": at_its_end})
+    if options["leave_running"]:  # which does not wait for the disk
+        _appear(images, path)
 
 
 def _streams(bundle, pid):
@@ -148,12 +151,15 @@ def _streams(bundle, pid):
     return [first] + [os.path.join(bundle.run_directory, name) for name in stdio.OUTPUTS]
 
 
-def _make_durable(directory):
+def _appear(directory, path):
+    """Give a directory its name when it is durable."""
     for entry in os.scandir(directory):
         fd = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         os.fsync(fd)
         os.close(fd)
     files.sync_directory(directory)
+    os.rename(directory, path)
+    files.sync_directory(os.path.dirname(path))
 
 
 def remove(engine, record, name, directory=None):

@@ -365,7 +365,9 @@ class Monitor:
             self.clients.ended()
         self.done = True
         if self.run.get("auto_remove") and self.state.get("command"):
-            signals.run_detached(list(self.state["command"]) + ["rm", "--volumes", self.ident])
+            from . import attended
+
+            attended.remove(self.paths, self.ident, self.state["command"])
 
     # ------------------------------------------------------------------------------------------------- what clients ask for
 

@@ -74,8 +74,11 @@ def _of_pidfd(pidfd):
     return fields[-1] if fields[0] & PIDFD_INFO_EXIT else None
 
 
-def run_detached(argv):
-    """Execute a command of the host that nobody waits for; its standard streams are /dev/null."""
+def run_detached(argv, wanted=lambda: True):
+    """Execute a command of the host that nobody waits for; its standard streams are /dev/null.
+
+    :param wanted: called in its process before: whether it is to be executed at all.
+    """
     middle = os.fork()
     if middle:
         os.waitpid(middle, 0)
@@ -86,6 +89,7 @@ def run_detached(argv):
             null = os.open("/dev/null", os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
-            os.execv(argv[0], argv)
+            if wanted():
+                os.execv(argv[0], argv)
     finally:
         os._exit(127)

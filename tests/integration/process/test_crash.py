@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 
 import pytest
@@ -48,7 +49,10 @@ def test_container_outlives_its_monitor_and_is_adopted(boxes, eventually):
     box = boxes.shell(COUNT)
     pid = box.start()
     eventually(lambda: "5\n" in box.log())
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.5)  # what the monitor has read it has written: a line between the two would go with it
     kill_monitor(box, eventually)
+    os.kill(pid, signal.SIGCONT)
     now = box.state
     assert (now["status"], now["pid"], now["monitored"]) == ("running", pid, False)
     time.sleep(0.2)  # what it writes meanwhile waits in the FIFO

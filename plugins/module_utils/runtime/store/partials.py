@@ -37,9 +37,10 @@ class Partials:
                 os.rename(path, target)
             else:
                 os.unlink(path)
-            return fits
         except FileNotFoundError:
             return False
+        self._close()
+        return fits
 
     def keep(self, path, digest):
         """Put the file ``path`` aside as the beginning of a blob, unless it is too little."""
@@ -74,4 +75,10 @@ class Partials:
                 if status.st_mtime <= limit:
                     os.unlink(self._path(name))
                     freed += status.st_size
+        self._close()
         return freed
+
+    def _close(self):
+        """The directory is there as long as there is something in it."""
+        with contextlib.suppress(OSError):
+            os.rmdir(self.directory)

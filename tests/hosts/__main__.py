@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import os
 import shlex
+import subprocess
 import sys
 
 from . import roots
@@ -14,6 +16,7 @@ from .machines import Machine
 from .namespaces import Fleet
 
 SUITE_FILES = ("plugins", "roles", "meta", "galaxy.yml", "pytest.ini", "tests")
+MACHINES = 2  # that the whole suite is shared out to: each takes a processor
 
 
 def arguments():
@@ -35,7 +38,7 @@ def arguments():
     up.add_argument("--cold", action="store_true", help="boot it, do not start from the kept state")
     vm.add_parser("down", help="end it")
     rest(vm.add_parser("ssh", help="run a command on it"))
-    suite = vm.add_parser("suite", help="run the suite's unit and integration tests on a fresh one, then end it")
+    suite = vm.add_parser("suite", help="run the suite's integration tests, or those that are named, on fresh ones, then end them")
     suite.add_argument("--keep", action="store_true", help="leave the machine running")
     rest(suite)
     for command in vm.choices.values():
@@ -77,17 +80,35 @@ def machines(options):
 
 
 def suite(machine, options):
-    """The suite on a machine of its own: what needs cgroup v2 with its controllers, systemd, and another kernel than ours."""
-    words = options.rest or ["tests/unit", "tests/integration"]
+    """The suite on machines of its own: what needs cgroup v2 with its controllers, systemd, and another kernel than ours."""
+    if options.rest:
+        return in_machines({machine: options.rest}, options.keep)
+    shares = {Machine("vm%d" % number, kernel=options.kernel, memory=options.memory): ["--share", "%d/%d" % (number, MACHINES), "tests/integration"]
+              for number in range(1, MACHINES + 1)}
+    return in_machines(shares, options.keep)
+
+
+def in_machines(words, keep):
+    """Run pytest in several machines at once. :param words: {machine: its arguments}. Returns 0 when all went well."""
     try:
-        machine.up()
-        machine.copy_in("/srv/engine", *SUITE_FILES)
-        machine.ssh("modprobe br_netfilter")  # as Docker leaves it on a host
-        return machine.ssh("cd /srv/engine && exec python3 -m pytest -p no:cacheprovider --leak-check --timeout=1200 %s" % shlex.join(words),
-                           stdout=None, stderr=None).returncode
+        for machine in words:
+            machine.up()
+            machine.copy_in("/srv/engine", *SUITE_FILES)
+            machine.ssh("modprobe br_netfilter")  # as Docker leaves it on a host
+        with concurrent.futures.ThreadPoolExecutor(len(words)) as pool:
+            return max(pool.map(in_machine, words, words.values()))
     finally:
-        if not options.keep:
-            machine.down()
+        if not keep:
+            for machine in words:
+                machine.down()
+
+
+def in_machine(machine, words):
+    command = "cd /srv/engine && exec python3 -m pytest -p no:cacheprovider --leak-check --timeout=1200 %s" % shlex.join(words)
+    with subprocess.Popen(machine.ssh_command() + [command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+        for line in process.stdout:
+            print("%s: %s" % (machine.name, line.rstrip()), flush=True)
+    return process.returncode
 
 
 if __name__ == "__main__":

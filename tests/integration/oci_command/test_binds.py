@@ -66,3 +66,23 @@ def test_a_source_below_the_root_has_the_mounts_that_were_made_in_it(runtime, bu
     (bundle.rootfs / "etc" / "mine").write_text("mine\n")
     bundle.save(args=["cat", "/copy/file", "/copy/below/file", "/own/mine"])
     assert runtime.ok("run", "--bundle", bundle.path, "c", stderr=None) == "one\ntwo\nmine\n"
+
+
+def test_owners_of_a_source_below_the_root(runtime, bundle, tmp_path):
+    """They are mapped when it is that mount's turn: what earlier mounts have there is seen, with owners of its own, and those mounts keep theirs."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "file").write_text("one\n")
+    os.chown(tmp_path / "one" / "file", 7, 9)
+    (bundle.rootfs / "bin" / "stat").symlink_to("busybox")
+    root, maps = str(bundle.rootfs), {"uidMappings": [{"containerID": 0, "hostID": 1000, "size": 10}],
+                                      "gidMappings": [{"containerID": 0, "hostID": 2000, "size": 10}]}
+    bundle.config["mounts"] += [
+        {"destination": "/mnt", "type": "bind", "source": str(tmp_path / "one"), "options": ["rbind"]},
+        {"destination": "/copy", "type": "bind", "source": root + "/mnt", "options": ["rbind"], **maps},
+        {"destination": "/whole", "type": "bind", "source": root, "options": ["rbind"]}]
+    bundle.save(args=["stat", "-c", "%n %u %g", "/mnt/file", "/copy/file", "/whole/copy/file"])
+    assert runtime.ok("run", "--bundle", bundle.path, "c", stderr=None) == "/mnt/file 7 9\n/copy/file 1007 2009\n/whole/copy/file 1007 2009\n"
+    bundle.config["mounts"][-2].update({"source": root + "/proc", "destination": "/again"})
+    bundle.save()
+    line = runtime.fails("run", "--bundle", bundle.path, "c")
+    assert "mount /again: the ids of %s/proc of the host can't be mapped: its file system does not have that" % root in line

@@ -264,6 +264,20 @@ def test_refused_without_criu(runtime, bundle, counting, tmp_path):
     assert until(lambda: number(counting) > seen)
 
 
+def test_sources_below_the_root_are_there_at_a_restore(runtime, bundle, tmp_path):
+    """All is made up to what CRIU itself does, which here is nothing."""
+    (bundle.rootfs / "etc" / "mine").write_text("mine\n")
+    maps = {kind: [{"containerID": 0, "hostID": 1000, "size": 10}] for kind in ("uidMappings", "gidMappings")}
+    for destination, more in (("/plain", {}), ("/mapped", maps)):
+        bundle.config["mounts"].append({"destination": destination, "type": "bind", "source": str(bundle.rootfs / "etc"), "options": ["bind"], **more})
+    bundle.save()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "inventory.img").touch()
+    (tmp_path / "images" / "pycontainer.json").write_text(json.dumps({"mounts": ["/plain", "/mapped"], "files": []}))
+    line = runtime.fails("--criu", "/bin/true", "restore", "--detach", "--bundle", bundle.path, "--image-path", tmp_path / "images", "c")
+    assert "it can't be restored: CRIU: it ended without an answer" in line
+
+
 def test_options_come_first(runtime, bundle, counting):
     runtime.detached(bundle, "c")
     assert "--manage-cgroups-mode" in runtime.fails("checkpoint", "--manage-cgroups-mode", "none", "c")

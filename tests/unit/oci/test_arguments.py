@@ -48,6 +48,7 @@ def test_elsewhere_options_may_follow():
 @pytest.mark.parametrize("words, said", [
     (["nope"], "unknown command 'nope'"), (["--nope"], "unknown option --nope"), (["run", "--nope", "c"], "run: unknown option --nope"),
     (["run"], "an argument is missing"), (["run", "a", "b"], "too many arguments: b"), (["run", "--bundle"], "needs a value"),
+    (["restore", "--lsm-mount-context"], "flag needs an argument"),  # what podman looks for, to learn that there is this option
     (["run", "--detach=maybe", "c"], "is a flag"), (["run", "--preserve-fds", "x", "c"], "not a number"), (["run", "-x", "c"], "unknown option -x")])
 def test_calls_that_are_none(words, said):
     with pytest.raises(Usage, match=said):

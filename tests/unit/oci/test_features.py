@@ -29,3 +29,15 @@ def test_all_of_linux():
     assert linux["intelRdt"] == {"enabled": True, "schemata": True, "monitoring": True}
     assert {"SCMP_ACT_NOTIFY", "SCMP_ACT_KILL_PROCESS"} <= set(linux["seccomp"]["actions"]) and len(linux["seccomp"]["operators"]) == 7
     assert len(linux["seccomp"]["knownFlags"]) == 4 and "SCMP_ARCH_X86_64" in linux["seccomp"]["archs"]
+
+
+def test_the_version_that_has_what_it_names():
+    """features.md: nothing that the version of ociVersionMax does not define; 1.3.0 brought netDevices, memoryPolicy and intelRdt's schemata."""
+    found = features.described()
+    assert (found["ociVersionMin"], found["ociVersionMax"]) == ("1.0.0", "1.3.0")
+
+
+def test_annotations_that_change_what_is_done():
+    assert features.described()["potentiallyUnsafeConfigAnnotations"] == [
+        "org.systemd.property.", "org.criu.config", "run.oci.keep_original_groups", "run.oci.seccomp_fail_unknown_syscall",
+        "run.oci.hooks.stdout", "run.oci.hooks.stderr"]

@@ -156,7 +156,7 @@ def _take(table, words, in_order, where):
             continue
         if not equals:
             if not words:
-                raise Usage("%soption --%s needs a value" % (where, name))
+                raise Usage("%soption --%s needs a value (flag needs an argument)" % (where, name))  # runc's words, which podman looks for
             value = words.pop(0)
         if kind == "=#":
             if not value.isascii() or not value.isdigit():

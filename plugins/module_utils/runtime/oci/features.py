@@ -9,9 +9,12 @@ import os
 from .. import fingerprint
 from ..kernel import capabilities, seccomp
 from ..kernel import constants as c
-from . import document, hooks, jsontext, mounting, scheduling
+from . import create, document, hooks, jsontext, mounting, saving, scheduling
 from .main import write
 from .states import VERSION
+
+# Annotations of a config.json that change what is done; one that ends with a dot stands for all that begin so.
+ANNOTATIONS = ("org.systemd.property.", saving.CONFIG, create.KEEP_GROUPS, create.FAIL_UNKNOWN, *hooks.OUTPUTS)
 
 
 def features(_call, _log):
@@ -33,5 +36,6 @@ def described():
     }
     return {
         "ociVersionMin": "1.0.0", "ociVersionMax": VERSION, "hooks": list(hooks.KINDS), "mountOptions": options, "linux": linux,
+        "potentiallyUnsafeConfigAnnotations": list(ANNOTATIONS),
         "annotations": {"org.pycontainer.version": fingerprint.VERSION, "org.pycontainer.machine": c.MACHINE, "org.pycontainer.kernel": os.uname().release},
     }

@@ -152,7 +152,10 @@ class Launch:
                 elif mount.bind:
                     if not os.path.isabs(mount.source):
                         mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
-                    mount.within = None if mount.mapped else self.within(mount.source)
+                    # A process in a user namespace may not map owners: such a source is the host's there, without what is mounted in the root.
+                    mount.within = None if mount.mapped and self.maps is not None else self.within(mount.source)
+                    if mount.within and mount.mapped:
+                        mount.owners = os.dup(sources.owners(mount, spaces))
                     if mount.within or (self.maps is not None and spaces.own is None and mount.mapped_by_container()):
                         continue
                     sources.find(mount, spaces, later)
@@ -282,7 +285,7 @@ class Launch:
     def _close(self):
         fds = list(self.joined.values())
         for mount in self.mounts:
-            fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.place, mount.fd, mount.substitute]
+            fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounting.CgroupMount) else [mount.place, mount.fd, mount.substitute, mount.owners]
         for fd in fds + [fd for _path, fd in self.nodes] + self.spent + [self.root_fd, self.userns_fd, self.host_mounts]:
             if fd is not None:
                 try:

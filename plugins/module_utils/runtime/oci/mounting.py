@@ -56,6 +56,7 @@ class Mount:
         self.link = self.within = None  # the text of a link that is made instead; a source below the container's own root, by its path there
         self.fill = None  # copyup.copy_into, for a tmpfs that starts with what is there
         self.mapped = self.recursive_map = False  # its files' owners
+        self.owners = None  # a descriptor of the user namespace that maps those, of one that is made at its turn
         inline = ""
         for option in options:
             key, _equals, value = option.partition("=")

@@ -19,7 +19,7 @@ import stat
 from ..errors import ContainerFailed, InvalidInput, Unsupported
 from ..kernel import constants as c
 from ..kernel import loopback, mounts, namespaces, pidfd, procfs, rootfs, syscalls, userns
-from . import criu, furnish, hooks, mounting, saving
+from . import criu, furnish, hooks, mounting, saving, sources
 
 LOG = "restore.log"
 # A directory that everybody comes to, processes in the container's user namespace too; it is covered in CRIU's mount namespace.
@@ -221,6 +221,8 @@ class _Stage:
                 mounts.attach(fd, root_fd, mount.destination)
                 os.close(fd)
             else:
+                if mount.bind and mount.within:
+                    sources.copy_within(mount, root_fd)
                 mount.make(root_fd)
                 if saving.made_outside(mount, self.launch.maps is not None):
                     mounting.make_links(root_fd)

@@ -39,23 +39,39 @@ def find(mount, spaces, later=False):
     except OSError as error:
         raise ContainerFailed(_sentence(mount, error)) from None
     if mount.mapped and mount.link is None:
-        _map_ids(mount, spaces)
+        _map_ids(mount, owners(mount, spaces))
 
 
 def _sentence(mount, error):
     return "mount %s: can't bind %s of the host: %s" % (mount.destination, mount.source, os.strerror(error.errno))
 
 
-def _map_ids(mount, spaces):
-    userns_fd = spaces.fd(mount.map)
-    if userns_fd is None:
+def owners(mount, spaces):
+    """The user namespace that is to map a mount's files, a descriptor of ``spaces``'. :raises Unsupported: there is none."""
+    found = spaces.fd(mount.map)
+    if found is None:
         raise Unsupported("mount %s: idmap needs uidMappings and gidMappings, because the container has no user namespace" % mount.destination)
+    return found
+
+
+def _map_ids(mount, userns_fd):
     try:
         mounts.set_attributes(mount.fd, recursive=mount.recursive_map, userns_fd=userns_fd)
     except OSError as error:
         raise ContainerFailed("mount %s: the ids of %s of the host can't be mapped: %s" % (mount.destination, mount.source, (
             "its file system does not have that" if error.errno == errno.EINVAL else
             "they are already" if error.errno == errno.EPERM else os.strerror(error.errno)))) from None
+
+
+def copy_within(mount, root_fd):
+    """Make the copy of what a mount shows of the container's own root (``mount.within``), as that is by now, with its owners mapped by ``mount.owners``."""
+    place = rootfs.open_in_root(root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0))
+    try:
+        mount.fd = mounts.bind(place, mount.recursive_bind)
+    finally:
+        os.close(place)
+    if mount.mapped:
+        _map_ids(mount, mount.owners)
 
 
 def can_be_copied_later():
@@ -76,11 +92,7 @@ class Order:
         """Have ready what mount ``number`` shows. Returns whether it has to be made anew when it is attached."""
         mount = self.launch.mounts[number]
         if mount.bind and mount.within:
-            place = rootfs.open_in_root(self.launch.root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0))
-            try:
-                mount.fd = mounts.bind(place, mount.recursive_bind)
-            finally:
-                os.close(place)
+            copy_within(mount, self.launch.root_fd)
         if mount.waits():
             following = self.launch.mounts[number:]
             end = next((index for index, other in enumerate(following) if not other.waits()), len(following))

@@ -23,7 +23,7 @@ from ..errors import Conflict, EngineError, InvalidInput, NotFound
 from ..kernel import pidfd, procfs
 from . import jsontext
 
-VERSION = "1.2.0"  # of the runtime specification
+VERSION = "1.3.0"  # of the runtime specification
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-")
 LONGEST = 255  # bytes of a file's name
 

@@ -30,6 +30,10 @@ WHOLE = {
             "blockIO": {"weight": 10, "weightDevice": [{"major": 8, "minor": 0, "weight": 10}], "throttleReadBpsDevice": RATE},
             "hugepageLimits": [{"pageSize": "2MB", "limit": 1}], "network": {"classID": 1, "priorities": [{"name": "lo", "priority": 1}]},
             "rdma": {"mlx": {"hcaHandles": 1}}, "unified": {"memory.max": "1"}, "devices": [{"allow": False, "access": "rwm"}]},
+        "seccomp": {
+            "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "flags": ["SECCOMP_FILTER_FLAG_LOG"], "listenerPath": "/agent",
+            "listenerMetadata": "text", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1, "args": [
+                {"index": 1, "value": 2 ** 63, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}]}]},
         "rootfsPropagation": "private", "maskedPaths": ["/a"], "readonlyPaths": ["/b"], "mountLabel": "x", "personality": {"domain": "LINUX"},
         "intelRdt": {"closID": "a", "schemata": ["L3:0=f"], "enableMonitoring": True},
         "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]}},

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What form a config.json's fields have, by runtime-spec's config.md and config-linux.md: looked at once, before anybody reads it.
 
-A field that is null counts as missing, as with runc; fields without a name here are passed over. seccomp has its own checks
-(kernel/seccomp.py), and what values mean is its readers' affair.
+A field that is null counts as missing, as with runc; fields without a name here are passed over. What values mean is their readers' affair, and
+so is what seccomp must have (kernel/seccomp.py).
 """
 
 # pylint: disable=unidiomatic-typecheck # all values are JSON's, and true is no number
@@ -49,6 +49,11 @@ _RESOURCES = {
     "network": {"classID": NATURAL, "priorities": [{"name!": TEXT, "priority!": NATURAL}]},
     "rdma": _Map({"hcaHandles": NATURAL, "hcaObjects": NATURAL}),
 }
+_SECCOMP = {
+    "defaultAction": TEXT, "defaultErrnoRet": NATURAL, "architectures": _TEXTS, "flags": _TEXTS, "listenerPath": TEXT, "listenerMetadata": TEXT,
+    "syscalls": [{"names": _TEXTS, "action": TEXT, "errnoRet": NATURAL,
+                  "args": [{"index": NATURAL, "value": NATURAL, "valueTwo": NATURAL, "op": TEXT}]}],
+}
 _DOCUMENT = {
     "process!": PROCESS, "ociVersion!": TEXT, "root!": {"path!": TEXT, "readonly": FLAG}, "hostname": TEXT, "domainname": TEXT, "annotations": _Map(TEXT),
     "mounts": [{"destination!": TEXT, "type": TEXT, "source": TEXT, "options": _TEXTS, "uidMappings": _IDS, "gidMappings": _IDS}],
@@ -57,7 +62,7 @@ _DOCUMENT = {
         "namespaces": [{"type!": TEXT, "path": TEXT}], "uidMappings": _IDS, "gidMappings": _IDS,
         "timeOffsets": _Map({"secs": INTEGER, "nanosecs": INTEGER}), "netDevices": _Map({"name": TEXT}), "cgroupsPath": TEXT, "sysctl": _Map(TEXT),
         "devices": [{"path!": TEXT, "type!": TEXT, "major": INTEGER, "minor": INTEGER, "fileMode": NATURAL, "uid": NATURAL, "gid": NATURAL}],
-        "resources": _RESOURCES, "seccomp": {}, "rootfsPropagation": TEXT, "maskedPaths": _TEXTS, "readonlyPaths": _TEXTS, "mountLabel": TEXT,
+        "resources": _RESOURCES, "seccomp": _SECCOMP, "rootfsPropagation": TEXT, "maskedPaths": _TEXTS, "readonlyPaths": _TEXTS, "mountLabel": TEXT,
         "personality": {"domain!": TEXT, "flags": _TEXTS}, "memoryPolicy": {"mode!": TEXT, "nodes": TEXT, "flags": _TEXTS},
         "intelRdt": {"closID": TEXT, "l3CacheSchema": TEXT, "memBwSchema": TEXT, "schemata": _TEXTS, "enableMonitoring": FLAG}},
 }

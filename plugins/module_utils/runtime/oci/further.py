@@ -13,6 +13,8 @@ from .program import Program
 from .states import open_container
 
 FAILED = 255  # exit code of an exec that did not come to its program, as runc's
+# What a process in a file has of the container where it says nothing of it itself.
+OF_CONTAINER = ("capabilities", "rlimits", "apparmorProfile", "selinuxLabel", "oomScoreAdj", "ioPriority", "scheduler", "execCPUAffinity")
 
 
 def exec(call, log):  # pylint: disable=redefined-builtin # the command's name
@@ -76,6 +78,7 @@ def wanted(base, call):
         if not isinstance(process, dict) or not process.get("args"):
             raise InvalidInput("--process", call["process"], "a file with an OCI process as JSON, with args")
         shape.check_process(process)
+        process.update((key, base[key]) for key in OF_CONTAINER if key in base and process.get(key) in (None, "", []))
     elif not words:
         raise InvalidInput("exec", None, "a command, or --process with a file")
     else:

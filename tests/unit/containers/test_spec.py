@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -176,10 +177,11 @@ def test_docker_seccomp_profile_is_resolved():
         {"names": ["ptrace"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "4.8"}},
         {"names": ["future"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "9.0"}},
         {"names": ["arm"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64"]}}]}
-    found = spec_security.from_docker(profile, ["CAP_CHOWN"], (6, 1), "x86_64")
+    definition = options.definition({"security_opts": ["seccomp=" + json.dumps(profile)]})
+    found = spec_security.seccomp(definition, ["CAP_CHOWN"], (6, 1), "x86_64")
     assert found["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
     assert [rule["names"][0] for rule in found["syscalls"]] == ["read", "clone3", "ptrace"] and found["syscalls"][1]["errnoRet"] == 38
-    assert [rule["names"][0] for rule in spec_security.from_docker(profile, ["CAP_SYS_ADMIN"], (4, 4), "x86_64")["syscalls"]] == ["read", "mount"]
+    assert [rule["names"][0] for rule in spec_security.seccomp(definition, ["CAP_SYS_ADMIN"], (4, 4), "x86_64")["syscalls"]] == ["read", "mount"]
 
 
 def test_run_document():

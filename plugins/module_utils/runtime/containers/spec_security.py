@@ -78,47 +78,7 @@ def seccomp(definition, caps, kernel, machine):
         return None
     if profile == "default":
         return seccomp_default.default_profile(caps, kernel, machine)
-    return from_docker(json.loads(profile), caps, kernel, machine)
-
-
-def from_docker(profile, caps, kernel, machine):
-    """A profile file in Docker's form (archMap, includes, excludes) as linux.seccomp; one in the OCI form passes through."""
-    result = {key: profile[key] for key in ("defaultAction", "defaultErrnoRet", "architectures", "flags") if profile.get(key) is not None}
-    for entry in profile.get("archMap") or ():
-        if entry["architecture"] == _ARCHITECTURES.get(machine, ""):
-            result["architectures"] = [entry["architecture"]] + list(entry.get("subArchitectures") or ())
-    arch = _GO_NAMES.get(machine, machine)
-    rules = []
-    for rule in profile.get("syscalls") or ():
-        if _holds(rule.get("includes"), caps, kernel, arch, True) and not _excluded(rule.get("excludes"), caps, kernel, arch):
-            kept = {key: rule[key] for key in ("names", "action", "errnoRet", "args") if rule.get(key) is not None}
-            if "name" in rule:
-                kept.setdefault("names", [rule["name"]])
-            rules.append(kept)
-    return dict(result, syscalls=rules)
-
-
-_ARCHITECTURES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
-_GO_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
-def _holds(condition, caps, kernel, arch, default):
-    if not condition:
-        return default
-    if condition.get("arches") and arch not in condition["arches"]:
-        return False
-    if any(name not in caps for name in condition.get("caps") or ()):
-        return False
-    return not condition.get("minKernel") or kernel >= tuple(int(part) for part in condition["minKernel"].split(".")[:2])
-
-
-def _excluded(condition, caps, kernel, arch):
-    """A rule is out as soon as one of its exclusions is met."""
-    if not condition:
-        return False
-    minimum = condition.get("minKernel")
-    return arch in (condition.get("arches") or ()) or any(name in caps for name in condition.get("caps") or ()) or bool(
-        minimum and kernel >= tuple(int(part) for part in minimum.split(".")[:2]))
+    return seccomp_default.from_docker(json.loads(profile), caps, kernel, machine)
 
 
 def missing_capabilities(definition):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..kernel import capabilities, cgroups
-from ..oci import join
+from ..oci import hooks, join
 from ..oci.program import Program
 
 
@@ -27,4 +27,5 @@ def process(bundle, state, argv, stdio=(None, None, None), user=None, cwd=None, 
     if privileged:
         everything = capabilities.available()
         program.capabilities.update(effective=everything, permitted=everything, bounding=everything)
-    return join.Process(bundle.ident, (state["pid"], state["pid_start"]), cgroups.Group.open(state["cgroup"]), program, stdio)
+    return join.Process(bundle.ident, (state["pid"], state["pid_start"]), cgroups.Group.open(state["cgroup"]), program, stdio,
+                        hooks.state(bundle, bundle.ident, bundle.directory, state["pid"], "running"))

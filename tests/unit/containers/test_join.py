@@ -1,0 +1,28 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A further process in a container, before it is started."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+
+import pytest
+from pycontainer.containers import join
+from pycontainer.oci import child
+
+
+@pytest.fixture
+def bundle():
+    """Of a container whose filter asks an agent."""
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/agent", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}
+    return SimpleNamespace(ident="box", directory="/bundle", config={"ociVersion": "1.2.0"}, annotations={}, process={"args": ["sleep"], "cwd": "/"},
+                           linux={"seccomp": profile}, user=None, groups=())
+
+
+def test_the_agent_of_its_filter_can_be_told_of_it(bundle):
+    process = join.process(bundle, {"pid": 7, "pid_start": 1, "cgroup": {}}, ["sh"])
+    assert process.state == {"ociVersion": "1.2.0", "id": "box", "status": "running", "pid": 7, "bundle": "/bundle"}
+    child.prepare_listener(process.program, process.state, None)
+    for fd in process.program.kept:
+        os.close(fd)

@@ -16,7 +16,7 @@ def test_size(given, expected):
     assert units.size(given, "memory") == expected
 
 
-@pytest.mark.parametrize("given", ["", "g", "-1", "1x", "1gg", "1 2", True, None, [], "1.5.2m", "0x10", "1e3"])
+@pytest.mark.parametrize("given", ["", "g", "-1", "1x", "1gg", "1 2", True, None, [], "1.5.2m", "0x10", "1e3", "8192p", "9" * 400 + ".5", "9" * 5000])
 def test_size_refused(given):
     with pytest.raises(InvalidInput, match="memory"):
         units.size(given, "memory")
@@ -28,7 +28,7 @@ def test_duration(given, expected):
     assert units.duration(given, "interval") == expected
 
 
-@pytest.mark.parametrize("given", ["", "s", "10x", "1m 30s", "-1s", True, None, "10s!", "m1"])
+@pytest.mark.parametrize("given", ["", "s", "10x", "1m 30s", "-1s", True, None, "10s!", "m1", "9" * 400, "9" * 400 + "h", "2562048h"])
 def test_duration_refused(given):
     with pytest.raises(InvalidInput, match="interval"):
         units.duration(given, "interval")

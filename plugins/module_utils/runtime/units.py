@@ -12,7 +12,10 @@ import re
 from .errors import InvalidInput
 
 SIZES = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
+TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+
+LONGEST = (1 << 63) / 1e9  # seconds: what Docker's 64 bits of nanoseconds hold
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([bkmgtp])(?:i?b)?)?", re.IGNORECASE)
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?")
@@ -30,8 +33,10 @@ def size(value, option):
     match = _SIZE.fullmatch(str(value).strip())
     if match is None:
         raise InvalidInput(option, value, accepted)
-    return int(float(match.group(1)) * SIZES[(match.group(2) or "b").lower()]) if "." in match.group(1) \
-        else int(match.group(1)) * SIZES[(match.group(2) or "b").lower()]
+    factor = SIZES[(match.group(2) or "b").lower()]
+    if float(match.group(1)) * factor >= 1 << 63:
+        raise InvalidInput(option, value, accepted + ", less than 8192P")
+    return int(float(match.group(1)) * factor) if "." in match.group(1) else int(match.group(1)) * factor
 
 
 def duration(value, option):
@@ -50,6 +55,8 @@ def duration(value, option):
         if not parts or "".join(number + unit for number, unit in parts) != text:
             raise InvalidInput(option, value, accepted)
         seconds = round(sum(float(number) * TIMES[unit] for number, unit in parts), 6)
+    if seconds >= LONGEST:
+        raise InvalidInput(option, value, accepted + ", less than 292 years")
     return int(seconds) if seconds == int(seconds) else seconds
 
 
@@ -69,6 +76,13 @@ def show_decimal(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), ba
         if number < base or unit == units[-1]:
             return "%.*g%s" % (digits, number, unit) if number < 999.5 else "%.0f%s" % (number, unit)
         number /= base
+
+
+def truth(value, option):
+    """Whether a filter's value, from YAML or a command line, means yes. :raises InvalidInput: naming ``option``."""
+    if str(value).lower() not in TRUTH:
+        raise InvalidInput(option, value, "true or false")
+    return TRUTH[str(value).lower()]
 
 
 def pattern(value, option):

@@ -23,7 +23,7 @@ _INFO = "QQ11Ii"
 def number(name):
     """The number of ``SIGTERM``, ``TERM``, ``15`` or ``SIGRTMIN+3``. :raises InvalidInput: when it is none."""
     text = str(name).upper()
-    if text.isdigit() and 0 < int(text) <= 64:
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 64:
         return int(text)
     word, sign, offset = text if text.startswith("SIG") else "SIG" + text, "", "0"
     for sign in "+-":
@@ -31,7 +31,7 @@ def number(name):
             word, _sign, offset = word.partition(sign)
             break
     value = getattr(_signal, word, None) if word.isalnum() else None
-    if isinstance(value, int) and 0 < value <= 64 and offset.isdigit():
+    if isinstance(value, int) and 0 < value <= 64 and offset.isascii() and offset.isdigit():
         value = value + int(offset) if sign == "+" else value - int(offset)
         if 0 < value <= 64:
             return value

@@ -180,7 +180,7 @@ def _by_others(engine, definition, joined):
 
 def _by_user(definition, image):
     words = [word for part in [definition.get("user") or image.get("User") or ""] + list(definition.get("groups", ())) for word in part.split(":")]
-    high = [word for word in words if word.isdigit() and int(word) >= security.AUTO_SIZE]
+    high = [word for word in words if word.isascii() and word.isdigit() and int(word) >= security.AUTO_SIZE]
     return "user or groups: id %s, and another one has 0 to %d" % (high[0], security.AUTO_SIZE - 1) if high else ""
 
 

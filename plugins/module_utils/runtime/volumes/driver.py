@@ -58,7 +58,7 @@ def _tmpfs(words):
             flags |= FLAGS[word]
         elif key == "size" and equals:
             data.append("size=" + (value if re.fullmatch(r"\d{1,3}%", value) else str(units.size(value, "driver_options.o"))))
-        elif (key == "mode" and re.fullmatch("[0-7]{3,4}", value)) or (key in ("uid", "gid", "nr_inodes") and value.isdigit()):
+        elif (key == "mode" and re.fullmatch("[0-7]{3,4}", value)) or (key in ("uid", "gid", "nr_inodes") and value.isascii() and value.isdigit()):
             data.append(word)
         else:
             raise InvalidInput("driver_options.o", word, "size=, mode=, uid=, gid=, nr_inodes=, " + ", ".join(FLAGS))

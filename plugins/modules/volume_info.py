@@ -24,8 +24,9 @@ options:
     aliases: [volume_name]
   filters:
     description:
-      - Select volumes by V(name) (a part of it, or a regular expression such as V(^data$)), V(driver), V(label) (V(key) or V(key=value), or
-        a list of them) and V(dangling) (whether no container uses them).
+      - Select volumes by V(name) (a part of it, or a regular expression such as V(^data$)), V(driver), V(label) (V(key) or V(key=value))
+        and V(dangling) (whether no container uses them).
+      - A value is a string or a list. With a list, one of its entries must fit, for V(label) all of them.
     type: dict
 seealso:
   - module: pycontainer.engine.volume

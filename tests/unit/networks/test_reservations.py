@@ -116,6 +116,8 @@ def test_listing(host):
     assert names(type="builtin") == names(driver="overlay") == []
     with pytest.raises(InvalidInput, match="filters"):
         names(colour="red")
+    with pytest.raises(InvalidInput, match="^filters.dangling: 'maybe'"):
+        names(dangling="maybe")
 
 
 def port(number, protocol="tcp", host_ip="0.0.0.0", inner=80):

@@ -80,8 +80,11 @@ def test_listing_and_prune(engine):
     names = lambda filters: [row["name"] for row in volumes.listing(engine, filters)]  # noqa: E731
     assert names({}) == ["loose", "named", "used"] and names({"dangling": True}) == ["loose", "named"] and names({"dangling": False}) == ["used"]
     assert names({"label": "kind=named"}) == ["named"] and names({"name": "ed"}) == ["named", "used"]
-    with pytest.raises(InvalidInput):
-        names({"colour": 1})
+    assert names({"name": ["^named$", "^used$"]}) == ["named", "used"] and names({"label": ["kind=named", "kind"]}) == ["named"]
+    assert names({"label": 5}) == names({"driver": "nfs"}) == [] and names({"dangling": ["true", "false"], "driver": ["nfs", "local"]}) == names({})
+    for bad in ({"colour": 1}, {"dangling": "maybe"}, {"name": "["}):
+        with pytest.raises(InvalidInput, match="^filters"):
+            names(bad)
     assert carry_out(volumes.prune(engine), False)["actions"] == ["remove volume loose"]
     assert carry_out(volumes.prune(engine, everything=True), False)["actions"] == ["remove volume named"]
     assert not volumes.prune(engine, everything=True).changed

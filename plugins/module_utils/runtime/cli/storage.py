@@ -21,14 +21,9 @@ def pairs(items):
     return dict(item.partition("=")[::2] for item in items)
 
 
-def _single(items):
-    """Filters of volumes: one value each, but labels."""
-    return {key: values if key == "label" else values[-1] for key, values in filters(items).items()}
-
-
 def volume_ls(session, given):
     with filtering():
-        found = volumes.listing(session.engine, _single(given.filter))
+        found = volumes.listing(session.engine, filters(given.filter))
     rows = [{"Driver": "local", "Name": row["name"], "Scope": "local", "Labels": ",".join("%s=%s" % pair for pair in sorted(row["labels"].items())),
              "Mountpoint": volumes.path(session.engine, row["name"])} for row in found]
     session.say(*tables.formatted(rows, VOLUME_COLUMNS, given.format, "Name" if given.quiet else None))

@@ -61,10 +61,15 @@ def _config(record, image, config, run):
         "Tty": run["tty"], "OpenStdin": run["interactive"], "Env": process["env"],
         "Cmd": definition["command"] if "command" in definition else (image.get("Cmd") or [] if "entrypoint" not in definition else []),
         "Entrypoint": definition.get("entrypoint", image.get("Entrypoint")), "Image": definition.get("image") or record["image"],
-        "WorkingDir": process["cwd"], "Labels": dict(image.get("Labels") or {}, **definition.get("labels", {})),
+        "WorkingDir": process["cwd"], "Labels": labels(record, image),
         "Volumes": image.get("Volumes"), "StopSignal": run["stop"]["signal"], "StopTimeout": run["stop"]["timeout"],
         "ExposedPorts": {port: {} for port in exposed(definition, image)}, "Healthcheck": _healthcheck(run["health"]),
     }
+
+
+def labels(record, image):
+    """The image's, with the task's over them."""
+    return dict(image.get("Labels") or {}, **record["definition"].get("labels", {}))
 
 
 def exposed(definition, image):

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import re
 
+from .. import images as store
 from .. import units
-from ..errors import InvalidInput
+from ..errors import EngineError, InvalidInput
 from . import catalog, documents, images, inspection, running
 
 FILTERS = ("id", "name", "label", "status", "ancestor", "before", "since", "volume", "network", "publish", "expose", "health", "exited")
@@ -50,12 +51,13 @@ def _test(engine, key, value):
         ports = _ports(key, value)
         return lambda record, _state: not ports.isdisjoint(_published(engine, record) if key == "publish" else _exposed(engine, record))
     expression = units.pattern(value, "filters.name") if key == "name" else None
+    image = _image(engine, value) if key == "ancestor" else None
     return {
         "id": lambda record, _state: record["id"].startswith(value),
         "name": lambda record, _state: bool(expression.search(record["name"]) or expression.search("/" + record["name"])),
-        "label": lambda record, _state: _labelled(record["definition"].get("labels", {}), value),
+        "label": lambda record, _state: _labelled(inspection.labels(record, images.config(engine, record["image"])), value),
         "status": lambda _record, state: state["status"] == value,
-        "ancestor": lambda record, _state: _of_image(record, value),
+        "ancestor": lambda record, _state: record["image"] == image or _of_image(record, value),
         "volume": lambda record, _state: _mounts(engine, record, value),
         "network": lambda record, _state: value in [entry["network"] for entry in _network(engine, record)["attachments"]],
         "health": lambda _record, state: ((state.get("health") or {}).get("status") or "none") == value,
@@ -87,6 +89,14 @@ def _exposed(engine, record):
 def _labelled(labels, value):
     key, equals, text = value.partition("=")
     return key in labels and (not equals or labels[key] == text)
+
+
+def _image(engine, value):
+    """The id of the image that has this name or id now; None where there is none."""
+    try:
+        return (store.find(engine, value) or {}).get("id")
+    except EngineError:  # not a name at all, or its documents are damaged: then what the container was made of is compared as it is written
+        return None
 
 
 def _of_image(record, value):

@@ -12,7 +12,6 @@ from . import records
 
 FILTERS = ("before", "dangling", "label", "label!", "reference", "since", "until")
 PRUNE_FILTERS = ("dangling", "label", "label!", "until")
-TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def listing(engine, filters=None, everything=False):
@@ -45,9 +44,7 @@ def check_filters(engine, filters, known=FILTERS):
         if not values:
             continue
         if key == "dangling":
-            if values[-1].lower() not in TRUTH:
-                raise InvalidInput("filters.dangling", value, "true or false")
-            checked[key] = TRUTH[values[-1].lower()]
+            checked[key] = units.truth(values[-1], "filters.dangling")
         elif key in ("before", "since"):
             checked[key] = _created(records.get(engine, values[-1]), values[-1], key)
         elif key == "until":

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 
 from .. import units
@@ -151,6 +150,6 @@ def _fits(engine, config, key, values):
     if key == "id":
         return any(config["id"].startswith(str(value)) for value in values)
     if key == "dangling":
-        return json.dumps(not users(engine, config["name"])) in [str(value).lower() for value in values]
+        return (not users(engine, config["name"])) in [units.truth(value, "filters.dangling") for value in values]
     fact = {"driver": config["driver"], "scope": "local", "type": "builtin" if config["name"] == DEFAULT else "custom"}[key]
     return fact in values

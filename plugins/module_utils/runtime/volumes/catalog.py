@@ -137,28 +137,30 @@ def drop_anonymous(engine, names):
 def listing(engine, filters=None):
     """The volumes that ``filters`` select, by name: as :func:`get`, with ``users``.
 
-    :param filters: ``{"dangling": bool, "driver", "name": part of the name, or a regular expression, "label": "key" or "key=value" or a list of them}``.
+    :param filters: ``{"dangling": bool, "driver", "name": part of the name, or a regular expression, "label": "key" or "key=value"}``, each a value
+        or a list of values of which one must fit (for labels: all).
+    :raises InvalidInput: for an unknown filter, or a value that there can't be.
     """
-    filters = dict(filters or {})
-    unknown = set(filters) - {"dangling", "driver", "name", "label"}
+    chosen = {key: values if isinstance(values, (list, tuple)) else [values] for key, values in (filters or {}).items()}
+    unknown = set(chosen) - {"dangling", "driver", "name", "label"}
     if unknown:
         raise InvalidInput("filters", sorted(unknown)[0], "dangling, driver, name, label")
     who = users(engine)
     rows = [dict(_volume(row), users=who.get(row["name"], [])) for row in engine.db.all("SELECT * FROM volumes ORDER BY name")]
-    return [row for row in rows if _selected(row, filters)]
+    tests = {"dangling": [units.truth(value, "filters.dangling") for value in chosen.get("dangling", ())],
+             "name": [units.pattern(value, "filters.name") for value in chosen.get("name", ())]}
+    return [row for row in rows if _selected(row, dict(chosen, **{key: tests[key] for key in tests if key in chosen}))]
 
 
-def _selected(volume, filters):
-    if "dangling" in filters and bool(volume["users"]) == (str(filters["dangling"]).lower() in ("true", "1", "yes")):
+def _selected(volume, chosen):
+    if "dangling" in chosen and (not volume["users"]) not in chosen["dangling"]:
         return False
-    if filters.get("name") and not units.pattern(filters["name"], "filters.name").search(volume["name"]):
+    if "name" in chosen and not any(expression.search(volume["name"]) for expression in chosen["name"]):
         return False
-    if filters.get("driver") not in (None, "local"):
+    if "driver" in chosen and "local" not in chosen["driver"]:
         return False
-    labels = filters.get("label") or []
-    for label in [labels] if isinstance(labels, str) else labels:
-        key, equals, value = label.partition("=")
-        if key not in volume["labels"] or (equals and volume["labels"][key] != value):
+    for key, equals, text in (str(label).partition("=") for label in chosen.get("label", ())):
+        if key not in volume["labels"] or (equals and volume["labels"][key] != text):
             return False
     return True
 

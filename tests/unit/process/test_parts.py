@@ -57,6 +57,20 @@ def test_health_follows_docker():
         assert now == {"status": status, "failing_streak": streak}
 
 
+def test_times_that_are_longer_than_the_kernel_waits():
+    """poll(2) and epoll_wait(2) count milliseconds in 32 bits; a check may be given a month."""
+    (reader, writer), (process, end) = os.pipe2(os.O_NONBLOCK), os.pipe()
+    try:
+        os.write(writer, b"well")
+        os.write(end, b"x")
+        assert health._collect(reader, process, 30 * 86400) == ("well", True)
+    finally:
+        for fd in (reader, writer, process, end):
+            os.close(fd)
+    for wait in (None, 5, 1e9):
+        assert dormant.Rest(None).limit(wait) in (wait, dormant.LONGEST)
+
+
 def test_health_command():
     assert health.arguments(["CMD", "a", "b"]) == ["a", "b"]
     assert health.arguments(["CMD-SHELL", "a | b"]) == ["/bin/sh", "-c", "a | b"]

@@ -98,7 +98,7 @@ class Rest:
     def limit(self, wait):
         """How long to wait for events: ``wait`` seconds, None without end, or until it is time to sleep."""
         if self.bed is None:
-            return wait
+            return wait if wait is None else min(wait, LONGEST)
         left = max(0.0, self.since + self.wanted - time.monotonic())
         return left if wait is None else min(wait, left) if wait else wait
 

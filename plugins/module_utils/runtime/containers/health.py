@@ -19,6 +19,7 @@ from . import join, runfile
 
 OUTPUT = 4096  # bytes of a check's output that are kept, Docker's
 KEPT = 5  # results that are kept
+A_DAY = 86400  # seconds of waiting at a time: poll(2) takes at most 2 ** 31 milliseconds, 25 days
 
 
 def arguments(test, shell=None):
@@ -143,8 +144,9 @@ def _collect(reader, process, timeout):
     poll.register(process, select.POLLIN)
     ended = False
     while not ended:
-        events = poll.poll(max(0.0, end - time.monotonic()) * 1000)
-        if not events:
+        left = end - time.monotonic()
+        events = poll.poll(min(max(0.0, left), A_DAY) * 1000)
+        if not events and left <= A_DAY:
             break
         ended = any(fd == process for fd, _event in events)
         if any(fd == reader for fd, _event in events):

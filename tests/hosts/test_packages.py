@@ -56,3 +56,29 @@ def test_unknown_package_manager_is_said(play, bare_host):
     names = {"host_package_names": {"dnf": {"_cffi_backend": "x", "pyroute2": "y", "nft": "z", "library": "w"}}}
     refused = play(bare_host, [dict(ROLE, vars=dict(names, pycontainer_host_extras=["nonesuch"]))], may_fail=True)
     assert refused.errors["h1"][0].startswith("nonesuch: missing on this host, and its package manager is none of dnf.")
+
+
+OTHER = """
+set -e
+cp --remove-destination -L /etc/os-release /etc/os-release.kept
+rm /etc/os-release
+printf 'ID=other\\nNAME=Other\\n' > /etc/os-release
+printf '#!/bin/sh\\necho "$@" >> /root/asked\\n' > {path}
+chmod 755 {path}
+"""
+
+
+@pytest.mark.parametrize("path, asked", [
+    ("/sbin/apk", "add --update-cache py3-nonesuch"), ("/usr/bin/zypper", "--non-interactive install --no-recommends python3-nonesuch"),
+    ("/usr/bin/pacman", "--sync --noconfirm --needed python-nonesuch")])
+def test_ansible_core_alone_will_do_for_other_package_managers(play, bare_host, path, asked):
+    """A stand-in for each, on a host whose distribution Ansible does not know, so that the facts name what is there last."""
+    wanted = [dict(ROLE, vars={"pycontainer_host_extras": ["nonesuch"]})]
+    assert bare_host.execute("h1", "sh", "-c", OTHER.format(path=path)).returncode == 0
+    try:
+        checked = play(bare_host, wanted, "--check")
+        assert [result["msg"] for result in checked.results("h1") if "nonesuch" in str(result.get("msg"))] == [asked.rpartition(" ")[2]]
+        play(bare_host, wanted)
+        assert bare_host.execute("h1", "cat", "/root/asked").stdout.strip() == asked
+    finally:
+        bare_host.execute("h1", "sh", "-c", "mv /etc/os-release.kept /etc/os-release; rm -f /root/asked %s" % path)

@@ -80,6 +80,21 @@ def test_script_is_linked_under_sysvinit(play, sysvinit_host):
     assert exists(sysvinit_host, "h1", "/etc/init.d/pycontainer", "/etc/rc2.d/S99pycontainer", "/etc/rc5.d/S99pycontainer") == []
 
 
+def test_service_is_linked_under_openrc(play, fleet):
+    """OpenRC keeps its runlevel in /run/openrc; what it would run is read by the shell that runs it."""
+    assert fleet.execute("h2", "sh", "-c", "mkdir -p /run/openrc && echo default > /run/openrc/softlevel").returncode == 0
+    done = module_result(play(fleet, role(), "--limit", "h2"), "h2")
+    assert (done["host"]["init"], done["host"]["boot_unit"]) == ("openrc", "/etc/init.d/pycontainer")
+    assert play(fleet, role(), "--limit", "h2").changed == {"h2": 0}
+    assert fleet.execute("h2", "readlink", "-e", "/etc/runlevels/default/pycontainer").stdout.strip() == "/etc/init.d/pycontainer"
+    functions = "ebegin() { :; }; eend() { return $1; }; need() { echo need $*; }; after() { echo after $*; }; want() { echo want $*; }"
+    ran = fleet.execute("h2", "sh", "-ec", functions + "; . /etc/init.d/pycontainer; depend; start; echo well")
+    assert ran.stdout.splitlines()[:3] == ["need localmount", "want cgroups", "after net nftables firewall"] and ran.stdout.endswith("well\n")
+    assert play(fleet, role(state="absent"), "--limit", "h2").changed == {"h2": 1}
+    assert exists(fleet, "h2", "/etc/init.d/pycontainer", "/etc/runlevels/default/pycontainer") == []
+    fleet.execute("h2", "rm", "-r", "/run/openrc")
+
+
 @pytest.mark.parametrize("options, sentence", [
     ({"command": "bin/pycontainer"}, "command: 'bin/pycontainer' is not valid; accepted: an absolute path"),
     ({"interpreter": "/bin/cat"}, "interpreter: /bin/cat is not a Python that runs on this host"),

@@ -45,6 +45,7 @@ description="Containers of pycontainer.engine"
 
 depend() {
     need localmount
+    want cgroups
     after net nftables firewall
 }
 

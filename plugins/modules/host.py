@@ -137,7 +137,7 @@ host:
       description: The path of the boot unit, or null where there is none.
       type: str
       returned: with O(state=present)
-      sample: /etc/systemd/system/pycontainer.service
+      sample: /etc/systemd/system/pycontainer-boot.service
     layers:
       description: How image layers are stored that come to the host from now on, as O(layers).
       type: str

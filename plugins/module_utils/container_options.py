@@ -11,7 +11,7 @@ CONTAINER = {
     "name": {"type": "str"},
     "image": {"type": "str"},
     "state": {"type": "str", "default": "started", "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"]},
-    "pull": {"type": "str", "default": "missing", "choices": ["always", "missing", "never"]},
+    "pull": {"type": "raw", "default": "missing", "choices": ["always", "missing", "never", True, False]},
     "platform": {"type": "str"},
     "recreate": {"type": "bool", "default": False},
     "recreate_policy": {"type": "str", "default": "recreate", "choices": ["fail", "recreate", "warn"]},
@@ -141,7 +141,7 @@ CONTAINER = {
         },
     },
     "log_driver": {"type": "str", "choices": ["json-file", "none"]},
-    "log_options": {"type": "dict"},
+    "log_options": {"type": "dict", "aliases": ["log_opt"]},
     "auto_remove": {"type": "bool"},
 }
 

@@ -37,7 +37,7 @@ attributes:
 options:
   name:
     description:
-      - The container's name.
+      - The container's name. One that exists can be named by its ID as well, or by the first twelve digits or more of it.
       - Exactly one of O(name) and O(containers) is required.
     type: str
   auto_remove: &auto_remove
@@ -80,7 +80,7 @@ options:
       - >-
         The keys are options' names, or V(*) for all others. The values are V(strict) (the default: the value is exact,
         lists and maps too), V(ignore) (a difference is no difference) and, for lists and maps, V(allow_more_present) (what
-        is there in addition stays).
+        is there in addition stays, but for what is at the same place, or has the same name or port).
     type: dict
   cpu_period: &cpu_period
     description:
@@ -208,8 +208,8 @@ options:
     elements: str
   env: &env
     description:
-      - Environment variables, in addition to the image's. Numbers are taken as they are written; booleans and nulls have to
-        be quoted.
+      - Environment variables, in addition to the image's. Booleans and nulls have to be quoted, and numbers that YAML does not keep as they are
+        written, for example V("1.10") and V("0644").
     type: dict
   env_file: &env_file
     description:
@@ -323,6 +323,7 @@ options:
       - >-
         Options of V(json-file): V(max-size), for example V(10m), and V(max-file), how many files of that size are kept.
     type: dict
+    aliases: [log_opt]
   mac_address: &mac_address
     description:
       - The MAC address on the first network.
@@ -453,8 +454,9 @@ options:
     description:
       - V(missing) pulls the image only when it is not on the host, V(always) asks the registry for a newer one and pulls
         only if there is one, V(never) does not go to a registry.
-    type: str
-    choices: [always, missing, never]
+      - V(true) is V(always), and V(false) is V(missing).
+    type: raw
+    choices: [always, missing, never, true, false]
     default: missing
   read_only: &read_only
     description:
@@ -588,8 +590,8 @@ options:
       - Volumes and paths of the host to mount, in the forms V(name:/path[:modes]), V(/host/path:/path[:modes]) and V(/path)
         (an anonymous volume).
       - The modes are V(ro), V(rw), V(nocopy) (do not fill an empty volume with what the image has there), the propagations
-        V(private), V(rprivate), V(shared), V(rshared), V(slave) and V(rslave), and V(z) and V(Z), which need nothing on a
-        host without SELinux and are refused on one with it.
+        V(private), V(rprivate), V(shared), V(rshared), V(slave) and V(rslave), V(z) and V(Z), which need nothing on a
+        host without SELinux and are refused on one with it, and V(consistent), V(cached) and V(delegated), which make no difference on Linux.
       - A path of the host has to exist. A volume that does not exist is made.
     type: list
     elements: str
@@ -603,7 +605,7 @@ options:
         changed. Then O(parallel) of them are handled at once, and all that are to be started are started together.
       - Where one of them is made anew, those of the list that join its namespaces are made anew with it.
       - A container that fails does not keep the others from their turn. The task then fails at its end, with the results of all.
-      - Options beside this one are O(parallel) only.
+      - Beside this one only O(parallel) may be given. Any other option is refused, as none of the containers would get it.
     type: list
     elements: dict
     suboptions:

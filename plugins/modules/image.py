@@ -327,7 +327,7 @@ options:
         type: list
         elements: str
       env:
-        description: Environment variables. Numbers are taken as they are written, C(true) and C(false) have to be quoted.
+        description: Environment variables. C(true) and C(false) have to be quoted, and numbers such as C("1.10"), which YAML does not keep as they are.
         type: dict
       labels:
         description: Labels.

@@ -38,6 +38,7 @@ CASES = [
     (container(published_ports=["22:80"]), "published_ports: port 0.0.0.0:22/tcp is taken by another process"),
     (container(published_ports=["127.0.0.1:22:80"]), "published_ports: port 127.0.0.1:22/tcp is taken by another process"),
     (container(published_ports=["99999:80"]), "published_ports: '99999:80' is not valid; accepted: container, host:container"),
+    (container(ports=["99999:80"]), "published_ports: '99999:80' is not valid; accepted: container, host:container"),  # an alias
     (container(published_ports=["1:2:3:4"]), "published_ports: '1:2:3:4' is not valid; accepted: container, host:container"),
     (container(volumes=["/nonesuch:/data"]), "volumes: '/nonesuch' is not valid; accepted: a path that exists on the host"),
     (container(volumes=["data:relative"]), "volumes: 'relative' is not valid; accepted: an absolute path"),
@@ -68,6 +69,7 @@ CASES = [
     (container(healthcheck={"test": ["CMD", "true"], "interval": "soon"}), "healthcheck.interval: 'soon' is not valid; accepted: seconds"),
     (task("container", containers=[BOX, dict(BOX, image="box:1")]), "containers: 'new' is not valid; accepted: each container once"),
     (task("container", containers=[BOX, {"name": "web", "memory": "12x"}]), "containers[1] (web): memory: '12x' is not valid"),
+    (task("container", containers=[BOX], state="absent"), "state: 'absent' is not valid; accepted: nothing beside containers"),
     (task("container", name="nonesuch", state="restarted"), "image: missing; needed: an image, because container nonesuch does not exist"),
     (task("container_exec", container="nonesuch", command="id"), "container nonesuch does not exist"),
     (task("container_checkpoint", container="nonesuch", checkpoint="one"), "container nonesuch does not exist"),
@@ -94,6 +96,7 @@ CASES = [
     (task("network", name="new", ipam_config=[{"subnet": "172.31.0.0/24"}]), "ipam_config.subnet: 172.31.0.0/24 overlaps 172.31.0.0/16 of network net"),
     (task("network", name="new", ipam_config=[{"subnet": "172.28.0.0/16", "gateway": "10.0.0.1"}]),
      "ipam_config.gateway: '10.0.0.1' is not valid; accepted: an address of a host in 172.28.0.0/16"),
+    (task("network", name="new", labels={"backup": True}), "labels.backup: True is not valid; accepted: a text or a number"),
     (task("network", name="new", driver="overlay"), "value of driver must be one of: bridge, got: overlay"),
     (task("network", name="net", state="absent"), "network net is used by web; remove them first"),
     (task("registry", name="new", listen=["127.0.0.1:5000"]), "listen: 127.0.0.1:5000 is taken by another process"),

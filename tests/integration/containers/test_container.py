@@ -9,7 +9,7 @@ import resource
 import stat
 
 import pytest
-from pycontainer import containers, volumes
+from pycontainer import containers, images, volumes
 from pycontainer.containers import metering, task
 from pycontainer.errors import ContainerFailed, EngineError
 from pycontainer.reconcile import carry_out
@@ -55,6 +55,58 @@ def test_whole_life(engine):
     assert do(engine, state="absent")["changed"] and containers.every(engine) == []
     assert os.listdir(engine.paths.containers) == [] and os.listdir(engine.paths.running) == []
     assert not do(engine, state="absent")["changed"]
+
+
+def test_a_container_is_found_by_its_id(engine):
+    ident = do(engine, **base())["container"]["Id"]
+    assert not do(engine, **base(name=ident))["changed"]
+    assert do(engine, name=ident[:12], labels={"a": "b"})["actions"] == ["change labels of container web"]
+    assert carry_out(task.container(engine, {"name": ident[:11], "state": "absent"}), True)["actions"] == []
+    assert do(engine, name=ident[:12], state="absent")["actions"] == ["stop container web", "remove container web"] and containers.every(engine) == []
+
+
+def test_what_a_container_was_made_of_may_be_gone_when_it_is_stopped(engine, tmp_path):
+    (tmp_path / "dir").mkdir()
+    do(engine, name="first", **base())
+    params = base(volumes=["%s:/x" % (tmp_path / "dir")])
+    do(engine, **params)
+    do(engine, name="joined", **base(network_mode="container:first"))
+    (tmp_path / "dir").rmdir()
+    do(engine, name="first", state="absent")
+    assert not do(engine, **params)["changed"] and not do(engine, name="joined")["changed"], "they run, and nothing is asked for that they are not"
+    for name in ("web", "joined"):
+        assert do(engine, True, name=name, state="stopped")["actions"] == ["stop container " + name]
+        assert do(engine, name=name, state="stopped")["changed"] and not do(engine, name=name, state="stopped")["changed"]
+    for name, word in (("web", "volumes: .*a path that exists"), ("joined", "container first does not exist")):
+        with pytest.raises(EngineError, match=word):
+            do(engine, name=name)
+    with pytest.raises(EngineError, match="a path that exists"):
+        do(engine, state="stopped", env={"A": "1"})
+
+
+def test_a_paused_container_that_is_restarted_is_paused_again(engine):
+    do(engine, **base(state="paused"))
+    done = do(engine, state="paused", restart=True)
+    assert done["actions"] == ["restart container web", "pause container web"] and done["container"]["State"]["Paused"]
+
+
+def test_an_image_that_is_ignored_is_not_said_to_be_the_containers(engine, rootfs):
+    carry_out(images.plan_import(engine, "later:1", rootfs, {"command": ["sleep", "2000"]}), False)
+    do(engine, **base())
+    done = do(engine, **base(image="later:1", labels={"a": "b"}, comparisons={"image": "ignore"}))
+    assert done["actions"] == ["change labels of container web"]
+    assert (done["container"]["Config"]["Image"], done["container"]["Image"]) == ("box:1", images.get(engine, "box:1")["id"])
+
+
+def test_filters_know_labels_of_the_image_and_its_other_names(engine, rootfs):
+    carry_out(images.plan_import(engine, "labelled:1", rootfs, {"command": ["sleep", "1000"], "labels": {"tier": "db", "own": "no"}}), False)
+    images.tag(engine, "labelled:1", "docker.io/library/other:2")
+    do(engine, **base(image="labelled:1", labels={"own": "yes"}))
+    select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])  # noqa: E731
+    assert select(label="tier=db") == select(label=["tier", "own=yes"]) == select(ancestor="other:2") == select(ancestor="docker.io/library/labelled:1") == 1
+    assert select(label="own=no") == select(ancestor="box:1") == 0
+    images.untag(engine, "docker.io/library/other:2")
+    assert select(ancestor="other:2") == 0
 
 
 def test_process_options(engine):
@@ -298,6 +350,7 @@ def test_exec_and_info(engine):
         assert used["pressure"]["memory"]["some"]["avg60"] >= 0
     select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])  # noqa: E731
     assert select(name="we") == select(ancestor="box:1") == select(status="running") == 1 and select(status="exited") == select(label="x") == 0
+    assert select(ancestor="box") == 1 and select(ancestor="box:2") == 0
     do(engine, state="stopped")
     assert task.container_info(engine, {"name": ["web"], "stats": True})["container"]["Stats"] is None
     with pytest.raises(EngineError, match="not running"):

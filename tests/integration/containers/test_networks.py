@@ -127,6 +127,18 @@ def test_ports_that_are_chosen_stay(engine):
 
 
 @in_own_network
+def test_one_port_of_a_container_under_several_of_the_host(engine):
+    first = do(engine, **web(published_ports=["8080:80", "80", "127.0.0.1::80", "9000-9010:80"]))
+    numbers = first["container"]["NetworkSettings"]["Ports"]["80/tcp"]
+    assert len({entry["HostPort"] for entry in numbers}) == 4
+    second = do(engine, exposed_ports=["81"])  # the ports are reserved anew, and stay
+    assert second["container"]["NetworkSettings"]["Ports"]["80/tcp"] == numbers
+    third = do(engine, published_ports=["8081:80", "80", "127.0.0.1::80", "9000-9010:80"])
+    kept = third["container"]["NetworkSettings"]["Ports"]["80/tcp"]
+    assert [entry for entry in kept if entry not in numbers] == [{"HostIp": "0.0.0.0", "HostPort": "8081"}]
+
+
+@in_own_network
 def test_networks_change_while_it_runs(engine):
     network(engine, "front", "10.77.1.0/24")
     network(engine, "back", "10.77.2.0/24")
@@ -178,6 +190,15 @@ def test_what_is_taken_is_refused_and_nothing_changes(engine):
             assert "\n" not in str(caught)
         assert containers.get(engine, "other") is None and len(os.listdir(engine.paths.containers)) == 1
     assert len(engine.db.all("SELECT * FROM addresses")) == 1 == len(engine.db.all("SELECT * FROM ports"))
+
+
+@in_own_network
+def test_what_an_internal_network_has_not_is_refused(engine):
+    carry_out(networks.plan(engine, {"name": "shut", "state": "present", "internal": True, "ipam_config": [{"subnet": "10.77.9.0/24"}]}), False)
+    for option in ({"published_ports": ["8080:80"]}, {"etc_hosts": {"up": "host-gateway"}}):
+        with pytest.raises(Conflict, match="^%s: .*the container is on shut only" % next(iter(option))):
+            do(engine, True, networks=[{"name": "shut"}], **web(**option))
+        assert do(engine, True, networks=[{"name": "shut"}, {"name": "bridge"}], **web(**option))["changed"]
 
 
 @in_own_network

@@ -107,6 +107,10 @@ def test_env_files_and_labels(tmp_path, monkeypatch):
     (tmp_path / "env").write_text("\n# c\nA=1\nB=a b=c\nHERE\nNOWHERE\n")
     monkeypatch.setenv("HERE", "here")
     assert run_options("--env-file", str(tmp_path / "env"), "-e", "A=2", "w") == {"env": {"A": "2", "B": "a b=c", "HERE": "here"}}
+    (tmp_path / "env").write_bytes(b"\xef\xbb\xbfA=1\x0c2\r\nMIIEvQ secret\n")
+    with pytest.raises(InvalidInput, match="--env-file: .*env line 2' is not valid") as refused:
+        run_options("--env-file", str(tmp_path / "env"), "w")
+    assert "MIIEvQ" not in str(refused.value)
     (tmp_path / "env").write_text("A B=1\n")
     with pytest.raises(InvalidInput, match="line 1"):
         run_options("--env-file", str(tmp_path / "env"), "w")

@@ -18,7 +18,7 @@ FORMS = [
     ("command", ["sleep", 10], ["sleep", "10"]),
     ("env", {"A": 1, "B": 1.5, "C": "yes"}, {"A": "1", "B": "1.5", "C": "yes"}),
     ("user", "1000:1000", "1000:1000"),
-    ("working_dir", "/a/./b/../c/", "/a/c"),
+    ("working_dir", "/a/./b/../c/", "/a/c"), ("hostname", "my_box.example.org", "my_box.example.org"),
     ("stop_signal", 15, "SIGTERM"), ("stop_signal", "term", "SIGTERM"), ("stop_signal", "SIGRTMIN+3", "SIGRTMIN+3"), ("stop_signal", 37, "SIGRTMIN+3"),
     ("memory", "512m", 512 << 20), ("memory_swap", "unlimited", -1), ("memory_swap", -1, -1), ("memory_swap", "1g", 1 << 30),
     ("cpus", 1.5, 1.5), ("cpus", "2", 2), ("cpus", 0.33333, 0.333),
@@ -59,11 +59,11 @@ def test_every_normal_form_is_kept_by_json():
 BAD = [
     ("command", "echo 'a"), ("env", {"A": None}), ("env", {"A": True}), ("env", {"A=B": "x"}), ("env", ["A=B"]),
     ("user", "a:b:c"), ("user", "4294967296"), ("user", "-1"), ("user", "1000:"), ("user", ":0"), ("user", "root\nx"), ("groups", ["99999999999"]),
-    ("working_dir", "relative"), ("hostname", "a_b"), ("hostname", "a\nb"), ("hostname", "x" * 65), ("stop_signal", "SIGNOPE"), ("stop_signal", 99),
-    ("stop_timeout", -1), ("memory", "4k"), ("memory", "lots"), ("cpus", -1), ("cpus", "nan"), ("cpus", 0.001), ("cpu_shares", 1),
+    ("working_dir", "relative"), ("hostname", "a b"), ("hostname", "-a"), ("hostname", "\u00e4"), ("hostname", "a\nb"), ("hostname", "x" * 65), ("stop_signal", "SIGNOPE"), ("stop_signal", "\u00b2"), ("tmpfs", ["/run:uid=\u00b2"]), ("stop_signal", 99),
+    ("stop_timeout", -1), ("memory", "4k"), ("memory", "lots"), ("memory", "8192p"), ("memory", "9" * 400 + ".5g"), ("cpus", -1), ("cpus", "nan"), ("cpus", 0.001), ("cpu_shares", 1),
     ("cpuset_cpus", "3-1"), ("cpuset_cpus", "a"), ("pids_limit", -2), ("blkio_weight", 5), ("ulimits", ["nofiles:1"]), ("ulimits", ["nofile:2:1"]),
     ("device_read_bps", [{"path": "sda", "rate": "1m"}]), ("device_read_iops", [{"path": "/dev/sda"}]),
-    ("volumes", ["data"]), ("volumes", ["vol:/b:rq"]), ("volumes", ["./a:/b"]), ("volumes", ["vol:/"]), ("volumes", ["vol:b"]), ("volumes", ["/a:/b:nocopy"]),
+    ("volumes", ["data"]), ("volumes", ["vol:/b:rq"]), ("volumes", ["./a:/b"]), ("volumes", ["vol:/"]), ("volumes", ["vol:b"]), ("volumes", ["/a:/b:nocopy"]), ("volumes", ["vol:/b:cached"]),
     ("volumes", ["vol:/b:rshared"]), ("volumes", ["vol:/b:ro:x"]), ("volumes", ["a/b:/c"]),
     ("mounts", [{"target": "/a", "type": "npipe"}]), ("mounts", [{"target": "/a", "type": "bind", "source": "x"}]), ("mounts", [{"target": "a"}]),
     ("mounts", [{"target": "/a", "type": "tmpfs", "source": "x"}]), ("mounts", [{"target": "/a", "colour": 1}]),
@@ -111,6 +111,7 @@ def test_published_ports(given, expected):
     ("data:/srv:ro,nocopy", {"type": "volume", "source": "data", "target": "/srv", "read_only": True, "no_copy": True}),
     ("/srv/a/:/b/", {"type": "bind", "source": "/srv/a", "target": "/b"}),
     ("/srv/a:/b:ro,rslave", {"type": "bind", "source": "/srv/a", "target": "/b", "read_only": True, "propagation": "rslave"}),
+    ("/srv/a:/b:cached", {"type": "bind", "source": "/srv/a", "target": "/b"}),
     ("/anonymous", {"type": "volume", "target": "/anonymous"})])
 def test_volumes_and_mounts_have_one_form(text, entry):
     assert one("volumes", [text]) == one("mounts", [entry])
@@ -125,9 +126,12 @@ def test_env_file_and_env(tmp_path):
     path = tmp_path / "env"
     path.write_text("# comment\n\nA=file\nB='quoted' # kept\nC=\n")
     assert options.definition({"env_file": str(path), "env": {"A": "task"}}) == {"env": {"A": "task", "B": "'quoted' # kept", "C": ""}}
+    path.write_bytes(b"\xef\xbb\xbfA=1\r\nB=x\x0cy\xe2\x80\xa8z\xc2\x85=\n")
+    assert options.definition({"env_file": str(path)}) == {"env": {"A": "1", "B": "x\x0cy\u2028z\x85="}}, "other ends of a line than a line feed are text"
     path.write_text("NOT A PAIR\n")
-    with pytest.raises(InvalidInput, match="line 1"):
+    with pytest.raises(InvalidInput, match="line 1") as refused:
         options.definition({"env_file": str(path)})
+    assert "A PAIR" not in str(refused.value), "the rest of a secret of several lines would look like this"
 
 
 def test_seccomp_file_is_taken_by_content(tmp_path):
@@ -165,7 +169,8 @@ def changed(now, wanted, comparisons=None):
 def test_only_named_options_are_compared_and_defaults_are_no_difference():
     assert changed({"memory": "1g", "env": {"A": "1"}}, {"memory": "1024m"}) == {}
     assert changed({}, {option.name: value for option, value in ()}) == {}
-    assert changed({}, {"privileged": False, "env": {}, "restart_policy": "no", "network_mode": "default", "memory": 0, "shm_size": "64m"}) == {}
+    assert changed({}, {"privileged": False, "env": {}, "restart_policy": "no", "network_mode": "default", "memory": 0, "shm_size": "64m",
+                        "pids_limit": 0, "cpu_quota": -1}) == {}
 
 
 def test_lists_and_maps_are_exact():
@@ -182,6 +187,23 @@ def test_comparisons():
     for bad in ({"memory": "allow_more_present"}, {"memory": "loose"}, {"*": "allow_more_present"}, {"nope": "strict"}):
         with pytest.raises(InvalidInput, match="comparisons"):
             options.comparisons(bad)
+
+
+@pytest.mark.parametrize("option, has, says, becomes", [
+    ("ulimits", ["nofile:1", "nproc:5"], ["nofile:9"], ["nofile:9", "nproc:5"]),
+    ("volumes", ["va:/a", "vb:/b"], ["va:/a:ro"], ["va:/a:ro", "vb:/b"]),
+    ("mounts", [{"target": "/a", "source": "va"}, {"target": "/b"}], [{"target": "/a", "source": "vc"}], [{"target": "/a", "source": "vc"}, {"target": "/b"}]),
+    ("tmpfs", ["/run", "/tmp"], ["/run:size=1m"], ["/run:size=1m", "/tmp"]),
+    ("devices", ["/dev/null", "/dev/zero"], ["/dev/null:r"], ["/dev/null:r", "/dev/zero"]),
+    ("published_ports", ["80:80", "81:81"], ["80:8080"], ["80:8080", "81:81"]), ("published_ports", ["80"], ["80:80"], ["80", "80:80"]),
+    ("networks", [{"name": "a", "ipv4_address": "10.0.0.2"}, {"name": "b"}], [{"name": "c"}, {"name": "a", "ipv4_address": "10.0.0.3"}],
+     [{"name": "a", "ipv4_address": "10.0.0.3"}, {"name": "b"}, {"name": "c"}]),
+    ("device_write_bps", [{"path": "/dev/sda", "rate": "1m"}], [{"path": "/dev/sda", "rate": "2m"}], [{"path": "/dev/sda", "rate": "2m"}]),
+    ("security_opts", ["no-new-privileges", "label=disable"], ["no-new-privileges=false"], ["no-new-privileges=false", "label=disable"])])
+def test_what_is_there_once_is_replaced_where_more_may_be_present(option, has, says, becomes):
+    found = changed({option: has}, {option: says}, {option: "allow_more_present"})
+    assert found == {option: one(option, becomes)}
+    options.check(found)
 
 
 def test_networks_that_a_definition_attaches():
@@ -206,6 +228,22 @@ def test_argument_spec_covers_every_option(argument_spec):
     assert set(argument_spec) == set(options.OPTIONS) | set(options.BEHAVIOUR) | {"env_file"}
     assert set(options.OPTIONS) <= set(argument_spec["containers"]["options"])
     assert "default" not in [key for name in options.OPTIONS for key in argument_spec[name]], "a default would name an option that the task does not"
+
+
+def test_aliases_are_known_by_what_they_stand_for(argument_spec):
+    assert options.ALIASES == {alias: name for name, entry in argument_spec.items() for alias in entry.get("aliases", ())}
+    left_by_ansible = {"ports": [80], "published_ports": ["80"], "cap_add": ["net_admin"], "capabilities": ["net_admin"], "forcekill": True, "force_kill": True}
+    assert options.definition(left_by_ansible) == options.definition({"published_ports": ["80"], "capabilities": ["net_admin"]})
+    assert options.definition({"log_opt": {"max-size": "1m"}}) == {"log_options": {"max-size": 1 << 20}}
+    assert options.comparisons({"exposed": "ignore"})["exposed_ports"] == "ignore"
+
+
+@pytest.mark.parametrize("beside", [{"state": "absent"}, {"memory": "64m"}, {"name": "web"}, {"env_file": "/etc/env"}, {"pull": "never"}, {"restart": True}])
+def test_nothing_stands_beside_a_list(argument_spec, beside):
+    defaults = {name: entry.get("default") for name, entry in argument_spec.items()}
+    options.check_alone(dict(defaults, containers=[], parallel=2, engine_copy="x"))
+    with pytest.raises(InvalidInput, match="^%s: .*beside containers" % next(iter(beside))):
+        options.check_alone(dict(defaults, containers=[], **beside))
 
 
 @pytest.mark.parametrize("params, normal", [

@@ -38,3 +38,5 @@ def test_refused_lists(check_engine, items, word):
         task.container(check_engine, {"containers": items})
     with pytest.raises(InvalidInput, match="parallel"):
         task.container(check_engine, {"containers": [], "parallel": 0})
+    with pytest.raises(InvalidInput, match="^state: 'absent' is not valid; accepted: nothing beside containers"):
+        task.container(check_engine, {"containers": [{"name": "web"}], "state": "absent"})

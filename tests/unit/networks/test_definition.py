@@ -26,6 +26,12 @@ def test_labels_and_driver_options_are_text():
     assert found["driver_options"] == {definition.MTU_OPTION: "1400", definition.MASQUERADE_OPTION: "false"}
 
 
+@pytest.mark.parametrize("value", [True, None, ["a"], {"a": "b"}])
+def test_labels_are_not_guessed(value):
+    with pytest.raises(InvalidInput, match="^labels.backup: "):
+        wanted(labels={"backup": value})
+
+
 def test_ipam():
     assert wanted(ipam_config=[]) == {"automatic": True}
     found = wanted(ipam_config=[{"subnet": "172.28.0.0/16", "iprange": "172.28.5.0/24", "gateway": None, "aux_addresses": {"a": "172.28.0.1"}}])

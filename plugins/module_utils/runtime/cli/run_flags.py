@@ -217,7 +217,7 @@ def environment(items, files):
             name, equals, value = line.partition("=")
             if line and not line.startswith("#"):
                 if not name or name != name.strip() or " " in name:
-                    raise InvalidInput("--env-file", "%s line %d: %s" % (path, number, line), "NAME=value, or NAME")
+                    raise InvalidInput("--env-file", "%s line %d" % (path, number), "NAME=value, or NAME")  # it may be part of a secret
                 found.update({name: value} if equals else {name: os.environ[name]} if name in os.environ else {})
     for item in items:
         name, equals, value = item.partition("=")
@@ -235,8 +235,8 @@ def _labels(items, files):
 
 def _lines(flag, path):
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().splitlines()
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            return file.read().split("\n")
     except OSError as error:
         raise InvalidInput(flag, path, "a file on the host that can be read (%s)" % error.strerror) from None
 

@@ -81,8 +81,11 @@ def _networks(engine, definition, ident):
             raise NotFound("networks: network %s does not exist" % entry["name"])
         networks.check_address(engine, entry["name"], ident, entry["ipv4_address"], entry["mac_address"])
         closed += [config["name"]] if config["internal"] else []
-    if definition.get("published_ports") and closed and len(closed) == len(network.attachments(definition)):
-        raise Conflict("published_ports: nothing enters an internal network, and the container is on %s only" % ", ".join(closed))
+    if closed and len(closed) == len(network.attachments(definition)):
+        if definition.get("published_ports"):
+            raise Conflict("published_ports: nothing enters an internal network, and the container is on %s only" % ", ".join(closed))
+        if "host-gateway" in definition.get("etc_hosts", {}).values():
+            raise Conflict("etc_hosts: host-gateway: an internal network has none, and the container is on %s only" % ", ".join(closed))
     networks.check_ports(engine, ident, [dict(port, host_port=0) if isinstance(port["host_port"], str) else port
                                          for port in definition.get("published_ports", ())], ident)
 

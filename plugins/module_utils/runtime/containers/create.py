@@ -107,23 +107,35 @@ def reserve(engine, ident, definition, image, replaces=None):
 
 
 def _ports(engine, ident, definition, image, replaces):
-    """The published ports; a range of host ports for one container port takes the first that is free, or the one it has."""
-    known = {(port["container_port"], port["protocol"]): port["host_port"] for port in documents.read_run(engine, ident).get("network", {}).get("ports", ())}
-    chosen = []
-    for port in published(definition, images.config(engine, image)):
-        has = known.get((port["container_port"], port["protocol"]))
-        if isinstance(port["host_port"], str):
-            port = dict(port, host_port=_first_free(engine, ident, chosen, port, has, replaces))
-        elif not port["host_port"] and has:
-            port = dict(port, host_port=has)
+    """The published ports; one that may be any, or any of a range, is the one that the container has, else one that is free."""
+    wanted = published(definition, images.config(engine, image))
+    settled, chosen = [port for port in wanted if _is_fixed(port)], []
+    has = [port for port in documents.read_run(engine, ident).get("network", {}).get("ports", ()) if port not in settled]
+    for port in wanted:
+        if not _is_fixed(port):
+            known = next((old for old in has if _fits(port, old)), None)
+            if known is not None:
+                has.remove(known)
+                port = dict(port, host_port=known["host_port"])
+            elif port["host_port"]:
+                port = dict(port, host_port=_first_free(engine, ident, settled, port, replaces))
+            settled.append(port)
         chosen.append(port)
     return networks.reserve_ports(engine, ident, chosen, replaces)
 
 
-def _first_free(engine, ident, chosen, port, has, replaces):
+def _is_fixed(port):
+    return isinstance(port["host_port"], int) and port["host_port"] > 0
+
+
+def _fits(port, old):
+    """Whether the published port ``old`` is what ``port`` asks for."""
+    low, high = [int(number) for number in port["host_port"].split("-")] if port["host_port"] else (1, 65535)
+    return low <= old["host_port"] <= high and all(old[key] == port[key] for key in ("container_port", "protocol", "host_ip"))
+
+
+def _first_free(engine, ident, chosen, port, replaces):
     low, high = [int(number) for number in port["host_port"].split("-")]
-    if has is not None and low <= has <= high:
-        return has
     taken = None
     for number in range(low, high + 1):
         try:

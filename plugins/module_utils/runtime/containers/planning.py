@@ -8,12 +8,15 @@ that a task leaves out keeps its value, also where another option makes a new co
 
 from __future__ import annotations
 
+import re
+
 from .. import images
-from ..errors import Conflict, EngineError, InvalidInput
+from ..errors import Conflict, EngineError, InvalidInput, NotFound
 from ..reconcile import Plan
 from . import catalog, checks, create, exposure, inspection, live, options, removal, replace, running, sharing, starting, userns
 from .options import lifecycle, network, table
 
+PULLS = {True: "always", False: "missing", None: "missing"}  # docker_container's booleans, and what is not named
 RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
 
 
@@ -29,7 +32,7 @@ class Task:
         if self.state not in ("absent", "healthy", "paused", "present", "restarted", "started", "stopped"):
             raise InvalidInput("state", self.state, "absent, healthy, paused, present, restarted, started, stopped")
         self.image, self.platform = params.get("image"), params.get("platform")
-        self.pull = params.get("pull") or "missing"
+        self.pull = PULLS.get(params.get("pull"), params.get("pull"))
         self.policy = params.get("recreate_policy") or "recreate"
         self.recreate, self.restart = bool(params.get("recreate")), bool(params.get("restart"))
         self.keep_volumes = params.get("keep_volumes") is not False
@@ -51,7 +54,9 @@ class Work:
     def __init__(self, engine, task, starts=None, pulls=None, coming=(), replaced=()):
         self.engine, self.task, self.starts = engine, task, starts
         self.pulls, self.coming, self.replaced = {} if pulls is None else pulls, coming, replaced
-        self.record = catalog.get(engine, task.name)
+        self.record = catalog.get(engine, task.name) or _by_id(engine, task.name)
+        if self.record is not None:
+            task.name = self.record["name"]
         self.status = running.status(engine, self.record["id"])["status"] if self.record else None
         self.plan = Plan("container %s" % task.name, self.facts)
         self.definition = None  # what it will be
@@ -81,15 +86,37 @@ class Work:
         self._define()
         if self.task.state == "healthy" and lifecycle.health(self.definition, target.config.get("Healthcheck")) is None:
             raise InvalidInput("state", "healthy", "another state: container %s has no health check" % self.task.name)
-        checks.everything(self.engine, self.definition, target.config, self.record)
-        joined = sharing.resolve(self.engine, self.definition, self.task.name, self.coming)
-        userns.check(self.engine, self.definition, joined)
+        joined = self._checked(target)
         self.anew = joined if self.record is None else None
         if self.record is None:
             self._create(target)
         else:
             self._change(target, joined)
         return self.plan
+
+    def _checked(self, target):
+        """Refuse what can't work on this host; whose namespaces it joins.
+
+        A container that is only stopped, or left as it is, needs nothing of the host: a path or network of its may be gone by now.
+        """
+        rests = self._rests(target)
+        if not rests:
+            checks.everything(self.engine, self.definition, target.config, self.record)
+        try:
+            joined = sharing.resolve(self.engine, self.definition, self.task.name, self.coming)
+        except EngineError:
+            if not rests:
+                raise
+            return {}
+        if not rests:
+            userns.check(self.engine, self.definition, joined)
+        return joined
+
+    def _rests(self, target):
+        """Whether nothing of an existing container is changed or started."""
+        same = self.record is not None and not self.differences and (target.id == self.record["image"] or self.task.how["image"] == table.IGNORE)
+        runs = self.task.state in RUNS and (self.status not in running.LIVING or self.task.state == "restarted" or self.task.restart)
+        return same and not runs and not self.task.recreate
 
     def _absent(self):
         if self.record is None:
@@ -170,6 +197,8 @@ class Work:
             self.anew = joined
             self._replace(target, costly, easy)
         else:
+            if target.id != self.record["image"]:  # comparisons: {image: ignore}
+                self.definition["image"] = self.record["definition"].get("image")
             self._live(easy)
             self._run_state(self.status)
 
@@ -237,6 +266,7 @@ class Work:
                 self.plan.add("running", False, True, "start container %s" % name, self._start_new if new else self._start)
             elif state == "restarted" or (self.task.restart and not new):
                 self.plan.add("restarted", False, True, "restart container %s" % name, self._restart)
+                status = "running"
             elif status == "paused" and state != "paused":
                 self.plan.add("paused", True, False, "unpause container %s" % name, lambda: starting.unpause(self.engine, self.record))
             if state == "paused" and status != "paused":
@@ -292,6 +322,14 @@ class Target:
 
     def __init__(self, ident, reference, record):
         self.id, self.reference, self.config = ident, reference, record["config"].get("config") or {}
+
+
+def _by_id(engine, text):
+    """The container whose id ``text`` is or begins, as Docker shows it at least; None for any other text, and where there is none."""
+    try:
+        return catalog.find(engine, text) if re.fullmatch("[0-9a-f]{12,64}", text) else None
+    except NotFound:
+        return None
 
 
 def _list(changes):

@@ -17,6 +17,7 @@ from .planning import plan_container
 def container(engine, params):
     """The plan for one container, or for a list (``containers``) the result of carrying it out."""
     if params.get("containers") is not None:
+        options.check_alone(params)
         return batch.run(engine, params["containers"], params.get("parallel"))
     return plan_container(engine, params)
 

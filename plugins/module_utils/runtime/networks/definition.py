@@ -50,12 +50,20 @@ def wanted(params):
     if params.get("internal") is not None:
         found["internal"] = params["internal"]
     if params.get("labels") is not None:
-        found["labels"] = {str(key): str(value) for key, value in params["labels"].items()}
+        found["labels"] = _labels(params["labels"])
     if params.get("driver_options") is not None:
         found.update(_driver_options(params["driver_options"]))
     if params.get("ipam_config") is not None:
         found.update(_ipam(params["ipam_config"]))
     return found
+
+
+def _labels(given):
+    """Labels as texts; what YAML made a boolean or null is refused, as in containers and volumes."""
+    for key, value in given.items():
+        if value is None or isinstance(value, (bool, dict, list)):
+            raise InvalidInput("labels.%s" % key, value, "a text or a number (quote the value to have it taken literally)")
+    return {str(key): str(value) for key, value in given.items()}
 
 
 def _driver_options(options):

@@ -19,20 +19,36 @@ BEHAVIOUR = (
     "name", "image", "state", "pull", "platform", "recreate", "recreate_policy", "restart", "keep_volumes", "force_kill", "healthy_wait_timeout", "comparisons",
     "containers", "parallel",
 )
+ALIASES = {"cap_add": "capabilities", "expose": "exposed_ports", "exposed": "exposed_ports", "forcekill": "force_kill", "log_opt": "log_options",
+           "ports": "published_ports"}
+BESIDE_A_LIST = ("containers", "parallel")
+BEHAVIOUR_DEFAULTS = {"state": "started", "pull": "missing", "recreate": False, "recreate_policy": "recreate", "restart": False, "keep_volumes": True,
+                      "force_kill": False, "healthy_wait_timeout": 300}  # Ansible hands these over also where no task names them
 
 
 def definition(params):
     """The normal form of what a task says about a container; every option that it does not name is left out.
 
-    :param params: the module's parameters, or any map with option names; None is "not named". Aliases are not resolved.
+    :param params: the module's parameters, or any map with option names; None is "not named". Ansible leaves an alias that a task
+        uses beside the option that it stands for.
     :raises InvalidInput: for a value that can't be used, or an option that does not exist.
     """
     named = {name: value for name, value in params.items() if value is not None}
+    for alias in set(named) & set(ALIASES):
+        named.setdefault(ALIASES[alias], named.pop(alias))
     process.prepare(named)
     unknown = set(named) - set(OPTIONS) - set(BEHAVIOUR)
     if unknown:
         raise InvalidInput("options", sorted(unknown)[0], "an option of a container")
     return {name: OPTIONS[name].normalise(value, name) for name, value in sorted(named.items()) if name in OPTIONS}
+
+
+def check_alone(params):
+    """Refuse what stands beside ``containers`` and would be said to none of them. :raises InvalidInput:"""
+    for name, value in params.items():
+        if name in OPTIONS or name in BEHAVIOUR or name == "env_file":
+            if name not in BESIDE_A_LIST and value is not None and value != BEHAVIOUR_DEFAULTS.get(name):
+                raise InvalidInput(name, value, "nothing beside containers: each entry of the list has its own")
 
 
 def check(wanted):
@@ -49,7 +65,7 @@ def comparisons(value):
         raise InvalidInput("comparisons.*", everything, "strict, ignore")
     result = {name: everything for name in list(OPTIONS) + ["image"]}
     for name, how in given.items():
-        name = {"env_file": "env", "cap_add": "capabilities", "ports": "published_ports"}.get(name, name)
+        name = dict(ALIASES, env_file="env").get(name, name)
         if name not in result:
             raise InvalidInput("comparisons", name, "an option of a container, or '*'")
         loose = name in OPTIONS and OPTIONS[name].kind in ("list", "set", "map")

@@ -208,11 +208,16 @@ def check(definition):
             raise InvalidInput("published_ports", "%s:%d/%s" % (entry[1], entry[2], entry[0]), "each port of the host once")
 
 
+def _host_port(entry):
+    """A number of the host can be published once; what is yet to be chosen is no other entry's."""
+    return (entry["protocol"], entry["host_ip"], entry["host_port"]) if isinstance(entry["host_port"], int) and entry["host_port"] else entry
+
+
 OPTIONS = (
-    Option("published_ports", ports, [], "set", live=True),
+    Option("published_ports", ports, [], "set", live=True, key=_host_port),
     Option("exposed_ports", exposed, [], "set", live=True),
     Option("publish_all_ports", flag, False, live=True),
-    Option("networks", listed(network), [], "list", live=True),
+    Option("networks", listed(network), [], "list", live=True, key=lambda entry: entry["name"]),
     Option("network_mode", network_mode, DEFAULT_NETWORK),
     Option("mac_address", mac, None),
     Option("etc_hosts", mapped(host_name, known_address), {}, "map"),

@@ -12,7 +12,7 @@ import signal
 from ...errors import InvalidInput
 from .table import Option, absolute, flag, line, listed, mapped, text, whole
 
-_HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*")
+_HOSTNAME = re.compile(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII)  # with "_", which Docker does not refuse (moby #28988)
 
 
 def command(value, name):
@@ -38,8 +38,8 @@ def env_file(path):
     As in Docker, the value is taken as it stands (no quotes, no expansion).
     """
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            lines = file.read().split("\n")  # by line feeds alone: str.splitlines knows seven more ends of a line
     except OSError as error:
         raise InvalidInput("env_file", path, "a file on the host that can be read (%s)" % error.strerror) from None
     result = {}
@@ -49,7 +49,7 @@ def env_file(path):
             continue
         key, equals, value = content.partition("=")
         if not equals or not key or key != key.strip():
-            raise InvalidInput("env_file", "%s line %d: %s" % (path, number, content), "NAME=value")
+            raise InvalidInput("env_file", "%s line %d" % (path, number), "NAME=value")  # what stands there may be part of a secret
         result[key] = value
     return result
 
@@ -76,14 +76,14 @@ def group(value, name):
 def hostname(value, name):
     value = line(value, name)
     if len(value) > 64 or not _HOSTNAME.fullmatch(value):  # 64: __NEW_UTS_LEN, uname(2)
-        raise InvalidInput(name, value, "a host name of letters, digits, '-' and '.', at most 64 characters")
+        raise InvalidInput(name, value, "a host name of letters, digits, '-', '_' and '.', at most 64 characters")
     return value
 
 
 def stop_signal(value, name):
     """A signal by name (with or without SIG) or number: its name, ``SIGRTMIN+3`` included."""
     word = text(value, name).strip().upper()
-    if word.isdigit():
+    if word.isascii() and word.isdigit():
         number = int(word)
         if signal.SIGRTMIN < number <= signal.SIGRTMAX:
             return "SIGRTMIN+%d" % (number - signal.SIGRTMIN)

@@ -49,6 +49,17 @@ def cpus(value, name):
     return int(number) if number == int(number) else number
 
 
+def cpu_quota(value, name):
+    """Microseconds; 0 for no limit, which -1 says as well."""
+    quota = whole(1000, None, extra=(0, -1))(value, name)
+    return 0 if quota == UNLIMITED else quota
+
+
+def pids(value, name):
+    """-1 for no limit, which 0 says as well."""
+    return whole(1, 4194304, extra=(0, -1))(value, name) or UNLIMITED
+
+
 def cpu_set(value, name):
     """A list of CPU or node numbers (``0-2,5``) with its ranges merged; empty for no restriction."""
     numbers = numbers_of(value, name)
@@ -126,6 +137,10 @@ def check(definition):
             raise InvalidInput(name, paths, "one entry for each device")
 
 
+def _path(entry):
+    return entry["path"]
+
+
 OPTIONS = (
     Option("memory", memory, 0, live=True),
     Option("memory_reservation", reservation, 0, live=True),
@@ -134,16 +149,16 @@ OPTIONS = (
     Option("cpus", cpus, 0, live=True),
     Option("cpu_shares", whole(2, 262144, extra=(0,)), 0, live=True),
     Option("cpu_period", whole(1000, 1000000, extra=(0,)), 0, live=True),
-    Option("cpu_quota", whole(1000, None, extra=(0, -1)), 0, live=True),
+    Option("cpu_quota", cpu_quota, 0, live=True),
     Option("cpuset_cpus", cpu_set, "", live=True),
     Option("cpuset_mems", cpu_set, "", live=True),
-    Option("pids_limit", whole(1, 4194304, extra=(0, -1)), -1, live=True),
+    Option("pids_limit", pids, UNLIMITED, live=True),
     Option("blkio_weight", whole(10, 1000, extra=(0,)), 0, live=True),
-    Option("device_read_bps", listed(device_rate(units.size), as_set=True), [], "set", live=True),
-    Option("device_write_bps", listed(device_rate(units.size), as_set=True), [], "set", live=True),
-    Option("device_read_iops", listed(device_rate(whole(1)), as_set=True), [], "set", live=True),
-    Option("device_write_iops", listed(device_rate(whole(1)), as_set=True), [], "set", live=True),
-    Option("ulimits", listed(ulimit, as_set=True), [], "set"),
+    Option("device_read_bps", listed(device_rate(units.size), as_set=True), [], "set", live=True, key=_path),
+    Option("device_write_bps", listed(device_rate(units.size), as_set=True), [], "set", live=True, key=_path),
+    Option("device_read_iops", listed(device_rate(whole(1)), as_set=True), [], "set", live=True, key=_path),
+    Option("device_write_iops", listed(device_rate(whole(1)), as_set=True), [], "set", live=True, key=_path),
+    Option("ulimits", listed(ulimit, as_set=True), [], "set", key=lambda entry: entry.split(":")[0]),
     Option("oom_killer", flag, False, live=True),
     Option("oom_score_adj", whole(-1000, 1000), 0),
 )

@@ -175,7 +175,7 @@ OPTIONS = (
     Option("capabilities", listed(capability, as_set=True), [], "set"),
     Option("cap_drop", listed(capability, as_set=True), [], "set"),
     Option("privileged", flag, False),
-    Option("security_opts", listed(security_opt, as_set=True), [], "set"),
+    Option("security_opts", listed(security_opt, as_set=True), [], "set", key=lambda entry: entry.split("=", 1)[0]),
     Option("sysctls", mapped(sysctl, line), {}, "map"),
     Option("pid_mode", shared("host", "container:"), None),
     Option("ipc_mode", shared("private", "host", "shareable", "none", "container:"), "private"),

@@ -19,6 +19,7 @@ from .table import Option, absolute, flag, line, listed, ordered
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 MOUNT_KEYS = ("type", "source", "target", "read_only", "propagation", "no_copy", "tmpfs_size", "tmpfs_mode")
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
+CONSISTENCIES = ("consistent", "cached", "delegated")  # Docker's for hosts whose containers run in a virtual machine: nothing to do on Linux
 _MODES = "ro, rw, z, Z, nocopy, " + ", ".join(PROPAGATIONS)
 _TMPFS_FLAGS = {"ro": "ro", "rw": "ro", "noexec": "noexec", "exec": "noexec", "nosuid": "nosuid", "suid": "nosuid", "nodev": "nodev",
                 "dev": "nodev"}  # what each flag is about: of two on one thing the later wins
@@ -48,7 +49,7 @@ def volume(value, name):
     elif VOLUME_NAME.fullmatch(source):
         result = mount("volume", source, where)
     else:
-        raise InvalidInput(name, value, accepted + "; a volume's name has letters, digits, '_', '.', '-', a path begins with /")
+        raise InvalidInput(name, value, accepted + "; a volume's name has 2 to 128 letters, digits, '_', '.', '-', a path begins with /")
     for mode in parts[2].split(",") if len(parts) == 3 else ():
         _add_mode(result, mode, value, name)
     return result
@@ -57,6 +58,8 @@ def volume(value, name):
 def _add_mode(result, mode, value, name):
     if mode in ("ro", "rw"):
         result["read_only"] = mode == "ro"
+    elif mode in CONSISTENCIES and result["type"] == "bind":
+        pass
     elif mode in ("z", "Z"):
         refuse_labels(mode, name)
     elif mode == "nocopy" and result["type"] == "volume":
@@ -118,7 +121,7 @@ def _mount_source(kind, given, name):
     if kind == "bind" and not source.startswith("/"):
         raise InvalidInput(name + ".source", source, "an absolute path on the host")
     if kind == "volume" and source and not VOLUME_NAME.fullmatch(source):
-        raise InvalidInput(name + ".source", source, "a volume's name: letters, digits, '_', '.', '-'")
+        raise InvalidInput(name + ".source", source, "a volume's name: 2 to 128 letters, digits, '_', '.', '-'")
     return os.path.normpath(source) if kind == "bind" else source
 
 
@@ -143,7 +146,7 @@ def tmpfs(value, name):
             sizes[key] = setting if re.fullmatch(r"\d{1,2}%|100%", setting) else str(units.size(setting, name))
         elif key == "mode" and equals:
             sizes[key] = file_mode(setting, name)
-        elif key in ("uid", "gid", "nr_inodes") and setting.isdigit():
+        elif key in ("uid", "gid", "nr_inodes") and setting.isascii() and setting.isdigit():
             sizes[key] = str(int(setting))
         else:
             raise InvalidInput(name, value, "/path[:options] with ro, rw, exec, noexec, suid, nosuid, dev, nodev, size=, mode=, uid=, gid=, nr_inodes=")
@@ -199,12 +202,16 @@ def mounts_of(definition):
     return ordered(list(definition.get("volumes", ())) + list(definition.get("mounts", ())))
 
 
+def _place(entry):
+    return entry["target"]
+
+
 OPTIONS = (
-    Option("volumes", listed(volume, as_set=True), [], "set"),
-    Option("mounts", listed(mount_map, as_set=True), [], "set"),
-    Option("tmpfs", listed(tmpfs, as_set=True), [], "set"),
+    Option("volumes", listed(volume, as_set=True), [], "set", key=_place),
+    Option("mounts", listed(mount_map, as_set=True), [], "set", key=_place),
+    Option("tmpfs", listed(tmpfs, as_set=True), [], "set", key=lambda entry: entry.partition(":")[0]),
     Option("read_only", flag, False),
     Option("shm_size", shm_size, 64 << 20),
-    Option("devices", listed(device, as_set=True), [], "set"),
+    Option("devices", listed(device, as_set=True), [], "set", key=lambda entry: entry.rsplit(":", 2)[1]),
     Option("device_cgroup_rules", listed(device_rule, as_set=True), [], "set"),
 )

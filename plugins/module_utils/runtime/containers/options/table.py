@@ -22,13 +22,15 @@ class Option:
     :param default: the normal form of "not asked for".
     :param kind: ``value`` (compared whole), ``list`` (order counts), ``set`` (a list whose order does not count) or ``map``.
     :param live: whether a running container takes a change without a restart.
+    :param key: of a list or set: a function of a member, for what there can be one of, e.g. a mount's place; the member itself by default.
     """
 
-    __slots__ = ("name", "normalise", "default", "kind", "live")
+    __slots__ = ("name", "normalise", "default", "kind", "live", "key")
 
-    def __init__(self, name, normalise, default=None, kind="value", live=False):
+    def __init__(self, name, normalise, default=None, kind="value", live=False, key=None):
         self.name, self.normalise = name, normalise
         self.default, self.kind, self.live = default, kind, live
+        self.key = key or (lambda member: member)
 
     def merged(self, now, wanted, comparison):
         """The value that the container should have: ``now`` itself where nothing has to change."""
@@ -37,9 +39,17 @@ class Option:
         if comparison == ALLOW_MORE:
             if self.kind == "map":
                 return dict(now or {}, **wanted)
-            more = list(now or []) + [item for item in wanted if item not in (now or [])]
+            more = self._with(list(now or []), wanted)
             return now if more == (now or []) else ordered(more) if self.kind == "set" else more
         return wanted
+
+    def _with(self, now, wanted):
+        """The members of ``now`` with those of ``wanted``: in the place of what they can't stand beside, else behind them."""
+        keys = [self.key(member) for member in wanted]
+        more = []
+        for member in now:
+            more += [wanted[keys.index(self.key(member))]] if self.key(member) in keys else [member]
+        return more + [member for member in wanted if member not in more]
 
 
 def ordered(items):

@@ -36,17 +36,14 @@ def extract(top, opener, name):
     :param name: of the archive, for errors. :raises Trouble: for an entry that can't be made. :raises EngineError: for a damaged one.
     """
     inner = placing.Placer(top)
-    try:
-        with os.fdopen(opener(), "rb") as file:
-            times = []
-            for entry in tar.entries(tar.Stream(compression.decompress(compression.pieces(file), name), name)):
-                _extract_entry(inner, entry, times, name)
-        for path, mtime in reversed(times):
-            fd = inner.directory(path)
-            os.utime(fd, ns=(mtime, mtime))
-            os.close(fd)
-    finally:
-        inner.close()
+    with os.fdopen(opener(), "rb") as file:
+        times = []
+        for entry in tar.entries(tar.Stream(compression.decompress(compression.pieces(file), name), name)):
+            _extract_entry(inner, entry, times, name)
+    for path, mtime in reversed(times):
+        fd = inner.directory(path)
+        os.utime(fd, ns=(mtime, mtime))
+        os.close(fd)
 
 
 def _extract_entry(placer, entry, times, what):

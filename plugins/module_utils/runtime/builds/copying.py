@@ -82,21 +82,18 @@ class Copy:
         :param names_root: descriptor of the root whose users ``--chown`` names, where it is another.
         """
         placer = placing.Placer(root, self.owner(names_root if names_root is not None else root), self.mode, not self.link)
-        try:
-            dest = patterns.clean(self.dest)
-            if self.dest.endswith("/"):
-                os.close(placer.directory(dest))
-            several = len(chosen) > 1 and not self.dest.endswith("/") and not placer.is_directory(dest)
-            if several and not all(each.is_directory for _tree, each in chosen):
-                raise Trouble("the pattern matches %d files: the destination %s must be a directory and end with a /" % (len(chosen), self.dest))
-            for tree, each in chosen:
-                self._one(placer, tree, each, dest)
-            for name, data in self.texts:
-                self._data(placer, dest, name, [data], 0o644, None)
-            for each in fetched:
-                self._fetched(placer, dest, each)
-        finally:
-            placer.close()
+        dest = patterns.clean(self.dest)
+        if self.dest.endswith("/"):
+            os.close(placer.directory(dest))
+        several = len(chosen) > 1 and not self.dest.endswith("/") and not placer.is_directory(dest)
+        if several and not all(each.is_directory for _tree, each in chosen):
+            raise Trouble("the pattern matches %d files: the destination %s must be a directory and end with a /" % (len(chosen), self.dest))
+        for tree, each in chosen:
+            self._one(placer, tree, each, dest)
+        for name, data in self.texts:
+            self._data(placer, dest, name, [data], 0o644, None)
+        for each in fetched:
+            self._fetched(placer, dest, each)
 
     def _one(self, placer, tree, chosen, dest):
         if chosen.is_directory:

@@ -25,7 +25,6 @@ def write(seen, directory):
     try:
         placer.tree(tree, tree.find("/")[0], "")
     finally:
-        placer.close()
         os.close(top)
         tree.close()
 

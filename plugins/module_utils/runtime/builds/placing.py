@@ -3,7 +3,7 @@
 """Files put into the root file system of a build: made by directory descriptors, every path resolved inside the root.
 
 What BuildKit does with COPY and ADD: missing directories become 0755, those that are there keep their attributes, a file takes
-the place of a file or link, never that of a directory; hard links within one source stay links.
+the place of a file or link, never that of a directory; hard links of what is copied at once stay links.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Placer:
 
     def __init__(self, root, owner=None, mode=None, follow=True):
         self.root, self.owner, self.mode, self.follow = root, owner, mode, follow
-        self.inodes = {}
+        self.inodes, self.keys = {}, {}  # (device, inode) of a source with several names -> (directory, name) of the first one here; and back
 
     # ---------------------------------------------------------------------------------------------------- directories
 
@@ -122,8 +122,7 @@ class Placer:
         status = entry.status
         kind, key = stat.S_IFMT(status.st_mode), (status.st_dev, status.st_ino)
         if status.st_nlink > 1 and key in self.inodes:
-            first, first_name = self.inodes[key]
-            os.link(first_name, name, src_dir_fd=first, dst_dir_fd=parent, follow_symlinks=False)
+            self._link_again(key, parent, name)
             return
         if kind == stat.S_IFREG:
             self._regular(tree, entry, parent, name)
@@ -132,15 +131,26 @@ class Placer:
         else:
             self._node(tree, status, parent, name)
         if status.st_nlink > 1:
-            self.inodes[key] = os.dup(parent), name
+            place = self._path_of(parent), name
+            self.inodes[key], self.keys[place] = place, key
 
-    def close(self):
-        for fd, dummy in self.inodes.values():
+    def _path_of(self, fd):
+        """Where in the root a directory that is open lies, without links. Descriptors are not kept: a tree may have any number of hard links."""
+        top, path = os.readlink("/proc/self/fd/%d" % self.root), os.readlink("/proc/self/fd/%d" % fd)
+        return path[len(top.rstrip("/")) :].strip("/")
+
+    def _link_again(self, key, parent, name):
+        path, first = self.inodes[key]
+        fd = rootfs.open_in_root(self.root, path or ".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.link(first, name, src_dir_fd=fd, dst_dir_fd=parent, follow_symlinks=False)
+        finally:
             os.close(fd)
-        self.inodes = {}
 
     def clear(self, parent, name):
         """Make room for a file. :raises Trouble: where a directory is."""
+        if self.keys:  # what another file takes the place of is no other name of that
+            self.inodes.pop(self.keys.pop((self._path_of(parent), name), None), None)
         try:
             os.unlink(name, dir_fd=parent)
         except FileNotFoundError:

@@ -30,16 +30,22 @@ def headers_of(url, secrets):
 
 
 class Fetched:
-    """``url``; ``name``: of its file; ``path``: where it was stored; ``mtime``: nanoseconds; ``digest``."""
+    """``url``; ``name``: of its file, "" where the address ends in none; ``path``: where it was stored; ``mtime``: nanoseconds; ``digest``."""
 
     def __init__(self, url, path, mtime, digest):
         self.url, self.path, self.mtime, self.digest = url, path, mtime, digest
-        from urllib import parse
-
-        self.name = parse.unquote(parse.urlsplit(url).path.rpartition("/")[2])
+        self.name = name_of(url)
 
     def open(self):
         return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def name_of(url):
+    """The name of the file at an address, or "". An encoded slash (%2F) parts names like any other: what is left never leads to another directory."""
+    from urllib import parse
+
+    name = parse.unquote(parse.urlsplit(url).path).rpartition("/")[2]
+    return "" if name in (".", "..") or "\0" in name else name
 
 
 def _open(url, method, headers):

@@ -69,7 +69,6 @@ class RunMounts:
                 os.close(above)
                 os.close(parent)
         finally:
-            placer.close()
             os.close(fd)
         return copy
 

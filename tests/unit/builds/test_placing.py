@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files put into a root: hard links, however many, and names that an address gives a file."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+import pytest
+from pycontainer.builds import placing, remote, sources
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """``copied(*names)``: copies the contents of these directories, one after the other, into the directory whose path it returns."""
+    def do(*names):
+        target = tmp_path / "target"
+        target.mkdir()
+        top = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+        placer = placing.Placer(top)
+        try:
+            for name in names:
+                tree = sources.Tree(os.open(tmp_path / name, os.O_RDONLY | os.O_DIRECTORY), "the context")
+                placer.tree(tree, tree.find("/")[0], "")
+                tree.close()
+        finally:
+            os.close(top)
+        return target
+
+    return do
+
+
+@pytest.fixture
+def few_descriptors():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.root
+def test_more_hard_links_than_a_process_may_have_files_open(tmp_path, copied, few_descriptors):
+    (tmp_path / "source" / "deep" / "er").mkdir(parents=True)
+    for number in range(150):
+        (tmp_path / "source" / ("%d" % number)).write_text(str(number))
+        os.link(tmp_path / "source" / ("%d" % number), tmp_path / "source" / "deep" / "er" / ("%d" % number))
+    target = copied("source")
+    for number in range(150):
+        one, other = target / ("%d" % number), target / "deep" / "er" / ("%d" % number)
+        assert one.read_text() == str(number) and os.path.samefile(one, other) and one.stat().st_nlink == 2
+
+
+@pytest.mark.root
+def test_a_file_that_takes_the_place_of_a_hard_link_is_not_linked_to_in_its_stead(tmp_path, copied):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "one" / "a").write_text("first")
+    (tmp_path / "two" / "a").write_text("second")
+    os.link(tmp_path / "one" / "a", tmp_path / "two" / "b")
+    target = copied("one", "two")
+    assert (target / "a").read_text() == "second" and (target / "b").read_text() == "first"
+
+
+@pytest.mark.root
+def test_one_file_under_the_same_name_in_two_sources(tmp_path, copied):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "one" / "a").write_text("same")
+    for name in ("a", "b"):
+        os.link(tmp_path / "one" / "a", tmp_path / "two" / name)
+    target = copied("one", "two")
+    assert (target / "a").read_text() == "same" and os.path.samefile(target / "a", target / "b")
+
+
+@pytest.mark.parametrize("url, name", [
+    ("http://h/a/file.tar.gz?x=/y", "file.tar.gz"), ("http://h/a%20b", "a b"), ("http://h/a/", ""), ("http://h", ""),
+    ("http://h/a/..%2F..%2F..%2Fetc%2Fpasswd", "passwd"), ("http://h/%2e%2E", ""), ("http://h/a/%2E", ""), ("http://h/a%00b", ""), ("http://h/a%2F", ""),
+])
+def test_the_name_of_a_file_of_the_web_leads_to_no_other_directory(url, name):
+    assert remote.Fetched(url, "/nowhere", 0, "").name == name

@@ -257,6 +257,51 @@ def test_busy_and_refused(server, client):
         upload.push_blob(client, "sha256:" + "2" * 64, Source())
 
 
+@pytest.mark.parametrize("status", (401, 403, 404, 405))
+def test_a_mount_that_is_refused_is_no_reason_not_to_send_the_blob(server, client, status):
+    mounts = []
+
+    def fault(handler):
+        if handler.command == "POST" and "mount=" in handler.path:
+            mounts.append(handler.path)
+            handler.answer(status, {"WWW-Authenticate": 'Basic realm="r"'} if status == 401 else {})
+            return True
+        return False
+
+    server.fault = fault
+    client.authorizer._credentials = ("me", "secret")
+    assert upload.push_blob(client.for_push(["x/y"]), DIGEST, Source(), "x/y") == "pushed" and server.blobs[DIGEST] == DATA
+    assert "from=x%2Fy" in mounts[0] and client.scopes == ["repository:a/b:pull,push"]
+
+
+def test_a_token_service_that_does_not_let_read_the_other_repository(engine, task, server, tmp_path):
+    """It gives nothing at all to one who asks for more than he may have."""
+    def fault(handler):
+        parts = urlsplit(handler.path)
+        if parts.path == "/token":
+            if any("x/y" in scope for scope in parse_qs(parts.query)["scope"]):
+                handler.answer(403)
+            else:
+                handler.answer(200, body=b'{"token": "good"}')
+            return True
+        if handler.headers.get("Authorization") != "Bearer good":
+            handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+            handler.answer(401, {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1:%d/token"' % server.server_port})
+            return True
+        if "/manifests/" in handler.path:
+            handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+            handler.answer(404 if handler.command in ("GET", "HEAD") else 201)
+            return True
+        return False
+
+    server.fault = fault
+    layout(tmp_path / "layout", [layer([member(b"f", os.urandom(1000))])])
+    host = "127.0.0.1:%d" % server.server_port
+    ident = task(engine, name=host + "/a/b:1", source="load", path=str(tmp_path / "layout"))["image"]["Id"]
+    engine.db.run("INSERT INTO digests (repository, digest, image) VALUES (?, ?, ?)", host + "/x/y", "sha256:" + "1" * 64, ident)
+    assert task(engine, name=host + "/a/b:1", source="local", push=True)["changed"] and len(server.blobs) == 2
+
+
 def test_a_damaged_blob_of_the_store_is_named(engine, task, server, tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "file").write_bytes(os.urandom(100000))

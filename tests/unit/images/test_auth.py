@@ -8,7 +8,7 @@ import email.utils
 import time
 
 import pytest
-from pycontainer.errors import InvalidInput
+from pycontainer.errors import InvalidInput, RegistryError
 from pycontainer.images import auth, retry, transport
 
 
@@ -53,6 +53,15 @@ def test_retry_after_is_obeyed_within_bounds():
     assert 8 <= retry.asked_pause(email.utils.formatdate(time.time() + 10, usegmt=True), 1) <= 10.6
     assert retry.asked_pause(email.utils.formatdate(time.time() - 10, usegmt=True), 1) <= 0.6
     assert retry.asked_pause("nonsense", 1) < 1
+
+
+def test_of_requests_at_once_all_may_be_challenged():
+    """Those that were on their way without credentials when the first one was asked for them are no refusal."""
+    found = auth.Authorizer(None, "r.example", ("me", "secret"))
+    for _request in range(2):
+        found.answer(['Basic realm="r"'], [], None)
+    with pytest.raises(RegistryError, match="registry r.example refuses the credentials of me"):
+        found.answer(['Basic realm="r"'], [], found.header([]))
 
 
 def test_certificates_that_are_not_there_are_refused():

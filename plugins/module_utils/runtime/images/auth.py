@@ -67,9 +67,11 @@ class Authorizer:
             return token
         return self._basic
 
-    def answer(self, values, scopes):
+    def answer(self, values, scopes, sent=None):
         """Meet the challenges of a 401 answer; the next :meth:`header` has the result.
 
+        :param sent: the Authorization header of the request that was answered so, or None: of several requests at once the others may be on their way
+            without credentials when the first one's challenge is met.
         :raises RegistryError: when they can't be met.
         """
         found = dict(reversed(challenges(values)))
@@ -82,7 +84,7 @@ class Authorizer:
             )
         if not isinstance(self.credentials, tuple):
             raise RegistryError("registry %s asks for credentials and there are none for it; log in with registry_login" % self.registry)
-        if self._basic is not None:
+        if sent is not None and sent == self._basic:
             raise RegistryError("registry %s refuses the credentials of %s" % (self.registry, self.credentials[0]))
         self._basic = self._encoded()
 

@@ -264,7 +264,7 @@ class Client:
                 text = response.read(WORDS)
                 if response.status == 401 and not challenged and self.is_home(url):
                     challenged = True
-                    self.authorizer.answer(response.headers.get_all("WWW-Authenticate") or [], self.scopes)
+                    self.challenged(response)
                     continue
             except (OSError, http.client.HTTPException) as error:
                 if not patience.after_error(error):
@@ -279,7 +279,13 @@ class Client:
         header = self.authorizer.header(self.scopes) if self.is_home(url) else None
         if header:
             sent["Authorization"] = header
-        return self.transport.request(method, url, sent, body)
+        response = self.transport.request(method, url, sent, body)
+        response.authorization = header
+        return response
+
+    def challenged(self, response):
+        """Meet the challenge of a 401 answer to :meth:`send`. :raises RegistryError: when it can't be met."""
+        self.authorizer.answer(response.headers.get_all("WWW-Authenticate") or [], self.scopes, response.authorization)
 
     def _redirected(self, url, response, count):
         response.close()

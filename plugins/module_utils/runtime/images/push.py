@@ -81,7 +81,15 @@ def _send_blobs(engine, client, document, mount_from):
     config = document["config"]["digest"]
     bodies = [StoredBlob(engine, digest, stop, digest != config)
               for digest in dict.fromkeys([item["digest"] for item in document["layers"]] + [config])]
-    _send(client, bodies.pop(), mount_from)  # the config: small, and after it the token and the connection are there for the others
+    first = bodies.pop()  # the config: small, and after it the token and the connection are there for the others
+    try:
+        _send(client, first, mount_from)
+    except RegistryError as error:
+        if not mount_from or not upload.is_refusal(error):
+            raise
+        client.for_push()  # some token services give nothing to one who may not have all that is asked for
+        mount_from = None
+        _send(client, first, None)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [pool.submit(_send, client, body, mount_from) for body in bodies]
         try:

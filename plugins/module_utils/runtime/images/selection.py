@@ -12,6 +12,7 @@ from . import records
 
 FILTERS = ("before", "dangling", "label", "label!", "reference", "since", "until")
 PRUNE_FILTERS = ("dangling", "label", "label!", "until")
+_PATTERNS = "a pattern with *, ? and [...], such as shop/*:1.*"
 
 
 def listing(engine, filters=None, everything=False):
@@ -98,9 +99,12 @@ def _named(image, pattern):
 def fits(name, pattern):
     """Whether a name fits a pattern as Go's path.Match has them: ``*`` and ``?`` stand for anything but ``/``.
 
-    :raises InvalidInput: for a pattern that is not closed.
+    :raises InvalidInput: for a pattern that is not closed, or has a range that is the wrong way round.
     """
-    return re.fullmatch(_expression(pattern), name) is not None
+    try:
+        return re.fullmatch(_expression(pattern), name) is not None
+    except re.error:
+        raise InvalidInput("filters.reference", pattern, _PATTERNS) from None
 
 
 def _expression(pattern):
@@ -116,7 +120,7 @@ def _expression(pattern):
         elif char == "[":
             inner, closed, rest = rest.partition("]")
             if not closed or inner in ("", "^"):
-                raise InvalidInput("filters.reference", pattern, "a pattern with *, ? and [...], such as shop/*:1.*")
+                raise InvalidInput("filters.reference", pattern, _PATTERNS)
             negated = inner.startswith("^")
             found += "[%s%s]" % ("^" if negated else "", re.sub(r"([\\\[\]^])", r"\\\1", inner[negated:]))
         else:

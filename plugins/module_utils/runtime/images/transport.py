@@ -108,12 +108,12 @@ def split_host(host):
 class Response:
     """A response whose body is still to be read. :ivar status: number. :ivar headers: case-insensitive mapping.
 
-    :ivar body: bytes, where somebody has read it already.
+    :ivar body: bytes, where somebody has read it already. :ivar authorization: the header that the request had, where somebody has noted it.
     """
 
     def __init__(self, response, connection, pool, key):
         self._response, self._connection, self._pool, self._key = response, connection, pool, key
-        self.status, self.headers, self.body = response.status, response.headers, None
+        self.status, self.headers, self.body, self.authorization = response.status, response.headers, None, None
 
     def read(self, limit):
         """The whole body. :raises RegistryError: when it is larger than ``limit``."""

@@ -12,13 +12,14 @@ import http.client
 import re
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from ..errors import RegistryError
+from ..errors import Interrupted, RegistryError
 from . import retry
 from .client import WORDS
 
 CHUNK = 8 << 20  # bytes; the first size that is tried where a whole blob is too large for one request
 SMALLEST = 512 << 10
 OCTETS = "application/octet-stream"
+REFUSALS = (400, 401, 403, 404, 405, 501)
 
 
 class Body:
@@ -44,7 +45,7 @@ def push_blob(client, digest, source, mount_from=None):
     if client.has_blob(digest):
         return "present"
     session = _Session(client, digest, source)
-    if session.begin({"mount": digest, "from": mount_from} if mount_from else {}):
+    if session.mount(mount_from) if mount_from else session.begin():
         return "mounted"
     session.send()
     return "pushed"
@@ -57,6 +58,16 @@ class _Session:
         self.client, self.digest, self.source = client, digest, source
         self.location, self.offset, self.limit, self.least = None, 0, None, 0
         self.patience, self.challenged, self.anew, self.chunked = retry.Patience(client.tries), False, False, False
+
+    def mount(self, repository):
+        """As :meth:`begin`, with the blob of another repository, if the registry gives it: to be refused there is no reason not to send it."""
+        try:
+            return self.begin({"mount": self.digest, "from": repository})
+        except RegistryError as error:
+            if not is_refusal(error):
+                raise
+            self.client.for_push()
+            return self.begin()
 
     def begin(self, query=None):
         """Open the upload; True when a mount has made it unnecessary."""
@@ -126,7 +137,7 @@ class _Session:
             return False
         if response.status == 401 and not self.challenged:  # the token's time was over
             self.challenged = True
-            self.client.authorizer.answer(response.headers.get_all("WWW-Authenticate") or [], self.client.scopes)
+            self.client.challenged(response)
             self._resume()
             return True
         if response.status == 413 and self._halve():
@@ -172,6 +183,11 @@ class _Session:
         except (OSError, http.client.HTTPException):
             pass
         self.begin()
+
+
+def is_refusal(error):
+    """Whether a RegistryError says that the registry, or its token service, does not want a request, rather than that it can't answer it."""
+    return not isinstance(error, Interrupted) or getattr(error, "status", None) in REFUSALS
 
 
 def _received(response, otherwise):

@@ -166,7 +166,7 @@ options:
         description:
           - Where the cache of the build is written to, so that other hosts take steps from it. C(type=registry,ref=NAME), or
             C(type=local,dest=DIRECTORY), both with C(mode=max) for the steps of all stages and not the last one's alone, or C(type=inline) for
-            the image itself.
+            the image itself. A directory has to be new, empty, or one with such a cache, which is replaced.
         type: list
         elements: str
       annotations:

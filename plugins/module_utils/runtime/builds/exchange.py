@@ -49,7 +49,26 @@ def source(text, option="cache_from"):
 
 
 def target(text, option="cache_to"):
-    return Place(text, option, _TO)
+    """:raises InvalidInput: also for a directory that holds something else, for what is there is replaced."""
+    place = Place(text, option, _TO)
+    if place.kind == "local" and os.path.lexists(place.where) and not _is_replaced(place.where):
+        raise InvalidInput(option, text, "a path where nothing is, an empty directory, or one with a build cache of this engine alone")
+    return place
+
+
+def _is_replaced(directory):
+    """Whether a cache may take the place of what is there: of nothing, or another cache."""
+    if os.path.islink(directory) or not os.path.isdir(directory) or set(os.listdir(directory)) - {"blobs", "index.json", "oci-layout"}:
+        return False
+    try:
+        return not os.listdir(directory) or KEY in _document(directory, _document(directory, _digest(directory))["config"]["digest"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _document(directory, digest):
+    with open(os.path.join(directory, "blobs", *digest.split(":")), "rb") as file:
+        return json.loads(file.read(manifest.MAX_CONFIG))
 
 
 def note(steps):

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import email.utils
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -69,3 +71,26 @@ def test_certificates_that_are_not_there_are_refused():
         transport.Options(ca_path="/nonexistent")
     with pytest.raises(InvalidInput, match="^client_key: "):
         transport.Options(client_key="/etc/passwd")
+
+
+def test_of_certs_d_all_authorities_count(tmp_path, monkeypatch):
+    """While one is replaced by another, a host has both."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    names = []
+    for directory, name in (("containers", "a.crt"), ("containers", "b.crt"), ("docker", "ca.crt")):
+        place = tmp_path / directory / "r.example:5000"
+        place.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null",
+                        "-out", str(place / name), "-subj", "/CN=%s %s" % (directory, name)], stderr=subprocess.DEVNULL, check=True)
+        names.append("%s %s" % (directory, name))
+    monkeypatch.setattr(transport, "CERTIFICATE_DIRECTORIES", (str(tmp_path / "containers"), str(tmp_path / "docker")))
+
+    def trusted(**options):
+        return sorted(item["subject"][0][0][1] for item in transport.Options(**options).context("r.example:5000").get_ca_certs())
+
+    assert trusted() == sorted(names)
+    assert trusted(ca_path=str(tmp_path / "docker" / "r.example:5000" / "ca.crt")) == ["docker ca.crt"]
+    (tmp_path / "containers" / "r.example:5000" / "b.crt").write_text("nonsense")
+    with pytest.raises(InvalidInput, match="b.crt.* is not valid"):
+        trusted()

@@ -9,6 +9,8 @@ credentials.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import http.client
 import ipaddress
 import os
@@ -16,7 +18,7 @@ import re
 import socket
 import ssl
 import urllib.request
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..errors import InvalidInput, RegistryError
 from . import pace
@@ -49,16 +51,13 @@ class Options:
 
     def context(self, host, insecure=False):
         """The TLS context for ``host``; what lies in certs.d is used where the task says nothing. :param insecure: verify nothing."""
-        ca, cert, key = self.ca_path, self.client_cert, self.client_key
+        authorities, cert, key = [self.ca_path] if self.ca_path else [], self.client_cert, self.client_key
         for directory in CERTIFICATE_DIRECTORIES:
             found = _certificates(os.path.join(directory, host))
-            ca = ca or found.get("ca")
+            authorities += found["ca"] if not self.ca_path else []
             if not cert and "cert" in found:
                 cert, key = found["cert"], found.get("key")
-        try:
-            context = ssl.create_default_context(cafile=ca) if ca else ssl.create_default_context()
-        except (OSError, ssl.SSLError) as error:
-            raise InvalidInput("ca_path", ca, "a file with certificates in PEM form (%s)" % error) from None
+        context = _context(authorities)
         if insecure or not self.validate_certs or is_loopback(host):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -70,16 +69,29 @@ class Options:
         return context
 
 
+def _context(authorities):
+    """The TLS context that trusts the certificates in these files; those of the host where there are none."""
+    context = None if authorities else ssl.create_default_context()
+    for path in authorities:
+        try:
+            if context is None:
+                context = ssl.create_default_context(cafile=path)
+            context.load_verify_locations(path)
+        except (OSError, ssl.SSLError) as error:
+            raise InvalidInput("ca_path", path, "a file with certificates in PEM form (%s)" % error) from None
+    return context
+
+
 def _certificates(directory):
     try:
         names = sorted(os.listdir(directory))
     except OSError:
-        return {}
-    found = {}
+        names = []
+    found = {"ca": []}
     for name in names:
         path = os.path.join(directory, name)
         if name.endswith(".crt"):
-            found.setdefault("ca", path)
+            found["ca"].append(path)
         elif name.endswith(".cert") and os.path.exists(path[:-5] + ".key"):
             found.setdefault("cert", path)
             found.setdefault("key", path[:-5] + ".key")
@@ -103,6 +115,19 @@ def split_host(host):
     if match is None:
         return host, None
     return match.group(1).strip("[]"), int(match.group(2)) if match.group(2) else None
+
+
+def _in_no_proxy(name):
+    """Whether an address is in one of the networks (``10.0.0.0/8``) that NO_PROXY names, as Docker and Podman read it."""
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    for entry in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(","):
+        with contextlib.suppress(ValueError):
+            if "/" in entry and address in ipaddress.ip_network(entry.strip(), strict=False):
+                return True
+    return False
 
 
 class Response:
@@ -255,7 +280,7 @@ class Transport:
     def _connect(self, key, timeout):
         scheme, netloc = key
         name, port = split_host(netloc)
-        proxy = self._proxy(scheme, name, port)
+        proxy, headers = self._proxy(scheme, name, port)
         if scheme == "http":
             connection = http.client.HTTPConnection(*(proxy or (name, port)), timeout=timeout)
         else:
@@ -265,18 +290,22 @@ class Transport:
             connection = http.client.HTTPSConnection(*(proxy or (name, port)), timeout=timeout, context=context)
         connection.response_class = pace.Answer
         if proxy:
-            connection.set_tunnel(name, port or (443 if scheme == "https" else 80))
+            connection.set_tunnel(name, port or (443 if scheme == "https" else 80), headers)
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
     def _proxy(self, scheme, name, port):
-        """``(host, port)`` of the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY ask for, or None."""
+        """``((host, port), headers)`` of the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY ask for; ``(None, {})`` for none."""
         url = urllib.request.getproxies_environment().get(scheme)
-        if not url or is_loopback(name) or urllib.request.proxy_bypass_environment("%s:%s" % (name, port) if port else name):
-            return None
+        if not url or is_loopback(name) or urllib.request.proxy_bypass_environment("%s:%s" % (name, port) if port else name) or _in_no_proxy(name):
+            return None, {}
         parts = urlsplit(url if "//" in url else "http://" + url)
-        return parts.hostname, parts.port or 3128
+        headers = {}
+        if parts.username is not None:
+            credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
+            headers["Proxy-Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
+        return (parts.hostname, parts.port or 3128), headers
 
     def close(self):
         for connections in list(self._pool.values()):

@@ -118,6 +118,7 @@ images:
       C(Layer) and C(HiddenBy), and C(How) (V(deleted), V(replaced), or V(repeated), which is the same content again)."
     - "With O(compare_to), each has C(Differences), each with C(Path), C(Kind) (V(A) added, V(C) changed, V(D) deleted), C(Size) and C(Before)
       in bytes."
+    - An image whose configuration is lost has C(Damaged), a sentence that says so, and nothing that would be in it.
     - With O(referrers), C(Referrers) is a list of C(repository), C(subject), C(digest), C(mediaType), C(artifactType), C(size), C(annotations).
   returned: always
   type: list

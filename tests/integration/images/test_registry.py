@@ -63,6 +63,16 @@ def test_by_digest(engine, task, registry, tmp_path):
     assert task(engine, name=name, state="absent")["changed"] and engine.db.all("SELECT * FROM images") == []
 
 
+def test_a_digest_takes_no_names_of_other_repositories_away(engine, task, registry, tmp_path):
+    reference, digest = put(registry, tmp_path, "digest/b:1", ONE)
+    ident = task(engine, name=reference, tags=[reference + "0", "other:1"])["image"]["Id"]
+    by_digest = "%s@%s" % (reference.rpartition(":")[0], digest)
+    with pytest.raises(Conflict, match=r"has names in other repositories too \(other:1\)"):
+        task(engine, True, name=by_digest, state="absent")
+    task(engine, name="other:1", state="absent")
+    assert task(engine, name=by_digest, state="absent")["changed"] and images.find(engine, ident) is None
+
+
 def test_pull_always_looks_at_the_digest(engine, task, registry, tmp_path):
     reference, _digest = put(registry, tmp_path, "always/a:1", ONE)
     first = task(engine, name=reference)["image"]["Id"]

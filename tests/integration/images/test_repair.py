@@ -61,6 +61,27 @@ LOSSES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("lost, how", [("id", "gone"), ("id", "changed"), ("manifest", "gone"), ("manifest", "changed"), ("both", "changed")])
+def test_an_image_whose_documents_are_lost_is_listed_and_can_be_removed(engine, task, tmp_path, lost, how):
+    """Without a registry that has it. Till then its layers stay, whichever other image goes: a container may run on them."""
+    for name, content in (("a", FEW), ("b", layer([member(b"b", b"b")]))):
+        layout(tmp_path / name, [content])
+        task(engine, source="load", path=str(tmp_path / name), name=name + ":1")
+    row, before = images.find_row(engine, "a:1"), places(engine, "a:1")
+    for digest in (row["id"], row["manifest"]) if lost == "both" else (row[lost],):
+        if how == "gone":
+            engine.blobs.remove(digest)
+        else:
+            os.truncate(engine.paths.blob(digest), 10)
+    found = {image["RepoTags"][0]: image for image in images.listing(engine)}
+    assert sorted(found) == ["a:1", "b:1"] and ("system check --repair" in found["a:1"].get("Damaged", "")) is (lost != "manifest")
+    assert not images.plan_prune(engine, True, {"label": "a"}).changed
+    assert task(engine, name="b:1", state="absent")["changed"] and all(os.path.exists(path) for path in before)
+    planned = task(engine, True, name="a:1", state="absent")
+    assert task(engine, name="a:1", state="absent")["actions"] == planned["actions"] == ["remove image a:1"]
+    assert blobs(engine) == {} and os.listdir(engine.paths.layers) == [] and images.listing(engine) == []
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_task_repairs_what_is_lost(engine, task, pulled, tmp_path, loss):
     expected, before, stored = tree(engine, pulled, tmp_path), places(engine, pulled), blobs(engine)

@@ -9,6 +9,7 @@ import signal
 import time
 
 import pytest
+from pycontainer import images
 from pycontainer.engine import Engine
 from pycontainer.errors import Interrupted, RegistryError
 from pycontainer.images import collect, manifest, retry
@@ -103,6 +104,18 @@ def test_all_of_it_was_there(engine, task, server, name):
     with open(os.path.join(engine.paths.partial, partials.name_of(DIGEST)), "wb") as file:
         file.write(LAYER)
     assert task(engine, name=name)["changed"] and blobs(server) == [] and kept(engine) == []
+
+
+def test_image_prune_takes_it_away(engine, task, server, name):
+    os.mkdir(engine.paths.partial)
+    with open(os.path.join(engine.paths.partial, partials.name_of(DIGEST)), "wb") as file:
+        file.write(LAYER)
+    plan = images.plan_prune(engine, filters={"until": "1h"})
+    assert not plan.changed  # it has neither labels nor an age that anybody would know
+    plan = images.plan_prune(engine)
+    assert [change.action for change in plan.changes] == ["remove what has come of layers whose transfer broke off"] and kept(engine)
+    plan.apply()
+    assert plan.facts() == {"images": [], "space_reclaimed": len(LAYER)} and kept(engine) == [] and not images.plan_prune(engine).changed
 
 
 def test_wrong_bytes_are_not_kept(engine, task, server, name):

@@ -76,6 +76,15 @@ def test_twice_is_once(engine, stored, tmp_path, form, gzip):
     assert not [name for name in os.listdir(tmp_path) if "partial" in name]
 
 
+def test_a_layout_is_known_by_the_content_of_its_blobs_too(engine, stored, tmp_path):
+    path = tmp_path / "saved"
+    save(engine, path, form="oci-dir")
+    for victim in (path / "blobs" / "sha256").iterdir():
+        data = victim.read_bytes()
+        victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        assert save(engine, path, form="oci-dir") and victim.read_bytes() == data and not save(engine, path, form="oci-dir")
+
+
 @pytest.mark.parametrize("form", saving.FORMS)
 def test_our_own_come_back(engine, task, stored, tmp_path, form):
     path = tmp_path / "saved"

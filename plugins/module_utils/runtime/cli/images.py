@@ -86,20 +86,20 @@ def tag(session, given):
 
 def rm(session, given):
     def one(name):
-        found = images.find(session.engine, name)
+        found = images.find_row(session.engine, name)
         if found is None:
             if given.force:
                 session.mention("there is no image %s on this host" % name)
                 return
             raise NotFound("there is no image %s on this host" % name)
-        names = images.inspect(session.engine, found["id"])["RepoTags"]
+        names = [images.familiar(full) for full in images.tags_of(session.engine, found["id"])]
         plan = images.plan_absent(session.engine, name, given.force, not given.no_prune)
         if not plan.changed:
             raise Conflict("image %s is used by a container; remove that first" % name)
         session.carry_out(plan)
         whole = any(change.name == "image" for change in plan.changes)
         session.say(*["Untagged: %s" % tag for tag in (names if whole else [images.parse(name).familiar])])
-        if whole and images.find(session.engine, found["id"]) is None or session.check and whole:
+        if whole and images.find_row(session.engine, found["id"]) is None or session.check and whole:
             session.say("Deleted: %s" % found["id"])
     session.each(given.words, one)
 

@@ -14,7 +14,7 @@ import hashlib
 import json
 
 from .. import images
-from ..errors import Unsupported
+from ..errors import HostError, Unsupported
 from ..images import difference, intake, manifest
 from . import control, documents, running, view
 from .options import storage
@@ -149,7 +149,10 @@ def _same(engine, references, data):
     wanted = _timeless(json.loads(data))
     named = [row["image"] for full in references for row in engine.db.all("SELECT image FROM tags WHERE reference = ?", full)]
     for ident in named + [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added DESC")]:
-        found = images.find(engine, ident)
+        try:
+            found = images.find(engine, ident)
+        except HostError:  # another image, which is damaged
+            continue
         if found is not None and found["layers"] == wanted["rootfs"]["diff_ids"] and _timeless(json.loads(engine.blobs.read(ident))) == wanted:
             return found
     return None

@@ -14,6 +14,8 @@ _HOME = {
     "Reference": "reference",
     "split_registry": "reference",
     "find": "records",
+    "find_row": "records",
+    "tags_of": "records",
     "get": "records",
     "inspect": "records",
     "listing": "selection",

@@ -22,16 +22,18 @@ from . import layers, manifest
 def needed(engine, connection, ended=None):
     """``(digests of blobs, keys of layers, whether a running operation makes blobs that it can't name yet)``: what must stay.
 
-    :param ended: id of an operation of our own that no longer counts.
+    :param ended: id of an operation of our own that no longer counts. :returns: keys are None where an image is damaged and does not say which
+        are its: containers may run on them.
     """
-    blobs, keys, unnamed = set(), set(), False
+    blobs, keys, unnamed, lost = set(), set(), False, False
     for row in connection.execute("SELECT id, manifest FROM images").fetchall():
         blobs.update((row["id"], row["manifest"]))
-        with contextlib.suppress(EngineError):  # one that is damaged protects nothing
-            document = manifest.parse(engine.blobs.read(row["manifest"]), row["id"])
-            config = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])
-            blobs.update(layer["digest"] for layer in document["layers"])
-            keys.update(_keys(config["rootfs"]["diff_ids"]))
+        with contextlib.suppress(EngineError):
+            blobs.update(layer["digest"] for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"])
+        try:
+            keys.update(_keys(manifest.parse_config(engine.blobs.read(row["id"]), row["id"])["rootfs"]["diff_ids"]))
+        except EngineError:
+            lost = True
     dead = {entry["id"] for entry in engine.operations.abandoned()}
     for row in connection.execute("SELECT id, detail FROM operations").fetchall():
         if row["id"] not in dead and row["id"] != ended:
@@ -39,7 +41,7 @@ def needed(engine, connection, ended=None):
             blobs.update(detail.get("blobs", ()))
             keys.update(_keys(detail.get("layers", ())))
             unnamed = unnamed or bool(detail.get("unnamed"))
-    return blobs, keys, unnamed
+    return blobs, None if lost else keys, unnamed
 
 
 def _keys(diff_ids):
@@ -62,13 +64,16 @@ def collect(engine, candidates=(), everything=False, ended=None):
 
 
 def _collect(engine, connection, candidates, everything, ended, gone):
-    freed = 0
+    freed, candidates = 0, list(candidates)
     blobs, keys, unnamed = needed(engine, connection, ended)
     for row in connection.execute("SELECT * FROM layers").fetchall():
-        if row["diff_id"] not in keys:
+        if keys is None:
+            blobs.add(row["blob"])
+        elif row["diff_id"] not in keys:
             freed += row["size"]
             connection.execute("DELETE FROM layers WHERE diff_id = ?", (row["diff_id"],))
             gone += _set_aside(engine, layers.path_of(engine, row["number"]))
+            candidates.append(row["blob"])  # where a damaged image could not name it
     for digest in _all_blobs(engine) if everything and not unnamed else candidates:
         if digest not in blobs and engine.blobs.has(digest):
             freed += engine.blobs.size(digest)

@@ -7,6 +7,7 @@ An :class:`ImagePlan` also says which image it is about, before and after ``appl
 
 from __future__ import annotations
 
+from .. import units
 from ..errors import Conflict, EngineError, HostError, InvalidInput, NotFound, Untrusted
 from ..reconcile import Plan
 from . import collect, manifest, records, reference, selection
@@ -217,14 +218,15 @@ def plan_absent(engine, text, force=False, prune=True):
     A name that is not the image's only one is taken away; with its last name, or by id, the image goes.
     :param force: by id, also where it has several names; where a container uses it, only its names go.
     :param prune: whether nameless images that it came from go with it.
-    :raises Conflict: when a container uses it, or an id with several names is given, without ``force``.
+    :raises Conflict: when a container uses it, or an id with several names is given, or a digest and it has names in other repositories,
+        without ``force``.
     """
     plan = ImagePlan(engine, "image %s" % text)
     plan.gone = True
-    record = records.find(engine, text)
-    if record is None:
+    found = records.find_row(engine, text)  # no more of it: a damaged image goes as well
+    if found is None:
         return plan
-    ident, names = record["id"], records.tags_of(engine, record["id"])
+    ident, names = found["id"], records.tags_of(engine, found["id"])
     parsed = reference_or_none(text)
     row = records.by_reference(engine, parsed) if parsed is not None else None
     if row is not None and not parsed.digest and len(names) > 1:
@@ -233,6 +235,12 @@ def plan_absent(engine, text, force=False, prune=True):
     if row is None and len(names) > 1 and not force:
         raise Conflict(
             "image %s has several names (%s); name one of them, or use force_absent" % (ident[:19], ", ".join(map(records.familiar, names)))
+        )
+    others = [name for name in names if not name.startswith(parsed.full_repository + ":")] if row is not None and parsed.digest else []
+    if others and not force:
+        raise Conflict(
+            "image %s has names in other repositories too (%s); take these away first, or use force_absent"
+            % (parsed.familiar, ", ".join(map(records.familiar, others)))
         )
     users = records.containers_of(engine, ident)
     records.check_unused(engine, ident, force)
@@ -244,6 +252,10 @@ def plan_absent(engine, text, force=False, prune=True):
     return plan
 
 
+def _described(engine, ident):
+    return records.describe(engine, records.find_even_damaged(engine, ident))
+
+
 def plan_prune(engine, everything=False, filters=None):
     """Remove nameless images that no container uses; ``everything``: named ones too. Facts: ``images``, ``space_reclaimed``.
 
@@ -251,7 +263,7 @@ def plan_prune(engine, everything=False, filters=None):
     """
     chosen, freed = selection.check_filters(engine, filters, selection.PRUNE_FILTERS), []
     everything = not chosen.pop("dangling", not everything)
-    idents = [ident for ident in records.dangling(engine, everything) if not chosen or selection.matches(records.inspect(engine, ident), chosen)]
+    idents = [ident for ident in records.dangling(engine, everything) if not chosen or selection.matches(_described(engine, ident), chosen)]
     plan = Plan("images", lambda: {"images": idents, "space_reclaimed": sum(freed)})
 
     def apply():
@@ -261,6 +273,9 @@ def plan_prune(engine, everything=False, filters=None):
 
     for ident in idents:
         plan.add("image " + ident[:19], ident, None, "remove image %s" % records.name_of(engine, ident), None)
+    left = engine.blobs.partials.size() if not chosen else 0
+    if left:
+        plan.add("transfers", units.show_size(left), None, "remove what has come of layers whose transfer broke off", None)
     if plan.changes:
         plan.changes[0].apply = apply
     return plan

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from ..errors import Conflict, HostError, InvalidInput, NotFound
+import contextlib
+
+from ..errors import Conflict, EngineError, HostError, InvalidInput, NotFound
 from ..store.database import now
 from . import collect, layers, manifest, reference
 
@@ -20,11 +22,20 @@ def find(engine, name_or_id):
         return None
     try:
         return _record(engine, row)
-    except NotFound:
+    except (NotFound, HostError):
         if engine.db.one("SELECT 1 FROM images WHERE id = ?", row["id"]) is None:
             return None  # another task has removed it just now
-        raise HostError("image %s is damaged: its configuration %s is gone; pycontainer system check --repair mends it" % (
-            name_of(engine, row["id"]), row["id"][:19])) from None
+        raise HostError("image %s is damaged: its configuration %s is %s; pycontainer system check --repair mends it" % (
+            name_of(engine, row["id"]), row["id"][:19], "not what it was" if engine.blobs.has(row["id"]) else "gone")) from None
+
+
+def find_even_damaged(engine, ident):
+    """As :func:`find`, for a list of all images: one whose configuration can't be read has an empty one, no layers, and the sentence as ``damaged``."""
+    try:
+        return find(engine, ident)
+    except HostError as error:
+        row = find_row(engine, ident)
+        return dict(row, config={"config": {}}, layers=[], damaged=str(error)) if row is not None else None
 
 
 def get(engine, name_or_id):
@@ -209,7 +220,7 @@ def name_of(engine, ident):
 def blobs_of(engine, row):
     """Digests of all blobs of an image's row; what can't be read any more is left out."""
     digests = [row["manifest"], row["id"]]
-    if engine.blobs.has(row["manifest"]):
+    with contextlib.suppress(EngineError):
         digests += [layer["digest"] for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"]]
     return digests
 
@@ -241,6 +252,8 @@ def describe(engine, record, tags=None, digests=None):
         "ManifestDigest": record["manifest"],
     }
     found = [row for row in layers.rows(engine, record["layers"]) if row is not None] if record.get("added") else []
+    if record.get("damaged"):
+        result["Damaged"] = record["damaged"]
     if found:
         directories = [layers.path_of(engine, row["number"]) for row in reversed(found)]
         result["GraphDriver"] = {"Name": "overlay", "Data": {"LowerDir": ":".join(directories)}}

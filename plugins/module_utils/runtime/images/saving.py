@@ -12,6 +12,7 @@ same bytes: that is how an archive that is there already is known. Forms:
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 
@@ -231,9 +232,23 @@ def _archive_is(engine, path, images, form, gzip):
 def _layout_is(engine, path, images):
     try:
         small = all(_content(os.path.join(path, name)) == data for name, data in documents(engine, images, "oci-dir"))
-        return small and _blob_files(path) == {blob_name(digest): engine.blobs.size(digest) for digest in _blobs(engine, images)}
+        blobs = {blob_name(digest): engine.blobs.size(digest) for digest in _blobs(engine, images)}
+        return small and _blob_files(path) == blobs and all(_blob_is(path, digest) for digest in _blobs(engine, images))
     except FileNotFoundError:
         return False
+
+
+def _blob_is(path, digest):
+    """Whether a layout has the blob, with the content that its name says."""
+    algorithm, dummy, encoded = digest.partition(":")
+    checksum = hashlib.new(algorithm)
+    try:
+        with open(os.path.join(path, blob_name(digest)), "rb") as file:
+            for piece in compression.pieces(file):
+                checksum.update(piece)
+    except (FileNotFoundError, IsADirectoryError):
+        return False
+    return checksum.hexdigest() == encoded
 
 
 def _content(path):
@@ -257,7 +272,7 @@ def write_layout(engine, path, images):
         for name, digest in blobs.items():
             target = os.path.join(path, name)
             os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
-            if not os.path.isfile(target) or os.stat(target).st_size != engine.blobs.size(digest):
+            if not _blob_is(path, digest):
                 with files.appearing(target, 0o644) as file:
                     for piece in engine.blobs.pieces(digest):
                         file.write(piece)

@@ -26,7 +26,7 @@ def listing(engine, filters=None, everything=False):
     :raises InvalidInput: for another filter or value. :raises NotFound: for an image in ``before`` or ``since`` that is not there.
     """
     chosen = check_filters(engine, filters)
-    found = [record for record in (records.find(engine, row["id"]) for row in engine.db.all("SELECT id FROM images")) if record is not None]
+    found = [record for record in (records.find_even_damaged(engine, row["id"]) for row in engine.db.all("SELECT id FROM images")) if record is not None]
     shown = [
         records.describe(engine, record)
         for record in found
@@ -131,6 +131,8 @@ def _expression(pattern):
 def _intermediate(engine, record, others):
     """Nameless, and another image came from it by a build, or begins with all of its layers."""
     count = len(record["layers"])
+    if record.get("damaged"):  # which layers it has is not known
+        return False
     return not records.tags_of(engine, record["id"]) and bool(
         records.users_of(engine, record["id"])
         or any(len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in others)

@@ -62,6 +62,15 @@ class Partials:
             os.makedirs(self.directory, 0o700, exist_ok=True)
             os.rename(path, self._path(name))
 
+    def size(self):
+        """Bytes of all of them."""
+        found = 0
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self.directory):
+                with contextlib.suppress(FileNotFoundError):
+                    found += os.stat(self._path(name)).st_size
+        return found
+
     def sweep(self, age=AGE):
         """Remove those that nobody has gone on with in ``age`` seconds. :returns: bytes that were freed."""
         freed, limit = 0, time.time() - age

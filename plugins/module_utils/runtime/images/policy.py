@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 
 from ..errors import HostError, InvalidInput, Untrusted
 from . import identity, keys
@@ -66,12 +67,14 @@ class Policy:
         return Rule(self.path, "everything that it does not name", self.document["default"])
 
     def for_file(self, transport, path):
-        """The :class:`Rule` for an archive or layout of the host."""
+        """The :class:`Rule` for an archive or layout of the host, or of the controller, whose links nobody here can follow."""
         scopes = self.document.get("transports", {}).get(transport, {})
-        parts = path.rstrip("/").split("/")
+        real = os.path.normpath if transport == "controller" else os.path.realpath  # /srv/images/../other is not below /srv/images
+        places = {real(scope) if scope else "": scope for scope in scopes}
+        parts = real(path).rstrip("/").split("/")
         for count in range(len(parts), 0, -1):
-            scope = "/".join(parts[:count])
-            if scope in scopes:
+            scope = places.get("/".join(parts[:count]))
+            if scope is not None:
                 return Rule(self.path, "%s: %s" % (transport, scope) if scope else transport + ":", scopes[scope])
         return Rule(self.path, "everything that it does not name", self.document["default"])
 

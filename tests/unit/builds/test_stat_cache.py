@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 import types
 
@@ -50,6 +52,24 @@ def test_check_mode_writes_nothing(tmp_path):
     cache.put(entry(), "digest")
     cache.save()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_of_no_use_any_more_is_forgotten(tmp_path):
+    """Files that are gone, and contexts that were in a temporary directory."""
+    path, status = tmp_path / "cache", entry().status
+    facts = sources.StatCache._facts(status) + ["digest"]
+    for count, kept in ((sources.FEW, sources.FEW + 1), (sources.FEW + 4, 1)):
+        path.write_text(json.dumps({"dist/%d.js" % number: facts for number in range(count)}))
+        cache = sources.StatCache(str(path), True)
+        cache.put(entry(), "digest")
+        cache.save()
+        assert len(json.loads(path.read_text())) == kept
+    for name, age in (("old", sources.AGE + 100), ("young", sources.AGE - 100)):
+        (tmp_path / name).write_text("{}")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    cache.put(entry(), "another")
+    cache.save()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["cache", "young"]
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "null", "", '{"x": [1'])

@@ -46,6 +46,6 @@ def plan_prune(engine):
             plan.add("cache " + name, "present", "absent", "remove the build cache %s" % name.rpartition(" ")[0],
                      lambda name=name, path=path: remove(name, path))
     stat = os.path.join(engine.paths.data, "build", "stat")
-    if plan.changes and os.path.isdir(stat):
+    if os.path.isdir(stat):
         plan.add("contexts", "remembered", "forgotten", "forget the digests of contexts", lambda: trees.remove(stat))
     return plan

@@ -8,6 +8,7 @@ never count. A context's files are not read again as long as their stat(2) is th
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -24,6 +25,8 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 FRESH = 50_000_000  # nanoseconds: a file changed so recently could change again within the clock's grain, and is not remembered
 MAX_DEPTH = 250
+AGE = 30 * 24 * 3600.0  # seconds
+FEW = 1000  # files
 
 
 class Chosen:
@@ -303,5 +306,17 @@ class StatCache:
         """Write it down; losing it only costs time."""
         if self.writable and self.changed:
             os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
-            write_json(self.path, dict(self.known, **self.used), durable=False)
+            more = self.known if len(self.known) < 4 * len(self.used) + FEW else {}  # files that are gone, or that another build of this context copies
+            write_json(self.path, dict(more, **self.used), durable=False)
             self.changed = False
+            _forget_old(os.path.dirname(self.path))
+
+
+def _forget_old(directory):
+    """Remove what is remembered of contexts that nobody has built from, or changed, in AGE seconds: of temporary directories, mostly."""
+    limit = time.time() - AGE
+    with os.scandir(directory) as listed:
+        for entry in listed:
+            with contextlib.suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                    os.unlink(entry.path)

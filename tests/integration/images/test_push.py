@@ -302,6 +302,14 @@ def test_a_token_service_that_does_not_let_read_the_other_repository(engine, tas
     assert task(engine, name=host + "/a/b:1", source="local", push=True)["changed"] and len(server.blobs) == 2
 
 
+def test_an_id_is_no_name_to_push_to(engine, task, tmp_path):
+    layout(tmp_path / "layout", [layer([member(b"f", b"x")])])
+    ident = task(engine, name="a:1", source="load", path=str(tmp_path / "layout"))["image"]["Id"]
+    for text in (ident[7:19], ident[:19], ident):
+        with pytest.raises(InvalidInput, match="name: '%s' is not valid; accepted: the name under which the image is pushed" % text):
+            task(engine, name=text, source="local", push=True)
+
+
 def test_a_damaged_blob_of_the_store_is_named(engine, task, server, tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "file").write_bytes(os.urandom(100000))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..errors import InvalidInput
-from . import foreign, manifest, records, repair
+from . import foreign, manifest, records, reference, repair
 from .plan import tagged
 
 
@@ -27,7 +27,7 @@ def plan_push(plan, texts, registries, index=(), sign=None):
             repair.add_whole(plan, engine, other, registries)
     wanted = _wanted(engine, [record] + [other for _name, other in others])
     for text in texts:
-        parsed = tagged(text)
+        parsed = _named(engine, record, text)
         target = registries.client(parsed, engine).for_push()
         current = target.digest(parsed.tag)
         if current is None or current != wanted:
@@ -37,6 +37,14 @@ def plan_push(plan, texts, registries, index=(), sign=None):
         if key is not None and not _is_signed(target, key, wanted, current):
             plan.add("signature " + parsed.familiar, None, key.name, "sign image %s with %s" % (parsed.familiar, key.name),
                      lambda target=target, parsed=parsed: _sign(target, parsed, key, bool(sign.get("referrer"))))
+
+
+def _named(engine, record, text):
+    """The reference that ``text`` is. :raises InvalidInput: for the beginning of the image's id, by which it was found: it is no name that it has."""
+    parsed, start = tagged(text), text if text.startswith("sha256:") else "sha256:" + text
+    if reference.looks_like_id(text) and record["id"].startswith(start) and records.by_reference(engine, parsed) is None:
+        raise InvalidInput("name", text, "the name under which the image is pushed, not its id")
+    return parsed
 
 
 def _wanted(engine, chosen):

@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pycontainer import images
-from pycontainer.errors import HostError, InvalidInput, NotFound, RegistryError
+from pycontainer.errors import HostError, InvalidInput, NotFound, RegistryError, Untrusted
 from pycontainer.images import client as clients
-from pycontainer.images import keys, manifest, reference, referring, retry, signatures, transport, upload
+from pycontainer.images import keys, manifest, pushing, reference, referring, retry, signatures, transport, upload
 
 from . import signing
 from .conftest import layer, layout, member, need, run
@@ -456,6 +456,25 @@ def test_signing(engine, task, repository, tmp_path, referrer):
         task(engine, name=word, state="absent")
     for public in (key.public, other.public):
         task(engine, name=name, verify={"key": public})
+
+
+def test_what_another_one_pushes_meanwhile_is_not_signed(engine, task, repository, tmp_path, monkeypatch):
+    need("openssl")
+    key = signing.Key(tmp_path / "key")
+    load(engine, task, tmp_path, "app:1")
+    load(engine, task, tmp_path, "evil:1", "s390x")
+    real = pushing._push
+
+    def push(engine_, target, idents):
+        real(engine_, target, idents)
+        real(engine_, target, [images.find(engine_, "evil:1")["id"]])
+
+    monkeypatch.setattr(pushing, "_push", push)
+    digest = images.inspect(engine, "app:1")["ManifestDigest"]
+    task(engine, name="app:1", source="local", repository=repository + ":1", push=True, sign={"key": key.private})
+    with pytest.raises(Untrusted, match="it is not signed"):
+        task(engine, name=repository + ":1", platform="linux/s390x", pull="always", verify={"key": key.public})
+    assert task(engine, name="%s@%s" % (repository, digest), verify={"key": key.public})["image"]["ManifestDigest"] == digest
 
 
 @pytest.mark.parametrize("kind", sorted(signing.KINDS))

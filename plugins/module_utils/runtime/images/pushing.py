@@ -13,7 +13,7 @@ def plan_push(plan, texts, registries, index=(), sign=None):
     """Add to ``plan`` the pushes of its image to the references ``texts``: those whose registry has another digest, or none.
 
     :param index: names of further images, for other platforms; they are pushed as well, and the tag gets an index of them all.
-    :param sign: ``{"key", "passphrase", "referrer"}``: sign what is there under the tag then, unless it is signed with that key.
+    :param sign: ``{"key", "passphrase", "referrer"}``: sign what was pushed, or is there under the tag, unless it is signed with that key.
     :raises InvalidInput, NotFound: for an index that can't be made. :raises Unsupported: for what may not be pushed.
     """
     engine, record = plan.engine, plan.record()
@@ -26,17 +26,17 @@ def plan_push(plan, texts, registries, index=(), sign=None):
         for _name, other in others:
             repair.add_whole(plan, engine, other, registries)
     wanted = _wanted(engine, [record] + [other for _name, other in others])
+    idents = [record["id"]] + [other["id"] for _name, other in others]
     for text in texts:
         parsed = _named(engine, record, text)
         target = registries.client(parsed, engine).for_push()
         current = target.digest(parsed.tag)
         if current is None or current != wanted:
-            idents = [record["id"]] + [other["id"] for _name, other in others]
             plan.add("registry " + parsed.familiar, current, wanted or record["id"],
-                     "push %s %s" % ("index" if others else "image", parsed.familiar), lambda target=target, idents=idents: _push(engine, target, idents))
+                     "push %s %s" % ("index" if others else "image", parsed.familiar), lambda target=target: _push(engine, target, idents))
         if key is not None and not _is_signed(target, key, wanted, current):
             plan.add("signature " + parsed.familiar, None, key.name, "sign image %s with %s" % (parsed.familiar, key.name),
-                     lambda target=target, parsed=parsed: _sign(target, parsed, key, bool(sign.get("referrer"))))
+                     lambda target=target, tag=parsed.tag: _sign(engine, target, idents, tag, key, bool(sign.get("referrer"))))
 
 
 def _named(engine, record, text):
@@ -83,7 +83,8 @@ def _is_signed(target, key, wanted, current):
     return wanted is not None and wanted == current and signing.is_signed(target, key, wanted)
 
 
-def _sign(target, parsed, key, referrer):
+def _sign(engine, target, idents, tag, key, referrer):
+    """Sign by the digest of what this host has pushed: under the tag may be somebody else's by now."""
     from . import signing
 
-    signing.sign(target, key, parsed.tag, referrer)
+    signing.sign(target, key, _wanted(engine, [records.get(engine, ident) for ident in idents]) or tag, referrer)

@@ -214,7 +214,7 @@ def command(builder):
 
 def test_the_command(builder, command, context, tmp_path):
     code, output, said = command("build", "-t", "web:1", "-t", "web:2", "--network", "none", "--build-arg", "V=3", "--label", "a=b",
-                                 "--iidfile", str(tmp_path / "id"), context)
+                                 "--iidfile", str(tmp_path / "id"), "--load", "--provenance=false", "--sbom", "false", context)
     record = images.get(builder.engine, "web:2")
     assert (code, output) == (0, record["id"] + "\n") and (tmp_path / "id").read_text() == record["id"]
     assert "#2 [3/4] RUN echo $V > /v" in said and "#3 DONE" in said
@@ -236,7 +236,8 @@ def test_the_command_fails_clearly(command, context):
     code, output, said = command("build", "-t", "web:1", "-f", "-", "--network=none", context, stdin="FROM box:1\nRUN echo because; exit 3\n")
     assert code == 1 and output == "" and "Containerfile:2: step 2 of 2 ended with exit code 3: RUN echo because; exit 3\nbecause" in said
     for words, named in ((["--build-arg", "=x"], "--build-arg"), (["--secret", "src=x"], "--secret"), (["--build-context", "x"], "--build-context"),
-                         (["--progress", "x"], "--progress"), (["--add-host", "x"], "--add-host"), (["--ssh", "x"], "--ssh")):
+                         (["--progress", "x"], "--progress"), (["--add-host", "x"], "--add-host"), (["--ssh", "x"], "--ssh"),
+                         (["--sbom", "true"], "--sbom"), (["--provenance=mode=max"], "--provenance")):
         code, dummy, said = command("build", *words, context, env={"SSH_AUTH_SOCK": ""})
         assert code == 125 and named in said
     assert command("build", context + "/none")[0] == 125

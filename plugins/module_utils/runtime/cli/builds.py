@@ -52,6 +52,9 @@ def _check(wish, given):
         raise UsageError("--squash needs a name: -t")
     if wish.squash and given.annotation:
         raise UsageError("--annotation and --squash don't go together: the squashed image has a manifest of its own")
+    for name in ("provenance", "sbom"):
+        if (getattr(given, name) or "false").lower() not in ("false", "0", "f"):
+            raise UsageError("--%s %r is not accepted: attestations are not made here; accepted: false" % (name, getattr(given, name)))
     if len(wish.platforms) > 1 and ((given.words or ["."])[0] == "-" or given.file == "-"):
         raise UsageError("--platform %s: several platforms need a context that can be read again, which standard input can't" % given.platform)
     if sum(output.dest == "-" for output in wish.outputs) > 1:

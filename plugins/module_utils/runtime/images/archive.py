@@ -173,7 +173,9 @@ def contents(members, platform):
     if "manifest.json" in members:
         found = _docker(members)
     if "index.json" in members and "oci-layout" in members:
-        found = _merge(found, _layout(members, platform))
+        found = _merge(found, _layout_beside(found, members, platform))
+    if not found and ("manifest.json" in members or "index.json" in members):
+        raise InvalidInput("path", members.path, "an archive of docker save or an OCI layout with an image in it (this one names none)")
     if not found:
         raise InvalidInput(
             "path",
@@ -189,6 +191,16 @@ def transport_of(members):
     if "manifest.json" in members:
         return "docker-archive"
     return "oci" if isinstance(members, Directory) else "oci-archive"
+
+
+def _layout_beside(docker, members, platform):
+    """The images of an archive's layout. Where it has none for ``platform``, manifest.json, if there is one, says what the archive is of."""
+    try:
+        return _layout(members, platform)
+    except manifest.OtherPlatform:
+        if not docker:
+            raise
+        return []
 
 
 def _merge(docker, layout):
@@ -242,14 +254,8 @@ def _layout(members, platform):
     listed = (index.get("manifests") or []) if isinstance(index, dict) else None
     if not isinstance(listed, list):
         raise RegistryError("%s is damaged: index.json has no list of manifests" % members.path)
-    for item in listed:
-        digest = item.get("digest") if isinstance(item, dict) else None
-        if not isinstance(digest, str) or not valid_digest(digest):
-            raise RegistryError("%s is damaged: index.json has an entry without a digest" % members.path)
-        annotations = item.get("annotations") or {}
-        if not isinstance(annotations, dict) or not _texts([annotations.get(key, "") for key in REF_NAMES]):
-            raise RegistryError("%s is damaged: index.json has annotations that are not texts" % members.path)
-        image = _layout_image(members, digest, platform, [annotations[key] for key in REF_NAMES if key in annotations])
+    for digest, names in _entries(members, listed, platform):
+        image = _layout_image(members, digest, platform, names)
         same = next((other for other in images if image is not None and (other.id, other.manifest) == (image.id, image.manifest)), None)
         if same is not None:  # an entry for each name
             same.names += [name for name in image.names if name not in same.names]
@@ -258,13 +264,41 @@ def _layout(members, platform):
     return images
 
 
+def _entries(members, listed, platform):
+    """``[(digest, names)]`` of the entries of index.json. What is no manifest is passed over (image-layout.md, "index.json"); of several that have one
+    name, and say which platform they are for, the one for ``platform`` is meant.
+    """
+    found = {}
+    for number, item in enumerate(listed):
+        digest = item.get("digest") if isinstance(item, dict) else None
+        if not isinstance(digest, str) or not valid_digest(digest):
+            raise RegistryError("%s is damaged: index.json has an entry without a digest" % members.path)
+        annotations = item.get("annotations") or {}
+        if not isinstance(annotations, dict) or not _texts([annotations.get(key, "") for key in REF_NAMES]):
+            raise RegistryError("%s is damaged: index.json has annotations that are not texts" % members.path)
+        kind, its = item.get("mediaType"), item.get("platform")
+        if kind is not None and kind not in manifest.INDEXES + manifest.MANIFESTS:
+            continue
+        if its is not None and not (isinstance(its, dict) and all(isinstance(its.get(key) or "", str) for key in ("os", "architecture", "variant"))):
+            raise RegistryError("%s is damaged: index.json has a platform that is none" % members.path)
+        names = [annotations[key] for key in REF_NAMES if key in annotations]
+        found.setdefault(names[0] if names else number, []).append((dict(item, mediaType=kind or manifest.OCI_MANIFEST), names))
+    for name, group in found.items():
+        if len(group) > 1 and any(item.get("platform") for item, _names in group):
+            chosen = manifest.choose({"manifests": [item for item, _names in group]}, platform, "%s in %s" % (name, members.path))
+            group = [pair for pair in group if pair[0] is chosen]
+        yield from ((item["digest"], names) for item, names in group)
+
+
 def _layout_image(members, digest, platform, names, depth=0):
     data = _blob(members, digest, manifest.MAX_MANIFEST)
     document = manifest.parse(data, members.path)
     if manifest.is_index(document):
         if depth >= MAX_DEPTH:
             raise RegistryError("%s: indexes within indexes within indexes" % members.path)
-        chosen = manifest.choose(document, platform, "%s in %s" % (names[0] if names else digest[:19], members.path))
+        there = [item for item in document["manifests"] if _blob_name(item["digest"]) in members]  # an archive may have some of its platforms alone
+        chosen = manifest.choose(dict(document, manifests=there or document["manifests"]), platform,
+                                 "%s in %s" % (names[0] if names else digest[:19], members.path))
         return _layout_image(members, chosen["digest"], platform, names, depth + 1)
     try:
         manifest.check_runnable(document, members.path)

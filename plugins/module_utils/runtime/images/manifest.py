@@ -248,12 +248,16 @@ def runs_on(config, platform):
     return found[:2] == tuple(platform[:2]) and found[2] in _acceptable(platform)
 
 
+class OtherPlatform(Unsupported):
+    """An index has nothing for the platform that is wanted."""
+
+
 def choose(index, platform, what):
     """The descriptor in an index that fits ``platform`` best.
 
     An entry without platform (a nested index, or a single image) is taken where none fits. BuildKit's attestations have
     the platform unknown/unknown and are never chosen.
-    :raises Unsupported: listing what there is.
+    :raises OtherPlatform: listing what there is.
     """
     entries = [(item, item.get("platform") or {}) for item in index["manifests"] if item["mediaType"] in INDEXES + MANIFESTS]
     for variant in _acceptable(platform):
@@ -270,7 +274,7 @@ def choose(index, platform, what):
             if found.get("os") != "unknown"
         }
     )
-    raise Unsupported("%s is not there for %s; it is for %s" % (what, show_platform(platform), ", ".join(there) or "no platform at all"))
+    raise OtherPlatform("%s is not there for %s; it is for %s" % (what, show_platform(platform), ", ".join(there) or "no platform at all"))
 
 
 # --- writing ---

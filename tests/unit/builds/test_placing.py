@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files put into a root: hard links, however many, and names that an address gives a file."""
+"""Files that are named, and put into a root: hard links, however many, parents of files, and names that an address gives a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import resource
 
 import pytest
-from pycontainer.builds import placing, remote, sources
+from pycontainer.builds import placing, remote, sources, words
 
 
 @pytest.fixture
@@ -71,6 +71,28 @@ def test_one_file_under_the_same_name_in_two_sources(tmp_path, copied):
         os.link(tmp_path / "one" / "a", tmp_path / "two" / name)
     target = copied("one", "two")
     assert (target / "a").read_text() == "same" and os.path.samefile(target / "a", target / "b")
+
+
+@pytest.mark.parametrize("word, found", [
+    ("a/f", ["a", "a/f"]), ("./a/f", ["a", "a/f"]), ("a/./f", ["f"]), ("*/f", ["a", "a/f"]), ("a/./**/g", ["b", "b/g"]),
+    ("**/nothing", []), ("nothing/./*", None),
+    ("link/f", None), ("link/./f", ["f"]), ("a/./", None), ("nothing", None), ("a/nothing", None)])
+def test_what_parents_names(tmp_path, word, found):
+    """What is named and not there is heard of; a pattern that matches nothing is for the caller to tell."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "f").write_text("f")
+    (tmp_path / "a" / "b" / "g").write_text("g")
+    (tmp_path / "link").symlink_to("a")
+    tree = sources.Tree(os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY), "the context")
+    try:
+        if found is None:
+            with pytest.raises(words.Trouble, match="not found|nothing of that name"):
+                tree.parents(word)
+        else:
+            chosen = tree.parents(word)
+            assert len(chosen) == bool(found) and [name for each in chosen for name, _entry in tree.selection(each)] == found
+    finally:
+        tree.close()
 
 
 @pytest.mark.parametrize("url, name", [

@@ -88,19 +88,24 @@ class Tree:
             os.close(fd)
 
     def parents(self, word):
-        """What a source of ``COPY --parents`` names: the directory above its ``/./`` with the pattern of what is copied from there.
+        """What a source of ``COPY --parents`` names: the directory above its ``/./`` with the pattern of what is copied from there. Empty when a pattern
+        matches nothing.
 
-        :raises Trouble: when a path without wildcards is not there.
+        :raises Trouble: when a path without wildcards is not there, or leads over a link, which can't be copied as the directory that it stands for.
         """
         base, pivot, pattern = word.partition("/./")
         if not pivot:
             base, pattern = "", word
-        if not patterns.has_wildcard(base) and not patterns.has_wildcard(pattern):
+        exact = not patterns.has_wildcard(base) and not patterns.has_wildcard(pattern)
+        if exact:
             self.find(patterns.clean("/%s/%s" % (base, pattern)))
         found = self.find(base or "/")
         for each in found:
             each.include = patterns.Ignore([patterns.clean("/" + pattern)])
-        return [each for each in found if each.is_directory]
+        found = [each for each in found if each.is_directory and next(self.selection(each), None) is not None]
+        if exact and not found:
+            raise Trouble("--parents %s: nothing of that name is below %s in %s; links on the way are not followed" % (word, base or "/", self.what))
+        return found
 
     def _look(self, path):
         """The Chosen at a path, its links followed inside the tree; None for nothing, or what is left out."""

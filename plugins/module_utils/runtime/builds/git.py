@@ -79,7 +79,8 @@ class Git:
         self.secrets, self.agent = secrets or {}, agent
 
     def head(self, repository):
-        """The commit that the repository has for the reference now; None for one that only a fetch can tell (the beginning of a commit).
+        """The commit that the repository has for the reference now; None for one that only a fetch can tell (the beginning of a commit that no branch or tag
+        is at).
 
         :raises Trouble: when it has none, or it can't be asked.
         """
@@ -94,7 +95,8 @@ class Git:
             if found.get(name + "^{}") or found.get(name):
                 return found.get(name + "^{}") or found[name]
         if _HEX.fullmatch(ref):
-            return None
+            begun = {commit for commit in found.values() if commit.startswith(ref)}
+            return begun.pop() if len(begun) == 1 else None
         raise Trouble("%s has no branch or tag %s" % (repository.shown, ref))
 
     def check_out(self, repository, directory, keep=False):

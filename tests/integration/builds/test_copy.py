@@ -98,7 +98,7 @@ def test_named_contexts(builder, tmp_path):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    content, tag, asked = b"one", '"1"', []
+    content, tag, time, asked = b"one", '"1"', "Tue, 14 Nov 2023 22:13:20 GMT", []
 
     def do_GET(self):
         Handler.asked.append(self.command)
@@ -108,7 +108,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         if Handler.tag:
             self.send_header("ETag", Handler.tag)
-        self.send_header("Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT")
+        if Handler.time:
+            self.send_header("Last-Modified", Handler.time)
         self.send_header("Content-Length", str(len(Handler.content) + (5 if self.path.startswith("/short") else 0)))
         self.end_headers()
         if self.command == "GET":
@@ -122,7 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web():
-    Handler.content, Handler.tag, Handler.asked = b"one", '"1"', []
+    Handler.content, Handler.tag, Handler.time, Handler.asked = b"one", '"1"', "Tue, 14 Nov 2023 22:13:20 GMT", []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield "http://127.0.0.1:%d" % server.server_port
@@ -140,6 +141,19 @@ def test_a_file_from_the_web(builder, web):
     Handler.tag = '"3"'  # another version, the same content
     builder(text)
     assert builder.ran == []
+
+
+def test_an_address_that_says_nothing_of_its_version(builder, web):
+    """Its content tells whether there is anything to do; it is fetched once for that and for the build."""
+    Handler.tag = Handler.time = None
+    text = "FROM box:1\nADD %s/f /f" % web
+    assert builder.read(builder(text), "f") == "one"
+    Handler.asked.clear()
+    assert not builder.look(text).changed and Handler.asked == ["HEAD", "GET"]
+    Handler.content = b"two"
+    Handler.asked.clear()
+    assert builder.read(builder(text), "f") == "two" and Handler.asked.count("GET") == 1
+    assert os.listdir(builder.engine.paths.tmp) == []
 
 
 def test_a_checksum_is_checked(builder, web):

@@ -27,7 +27,7 @@ class RepositoryTree:
 
     def fetch(self):
         if self.path is None:
-            self.commit, self.path = self.git.check_out(self.wanted, self.build.work.directory(), self.keep)
+            self.commit, self.path = self.git.check_out(self.wanted, self.build.place_for_fetched(), self.keep)
 
     @contextlib.contextmanager
     def opened(self):
@@ -45,7 +45,7 @@ class Adding:
     """:param build: the builder.Build."""
 
     def __init__(self, build):
-        self.build, self.remembered = build, {}
+        self.build, self.remembered, self.repositories = build, {}, {}
 
     def carry_out(self, stage, state, instruction):
         copy = copying.Copy(instruction, state, self.build.lexer)
@@ -120,19 +120,25 @@ class Adding:
             if wanted.commit not in ("", copy.checksum):
                 raise Trouble("ADD %s: --checksum says something else than the address" % word)
             wanted.commit = copy.checksum
-        found = RepositoryTree(self.build, wanted, bool(copy.keep_git if wanted.keep is None else wanted.keep))
+        key = word, copy.keep_git, copy.checksum
+        if key not in self.repositories:
+            self.repositories[key] = RepositoryTree(self.build, wanted, bool(copy.keep_git if wanted.keep is None else wanted.keep))
+        found = self.repositories[key]
         if found.commit is None:
-            if self.build.dry:
-                raise Ahead("fetch %s" % wanted.shown)
+            self._before_a_fetch(wanted.shown)
             found.fetch()
         return found
 
+    def _before_a_fetch(self, what):
+        """:raises Ahead: in check mode, in which nothing is fetched. A dry run of a build that is meant fetches what tells whether it has to run."""
+        if self.build.dry and self.build.engine.check:
+            raise Ahead("fetch %s" % what)
+
     def _fetch(self, url, copy):
-        if self.build.dry:
-            raise Ahead("fetch %s" % url)
         if url not in self.remembered:
+            self._before_a_fetch(url)
             headers = remote.headers_of(url, self.build.options.secrets)
-            self.remembered[url] = remote.fetch(url, os.path.join(self.build.work.directory(), "file"), headers)
+            self.remembered[url] = remote.fetch(url, os.path.join(self.build.place_for_fetched(), "file"), headers)
         found = self.remembered[url]
         if copy.checksum and found.digest != copy.checksum:
             raise Trouble("ADD %s: its content has the digest %s, not %s" % (url, found.digest, copy.checksum))

@@ -16,7 +16,7 @@ import time
 
 from .. import errors, images
 from ..images import built, manifest
-from . import copying, placing, state as states, words
+from . import copying, fetching, placing, state as states, words
 from .adding import Adding
 from .ahead import Ahead
 from .executing import Executing
@@ -366,6 +366,12 @@ class Build:
                 os.close(placing.Placer(root, _owner(root, user)).directory(path.strip("/")))
 
         self.step(state, instruction, self.key("workdir", state.chain, path, user), "WORKDIR " + shown, produce)
+
+    def place_for_fetched(self):
+        """A new directory for what comes from elsewhere: it goes with the context, for what a dry run has fetched is not fetched again."""
+        found = fetching.Located()
+        self.context.located.append(found)
+        return fetching.directory(self.engine, found)
 
     # ------------------------------------------------------------------------------------------------------------------- origin
 

@@ -74,6 +74,7 @@ chmod 755 {path}
 def test_ansible_core_alone_will_do_for_other_package_managers(play, bare_host, path, asked):
     """A stand-in for each, on a host whose distribution Ansible does not know, so that the facts name what is there last."""
     wanted = [dict(ROLE, vars={"pycontainer_host_extras": ["nonesuch"]})]
+    play(bare_host, [ROLE])  # what is needed is there, by the host's own
     assert bare_host.execute("h1", "sh", "-c", OTHER.format(path=path)).returncode == 0
     try:
         checked = play(bare_host, wanted, "--check")

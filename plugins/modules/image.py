@@ -408,7 +408,8 @@ options:
   force_absent:
     description:
       - With O(state=absent), take away an image that is given by ID although it has several names, by a digest although it has names in other
-        repositories, or by its last name although containers use it. In that case it loses its names, and goes when it is removed again after its containers are gone.
+        repositories, or by its last name although containers use it. In that case it loses its names, and goes when it is removed again after its
+        containers are gone.
     type: bool
     default: false
   verify:

@@ -66,7 +66,8 @@ options:
     type: dict
   builder_cache:
     description:
-      - Whether to remove the files that C(RUN --mount=type=cache) of builds has kept, and what is remembered of contexts. Images of build steps are images, see O(images).
+      - Whether to remove the files that C(RUN --mount=type=cache) of builds has kept, and what is remembered of contexts. Images of build
+        steps are images, see O(images).
     type: bool
     default: false
 author:

@@ -116,6 +116,20 @@ def test_names_and_places(working, docker, counting, tmp_path):
     assert os.listdir(tmp_path / "kept") == ["a"]
 
 
+def test_a_shell_that_redirects_its_own_command(working, docker, tmp_path):
+    """Its standard output is another descriptor for the while."""
+    (tmp_path / "data").mkdir()
+    docker("run", "-d", "--name", "web", "--stop-timeout", "0", "--network", "none", "-v", "%s:/data" % (tmp_path / "data"), "box:1",
+           "sh", "-c", "{ while :; do echo line; sleep 0.02; done; } > /data/lines")
+    lines = tmp_path / "data" / "lines"
+    until(lambda: lines.exists() and lines.stat().st_size > 50)
+    docker("checkpoint", "create", "web", "one")
+    before = lines.stat().st_size
+    docker("start", "--checkpoint", "one", "web")
+    until(lambda: lines.stat().st_size > before)
+    docker("rm", "-f", "web")
+
+
 def test_network(working, docker, tmp_path):
     """Address and published ports are the container's, so it has them again; its listening socket comes back."""
     docker("run", "-d", "--name", "web", "--stop-timeout", "0", "-p", "127.0.0.1:18473:80", "box:1", "sh", "-c", SERVE)

@@ -93,9 +93,9 @@ def test_the_callers_signals_are_not_the_containers(runtime, bundle):
 
     def left(text):
         found = dict(line.split(":\t") for line in text.splitlines() if line.startswith("Sig"))
-        return found["SigBlk"], found["SigIgn"], found["SigCgt"]
+        return [int(found[name], 16) & ~(0b11 << 31) for name in ("SigBlk", "SigIgn", "SigCgt")]  # 32 and 33 are the C library's own
 
-    none = ("0" * 16,) * 3
+    none = [0, 0, 0]
     assert left(runtime.ok("run", "--bundle", bundle.save(args=["cat", "/proc/self/status"]).path, "of-run", preexec_fn=deaf)) == none
     runtime.detached(bundle.save(args=["sleep", "1000"]), "of-exec")
     assert left(runtime.ok("exec", "of-exec", "cat", "/proc/self/status", preexec_fn=deaf)) == none

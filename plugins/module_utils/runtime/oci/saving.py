@@ -10,6 +10,7 @@ Beside CRIU's own files the directory of images gets two:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -179,20 +180,23 @@ def _name(subject, point):
 
 
 def _files(subject):
-    """``[(what CRIU calls it, number)]`` of standard streams that are files outside of the container: a log, the host's /dev/null."""
+    """``[(what CRIU calls it, number)]`` of standard streams that are files outside of the container: a log, the host's /dev/null.
+
+    They are looked for among all descriptors of process 1: while a shell redirects one of its own commands, it has such a stream as another.
+    """
     inside, found = {mount["id"] for mount in procfs.mounts(subject.pid)}, {}
-    for number, text in enumerate(subject.streams):
-        try:
-            path = "/proc/%d/fd/%d" % (subject.pid, number)
-            if not text.startswith("/") or not _same(path, text):  # a pipe, or it has another by now
+    try:
+        descriptors = os.listdir("/proc/%d/fd" % subject.pid)
+        for number, text in enumerate(subject.streams):
+            if not text.startswith("/"):  # a pipe
                 continue
-            mount = _mount_of(number, subject.pid)
-            if mount not in inside:
-                found.setdefault("file[%x:%x]" % (mount, os.stat(path).st_ino), number)
-        except FileNotFoundError:  # closed
-            continue
-        except ProcessLookupError:
-            raise NotFound("container %s has ended" % subject.ident) from None
+            for name in descriptors:
+                path = "/proc/%d/fd/%s" % (subject.pid, name)
+                with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                    if _same(path, text) and _mount_of(name, subject.pid) not in inside:
+                        found.setdefault("file[%x:%x]" % (_mount_of(name, subject.pid), os.stat(path).st_ino), number)
+    except ProcessLookupError:
+        raise NotFound("container %s has ended" % subject.ident) from None
     return [[key, number] for key, number in found.items()]
 
 

@@ -13,7 +13,7 @@ import struct
 import time
 
 from ..errors import InvalidInput
-from ..kernel import syscalls
+from ..kernel import procfs
 
 PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, 64 bytes), linux/pidfd.h; Linux 6.13
 PIDFD_INFO_EXIT = 1 << 3  # Linux 6.15; filled in once the process has been reaped
@@ -90,15 +90,8 @@ def run_detached(argv, wanted=lambda: True):
             null = os.open("/dev/null", os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
-            _close_all()  # now, not when it is executed: nobody is to connect to a socket of this process's
+            procfs.close_range(3)  # now, not when it is executed: nobody is to connect to a socket of this process's
             if wanted():
                 os.execv(argv[0], argv)
     finally:
         os._exit(127)
-
-
-def _close_all():
-    try:
-        syscalls.close_range(3, 2**31 - 1)
-    except OSError:  # before Linux 5.9
-        os.closerange(3, 4096)

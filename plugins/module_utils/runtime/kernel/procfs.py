@@ -130,6 +130,14 @@ def set_oom_score_adj(score, pid="self"):
     write("/proc/%s/oom_score_adj" % pid, str(score))
 
 
+def close_range(first, last=2**31 - 1):
+    """Close the descriptors from ``first`` to ``last``. Before Linux 5.9 those below 4096: /proc may be a container's by now, so its list is not asked."""
+    try:
+        syscalls.close_range(first, last)
+    except OSError:
+        os.closerange(first, min(last + 1, 4096))
+
+
 def mark_close_on_exec(first=3):
     """Make every descriptor from ``first`` on close at execve(2). One call on Linux 5.11, a loop over /proc/self/fd before."""
     try:

@@ -319,15 +319,8 @@ def close_others(kept_fd, program):
     first = 3
     for fd in kept + [2 ** 31 - 1]:
         if fd > first:
-            _close_range(first, fd - 1)
+            procfs.close_range(first, fd - 1)
         first = fd + 1
-
-
-def _close_range(first, last):
-    try:
-        syscalls.close_range(first, last)
-    except OSError:  # before Linux 5.9; /proc is the container's by now, so its list of descriptors is not asked
-        os.closerange(first, min(last + 1, 4096))
 
 
 def _fill(launch, root_fd):

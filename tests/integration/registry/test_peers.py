@@ -201,6 +201,7 @@ def docker(tmp_path):
     finally:
         daemon.terminate()
         daemon.wait(30)
+        subprocess.run(["umount", "-q", str(home / "data")], check=False)  # where it did not come to its end, it leaves a mount of its own there
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket[len("unix://"):])
 

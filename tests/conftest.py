@@ -40,6 +40,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.threads_left = []
+    config.seen_after = {}
     config.addinivalue_line("markers", "root: needs root on this machine's kernel")
 
 
@@ -50,7 +51,9 @@ def pytest_sessionstart(session):
 
 def pytest_sessionfinish(session, exitstatus):
     if session.config.getoption("--leak-check"):
-        session.config.leaks_left = leaks.since(session.config.leaks_before) + session.config.threads_left
+        seen = session.config.seen_after
+        session.config.leaks_left = ["%s (since %s)" % (left, seen.get(left, "the end")) for left in leaks.since(session.config.leaks_before)]
+        session.config.leaks_left += session.config.threads_left
         if session.config.leaks_left and exitstatus == 0:
             session.exitstatus = 1
 
@@ -76,6 +79,9 @@ def pytest_runtest_teardown(item, nextitem):
             thread.join(max(0, until - time.monotonic()))
             if thread.is_alive():
                 item.config.threads_left.append("%s after %s" % (thread, item.path.relative_to(CHECKOUT)))
+        if item.config.getoption("--leak-check"):
+            for left in leaks.since(item.config.leaks_before, patience=0):
+                item.config.seen_after.setdefault(left, item.path.relative_to(CHECKOUT))
 
 
 def pytest_collection_modifyitems(config, items):

@@ -71,8 +71,15 @@ def processes():
             with open(directory + "/cgroup") as file:
                 groups = file.read()
             if pid not in own and (NAMES.search(command) or "pycontainer" in groups):
-                found[pid] = command
+                found[pid] = command or without_command_line(directory, groups)
     return found
+
+
+def without_command_line(directory, groups):
+    """What is to be said of a process that has come to its end and is still there, as one that nobody waits for is: its name, state and parent."""
+    with open(directory + "/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    return "(%s, %s, child of %s, %s)" % (status["Name"], status["State"], status["PPid"], ", ".join(line for line in groups.split() if "pycontainer" in line))
 
 
 def nft_tables():

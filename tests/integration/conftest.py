@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
+import time
 
 import pytest
 from pycontainer.kernel import cgroups
@@ -18,3 +22,47 @@ def no_base_left():
     yield
     if not there:
         lifecycle.until(cgroups.remove_base, 2)
+
+
+@pytest.fixture
+def docker_daemon(tmp_path):
+    """``run(*words)``: the command line of a Docker daemon of its own, without networks; it talks plain HTTP to 127.0.0.0/8 by itself."""
+    if shutil.which("dockerd") is None or shutil.which("docker") is None:
+        pytest.skip("docker is not installed")
+    place = tempfile.mkdtemp(prefix="pct-docker-", dir="/run")
+    host, data = "unix://%s/docker.sock" % place, tmp_path / "docker-data"
+    serve = ["dockerd", "--data-root", str(data), "--exec-root", place + "/run", "-p", place + "/pid", "-H", host, "--storage-driver=vfs",
+             "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
+
+    def run(*words):
+        command = ["docker", "--config", str(tmp_path / "docker-config"), "-H", host, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, "docker %s\n%s%s" % (" ".join(words), done.stdout, done.stderr)
+        return done.stdout
+
+    def answers():
+        return subprocess.run(["docker", "-H", host, "version"], capture_output=True, check=False).returncode == 0
+
+    daemon = None
+    try:
+        for _attempt in range(2):  # its own daemon, containerd, has 15 seconds to answer, which a busy disk can take
+            with open(tmp_path / "dockerd.log", "w") as log:
+                daemon = subprocess.Popen(serve, stdout=log, stderr=log)
+            end = time.monotonic() + 60
+            while daemon.poll() is None and time.monotonic() < end and not (up := answers()):
+                time.sleep(0.2)
+            if daemon.poll() is None and up:
+                break
+            _end(daemon, data)
+        else:
+            pytest.skip("dockerd does not start here: " + (tmp_path / "dockerd.log").read_text()[-300:])
+        yield run
+    finally:
+        _end(daemon, data)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _end(daemon, data):
+    daemon.terminate()
+    daemon.wait(60)
+    subprocess.run(["umount", "-q", str(data)], check=False)  # where it did not come to its end, it leaves a mount of its own there

@@ -29,7 +29,7 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 def test_the_default_network(builder):
     reader, writer = os.pipe()
-    if os.fork() == 0:
+    if not (child := os.fork()):
         verdict = "died"
         try:
             verdict = _child(builder)
@@ -39,7 +39,7 @@ def test_the_default_network(builder):
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
         verdict = file.read().decode()
-    os.wait()
+    os.waitpid(child, 0)
     if verdict:
         pytest.fail(verdict, pytrace=False)
 

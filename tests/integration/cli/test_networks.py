@@ -22,7 +22,7 @@ SERVE = ["sh", "-c", "mkdir -p /www && echo page > /www/index.html && exec httpd
 def in_own_network(docker, test):
     """Run ``test(docker)`` in a forked child after unshare(2), on the fixture's store, opened anew."""
     reader, writer = os.pipe()
-    if os.fork() == 0:
+    if not (child := os.fork()):
         verdict = b"died"
         try:
             verdict = _child(docker, test)
@@ -32,7 +32,7 @@ def in_own_network(docker, test):
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
         verdict = file.read().decode()
-    os.wait()
+    os.waitpid(child, 0)
     if verdict:
         pytest.fail(verdict, pytrace=False)
 

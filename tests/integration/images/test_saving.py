@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
-import time
 
 import pytest
 from pycontainer import images
@@ -187,41 +184,16 @@ def test_podman_loads_it_and_saves_it(engine, task, stored, podman, tmp_path):
     assert images.inspect(engine, WEB)["Id"] == ident
 
 
-@pytest.fixture
-def docker(tmp_path):
-    """The command line of a docker daemon of its own, without networks."""
-    need("dockerd", "docker")
-    place = tempfile.mkdtemp(prefix="pct-docker-", dir="/run")
-    host = "unix://%s/docker.sock" % place
-    with open(tmp_path / "dockerd.log", "w") as log:
-        daemon = subprocess.Popen(
-            ["dockerd", "--data-root", str(tmp_path / "docker"), "--exec-root", place + "/run", "-p", place + "/pid", "-H", host, "--bridge", "none",
-             "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--storage-driver", "vfs"], stdout=log, stderr=log)
-    try:
-        for _attempt in range(300):
-            if daemon.poll() is not None or subprocess.run(["docker", "-H", host, "version"], capture_output=True, check=False).returncode == 0:
-                break
-            time.sleep(0.1)
-        if daemon.poll() is not None:
-            pytest.skip("dockerd does not start here: " + (tmp_path / "dockerd.log").read_text()[-300:])
-        yield lambda *words: run("docker", "-H", host, *words)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            daemon.terminate()
-        daemon.wait(60)
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def test_docker_loads_it_and_saves_it(engine, task, stored, docker, tmp_path):
+def test_docker_loads_it_and_saves_it(engine, task, stored, docker_daemon, tmp_path):
     ident = stored[0]
     for gzip in (False, True):
         save(engine, tmp_path / "ours.tar", gzip=gzip)
-        said = docker("load", "-i", str(tmp_path / "ours.tar"))
+        said = docker_daemon("load", "-i", str(tmp_path / "ours.tar"))
         assert "Loaded image: " + WEB in said and "Loaded image: base:1" in said
-        assert docker("image", "inspect", "-f", "{{.Id}}", WEB).strip() == ident
-        docker("rmi", WEB)
-    docker("load", "-i", str(tmp_path / "ours.tar"))
-    docker("save", "-o", str(tmp_path / "theirs.tar"), WEB, "base:1")
+        assert docker_daemon("image", "inspect", "-f", "{{.Id}}", WEB).strip() == ident
+        docker_daemon("rmi", WEB)
+    docker_daemon("load", "-i", str(tmp_path / "ours.tar"))
+    docker_daemon("save", "-o", str(tmp_path / "theirs.tar"), WEB, "base:1")
     result = task(engine, source="load", path=str(tmp_path / "theirs.tar"))  # the two are in one order or the other, as it happens
     assert not result["changed"] and result["image"]["Id"] in (ident, images.inspect(engine, "base:1")["Id"])
     assert images.inspect(engine, WEB)["Id"] == ident

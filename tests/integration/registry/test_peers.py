@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -13,7 +12,6 @@ import subprocess
 import tarfile
 import tempfile
 import threading
-import time
 
 import pytest
 
@@ -179,59 +177,34 @@ def test_buildah(address, tmp_path, root_file_system):
 
 # --- docker ---
 
-@pytest.fixture
-def docker(tmp_path):
-    """A Docker daemon of its own, without networks; it talks plain HTTP to 127.0.0.0/8 by itself."""
-    if shutil.which("dockerd") is None or shutil.which("docker") is None:
-        pytest.skip("docker is not installed")
-    home = tmp_path / "docker"
-    home.mkdir()
-    socket = "unix:///run/pct-docker-%d.sock" % os.getpid()
-    with open(home / "log", "w") as log:
-        daemon = subprocess.Popen(["dockerd", "--data-root", str(home / "data"), "--exec-root", str(home / "exec"), "--pidfile",
-            str(home / "pid"), "-H", socket,
-                                   "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"], stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + 30
-        while subprocess.run(["docker", "-H", socket, "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
-            if daemon.poll() is not None or time.monotonic() > end:
-                pytest.skip("dockerd does not start here: %s" % (home / "log").read_text()[-300:])
-            time.sleep(0.2)
-        yield lambda *words: run("docker", "--config", str(home / "config"), "-H", socket, *words)
-    finally:
-        daemon.terminate()
-        daemon.wait(30)
-        subprocess.run(["umount", "-q", str(home / "data")], check=False)  # where it did not come to its end, it leaves a mount of its own there
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(socket[len("unix://"):])
 
-
-def test_docker_push_and_pull(address, docker, root_file_system, make_server, tmp_path):
+def test_docker_push_and_pull(address, docker_daemon, root_file_system, make_server, tmp_path):
     from pycontainer.registry import auth
 
     name = "%s/docker/one:1" % address
-    docker("import", root_file_system, name)
-    pushed = docker("push", name)
+    docker_daemon("import", root_file_system, name)
+    pushed = docker_daemon("push", name)
     digest = pushed[pushed.index("sha256:"):].split()[0]
-    image = docker("image", "inspect", "--format", "{{.Id}}", name)
-    docker("rmi", name)
-    docker("pull", name)
-    assert docker("image", "inspect", "--format", "{{.Id}} {{index .RepoDigests 0}}", name).split() == [image.strip(), "%s/docker/one@%s" % (address, digest)]
-    docker("tag", name, name.replace("one", "two"))
-    assert "Mounted from docker/one" in docker("push", name.replace("one", "two"))
+    image = docker_daemon("image", "inspect", "--format", "{{.Id}}", name)
+    docker_daemon("rmi", name)
+    docker_daemon("pull", name)
+    found = docker_daemon("image", "inspect", "--format", "{{.Id}} {{index .RepoDigests 0}}", name)
+    assert found.split() == [image.strip(), "%s/docker/one@%s" % (address, digest)]
+    docker_daemon("tag", name, name.replace("one", "two"))
+    assert "Mounted from docker/one" in docker_daemon("push", name.replace("one", "two"))
 
     (tmp_path / "users").write_text(auth.write({"ann": auth.derive("secret")}))
     guarded = "127.0.0.1:%d" % make_server(root=str(tmp_path / "guarded"), users=str(tmp_path / "users")).addresses[0][1]
-    docker("tag", name, guarded + "/one:1")
+    docker_daemon("tag", name, guarded + "/one:1")
     with pytest.raises(AssertionError, match="no basic auth credentials"):
-        docker("push", guarded + "/one:1")
-    docker("login", "-u", "ann", "-p", "secret", guarded)
-    docker("push", guarded + "/one:1")
+        docker_daemon("push", guarded + "/one:1")
+    docker_daemon("login", "-u", "ann", "-p", "secret", guarded)
+    docker_daemon("push", guarded + "/one:1")
     with pytest.raises(AssertionError, match="401 Unauthorized"):
-        docker("login", "-u", "ann", "-p", "false", guarded)
+        docker_daemon("login", "-u", "ann", "-p", "false", guarded)
 
 
-def test_docker_pulls_through_a_cache(docker, root_file_system, make_server, tmp_path):
+def test_docker_pulls_through_a_cache(docker_daemon, root_file_system, make_server, tmp_path):
     from pycontainer.registry.server import Server
 
     upstream = Server(str(tmp_path / "upstream"), [("127.0.0.1", 0)], log=print, access_log=None)
@@ -239,15 +212,15 @@ def test_docker_pulls_through_a_cache(docker, root_file_system, make_server, tmp
     there = "127.0.0.1:%d/team/app:1" % upstream.addresses[0][1]
     cache = make_server(root=str(tmp_path / "cache"), proxy={"remote_url": "http://" + there.partition("/")[0]})
     name = "127.0.0.1:%d/team/app:1" % cache.addresses[0][1]
-    docker("import", root_file_system, there)
-    docker("push", there)
-    image = docker("image", "inspect", "--format", "{{.Id}}", there)
+    docker_daemon("import", root_file_system, there)
+    docker_daemon("push", there)
+    image = docker_daemon("image", "inspect", "--format", "{{.Id}}", there)
     with pytest.raises(AssertionError, match="push there"):
-        docker("tag", there, name)
-        docker("push", name)
+        docker_daemon("tag", there, name)
+        docker_daemon("push", name)
     for turn in range(2):
-        docker("rmi", "-f", image.strip())
-        docker("pull", name)
-        assert docker("image", "inspect", "--format", "{{.Id}}", name) == image
+        docker_daemon("rmi", "-f", image.strip())
+        docker_daemon("pull", name)
+        assert docker_daemon("image", "inspect", "--format", "{{.Id}}", name) == image
         if not turn:
             upstream.stop(grace=1.0)

@@ -494,7 +494,10 @@ options:
   security_opts: &security_opts
     description:
       - V(no-new-privileges), V(seccomp=unconfined), V(seccomp=<file>) with a profile on the host in the form of Docker or
-        the OCI runtime specification, V(systempaths=unconfined), V(apparmor=unconfined), V(label=disable).
+        the OCI runtime specification, V(systempaths=unconfined), V(label=disable), V(apparmor=unconfined), V(apparmor=<profile>)
+        with a profile that is loaded on the host.
+      - Where AppArmor is enabled and its parser is installed, a container that names no profile has the engine's own
+        (V(apparmor=default)), which refuses what Docker's refuses. One that is privileged has none.
     type: list
     elements: str
   shm_size: &shm_size

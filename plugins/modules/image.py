@@ -453,8 +453,8 @@ options:
     default: true
   ca_path:
     description:
-      - File with the certificates (PEM) of the authorities to trust. Without it, C(/etc/containers/certs.d) and
-        C(/etc/docker/certs.d) are looked in, then the host's own are used.
+      - File with the certificates (PEM) of the authorities to trust. Without it, the host's own are trusted, and those for the
+        registry in C(/etc/containers/certs.d) and C(/etc/docker/certs.d).
     type: path
   client_cert:
     description:

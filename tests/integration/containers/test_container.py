@@ -204,6 +204,15 @@ def test_a_replacement_keeps_what_the_task_does_not_name(engine):
     assert not do(engine, **base(env={"A": "2"}, memory="64m"))["changed"]
 
 
+def test_a_mount_is_the_same_in_volumes_and_mounts(engine):
+    do(engine, **base(volumes=["data:/srv"]))
+    same = {"source": "data", "target": "/srv"}
+    assert not do(engine, mounts=[same])["changed"]
+    after = do(engine, mounts=[same, {"type": "tmpfs", "target": "/t"}])["diff"]["after"]
+    assert "mounts" in after and "volumes" not in after
+    assert sh(engine, "mount | grep -c -e ' /srv ' -e ' /t '") == "2" and not do(engine, volumes=["data:/srv"])["changed"]
+
+
 def test_recreate_policy(engine):
     first = do(engine, **base(env={"A": "1"}))
     with pytest.raises(EngineError, match="env"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.containers import options
+from pycontainer.containers.options import storage
 from pycontainer.errors import EngineError, InvalidInput
 
 
@@ -80,7 +81,7 @@ BAD = [
     ("network_mode", "container:"), ("network_mode", "ns:/proc/1/ns/net"), ("mac_address", "01:00:00:00:00:00"), ("mac_address", "x"),
     ("etc_hosts", {"a b": "1.2.3.4"}), ("etc_hosts", {"a": "1.2.3.4\n5.6.7.8 b"}),
     ("dns_servers", ["dns.example"]), ("dns_opts", ["a b"]), ("dns_search_domains", ["a\nb"]),
-    ("capabilities", ["FLY"]), ("privileged", "yes"), ("security_opts", ["apparmor=x"]), ("security_opts", ["label=type:t"]),
+    ("capabilities", ["FLY"]), ("privileged", "yes"), ("security_opts", ["apparmor"]), ("security_opts", ["label=type:t"]),
     ("security_opts", ["seccomp=rel"]),
     ("security_opts", ["seccomp=/does/not/exist"]), ("security_opts", ["writable-cgroups"]),
     ("sysctls", {"kernel.core_pattern": "|x"}), ("sysctls", {"vm.swappiness": "1"}), ("sysctls", {"net.core.somaxconn": "1\n2"}), ("sysctls", {"net..x": "1"}),
@@ -174,6 +175,20 @@ def test_only_named_options_are_compared_and_defaults_are_no_difference():
     assert changed({}, {option.name: value for option, value in ()}) == {}
     assert changed({}, {"privileged": False, "env": {}, "restart_policy": "no", "network_mode": "default", "memory": 0, "shm_size": "64m",
                         "pids_limit": 0, "cpu_quota": -1}) == {}
+
+
+@pytest.mark.parametrize("now, wanted, after", [
+    ({"volumes": ["va:/a", "vb:/b"]}, {"mounts": [{"source": "va", "target": "/a"}]}, {}),
+    ({"mounts": [{"source": "va", "target": "/a"}]}, {"volumes": ["va:/a"], "mounts": []}, {}),
+    ({"volumes": ["va:/a"]}, {"mounts": [{"source": "other", "target": "/a"}]}, {"mounts": "other"}),
+    ({"tmpfs": ["/a"]}, {"volumes": ["va:/a"]}, {"volumes": "va"}), ({"volumes": ["va:/a"]}, {"tmpfs": ["/b"]}, {"tmpfs": None})])
+def test_a_mount_is_what_it_is_in_either_option(now, wanted, after):
+    now, wanted = storage.respelled(options.definition(now), options.definition(wanted)), options.definition(wanted)
+    found = {option.name: value for option, _before, value in options.differences(now, wanted, options.comparisons(None))}
+    assert list(found) == list(after)
+    for name, source in after.items():
+        assert source is None or [entry["source"] for entry in found[name]] == [source]
+    options.check(dict(now, **found))
 
 
 def test_lists_and_maps_are_exact():

@@ -51,6 +51,15 @@ def test_arguments(params, args):
     assert config(params)["process"]["args"] == args
 
 
+@pytest.mark.parametrize("params, without, having", [
+    ({}, None, "own"), ({"security_opts": ["apparmor=unconfined"]}, None, None), ({"privileged": True}, None, None),
+    ({"security_opts": ["apparmor=theirs"]}, "theirs", "theirs"), ({"privileged": True, "security_opts": ["apparmor:theirs"]}, "theirs", "theirs"),
+    ({"privileged": True, "security_opts": ["apparmor=default"]}, None, "own")])
+def test_apparmor(params, without, having):
+    assert config(params)["process"].get("apparmorProfile") == without
+    assert config(params, apparmor="own")["process"].get("apparmorProfile") == having
+
+
 def test_nothing_to_run_is_refused():
     with pytest.raises(InvalidInput, match="command"):
         config({}, image={})

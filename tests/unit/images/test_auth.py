@@ -74,17 +74,19 @@ def test_certificates_that_are_not_there_are_refused():
 
 
 def test_of_certs_d_all_authorities_count(tmp_path, monkeypatch):
-    """While one is replaced by another, a host has both."""
+    """While one is replaced by another, a host has both; those that the host trusts anyway it goes on to trust."""
     if not shutil.which("openssl"):
         pytest.skip("openssl is not installed")
     names = []
-    for directory, name in (("containers", "a.crt"), ("containers", "b.crt"), ("docker", "ca.crt")):
+    for directory, name in (("containers", "a.crt"), ("containers", "b.crt"), ("docker", "ca.crt"), ("host", "all.crt")):
         place = tmp_path / directory / "r.example:5000"
         place.mkdir(parents=True, exist_ok=True)
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null",
                         "-out", str(place / name), "-subj", "/CN=%s %s" % (directory, name)], stderr=subprocess.DEVNULL, check=True)
         names.append("%s %s" % (directory, name))
     monkeypatch.setattr(transport, "CERTIFICATE_DIRECTORIES", (str(tmp_path / "containers"), str(tmp_path / "docker")))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "host" / "r.example:5000" / "all.crt"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
     def trusted(**options):
         return sorted(item["subject"][0][0][1] for item in transport.Options(**options).context("r.example:5000").get_ca_certs())

@@ -68,7 +68,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
     :param mounts: a RunMounts, all added. :param options: ``network``, ``extra_hosts``, ``shm_size``, ``hostname``. :param place: an empty directory.
     """
     from ..containers import Surroundings, oci_document
-    from ..kernel import cgroups
+    from ..kernel import apparmor, cgroups
     from . import running  # a build that is all in the cache has no use for it
 
     ident = secrets.token_hex(16)
@@ -89,7 +89,9 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
                 definition["privileged"] = True
             if options.get("shm_size"):
                 definition["shm_size"] = options["shm_size"]
-            host = Surroundings(place, place, mounts.entries)
+            profile = apparmor.default()[0]
+            apparmor.ensure(profile)
+            host = Surroundings(place, place, mounts.entries, apparmor=profile)
             env = dict(command.env, **command.proxies)
             env.update(mounts.env)
             document = oci_document(ident, definition, {"WorkingDir": state.config.get("WorkingDir") or "/"}, host)

@@ -12,9 +12,9 @@ import resource
 
 from .. import networks, volumes
 from ..errors import Conflict, InvalidInput, NotFound, Unsupported
-from ..kernel import cgroups
+from ..kernel import apparmor, cgroups
 from . import documents, spec, spec_resources, spec_security
-from .options import network, resources, storage
+from .options import network, resources, security, storage
 
 
 def everything(engine, definition, image, record=None):
@@ -36,6 +36,7 @@ def everything(engine, definition, image, record=None):
         if problems:
             raise Unsupported(problems[0])
     spec_security.sysctls(definition)
+    _apparmor(definition)
 
 
 def _mounts(engine, definition):
@@ -94,6 +95,17 @@ def _capabilities(definition):
     missing = spec_security.missing_capabilities(definition)
     if missing:
         raise Unsupported("capabilities: %s: this host's engine does not have it itself, so it can't hand it on" % ", ".join(missing))
+
+
+def _apparmor(definition):
+    profile = security.settings(definition).get("apparmor", "unconfined")
+    if profile == "unconfined":
+        return
+    found, reason = apparmor.default()
+    if not apparmor.enabled() or (profile == "default" and not found):
+        raise Unsupported("security_opts: apparmor=%s: %s on this host" % (profile, reason))
+    if profile != "default" and profile not in apparmor.loaded():
+        raise InvalidInput("security_opts", "apparmor=" + profile, "default, unconfined, or a profile that is loaded on this host (apparmor_parser -r FILE)")
 
 
 def _rlimits(definition):

@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 
 from .. import networks, volumes
-from ..kernel import cgroups
+from ..kernel import apparmor, cgroups
 from ..store.files import read_json, write_json, write_whole
-from . import images, sharing, spec, userns
+from . import images, sharing, spec, spec_security, userns
 from .options import network, storage
 
 
@@ -24,12 +24,29 @@ def write(engine, record, reserved, volume_names, durable=True):
     resolved = sharing.resolve(engine, definition, record["name"])
     maps, other = userns.maps(engine, record, resolved)
     joins = dict(resolved, user=other) if other else resolved
-    host = spec.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), joins, swap(), maps=maps)
+    host = spec.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), joins, swap(), maps=maps,
+                             apparmor=apparmor.default()[0])
     config = spec.config(record["id"], definition, image, host)
     run = spec.run(record["id"], record["name"], definition, image, images.layers(engine, record["image"]), reserved, resolved)
     _write_names(directory, record["id"], definition, reserved)
     write_json(os.path.join(directory, "config.json"), config, durable)
     write_json(os.path.join(directory, "run.json"), run, durable)
+
+
+def confine(engine, record):
+    """See that a container has the AppArmor profile that it would get if it were made now, and that it is loaded: another boot may be without.
+
+    :raises HostError:
+    """
+    config = read_config(engine, record["id"])
+    if "process" not in config:
+        return  # the start will say so
+    profile = spec_security.apparmor(record["definition"], apparmor.default()[0])
+    if config["process"].get("apparmorProfile") != profile:
+        config["process"].pop("apparmorProfile", None)
+        config["process"].update({"apparmorProfile": profile} if profile else {})
+        write_json(os.path.join(engine.paths.container(record["id"]), "config.json"), config, False)
+    apparmor.ensure(profile)
 
 
 def read_run(engine, ident):

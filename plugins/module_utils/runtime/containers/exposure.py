@@ -32,6 +32,7 @@ def describe(engine, definition, host_user, reason=""):
     sensitive = sorted((source, read_only) for source, read_only in _sources(engine, definition) if is_sensitive(engine.paths, source))
     added = [name for name in definition.get("capabilities", ()) if name not in capabilities.DOCKER_DEFAULT]
     seccomp = settings.get("seccomp", "unconfined" if privileged else "default") == "unconfined"
+    profile = settings.get("apparmor") == "unconfined"
     paths = privileged or settings.get("systempaths") == "unconfined"
     devices = ["all"] if privileged else [entry.partition(":")[0] for entry in definition.get("devices", ())]
     findings = ["privileged: every capability and device of the host, no seccomp filter"] if privileged else []
@@ -43,6 +44,7 @@ def describe(engine, definition, host_user, reason=""):
     findings += ["capability %s" % name for name in added]
     if not privileged:
         findings += ["security_opts: seccomp=unconfined: no seccomp filter"] * seccomp
+        findings += ["security_opts: apparmor=unconfined: no AppArmor profile"] * profile
         findings += ["security_opts: systempaths=unconfined: no masked or read-only paths"] * paths
         findings += ["device %s" % path for path in devices]
     return {"Findings": findings, "Privileged": privileged, "HostNamespaces": shared, "HostUser": bool(host_user),

@@ -16,13 +16,15 @@ def process(bundle, state, argv, stdio=(None, None, None), user=None, cwd=None, 
     :param stdio: three descriptors; None stands for the container's /dev/null. Not used with a terminal.
     :param user: ``user[:group]``, the container's where None. :param cwd: working directory, the container's where None.
     :param env: ``{name: value}`` in addition to the container's. :param tty: give it a terminal of its own.
-    :param privileged: all capabilities. :param limits: rlimits to give back, ``{number: (soft, hard)}``.
+    :param privileged: all capabilities, no AppArmor profile. :param limits: rlimits to give back, ``{number: (soft, hard)}``.
     """
     wanted = dict(bundle.process, args=list(argv), terminal=tty)
     if cwd:
         wanted["cwd"] = cwd
     if env:
         wanted["env"] = list(wanted.get("env") or ()) + ["%s=%s" % item for item in env.items()]
+    if privileged:
+        wanted.pop("apparmorProfile", None)
     program = Program(wanted, bundle.linux, bundle.user if user is None else user, bundle.groups, original_limits=limits)
     if privileged:
         everything = capabilities.available()

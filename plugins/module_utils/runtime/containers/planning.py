@@ -14,7 +14,7 @@ from .. import images
 from ..errors import Conflict, EngineError, InvalidInput, NotFound
 from ..reconcile import Plan
 from . import catalog, checks, create, exposure, inspection, live, options, removal, replace, running, sharing, starting, userns
-from .options import lifecycle, network, table
+from .options import lifecycle, network, storage, table
 
 PULLS = {True: "always", False: "missing", None: "missing"}  # docker_container's booleans, and what is not named
 RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
@@ -145,8 +145,8 @@ class Work:
         return Target(found["id"], self.task.image, found)
 
     def _define(self):
-        now = self.record["definition"] if self.record else {}
         wanted = self.task.definition
+        now = storage.respelled(self.record["definition"], wanted) if self.record else {}
         if now.get("restart_retries") and wanted.get("restart_policy", "on-failure") != "on-failure":
             wanted = dict({"restart_retries": 0}, **wanted)  # they go with the policy that they are of
         self.differences = options.differences(now, wanted, self.task.how) if self.record else []

@@ -28,14 +28,15 @@ class Surroundings:
     :param joins: ``{"network" | "pid" | "ipc" | "user": id of another container}``.
     :param swap: whether this host accounts for swap. :param kernel: (major, minor).
     :param maps: ``(uid extents, gid extents)`` of its user namespace (kernel/userns.py), None where that is the host's.
+    :param apparmor: the profile that containers have by default, None where there is none.
     """
 
-    def __init__(self, directory, run, mounts=(), joins=None, swap=True, kernel=None, machine=None, maps=None):
+    def __init__(self, directory, run, mounts=(), joins=None, swap=True, kernel=None, machine=None, maps=None, apparmor=None):
         self.directory, self.run, self.mounts = directory, run, list(mounts)
         self.joins, self.swap = dict(joins or {}), swap
         self.kernel = kernel or tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
         self.machine = machine or platform.machine()
-        self.maps = maps
+        self.maps, self.apparmor = maps, apparmor
 
     def highest_gid(self):
         """The last of the gids that the container has from 0 on; None when it has no 0."""
@@ -71,7 +72,7 @@ def config(ident, definition, image, host):
     document = {
         "ociVersion": "1.2.0",
         "root": {"path": "rootfs", "readonly": definition.get("read_only", False)},
-        "process": process(ident, definition, image, capabilities),
+        "process": process(ident, definition, image, capabilities, spec_security.apparmor(definition, host.apparmor)),
         "mounts": spec_mounts.mounts(definition, host),
         "linux": linux,
         "annotations": annotations(definition, image, host),
@@ -87,10 +88,10 @@ def hostname(ident, definition):
     return definition.get("hostname") or ident[:12]
 
 
-def process(ident, definition, image, capabilities):
+def process(ident, definition, image, capabilities, profile=None):
     sets = {kind: capabilities for kind in ("bounding", "effective", "permitted")}
     sets.update(inheritable=[], ambient=[])  # CVE-2022-24769: inheritable capabilities must be empty
-    return {
+    found = {
         "terminal": definition.get("tty", False),
         "user": {"uid": 0, "gid": 0, "additionalGids": [0]},  # the name in annotations is resolved in the container's root when it starts
         "args": arguments(definition, image),
@@ -101,6 +102,7 @@ def process(ident, definition, image, capabilities):
         "noNewPrivileges": spec_security.no_new_privileges(definition),
         "oomScoreAdj": definition.get("oom_score_adj", 0),
     }
+    return dict(found, apparmorProfile=profile) if profile else found
 
 
 def arguments(definition, image):

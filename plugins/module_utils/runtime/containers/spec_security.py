@@ -81,6 +81,12 @@ def seccomp(definition, caps, kernel, machine):
     return seccomp_default.from_docker(json.loads(profile), caps, kernel, machine)
 
 
+def apparmor(definition, default):
+    """``process.apparmorProfile``, or None. :param default: the engine's own profile, None where the host can't have it."""
+    profile = security.settings(definition).get("apparmor", "unconfined" if definition.get("privileged") else "default")
+    return default if profile == "default" else None if profile == "unconfined" else profile
+
+
 def missing_capabilities(definition):
     """Capabilities that the task names and this host can't give (they are not in the engine's bounding set)."""
     return sorted(set(definition.get("capabilities", ())) - {"ALL"} - available())

@@ -61,11 +61,12 @@ def failure(engine, record, answer):
 
 
 def prepare(engine, record):
-    """What a start needs of the host: the image's layers, volumes with driver options, the shareable /dev/shm."""
+    """What a start needs of the host: the image's layers, volumes with driver options, the AppArmor profile, the shareable /dev/shm."""
     if not all(images.is_there(layer) for layer in documents.read_run(engine, record["id"])["layers"]):
         _repair(engine, record)
     for name in sorted(set(documents.mounted_volumes(engine, record["id"]).values())):
         volumes.attach(engine, name)
+    documents.confine(engine, record)
     if record["definition"].get("ipc_mode") == "shareable":
         _shared_memory(engine, record)
 

@@ -51,13 +51,13 @@ class Options:
 
     def context(self, host, insecure=False):
         """The TLS context for ``host``; what lies in certs.d is used where the task says nothing. :param insecure: verify nothing."""
-        authorities, cert, key = [self.ca_path] if self.ca_path else [], self.client_cert, self.client_key
+        authorities, cert, key = [], self.client_cert, self.client_key
         for directory in CERTIFICATE_DIRECTORIES:
             found = _certificates(os.path.join(directory, host))
-            authorities += found["ca"] if not self.ca_path else []
+            authorities += found["ca"]
             if not cert and "cert" in found:
                 cert, key = found["cert"], found.get("key")
-        context = _context(authorities)
+        context = _context([self.ca_path], alone=True) if self.ca_path else _context(authorities)
         if insecure or not self.validate_certs or is_loopback(host):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -69,9 +69,9 @@ class Options:
         return context
 
 
-def _context(authorities):
-    """The TLS context that trusts the certificates in these files; those of the host where there are none."""
-    context = None if authorities else ssl.create_default_context()
+def _context(authorities, alone=False):
+    """The TLS context that trusts the certificates in these files, and the host's unless they stand ``alone``."""
+    context = None if alone else ssl.create_default_context()
     for path in authorities:
         try:
             if context is None:

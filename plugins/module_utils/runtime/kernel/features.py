@@ -14,7 +14,7 @@ import sys
 import zlib
 
 from ..errors import Unsupported
-from . import capabilities, namespaces, procfs, syscalls
+from . import apparmor, capabilities, namespaces, procfs, syscalls
 from . import constants as c
 
 MINIMUM = (5, 4)
@@ -206,8 +206,9 @@ def _security():
         ("seccomp_log", 0x7FFC0000, "SCMP_ACT_LOG"),
     ):
         found[feature] = _feature(_has_action(action), needed_for, "the kernel's seccomp lacks it")
-    apparmor = _text("/sys/module/apparmor/parameters/enabled").strip() == "Y"
-    found["apparmor"] = _feature(apparmor, "AppArmor profiles", "AppArmor is not enabled")
+    found["apparmor"] = _feature(apparmor.enabled(), "AppArmor profiles", "AppArmor is not enabled")
+    profile, reason = apparmor.default()
+    found["apparmor_default"] = _feature(profile, "the AppArmor profile that containers have by default", reason, profile)
     found["selinux"] = _feature(os.path.exists("/sys/fs/selinux/enforce"), "SELinux labels", "SELinux is not enabled")
     return found
 

@@ -190,11 +190,9 @@ def _label(process):
     """``(file below /proc/self/attr, text)`` of the security module's label, or None. :raises Unsupported: when there is no such module."""
     profile, label = process.get("apparmorProfile"), process.get("selinuxLabel")
     if profile and profile != "unconfined":
-        try:
-            enabled = procfs.read("/sys/module/apparmor/parameters/enabled").startswith("Y")
-        except OSError:
-            enabled = False
-        if not enabled:
+        from ..kernel import apparmor
+
+        if not apparmor.enabled():
             raise Unsupported("AppArmor profile %s: AppArmor is not enabled on this host" % profile)
         return ("apparmor/exec" if os.path.exists("/proc/self/attr/apparmor/exec") else "exec"), "exec " + profile
     if label:

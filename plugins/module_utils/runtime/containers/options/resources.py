@@ -120,11 +120,11 @@ def check(definition):
     """What one option alone can't tell. :raises InvalidInput:"""
     limit, swap = definition.get("memory", 0), definition.get("memory_swap", 0)
     if swap > 0 and not limit:
-        raise InvalidInput("memory_swap", swap, "a limit on memory and swap together, next to a limit on memory")
+        raise InvalidInput("memory_swap", units.show_size(swap), "a limit on memory and swap together, next to a limit on memory")
     if swap > 0 and swap < limit:
-        raise InvalidInput("memory_swap", swap, "at least memory (%d): it counts memory and swap together" % limit)
+        raise InvalidInput("memory_swap", units.show_size(swap), "at least memory (%s): it counts memory and swap together" % units.show_size(limit))
     if limit and definition.get("memory_reservation", 0) > limit:
-        raise InvalidInput("memory_reservation", definition["memory_reservation"], "at most memory (%d)" % limit)
+        raise InvalidInput("memory_reservation", units.show_size(definition["memory_reservation"]), "at most memory (%s)" % units.show_size(limit))
     if definition.get("cpus") and (definition.get("cpu_quota") or definition.get("cpu_period")):
         raise InvalidInput("cpus", definition["cpus"], "either cpus, or cpu_period and cpu_quota")
     names = [entry.split(":")[0] for entry in definition.get("ulimits", ())]

@@ -62,15 +62,13 @@ def security_opt(value, name):
     if key == "seccomp" and setting:
         return "seccomp=" + (setting if setting in ("unconfined", "default") or setting.startswith("{") else seccomp_file(setting, name))
     if key == "apparmor" and setting:
-        if setting != "unconfined":
-            raise Unsupported("%s: %s: no AppArmor profile can be set yet; only apparmor=unconfined" % (name, value))
-        return value.replace(":", "=", 1)
+        return "apparmor=" + setting
     if key == "label" and setting:
         if setting != "disable":
             raise Unsupported("%s: %s: SELinux labels can't be set; only label=disable" % (name, value))
         return "label=disable"
     raise InvalidInput(name, value, "no-new-privileges[=true|false], seccomp=unconfined, seccomp=<file>, systempaths=unconfined, "
-                                    "apparmor=unconfined, label=disable")
+                                    "apparmor=unconfined, apparmor=<profile>, label=disable")
 
 
 def seccomp_file(path, name):

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 
@@ -200,6 +201,23 @@ def check(definition):
 def mounts_of(definition):
     """All mounts that the user asked for, in normal form, those of ``tmpfs`` excepted."""
     return ordered(list(definition.get("volumes", ())) + list(definition.get("mounts", ())))
+
+
+def respelled(now, wanted):
+    """``now`` with each mount under the option in which ``wanted`` names its place: which of the two it was said in is no difference.
+
+    A place that had a tmpfs and is now asked for as a mount, or the other way round, is free: what is there differs anyway.
+    """
+    result = dict(now)
+    keys = {option.name: option.key for option in OPTIONS if option.name in ("volumes", "mounts", "tmpfs")}
+    for name, other in itertools.permutations(keys, 2):
+        places = [keys[name](entry) for entry in wanted.get(name, ())]
+        moving = [entry for entry in result.get(other, ()) if keys[other](entry) in places]
+        if moving:
+            result[other] = [entry for entry in result[other] if entry not in moving]
+            if "tmpfs" not in (name, other):
+                result[name] = ordered(list(result.get(name, ())) + moving)
+    return result
 
 
 def _place(entry):

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AppArmor (apparmor(7)): whether the kernel confines by it, the profiles that are loaded, and the one that containers have by default.
+
+What the default profile refuses is refused to containers by other means already, capabilities, seccomp, read-only and masked
+paths; it still holds where one of those is opened: a container with CAP_SYS_ADMIN can't mount, one with open system paths
+can't write to the kernel's settings, and none can trace or signal a process that is not of a container.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from ..errors import HostError
+from . import procfs
+
+MODULE = "/sys/module/apparmor/parameters/enabled"
+PROFILES = "/sys/kernel/security/apparmor/profiles"  # lines as "name (enforce)"
+DEFAULT = "pycontainer-default-1"  # another number for other rules: one that is loaded is not replaced
+
+# apparmor.d(5). Nothing is included, so that it does not hang on the host's own abstractions. The patterns for /proc leave
+# the processes' directories and /proc/sys/kernel/sh* (shared memory, of the IPC namespace); those for /sys its cgroups.
+RULES = """\
+profile %(name)s flags=(attach_disconnected, mediate_deleted) {
+  network,
+  capability,
+  file,
+  umount,
+  deny mount,
+
+  deny /proc/* w,
+  deny /proc/[^0-9s]*/** w,
+  deny /proc/s[^y]*/** w,
+  deny /proc/sys?*/** w,
+  deny /proc/sys/[^k]** w,
+  deny /proc/sys/k[^e]** w,
+  deny /proc/sys/kernel/[^s]** w,
+  deny /proc/sys/kernel/s[^h]** w,
+  deny /proc/{kcore,kmem,mem,sysrq-trigger} rwklx,
+
+  deny /sys/[^f]** wklx,
+  deny /sys/f[^s]** wklx,
+  deny /sys/fs/[^c]** wklx,
+  deny /sys/fs/c[^g]** wklx,
+  deny /sys/fs/cg[^r]** wklx,
+  deny /sys/{firmware,devices/virtual/powercap,kernel/security}/** rwklx,
+
+  signal (receive) peer=unconfined,
+  signal (send, receive) peer=%(name)s,
+  ptrace (trace, read, tracedby, readby) peer=%(name)s,
+}
+"""
+
+
+def enabled():
+    """Whether processes can be confined: the module is on, and its files can be seen from here (in a container they can't)."""
+    try:
+        return procfs.read(MODULE).startswith("Y") and os.path.exists(PROFILES)
+    except OSError:
+        return False
+
+
+def loaded():
+    """The names of all profiles that the kernel has."""
+    try:
+        return {line.rpartition(" (")[0] for line in procfs.read(PROFILES, 1 << 24).splitlines()}
+    except OSError:  # its reader needs CAP_MAC_ADMIN
+        return set()
+
+
+def default():
+    """``(DEFAULT, "")``, or ``(None, why this host can't have it)``."""
+    if not enabled():
+        return None, "AppArmor is not enabled"
+    if DEFAULT not in loaded() and not _parser():
+        return None, "apparmor_parser, which loads profiles, is not installed"
+    return DEFAULT, ""
+
+
+def ensure(profile):
+    """Load the default profile if it is the one and is not there yet, as after a boot. :raises HostError:"""
+    if profile != DEFAULT or DEFAULT in loaded():
+        return
+    parser = _parser()
+    if parser is None:
+        raise HostError("AppArmor profile %s can't be loaded: apparmor_parser is not installed" % DEFAULT)
+    done = subprocess.run([parser, "--replace", "--skip-cache"], input=RULES % {"name": DEFAULT}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
+    if done.returncode or DEFAULT not in loaded():
+        raise HostError("AppArmor profile %s can't be loaded: %s" % (DEFAULT, done.stdout.strip() or "apparmor_parser ended with %d" % done.returncode))
+
+
+def _parser():
+    return shutil.which("apparmor_parser", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")

@@ -87,6 +87,17 @@ def test_it_is_loaded_again_where_it_is_gone(docker, own):
     assert docker("exec", "web", *CURRENT).strip() == DEFAULT
 
 
+@confined
+def test_a_restored_container_is_confined_as_before(docker):
+    program = shutil.which("criu", path="/usr/sbin:/sbin:/usr/bin")
+    if program is None or subprocess.run([program, "check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("CRIU does not work here (criu check)")
+    docker("run", "-d", "--name", "web", "--network", "none", "--userns", "host", "box:1")
+    docker("checkpoint", "create", "web", "one")
+    docker("start", "--checkpoint", "one", "web")
+    assert docker("exec", "web", "cat", "/proc/1/attr/current").strip() == DEFAULT
+
+
 @pytest.mark.skipif(apparmor.enabled(), reason="needs a kernel without AppArmor")
 def test_where_there_is_none(docker):
     """Nothing is said of what nobody asked for; what was asked for is refused before anything is made."""

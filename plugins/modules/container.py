@@ -447,6 +447,7 @@ options:
     description:
       - Ports to publish, in the forms V(8080:80), V(127.0.0.1:8080:80), V(80) or V(0:80) (a free port of the host), V(127.0.0.1::80),
         V(8000-8010:80-90), V(8000-8010:80) (the first free one), each with V(/tcp) or V(/udp).
+      - Quote them. YAML takes C(22:22) for a number of base 60, which would be port 1342.
     type: list
     elements: str
     aliases: [ports]

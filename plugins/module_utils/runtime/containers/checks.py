@@ -104,7 +104,7 @@ def _apparmor(definition):
     found, reason = apparmor.default()
     if not apparmor.enabled() or (profile == "default" and not found):
         raise Unsupported("security_opts: apparmor=%s: %s on this host" % (profile, reason))
-    if profile != "default" and profile not in apparmor.loaded():
+    if profile != "default" and profile not in (apparmor.loaded() or {profile}):
         raise InvalidInput("security_opts", "apparmor=" + profile, "default, unconfined, or a profile that is loaded on this host (apparmor_parser -r FILE)")
 
 

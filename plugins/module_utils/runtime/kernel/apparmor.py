@@ -18,6 +18,7 @@ from . import procfs
 
 MODULE = "/sys/module/apparmor/parameters/enabled"
 PROFILES = "/sys/kernel/security/apparmor/profiles"  # lines as "name (enforce)"
+OWN = ("/proc/self/attr/apparmor/current", "/proc/self/attr/current")  # of this process; the first from Linux 5.8 on
 DEFAULT = "pycontainer-default-1"  # another number for other rules: one that is loaded is not replaced
 
 # apparmor.d(5). Nothing is included, so that it does not hang on the host's own abstractions. The patterns for /proc leave
@@ -55,7 +56,7 @@ profile %(name)s flags=(attach_disconnected, mediate_deleted) {
 
 
 def enabled():
-    """Whether processes can be confined: the module is on, and its files can be seen from here (in a container they can't)."""
+    """Whether processes can be confined: the module is on, and its files can be seen from here."""
     try:
         return procfs.read(MODULE).startswith("Y") and os.path.exists(PROFILES)
     except OSError:
@@ -63,33 +64,40 @@ def enabled():
 
 
 def loaded():
-    """The names of all profiles that the kernel has."""
+    """The names of all profiles that the kernel has; None where it does not tell, as without CAP_MAC_ADMIN or in a user namespace."""
     try:
         return {line.rpartition(" (")[0] for line in procfs.read(PROFILES, 1 << 24).splitlines()}
-    except OSError:  # its reader needs CAP_MAC_ADMIN
-        return set()
+    except OSError:
+        return None
 
 
 def default():
     """``(DEFAULT, "")``, or ``(None, why this host can't have it)``."""
     if not enabled():
         return None, "AppArmor is not enabled"
-    if DEFAULT not in loaded() and not _parser():
+    names = loaded()
+    if names is None:
+        return None, "the engine may not manage AppArmor profiles"
+    own = procfs.read(next(path for path in OWN if os.path.exists(path))).strip("\0\n")
+    if own != "unconfined":  # as in a container of LXC's: its profiles are the host's, and what may follow on which is theirs to say
+        return None, "the engine is confined by AppArmor itself (%s)" % own
+    if DEFAULT not in names and not _parser():
         return None, "apparmor_parser, which loads profiles, is not installed"
     return DEFAULT, ""
 
 
 def ensure(profile):
     """Load the default profile if it is the one and is not there yet, as after a boot. :raises HostError:"""
-    if profile != DEFAULT or DEFAULT in loaded():
+    if profile != DEFAULT or DEFAULT in (loaded() or ()):
         return
     parser = _parser()
     if parser is None:
         raise HostError("AppArmor profile %s can't be loaded: apparmor_parser is not installed" % DEFAULT)
     done = subprocess.run([parser, "--replace", "--skip-cache"], input=RULES % {"name": DEFAULT}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, check=False)
-    if done.returncode or DEFAULT not in loaded():
-        raise HostError("AppArmor profile %s can't be loaded: %s" % (DEFAULT, done.stdout.strip() or "apparmor_parser ended with %d" % done.returncode))
+    if done.returncode or DEFAULT not in (loaded() or ()):
+        raise HostError("AppArmor profile %s can't be loaded (security_opts: apparmor=unconfined does without): %s" % (
+            DEFAULT, done.stdout.strip() or "apparmor_parser ended with %d" % done.returncode))
 
 
 def _parser():

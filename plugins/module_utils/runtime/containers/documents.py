@@ -45,7 +45,7 @@ def confine(engine, record):
     if config["process"].get("apparmorProfile") != profile:
         config["process"].pop("apparmorProfile", None)
         config["process"].update({"apparmorProfile": profile} if profile else {})
-        write_json(os.path.join(engine.paths.container(record["id"]), "config.json"), config, False)
+        write_json(os.path.join(engine.paths.container(record["id"]), "config.json"), config)
     apparmor.ensure(profile)
 
 

@@ -299,7 +299,11 @@ class Launch:
         pid = self.pid
         if self.pidfd is not None:
             pidfd.send(self.pidfd, c.SIGKILL)
-            pidfd.ended(self.pidfd, 10.0)
+            if pidfd.ended(self.pidfd, 10.0):
+                try:
+                    pidfd.reap(self.pidfd)
+                except ChildProcessError:
+                    pass  # a monitor's child, which it waits for
             os.close(self.pidfd)
         if self.terminal is not None:
             os.close(self.terminal)

@@ -129,6 +129,8 @@ def test_a_host_with_apparmor_and_without_its_parser(monkeypatch, tmp_path):
         checks._apparmor({"security_opts": ["apparmor=docker-default"]})
     (tmp_path / "profiles").write_text(apparmor.DEFAULT + " (enforce)\n")
     assert apparmor.default() == (apparmor.DEFAULT, "")
+    (tmp_path / "own").write_text("ansible (unconfined)\n")  # a profile of that mode: a name, and no rules
+    assert apparmor.default() == (apparmor.DEFAULT, "")
     (tmp_path / "own").write_text("lxc-container-default (enforce)\n")
     assert apparmor.default() == (None, "the engine is confined by AppArmor itself (lxc-container-default (enforce))")
     monkeypatch.setattr(apparmor, "loaded", lambda: None)

@@ -211,6 +211,9 @@ def test_a_mount_is_the_same_in_volumes_and_mounts(engine):
     after = do(engine, mounts=[same, {"type": "tmpfs", "target": "/t"}])["diff"]["after"]
     assert "mounts" in after and "volumes" not in after
     assert sh(engine, "mount | grep -c -e ' /srv ' -e ' /t '") == "2" and not do(engine, volumes=["data:/srv"])["changed"]
+    do(engine, tmpfs=["/other"], volumes=[], mounts=[])
+    do(engine, volumes=["data:/other"], labels={"l": "1"}, recreate_policy="warn")
+    assert containers.find(engine, "web")["definition"]["tmpfs"][0].startswith("/other:")
 
 
 def test_recreate_policy(engine):

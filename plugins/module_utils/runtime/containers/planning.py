@@ -190,6 +190,8 @@ class Work:
             for name, before, _after in costly:
                 if name in options.OPTIONS:
                     self.definition[name] = before
+            had = self.record["definition"]
+            self.definition.update({name: had.get(name, []) for name in storage.OF_PLACES if name in self.definition})  # as they were said
             self.definition["image"] = self.record["definition"].get("image")
             costly = []
             easy = [entry for entry in easy if entry[0] != "image_name"]

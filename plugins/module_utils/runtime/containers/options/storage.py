@@ -203,13 +203,16 @@ def mounts_of(definition):
     return ordered(list(definition.get("volumes", ())) + list(definition.get("mounts", ())))
 
 
+OF_PLACES = ("volumes", "mounts", "tmpfs")
+
+
 def respelled(now, wanted):
     """``now`` with each mount under the option in which ``wanted`` names its place: which of the two it was said in is no difference.
 
     A place that had a tmpfs and is now asked for as a mount, or the other way round, is free: what is there differs anyway.
     """
     result = dict(now)
-    keys = {option.name: option.key for option in OPTIONS if option.name in ("volumes", "mounts", "tmpfs")}
+    keys = {option.name: option.key for option in OPTIONS if option.name in OF_PLACES}
     for name, other in itertools.permutations(keys, 2):
         places = [keys[name](entry) for entry in wanted.get(name, ())]
         moving = [entry for entry in result.get(other, ()) if keys[other](entry) in places]

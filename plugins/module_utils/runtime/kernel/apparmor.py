@@ -79,7 +79,8 @@ def default():
     if names is None:
         return None, "the engine may not manage AppArmor profiles"
     own = procfs.read(next(path for path in OWN if os.path.exists(path))).strip("\0\n")
-    if own != "unconfined" and not own.endswith(" (unconfined)"):  # as in a container of LXC's: its profiles are the host's, and what may follow on which is theirs to say
+    # in a container of LXC's, say: its profiles are the host's, and what may follow on which is theirs to say
+    if own != "unconfined" and not own.endswith(" (unconfined)"):
         return None, "the engine is confined by AppArmor itself (%s)" % own
     if DEFAULT not in names and not _parser():
         return None, "apparmor_parser, which loads profiles, is not installed"

@@ -11,8 +11,10 @@ import tempfile
 import time
 
 import pytest
+from pycontainer import fingerprint, install
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups import lifecycle
+from pycontainer.oci import bundle
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,6 +24,37 @@ def no_base_left():
     yield
     if not there:
         lifecycle.until(cgroups.remove_base, 2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once():
+    """Each test's store has a copy of the engine of its own, but the bytecode is made for the first of them and shared.
+
+    It takes a second, and ten in an emulated machine. tests/unit/test_install.py and the test hosts see to how it is really made.
+    """
+    kept = tempfile.mkdtemp(prefix="pycontainer-test-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp"))
+    package, really, of = os.path.join(kept, fingerprint.PACKAGE), install.lay_down, []
+
+    def lay_down(paths, copy, python):
+        if python not in of:
+            really(paths, copy, python)
+            if not of:
+                shutil.copytree(copy.path, kept, dirs_exist_ok=True)
+                of.append(python)
+            return
+        partial = os.path.join(paths.tmp, "runtime-" + copy.name)
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(kept, partial, ignore=lambda top, _names: [fingerprint.PACKAGE] if top == kept else [])
+        shutil.copytree(package, os.path.join(partial, fingerprint.PACKAGE), copy_function=os.link)
+        with open(os.path.join(partial, install.OCI_COMMAND), "w") as file:  # it alone holds where it lies
+            file.write(bundle.start(python["interpreter"], copy.path, list(dict.fromkeys(filter(None, python["libraries"].values())))))
+        os.chmod(partial, 0o700)
+        os.rename(partial, copy.path)
+
+    install.lay_down = lay_down
+    yield
+    install.lay_down = really
+    shutil.rmtree(kept)
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ def in_machines(words, keep):
 
 
 def in_machine(machine, words):
-    command = "cd /srv/engine && exec python3 -m pytest -p no:cacheprovider --leak-check --timeout=1200 %s" % shlex.join(words)
+    command = "cd /srv/engine && exec python3 -m pytest -p no:cacheprovider --instafail --leak-check --timeout=1200 %s" % shlex.join(words)
     with subprocess.Popen(machine.ssh_command() + [command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
         for line in process.stdout:
             print("%s: %s" % (machine.name, line.rstrip()), flush=True)

@@ -23,8 +23,8 @@ EDITION = 1  # to be raised when this file makes something else of the same pack
 BARE = ["systemd-sysv", "udev", "dbus", "openssh-server", "python3", "iproute2", "iputils-ping", "kmod", "procps", "ca-certificates", "tini", "busybox-static"]
 # What the role would install, and what the suite needs where it runs on the host itself.
 LIBRARIES = ["python3-cffi", "python3-pyroute2", "nftables"]
-SUITE_PACKAGES = ["sudo", "python3-apt", "python3-pytest", "python3-pytest-timeout", "python3-yaml", "skopeo", "docker-registry", "runc", "umoci", "criu",
-                  "apparmor"]
+SUITE_PACKAGES = ["sudo", "python3-apt", "python3-pytest", "python3-pytest-timeout", "python3-pytest-instafail", "python3-yaml", "skopeo", "docker-registry",
+                  "runc", "umoci", "criu", "apparmor"]
 
 UNWANTED_UNITS = """
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer

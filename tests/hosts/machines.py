@@ -71,11 +71,11 @@ class Machine:
     """One virtual machine.
 
     :param name: ``vm1`` ...: the number at the end gives its port and address.
-    :param suite: of the root; :param kernel: suite of the kernel. :param memory: MiB.
+    :param suite: of the root; :param kernel: suite of the kernel. :param memory: MiB. :param arguments: more for the kernel.
     """
 
-    def __init__(self, name="vm1", suite=roots.SUITE, kernel=None, memory=1024, cpus=1, root=None):
-        self.name, self.memory, self.cpus = name, memory, cpus
+    def __init__(self, name="vm1", suite=roots.SUITE, kernel=None, memory=1024, cpus=1, root=None, arguments=""):
+        self.name, self.memory, self.cpus, self.arguments = name, memory, cpus, arguments
         self.number = int(re.sub(r"\D", "", name) or 0)
         self.port = PORT + self.number
         self.suite, self.kernel_suite, self.root = suite, kernel or suite, root
@@ -104,7 +104,7 @@ class Machine:
             "-M", "q35", "-cpu", "Nehalem", "-accel", "tcg,thread=multi,tb-size=512", "-smp", self.cpus, "-m", self.memory,
             "-nodefaults", "-no-user-config", "-display", "none", "-serial", "file:%s" % (self.directory / "console"),
             "-device", "virtio-rng-pci", "-kernel", self.kernel / "vmlinuz", "-initrd", self.kernel / "initrd",
-            "-append", "console=ttyS0 net.ifnames=0 mitigations=off systemd.unified_cgroup_hierarchy=1 " + clock_rate(),
+            "-append", "console=ttyS0 net.ifnames=0 mitigations=off systemd.unified_cgroup_hierarchy=1 %s %s" % (clock_rate(), self.arguments),
             "-drive", "id=root,if=none,file=%s,format=qcow2,cache=unsafe,discard=unmap" % disk,
             "-drive", "id=modules,if=none,file=%s,format=raw,readonly=on" % (self.kernel / "modules.img"),
             "-device", "virtio-blk-pci,drive=root", "-device", "virtio-blk-pci,drive=modules",
@@ -122,7 +122,7 @@ class Machine:
     def _kept(self):
         """The directory with the disk and the memory of a machine of this kind just after its boot."""
         version = roots.output("qemu-system-x86_64", "--version")
-        key = repr((str(self.image), str(self.kernel), self.memory, self.cpus, clock_rate(), version, pathlib.Path(__file__).read_text()))
+        key = repr((str(self.image), str(self.kernel), self.memory, self.cpus, self.arguments, clock_rate(), version, pathlib.Path(__file__).read_text()))
         kept = roots.CACHE / ("booted-" + hashlib.sha256(key.encode()).hexdigest()[:8])
         if (kept / "state").exists():
             return kept

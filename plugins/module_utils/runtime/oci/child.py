@@ -63,11 +63,15 @@ def set_oom_score(program, warn, pid="self"):
 
 
 def set_label(program):
+    """The label that the program gets when it is executed, and with SELinux the one of the keyring that is made until then."""
     if program.label:
+        name, text = program.label
         try:
-            procfs.write("/proc/self/attr/" + program.label[0], program.label[1])
+            procfs.write("/proc/self/attr/" + name, text)
+            if program.labels_keys:
+                procfs.write("/proc/self/attr/keycreate", text)
         except OSError as error:
-            raise Failure("security label %r can't be set: %s" % (program.label[1], os.strerror(error.errno))) from None
+            raise Failure("security label %r can't be set: %s" % (text, os.strerror(error.errno))) from None
 
 
 def enter_directory(cwd):
@@ -200,7 +204,9 @@ def _run(launch, inside):
     root_fd = launch.root_fd
     _attach_root(launch, root_fd)
     mounting.separate_root(root_fd, document.linux.get("rootfsPropagation"))
-    set_label(program)
+    late = bool(document.hooks.get("createContainer"))  # they are the host's, and what they execute would have the label
+    if not late:
+        set_label(program)
     if maps is None:
         set_oom_score(program, warn)
         for kind, fd in launch.joined.items():
@@ -231,6 +237,8 @@ def _run(launch, inside):
         inside.send(b"M")
     _wait(inside, b"g")  # its network is there, and its pid is written down
     _run_hooks(launch, "createContainer")
+    if late:
+        set_label(program)
     sysctls.apply(document.sysctls)
     for mount in launch.mounts:
         mount.finish()

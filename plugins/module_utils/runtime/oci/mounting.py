@@ -26,7 +26,7 @@ _VERSION = frozenset(("iversion", "noiversion"))  # the same, which the new moun
 _OWN = frozenset(("remount", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow"))  # the last three are crun's
 LONGEST = 255  # bytes of a parameter's value that fsconfig(2) takes
 _WHOLE = ("proc", "sysfs")
-_WITHOUT_LABEL = ("proc", "sysfs", "mqueue", "cgroup", "cgroup2", "devpts")
+_WITHOUT_LABEL = ("proc", "sysfs", "cgroup", "cgroup2")  # the policy says which labels files have in these
 
 
 def options():
@@ -54,6 +54,7 @@ class Mount:
         self.propagations = []  # [(MS_*, recursive)], one after the other
         self.data, self.place, self.fd, self.substitute, self.words = {}, None, None, None, set()
         self.link = self.within = None  # the text of a link that is made instead; a source below the container's own root, by its path there
+        self.label = None  # of its root, for what takes none as a parameter
         self.fill = None  # copyup.copy_into, for a tmpfs that starts with what is there
         self.mapped = self.recursive_map = False  # its files' owners
         self.owners = None  # a descriptor of the user namespace that maps those, of one that is made at its turn
@@ -154,7 +155,19 @@ class Mount:
             mounts.reconfigure(self.fd, c.MS_I_VERSION if "iversion" in self.words else 0)
         for propagation, recursive in self.propagations or ([(c.MS_PRIVATE, True)] if self.bind else ()):
             mounts.set_attributes(self.fd, propagation=propagation, recursive=recursive)
+        if self.label is not None:
+            self._set_label(root_fd)
         return None
+
+    def _set_label(self, root_fd):
+        fd = rootfs.open_in_root(root_fd, self.destination, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.setxattr(fd, "security.selinux", os.fsencode(self.label))
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EPERM):  # as in a user namespace, where the kernel labels nothing (selinux_set_mnt_opts)
+                raise
+        finally:
+            os.close(fd)
 
     def _refuse_link(self, root_fd):
         """Masked are the paths below proc and sysfs: a link of the image's would lead to what is not (CVE-2019-19921). Nor is /proc/self hidden."""
@@ -195,7 +208,8 @@ class Mount:
         try:
             flags = sum(ms for dummy, ms, attribute in mounts.OLD_FLAGS if self.attributes & attribute)
             flags |= c.MS_STRICTATIME if self.attributes & c.MOUNT_ATTR_STRICTATIME else 0
-            text = ",".join(key if value is None else "%s=%s" % (key, value) for key, value in self.data.items())
+            text = ",".join(key if value is None else "%s=%s" % (key, '"%s"' % value if key == "context" else value)  # a context has commas of its own
+                            for key, value in self.data.items())
             syscalls.mount(self.source or self.type, "/proc/self/fd/%d" % target, self.type, flags, text)
         finally:
             os.close(target)
@@ -291,7 +305,9 @@ def read(config):
         if not entry.get("destination"):
             raise Unsupported("config.json: mounts: an entry has no destination")
         mount = Mount(entry)
-        if label and not mount.bind and mount.type not in _WITHOUT_LABEL:
+        if label and mount.type == "mqueue" and not mount.bind:
+            mount.label = label
+        elif label and not mount.bind and mount.type not in _WITHOUT_LABEL:
             mount.data.setdefault("context", label)
         found.append(CgroupMount(mount) if mount.type in ("cgroup", "cgroup2") and not mount.bind else mount)
     return found

@@ -46,6 +46,7 @@ class Program:
         self.oom_score_adj = process.get("oomScoreAdj")
         self.scheduling = Scheduling(process, linux)
         self.label = _label(process)
+        self.labels_keys = self.label is not None and self.label[1] == process.get("selinuxLabel")
         profile = linux.get("seccomp")
         self.filter = _filter(profile) if profile else None
         self.filter_flags = _filter_flags(profile) if profile else 0

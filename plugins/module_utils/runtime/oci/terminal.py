@@ -76,5 +76,11 @@ def is_owned(fd):
 
 
 def own_one(fd, uid, gid):
-    """Give a FIFO, or a terminal, which keeps its group."""
-    os.fchown(fd, uid, -1 if os.isatty(fd) else gid)
+    """Give a FIFO, or a terminal, which keeps its group.
+
+    Where that is refused, as by SELinux of a pipe that another service made, it stays whose it is: the stream works all the same.
+    """
+    try:
+        os.fchown(fd, uid, -1 if os.isatty(fd) else gid)
+    except PermissionError:
+        pass

@@ -495,10 +495,13 @@ options:
   security_opts: &security_opts
     description:
       - V(no-new-privileges), V(seccomp=unconfined), V(seccomp=<file>) with a profile on the host in the form of Docker or
-        the OCI runtime specification, V(systempaths=unconfined), V(label=disable), V(apparmor=unconfined), V(apparmor=<profile>)
-        with a profile that is loaded on the host.
+        the OCI runtime specification, V(systempaths=unconfined), V(apparmor=unconfined), V(apparmor=<profile>) with a profile
+        that is loaded on the host, V(label=disable), V(label=user:<user>), V(label=role:<role>), V(label=type:<type>) and
+        V(label=level:<level>).
       - Where AppArmor is enabled and its parser is installed, a container that names no profile has the engine's own
         (V(apparmor=default)), which refuses what Docker's refuses. One that is privileged has none.
+      - Where SELinux is enabled, a container has its labels if one of V(label) is given, but V(label=disable), or the host is set so
+        (O(pycontainer.engine.host#module:selinux)) and it is neither privileged nor has the host's processes or shared memory.
     type: list
     elements: str
   shm_size: &shm_size
@@ -594,8 +597,10 @@ options:
       - Volumes and paths of the host to mount, in the forms V(name:/path[:modes]), V(/host/path:/path[:modes]) and V(/path)
         (an anonymous volume).
       - The modes are V(ro), V(rw), V(nocopy) (do not fill an empty volume with what the image has there), the propagations
-        V(private), V(rprivate), V(shared), V(rshared), V(slave) and V(rslave), V(z) and V(Z), which need nothing on a
-        host without SELinux and are refused on one with it, and V(consistent), V(cached) and V(delegated), which make no difference on Linux.
+        V(private), V(rprivate), V(shared), V(rshared), V(slave) and V(rslave), V(z) and V(Z), and V(consistent), V(cached) and
+        V(delegated), which make no difference on Linux.
+      - V(z) and V(Z) label what is mounted for a container that has SELinux labels, V(z) for all containers and V(Z) for this one.
+        Where it has none they have nothing to do.
       - A path of the host has to exist. A volume that does not exist is made.
     type: list
     elements: str

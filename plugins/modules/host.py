@@ -61,6 +61,15 @@ options:
       - It is written to C(/etc/pycontainer/config.json). When not given, what is there stays; without any it is V(directory).
     type: str
     choices: [directory, erofs, auto]
+  selinux:
+    description:
+      - Whether containers have SELinux labels that name none in their O(pycontainer.engine.container#module:security_opts), as with Docker's
+        C(selinux-enabled). The host's policy must have contexts for containers, which on Red Hat's distributions the package C(container-selinux)
+        brings; RV(pycontainer.engine.host_info#module:features) tells under C(selinux_default).
+      - Containers then have only what is labelled for them. Paths of the host need the mode V(z) or V(Z).
+      - It holds for containers from their next start on. It is written to C(/etc/pycontainer/config.json). When not given, what is there
+        stays; without any it is V(false).
+    type: bool
   force:
     description:
       - With O(state=absent), stop the containers that run.
@@ -89,6 +98,10 @@ EXAMPLES = r"""
 - name: Prepare a host whose kernel mounts image layers from files
   pycontainer.engine.host:
     layers: auto
+
+- name: Prepare a host whose containers are confined by SELinux
+  pycontainer.engine.host:
+    selinux: true
 
 - name: Remove everything, with the data
   pycontainer.engine.host:
@@ -143,6 +156,11 @@ host:
       type: str
       returned: with O(state=present)
       sample: directory
+    selinux:
+      description: Whether containers have SELinux labels that name none, as O(selinux).
+      type: bool
+      returned: with O(state=present)
+      sample: false
 actions:
   description: What was changed, or in check mode would be.
   returned: success
@@ -163,6 +181,7 @@ def main():
             "boot": {"type": "bool", "default": True},
             "interpreter": {"type": "path"},
             "layers": {"type": "str", "choices": ["directory", "erofs", "auto"]},
+            "selinux": {"type": "bool"},
             "force": {"type": "bool", "default": False},
             "delete_data": {"type": "bool", "default": False},
         },

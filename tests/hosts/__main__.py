@@ -16,6 +16,7 @@ from .machines import Machine
 from .namespaces import Fleet
 
 SUITE_FILES = ("plugins", "roles", "meta", "galaxy.yml", "pytest.ini", "tests")
+SELINUX_TESTS = ("tests/integration/oci_command/test_selinux.py", "tests/integration/cli/test_selinux.py", "tests/integration/containers/test_container.py")
 MACHINES = 2  # that the whole suite is shared out to: each takes a processor
 
 
@@ -40,6 +41,7 @@ def arguments():
     rest(vm.add_parser("ssh", help="run a command on it"))
     suite = vm.add_parser("suite", help="run the suite's integration tests, or those that are named, on fresh ones, then end them")
     suite.add_argument("--keep", action="store_true", help="leave the machine running")
+    suite.add_argument("--selinux", action="store_true", help="on one that confines by SELinux")
     rest(suite)
     for command in vm.choices.values():
         command.add_argument("--name", default="vm1", help="vm1 ...: the number sets the SSH port, 2400 and that")
@@ -82,10 +84,16 @@ def machines(options):
 def suite(machine, options):
     """The suite on machines of its own: what needs cgroup v2 with its controllers, systemd, and another kernel than ours."""
     if options.rest:
-        return in_machines({machine: options.rest}, options.keep)
+        return in_machines({enforcing() if options.selinux else machine: options.rest}, options.keep)
     shares = {Machine("vm%d" % number, kernel=options.kernel, memory=options.memory): ["--share", "%d/%d" % (number, MACHINES), "tests/integration"]
               for number in range(1, MACHINES + 1)}
-    return in_machines(shares, options.keep)
+    return max(in_machines(words, options.keep) for words in (shares, {enforcing(): SELINUX_TESTS}))
+
+
+def enforcing():
+    """A machine that confines by SELinux; it boots permissive, for its own services need more than the policy has."""
+    packages = roots.LIBRARIES + roots.SELINUX_PACKAGES
+    return Machine("vm9", suite=roots.SELINUX_SUITE, root=roots.root(roots.SELINUX_SUITE, packages), arguments="security=selinux", memory=1536)
 
 
 def in_machines(words, keep):
@@ -94,7 +102,7 @@ def in_machines(words, keep):
         for machine in words:
             machine.up()
             machine.copy_in("/srv/engine", *SUITE_FILES)
-            machine.ssh("modprobe br_netfilter")  # as Docker leaves it on a host
+            machine.ssh("modprobe br_netfilter; [ ! -e /sys/fs/selinux/enforce ] || setenforce 1")  # the first as Docker leaves it on a host
         with concurrent.futures.ThreadPoolExecutor(len(words)) as pool:
             return max(pool.map(in_machine, words, words.values()))
     finally:

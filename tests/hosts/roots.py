@@ -17,7 +17,7 @@ import sys
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("PYCONTAINER_TEST_CACHE", CHECKOUT / ".cache" / "hosts"))
 SUITE = "bookworm"
-EDITION = 1  # to be raised when this file makes something else of the same packages
+EDITION = 2  # to be raised when this file makes something else of the same packages
 
 # A host as an administrator has it before the role: an init system, SSH and Python. And what looks at it from inside.
 BARE = ["systemd-sysv", "udev", "dbus", "openssh-server", "python3", "iproute2", "iputils-ping", "kmod", "procps", "ca-certificates", "tini", "busybox-static"]
@@ -25,6 +25,12 @@ BARE = ["systemd-sysv", "udev", "dbus", "openssh-server", "python3", "iproute2",
 LIBRARIES = ["python3-cffi", "python3-pyroute2", "nftables"]
 SUITE_PACKAGES = ["sudo", "python3-apt", "python3-pytest", "python3-pytest-timeout", "python3-pytest-instafail", "python3-yaml", "skopeo", "docker-registry",
                   "runc", "umoci", "criu", "apparmor"]
+# Of a host that confines by SELinux: its files are labelled when the root is made.
+SELINUX_SUITE = "trixie"  # bookworm's policy has no types for containers
+SELINUX_PACKAGES = ["sudo", "python3-pytest", "python3-pytest-timeout", "python3-pytest-instafail", "python3-yaml",
+                    "selinux-policy-default", "policycoreutils", "selinux-utils"]
+# What Red Hat's policy allows and Debian's does not: services may start containers.
+SELINUX_MODULE = "(allow initrc_t container_t (process (transition siginh rlimitinh noatsecure)))\n"
 
 UNWANTED_UNITS = """
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer
@@ -73,7 +79,7 @@ def output(*command):
 
 def recipe(*words):
     """Eight digits that stand for how a thing is made: what was made by another recipe is another thing."""
-    return hashlib.sha256(repr((EDITION, SSHD, INITRD, UNWANTED_UNITS, words)).encode()).hexdigest()[:8]
+    return hashlib.sha256(repr((EDITION, SSHD, INITRD, UNWANTED_UNITS, SELINUX_MODULE, words)).encode()).hexdigest()[:8]
 
 
 def build(name, make):
@@ -153,6 +159,10 @@ def configure(path):
     (path / "var/lib/pycontainer").rmdir()
     run("chroot", path, "systemctl", "--quiet", "set-default", "multi-user.target", stderr=subprocess.DEVNULL)
     run("chroot", path, "systemctl", "--quiet", "mask", *UNWANTED_UNITS, stderr=subprocess.DEVNULL)
+    if (path / "etc/selinux/default").is_dir():
+        (path / "root/local.cil").write_text(SELINUX_MODULE)
+        run("chroot", path, "semodule", "-n", "-i", "/root/local.cil", stderr=subprocess.DEVNULL)
+        run("chroot", path, "setfiles", "/etc/selinux/default/contexts/files/file_contexts", "/")
 
 
 def repository(packages, suite=SUITE):
@@ -203,6 +213,8 @@ def kernel(suite=SUITE):
         for unused in ("kernel/drivers/gpu", "kernel/drivers/infiniband", "kernel/drivers/net/ethernet"):
             shutil.rmtree(modules / unused, ignore_errors=True)
         run("depmod", "-b", usr, release, stderr=subprocess.DEVNULL)
+        for file in [usr / "lib/modules", *(usr / "lib/modules").rglob("*")]:  # for a host with SELinux: there they are loaded on demand, too
+            os.setxattr(file, "security.selinux", b"system_u:object_r:modules_object_t:s0\0", follow_symlinks=False)
         initrd(usr, release, path / "initrd")
         size = int(output("du", "-sk", usr / "lib/modules").split()[0]) * 5 // 4 + 8192
         run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-L", "modules", "-d", usr / "lib/modules", path / "modules.img", "%dk" % size)

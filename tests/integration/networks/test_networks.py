@@ -13,6 +13,7 @@ import pytest
 
 from pycontainer import networks
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
+from pycontainer.kernel import nftables_rules
 from pycontainer.networks import attach, firewall, links, publish, task
 from pycontainer.reconcile import carry_out
 
@@ -299,6 +300,17 @@ def test_a_failed_attachment_leaves_nothing(net):
         attach.connect(container.namespace.fd, dict(second, bridge="nope"), 1)
     assert net.run("ip -o link | wc -l") == before and os.readlink("/proc/thread-self/ns/net") == home
     assert container.namespace.run("ip -o link | wc -l").strip() == "2"
+
+
+def test_a_kernel_that_lacks_one_of_the_modules(net, monkeypatch):
+    """As where it may not be loaded. Nothing of the rules is there then, and the next start tries again."""
+    engine, rules = net.engine(), firewall.CHAINS[-1]
+    unknown = nftables_rules.text(1, "nosuch") + nftables_rules.nested(2)
+    monkeypatch.setattr(firewall, "CHAINS", firewall.CHAINS[:-1] + (rules[:-1] + (rules[-1] + [[unknown]],),))
+    assert networks.ensure_links(engine, ["bridge"]) == [firewall.INCOMPLETE_NFTABLES % "No such file or directory"]
+    assert "table ip pycontainer" not in net.run("nft list ruleset")
+    monkeypatch.undo()
+    assert networks.ensure_links(engine, ["bridge"]) == [] and "chain forward" in net.run("nft list table ip pycontainer")
 
 
 def test_links_that_are_no_bridges_are_left_alone(net):

@@ -81,7 +81,7 @@ BAD = [
     ("network_mode", "container:"), ("network_mode", "ns:/proc/1/ns/net"), ("mac_address", "01:00:00:00:00:00"), ("mac_address", "x"),
     ("etc_hosts", {"a b": "1.2.3.4"}), ("etc_hosts", {"a": "1.2.3.4\n5.6.7.8 b"}),
     ("dns_servers", ["dns.example"]), ("dns_opts", ["a b"]), ("dns_search_domains", ["a\nb"]),
-    ("capabilities", ["FLY"]), ("privileged", "yes"), ("security_opts", ["apparmor"]), ("security_opts", ["label=type:t"]),
+    ("capabilities", ["FLY"]), ("privileged", "yes"), ("security_opts", ["apparmor"]), ("security_opts", ["label=type:"]), ("security_opts", ["label=kind:t"]),
     ("security_opts", ["seccomp=rel"]),
     ("security_opts", ["seccomp=/does/not/exist"]), ("security_opts", ["writable-cgroups"]),
     ("sysctls", {"kernel.core_pattern": "|x"}), ("sysctls", {"vm.swappiness": "1"}), ("sysctls", {"net.core.somaxconn": "1\n2"}), ("sysctls", {"net..x": "1"}),

@@ -60,7 +60,7 @@ def started(session, record, start, interactive):
         session.rc = attached(session, record, interactive)
         return
     if interactive:
-        _with_input(start)
+        _with_input(session, record, start)
     else:
         start(None)
     with _signals_passed_on(session, record["id"]):
@@ -84,9 +84,9 @@ def _signals_passed_on(session, ident):
             signal.signal(number, handler)
 
 
-def _with_input(start):
+def _with_input(session, record, start):
     """Start with a pipe as standard input, and feed it from this process's own, which the container itself never gets hold of."""
-    reader, writer = os.pipe2(os.O_CLOEXEC)
+    reader, writer = containers.pipe(session.engine.paths, record["id"])
     try:
         start(reader)
     except BaseException:

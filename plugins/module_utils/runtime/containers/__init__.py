@@ -18,7 +18,7 @@ _HOME = {
     "status": "running.status", "kill": "running.kill", "wait": "running.wait", "read_log": "running.logs",
     "tail": "running.tail", "run_command": "running.execute",
     "run_interactively": "running.interactive", "stats": "running.stats", "Meter": "metering.Meter", "top": "running.top", "attach": "running.attach",
-    "feed": "execute.feed", "LIVING": "running.LIVING",
+    "feed": "execute.feed", "pipe": "stdio.pipe", "LIVING": "running.LIVING",
     "create_checkpoint": "checkpoints.create", "remove_checkpoint": "checkpoints.remove", "list_checkpoints": "checkpoints.listing",
     "find_checkpoint": "checkpoints.find", "check_checkpoint": "checkpoints.check", "ready_checkpoint": "checkpoints.ready",
     "check_name": "catalog.check_name", "with_terminal": "documents.with_terminal", "signal_number": "signals.number", "networks_of": "live.networks_of",

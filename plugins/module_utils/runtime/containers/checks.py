@@ -13,7 +13,7 @@ import resource
 from .. import networks, volumes
 from ..errors import Conflict, InvalidInput, NotFound, Unsupported
 from ..kernel import apparmor, cgroups
-from . import documents, spec, spec_resources, spec_security
+from . import documents, labelling, spec, spec_resources, spec_security
 from .options import network, resources, security, storage
 
 
@@ -37,6 +37,7 @@ def everything(engine, definition, image, record=None):
             raise Unsupported(problems[0])
     spec_security.sysctls(definition)
     _apparmor(definition)
+    labelling.check(engine, definition)
 
 
 def _mounts(engine, definition):

@@ -9,7 +9,7 @@ import os
 from .. import networks, volumes
 from ..kernel import apparmor, cgroups
 from ..store.files import read_json, write_json, write_whole
-from . import images, sharing, spec, spec_security, userns
+from . import images, labelling, sharing, spec, spec_security, userns
 from .options import network, storage
 
 
@@ -27,6 +27,7 @@ def write(engine, record, reserved, volume_names, durable=True):
     host = spec.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), joins, swap(), maps=maps,
                              apparmor=apparmor.default()[0])
     config = spec.config(record["id"], definition, image, host)
+    labelling.put_into(config, labelling.of(engine, record, resolved))
     run = spec.run(record["id"], record["name"], definition, image, images.layers(engine, record["image"]), reserved, resolved)
     _write_names(directory, record["id"], definition, reserved)
     write_json(os.path.join(directory, "config.json"), config, durable)
@@ -34,19 +35,25 @@ def write(engine, record, reserved, volume_names, durable=True):
 
 
 def confine(engine, record):
-    """See that a container has the AppArmor profile that it would get if it were made now, and that it is loaded: another boot may be without.
+    """See that a container has the AppArmor profile and the SELinux labels that it would get if it were made now: another boot may be without.
 
-    :raises HostError:
+    The profile is loaded, and what the container is to use is labelled for it. :raises HostError:
     """
     config = read_config(engine, record["id"])
     if "process" not in config:
         return  # the start will say so
     profile = spec_security.apparmor(record["definition"], apparmor.default()[0])
+    labels = labelling.of(engine, record, {kind[len(spec.JOIN):]: other for kind, other in config["annotations"].items() if kind.startswith(spec.JOIN)})
+    changed = labelling.put_into(config, labels)
     if config["process"].get("apparmorProfile") != profile:
         config["process"].pop("apparmorProfile", None)
         config["process"].update({"apparmorProfile": profile} if profile else {})
+        changed = True
+    if changed:
         write_json(os.path.join(engine.paths.container(record["id"]), "config.json"), config)
     apparmor.ensure(profile)
+    if labels is not None:
+        labelling.relabel(engine, record, labels, {target: volumes.path(engine, name) for target, name in mounted_volumes(engine, record["id"]).items()})
 
 
 def read_run(engine, ident):

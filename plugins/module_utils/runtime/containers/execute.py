@@ -16,7 +16,7 @@ import time
 from ..errors import ContainerFailed, EngineError
 from ..kernel import constants, pidfd
 from ..oci import terminal as terminals
-from . import join, runfile, state, wire
+from . import join, runfile, state, stdio, wire
 
 SIGWINCH = 28
 
@@ -123,7 +123,7 @@ def run(paths, ident, argv, *, user=None, cwd=None, env=None, stdin=None, tty=Fa
 
 def _piped(paths, ident, argv, with_input, options):
     """Start a command with pipes for its streams: ``(session, stdout, stderr, stdin or None)``, the ends of this side."""
-    pipes = [os.pipe2(os.O_CLOEXEC) for _stream in range(3 if with_input else 2)]
+    pipes = [stdio.pipe(paths, ident) for _stream in range(3 if with_input else 2)]
     inner = (pipes[2][0] if with_input else None, pipes[0][1], pipes[1][1])
     try:
         session = Session(paths, ident, argv, inner, **options)

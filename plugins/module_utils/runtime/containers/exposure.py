@@ -8,7 +8,7 @@ import os
 
 from ..kernel import capabilities
 from ..store.database import decode
-from . import documents, userns
+from . import documents, labelling, userns
 from .options import network, security, storage
 
 NAMESPACES = {"cgroup": "cgroupns_mode", "ipc": "ipc_mode", "network": "network_mode", "pid": "pid_mode", "uts": "uts"}
@@ -33,6 +33,7 @@ def describe(engine, definition, host_user, reason=""):
     added = [name for name in definition.get("capabilities", ()) if name not in capabilities.DOCKER_DEFAULT]
     seccomp = settings.get("seccomp", "unconfined" if privileged else "default") == "unconfined"
     profile = settings.get("apparmor") == "unconfined"
+    bare = "disable" in security.labels(definition) and labelling.is_default(engine)
     paths = privileged or settings.get("systempaths") == "unconfined"
     devices = ["all"] if privileged else [entry.partition(":")[0] for entry in definition.get("devices", ())]
     findings = ["privileged: every capability and device of the host, no seccomp filter"] if privileged else []
@@ -45,6 +46,7 @@ def describe(engine, definition, host_user, reason=""):
     if not privileged:
         findings += ["security_opts: seccomp=unconfined: no seccomp filter"] * seccomp
         findings += ["security_opts: apparmor=unconfined: no AppArmor profile"] * profile
+        findings += ["security_opts: label=disable: no SELinux label, which this host's containers have"] * bare
         findings += ["security_opts: systempaths=unconfined: no masked or read-only paths"] * paths
         findings += ["device %s" % path for path in devices]
     return {"Findings": findings, "Privileged": privileged, "HostNamespaces": shared, "HostUser": bool(host_user),

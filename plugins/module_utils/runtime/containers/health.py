@@ -15,7 +15,7 @@ import time
 
 from ..errors import EngineError
 from ..kernel import constants, pidfd
-from . import join, runfile
+from . import join, runfile, stdio
 
 OUTPUT = 4096  # bytes of a check's output that are kept, Docker's
 KEPT = 5  # results that are kept
@@ -119,7 +119,7 @@ class Check:
 
 def work(paths, ident, state, words, timeout, writer, limits):
     """One check, ``words``, in a process of its own: writes ``{"code", "output"}`` as JSON to ``writer``. -1: it did not come to an exit code."""
-    reader, inner = os.pipe2(os.O_CLOEXEC)
+    reader, inner = stdio.pipe(paths, ident)
     try:
         process = join.process(runfile.Bundle(paths, ident), state, words, (None, inner, inner), limits=limits)
         process.start()

@@ -23,7 +23,8 @@ def inspect(engine, record):
     return {
         "Id": record["id"], "Name": "/" + record["name"], "Created": moment(record["created"]), "Path": process["args"][0], "Args": process["args"][1:],
         "State": _state(state), "Image": record["image"], "RestartCount": state.get("restarts", 0), "Platform": "linux", "Driver": "overlay2",
-        "AppArmorProfile": process.get("apparmorProfile", ""),
+        "AppArmorProfile": process.get("apparmorProfile", ""), "ProcessLabel": process.get("selinuxLabel", ""),
+        "MountLabel": config["linux"].get("mountLabel", ""),
         "LogPath": os.path.join(engine.paths.container(record["id"]), "log.json") if run["log"]["driver"] == "json-file" else "",
         "HostnamePath": os.path.join(engine.paths.container(record["id"]), "hostname"),
         "HostsPath": os.path.join(engine.paths.container(record["id"]), "hosts"),

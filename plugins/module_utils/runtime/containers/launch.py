@@ -53,7 +53,7 @@ class Start(Launch):
         directory = self.bundle.directory
         mapped = (self.userns_fd, *self.maps.host_root()) if self.maps is not None else None
         return overlay.overlay(self.bundle.run["layers"], os.path.join(directory, "upper"), os.path.join(directory, "work"), mapped=mapped,
-                               spent=self.spent)
+                               spent=self.spent, label=stdio.label(self.bundle.linux))
 
     def announce(self):
         self._announce(self.facts())
@@ -62,10 +62,11 @@ class Start(Launch):
         return hooks.state(self.bundle, self.bundle.ident, self.bundle.directory, self.pid, status)
 
     def open_streams(self):
-        outputs = [stdio.open_inside(self.bundle.run_directory, name) for name in stdio.OUTPUTS]
+        context = stdio.label(self.bundle.linux)
+        outputs = [stdio.open_inside(self.bundle.run_directory, name, context) for name in stdio.OUTPUTS]
         stdin = self.stdin
         if stdin is None and self.bundle.run.get("interactive"):
-            stdin = stdio.open_inside(self.bundle.run_directory, "stdin")
+            stdin = stdio.open_inside(self.bundle.run_directory, "stdin", context)
         return stdin, *outputs
 
     def connect(self):

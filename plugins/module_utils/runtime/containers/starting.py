@@ -83,6 +83,8 @@ def _shared_memory(engine, record):
     os.makedirs(path, 0o700, exist_ok=True)
     if not os.path.ismount(path):
         options = "mode=1777,size=%d,uid=%d,gid=%d" % (record["definition"].get("shm_size", 64 << 20), *userns.host_root(engine, record))
+        label = documents.read_config(engine, record["id"])["linux"].get("mountLabel")
+        options += ',context="%s"' % label if label else ""
         try:
             syscalls.mount("shm", path, "tmpfs", 2 | 4 | 8, options)  # MS_NOSUID | MS_NODEV | MS_NOEXEC
         except OSError as error:

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import os
 
+from ..kernel import selinux
+from ..store.files import read_json
+
 OUTPUTS = ("stdout", "stderr")
 
 
@@ -27,9 +30,40 @@ def open_output(directory, name):
     return os.open(os.path.join(directory, name), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
-def open_inside(directory, name):
-    """The container's end of a FIFO."""
-    return os.open(os.path.join(directory, name), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+def open_inside(directory, name, context=None):
+    """The container's end of a FIFO. :param context: the SELinux label that it gets."""
+    fd = os.open(os.path.join(directory, name), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    if context is not None:
+        selinux.set_label(fd, context)
+    return fd
+
+
+def label(linux):
+    """The SELinux label of a container's files, None where it has none. :param linux: that of its config.json."""
+    context = linux.get("mountLabel")
+    return context if context and selinux.enabled() else None
+
+
+def pipe(paths, ident):
+    """A pipe, ``(reader, writer)``, of which one end is for a process of a container.
+
+    Where the container has an SELinux label it is a FIFO that has lost its name: SELinux would take away what is not labelled as the
+    container's when its program is executed, and policies let nobody label a pipe.
+    """
+    config = read_json(os.path.join(paths.container(ident), "config.json"), {}) if selinux.enabled() else {}
+    context = label(config.get("linux", {}))
+    if context is None:
+        return os.pipe2(os.O_CLOEXEC)
+    path = os.path.join(paths.run, "pipe-" + os.urandom(8).hex())
+    os.mkfifo(path, 0o600)
+    try:
+        selinux.set_label(path, context)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # else it would wait for the other end
+        writer = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        os.set_blocking(reader, True)
+        return reader, writer
+    finally:
+        os.unlink(path)
 
 
 def drain(fd, take):

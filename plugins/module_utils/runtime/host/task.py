@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 
 from .. import fingerprint, install
 from ..errors import InvalidInput, Unsupported
 from ..images import layers
+from ..kernel import selinux
 from ..reconcile import Plan
 from ..store import settings
 from ..store.files import write_whole
@@ -31,7 +33,7 @@ def plan(engine, params):
     """The plan to prepare a host (``state: present``) or to undo that (``absent``).
 
     :param params: the options of the module ``host``: ``state``, ``command`` (path of the on-host command), ``boot``,
-        ``interpreter``, ``layers``, ``force``, ``delete_data``.
+        ``interpreter``, ``layers``, ``selinux``, ``force``, ``delete_data``.
     """
     if not os.path.isabs(params["command"]):
         raise InvalidInput("command", params["command"], "an absolute path")
@@ -49,6 +51,8 @@ def present(engine, params):
     plan_boot(found, engine, unit, params["command"])
     if params["layers"]:
         plan_layers(found, engine, params["layers"])
+    if params["selinux"] is not None:
+        plan_selinux(found, engine, params["selinux"])
     if params["boot"] and unit is None:
         found.warnings.append("this host's init system is none of %s: containers will not be started after a boot" % ", ".join(boot.UNITS))
     return found
@@ -123,10 +127,23 @@ def plan_layers(found, engine, wanted):
     """:raises Unsupported: when EROFS is asked for and can't be had."""
     if wanted == layers.EROFS and layers.why_no_erofs(engine):
         raise Unsupported("layers: erofs: %s" % layers.why_no_erofs(engine))
-    path, before = engine.paths.config, settings.given(engine.paths.config)
-    if before.get("layers") != wanted:
-        found.add("layers", before.get("layers"), wanted, "set layers to %s in %s" % (wanted, path),
-                  lambda: settings.write(path, dict(before, layers=wanted)))
+    plan_setting(found, engine, "layers", wanted)
+
+
+def plan_selinux(found, engine, wanted):
+    """:raises Unsupported: when labels are asked for that the host's policy has not."""
+    reason = selinux.defaults()[1]
+    if wanted and reason:
+        raise Unsupported("selinux: true: %s" % reason)
+    plan_setting(found, engine, "selinux", wanted)
+
+
+def plan_setting(found, engine, name, wanted):
+    path = engine.paths.config
+    before = settings.given(path).get(name)
+    if before != wanted:
+        found.add(name, before, wanted, "set %s to %s in %s" % (name, json.dumps(wanted).strip('"'), path),
+                  lambda: settings.write(path, dict(settings.given(path), **{name: wanted})))
 
 
 def facts(engine, python, params):
@@ -138,6 +155,6 @@ def facts(engine, python, params):
         "command": params["command"],
         "oci_command": oci_command(params["command"]),
         "init": boot.init_system(),
-        "layers": settings.read(engine.paths.config)["layers"],
+        **settings.read(engine.paths.config),
         "boot_unit": next((unit.path for unit in boot.installed()), None),
     }

@@ -14,7 +14,7 @@ import sys
 import zlib
 
 from ..errors import Unsupported
-from . import apparmor, capabilities, namespaces, procfs, syscalls
+from . import apparmor, capabilities, namespaces, procfs, selinux, syscalls
 from . import constants as c
 
 MINIMUM = (5, 4)
@@ -209,7 +209,10 @@ def _security():
     found["apparmor"] = _feature(apparmor.enabled(), "AppArmor profiles", "AppArmor is not enabled")
     profile, reason = apparmor.default()
     found["apparmor_default"] = _feature(profile, "the AppArmor profile that containers have by default", reason, profile)
-    found["selinux"] = _feature(os.path.exists("/sys/fs/selinux/enforce"), "SELinux labels", "SELinux is not enabled")
+    found["selinux"] = _feature(selinux.enabled(), "SELinux labels", "SELinux is not enabled")
+    contexts, reason = selinux.defaults()
+    found["selinux_default"] = _feature(contexts, "SELinux labels of the engine's containers (selinux: true, security_opts: label=...)", reason,
+                                        contexts and contexts["process"])
     return found
 
 

@@ -35,7 +35,7 @@ FORCE_OLD = False  # tests: behave as a kernel without lowerdir+
 _OPTIONS = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"}
 
 
-def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, mapped=None, spent=None):
+def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, mapped=None, spent=None, label=None):
     """A detached mount of ``layers`` below a writable directory.
 
     :param layers: directories or EROFS images (absolute paths), topmost first, 1 to 500. Of one that is named several times the topmost counts:
@@ -46,6 +46,7 @@ def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, m
     :param mapped: ``(descriptor of a user namespace, uid, gid)``: its map for all directories, and the host's ids of its root.
         ``upper`` and ``work`` must lie in one directory then. :param spent: a list that takes descriptors which the caller is to
         close when it has time: the end of a detached mount waits for all CPUs.
+    :param label: the SELinux context that all files have in it.
     :raises Unsupported: too many layers, or an old kernel. :raises OSError: with the kernel's explanation.
     """
     layers = list(dict.fromkeys(layers))
@@ -55,6 +56,8 @@ def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, m
         raise Unsupported("a volatile upper layer needs Linux 5.10")
     attributes = c.MOUNT_ATTR_RDONLY if read_only or upper is None else 0
     options = dict(_OPTIONS, volatile=None) if volatile else dict(_OPTIONS)
+    if label is not None:
+        options["context"] = label
     if mapped is not None or any(is_image(layer) for layer in layers):
         return _mount_handles(layers, upper, work, options, attributes, mapped, spent)
     if FORCE_OLD or procfs.kernel_version() < (6, 7):
@@ -222,7 +225,8 @@ def _option_string(layers, upper, work, options):
     parts = ["lowerdir=" + ":".join(_escaped(name, ":,\\") for name in names)]
     if upper is not None:
         parts += ["upperdir=" + _escaped(upper, ",\\"), "workdir=" + _escaped(work, ",\\")]
-    parts += [key if value is None else "%s=%s" % (key, value) for key, value in options.items()]
+    parts += [key if value is None else "%s=%s" % (key, '"%s"' % value if key == "context" else value)  # it has commas of its own
+              for key, value in options.items()]
     text = ",".join(parts)
     if len(os.fsencode(text)) > MAX_OPTIONS:
         raise Unsupported(

@@ -16,10 +16,11 @@ import socket
 import struct
 import zlib
 
+from ..errors import HostError
 from ..kernel import netlink, nftables
 from ..kernel import nftables_rules as rules
 from ..store.files import read_json
-from .publish import ANY, ONE, OWN, TABLE, elements
+from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
 _NAME, _ADDRESS, _PROTOCOL, _PORT = nftables.INTERFACE_NAME, nftables.IPV4_ADDRESS, nftables.INET_PROTOCOL, nftables.INET_SERVICE
@@ -101,7 +102,12 @@ def ensure(engine, networks):
         if _intact(connection, messages):
             _synchronise(connection, networks)
         else:
-            _install(engine, connection, messages, networks)
+            try:
+                _install(engine, connection, messages, networks)
+            except netlink.Refused as error:
+                if error.errno not in ABSENT:
+                    raise HostError("the rules of networks can't be set: the kernel's nf_tables refuses them: %s" % error.strerror) from None
+                return [INCOMPLETE_NFTABLES % error.strerror]
         return foreign(connection, [config["bridge"] for config in networks])
 
 
@@ -118,6 +124,10 @@ def remove():
 
 NO_NFTABLES = ("this host's kernel has no nf_tables: published ports are served by a relay, and containers can't reach other hosts "
                "because their addresses can't be masqueraded")
+
+
+INCOMPLETE_NFTABLES = ("this host's kernel refuses the rules of networks (%s; nf_tables without a module such as nft_fib or nft_masq): published ports are "
+                       "served by a relay, and containers can't reach other hosts because their addresses can't be masqueraded")
 
 
 def _intact(connection, messages):

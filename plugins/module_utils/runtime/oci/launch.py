@@ -38,8 +38,11 @@ class Launch:
         mounting.check_propagation(document.linux.get("rootfsPropagation"))
         self.mounts, self.devices = mounting.read(document.config), mounting.devices(document.config)
         self.joined, self.warnings, self.door = {}, list(program.warnings), None
-        if document.linux.get("mountLabel") and not mounting.labels():
-            self.warnings.append("linux.mountLabel %s: SELinux is not enabled on this host, so there is nothing to label" % document.linux["mountLabel"])
+        if document.linux.get("mountLabel"):
+            from ..kernel import selinux
+
+            if not selinux.enabled():
+                self.warnings.append("linux.mountLabel %s: SELinux is not enabled on this host, so there is nothing to label" % document.linux["mountLabel"])
         self.maps = self.userns_fd = self.furnish = None  # of the container's user namespace: idmaps.Maps, a descriptor of it, the module
         self.nodes, self.spent = [], []  # device nodes to attach: [(path, fd)]; descriptors that are not needed any more
         self.root_fd = self.group = self.pidfd = self.terminal = None

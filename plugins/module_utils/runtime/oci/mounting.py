@@ -160,9 +160,11 @@ class Mount:
         return None
 
     def _set_label(self, root_fd):
+        from ..kernel import selinux
+
         fd = rootfs.open_in_root(root_fd, self.destination, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.setxattr(fd, "security.selinux", os.fsencode(self.label))
+            selinux.set_label(fd, self.label)
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EPERM):  # as in a user namespace, where the kernel labels nothing (selinux_set_mnt_opts)
                 raise
@@ -293,14 +295,13 @@ class CgroupMount:
         pass
 
 
-def labels():
-    """Whether files have labels on this host."""
-    return os.path.exists("/sys/fs/selinux/enforce")
-
-
 def read(config):
     """The steps for config.json's mounts, in order. :raises Unsupported: naming the option that can't be done."""
-    found, label = [], config.get("linux", {}).get("mountLabel") if labels() else None
+    found, label = [], config.get("linux", {}).get("mountLabel")
+    if label:
+        from ..kernel import selinux
+
+        label = label if selinux.enabled() else None
     for entry in config.get("mounts") or ():
         if not entry.get("destination"):
             raise Unsupported("config.json: mounts: an entry has no destination")

@@ -197,7 +197,9 @@ def _label(process):
             raise Unsupported("AppArmor profile %s: AppArmor is not enabled on this host" % profile)
         return ("apparmor/exec" if os.path.exists("/proc/self/attr/apparmor/exec") else "exec"), "exec " + profile
     if label:
-        if not os.path.exists("/sys/fs/selinux/enforce"):
+        from ..kernel import selinux
+
+        if not selinux.enabled():
             raise Unsupported("SELinux label %s: SELinux is not enabled on this host" % label)
         return "exec", label
     return None

@@ -12,6 +12,7 @@ from .files import write_whole
 
 CHOICES = {
     "layers": ("directory", "erofs", "auto"),  # how image layers are stored that come from now on; the first is the default
+    "selinux": (False, True),  # whether containers have SELinux labels that name none
 }
 
 

@@ -63,12 +63,17 @@ def security_opt(value, name):
         return "seccomp=" + (setting if setting in ("unconfined", "default") or setting.startswith("{") else seccomp_file(setting, name))
     if key == "apparmor" and setting:
         return "apparmor=" + setting
-    if key == "label" and setting:
-        if setting != "disable":
-            raise Unsupported("%s: %s: SELinux labels can't be set; only label=disable" % (name, value))
-        return "label=disable"
+    if key == "label" and (setting == "disable" or re.fullmatch(r"(user|role|type):\w+|level:[\w:,.-]+", setting)):
+        return "label=" + setting
     raise InvalidInput(name, value, "no-new-privileges[=true|false], seccomp=unconfined, seccomp=<file>, systempaths=unconfined, "
-                                    "apparmor=unconfined, apparmor=<profile>, label=disable")
+                                    "apparmor=unconfined, apparmor=<profile>, label=disable, label=user:<user>, label=role:<role>, "
+                                    "label=type:<type>, label=level:<level>")
+
+
+def _key(entry):
+    """What an option sets: ``label``'s are four, and ``disable`` is instead of all of them."""
+    key, _equals, setting = entry.partition("=")
+    return key if key != "label" else "label=" + setting.partition(":")[0]
 
 
 def seccomp_file(path, name):
@@ -126,8 +131,14 @@ def maps(definition):
 
 
 def settings(definition):
-    """``security_opts`` as a map, e.g. ``{"no-new-privileges": "true"}``."""
-    return dict(entry.split("=", 1) for entry in definition.get("security_opts", ()))
+    """``security_opts`` as a map, e.g. ``{"no-new-privileges": "true"}``; those of ``label`` excepted."""
+    return dict(entry.split("=", 1) for entry in definition.get("security_opts", ()) if not entry.startswith("label="))
+
+
+def labels(definition):
+    """What ``security_opts`` say of SELinux: any of user, role, type, level with its value; or ``{"disable": ""}``."""
+    given = (entry[len("label="):] for entry in definition.get("security_opts", ()) if entry.startswith("label="))
+    return dict(entry.partition(":")[::2] for entry in given)
 
 
 def check(definition):
@@ -143,10 +154,12 @@ def check(definition):
         for option in ("hostname", "domainname"):
             if definition.get(option):
                 raise InvalidInput(option, definition[option], "nothing, with uts host: it would rename the host")
-    keys = [entry.split("=", 1)[0] for entry in definition.get("security_opts", ())]
+    keys = [_key(entry) for entry in definition.get("security_opts", ())]
     for key in keys:
         if keys.count(key) > 1:
             raise InvalidInput("security_opts", key, "each option once")
+    if "disable" in labels(definition) and len(labels(definition)) > 1:
+        raise InvalidInput("security_opts", "label=disable", "nothing else of label beside it")
     _check_maps(definition)
     if definition.get("init") and definition.get("pid_mode"):
         raise InvalidInput("init", True, "a process namespace of its own: no init with pid_mode %s" % definition["pid_mode"])
@@ -173,7 +186,7 @@ OPTIONS = (
     Option("capabilities", listed(capability, as_set=True), [], "set"),
     Option("cap_drop", listed(capability, as_set=True), [], "set"),
     Option("privileged", flag, False),
-    Option("security_opts", listed(security_opt, as_set=True), [], "set", key=lambda entry: entry.split("=", 1)[0]),
+    Option("security_opts", listed(security_opt, as_set=True), [], "set", key=_key),
     Option("sysctls", mapped(sysctl, line), {}, "map"),
     Option("pid_mode", shared("host", "container:"), None),
     Option("ipc_mode", shared("private", "host", "shareable", "none", "container:"), "private"),

@@ -4,7 +4,7 @@
 
 ``volumes`` and ``mounts`` have one normal form, so that the two spellings of one mount don't look like a difference:
 ``{"type": "bind" | "volume" | "tmpfs", "source", "target", "read_only", "propagation", "no_copy", "tmpfs_size",
-"tmpfs_mode"}``; a volume without a source is anonymous.
+"tmpfs_mode"}``; a volume without a source is anonymous. Where files have labels, ``relabel`` is beside them: Docker's mode z or Z.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import os
 import re
 
 from ... import units
-from ...errors import InvalidInput, Unsupported
+from ...errors import InvalidInput
+from ...kernel import selinux
 from .table import Option, absolute, flag, line, listed, ordered
 
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
@@ -62,19 +63,14 @@ def _add_mode(result, mode, value, name):
     elif mode in CONSISTENCIES and result["type"] == "bind":
         pass
     elif mode in ("z", "Z"):
-        refuse_labels(mode, name)
+        if selinux.enabled():  # where nothing has labels, there is nothing to do
+            result["relabel"] = mode
     elif mode == "nocopy" and result["type"] == "volume":
         result["no_copy"] = True
     elif mode in PROPAGATIONS and result["type"] == "bind":
         result["propagation"] = mode
     else:
         raise InvalidInput(name, value, "modes %s (nocopy for volumes, propagation for host paths)" % _MODES)
-
-
-def refuse_labels(mode, name):
-    """Nothing has to be relabelled where there is no SELinux; where there is, say that it is not done."""
-    if os.path.exists("/sys/fs/selinux/enforce"):
-        raise Unsupported("%s: mode %s relabels files for SELinux, which this engine does not do; label them by the host's own rules" % (name, mode))
 
 
 def target(value, name):

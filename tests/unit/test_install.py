@@ -89,7 +89,7 @@ def test_the_oci_command_runs_from_its_bundle(engine):
 def test_the_oci_command_has_its_place_beside_the_other(engine, tmp_path):
     from pycontainer.host import task
 
-    params = {"state": "present", "command": str(tmp_path / "bin" / "pycontainer"), "boot": False, "interpreter": None, "layers": None,
+    params = {"state": "present", "command": str(tmp_path / "bin" / "pycontainer"), "boot": False, "interpreter": None, "layers": None, "selinux": None,
               "force": False, "delete_data": False}
     plan = task.plan(engine, params)
     plan.apply()

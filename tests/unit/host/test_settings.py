@@ -18,7 +18,7 @@ from pycontainer.store import settings
 @pytest.fixture
 def plan(engine, tmp_path):
     params = {"state": "present", "command": str(tmp_path / "bin" / "pycontainer"), "boot": False, "interpreter": None, "layers": None,
-              "force": False, "delete_data": False}
+              "selinux": None, "force": False, "delete_data": False}
     return lambda **changes: task.plan(engine, dict(params, **changes))
 
 
@@ -50,9 +50,11 @@ def test_a_host_without_erofs_says_so(engine, plan, monkeypatch):
 @pytest.mark.parametrize("text, sentence", [
     ("{", "is not a JSON document"),
     ("[]", "is not a JSON object"),
-    ('{"layer": "erofs"}', "there is no setting 'layer'; accepted are: layers"),
-    ('{"layers": "tar"}', "layers is 'tar'; accepted are: directory, erofs, auto"),
+    ('{"layer": "erofs"}', "there is no setting 'layer'; accepted are: layers, selinux"),
+    ('{"layers": "tar"}', "layers is \"tar\"; accepted are: directory, erofs, auto"),
     ('{"layers": ["erofs"]}', "accepted are: directory, erofs, auto"),
+    ('{"selinux": 1}', "selinux is 1; accepted are: false, true"),
+    ('{"selinux": "yes"}', "accepted are: false, true"),
 ])
 def test_a_file_that_makes_no_sense(engine, text, sentence):
     with open(engine.paths.config, "w") as file:
@@ -71,6 +73,6 @@ def test_where_it_lies():
 def test_what_is_written(tmp_path):
     path = str(tmp_path / "etc" / "config.json")
     settings.write(path, {"layers": "erofs"})
-    assert json.load(open(path)) == {"layers": "erofs"} and settings.read(path) == {"layers": "erofs"}
+    assert json.load(open(path)) == {"layers": "erofs"} and settings.read(path) == {"layers": "erofs", "selinux": False}
     settings.write(path, {})
-    assert not os.path.exists(path) and settings.read(path) == {"layers": "directory"}
+    assert not os.path.exists(path) and settings.read(path) == {"layers": "directory", "selinux": False}

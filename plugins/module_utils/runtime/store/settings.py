@@ -38,8 +38,9 @@ def given(path):
     for key, value in found.items():
         if key not in CHOICES:
             raise HostError("%s: there is no setting %r; accepted are: %s" % (path, key, ", ".join(CHOICES)))
-        if value not in CHOICES[key]:
-            raise HostError("%s: %s is %r; accepted are: %s" % (path, key, value, ", ".join(CHOICES[key])))
+        if json.dumps(value) not in map(json.dumps, CHOICES[key]):  # as JSON, in which 1 is not true
+            accepted = (json.dumps(choice).strip('"') for choice in CHOICES[key])
+            raise HostError("%s: %s is %s; accepted are: %s" % (path, key, json.dumps(value), ", ".join(accepted)))
     return found
 
 

@@ -88,7 +88,24 @@ def test_volumes_and_shared_memory(labelled):
     labelled("exec", "one", "sh", "-c", "echo text > /data/file; echo word > /dev/shm/word; touch /anonymous/file")
     assert labelled("exec", "two", "cat", "/data/file", "/dev/shm/word") == "text\nword"
     assert inspected(labelled, "one")["ProcessLabel"] == inspected(labelled, "two")["ProcessLabel"]
+    web = label(labelled, "run", "--rm", "--network", "container:two", "-v", "data:/data", "box:1")
+    assert web != inspected(labelled, "one")["ProcessLabel"] and kind(web) == "container_t"
+    assert labelled("run", "--rm", "--network", "container:two", "box:1", "cat", "/etc/resolv.conf", "/etc/hosts")
     labelled("run", "--rm", "-v", "data:/srv/data", "box:1", "sh", "-c", "cat /srv/data/file && touch /srv/data/more")
+
+
+@enforced
+def test_volumes_that_show_something_else(labelled, shared):
+    """A tmpfs is the container's; a directory of the host's is labelled if that is asked for, and never one that its services use."""
+    labelled("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "-o", "o=size=1m", "quick")
+    labelled("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", "device=%s" % shared, "theirs")
+    labelled("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", "device=/etc", "hosts")
+    before = selinux.label_of("/etc/passwd")
+    labelled("run", "--rm", "-v", "quick:/quick", "box:1", "touch", "/quick/file")
+    assert "Permission denied" in labelled("run", "--rm", "-v", "theirs:/data", "box:1", "cat", "/data/sub/file", rc=1)
+    assert labelled("run", "--rm", "-v", "theirs:/data:z", "box:1", "cat", "/data/sub/file") == "text"
+    assert "services of the host would lose what is there" in labelled("run", "--rm", "-v", "hosts:/data:Z", "box:1", "true", rc=125)
+    assert selinux.label_of("/etc/passwd") == before != ""
 
 
 @enforced

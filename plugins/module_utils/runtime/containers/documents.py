@@ -43,7 +43,7 @@ def confine(engine, record):
     if "process" not in config:
         return  # the start will say so
     profile = spec_security.apparmor(record["definition"], apparmor.default()[0])
-    labels = labelling.of(engine, record, {kind[len(spec.JOIN):]: other for kind, other in config["annotations"].items() if kind.startswith(spec.JOIN)})
+    labels = labelling.of(engine, record, {kind[len(spec.JOIN):]: other for kind, other in config.get("annotations", {}).items() if kind.startswith(spec.JOIN)})
     changed = labelling.put_into(config, labels)
     if config["process"].get("apparmorProfile") != profile:
         config["process"].pop("apparmorProfile", None)
@@ -53,7 +53,7 @@ def confine(engine, record):
         write_json(os.path.join(engine.paths.container(record["id"]), "config.json"), config)
     apparmor.ensure(profile)
     if labels is not None:
-        labelling.relabel(engine, record, labels, {target: volumes.path(engine, name) for target, name in mounted_volumes(engine, record["id"]).items()})
+        labelling.relabel(engine, record, labels, mounted_volumes(engine, record["id"]))
 
 
 def read_run(engine, ident):

@@ -9,9 +9,11 @@ with the label of its files; volumes have that label at no level in particular, 
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 
+from .. import volumes
 from ..errors import HostError, InvalidInput, Unsupported
 from ..kernel import selinux
 from ..store import settings
@@ -19,8 +21,8 @@ from ..store.files import read_json
 from .options import security, storage
 
 # Relabelling one of these would take the host's own services what is theirs; Docker refuses most of them, too.
-_OF_THE_HOST = ("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/srv",
-                "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log", "/var/run", "/var/tmp")
+_OF_THE_HOST = ("/", "/bin", "/boot", "/dev", "/etc", "/etc/passwd", "/etc/pki", "/etc/shadow", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt",
+                "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log", "/var/run", "/var/tmp")
 _FILES = ("hostname", "hosts", "resolv.conf")
 
 
@@ -95,27 +97,38 @@ def put_into(config, labels):
     return before != (labels or (None, None))
 
 
-def relabel(engine, record, labels, volumes):
+def relabel(engine, record, labels, mounted):
     """Give a container what it is to use: the files that the engine makes for it, its volumes, what modes z and Z name.
 
-    :param labels: as of ``of``; :param volumes: ``{target: directory on the host}`` of its volumes. :raises HostError:
+    :param labels: as of ``of``; :param mounted: ``{target: name}`` of its volumes. :raises HostError:
     """
     process, label = labels
     shared = at_level(label, "s0" if label.count(":") >= 3 else None)
     # Red Hat's policy gives a new file the level of its directory, the reference policy that of who makes it: a later container could not read it.
     each_time = selinux.of_new_file(process, shared) != shared
-    found = [(os.path.join(engine.paths.container(record["id"]), name), label) for name in _FILES]
+    found = [(os.path.join(engine.paths.container(record["id"]), name), shared) for name in _FILES]  # shared with those that join its network
     modes = {entry["target"]: entry.get("relabel") for entry in storage.mounts_of(record["definition"])}
-    for target, path in volumes.items():
-        if each_time or modes.get(target) or selinux.label_of(path).split(":")[2:3] != label.split(":")[2:3]:
-            found.append((path, label if modes.get(target) == "Z" else shared))
+    for target, name in mounted.items():
+        path, mode = volumes.path(engine, name), modes.get(target)
+        elsewhere = (volumes.get(engine, name) or {}).get("driver_options", {}).get("device", "").startswith("/")  # labelled only if that is asked for
+        if mode or not elsewhere and (each_time or selinux.label_of(path).split(":")[2:3] != label.split(":")[2:3]):
+            found.append((path, label if mode == "Z" else shared))
     found += [(entry["source"], label if entry["relabel"] == "Z" else shared) for entry in storage.mounts_of(record["definition"])
               if entry["type"] == "bind" and entry.get("relabel")]
     for path, context in found:
         try:
+            if is_the_hosts(path):
+                raise HostError("container %s: %s is not labelled for it: services of the host would lose what is there" % (record["name"], path))
             selinux.relabel(path, context)
         except OSError as error:
-            raise HostError("container %s: %s can't be labelled for SELinux: %s" % (record["name"], path, error.strerror)) from None
+            if error.errno != errno.EOPNOTSUPP:  # as on NFS, where the policy says what containers may do
+                raise HostError("container %s: %s can't be labelled for SELinux: %s" % (record["name"], path, error.strerror)) from None
+
+
+def is_the_hosts(path):
+    """Whether a path is, or a volume shows, a directory that services of the host use."""
+    there = os.stat(path)
+    return any(os.path.samestat(there, os.stat(other)) for other in _OF_THE_HOST if os.path.exists(other))
 
 
 def check(engine, definition):
@@ -134,6 +147,6 @@ def check(engine, definition):
         return
     for option in ("volumes", "mounts"):
         for entry in definition.get(option, ()):
-            if entry.get("relabel") and entry["type"] == "bind" and os.path.realpath(entry["source"]) in _OF_THE_HOST:
+            if entry.get("relabel") and entry["type"] == "bind" and is_the_hosts(entry["source"]):
                 raise InvalidInput(option, "%s:%s:%s" % (entry["source"], entry["target"], entry["relabel"]),
                                    "a path that is not the host's own: its services would lose what is relabelled")

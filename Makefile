@@ -53,7 +53,7 @@ test-hosts: venv  ## playbooks over SSH on namespace hosts, and a short part on 
 	@$(REQUIRE) test hosts vm
 	$(PYTEST) tests/hosts
 
-test-vm: venv  ## the integration tests inside two virtual machines with systemd and cgroup v2, half in each; SELinux's in a third
+test-vm: venv  ## the integration tests inside two virtual machines with systemd and cgroup v2; SELinux's in a third
 	@$(REQUIRE) test hosts vm
 	tests/hosts.sh vm suite
 

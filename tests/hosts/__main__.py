@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
+import itertools
 import os
 import shlex
 import subprocess
@@ -18,6 +20,7 @@ from .namespaces import Fleet
 SUITE_FILES = ("plugins", "roles", "meta", "galaxy.yml", "pytest.ini", "tests")
 SELINUX_TESTS = ("tests/integration/oci_command/test_selinux.py", "tests/integration/cli/test_selinux.py", "tests/integration/containers/test_container.py")
 MACHINES = 2  # that the whole suite is shared out to: each takes a processor
+AT_ONCE = 6  # files that a machine gets
 
 
 def arguments():
@@ -84,10 +87,19 @@ def machines(options):
 def suite(machine, options):
     """The suite on machines of its own: what needs cgroup v2 with its controllers, systemd, and another kernel than ours."""
     if options.rest:
-        return in_machines({enforcing() if options.selinux else machine: options.rest}, options.keep)
-    shares = {Machine("vm%d" % number, kernel=options.kernel, memory=options.memory): ["--share", "%d/%d" % (number, MACHINES), "tests/integration"]
-              for number in range(1, MACHINES + 1)}
-    return max(in_machines(words, options.keep) for words in (shares, {enforcing(): SELINUX_TESTS}))
+        return in_machines([enforcing() if options.selinux else machine], [options.rest], options.keep)
+    several = [Machine("vm%d" % number, kernel=options.kernel, memory=options.memory) for number in range(1, MACHINES + 1)]
+    return max(in_machines(several, portions(), options.keep), in_machines([enforcing()], [SELINUX_TESTS], options.keep))
+
+
+def portions():
+    """The suite's files, some of one directory at a time: a machine that has done with some gets the next."""
+    found = []
+    files = sorted(path.relative_to(roots.CHECKOUT) for path in roots.CHECKOUT.glob("tests/integration/**/test_*.py"))
+    for _directory, group in itertools.groupby(files, key=lambda path: path.parent):
+        names = [str(path) for path in group]
+        found += [names[first:first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]
+    return found
 
 
 def enforcing():
@@ -96,27 +108,40 @@ def enforcing():
     return Machine("vm9", suite=roots.SELINUX_SUITE, root=roots.root(roots.SELINUX_SUITE, packages), arguments="security=selinux", memory=1536)
 
 
-def in_machines(words, keep):
-    """Run pytest in several machines at once. :param words: {machine: its arguments}. Returns 0 when all went well."""
+def in_machines(machines, portions, keep):
+    """Run pytest in machines side by side, for each portion a process. :param portions: arguments of pytest each. Returns 0 when all went well."""
+    waiting, failed = collections.deque(portions), []
     try:
-        for machine in words:
+        for machine in machines:
             machine.up()
             machine.copy_in("/srv/engine", *SUITE_FILES)
             machine.ssh("modprobe br_netfilter; [ ! -e /sys/fs/selinux/enforce ] || setenforce 1")  # the first as Docker leaves it on a host
-        with concurrent.futures.ThreadPoolExecutor(len(words)) as pool:
-            return max(pool.map(in_machine, words, words.values()))
+        with concurrent.futures.ThreadPoolExecutor(len(machines)) as pool:
+            for names in pool.map(in_machine, machines, [waiting] * len(machines)):
+                failed += names
     finally:
         if not keep:
-            for machine in words:
+            for machine in machines:
                 machine.down()
+    for words in failed:
+        print("failed: %s" % shlex.join(words))
+    return int(bool(failed))
 
 
-def in_machine(machine, words):
-    command = "cd /srv/engine && exec python3 -m pytest -p no:cacheprovider --instafail --leak-check --timeout=1200 %s" % shlex.join(words)
-    with subprocess.Popen(machine.ssh_command() + [command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
-        for line in process.stdout:
-            print("%s: %s" % (machine.name, line.rstrip()), flush=True)
-    return process.returncode
+def in_machine(machine, waiting):
+    """Take from ``waiting`` and run it until there is nothing left; returns what failed."""
+    failed = []
+    while True:
+        try:
+            words = waiting.popleft()
+        except IndexError:
+            return failed
+        command = "cd /srv/engine && exec python3 -m pytest -p no:cacheprovider --instafail --leak-check --timeout=1200 %s" % shlex.join(words)
+        with subprocess.Popen(machine.ssh_command() + [command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+            for line in process.stdout:
+                print("%s: %s" % (machine.name, line.rstrip()), flush=True)
+        if process.returncode:
+            failed.append(words)
 
 
 if __name__ == "__main__":

@@ -145,8 +145,8 @@ def read(path):
 def test_runtime_hooks_are_in_the_runtimes_namespaces_and_find_the_containers(bundle, tmp_path, kind):
     bundle.config["hooks"] = {kind: [script(
         "pid=$(sed 's/.*\"pid\": *\\([0-9]*\\).*/\\1/'); for n in mnt net uts; do readlink /proc/self/ns/$n /proc/$pid/ns/$n; done > %s/ns;"
-        " ls /proc/$pid/root%s/bin | head -1 >> %s/ns" % (tmp_path, "" if kind == "poststart" else bundle.root, tmp_path))]}
-    assert bundle.run("sleep", "0.5").code == 0
+        " ls /proc/$pid/root%s/bin | head -1 >> %s/ns; touch %s/tmp/looked" % (tmp_path, "" if kind == "poststart" else bundle.root, tmp_path, bundle.root))]}
+    assert bundle.shell("until [ -e /tmp/looked ]; do sleep 0.05; done").code == 0
     lines = (tmp_path / "ns").read_text().splitlines()
     for number, name in enumerate(("mnt", "net", "uts")):
         assert lines[2 * number] == os.readlink("/proc/self/ns/" + name) != lines[2 * number + 1]

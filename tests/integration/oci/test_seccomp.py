@@ -12,6 +12,7 @@ import errno
 import fcntl
 import json
 import os
+import select
 import socket
 import struct
 import threading
@@ -43,7 +44,9 @@ class Agent(threading.Thread):
                 break
             data += more
         self.closed, self.told = True, json.loads(data)
-        while True:
+        poll = select.poll()
+        poll.register(self.fds[0], select.POLLIN)
+        while not poll.poll()[0][1] & select.POLLHUP:  # nobody is left to ask; before Linux 6.11 the next call would wait for ever
             request = bytearray(80)
             try:
                 fcntl.ioctl(self.fds[0], NOTIF_RECV, request)

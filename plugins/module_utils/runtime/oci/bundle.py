@@ -25,7 +25,8 @@ PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 # What is imported by its name, once it is known what is to be done: each comes with all that it needs.
 FIRST = "oci.main"
-LATER = ("oci.lifecycle", "oci.foreground", "oci.further", "oci.showing", "oci.ending", "oci.limits", "oci.console")
+LATER = ("oci.lifecycle", "oci.foreground", "oci.further", "oci.showing", "oci.ending", "oci.limits", "oci.console",
+         "kernel.cgroups.device_program")  # the last with cgroup v2 only
 
 START = '''\
 #!%(interpreter)s -IS

@@ -98,7 +98,8 @@ def test_published_ports_during_sleep_and_a_second_sleep(boxes, bridge, sleeping
     assert fetch("127.0.0.1:%d" % port) == b"hello from inside\n"
     assert not asleep(pid) and monitor_of(box) == pid
     eventually(lambda: asleep(pid), 60)
-    eventually(lambda: len(os.listdir("/proc/%d/fd" % pid)) == len(before))  # they are closed a moment after it has become another program
+    # what it does not need is closed a moment after it has become another program: of the first time some may have been seen still
+    eventually(lambda: len(os.listdir("/proc/%d/fd" % pid)) <= len(before))
     assert fetched("127.0.0.1:%d" % port)
     box.stop(timeout=0)
     assert not fetched("127.0.0.1:%d" % port)

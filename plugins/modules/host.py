@@ -99,9 +99,13 @@ EXAMPLES = r"""
   pycontainer.engine.host:
     layers: auto
 
-- name: Prepare a host whose containers are confined by SELinux
+- name: See what a host can do
+  pycontainer.engine.host_info:
+  register: can
+
+- name: Prepare a host whose containers are confined by SELinux, where its policy has what that needs
   pycontainer.engine.host:
-    selinux: true
+    selinux: "{{ can.features.selinux_default.found }}"
 
 - name: Remove everything, with the data
   pycontainer.engine.host:

@@ -105,7 +105,7 @@ def portions():
 def enforcing():
     """A machine that confines by SELinux; it boots permissive, for its own services need more than the policy has."""
     packages = roots.LIBRARIES + roots.SELINUX_PACKAGES
-    return Machine("vm9", suite=roots.SELINUX_SUITE, root=roots.root(roots.SELINUX_SUITE, packages), arguments="security=selinux", memory=1536)
+    return Machine("vm8", suite=roots.SELINUX_SUITE, root=roots.root(roots.SELINUX_SUITE, packages), arguments="security=selinux", memory=1536)
 
 
 def in_machines(machines, portions, keep):

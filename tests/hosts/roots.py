@@ -30,7 +30,7 @@ SELINUX_SUITE = "trixie"  # bookworm's policy has no types for containers
 SELINUX_PACKAGES = ["sudo", "python3-pytest", "python3-pytest-timeout", "python3-pytest-instafail", "python3-yaml",
                     "selinux-policy-default", "policycoreutils", "selinux-utils"]
 # What Red Hat's policy allows and Debian's does not: services may start containers.
-SELINUX_MODULE = "(allow initrc_t container_t (process (transition siginh rlimitinh noatsecure)))\n"
+SELINUX_MODULE = "(allow initrc_t container_t (process (transition siginh rlimitinh noatsecure)))\n(allow container_t initrc_t (fd (use)))\n"
 
 UNWANTED_UNITS = """
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer

@@ -56,7 +56,7 @@ def of(engine, record, joins):
         raise HostError("container %s can't have an SELinux label: %s" % (record["name"], reason))
     parts = dict(zip(("user", "role", "type"), contexts["process"].split(":")))
     level = None
-    if contexts["process"].count(":") >= 3:  # a policy with levels
+    if level_of(contexts["process"]):  # a policy with levels
         level = security.labels(record["definition"]).get("level") or _level(engine, record["id"], joins)
     parts.update(security.labels(record["definition"]), level=level)
     return _text(*(parts[key] for key in ("user", "role", "type")), level), at_level(contexts["file"], level)
@@ -64,6 +64,11 @@ def of(engine, record, joins):
 
 def _text(*parts):
     return ":".join(part for part in parts if part)
+
+
+def level_of(context):
+    """The level of a context, '' where it has none; a level may hold colons itself."""
+    return "".join(context.split(":", 3)[3:])
 
 
 def at_level(context, level):
@@ -86,7 +91,7 @@ def _level(engine, ident, joins):
 
 def _of_document(engine, ident):
     label = read_json(os.path.join(engine.paths.container(ident), "config.json"), {}).get("process", {}).get("selinuxLabel") or ""
-    return label.partition(":")[2].partition(":")[2].partition(":")[2]
+    return level_of(label)
 
 
 def put_into(config, labels):
@@ -103,7 +108,7 @@ def relabel(engine, record, labels, mounted):
     :param labels: as of ``of``; :param mounted: ``{target: name}`` of its volumes. :raises HostError:
     """
     process, label = labels
-    shared = at_level(label, "s0" if label.count(":") >= 3 else None)
+    shared = at_level(label, "s0" if level_of(label) else None)
     # Red Hat's policy gives a new file the level of its directory, the reference policy that of who makes it: a later container could not read it.
     each_time = selinux.of_new_file(process, shared) != shared
     found = [(os.path.join(engine.paths.container(record["id"]), name), shared) for name in _FILES]  # shared with those that join its network

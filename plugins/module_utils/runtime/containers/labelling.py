@@ -109,7 +109,7 @@ def relabel(engine, record, labels, mounted):
     """
     process, label = labels
     shared = at_level(label, "s0" if level_of(label) else None)
-    # Red Hat's policy gives a new file the level of its directory, the reference policy that of who makes it: a later container could not read it.
+    # A policy may give a new file the level of who makes it, as the reference policy does, and not that of its directory: a later container can't read it.
     each_time = selinux.of_new_file(process, shared) != shared
     found = [(os.path.join(engine.paths.container(record["id"]), name), shared) for name in _FILES]  # shared with those that join its network
     modes = {entry["target"]: entry.get("relabel") for entry in storage.mounts_of(record["definition"])}

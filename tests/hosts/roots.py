@@ -165,9 +165,12 @@ def configure(path):
         run("chroot", path, "setfiles", "/etc/selinux/default/contexts/files/file_contexts", "/")
 
 
-def repository(packages, suite=SUITE):
-    """A directory with ``packages`` and all that a bare root needs besides, as an apt source: ``deb [trusted=yes] file:PATH ./``."""
-    bare = root(suite, [])
+def repository(packages, suite=SUITE, base=None):
+    """A directory with ``packages`` and all that they want besides, as an apt source: ``deb [trusted=yes] file:PATH ./``.
+
+    :param base: the directory of the root that they are for (default: the bare one).
+    """
+    base = base or root(suite, [])
 
     def make(path):
         work = path / "work"
@@ -175,7 +178,7 @@ def repository(packages, suite=SUITE):
             (work / directory).mkdir(parents=True)
         (work / "sources.list").write_text("deb %s %s main\n" % (archive(), suite))
         options = [option for pair in {
-            "Dir::State": work / "state", "Dir::State::status": bare / "var/lib/dpkg/status", "Dir::Cache": work / "cache",
+            "Dir::State": work / "state", "Dir::State::status": base / "var/lib/dpkg/status", "Dir::Cache": work / "cache",
             "Dir::Etc::SourceList": work / "sources.list", "Dir::Etc::SourceParts": "/dev/null", "Acquire::Check-Valid-Until": "false",
             "Acquire::Languages": "none", "APT::Install-Recommends": "false", "APT::Sandbox::User": "root"}.items() for option in ("-o", "%s=%s" % pair)]
         run("apt-get", *options, "-qq", "update")
@@ -189,7 +192,7 @@ def repository(packages, suite=SUITE):
         (path / "Packages").write_text("\n".join(index))
         shutil.rmtree(work)
 
-    return build("repository-%s-%s" % (suite, recipe(suite, packages)), make)
+    return build("repository-%s-%s" % (suite, recipe(suite, packages, base.name)), make)
 
 
 def image(directory):

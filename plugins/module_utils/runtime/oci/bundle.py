@@ -99,7 +99,8 @@ def _loaded():
 
 
 def _is_of_a_file(module):
-    return isinstance(getattr(module.__spec__, "loader", None), (SourceFileLoader, ExtensionFileLoader))
+    spec = getattr(module, "__spec__", None)  # typing.io of Python 3.9 is a module by name only
+    return isinstance(getattr(spec, "loader", None), (SourceFileLoader, ExtensionFileLoader))
 
 
 def _compiled(path):

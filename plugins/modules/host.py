@@ -10,7 +10,7 @@ module: host
 short_description: Prepare a host for containers
 version_added: 0.1.0
 description:
-  - Lays the engine down on the host, with the command C(pycontainer) and a boot unit that starts what should run after a boot.
+  - Lays the engine down on the host, with the command C(pycontainer) and a boot unit that starts after a boot what should run.
   - Other modules of this collection work without it. A host needs it for containers that come back after a boot, and for the command.
     On a host that has it they are faster as well, for the engine is there with its bytecode.
   - The role P(pycontainer.engine.host#role) installs the libraries that the engine needs, then calls this module.
@@ -39,7 +39,9 @@ options:
     default: /usr/local/bin/pycontainer
   boot:
     description:
-      - Whether a boot unit is installed and enabled, in the form of the host's init system (systemd, OpenRC or sysvinit).
+      - Whether a boot unit is installed, enabled and started, in the form of the host's init system (systemd, OpenRC or sysvinit).
+      - After a boot it starts what should run; when the host goes down it stops each container by its own stop signal. Stopping or
+        restarting the unit by hand stops no container.
       - V(false) removes one that is there.
     type: bool
     default: true

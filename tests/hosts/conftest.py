@@ -42,8 +42,15 @@ def systemd_host():
 
 
 @pytest.fixture(scope="module")
+def openrc_host():
+    """One namespace host h1 with OpenRC."""
+    with fleet_of(1, "openrc", init="openrc", root=roots.root(packages=roots.LIBRARIES + ["openrc"])) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
 def sysvinit_host():
-    """One namespace host h1 whose init runs what is linked into /etc/rc2.d."""
+    """One namespace host h1 whose init runs what is linked into /etc/rc2.d, and into /etc/rc6.d at a reboot."""
     with fleet_of(1, "sysvinit", init="sysvinit") as made:
         yield made
 

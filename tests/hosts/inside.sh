@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The first process of a namespace host: makes its root, then becomes its init. Started by namespaces.py, which sets
-# HOST, DIRECTORY (the host's own files), ROOT, INIT (light, systemd, sysvinit), CGROUP (machine, v2), BINDS ("from:to ...").
+# HOST, DIRECTORY (the host's own files), ROOT, INIT (light, systemd, openrc, sysvinit), CGROUP (machine, v2), BINDS ("from:to ...").
 set -eu
 
 read -r pid _ < /proc/self/stat # /proc is still the machine's, so this is the number that the machine knows us by
@@ -80,9 +80,16 @@ case $INIT in
             ln -sf /dev/null "/etc/systemd/system/$unit"
         done
         exec env -i container=testhost PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init ;;
-    sysvinit) # busybox's init, which runs what is linked into runlevel 2
+    openrc) # under busybox's init, as Alpine has it; without the services that act on the one kernel that all hosts share
+        rm -f /etc/runlevels/sysinit/*
         ln -sf /bin/busybox /run/init
-        printf '%s\n' '::sysinit:/bin/run-parts --arg=start --regex=^S99 /etc/rc2.d' '::respawn:/usr/sbin/sshd -D -e' > /etc/inittab
+        printf '::sysinit:/sbin/openrc %s\n' sysinit boot > /etc/inittab
+        printf '%s\n' '::wait:/sbin/openrc default' '::respawn:/usr/sbin/sshd -D -e' '::shutdown:/sbin/openrc shutdown' >> /etc/inittab
+        exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /run/init ;;
+    sysvinit) # busybox's init, which runs what is linked into runlevels 2 and 6
+        ln -sf /bin/busybox /run/init
+        printf '%s\n' '::sysinit:/bin/run-parts --arg=start --regex=^S99 /etc/rc2.d' '::respawn:/usr/sbin/sshd -D -e' \
+            '::shutdown:/usr/bin/env RUNLEVEL=6 /bin/run-parts --arg=stop --regex=^K01 /etc/rc6.d' > /etc/inittab
         exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /run/init ;;
     light) exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin tini -g -- /usr/sbin/sshd -D -e ;;
 esac

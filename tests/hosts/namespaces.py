@@ -29,7 +29,7 @@ class Fleet:
     """Namespace hosts that come and go together.
 
     :param name: two fleets of one checkout differ in it. :param init: process 1 of each host: ``light`` (tini and sshd),
-        ``systemd`` or ``sysvinit``. :param cgroup: ``machine`` (the layout that this machine has) or ``v2``.
+        ``systemd``, ``openrc`` (a root with that package) or ``sysvinit``. :param cgroup: ``machine`` (the layout that this machine has) or ``v2``.
     :param root: the directory of the Debian root (roots.root). :param binds: {directory here: path on the hosts}, read-only.
     :param interpreter: the Python that Ansible uses on them.
     """
@@ -131,6 +131,13 @@ class Fleet:
             roots.run("umount", net)
         for group in self._groups(name):
             remove_group(group)
+
+    def reboot(self, name):
+        """Have the host's init stop what runs, as at a reboot, and start the host again; returns when its SSH answers."""
+        self.execute(name, *(["systemctl", "reboot"] if self.init == "systemd" else ["kill", "-TERM", "1"]))
+        self.starters[name].wait(60)
+        self.stop(name)
+        self.start(name)
 
     def down(self):
         """Take the fleet down and remove its files."""

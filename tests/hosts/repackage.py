@@ -68,7 +68,8 @@ def pacman(tree, target, text):
 
 KINDS = {  # how one is made, its text, a line for what it wants, a name in its manner, what lists all of them
     "rpm": (rpm, SPEC, "Requires: %s", lambda name: name, ["createrepo_c", "--quiet", "."]),
-    "pacman": (pacman, PKGINFO, "depend = %s", lambda name: re.sub("^python3-", "python-", name), ["sh", "-c", "exec repo-add --quiet debian.db.tar.gz *.pkg.tar.gz"]),
+    "pacman": (pacman, PKGINFO, "depend = %s", lambda name: re.sub("^python3-", "python-", name),
+               ["sh", "-c", "exec repo-add --quiet debian.db.tar.gz *.pkg.tar.gz"]),
 }
 
 

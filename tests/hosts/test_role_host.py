@@ -64,35 +64,71 @@ def test_unit_is_enabled_under_systemd(play, systemd_host):
     assert play(systemd_host, role()).changed == {"h1": 0}
     damaged = systemd_host.execute("h1", "systemctl", "disable", "pycontainer-boot.service")
     assert damaged.returncode == 0
-    assert module_result(play(systemd_host, role()))["actions"] == ["write and enable the boot unit " + UNIT]
+    assert module_result(play(systemd_host, role()))["actions"] == ["write, enable and start the boot unit " + UNIT]
     assert module_result(play(systemd_host, role(boot=False)))["actions"] == ["remove the boot unit " + UNIT]
     assert "not-found" in systemd_host.execute("h1", "systemctl", "show", "-P", "LoadState", "pycontainer-boot.service").stdout
     assert play(systemd_host, role(boot=False)).changed == {"h1": 0}
 
 
-def test_script_is_linked_under_sysvinit(play, sysvinit_host):
-    done = module_result(play(sysvinit_host, role()))
-    assert (done["host"]["init"], done["host"]["boot_unit"]) == ("sysvinit", "/etc/init.d/pycontainer")
-    assert play(sysvinit_host, role()).changed == {"h1": 0}
-    assert sysvinit_host.execute("h1", "readlink", "-e", "/etc/rc2.d/S99pycontainer").stdout.strip() == "/etc/init.d/pycontainer"
-    assert sysvinit_host.execute("h1", "sh", "-n", "/etc/init.d/pycontainer").returncode == 0
-    assert play(sysvinit_host, role(state="absent")).changed == {"h1": 1}
-    assert exists(sysvinit_host, "h1", "/etc/init.d/pycontainer", "/etc/rc2.d/S99pycontainer", "/etc/rc5.d/S99pycontainer") == []
+ALIVE = [  # one that minds its stop signal, and is to run after a boot
+    {"pycontainer.engine.image": {"name": "test/box:1", "source": "import", "path": "/srv/root"}},
+    {"pycontainer.engine.container": {"name": "web", "image": "test/box:1", "network_mode": "none", "restart_policy": "always", "volumes": ["kept:/data"],
+                                      "stop_signal": "SIGUSR1",  # the init sends SIGTERM to all that is left
+                                      "command": ["sh", "-c", "trap 'echo stopped >> /data/log; exit 0' USR1; while :; do busybox sleep 0.1; done"]}}]
+BOX = "mkdir -p /srv/root/bin /srv/root/data; cp /bin/busybox /srv/root/bin; ln -sf busybox /srv/root/bin/sh"
 
 
-def test_service_is_linked_under_openrc(play, fleet):
-    """OpenRC keeps its runlevel in /run/openrc; what it would run is read by the shell that runs it."""
-    assert fleet.execute("h2", "sh", "-c", "mkdir -p /run/openrc && echo default > /run/openrc/softlevel").returncode == 0
-    done = module_result(play(fleet, role(), "--limit", "h2"), "h2")
-    assert (done["host"]["init"], done["host"]["boot_unit"]) == ("openrc", "/etc/init.d/pycontainer")
-    assert play(fleet, role(), "--limit", "h2").changed == {"h2": 0}
-    assert fleet.execute("h2", "readlink", "-e", "/etc/runlevels/default/pycontainer").stdout.strip() == "/etc/init.d/pycontainer"
-    functions = "ebegin() { :; }; eend() { return $1; }; need() { echo need $*; }; after() { echo after $*; }; want() { echo want $*; }"
-    ran = fleet.execute("h2", "sh", "-ec", functions + "; . /etc/init.d/pycontainer; depend; start; echo well")
-    assert ran.stdout.splitlines()[:3] == ["need localmount", "want cgroups", "after net nftables firewall"] and ran.stdout.endswith("well\n")
-    assert play(fleet, role(state="absent"), "--limit", "h2").changed == {"h2": 1}
-    assert exists(fleet, "h2", "/etc/init.d/pycontainer", "/etc/runlevels/default/pycontainer") == []
-    fleet.execute("h2", "rm", "-r", "/run/openrc")
+def boots(play, fleet, unit, links):
+    """What every init system must do: install, run at a boot, stop containers in order at the end, go again."""
+    done = module_result(play(fleet, role()))
+    assert done["host"]["boot_unit"] == unit
+    assert play(fleet, role()).changed == {"h1": 0}
+    assert {fleet.execute("h1", "readlink", "-e", link).stdout.strip() for link in links} == {unit}
+    assert fleet.execute("h1", "sh", "-ec", BOX).returncode == 0
+    play(fleet, ALIVE)
+    fleet.reboot("h1")
+    for dummy_try in range(100):
+        running = fleet.execute("h1", "pycontainer", "ps", "--format", "{{.Names}}").stdout
+        if running == "web\n":
+            break
+    assert running == "web\n"
+    assert fleet.execute("h1", "cat", "/var/lib/pycontainer/volumes/kept/_data/log").stdout == "stopped\n"
+    assert play(fleet, role() + ALIVE).changed == {"h1": 0}
+    assert play(fleet, role(state="absent", force=True, delete_data=True)).changed == {"h1": 1}
+    assert exists(fleet, "h1", unit, *links) == []
+    return done["host"]["init"]
+
+
+def test_a_reboot_under_systemd(play, systemd_host):
+    link = "/etc/systemd/system/multi-user.target.wants/pycontainer-boot.service"
+    assert boots(play, systemd_host, UNIT, [link]) == "systemd"
+    assert systemd_host.execute("h1", "systemctl", "is-active", "pycontainer-boot.service").stdout == "inactive\n"
+
+
+def test_a_unit_that_was_stopped_is_started(play, systemd_host):
+    play(systemd_host, role())
+    assert systemd_host.execute("h1", "systemctl", "stop", "pycontainer-boot.service").returncode == 0
+    assert module_result(play(systemd_host, role(), "--check"))["actions"] == module_result(play(systemd_host, role()))["actions"] == [
+        "start the boot unit %s, which stops containers when the host goes down" % UNIT]
+    assert play(systemd_host, role()).changed == {"h1": 0}
+
+
+def test_script_under_sysvinit(play, sysvinit_host):
+    links = ["/etc/rc2.d/S99pycontainer", "/etc/rc5.d/S99pycontainer", "/etc/rc0.d/K01pycontainer", "/etc/rc6.d/K01pycontainer"]
+    assert boots(play, sysvinit_host, "/etc/init.d/pycontainer", links) == "sysvinit"
+
+
+def test_service_under_openrc(play, openrc_host):
+    assert boots(play, openrc_host, "/etc/init.d/pycontainer", ["/etc/runlevels/default/pycontainer"]) == "openrc"
+
+
+def test_openrc_knows_the_service(play, openrc_host):
+    play(openrc_host, role() + ALIVE)
+    assert "pycontainer" in openrc_host.execute("h1", "rc-update", "show", "default").stdout
+    assert openrc_host.execute("h1", "rc-service", "pycontainer", "restart").returncode == 0
+    assert openrc_host.execute("h1", "rc-service", "pycontainer", "status").stdout.strip().endswith("started")
+    log = openrc_host.execute("h1", "cat", "/var/lib/pycontainer/volumes/kept/_data/log").stdout
+    assert log == "cat: /var/lib/pycontainer/volumes/kept/_data/log: No such file or directory\n", "a restart of the service stops no container"
 
 
 @pytest.mark.parametrize("options, sentence", [

@@ -28,7 +28,8 @@ RequiresMountsFor=%(data)s
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=%(command)s boot
+# Whatever did not start: at a shutdown, the others are to be stopped
+ExecStart=-%(command)s boot
 # At a shutdown of the host alone: each container gets its stop signal and its time while the network is still there
 ExecStop=/bin/sh -c '[ "$$(systemctl is-system-running)" != stopping ] || exec %(command)s shutdown'
 Delegate=yes
@@ -44,14 +45,21 @@ OPENRC = '''\
 description="Containers of pycontainer.engine"
 
 depend() {
-    need localmount
     want cgroups
-    after net nftables firewall
+    after localmount net nftables firewall
 }
 
 start() {
     ebegin "Starting containers"
-    %(command)s boot
+    %(command)s boot || ewarn "Not all containers were started"
+    eend 0 # at a shutdown, the others are to be stopped
+}
+
+# At a shutdown of the host alone: each container gets its stop signal and its time while the network is still there
+stop() {
+    yesno "${RC_GOINGDOWN}" || return 0
+    ebegin "Stopping containers"
+    %(command)s shutdown
     eend $?
 }
 '''
@@ -62,29 +70,31 @@ SYSVINIT = '''\
 ### BEGIN INIT INFO
 # Provides:          pycontainer
 # Required-Start:    $remote_fs $network
-# Required-Stop:
+# Required-Stop:     $remote_fs $network
 # Should-Start:      nftables
 # Default-Start:     2 3 4 5
-# Default-Stop:
+# Default-Stop:      0 6
 # Short-Description: Containers of pycontainer.engine
 ### END INIT INFO
 case "$1" in
     start | restart | force-reload) exec %(command)s boot ;;
-    stop | status) exit 0 ;;
+    stop) case "$RUNLEVEL" in 0 | 6) exec %(command)s shutdown ;; esac ;; # at a shutdown of the host alone, init(8)
+    status) ;;
     *) echo "Usage: $0 start" >&2; exit 2 ;;
 esac
 '''
 
 
 class Unit:
-    """What starts containers after a boot, for one init system.
+    """What starts containers after a boot, for one init system, and stops them when the host goes down.
 
-    :param path: the file; :param text: its template; :param links: names that enable it. :param reload: argv to be run after
-        a change, or None.
+    :param path: the file; :param text: its template; :param links: names that enable it. :param reload: the command after
+        a change, or None. :param control: the command with ``{}`` for ``status``, ``start`` or ``stop``, of an init system that
+        stops at a shutdown only what it has started; else None.
     """
 
-    def __init__(self, path, mode, text, links, reload=None):
-        self.path, self.mode, self.text, self.links, self.reload = path, mode, text, links, reload
+    def __init__(self, path, mode, text, links, reload=None, control=None):
+        self.path, self.mode, self.text, self.links, self.reload, self.control = path, mode, text, links, reload, control
 
     def wanted(self, command, data):
         """The file's text on a host whose on-host command is ``command`` and whose store lies in ``data``."""
@@ -99,6 +109,9 @@ class Unit:
         text = read(self.path)
         return any(map(os.path.lexists, self.links)) or (MARK in text and text.splitlines()[0] == self.text.splitlines()[0])
 
+    def is_active(self):
+        return self.control is None or not self._do("status").returncode
+
     def install(self, text):
         write_whole(self.path, text, mode=self.mode)
         for link in self.links:
@@ -108,26 +121,48 @@ class Unit:
             os.symlink(os.path.relpath(self.path, os.path.realpath(os.path.dirname(link))), link)
             sync_directory(os.path.dirname(link))
         self._reload()
+        self.start()
+
+    def start(self):
+        """Have it started, which starts what should run and does not."""
+        if self.control is not None:
+            _checked(self._do("start"))
 
     def remove(self):
+        current = UNITS.get(init_system()) is self
+        if current and self.control is not None:
+            self._do("stop")
         for path in (*self.links, self.path):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-        self._reload()
+        if current:
+            self._reload()
+
+    def _do(self, what):
+        return _run(self.control.format(what))
 
     def _reload(self):
-        if self.reload is None or init_system() != "systemd":
-            return
-        done = subprocess.run(self.reload, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-        if done.returncode:
-            raise HostError("%s failed: %s" % (" ".join(self.reload), done.stderr.strip()))
+        if self.reload is not None:
+            _checked(_run(self.reload))
+
+
+def _run(command):
+    return subprocess.run(command.split(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+                          check=False)
+
+
+def _checked(done):
+    if done.returncode:
+        raise HostError("%s failed: %s" % (" ".join(done.args), done.stderr.strip()))
 
 
 UNITS = {
     "systemd": Unit("/etc/systemd/system/pycontainer-boot.service", 0o644, SYSTEMD,
-                    ["/etc/systemd/system/multi-user.target.wants/pycontainer-boot.service"], ["systemctl", "daemon-reload"]),
-    "openrc": Unit("/etc/init.d/pycontainer", 0o755, OPENRC, ["/etc/runlevels/default/pycontainer"]),
-    "sysvinit": Unit("/etc/init.d/pycontainer", 0o755, SYSVINIT, ["/etc/rc%d.d/S99pycontainer" % level for level in (2, 3, 4, 5)]),
+                    ["/etc/systemd/system/multi-user.target.wants/pycontainer-boot.service"], "systemctl daemon-reload",
+                    "systemctl {} pycontainer-boot.service"),
+    "openrc": Unit("/etc/init.d/pycontainer", 0o755, OPENRC, ["/etc/runlevels/default/pycontainer"], control="rc-service pycontainer {}"),
+    "sysvinit": Unit("/etc/init.d/pycontainer", 0o755, SYSVINIT, [
+        *("/etc/rc%d.d/S99pycontainer" % level for level in (2, 3, 4, 5)), "/etc/rc0.d/K01pycontainer", "/etc/rc6.d/K01pycontainer"]),
 }
 
 

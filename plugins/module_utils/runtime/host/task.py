@@ -120,7 +120,9 @@ def plan_boot(found, engine, unit, command):
         return
     wanted, before = unit.wanted(command, engine.paths.data), unit.current()
     if before != wanted:
-        found.add("boot unit", before, wanted, "write and enable the boot unit %s" % unit.path, lambda: unit.install(wanted))
+        found.add("boot unit", before, wanted, "write, enable and start the boot unit %s" % unit.path, lambda: unit.install(wanted))
+    elif not unit.is_active():
+        found.add("boot unit", "stopped", "started", "start the boot unit %s, which stops containers when the host goes down" % unit.path, unit.start)
 
 
 def plan_layers(found, engine, wanted):

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-HOST, PEER, TIMEOUT = "10.9.0.1", "10.9.0.2", "TimeoutError"
+HOST, PEER, TIMEOUT = "10.9.0.1", "10.9.0.2", socket.timeout.__name__
 UNREACHABLE = (TIMEOUT, "101", "113", "ConnectionRefusedError")
 
 

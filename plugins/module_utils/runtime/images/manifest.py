@@ -67,7 +67,7 @@ def parse(data, what, content_type=None):
     if declared in SCHEMA1 or document.get("schemaVersion") == 1:
         raise Unsupported("%s has a manifest of schema 1, which was given up by Docker; push the image again with a current tool" % what)
     if document.get("schemaVersion") != 2:
-        raise RegistryError("%s: the manifest's schemaVersion is %r; 2 is accepted" % (what, document.get("schemaVersion")))
+        raise RegistryError("%s: the manifest's schemaVersion is %.40r; 2 is accepted" % (what, document.get("schemaVersion")))
     inside = document.get("mediaType")
     if declared not in INDEXES + MANIFESTS:
         declared = None  # a static file server's application/json says nothing

@@ -31,6 +31,7 @@ _NUMBERS = {
     "move_mount": (429, 429),
     "open_tree": (428, 428),
     "openat2": (437, 437),
+    "faccessat2": (439, 439),
     "personality": (135, 92),
     "pidfd_getfd": (438, 438),
     "pidfd_open": (434, 434),
@@ -61,6 +62,7 @@ NUMBERS = {name: pair[_COLUMNS[MACHINE]] for name, pair in _NUMBERS.items()} if 
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
+AT_EACCESS = 0x200
 AT_RECURSIVE = 0x8000
 AT_EMPTY_PATH = 0x1000
 AT_NO_AUTOMOUNT = 0x800

@@ -25,7 +25,7 @@ NLA_F_NESTED = 0x8000
 NLA_TYPE_MASK = 0x3FFF
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
-RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 20, 22, 24, 25, 26
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 20, 21, 22, 24, 25, 26
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD, IFLA_AF_SPEC = 1, 3, 4, 10, 18, 28, 26
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE = 8, 1
@@ -319,6 +319,11 @@ def new_address(index, address, prefix):
     broadcast = struct.pack("!I", struct.unpack("!I", raw)[0] | host_bits)
     body = struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, index) + attribute(IFA_LOCAL, raw) + attribute(IFA_ADDRESS, raw)
     return RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body + attribute(IFA_BROADCAST, broadcast)
+
+
+def delete_address(index, address, prefix):
+    """Message: take an IPv4 address from a link."""
+    return RTM_DELADDR, 0, struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, index) + attribute(IFA_LOCAL, packed(address))
 
 
 def default_route(gateway, replace=False):

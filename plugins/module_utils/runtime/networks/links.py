@@ -117,18 +117,14 @@ def _make_bridge(route, config):
     # an address of its own, or the bridge takes on that of its lowest port and containers lose their gateway with every change
     route.link("set", index=index, address=mac_for(config["gateway"]), mtu=config["mtu"])
     wanted = (config["gateway"], prefix)
-    present = [(message.get_attr("IFA_LOCAL"), message["prefixlen"]) for message in route.get_addr(index=index, family=2)]
-    for address, length in present:
-        if (address, length) != wanted:
-            route.addr("del", index=index, address=address, prefixlen=length)
-    if wanted not in present:
-        route.addr("add", index=index, address=config["gateway"], prefixlen=prefix, broadcast=_broadcast(config))
+    with netlink.Socket() as sock:  # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on refuse
+        present = [(entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, index)]
+        changes = [netlink.delete_address(index, *other) for other in present if other != wanted]
+        if wanted not in present:
+            changes.append(netlink.new_address(index, *wanted))
+        if changes:
+            sock.request(changes)
     route.link("set", index=index, state="up")
-
-
-def _broadcast(config):
-    import ipaddress
-    return str(ipaddress.ip_network(config["subnet"]).broadcast_address)
 
 
 def _settings(name):

@@ -150,8 +150,12 @@ def find(program):
 
 
 def _may_execute(path):
-    """As execve(2) judges it: with the capabilities that the process has, which access(2) leaves out for a user other than root."""
-    return os.access(path, os.X_OK) or os.access(path, os.X_OK, effective_ids=True)  # the latter's call is newer than some seccomp profiles
+    """As execve(2) judges it: with the capabilities that the process has, which access(2) leaves out for a user other than root.
+
+    faccessat2 by hand, for C libraries before glibc 2.33 only compare owners. Where the call is unknown, to the kernel (before Linux 5.8)
+    or to a seccomp profile, execve itself has to say.
+    """
+    return os.access(path, os.X_OK) or syscalls.probe("faccessat2", c.AT_FDCWD, path + b"\0", os.X_OK, c.AT_EACCESS) in (0, errno.ENOSYS, errno.EPERM)
 
 
 def _is_file(path):

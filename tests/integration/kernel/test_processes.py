@@ -104,7 +104,7 @@ def test_join():
     try:
         types = ["mount", "pid", "network", "uts", "ipc", "cgroup"]
         wanted = {name: list(namespaces.identity(pid, name)) for name in types}
-        while procfs.read("/proc/%d/wchan" % pid) == "0":
+        while procfs.stat(pid)["state"] != "S":
             time.sleep(0.01)
         for join in (namespaces.join_process, namespaces._join_each):
 

@@ -119,7 +119,11 @@ def switch_user_and_apply(uid, gid, groups, effective, permitted, inheritable, b
     """
     drop_bounding(bounding)
     syscalls.prctl(c.PR_SET_KEEPCAPS, 1)
-    os.setgroups(list(groups))
+    try:
+        os.setgroups(list(groups))
+    except PermissionError:  # with that capability: in a user namespace whose maker may drop none (user_namespaces(7), "setgroups")
+        if groups or not syscalls.capget()[0] & mask(("CAP_SETGID",)):
+            raise
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     _set(effective, permitted, inheritable, ambient)

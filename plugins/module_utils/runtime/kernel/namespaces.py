@@ -65,6 +65,18 @@ def join(fd, name):
     syscalls.setns(fd, TYPES[name][0])
 
 
+def return_to_pid(fd, last):
+    """Have children be made in the process namespace ``fd`` again.
+
+    :param last: whether none follows: it is no matter then that the root of a user namespace may have no rights over the host's.
+    """
+    try:
+        syscalls.setns(fd, c.CLONE_NEWPID)
+    except PermissionError:
+        if not last:
+            raise
+
+
 def join_process(pidfd, pid, types):
     """Join several namespaces of a process in one step (Linux 5.8), before that one after the other.
 

@@ -83,6 +83,11 @@ def status(pid):
     return {key: value.strip() for key, _colon, value in (line.partition(":") for line in lines)}
 
 
+def in_user_namespace():
+    """Whether this process is in another user namespace than the host's own, which maps every id to itself."""
+    return read("/proc/self/uid_map").split() != ["0", "0", "4294967295"]
+
+
 def cgroups(pid="self"):
     """The cgroups of a process: hierarchy's controllers as the kernel lists them ("memory", "cpu,cpuacct", "" for v2) -> path."""
     groups = {}

@@ -20,7 +20,7 @@ SETTING_ATIME = {"noatime", "relatime", "strictatime", "nodiratime"}
 
 
 def complete(mount, options, userns):
-    """Clear what the options of a mounting.Mount do not name. :param options: config.json's."""
+    """Clear what the options of a mounting.Mount do not name. :param options: config.json's. :param userns: whether it is made in a user namespace."""
     named = [option for option in options or () if option in mounts.ATTRIBUTES]
     if not mount.bind or not named:
         return

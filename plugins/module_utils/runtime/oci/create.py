@@ -28,7 +28,7 @@ class Create(Launch):
     :param container: its states.Container, made. :param bundle: path of the bundle. :param wait: whether its process waits for ``start``.
     """
 
-    in_order = True
+    in_order = last = True
 
     def __init__(self, container, bundle, config, options, wait, systemd=False):
         document = Document(config)
@@ -56,10 +56,23 @@ class Create(Launch):
 
     def _read_maps(self):
         super()._read_maps()
+        locks = None  # whether the kernel lets no attribute of a bind mount be taken away
         for mount, entry in zip(self.mounts, self.document.config.get("mounts") or ()):
             if not isinstance(mount, mounting.CgroupMount):
-                bindflags.complete(mount, entry.get("options"), self.maps is not None)
+                if mount.bind and locks is None:
+                    locks = self.maps is not None or procfs.in_user_namespace()
+                bindflags.complete(mount, entry.get("options"), locks)
             mount.destination = bindflags.below(mount.destination, self.rootfs) or mount.destination
+
+    def _open_files(self):
+        if os.geteuid() and (self.maps is None or self.maps.path is None):
+            from . import rootless
+
+            rootless.enter(self.maps)
+            self.maps = None  # from here on it is one of this process's own namespace
+            linux = self.document.linux
+            linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "user"]
+        super()._open_files()
 
     def within(self, source):
         return bindflags.below(source, self.rootfs)

@@ -15,9 +15,7 @@ What is made before clone3 the process has by being forked. The rest goes over t
 from __future__ import annotations
 
 import _socket
-import errno
 import os
-import stat
 import struct
 
 from ..errors import ContainerFailed
@@ -145,17 +143,9 @@ def _owner(maps, node):
 
 
 def _host_node(node):
-    """A mount of the host's device node at the same path, which must be that very device (CVE-2025-31133: a mount of a fake)."""
     path, kind, major, minor = node[:4]
     try:
-        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            status = os.fstat(fd)
-            if stat.S_IFMT(status.st_mode) != mounting.KINDS[kind] or status.st_rdev != os.makedev(major, minor):
-                raise OSError(errno.ENODEV, "")
-            return mounts.bind(fd, recursive=False)
-        finally:
-            os.close(fd)
+        return mounting.host_node(path, kind, major, minor)
     except OSError:
         raise ContainerFailed("device %s: a container with a user namespace can't make one outside of /dev; the host has no %s %d:%d at that path"
                               % (path, kind, major, minor)) from None

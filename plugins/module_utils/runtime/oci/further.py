@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import Conflict, EngineError, InvalidInput
 from ..kernel import capabilities, procfs
 from . import create as making
@@ -44,8 +46,13 @@ def _exec(call, log):
         from . import terminal
 
         program.size, program.plain = program.size or terminal.size_of_own(), True
+    if os.geteuid():
+        from . import rootless
+
+        rootless.join(container.pid)
     started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2),
                            hooks.state(document, container.ident, container.data["bundle"], container.pid, status))
+    started.last = True
     started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]
     if not call["detach"]:
         foreground.prepare(subreaper=False)

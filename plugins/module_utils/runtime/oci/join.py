@@ -33,6 +33,7 @@ class Process:
         self.name, self.first, self.group, self.program, self.stdio, self.state = name, first, group, program, stdio, state
         self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
         self.below, self.paused_too = None, False  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
+        self.last = False  # whether this process makes no other one afterwards
         self.maps = self.door = None  # of its user namespace; in the process: its cgroup's (cgroups.fork)
 
     def start(self):
@@ -86,7 +87,7 @@ class Process:
             pid, descriptor, door = cgroups.fork(0, door)
         finally:
             if pid != 0:
-                syscalls.setns(home, c.CLONE_NEWPID)
+                namespaces.return_to_pid(home, self.last)
                 affinity("process.execCPUAffinity.initial", cpus if wanted else None)
                 if door is not None:
                     door.close()

@@ -30,6 +30,7 @@ class Launch:
 
     clone_flags = 0  # added to clone3's
     new_keyring = use_pivot = True
+    last = False  # whether this process makes no other one afterwards
     in_order = False  # whether mountinfo is to show the document's order also in a user namespace, where that costs time (sources.py)
     last_word = b""  # of the process: that its program is being executed, or b"R" when it is to wait before that
 
@@ -268,7 +269,7 @@ class Launch:
             return pid, descriptor
         finally:
             if pid != 0:
-                syscalls.setns(home, c.CLONE_NEWPID)
+                namespaces.return_to_pid(home, self.last)
             os.close(home)
 
     def clone3(self, flags):

@@ -82,7 +82,19 @@ def _check(options):
         options["systemd-cgroup"] = None
     else:
         options["systemd-cgroup"] = options["systemd-cgroup"] or options["cgroup-manager"] == "systemd"
-    options["chosen-root"], options["root"] = options["root"], os.path.abspath(options["root"] or ROOT)
+    options["chosen-root"], options["root"] = options["root"], os.path.abspath(options["root"] or _root())
+
+
+def _root():
+    """A user who is not root has his own (XDG Base Directory Specification), also as the root of a user namespace, where podman has him be."""
+    user, place = os.geteuid(), os.environ.get("XDG_RUNTIME_DIR")
+    if place and not user:
+        from ..kernel import procfs
+
+        user = procfs.in_user_namespace()
+    if user:
+        return os.path.join(place or "/run/user/%d" % user, os.path.basename(ROOT))
+    return ROOT
 
 
 def _command(name):

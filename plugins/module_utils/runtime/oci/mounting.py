@@ -348,8 +348,9 @@ def make_devices(root_fd, nodes):
         except OSError as error:
             raise OSError(error.errno, "device %s: %s" % (path, os.strerror(error.errno))) from None
         try:
-            _make_device(parent, name, KINDS[kind] | (mode & 0o7777), os.makedev(major, minor))
-            if uid or gid:
+            if not _make_device(parent, name, KINDS[kind] | (mode & 0o7777), os.makedev(major, minor)):
+                _attach_host_node(root_fd, (path, kind, major, minor))
+            elif uid or gid:
                 os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
         except OSError as error:
             raise OSError(error.errno, "device %s: %s" % (path, error.strerror)) from None
@@ -358,12 +359,39 @@ def make_devices(root_fd, nodes):
 
 
 def _make_device(parent, name, mode, number):
+    """Returns whether this process may, which is so in the host's own user namespace only."""
     try:
         os.mknod(name, mode, number, dir_fd=parent)
+    except PermissionError:
+        return False
     except FileExistsError:
         there = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if stat.S_IFMT(there.st_mode) != stat.S_IFMT(mode) or not stat.S_ISFIFO(mode) and there.st_rdev != number:
             raise OSError(errno.EEXIST, "there is a file already that is not this device") from None
+    return True
+
+
+def host_node(path, kind, major, minor):
+    """A mount of the host's device node at the same path. :raises OSError: it is not that very device (CVE-2025-31133: a mount of a fake)."""
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        if stat.S_IFMT(status.st_mode) != KINDS[kind] or status.st_rdev != os.makedev(major, minor):
+            raise OSError(errno.ENODEV, "")
+        return mounts.bind(fd, recursive=False)
+    finally:
+        os.close(fd)
+
+
+def _attach_host_node(root_fd, node):
+    try:
+        fd = host_node(*node)
+    except OSError:
+        raise OSError(errno.EPERM, "it can't be made here, and there is no %s %d:%d at that path of the host" % node[1:]) from None
+    try:
+        mounts.attach(fd, root_fd, node[0], attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
+    finally:
+        os.close(fd)
 
 
 def make_links(root_fd):

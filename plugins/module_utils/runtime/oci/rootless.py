@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command for a user who is not root: he has all rights in a user namespace of his own, and none outside. user_namespaces(7).
+
+So this process itself goes into the namespace that the document asks for, with a mount namespace that belongs to that, and makes the
+container from there, as root of a user namespace makes any. For a further process it goes into the container's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import ContainerFailed, Unsupported
+from ..kernel import constants as c
+from ..kernel import namespaces, procfs, syscalls, userns
+
+HELPERS = ("newuidmap", "newgidmap")
+
+
+def enter(maps):
+    """Become the root of a new user namespace. :param maps: its idmaps.Maps, None: there is none. :raises ContainerFailed, Unsupported:"""
+    if maps is None:
+        raise Unsupported("config.json: a user who is not root needs a namespace of type user in linux.namespaces, as spec --rootless writes it")
+    own = os.geteuid(), os.getegid()
+    for kind, ident, extents in zip(("uid", "gid"), own, (maps.uids, maps.gids)):
+        if not any(outside <= ident < outside + size for _inside, outside, size in extents):
+            raise Unsupported("config.json: linux.%sMappings: %s %d, which is the caller's own, has to be among hostID" % (kind, kind, ident))
+    alone = [[(outside, size) for _inside, outside, size in extents] for extents in (maps.uids, maps.gids)] == [[(ident, 1)] for ident in own]
+    write = _write_own if alone else _Helpers(maps)
+    try:
+        syscalls.unshare(c.CLONE_NEWUSER | c.CLONE_NEWNS)
+    except OSError as error:
+        raise ContainerFailed("a user who is not root can't make a user namespace here: %s" % {
+            errno.EPERM: "the host forbids it (kernel.unprivileged_userns_clone, or its security module)",
+            errno.ENOSPC: "user.max_user_namespaces"}.get(error.errno, os.strerror(error.errno))) from None
+    write(maps)
+
+
+def _write_own(maps):
+    procfs.write("/proc/self/setgroups", "deny")  # or the kernel takes no gid_map of who has not CAP_SETGID outside
+    userns.write(os.getpid(), maps.uids, maps.gids)
+
+
+class _Helpers:
+    """More ids than one's own, by the set-user-ID programs that know /etc/subuid and /etc/subgid: run by a child that stays outside."""
+
+    def __init__(self, maps):
+        places = os.environ.get("PATH", os.defpath).split(":")
+        paths = [next((path for path in (os.path.join(place, name) for place in places) if os.access(path, os.X_OK)), None) for name in HELPERS]
+        if None in paths:
+            raise Unsupported("config.json: linux.uidMappings, linux.gidMappings: for more than the caller's own id %s are needed (package uidmap)"
+                              % " and ".join(HELPERS))
+        target, (reader, self.writer) = os.getpid(), os.pipe()
+        self.child = os.fork()
+        if self.child == 0:
+            code = 1
+            try:
+                os.close(self.writer)
+                if os.read(reader, 1):
+                    codes = [_run(path, target, extents) for path, extents in zip(paths, (maps.uids, maps.gids))]
+                    code = max(codes)
+            finally:
+                os._exit(code)
+        os.close(reader)
+
+    def __call__(self, dummy_maps):
+        os.write(self.writer, b"g")
+        os.close(self.writer)
+        if os.waitpid(self.child, 0)[1]:
+            raise ContainerFailed("the maps of the user namespace can't be written: %s refused (see /etc/subuid and /etc/subgid)" % " or ".join(HELPERS))
+
+
+def _run(path, target, extents):
+    words = [os.path.basename(path), str(target)] + [str(number) for extent in extents for number in extent]
+    return int(os.waitpid(os.posix_spawn(path, words, os.environ), 0)[1] != 0)
+
+
+def join(pid):
+    """Go into the user namespace of a container's process, if it is another one."""
+    if namespaces.identity("self", "user") == namespaces.identity(pid, "user"):
+        return
+    fd = userns.open_of(pid)
+    try:
+        namespaces.join(fd, "user")
+    except OSError as error:
+        raise ContainerFailed("can't join the container's user namespace: %s" % os.strerror(error.errno)) from None
+    finally:
+        os.close(fd)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 import pytest
+from pycontainer.kernel import cgroups, systemd
 
 from .conftest import COMMAND, Runtime
 from .test_terminal import Receiver, read_until
@@ -138,6 +139,40 @@ def test_ids_that_are_not_the_users(user, bundle):
 def test_without_a_user_namespace(user, bundle):
     assert "needs a namespace of type user in linux.namespaces" in user.fails("run", "--bundle", bundle.path, "c")
     assert user.ok("list", "-q") == ""
+
+
+DELEGATED = """
+cd {place}
+group=$(cut -d: -f3 /proc/self/cgroup)
+mkdir /sys/fs/cgroup$group/shell
+echo $$ > /sys/fs/cgroup$group/shell/cgroup.procs
+chown {user}:{user} /sys/fs/cgroup$group /sys/fs/cgroup$group/cgroup.* /sys/fs/cgroup$group/shell /sys/fs/cgroup$group/shell/cgroup.procs
+sed -i "s|GROUP|$group|" {bundle}/config.json
+ours() {{ {as_user} {command} --root {place} "$@"; }}
+ours create --bundle {bundle} c < /dev/null > {bundle}/output 2>&1 || cat {bundle}/output
+ours start c
+cat /sys/fs/cgroup$group/one/memory.max /sys/fs/cgroup$group/one/pids.max
+ours exec c cat /proc/self/cgroup
+ours pause c
+ours state c | grep -o paused
+ours resume c
+ours update --memory 64m c
+cat /sys/fs/cgroup$group/one/memory.max
+ours delete --force c
+test -d /sys/fs/cgroup$group/one || echo gone
+"""
+
+
+@pytest.mark.skipif(not systemd.booted() or cgroups.mode() != "v2", reason="needs systemd and cgroup v2, to have a group delegated")
+def test_limits_in_a_group_that_is_the_users(place, bundle, tmp_path):
+    bundle.config["linux"].update(cgroupsPath="GROUP/one", resources={"memory": {"limit": 32 << 20}, "pids": {"limit": 20}})
+    bundle.config["linux"]["namespaces"].append({"type": "cgroup"})
+    in_user_namespace(bundle).save()
+    script = tmp_path / "script"
+    script.write_text(DELEGATED.format(place=place, bundle=bundle.path, command=COMMAND, user=USER, as_user=" ".join(AS_USER)))
+    done = subprocess.run(["systemd-run", "--quiet", "--wait", "--pipe", "--property=Delegate=yes", "sh", "-e", script],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+    assert done.stdout.split() == [str(32 << 20), "20", "0::/", "paused", str(64 << 20), "gone"]
 
 
 def with_more_ids(tmp_path):

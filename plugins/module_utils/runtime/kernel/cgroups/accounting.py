@@ -115,7 +115,10 @@ def memory_v2(path):
     swap = {"limit": value("%s/memory.swap.max" % path), "usage": value("%s/memory.swap.current" % path) + usage["usage"], "failcnt": 0}
     if swap["limit"] != UNLIMITED:
         swap["limit"] = min(swap["limit"] + usage["limit"], UNLIMITED)
-    return {"cache": raw.get("file", 0), "usage": usage, "swap": swap, "kernel": {"limit": 0, "usage": raw.get("kernel", 0), "failcnt": 0},
+    kernel = raw.get("kernel")
+    if kernel is None:  # before Linux 5.18: what of it is told one by one (cgroup-v2.rst, "memory.stat")
+        kernel = sum(raw.get(name, 0) for name in ("kernel_stack", "pagetables", "percpu", "slab"))
+    return {"cache": raw.get("file", 0), "usage": usage, "swap": swap, "kernel": {"limit": 0, "usage": kernel, "failcnt": 0},
             "kernelTCP": {"limit": 0, "usage": raw.get("sock", 0), "failcnt": 0}, "raw": raw}
 
 

@@ -103,9 +103,14 @@ def test_the_callers_signals_are_not_the_containers(runtime, bundle):
 
 def test_what_is_no_value(box):
     for words in (("--user", "nobody"), ("--user", "4294967295"), ("--user", "-1"), ("--user", "1:"),
-                  ("--env", "A"), ("--cap", "CAP_FLY"), ("--additional-gids", "x")):
+                  ("--env", "A"), ("--additional-gids", "x")):
         done = box("exec", *words, "c", "id")
         assert done.returncode == 255 and words[0] in done.stderr, words
+
+
+def test_a_capability_that_is_unknown_is_passed_over_with_a_word(box):
+    done = box("exec", "--cap", "CAP_FLY", "c", "id", "-u")
+    assert (done.returncode, done.stdout) == (0, "0\n") and "CAP_FLY" in done.stderr
 
 
 def test_errors_end_with_255(box):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ..errors import Conflict, EngineError, InvalidInput
-from ..kernel import capabilities, procfs
+from ..kernel import procfs
 from . import create as making
 from . import foreground, hooks, join, jsontext, rlimits, seal, shape
 from .document import Document
@@ -111,9 +111,6 @@ def _change(process, call):
                 raise InvalidInput("--env", entry, "NAME=VALUE")
         process["env"] = list(process.get("env") or ()) + call["env"]
     if call["cap"]:
-        for name in call["cap"]:
-            if name not in capabilities.NUMBERS:
-                raise InvalidInput("--cap", name, "a capability of capabilities(7), such as CAP_NET_RAW")
         sets = process.get("capabilities") or {}
         added = {kind: list(sets.get(kind) or ()) + call["cap"] for kind in ("bounding", "effective", "permitted")}
         inheritable = sets.get("inheritable") or ()  # it gets none, and what is not inheritable can't be ambient (capabilities(7))

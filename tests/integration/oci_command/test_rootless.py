@@ -124,6 +124,14 @@ def test_root_of_a_user_namespace(place, bundle, tmp_path):
     assert any(" on /safe " in line and "nosuid,nodev,noexec" in line for line in lines)
 
 
+def test_a_user_namespace_within_one(place, bundle):
+    inside = Other(place, AS_ROOT_INSIDE)
+    bundle.config["linux"].update(uidMappings=[{"containerID": 0, "hostID": 0, "size": 1}], gidMappings=[{"containerID": 0, "hostID": 0, "size": 1}])
+    bundle.config["linux"]["namespaces"].append({"type": "user"})
+    bundle.shell("id -u; echo x > /dev/null; cat /dev/zero | head -c 3 | wc -c")
+    assert inside.ok("run", "--bundle", bundle.path, "c") == "0\n3\n"
+
+
 def test_ids_that_are_not_the_users(user, bundle):
     in_user_namespace(bundle)
     bundle.config["linux"]["uidMappings"][0]["hostID"] = 0

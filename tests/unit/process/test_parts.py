@@ -17,7 +17,7 @@ import pytest
 from pycontainer.containers import dormant, health, runfile, signals, state, wire
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import constants as c
-from pycontainer.oci import initial, mounting, program, stepping
+from pycontainer.oci import devices, initial, mounting, program, stepping
 from pycontainer.store.paths import Paths
 
 IDENT = "b" * 64
@@ -101,12 +101,12 @@ def test_mount_options_that_are_refused(options, words):
 
 
 def test_devices_of_a_config_take_the_place_of_the_default_ones():
-    found = {node[0]: node for node in mounting.devices({"linux": {"devices": [
+    found = {node[0]: node for node in devices.read({"linux": {"devices": [
         {"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o600, "uid": 5},
         {"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200}]}})}
     assert found["/dev/null"] == ("/dev/null", "c", 1, 3, 0o600, 5, 0) and "/dev/zero" in found and found["/dev/net/tun"][4] == 0o666
     with pytest.raises(Unsupported, match="type q"):
-        mounting.devices({"linux": {"devices": [{"path": "/dev/q", "type": "q"}]}})
+        devices.read({"linux": {"devices": [{"path": "/dev/q", "type": "q"}]}})
 
 
 @pytest.fixture

@@ -110,6 +110,15 @@ def _set(effective, permitted, inheritable, ambient):
             syscalls.prctl(c.PR_CAP_AMBIENT, c.PR_CAP_AMBIENT_RAISE, number)
 
 
+def set_groups(groups):
+    """Have these additional groups; none at all is what a user namespace may forbid whose maker may drop none (user_namespaces(7), "setgroups")."""
+    try:
+        os.setgroups(list(groups))
+    except PermissionError:
+        if groups or not syscalls.capget()[0] & mask(("CAP_SETGID",)):  # with that capability it can be nothing else
+            raise
+
+
 def switch_user_and_apply(uid, gid, groups, effective, permitted, inheritable, bounding, ambient):
     """Become the user and give up what it may not have, in the one order that works.
 
@@ -119,11 +128,7 @@ def switch_user_and_apply(uid, gid, groups, effective, permitted, inheritable, b
     """
     drop_bounding(bounding)
     syscalls.prctl(c.PR_SET_KEEPCAPS, 1)
-    try:
-        os.setgroups(list(groups))
-    except PermissionError:  # with that capability: in a user namespace whose maker may drop none (user_namespaces(7), "setgroups")
-        if groups or not syscalls.capget()[0] & mask(("CAP_SETGID",)):
-            raise
+    set_groups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     _set(effective, permitted, inheritable, ambient)

@@ -19,7 +19,7 @@ import sys
 
 from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, syscalls
 from ..kernel import constants as c
-from . import channel, hooks, initial, listener, mounting, rlimits, settle, sources, stepping, sysctls, terminal
+from . import channel, devices, hooks, initial, listener, mounting, rlimits, settle, sources, stepping, sysctls, terminal
 from .channel import FAILED, NOT_EXECUTABLE, NOT_FOUND, Failure
 from .scheduling import reset_affinity
 
@@ -226,7 +226,7 @@ def _run(launch, inside):
     if program.terminal:
         streams = [_make_terminal(program, inside, root_fd)] * 3
     elif None in streams:
-        null = mounting.open_null(root_fd, os.O_RDWR)
+        null = devices.open_null(root_fd, os.O_RDWR)
         streams = [null if fd is None else fd for fd in streams]
     program.resolve_user(root_fd)
     if maps is not None:
@@ -349,15 +349,15 @@ def _fill(launch, root_fd):
                 _fill_dev(launch, root_fd)
     if not made:
         _fill_dev(launch, root_fd)
-    return mounting.open_null(root_fd, os.O_PATH)
+    return devices.open_null(root_fd, os.O_PATH)
 
 
 def _fill_dev(launch, root_fd):
     if launch.maps is None:
-        mounting.make_devices(root_fd, launch.devices)
+        launch.nodes = [(node[0], devices.of_host(node)) for node in devices.make(root_fd, launch.devices)]
     for path, fd in launch.nodes:
         mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
-    mounting.make_links(root_fd)
+    devices.make_links(root_fd)
 
 
 def _make_terminal(program, inside, root_fd):

@@ -21,7 +21,7 @@ import struct
 from ..errors import ContainerFailed
 from ..kernel import constants as c
 from ..kernel import mounts, namespaces, syscalls, userns
-from . import channel, child, idmaps, mounting, settle, sources, terminal
+from . import channel, child, devices, idmaps, mounting, settle, sources, terminal
 
 # File systems that show a namespace -> (its type, where the host has them)
 _OF_NAMESPACES = {"sysfs": ("network", "/sys"), "proc": ("pid", "/proc"), "mqueue": ("ipc", "/dev/mqueue")}
@@ -127,28 +127,20 @@ def _make_dev(launch):
         before = os.umask(0)
         try:
             with userns.as_owner(uid, gid):
-                mounting.make_devices(dev.fd, [(node[0][len("/dev"):], *node[1:5], *_owner(launch.maps, node)) for node in below])
+                refused = devices.make(dev.fd, [(node[0][len("/dev"):], *node[1:5], *_owner(launch.maps, node)) for node in below])
         finally:
             os.umask(before)
-        elsewhere = [node for node in launch.devices if node not in below]
+        if not refused:  # all are where the maker is itself in a user namespace
+            elsewhere = [node for node in launch.devices if node not in below]
     elif dev is not None and dev.bind:
         return
-    launch.nodes = [(node[0], _host_node(node)) for node in elsewhere]
+    launch.nodes = [(node[0], devices.of_host(node)) for node in elsewhere]
 
 
 def _owner(maps, node):
     uid, gid = maps.uid(node[5]), maps.gid(node[6])
     root = maps.host_root()
     return root[0] if uid is None else uid, root[1] if gid is None else gid
-
-
-def _host_node(node):
-    path, kind, major, minor = node[:4]
-    try:
-        return mounting.host_node(path, kind, major, minor)
-    except OSError:
-        raise ContainerFailed("device %s: a container with a user namespace can't make one outside of /dev; the host has no %s %d:%d at that path"
-                              % (path, kind, major, minor)) from None
 
 
 def _delegate(launch):

@@ -15,7 +15,7 @@ import os
 from ..errors import ContainerFailed
 from ..kernel import cgroups, namespaces, pidfd, syscalls, userns
 from ..kernel import constants as c
-from . import channel, child, idmaps, mounting, rlimits, settle, terminal
+from . import channel, child, devices, idmaps, rlimits, settle, terminal
 from .document import read_error
 from .scheduling import affinity, reset_affinity
 
@@ -145,7 +145,7 @@ class Process:
             os.close(master)
             streams = [slave] * 3
         else:
-            null = mounting.open_null(root_fd, os.O_RDWR) if None in self.stdio else None
+            null = devices.open_null(root_fd, os.O_RDWR) if None in self.stdio else None
             streams = [null if fd is None else fd for fd in self.stdio]
         if self.maps is not None:
             self._own(streams)

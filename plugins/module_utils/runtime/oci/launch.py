@@ -18,7 +18,7 @@ import os
 from ..errors import ContainerFailed, EngineError, NotFound
 from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
-from . import channel, child, hooks, mounting, sources
+from . import channel, child, devices, hooks, mounting, sources
 from .document import read_error
 
 
@@ -37,7 +37,7 @@ class Launch:
     def __init__(self, document, program):
         self.document, self.program = document, program
         mounting.check_propagation(document.linux.get("rootfsPropagation"))
-        self.mounts, self.devices = mounting.read(document.config), mounting.devices(document.config)
+        self.mounts, self.devices = mounting.read(document.config), devices.read(document.config)
         self.joined, self.warnings, self.door = {}, list(program.warnings), None
         if document.linux.get("mountLabel"):
             from ..kernel import selinux

@@ -19,7 +19,7 @@ import stat
 from ..errors import ContainerFailed, InvalidInput, Unsupported
 from ..kernel import constants as c
 from ..kernel import loopback, mounts, namespaces, pidfd, procfs, rootfs, syscalls, userns
-from . import criu, furnish, hooks, mounting, saving, sources
+from . import criu, devices, furnish, hooks, mounting, saving, sources
 
 LOG = "restore.log"
 # A directory that everybody comes to, processes in the container's user namespace too; it is covered in CRIU's mount namespace.
@@ -225,7 +225,7 @@ class _Stage:
                     sources.copy_within(mount, root_fd)
                 mount.make(root_fd)
                 if saving.made_outside(mount, self.launch.maps is not None):
-                    mounting.make_links(root_fd)
+                    devices.make_links(root_fd)
         for path, fd in self.launch.nodes:
             mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
 

@@ -9,7 +9,7 @@ import os
 import struct
 
 from ..kernel import constants as c
-from ..kernel import syscalls
+from ..kernel import capabilities, syscalls
 from . import channel, terminal
 
 AT_ONCE = 200  # descriptors in a message; the kernel takes 253 (SCM_MAX_FD)
@@ -35,7 +35,7 @@ def receive(launch, inside):
 def become_root(maps):
     """Be the namespace's root, whose files these are from now on; one without a root gets the first user that it has."""
     uid, gid = maps.root()
-    os.setgroups([])
+    capabilities.set_groups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)  # a change of ids takes it back

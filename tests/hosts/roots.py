@@ -24,7 +24,7 @@ BARE = ["systemd-sysv", "udev", "dbus", "openssh-server", "python3", "iproute2",
 # What the role would install, and what the suite needs where it runs on the host itself.
 LIBRARIES = ["python3-cffi", "python3-pyroute2", "nftables"]
 SUITE_PACKAGES = ["sudo", "python3-apt", "python3-pytest", "python3-pytest-timeout", "python3-pytest-instafail", "python3-yaml", "skopeo", "docker-registry",
-                  "runc", "umoci", "criu", "apparmor"]
+                  "runc", "umoci", "criu", "apparmor", "libpam-systemd"]
 # Of a host that confines by SELinux: its files are labelled when the root is made.
 SELINUX_SUITE = "trixie"  # bookworm's policy has no types for containers
 SELINUX_PACKAGES = ["sudo", "python3-pytest", "python3-pytest-timeout", "python3-pytest-instafail", "python3-yaml",

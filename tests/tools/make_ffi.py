@@ -23,7 +23,6 @@ TARGET = pathlib.Path(__file__).resolve().parents[2] / "plugins" / "module_utils
 # AAPCS64) is that of a function with fixed arguments, which cffi calls faster.
 DECLARATIONS = """
 struct clone_args { uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup; };
-struct open_how { uint64_t flags, mode, resolve; };
 struct mount_attr { uint64_t attr_set, attr_clr, propagation, userns_fd; };
 struct rlimit64 { uint64_t soft, hard; };
 struct sched_attr { uint32_t size, sched_policy; uint64_t sched_flags; int32_t sched_nice; uint32_t sched_priority;

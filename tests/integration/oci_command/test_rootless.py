@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
+import pwd
 import shutil
 import subprocess
 
 import pytest
-from pycontainer.kernel import cgroups, systemd
+from pycontainer.kernel import cgroups, procfs, systemd
 
 from .conftest import COMMAND, Runtime
 from .test_terminal import Receiver, read_until
@@ -56,10 +58,10 @@ def user(place):
     return Other(place, AS_USER)
 
 
-def in_user_namespace(bundle, *more):
+def in_user_namespace(bundle, *more, uid=USER, gid=USER):
     bundle.config["linux"]["namespaces"].append({"type": "user"})
-    bundle.config["linux"].update(uidMappings=[{"containerID": 0, "hostID": USER, "size": 1}, *more], gidMappings=[
-        {"containerID": 0, "hostID": USER, "size": 1}, *more])
+    bundle.config["linux"].update(uidMappings=[{"containerID": 0, "hostID": uid, "size": 1}, *more], gidMappings=[
+        {"containerID": 0, "hostID": gid, "size": 1}, *more])
     return bundle
 
 
@@ -181,6 +183,44 @@ def test_limits_in_a_group_that_is_the_users(place, bundle, tmp_path):
     done = subprocess.run(["systemd-run", "--quiet", "--wait", "--pipe", "--property=Delegate=yes", "sh", "-e", script],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
     assert done.stdout.split() == [str(32 << 20), "20", "0::/", "paused", str(64 << 20), "gone"]
+
+
+@pytest.fixture
+def account(place, bundle):
+    """A user with a manager of his own, as everybody has one from his login on: an account that nobody logs in to. The bundle is his."""
+    if not systemd.booted() or cgroups.mode() != "v2" or not any(os.path.exists(place + "/pam.d/systemd-user") for place in ("/etc", "/usr/lib")):
+        pytest.skip("needs systemd, cgroup v2 and users' managers (package libpam-systemd)")
+    found = pwd.getpwnam("games")
+    subprocess.run(["systemctl", "start", "user@%d.service" % found.pw_uid], check=True)
+    try:
+        subprocess.run(["chown", "-R", "%d:%d" % (found.pw_uid, found.pw_gid), place, bundle.path], check=True)
+        yield found
+    finally:
+        subprocess.run(["systemctl", "stop", "user@%d.service" % found.pw_uid], check=True)
+
+
+def test_limits_in_a_scope_of_the_users_own_manager(account, place, bundle):
+    """The kernel lets nobody but root move a process into it from where a login puts it: the manager has to be asked."""
+    user = Other(place, ["setpriv", "--reuid=%d" % account.pw_uid, "--regid=%d" % account.pw_gid, "--clear-groups"])
+    bundle.config["linux"].update(cgroupsPath="user.slice:test:c", resources={"memory": {"limit": 32 << 20}, "pids": {"limit": 20}})
+    in_user_namespace(bundle, uid=account.pw_uid, gid=account.pw_gid).save()
+    user.ok("--systemd-cgroup", "create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    group = "/sys/fs/cgroup" + procfs.cgroups(user.state("c")["pid"])[""]
+    assert group.endswith("/user@%d.service/user.slice/test-c.scope" % account.pw_uid)
+
+    def limits():
+        return [pathlib.Path(group, name).read_text().strip() for name in ("memory.max", "pids.max")]
+
+    assert limits() == [str(32 << 20), "20"]
+    user.ok("start", "c")
+    user.ok("exec", "--detach", "c", "sleep", "1000", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert len(pathlib.Path(group, "cgroup.procs").read_text().split()) == 2
+    user.ok("update", "--memory", str(64 << 20), "c")
+    assert limits() == [str(64 << 20), "20"]
+    user.ok("pause", "c")
+    assert user.state("c")["status"] == "paused"
+    user.ok("delete", "--force", "c")
+    assert not os.path.exists(group)
 
 
 def with_more_ids(tmp_path):

@@ -12,7 +12,6 @@ woken waits longer before it sleeps again.
 
 from __future__ import annotations
 
-import binascii
 import fcntl
 import json
 import os
@@ -24,20 +23,21 @@ from ..kernel import elf
 # Seconds of rest before it sleeps: where the container has not written a word yet, where it has, the most; after each waking so many times as long.
 SILENT, QUIET, LONGEST, GROWTH = 3.0, 20.0, 900.0, 4
 
-_CODE = {  # base64
+_CODE = {  # hexadecimal
     "x86_64": (
-        "TIskJEyNbCQITo105BBIg+xAuJ0AAABqD19Ji3UADwVJi1UID7Y6SInmagFaSYPK/7joAAAADwWD+Px040mLfRBJjXUYTInyajtYDwVqf1+45wAAAA8F"
+        "4c8b24244c8d6c24084e8d74e4104883ec40b89d0000006a0f5f498b75000f05498b55080fb63a4889e66a015a4983caffb8e80000000f0583f8fc74e3498b7d"
+        "10498d75184c89f26a3b580f056a7f5fb8e70000000f05"
     ),
     "aarch64": (
-        "8wNA+fQjAJGVDhOLtSIAkf8DAdHoFIDS4AGA0oECQPkBAADUiQZA+SABQDnhAwCRIgCA0gMAgJIEAIDSBQGA0sgCgNIBAADUHxAAscD+/1SACkD5gWIAkeID"
-        "FaqoG4DSAQAA1OAPgNLIC4DSAQAA1A=="
+        "f30340f9f4230091950e138bb5220091ff0301d1e81480d2e00180d2810240f9010000d4890640f920014039e1030091220080d203008092040080d2050180d2"
+        "c80280d2010000d41f1000b1c0feff54800a40f981620091e20315aaa81b80d2010000d4e00f80d2c80b80d2010000d4"
     ),
 }
 
 
 def image(machine=c.MACHINE):
     """The waiting program as an ELF file; None on a machine it is not written for."""
-    return elf.image(binascii.a2b_base64(_CODE[machine]), machine) if machine in _CODE else None
+    return elf.image(bytes.fromhex(_CODE[machine]), machine) if machine in _CODE else None
 
 
 class Bed:

@@ -22,27 +22,25 @@ import time
 from ..errors import EngineError, NotFound
 from ..kernel import cgroups, constants, pidfd, syscalls
 from ..store import paths as stores
-from . import begin, clients, dormant, health, launch, logs, ports, runfile, signals, state, stdio
+from . import begin, clients, dormant, health, launch, logs, loop, ports, runfile, signals, state, stdio
 
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
 # Where a container's directory is gone although it runs: it is watched to its end, and that is all.
 _NOTHING = {"log": {"driver": "none"}, "restart": {"policy": "no"}, "network": {}, "stop": {"signal": "SIGTERM", "timeout": 10}}
 
 
-class Monitor:
-    """One container's. ``handlers``: fd -> function(events); ``timers``: name -> (when, action).
+class Monitor(loop.Loop):
+    """One container's.
 
     :param bed: the dormant.Bed to sleep in, None for none. :param epoll: that of its life before it slept.
     """
 
     def __init__(self, paths, limits, bed=None, epoll=None):
-        self.paths, self.limits = paths, limits
-        self.epoll = select.epoll() if epoll is None else epoll
-        self.rest = dormant.Rest(bed)
-        self.handlers, self.timers, self.outputs = {}, {}, {}
+        super().__init__(dormant.Rest(bed), epoll)
+        self.paths, self.limits, self.outputs = paths, limits, {}
         self.ident = self.lock = self.control = self.pidfd = self.terminal = self.clients = None
         self.relay = self.health = self._run = self._state = self._group = self._log = None
-        self.backoff, self.asked_to_stop, self.done = BACKOFF, False, False
+        self.backoff, self.asked_to_stop = BACKOFF, False
 
     # ------------------------------------------------------------------------------------------- what is read when needed
 
@@ -78,48 +76,6 @@ class Monitor:
     def save(self, durable=False):
         with contextlib.suppress(FileNotFoundError):  # the container's directory is gone
             state.write(self.paths, self.ident, self.state, durable)
-
-    # ------------------------------------------------------------------------------------------------------- event loop
-
-    def watch(self, fd, handler, events=select.EPOLLIN):
-        self.handlers[fd] = handler
-        with contextlib.suppress(FileExistsError):  # it slept meanwhile
-            self.epoll.register(fd, events)
-
-    def forget(self, fd):
-        if self.handlers.pop(fd, None) is not None:
-            self.epoll.unregister(fd)
-
-    def after(self, name, seconds, action):
-        """Call ``action()`` once, in so many seconds; a timer of the same name is replaced."""
-        self.timers[name] = (time.monotonic() + seconds, action)
-
-    def loop(self):
-        """Until the container has ended and no restart is due."""
-        while not self.done:
-            wait = self._next_timer()
-            happened = self.epoll.poll(self.rest.limit(wait))
-            if happened:
-                self.rest.disturb()
-            else:
-                self.rest.lie_down(self)
-            for fd, events in happened:
-                handler = self.handlers.get(fd)
-                if handler is not None:
-                    handler(events)
-                elif self.relay is not None:
-                    self.relay.handle(fd, events)
-
-    def _next_timer(self):
-        """Run what is due; seconds until the next timer, None without one, 0 when all is done."""
-        while self.timers and not self.done:
-            name, (when, action) = min(self.timers.items(), key=lambda item: item[1][0])
-            left = when - time.monotonic()
-            if left > 0:
-                return left
-            del self.timers[name]
-            action()
-        return 0 if self.done else None
 
     # ------------------------------------------------------------------------------------------------ sleep (dormant.py)
 
@@ -222,6 +178,10 @@ class Monitor:
         self.relay = relay
         self._age_relay()
         return ""
+
+    def unclaimed(self, fd, events):
+        if self.relay is not None:
+            self.relay.handle(fd, events)
 
     def _age_relay(self):
         if self.relay is not None:
@@ -420,7 +380,7 @@ def main(paths, connection, limits, bed):
     monitor = Monitor(paths, limits, bed)
     if monitor.begin(lambda worker: worker.serve(connection)):
         os.close(connection.fileno())  # socket.close() would touch more of the memory that is shared with the zygote
-        monitor.loop()
+        monitor.serve()
 
 
 def wake(words, command):
@@ -437,5 +397,5 @@ def wake(words, command):
     monitor = Monitor(stores.Paths(words["data"], words["run"]), dict(words["limits"]), bed, epoll)
     monitor.rest.woken(words["woken"])
     monitor.go_on(words)
-    monitor.loop()
+    monitor.serve()
     os._exit(0)

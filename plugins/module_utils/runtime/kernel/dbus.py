@@ -8,10 +8,10 @@ is a tuple, an array a list, "ay" bytes, a dictionary ``a{..}`` a list of pairs,
 
 from __future__ import annotations
 
-import os
 import struct
 
 from ..errors import HostError, NotFound, Unsupported
+from . import procfs
 
 FIXED = {"y": "<B", "b": "<I", "n": "<h", "q": "<H", "i": "<i", "u": "<I", "x": "<q", "t": "<Q", "d": "<d"}
 ALIGN = {"y": 1, "n": 2, "q": 2, "b": 4, "i": 4, "u": 4, "a": 4, "s": 4, "o": 4, "g": 1, "v": 1, "x": 8, "t": 8, "d": 8, "(": 8, "{": 8}
@@ -115,7 +115,7 @@ class Connection:
             self.socket.settimeout(PATIENCE)
             self.socket.connect(address)
             # BEGIN in the same breath, as systemd's own clients do: one that it reads together with a call makes it overlook the call
-            self.socket.sendall(b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(os.geteuid()).encode().hex().encode())
+            self.socket.sendall(b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(procfs.user_outside()).encode().hex().encode())
             answer = self.socket.recv(4096)
             if not answer.startswith(b"OK "):
                 raise Unsupported("systemd: %s doesn't let this user in" % address)

@@ -7,9 +7,9 @@ What has to run where no Python may be (process 1 of a container) or where none 
 
 from __future__ import annotations
 
+import _struct as struct
 import fcntl
 import os
-import struct
 
 _MACHINES = {"x86_64": 62, "aarch64": 183}  # e_machine
 _ADDRESS, _HEADERS = 0x400000, 64 + 56

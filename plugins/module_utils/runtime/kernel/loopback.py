@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import _socket
+import _struct as struct
 import fcntl
-import struct
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _IFREQ = "16sH22x"  # struct ifreq: the name, here its flags

@@ -88,6 +88,16 @@ def in_user_namespace():
     return read("/proc/self/uid_map").split() != ["0", "0", "4294967295"]
 
 
+def user_outside():
+    """This process's effective user, as the user namespace around its own numbers it: whom services of the host take it for."""
+    user = os.geteuid()
+    for line in read("/proc/self/uid_map").splitlines():
+        inside, outside, count = map(int, line.split())
+        if inside <= user < inside + count:
+            return outside + user - inside
+    return user
+
+
 def cgroups(pid="self"):
     """The cgroups of a process: hierarchy's controllers as the kernel lists them ("memory", "cpu,cpuacct", "" for v2) -> path."""
     groups = {}

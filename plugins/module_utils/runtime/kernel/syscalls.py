@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+from _struct import pack
 
 from ..errors import Unsupported
 from . import constants as c
@@ -23,6 +24,8 @@ except ImportError:  # only clone3() needs it
     _ctypes = None
 
 _lib = ffi.dlopen(None) if ffi is not None else None
+_syscall = _lib.syscall if ffi is not None else None
+_INTPTR = ffi.typeof("intptr_t") if ffi is not None else None
 
 
 def _call(name, what, *arguments):
@@ -31,17 +34,19 @@ def _call(name, what, *arguments):
     :param what: the object of the call, for the error; None leaves it out.
     """
     _need_cffi()
-    number = c.NUMBERS.get(name)
-    if number is None:
-        raise Unsupported("system call %s: not known on %s; known: x86_64, aarch64 (64-bit Python)" % (name, c.MACHINE))
+    try:
+        number = _NUMBERS[name]
+    except KeyError:
+        raise Unsupported("system call %s: not known on %s; known: x86_64, aarch64 (64-bit Python)" % (name, c.MACHINE)) from None
     numbers = [argument if isinstance(argument, int) else _address(argument) for argument in arguments]
-    result = _lib.syscall(number, *numbers, *_ZEROES[len(numbers) :])
+    result = _syscall(number, *numbers, *_ZEROES[len(numbers) :])
     if result < 0:
         raise _error(ffi.errno, name, what)
     return result
 
 
 _ZEROES = (0, 0, 0, 0, 0, 0)
+_NUMBERS = c.NUMBERS
 
 
 def _need_cffi():
@@ -58,7 +63,7 @@ def _address(pointer):
     """The number of a pointer; the caller keeps what it points to alive."""
     if isinstance(pointer, (bytes, bytearray)):
         pointer = ffi.from_buffer(pointer)
-    return int(ffi.cast("intptr_t", pointer))
+    return int(ffi.cast(_INTPTR, pointer))
 
 
 def _error(code, name, what):
@@ -401,9 +406,7 @@ def mount_setattr(dirfd, path, flags, attr_set=0, attr_clr=0, propagation=0, use
 
 def openat2(dirfd, path, flags, mode=0, resolve=0):
     """Open a file with RESOLVE_* limits on how its path is walked. Linux 5.6. O_CLOEXEC is added."""
-    how = _new("struct open_how *")
-    how.flags, how.mode, how.resolve = flags | os.O_CLOEXEC, mode, resolve
-    return _call("openat2", path, dirfd, _path(path), how, 24)
+    return _call("openat2", path, dirfd, _path(path), pack("3Q", flags | os.O_CLOEXEC, mode, resolve), 24)  # struct open_how
 
 
 def renameat2(old_dirfd, old, new_dirfd, new, flags):

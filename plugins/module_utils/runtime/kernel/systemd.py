@@ -11,7 +11,7 @@ import os
 import time
 
 from ..errors import HostError, NotFound, Unsupported
-from . import dbus
+from . import dbus, procfs
 
 SERVICE, ROOT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
 PATIENCE = 30.0  # seconds that a job of systemd's may take
@@ -22,15 +22,20 @@ def booted():
     return os.path.isdir("/run/systemd/system")
 
 
+def of_user():
+    """Whether this user's units are his own manager's, not the system's."""
+    return procfs.user_outside() != 0
+
+
 def connect():
     """A connection to the manager of this user's units: the system's for root.
 
     :raises Unsupported: no systemd here.
     """
-    user = os.geteuid()
     places = [("/run/systemd/private", False), ("/run/dbus/system_bus_socket", True)]
-    if user:
-        places = [("/run/user/%d/systemd/private" % user, False), ("/run/user/%d/bus" % user, True)]
+    if of_user():
+        own = os.environ.get("XDG_RUNTIME_DIR") or "/run/user/%d" % procfs.user_outside()
+        places = [(own + "/systemd/private", False), (own + "/bus", True)]
     elif not booted():
         raise Unsupported("--systemd-cgroup: this host wasn't booted with systemd")
     problem = None
@@ -121,6 +126,16 @@ def reset(connection, unit):
         connection.call(ROOT, MANAGER, "ResetFailedUnit", "s", (unit,))
     except NotFound:
         pass
+
+
+def attach(connection, unit, below, pid):
+    """Have a process moved into a unit's cgroup, or into the group ``below`` it ("" or a path that begins with a slash). systemd 238.
+
+    For who may not move it: a user's manager asks the system's where the kernel has to be asked by root (systemd's src/core/cgroup.c).
+
+    :raises HostError: it is refused.
+    """
+    connection.call(ROOT, MANAGER, "AttachProcessesToUnit", "ssau", (unit, below, [pid]))
 
 
 def set_properties(connection, unit, properties):

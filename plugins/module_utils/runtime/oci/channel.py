@@ -16,9 +16,9 @@
 from __future__ import annotations
 
 import _socket
+import _struct as struct
 import errno
 import os
-import struct
 
 from ..errors import ContainerFailed, EngineError
 from . import listener

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import _socket
+import _struct as struct
 import fcntl
 import os
 import select
-import struct
 import termios
 import tty
 

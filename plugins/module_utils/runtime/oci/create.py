@@ -112,6 +112,10 @@ class Create(Launch):
         self.container.data.update(pid=self.pid, pid_start=procfs.stat(self.pid)["start"], cgroup=self.group.record())
         self.container.write()
 
+    def meanwhile(self):
+        if not self.wait:
+            from . import ending  # noqa: F401 # pylint: disable=unused-import
+
     # -------------------------------------------------------------------------------------------------- in the process
 
     def inside(self, root_fd):

@@ -40,22 +40,24 @@ def read(config):
 
 def make(root_fd, nodes):
     """Make device nodes inside the root; the umask must be 0. Returns those that this process may not make."""
-    refused = []
-    for node in nodes:
-        path, kind, major, minor, mode, uid, gid = node
-        directory, _slash, name = path.rpartition("/")
-        try:
-            parent = rootfs.make_in_root(root_fd, directory or "/", True)
-        except OSError as error:
-            raise OSError(error.errno, "device %s: %s" % (path, os.strerror(error.errno))) from None
-        try:
+    refused, opened, parent = [], None, None
+    try:
+        for node in nodes:
+            path, kind, major, minor, mode, uid, gid = node
+            directory, _slash, name = path.rpartition("/")
+            if directory != opened:  # nearly all are in /dev
+                if parent is not None:
+                    os.close(parent)
+                opened = parent = None
+                parent, opened = rootfs.make_in_root(root_fd, directory or "/", True), directory
             if not _make_one(parent, name, KINDS[kind] | (mode & 0o7777), os.makedev(major, minor)):
                 refused.append(node)
             elif uid or gid:
                 os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
-        except OSError as error:
-            raise OSError(error.errno, "device %s: %s" % (path, error.strerror)) from None
-        finally:
+    except OSError as error:
+        raise OSError(error.errno, "device %s: %s" % (path, error.strerror)) from None
+    finally:
+        if parent is not None:
             os.close(parent)
     return refused
 

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import _signal
+import _struct as struct
 import errno
 import os
 import select
-import struct
 
 from ..kernel import constants as c
 from ..kernel import pidfd as pidfds

@@ -15,8 +15,8 @@ What is made before clone3 the process has by being forked. The rest goes over t
 from __future__ import annotations
 
 import _socket
+import _struct as struct
 import os
-import struct
 
 from ..errors import ContainerFailed
 from ..kernel import constants as c

@@ -77,6 +77,9 @@ class Launch:
     def disconnect(self):
         """Take back what ``connect`` made."""
 
+    def meanwhile(self):
+        """What this process will need later, while the other one makes its mounts: time that nobody waits for."""
+
     def within(self, _source):
         """The path in the container of a bind mount's source that lies below its root, so that earlier mounts are seen in it; else None."""
 
@@ -121,8 +124,7 @@ class Launch:
         self.joined = self.document.joined()
         self.group = self.make_group()
         resources = self.resources()
-        self.warnings += [sentence for _key, sentence in self.group.warnings(resources)]
-        self.group.apply(resources)
+        self.warnings += [sentence for _key, sentence in self.group.apply(resources)]
         self._open_files()
 
     def _read_maps(self):
@@ -185,6 +187,7 @@ class Launch:
                 self.group.attach(self.pid)
             outside.send(b"c")
             self.connect()
+            self.meanwhile()
             self._hand_over()
             if self.pauses():
                 if not self._listen(outside):

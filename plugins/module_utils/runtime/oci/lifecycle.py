@@ -10,7 +10,7 @@ import os
 from ..errors import Conflict, ContainerFailed, NotFound
 from ..kernel import constants as c
 from ..kernel import namespaces
-from . import channel, create as making, ending, hooks
+from . import channel, create as making, hooks
 from .document import Document
 from .states import open_container
 
@@ -83,6 +83,8 @@ def started(container, config, log):
     try:
         hooks.run(document, "poststart", hooks.state(document, container.ident, container.data["bundle"], container.pid, "running"))
     except ContainerFailed:
+        from . import ending
+
         ending.remove(container, log)
         raise
 
@@ -103,6 +105,8 @@ def run(call, log):
     made.container.unlock()
     code = foreground.attend(made.pid, made.pidfd, made.terminal, relay[0])
     if not call["keep"]:
+        from . import ending  # it is here since the process made its mounts (Create.meanwhile)
+
         try:
             made.container.lock()
             ending.remove(made.container, log)

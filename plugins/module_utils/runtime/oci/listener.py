@@ -63,7 +63,7 @@ def own_pid():
 def forward(listener_fd, words_fd):
     """Send a listener to its agent; both descriptors are closed. :raises ContainerFailed: when the agent does not take it."""
     import _socket
-    import struct
+    import _struct as struct
 
     path, dummy, told = os.pread(words_fd, os.fstat(words_fd).st_size, 0).partition(b"\0")
     needed, path = path[:1] == b"1", path[1:]

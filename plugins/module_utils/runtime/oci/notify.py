@@ -9,9 +9,9 @@ READY= goes on to systemd, with the container's process as the MAINPID, and noth
 from __future__ import annotations
 
 import _socket
+import _struct as struct
 import os
 import select
-import struct
 
 from ..kernel import pidfd as pidfds
 

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import _socket
+import _struct as struct
 import os
-import struct
 
 from ..kernel import constants as c
 from ..kernel import capabilities, syscalls

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+import _struct as struct
 import errno
 import fcntl
 import os
 import stat
-import struct
 
 from ..kernel import rootfs
 

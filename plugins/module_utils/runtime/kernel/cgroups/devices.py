@@ -127,16 +127,11 @@ def set_v1(path, rules):
     default, wanted = exceptions(rules)
     if default:
         files.write(path + "/devices.allow", "a")
-        for key, bits in wanted.items():
-            files.write(path + "/devices.deny", line(key, bits))
+        files.write(path + "/devices.deny", *[line(key, bits) for key, bits in wanted.items()])
         return
     now = parse_list(files.read(path + "/devices.list"))
     if now is None:
         files.write(path + "/devices.deny", "a")
         now = {}
-    for key, bits in wanted.items():
-        if bits & ~now.get(key, 0):
-            files.write(path + "/devices.allow", line(key, bits))
-    for key, bits in now.items():
-        if bits & ~wanted.get(key, 0):
-            files.write(path + "/devices.deny", line(key, bits & ~wanted.get(key, 0)))
+    files.write(path + "/devices.allow", *[line(key, bits) for key, bits in wanted.items() if bits & ~now.get(key, 0)])
+    files.write(path + "/devices.deny", *[line(key, bits & ~wanted.get(key, 0)) for key, bits in now.items() if bits & ~wanted.get(key, 0)])

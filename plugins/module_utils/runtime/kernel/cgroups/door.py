@@ -15,7 +15,8 @@ import os
 from .. import constants as c
 from .. import syscalls
 
-_CLOSED = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP)  # of clone3 into a cgroup: before 5.7, or a cgroup that takes none
+# Of clone3 into a cgroup: before 5.7, one that takes none, or one that only its unit's manager may move this user's processes to.
+_CLOSED = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP, errno.EACCES)
 
 
 def fork(flags, door, exit_signal=c.SIGCHLD):

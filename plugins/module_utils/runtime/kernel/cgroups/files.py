@@ -31,14 +31,17 @@ def read_or(path, default=""):
         return default
 
 
-def write(path, text):
-    """Write ``text`` in one write(2), as cgroup files want it.
+def write(path, *texts):
+    """Write each text in one write(2), as cgroup files want it; without one the file is not opened.
 
     :raises OSError: what the kernel thinks of it.
     """
+    if not texts:
+        return
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(fd, text.encode("ascii", "replace"))
+        for text in texts:
+            os.write(fd, text.encode("ascii", "replace"))
     finally:
         os.close(fd)
 

@@ -107,7 +107,10 @@ class Group:
 
     def warnings(self, resources):
         """What this host lets a container run without, as under Docker (a swap limit, say): ``[(key, sentence)]``."""
-        found = plan.plan(resources, self.place())[2]
+        return self.with_sharing(plan.plan(resources, self.place())[2])
+
+    def with_sharing(self, found):
+        """Warnings with the one about others' processes before them, where there are some."""
         if self.shared:
             found.insert(0, ("cgroupsPath", "linux.cgroupsPath: the container's cgroup is not empty: %s has other processes, which its limits "
                                             "and its freezing concern, too" % ", ".join(sorted(self.found))))
@@ -116,7 +119,7 @@ class Group:
     def apply(self, resources):
         """Make OCI ``linux.resources`` the group's limits; only what is named in it is touched, so it serves live updates too.
 
-        Device rules, where given, are the whole list. What is merely ``warnings`` is left out.
+        Device rules, where given, are the whole list. What is merely ``warnings`` is left out, and returned.
 
         :raises Unsupported: ``check`` finds something (before anything is written), or device rules that can't be had.
         :raises Conflict: ``memory.checkBeforeUpdate`` and more is in use. :raises HostError: the kernel refuses a value.
@@ -125,7 +128,7 @@ class Group:
         if not self.paths and ((resources.get("pids") or {}).get("limit") or 0) <= 0:
             resources = {key: value for key, value in resources.items() if key != "pids"}  # 0 and -1: no limit, as podman says it
         place = self.place()
-        writes, problems, _warnings = plan.plan(resources, place)
+        writes, problems, found = plan.plan(resources, place)
         if problems:
             raise Unsupported(problems[0][1] if self.paths else "%s: the container has no cgroup" % problems[0][0])
         rules = devices.normalise(resources["devices"]) if resources.get("devices") else None
@@ -139,6 +142,7 @@ class Group:
             realtime.make_room(self.v1["cpu"], processor["realtimeRuntime"], processor.get("realtimePeriod"))
         for here, entries in writes:
             settings.write(here, entries)
+        return self.with_sharing(found)
 
     update = apply
 
@@ -201,7 +205,7 @@ class Group:
         """
         for mount, path in (self.inner(below, pid) if below else self.paths).items():
             try:
-                files.write(path + "/cgroup.procs", str(pid))
+                self.move(path, pid)
             except OSError as error:
                 if error.errno == errno.EBUSY and like is not None and path == self.unified:
                     self.attach_beside(mount, pid, like)
@@ -209,6 +213,10 @@ class Group:
                     raise NotFound("process %d has ended" % pid) from error
                 else:
                     raise HostError("process %d can't be moved into cgroup %s: %s" % (pid, path, error.strerror)) from error
+
+    def move(self, path, pid):
+        """Move a process into the group's directory ``path``, or one below it. :raises OSError: the kernel refuses."""
+        files.write(path + "/cgroup.procs", str(pid))
 
     def recall(self, pid):
         """Bring a process back to this group's v1 freezer: in another group's, frozen, it could not even be killed.
@@ -244,7 +252,7 @@ class Group:
             path = layout.of_process(like)[mount]
             if not path.startswith(self.paths[mount] + "/"):
                 raise HostError("process %d is not in cgroup %s" % (like, self.paths[mount]))
-            files.write(path + "/cgroup.procs", str(pid))
+            self.move(path, pid)
         except (OSError, KeyError) as error:
             raise HostError("process %d can't be moved into the cgroup of process %d: %s" % (pid, like, error)) from error
 

@@ -17,7 +17,7 @@ from .. import constants, syscalls, systemd
 from . import layout, lifecycle, location, tree, unit
 from .group import Group
 
-SLICE, PREFIX = "system.slice", "pycontainer"
+PREFIX = "pycontainer"
 ACCOUNTING = ("CPUAccounting", "MemoryAccounting", "TasksAccounting")
 
 
@@ -26,8 +26,9 @@ def parse(path, ident):
 
     :raises InvalidInput: another form.
     """
-    parts = path.split(":") if path else [SLICE, PREFIX, ident]
-    slice_name, name = parts[0] or SLICE, "-".join(filter(None, parts[1:]))
+    usual = "user.slice" if systemd.of_user() else "system.slice"
+    parts = path.split(":") if path else [usual, PREFIX, ident]
+    slice_name, name = parts[0] or usual, "-".join(filter(None, parts[1:]))
     words = slice_name[: -len(".slice")].split("-")
     good = slice_name.endswith(".slice") and (all(words) or slice_name == "-.slice") and "/" not in slice_name + name
     if len(parts) not in (2, 3) or not good or not parts[-1] or name.endswith(".slice"):
@@ -44,7 +45,7 @@ def create(path, ident, annotations):
     connection = systemd.connect()
     try:
         above = ""
-        if os.geteuid():  # a user's slices are below the user's manager
+        if systemd.of_user():  # a user's slices are below the user's manager
             above = systemd.get(connection, systemd.ROOT, "Manager", "ControlGroup").rstrip("/")
         if systemd.state(connection, name) not in ("inactive", "failed"):
             raise Conflict("container's cgroup is not empty: systemd has the unit %s; linux.cgroupsPath has to name one that is the "
@@ -85,13 +86,26 @@ class Scope(Group):
                 systemd.set_properties(connection, self.unit, found)
         finally:
             connection.close()
-        super().apply(resources)
+        return super().apply(resources)
 
     update = apply
 
     def attach(self, pid, like=None, below=""):
         super().attach(pid, like, below)
         self.let_go()
+
+    def move(self, path, pid):
+        """A user may move no process that is not below his manager yet, as one of a login is not: his manager has that done."""
+        try:
+            super().move(path, pid)
+        except PermissionError:
+            if self.unified is None or not (path + "/").startswith(self.unified + "/"):
+                raise
+            connection = systemd.connect()
+            try:
+                systemd.attach(connection, self.unit, path[len(self.unified):], pid or os.getpid())
+            finally:
+                connection.close()
 
     def start(self, extra):
         """Start the unit with a holder, and make what systemd doesn't."""

@@ -94,6 +94,7 @@ def run_tests(name, suite, options):
                     if options.verbose and status != "pass":
                         print("    " + "\n    ".join(output.strip().splitlines()[-60:]), flush=True)
         kept.keep_only(tests)
+        suite.close()  # an engine with this runtime, before what the next one is shown of the host is mounted
 
 
 def main():

@@ -147,8 +147,64 @@ def test_ids_that_are_not_the_users(user, bundle):
 
 
 def test_without_a_user_namespace(user, bundle):
-    assert "needs a namespace of type user in linux.namespaces" in user.fails("run", "--bundle", bundle.path, "c")
+    """He gets one, as with crun: its root is he himself."""
+    bundle.save(args=["sh", "-c", "id -u; cat /proc/self/uid_map"])
+    assert user.ok("run", "--bundle", bundle.path, "c").split() == ["0", "0", str(USER), "1"]
+    bundle.save(args=["true"], user={"uid": 5, "gid": 0})
+    assert "uid 5 is not mapped into the container's user namespace, which has 0" in user.fails("run", "--bundle", bundle.path, "c")
     assert user.ok("list", "-q") == ""
+
+
+def test_without_a_user_namespace_but_with_more_ids(place, bundle, tmp_path):
+    user = Other(place, with_more_ids(tmp_path))
+    bundle.save(args=["sh", "-c", "cat /proc/self/uid_map"], user={"uid": 5, "gid": 6})
+    assert user.ok("run", "--bundle", bundle.path, "c").split() == ["0", str(USER), "1", "1", "200000", "1000"]
+
+
+def test_namespaces_of_another_of_his_containers(user, bundle):
+    """User, network and time namespace by path: the last is one that he could not come back from."""
+    in_user_namespace(bundle)
+    bundle.config["linux"]["namespaces"].append({"type": "time"})
+    bundle.config["linux"]["timeOffsets"] = {"boottime": {"secs": 86400 * 365}}
+    bundle.save()
+    user.ok("run", "--detach", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pid = user.state("c")["pid"]
+    for entry in bundle.config["linux"]["namespaces"]:
+        if entry["type"] in ("user", "network", "time"):
+            entry["path"] = "/proc/%d/ns/%s" % (pid, {"network": "net"}.get(entry["type"], entry["type"]))
+    for name in ("uidMappings", "gidMappings", "timeOffsets"):
+        del bundle.config["linux"][name]
+    bundle.save(args=["sh", "-c", "for kind in user net time; do readlink /proc/self/ns/$kind; done; busybox cut -d. -f1 /proc/uptime"])
+    lines = user.ok("run", "--bundle", bundle.path, "d").split()
+    assert lines[:3] == [os.readlink("/proc/%d/ns/%s" % (pid, kind)) for kind in ("user", "net", "time")]
+    assert int(lines[3]) > 86400 * 365
+    user.ok("delete", "--force", "c")
+
+
+def test_a_sealed_maker(user, bundle):
+    """Its interpreter is executed again, as the small step's own call is forbidden (stepping.py), and is still to write the maps."""
+    in_user_namespace(bundle)
+    bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["execveat"], "action": "SCMP_ACT_ERRNO"}]}
+    bundle.save(args=["id", "-u"])
+    assert user.ok("run", "--bundle", bundle.path, "c") == "0\n"
+
+
+def test_without_anything_that_holds_its_processes(user, bundle):
+    in_user_namespace(bundle)
+    bundle.config["linux"]["namespaces"] = [entry for entry in bundle.config["linux"]["namespaces"] if entry["type"] != "pid"]
+    bundle.config["mounts"] = [mount for mount in bundle.config["mounts"] if mount["destination"] != "/proc"]
+    bundle.save(args=["true"])
+    done = user("run", "--bundle", bundle.path, "c")
+    assert done.returncode == 0 and done.stderr.count("Such configuration is strongly discouraged") == 1
+
+
+def test_without_a_network_namespace(user, bundle):
+    """sysfs is the host's then, and read-only as far as it goes."""
+    in_user_namespace(bundle)
+    bundle.config["linux"]["namespaces"] = [entry for entry in bundle.config["linux"]["namespaces"] if entry["type"] != "network"]
+    bundle.config["mounts"].append({"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]})
+    bundle.save(args=["sh", "-c", "ls -d /sys/class; touch /sys/x /sys/fs/cgroup/x 2>&1 | busybox grep -c Read-only"])
+    assert user.ok("run", "--bundle", bundle.path, "c").split() == ["/sys/class", "2"]
 
 
 DELEGATED = """

@@ -126,9 +126,15 @@ def new_time(offsets):
     return before
 
 
-def restore_time(fd):
-    """Let this process's children be in its own time namespace again; closes the descriptor that new_time() gave."""
+def restore_time(fd, last=False):
+    """Let this process's children be in its own time namespace again; closes the descriptor that new_time() gave.
+
+    :param last: whether it has no others: one that may not come back (it is the host's, and this process root of a user namespace) stays then.
+    """
     try:
         syscalls.setns(fd, c.CLONE_NEWTIME)
+    except PermissionError:
+        if not last:
+            raise
     finally:
         os.close(fd)

@@ -214,7 +214,7 @@ def _run(launch, inside):
     if maps is None:
         set_oom_score(program, warn)
         for kind, fd in launch.joined.items():
-            if kind not in ("pid", "time", "mount"):  # the first two are joined by the maker before clone3
+            if kind not in ("pid", "mount"):  # the first is joined by the maker before clone3
                 namespaces.join(fd, kind)
     launch.inside(root_fd)
     streams = () if program.terminal else launch.open_streams()

@@ -65,20 +65,36 @@ class Create(Launch):
             mount.destination = bindflags.below(mount.destination, self.rootfs) or mount.destination
 
     def _open_files(self):
-        if os.geteuid() and (self.maps is None or self.maps.path is None):
-            from . import rootless
-
-            rootless.enter(self.maps)
-            self.maps = None  # from here on it is one of this process's own namespace
-            linux = self.document.linux
-            linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "user"]
+        if os.geteuid():
+            self._become_root()
         super()._open_files()
+
+    def _become_root(self):
+        """Go into the container's user namespace, where this process has the rights to make the rest; the container is one of that namespace then."""
+        from . import furnish, rootless
+
+        if "user" in self.joined:
+            rootless.enter_joined(self.joined["user"])
+            os.close(self.joined.pop("user"))
+        else:
+            if self.maps is None:
+                self.maps = rootless.usual_maps()
+                self.maps.check_user(self.program.uid, self.program.gid, self.program.additional)
+            rootless.enter(self.maps)
+        self.maps = None
+        linux = self.document.linux
+        linux["namespaces"] = [entry for entry in linux.get("namespaces") or () if entry["type"] != "user"]
+        furnish.open_substitutes(self)
 
     def within(self, source):
         return bindflags.below(source, self.rootfs)
 
     def make_group(self):
-        return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations)
+        group = cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations)
+        if not group.paths and not self.document.private("pid"):
+            self.warnings.append("the container has no process namespace and no cgroup of its own: its end does not end what it has started. "
+                                 "Such configuration is strongly discouraged")
+        return group
 
     def resources(self):
         return cgroups.with_default_devices(self.document.linux.get("resources"))

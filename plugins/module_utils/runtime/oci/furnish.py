@@ -18,7 +18,7 @@ import _socket
 import _struct as struct
 import os
 
-from ..errors import ContainerFailed
+from ..errors import ContainerFailed, Unsupported
 from ..kernel import constants as c
 from ..kernel import mounts, namespaces, syscalls, userns
 from . import channel, child, devices, idmaps, mounting, settle, sources, terminal
@@ -79,7 +79,7 @@ def _fork_inside(launch, flags, kinds):
 
 def prepare(launch):
     """What can be made before there is a process."""
-    _open_substitutes(launch)
+    open_substitutes(launch)
     _make_dev(launch)
     _delegate(launch)
 
@@ -103,11 +103,18 @@ def furnish(launch, outside):
         del fds[:size], numbers[:size]
 
 
-def _open_substitutes(launch):
+def open_substitutes(launch):
+    """Of the host, for file systems whose namespace is the host's; of a read-only one what is mounted in it is read-only as well."""
     for mount in launch.mounts:
         kind, place = _OF_NAMESPACES.get(mount.type, (None, None)) if not mount.bind else (None, None)
         if kind and not launch.document.private(kind) and os.path.isdir(place):
             mount.substitute = mounts.bind(place)
+            if mount.attributes & c.MOUNT_ATTR_RDONLY:
+                try:
+                    mounts.set_attributes(mount.substitute, c.MOUNT_ATTR_RDONLY, recursive=True)
+                except Unsupported:  # before Linux 5.12: then without what is mounted in it
+                    os.close(mount.substitute)
+                    mount.substitute = mounts.bind(place, recursive=False)
 
 
 def _make_dev(launch):

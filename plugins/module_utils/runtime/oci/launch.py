@@ -154,7 +154,9 @@ class Launch:
         try:
             for mount in self.mounts:
                 if isinstance(mount, mounting.CgroupMount):
-                    mount.find(self.group.paths, cgroups.mode() == "v2", later)
+                    if not self.group.paths:  # shown are its maker's
+                        mount.mount.attributes |= c.MOUNT_ATTR_RDONLY
+                    mount.find(self.group.shown(), cgroups.mode() == "v2", later)
                 elif mount.bind:
                     if not os.path.isabs(mount.source):
                         mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
@@ -245,19 +247,16 @@ class Launch:
             rdt.apply(self.document.linux["intelRdt"], self.state("creating")["id"], self.pid, rdt.place())
 
     def _fork_in_time(self):
-        """Fork into a time namespace: one that is joined or has offsets is this process's children's before there is one."""
+        """Fork into a new time namespace with offsets: it is this process's children's before there is one."""
         before, pid = None, -1
         try:
-            if "time" in self.joined:
-                before = namespaces.open_namespace("self", "time")
-                namespaces.join(self.joined["time"], "time")
-            elif self.document.time_offsets:
+            if self.document.time_offsets:
                 before = namespaces.new_time(self.document.time_offsets)
             pid, descriptor = self._fork()
             return pid, descriptor
         finally:
             if before is not None and pid != 0:
-                namespaces.restore_time(before)
+                namespaces.restore_time(before, self.last)
 
     def _fork(self):
         flags = self.document.new_namespaces()

@@ -248,6 +248,7 @@ class CgroupMount:
     """
 
     bind, mapped, within = True, False, None
+    holder = None  # what several hierarchies are in
 
     def __init__(self, mount):
         self.mount, self.destination = mount, mount.destination
@@ -280,19 +281,20 @@ class CgroupMount:
         if self.given():
             mounts.attach(self.parts[0][1], root_fd, self.destination, attributes=attributes, propagation=c.MS_PRIVATE, anew=anew)
             return
-        holder = mounts.new_fs("tmpfs", {"mode": "755"}, attributes & ~c.MOUNT_ATTR_RDONLY)
+        self.holder = holder = mounts.new_fs("tmpfs", {"mode": "755"}, attributes & ~c.MOUNT_ATTR_RDONLY)
         mounts.attach(holder, root_fd, self.destination)
         for name, fd in self.parts:
             os.mkdir(name, 0o755, dir_fd=holder)
             mounts.attach_made(fd, holder, name, attributes=attributes, propagation=c.MS_PRIVATE)
             for part in name.split(",") if "," in name else ():
                 os.symlink(name, part, dir_fd=holder)
-        if attributes & c.MOUNT_ATTR_RDONLY:
-            mounts.set_attributes(holder, c.MOUNT_ATTR_RDONLY)
-        os.close(holder)
 
     def finish(self):
-        pass
+        """When all mounts are made, for one may be below this one."""
+        if self.holder is not None:
+            if self.mount.attributes & c.MOUNT_ATTR_RDONLY:
+                mounts.set_attributes(self.holder, c.MOUNT_ATTR_RDONLY)
+            os.close(self.holder)
 
 
 def read(config):

@@ -214,6 +214,7 @@ class _Stage:
         for mount in self.launch.mounts:
             if isinstance(mount, mounting.CgroupMount) and not self.launch.document.private("cgroup"):
                 mount.make(root_fd)
+                mount.finish()
             elif isinstance(mount, mounting.CgroupMount) or not mount.bind and mount.fd is None:
                 if not isinstance(mount, mounting.CgroupMount) and "remount" in mount.words:
                     continue

@@ -14,14 +14,53 @@ import os
 from ..errors import ContainerFailed, Unsupported
 from ..kernel import constants as c
 from ..kernel import namespaces, procfs, syscalls, userns
+from . import idmaps
 
 HELPERS = ("newuidmap", "newgidmap")
 
 
+def usual_maps():
+    """The idmaps.Maps of a document that has no user namespace, as crun's: root is the caller, whose further ids (subuid(5), subgid(5)) follow."""
+    import pwd
+
+    uid, found = os.geteuid(), []
+    try:
+        names = (str(uid), pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        names = (str(uid),)
+    for own, path in ((uid, "/etc/subuid"), (os.getegid(), "/etc/subgid")):
+        extents, inside = [(0, own, 1)], 1
+        for first, size in _subordinate(path, names):
+            extents.append((inside, first, size))
+            inside += size
+        found.append(extents)
+    if len(found[0]) == 1 or len(found[1]) == 1:  # one kind alone is of no use, and would need the helpers
+        found = [extents[:1] for extents in found]
+    return idmaps.Maps(*found)
+
+
+def _subordinate(path, names):
+    """``[(first id, how many)]`` of a user."""
+    try:
+        lines = procfs.read(path, 1 << 20).splitlines()
+    except OSError:
+        return []
+    fields = [line.strip().split(":") for line in lines]
+    return [(int(words[1]), int(words[2])) for words in fields
+            if len(words) == 3 and words[0] in names and words[1].isdigit() and words[2].isdigit() and int(words[2])]
+
+
+def enter_joined(fd):
+    """Become root of a user namespace that is there, ``fd``, with a mount namespace that belongs to it. :raises ContainerFailed:"""
+    try:
+        namespaces.join(fd, "user")
+        syscalls.unshare(c.CLONE_NEWNS)
+    except OSError as error:
+        raise ContainerFailed("can't join the container's user namespace: %s" % os.strerror(error.errno)) from None
+
+
 def enter(maps):
-    """Become the root of a new user namespace. :param maps: its idmaps.Maps, None: there is none. :raises ContainerFailed, Unsupported:"""
-    if maps is None:
-        raise Unsupported("config.json: a user who is not root needs a namespace of type user in linux.namespaces, as spec --rootless writes it")
+    """Become the root of a new user namespace. :param maps: its idmaps.Maps. :raises ContainerFailed, Unsupported:"""
     own = os.geteuid(), os.getegid()
     for kind, ident, extents in zip(("uid", "gid"), own, (maps.uids, maps.gids)):
         if not any(outside <= ident < outside + size for _inside, outside, size in extents):
@@ -34,7 +73,12 @@ def enter(maps):
         raise ContainerFailed("a user who is not root can't make a user namespace here: %s" % {
             errno.EPERM: "the host forbids it (kernel.unprivileged_userns_clone, or its security module)",
             errno.ENOSPC: "user.max_user_namespaces"}.get(error.errno, os.strerror(error.errno))) from None
-    write(maps)
+    before = syscalls.prctl(c.PR_GET_DUMPABLE)
+    syscalls.prctl(c.PR_SET_DUMPABLE, 1)  # once sealed (seal.py), what is below /proc/self is root's
+    try:
+        write(maps)
+    finally:
+        syscalls.prctl(c.PR_SET_DUMPABLE, before)
 
 
 def _write_own(maps):

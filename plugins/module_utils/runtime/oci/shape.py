@@ -63,7 +63,7 @@ _DOCUMENT = {
         "timeOffsets": _Map({"secs": INTEGER, "nanosecs": INTEGER}), "netDevices": _Map({"name": TEXT}), "cgroupsPath": TEXT, "sysctl": _Map(TEXT),
         "devices": [{"path!": TEXT, "type!": TEXT, "major": INTEGER, "minor": INTEGER, "fileMode": NATURAL, "uid": NATURAL, "gid": NATURAL}],
         "resources": _RESOURCES, "seccomp": _SECCOMP, "rootfsPropagation": TEXT, "maskedPaths": _TEXTS, "readonlyPaths": _TEXTS, "mountLabel": TEXT,
-        "personality": {"domain!": TEXT, "flags": _TEXTS}, "memoryPolicy": {"mode!": TEXT, "nodes": TEXT, "flags": _TEXTS},
+        "personality": {"domain!": TEXT, "flags": _TEXTS}, "memoryPolicy": {"mode": TEXT, "nodes": TEXT, "flags": _TEXTS},
         "intelRdt": {"closID": TEXT, "l3CacheSchema": TEXT, "memBwSchema": TEXT, "schemata": _TEXTS, "enableMonitoring": FLAG}},
 }
 

@@ -30,6 +30,8 @@ def read(document):
             raise Unsupported("sysctl %s: the %s namespace %s is the host's" % (name, kind, joined))
         if not isinstance(value, str) or any(ord(character) < 32 and character != "\t" for character in value):
             raise Unsupported("sysctl %s: the value %r is not valid; accepted: one line of text" % (name, value))
+        if path == "kernel/domainname" and document.config.get("domainname") not in (None, "", value):
+            raise Unsupported("sysctl %s: the value %r is not that of domainname, %r" % (name, value, document.config["domainname"]))
         found.append((name, path, value))
     return found
 

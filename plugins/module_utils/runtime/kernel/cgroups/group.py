@@ -91,6 +91,13 @@ class Group:
         """Whether it is in any hierarchy."""
         return any(os.path.isdir(path) for path in self.paths.values())
 
+    def shown(self):
+        """``paths``, with the groups of this process where it has none: its maker's, which a container without its own is in."""
+        found = {}
+        if len(self.paths) < len(layout.current().hierarchies):
+            found = layout.of_process("self")
+        return dict(found, **self.paths)
+
     # ------------------------------------------------------------------------------------------------------- limits
 
     def place(self):
@@ -130,7 +137,8 @@ class Group:
         place = self.place()
         writes, problems, found = plan.plan(resources, place)
         if problems:
-            raise Unsupported(problems[0][1] if self.paths else "%s: the container has no cgroup" % problems[0][0])
+            raise Unsupported(problems[0][1] if self.paths else "%s: the container has no cgroup (cannot set %s limit: container could not join or "
+                              "create cgroup)" % (problems[0][0], problems[0][0].partition(".")[0]))
         rules = devices.normalise(resources["devices"]) if resources.get("devices") else None
         self.check_usage(resources.get("memory") or {})
         if rules:
@@ -212,7 +220,8 @@ class Group:
                 elif error.errno == errno.ESRCH:
                     raise NotFound("process %d has ended" % pid) from error
                 else:
-                    raise HostError("process %d can't be moved into cgroup %s: %s" % (pid, path, error.strerror)) from error
+                    raise HostError("process %d can't be moved into its cgroup: error adding pid %d to cgroups: %s/cgroup.procs: %s" % (
+                        pid, pid, path, error.strerror.lower())) from error
 
     def move(self, path, pid):
         """Move a process into the group's directory ``path``, or one below it. :raises OSError: the kernel refuses."""

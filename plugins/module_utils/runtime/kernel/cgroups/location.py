@@ -49,7 +49,7 @@ def create_at(path, ident, systemd=False, annotations=None):
                 paths[hierarchy.mount] = make_at(hierarchy, top, name, made)
             except OSError as error:
                 if path or error.errno not in FORBIDDEN:
-                    raise HostError("linux.cgroupsPath: cgroup %s%s/%s can't be made: %s" % (
+                    raise HostError("linux.cgroupsPath: unable to apply cgroup configuration: cgroup %s%s/%s can't be made: %s" % (
                         hierarchy.mount, top, name, error.strerror.lower())) from error
         group = Group(paths, made if path else paths.values())
         group.shared = any(lifecycle.processes(directory) for directory in group.found)

@@ -69,7 +69,7 @@ BUS = ("/org/freedesktop/DBus", "org.freedesktop.DBus")
 
 
 def test_against_a_bus(bus):
-    connection = dbus.Connection(bus, "org.freedesktop.DBus", True)
+    connection = dbus.Connection(bus, "org.freedesktop.DBus", True, 0)
     try:
         assert "org.freedesktop.DBus" in connection.call(*BUS, "ListNames")[0]
         assert connection.call(*BUS, "RequestName", "su", ("org.test.Name", 4)) == [1]
@@ -83,7 +83,7 @@ def test_against_a_bus(bus):
 
 def test_nobody_there(tmp_path):
     with pytest.raises(Unsupported, match="can't be reached"):
-        dbus.Connection(str(tmp_path / "none"), "x", False)
+        dbus.Connection(str(tmp_path / "none"), "x", False, 0)
 
 
 def serve(path, *answers):
@@ -119,7 +119,7 @@ def test_answers_errors_and_signals(tmp_path):
     signal = answer(4, 0, "s", ("news",))
     serve(tmp_path / "peer", signal + answer(2, 1, "as", (["x"],)), answer(3, 2, "s", ("gone",), "org.freedesktop.systemd1.NoSuchUnit"),
           answer(3, 3, "s", ("bad",), "org.x.Bad"), b"")
-    connection = dbus.Connection(str(tmp_path / "peer"), "x", False)
+    connection = dbus.Connection(str(tmp_path / "peer"), "x", False, 0)
     try:
         assert connection.call("/", "x", "A") == [["x"]]
         with pytest.raises(NotFound, match="gone"):

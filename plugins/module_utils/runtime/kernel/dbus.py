@@ -11,7 +11,6 @@ from __future__ import annotations
 import struct
 
 from ..errors import HostError, NotFound, Unsupported
-from . import procfs
 
 FIXED = {"y": "<B", "b": "<I", "n": "<h", "q": "<H", "i": "<i", "u": "<I", "x": "<q", "t": "<Q", "d": "<d"}
 ALIGN = {"y": 1, "n": 2, "q": 2, "b": 4, "i": 4, "u": 4, "a": 4, "s": 4, "o": 4, "g": 1, "v": 1, "x": 8, "t": 8, "d": 8, "(": 8, "{": 8}
@@ -104,10 +103,11 @@ class Reader:
 class Connection:
     """One connection to ``address``, the path of a socket; ``bus`` when a message bus is behind it, not the service itself.
 
+    :param user: this process's, as who listens there numbers it.
     :raises Unsupported: nobody listens there, or this user isn't let in.
     """
 
-    def __init__(self, address, destination, bus):
+    def __init__(self, address, destination, bus, user):
         import _socket  # here: only runtimes that are told to use systemd come by
         self.destination, self.serial, self.buffer = destination, 0, b""
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC, 0)
@@ -115,7 +115,7 @@ class Connection:
             self.socket.settimeout(PATIENCE)
             self.socket.connect(address)
             # BEGIN in the same breath, as systemd's own clients do: one that it reads together with a call makes it overlook the call
-            self.socket.sendall(b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(procfs.user_outside()).encode().hex().encode())
+            self.socket.sendall(b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(user).encode().hex().encode())
             answer = self.socket.recv(4096)
             if not answer.startswith(b"OK "):
                 raise Unsupported("systemd: %s doesn't let this user in" % address)

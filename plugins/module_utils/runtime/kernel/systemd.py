@@ -14,6 +14,7 @@ from ..errors import HostError, NotFound, Unsupported
 from . import dbus, procfs
 
 SERVICE, ROOT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
+PRIVATE = "/run/systemd/private"
 PATIENCE = 30.0  # seconds that a job of systemd's may take
 
 
@@ -22,9 +23,20 @@ def booted():
     return os.path.isdir("/run/systemd/system")
 
 
-def of_user():
-    """Whether this user's units are his own manager's, not the system's."""
-    return procfs.user_outside() != 0
+def user():
+    """Whose manager this process's units are: a user by the number that it has for him, 0 for the system's.
+
+    The root of a user namespace is a user outside, unless systemd is in there with him, as in a system container.
+    """
+    ident = os.geteuid()
+    if ident or not procfs.in_user_namespace():
+        return ident
+    try:
+        if os.stat(PRIVATE).st_uid == 0:
+            return 0
+    except OSError:
+        pass
+    return procfs.user_outside()
 
 
 def connect():
@@ -32,16 +44,17 @@ def connect():
 
     :raises Unsupported: no systemd here.
     """
-    places = [("/run/systemd/private", False), ("/run/dbus/system_bus_socket", True)]
-    if of_user():
-        own = os.environ.get("XDG_RUNTIME_DIR") or "/run/user/%d" % procfs.user_outside()
+    ident = user()
+    places = [(PRIVATE, False), ("/run/dbus/system_bus_socket", True)]
+    if ident:
+        own = os.environ.get("XDG_RUNTIME_DIR") or "/run/user/%d" % ident
         places = [(own + "/systemd/private", False), (own + "/bus", True)]
     elif not booted():
         raise Unsupported("--systemd-cgroup: this host wasn't booted with systemd")
     problem = None
     for address, bus in places:
         try:
-            return dbus.Connection(address, SERVICE, bus)
+            return dbus.Connection(address, SERVICE, bus, ident)
         except Unsupported as error:
             problem = problem or error
     raise problem

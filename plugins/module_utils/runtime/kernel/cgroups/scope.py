@@ -26,7 +26,7 @@ def parse(path, ident):
 
     :raises InvalidInput: another form.
     """
-    usual = "user.slice" if systemd.of_user() else "system.slice"
+    usual = "user.slice" if systemd.user() else "system.slice"
     parts = path.split(":") if path else [usual, PREFIX, ident]
     slice_name, name = parts[0] or usual, "-".join(filter(None, parts[1:]))
     words = slice_name[: -len(".slice")].split("-")
@@ -45,7 +45,7 @@ def create(path, ident, annotations):
     connection = systemd.connect()
     try:
         above = ""
-        if systemd.of_user():  # a user's slices are below the user's manager
+        if systemd.user():  # a user's slices are below the user's manager
             above = systemd.get(connection, systemd.ROOT, "Manager", "ControlGroup").rstrip("/")
         if systemd.state(connection, name) not in ("inactive", "failed"):
             raise Conflict("container's cgroup is not empty: systemd has the unit %s; linux.cgroupsPath has to name one that is the "

@@ -40,7 +40,7 @@ WHOLE = {
 }
 NEEDED = ("ociVersion", "root", "root.path", "process", "process.cwd", "mounts[0].destination", "hooks.prestart[0].path", "process.rlimits[0].type",
           "process.rlimits[0].soft", "process.rlimits[0].hard", "linux.namespaces[1].type", "linux.uidMappings[0].size", "linux.devices[0].path",
-          "linux.personality.domain", "linux.memoryPolicy.mode", "linux.resources.devices[0].allow", "linux.resources.hugepageLimits[0].limit")
+          "linux.personality.domain", "linux.resources.devices[0].allow", "linux.resources.hugepageLimits[0].limit")
 
 
 def fields(value, above=()):

@@ -60,7 +60,7 @@ def open_namespace(pid, name):
 def join(fd, name):
     """Join the namespace of the OCI type ``name`` that ``fd`` is open on; EINVAL when it is none of that type.
 
-    "pid" and "time" hold for the children made after it.
+    "pid" holds for the children made after it, "time" for this process as well.
     """
     syscalls.setns(fd, TYPES[name][0])
 
@@ -68,10 +68,18 @@ def join(fd, name):
 def return_to_pid(fd, last):
     """Have children be made in the process namespace ``fd`` again.
 
-    :param last: whether none follows: it is no matter then that the root of a user namespace may have no rights over the host's.
+    :param last: as of _return_to.
+    """
+    _return_to(fd, c.CLONE_NEWPID, last)
+
+
+def _return_to(fd, flag, last):
+    """Join a namespace that this process came from.
+
+    :param last: whether no child follows: it is no matter then that the root of a user namespace may have no rights over the host's.
     """
     try:
-        syscalls.setns(fd, c.CLONE_NEWPID)
+        syscalls.setns(fd, flag)
     except PermissionError:
         if not last:
             raise
@@ -129,12 +137,9 @@ def new_time(offsets):
 def restore_time(fd, last=False):
     """Let this process's children be in its own time namespace again; closes the descriptor that new_time() gave.
 
-    :param last: whether it has no others: one that may not come back (it is the host's, and this process root of a user namespace) stays then.
+    :param last: as of _return_to.
     """
     try:
-        syscalls.setns(fd, c.CLONE_NEWTIME)
-    except PermissionError:
-        if not last:
-            raise
+        _return_to(fd, c.CLONE_NEWTIME, last)
     finally:
         os.close(fd)

@@ -33,7 +33,7 @@ def read(config):
         for name in ("major", "minor") if kind != "p" else ():
             if not isinstance(node.get(name), int) or not 0 <= node[name] < 2 ** 32:
                 raise Unsupported("device %s: %s: %r is not valid; needed: a number" % (path, name, node.get(name)))
-        if path == "/dev/ptmx":  # a link to that of the container's own devpts: the host's leads to none there
+        if path.rstrip("/") == "/dev/ptmx":  # a link to that of the container's own devpts: the host's leads to none there
             continue
         found[path] = (path.rstrip("/"), kind, node.get("major") or 0, node.get("minor") or 0, node.get("fileMode", 0o666),
                        node.get("uid") or 0, node.get("gid") or 0)

@@ -78,7 +78,7 @@ def enter(maps):
     try:
         write(maps)
     finally:
-        syscalls.prctl(c.PR_SET_DUMPABLE, before)
+        syscalls.prctl(c.PR_SET_DUMPABLE, int(before == 1))  # 2 can only be had by an execve(2)
 
 
 def _write_own(maps):

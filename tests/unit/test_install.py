@@ -85,6 +85,22 @@ def test_the_oci_command_runs_from_its_bundle(engine):
             file.write(content or b"")
         assert listed()
 
+def test_the_oci_command_is_every_users(engine):
+    """But not the lock: who holds that could keep everybody from starting."""
+    os.chmod(os.path.dirname(engine.paths.data), 0o755)
+    os.chmod(engine.paths.data, 0o700)  # as an older version had it, where this could be read then
+    os.chmod(engine.paths.layers, 0o755)
+    copy = install.ensure(engine)
+    command = [os.path.join(engine.paths.runtime, "current", install.OCI_COMMAND), "--root", "/tmp/nowhere"]
+    user = {"user": 65534, "group": 65534, "extra_groups": []}
+    done = subprocess.run([*command, "state", "x"], stderr=subprocess.PIPE, text=True, check=False, **user)
+    assert done.returncode == 1 and "container x does not exist" in done.stderr
+    os.rename(os.path.join(copy.path, "pycontainer"), os.path.join(copy.path, "away"))
+    done = subprocess.run([*command, "state", "x"], stderr=subprocess.PIPE, text=True, check=False, **user)
+    assert "container x does not exist" in done.stderr, "it does not read the bundle"
+    for path in (os.path.join(copy.path, "lock"), engine.paths.database, engine.paths.layers):
+        assert subprocess.run(["cat", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **user).returncode
+
 
 def test_the_oci_command_has_its_place_beside_the_other(engine, tmp_path):
     from pycontainer.host import task

@@ -5,6 +5,7 @@
 ``<data>/runtime/<version>-<fingerprint>/`` holds the package ``pycontainer`` with its bytecode, ``start.py``, which runs it in a
 Python without site-packages, and ``pycontainer-oci``, the OCI runtime command; ``<data>/runtime/current`` leads to the newest. A
 copy appears whole, by rename, and is removed when another has taken its place and nothing that was started from it holds its lock.
+Every user can read it, and run ``pycontainer-oci``; only root's processes hold the lock, for another could keep all away with it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .errors import Unsupported
 from .oci import bundle
 from .store import locks
 from .store.files import read_json, sync_directory, write_json, write_whole
-from .store.paths import DATA, RUN
+from .store.paths import DATA, PASSABLE, RUN
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -204,12 +205,22 @@ def lay_down(paths, copy, python):
     compile_all(partial, copy, python)
     record_host(partial, copy, python)
     for directory, _names, files in os.walk(partial):
+        os.chmod(directory, 0o755)
         for name in files:
             sync_file(os.path.join(directory, name))
         sync_directory(directory)
-    os.chmod(partial, 0o700)
+    open_way(paths)
     os.rename(partial, copy.path)
     sync_directory(copy.runtime)
+
+
+def open_way(paths):
+    """Let every user come to the copies, in a data root that an older version has shut; and to nothing else in there."""
+    for entry in os.scandir(paths.data):
+        if entry.path != paths.runtime and not entry.is_symlink():
+            os.chmod(entry.path, entry.stat().st_mode & 0o7700)
+    for place in (paths.data, paths.runtime):
+        os.chmod(place, os.stat(place).st_mode & 0o7777 | PASSABLE)
 
 
 def write_sources(directory):
@@ -232,8 +243,11 @@ def bring(engine, params):
 
 
 def sync_file(path):
+    """See that a file of a copy lasts, and that every user can read it, but for the lock."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        if os.path.basename(path) != "lock":
+            os.fchmod(fd, os.fstat(fd).st_mode & 0o111 | 0o644)
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -258,6 +272,8 @@ def record_host(directory, copy, python):
     write_whole(os.path.join(directory, OCI_COMMAND), bundle.start(python["interpreter"], copy.path, directories), mode=0o755)
     subprocess.run([python["interpreter"], "-I", "-S", "-X", "no_debug_ranges", "-c", BUNDLE % {"here": directory, "paths": directories}],
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # without one it starts more slowly
+    with contextlib.suppress(FileNotFoundError):
+        os.chmod(os.path.join(directory, bundle.FILE), 0o644)
     write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "libraries": python["libraries"]})
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 import time
 
+import laid_down
 import pytest
 from integration.process import conftest as process
 from pycontainer.errors import ContainerFailed, EngineError
-
-CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def default_config(ident, directory, args):
@@ -220,8 +218,8 @@ class ConsoleSocket:
 
 
 def oci_command():
-    """argv of the OCI command, run from this checkout."""
-    return [str(CHECKOUT / "tests" / "tools" / "pycontainer-oci")]
+    """argv of the OCI command, as it is laid down on a host."""
+    return [laid_down.oci_command()]
 
 
 def oci_has(part):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import subprocess
 import sys
@@ -11,8 +12,6 @@ import sys
 import pytest
 from pycontainer.errors import ContainerFailed
 from pycontainer.kernel.constants import MACHINE
-
-from . import drivers
 
 LOADERS = ("lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1")
 
@@ -75,5 +74,5 @@ def test_the_runtime_itself(tmp_path):
     script.write_text(
         "import os, sys\nsys.path.insert(0, %r)\nimport conftest\nfrom pycontainer.kernel import syscalls\nfrom pycontainer.oci import seal\n"
         "seal.seal([sys.executable, *sys.argv])\nprint(os.access('/proc/self/exe', os.W_OK), syscalls.prctl(3, 0, 0, 0, 0), seal.SEALED in os.environ)\n"
-        % str(drivers.CHECKOUT / "tests"))
+        % str(pathlib.Path(__file__).resolve().parents[2]))
     assert subprocess.run([sys.executable, script], stdout=subprocess.PIPE, check=True, text=True).stdout.split() == ["False", "0", "False"]

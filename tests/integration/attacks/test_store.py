@@ -44,8 +44,13 @@ def test_modes_whatever_the_umask(scratch, umask, tmp_path):
     with Engine(data=scratch[0], run=run) as engine:
         for top in (engine.paths.data, engine.paths.run):
             for directory, _names, _files in os.walk(top):
-                assert stat.S_IMODE(os.stat(directory).st_mode) == 0o700, directory
-        assert as_nobody(REACH, engine.paths.database, engine.paths.layers, engine.paths.containers, engine.paths.locks) == ""
+                passable = directory in (engine.paths.data, engine.paths.runtime)  # to the OCI command, which users run too
+                assert stat.S_IMODE(os.stat(directory).st_mode) == (0o711 if passable else 0o700), directory
+        inside = [os.path.join(top, name) for top in (engine.paths.data, engine.paths.run) for name in os.listdir(top)]
+        assert engine.paths.database in inside
+        found = as_nobody("import os, sys\nprint([path for path in sys.argv[1:] if os.access(path, os.R_OK)])", *inside)
+        assert found == "[]\n"
+        assert as_nobody("import os, sys\nprint([path for path in sys.argv[1:] if os.access(path, os.X_OK)])", *inside) == "['%s']\n" % engine.paths.runtime
 
 
 def everything(paths):
@@ -71,6 +76,7 @@ def test_a_running_container_is_out_of_reach_for_others(boxes):
     assert all(os.path.lexists(path) for path in secret)
     os.chmod(os.path.dirname(boxes.paths.data), 0o755)
     assert as_nobody(REACH, *secret) == ""
+    assert [entry.name for entry in os.scandir(boxes.paths.data) if entry.stat().st_mode & 0o077] == ["runtime"]
 
 
 def test_directories_of_the_oci_command(boxes):

@@ -173,6 +173,37 @@ def test_v1_freezer_alone(top):
     assert left(top) == [path]
 
 
+def test_a_group_that_is_completed_later(top, start):
+    group = cgroups.create_at("/" + top, "c1", later=True)
+    assert {layout.current().by_mount[mount].version for mount in group.paths} <= {2}
+    assert bool(group.later) == (cgroups.mode() != "v2") and group.door() is not None
+    group.complete()
+    assert group.paths == places(top) and not group.later and not group.shared
+    group.complete()
+    process = start(group)
+    cgroups.reopen(group.record()).remove()
+    assert process.wait(20) == -9 and not left(top)
+
+
+def test_a_completion_that_fails_leaves_what_is_anothers(top, start):
+    """Of two groups that were there before one is frozen; in the other is somebody's process."""
+    found = layout.current().v1
+    if not {"freezer", "pids"} <= set(found):
+        pytest.skip("no v1 freezer and pids here")
+    frozen, used = ("%s/%s" % (found[name].mount, top) for name in ("freezer", "pids"))
+    for path in (frozen, used):
+        os.mkdir(path)
+    process = start(cgroups.Group({found["pids"].mount: used}))
+    with open(frozen + "/freezer.state", "w") as file:
+        file.write("FROZEN")
+    group = cgroups.create_at("/" + top, "c1", later=True)
+    with pytest.raises(Conflict, match="unexpectedly frozen"):
+        group.complete()
+    assert group.later and not set(group.paths.values()) & {frozen, used}
+    group.remove()
+    assert process.poll() is None and sorted(left(top)) == sorted((frozen, used))
+
+
 def test_a_frozen_container_is_removed(top, start):
     group = cgroups.create_at("/" + top, "c1")
     process = start(group)

@@ -60,6 +60,26 @@ def test_clone3_runs_fork_hooks():
     assert output == "before child before %d\n" % errno.EINVAL
 
 
+def test_clone3_alone():
+    """A process that never had another thread need not tell the interpreter of its fork; it needs no ctypes, and both can fork again."""
+    script = (
+        "import os, sys; sys.path.insert(0, %r); from runtime.kernel import syscalls\n"
+        "pid, fd = syscalls.clone3(0x20000, alone=True)\n"
+        "if pid == 0:\n"
+        "    inner, inner_fd = syscalls.clone3(0, alone=True)\n"
+        "    if inner == 0: os._exit(3)\n"
+        "    code = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])\n"
+        "    if os.fork() == 0: os._exit(0)\n"
+        "    os.wait(); os._exit(code + 1 + fd)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), os.readlink('/proc/self/fd/%%d' %% fd), '_ctypes' in sys.modules)\n"
+        "try: syscalls.clone3(0x20200, alone=True)\n"
+        "except OSError as error: print(error.errno)\n"
+    ) % str(pathlib.Path(__file__).parents[3] / "plugins/module_utils")
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60).stdout
+    code, place, has_ctypes, number = output.split()
+    assert (code, has_ctypes, int(number)) == ("3", "False", errno.EINVAL) and "pidfd" in place
+
+
 def test_clone3_signals_and_many():
     """Children are waited for by their descriptors; a hundred of them leave nothing."""
     before = sorted(os.listdir("/proc/self/fd"))

@@ -38,7 +38,7 @@ class Start(launch.Launch):
         return mounts.bind(self.root_place())
 
     def state(self, status):
-        return hooks.state(self.document, self.ident, self.bundle, self.pid, status)
+        return self.document.state(self.ident, self.bundle, self.pid, status)
 
 
 def further(start, process):

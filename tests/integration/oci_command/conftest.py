@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import time
 
+import laid_down
 import pytest
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups import lifecycle
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
-COMMAND = str(CHECKOUT / "tests" / "tools" / "pycontainer-oci")
+COMMAND = laid_down.oci_command()
 BUSYBOX = next((path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path)), None)
 APPLETS = ("sh", "true", "sleep", "cat", "echo", "ls", "id", "kill", "env", "readlink", "stty", "tty", "touch", "pwd", "trap", "ps", "seq", "cp",
            "ip", "mkdir", "mount", "unshare", "head", "wc", "test", "rm", "ln")

@@ -32,8 +32,8 @@ def nothing_left():
 
 @pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
 def test_podman(tmp_path):
-    done = subprocess.run([sys.executable, str(CHECKOUT / "tests" / "conformance"), "podman", "--runtime", "ours", "--only", ":(%s)$" % "|".join(CASES)],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280, check=False,
+    command = [sys.executable, str(CHECKOUT / "tests" / "conformance"), "podman", "--runtime", "ours", "--path", COMMAND, "--only", ":(%s)$" % "|".join(CASES)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280, check=False,
                           env=dict(os.environ, PYCONTAINER_CONFORMANCE_CACHE=str(tmp_path / "cache")))
     results = json.loads((tmp_path / "cache" / "results" / "podman" / "ours.json").read_text())
     assert {name: result["status"] for name, result in results.items()} == {"podman:" + case: "pass" for case in CASES}, "%s\n%s" % (done.stdout, results)

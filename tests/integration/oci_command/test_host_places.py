@@ -42,6 +42,24 @@ def test_a_mount_below_the_cgroups(runtime, bundle, tmp_path):
     assert runtime.ok("run", "--bundle", bundle.path, "c").split() == ["seen1"]
 
 
+def test_cgroups_among_binds_and_twice(runtime, bundle, tmp_path):
+    """The container's groups may be made while it makes its mounts, in their order."""
+    places = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name + "\n")
+        places.append({"destination": "/" + name, "type": "bind", "source": str(tmp_path / name), "options": ["bind", "ro"]})
+    bundle.config["mounts"] += [SYSFS, places[0], CGROUP, places[1], dict(CGROUP, destination="/groups")]
+    bundle.config["linux"]["resources"] = {"pids": {"limit": 77}} if not cgroups.check({"pids": {"limit": 77}}) else {}
+    controller = "" if cgroups.mode() == "v2" else "/pids"
+    bundle.shell("cat /one/file /two/file /sys/fs/cgroup{0}/cgroup.procs /groups{0}/pids.max; busybox grep -o ' /[st][^ ]*\\| /one \\| /two \\| /groups ' "
+                 "/proc/self/mountinfo | busybox grep -v /sys/".format(controller))
+    found = runtime.ok("run", "--bundle", bundle.path, "c").split()
+    assert found[:2] == ["one", "two"] and "1" in found
+    assert not bundle.config["linux"]["resources"] or "77" in found
+    assert [word for word in found if word in ("/one", "/two", "/groups")] == ["/one", "/two", "/groups"]
+
+
 def test_without_a_cgroup_the_makers_are_shown(runtime, bundle):
     bundle.config["mounts"] += [SYSFS, dict(CGROUP, options=[])]
     bundle.shell("cd /sys/fs/cgroup; ls -d */ .; for place in . */; do test -d $place && mkdir $place/x 2>&1; done | busybox grep -vc Read-only")

@@ -4,20 +4,24 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from types import SimpleNamespace
 
 import pytest
 from pycontainer.containers import join
 from pycontainer.oci import child
+from pycontainer.oci.document import Document
 
 
 @pytest.fixture
 def bundle():
     """Of a container whose filter asks an agent."""
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/agent", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}
-    return SimpleNamespace(ident="box", directory="/bundle", config={"ociVersion": "1.2.0"}, annotations={}, process={"args": ["sleep"], "cwd": "/"},
-                           linux={"seccomp": profile}, user=None, groups=())
+    found = SimpleNamespace(ident="box", directory="/bundle", config={"ociVersion": "1.2.0"}, annotations={}, process={"args": ["sleep"], "cwd": "/"},
+                            linux={"seccomp": profile}, user=None, groups=())
+    found.state = functools.partial(Document.state, found)
+    return found
 
 
 def test_the_agent_of_its_filter_can_be_told_of_it(bundle):

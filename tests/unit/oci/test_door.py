@@ -29,7 +29,7 @@ def launch(door):
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.E2BIG, errno.EBUSY])
 def test_without_clone_into_cgroup(monkeypatch, code):
-    def clone3(_flags, _signal, cgroup=None):
+    def clone3(_flags, _signal, cgroup=None, _alone=False):
         if cgroup is not None:
             raise OSError(code, "no")
         return 7, 8
@@ -66,7 +66,7 @@ def test_a_further_process_goes_in_by_itself_where_it_can(monkeypatch, closed):
     class Program:
         warnings, scheduling = [], type("Scheduling", (), {"initial": None})
 
-    def clone3(_flags, _signal, cgroup=None):
+    def clone3(_flags, _signal, cgroup=None, _alone=False):
         if closed and cgroup is not None:
             raise OSError(errno.EBUSY, "no")
         return 7, 8

@@ -10,8 +10,8 @@ import stat
 
 def test_store_is_made_for_root_alone(engine):
     engine.db.all("SELECT * FROM containers")
-    for path in (engine.paths.data, engine.paths.containers, engine.paths.locks):
-        assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
+    for path, mode in ((engine.paths.data, 0o711), (engine.paths.runtime, 0o711), (engine.paths.containers, 0o700), (engine.paths.locks, 0o700)):
+        assert stat.S_IMODE(os.stat(path).st_mode) == mode
     assert os.path.exists(engine.paths.database)
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..kernel import capabilities, cgroups
-from ..oci import hooks, join
+from ..oci import join
 from ..oci.program import Program
 
 
@@ -30,4 +30,4 @@ def process(bundle, state, argv, stdio=(None, None, None), user=None, cwd=None, 
         everything = capabilities.available()
         program.capabilities.update(effective=everything, permitted=everything, bounding=everything)
     return join.Process(bundle.ident, (state["pid"], state["pid_start"]), cgroups.Group.open(state["cgroup"]), program, stdio,
-                        hooks.state(bundle, bundle.ident, bundle.directory, state["pid"], "running"))
+                        bundle.state(bundle.ident, bundle.directory, state["pid"], "running"))

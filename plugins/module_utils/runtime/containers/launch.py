@@ -13,14 +13,13 @@ import os
 from ..errors import EngineError
 from ..kernel import cgroups, overlay
 from ..networks import attach, publish
-from ..oci import hooks
 from ..oci.launch import Launch
 from ..oci.program import Program
 from . import stdio
 
 # What oci/ imports when a container needs it, most of the engine's do: so it is here before a worker is forked, and not read by each.
-from ..kernel.cgroups import v1, v2  # noqa: F401 # pylint: disable=unused-import
-from ..oci import furnish  # noqa: F401 # pylint: disable=unused-import
+from ..kernel.cgroups import limits, v1, v2  # noqa: F401 # pylint: disable=unused-import
+from ..oci import furnish, hooks, initial, settle, sysctls  # noqa: F401 # pylint: disable=unused-import
 
 
 class Start(Launch):
@@ -59,7 +58,7 @@ class Start(Launch):
         self._announce(self.facts())
 
     def state(self, status):
-        return hooks.state(self.bundle, self.bundle.ident, self.bundle.directory, self.pid, status)
+        return self.bundle.state(self.bundle.ident, self.bundle.directory, self.pid, status)
 
     def open_streams(self):
         context = stdio.label(self.bundle.linux)

@@ -21,8 +21,9 @@ import select
 import sys
 import time
 
+from ..errors import Unsupported
 from ..kernel import constants as c
-from ..kernel import syscalls
+from ..kernel import forks, syscalls
 from ..store import paths as stores
 from ..oci import program
 from . import dormant, monitor, wire
@@ -56,6 +57,8 @@ def main(data, run, name, command):
     server = wire.listen(run, name)
     mine = os.stat(os.path.join(run, name)).st_ino
     program.compile_default()
+    with contextlib.suppress(Unsupported):  # the start says it
+        forks.prepare()
     bed = dormant.Bed.make(command)
     gc.collect()
     gc.freeze()

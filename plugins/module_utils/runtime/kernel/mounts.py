@@ -213,10 +213,11 @@ def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, 
     directory = stat.S_ISDIR(os.fstat(fd).st_mode)
     target = rootfs.make_in_root(root_fd, destination, directory, follow)
     try:
-        if stat.S_ISDIR(os.fstat(target).st_mode) != directory:
+        status = os.fstat(target)
+        if stat.S_ISDIR(status.st_mode) != directory:
             code = errno.ENOTDIR if directory else errno.EISDIR
             raise OSError(code, "mount: %s" % os.strerror(code), destination)
-        over_root = os.path.samestat(os.fstat(target), os.fstat(root_fd)) and _mount_id(target) == _mount_id(root_fd)
+        over_root = os.path.samestat(status, os.fstat(root_fd)) and _mount_id(target) == _mount_id(root_fd)
         _attach_to(fd, target, attributes, clear, recursive, propagation)
         if over_root:
             os.dup2(fd, root_fd, inheritable=False)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import select
 
 from . import procfs, syscalls
 
@@ -28,6 +27,8 @@ def open_process(pid, start):
 
 def ended(fd, timeout=0.0):
     """Whether the process has ended, waiting for that at most ``timeout`` seconds (None: without end). It need not be a child."""
+    import select  # here: most starts do without
+
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(None if timeout is None else int(timeout * 1000)))

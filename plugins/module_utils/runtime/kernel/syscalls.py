@@ -18,11 +18,6 @@ from ..errors import Unsupported
 from . import constants as c
 from ._ffi import ffi
 
-try:
-    import _ctypes
-except ImportError:  # only clone3() needs it
-    _ctypes = None
-
 _lib = ffi.dlopen(None) if ffi is not None else None
 _syscall = _lib.syscall if ffi is not None else None
 _INTPTR = ffi.typeof("intptr_t") if ffi is not None else None
@@ -90,36 +85,13 @@ def _path(path):
 # ---------------------------------------------------------------------------------------------------------- processes
 
 
-class _Held:
-    """clone3 and CPython's fork hooks, called with the interpreter's lock held, as os.fork does; cffi would release it."""
-
-    def __init__(self):
-        if _ctypes is None:
-            raise Unsupported("starting a container needs Python's _ctypes module on this host")
-        long_type = type("c_long", (_ctypes._SimpleCData,), {"_type_": "l"})  # pylint: disable=protected-access
-        flags = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
-        hook = type("Hook", (_ctypes.CFuncPtr,), {"_flags_": flags, "_restype_": None})
-        call = type("Call", (_ctypes.CFuncPtr,), {"_flags_": flags | _ctypes.FUNCFLAG_USE_ERRNO, "_restype_": long_type})
-        handle = _ctypes.dlopen(None, os.RTLD_NOW)
-        self.before, self.child, self.parent = (
-            hook(_ctypes.dlsym(handle, name)) for name in ("PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent")
-        )
-        self.syscall = call(_ctypes.dlsym(handle, "syscall"))
-        self.syscall.argtypes = (long_type,) * 3
-
-
-_held = []
-
-
-def clone3(flags, exit_signal=c.SIGCHLD, cgroup_fd=None):
+def clone3(flags, exit_signal=c.SIGCHLD, cgroup_fd=None, alone=False):
     """Fork into new namespaces: clone3(2), Linux 5.3. Returns ``(pid, pidfd)``, in the child ``(0, -1)``.
 
     A legal fork for the interpreter (its at-fork functions run), for a process with a single thread. ``CLONE_PIDFD`` is
-    added. ``cgroup_fd``: a directory of cgroup v2 that the child starts in (Linux 5.7).
+    added. ``cgroup_fd``: a directory of cgroup v2 that the child starts in (Linux 5.7). ``alone``: this process never had another
+    thread and has nothing to run at a fork, so that the interpreter need not hear of it: nobody takes its lock meanwhile.
     """
-    if not _held:
-        _held.append(_Held())
-    held = _held[0]
     pidfd = _new("int *", -1)
     arguments = _new("struct clone_args *")
     arguments.flags, arguments.exit_signal = flags | c.CLONE_PIDFD, exit_signal
@@ -128,17 +100,15 @@ def clone3(flags, exit_signal=c.SIGCHLD, cgroup_fd=None):
     if cgroup_fd is not None:
         arguments.flags |= c.CLONE_INTO_CGROUP
         arguments.cgroup, size = cgroup_fd, 88
-    address, number = _address(arguments), c.NUMBERS["clone3"]
-    held.before()
-    pid = held.syscall(number, address, size)
-    if pid == 0:
-        held.child()
-        return 0, -1
-    code = _ctypes.get_errno()
-    held.parent()
-    if pid < 0:
-        raise _error(code, "clone3", "flags %#x" % flags)
-    return pid, pidfd[0]
+    if alone:
+        pid = _call("clone3", "flags %#x" % flags, arguments, size)
+    else:
+        from . import forks  # here: a command does without
+
+        pid, code = forks.clone3(_address(arguments), size)
+        if pid < 0:
+            raise _error(code, "clone3", "flags %#x" % flags)
+    return pid, pidfd[0] if pid else -1
 
 
 def unshare(flags):

@@ -5,13 +5,13 @@
 Half of a cold start would go by looking for sixty files. So their code lies in one, ``oci.bundle``, made by the interpreter that
 runs it; what is not in there, or was made by another version of it, is imported from its own file. install.py lays both down.
 
+The code is no more than what a usual call needs of it, see thinning.py.
+
 The bundle: the interpreter's magic number for bytecode (4 bytes), the size of what comes next (4, little endian), the marshalled
-``(code of loading.py, entries, together, others)``, see loading.Bundle, and the code of each module.
+``(code of loading.py, entries, together, others)``, see loading.Bundle, the code of each module, and that of what is left out.
 """
 
 from __future__ import annotations
-
-import __future__
 
 import marshal
 import os
@@ -20,13 +20,17 @@ from importlib import import_module
 from importlib.machinery import ExtensionFileLoader, SourceFileLoader
 from importlib.util import MAGIC_NUMBER
 
+from . import loading, thinning
+from .usual import USUAL
+
 FILE = "oci.bundle"
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 # What is imported by its name, once it is known what is to be done: each comes with all that it needs.
 FIRST = "oci.main"
 LATER = ("oci.lifecycle", "oci.foreground", "oci.further", "oci.showing", "oci.ending", "oci.limits", "oci.console",
-         "kernel.cgroups.device_program")  # the last with cgroup v2 only
+         "oci.furnish", "oci.hooks", "oci.sysctls", "kernel.seccomp", "kernel.cgroups.limits", "kernel.cgroups.resources",
+         "kernel.cgroups.v1", "kernel.cgroups.v2", "kernel.cgroups.device_program")
 
 START = '''\
 #!%(interpreter)s -IS
@@ -40,9 +44,11 @@ from marshal import loads
 disable()  # it lives for milliseconds: nothing that is collected meanwhile is worth the search
 HERE = %(here)r
 sys.path += [HERE] + %(paths)r
-# While this or a process forked from it lives, the copy is not swept away.
-lock = open(HERE + "/lock", "rb", 0)
-flock(lock, LOCK_SH)
+try:
+    lock = open(HERE + "/lock", "rb", 0)
+    flock(lock, LOCK_SH)  # while this or a process forked from it lives, the copy is not swept away
+except PermissionError:  # for root alone
+    pass
 try:
     bundle = open(HERE + "/%(bundle)s", "rb", 0)
     if bundle.read(4) == MAGIC_NUMBER:
@@ -65,21 +71,22 @@ def start(interpreter, here, paths):
 
 def write(directory):
     """Write the bundle of the copy of the engine in ``directory``, which this interpreter has imported this from."""
-    together, files = _imports()
-    entries, codes, offset = {}, [], 0
-    for name, path in files.items():
-        codes.append(marshal.dumps(_compiled(path)))
-        entries[name] = os.path.relpath(path, directory), offset, len(codes[-1])
+    together, modules = _imports()
+    entries, codes, offset, left = {}, [], 0, thinning.Left()
+    for name, module in modules.items():
+        code, usual = thinning.compiled(module, modules), USUAL.get(name[len(PACKAGE) + 1:])
+        codes.append(marshal.dumps(code if usual is None else left.take(code, vars(module), frozenset(usual.split()))))
+        entries[name] = os.path.relpath(module.__file__, directory), offset, len(codes[-1])
         offset += len(codes[-1])
-    others = {name: module.__spec__.origin for name, module in sys.modules.items() if name not in files and _is_of_a_file(module)}
-    head = marshal.dumps((_compiled(os.path.join(os.path.dirname(__file__), "loading.py")), entries, together, others))
+    others = {name: module.__spec__.origin for name, module in sys.modules.items() if name not in modules and _is_of_a_file(module)}
+    head = marshal.dumps((thinning.compiled(loading, {}), entries, together, others))
     with open(os.path.join(directory, FILE), "wb") as file:
-        file.write(MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes))
+        file.write(MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes + left.codes))
 
 
 def _imports():
-    """``({module: those that its import brings along}, {module: path})``. importlib leaves sys.modules in the order in which they are done."""
-    together, files = {}, {}
+    """``({name: those that its import brings along}, {name: module})``. importlib leaves sys.modules in the order in which they are done."""
+    together, modules = {}, {}
     for late in LATER:
         for name in _loaded():
             del sys.modules[name]  # all of the package, for a package that is there has its modules as attributes
@@ -89,22 +96,15 @@ def _imports():
             now = _loaded()
             together[name] = tuple(other for other in now if other not in before and other != name)
             before = now
-        files.update(before)
-    return together, files
+        modules.update(before)
+    return together, modules
 
 
 def _loaded():
-    """``{name: path}`` of what is imported of the package."""
-    return {name: module.__file__ for name, module in sys.modules.items() if name.split(".", maxsplit=1)[0] == PACKAGE}
+    """``{name: module}`` of what is imported of the package."""
+    return {name: module for name, module in sys.modules.items() if name.split(".", maxsplit=1)[0] == PACKAGE}
 
 
 def _is_of_a_file(module):
     spec = getattr(module, "__spec__", None)  # typing.io of Python 3.9 is a module by name only
     return isinstance(getattr(spec, "loader", None), (SourceFileLoader, ExtensionFileLoader))
-
-
-def _compiled(path):
-    """The code of a module, without its docstrings, and without the statement that makes annotations strings, which costs an import."""
-    with open(path, encoding="utf-8") as file:
-        source = file.read().replace("from __future__ import annotations\n", "\n", 1)
-    return compile(source, path, "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True, optimize=2)

@@ -21,7 +21,7 @@ import errno
 import os
 
 from ..errors import ContainerFailed, EngineError
-from . import listener
+from . import jsontext
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 FAILED = 128  # exit code of a container that never came to its program, as Docker's
@@ -71,6 +71,8 @@ def listen(channel, warnings, own=None, name=""):
         elif data[:1] == b"T":
             terminal = struct.unpack("i", ancillary[0][2][:4])[0]
         elif data[:1] == b"S":
+            from . import listener  # here: few containers have one
+
             listener.forward(*struct.unpack("2i", ancillary[0][2][:8]))
             channel.send(b"s")
         elif data[:1] == b"W":
@@ -94,6 +96,21 @@ def _reason(data, name):
         failure = not_executed(name, number)
         return failure.code, str(failure)
     return FAILED, "%s: %s" % (("the channel can't be closed", "the seccomp filter can't be installed")[stage], os.strerror(number).lower())
+
+
+def hand(channel, word, value, fds):
+    """Say a word to the process, with a value (of JSON) and descriptors."""
+    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(fds), *fds))] if fds else []
+    channel.sendmsg([word + jsontext.dump(value).encode()], rights)
+
+
+def take(channel, word):
+    """In the process: wait for that. Returns ``(value, descriptors)``; the maker's end is this process's as well."""
+    data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_SPACE(4 * 200), _socket.MSG_CMSG_CLOEXEC)
+    if data[:1] != word:
+        os._exit(FAILED)
+    fds = ancillary[0][2] if ancillary else b""
+    return jsontext.load(data[1:].decode()), struct.unpack("%di" % (len(fds) // 4), fds)
 
 
 def warn(channel, text):

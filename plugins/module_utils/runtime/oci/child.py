@@ -17,14 +17,16 @@ import errno
 import os
 import sys
 
-from ..kernel import capabilities, mounts, namespaces, procfs, rootfs, syscalls
+from ..kernel import capabilities, cgroups, mounts, namespaces, procfs, rootfs, syscalls
 from ..kernel import constants as c
-from . import channel, devices, hooks, initial, listener, mounting, rlimits, settle, sources, stepping, sysctls, terminal
+from . import channel, devices, mounting, rlimits, sources, stepping, terminal
 from .channel import FAILED, NOT_EXECUTABLE, NOT_FOUND, Failure
 from .scheduling import reset_affinity
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+
+_frozen = []  # finders that are not asked any more: to free them would copy the pages that they share with the maker
 
 # --------------------------------------------------------------------------------------------------------- shared with exec
 
@@ -32,6 +34,10 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def freeze():
     """From here on no file can become code of this process."""
     sys.path[:] = []
+    for finder in sys.meta_path:
+        if hasattr(finder, "hold"):  # a loading.Bundle: what it has left out comes from memory now
+            finder.hold()
+    _frozen.extend(sys.meta_path)
     sys.meta_path.clear()
     sys.path_hooks.clear()
     sys.path_importer_cache.clear()
@@ -129,6 +135,8 @@ def _install(program):
 
 def prepare_listener(program, state, speak_to):
     """Write down what the agent of a seccomp listener is told. :param speak_to: returns the channel over which it is handed on."""
+    from . import listener  # it is here since the document was read, as what is imported below
+
     words = listener.words(program.listener, dict(state, pid=listener.own_pid()))
     program.kept.add(words)
     program.hand_listener = lambda fd: channel.send_listener(speak_to(), fd, words)
@@ -204,7 +212,7 @@ def _run(launch, inside):
     elif "mount" in launch.joined:
         namespaces.join(launch.joined["mount"], "mount")
     if maps is not None:
-        settle.receive(launch, inside)
+        launch.settle.receive(launch, inside)
     root_fd = launch.root_fd
     _attach_root(launch, root_fd)
     mounting.separate_root(root_fd, document.linux.get("rootfsPropagation"))
@@ -219,10 +227,12 @@ def _run(launch, inside):
     launch.inside(root_fd)
     streams = () if program.terminal else launch.open_streams()
     if program.init:
+        from . import initial
+
         program.init_fd = initial.descriptor()
     if maps is not None:
-        settle.become_root(maps)
-    null_fd = _fill(launch, root_fd)
+        launch.settle.become_root(maps)
+    null_fd = _fill(launch, root_fd, inside)
     if program.terminal:
         streams = [_make_terminal(program, inside, root_fd)] * 3
     elif None in streams:
@@ -231,9 +241,9 @@ def _run(launch, inside):
     program.resolve_user(root_fd)
     if maps is not None:
         maps.check_user(program.uid, program.gid, program.additional)
-        settle.hand_streams(inside, program, streams)
+        launch.settle.hand_streams(inside, program, streams)
     _make_directory(root_fd, program)
-    _wait(inside, b"c")  # in its cgroup: with version 1 that takes its maker about as long as all of the above
+    cgroups.enter(channel.take(inside, b"c")[1])
     reset_affinity()
     if document.private("cgroup"):
         syscalls.unshare(c.CLONE_NEWCGROUP)
@@ -243,7 +253,10 @@ def _run(launch, inside):
     _run_hooks(launch, "createContainer")
     if late:
         set_label(program)
-    sysctls.apply(document.sysctls)
+    if document.sysctls:
+        from . import sysctls
+
+        sysctls.apply(document.sysctls)
     for mount in launch.mounts:
         mount.finish()
     mounts.mask(root_fd, document.linux.get("maskedPaths") or (), null_fd)
@@ -283,6 +296,8 @@ def _run_hooks(launch, kind):
     """Hooks in the container's namespaces, by paths of the host; the pid is that of the container's namespace."""
     wanted = launch.document.hooks.get(kind)
     if wanted:
+        from . import hooks
+
         # The root as the working directory is runc's way, which its hooks' users rely on; crun's is the bundle.
         hooks.run_all(wanted, kind, hooks.text(dict(launch.state("created"), pid=os.getpid())), [launch.root_place()])
 
@@ -292,6 +307,8 @@ def _start_hooks(launch):
     wanted = launch.document.hooks.get("startContainer")
     if not wanted:
         return None
+    from . import hooks
+
     about, program = hooks.text(dict(launch.state("created"), pid=os.getpid())), launch.program
     for hook in wanted:
         hook.opened = hook.open_outputs()
@@ -335,10 +352,21 @@ def close_others(kept_fd, program):
         first = fd + 1
 
 
-def _fill(launch, root_fd):
+def _take_groups(launch, inside):
+    """Wait until the groups of cgroup v1 are there, to be shown."""
+    (own, names), places = channel.take(inside, b"p")
+    for mount in launch.mounts:
+        if isinstance(mount, mounting.CgroupMount):
+            mount.take(own, names, places)
+    launch.shown = True
+
+
+def _fill(launch, root_fd, inside):
     """All mounts, and below /dev the nodes and links. Returns the container's /dev/null."""
     made, order = False, sources.Order(launch)
     for number, mount in enumerate(launch.mounts):
+        if isinstance(mount, mounting.CgroupMount) and launch.group.later and not launch.shown:
+            _take_groups(launch, inside)
         try:
             mount.make(root_fd, order.come(number))
         except OSError as error:

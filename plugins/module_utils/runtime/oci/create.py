@@ -11,7 +11,7 @@ import time
 
 from ..errors import InvalidInput
 from ..kernel import cgroups, loopback, mounts, procfs
-from . import bindflags, channel, child, hooks, jsontext, mounting, rlimits, seal, shape, stepping
+from . import bindflags, channel, child, jsontext, mounting, rlimits, shape, sources, stepping
 from .document import Document
 from .launch import Launch
 from .program import Program
@@ -29,6 +29,7 @@ class Create(Launch):
     """
 
     in_order = last = True
+    abreast = True  # whether its groups of cgroup v1 are made while it makes its mounts, where it can be told of them then
 
     def __init__(self, container, bundle, config, options, wait, systemd=False):
         document = Document(config)
@@ -52,6 +53,8 @@ class Create(Launch):
             seen = True  # by what is executed in it before its start (exec)
         self.program.steps = stepping.possible(self.program, seen)
         if not self.program.steps:
+            from . import seal
+
             seal.seal_command()
 
     def _read_maps(self):
@@ -90,11 +93,14 @@ class Create(Launch):
         return bindflags.below(source, self.rootfs)
 
     def make_group(self):
-        group = cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations)
-        if not group.paths and not self.document.private("pid"):
+        later = self.abreast and self.maps is None and not os.geteuid() and sources.can_be_copied_later()
+        return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations, later)
+
+    def _limit(self):
+        if not self.group.paths and not self.document.private("pid"):
             self.warnings.append("the container has no process namespace and no cgroup of its own: its end does not end what it has started. "
                                  "Such configuration is strongly discouraged")
-        return group
+        super()._limit()
 
     def resources(self):
         return cgroups.with_default_devices(self.document.linux.get("resources"))
@@ -122,7 +128,7 @@ class Create(Launch):
         self.program.kept.add(self.listener.fileno())
 
     def state(self, status):
-        return hooks.state(self.document, self.container.ident, self.container.data["bundle"], self.pid, status)
+        return self.document.state(self.container.ident, self.container.data["bundle"], self.pid, status)
 
     def announce(self):
         self.container.data.update(pid=self.pid, pid_start=procfs.stat(self.pid)["start"], cgroup=self.group.record())

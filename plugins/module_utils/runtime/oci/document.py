@@ -10,7 +10,6 @@ import os
 from ..errors import ContainerFailed, HostError, Unsupported
 from ..kernel import constants as c
 from ..kernel import namespaces
-from . import hooks, sysctls
 
 NAMESPACES = {
     "mount": ("mnt", c.CLONE_NEWNS), "network": ("net", c.CLONE_NEWNET), "uts": ("uts", c.CLONE_NEWUTS), "ipc": ("ipc", c.CLONE_NEWIPC),
@@ -31,9 +30,9 @@ class Document:
         if not config.get("process"):
             raise Unsupported("config.json: process is missing; needed: what is to be executed")
         self.process, self.linux = config["process"], config.get("linux") or {}
-        self.hooks = hooks.read(config)
+        self.hooks = self._hooks()
         self._check()
-        self.sysctls = sysctls.read(self)
+        self.sysctls = self._sysctls()
         self.time_offsets = self._time_offsets()
         self.net_devices = self._net_devices()
         if self.linux.get("intelRdt"):
@@ -68,6 +67,22 @@ class Document:
             if self.linux.get(name) and not self.private("mount"):
                 raise Unsupported("config.json: linux.%s: unable to restrict sys entries without a private MNT namespace" % name)
 
+    # What follows is read by files of its own, which a document that does not ask for it does without.
+
+    def _hooks(self):
+        if not self.config.get("hooks"):
+            return {}
+        from . import hooks
+
+        return hooks.read(self.config)
+
+    def _sysctls(self):
+        if not self.linux.get("sysctl"):
+            return {}
+        from . import sysctls
+
+        return sysctls.read(self)
+
     def _net_devices(self):
         if not self.linux.get("netDevices"):
             return {}
@@ -86,6 +101,13 @@ class Document:
             if not 0 <= (offset.get("nanosecs") or 0) < 10 ** 9:
                 raise Unsupported("config.json: linux.timeOffsets.%s.nanosecs: %r is not valid; accepted: 0 to 999999999" % (clock, offset["nanosecs"]))
         return {clock: (offset.get("secs") or 0, offset.get("nanosecs") or 0) for clock, offset in offsets.items()}
+
+    def state(self, ident, bundle, pid, status):
+        """A container's state as hooks are given it (runtime-spec runtime.md, "State")."""
+        found = {"ociVersion": self.config["ociVersion"], "id": ident, "status": status, "pid": pid, "bundle": bundle}
+        if self.annotations:
+            found["annotations"] = self.annotations
+        return found
 
     @property
     def annotations(self):

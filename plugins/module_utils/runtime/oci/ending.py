@@ -105,8 +105,8 @@ def _named(call, word):
     return [container.ident for container in every(call.options["root"]) if pattern.search(container.ident)]
 
 
-def remove(container, log):
-    """Take everything of a container away, with what still runs in it."""
+def remove(container, log, config=None):
+    """Take everything of a container away, with what still runs in it. :param config: its document, where that is at hand."""
     process = container.process()
     if process is not None:
         pidfd.send(process, SIGKILL)
@@ -122,8 +122,9 @@ def remove(container, log):
             log.warning(str(error))
     if process is not None and not pidfd.ended(process, 10.0):
         raise Conflict("container %s can't be deleted: its process %d does not end" % (container.ident, container.pid))
-    config = container.config() if os.path.exists(container.path + "/config.json") else {}
-    if container.data.get("rootfs") and config and not Document(config).private("mount"):
+    if config is None:
+        config = container.config() if os.path.exists(container.path + "/config.json") else {}
+    if container.data.get("rootfs") and config and not _has_own_mounts(config):
         _unmount(container.data["rootfs"])
     if (config.get("linux") or {}).get("intelRdt"):
         from . import rdt
@@ -133,6 +134,10 @@ def remove(container, log):
     container.remove()
     for text in after():
         log.warning(text)
+
+
+def _has_own_mounts(config):
+    return any(entry["type"] == "mount" and not entry.get("path") for entry in (config.get("linux") or {}).get("namespaces") or ())
 
 
 def _unmount(rootfs):
@@ -150,4 +155,4 @@ def _after(container, config):
     from . import hooks
 
     document = Document(config)
-    return lambda: hooks.run(document, "poststop", hooks.state(document, container.ident, container.data["bundle"], 0, "stopped"))
+    return lambda: hooks.run(document, "poststop", document.state(container.ident, container.data["bundle"], 0, "stopped"))

@@ -8,7 +8,6 @@ import _signal
 import _struct as struct
 import errno
 import os
-import select
 
 from ..kernel import constants as c
 from ..kernel import pidfd as pidfds
@@ -47,6 +46,8 @@ def attend(pid, pidfd, terminal, relay=None):
                 if copying is not None:
                     copying.drain()
                 return code
+            import select  # here: a program may have ended by now
+
             poll = select.poll()
             poll.register(signals, select.POLLIN)
             if copying is not None:

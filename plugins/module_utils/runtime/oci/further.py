@@ -9,7 +9,7 @@ import os
 from ..errors import Conflict, EngineError, InvalidInput
 from ..kernel import procfs
 from . import create as making
-from . import foreground, hooks, join, jsontext, rlimits, seal, shape
+from . import foreground, join, jsontext, rlimits, seal, shape
 from .document import Document
 from .program import Program
 from .states import open_container
@@ -51,7 +51,7 @@ def _exec(call, log):
 
         rootless.join(container.pid)
     started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2),
-                           hooks.state(document, container.ident, container.data["bundle"], container.pid, status))
+                           document.state(container.ident, container.data["bundle"], container.pid, status))
     started.last = True
     started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]
     if not call["detach"]:

@@ -76,14 +76,6 @@ def read(config):
     return {kind: [Hook(kind, entry, outputs) for entry in wanted[kind]] for kind in KINDS if wanted.get(kind)}
 
 
-def state(document, ident, bundle, pid, status):
-    """A container's state as hooks and ``state`` give it (runtime-spec runtime.md, "State")."""
-    found = {"ociVersion": document.config["ociVersion"], "id": ident, "status": status, "pid": pid, "bundle": bundle}
-    if document.annotations:
-        found["annotations"] = document.annotations
-    return found
-
-
 def text(a_state):
     """A state as the hooks read it."""
     return jsontext.dump(a_state).encode()

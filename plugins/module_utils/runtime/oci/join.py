@@ -25,7 +25,7 @@ class Process:
 
     :param name: the container's, for sentences. :param first: ``(pid, start time)`` of its process 1 (procfs.start_time).
     :param group: its cgroups.Group. :param program: the program.Program that is executed.
-    :param state: the container's (hooks.state), for the agent of a seccomp listener.
+    :param state: the container's (Document.state), for the agent of a seccomp listener.
     :param stdio: three descriptors; None stands for the container's /dev/null. Not used with a terminal.
     """
 
@@ -33,7 +33,7 @@ class Process:
         self.name, self.first, self.group, self.program, self.stdio, self.state = name, first, group, program, stdio, state
         self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
         self.below, self.paused_too = None, False  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
-        self.last = False  # whether this process makes no other one afterwards
+        self.last = False  # as of launch.Launch
         self.maps = self.door = None  # of its user namespace; in the process: its cgroup's (cgroups.fork)
 
     def start(self):
@@ -84,7 +84,7 @@ class Process:
             affinity("process.execCPUAffinity.initial", wanted)
             if "pid" in types:
                 namespaces.join_process(target, first, ["pid"])
-            pid, descriptor, door = cgroups.fork(0, door)
+            pid, descriptor, door = cgroups.fork(0, door, alone=self.last)
         finally:
             if pid != 0:
                 namespaces.return_to_pid(home, self.last)

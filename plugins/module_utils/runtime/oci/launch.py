@@ -5,8 +5,9 @@
 What can be refused is refused before the process exists; what fails later undoes everything. Who makes the process says
 where its root file system and its cgroup come from, by a class of his own: the engine's is containers/launch.py, the OCI
 command's oci/create.py. The two sides speak over a socket (channel.py); the outer one says
+    "p"    what of its cgroup can be shown, where that is made meanwhile
     "u"    what a process in a user namespace can't make itself (furnish.py)
-    "c"    the process is in its cgroup
+    "c"    its cgroup is there and limited, and the process is in it, or is handed what it goes in by
            (it answers "M" when its mounts are made, if something is to be done then)
     "g"    all that is made from outside is there (network, hooks): go on
 """
@@ -18,7 +19,7 @@ import os
 from ..errors import ContainerFailed, EngineError, NotFound
 from ..kernel import cgroups, namespaces, pidfd, syscalls
 from ..kernel import constants as c
-from . import channel, child, devices, hooks, mounting, sources
+from . import channel, child, devices, mounting, sources
 from .document import read_error
 
 
@@ -30,7 +31,7 @@ class Launch:
 
     clone_flags = 0  # added to clone3's
     new_keyring = use_pivot = True
-    last = False  # whether this process makes no other one afterwards
+    last = False  # whether this process is a command's, with one thread, and makes no other one afterwards
     in_order = False  # whether mountinfo is to show the document's order also in a user namespace, where that costs time (sources.py)
     last_word = b""  # of the process: that its program is being executed, or b"R" when it is to wait before that
 
@@ -44,16 +45,17 @@ class Launch:
 
             if not selinux.enabled():
                 self.warnings.append("linux.mountLabel %s: SELinux is not enabled on this host, so there is nothing to label" % document.linux["mountLabel"])
-        self.maps = self.userns_fd = self.furnish = None  # of the container's user namespace: idmaps.Maps, a descriptor of it, the module
+        self.maps = self.userns_fd = self.furnish = self.settle = None  # of the container's user namespace: idmaps.Maps, a descriptor of it, the modules
         self.nodes, self.spent = [], []  # device nodes to attach: [(path, fd)]; descriptors that are not needed any more
         self.root_fd = self.group = self.pidfd = self.terminal = None
         self.host_mounts = None  # a descriptor of the mount namespace that copies of the host's places are made in (sources.py)
         self.pid = 0
+        self.shown = False  # in the process: whether it was told of groups that were completed meanwhile
 
     # ------------------------------------------------------------------------------------- what the makers differ in
 
     def make_group(self):
-        """The cgroups.Group of the container, made and empty."""
+        """The cgroups.Group of the container, made and empty; maybe to be completed when there is a process."""
         raise NotImplementedError
 
     def resources(self):
@@ -78,13 +80,13 @@ class Launch:
         """Take back what ``connect`` made."""
 
     def meanwhile(self):
-        """What this process will need later, while the other one makes its mounts: time that nobody waits for."""
+        """What this process will need later, while the other one comes to its program: time that nobody waits for."""
 
     def within(self, _source):
         """The path in the container of a bind mount's source that lies below its root, so that earlier mounts are seen in it; else None."""
 
     def state(self, status):
-        """The container's state for its hooks (hooks.state), with that status and ``pid`` as it is."""
+        """The container's state for its hooks (Document.state), with that status and ``pid`` as it is."""
         raise NotImplementedError
 
     def inside(self, root_fd):
@@ -123,16 +125,19 @@ class Launch:
         self._read_maps()
         self.joined = self.document.joined()
         self.group = self.make_group()
-        resources = self.resources()
-        self.warnings += [sentence for _key, sentence in self.group.apply(resources)]
+        if not self.group.later:
+            self._limit()
         self._open_files()
+
+    def _limit(self):
+        self.warnings += [sentence for _key, sentence in self.group.apply(self.resources())]
 
     def _read_maps(self):
         found = {kind: path and self.document.namespace_path(kind, path) for kind, path in self.document.namespaces.items()}
         if "user" in found or self.document.linux.get("uidMappings") or self.document.linux.get("gidMappings"):
-            from . import furnish, idmaps  # here: they are a fifteenth of all that a start without them loads
+            from . import furnish, idmaps, settle  # here: they are a fifteenth of all that a start without them loads
 
-            self.furnish, self.maps = furnish, idmaps.of_container(self.document.linux, found)
+            self.furnish, self.settle, self.maps = furnish, settle, idmaps.of_container(self.document.linux, found)
         if self.maps is not None and self.program.user is None and not self.program.groups:
             self.maps.check_user(self.program.uid, self.program.gid, self.program.additional)
 
@@ -154,6 +159,8 @@ class Launch:
         try:
             for mount in self.mounts:
                 if isinstance(mount, mounting.CgroupMount):
+                    if self.group.later:  # the process takes it from _complete
+                        continue
                     if not self.group.paths:  # shown are its maker's
                         mount.mount.attributes |= c.MOUNT_ATTR_RDONLY
                     mount.find(self.group.shown(), cgroups.mode() == "v2", later)
@@ -167,7 +174,7 @@ class Launch:
                     if mount.within or (self.maps is not None and spaces.own is None and mount.mapped_by_container()):
                         continue
                     sources.find(mount, spaces, later)
-            if any(mount.waits() for mount in self.mounts):
+            if any(mount.waits() or self.group.later and isinstance(mount, mounting.CgroupMount) for mount in self.mounts):
                 self.host_mounts = namespaces.open_namespace("self", "mount")
         finally:
             if spaces is not None:
@@ -182,14 +189,16 @@ class Launch:
                 outside.close()  # or it would never see the end of who makes it
                 child.main(self, inside)
             inside.close()
+            late = bool(self.group.later)
+            if late:
+                self._complete(outside)
             self.announce()
             if self.maps is not None:
                 self.furnish.furnish(self, outside)
             if self.door is None:
                 self.group.attach(self.pid)
-            outside.send(b"c")
+            self._admit(outside, late)
             self.connect()
-            self.meanwhile()
             self._hand_over()
             if self.pauses():
                 if not self._listen(outside):
@@ -199,6 +208,7 @@ class Launch:
                 if self.maps is not None:
                     self.furnish.grant(self)
             outside.send(b"g")
+            self.meanwhile()
             if self._listen(outside) != self.last_word:
                 raise ContainerFailed("the container's process was killed while it started")
         except (OSError, NotFound) as error:  # NotFound is the cgroup's word for a process that has ended
@@ -211,6 +221,26 @@ class Launch:
             inside.close()
             if self.door is not None:
                 self.door.close()
+
+    def _complete(self, outside):
+        """Make what of the group was left until there is a process, tell that what to show of it, and write the limits.
+
+        The process is not in there yet, so that it meets no device rules that are half written.
+        """
+        self.group.complete()
+        for mount in [mount for mount in self.mounts if isinstance(mount, mounting.CgroupMount)][:1]:
+            mount.find(self.group.shown(), cgroups.mode() == "v2", True)
+            channel.hand(outside, b"p", [bool(self.group.paths), [name for name, _place in mount.parts]], [place for _name, place in mount.parts])
+        self._limit()
+
+    def _admit(self, outside, late):
+        """Let the process go on in its cgroup. :param late: whether that has been completed, so that it has to go into v1's by itself."""
+        tasks = cgroups.tasks(self.group) if late and self.door is not None else []
+        try:
+            channel.hand(outside, b"c", None, tasks)
+        finally:
+            for fd in tasks:
+                os.close(fd)
 
     def _ended(self):
         """Whether the process has ended, or is about to: its namespaces go some time before that is told."""
@@ -229,9 +259,11 @@ class Launch:
 
     def runtime_hooks(self):
         """Whether hooks are run from outside while the process waits with its mounts made."""
-        return any(self.document.hooks.get(kind) for kind in hooks.RUNTIME_CREATE)
+        return bool(self.document.hooks.get("prestart") or self.document.hooks.get("createRuntime"))
 
     def _run_hooks(self):
+        from . import hooks
+
         for kind in hooks.RUNTIME_CREATE:
             hooks.run(self.document, kind, self.state("created"))
 
@@ -281,7 +313,7 @@ class Launch:
         """
         flags |= self.clone_flags
         try:
-            pid, descriptor, self.door = cgroups.fork(flags, self.door, 0 if flags & c.CLONE_PARENT else c.SIGCHLD)
+            pid, descriptor, self.door = cgroups.fork(flags, self.door, 0 if flags & c.CLONE_PARENT else c.SIGCHLD, self.last)
             return pid, descriptor
         except OSError as error:
             raise ContainerFailed("the container's namespaces can't be made: %s" % error.strerror) from None
@@ -330,4 +362,6 @@ class Launch:
             except OSError:
                 pass
         if self.document.hooks.get("poststop") and pid:  # a failed start ends as a container does (runtime.md, "Lifecycle", 3 to 5)
+            from . import hooks
+
             self.warnings += hooks.run(self.document, "poststop", dict(self.state("stopped"), pid=0))

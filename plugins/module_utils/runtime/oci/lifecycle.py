@@ -10,7 +10,7 @@ import os
 from ..errors import Conflict, ContainerFailed, NotFound
 from ..kernel import constants as c
 from ..kernel import namespaces
-from . import channel, create as making, hooks
+from . import channel, create as making
 from .document import Document
 from .states import open_container
 
@@ -79,9 +79,11 @@ def started(container, config, log):
     """The poststart hooks; where one fails, the container ends."""
     if not (config.get("hooks") or {}).get("poststart"):
         return
+    from . import hooks
+
     document = Document(config)
     try:
-        hooks.run(document, "poststart", hooks.state(document, container.ident, container.data["bundle"], container.pid, "running"))
+        hooks.run(document, "poststart", document.state(container.ident, container.data["bundle"], container.pid, "running"))
     except ContainerFailed:
         from . import ending
 
@@ -109,7 +111,7 @@ def run(call, log):
 
         try:
             made.container.lock()
-            ending.remove(made.container, log)
+            ending.remove(made.container, log, made.document.config)
         except NotFound:  # somebody has deleted it
             pass
     return code

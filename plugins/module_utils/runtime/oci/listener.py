@@ -44,7 +44,7 @@ def read(profile):
 def words(listener, state):
     """A file (descriptor) with the agent's address and what it is told; written before a root is entered.
 
-    :param listener: from read(). :param state: the container's (hooks.state), its pid as the runtime sees it.
+    :param listener: from read(). :param state: the container's (Document.state), its pid as the runtime sees it.
     """
     path, metadata, needed = listener
     told = {"ociVersion": VERSION, "fds": ["seccompFd"], "pid": state["pid"], "state": state}

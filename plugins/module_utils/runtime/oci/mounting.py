@@ -254,6 +254,12 @@ class CgroupMount:
         self.mount, self.destination = mount, mount.destination
         self.parts, self.waiting = [], False  # [(name, descriptor)]: of the mounts, or of the places that they are copies of
 
+    def take(self, own, names, places):
+        """In the process: what ``find`` has found for its maker. :param own: whether the groups are the container's; else they are read-only."""
+        self.parts, self.waiting = [(name, os.dup(place)) for name, place in zip(names, places)], True
+        if not own:
+            self.mount.attributes |= c.MOUNT_ATTR_RDONLY
+
     def find(self, group_paths, unified_only, later=False):
         """:param group_paths: ``{mount point of a hierarchy: the container's directory in it}``. :param later: as in sources.find."""
         self.waiting = later

@@ -9,7 +9,6 @@ import os
 from ..errors import Unsupported
 from ..kernel import capabilities, procfs, syscalls, users
 from ..kernel import constants as c
-from . import listener
 from .scheduling import Scheduling
 
 RLIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE",
@@ -50,7 +49,7 @@ class Program:
         profile = linux.get("seccomp")
         self.filter = _filter(profile) if profile else None
         self.filter_flags = _filter_flags(profile) if profile else 0
-        self.listener = listener.read(profile) if profile else None
+        self.listener = _listener(profile) if profile else None
         if self.listener:
             self.filter_flags |= c.SECCOMP_FILTER_FLAG_NEW_LISTENER
             if self.filter_flags & c.SECCOMP_FILTER_FLAG_TSYNC:
@@ -135,6 +134,12 @@ def _filter_flags(profile):
     from ..kernel import seccomp
 
     return seccomp.flags(profile)
+
+
+def _listener(profile):
+    from . import listener
+
+    return listener.read(profile)
 
 
 def _bytes(text, what):

@@ -32,6 +32,7 @@ class Restoring:
 
     images = work = engine = None
     cgroups_mode = ""
+    abreast = False  # CRIU is told of the groups
 
     def given_streams(self):
         """What the restored process gets for the standard streams that it had: three descriptors of this process's."""

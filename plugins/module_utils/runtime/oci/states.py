@@ -47,7 +47,7 @@ class Container:
     # ------------------------------------------------------------------------------------------------------- its files
 
     def make(self, data):
-        """Make its directory and hold its lock. :raises Conflict: there is one of this id."""
+        """Make its directory, without a status yet, and hold its lock. :raises Conflict: there is one of this id."""
         os.makedirs(self.root, 0o700, exist_ok=True)
         try:
             os.mkdir(self.path, 0o700)
@@ -55,7 +55,6 @@ class Container:
             raise Conflict("container %s: a container with given ID already exists in %s" % (self.ident, self.root)) from None
         self.lock()
         self.making, self.data = True, data
-        self.write()
 
     def lock(self):
         """Take the lock, waiting for whoever has it; it ends with this process."""

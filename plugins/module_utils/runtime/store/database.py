@@ -118,6 +118,11 @@ class Database:
         return self._connection
 
     def _open(self):
+        if self.path != ":memory:":  # SQLite gives its other files the mode of this one
+            try:
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            except OSError as error:
+                raise HostError("%s can't be opened: %s" % (self.path, os.strerror(error.errno).lower())) from None
         # autocommit: transactions are begun by transaction() alone, so none is left open by a mere SELECT
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
         connection.row_factory = sqlite3.Row

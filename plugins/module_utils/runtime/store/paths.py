@@ -9,6 +9,7 @@ import os
 DATA = "/var/lib/pycontainer"  # survives a reboot
 RUN = "/run/pycontainer"  # per boot
 ETC = "/etc/pycontainer"  # of the host's administrator: settings, policy, how registries are reached
+PASSABLE = 0o711
 
 
 class Paths:
@@ -59,7 +60,9 @@ class Paths:
         return os.path.join(self.volumes, name)
 
     def make(self):
-        """Make the directories, readable by root alone (CVE-2021-41091: a world-traversable data root).
+        """Make the directories, for root alone (CVE-2021-41091: a data root whose containers everybody came to).
+
+        Everybody may pass through the data root to the engine's code in ``runtime``, for users run the OCI command too, and list neither.
 
         :returns: whether those of this boot were not there: nobody has called the engine since it began.
         """
@@ -67,5 +70,5 @@ class Paths:
         for path in (self.data, self.blobs, self.layers, self.containers, self.volumes, self.runtime, self.tmp, self.run, self.locks, self.running):
             if not os.path.isdir(path):
                 os.makedirs(path, 0o700, exist_ok=True)
-                os.chmod(path, 0o700)  # makedirs' mode is cut by the umask and not used for parents
+                os.chmod(path, PASSABLE if path in (self.data, self.runtime) else 0o700)  # makedirs' mode is cut by the umask and not used for parents
         return first

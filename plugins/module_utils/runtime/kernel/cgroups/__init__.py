@@ -22,11 +22,10 @@ Sources: cgroups(7), Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst, run
 
 from __future__ import annotations
 
-from .door import fork
+from .door import enter, fork, tasks
 from .group import Group, create, engine
 from .layout import mode
 from .location import create_at, reopen
-from .resources import canonical, with_default_devices
 from .tree import base, base_paths, remove_base
 
 
@@ -44,6 +43,20 @@ def warnings(resources, parent=None):
     return prospect.warnings(resources, parent)
 
 
+def canonical(resources):
+    """linux.resources in one form, see resources.py."""
+    from . import resources as forms
+
+    return forms.canonical(resources)
+
+
+def with_default_devices(resources):
+    """linux.resources with the device rules that every container has, see resources.py."""
+    from . import resources as forms
+
+    return forms.with_default_devices(resources)
+
+
 def merge(recorded, change):
     """What a live update makes of the recorded linux.resources, and what has to be written: see update.py."""
     from . import update
@@ -51,5 +64,5 @@ def merge(recorded, change):
     return update.merge(recorded, change)
 
 
-__all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "fork", "merge", "mode", "remove_base", "reopen", "warnings",
-           "with_default_devices"]
+__all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "enter", "fork", "merge", "mode", "remove_base", "reopen",
+           "tasks", "warnings", "with_default_devices"]

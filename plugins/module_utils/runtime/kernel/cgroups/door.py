@@ -19,41 +19,60 @@ from .. import syscalls
 _CLOSED = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP, errno.EACCES)
 
 
-def fork(flags, door, exit_signal=c.SIGCHLD):
+def fork(flags, door, exit_signal=c.SIGCHLD, alone=False):
     """syscalls.clone3 through a Door, or without (None): ``(pid, pidfd, door)``, the door being None, and closed, where the kernel does not let it in:
     the process has to be attached then. In the process it is the Door to ``enter`` first of all."""
     if door is not None:
         try:
-            return (*syscalls.clone3(flags, exit_signal, door.unified), door)
+            return (*syscalls.clone3(flags, exit_signal, door.unified, alone), door)
         except OSError as error:
             if door.unified is None or error.errno not in _CLOSED:
                 raise
         door.close()
-    return (*syscalls.clone3(flags, exit_signal), None)
+    return (*syscalls.clone3(flags, exit_signal, None, alone), None)
+
+
+def tasks(group):
+    """Descriptors of the group's v1 files that a thread writes "0" to."""
+    found = []
+    try:
+        for path in group.paths.values():
+            if path != group.unified:
+                found.append(os.open(path + "/tasks", os.O_WRONLY | os.O_CLOEXEC))
+    except BaseException:
+        for fd in found:
+            os.close(fd)
+        raise
+    return found
+
+
+def enter(fds):
+    """In the new process, which has one thread: go into the groups of ``tasks``; closes them.
+
+    :raises OSError: the kernel refuses.
+    """
+    for fd in fds:
+        os.write(fd, b"0")
+        os.close(fd)
 
 
 class Door:
-    """``unified``: an fd for clone3's ``cgroup_fd``, None where the group is not in a v2 tree; ``tasks``: fds of v1's files."""
+    """``unified``: an fd for clone3's ``cgroup_fd``, None where the group is not in a v2 tree; ``tasks``: see above."""
 
     def __init__(self, group):
-        self.unified, self.tasks = None, []
+        self.tasks = tasks(group)
+        self.unified = None
         try:
-            for path in group.paths.values():
-                if path == group.unified:
-                    self.unified = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                else:
-                    self.tasks.append(os.open(path + "/tasks", os.O_WRONLY | os.O_CLOEXEC))
+            if group.unified is not None:
+                self.unified = os.open(group.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except BaseException:
             self.close()
             raise
 
     def enter(self):
-        """In the new process, which has one thread: go into the v1 hierarchies' groups.
-
-        :raises OSError: the kernel refuses.
-        """
-        for fd in self.tasks:
-            os.write(fd, b"0")
+        """In the new process, as above."""
+        found, self.tasks = self.tasks, []
+        enter(found)
         self.close()
 
     def close(self):

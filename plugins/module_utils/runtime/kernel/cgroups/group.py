@@ -7,9 +7,8 @@ from __future__ import annotations
 import errno
 import os
 
-from ...errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
-from . import devices, door, files, layout, lifecycle, plan, settings, tree
-from .files import Directory
+from ...errors import HostError, InvalidInput, NotFound, Unsupported
+from . import door, files, layout, lifecycle, tree
 
 
 def create(name, parent=None):
@@ -51,6 +50,12 @@ def engine():
     return group
 
 
+def _limits():
+    from . import limits  # here: a start comes to its limits while the process is on its way
+
+    return limits
+
+
 class Group:
     """A group that exists, or did. ``paths``: ``{mount point: directory}``, which can be kept as JSON and given to ``open``.
 
@@ -60,10 +65,15 @@ class Group:
 
     unit = None  # of systemd's; see scope.py
     shared = False
+    later = ()  # hierarchies in which it is not yet, until ``complete``
 
     def __init__(self, paths, made=None):
         self.paths = dict(paths)
         self.made = list(self.paths.values() if made is None else made)
+        self._sort()
+
+    def _sort(self):
+        """What follows from ``paths`` and ``made``."""
         self.found = frozenset(self.paths.values()).difference(self.made)
         now = layout.current()
         self.v1 = {}
@@ -98,89 +108,24 @@ class Group:
             found = layout.of_process("self")
         return dict(found, **self.paths)
 
-    # ------------------------------------------------------------------------------------------------------- limits
+    def complete(self):
+        """Make it where its maker has left it out (``later``, see location.create_at)."""
 
-    def place(self):
-        """Where settings go: the directory of each controller."""
-        v1 = {name: Directory(path) for name, path in self.v1.items()}
-        if not self.unified:
-            return plan.Place(v1, None)
-        outside = files.read_or(layout.current().unified.mount + "/cgroup.controllers").split()
-        return plan.Place(v1, Directory(self.unified), files.read_or(self.unified + "/cgroup.controllers").split(), outside)
+    # ------------------------------------------------------------------------------------------------------- limits
 
     def check(self, resources):
         """What of OCI ``linux.resources`` this host can't enforce: ``[(key, sentence)]``; changes nothing."""
-        return plan.plan(resources, self.place())[1]
+        return _limits().look(self, resources)[0]
 
     def warnings(self, resources):
         """What this host lets a container run without, as under Docker (a swap limit, say): ``[(key, sentence)]``."""
-        return self.with_sharing(plan.plan(resources, self.place())[2])
-
-    def with_sharing(self, found):
-        """Warnings with the one about others' processes before them, where there are some."""
-        if self.shared:
-            found.insert(0, ("cgroupsPath", "linux.cgroupsPath: the container's cgroup is not empty: %s has other processes, which its limits "
-                                            "and its freezing concern, too" % ", ".join(sorted(self.found))))
-        return found
+        return _limits().look(self, resources)[1]
 
     def apply(self, resources):
-        """Make OCI ``linux.resources`` the group's limits; only what is named in it is touched, so it serves live updates too.
-
-        Device rules, where given, are the whole list. What is merely ``warnings`` is left out, and returned.
-
-        :raises Unsupported: ``check`` finds something (before anything is written), or device rules that can't be had.
-        :raises Conflict: ``memory.checkBeforeUpdate`` and more is in use. :raises HostError: the kernel refuses a value.
-        :raises InvalidInput: a value that no kernel takes.
-        """
-        if not self.paths and ((resources.get("pids") or {}).get("limit") or 0) <= 0:
-            resources = {key: value for key, value in resources.items() if key != "pids"}  # 0 and -1: no limit, as podman says it
-        place = self.place()
-        writes, problems, found = plan.plan(resources, place)
-        if problems:
-            raise Unsupported(problems[0][1] if self.paths else "%s: the container has no cgroup (cannot set %s limit: container could not join or "
-                              "create cgroup)" % (problems[0][0], problems[0][0].partition(".")[0]))
-        rules = devices.normalise(resources["devices"]) if resources.get("devices") else None
-        self.check_usage(resources.get("memory") or {})
-        if rules:
-            self.apply_devices(rules)
-        processor = resources.get("cpu") or {}
-        if processor.get("realtimeRuntime") and "cpu" in self.v1:
-            from . import realtime  # here: one container in many asks for it
-
-            realtime.make_room(self.v1["cpu"], processor["realtimeRuntime"], processor.get("realtimePeriod"))
-        for here, entries in writes:
-            settings.write(here, entries)
-        return self.with_sharing(found)
+        """Make OCI ``linux.resources`` the group's limits, see limits.py; returns ``warnings``."""
+        return _limits().apply(self, resources)
 
     update = apply
-
-    def check_usage(self, memory):
-        """OCI's checkBeforeUpdate: no limit below what is in use, rather than processes killed for it."""
-        limit, total = memory.get("limit") or 0, memory.get("swap") or 0
-        if not memory.get("checkBeforeUpdate") or max(limit, total) <= 0:
-            return
-        found = self.stats().get("memory", {})
-        usage, swap = found.get("usage", 0), found.get("swap", 0)
-        if 0 < total < usage + swap:
-            raise Conflict("memory.swap: rejecting memory+swap limit %d: %d bytes are in use (checkBeforeUpdate)" % (total, usage + swap))
-        if 0 < limit < usage:
-            raise Conflict("memory.limit: rejecting memory limit %d: %d bytes are in use (checkBeforeUpdate)" % (limit, usage))
-
-    def apply_devices(self, rules):
-        if layout.unprivileged() or not self.paths:  # such a user can't make device nodes, and owns none but its own terminals
-            return
-        try:
-            if "devices" in self.v1:
-                devices.set_v1(self.v1["devices"], rules)
-            elif self.unified:
-                from . import device_program  # here, as what follows: not every start has to load it
-
-                device_program.set_v2(self.unified, rules)
-            else:
-                raise Unsupported("devices: this host has no devices controller among its cgroups")
-        except OSError as error:
-            place = self.v1.get("devices", self.unified)
-            raise HostError("devices: the kernel refused the rules for %s: %s" % (place, error.strerror)) from error
 
     # ---------------------------------------------------------------------------------------------------- processes
 
@@ -198,7 +143,7 @@ class Group:
         :raises HostError: the group is gone.
         """
         try:
-            return door.Door(self) if self.paths else None
+            return door.Door(self) if self.paths or self.later else None
         except OSError as error:
             raise HostError("cgroup %s can't be entered: %s" % (error.filename, error.strerror)) from error
 

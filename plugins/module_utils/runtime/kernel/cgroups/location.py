@@ -18,13 +18,14 @@ from .group import Group
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def create_at(path, ident, systemd=False, annotations=None):
+def create_at(path, ident, systemd=False, annotations=None, later=False):
     """Make the group of a container, empty and without limits.
 
     :param path: linux.cgroupsPath; "" or None where the document has none. :param ident: the container's id.
     :param systemd: the group is a transient scope of systemd's (scope.py); then ``attach`` has to be called by this very process.
         None: there is to be no group; the container stays where its maker is, and a limit is refused by ``apply``.
     :param annotations: of config.json; ``org.systemd.property.NAME`` of them are given to the scope.
+    :param later: leave out the hierarchies of version 1, which a process can go into when it is there, until ``complete``.
     :returns: a Group. ``record()`` of it can be kept as JSON and given to ``reopen``. Where no path is given and this user may
         make no group in a hierarchy, the container has none there, and a limit that needs it is refused by ``apply``.
         Where the group is there and has processes, as runc's callers may have it, the container shares it with them: ``warnings`` of
@@ -41,24 +42,51 @@ def create_at(path, ident, systemd=False, annotations=None):
     if systemd:
         from . import scope  # here: it knows D-Bus, and most hosts' runtimes are never told to use systemd
         return scope.create(path, ident, annotations or {})
-    top, dummy, name = cgroup_path(path, ident).rpartition("/")
-    paths, made = {}, []
-    try:
-        for hierarchy in layout.current().hierarchies:
-            try:
-                paths[hierarchy.mount] = make_at(hierarchy, top, name, made)
-            except OSError as error:
-                if path or error.errno not in FORBIDDEN:
-                    raise HostError("linux.cgroupsPath: unable to apply cgroup configuration: cgroup %s%s/%s can't be made: %s" % (
-                        hierarchy.mount, top, name, error.strerror.lower())) from error
-        group = Group(paths, made if path else paths.values())
-        group.shared = any(lifecycle.processes(directory) for directory in group.found)
-        refuse_frozen(group)
-        return group
-    except BaseException:
-        for directory in reversed(made):
-            lifecycle.remove_quietly(directory)
-        raise
+    group = Located(path, ident)
+    group.make([hierarchy for hierarchy in group.later if not later or hierarchy.version == 2])
+    return group
+
+
+class Located(Group):
+    """A group at the place that a document names, made in one hierarchy after the other."""
+
+    def __init__(self, path, ident):
+        super().__init__({}, ())
+        self.given = bool(path)
+        self.top, _slash, self.name = cgroup_path(path, ident).rpartition("/")
+        self.later = layout.current().hierarchies
+
+    def complete(self):
+        if self.later:
+            self.make(self.later)
+
+    def make(self, hierarchies):
+        """Make it in some of the hierarchies that it is not in; one in which this user may not is passed over, unless the place was given.
+
+        :raises Conflict: as of ``create_at``; it is what it was before then, as in every failure.
+        """
+        before = dict(self.paths), list(self.made)
+        try:
+            for hierarchy in hierarchies:
+                try:
+                    self.paths[hierarchy.mount] = make_at(hierarchy, self.top, self.name, self.made)
+                except OSError as error:
+                    if self.given or error.errno not in FORBIDDEN:
+                        raise HostError("linux.cgroupsPath: unable to apply cgroup configuration: cgroup %s%s/%s can't be made: %s" % (
+                            hierarchy.mount, self.top, self.name, error.strerror.lower())) from error
+            if not self.given:  # what is above it stays for the next
+                self.made = list(self.paths.values())
+            self._sort()
+            self.shared = self.shared or any(lifecycle.processes(directory) for directory in self.found.difference(before[0].values()))
+            refuse_frozen(self)
+        except BaseException:
+            for directory in reversed(self.made):
+                if directory not in before[1]:
+                    lifecycle.remove_quietly(directory)
+            self.paths, self.made = before
+            self._sort()
+            raise
+        self.later = [hierarchy for hierarchy in self.later if hierarchy not in hierarchies]
 
 
 def reopen(record):

@@ -14,7 +14,7 @@ import time
 
 from ...errors import Conflict, HostError, InvalidInput
 from .. import constants, syscalls, systemd
-from . import layout, lifecycle, location, tree, unit
+from . import layout, lifecycle, limits, location, tree, unit
 from .group import Group
 
 PREFIX = "pycontainer"
@@ -78,7 +78,7 @@ class Scope(Group):
         return None if self.holder else super().door()
 
     def apply(self, resources):
-        self.check_usage(resources.get("memory") or {})
+        limits.check_usage(self, resources.get("memory") or {})
         connection = systemd.connect()
         try:
             found = unit.properties(resources, "memory" not in self.v1, systemd.version(connection))

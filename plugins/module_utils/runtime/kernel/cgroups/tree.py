@@ -59,9 +59,9 @@ def make(hierarchy, top, path):
 def make_ready(hierarchy, top, path):
     """Let the new directory ``path`` below the cgroup ``top`` take limits and processes."""
     if hierarchy.version == 2:
-        pass_on(hierarchy, top)
-        # Controllers are shown as handed on before the groups below have their files: this waits for who hands them on at this moment.
-        files.write(path + "/cgroup.subtree_control", "\n")
+        if pass_on(hierarchy, top):
+            # Controllers are shown as handed on before the groups below have their files: this waits for who hands them on at this moment.
+            files.write(path + "/cgroup.subtree_control", "\n")
     elif "cpuset" in hierarchy.controllers and not files.read_or(path + "/cpuset.cpus"):
         make_parents(hierarchy, top)  # the parent is another's, or being made at this moment by another process
         fill_cpuset(hierarchy.mount + top, path)
@@ -113,18 +113,23 @@ def pass_on(hierarchy, top):
 
     A cgroup that has processes can't (the root can): then the controllers are missing below, and ``check`` says so. Some (cpu,
     pids) could be had even so, but that makes a "threaded" domain of it, and groups below are invalid and take no process.
+
+    :returns: whether there are any, as in a hybrid layout there are not.
     """
     path = hierarchy.mount
-    have, given = files.read_or(path + "/cgroup.controllers").split(), files.read_or(path + top + "/cgroup.subtree_control").split()
+    have = files.read_or(path + "/cgroup.controllers").split()
+    if not have:
+        return False
+    given = files.read_or(path + top + "/cgroup.subtree_control").split()
     if all(name in given for name in PASSED_ON if name in have):
-        return
+        return True
     for part in top.split("/"):
         path = path + "/" + part if part else path
         wanted = missing_below(path)
         if not wanted:
             continue
         if crowded(path):
-            return
+            break
         control = path + "/cgroup.subtree_control"
         try:
             files.write(control, " ".join("+" + name for name in wanted))
@@ -134,6 +139,7 @@ def pass_on(hierarchy, top):
                     files.write(control, "+" + name)
                 except OSError:
                     continue
+    return True
 
 
 def crowded(path):

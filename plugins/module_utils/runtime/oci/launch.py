@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The start of a container's process 1, from outside: cgroup, root file system and namespaces made, then its process let go.
 
-What can be refused is refused before the process exists; what fails later undoes everything. Who makes the process says
-where its root file system and its cgroup come from, by a class of his own: the engine's is containers/launch.py, the OCI
-command's oci/create.py. The two sides speak over a socket (channel.py); the outer one says
+What can be refused is refused before the process exists (limits of cgroup v1 before it is in its group); what fails later undoes
+everything. Who makes the process says where its root file system and its cgroup come from, by a class of his own: the engine's is
+containers/launch.py, the OCI command's oci/create.py. The two sides speak over a socket (channel.py); the outer one says
     "p"    what of its cgroup can be shown, where that is made meanwhile
     "u"    what a process in a user namespace can't make itself (furnish.py)
     "c"    its cgroup is there and limited, and the process is in it, or is handed what it goes in by

@@ -78,7 +78,7 @@ class Bundle:
             module.__package__, module.__path__ = name, [path[:-len("/__init__.py")]]
 
     def fetch(self, name, offset, size):
-        """Give a function of the calling module the code that it was left without (bundle.py). Returns the function."""
+        """Give a function of the calling module the code that it was left without (thinning.py). Returns the function."""
         names, found = name.split("."), None
         for word in names:
             found = _getframe(1).f_globals[word] if found is None else found.__dict__[word]
@@ -87,7 +87,7 @@ class Bundle:
 
     def hold(self):
         """Have ready what ``fetch`` may be asked for: from here on nothing is read from the file."""
-        self.held = pread(self.file.fileno(), 1 << 24, self.left)
+        self.held = pread(self.file.fileno(), self.file.seek(0, 2) - self.left, self.left)
 
 
 def take(name):

@@ -95,6 +95,33 @@ def test_the_life_of_a_users_container(user, bundle):
     assert user.ok("list", "-q") == ""
 
 
+def test_exec_before_the_start(user, bundle):
+    """The process that waits hands its namespaces to who may connect to it; it shows them to nobody, lest another of the container looks into it."""
+    in_user_namespace(bundle).save()
+    bundle.config["linux"]["namespaces"].append({"type": "cgroup"})
+    bundle.save()
+    user.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pid = user.state("c")["pid"]
+    assert subprocess.run(AS_USER + ["readlink", "/proc/%d/ns/net" % pid], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+    kinds = "cgroup ipc mnt net pid user uts"
+    for _again in range(2):
+        lines = user.ok("exec", "c", "sh", "-c", "id -u; echo $PPID; for kind in %s; do readlink /proc/self/ns/$kind; done; ls -d /bin/busybox; "
+                                                 "for file in /proc/1/exe /proc/1/fd/*; do readlink $file; done; true" % kinds).split()
+        assert lines[:2] == ["0", "0"] and lines[-1] == "/bin/busybox"
+        assert lines[2:-1] == [os.readlink("/proc/%d/ns/%s" % (pid, kind)) for kind in kinds.split()]
+    with pytest.raises(AssertionError, match="no such file"):
+        user.ok("exec", "c", "/nothing")
+    user.ok("start", "c")
+    assert user.state("c")["status"] == "running"
+    assert [os.readlink("/proc/%d/ns/%s" % (pid, kind)) for kind in kinds.split()] == lines[2:-1]
+    assert sorted(os.listdir("/proc/%d/fd" % pid)) == ["0", "1", "2"], "what it handed over is its program's"
+    assert user.ok("exec", "c", "echo", "on") == "on\n"
+    user.ok("delete", "--force", "c")
+    user.ok("create", "--bundle", bundle.path, "d", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.kill(user.state("d")["pid"], 9)
+    assert "d" in user.fails("exec", "d", "true")
+
+
 def test_a_terminal(user, bundle):
     in_user_namespace(bundle).save(args=["sh", "-c", "tty; read line; echo got $line"], terminal=True)
     receiver = Receiver(bundle.path / "socket")

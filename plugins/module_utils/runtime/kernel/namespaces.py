@@ -44,6 +44,12 @@ def identity(pid, name):
     return status.st_dev, status.st_ino
 
 
+def identity_of(fd):
+    """The same of a namespace that ``fd`` is open on."""
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
 def type_of(fd):
     """The CLONE_NEW* flag of the namespace that ``fd`` is open on, 0 when it is none. ioctl_ns(2), Linux 4.11."""
     try:

@@ -12,5 +12,6 @@
     hooks.py      its ``hooks``: programs run at points of the container's life
     idmaps.py     maps of user and group ids; furnish.py what a process in a user namespace is handed from outside
     join.py       a further process in a running container
+    waiting.py    what a created container's process is told until its start
     channel.py    what the one says to the other
 """

@@ -29,7 +29,7 @@ PACKAGE = __name__.split(".", maxsplit=1)[0]
 # What is imported by its name, once it is known what is to be done: each comes with all that it needs.
 FIRST = "oci.main"
 LATER = ("oci.lifecycle", "oci.foreground", "oci.further", "oci.showing", "oci.ending", "oci.limits", "oci.console",
-         "oci.furnish", "oci.hooks", "oci.sysctls", "kernel.seccomp", "kernel.cgroups.limits", "kernel.cgroups.resources",
+         "oci.furnish", "oci.hooks", "oci.waiting", "oci.sysctls", "kernel.seccomp", "kernel.cgroups.limits", "kernel.cgroups.resources",
          "kernel.cgroups.v1", "kernel.cgroups.v2", "kernel.cgroups.device_program")
 
 START = '''\

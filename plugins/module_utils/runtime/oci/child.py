@@ -280,6 +280,7 @@ def _run(launch, inside):
         prepare_listener(program, launch.state("creating"), lambda: inside)
     if program.steps:
         stepping.prepare(program, inside.fileno())
+    launch.leave()
     freeze()
     if not document.private("mount"):
         mounts.change_root(root_fd)

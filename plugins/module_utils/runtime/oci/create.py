@@ -4,20 +4,18 @@
 
 from __future__ import annotations
 
-import _socket
 import fcntl
 import os
 import time
 
 from ..errors import InvalidInput
 from ..kernel import cgroups, loopback, mounts, procfs
-from . import bindflags, channel, child, jsontext, mounting, rlimits, shape, sources, stepping
+from . import bindflags, child, jsontext, mounting, rlimits, shape, sources, stepping
 from .document import Document
 from .launch import Launch
 from .program import Program
 from .states import Container
 
-SOCKET = "start"  # in the container's directory
 KEEP_GROUPS = "run.oci.keep_original_groups"  # podman's --group-add keep-groups
 FAIL_UNKNOWN = "run.oci.seccomp_fail_unknown_syscall"
 
@@ -37,6 +35,7 @@ class Create(Launch):
         self.container, self.options, self.wait, self.systemd = container, options, wait, systemd
         self.rootfs = os.path.join(bundle, config["root"]["path"])
         self.listener, self.last_word = None, b"R" if wait else b""
+        self.rootless, self.spaces, self.waiting = False, {}, None  # the last: the module
         self.new_keyring, self.use_pivot = not options["no-new-keyring"], not options["no-pivot"]
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
         if document.annotations.get(KEEP_GROUPS) == "1":
@@ -84,7 +83,7 @@ class Create(Launch):
                 self.maps = rootless.usual_maps()
                 self.maps.check_user(self.program.uid, self.program.gid, self.program.additional)
             rootless.enter(self.maps)
-        self.maps = None
+        self.maps, self.rootless = None, True
         linux = self.document.linux
         linux["namespaces"] = [entry for entry in linux.get("namespaces") or () if entry["type"] != "user"]
         furnish.open_substitutes(self)
@@ -115,17 +114,13 @@ class Create(Launch):
 
     def run(self):
         if self.wait:
-            self._open_listener()
+            from . import waiting
+
+            self.waiting, self.listener = waiting, waiting.listen(self.container.directory)
+            self.program.kept.add(self.listener.fileno())
         super().run()
         if self.listener is not None:
             self.listener.close()
-
-    def _open_listener(self):
-        """The socket that ``start`` connects to. Its address goes by the directory's descriptor: it has at most 107 bytes (unix(7))."""
-        self.listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        self.listener.bind("/proc/self/fd/%d/%s" % (self.container.directory, SOCKET))
-        self.listener.listen(1)
-        self.program.kept.add(self.listener.fileno())
 
     def state(self, status):
         return self.document.state(self.container.ident, self.container.data["bundle"], self.pid, status)
@@ -144,18 +139,19 @@ class Create(Launch):
         if self.document.private("network"):
             loopback.up()
 
+    def leave(self):
+        if self.listener is not None and self.rootless:
+            self.spaces = self.waiting.own_namespaces()
+            self.program.kept.update(self.spaces.values())
+
     def wait_for_start(self, inside):
-        """Say that it is ready and wait for ``start``; whose end before its word is this process's end as well."""
+        """Say that it is ready and wait for ``start``."""
         child.find(self.program)
         if self.listener is None:
             return
         child.let_end()
         inside.send(b"R")
-        fd, _address = self.listener._accept()  # pylint: disable=protected-access
-        os.dup2(fd, inside.fileno(), inheritable=False)
-        os.close(fd)
-        if inside.recv(1) != b"s":
-            os._exit(channel.FAILED)
+        self.waiting.wait(self.listener, inside, self.spaces)
 
 
 def preserve(program, count):

@@ -46,13 +46,15 @@ def _exec(call, log):
         from . import terminal
 
         program.size, program.plain = program.size or terminal.size_of_own(), True
+    spaces = None
     if os.geteuid():
-        from . import rootless
+        from . import rootless, waiting
 
-        rootless.join(container.pid)
+        spaces = waiting.ask(container) if status == "created" else None
+        rootless.join(container.pid, spaces and spaces["user"])
     started = join.Process(container.ident, (container.pid, container.data["pid_start"]), container.group(), program, (0, 1, 2),
                            document.state(container.ident, container.data["bundle"], container.pid, status))
-    started.last = True
+    started.last, started.spaces = True, spaces
     started.below, started.paused_too = sub_cgroups(call["cgroup"]), call["ignore-paused"]
     if not call["detach"]:
         foreground.prepare(subreaper=False)

@@ -34,6 +34,7 @@ class Process:
         self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
         self.below, self.paused_too = None, False  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
         self.last = False  # as of launch.Launch
+        self.spaces = None  # descriptors of the container's namespaces and root, where they can't be opened by its process (waiting.ask)
         self.maps = self.door = None  # of its user namespace; in the process: its cgroup's (cgroups.fork)
 
     def start(self):
@@ -52,11 +53,11 @@ class Process:
 
     def _start(self, target):
         first = self.first[0]
-        types = [name for name in namespaces.TYPES if namespaces.supported(name)
-                 and namespaces.identity("self", name) != namespaces.identity(first, name)]
+        types = [name for name in namespaces.TYPES if namespaces.supported(name) and namespaces.identity("self", name) != (
+            namespaces.identity(first, name) if self.spaces is None else namespaces.identity_of(self.spaces[name]))]
         if "user" in types:
             self.maps = idmaps.Maps(*userns.read(first))
-        root_fd = os.open("/proc/%d/root" % first, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        root_fd = os.open("/proc/%d/root" % first, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if self.spaces is None else self.spaces["root"]
         outside, inside = channel.pair()
         try:
             self.pid, self.pidfd = self._fork(target, types)
@@ -83,7 +84,7 @@ class Process:
         try:
             affinity("process.execCPUAffinity.initial", wanted)
             if "pid" in types:
-                namespaces.join_process(target, first, ["pid"])
+                self._enter(target, ["pid"])
             pid, descriptor, door = cgroups.fork(0, door, alone=self.last)
         finally:
             if pid != 0:
@@ -99,6 +100,13 @@ class Process:
             if door is None:
                 self.group.attach(pid, first if self.below is None else None, self.below or "")
         return pid, descriptor
+
+    def _enter(self, target, types):
+        if self.spaces is None:
+            namespaces.join_process(target, self.first[0], types)
+        else:
+            for name in types:  # in the order of namespaces.TYPES
+                namespaces.join(self.spaces[name], name)
 
     def undo(self):
         if self.pidfd is not None and self.pid:
@@ -162,7 +170,7 @@ class Process:
             syscalls.keyctl_join_session()
         except OSError:
             pass
-        namespaces.join_process(target, self.first[0], types)
+        self._enter(target, types)
         if self.maps is not None:
             settle.become_root(self.maps)
         program.fit_capabilities(warn)

@@ -96,6 +96,9 @@ class Launch:
         """In the process, in the host's file system: ``(stdin, stdout, stderr)``, descriptors; None stands for the container's /dev/null."""
         return 0, 1, 2
 
+    def leave(self):
+        """In the process, in its namespaces, before it enters its root: nothing of the host's file system can be opened afterwards."""
+
     def wait_for_start(self, inside):
         """In the process, inside its root, all being ready but its user and rights.
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import _socket
 import os
 
 from ..errors import Conflict, ContainerFailed, NotFound
@@ -42,14 +41,11 @@ def start(call, log):
     status = container.status()
     if status != "created":
         raise Conflict("container %s can't be started: it is %s, not created" % (container.ident, status))
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    path = "/proc/self/fd/%d/%s" % (container.directory, making.SOCKET)
-    try:
-        connection.connect(path)
-    except ConnectionRefusedError:
-        raise Conflict("container %s can't be started: its process has ended" % container.ident) from None
+    from . import waiting
+
+    connection = waiting.connect(container)
     relay = _relay(container)
-    os.unlink(path)  # from here on it is started, or its end is noticed by it
+    os.unlink("%s/%s" % (container.path, waiting.SOCKET))  # from here on it is started, or its end is noticed by it
     connection.send(b"s")
     warnings, config = [], container.config()
     channel.listen(connection, warnings, name=config["process"]["args"][0])

@@ -120,11 +120,11 @@ def _run(path, target, extents):
     return int(os.waitpid(os.posix_spawn(path, words, os.environ), 0)[1] != 0)
 
 
-def join(pid):
-    """Go into the user namespace of a container's process, if it is another one."""
-    if namespaces.identity("self", "user") == namespaces.identity(pid, "user"):
+def join(pid, given=None):
+    """Go into the user namespace of a container's process, if it is another one. :param given: a descriptor of it, where it can't be opened."""
+    if namespaces.identity("self", "user") == (namespaces.identity(pid, "user") if given is None else namespaces.identity_of(given)):
         return
-    fd = userns.open_of(pid)
+    fd = userns.open_of(pid) if given is None else os.dup(given)
     try:
         namespaces.join(fd, "user")
     except OSError as error:

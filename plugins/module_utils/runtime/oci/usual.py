@@ -45,7 +45,7 @@ USUAL = {
         "Setting.__init__ write"
     ),
     "kernel.cgroups.tree": (
-        "crowded fill_cpuset make_parents make_ready missing_below pass_on"
+        "make_ready pass_on"
     ),
     "kernel.cgroups.v1": (
         "cpu cpuset memory pids"
@@ -104,8 +104,8 @@ USUAL = {
         "close_others default_signals enter_directory execute find freeze let_end main set_label set_oom_score"
     ),
     "oci.create": (
-        "Create.__init__ Create._limit Create._open_files Create._open_listener Create._read_maps Create.announce Create.hide_interpreter "
-        "Create.inside Create.make_group Create.meanwhile Create.open_root Create.resources Create.root_place Create.run "
+        "Create.__init__ Create._limit Create._open_files Create._read_maps Create.announce Create.hide_interpreter Create.inside "
+        "Create.leave Create.make_group Create.meanwhile Create.open_root Create.resources Create.root_place Create.run "
         "Create.wait_for_start _given _leads check_terminal enter finish make preserve read_bundle write_pid"
     ),
     "oci.devices": (
@@ -132,7 +132,7 @@ USUAL = {
         "translate"
     ),
     "oci.join": (
-        "Process.__init__ Process._become Process._fork Process._run Process._start Process.start"
+        "Process.__init__ Process._become Process._enter Process._fork Process._run Process._start Process.start"
     ),
     "oci.jsontext": (
         "_encoder _lines dump load"
@@ -195,5 +195,8 @@ USUAL = {
     ),
     "oci.terminal": (
         "is_owned own take_over"
+    ),
+    "oci.waiting": (
+        "connect listen wait"
     ),
 }

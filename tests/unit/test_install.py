@@ -89,7 +89,8 @@ def test_the_oci_command_is_every_users(engine):
     """But not the lock: who holds that could keep everybody from starting."""
     os.chmod(os.path.dirname(engine.paths.data), 0o755)
     os.chmod(engine.paths.data, 0o700)  # as an older version had it, where this could be read then
-    os.chmod(engine.paths.layers, 0o755)
+    engine.db.all("SELECT * FROM containers")
+    os.chmod(engine.paths.database, 0o644)
     copy = install.ensure(engine)
     command = [os.path.join(engine.paths.runtime, "current", install.OCI_COMMAND), "--root", "/tmp/nowhere"]
     user = {"user": 65534, "group": 65534, "extra_groups": []}

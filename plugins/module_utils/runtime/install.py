@@ -215,10 +215,10 @@ def lay_down(paths, copy, python):
 
 
 def open_way(paths):
-    """Let every user come to the copies, in a data root that an older version has shut; and to nothing else in there."""
-    for entry in os.scandir(paths.data):
-        if entry.path != paths.runtime and not entry.is_symlink():
-            os.chmod(entry.path, entry.stat().st_mode & 0o7700)
+    """Let every user come to the copies, in a data root that an older version has shut, and then had its database readable there."""
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(paths.database + suffix, 0o600)
     for place in (paths.data, paths.runtime):
         os.chmod(place, os.stat(place).st_mode & 0o7777 | PASSABLE)
 

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import sys
 import typing
 
 import sources
@@ -15,5 +18,14 @@ class Runtime(typing.NamedTuple):
 
 
 def ours():
-    """The path of an executable that runs this checkout as pycontainer-oci."""
-    return sources.CHECKOUT / "tests" / "tools" / "pycontainer-oci"
+    """The path of pycontainer-oci, laid down out of this checkout as on a host."""
+    runtime = sources.CHECKOUT / "plugins" / "module_utils" / "runtime"
+    spec = importlib.util.spec_from_file_location("pycontainer", runtime / "__init__.py", submodule_search_locations=[str(runtime)])
+    sys.modules["pycontainer"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["pycontainer"])
+    from pycontainer import install
+    from pycontainer.store.paths import Paths
+
+    paths = Paths(str(sources.CACHE / "ours" / "data"), str(sources.CACHE / "ours" / "run"))
+    paths.make()
+    return os.path.join(install.ensure_at(paths).path, install.OCI_COMMAND)

@@ -24,7 +24,7 @@ def test_a_whole_life_comes_out_of_the_bundle(engine, bundle, runtime):
     assert os.listdir(runtime.root) == []
 
 
-def test_the_usual_ways_are_known():
+def test_the_usual_ways_are_known(runtime):  # pylint: disable=unused-argument # for its end, which takes the group that these leave
     """What they call and oci/usual.py does not name is fetched one by one; a few do not matter, many are more than they save."""
     done = subprocess.run(["/usr/bin/python3", str(CHECKOUT / "tests" / "tools" / "make_usual.py"), "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, check=False, timeout=200)

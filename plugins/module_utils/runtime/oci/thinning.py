@@ -15,11 +15,12 @@ import __future__
 import ast
 import marshal
 from importlib.util import resolve_name
-from inspect import CO_OPTIMIZED
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_OPTIMIZED
 from types import CodeType, FunctionType, ModuleType
 
 FETCH, TAKE = "__fetch__", "__take__"  # a module's names for loading.Bundle.fetch and loading.take
 LEAST = 400  # bytes of code that are worth leaving out: what stands for them has 250
+_OTHER = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 NUMBERS = ("errno", "os", "_signal", "_socket", "select", "constants")  # modules whose numbers never change
 
 
@@ -85,7 +86,8 @@ class Left:
         """A module's code, or a class's body's, with calls of FETCH in the place of functions that are not ``usual``.
 
         :param place: what it has made, by name. Left as they are: functions that are not there by their own name, for a decorator has
-            taken it, say; that have variables of a function around them, as ``super()`` has; and small ones.
+            taken it, say; that have variables of a function around them, as ``super()`` has; generators, for a function stays what it is;
+            and small ones.
         """
         constants = []
         for constant in code.co_consts:
@@ -100,7 +102,7 @@ class Left:
 
     def _leave(self, code, name):
         data = marshal.dumps(code)
-        if code.co_freevars or len(data) < LEAST:
+        if code.co_freevars or code.co_flags & _OTHER or len(data) < LEAST:
             return code
         source = "def %s(*all, **named): return %s(%r, %d, %d)(*all, **named)" % (code.co_name, FETCH, name, self.size, len(data))
         self.codes.append(data)

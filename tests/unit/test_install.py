@@ -99,7 +99,7 @@ def test_the_oci_command_is_every_users(engine):
     os.rename(os.path.join(copy.path, "pycontainer"), os.path.join(copy.path, "away"))
     done = subprocess.run([*command, "state", "x"], stderr=subprocess.PIPE, text=True, check=False, **user)
     assert "container x does not exist" in done.stderr, "it does not read the bundle"
-    for path in (os.path.join(copy.path, "lock"), engine.paths.database, engine.paths.layers):
+    for path in (os.path.join(copy.path, "lock"), copy.start, engine.paths.database, engine.paths.layers):
         assert subprocess.run(["cat", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **user).returncode
 
 

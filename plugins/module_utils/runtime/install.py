@@ -5,7 +5,7 @@
 ``<data>/runtime/<version>-<fingerprint>/`` holds the package ``pycontainer`` with its bytecode, ``start.py``, which runs it in a
 Python without site-packages, and ``pycontainer-oci``, the OCI runtime command; ``<data>/runtime/current`` leads to the newest. A
 copy appears whole, by rename, and is removed when another has taken its place and nothing that was started from it holds its lock.
-Every user can read it, and run ``pycontainer-oci``; only root's processes hold the lock, for another could keep all away with it.
+Every user can run ``pycontainer-oci``; only root's processes hold the lock, for another could keep all away with it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ sys.exit(import_module("pycontainer." + entry).main(sys.argv[2:]))
 ENTRIES = {"registry-service": "registry.supervisor", "oci": "oci.main"}
 
 OCI_COMMAND = "pycontainer-oci"
+FOR_ROOT = ("lock", "start.py", "host.json")  # of a copy's files; the rest is every user's
 BUNDLE = "import sys; sys.path.insert(0, %(here)r); sys.path.extend(%(paths)r); from pycontainer.oci.bundle import write; write(%(here)r)"
 
 PROBE = '''\
@@ -243,10 +244,10 @@ def bring(engine, params):
 
 
 def sync_file(path):
-    """See that a file of a copy lasts, and that every user can read it, but for the lock."""
+    """See that a file of a copy lasts, and that every user can read it where it is of the OCI command."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if os.path.basename(path) != "lock":
+        if os.path.basename(path) not in FOR_ROOT:
             os.fchmod(fd, os.fstat(fd).st_mode & 0o111 | 0o644)
         os.fsync(fd)
     finally:

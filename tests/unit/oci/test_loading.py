@@ -5,14 +5,18 @@
 from __future__ import annotations
 
 import ast
+import errno
 import importlib.util
 import marshal
+import os
 import pathlib
+import select
 import subprocess
 import sys
 import types
 
 import pytest
+from pycontainer.kernel import constants
 from pycontainer.oci import loading, thinning, usual
 
 RUNTIME = pathlib.Path(loading.__file__).parent.parent
@@ -150,3 +154,31 @@ def test_every_function_that_is_called_usual_is_there():
         if missing:
             wrong[name] = missing
     assert not wrong, "tests/tools/make_usual.py makes the list again"
+
+
+NUMBERED = """
+import errno
+import os
+import select
+from . import constants as c
+from .files import read
+from .absent import other
+def numbers():
+    return errno.ENOENT, os.O_PATH, c.CLONE_NEWNS, c.NUMBERS, os.getpid()
+def shadowed(select):
+    return select.POLLIN
+"""
+
+
+def test_numbers_are_written_in_and_modules_taken_from_where_they_are(tmp_path):
+    path = tmp_path / "numbered.py"
+    path.write_text(NUMBERED)
+    package = {"pycontainer.kernel.constants": types.SimpleNamespace(), "pycontainer.kernel.files": types.SimpleNamespace()}
+    module = types.ModuleType("pycontainer.kernel.numbered")
+    module.__file__, module.__package__ = str(path), "pycontainer.kernel"
+    vars(module).update(errno=errno, os=os, select=select, c=constants)
+    code = thinning.compiled(module, package)
+    assert not {"errno", "files"} & set(code.co_names) and {"os", "select", "c", thinning.TAKE, "absent"} <= set(code.co_names), "absent is not in the bundle"
+    inner = {constant.co_name: constant for constant in code.co_consts if isinstance(constant, types.CodeType)}
+    assert {"CLONE_NEWNS", "ENOENT", "O_PATH"}.isdisjoint(inner["numbers"].co_names) and {"NUMBERS", "getpid"} <= set(inner["numbers"].co_names)
+    assert {errno.ENOENT, os.O_PATH, constants.CLONE_NEWNS} <= set(inner["numbers"].co_consts) and "POLLIN" in inner["shadowed"].co_names

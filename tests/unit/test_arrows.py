@@ -62,15 +62,21 @@ def test_runtime_is_free_of_ansible_and_of_what_a_host_may_lack(path):
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith(("kernel/", "store/"))])
 def test_the_ground_floor_imports_nothing_from_upstairs(path):
-    allowed = {"kernel", "errors"} if path.startswith("kernel/") else {"store", "errors"}
+    allowed = {"kernel", "errors"} if path.startswith("kernel/") else {"store", "errors", "untrusted"}
     for module, _name in inner(path)[0]:
         assert part(module) in allowed, "%s imports %s" % (path, module)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.startswith("untrusted/")])
+def test_what_reads_input_of_others_imports_errors_only(path):
+    for module, _name in inner(path)[0]:
+        assert part(module) in {"untrusted", "errors"}, "%s imports %s" % (path, module)
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith("oci/")])
 def test_the_oci_runtime_imports_no_noun(path):
     for module, _name in inner(path)[0]:
-        assert part(module) in {"oci", "kernel", "store", "errors", "units", "fingerprint"}, "%s imports %s" % (path, module)
+        assert part(module) in {"oci", "kernel", "store", "errors", "units", "fingerprint", "untrusted"}, "%s imports %s" % (path, module)
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.split("/")[0] in NOUNS])

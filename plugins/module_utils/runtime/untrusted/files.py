@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Open files that others put there: regular ones only, beneath a directory and through no link, and read no more than is expected.
+
+A link leads out, a FIFO waits for ever, a device has no end. Works on controllers too, so it needs no system call that Linux alone has.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ..errors import EngineError
+from .text import printable
+
+_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Unacceptable(EngineError):
+    """A file is not what may be opened here. ``missing``: whether there is none."""
+
+    def __init__(self, message, missing=False):
+        super().__init__(message)
+        self.missing = missing
+
+
+def open_regular(name, beneath=None, links=False):
+    """Open a regular file to read and return its descriptor.
+
+    :param name: a path; relative to ``beneath`` where that is given, and then without ``..``.
+    :param beneath: a directory, by path or descriptor: no part of ``name`` may be a link. None: the path is the user's own, only its last part is looked at.
+    :param links: with ``beneath`` None: the last part may be a link to a regular file.
+    :raises Unacceptable: where it is missing, a link, no regular file, or can't be opened.
+    """
+    shown = printable(os.fsdecode(name))
+    directory, opened = None, []
+    try:
+        if beneath is not None:
+            parts = [part for part in os.fsdecode(name).split("/") if part not in ("", ".")]
+            if not parts or ".." in parts:
+                raise Unacceptable("%s is no path beneath its directory" % shown)
+            directory = beneath if isinstance(beneath, int) else os.open(beneath, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if directory is not beneath:
+                opened.append(directory)
+            for part in parts[:-1]:
+                directory = os.open(part, _LOOK | os.O_DIRECTORY, dir_fd=directory)
+                opened.append(directory)
+            name = parts[-1]
+        fd = os.open(name, _LOOK & ~(os.O_NOFOLLOW if links and beneath is None else 0), dir_fd=directory)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise Unacceptable("%s is a symbolic link; accepted: a regular file" % shown) from None
+        if error.errno == errno.ENXIO:  # a socket, or a device that nobody serves
+            raise Unacceptable("%s is not a regular file" % shown) from None
+        missing = error.errno == errno.ENOENT
+        raise Unacceptable("%s can't be opened: %s" % (shown, os.strerror(error.errno).lower()), missing) from None
+    except ValueError:  # a NUL
+        raise Unacceptable("%s is no file's name" % shown) from None
+    finally:
+        for one in opened:
+            os.close(one)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise Unacceptable("%s is not a regular file" % shown)
+    os.set_blocking(fd, True)
+    return fd
+
+
+def read(name, limit, beneath=None, links=False):
+    """The bytes of a regular file, opened as :func:`open_regular` does. :raises Unacceptable: also where it has more than ``limit`` bytes."""
+    with os.fdopen(open_regular(name, beneath, links), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Unacceptable("%s is larger than %d bytes" % (printable(os.fsdecode(name)), limit))
+    return data

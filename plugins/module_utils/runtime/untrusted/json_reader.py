@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read JSON of others: bounded in size, depth and number of values before it is parsed, and one sentence for whatever is wrong.
+
+The standard parser recurses on the C stack: 10 kB of brackets end a thread of 512 KiB with SIGSEGV on Python 3.13 and in RecursionError elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ..errors import EngineError
+from .text import printable
+
+LARGEST = 4 << 20  # bytes: what registries take of a manifest (distribution-spec, "Pushing Manifests")
+DEEPEST = 64  # brackets in one another; an image's documents have 6
+MOST = 250_000  # values in all
+_DIGITS = 20  # of a whole number: 64 bits
+_STRUCTURE = bytes(byte for byte in range(256) if byte not in b"[]{},")
+_KINDS = {dict: "an object", list: "an array", str: "a string"}
+
+
+def load(data, what, kind=dict, error=EngineError, size=LARGEST, once=False):
+    """The value of a JSON document.
+
+    :param data: bytes in UTF-8, or str. :param what: what the document is, in the error's sentence: "the manifest of web:1".
+    :param kind: the type that the value must have: dict, list, str, a tuple of these, or None for any.
+    :param error: the class to raise. :param size: bytes that are accepted. :param once: refuse a name that stands twice in an object.
+    :raises EngineError: of class ``error``, with one sentence.
+    """
+    problem = None
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    data = bytes(data)
+    if len(data) > size:
+        problem = "larger than %d bytes" % size
+    else:
+        problem = unfit(data)
+    if problem is None:
+        try:
+            value = json.loads(data.decode("utf-8"), parse_int=_whole, parse_constant=_constant, object_pairs_hook=_once if once else None)
+            if b"\\u" in data:  # half of a surrogate pair is no text
+                json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeError:
+            problem = "not text in UTF-8"
+        except json.JSONDecodeError as found:
+            problem = "not JSON (%s, at character %d)" % (found.msg, found.pos)
+        except (ValueError, RecursionError, MemoryError) as found:
+            problem = "not acceptable JSON (%s)" % (printable(str(found), 200) or type(found).__name__)
+    if problem is None and kind is not None and not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        problem = "JSON, but not %s" % " or ".join(_KINDS.get(one, one.__name__) for one in kinds)
+    if problem is not None:
+        raise error("%s is %s" % (what, problem))
+    return value
+
+
+def unfit(data):
+    """Why a parser had better not be given these bytes (too deep, too many values), or None. Linear, and needs no parser."""
+    if data.count(b"[") + data.count(b"{") <= DEEPEST and data.count(b",") < MOST:
+        return None
+    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]).translate(None, _STRUCTURE)
+    if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MOST:
+        return "JSON of more than %d values" % MOST
+    depth = 0
+    for byte in outside:
+        if byte in b"[{":
+            depth += 1
+            if depth > DEEPEST:
+                return "JSON nested more than %d levels deep" % DEEPEST
+        elif byte in b"]}":
+            depth -= 1
+    return None
+
+
+def _whole(text):
+    if len(text) > _DIGITS:
+        raise ValueError("a number of %d digits" % len(text))
+    return int(text)
+
+
+def _constant(name):
+    raise ValueError("%s is no number" % name)
+
+
+def _once(pairs):
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _value in pairs]
+        raise ValueError("%s stands twice" % next(name for name in found if names.count(name) > 1))
+    return found

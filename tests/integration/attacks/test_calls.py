@@ -26,6 +26,7 @@ REFUSED = {  # call -> arguments that do no harm where it is allowed
 }
 I386_ONLY = {"clock_settime64": (99, 0), "umount": (0,), "stime": (0,)}
 SOCKETS = {"AF_ALG": (38, 5, 0), "AF_VSOCK": (40, 1, 0)}
+SOCKETCALL = {"AF_ALG": (1, 38, 5, 0), "AF_VSOCK": (1, 40, 1, 0)}  # SYS_SOCKET, and what calls.c puts where the kernel finds it
 MASKED = {"clone": (NEWUSER | 0x40000000000, 0, 0, 0, 0), "personality": (0x0040000,)}
 ALLOWED = {"getpid": (), "openat": (BAD, 0, 0), "close_range": (1000, 1001, 0), "personality": (0xFFFFFFFF,), "socket": (1, 1, 0), "prctl": (23, 0, 0, 0, 0)}
 UNKNOWN = {"clone3": (0, 0)}  # a C library falls back to clone(2), whose flags the filter can see
@@ -44,7 +45,7 @@ def wanted(architecture, entry):
     for name, values in UNKNOWN.items():
         found[word(entry, numbers[name], values)] = (name, errno.ENOSYS)
     if entry == "i":
-        found[word(entry, numbers["socketcall"], (1, 0))] = ("socketcall", None)
+        found.update((word("s", numbers["socketcall"], values), (name + " by socketcall", errno.ENOSYS)) for name, values in SOCKETCALL.items())
         found[word(entry, numbers["clone"], (NEWUSER | NEWNS | 0x11, 0, 0, 0, 0))] = ("clone", errno.EPERM)
     return found
 

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import shutil
 import subprocess
 
 import pytest
 from pycontainer.errors import InvalidInput, Unsupported
 from pycontainer.kernel import apparmor
+from pycontainer.kernel.constants import MACHINE
 
 HERE = apparmor.enabled() and shutil.which("apparmor_parser", path="/usr/sbin:/sbin") is not None
 confined = pytest.mark.skipif(not HERE, reason="needs a kernel with AppArmor, and apparmor_parser")
@@ -40,6 +42,16 @@ def test_all_that_runs_in_a_container_is_confined(docker, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM box:1\nRUN cat /proc/self/attr/current > /seen\n")
     docker("build", "-t", "seen:1", str(tmp_path))
     assert docker("run", "--rm", "seen:1", "cat", "/seen").strip() == DEFAULT
+
+
+@confined
+@pytest.mark.skipif(MACHINE != "x86_64" or not shutil.which("gcc"), reason="needs x86 and a C compiler")
+def test_families_of_sockets_whatever_the_call(docker, tmp_path):
+    """i386's socketcall has its arguments where no seccomp filter can look."""
+    subprocess.run(["gcc", "-static", "-o", tmp_path / "calls", pathlib.Path(__file__).parents[1] / "attacks" / "programs" / "calls.c"], check=True)
+    answers = docker("run", "--rm", "--security-opt", "seccomp=unconfined", "-v", "%s:/calls:ro" % (tmp_path / "calls"), "box:1", "/calls",
+                     "s,102,1,38,5,0", "s,102,1,40,1,0", "i,359,38,5,0", "s,102,1,1,1,0").split()
+    assert answers[1::2] == ["-13", "-13", "-13", "0"]
 
 
 @confined

@@ -13,6 +13,7 @@ from pycontainer import containers, images, volumes
 from pycontainer.containers import metering, task
 from pycontainer.errors import ContainerFailed, EngineError
 from pycontainer.reconcile import carry_out
+from pycontainer.store import files
 
 
 def do(engine, check=False, **params):
@@ -505,3 +506,25 @@ def test_the_next_call_of_any_kind_gives_a_container_its_monitor_back(engine):
     with Engine(engine.paths.data, engine.paths.run) as again:
         state = containers.status(again, first["Id"])
         assert state["monitored"] and state["status"] == "running" and state["pid"] == first["State"]["Pid"]
+
+
+def test_a_container_of_an_older_version_has_todays_filter_from_its_next_start_on(engine):
+    do(engine, **base())
+    record = containers.find(engine, "web")
+    path = os.path.join(engine.paths.container(record["id"]), "config.json")
+    made = files.read_json(path)
+    assert "socketcall" not in made["linux"]["seccomp"]["syscalls"][0]["names"]
+    made["linux"]["seccomp"]["syscalls"][0]["names"].append("socketcall")
+    files.write_json(path, made)
+    assert do(engine, restart=True)["actions"] == ["restart container web"]
+    assert "socketcall" not in files.read_json(path)["linux"]["seccomp"]["syscalls"][0]["names"]
+
+
+@pytest.mark.parametrize("architecture", ["386", "amd64"])
+def test_socketcall_is_for_images_of_32_bit_x86(engine, rootfs, architecture):
+    """As it is made, and as it is started."""
+    carry_out(images.plan_import(engine, "of:1", rootfs, {"command": ["sleep", "1000"]}, platform="linux/" + architecture), False)
+    do(engine, **base(image="of:1"))
+    record = containers.find(engine, "web")
+    rules = files.read_json(os.path.join(engine.paths.container(record["id"]), "config.json"))["linux"]["seccomp"]["syscalls"]
+    assert [rule["action"] for rule in rules if "socketcall" in rule["names"]] == ["SCMP_ACT_ALLOW" if architecture == "386" else "SCMP_ACT_ERRNO"]

@@ -26,10 +26,25 @@ def decide(name, *args, given=capabilities.DOCKER_DEFAULT, kernel=(6, 18)):
 
 
 def test_unconditional_names():
-    """The names that are always allowed are the 361 of moby's default.json of 2026-05 but riscv_hwprobe; a change here is one of policy."""
-    names = sorted(seccomp_default._ALLOWED.split())
+    """The names that are always allowed are the 361 of moby's default.json of 2026-05 but riscv_hwprobe and socketcall; a change here is one of policy."""
+    names = sorted(seccomp_default._ALLOWED.split() + ["socketcall"])
     assert len(names) == len(set(names)) == 360
     assert hashlib.sha256(" ".join(names).encode()).hexdigest() == "b934bf5b3eb9bdf61f6e7f16932b7cf9a6befbb31b5a9e6b487c93fbd4ead65c"
+
+
+ENTRIES = {"x86_64": {"x86_64": X86_64, "x86": 0x40000003, "x32": X86_64}, "aarch64": {"aarch64": AARCH64, "arm": 0x40000028}}
+
+
+@pytest.mark.parametrize("machine, entry", [(machine, entry) for machine, entries in ENTRIES.items() for entry in entries])
+def test_no_entry_opens_the_two_families(machine, entry):
+    """AF_ALG and AF_VSOCK by every entry that the machine has; what has its arguments in memory does not exist, but for a 32-bit image."""
+    numbers = seccomp_tables.numbers(entry)
+    for image in ("", "amd64", "arm64", "386", "arm"):
+        program = seccomp.compile(seccomp_default.default_profile((), (6, 18), machine, image), machine)
+        for family in (38, 40, 39):
+            assert bpf.run(program, numbers["socket"], ENTRIES[machine][entry], (family, 5)) == (ALLOW if family == 39 else EPERM)
+        if "socketcall" in numbers:
+            assert bpf.run(program, numbers["socketcall"], ENTRIES[machine][entry], (1, 0)) == (ALLOW if image == "386" else ENOSYS)
 
 
 @pytest.mark.parametrize("name", "io_uring_setup io_uring_enter userfaultfd keyctl add_key request_key bpf mount unshare setns kexec_load".split())

@@ -91,7 +91,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
                 definition["shm_size"] = options["shm_size"]
             profile = apparmor.default()[0]
             apparmor.ensure(profile)
-            host = Surroundings(place, place, mounts.entries, apparmor=profile)
+            host = Surroundings(place, place, mounts.entries, apparmor=profile, architecture=state.platform[1])
             env = dict(command.env, **command.proxies)
             env.update(mounts.env)
             document = oci_document(ident, definition, {"WorkingDir": state.config.get("WorkingDir") or "/"}, host)

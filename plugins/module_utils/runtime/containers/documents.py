@@ -25,7 +25,7 @@ def write(engine, record, reserved, volume_names, durable=True):
     maps, other = userns.maps(engine, record, resolved)
     joins = dict(resolved, user=other) if other else resolved
     host = spec.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), joins, swap(), maps=maps,
-                             apparmor=apparmor.default()[0])
+                             apparmor=apparmor.default()[0], architecture=images.architecture(engine, record["image"]))
     config = spec.config(record["id"], definition, image, host)
     labelling.put_into(config, labelling.of(engine, record, resolved))
     run = spec.run(record["id"], record["name"], definition, image, images.layers(engine, record["image"]), reserved, resolved)
@@ -35,7 +35,9 @@ def write(engine, record, reserved, volume_names, durable=True):
 
 
 def confine(engine, record):
-    """See that a container has the AppArmor profile and the SELinux labels that it would get if it were made now: another boot may be without.
+    """See that a container has the AppArmor profile, the SELinux labels and the seccomp filter that it would get if it were made now.
+
+    Another boot may be without, or it was made by an older version or on an older kernel.
 
     The profile is loaded, and what the container is to use is labelled for it. :raises HostError:
     """
@@ -45,6 +47,11 @@ def confine(engine, record):
     profile = spec_security.apparmor(record["definition"], apparmor.default()[0])
     labels = labelling.of(engine, record, {kind[len(spec.JOIN):]: other for kind, other in config.get("annotations", {}).items() if kind.startswith(spec.JOIN)})
     changed = labelling.put_into(config, labels)
+    seccomp = _filter(engine, record)
+    if config["linux"].get("seccomp") != seccomp:
+        config["linux"].pop("seccomp", None)
+        config["linux"].update({"seccomp": seccomp} if seccomp else {})
+        changed = True
     if config["process"].get("apparmorProfile") != profile:
         config["process"].pop("apparmorProfile", None)
         config["process"].update({"apparmorProfile": profile} if profile else {})
@@ -54,6 +61,11 @@ def confine(engine, record):
     apparmor.ensure(profile)
     if labels is not None:
         labelling.relabel(engine, record, labels, mounted_volumes(engine, record["id"]))
+
+
+def _filter(engine, record):
+    definition, host = record["definition"], spec.Surroundings("", "", architecture=images.architecture(engine, record["image"]))
+    return spec_security.seccomp(definition, spec_security.capabilities(definition), host.kernel, host.machine, host.architecture)
 
 
 def read_run(engine, ident):

@@ -12,8 +12,17 @@ _configs = {}  # image id -> its config: an id is the digest of the config, so a
 
 def config(engine, ident):
     """The ``config`` object of an image (Env, Cmd, Entrypoint, User, WorkingDir, Volumes ...). :raises NotFound: no such image."""
+    return _document(engine, ident).get("config") or {}
+
+
+def architecture(engine, ident):
+    """What machines an image is for, in OCI's words; "" where it does not say. :raises NotFound: no such image."""
+    return _document(engine, ident).get("architecture") or ""
+
+
+def _document(engine, ident):
     if ident not in _configs:
-        _configs[ident] = images.get(engine, ident)["config"].get("config") or {}
+        _configs[ident] = images.get(engine, ident)["config"]
     return _configs[ident]
 
 

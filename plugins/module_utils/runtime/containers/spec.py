@@ -28,15 +28,15 @@ class Surroundings:
     :param joins: ``{"network" | "pid" | "ipc" | "user": id of another container}``.
     :param swap: whether this host accounts for swap. :param kernel: (major, minor).
     :param maps: ``(uid extents, gid extents)`` of its user namespace (kernel/userns.py), None where that is the host's.
-    :param apparmor: the profile that containers have by default, None where there is none.
+    :param apparmor: the profile that containers have by default, None where there is none. :param architecture: the image's.
     """
 
-    def __init__(self, directory, run, mounts=(), joins=None, swap=True, kernel=None, machine=None, maps=None, apparmor=None):
+    def __init__(self, directory, run, mounts=(), joins=None, swap=True, kernel=None, machine=None, maps=None, apparmor=None, architecture=""):
         self.directory, self.run, self.mounts = directory, run, list(mounts)
         self.joins, self.swap = dict(joins or {}), swap
         self.kernel = kernel or tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
         self.machine = machine or platform.machine()
-        self.maps, self.apparmor = maps, apparmor
+        self.maps, self.apparmor, self.architecture = maps, apparmor, architecture
 
     def highest_gid(self):
         """The last of the gids that the container has from 0 on; None when it has no 0."""
@@ -66,7 +66,7 @@ def config(ident, definition, image, host):
         linux["namespaces"].append({"type": "user"})
         for name, extents in zip(("uidMappings", "gidMappings"), host.maps):
             linux[name] = [dict(zip(("containerID", "hostID", "size"), extent)) for extent in extents]
-    seccomp = spec_security.seccomp(definition, capabilities, host.kernel, host.machine)
+    seccomp = spec_security.seccomp(definition, capabilities, host.kernel, host.machine, host.architecture)
     if seccomp is not None:
         linux["seccomp"] = seccomp
     document = {

@@ -69,15 +69,15 @@ def sysctls(definition, highest_gid=2 ** 31 - 1):
     return found
 
 
-def seccomp(definition, caps, kernel, machine):
-    """linux.seccomp, or None for no filter."""
+def seccomp(definition, caps, kernel, machine, architecture=""):
+    """linux.seccomp, or None for no filter. :param architecture: the image's."""
     from ..kernel import seccomp_default
 
     profile = security.settings(definition).get("seccomp", "unconfined" if definition.get("privileged") else "default")
     if profile == "unconfined":
         return None
     if profile == "default":
-        return seccomp_default.default_profile(caps, kernel, machine)
+        return seccomp_default.default_profile(caps, kernel, machine, architecture)
     return seccomp_default.from_docker(json.loads(profile), caps, kernel, machine)
 
 

@@ -4,7 +4,8 @@
 
 What the default profile refuses is refused to containers by other means already, capabilities, seccomp, read-only and masked
 paths; it still holds where one of those is opened: a container with CAP_SYS_ADMIN can't mount, one with open system paths
-can't write to the kernel's settings, and none can trace or signal a process that is not of a container.
+can't write to the kernel's settings, and none can trace or signal a process that is not of a container. And by whatever system call,
+none opens a socket of AF_ALG or AF_VSOCK: i386's socketcall(2) has its arguments where no seccomp filter can look.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from . import procfs
 MODULE = "/sys/module/apparmor/parameters/enabled"
 PROFILES = "/sys/kernel/security/apparmor/profiles"  # lines as "name (enforce)"
 OWN = ("/proc/self/attr/apparmor/current", "/proc/self/attr/current")  # of this process; the first from Linux 5.8 on
-DEFAULT = "pycontainer-default-1"  # another number for other rules: one that is loaded is not replaced
+DEFAULT = "pycontainer-default-2"  # another number for other rules: one that is loaded is not replaced
 
 # apparmor.d(5). Nothing is included, so that it does not hang on the host's own abstractions. The patterns for /proc leave
 # the processes' directories and /proc/sys/kernel/sh* (shared memory, of the IPC namespace); those for /sys its cgroups.
 RULES = """\
 profile %(name)s flags=(attach_disconnected, mediate_deleted) {
   network,
+  deny network alg,
+  deny network vsock,
   capability,
   file,
   umount,

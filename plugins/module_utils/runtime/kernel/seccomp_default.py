@@ -4,9 +4,12 @@
 
 Also the way from a profile in Docker's own form (``archMap``, ``includes``, ``excludes``) to OCI's.
 
-One rule is stricter than Docker's. Docker allows ``socket`` for families below 38, 39, and above 40, comparing 64 bits, while
+Two rules are stricter than Docker's. Docker allows ``socket`` for families below 38, 39, and above 40, comparing 64 bits, while
 the kernel looks at 32: family 38 + 2^32 is above 40 to the filter and AF_ALG to the kernel. Here the families are compared
 by their lower 32 bits, and unknown ones from 64 on are refused (EPERM, where the kernel would say EAFNOSUPPORT).
+
+And Docker allows i386's ``socketcall``, which every program can come to by int 0x80. Its arguments are in memory, where a filter can't
+look, so it opens what ``socket`` refuses. Here it does not exist (ENOSYS) but for images of 32-bit x86, whose C libraries need it.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ _ALLOWED = (
     "copy_file_range preadv2 pwritev2 pkey_mprotect pkey_alloc pkey_free statx io_pgetevents rseq uretprobe pidfd_send_signal "
     "pidfd_open close_range openat2 faccessat2 epoll_pwait2 landlock_create_ruleset landlock_add_rule landlock_restrict_self "
     "memfd_secret process_mrelease futex_waitv cachestat fchmodat2 map_shadow_stack futex_wake futex_wait futex_requeue statmount "
-    "listmount mseal setxattrat getxattrat listxattrat removexattrat waitpid socketcall ipc sigreturn sigprocmask _llseek "
+    "listmount mseal setxattrat getxattrat listxattrat removexattrat waitpid ipc sigreturn sigprocmask _llseek "
     "_newselect ugetrlimit mmap2 truncate64 ftruncate64 stat64 lstat64 fstat64 lchown32 getuid32 getgid32 geteuid32 getegid32 "
     "setreuid32 setregid32 getgroups32 setgroups32 fchown32 setresuid32 getresuid32 setresgid32 getresgid32 chown32 setuid32 "
     "setgid32 setfsuid32 setfsgid32 fcntl64 sendfile64 statfs64 fstatfs64 fadvise64_64 fstatat64 clock_gettime64 clock_adjtime64 "
@@ -98,10 +101,11 @@ _FAMILIES = (
 )
 
 
-def default_profile(capabilities, kernel_version, arch=c.MACHINE):
+def default_profile(capabilities, kernel_version, arch=c.MACHINE, image=""):
     """Docker's default as an OCI ``linux.seccomp`` dict.
 
     :param capabilities: full names of those in the container's bounding set. :param kernel_version: ``(major, minor)``.
+    :param image: the architecture of the container's image, in OCI's words.
     """
     if arch not in _ARCHITECTURES:
         raise InvalidInput("seccomp", arch, "an architecture among " + ", ".join(_ARCHITECTURES))
@@ -110,7 +114,11 @@ def default_profile(capabilities, kernel_version, arch=c.MACHINE):
         names += ["ptrace", "process_vm_readv", "process_vm_writev"]
     for capability in capabilities:
         names += _OF_CAPABILITY.get(capability, "").split()
+    if image == "386":
+        names.append("socketcall")
     rules = [{"names": sorted(set(names)), "action": "SCMP_ACT_ALLOW"}]
+    if image != "386" and "SCMP_ARCH_X86" in _ARCHITECTURES[arch]:
+        rules.append({"names": ["socketcall"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38})
     rules += [_allow("personality", 0, "SCMP_CMP_EQ", value) for value in _PERSONALITIES]
     rules += [_allow("socket", 0, "SCMP_CMP_MASKED_EQ", mask, family) for mask, family in _FAMILIES]
     if "CAP_SYS_ADMIN" not in capabilities:

@@ -2,13 +2,15 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 /* Makes system calls by number through the kernel's entries of x86 (or the native one of another machine) and prints their
- * errno: each argument is "entry,number,a,b,c,d,e,f", with entry n (native), i (int 0x80) or x (x32). A child makes each. */
+ * errno: each argument is "entry,number,a,b,c,d,e,f", with entry n (native), i (int 0x80), x (x32), or s: int 0x80
+ * with the arguments from the second on in memory, for socketcall(2). A child makes each. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,15 @@ static long entry(char kind, unsigned long number, const unsigned long *v)
 {
 	long result;
 #ifdef __x86_64__
+	unsigned long two[5] = { v[0], 0, 0, 0, 0 };
+	if (kind == 's') {
+		unsigned int *place = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+		for (int index = 0; index < 5; index++)
+			place[index] = v[index + 1];
+		two[1] = (unsigned long)place;
+		v = two;
+		kind = 'i';
+	}
 	if (kind == 'i') {
 		__asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(v[0]), "c"(v[1]), "d"(v[2]), "S"(v[3]), "D"(v[4])
 				 : "memory", "r8", "r9", "r10", "r11");

@@ -51,7 +51,8 @@ class Engine:
         self.check = check
         self.exists = os.path.exists(self.paths.database)
         self._first = not check and self.paths.make()
-        self.db = database.Database(self.paths.database if self.exists or not check else ":memory:")
+        beside = (self.paths.containers, self.paths.volumes, self.paths.layers)
+        self.db = database.Database(self.paths.database if self.exists or not check else ":memory:", beside)
         self.blobs = blobs.Blobs(self.paths)
         self.locks = locks.Locks(self.paths.locks)
         self.operations = operations.Operations(self.db)

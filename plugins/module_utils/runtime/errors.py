@@ -41,6 +41,10 @@ class HostError(EngineError):
     """The kernel or the file system refused a step. The message names the step, the object and the errno's text."""
 
 
+class StoreDamaged(HostError):
+    """The store's database is lost, broken, or not this engine's."""
+
+
 class RegistryError(EngineError):
     """A registry answered with an error, not at all, or with something that is not what was asked for."""
 

@@ -4,6 +4,11 @@
 
 What runs at this moment is not in here but in each container's ``state.json``, which its monitor owns, so that a
 monitor needs no database. Kernel objects are derived from both and can be made anew.
+
+``Database`` is the only way to the file in a process. Nothing else may open state.db, state.db-wal or state.db-shm, not even to read
+them: when a process closes any descriptor of a file, it loses all its POSIX locks on that file (fcntl(2)), here those that SQLite holds. Other
+processes then take the write-ahead log for unused and delete it, with committed work in it. Use stat(2), rename(2), and the connection's
+``backup`` for a copy. tests/unit/store/test_one_way.py looks for other ways.
 """
 
 from __future__ import annotations
@@ -12,9 +17,11 @@ import contextlib
 import json
 import os
 import sqlite3
+import stat
 import time
+import weakref
 
-from ..errors import HostError
+from ..errors import HostError, StoreDamaged
 
 # JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
 SCHEMA = """
@@ -93,60 +100,92 @@ CREATE TABLE id_ranges (        -- which uids and gids of the host a container's
     container TEXT PRIMARY KEY, first INTEGER NOT NULL, size INTEGER NOT NULL);
 """
 
+PATIENCE = 60  # seconds that a task waits for others' transactions
 LITTLE = 1 << 17  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
 PARTS = (SCHEMA, BUILDS, IDS)  # a store of version n has the first n
 VERSION = len(PARTS)
 
 
 class Database:
-    """A connection to state.db; made when first used."""
+    """A connection to state.db; made when first used.
 
-    def __init__(self, path):
-        self.path = path
+    Every thread needs an object of its own. A forked child can't use the file while its parent had it open: SQLite's knowledge of the locks
+    comes with the fork, the locks do not.
+
+    :param beside: directories that are empty while a store is new; something in them with no database beside it is a lost database.
+    """
+
+    def __init__(self, path, beside=()):
+        self.path, self.beside = path, beside
         self._connection = None
+        _databases.add(self)
 
     @property
     def connection(self):
+        """The open connection.
+
+        :raises StoreDamaged: when the file is not this engine's database, or a broken one. :raises HostError: when it can't be opened.
+        """
         if self._connection is None:
+            if self.path in _inherited:
+                raise RuntimeError("%s was open when this process was forked, and can't be used in it" % self.path)
             try:
                 self._connection = self._open()
                 self._migrate()
-            except sqlite3.OperationalError as error:
+            except BaseException as error:
                 self.close()
-                self._raise_full(error)
+                self._raise_sentence(error)
                 raise
         return self._connection
 
     def _open(self):
-        if self.path != ":memory:":  # SQLite gives its other files the mode of this one
-            try:
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            except OSError as error:
-                raise HostError("%s can't be opened: %s" % (self.path, os.strerror(error.errno).lower())) from None
+        if self.path != ":memory:" and not os.path.exists(self.path):
+            self._refuse_loss("is missing")
+            self._make()
         # autocommit: transactions are begun by transaction() alone, so none is left open by a mere SELECT
-        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode=WAL")
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError as error:  # SQLite does not wait where several processes turn a new file into WAL mode
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    def _raise_full(self, error):
-        """:raises HostError: for SQLite's error where it comes of a full disk. It says so of writes to the database alone, not of its other files'."""
-        text, full = str(error), "full" in str(error)
-        if "disk I/O" in text or "unable to open" in text:
-            status = os.statvfs(os.path.dirname(self.path))
-            full = status.f_bavail * status.f_frsize < LITTLE
-        if full:
-            raise HostError("no space left for %s" % self.path) from None
+    def _make(self):
+        """Make the file, for root alone, without opening it. SQLite gives its other files the mode of this one."""
+        try:
+            os.mknod(self.path, stat.S_IFREG | 0o600)
+        except FileExistsError:  # another task was faster
+            pass
+        except OSError as error:
+            raise HostError("%s can't be made: %s" % (self.path, os.strerror(error.errno).lower())) from None
+
+    def _refuse_loss(self, what):
+        for directory in self.beside:
+            if os.path.isdir(directory) and os.listdir(directory):
+                raise StoreDamaged("%s %s, though %s is not empty: the database of this store is lost" % (self.path, what, directory))
 
     def _migrate(self):
-        if self._version() == VERSION:
+        found = self._version()
+        if found == VERSION and self._ours():
             return
         with self.transaction():
             found = self._version()  # again: another task may have made the tables meanwhile
             if found > VERSION:
                 raise HostError("%s is of a newer version of pycontainer.engine (%d, this one knows %d)" % (self.path, found, VERSION))
+            if found == 0:
+                if self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    raise StoreDamaged("%s is not a database of pycontainer.engine" % self.path)
+                self._refuse_loss("is empty")
+            elif not self._ours():
+                raise StoreDamaged("%s is not a database of pycontainer.engine" % self.path)
             for statement in "".join(PARTS[found:]).split(";\n"):
                 if statement.strip():
                     self.connection.execute(statement)
@@ -154,6 +193,30 @@ class Database:
 
     def _version(self):
         return self._connection.execute("PRAGMA user_version").fetchone()[0]
+
+    def _ours(self):
+        rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('containers', 'operations')")
+        return len(rows.fetchall()) == 2
+
+    def _raise_sentence(self, error):
+        """:raises HostError: for an error of SQLite's that comes of the file or the disk, with a sentence."""
+        if not isinstance(error, sqlite3.DatabaseError):
+            return
+        text = str(error)
+        if "not a database" in text or "malformed" in text:
+            raise StoreDamaged("%s is damaged: %s" % (self.path, text)) from None
+        if not isinstance(error, sqlite3.OperationalError):
+            return
+        if "full" in text or ("disk I/O" in text or "unable to open" in text) and self._no_room():
+            raise HostError("no space left for %s" % self.path) from None  # SQLite says so of writes to the database alone, not of its other files'
+        if "locked" in text:
+            raise HostError("%s has been in use by another task for %d seconds" % (self.path, PATIENCE)) from None
+        if any(words in text for words in ("disk I/O", "unable to open", "readonly", "locking protocol")):
+            raise HostError("%s can't be used: %s" % (self.path, text)) from None
+
+    def _no_room(self):
+        status = os.statvfs(os.path.dirname(self.path))
+        return status.f_bavail * status.f_frsize < LITTLE
 
     @contextlib.contextmanager
     def transaction(self, durable=True):
@@ -170,21 +233,32 @@ class Database:
             connection.execute("COMMIT")
         except BaseException as error:
             if connection.in_transaction:  # a full disk may have ended it
-                connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                self._raise_full(error)
+                with contextlib.suppress(sqlite3.DatabaseError):
+                    connection.execute("ROLLBACK")
+            self._raise_sentence(error)
             raise
         finally:
             if not durable:
                 connection.execute("PRAGMA synchronous=FULL")
 
+    @contextlib.contextmanager
+    def _reading(self, statement, parameters):
+        connection = self.connection
+        try:
+            yield connection.execute(statement, parameters)
+        except sqlite3.DatabaseError as error:
+            self._raise_sentence(error)
+            raise
+
     def all(self, statement, *parameters):
         """The rows of a SELECT as a list of dictionaries."""
-        return [dict(row) for row in self.connection.execute(statement, parameters)]
+        with self._reading(statement, parameters) as rows:
+            return [dict(row) for row in rows]
 
     def one(self, statement, *parameters):
         """The first row of a SELECT as a dictionary, or None."""
-        row = self.connection.execute(statement, parameters).fetchone()
+        with self._reading(statement, parameters) as rows:
+            row = rows.fetchone()
         return dict(row) if row is not None else None
 
     def run(self, statement, *parameters):
@@ -196,6 +270,22 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+_databases = weakref.WeakSet()  # of this process
+_inherited = {}  # in a forked child: path -> connections of its parent's, kept so that they are never closed here
+
+
+def _disown():
+    """In a forked child: let nobody use, or close, a connection of the parent's. SQLite would believe in locks that the child does not have."""
+    for database in list(_databases):
+        connection = database._connection  # pylint: disable=protected-access
+        if connection is not None and database.path != ":memory:":
+            _inherited.setdefault(database.path, []).append(connection)
+            database._connection = None  # pylint: disable=protected-access
+
+
+os.register_at_fork(after_in_child=_disown)
 
 
 def now():

@@ -7,7 +7,9 @@ SHELL := /bin/sh
 PYTHON ?= /usr/bin/python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest --instafail --leak-check $(PYTEST_OPTIONS)
+# Some processes side by side; RUN_OPTIONS="--workers 1" for one after the other, PYTEST_OPTIONS="-k name" and the like for pytest.
+RUN := $(BIN)/python tests/run.py $(RUN_OPTIONS)
+AND_PYTEST := -- $(PYTEST_OPTIONS)
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
@@ -39,19 +41,19 @@ demo: venv  ## prepare this machine and run playbooks/quickstart.yml on it
 
 test: $(VENV)/.linters  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts
 	@$(REQUIRE) test peers hosts vm sanity
-	$(PYTEST) tests/sanity tests/unit tests/integration tests/hosts
+	$(RUN) tests/sanity tests/unit tests/integration tests/hosts $(AND_PYTEST)
 
 test-unit: venv  ## what does not need the kernel's help
 	@$(REQUIRE) test
-	$(PYTEST) tests/unit
+	$(RUN) tests/unit $(AND_PYTEST)
 
 test-integration: venv  ## on this machine's kernel, as root
 	@$(REQUIRE) test peers
-	$(PYTEST) tests/integration
+	$(RUN) tests/integration $(AND_PYTEST)
 
 test-hosts: venv  ## playbooks over SSH on namespace hosts, and a short part on a virtual machine
 	@$(REQUIRE) test hosts vm
-	$(PYTEST) tests/hosts
+	$(RUN) tests/hosts $(AND_PYTEST)
 
 test-vm: venv  ## the integration tests inside two virtual machines with systemd and cgroup v2; SELinux's in a third
 	@$(REQUIRE) test hosts vm
@@ -63,7 +65,7 @@ test-conformance: venv  ## crun's and runc's own suites, podman and docker on ou
 
 sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
 	@$(REQUIRE) test sanity
-	$(PYTEST) tests/sanity
+	$(RUN) tests/sanity $(AND_PYTEST)
 
 changelog: $(VENV)/.linters  ## CHANGELOG.rst from changelogs/fragments, as the next release is going to have it
 	tests/tools/changelog.sh

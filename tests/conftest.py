@@ -34,7 +34,8 @@ runtime_as("pycontainer")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--leak-check", action="store_true", help="fail when the run leaves anything of the engine on this machine")
+    parser.addoption("--leak-check", nargs="?", const="all", choices=["all", "apart"],
+                     help="fail when the run leaves anything of the engine on this machine; apart: in its own namespaces, since others run beside it")
 
 
 def pytest_configure(config):
@@ -44,14 +45,18 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart(session):
-    if session.config.getoption("--leak-check"):
-        session.config.leaks_before = leaks.snapshot()
+    config = session.config
+    if config.getoption("--leak-check"):
+        config.leaks_before = leaks.snapshot()
+        config.leak_kinds = leaks.OF_NAMESPACES if config.getoption("--leak-check") == "apart" else None
 
 
 def pytest_sessionfinish(session, exitstatus):
     if session.config.getoption("--leak-check"):
         seen = session.config.seen_after
-        session.config.leaks_left = ["%s (since %s)" % (left, seen.get(left, "the end")) for left in leaks.since(session.config.leaks_before)]
+        session.config.leaks_left = [
+            "%s (since %s)" % (left, seen.get(left, "the end"))
+            for left in leaks.since(session.config.leaks_before, kinds=session.config.leak_kinds)]
         session.config.leaks_left += session.config.threads_left
         if session.config.leaks_left and exitstatus == 0:
             session.exitstatus = 1
@@ -79,7 +84,7 @@ def pytest_runtest_teardown(item, nextitem):
             if thread.is_alive():
                 item.config.threads_left.append("%s after %s" % (thread, item.path.relative_to(CHECKOUT)))
         if item.config.getoption("--leak-check"):
-            for left in leaks.since(item.config.leaks_before, patience=0):
+            for left in leaks.since(item.config.leaks_before, patience=0, kinds=item.config.leak_kinds):
                 item.config.seen_after.setdefault(left, item.path.relative_to(CHECKOUT))
 
 

@@ -16,10 +16,12 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
 
+OF_NAMESPACES = ("mount", "link", "nft table")  # what a process in a network and a mount namespace of its own sees alone
 NAMES = re.compile(r"pycontainer|/run/pct-")  # the engine's own names, and the suite's scratch directories
 PLACES = (
     "/var/lib/pycontainer", "/var/lib/pycontainer/containers/*", "/var/lib/pycontainer/volumes/*", "/var/lib/pycontainer/tmp/*",
@@ -93,19 +95,20 @@ def snapshot():
     return {
         "mount": sorted(mounts()),
         "cgroup": sorted(cgroups()),
-        "link": sorted(os.listdir("/sys/class/net")),
+        "link": sorted(name for _index, name in socket.if_nameindex()),
         "nft table": sorted(nft_tables()),
-        "process": sorted("%d %s" % item for item in processes().items()),
+        "process": sorted("%d %s" % (pid, " ".join(command.split())[:300]) for pid, command in processes().items()),
         "file": sorted(path for pattern in PLACES for path in glob.glob(pattern)),
     }
 
 
-def since(before, patience=5.0):
-    """What has come since ``before``, a snapshot: a list of sentences. Processes get ``patience`` seconds to end."""
+def since(before, patience=5.0, kinds=None):
+    """What has come since ``before``, a snapshot: a list of sentences. Processes get ``patience`` seconds to end. :param kinds: None for all."""
     end = time.monotonic() + patience
     while True:
         now = snapshot()
-        left = ["%s: %s" % (kind, name) for kind, names in now.items() for name in names if name not in before.get(kind, ())]
+        left = ["%s: %s" % (kind, name) for kind, names in now.items() if kinds is None or kind in kinds
+                for name in names if name not in before.get(kind, ())]
         if not left or time.monotonic() > end:
             return left
         time.sleep(0.2)

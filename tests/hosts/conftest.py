@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -60,7 +61,7 @@ def machine():
     """A virtual machine with systemd and cgroup v2, fresh from its kept state."""
     if not shutil.which("qemu-system-x86_64"):
         pytest.skip("qemu-system-x86 is not installed")
-    made = machines.Machine("vm9")
+    made = machines.Machine("vm%d9" % int(os.environ.get("PYCONTAINER_TEST_WORKER", "0")))
     try:
         yield made.up()
     finally:

@@ -124,8 +124,10 @@ class Machine:
         version = roots.output("qemu-system-x86_64", "--version")
         key = repr((str(self.image), str(self.kernel), self.memory, self.cpus, self.arguments, clock_rate(), version, pathlib.Path(__file__).read_text()))
         kept = roots.CACHE / ("booted-" + hashlib.sha256(key.encode()).hexdigest()[:8])
-        if (kept / "state").exists():
-            return kept
+        with roots.alone(kept.name):
+            return kept if (kept / "state").exists() else self._keep(kept)
+
+    def _keep(self, kept):
         self._start(self.image)
         wait(lambda: self.ssh("systemctl is-system-running --wait", seconds=5).returncode == 0, 300, "%s: booting" % self.name)
         self.ssh("sync; echo 3 > /proc/sys/vm/drop_caches; sleep 0.5")

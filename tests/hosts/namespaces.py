@@ -35,6 +35,7 @@ class Fleet:
     """
 
     def __init__(self, name="fleet", init="light", cgroup="machine", root=None, binds=(), interpreter="/usr/bin/python3"):
+        name += os.environ.get("PYCONTAINER_TEST_WORKER", "")
         self.directory = roots.CACHE / ("ns-" + name)
         self.group = "testhosts-%s-%08x" % (name, zlib.crc32(str(roots.CACHE).encode()))
         self.init, self.cgroup, self.root, self.binds, self.interpreter = init, cgroup, root, dict(binds), interpreter

@@ -7,6 +7,8 @@ Packages come from the Debian archive that this machine's apt is set up with.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -86,14 +88,24 @@ def build(name, make):
     """The path ``CACHE/name``, made by ``make(temporary path)`` where it is not there; it appears only whole."""
     path = CACHE / name
     if not path.exists():
-        temporary = CACHE / (name + ".partial")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)
-        make(temporary)
-        temporary.rename(path)
+        with alone(name):
+            if not path.exists():
+                temporary = CACHE / (name + ".partial")
+                if temporary.is_dir():
+                    shutil.rmtree(temporary)
+                temporary.unlink(missing_ok=True)
+                make(temporary)
+                temporary.rename(path)
     return path
+
+
+@contextlib.contextmanager
+def alone(name):
+    """While the block runs, no other process makes the thing of this name."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / (name + ".lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def archive():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import socket
 import subprocess
 import threading
 import traceback
@@ -65,7 +66,7 @@ def _traffic(builder):
             "RUN --network=none ip link | grep -c ' eth0' > /links; true" % server.server_port)
     started = threading.Thread(target=server.serve_forever, daemon=True)
     plan = builder.look(text, network="default", extra_hosts={"host": "host-gateway"})
-    before = set(os.listdir("/sys/class/net"))
+    before = {name for _index, name in socket.if_nameindex()}
     started.start()
     plan.apply()
     server.shutdown()
@@ -73,5 +74,5 @@ def _traffic(builder):
     assert builder.read(record, "page") == "from the host\n" and builder.read(record, "links") == "0\n"
     assert " inet " in builder.read(record, "address")
     assert builder.engine.db.all("SELECT * FROM addresses") == []
-    left = set(os.listdir("/sys/class/net")) - before
+    left = {name for _index, name in socket.if_nameindex()} - before
     assert not [name for name in left if name.startswith("pyv-")], left

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the suite: some pytest processes side by side, each with a few files, and one look for leaks around all of them.
+
+    python tests/run.py [--workers N] DIRECTORY|FILE... [-- pytest's options]
+
+Tests of the engine run in a network and a mount namespace of their own for each process, so that ports, links, nftables rules and mounts
+of one are not another's. Those of hosts and sanity have this machine's network: they build their roots and environments from it.
+A process is told its place by PYCONTAINER_TEST_WORKER (0, 1 ...), for what has one name on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import os
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+TESTS = CHECKOUT / "tests"
+sys.path.insert(0, str(TESTS))
+
+import leaks  # noqa: E402  # pylint: disable=wrong-import-position
+
+WITH_NETWORK = ("sanity", "hosts")  # one file a process, and first: they wait more than they work
+LINES = 1200  # of test files that a process gets at most: a few seconds to a minute
+SLOWEST = 20
+APART = ["unshare", "--net", "--mount", "--propagation", "slave", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+
+
+class Job:
+    """Files that one process runs. :ivar output: what pytest printed. :ivar cases: [(seconds, name, outcome, reason)]."""
+
+    def __init__(self, files):
+        self.files = files
+        self.lines = sum(len(file.read_bytes().splitlines()) for file in files)
+        self.apart = files[0].relative_to(TESTS).parts[0] not in WITH_NETWORK
+        self.output, self.returncode, self.cases, self.seconds = "", None, [], 0.0
+
+    @property
+    def name(self):
+        names = [str(file.relative_to(CHECKOUT)) for file in self.files]
+        return names[0] if len(names) == 1 else "%s and %d more" % (names[0], len(names) - 1)
+
+    def run(self, worker, options):
+        """Run pytest. :param worker: its number."""
+        begin = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="suite-") as place:
+            report = pathlib.Path(place) / "report.xml"
+            command = [sys.executable, "-m", "pytest", "--instafail", "--junitxml=%s" % report, "-o", "junit_family=xunit1", *options, *map(str, self.files)]
+            if self.apart and os.geteuid() == 0:
+                command = APART + command + ["--leak-check=apart"]
+            done = subprocess.run(command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, check=False, env=dict(os.environ, PYCONTAINER_TEST_WORKER=str(worker)))
+            self.output, self.returncode, self.seconds = done.stdout.decode("utf-8", "replace"), done.returncode, time.monotonic() - begin
+            if report.exists():
+                self.cases = list(cases(report))
+
+    def counts(self):
+        return collections.Counter(outcome for _seconds, _name, outcome, _reason in self.cases)
+
+
+def cases(report):
+    """The tests of a report in JUnit's form."""
+    for case in xml.etree.ElementTree.parse(report).iter("testcase"):
+        outcome, reason = "passed", ""
+        for child in case:
+            if child.tag in ("failure", "error", "skipped"):
+                outcome, reason = {"failure": "failed"}.get(child.tag, child.tag), child.get("message") or ""
+        yield float(case.get("time") or 0), "%s::%s" % (case.get("file"), case.get("name")), outcome, reason
+
+
+def jobs(places):
+    """The jobs for directories and files: what has the network first, then the longest."""
+    found, groups = [], collections.defaultdict(list)
+    for place in places:
+        path = pathlib.Path(place).resolve()
+        for file in sorted(path.rglob("test_*.py")) if path.is_dir() else [path]:
+            groups[file.parent].append(file)
+    for directory, files in groups.items():
+        alone = directory.relative_to(TESTS).parts[0] in WITH_NETWORK
+        portion, size = [], 0
+        for file in files:
+            lines = len(file.read_bytes().splitlines())
+            if portion and (alone or size + lines > LINES):
+                found.append(Job(portion))
+                portion, size = [], 0
+            portion.append(file)
+            size += lines
+        found.append(Job(portion))
+    return sorted(found, key=lambda job: (job.apart, -job.lines))
+
+
+def summed(counts):
+    return ", ".join("%d %s" % (counts[outcome], outcome) for outcome in ("failed", "error", "passed", "skipped") if counts[outcome]) or "nothing ran"
+
+
+def run(todo, workers, options):
+    """Run jobs side by side, one line for each that is done, the whole output of those that fail."""
+    waiting, lock, done = queue.SimpleQueue(), threading.Lock(), []
+    for job in todo:
+        waiting.put(job)
+
+    def work(worker):
+        while True:
+            try:
+                job = waiting.get_nowait()
+            except queue.Empty:
+                return
+            job.run(worker, options)
+            with lock:
+                done.append(job)
+                if job.returncode not in (0, 5):  # 5: nothing was selected
+                    print(job.output, flush=True)
+                print("[%d/%d] %4.0f s  %s: %s" % (len(done), len(todo), job.seconds, job.name, summed(job.counts())), flush=True)
+
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return done
+
+
+def base_there():
+    return any(os.path.isdir(os.path.join(top, "pycontainer")) for top in leaks.cgroup_mounts())
+
+
+def remove_base():
+    """The engine's own parent group goes too, unless it was there before."""
+    for top in leaks.cgroup_mounts():
+        for name in ("pycontainer/engine", "pycontainer"):
+            try:
+                os.rmdir(os.path.join(top, name))
+            except OSError:
+                continue
+
+
+def report(done, begin):
+    """Print what there is to know at the end."""
+    slowest = sorted((case for job in done for case in job.cases), reverse=True)[:SLOWEST]
+    print("\nslowest:")
+    for seconds, name, _outcome, _reason in slowest:
+        print("  %6.1f s  %s" % (seconds, name))
+    reasons = collections.Counter(reason for job in done for _seconds, _name, outcome, reason in job.cases if outcome == "skipped")
+    if reasons:
+        print("\nskipped:")
+        for reason, count in reasons.most_common():
+            print("  %4d  %s" % (count, reason))
+    failed = [name for job in done for _seconds, name, outcome, _reason in job.cases if outcome in ("failed", "error")]
+    broken = [job.name for job in done if job.returncode not in (0, 5) and not any(case[2] in ("failed", "error") for case in job.cases)]
+    if failed or broken:
+        print("\nfailed:")
+        for name in failed + ["%s: pytest ended with an error of its own" % name for name in broken]:
+            print("  %s" % name)
+    counts = sum((job.counts() for job in done), collections.Counter())
+    print("\n%s in %.0f s" % (summed(counts), time.monotonic() - begin))
+
+
+def main():
+    own, dashes, options = sys.argv[1:], "--", []
+    if dashes in own:
+        options = own[own.index(dashes) + 1:]
+        own = own[:own.index(dashes)]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, default=(os.cpu_count() or 1) + 1, help="processes side by side (default: one more than there are processors)")
+    parser.add_argument("places", nargs="+", metavar="DIRECTORY|FILE")
+    given = parser.parse_args(own)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    begin, before, there = time.monotonic(), leaks.snapshot(), base_there()
+    done = run(jobs(given.places), given.workers, options)
+    if not there:
+        remove_base()
+    left = leaks.since(before)
+    report(done, begin)
+    print("leaks: %s" % len(left) if left else "no leaks")
+    for line in left:
+        print("  %s" % line)
+    return int(bool(left) or any(job.returncode not in (0, 5) for job in done))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

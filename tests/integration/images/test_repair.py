@@ -149,6 +149,70 @@ def test_what_is_whole_is_found_whole(engine, kind, task, tmp_path):
     assert not images.damaged(engine, True)
 
 
+def test_names_of_the_greatest_length(engine, kind, task, tmp_path):
+    """A whiteout's mark is no part of the name that it hides."""
+    longest = b"n" * 255
+    layout(tmp_path / "all", [layer([member(longest, b"x"), member(b"d/" + longest, b"y")]),
+                              layer([member(b".wh." + longest), member(b"d/.wh." + longest), member(b".wh..wh.plnk/" + b"p" * 300)])])
+    task(engine, source="load", path=str(tmp_path / "all"), name="all:1")
+    assert not images.damaged(engine, True)
+
+
+def test_a_layer_that_can_not_be_held_against_its_archive_is_told_with_the_others(engine, task, tmp_path, monkeypatch):
+    from pycontainer.images import inodes
+
+    layout(tmp_path / "one", [FEW])
+    task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
+
+    def broken(*_arguments, **_options):
+        raise OSError(36, "File name too long", "etc")
+
+    monkeypatch.setattr(inodes, "read", broken)
+    (found,) = images.damaged(engine, True)
+    assert found.sentences[0].endswith("can't be held against its archive: File name too long")
+
+
+def test_more_directories_than_descriptors(engine, task, tmp_path):
+    import resource
+
+    layout(tmp_path / "one", [layer([member(b"d/%d/e" % number, b"") for number in range(300)])])
+    task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        assert not images.damaged(engine, True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("back", (False, True), ids=("gone", "back"))
+def test_an_image_that_is_removed_meanwhile_has_no_damage(engine, task, tmp_path, monkeypatch, back):
+    """Another task removes it, and may bring it again, between the look at its row and the looks at its files."""
+    from pycontainer.images import damage
+
+    layout(tmp_path / "one", [FEW])
+    task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
+    really, looks = damage.look, []
+
+    def look(engine, row, *rest):
+        looks.append(row)
+        if len(looks) == 1:
+            task(engine, name="web:1", state="absent")
+            try:
+                return really(engine, row, *rest)
+            finally:
+                if back:
+                    task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
+        return really(engine, row, *rest)
+
+    monkeypatch.setattr(damage, "look", look)
+    assert images.damaged(engine, True) == [] and looks
+    monkeypatch.undo()
+    assert not images.damaged(engine, True) and bool(images.listing(engine)) is back
+    if not back:
+        assert blobs(engine) == {} and os.listdir(engine.paths.layers) == []
+
+
 def test_a_damaged_index(engine, kind, task, tmp_path):
     if kind != "erofs":
         pytest.skip("of EROFS images")

@@ -13,8 +13,8 @@ import hashlib
 import os
 import stat
 
-from ..errors import EngineError
-from . import compression, erofs, inodes, layers, manifest, records, tar, tree
+from ..errors import EngineError, NotFound
+from . import collect, compression, erofs, inodes, layers, manifest, records, tar, tree
 
 PIECE = 1 << 18  # bytes
 TIME = "has another time"
@@ -26,12 +26,12 @@ class Damage:
 
     :ivar row: of ``images``. :ivar documents: digests of its manifest and configuration. :ivar blobs: digests of its layers' archives.
     :ivar places: DiffIDs. Of these that are lost or damaged: each with a sentence's end.
-    :ivar present: the DiffIDs among ``places`` at whose place something is, which containers may stand on.
+    :ivar diff_ids: of all its layers, as far as they are known. :ivar present: the DiffIDs among ``places`` at whose place something is, which containers may stand on.
     """
 
     def __init__(self, engine, row):
         self.row, self.name = row, records.name_of(engine, row["id"])
-        self.documents, self.blobs, self.places, self.present = {}, {}, {}, set()
+        self.documents, self.blobs, self.places, self.present, self.diff_ids = {}, {}, {}, set(), []
 
     def __bool__(self):
         return bool(self.documents or self.blobs or self.places)
@@ -48,8 +48,27 @@ def damaged(engine, full=False):
     for row in engine.db.all("SELECT * FROM images ORDER BY added"):
         damage = look(engine, row, full, checked)
         if damage:
+            damage, checked = _confirmed(engine, row["id"], damage, full), {}
+        if damage:
             found.append(damage)
     return found
+
+
+def _confirmed(engine, ident, first, full):
+    """The damage of an image, seen again while nobody can remove what belongs to it; None where it was being removed, or made, the first time."""
+    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    if row is None or engine.check:
+        return look(engine, row, full) if row is not None else None
+    blobs, diff_ids = records.blobs_of(engine, row) + list(first.blobs), first.diff_ids
+    with contextlib.suppress(EngineError, TypeError):
+        diff_ids = records.find(engine, ident)["layers"]
+    with engine.operations.record("pull", name=first.name, blobs=blobs, layers=diff_ids) as entry:
+        row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+        damage = look(engine, row, full) if row is not None else None
+        if engine.db.one("SELECT 1 FROM images WHERE id = ?", ident) is None:
+            collect.collect(engine, blobs, ended=entry)  # who removed it left what was held
+            damage = None
+    return damage
 
 
 def whole(engine, ident):
@@ -70,7 +89,7 @@ def look(engine, row, full=False, checked=None):
     if damage.documents:
         return damage
     described = manifest.parse(read["manifest"], damage.name)["layers"]
-    diff_ids = manifest.parse_config(read["configuration"], damage.name)["rootfs"]["diff_ids"]
+    diff_ids = damage.diff_ids = manifest.parse_config(read["configuration"], damage.name)["rootfs"]["diff_ids"]
     rows = layers.rows(engine, diff_ids)
     for layer, diff_id, found in zip(described, diff_ids, rows):
         blob = _once(checked, layer["digest"], lambda layer=layer: _blob(engine, layer, full))
@@ -94,8 +113,15 @@ def _once(checked, key, make):
 
 def _blob(engine, layer, full):
     """What is wrong with a layer's archive, as the end of a sentence, or None."""
-    if not engine.blobs.has(layer["digest"]):
+    try:
+        return _archive(engine, layer, full)
+    except (NotFound, FileNotFoundError):
         return "is gone"
+    except OSError as error:
+        return "can't be read: %s" % error.strerror
+
+
+def _archive(engine, layer, full):
     size = engine.blobs.size(layer["digest"])
     if size != layer["size"]:
         return "has %d bytes, not %d" % (size, layer["size"])
@@ -121,6 +147,13 @@ def _place(engine, row, diff_id, digest, full):
     path = layers.path_of(engine, row["number"])
     if not full:
         return None
+    try:
+        return _content(engine, path, row, diff_id, digest)
+    except (EngineError, OSError) as error:
+        return "can't be held against its archive: %s" % (error if isinstance(error, EngineError) else error.strerror)
+
+
+def _content(engine, path, row, diff_id, digest):
     if not os.path.isdir(path):
         return _image(path, diff_id)
     with engine.blobs.open(digest) as file:
@@ -160,31 +193,53 @@ def _compare(path, root, completed):
     :param completed: whether open ends were closed: directories that are only passed through and further files are no difference then.
     """
     time = None  # of a directory: where something is missing in it, that is what to tell
-    with contextlib.ExitStack() as stack:
-        walk = [(_opened(stack, path), root, b"")]
-        while walk:
-            fd, directory, prefix = walk.pop()
-            names = {os.fsencode(name) for name in os.listdir(fd)}
-            for name in sorted(names - set(directory.entries)) if not completed else ():
-                return "has %s, which is not of it" % tree.show(prefix + name)
-            for name, node in directory.entries.items():
-                if name not in names:
-                    return "lacks %s" % tree.show(prefix + name)
-                difference = _difference(fd, name, node)
-                if difference:
-                    difference = "is damaged: %s %s" % (tree.show(prefix + name), difference)
-                    if node.entries is None or not difference.endswith(TIME):
-                        return difference
-                    time = time or difference
-                if node.entries:
-                    walk.append((_opened(stack, name, fd), node, prefix + name + b"/"))
+    frames = [_Frame(os.open(path, _DIRECTORY), root, b"")]
+    try:
+        while frames:
+            frame = frames[-1]
+            if frame.names is None:
+                difference = frame.differ(completed)
+                if difference and not difference.endswith(TIME):
+                    return difference
+                time = time or difference
+            if frame.names:
+                name = frame.names.pop()
+                frames.append(_Frame(os.open(name, _DIRECTORY, dir_fd=frame.fd), frame.node.entries[name], frame.prefix + name + b"/"))
+            else:
+                os.close(frames.pop().fd)
+    finally:
+        for frame in frames:
+            os.close(frame.fd)
     return time
 
 
-def _opened(stack, name, fd=None):
-    found = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
-    stack.callback(os.close, found)
-    return found
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class _Frame:
+    """A directory beside its node. ``names``: of those in it that are not looked into yet; None before it was looked at itself."""
+
+    def __init__(self, fd, node, prefix):
+        self.fd, self.node, self.prefix, self.names = fd, node, prefix, None
+
+    def differ(self, completed):
+        """The first difference of what is in it, as a sentence's end, or None."""
+        time, entries, self.names = None, self.node.entries, []
+        names = {os.fsencode(name) for name in os.listdir(self.fd)}
+        for name in sorted(names - set(entries)) if not completed else ():
+            return "has %s, which is not of it" % tree.show(self.prefix + name)
+        for name, node in entries.items():
+            if name not in names:
+                return "lacks %s" % tree.show(self.prefix + name)
+            difference = _difference(self.fd, name, node)
+            if difference:
+                difference = "is damaged: %s %s" % (tree.show(self.prefix + name), difference)
+                if node.entries is None or not difference.endswith(TIME):
+                    return difference
+                time = time or difference
+            if node.entries:
+                self.names.append(name)
+        return time
 
 
 def _difference(fd, name, node):

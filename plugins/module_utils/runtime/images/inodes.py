@@ -13,7 +13,7 @@ import stat
 
 from ..errors import RegistryError
 from . import tar, tree
-from .entries import OPAQUE_ATTRIBUTE, Taker
+from .entries import META, OPAQUE_ATTRIBUTE, WHITEOUT, Taker
 from .erofs import Node, Unfit
 
 MOST = 1 << 18  # inodes that are kept in memory
@@ -64,7 +64,7 @@ class Inodes(Taker):
 
     def _entered(self, entry, parts):
         if len(entry.name) > MAX_NAME:
-            _check_names(parts, entry.name)
+            _check_names(_made(parts), entry.name)
         self._count += 1
         self._weight += len(entry.name) + len(entry.link)
         for name, value in entry.xattrs.items():
@@ -192,6 +192,13 @@ class Inodes(Taker):
         if found.entries.get(target[-1]) is not node or parent.entries.get(parts[-1]) in chain:
             raise RegistryError("%s: the hard link %s takes the place of what it leads to" % (self.what, tree.show(entry.name)))
         parent.entries[parts[-1]] = node
+
+
+def _made(parts):
+    """The names that an entry makes in the layer: a whiteout's mark is none, and nothing is made of aufs' bookkeeping."""
+    if any(part.startswith(META) for part in parts):
+        return []
+    return parts[:-1] + [parts[-1][len(WHITEOUT):] if parts[-1].startswith(WHITEOUT) else parts[-1]]
 
 
 def _check_names(parts, path):

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
+import shutil
 
 import pytest
 from pycontainer import images
 from pycontainer.errors import Conflict, InvalidInput, NotFound, RegistryError, Unsupported
-from pycontainer.images import upload
+from pycontainer.images import collect, upload
 from pycontainer.store import trees
 
 from .conftest import as_directory, fingerprint, layer, layout, member, mounted, names_in, need, run
@@ -25,6 +27,58 @@ def put(registry, tmp_path, name, *layers, **options):
     reference = "%s/%s" % (registry, name)
     run("skopeo", "copy", "-q", "--dest-tls-verify=false", *options.get("flags", ()), "oci:%s:t" % where, "docker://" + reference)
     return reference, look(reference)["Digest"]
+
+
+def blob_count(engine):
+    return len(list(collect._all_blobs(engine)))
+
+
+def packed(source, target):
+    """The same image with compressed layers: a layout with another manifest and other blobs."""
+    shutil.copytree(source, target)
+    index = json.loads((target / "index.json").read_text())
+    item = index["manifests"][0]
+    blobs = target / "blobs" / "sha256"
+    document = json.loads((blobs / item["digest"][7:]).read_text())
+
+    def put(data):
+        found = hashlib.sha256(data).hexdigest()
+        (blobs / found).write_bytes(data)
+        return {"digest": "sha256:" + found, "size": len(data)}
+
+    for described in document["layers"]:
+        described.update(put(gzip.compress((blobs / described["digest"][7:]).read_bytes())), mediaType="application/vnd.oci.image.layer.v1.tar+gzip")
+    item.update(put(json.dumps(document).encode()))
+    (target / "index.json").write_text(json.dumps(index))
+
+
+def test_one_image_in_two_forms_leaves_nothing(engine, task, registry, tmp_path):
+    """What the manifest before led to goes with it."""
+    need("skopeo")
+    layout(tmp_path / "a", [ONE, TWO])
+    packed(tmp_path / "a", tmp_path / "b")
+    names = ["%s/forms/%s:1" % (registry, name) for name in "ab"]
+    for name in "ab":
+        run("skopeo", "copy", "-q", "--dest-tls-verify=false", "--preserve-digests", "oci:%s:t" % (tmp_path / name), "docker://%s/forms/%s:1" % (registry, name))
+    found = []
+    for name in names:
+        found.append(task(engine, name=name)["image"])
+        assert blob_count(engine) == 4
+    assert found[0]["Id"] == found[1]["Id"] and found[0]["ManifestDigest"] != found[1]["ManifestDigest"] and not images.damaged(engine, True)
+    for name in names:
+        task(engine, name=name, state="absent")
+    assert blob_count(engine) == 0
+
+
+def test_prune_takes_blobs_that_no_image_has(engine, task, registry, tmp_path):
+    reference, _digest = put(registry, tmp_path, "left/a:1", ONE)
+    task(engine, name=reference)
+    assert not images.plan_prune(engine).changed
+    engine.blobs.put(b"left")
+    plan = images.plan_prune(engine)
+    assert plan.actions == ["remove blobs that no image has"] and not images.plan_prune(engine, filters={"label": "x"}).changed
+    plan.apply()
+    assert plan.facts()["space_reclaimed"] == 4 and blob_count(engine) == 3 and not images.plan_prune(engine).changed
 
 
 def look(reference, *flags):

@@ -100,11 +100,12 @@ def _store(engine, made, fresh, references, final, written):
             written.append(engine.blobs.put(image.config, durable=False))
         sync()
     unpacked = {layer.diff_id: layers.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size) for layer in fresh}
+    superseded = []
     with engine.db.transaction() as connection:
         aside = layers.commit(engine, connection, unpacked.values())
         for image, digest in documents:
             size = sum(layer.size for layer in image.layers)
-            records.save(connection, image.id, digest, size, references if image.id == final else ())
+            superseded += records.save(engine, connection, image.id, digest, size, references if image.id == final else ())
             for key in image.keys:
                 connection.execute("INSERT OR REPLACE INTO steps (key, image, diff_id, created) VALUES (?, ?, ?, ?)",
                                    (key, image.id, image.added, image.created))
@@ -112,6 +113,8 @@ def _store(engine, made, fresh, references, final, written):
                 if other != image.id:
                     connection.execute("INSERT OR IGNORE INTO uses (image, used) SELECT ?, id FROM images WHERE id = ?", (image.id, other))
     collect.remove_trees(aside)
+    if superseded:
+        collect.collect(engine, superseded)
 
 
 def manifest_of(engine, image):

@@ -12,7 +12,7 @@ import contextlib
 import os
 import time
 
-from ..errors import EngineError
+from ..errors import EngineError, NotFound
 from ..store import trees
 from ..store.database import decode
 from ..store.operations import start_time
@@ -79,6 +79,17 @@ def _collect(engine, connection, candidates, everything, ended, gone):
             freed += engine.blobs.size(digest)
             engine.blobs.remove(digest)
     return freed
+
+
+def left(engine):
+    """Bytes of the blobs that :func:`collect` would remove with ``everything``."""
+    blobs, _keys, unnamed = needed(engine, engine.db.connection)
+    total = 0
+    for digest in _all_blobs(engine) if not unnamed else ():
+        if digest not in blobs:
+            with contextlib.suppress(NotFound):
+                total += engine.blobs.size(digest)
+    return total
 
 
 def _set_aside(engine, path):

@@ -52,7 +52,6 @@ def send(engine, client, idents):
     with engine.db.transaction() as connection:
         for ident in idents:
             records.check_there(connection, ident)
-            row = connection.execute("SELECT manifest, size FROM images WHERE id = ?", (ident,)).fetchone()
             if ident == idents[0]:  # a digest names one image of the store: that of the task
-                records.save(connection, ident, row["manifest"], row["size"], digests=[(client.reference.full_repository, digest)])
+                records.name(connection, ident, digests=[(client.reference.full_repository, digest)])
     return digest

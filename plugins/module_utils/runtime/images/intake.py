@@ -84,7 +84,9 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
                 with engine.db.transaction() as connection:
                     intake.directories += layers.commit(engine, connection, intake.unpacked)
                     size = sum(row["size"] for row in layers.rows(engine, diff_ids) if row is not None)
-                    records.save(connection, ident, digest, size, references, digests)
+                    superseded = records.save(engine, connection, ident, digest, size, references, digests)
+            if superseded:
+                collect.collect(engine, superseded)
         except BaseException:
             collect.sweep(engine)  # layers that had got their places when the disk had no room for their rows
             collect.collect(engine, names + intake.made, everything=build_manifest is not None, ended=entry)  # blobs may have no name yet

@@ -276,6 +276,9 @@ def plan_prune(engine, everything=False, filters=None):
     left = engine.blobs.partials.size() if not chosen else 0
     if left:
         plan.add("transfers", units.show_size(left), None, "remove what has come of layers whose transfer broke off", None)
+    unneeded = collect.left(engine) if not chosen else 0
+    if unneeded:
+        plan.add("blobs", units.show_size(unneeded), None, "remove blobs that no image has", None)
     if plan.changes:
         plan.changes[0].apply = apply
     return plan

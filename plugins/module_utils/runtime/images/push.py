@@ -71,7 +71,7 @@ def push(engine, client, ident, name=None):
     digest = client.put_manifest(name or client.reference.tag or row["manifest"], data, document["mediaType"])
     with engine.db.transaction() as connection:
         records.check_there(connection, ident)
-        records.save(connection, ident, row["manifest"], row["size"], digests=[(client.reference.full_repository, digest)])
+        records.name(connection, ident, digests=[(client.reference.full_repository, digest)])
     return digest
 
 

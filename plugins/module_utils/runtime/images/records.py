@@ -107,16 +107,25 @@ def familiar(full):
     return reference.familiar_repository(repository) + separator + rest
 
 
-def save(connection, ident, manifest_digest, size, references=(), digests=()):
+def save(engine, connection, ident, manifest_digest, size, references=(), digests=()):
     """Write an image's row and names, inside a transaction. A name that another image had moves to this one.
 
     :param references: full ``repository:tag``. :param digests: ``(repository, digest)``.
+    :returns: digests of what another manifest that the image had led to, for ``collect.collect`` after the transaction.
     """
+    row = connection.execute("SELECT * FROM images WHERE id = ?", (ident,)).fetchone()
+    superseded = blobs_of(engine, row) if row is not None and row["manifest"] != manifest_digest else []
     connection.execute(
         "INSERT INTO images (id, manifest, size, added) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, size = excluded.size",
         (ident, manifest_digest, size, now()),
     )
+    name(connection, ident, references, digests)
+    return superseded
+
+
+def name(connection, ident, references=(), digests=()):
+    """The names alone, as :func:`save` does."""
     for full in references:
         connection.execute(
             "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, ident)

@@ -59,7 +59,8 @@ def test_one_image_in_two_forms_leaves_nothing(engine, task, registry, tmp_path)
     packed(tmp_path / "a", tmp_path / "b")
     names = ["%s/forms/%s:1" % (registry, name) for name in "ab"]
     for name in "ab":
-        run("skopeo", "copy", "-q", "--dest-tls-verify=false", "--preserve-digests", "oci:%s:t" % (tmp_path / name), "docker://%s/forms/%s:1" % (registry, name))
+        run("skopeo", "copy", "-q", "--dest-tls-verify=false", "--preserve-digests", "oci:%s:t" % (tmp_path / name),
+            "docker://%s/forms/%s:1" % (registry, name))
     found = []
     for name in names:
         found.append(task(engine, name=name)["image"])

@@ -26,7 +26,8 @@ class Damage:
 
     :ivar row: of ``images``. :ivar documents: digests of its manifest and configuration. :ivar blobs: digests of its layers' archives.
     :ivar places: DiffIDs. Of these that are lost or damaged: each with a sentence's end.
-    :ivar diff_ids: of all its layers, as far as they are known. :ivar present: the DiffIDs among ``places`` at whose place something is, which containers may stand on.
+    :ivar present: the DiffIDs among ``places`` at whose place something is, which containers may stand on.
+    :ivar diff_ids: of all its layers, as far as they are known.
     """
 
     def __init__(self, engine, row):

@@ -174,7 +174,7 @@ class _Intake:
                     ends = result["ends"]
                     if ends["passed"] or ends["links"]:
                         key = layers.chain_key(chains[index])
-                        for path in paths[len(opened) : index]:
+                        for path in paths[len(opened):index]:
                             opened.append(stack.enter_context(overlay.opened(path)))
                         places.close(directories[index], list(reversed(opened)), ends, arrival.title(layer, self.what))
                     paths[index] = directories[index]

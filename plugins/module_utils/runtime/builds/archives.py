@@ -100,7 +100,7 @@ def _extract_file(placer, entry, parent, name, owner):
 
     def write(view):
         while view:
-            view = view[os.write(fd, view) :]
+            view = view[os.write(fd, view):]
 
     try:
         if entry.sparse is None:

@@ -163,7 +163,7 @@ class _Reader:
             for heredoc in heredocs_of(rest):
                 self._fill(heredoc, start)
                 heredocs.append(heredoc)
-        raw = Raw(name, rest, flags, heredocs, start + 1, self.at, "\n".join(self.lines[start : self.at]))
+        raw = Raw(name, rest, flags, heredocs, start + 1, self.at, "\n".join(self.lines[start:self.at]))
         raw.written, raw.gap = written, self.gap
         return raw
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from ..untrusted import patterns as untrusted
 from .words import Trouble
 
 
@@ -27,68 +28,8 @@ def unescaped(text):
 
 
 def component(pattern):
-    """The compiled expression of a pattern for one name: ``*``, ``?``, ``[a-z]``, ``[^a-z]``, ``\\`` keeps the next character.
-
-    :raises Trouble: for a malformed one.
-    """
-    return re.compile(_translate(pattern, False), re.DOTALL)
-
-
-def _translate(pattern, deep):
-    """:param deep: ``**`` matches any number of directories."""
-    out, at = [], 0
-    while at < len(pattern):
-        character = pattern[at]
-        at += 1
-        if character == "*":
-            if deep and pattern[at : at + 1] == "*":
-                at += 1
-                if pattern[at : at + 1] == "/":
-                    at += 1
-                out.append(".*" if at == len(pattern) else "(.*/)?")
-            else:
-                out.append("[^/]*")
-        elif character == "?":
-            out.append("[^/]")
-        elif character == "[":
-            part, at = _class(pattern, at)
-            out.append(part)
-        elif character == "\\":
-            if at == len(pattern):
-                raise Trouble("the pattern %r ends with an escape" % pattern)
-            out.append(re.escape(pattern[at]))
-            at += 1
-        else:
-            out.append(re.escape(character))
-    return "".join(out)
-
-
-def _class(pattern, at):
-    """``[...]`` from after its bracket: ``(expression, where it ends)``."""
-    negated = pattern[at : at + 1] == "^"
-    start = at = at + negated
-    out = []
-    while True:
-        if at >= len(pattern):
-            raise Trouble("the pattern %r has a [ without its ]" % pattern)
-        if pattern[at] == "]" and at > start:
-            break
-        low, at = _member(pattern, at)
-        high = low
-        if pattern[at : at + 1] == "-" and pattern[at + 1 : at + 2] not in ("", "]"):
-            high, at = _member(pattern, at + 1)
-        if low > high:
-            raise Trouble("the pattern %r has a range that is the wrong way round" % pattern)
-        out.append(re.escape(low) if low == high else "%s-%s" % (re.escape(low), re.escape(high)))
-    return "(?!/)[%s%s]" % ("^" if negated else "", "".join(out)), at + 1
-
-
-def _member(pattern, at):
-    if pattern[at] == "\\":
-        at += 1
-    if at >= len(pattern):
-        raise Trouble("the pattern %r has a [ without its ]" % pattern)
-    return pattern[at], at + 1
+    """The untrusted.patterns.Pattern of one name. :raises Trouble: for a malformed one."""
+    return untrusted.path(pattern, error=Trouble)
 
 
 def clean(path):
@@ -110,7 +51,8 @@ class Ignore:
     """
 
     def __init__(self, lines, rooted=True):
-        self.rules = []  # (whether it takes back, expression, pattern)
+        self.rules = []  # (whether it takes back, untrusted.patterns.Pattern)
+        self._beginnings = []  # of what is taken back: the patterns of its components, or None for anything
         for line in lines:
             pattern = line.strip()
             if not pattern or line.startswith("#") or pattern.startswith("/") and not rooted:
@@ -121,8 +63,10 @@ class Ignore:
                 if back and not line.strip()[1:].strip():
                     raise Trouble("illegal exclusion pattern: \"!\"")
                 continue  # "." or "/": the whole context can't be left out
-            self.rules.append((back, re.compile(_translate(pattern, True), re.DOTALL), pattern))
-        self.takes_back = any(back for back, _expression, _pattern in self.rules)
+            self.rules.append((back, untrusted.path(pattern, True, Trouble)))
+            if back:
+                self._beginnings.append(_components(pattern))
+        self.takes_back = bool(self._beginnings)
 
     def __bool__(self):
         return bool(self.rules)
@@ -137,10 +81,10 @@ class Ignore:
     def state(self, path, above=None):
         """``(whether path is left out, which rules match)``; ``above``: the second of its directory, whose matches go on below it."""
         left_out, matched = False, []
-        for index, (back, expression, _pattern) in enumerate(self.rules):
+        for index, (back, compiled) in enumerate(self.rules):
             hit = bool(above and above[index])
             if not hit:
-                hit = expression.fullmatch(path) is not None
+                hit = compiled.fits(path)
             matched.append(hit)
             if hit:
                 left_out = not back
@@ -148,21 +92,16 @@ class Ignore:
 
     def may_hold(self, directory):
         """Whether something below an ignored directory can be taken back by a ``!`` pattern."""
-        if not self.takes_back:
-            return False
-        prefix = directory + "/"
-        for back, _expression, pattern in self.rules:
-            if back and ("**" in pattern or _can_begin(pattern, prefix)):
-                return True
-        return False
+        names = directory.split("/")
+        return any(
+            parts is None or len(parts) > len(names) and all(part.fits(name) for part, name in zip(parts, names)) for parts in self._beginnings)
 
 
-def _can_begin(pattern, prefix):
-    """Whether a path below ``prefix`` can match ``pattern``: compared component by component."""
-    parts, given = pattern.split("/"), prefix.rstrip("/").split("/")
-    if len(parts) <= len(given):
-        return False
-    return all(re.compile(_translate(part, False), re.DOTALL).fullmatch(name) for part, name in zip(parts, given))
+def _components(pattern):
+    try:
+        return None if "**" in pattern else [component(part) for part in pattern.split("/")]
+    except Trouble:  # a slash in brackets
+        return None
 
 
 def read_ignore(data):

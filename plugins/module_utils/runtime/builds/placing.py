@@ -137,7 +137,7 @@ class Placer:
     def _path_of(self, fd):
         """Where in the root a directory that is open lies, without links. Descriptors are not kept: a tree may have any number of hard links."""
         top, path = os.readlink("/proc/self/fd/%d" % self.root), os.readlink("/proc/self/fd/%d" % fd)
-        return path[len(top.rstrip("/")) :].strip("/")
+        return path[len(top.rstrip("/")):].strip("/")
 
     def _link_again(self, key, parent, name):
         path, first = self.inodes[key]
@@ -204,7 +204,7 @@ class Placer:
             for chunk in chunks:
                 view = memoryview(chunk)
                 while view:
-                    view = view[os.write(fd, view) :]
+                    view = view[os.write(fd, view):]
             os.fchown(fd, *(self.owner or (0, 0)))
             os.fchmod(fd, self.changed_mode(mode))
             if mtime is not None:

@@ -77,13 +77,13 @@ class Tree:
         prefix = parent + "/" if parent else ""
         if not patterns.has_wildcard(part):
             return [prefix + patterns.unescaped(part)]
-        expression = patterns.component(part)
+        compiled = patterns.component(part)
         try:
             fd = rootfs.open_in_root(self.fd, parent or ".", os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
             return []
         try:
-            return [prefix + name for name in os.listdir(fd) if expression.fullmatch(name)]
+            return [prefix + name for name in os.listdir(fd) if compiled.fits(name)]
         finally:
             os.close(fd)
 
@@ -125,7 +125,7 @@ class Tree:
 
     def _real(self, fd):
         top, path = os.readlink("/proc/self/fd/%d" % self.fd), os.readlink("/proc/self/fd/%d" % fd)
-        return path[len(top.rstrip("/")) :].strip("/")
+        return path[len(top.rstrip("/")):].strip("/")
 
     # -------------------------------------------------------------------------------------------------------- walking
 

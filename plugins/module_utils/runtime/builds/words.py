@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from ..errors import EngineError
+from ..untrusted import patterns
 
 SPECIAL = "@*#?-$!0"  # a shell's special parameters: names of one character
 
@@ -74,7 +75,7 @@ class _Scan:
         self.words = _Words()
 
     def peek(self):
-        return self.text[self.at : self.at + 1]
+        return self.text[self.at:self.at + 1]
 
     def next(self):
         character = self.peek()
@@ -118,7 +119,7 @@ class _Scan:
         self.at += 2
         while self.peek() and self.peek() in " \t\r":
             self.next()
-        part = self.text[start : self.at]
+        part = self.text[start:self.at]
         self.words.literal(part)
         return part
 
@@ -144,7 +145,7 @@ class _Scan:
         end = self.text.find("'", self.at)
         if end < 0:
             raise Trouble("unexpected end of statement while looking for matching single-quote")
-        inner = self.text[self.at : end]
+        inner = self.text[self.at:end]
         self.at = end + 1
         return "'%s'" % inner if self.lexer.raw else inner
 
@@ -206,7 +207,7 @@ class _Scan:
         self.depth -= 1
         self.words = saved
         if result is None:  # unset, and to be left alone
-            return self.text[start : self.at]
+            return self.text[start:self.at]
         return result
 
     def braces(self, name):
@@ -245,8 +246,7 @@ class _Scan:
         text = self.until("}", True)
         if value is None:
             return None if self.lexer.skip_unset else ""
-        expression = re.compile(shell_pattern(pattern, True), re.DOTALL)
-        return expression.sub(lambda dummy: text, value, count=0 if everywhere else 1)
+        return patterns.shell(pattern, Trouble).replace(value, text, everywhere)
 
     def name(self):
         character = self.peek()
@@ -263,39 +263,13 @@ class _Scan:
         return match.group()
 
 
-def shell_pattern(pattern, greedy):
-    """A shell's pattern (``*``, ``?``, escapes by a backslash) as a regular expression."""
-    out, at = [], 0
-    while at < len(pattern):
-        character = pattern[at]
-        at += 1
-        if character == "*":
-            out.append(".*" if greedy else ".*?")
-        elif character == "?":
-            out.append(".")
-        elif character == "\\":
-            if at == len(pattern):
-                raise Trouble("invalid pattern %r: it ends with an escape" % pattern)
-            if pattern[at] not in "*?\\$}'\"{}/":
-                raise Trouble("invalid escape \\%s in the pattern %r" % (pattern[at], pattern))
-            out.append(re.escape(pattern[at]))
-            at += 1
-        else:
-            out.append(re.escape(character))
-    return "".join(out)
-
-
 def trimmed(value, pattern, at_end, longest):
     """``value`` without what ``pattern`` matches at its end or beginning."""
-    if not at_end:
-        match = re.compile(shell_pattern(pattern, longest), re.DOTALL).match(value)
-        return value[match.end() :] if match else value
-    expression = re.compile(shell_pattern(pattern, True), re.DOTALL)
-    starts = range(len(value) + 1) if longest else range(len(value), -1, -1)
-    for start in starts:
-        if expression.fullmatch(value, start):
-            return value[:start]
-    return value
+    compiled = patterns.shell(pattern, Trouble)
+    found = compiled.suffixes(value) if at_end else compiled.ends(value)
+    if found is None:
+        return value
+    return value[: found[0 if longest else 1]] if at_end else value[found[1 if longest else 0]:]
 
 
 def split(text, escape="\\"):

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import re
-
 from .. import units
 from ..errors import InvalidInput
+from ..untrusted import patterns
 from . import records
 
 FILTERS = ("before", "dangling", "label", "label!", "reference", "since", "until")
@@ -102,30 +101,9 @@ def fits(name, pattern):
     :raises InvalidInput: for a pattern that is not closed, or has a range that is the wrong way round.
     """
     try:
-        return re.fullmatch(_expression(pattern), name) is not None
-    except re.error:
+        return patterns.path(pattern, closing=False).fits(name)
+    except patterns.Malformed:
         raise InvalidInput("filters.reference", pattern, _PATTERNS) from None
-
-
-def _expression(pattern):
-    found, rest = "", pattern
-    while rest:
-        char, rest = rest[0], rest[1:]
-        if char == "*":
-            found += "[^/]*"
-        elif char == "?":
-            found += "[^/]"
-        elif char == "\\" and rest:
-            found, rest = found + re.escape(rest[0]), rest[1:]
-        elif char == "[":
-            inner, closed, rest = rest.partition("]")
-            if not closed or inner in ("", "^"):
-                raise InvalidInput("filters.reference", pattern, _PATTERNS)
-            negated = inner.startswith("^")
-            found += "[%s%s]" % ("^" if negated else "", re.sub(r"([\\\[\]^])", r"\\\1", inner[negated:]))
-        else:
-            found += re.escape(char)
-    return found
 
 
 def _intermediate(engine, record, others):

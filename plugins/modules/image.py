@@ -40,6 +40,8 @@ options:
       - The image, as C([registry[:port]/]repository[:tag][@digest]). Without a registry it is V(docker.io), without a tag
         V(latest). A digest wins over a tag.
       - With O(source=local) and with O(state=absent), an ID or the start of one does as well.
+      - What could be read as an ID (V(sha256:...), 64 hexadecimal digits) is never a name, here and in every option that gives one. No registry is
+        asked for an ID.
       - With O(source=load), the image of this name is taken from the archive. If the archive has one image only, it gets this
         name. Without it, all images of the archive are taken, under the names that the archive gives them.
       - Required unless O(source=load).
@@ -684,7 +686,7 @@ actions:
   sample: ["pull image registry.example.com/shop/web:1.4"]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

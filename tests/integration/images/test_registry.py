@@ -157,7 +157,7 @@ def test_what_is_not_there(engine, task, registry):
         task(engine, name=registry + "/nothing/here:1")
     with pytest.raises(NotFound, match="pull is never"):
         task(engine, name=registry + "/nothing/here:1", pull="never")
-    with pytest.raises(NotFound, match="no image deadbeef"):
+    with pytest.raises(NotFound, match="no image with the ID deadbeef"):
         task(engine, name="deadbeef" + "0" * 56)
     with pytest.raises(RegistryError, match="can't be reached|does not answer"):
         task(engine, name="127.0.0.1:1/x/y:1")

@@ -29,6 +29,10 @@ HEX = "0123456789abcdef" * 4
         ("x/a__b--c.d", "docker.io/x/a__b--c.d:latest", "x/a__b--c.d:latest"),
         ("app@sha256:" + HEX, "docker.io/library/app@sha256:" + HEX, "app@sha256:" + HEX),
         ("h:1/app:tag@sha256:" + HEX, "h:1/app:tag@sha256:" + HEX, "h:1/app:tag@sha256:" + HEX),
+        ("h:65535/app", "h:65535/app:latest", "h:65535/app:latest"),
+        ("h.example/sha256:1", "h.example/sha256:1", "h.example/sha256:1"),
+        ("me/sha256:1", "docker.io/me/sha256:1", "me/sha256:1"),
+        ("h.example/" + HEX, "h.example/" + HEX + ":latest", "h.example/" + HEX + ":latest"),
         ("app:" + "t" * 128, "docker.io/library/app:" + "t" * 128, "app:" + "t" * 128),
     ],
 )
@@ -71,6 +75,21 @@ def test_accepted(text, name, familiar):
         "é",
         "app@sha256:" + HEX.upper(),
         "-h.example/app",
+        "sha256:" + HEX,
+        "sha256:abc",
+        "sha256:latest",
+        "sha256",
+        "sha512:" + HEX * 2,
+        "docker.io/library/sha256:" + HEX,
+        "index.docker.io/sha256:" + HEX,
+        "library/sha256:1",
+        "sha256@sha256:" + HEX,
+        "docker.io/" + HEX,
+        "library/" + HEX + ":1",
+        "h:99999/app",
+        "h:65536/app:1",
+        "h:0/app",
+        "[::1]:65536/app",
     ],
 )
 def test_refused(text):
@@ -93,3 +112,8 @@ def test_the_digest_wins_and_the_tag_is_kept():
 def test_the_option_is_named():
     with pytest.raises(InvalidInput, match="^tags: "):
         reference.parse("UPPER", "tags")
+
+
+def test_what_can_be_nothing_but_an_id():
+    assert reference.is_id("sha256:" + HEX) and reference.is_id("sha256:0") and reference.is_id(HEX)
+    assert not reference.is_id(HEX[:12]) and not reference.is_id("sha256:x") and not reference.is_id("sha256") and not reference.is_id("web")

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import stat
 
+from pycontainer.store import database
+
 
 def test_store_is_made_for_root_alone(engine):
     engine.db.all("SELECT * FROM containers")
@@ -30,4 +32,4 @@ def test_a_store_of_an_older_version_gets_what_it_lacks(engine):
     engine.db.close()
     with Engine(engine.paths.data, engine.paths.run) as again:
         assert again.db.all("SELECT * FROM id_ranges") == [] and again.db.one("SELECT name FROM volumes") == {"name": "kept"}
-        assert again.db.one("PRAGMA user_version") == {"user_version": 3}
+        assert again.db.one("PRAGMA user_version") == {"user_version": database.VERSION}

@@ -38,3 +38,17 @@ def test_a_later_version_is_refused(tmp_path):
     sqlite3.connect(path).execute("PRAGMA user_version=%d" % (database.VERSION + 1)).connection.close()
     with pytest.raises(HostError, match="newer version"):
         database.Database(path).all("SELECT 1")
+
+
+def test_names_that_can_be_read_as_ids_are_taken_away(tmp_path):
+    """Earlier versions took them; they would hide the image whose id they are, and could not be named any more."""
+    path, digits = str(tmp_path / "state.db"), "a" * 64
+    old(path)
+    connection = sqlite3.connect(path)
+    connection.executescript("INSERT INTO tags VALUES ('docker.io/library/sha256:%s', 'sha256:1'), ('docker.io/library/sha256-tools:1', 'sha256:1'),"
+                             "('r.example/sha256:1', 'sha256:1'); INSERT INTO digests VALUES ('docker.io/library/sha256', 'sha256:%s', 'sha256:1'),"
+                             "('docker.io/library/web', 'sha256:2', 'sha256:1');" % (digits, digits))
+    connection.close()
+    found = database.Database(path)
+    assert found.all("SELECT reference FROM tags ORDER BY 1") == [{"reference": "docker.io/library/sha256-tools:1"}, {"reference": "r.example/sha256:1"}]
+    assert found.all("SELECT repository FROM digests") == [{"repository": "docker.io/library/web"}]

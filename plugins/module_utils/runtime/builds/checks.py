@@ -182,7 +182,9 @@ class _Checks:
             seen.add(stage.name)
         self._expanded_in_from(instruction, instruction.args[0])
         try:
-            images.parse(self.lexer.word(instruction.args[0], defaults(self.file)))
+            name = self.lexer.word(instruction.args[0], defaults(self.file))
+            if not images.is_id(name):
+                images.parse(name)
         except EngineError:
             self.say("InvalidDefaultArgInFrom", instruction, "%s names no image where no build arguments are given" % instruction.args[0])
         written = instruction.flags.get("platform")

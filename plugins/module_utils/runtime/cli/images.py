@@ -9,7 +9,7 @@ import os
 import sys
 
 from .. import images, units
-from ..errors import Conflict, EngineError, NotFound
+from ..errors import Conflict
 from ..images import credentials
 from ..reconcile import Plan
 from . import tables
@@ -60,14 +60,7 @@ def pull(session, given):
     verify = {"key": os.path.abspath(given.verify_key)} if given.verify_key else None
     plan = images.plan_present(session.engine, given.words[0], "always", given.platform, _registries(given), verify)
     facts = session.carry_out(plan, live=not given.quiet)
-    session.say(*filter(None, [_name(facts, given.words[0])]))
-
-
-def _name(facts, text):
-    try:
-        return images.parse(text).name
-    except EngineError:
-        return facts["image"]["Id"]
+    session.say(plan.reference.name if plan.reference is not None else facts["image"]["Id"])
 
 
 def push(session, given):
@@ -89,9 +82,9 @@ def rm(session, given):
         found = images.find_row(session.engine, name)
         if found is None:
             if given.force:
-                session.mention("there is no image %s on this host" % name)
+                session.mention(str(images.absent(name)))
                 return
-            raise NotFound("there is no image %s on this host" % name)
+            raise images.absent(name)
         names = [images.familiar(full) for full in images.tags_of(session.engine, found["id"])]
         plan = images.plan_absent(session.engine, name, given.force, not given.no_prune)
         if not plan.changed:

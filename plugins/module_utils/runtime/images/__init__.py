@@ -15,6 +15,8 @@ _HOME = {
     "split_registry": "reference",
     "find": "records",
     "find_row": "records",
+    "absent": "records",
+    "is_id": "reference",
     "tags_of": "records",
     "get": "records",
     "inspect": "records",

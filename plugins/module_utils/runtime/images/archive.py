@@ -324,16 +324,26 @@ def full_names(image):
     return [name for name in names if name]
 
 
+def _proper_names(image):
+    """As :func:`full_names`, for one who gives a name himself: what is none is passed over."""
+    names = []
+    for text in image.names:
+        with contextlib.suppress(InvalidInput):
+            names += full_names(Image(image.config, None, [], [text]))
+    return names
+
+
 def choose(images, wanted, text, path):
     """The image of an archive that a name means: the one that has it there, else the archive's only one. As ``[(image, [wanted])]``.
 
     :param wanted: the name in full; ``text``: as the user wrote it. :raises InvalidInput: when there are several others.
     """
-    chosen = [(image, [wanted]) for image in images if wanted in full_names(image)]
+    called = [(image, _proper_names(image)) for image in images]
+    chosen = [(image, [wanted]) for image, names in called if wanted in names]
     if not chosen and len(images) == 1:
         return [(images[0], [wanted])]
     if not chosen:
-        there = [reference.parse(name).familiar for image in images for name in full_names(image)]
+        there = [reference.parse(name).familiar for _image, names in called for name in names]
         raise InvalidInput("name", text, "an image that is in %s: %s" % (path, ", ".join(there) or "its images have no names"))
     return chosen
 

@@ -82,7 +82,7 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None, v
     if found and found.documents and verify is None:  # nothing can be told about it before
         if pull == "never":
             raise HostError("%s, and pull is never" % found.sentences[0])
-        return _repaired(ImagePlan(engine, "image %s" % text, reference_or_none(text)).is_lost(found.row), found, registries)
+        return _repaired(ImagePlan(engine, "image %s" % text, records.resolve(engine, text)[1]).is_lost(found.row), found, registries)
     plan = _plan_present(engine, text, pull, wanted, platform, registries, verify)
     return plan if plan.changed or found and pull == "never" and found.blobs else _repaired(plan, found, registries)
 
@@ -105,20 +105,16 @@ def _repaired(plan, found, registries=None):
 
 
 def _plan_present(engine, text, pull, wanted, platform, registries, verify):
-    local = records.find(engine, text)
-    try:
-        parsed = reference.parse(text)
-    except InvalidInput:  # an id: only the store can have it
+    _row, parsed = records.resolve(engine, text)
+    if parsed is None:  # an id: only the store can have it
+        _no_verify(text, verify)
+        local = records.find(engine, text)
         if local is None:
-            raise NotFound("there is no image %s on this host" % text) from None
-        _no_verify(text, verify)
+            raise NotFound("%s, and no registry can be asked for an ID" % records.absent(text))
         return ImagePlan(engine, "image %s" % text).is_there(local)
+    local = records.find(engine, parsed.name)
     plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
-    named = records.by_reference(engine, parsed)
     fits = local is not None and (platform is None or manifest.runs_on(local["config"], wanted))
-    if named is None and local is not None:
-        _no_verify(text, verify)
-        return plan.is_there(local)  # found by the beginning of its id
     if fits and (pull != "always" or parsed.digest) and verify is None:
         return plan.is_there(local)
     if pull == "never" and not (fits and verify):
@@ -168,18 +164,10 @@ def _no_verify(text, verify):
 
 def plan_local(engine, text):
     """The image must be in the store already, and is repaired where it has lost something. :raises NotFound: when it is not."""
-    found, plan = _damage(engine, text), ImagePlan(engine, "image %s" % text, reference_or_none(text))
+    found, plan = _damage(engine, text), ImagePlan(engine, "image %s" % text, records.resolve(engine, text)[1])
     if found and found.documents:
         return _repaired(plan.is_lost(found.row), found)
     return _repaired(plan.is_there(records.get(engine, text)), found)
-
-
-def reference_or_none(text):
-    """The reference that ``text`` is, or None where it is something else: an id."""
-    try:
-        return reference.parse(text)
-    except InvalidInput:
-        return None
 
 
 def tagged(text, option="name"):
@@ -223,20 +211,18 @@ def plan_absent(engine, text, force=False, prune=True):
     """
     plan = ImagePlan(engine, "image %s" % text)
     plan.gone = True
-    found = records.find_row(engine, text)  # no more of it: a damaged image goes as well
+    found, parsed = records.resolve(engine, text)  # no more of it: a damaged image goes as well
     if found is None:
         return plan
     ident, names = found["id"], records.tags_of(engine, found["id"])
-    parsed = reference_or_none(text)
-    row = records.by_reference(engine, parsed) if parsed is not None else None
-    if row is not None and not parsed.digest and len(names) > 1:
+    if parsed is not None and not parsed.digest and len(names) > 1:
         plan.add("tag " + parsed.familiar, ident, None, "untag image %s" % parsed.familiar, lambda: records.untag(engine, parsed.tagged))
         return plan
-    if row is None and len(names) > 1 and not force:
+    if parsed is None and len(names) > 1 and not force:
         raise Conflict(
             "image %s has several names (%s); name one of them, or use force_absent" % (ident[:19], ", ".join(map(records.familiar, names)))
         )
-    others = [name for name in names if not name.startswith(parsed.full_repository + ":")] if row is not None and parsed.digest else []
+    others = [name for name in names if not name.startswith(parsed.full_repository + ":")] if parsed is not None and parsed.digest else []
     if others and not force:
         raise Conflict(
             "image %s has names in other repositories too (%s); take these away first, or use force_absent"
@@ -247,7 +233,7 @@ def plan_absent(engine, text, force=False, prune=True):
     if users and not names:
         return plan  # nothing is left to take away before its containers are gone
     action = "untag image %s, which %s still use" % (text, ", ".join(users)) if users else "remove image %s" % text
-    last = parsed.tagged if row is not None and not parsed.digest else None
+    last = parsed.tagged if parsed is not None and not parsed.digest else None
     plan.add("image", ident, None, action, lambda: records.remove(engine, ident, force, last, prune))
     return plan
 

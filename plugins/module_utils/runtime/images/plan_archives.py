@@ -8,7 +8,7 @@ from ..errors import Conflict
 from ..reconcile import Change
 from . import archive, intake, manifest, records, rootfs, trust
 from .damage import whole
-from .plan import ImagePlan, name_image, reference_or_none, tagged
+from .plan import ImagePlan, name_image, tagged
 
 
 def plan_import(engine, text, path, options=None, message=None, platform=None, change=None):
@@ -58,7 +58,7 @@ def plan_load(engine, path, text=None, platform=None):
         trust.of_file(engine, archive.transport_of(members), path, "what is in %s" % path)
         images = archive.contents(members, target)
         chosen = _choose(images, text, path)
-        plan = ImagePlan(engine, "archive %s" % path, reference_or_none(text) if text else None)
+        plan = ImagePlan(engine, "archive %s" % path, tagged(text) if text else None)
         plan.loaded = [records.familiar(name) for _image, names in chosen for name in names]
         wanted = [image for image, names in chosen if _load_plan(plan, image, names, path)]
     if wanted:

@@ -41,10 +41,9 @@ def plan_push(plan, texts, registries, index=(), sign=None):
 
 def _named(engine, record, text):
     """The reference that ``text`` is. :raises InvalidInput: for the beginning of the image's id, by which it was found: it is no name that it has."""
-    parsed, start = tagged(text), text if text.startswith("sha256:") else "sha256:" + text
-    if reference.looks_like_id(text) and record["id"].startswith(start) and records.by_reference(engine, parsed) is None:
-        raise InvalidInput("name", text, "the name under which the image is pushed, not its id")
-    return parsed
+    if reference.looks_like_id(text) and record["id"].startswith(text if text.startswith("sha256:") else "sha256:" + text):
+        raise InvalidInput("name", text, "the name under which the image is pushed, not its ID")
+    return tagged(text)
 
 
 def _wanted(engine, chosen):

@@ -8,6 +8,7 @@ import contextlib
 
 from ..errors import Conflict, EngineError, HostError, InvalidInput, NotFound
 from ..store.database import now
+from ..untrusted.text import printable
 from . import collect, layers, manifest, reference
 
 
@@ -42,7 +43,7 @@ def get(engine, name_or_id):
     """As :func:`find`. :raises NotFound: when there is none."""
     record = find(engine, name_or_id)
     if record is None:
-        raise NotFound("there is no image %s on this host" % name_or_id)
+        raise absent(name_or_id)
     return record
 
 
@@ -53,21 +54,45 @@ def _record(engine, row):
 
 def find_row(engine, text):
     """The row of ``images`` that a reference, an id or the beginning of one names, or None; errors as of :func:`find`."""
-    is_id = isinstance(text, str) and reference.looks_like_id(text)
-    try:
+    return resolve(engine, text)[0]
+
+
+def resolve(engine, text):
+    """What a user's word for an image means: ``(row of images or None, Reference or None)``; errors as of :func:`find`.
+
+    The :class:`Reference` is None where the word is an id: then no registry can be asked. An id, whole or as long as listings show it, is
+    looked for before a name of the same letters, so that nobody can give an image a name that leads those who use another one's id to
+    it. Shorter beginnings come after names, as with Docker: ``ada`` and ``cafe`` are words.
+    """
+    if not isinstance(text, str) or not reference.looks_like_id(text):
         parsed = reference.parse(text)
-    except InvalidInput:
-        if not is_id:
-            raise
-        parsed = None
-    row = by_reference(engine, parsed) if parsed is not None else None
-    if row is None and is_id:
-        prefix = text if text.startswith("sha256:") else "sha256:" + text
-        found = engine.db.all("SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "g")
-        if len(found) > 1:
-            raise Conflict("several images' ids begin with %s; give more of it" % text)
-        row = found[0] if found else None
-    return row
+        return by_reference(engine, parsed), parsed
+    if reference.is_id(text):
+        return _by_id(engine, text), None
+    parsed = reference.parse(text)
+    if len(text) >= reference.SHORT_ID:
+        row = _by_id(engine, text)
+        return (row, None) if row is not None else (by_reference(engine, parsed), parsed)
+    row = by_reference(engine, parsed)
+    if row is not None:
+        return row, parsed
+    row = _by_id(engine, text)
+    return row, parsed if row is None else None
+
+
+def absent(text):
+    """The NotFound for a user's word for an image."""
+    if isinstance(text, str) and reference.is_id(text):
+        return NotFound("there is no image with the ID %s on this host" % text)
+    return NotFound("there is no image %s on this host" % printable(text))
+
+
+def _by_id(engine, text):
+    prefix = text if text.startswith("sha256:") else "sha256:" + text
+    found = engine.db.all("SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "g")
+    if len(found) > 1:
+        raise Conflict("several images' ids begin with %s; give more of it" % text)
+    return found[0] if found else None
 
 
 def by_reference(engine, parsed):
@@ -127,9 +152,7 @@ def save(engine, connection, ident, manifest_digest, size, references=(), digest
 def name(connection, ident, references=(), digests=()):
     """The names alone, as :func:`save` does."""
     for full in references:
-        connection.execute(
-            "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, ident)
-        )
+        _name(connection, full, ident)
     for repository, digest in digests:
         connection.execute(
             "INSERT INTO digests (repository, digest, image) VALUES (?, ?, ?) "
@@ -143,10 +166,16 @@ def tag(engine, name_or_id, full):
     record = get(engine, name_or_id)
     with engine.db.transaction() as connection:
         check_there(connection, record["id"])
-        connection.execute(
-            "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image",
-            (full, record["id"]),
-        )
+        _name(connection, full, record["id"])
+
+
+def _name(connection, full, ident):
+    """Every name comes into the store here. :raises InvalidInput: for one that is not in its full form, or could be read as an id."""
+    if reference.parse(full).tagged != full:
+        raise InvalidInput("name", full, "a name with registry, repository and tag")
+    connection.execute(
+        "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, ident)
+    )
 
 
 def check_there(connection, ident):

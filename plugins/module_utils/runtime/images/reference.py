@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 
 from ..errors import InvalidInput
-from ..store.blobs import valid_digest
+from ..store.blobs import LENGTHS, valid_digest
 
 DEFAULT_REGISTRY = "docker.io"
 MAX_NAME = 255  # bytes of registry/repository together
+SHORT_ID = 12  # digits of an id as listings show it
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -88,7 +89,7 @@ def familiar_repository(full):
     registry, dummy, repository = full.partition("/")
     if registry != DEFAULT_REGISTRY:
         return full
-    short = repository[len("library/") :] if repository.startswith("library/") else repository
+    short = repository[len("library/"):] if repository.startswith("library/") else repository
     # library/a/b: without its prefix it would be read as something else
     return repository if "/" in short and short != repository else short
 
@@ -118,13 +119,16 @@ def parse(text, option="name", default_tag="latest"):
         rest, tag = head, tail
         if not _TAG.fullmatch(tag):
             raise InvalidInput(option, text, "a tag of 1 to 128 letters, digits, _, . and -, not starting with . or -")
-    if re.fullmatch("[0-9a-f]{64}", rest):
-        raise InvalidInput(option, text, "a repository that is not 64 hexadecimal digits, which would look like an image id")
     registry, repository = split_registry(rest)
+    if registry == DEFAULT_REGISTRY and is_like_an_id(repository):
+        raise InvalidInput(option, text, "a name that is not an image ID and can't be taken for one: no sha256:..., no 64 hexadecimal digits")
     if not _HOST.fullmatch(registry) or not _REPOSITORY.fullmatch(repository):
         raise InvalidInput(option, text, _ACCEPTED)
     if registry == DEFAULT_REGISTRY and "/" not in repository:
         repository = "library/" + repository
+    port = registry.rpartition(":")[2] if ":" in registry and not registry.endswith("]") else "1"
+    if not 1 <= int(port) <= 65535:
+        raise InvalidInput(option, text, "a registry with a port from 1 to 65535")
     if len(registry) + 1 + len(repository) > MAX_NAME:
         raise InvalidInput(option, text, "a registry and repository of at most %d characters" % MAX_NAME)
     if tag is None and not digest:
@@ -140,9 +144,20 @@ def same_name(one, other):
         return False
 
 
+def is_like_an_id(repository):
+    """Whether a repository of the default registry, with or without ``library/``, makes names that can be read as image ids."""
+    last = repository[len("library/"):] if repository.startswith("library/") else repository
+    return last in LENGTHS or re.fullmatch("[0-9a-f]{64}", last) is not None
+
+
 def looks_like_id(text):
     """Whether ``text`` can be an image id, whole or shortened, with or without ``sha256:``."""
     return re.fullmatch(r"sha256:[0-9a-f]{1,64}|[0-9a-f]{1,64}", text) is not None
+
+
+def is_id(text):
+    """Whether ``text`` can be nothing but an image id: ``sha256:`` and digits, or 64 digits."""
+    return looks_like_id(text) and (text.startswith("sha256:") or len(text) == 64)
 
 
 def full_text(name, tag):

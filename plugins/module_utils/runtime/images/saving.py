@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 
-from ..errors import HostError, InvalidInput, NotFound
+from ..errors import HostError, InvalidInput
 from ..reconcile import Plan
 from ..store import files
 from . import compression, manifest, records, reference, repair, tar, tarwrite
@@ -45,18 +45,16 @@ def chosen(engine, texts, every_tag=False, option="names"):
 
 def _named(engine, text, every_tag):
     """``[(record, full reference or None)]`` for one text."""
-    record = records.find(engine, text)
-    try:
+    record, parsed = records.find(engine, text), records.resolve(engine, text)[1]
+    if parsed is not None:
         parsed = reference.parse(text, default_tag=None)
-    except InvalidInput:
-        parsed = None  # an id
     if every_tag and parsed is not None and not parsed.tag and not parsed.digest:
         rows = engine.db.all("SELECT reference, image FROM tags WHERE reference >= ? AND reference < ? ORDER BY reference",
                              parsed.full_repository + ":", parsed.full_repository + ";")
         if rows:
             return [(records.get(engine, row["image"]), row["reference"]) for row in rows]
     if record is None:
-        raise NotFound("there is no image %s on this host" % text)
+        raise records.absent(text)
     tagged = parsed.with_tag(parsed.tag or "latest").tagged if parsed is not None and not parsed.digest else None
     return [(record, tagged if tagged in records.tags_of(engine, record["id"]) else None)]
 

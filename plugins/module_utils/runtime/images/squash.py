@@ -15,7 +15,7 @@ import re
 
 from ..errors import HostError, InvalidInput
 from . import anatomy, contents, difference, intake, manifest, records, repair, stack, tar, tarwrite
-from .plan import ImagePlan, name_image, reference_or_none, tagged
+from .plan import ImagePlan, name_image, tagged
 
 HOLES = 1 << 30  # bytes of holes that a sparse file may have: they are filled
 
@@ -29,9 +29,9 @@ def plan_squash(engine, text, names=(), from_layer=None):
     """
     record = records.get(engine, text)
     below = _below(engine, record, from_layer)
-    parsed = reference_or_none(text)
+    parsed = records.resolve(engine, text)[1]
     named = [tagged(name).tagged for name in names]
-    if not named and parsed is not None and not parsed.digest and records.by_reference(engine, parsed) is not None:
+    if not named and parsed is not None and not parsed.digest:
         named = [parsed.tagged]
     plan = ImagePlan(engine, "image %s" % (records.familiar(named[0]) if named else text), parsed)
     lost = repair.add_whole(plan, engine, record)

@@ -100,9 +100,15 @@ CREATE TABLE id_ranges (        -- which uids and gids of the host a container's
     container TEXT PRIMARY KEY, first INTEGER NOT NULL, size INTEGER NOT NULL);
 """
 
+# What came with version 4: a name that could be read as an image's id is none (images/reference.py).
+NAMES = """
+DELETE FROM tags WHERE reference LIKE 'docker.io/library/sha256:%' OR reference LIKE 'docker.io/library/sha512:%';
+DELETE FROM digests WHERE repository IN ('docker.io/library/sha256', 'docker.io/library/sha512');
+"""
+
 PATIENCE = 60  # seconds that a task waits for others' transactions
 LITTLE = 1 << 17  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
-PARTS = (SCHEMA, BUILDS, IDS)  # a store of version n has the first n
+PARTS = (SCHEMA, BUILDS, IDS, NAMES)  # a store of version n has the first n
 VERSION = len(PARTS)
 
 

@@ -11,7 +11,7 @@ import stat
 import pytest
 from pycontainer import containers, images, volumes
 from pycontainer.containers import metering, task
-from pycontainer.errors import ContainerFailed, EngineError
+from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
 from pycontainer.reconcile import carry_out
 from pycontainer.store import files
 
@@ -150,6 +150,14 @@ def test_joined_namespaces_and_what_follows_from_them(engine):
     sh(engine, "echo hello > /dev/shm/x", "first")
     assert sh(engine, "cat /dev/shm/x") == "hello"
     assert not do(engine, **base(network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"))["changed"]
+    ident = containers.find(engine, "first")["id"]
+    for said in (ident, ident[:12]):  # however it is named
+        joined = {option: "container:" + said for option in ("network_mode", "pid_mode", "ipc_mode")}
+        assert not do(engine, **base(**joined))["changed"]
+    with pytest.raises(InvalidInput, match="another container"):
+        do(engine, name="first", **base(pid_mode="container:" + ident))
+    with pytest.raises(Conflict, match="network_mode: .*goes by this task.*name it container:first"):
+        task.container(engine, {"containers": [dict(base(network_mode="container:" + ident), name="web"), dict(base(), name="first", recreate=True)]})
     do(engine, name="first", recreate=True)
     again = do(engine, True, **base(network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"))
     assert any("replace container web" in action for action in again["actions"])

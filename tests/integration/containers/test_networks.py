@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import http.client
 import os
+import socket
 import subprocess
 import time
 import traceback
@@ -15,7 +16,7 @@ import pytest
 from pycontainer import containers, networks
 from pycontainer.containers import task
 from pycontainer.engine import Engine
-from pycontainer.errors import Conflict, ContainerFailed, InvalidInput
+from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
 from pycontainer.reconcile import carry_out
 
 CLONE_NEWNET = 0x40000000
@@ -106,6 +107,21 @@ def test_published_port_and_its_change_while_it_runs(engine):
     assert get(8082, second["container"]["NetworkSettings"]["Gateway"]) == "one"
     third = do(engine, published_ports=[])
     assert refused(8082) and third["container"]["NetworkSettings"]["Ports"] == {} and engine.db.all("SELECT * FROM ports") == []
+
+
+@in_own_network
+def test_a_change_to_a_port_that_another_process_has_changes_nothing(engine):
+    do(engine, **web(published_ports=["127.0.0.1:8091:80"]))
+    served = get(8091)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 8092))
+        taken.listen(1)
+        for _again in range(2):  # what was not done is still to be done
+            with pytest.raises(EngineError, match="8092/tcp is taken by another process"):
+                do(engine, **web(published_ports=["127.0.0.1:8091:80", "127.0.0.1:8092:80"]))
+        assert get(8091) == served
+        assert not do(engine, **web(published_ports=["127.0.0.1:8091:80"]))["changed"]
+    assert do(engine, **web(published_ports=["127.0.0.1:8092:80"]))["changed"] and get(8092) == served and refused(8091)
 
 
 @in_own_network

@@ -225,8 +225,8 @@ def relay(ready, ports, address):
     from pycontainer.containers.ports import Relay
 
     epoll = select.epoll()
-    running = Relay(epoll, ports, address)
-    running.open()
+    running = Relay(epoll)
+    running.serve(ports, address)
     ready.write("ready\n")
     ready.flush()
     while True:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
@@ -24,8 +25,8 @@ class Loop:
 
     def __init__(self, ports, address=SERVER):
         self.epoll, self.stop, self.rounds = select.epoll(), False, 0
-        self.relay = Relay(self.epoll, ports, address)
-        self.relay.open()
+        self.relay = Relay(self.epoll)
+        self.relay.serve(ports, address)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -35,6 +36,15 @@ class Loop:
                 self.rounds += 1
                 self.relay.handle(fd, events)
             self.relay.expire(time.monotonic())
+
+    @contextlib.contextmanager
+    def paused(self):
+        """The relay is this thread's."""
+        self.stop = True
+        self.thread.join()
+        yield
+        self.stop, self.thread = False, threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def close(self):
         self.stop = True
@@ -289,13 +299,41 @@ def test_taken_ports_leave_nothing_open(net, port):
         taken.bind(("0.0.0.0", 8081))
         taken.listen(1)
         before = sorted(os.listdir("/proc/self/fd"))
-        relay = Relay(epoll, [port(8080), port(5353, 53, "udp"), port(8081)], SERVER)
+        relay = Relay(epoll)
         with pytest.raises(Conflict, match="port 0.0.0.0:8081/tcp is taken by another process"):
-            relay.open()
+            relay.serve([port(8080), port(5353, 53, "udp"), port(8081)], SERVER)
         assert sorted(os.listdir("/proc/self/fd")) == before and relay.sources == {}
         with pytest.raises(HostError, match="can't listen on 203.0.113.1:8080/tcp"):
-            Relay(epoll, [port(8080, host_ip="203.0.113.1")], SERVER).open()
+            Relay(epoll).serve([port(8080, host_ip="203.0.113.1")], SERVER)
     assert relay.handle(12345, select.EPOLLIN) is False
+
+
+def listening(relay):
+    return {listener.address: listener.socket.getsockname() for listener in relay.listeners}
+
+
+def test_other_ports_leave_those_that_stay(net, world, port):
+    """In any order of the lists; what can't be had leaves all as it was, and a full relay is closed like another."""
+    serve(world(), lambda connection: connection.sendall(connection.recv(10)))
+    loop = Loop([port(8081, 81), port(8080), port(5353, 53, "udp")])
+    with connect() as client, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 8082))
+        taken.listen(1)
+        client.settimeout(5)
+        with loop.paused():
+            loop.relay.serve([port(8080), port(8083)], SERVER)
+            now = listening(loop.relay)
+            assert now == {("tcp", "0.0.0.0", 8080): ("0.0.0.0", 8080), ("tcp", "0.0.0.0", 8083): ("0.0.0.0", 8083)}
+            with pytest.raises(Conflict, match="8082/tcp is taken"):
+                loop.relay.serve([port(8084), port(8082)], SERVER)
+            assert listening(loop.relay) == now
+        client.sendall(b"still")
+        assert client.recv(10) == b"still"
+    with loop.paused():
+        loop.relay.serve([port(8080, host_ip="127.0.0.1"), port(8085)], SERVER)  # 0.0.0.0 of before would be in its way
+        assert set(listening(loop.relay)) == {("tcp", "127.0.0.1", 8080), ("tcp", "0.0.0.0", 8085)}
+        loop.relay.pause()
+    loop.close()
 
 
 def test_closing_cuts_connections(net, world, port):
@@ -322,6 +360,6 @@ def test_only_light_modules():
             "from pycontainer.containers import ports; from pycontainer.networks import attach, publish; print(*(set(sys.modules) - before))")
     tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     found = set(subprocess.run([sys.executable, "-c", code % tests], stdout=subprocess.PIPE, check=True).stdout.decode().split())
-    assert not {name for name in found if not name.startswith("pycontainer")} - {"_cffi_backend", "_ctypes", "_socket", "socket",
-        "array", "selectors", "select"}
+    lean = {"_cffi_backend", "_ctypes", "_socket", "socket", "array", "selectors", "select"}
+    assert not {name for name in found if not name.startswith("pycontainer")} - lean
     assert not {"pycontainer.networks.catalog", "pycontainer.store.database"} & found

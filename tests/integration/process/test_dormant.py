@@ -9,6 +9,7 @@ import socket
 
 import pytest
 from pycontainer.containers import control
+from pycontainer.errors import HostError
 from pycontainer.kernel import procfs
 from pycontainer.oci import seal
 
@@ -104,3 +105,26 @@ def test_published_ports_during_sleep_and_a_second_sleep(boxes, bridge, sleeping
     assert fetched("127.0.0.1:%d" % port)
     box.stop(timeout=0)
     assert not fetched("127.0.0.1:%d" % port)
+
+
+def test_other_ports_of_one_that_sleeps(boxes, bridge, sleeping):  # noqa: F811
+    """What is no longer published is closed, what stays is served on by the same socket, and what can't be had changes nothing."""
+    gone, kept = free_port(), free_port()
+    box, _link = web(boxes, bridge, gone)
+    first = box.run["network"]["ports"][0]
+    box.run["network"]["ports"] = [first, dict(first, host_port=kept)]
+    sleeping(box)
+    box.run["network"]["ports"] = [dict(first, host_port=kept)]
+    box.write()
+    control.reload(box.paths, box.ident)
+    assert box.state["network"]["ports"] == box.run["network"]["ports"]
+    assert fetched("127.0.0.1:%d" % kept) and not fetched("127.0.0.1:%d" % gone)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        box.run["network"]["ports"] = [dict(first, host_port=taken.getsockname()[1])]
+        box.write()
+        with pytest.raises(HostError, match="taken by another process"):
+            control.reload(box.paths, box.ident)
+    assert fetched("127.0.0.1:%d" % kept)
+    assert box.state["network"]["ports"] == [dict(first, host_port=kept)]

@@ -100,7 +100,7 @@ def _apply(engine, works, results, todo, count):
     for work in works:
         work.task.pull = "missing"  # the threads plan again, each with its own engine: what was to be pulled is here now
     starts = []
-    for turn in _turns([works[position] for position in todo], lambda work: sharing.names(work.definition or {})):
+    for turn in _turns([works[position] for position in todo], lambda work: sharing.names(engine, work.definition or {})):
         _in_threads(engine, works, results, [works.index(work) for work in turn], count, starts)
     _start(engine, works, results, starts, count)
     for position in todo:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 from .. import networks
+from ..errors import HostError
 from . import catalog, control, create, documents, running, spec_resources
 from .options import network, resources
 
@@ -25,17 +26,28 @@ def apply(engine, record, definition, changed):
     ident = record["id"]
     state = running.status(engine, ident)
     lives = state["status"] in running.LIVING
-    if lives and LIMITS & set(changed):
+    _bring(engine, record, definition, changed, state if lives else None)
+    if lives:
+        try:
+            control.reload(engine.paths, ident)
+        except HostError:  # a port that another process has
+            state["network"] = documents.reserved(engine, ident)
+            _bring(engine, dict(record, definition=definition), record["definition"], changed, state)
+            raise
+    catalog.set_definition(engine, ident, definition)
+
+
+def _bring(engine, record, definition, changed, state):
+    """Kernel and documents from one definition to another. :param state: of a container that runs; else None."""
+    ident = record["id"]
+    if state and LIMITS & set(changed):
         control.update_resources(engine.paths, ident, spec_resources.released(record["definition"], definition, documents.swap()))
     reserved = documents.reserved(engine, ident)
     if NETWORK & set(changed):
         reserved = create.reserve(engine, ident, definition, record["image"])
-        if lives and state["pid"]:
+        if state and state["pid"]:
             _connect(engine, ident, state, reserved)
     documents.write(engine, dict(record, definition=definition), reserved, documents.mounted_volumes(engine, ident))
-    catalog.set_definition(engine, ident, definition)
-    if lives:
-        control.reload(engine.paths, ident)
 
 
 def _connect(engine, ident, state, wanted):

@@ -94,7 +94,7 @@ class Monitor(loop.Loop):
         words = {"id": self.ident, "data": self.paths.data, "run": self.paths.run, "limits": list(self.limits.items()), "lock": self.lock,
                  "control": held[0], "process": self.pidfd, "outputs": held[2:], "relay": relay, "backoff": self.backoff, "stopping": self.asked_to_stop,
                  "unfinished": {stream: data.decode("latin-1") for stream, data in unfinished.items()}}
-        return held + [self.lock] + relay, words
+        return held + [self.lock] + [entry[-1] for entry in relay], words
 
     def go_on(self, words):
         """With what ``settled`` said before it slept."""
@@ -105,7 +105,9 @@ class Monitor(loop.Loop):
         if words["unfinished"]:
             self.log.resume({stream: data.encode("latin-1") for stream, data in words["unfinished"].items()})
         if words["relay"]:
-            self._open_relay(words["relay"])
+            self.relay = ports.Relay(self.epoll)
+            self.relay.go_on(words["relay"])
+            self._age_relay()
 
     # --------------------------------------------------------------------------------------------- by the worker's hand
 
@@ -124,7 +126,7 @@ class Monitor(loop.Loop):
         if word[:1] == b"P":
             self.ident = word[1:].decode()
             self._run = None
-            mine.send(self._open_relay().encode())
+            mine.send(self._serve_ports().encode())
             word, fds = begin.take(mine)
         mine.close()
         if word[:1] != b"":
@@ -165,14 +167,15 @@ class Monitor(loop.Loop):
 
     # ----------------------------------------------------------------------------------------------------- ports, health
 
-    def _open_relay(self, sockets=None):
-        """Serve the published ports; returns "" or the sentence why that can't be. ``sockets``: descriptors that listen on them already."""
+    def _serve_ports(self):
+        """Serve the published ports that run.json has, and no others; returns "" or the sentence why that can't be."""
         network = self.run["network"]
-        if not network.get("ports") or not network.get("attachments") or self.relay is not None:
+        if not network.get("ports") or not network.get("attachments"):
+            self._close_relay()
             return ""
-        relay = ports.Relay(self.epoll, network["ports"], network["attachments"][0]["address"])
+        relay = self.relay or ports.Relay(self.epoll)
         try:
-            relay.open(sockets)
+            relay.serve(network["ports"], network["attachments"][0]["address"])
         except EngineError as error:
             return str(error)
         self.relay = relay
@@ -361,9 +364,9 @@ class Monitor(loop.Loop):
         if self.pidfd is not None and now.get("health") != (self.health.options if self.health is not None else None):
             self._check_health()
         if self.pidfd is not None and now["network"] != self.state["network"]:
-            self._close_relay()
-            problem = self._open_relay()
-            self.state["network"] = now["network"]
+            problem = self._serve_ports()
+            if not problem:
+                self.state["network"] = now["network"]
         self.save()
         return problem
 

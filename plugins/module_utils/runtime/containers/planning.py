@@ -69,7 +69,7 @@ class Work:
 
     def joins(self):
         """The containers that it is to join, as it names them."""
-        return sharing.names(dict(self.record["definition"] if self.record else {}, **self.task.definition))
+        return sharing.names(self.engine, dict(self.record["definition"] if self.record else {}, **self.task.definition))
 
     def replaces(self):
         """Whether the plan is to make an existing container anew."""
@@ -146,7 +146,7 @@ class Work:
 
     def _define(self):
         wanted = self.task.definition
-        now = storage.respelled(self.record["definition"], wanted) if self.record else {}
+        now = sharing.respelled(self.engine, storage.respelled(self.record["definition"], wanted), wanted) if self.record else {}
         if now.get("restart_retries") and wanted.get("restart_policy", "on-failure") != "on-failure":
             wanted = dict({"restart_retries": 0}, **wanted)  # they go with the policy that they are of
         self.differences = options.differences(now, wanted, self.task.how) if self.record else []
@@ -218,7 +218,11 @@ class Work:
         had = sharing.recorded(self.engine, self.record["id"])
         for kind, ident in joined.items():
             option = sharing.OPTIONS[kind]
-            anew = self.definition[option].partition(":")[2] in self.replaced
+            said = self.definition[option].partition(":")[2]
+            anew = catalog.by_id(self.engine, ident)["name"] in self.replaced
+            if anew and said not in self.replaced:
+                raise Conflict("%s: container:%s goes by this task, which makes container %s anew; name it container:%s" % (
+                    option, said, catalog.by_id(self.engine, ident)["name"], catalog.by_id(self.engine, ident)["name"]))
             if (had.get(kind) != ident or anew) and option not in [name for name, _b, _a in found]:
                 found.append((option, "container:%s" % (had.get(kind) or "")[:12], "container:" + ("a new one" if anew else ident[:12])))
         if self.task.recreate:

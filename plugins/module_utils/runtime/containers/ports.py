@@ -31,14 +31,13 @@ SPARE_DESCRIPTORS = 256  # of the process's limit, for what else the monitor doe
 class Relay:
     """The published ports of one container.
 
+    A listening socket belongs to the address that it is bound to (``address``), whatever else changes: the place of a port in a list says nothing.
+
     :param epoll: a select.epoll; the owner of the event loop passes what it reports to :meth:`handle`.
-    :param ports: ``[{"host_ip", "host_port", "container_port", "protocol": "tcp" | "udp"}]``.
-    :param container_ip: the container's IPv4 address; a ``/prefix`` is ignored.
     """
 
-    def __init__(self, epoll, ports, container_ip):
-        self.epoll, self.ports = epoll, ports
-        self.container_ip = container_ip.partition("/")[0]
+    def __init__(self, epoll):
+        self.epoll = epoll
         self.buffer = memoryview(bytearray(CHUNK))
         self.sources = {}  # fd -> what handles its events
         self.listeners = []
@@ -46,22 +45,49 @@ class Relay:
         self.most = max(16, (os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS) // 2)
         self.full, self.paused = False, 0.0
 
-    def open(self, sockets=None):
-        """Listen on every port.
+    def serve(self, ports, container_ip):
+        """Listen on these ports, and on no other; what is served already and stays goes on undisturbed.
 
-        :param sockets: descriptors that do so already, as ``resting`` gave them.
-        :raises Conflict: when another process has one. :raises HostError: for other refusals. Nothing is open then.
+        :param ports: ``[{"host_ip", "host_port", "container_port", "protocol": "tcp" | "udp"}]``.
+        :param container_ip: the container's IPv4 address; a ``/prefix`` is ignored.
+        :raises Conflict: when another process has one. :raises HostError: for other refusals. The same is served as before then.
         """
+        ip = container_ip.partition("/")[0]
+        wanted = {address(port): port for port in ports}
+        kept = {listener.address: listener for listener in self.listeners if listener.address in wanted}
+        going = [listener for listener in self.listeners if listener.address not in wanted]
+        new = {key: port for key, port in wanted.items() if key not in kept}
+        ways = {(protocol, number) for protocol, _ip, number in new}
+        first = [listener for listener in going if listener.address[::2] in ways]  # 0.0.0.0 stands in the way of 127.0.0.1
+        self.listeners = list(kept.values())
+        for listener in first:
+            listener.close()
         try:
-            for index, port in enumerate(self.ports):
-                kind = _TcpListener if port["protocol"] == "tcp" else _UdpListener
-                self.listeners.append(kind(self, port, sockets and sockets[index]))
+            for key, port in new.items():
+                self.listeners.append(_KINDS[port["protocol"]](self, key, (ip, port["container_port"])))
         except OSError as error:
-            self.close()
-            shown = "%s:%d/%s" % (port.get("host_ip") or "0.0.0.0", port["host_port"], port["protocol"])
-            if error.errno == errno.EADDRINUSE:
-                raise Conflict("published_ports: port %s is taken by another process" % shown) from None
-            raise HostError("published_ports: can't listen on %s: %s" % (shown, error.strerror)) from None
+            self._take_back(kept, [listener for listener in going if listener not in first], first)
+            raise _refusal(port, error) from None
+        for listener in going:
+            if listener not in first:
+                listener.close()
+        for key, listener in kept.items():
+            listener.lead_to((ip, wanted[key]["container_port"]))
+
+    def _take_back(self, kept, staying, closed):
+        """Close what is new and open what was closed."""
+        for listener in self.listeners:
+            if listener.address not in kept:
+                listener.close()
+        self.listeners = list(kept.values()) + staying
+        for listener in closed:
+            with contextlib.suppress(OSError):  # taken in this very moment
+                self.listeners.append(type(listener)(self, listener.address, listener.target))
+
+    def go_on(self, sockets):
+        """Serve with sockets that listen already. :param sockets: what ``resting`` gave."""
+        for protocol, host_ip, host_port, container_ip, container_port, fd in sockets:
+            self.listeners.append(_KINDS[protocol](self, (protocol, host_ip, host_port), (container_ip, container_port), fd))
 
     def handle(self, fd, events):
         """Work on one reported event. :returns: whether the descriptor is the relay's; one that it has just closed is not."""
@@ -82,15 +108,15 @@ class Relay:
             self.resume()
 
     def resting(self):
-        """The descriptors of its listening sockets, in the order of the ports; None while it serves somebody."""
-        fds = [listener.socket.fileno() for listener in self.listeners]
-        return fds if set(fds) == set(self.sources) and not self.full else None
+        """What ``go_on`` needs, ``[[protocol, host_ip, host_port, container_ip, container_port, fd]]``; None while it serves somebody."""
+        found = [[*listener.address, *listener.target, listener.socket.fileno()] for listener in self.listeners]
+        return found if {entry[-1] for entry in found} == set(self.sources) and not self.full else None
 
     def close(self):
         """Close everything; connections under way are cut."""
-        while self.sources:  # one may close others
-            next(iter(self.sources.values())).close()
-        self.listeners = []
+        going, self.listeners = self.listeners, []
+        for listener in going:
+            listener.close()
 
     def watch(self, fd, source, mask):
         self.sources[fd] = source
@@ -116,22 +142,37 @@ class Relay:
                 listener.listen(True)
 
 
+def address(port):
+    """What a listening socket of a port is known by: ``(protocol, host_ip, host_port)``."""
+    return port["protocol"], port.get("host_ip") or "0.0.0.0", port["host_port"]
+
+
+def _refusal(port, error):
+    protocol, host_ip, host_port = address(port)
+    shown = "%s:%d/%s" % (host_ip, host_port, protocol)
+    if error.errno == errno.EADDRINUSE:
+        return Conflict("published_ports: port %s is taken by another process" % shown)
+    return HostError("published_ports: can't listen on %s: %s" % (shown, error.strerror))
+
+
 def _socket(kind):
     return socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 
 
 class _TcpListener:
-    def __init__(self, relay, port, fd=None):
-        self.relay, self.target = relay, (relay.container_ip, port["container_port"])
+    """A TCP port. ``connections``: the open ones that came by it."""
+
+    def __init__(self, relay, bound, target, fd=None):
+        self.relay, self.address, self.target, self.connections = relay, bound, target, set()
         self.socket = _socket(socket.SOCK_STREAM) if fd is None else socket.socket(fileno=fd)
         if fd is None:
-            self._bind(port)
+            self._bind()
         relay.watch(self.socket.fileno(), self, select.EPOLLIN)
 
-    def _bind(self, port):
+    def _bind(self):
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind((port.get("host_ip") or "0.0.0.0", port["host_port"]))
+            self.socket.bind(self.address[1:])
             self.socket.listen(BACKLOG)
         except OSError:
             self.socket.close()
@@ -155,12 +196,23 @@ class _TcpListener:
                 self.relay.pause()
             return  # else: the client is gone again
         client.setblocking(False)
-        _Connection(self.relay, client, server, self.target)
+        _Connection(self.relay, client, server, self)
+
+    def lead_to(self, target):
+        """Connect who comes to this place; who was led to another one is cut off."""
+        if target != self.target:
+            self.target = target
+            self._cut()
+
+    def _cut(self):
+        for connection in list(self.connections):
+            connection.close()
 
     def expire(self, now):
         """A listener has nothing that ages."""
 
     def close(self):
+        self._cut()
         self.relay.unwatch(self.socket.fileno())
         self.socket.close()
 
@@ -184,10 +236,11 @@ class _Side:
 class _Connection:
     """A client's TCP connection and the one to the container that serves it."""
 
-    __slots__ = ("relay", "sides", "open")
+    __slots__ = ("relay", "listener", "sides", "open")
 
-    def __init__(self, relay, client, server, target):
-        self.relay, self.open = relay, True
+    def __init__(self, relay, client, server, listener):
+        self.relay, self.listener, self.open = relay, listener, True
+        listener.connections.add(self)
         self.sides = (_Side(self, client), _Side(self, server))
         self.sides[0].peer, self.sides[1].peer = self.sides[1], self.sides[0]
         relay.connections += 1
@@ -195,7 +248,7 @@ class _Connection:
             side.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             side.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             relay.sources[side.fd] = side
-        number = server.connect_ex(target)
+        number = server.connect_ex(listener.target)
         self.sides[1].connecting = number == errno.EINPROGRESS
         if number not in (0, errno.EINPROGRESS):
             self.abort()
@@ -269,6 +322,7 @@ class _Connection:
         if not self.open:
             return
         self.open = False
+        self.listener.connections.discard(self)
         self.relay.connections -= 1
         for side in self.sides:
             self.relay.unwatch(side.fd, bool(side.mask))
@@ -279,18 +333,18 @@ class _Connection:
 class _UdpListener:
     """A UDP port. Each client has a socket of its own towards the container, so that answers find their way back."""
 
-    def __init__(self, relay, port, fd=None):
-        self.relay, self.target = relay, (relay.container_ip, port["container_port"])
+    def __init__(self, relay, bound, target, fd=None):
+        self.relay, self.address, self.target = relay, bound, target
         self.clients = {}  # (client's address, address that it sent to) -> _UdpClient, the longest idle first
         self.socket = _socket(socket.SOCK_DGRAM) if fd is None else socket.socket(fileno=fd)
         if fd is None:
-            self._bind(port)
+            self._bind()
         relay.watch(self.socket.fileno(), self, select.EPOLLIN)
 
-    def _bind(self, port):
+    def _bind(self):
         try:
             self.socket.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
-            self.socket.bind((port.get("host_ip") or "0.0.0.0", port["host_port"]))
+            self.socket.bind(self.address[1:])
         except OSError:
             self.socket.close()
             raise
@@ -322,14 +376,23 @@ class _UdpListener:
         except OSError:
             pass
 
+    def lead_to(self, target):
+        """Send what comes to this place."""
+        if target != self.target:
+            self.target = target
+            self._forget()
+
+    def _forget(self):
+        for client in list(self.clients.values()):
+            client.close()
+
     def expire(self, now):
         for client in list(self.clients.values()):
             if now - client.last >= UDP_IDLE:
                 client.close()
 
     def close(self):
-        for client in list(self.clients.values()):
-            client.close()
+        self._forget()
         self.relay.unwatch(self.socket.fileno())
         self.socket.close()
 
@@ -368,3 +431,6 @@ class _UdpClient:
         self.listener.clients.pop((self.address, self.local), None)
         self.listener.relay.unwatch(self.socket.fileno())
         self.socket.close()
+
+
+_KINDS = {"tcp": _TcpListener, "udp": _UdpListener}

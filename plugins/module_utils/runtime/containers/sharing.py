@@ -13,10 +13,35 @@ from . import catalog, spec
 OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}
 
 
-def names(definition):
-    """The containers that a definition names to join, as it names them."""
+def names(engine, definition):
+    """The containers that a definition names to join, by their names; as the definition has them where there is none yet."""
     modes = [definition.get(option) or "" for option in OPTIONS.values()]
-    return [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
+    return [_name(engine, mode.partition(":")[2]) for mode in modes if mode.startswith("container:")]
+
+
+def _name(engine, said):
+    """The name of a container that was said by its name, its id or the beginning of it."""
+    found = _find(engine, said)
+    return said if found is None else found["name"]
+
+
+def _find(engine, said):
+    try:
+        return catalog.find(engine, said)
+    except (Conflict, NotFound):
+        return None
+
+
+def respelled(engine, now, wanted):
+    """``now`` with each container that it joins named as in ``wanted``: by name or by id is no difference."""
+    result = dict(now)
+    for option in OPTIONS.values():
+        has, mode = result.get(option) or "", wanted.get(option) or ""
+        if has != mode and has.startswith("container:") and mode.startswith("container:"):
+            one, other = (_find(engine, text.partition(":")[2]) for text in (has, mode))
+            if one is not None and other is not None and one["id"] == other["id"]:
+                result[option] = mode
+    return result
 
 
 def resolve(engine, definition, own_name=None, coming=()):
@@ -32,7 +57,7 @@ def resolve(engine, definition, own_name=None, coming=()):
         if not mode.startswith("container:"):
             continue
         name = mode.partition(":")[2]
-        if name == own_name:
+        if _name(engine, name) == own_name:
             raise InvalidInput(option, mode, "another container")
         if name in coming and catalog.get(engine, name) is None:
             continue
@@ -57,7 +82,7 @@ def users(engine, record):
     """``[(name, option)]`` of the containers that have a namespace of this one."""
     found = []
     for other in catalog.every(engine):
-        if names(other["definition"]):
+        if names(engine, other["definition"]):
             found += [(other["name"], OPTIONS[kind]) for kind, ident in recorded(engine, other["id"]).items() if ident == record["id"] and kind in OPTIONS]
     return found
 

@@ -24,7 +24,7 @@ def start(engine, records, at_once=None, stdin=None, checkpoint=None):
     names = sorted({entry["network"] for record in records for entry in documents.read_run(engine, record["id"])["network"]["attachments"]})
     if names:
         networks.ensure_links(engine, names)
-    for level in levels(records):
+    for level in levels(engine, records):
         results.update(_start_level(engine, level, at_once, stdin, checkpoint))
     return results
 
@@ -159,15 +159,15 @@ def shutdown(engine):
     return records
 
 
-def levels(records):
+def levels(engine, records):
     """Containers in the order of their starts: lists, each of containers that join namespaces of earlier lists' only."""
-    names = {key: record for record in records for key in (record["name"], record["id"])}
+    names = {record["name"]: record for record in records}
     depth = {}
 
     def of(record, chain):
         if record["id"] not in depth:
-            others = [names[other] for other in sharing.names(record["definition"]) if other in names and other not in chain]
-            depth[record["id"]] = 1 + max([of(other, chain + (record["name"], record["id"])) for other in others], default=-1)
+            others = [names[other] for other in sharing.names(engine, record["definition"]) if other in names and other not in chain]
+            depth[record["id"]] = 1 + max([of(other, chain + (record["name"],)) for other in others], default=-1)
         return depth[record["id"]]
 
     found = {}

@@ -137,7 +137,7 @@ class Delivery:
         request = {"id": self.source.id, "repository": self.parsed.full_repository, "layers": [layer.diff_id for layer in layers], "check": int(self.check)}
         answer = self._call("offer", request, delivery_recipe.pack(list(recipes.values())))
         order = list(dict.fromkeys(digest[: delivery_recipe.SHORT] for _diff_id, _plain, digests in recipes.values() for digest in digests))
-        bits = decode(answer["missing"])
+        bits = decode(answer["missing"], len(order) // 8 + 1)
         self.lacking = {short for number, short in enumerate(order) if bits[number // 8] >> number % 8 & 1}
         return {index: self._lacks(layers[index], recipe) for index, recipe in self.recipes.items()}
 

@@ -17,6 +17,9 @@ import tempfile
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import delivery_recipe
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import json_reader
+
 CHUNK = 16 << 20  # bytes that are sent by one command
 
 
@@ -39,10 +42,7 @@ class Channel:
         done = self._feed(" ".join(words).strip(), b"".join([json.dumps(request).encode(), b"\n", *body]))
         for line in reversed(done["stdout"].splitlines()):
             if line.startswith("{"):
-                try:
-                    return json.loads(line)
-                except ValueError:
-                    break
+                return json_reader.load(line, "the answer of the engine on the host", error=AnsibleActionFail, size=delivery_recipe.LARGEST)
         raise AnsibleActionFail("the engine on the host ended with exit code %s: %s" % (done["rc"], _said(done)))
 
     def store(self, directory, name, data):

@@ -18,6 +18,7 @@ import struct
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import fingerprint
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.errors import RegistryError
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import archive, compression, delivery_again, delivery_recipe, manifest
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import json_reader
 
 WINDOW = 1 << 22  # bytes of xz's dictionary for recipes: 50 MiB of memory
 SMALL = 8 << 20  # bytes of contents that are worth the effort of xz
@@ -128,9 +129,9 @@ class Source:
         if "index.json" not in self._members:
             return False
         try:
-            index = json.loads(self._members.read("index.json", manifest.MAX_MANIFEST))
+            index = json_reader.load(self._members.read("index.json", manifest.MAX_MANIFEST), "index.json", error=RegistryError)
             return any(item.get("mediaType") in manifest.INDEXES for item in index.get("manifests", ()))
-        except (ValueError, AttributeError):
+        except (RegistryError, AttributeError, TypeError):
             return False  # contents() says what is wrong
 
     def choose(self, wanted, text, platform):
@@ -209,7 +210,7 @@ def _cut(chunks, ranges):
         while current and current[0] < position + len(chunk):
             offset, size = current
             start = offset - position
-            piece = chunk[start : start + size]
+            piece = chunk[start:start + size]
             yield piece
             current = (offset + len(piece), size - len(piece)) if len(piece) < size else next(waiting, None)
         if not current:

@@ -7,12 +7,25 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import pathlib
 import socket
+import subprocess
+import sys
 
 import pytest
 
+RUNTIME = str(pathlib.Path(__file__).resolve().parents[3] / "plugins" / "module_utils" / "runtime")
+
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
+SERVE = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("pycontainer", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
+sys.modules["pycontainer"] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from pycontainer.registry import serve
+sys.exit(serve(sys.argv[2], ["127.0.0.1:0"], started=lambda where: print(where[0].rpartition(":")[2], flush=True)))
+"""
 
 
 def digest_of(data, algorithm="sha256"):
@@ -121,3 +134,19 @@ def client(server):
 def new_client():
     """A client of whatever listens on a port of 127.0.0.1."""
     return Client
+
+
+@pytest.fixture
+def process(root):
+    """Start a server as a process of its own: returns (process, port). It can be given another interpreter."""
+    started = []
+
+    def start(interpreter=sys.executable):
+        process = subprocess.Popen([interpreter, "-c", SERVE, RUNTIME, root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process, int(process.stdout.readline())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

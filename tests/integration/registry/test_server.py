@@ -15,7 +15,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 
@@ -23,8 +22,6 @@ import pytest
 
 from pycontainer.errors import Conflict, InvalidInput
 from pycontainer.registry import auth, collect, server as servers, uploads, wire
-
-RUNTIME = os.path.dirname(os.path.dirname(servers.__file__))
 
 
 # --- requests that are not what they should be ---
@@ -308,32 +305,6 @@ def test_users(make_server, new_client, tmp_path, monkeypatch):
 
 
 # --- its end ---
-
-SERVE = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("pycontainer", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
-sys.modules["pycontainer"] = module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-from pycontainer.registry import serve
-sys.exit(serve(sys.argv[2], ["127.0.0.1:0"], started=lambda where: print(where[0].rpartition(":")[2], flush=True)))
-"""
-
-
-@pytest.fixture
-def process(root):
-    """Start a server as a process of its own: returns (process, port)."""
-    started = []
-
-    def start():
-        process = subprocess.Popen([sys.executable, "-c", SERVE, RUNTIME, root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        started.append(process)
-        return process, int(process.stdout.readline())
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
 
 def half_an_upload(client):
     """Begin an upload and send half of it: the socket that waits for the rest."""

@@ -14,7 +14,8 @@ import os
 from .. import images
 from ..errors import EngineError, InvalidInput
 from ..images import built, manifest
-from ..store import files, trees
+from ..store import trees
+from ..untrusted import json_reader
 
 KEY = "pycontainer.engine.cache"
 VERSION = 1
@@ -62,13 +63,13 @@ def _is_replaced(directory):
         return False
     try:
         return not os.listdir(directory) or KEY in _document(directory, _document(directory, _digest(directory))["config"]["digest"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (EngineError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
 def _document(directory, digest):
     with open(os.path.join(directory, "blobs", *digest.split(":")), "rb") as file:
-        return json.loads(file.read(manifest.MAX_CONFIG))
+        return json_reader.load(file.read(manifest.MAX_CONFIG), "the build cache in %s" % directory, size=manifest.MAX_CONFIG)
 
 
 def note(steps):
@@ -177,10 +178,10 @@ class Export:
 
 def _digest(directory):
     """Of the manifest that an OCI layout has, or None."""
-    found = files.read_json(os.path.join(directory, "index.json"), {})
     try:
-        return found["manifests"][0]["digest"]
-    except (KeyError, IndexError, TypeError):
+        with open(os.path.join(directory, "index.json"), "rb") as file:
+            return json_reader.load(file.read(manifest.MAX_MANIFEST), "index.json")["manifests"][0]["digest"]
+    except (EngineError, FileNotFoundError, KeyError, IndexError, TypeError):
         return None
 
 

@@ -7,11 +7,11 @@ Source: the Dockerfile reference, instruction by instruction.
 
 from __future__ import annotations
 
-import json
 import re
 
 from .. import units
-from ..errors import InvalidInput
+from ..errors import EngineError, InvalidInput
+from ..untrusted import json_reader
 from . import words
 from .lines import BadFile, Raw, heredoc_of, split_flags
 
@@ -103,8 +103,8 @@ def json_words(text):
     if not text.startswith("["):
         return None
     try:
-        found = json.JSONDecoder().raw_decode(text)[0]
-    except (ValueError, RecursionError):
+        found = json_reader.load(text, "the list", kind=list, more=True)
+    except EngineError:
         return None
     if not all(isinstance(item, str) for item in found):
         raise words.Trouble("in the JSON form all words must be strings in double quotes")

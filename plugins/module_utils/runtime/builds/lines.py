@@ -7,10 +7,10 @@ Source: the Dockerfile reference ("Format", "Parser directives", "Here-documents
 
 from __future__ import annotations
 
-import json
 import re
 
 from ..errors import EngineError
+from ..untrusted import json_reader
 from . import words
 
 HEREDOC_NAMES = ("ADD", "COPY", "RUN")
@@ -187,10 +187,13 @@ def _first_word(text):
 
 def _is_list(text):
     """Whether the arguments are a JSON list: it holds no heredocs."""
-    try:
-        return text.startswith("[") and isinstance(json.loads(text), list)
-    except (ValueError, RecursionError):
+    if not text.startswith("["):
         return False
+    try:
+        json_reader.load(text, "the list", kind=list)
+    except EngineError:
+        return False
+    return True
 
 
 def heredocs_of(text):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 
+from ..untrusted import json_reader
 from .grammar import UsageError
 
 _TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(:=|[|(),=])|(-?\d+(?:\.\d+)?)(?![\w.])|(\$?\w*(?:\.\w+)+|\$\w*|\.|\w+))')
@@ -56,7 +57,8 @@ def _words(action):
             continue
         position = match.end()
         if text is not None:
-            found.append(("value", text[1:-1] if text[0] == "`" else json.loads(text)))
+            found.append(("value", text[1:-1] if text[0] == "`" else json_reader.load(
+                text, "--format: the text %s" % text, kind=str, error=UsageError)))
         elif number is not None:
             found.append(("value", float(number) if "." in number else int(number)))
         else:

@@ -16,6 +16,7 @@ import json
 from .. import images
 from ..errors import HostError, Unsupported
 from ..images import difference, intake, manifest
+from ..untrusted import json_reader
 from . import control, documents, running, view
 from .options import storage
 
@@ -146,15 +147,17 @@ def _with_layer(document, diff_id):
 
 def _same(engine, references, data):
     """An image of the store that is the same but for the time when it was made; one that has the name comes first. None: there is none."""
-    wanted = _timeless(json.loads(data))
+    wanted = _timeless(json_reader.load(data, "the image's configuration", size=manifest.MAX_CONFIG))
     named = [row["image"] for full in references for row in engine.db.all("SELECT image FROM tags WHERE reference = ?", full)]
     for ident in named + [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added DESC")]:
         try:
             found = images.find(engine, ident)
         except HostError:  # another image, which is damaged
             continue
-        if found is not None and found["layers"] == wanted["rootfs"]["diff_ids"] and _timeless(json.loads(engine.blobs.read(ident))) == wanted:
-            return found
+        if found is not None and found["layers"] == wanted["rootfs"]["diff_ids"]:
+            document = json_reader.load(engine.blobs.read(ident), "the configuration of image %s" % ident[:19], size=manifest.MAX_CONFIG)
+            if _timeless(document) == wanted:
+                return found
     return None
 
 

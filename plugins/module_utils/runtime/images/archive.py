@@ -15,6 +15,7 @@ import tempfile
 
 from ..errors import HostError, InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
+from ..untrusted import json_reader
 from . import compression, manifest, reference, tar
 from .room import Room
 
@@ -217,7 +218,7 @@ def _merge(docker, layout):
 
 def _docker(members):
     images = {}
-    listed = manifest.read_json(members.read("manifest.json", manifest.MAX_MANIFEST), "manifest.json of %s" % members.path)
+    listed = json_reader.load(members.read("manifest.json", manifest.MAX_MANIFEST), "manifest.json of %s" % members.path, None, RegistryError)
     for item in listed if isinstance(listed, list) else []:
         if not isinstance(item, dict) or not _texts([item.get("Config")]) or not _texts(item.get("Layers") or []):
             raise RegistryError("%s is damaged: manifest.json has an entry without Config and Layers" % members.path)
@@ -249,7 +250,7 @@ def _blob(members, digest, limit):
 
 
 def _layout(members, platform):
-    index = manifest.read_json(members.read("index.json", manifest.MAX_MANIFEST), "index.json of %s" % members.path)
+    index = json_reader.load(members.read("index.json", manifest.MAX_MANIFEST), "index.json of %s" % members.path, None, RegistryError)
     images = []
     listed = (index.get("manifests") or []) if isinstance(index, dict) else None
     if not isinstance(listed, list):

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
 import re
 import time
 from urllib.parse import urlencode, urlsplit
 
-from ..errors import RegistryError
+from ..errors import EngineError, RegistryError
+from ..untrusted import json_reader
 from . import retry
 from .transport import explain
 
@@ -143,7 +143,6 @@ class Authorizer:
             if not patience.after_answer(response):
                 break
         try:
-            document = json.loads(data.decode("utf-8"))
-        except (ValueError, RecursionError):
-            document = {}
-        return response.status, document if isinstance(document, dict) else {}
+            return response.status, json_reader.load(data, "the token service's answer")
+        except EngineError:
+            return response.status, {}

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import json
 import re
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from ..errors import Interrupted, NotFound, RegistryError
+from ..errors import EngineError, Interrupted, NotFound, RegistryError
 from ..store.blobs import valid_digest
+from ..untrusted import json_reader
 from . import auth, manifest, retry, transport
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -108,11 +108,11 @@ class Client:
             response = self.call("GET", path, accept=(200, 404), limit=manifest.MAX_MANIFEST)
             if response.status == 404:
                 raise NotFound("registry %s has no repository %s" % (self.registry, self.repository))
-            try:
-                found += [str(tag) for tag in json.loads(response.body.decode("utf-8")).get("tags") or ()]
-            except (ValueError, AttributeError, TypeError, RecursionError):
-                raise RegistryError("registry %s answered with something else than a list of the tags of %s" % (
-                    self.registry, self.repository)) from None
+            what = "the list of tags that registry %s answered with for %s" % (self.registry, self.repository)
+            listed = json_reader.load(response.body, what, error=RegistryError).get("tags") or []
+            if not isinstance(listed, list) or not all(isinstance(tag, str) for tag in listed):
+                raise RegistryError(what + " is not one")
+            found += listed
             path = _next(response.headers.get("Link"))
             if path is None:
                 break
@@ -328,9 +328,9 @@ class Client:
 def _words(text):
     """What an answer's body says: the specification's errors, or the title of a proxy's page."""
     try:
-        listed = json.loads(text.decode("utf-8"))["errors"]
+        listed = json_reader.load(text, "the answer")["errors"]
         words = "; ".join("%s%s" % (item.get("code", ""), ": %s" % item["message"] if item.get("message") else "") for item in listed)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (EngineError, KeyError, TypeError, AttributeError):
         match = re.search(rb"<title[^>]*>\s*([^<]{1,200}?)\s*</title>", text[:4096], re.I)
         words = "a page with the title %r" % match.group(1).decode("utf-8", "replace") if match else ""
     return words[:500]

@@ -26,6 +26,7 @@ import subprocess
 
 from ..errors import HostError, InvalidInput, NotFound, RegistryError
 from ..store.files import write_whole
+from ..untrusted import json_reader
 
 DOCKER_HUB = "https://index.docker.io/v1/"  # the key that Docker gives its own registry
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
@@ -79,15 +80,15 @@ def read(path):
     """A credentials file as a dictionary in the form of Docker's config.json; None when there is none."""
     try:
         with open(path, "rb") as file:
-            document = json.loads(file.read() or b"{}")
+            data = file.read() or b"{}"
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise HostError("the file with credentials %s can't be read: %s" % (path, error.strerror)) from None
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or not all(isinstance(document.get(key, {}), dict) for key in ("auths", "credHelpers")):
-        raise InvalidInput("config_path", path, "a file in the form of Docker's config.json (JSON with \"auths\")")
+    form = "a file in the form of Docker's config.json (JSON with \"auths\")"
+    document = json_reader.load(data, "it", error=lambda said: InvalidInput("config_path", path, "%s; %s" % (form, said)))
+    if not all(isinstance(document.get(key, {}), dict) for key in ("auths", "credHelpers")):
+        raise InvalidInput("config_path", path, form)
     if os.path.basename(path) == ".dockercfg" and "auths" not in document:  # the old form is what is in auths now
         document = {"auths": document}
     return document
@@ -181,13 +182,12 @@ def _ask(helper, host, strict):
     """:param strict: a helper that was named for this very registry must work; one for all need not know it."""
     for name in names(host)[:2]:
         try:
-            answer = json.loads(_run(helper, "get", name))
+            answer = json_reader.load(_run(helper, "get", name), "the answer of the credential helper docker-credential-%s" % helper,
+                                      error=RegistryError)
         except RegistryError as error:
             if "credentials not found" in str(error) or ("is not installed" in str(error) and not strict):
                 continue
             raise
-        except ValueError:
-            raise RegistryError("the credential helper docker-credential-%s answered with something that is not JSON" % helper) from None
         if answer.get("Username") == TOKEN:
             return {"identitytoken": answer.get("Secret", "")}
         if answer.get("Username"):

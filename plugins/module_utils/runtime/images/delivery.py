@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 from .. import errors, fingerprint, progress, reconcile
+from ..untrusted import json_reader
 from . import compression, damage, delivery_again, delivery_local, delivery_recipe, intake, layers, manifest, records, trust
 from .delivery_spool import Spool
 from .plan import ImagePlan, name_image, tagged
@@ -102,7 +103,7 @@ def main(argv):
 
     fingerprint.laid_down("/", os.path.dirname(fingerprint.directory()))  # it is not swept away meanwhile
     try:
-        request = json.loads(sys.stdin.buffer.readline())
+        request = json_reader.load(sys.stdin.buffer.readline(), "the request", size=delivery_recipe.LARGEST)
         with Engine(check=bool(request.get("check"))) as engine, _reports(engine, request.get("progress")):
             answer = COMMANDS[argv[0]](engine, request, sys.stdin.buffer)
     except NotRebuilt as error:
@@ -292,6 +293,6 @@ class _Image:
         if self.manifest is None:
             return manifest.build(described, stored, docker=True)  # docker's archives have none
         original = manifest.parse(self.manifest, self.what)
-        built = json.loads(manifest.build(described, stored, docker=original["mediaType"] == manifest.DOCKER_MANIFEST))
+        built = manifest.parse(manifest.build(described, stored, docker=original["mediaType"] == manifest.DOCKER_MANIFEST), self.what)
         kept = [old if old["digest"] == new["digest"] else new for old, new in zip(original["layers"], built["layers"])]
         return json.dumps(dict(original, layers=kept), separators=(",", ":")).encode()

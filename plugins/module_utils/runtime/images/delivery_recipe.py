@@ -20,10 +20,12 @@ import json
 import zlib
 
 from ..errors import RegistryError, Unsupported
+from ..untrusted import json_reader
 from . import compression, tar
 
 SHORT = 5  # bytes; that two contents are taken for each other is one in 10^12, the layer's digest shows it, and it is sent whole
 PIECE = 1 << 18
+LARGEST = 1 << 26  # bytes of a request or an answer: an image may have some 100,000 parts
 
 _MARK = b"\xffsummed\xff"  # in the place of a header's checksum that is written as all current archivers do
 _SUM = slice(148, 156)
@@ -163,8 +165,16 @@ def encode(data):
     return base64.b64encode(zlib.compress(data, 9)).decode()
 
 
-def decode(text):
-    return zlib.decompress(base64.b64decode(text))
+def decode(text, most=LARGEST):
+    """What :func:`encode` made into text. :param most: bytes that it may have. :raises RegistryError: for anything else."""
+    try:
+        inflating = zlib.decompressobj()
+        data = inflating.decompress(base64.b64decode(text, validate=True), most)
+    except (ValueError, TypeError, zlib.error):
+        data = None
+    if data is None or not inflating.eof:
+        raise RegistryError("what the other side of the delivery sent is damaged or has more than %d bytes" % most)
+    return data
 
 
 class Recipe:
@@ -181,11 +191,11 @@ class Recipe:
 def unpack(file):
     """``{DiffID: Recipe}`` of what :func:`pack` wrote into ``file``. :raises RegistryError: when it is cut short."""
     found = {}
-    for item in json.loads(file.readline())["layers"]:
+    for item in json_reader.load(file.readline(), "the head of what was sent", error=RegistryError, size=LARGEST)["layers"]:
         plain = file.read(item["plain"])
         short = file.read(item["contents"] * SHORT)
         if len(plain) < item["plain"] or len(short) < item["contents"] * SHORT:
             raise RegistryError("what was sent of layer %s is cut short" % item["diff_id"][:19])
-        digests = [short[start : start + SHORT] for start in range(0, len(short), SHORT)]
+        digests = [short[start:start + SHORT] for start in range(0, len(short), SHORT)]
         found[item["diff_id"]] = Recipe(item["diff_id"], plain, digests)
     return found

@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 
 from ..errors import InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
+from ..untrusted import json_reader
 from . import fields
 
 MAX_MANIFEST = 4 << 20  # bytes; distribution-spec, "Pushing manifests"
@@ -45,9 +45,6 @@ OTHERS = {  # what else is kept in registries: the beginning of the config's med
     "application/vnd.dev.cosign.": "a signature", "application/vnd.wasm.": "a WebAssembly module"}
 
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, as JSON writes it, mostly beside its other half
-
-
 def digest_of(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
@@ -60,9 +57,7 @@ def parse(data, what, content_type=None):
         other (distribution-spec, CVE-2021-41190).
     :raises RegistryError: when it is neither a manifest nor an index. :raises Unsupported: for schema 1.
     """
-    if len(data) > MAX_MANIFEST:
-        raise RegistryError("%s: the manifest has %d bytes; at most %d are accepted" % (what, len(data), MAX_MANIFEST))
-    document = _object(data, what, "manifest")
+    document = json_reader.load(data, "%s: the manifest" % what, error=RegistryError, size=MAX_MANIFEST)
     declared = (content_type or "").partition(";")[0].strip() or None
     if declared in SCHEMA1 or document.get("schemaVersion") == 1:
         raise Unsupported("%s has a manifest of schema 1, which was given up by Docker; push the image again with a current tool" % what)
@@ -114,9 +109,7 @@ def parse_config(data, what, layers=None):
 
     :returns: the document with ``config`` a dictionary. :raises RegistryError: when it is not one.
     """
-    if len(data) > MAX_CONFIG:
-        raise RegistryError("%s: the image configuration has %d bytes; at most %d are accepted" % (what, len(data), MAX_CONFIG))
-    document = _object(data, what, "image configuration")
+    document = json_reader.load(data, "%s: the image configuration" % what, error=RegistryError, size=MAX_CONFIG)
     rootfs = document.get("rootfs")
     diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     diff_ids = [] if diff_ids is None else diff_ids
@@ -127,29 +120,6 @@ def parse_config(data, what, layers=None):
     fields.check(document, what)
     document["config"] = document.get("config") or {}
     document["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
-    return document
-
-
-def read_json(data, what):
-    """Foreign JSON. :raises RegistryError: for what is not JSON of Unicode texts and numbers (RFC 7493), or is nested without end."""
-    try:
-        text = data.decode("utf-8")
-        document = json.loads(text, parse_constant=_no_number)
-        if _SURROGATE.search(text):
-            json.dumps(document, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as error:
-        raise RegistryError("%s is not JSON: %s" % (what, error)) from None
-    return document
-
-
-def _no_number(text):
-    raise ValueError("%s is not a number" % text)
-
-
-def _object(data, what, kind):
-    document = read_json(data, "%s: the %s" % (what, kind))
-    if not isinstance(document, dict):
-        raise RegistryError("%s: the %s is not a JSON object" % (what, kind))
     return document
 
 

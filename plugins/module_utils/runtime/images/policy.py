@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import os
 
 from ..errors import HostError, InvalidInput, Untrusted
+from ..untrusted import json_reader
 from . import identity, keys
 
 FORM = "a policy in the form of containers-policy.json(5)"
@@ -108,21 +108,11 @@ def load(path):
     except OSError as error:
         raise Untrusted("no image is accepted on this host: its policy %s can't be read: %s" % (path, error.strerror)) from None
     try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
+        document = json_reader.load(data, "the policy", kind=None, error=HostError, once=True)  # what stands twice could be read in two ways
         _check(document)
-    except (ValueError, RecursionError) as error:
-        raise Untrusted("no image is accepted on this host: its policy %s is not JSON: %s" % (path, error)) from None
     except (InvalidInput, HostError) as error:
         raise Untrusted("no image is accepted on this host because of its policy %s: %s" % (path, error)) from None
     return Policy(path, document)
-
-
-def _once(pairs):
-    """A name that comes twice could be read in two ways."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name comes twice in one object")
-    return found
 
 
 def _check(document):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from ..errors import RegistryError
+from ..untrusted import json_reader
 from . import manifest, records, reference
 
 TRIES = 4  # of a list that others change at the same time
@@ -35,7 +36,7 @@ def put(client, data, subject):
 
     :param subject: the digest that it refers to. :returns: its digest. :raises RegistryError: when the list can't be kept.
     """
-    digest, document = manifest.digest_of(data), json.loads(data)
+    digest, document = manifest.digest_of(data), json_reader.load(data, "the manifest", error=RegistryError)
     headers = client.put_manifest_answer(digest, data, document["mediaType"])
     if headers.get("OCI-Subject") == subject:
         return digest

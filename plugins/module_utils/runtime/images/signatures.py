@@ -15,6 +15,7 @@ import binascii
 import json
 
 from ..errors import NotFound
+from ..untrusted import json_reader
 from . import manifest
 
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -134,10 +135,7 @@ def _bundle(data, wanted):
 
 
 def _json(data):
-    try:
-        return _object(json.loads(data.decode("utf-8")), "its content")
-    except (ValueError, RecursionError):
-        raise _Useless("it is not JSON") from None
+    return json_reader.load(data, "its content", error=_Useless)
 
 
 def _object(value, what):

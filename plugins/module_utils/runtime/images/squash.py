@@ -8,6 +8,7 @@ layers have them, so that each layer is read once from its beginning to its end.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -106,7 +107,7 @@ def _below(engine, record, text):
 
 def _document(record, below, diff_id):
     """The squashed image's configuration: its history says which steps' layers are merged."""
-    document = json.loads(json.dumps(record["config"]))
+    document = copy.deepcopy(record["config"])
     steps, merged = [], []
     for entry, index in anatomy.steps(record):
         entry = dict(entry)

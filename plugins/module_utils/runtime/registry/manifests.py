@@ -7,8 +7,7 @@ A manifest is stored byte for byte; it is only read here. Unknown fields are not
 
 from __future__ import annotations
 
-import json
-
+from ..untrusted import json_reader
 from . import names
 from .answers import Refusal
 
@@ -59,12 +58,7 @@ def sizes(data):
 
 
 def _parse(data):
-    try:
-        document = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise invalid("the manifest is not JSON in UTF-8") from None
-    if not isinstance(document, dict):
-        raise invalid("the manifest is not a JSON object")
+    document = json_reader.load(data, "the manifest", error=invalid)
     if "manifests" in document and ("layers" in document or "config" in document):
         raise invalid("the document is a manifest and an index at once")  # GHSA-77vh-xpmg-72qh
     return document

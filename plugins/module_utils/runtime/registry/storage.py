@@ -28,6 +28,7 @@ import uuid
 
 from ..errors import Conflict, HostError, InvalidInput
 from ..store.files import sync_directory
+from ..untrusted import json_reader
 
 MARK = {"pycontainer": "registry", "version": 1}
 PARTS = ("blobs", "repositories", "uploads", "tmp")
@@ -40,7 +41,8 @@ def inspect(root):
     """
     try:
         with open(os.path.join(root, "registry.json"), "rb") as file:
-            mark = json.loads(file.read() or b"null")
+            data = file.read(1 << 10)
+            mark = json_reader.load(data, "registry.json", kind=None, error=ValueError) if data else None
     except FileNotFoundError:
         mark = None
     except (NotADirectoryError, ValueError):
@@ -289,7 +291,7 @@ class Storage:
             return None
         try:
             with open(path + ".json", "rb") as known:
-                return file, json.loads(known.read())
+                return file, json_reader.load(known.read(), "what is known of %s" % digest)
         except FileNotFoundError:  # it is being deleted
             file.close()
             return None
@@ -398,5 +400,5 @@ class Storage:
                 if not self.has_manifest(name, entry.replace("-", ":")):
                     continue  # a push that has not come to its end
                 with contextlib.suppress(FileNotFoundError), open(os.path.join(directory, entry), "rb") as file:
-                    found.append(json.loads(file.read()))
+                    found.append(json_reader.load(file.read(), "what refers to %s" % subject))
         return found

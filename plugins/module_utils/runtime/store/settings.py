@@ -8,6 +8,7 @@ import json
 import os
 
 from ..errors import HostError
+from ..untrusted import json_reader
 from .files import write_whole
 
 CHOICES = {
@@ -26,15 +27,12 @@ def given(path):
     """The settings that the file has."""
     try:
         with open(path, "rb") as file:
-            found = json.loads(file.read())
+            data = file.read(json_reader.LARGEST + 1)
     except FileNotFoundError:
         return {}
-    except ValueError:
-        raise HostError("%s is not a JSON document" % path) from None
     except OSError as error:
         raise HostError("%s can't be read: %s" % (path, error.strerror)) from None
-    if not isinstance(found, dict):
-        raise HostError("%s is not a JSON object" % path)
+    found = json_reader.load(data, path, error=HostError)
     for key, value in found.items():
         if key not in CHOICES:
             raise HostError("%s: there is no setting %r; accepted are: %s" % (path, key, ", ".join(CHOICES)))

@@ -16,17 +16,19 @@ LARGEST = 4 << 20  # bytes: what registries take of a manifest (distribution-spe
 DEEPEST = 64  # brackets in one another; an image's documents have 6
 MOST = 250_000  # values in all
 _DIGITS = 20  # of a whole number: 64 bits
+_PLACES = 400  # characters of a fraction; no double has more that count
 _STRUCTURE = bytes(byte for byte in range(256) if byte not in b"[]{},")
 _KINDS = {dict: "an object", list: "an array", str: "a string"}
 
 
-def load(data, what, kind=dict, error=EngineError, size=LARGEST, once=False):
+def load(data, what, kind=dict, error=EngineError, size=LARGEST, once=False, more=False):
     """The value of a JSON document.
 
     :param data: bytes in UTF-8, or str. :param what: what the document is, in the error's sentence: "the manifest of web:1".
     :param kind: the type that the value must have: dict, list, str, a tuple of these, or None for any.
-    :param error: the class to raise. :param size: bytes that are accepted. :param once: refuse a name that stands twice in an object.
-    :raises EngineError: of class ``error``, with one sentence.
+    :param error: called with the sentence for what is raised: a class of errors.py, or a function. :param size: bytes that are accepted.
+    :param once: refuse a name that stands twice in an object. :param more: something else may follow the value.
+    :raises EngineError: as ``error`` makes it, with one sentence.
     """
     problem = None
     if isinstance(data, str):
@@ -38,7 +40,9 @@ def load(data, what, kind=dict, error=EngineError, size=LARGEST, once=False):
         problem = unfit(data)
     if problem is None:
         try:
-            value = json.loads(data.decode("utf-8"), parse_int=_whole, parse_constant=_constant, object_pairs_hook=_once if once else None)
+            decoder = _STRICT if once else _PLAIN
+            text = data.decode("utf-8")
+            value = decoder.raw_decode(text.lstrip(" \t\r\n"))[0] if more else decoder.decode(text)
             if b"\\u" in data:  # half of a surrogate pair is no text
                 json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeError:
@@ -79,6 +83,15 @@ def _whole(text):
     return int(text)
 
 
+def _fraction(text):
+    if len(text) > _PLACES:
+        raise ValueError("a number of %d characters" % len(text))
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("%s is too large for a number" % text)
+    return value
+
+
 def _constant(name):
     raise ValueError("%s is no number" % name)
 
@@ -89,3 +102,7 @@ def _once(pairs):
         names = [name for name, _value in pairs]
         raise ValueError("%s stands twice" % next(name for name in found if names.count(name) > 1))
     return found
+
+
+_PLAIN = json.JSONDecoder(parse_int=_whole, parse_float=_fraction, parse_constant=_constant)
+_STRICT = json.JSONDecoder(parse_int=_whole, parse_float=_fraction, parse_constant=_constant, object_pairs_hook=_once)

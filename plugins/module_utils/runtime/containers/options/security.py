@@ -9,9 +9,11 @@ import os
 import re
 
 from ...errors import InvalidInput, Unsupported
+from ...untrusted import json_reader
 from .network import NAME
 from .table import Option, flag, line, listed, mapped
 
+SECCOMP_LARGEST = 1 << 20  # bytes of a profile
 AUTO_SIZE = 65536  # ids of a container's own user namespace: all that images use
 
 # Kernel parameters of the IPC namespace (ipc_namespaces(7)); everything in net.* is of the network namespace.
@@ -82,12 +84,12 @@ def seccomp_file(path, name):
         raise InvalidInput(name, "seccomp=" + path, "unconfined, or the absolute path of a profile on the host")
     try:
         with open(path, "rb") as file:
-            profile = json.loads(file.read(1 << 20))
+            data = file.read(SECCOMP_LARGEST + 1)
     except OSError as error:
         raise InvalidInput(name, "seccomp=" + path, "a file on the host that can be read (%s)" % error.strerror) from None
-    except ValueError as error:
-        raise InvalidInput(name, "seccomp=" + path, "a file of JSON (%s)" % error) from None
-    if not isinstance(profile, dict) or "defaultAction" not in profile:
+    profile = json_reader.load(data, "the file", size=SECCOMP_LARGEST, error=lambda said: InvalidInput(
+        name, "seccomp=" + path, "a file of JSON (%s)" % said))
+    if "defaultAction" not in profile:
         raise InvalidInput(name, "seccomp=" + path, "a seccomp profile: a JSON object with defaultAction")
     return json.dumps(profile, separators=(",", ":"), sort_keys=True)
 

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON of others is read by ``untrusted/json_reader.py`` alone: whoever parses JSON otherwise is named here, with whose documents they are."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+
+import pytest
+
+PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
+RUNTIME = "module_utils/runtime/"
+READERS = {"load", "loads", "JSONDecoder", "raw_decode", "read_json"}
+
+# Documents that this engine wrote and that root alone can change, or what its own processes say to each other.
+OWN = {
+    RUNTIME + "untrusted/json_reader.py": "the reader",
+    RUNTIME + "store/files.py": "read_json itself",
+    RUNTIME + "store/database.py": "columns of the database",
+    RUNTIME + "containers/wire.py": "between root's own processes",
+    RUNTIME + "containers/monitor.py": "a sleeping monitor's arguments",
+    RUNTIME + "containers/health.py": "from a process forked for the check",
+    RUNTIME + "containers/logs.py": "the log, which the monitor writes, an object of three texts a line",
+    RUNTIME + "containers/cleanup.py": "config.json",
+    RUNTIME + "containers/userns.py": "config.json and the ranges in use",
+    RUNTIME + "containers/labelling.py": "config.json",
+    RUNTIME + "containers/documents.py": "run.json and config.json",
+    RUNTIME + "containers/stdio.py": "config.json",
+    RUNTIME + "containers/sharing.py": "config.json",
+    RUNTIME + "containers/state.py": "state.json",
+    RUNTIME + "containers/runfile.py": "config.json and run.json",
+    RUNTIME + "containers/spec_security.py": "a profile in the definition, which options/security.py has read",
+    RUNTIME + "volumes/catalog.py": "config.json",
+    RUNTIME + "networks/firewall.py": "state.json",
+    RUNTIME + "host/removal.py": "state.json",
+    RUNTIME + "registry/service.py": "a service's configuration and status",
+    RUNTIME + "registry/supervisor.py": "a service's configuration",
+    RUNTIME + "images/workers.py": "from a process forked for unpacking",
+    RUNTIME + "images/delivery_spool.py": "what a delivery keeps",
+    RUNTIME + "builds/work.py": "from a process forked for compressing",
+    RUNTIME + "builds/running.py": "from a process forked for a step, outside of the container",
+    RUNTIME + "builds/sources.py": "digests of a context's files",
+    RUNTIME + "install.py": "host.json, and what Python says of itself",
+    "plugin_utils/screen.py": "the run's own file",
+    "plugin_utils/delivery_source.py": "a recipe in the controller's cache",
+}
+
+
+def raw(path):
+    """The lines on which a file parses JSON by itself."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr in READERS and isinstance(node.value, ast.Name) and (
+                node.value.id in ("json", "jsontext") or node.attr == "read_json"):
+            yield node.lineno
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[-1] in ("json", "jsontext", "files"):
+            yield from [node.lineno for alias in node.names if alias.name in READERS]
+
+
+def files():
+    # oci/ reads documents of others by a parser of its own, which imports nothing (oci/jsontext.py)
+    return [path for path in sorted(PLUGINS.rglob("*.py")) if not path.relative_to(PLUGINS).as_posix().startswith(RUNTIME + "oci/")]
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(PLUGINS).as_posix())
+def test_json_of_others_is_read_by_the_reader(path):
+    if path.relative_to(PLUGINS).as_posix() not in OWN:
+        assert list(raw(path)) == [], "parses JSON without untrusted/json_reader.py"
+
+
+def test_the_list_is_no_longer_than_it_must_be():
+    assert [name for name in sorted(OWN) if not list(raw(PLUGINS / name)) and "json_reader" not in name] == []
+
+
+def test_a_way_around_is_seen(tmp_path):
+    path = tmp_path / "new.py"
+    for text in ("import json\njson.loads(x)", "from json import loads", "from ..store.files import read_json, write_json", "import json\nf = json.load",
+                 "files.read_json(path)", "json.JSONDecoder().raw_decode(x)", "from ..oci import jsontext\njsontext.load(x)"):
+        path.write_text(text)
+        assert list(raw(path)), text

@@ -435,6 +435,13 @@ options:
           - The repository that the signature must be for, where it is not that of O(name), for example because the image was copied from
             there. A signature that names a tag as well must name that of O(name).
         type: str
+      digest_only:
+        description:
+          - Whether a signature will do that does not say which repository it is for. Sigstore bundles, which C(cosign) 3 makes by default, have
+            no name in them, and are refused without this. With it, names in signatures are not looked at, so any image that was ever signed with
+            the key is accepted under O(name); whoever can write to the registry can put an old or another one there.
+        type: bool
+        default: false
   mirrors:
     description:
       - Registries to ask before that of O(name), each as V(HOST[:PORT]) with the path below which it has the registry's repositories, if any.
@@ -772,6 +779,7 @@ def main():
         "verify": {"type": "dict", "options": {
             "key": {"type": "str", "required": True, "no_log": False},
             "repository": {"type": "str"},
+            "digest_only": {"type": "bool", "default": False},
         }},
         "mirrors": {"type": "list", "elements": "str"},
         "insecure": {"type": "bool", "default": False},

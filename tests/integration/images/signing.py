@@ -80,12 +80,12 @@ def _subject(digest, size):
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
-def bundle(client, digest, key, predicate="https://sigstore.dev/cosign/sign/v1", subject=None):
+def bundle(client, digest, key, predicate="https://sigstore.dev/cosign/sign/v1", subject=None, **named):
     """Store a Sigstore bundle with an in-toto statement about an image, as cosign 3 does."""
     client.for_push()
     kind = "application/vnd.in-toto+json"
     statement = json.dumps({"_type": "https://in-toto.io/Statement/v1", "predicateType": predicate, "predicate": {},
-                            "subject": [{"digest": {"sha256": (subject or digest).partition(":")[2]}}]}).encode()
+                            "subject": [dict(named, digest={"sha256": (subject or digest).partition(":")[2]})]}).encode()
     signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(statement), statement)
     document = {"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": ""}},
                 "dsseEnvelope": {"payload": base64.b64encode(statement).decode(), "payloadType": kind,

@@ -123,17 +123,51 @@ def test_a_registry_without_the_referrers_api(engine, task, registry, tmp_path, 
 
 def test_bundles(engine, task, own, tmp_path, key, stranger):
     image = Image(own, tmp_path)
+    verify = {"key": key.public, "digest_only": True}
     signing.bundle(image.client, image.digest, key, predicate="https://slsa.dev/provenance/v1")
-    refused(engine, task, image, "no use: it is a statement of type https://slsa.dev", verify={"key": key.public})
+    refused(engine, task, image, "no use: it is a statement of type https://slsa.dev", verify=verify)
     signing.bundle(image.client, image.digest, key, subject="sha256:" + "1" * 64)
-    refused(engine, task, image, "it is for another image", verify={"key": key.public})
+    refused(engine, task, image, "it is for another image", verify=verify)
     signing.bundle(image.client, image.digest, stranger)
-    refused(engine, task, image, "not by that key", verify={"key": key.public})
+    refused(engine, task, image, "not by that key", verify=verify)
     signing.bundle(image.client, image.digest, key)
-    assert task(engine, name=image.name, verify={"key": key.public})["changed"]
+    assert task(engine, name=image.name, verify=verify)["changed"]
     task(engine, name=image.name, state="absent")
     image = Image(own, tmp_path)
     signing.message_bundle(image.client, image.digest, key, image.data)
+    assert task(engine, name=image.name, verify=verify)["changed"]
+
+
+@pytest.mark.parametrize("message", (False, True), ids=("statement", "message"))
+def test_a_bundle_says_nothing_of_the_name(engine, task, own, tmp_path, key, policy, message):
+    """What was signed as one image is not accepted as another, unless somebody says that the digest alone will do."""
+    image = Image(own, tmp_path)
+    if message:
+        signing.message_bundle(image.client, image.digest, key, image.data)
+    else:
+        signing.bundle(image.client, image.digest, key)
+    for check in (True, False):
+        refused(engine, task, image, "no name .a Sigstore bundle.*; digest_only accepts that", check, verify={"key": key.public})
+    with pytest.raises(InvalidInput, match="^verify.repository: .*digest_only"):
+        task(engine, name=image.name, verify={"key": key.public, "digest_only": True, "repository": OTHER})
+    wanted = {"type": "sigstoreSigned", "keyPath": key.public}
+    for named in ({}, *({"signedIdentity": {"type": kind}} for kind in ("matchRepository", "matchExact", "matchRepoDigestOrExact")),
+                  {"signedIdentity": {"type": "exactRepository", "dockerRepository": image.repository}},
+                  {"signedIdentity": {"type": "remapIdentity", "prefix": image.repository, "signedPrefix": OTHER}}):
+        policy("reject", {image.repository: [dict(wanted, **named)]})
+        refused(engine, task, image, "no name .a Sigstore bundle.*; signedIdentity matchDigestOnly accepts that")
+    policy("reject", {image.repository: [dict(wanted, signedIdentity={"type": "matchDigestOnly"})]})
+    refused(engine, task, image, "no name .a Sigstore bundle.*; digest_only", verify={"key": key.public})
+    assert task(engine, name=image.name, verify={"key": key.public, "digest_only": True})["changed"]
+
+
+def test_a_statement_that_names_its_subject(engine, task, own, tmp_path, key):
+    image = Image(own, tmp_path)
+    signing.bundle(image.client, image.digest, key, name="_")
+    refused(engine, task, image, "no name", verify={"key": key.public})
+    signing.bundle(image.client, image.digest, key, name=OTHER)
+    refused(engine, task, image, "one is for the name 'registry.example.com/other/name'", verify={"key": key.public})
+    signing.bundle(image.client, image.digest, key, name=image.repository)
     assert task(engine, name=image.name, verify={"key": key.public})["changed"]
 
 

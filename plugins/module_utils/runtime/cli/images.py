@@ -57,7 +57,9 @@ def _registries(given):
 
 
 def pull(session, given):
-    verify = {"key": os.path.abspath(given.verify_key)} if given.verify_key else None
+    if given.verify_digest_only and not given.verify_key:
+        raise UsageError("--verify-digest-only goes with --verify-key")
+    verify = {"key": os.path.abspath(given.verify_key), "digest_only": given.verify_digest_only} if given.verify_key else None
     plan = images.plan_present(session.engine, given.words[0], "always", given.platform, _registries(given), verify)
     facts = session.carry_out(plan, live=not given.quiet)
     session.say(plan.reference.name if plan.reference is not None else facts["image"]["Id"])

@@ -3,7 +3,7 @@
 """Which name a signature must give an image: the forms of ``signedIdentity`` (containers-policy.json(5)).
 
 A signature says which repository, and may say which tag, its maker meant. Without a look at that, an image that is rightly signed
-as one thing could be served as another.
+as one thing could be served as another. ``matchDigestOnly`` is a type of this engine's own: it does without that look.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from . import reference
 
 FIELDS = {  # type -> its other fields
     "matchExact": (), "matchRepoDigestOrExact": (), "matchRepository": (), "exactReference": ("dockerReference",),
-    "exactRepository": ("dockerRepository",), "remapIdentity": ("prefix", "signedPrefix"), "matchTagIfSigned": ("dockerRepository",)}
+    "exactRepository": ("dockerRepository",), "remapIdentity": ("prefix", "signedPrefix"), "matchTagIfSigned": ("dockerRepository",), "matchDigestOnly": ()}
 DEFAULT = {"type": "matchRepoDigestOrExact"}
 
 
@@ -33,7 +33,11 @@ def check(document, option):
 
 
 def matches(document, wanted, signed):
-    """Whether a signature for the name ``signed`` (text) is one for the :class:`Reference` ``wanted``."""
+    """Whether a signature for the name ``signed`` (text, or None where it has none) is one for the :class:`Reference` ``wanted``."""
+    if document["type"] == "matchDigestOnly":
+        return True
+    if signed is None:
+        return False
     try:
         found = reference.parse(signed, "docker-reference", default_tag=None)
     except EngineError:

@@ -74,7 +74,7 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None, v
 
     :param pull: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when it is the same) or
         ``never``. :param platform: ``os/arch[/variant]``; None for the host's. :param registries: a :class:`Registries`.
-    :param verify: ``{"key", "repository"}``: it must be signed so, also where it is in the store already.
+    :param verify: ``{"key", "repository", "digest_only"}``: it must be signed so, also where it is in the store already.
     :raises NotFound: when it is nowhere. :raises InvalidInput: for a malformed reference.
     :raises Untrusted: when the host's policy or ``verify`` does not accept it.
     """

@@ -126,12 +126,21 @@ def _bundle(data, wanted):
     if statement.get("_type") not in STATEMENTS or statement.get("predicateType") != SIGNS:
         raise _Useless("it is a statement of type %s, not a signature" % (statement.get("predicateType"),))
     subjects = statement.get("subject")
-    digests = [_object(item, "subject").get("digest") for item in subjects] if isinstance(subjects, list) else []
+    subjects = [_object(item, "subject") for item in subjects] if isinstance(subjects, list) else []
     algorithm, dummy, encoded = wanted.partition(":")
-    if not any(isinstance(item, dict) and item.get(algorithm) == encoded for item in digests):
+    meant = [item for item in subjects if isinstance(item.get("digest"), dict) and item["digest"].get(algorithm) == encoded]
+    if not meant:
         raise _Useless("it is for another image")
+    if len(meant) > 1:
+        raise _Useless("its statement has the image %d times" % len(meant))
     signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)  # DSSE protocol, "Signature Definition"
-    return Signature(signed, _decoded(_object(signatures[0], "signatures").get("sig")), wanted, None)
+    return Signature(signed, _decoded(_object(signatures[0], "signatures").get("sig")), wanted, _name_in(meant[0]))
+
+
+def _name_in(subject):
+    """What a statement calls its subject, or None: in-toto has "_" for no name, and cosign 3 gives none to what it signs."""
+    name = subject.get("name")
+    return name if isinstance(name, str) and name not in ("", "_") else None
 
 
 def _json(data):

@@ -16,11 +16,11 @@ class Demand:
     """A signature that is asked for.
 
     :ivar keys: public keys, any of which will do. :ivar named: what the signature must call the image (``identity``'s form).
-    :ivar by: who asks, for sentences.
+    :ivar by: who asks, for sentences. :ivar without_names: what would have it do with signatures that have no name.
     """
 
-    def __init__(self, found, named, by):
-        self.keys, self.named, self.by = found, named, by
+    def __init__(self, found, named, by, without_names):
+        self.keys, self.named, self.by, self.without_names = found, named, by, without_names
 
 
 class Trust:
@@ -58,11 +58,9 @@ class Trust:
             return "one is of an index that is not on this host any more"
         if not any(key.verifies(signature.signature, signed) for key in demand.keys):
             return "one is not by that key"
-        if signature.names is None:  # a bundle is found by the digest alone and has no name in it
-            if demand.named["type"] not in ("matchRepository", "matchTagIfSigned"):
-                return "one gives the image no name, where %s is asked for" % demand.named["type"]
-            return None
         if not identity.matches(demand.named, self.wanted, signature.names):
+            if signature.names is None:
+                return "one gives the image no name (a Sigstore bundle), so it may be meant for another one; %s accepts that" % demand.without_names
             return "one is for the name %r" % signature.names[:200]
         return None
 
@@ -100,7 +98,8 @@ def of_registry(engine, wanted, verify=None):
     if found is not None:
         rule = found.for_registry(wanted)
         rule.admit(wanted.familiar)
-        demands += [Demand(policy.keys_of(item), item.get("signedIdentity") or identity.DEFAULT, "%s, for %s," % (found.path, rule.scope))
+        demands += [Demand(policy.keys_of(item), item.get("signedIdentity") or identity.DEFAULT, "%s, for %s," % (found.path, rule.scope),
+                           "signedIdentity matchDigestOnly")
                     for item in rule.signed]
     if demands:
         keys.check_means(wanted.familiar)
@@ -120,7 +119,7 @@ def check_local(engine, client, wanted, record, wish):
 
 
 def demand_of(verify, wanted):
-    """The :class:`Demand` of a task's option ``verify``: ``{"key", "repository"}``. :raises InvalidInput:"""
+    """The :class:`Demand` of a task's option ``verify``: ``{"key", "repository", "digest_only"}``. :raises InvalidInput:"""
     if not verify.get("key"):
         raise InvalidInput("verify.key", verify.get("key"), keys.ACCEPTED)
     repository = verify.get("repository")
@@ -128,8 +127,12 @@ def demand_of(verify, wanted):
         parsed = reference.parse(repository, "verify.repository", default_tag=None)
         if parsed.tag or parsed.digest:
             raise InvalidInput("verify.repository", repository, "a repository without tag and digest")
+    if repository and verify.get("digest_only"):
+        raise InvalidInput("verify.repository", repository, "no repository together with digest_only, which looks at no names")
     named = {"type": "matchTagIfSigned", "dockerRepository": repository or wanted.full_repository}
-    return Demand([keys.load(verify["key"], "verify.key")], named, "verify")
+    if verify.get("digest_only"):
+        named = {"type": "matchDigestOnly"}
+    return Demand([keys.load(verify["key"], "verify.key")], named, "verify", "digest_only")
 
 
 def of_file(engine, transport, path, what):

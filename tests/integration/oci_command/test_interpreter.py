@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 
 import pytest
+from pycontainer.kernel.constants import MACHINE
 
 CODE = "import os, sys; print('an interpreter, %s' % ('sealed' if os.statvfs('/proc/self/exe').f_flag & os.ST_RDONLY else 'open')); sys.exit(1)"
 PYTHON = os.path.realpath("/usr/bin/python3")
@@ -96,3 +99,41 @@ def test_what_may_trace_reaches_no_interpreter_that_can_be_written_to(runtime, b
     runtime.ok("exec", "d", "true")
     runtime.ok("start", "d")
     runtime.ok("exec", "--cap", "CAP_SYS_PTRACE", "d", "true")
+
+
+@pytest.fixture(scope="module")
+def outrun(tmp_path_factory):
+    if MACHINE != "x86_64" or not shutil.which("gcc"):
+        pytest.skip("needs x86 and a C compiler")
+    made = tmp_path_factory.mktemp("programs") / "outrun"
+    source = pathlib.Path(__file__).parents[1] / "attacks" / "programs" / "outrun.c"
+    subprocess.run(["gcc", "-O1", "-static", "-o", made, source], check=True)
+    return made
+
+
+@pytest.mark.parametrize("namespace", ["its own", "the host's"])
+@pytest.mark.parametrize("no_new_privileges", [True, False], ids=["with no_new_privs", "without"])
+def test_no_filter_is_outrun(runtime, bundle, outrun, namespace, no_new_privileges):
+    """What has the same user and rights may trace a process from the moment on at which it is dumpable: the filter is there by then."""
+    from pycontainer.kernel import capabilities, procfs, seccomp_default
+
+    bundle.config["linux"]["seccomp"] = seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
+    if namespace == "the host's":
+        bundle.config["linux"]["namespaces"] = [entry for entry in bundle.config["linux"]["namespaces"] if entry["type"] != "pid"]
+    with_capabilities(bundle, *capabilities.DOCKER_DEFAULT)
+    shutil.copy(outrun, bundle.rootfs / "outrun")
+    seen = []
+    for number in range(5):
+        bundle.save(args=["sleep", "1000"], noNewPrivileges=no_new_privileges)
+        runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if namespace == "the host's":
+            command = runtime.argv("run", "--bundle", bundle.save(args=["/outrun", str(runtime.state("c")["pid"])]).path, "attacker%d" % number)
+        else:
+            command = runtime.argv("exec", "c", "/outrun", "1")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attack:
+            assert attack.stdout.readline() == "ready\n"
+            runtime.ok("start", "c")
+            file, answer = attack.stdout.readline().split()[-2:]
+        seen.append((file, int(answer)))
+        runtime.ok("delete", "--force", "c")
+    assert {answer for _file, answer in seen} == {-errno.EPERM}, seen

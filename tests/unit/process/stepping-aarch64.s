@@ -1,7 +1,7 @@
 /* Copyright (c) 2026, the pycontainer.engine authors
    SPDX-License-Identifier: GPL-3.0-or-later
    What oci/stepping.py holds for aarch64: argv is [file, program's argv...]; after the code, aligned to 8:
-   u32 channel, u32 filter flags, u64 number of filter instructions, the instructions. */
+   u32 channel. */
     .globl _start
 _start:
     adr x19, data
@@ -14,18 +14,6 @@ _start:
     svc 0
     tbnz w0, 31, failed
     mov w21, 1                  // stage 1
-    ldr x3, [x19, 8]
-    cbz x3, step
-    add x4, x19, 16             // struct sock_fprog
-    stp x3, x4, [sp, -16]!
-    mov x0, 1                   // seccomp(SECCOMP_SET_MODE_FILTER, flags, program)
-    ldr w1, [x19, 4]
-    mov x2, sp
-    mov x8, 277
-    svc 0
-    cbnz w0, failed
-step:
-    mov w21, 2                  // stage 2
     ldr x3, [x20]
     ldr x0, [x20, 8]            // execve(argv[0], argv + 1, environ)
     add x1, x20, 16

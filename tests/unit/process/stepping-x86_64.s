@@ -1,7 +1,7 @@
 /* Copyright (c) 2026, the pycontainer.engine authors
    SPDX-License-Identifier: GPL-3.0-or-later
    What oci/stepping.py holds for x86_64: argv is [file, program's argv...]; after the code, aligned to 8:
-   u32 channel, u32 filter flags, u64 number of filter instructions, the instructions. */
+   u32 channel. */
     .intel_syntax noprefix
     .globl _start
 _start:
@@ -19,22 +19,6 @@ _start:
     test eax, eax
     js failed
     inc r13d                    # stage 1
-    mov rax, [r12+8]
-    test eax, eax
-    jz step
-    lea rcx, [r12+16]           # struct sock_fprog
-    push rcx
-    push rax
-    push 1                      # seccomp(SECCOMP_SET_MODE_FILTER, flags, program)
-    pop rdi
-    mov esi, [r12+4]
-    mov rdx, rsp
-    mov eax, 317
-    syscall
-    test eax, eax
-    jnz failed
-step:
-    inc r13d                    # stage 2
     mov rdi, [rbx+8]            # execve(argv[0], argv + 1, environ)
     lea rsi, [rbx+16]
     mov rcx, [rbx]

@@ -82,7 +82,7 @@ def listen(channel, warnings, own=None, name=""):
                 os.close(terminal)
             code, text = _reason(data, name)
             error = ContainerFailed(text, exit_code=code)
-            error.of_program = data[:1] == b"X" and data[2] == 2
+            error.of_program = data[:1] == b"X" and data[2] == 1
             raise error
 
 
@@ -92,10 +92,10 @@ def _reason(data, name):
         code, _space, text = data[1:].decode("utf-8", "replace").partition(" ")
         return int(code), text
     number, stage = data[1], data[2]
-    if stage == 2:
+    if stage == 1:
         failure = not_executed(name, number)
         return failure.code, str(failure)
-    return FAILED, "%s: %s" % (("the channel can't be closed", "the seccomp filter can't be installed")[stage], os.strerror(number).lower())
+    return FAILED, "the channel can't be closed: %s" % os.strerror(number).lower()
 
 
 def hand(channel, word, value, fds):

@@ -112,7 +112,7 @@ def execute(program, before=None):
         path = program.init_fd
     if program.no_new_privileges:
         syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
-        if program.filter and program.step_fd is None:
+        if program.filter:
             _install(program)
     if before is not None:
         before()
@@ -314,11 +314,7 @@ def _start_hooks(launch):
     for hook in wanted:
         hook.opened = hook.open_outputs()
         program.kept.update(fd for fd in hook.opened if fd is not None)
-
-    def become():
-        if program.step_fd is not None and program.filter and program.no_new_privileges:  # the step installs it later, for itself
-            _install(program)
-    return lambda: hooks.run_all(wanted, "startContainer", about, environment=program.environment, become=become)
+    return lambda: hooks.run_all(wanted, "startContainer", about, environment=program.environment)
 
 
 def _join_keyring():

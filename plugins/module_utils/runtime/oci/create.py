@@ -47,7 +47,7 @@ class Create(Launch):
 
     def hide_interpreter(self):
         """See that no program of the container's is executed from this interpreter's file, before anything is made."""
-        seen = "pid" in self.document.namespaces and not self.document.private("pid")
+        seen = not self.document.private("pid")  # by what is in that namespace: the host's, or one given by its path
         if self.wait and self.program.may_trace() and "user" not in self.document.namespaces:
             seen = True  # by what is executed in it before its start (exec)
         self.program.steps = stepping.possible(self.program, seen)

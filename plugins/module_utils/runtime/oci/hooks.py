@@ -97,17 +97,17 @@ def run(document, kind, a_state):
     return warnings
 
 
-def run_all(hooks, kind, about, directories=(), environment=None, become=None):
+def run_all(hooks, kind, about, directories=(), environment=None):
     """The same for a process on its way into a container: nothing is looked up or imported. :param hooks: list of Hook."""
     for number, hook in enumerate(hooks):
-        run_one(kind, number, hook, about, directories, environment, become)
+        run_one(kind, number, hook, about, directories, environment)
 
 
-def run_one(kind, number, hook, about, directories=(), environment=None, become=None):
+def run_one(kind, number, hook, about, directories=(), environment=None):
     """Run one hook and wait for it.
 
     :param about: the state, bytes of JSON. :param directories: the first of them that is there is its working directory.
-    :param environment: what it has when it does not name its own; None: this process's. :param become: called in the hook's process.
+    :param environment: what it has when it does not name its own; None: this process's.
     :raises ContainerFailed: when it does not end with 0 in its time.
     """
     files = hook.opened or hook.open_outputs()
@@ -119,7 +119,7 @@ def run_one(kind, number, hook, about, directories=(), environment=None, become=
         os.lseek(given, 0, os.SEEK_SET)
         pid = os.fork()
         if pid == 0:
-            _become(hook, [given] + [its_output if fd is None else fd for fd in files], directories, environment, become)
+            _become(hook, [given] + [its_output if fd is None else fd for fd in files], directories, environment)
         os.close(its_output)
         its_output = None
         ended, said = _follow(pid, output, hook.timeout)
@@ -180,7 +180,7 @@ def _code(status):
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def _become(hook, streams, directories, environment, become):
+def _become(hook, streams, directories, environment):
     """In the hook's process: execute it. Its own session, so that what it starts ends with it when its time is over."""
     try:
         os.setsid()
@@ -195,8 +195,6 @@ def _become(hook, streams, directories, environment, become):
                 break
             except OSError:
                 continue
-        if become is not None:
-            become()
         chosen = hook.environment if hook.environment is not None else environment
         os.execve(hook.path, hook.arguments, os.environb if chosen is None else chosen)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code

@@ -16,9 +16,22 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..kernel import rootfs
 from ..store import trees
+from ..untrusted.text import printable
 from .words import Trouble
 
 QUIET = 60  # seconds without a byte
+_KEPT = ("PATH", "TMPDIR", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+         "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
+_SAFE = [word for setting in (
+    "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.askPass=", "credential.helper=", "advice.detachedHead=false", "init.defaultBranch=main",
+    "http.emptyAuth=false", "http.lowSpeedLimit=1", "http.lowSpeedTime=%d" % QUIET) for word in ("-c", setting)]
+# ssh takes root's home from the list of users: no configuration, no keys, no tickets; known hosts are no secret, and stay
+_SSH = ["-F", "/dev/null", "-oBatchMode=yes", "-oConnectTimeout=%d" % QUIET, "-oIdentityFile=/dev/null", "-oGSSAPIAuthentication=no",
+        "-oHostbasedAuthentication=no", "-oPasswordAuthentication=no", "-oKbdInteractiveAuthentication=no", "-oForwardAgent=no", "-oUpdateHostKeys=no",
+        "-oPermitLocalCommand=no"]
+_NO_AGENT = ["-oIdentitiesOnly=yes", "-oIdentityAgent=none", "-oPubkeyAuthentication=no"]
+_AGENT = ["-oIdentityAgent=SSH_AUTH_SOCK"]
+_PASSWORD = re.compile(r"(?<=//)[^/@]*@")
 _SCP = re.compile(r"[A-Za-z0-9._~-]+@[A-Za-z0-9.-]+:[^\s]+")
 _QUERY = ("ref", "tag", "branch", "subdir", "checksum", "commit", "keep-git-dir", "submodules")
 _HEX = re.compile("[0-9a-f]{4,64}")
@@ -65,11 +78,11 @@ class Repository:
     @property
     def shown(self):
         """The address without a password in it."""
-        return re.sub(r"(?<=//)[^/@]*@", "", self.url)
+        return _PASSWORD.sub("", self.url)
 
 
 class Git:
-    """The host's ``git``.
+    """The host's ``git``, with none of the host's own credentials and settings.
 
     :param secrets: ``{id: function that returns bytes}``: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with ``.HOST`` after it. :param agent: path
         of an SSH agent's socket, or None.
@@ -134,28 +147,32 @@ class Git:
         program = shutil.which("git")
         if program is None:
             raise Trouble("%s: this needs the program git on the host" % repository.shown)
-        safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false", "-c", "init.defaultBranch=main",
-                "-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=%d" % QUIET]
+        env = self._environment(repository)
+        if directory is None:  # the settings of a repository that the caller is in are no better
+            env["GIT_DIR"] = "/dev/null"
         try:
-            done = subprocess.run([program] + safe + words, cwd=directory, env=self._environment(repository), stdin=subprocess.DEVNULL,
+            done = subprocess.run([program] + _SAFE + words, cwd=directory or "/", env=env, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, umask=0o022, check=False, text=True, errors="replace")
         except OSError as error:
             raise Trouble("git can't be run: %s" % error.strerror) from None
         if done.returncode:
             said = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["it ended with exit code %d" % done.returncode]
-            raise Trouble("%s: git %s: %s" % (repository.shown, words[0], re.sub(r"(?<=//)[^/@]*@", "", said[-1])))
+            raise Trouble("%s: git %s: %s" % (printable(repository.shown), words[0], printable(_PASSWORD.sub("", said[-1]))))
         return done.stdout
 
     def _environment(self, repository):
-        env = dict(os.environ, GIT_TERMINAL_PROMPT="0", GIT_ALLOW_PROTOCOL="http:https:git:ssh", LC_ALL="C", GIT_LFS_SKIP_SMUDGE="1")
-        env.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=%d" % QUIET)
-        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
-            env.pop(name, None)
+        """All that git and its ssh are given: whose build it is has no part in it. A repository's address is the Containerfile's word, and what root has in
+        its home, its agent and its tickets is not for whoever answers there."""
+        env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        env.update(LC_ALL="C", HOME="/dev/null", XDG_CONFIG_HOME="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_SYSTEM="/dev/null", GIT_CONFIG_GLOBAL="/dev/null",
+                   GIT_ATTR_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0", GIT_ASKPASS="", GIT_ALLOW_PROTOCOL="http:https:git:ssh", GIT_LFS_SKIP_SMUDGE="1",
+                   KRB5CCNAME="FILE:/dev/null", GIT_SSH_COMMAND=" ".join(["ssh"] + _SSH + (_AGENT if self.agent else _NO_AGENT)), GIT_SSH_VARIANT="ssh")
         if self.agent:
             env["SSH_AUTH_SOCK"] = self.agent
         header = self._header(urlsplit(repository.url).hostname or "")
-        if header:  # not on the command line, where others see it
-            env.update(GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="http.%s.extraHeader" % repository.url, GIT_CONFIG_VALUE_0="Authorization: " + header)
+        if header:  # not on the command line, where others see it; and not to wherever the server sends us
+            env.update(GIT_CONFIG_COUNT="2", GIT_CONFIG_KEY_0="http.%s.extraHeader" % repository.url, GIT_CONFIG_VALUE_0="Authorization: " + header,
+                       GIT_CONFIG_KEY_1="http.%s.followRedirects" % repository.url, GIT_CONFIG_VALUE_1="false")
         return env
 
     def _header(self, host):

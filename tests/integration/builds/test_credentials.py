@@ -64,14 +64,16 @@ def home(tmp_path, monkeypatch):
     (found / ".netrc").write_text("machine 127.0.0.1 login root password secret\n")
     (found / ".netrc").chmod(0o600)
     (found / ".git-credentials").write_text("http://root:secret@127.0.0.1\n")
-    (found / ".gitconfig").write_text("[credential]\n\thelper = \"!echo username=root; echo password=secret\"\n[http]\n\textraHeader = \"Authorization: secret\"\n")
+    (found / ".gitconfig").write_text("[credential]\n\thelper = \"!echo username=root; echo password=secret\"\n"
+                                      "[http]\n\textraHeader = \"Authorization: secret\"\n")
     script = found / "askpass"
     script.write_text("#!/bin/sh\necho secret\n")
     script.chmod(0o755)
     for name in ("GIT_ASKPASS", "SSH_ASKPASS"):
         monkeypatch.setenv(name, str(script))
-    for name, value in {"HOME": found, "XDG_CONFIG_HOME": found, "SSH_AUTH_SOCK": found / "agent", "GIT_CONFIG_COUNT": "1", "GIT_SSH_COMMAND": "ssh -i /root/.ssh/id",
-                        "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": "Authorization: secret", "GIT_SSH": script}.items():
+    for name, value in {
+            "HOME": found, "XDG_CONFIG_HOME": found, "SSH_AUTH_SOCK": found / "agent", "GIT_CONFIG_COUNT": "1", "GIT_SSH": script,
+            "GIT_SSH_COMMAND": "ssh -i /root/.ssh/id", "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": "Authorization: secret"}.items():
         monkeypatch.setenv(name, str(value))
     here = tmp_path / "here"
     here.mkdir()
@@ -111,7 +113,8 @@ def test_the_password_that_the_build_was_given_is_sent_to_nobody_else(builder, a
 def test_ssh_is_given_the_builds_agent_or_nothing(builder, home, tmp_path, monkeypatch, agent, address):
     tools = tmp_path / "bin"
     tools.mkdir()
-    (tools / "ssh").write_text("#!/usr/bin/python3\nimport json, os, sys\njson.dump([sys.argv[1:], dict(os.environ)], open(%r, 'w'))\nsys.exit(1)\n" % str(tmp_path / "said"))
+    (tools / "ssh").write_text("#!/usr/bin/python3\nimport json, os, sys\njson.dump([sys.argv[1:], dict(os.environ)], open(%r, 'w'))\nsys.exit(1)\n" %
+                               str(tmp_path / "said"))
     (tools / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", "%s:%s" % (tools, os.environ["PATH"]))
     with pytest.raises(errors.EngineError, match="git ls-remote: "):
@@ -122,8 +125,8 @@ def test_ssh_is_given_the_builds_agent_or_nothing(builder, home, tmp_path, monke
     if real is None:
         return
     host = [word for word in words if "127.0.0.1" in word][0]
-    shown = subprocess.run([real, "-G"] + words[:words.index(host)] + [host], env=env, stdout=subprocess.PIPE, text=True, check=True).stdout.lower().splitlines()
-    settings = dict(line.partition(" ")[::2] for line in shown)
+    shown = subprocess.run([real, "-G"] + words[:words.index(host)] + [host], env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    settings = dict(line.partition(" ")[::2] for line in shown.lower().splitlines())
     assert settings["identityfile"] == "/dev/null" and settings["gssapiauthentication"] == settings["passwordauthentication"] == "no"
     assert settings["identityagent"] == ("ssh_auth_sock" if agent else "none") and (settings["pubkeyauthentication"] == "false") == (agent is None)
 

@@ -164,9 +164,10 @@ class Git:
         """All that git and its ssh are given: whose build it is has no part in it. A repository's address is the Containerfile's word, and what root has in
         its home, its agent and its tickets is not for whoever answers there."""
         env = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        env.update(LC_ALL="C", HOME="/dev/null", XDG_CONFIG_HOME="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_SYSTEM="/dev/null", GIT_CONFIG_GLOBAL="/dev/null",
-                   GIT_ATTR_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0", GIT_ASKPASS="", GIT_ALLOW_PROTOCOL="http:https:git:ssh", GIT_LFS_SKIP_SMUDGE="1",
-                   KRB5CCNAME="FILE:/dev/null", GIT_SSH_COMMAND=" ".join(["ssh"] + _SSH + (_AGENT if self.agent else _NO_AGENT)), GIT_SSH_VARIANT="ssh")
+        env.update(LC_ALL="C", HOME="/dev/null", XDG_CONFIG_HOME="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_SYSTEM="/dev/null",
+                   GIT_CONFIG_GLOBAL="/dev/null", GIT_ATTR_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0", GIT_ASKPASS="", GIT_LFS_SKIP_SMUDGE="1",
+                   GIT_ALLOW_PROTOCOL="http:https:git:ssh", KRB5CCNAME="MEMORY:", KRB5_CLIENT_KTNAME="/dev/null",
+                   GIT_SSH_COMMAND=" ".join(["ssh"] + _SSH + (_AGENT if self.agent else _NO_AGENT)), GIT_SSH_VARIANT="ssh")
         if self.agent:
             env["SSH_AUTH_SOCK"] = self.agent
         header = self._header(urlsplit(repository.url).hostname or "")

@@ -13,7 +13,7 @@ AND_PYTEST := -- $(PYTEST_OPTIONS)
 REQUIRE := tests/tools/requirements.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity changelog bench bench-images bench-delivery clean
+.PHONY: help venv demo test test-unit test-integration test-hosts test-vm sanity changelog docs package bench bench-images bench-delivery clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -69,6 +69,17 @@ sanity: $(VENV)/.linters  ## ansible-test sanity and the other linters
 
 changelog: $(VENV)/.linters  ## CHANGELOG.rst from changelogs/fragments, as the next release is going to have it
 	tests/tools/changelog.sh
+
+package: venv  ## the collection's archive in .cache/package; one commit gives the same bytes everywhere
+	$(BIN)/python tests/tools/package.py .cache/package
+
+.cache/docs-venv/.filled: docs/site/requirements.txt $(VENV)/.filled
+	$(PYTHON) -m venv --clear .cache/docs-venv
+	.cache/docs-venv/bin/python -m pip install --quiet --disable-pip-version-check -r docs/site/requirements.txt -r tests/requirements.txt
+	@touch $@
+
+docs: .cache/docs-venv/.filled  ## the collection's site in .cache/site/html, from the modules' and roles' documentation
+	tests/tools/docs.sh
 
 # The peers' collections come with the package `ansible`, in an environment of its own.
 .cache/bench-venv/.filled: $(VENV)/.filled

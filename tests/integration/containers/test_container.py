@@ -536,3 +536,20 @@ def test_socketcall_is_for_images_of_32_bit_x86(engine, rootfs, architecture):
     record = containers.find(engine, "web")
     rules = files.read_json(os.path.join(engine.paths.container(record["id"]), "config.json"))["linux"]["seccomp"]["syscalls"]
     assert [rule["action"] for rule in rules if "socketcall" in rule["names"]] == ["SCMP_ACT_ALLOW" if architecture == "386" else "SCMP_ACT_ERRNO"]
+
+
+def test_a_command_may_have_as_much_as_the_kernel_takes(engine):
+    """Arguments and environment of more than a packet holds; and what execve(2) itself refuses is said in a sentence."""
+    do(engine, **base())
+    ident = containers.find(engine, "web")["id"]
+    words, env = ["w" * 1000] * 300, {"V%d" % number: "v" * 100_000 for number in range(8)}
+    found = containers.run_command(engine, ident, ["sh", "-c", "echo $# ${#V7}", "sh", *words], env=env)
+    assert found["stdout"].split() == [b"300", b"100000"], found
+    for arguments in (["true", "x" * (1 << 17)], ["true", *["x" * 100_000] * 70]):
+        with pytest.raises(ContainerFailed, match="^exec true: its arguments and environment are larger than this kernel takes") as refused:
+            containers.run_command(engine, ident, arguments)
+        assert refused.value.exit_code == 126
+    with pytest.raises(ContainerFailed, match="^exec x{400}[.]{3}: "):
+        containers.run_command(engine, ident, ["x" * 200_000])
+    with pytest.raises(EngineError, match="bytes' is not valid|bytes is not valid"):
+        containers.run_command(engine, ident, ["true", *["x" * 1_000_000] * 70])

@@ -314,3 +314,14 @@ def test_hosts_python_can_not_be_overwritten_as_proc_self_exe(boxes):
     running.stop(timeout=0)
     with open(os.path.realpath(sys.executable), "rb") as file:
         assert hashlib.sha256(file.read()).hexdigest() == before
+
+
+@pytest.mark.parametrize("wrong", [{"process": "x"}, {"process": {"args": [["a"]]}}])
+def test_a_document_that_somebody_has_written_over_is_a_sentence(boxes, wrong):
+    """In the start's answer and the state; the traceback is in the zygote's log, and nothing is left under way."""
+    box = boxes("sleep", "1000")
+    box.config.update(wrong)
+    with pytest.raises(ContainerFailed) as refused:
+        box.start()
+    assert "\n" not in str(refused.value) and "killed" not in str(refused.value)
+    assert control.status(box.paths, box.ident)["status"] == "exited"

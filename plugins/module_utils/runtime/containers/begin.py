@@ -94,6 +94,8 @@ class Worker:
             return {"error": str(error), "exit_code": getattr(error, "exit_code", None)}
         except OSError as error:
             return {"error": read_error(error)}
+        except Exception as error:  # pylint: disable=broad-except # a defect
+            return {"error": execute.defect(self.paths, error)}
 
     # ------------------------------------------------------------------------------------------------------------ start
 
@@ -126,8 +128,9 @@ class Worker:
             if not self._has_monitor():
                 attempt.undo()
                 raise ContainerFailed(INTERRUPTED)
-        except (EngineError, OSError) as error:
-            failure = error if isinstance(error, EngineError) else ContainerFailed(read_error(error))
+        except Exception as error:  # pylint: disable=broad-except # a defect, or documents that somebody has written over
+            failure = error if isinstance(error, EngineError) else ContainerFailed(
+                read_error(error) if isinstance(error, OSError) else execute.defect(self.paths, error))
             self.state.update(status="exited", pid=0, error=str(failure), exit_code=getattr(failure, "exit_code", None) or 128,
                               finished_at=time.time(), cgroup={}, network=None)
             self._save(durable=True)

@@ -33,6 +33,9 @@ def serve(paths, message, descriptors, connection, limits=None):
     except EngineError as error:
         wire.send(connection, {"error": str(error), "exit_code": getattr(error, "exit_code", None)})
         return
+    except Exception as error:  # pylint: disable=broad-except # a defect
+        wire.send(connection, {"error": defect(paths, error)})
+        return
     for fd in descriptors:
         os.close(fd)
     wire.send(connection, {"pid": process.pid, "warnings": process.warnings}, [process.terminal] if process.terminal is not None else [])
@@ -43,6 +46,16 @@ def serve(paths, message, descriptors, connection, limits=None):
     code, signal = _attend(process, connection)
     with contextlib.suppress(wire.Gone):
         wire.send(connection, {"rc": code if signal is None else 128 + signal})
+
+
+def defect(paths, error):
+    """The sentence about an exception that nobody expected; its traceback goes to the zygote's log, which is this process's error stream."""
+    import sys
+    import traceback
+
+    sys.stderr.write("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    sys.stderr.flush()
+    return "the engine failed unexpectedly (%s: %s); %s has the traceback" % (type(error).__name__, error, os.path.join(paths.run, "zygote.log"))
 
 
 def _attend(process, connection):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages between the engine's own processes: one JSON object a packet, with file descriptors where asked for.
 
+One that is larger than a packet, such as a command with much of an environment, goes in a file in memory, whose descriptor comes last.
+
 The sockets are SOCK_SEQPACKET (unix(7)), so a packet arrives whole and an end of file means that the other side is gone.
 They lie in directories that only root can enter, never in the abstract namespace, which a container that shares the
 host's network could reach (CVE-2020-15257).
@@ -9,12 +11,17 @@ host's network could reach (CVE-2020-15257).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import struct
 
-LARGEST = 1 << 17  # bytes of one message; below the default of net.core.wmem_max
+from ..errors import InvalidInput
+
+LARGEST = 1 << 17  # bytes of one packet; below the default of net.core.wmem_max
+LARGEST_FILE = 1 << 26  # bytes of a message in a file: ten times of what execve(2) takes of arguments and environment
+IN_FILE = b"F"  # the packet of such a message: no JSON object
 MOST_DESCRIPTORS = 4
 
 
@@ -79,12 +86,38 @@ def _rights(descriptors):
 
 
 def send(connection, message, descriptors=()):
-    """Send a dictionary. :raises Gone: when the other side is."""
+    """Send a dictionary. :raises Gone: when the other side is. :raises InvalidInput: it is larger than any message may be."""
     data = json.dumps(message, separators=(",", ":")).encode()
     try:
-        connection.sendmsg([data], _rights(descriptors), socket.MSG_NOSIGNAL)
+        if len(data) <= LARGEST:
+            try:
+                connection.sendmsg([data], _rights(descriptors), socket.MSG_NOSIGNAL)
+                return
+            except OSError as error:
+                if error.errno != errno.EMSGSIZE:  # on this host net.core.wmem_default is less
+                    raise
+        fd = _file(data)
+        try:
+            connection.sendmsg([IN_FILE], _rights([*descriptors, fd]), socket.MSG_NOSIGNAL)
+        finally:
+            os.close(fd)
     except (BrokenPipeError, ConnectionResetError):
         raise Gone() from None
+
+
+def _file(data):
+    """A file in memory that holds ``data``."""
+    if len(data) > LARGEST_FILE:
+        raise InvalidInput("argv", "%d bytes" % len(data), "a program's arguments and environment, of which the kernel takes a few MB")
+    fd = os.memfd_create("message", os.MFD_CLOEXEC)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view):]
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def receive(connection):
@@ -102,7 +135,16 @@ def receive(connection):
         for fd in descriptors:
             os.close(fd)
         raise Gone()
+    if data == IN_FILE:
+        data = _content(descriptors.pop())
     return json.loads(data), descriptors
+
+
+def _content(fd):
+    """What is in a message's file; closes it."""
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0)
+        return file.read(LARGEST_FILE)
 
 
 def ask(directory, name, message, descriptors=()):

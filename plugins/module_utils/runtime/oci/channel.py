@@ -27,6 +27,9 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 FAILED = 128  # exit code of a container that never came to its program, as Docker's
 
 
+LONGEST = 400  # characters of a name in a sentence: an argument may have 128 KiB
+
+
 class Failure(Exception):
     """The process can't become the container's; ``code`` is the exit code that Docker would give."""
 
@@ -37,11 +40,18 @@ class Failure(Exception):
 
 def not_executed(name, number):
     """The Failure of a program that execve(2) refuses. :param name: as the container's user named it; :param number: the errno."""
+    name = short(name)
+    if number == errno.E2BIG:
+        return Failure("exec %s: its arguments and environment are larger than this kernel takes (argument list too long)" % name, NOT_EXECUTABLE)
     if number == errno.ENOENT:
         return Failure("exec %s: no such file or directory" % name, NOT_FOUND)
     if number == errno.ENOEXEC:
         return Failure("exec %s: not a program of this machine (exec format error)" % name, NOT_EXECUTABLE)
     return Failure("exec %s: %s" % (name, os.strerror(number).lower()), NOT_EXECUTABLE)
+
+
+def short(name):
+    return name if len(name) <= LONGEST else name[:LONGEST] + "..."
 
 
 def pair():

@@ -86,9 +86,9 @@ def enter_directory(cwd):
         os.chdir(cwd)
         inside = os.getcwdb().startswith(b"/")
     except OSError as error:
-        raise Failure("working directory %s: %s" % (os.fsdecode(cwd), os.strerror(error.errno)), NOT_EXECUTABLE) from None
+        raise Failure("working directory %s: %s" % (channel.short(os.fsdecode(cwd)), os.strerror(error.errno)), NOT_EXECUTABLE) from None
     if not inside:
-        raise Failure("working directory %s is outside of the container" % os.fsdecode(cwd), NOT_EXECUTABLE)
+        raise Failure("working directory %s is outside of the container" % channel.short(os.fsdecode(cwd)), NOT_EXECUTABLE)
 
 
 def execute(program, before=None):
@@ -154,7 +154,7 @@ def find(program):
         if _may_execute(path) and _is_file(path):
             return path
     raise Failure("exec %s: executable file not found in $PATH of the container (%s)" % (
-        os.fsdecode(name), os.fsdecode(program.environment.get(b"PATH", b""))), NOT_FOUND)
+        channel.short(os.fsdecode(name)), channel.short(os.fsdecode(program.environment.get(b"PATH", b"")))), NOT_FOUND)
 
 
 def _may_execute(path):

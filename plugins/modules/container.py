@@ -515,7 +515,8 @@ options:
       - >-
         V(started): it runs as well.
       - >-
-        V(healthy): it runs, and its health check succeeds. It is waited for.
+        V(healthy): it runs, and its health check succeeds. It is waited for. One that ends meanwhile fails the task, with its exit
+        code and its last lines; one that its restart policy starts again does when it has ended five times.
       - >-
         V(restarted): as V(started), and one that ran already is stopped and started again. With nothing but O(name), its
         configuration stays as it is.
@@ -847,6 +848,13 @@ security:
   type: list
   elements: str
   sample: ["privileged: every capability and device of the host, no seccomp filter"]
+downtime:
+  description:
+    - Seconds from the moment when the old container was told to stop to where the new one ran, or was healthy with O(state=healthy).
+    - Of a failed replacement, the seconds until the old container ran again.
+  returned: with O(name), when a running container was replaced
+  type: float
+  sample: 0.412
 actions:
   description: What was done, or in check mode would be.
   returned: always
@@ -887,13 +895,21 @@ results:
       description: Why it failed.
       type: str
       returned: on failure
+    downtime:
+      description: As RV(downtime).
+      type: float
+      returned: when a running container was replaced
+    exit_code:
+      description: What it ended with.
+      type: int
+      returned: when it ended before it was up or healthy
     logs:
       description: The last lines of its log.
       type: str
       returned: when it did not start or get healthy
 """
 
-from ..module_utils import container_options, frontend
+from ..module_utils import container_options, frontend  # noqa: E402
 
 
 def main():

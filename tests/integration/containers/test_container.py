@@ -11,6 +11,7 @@ import stat
 import pytest
 from pycontainer import containers, images, volumes
 from pycontainer.containers import metering, task
+from pycontainer.containers.batch import BatchFailed
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
 from pycontainer.reconcile import carry_out
 from pycontainer.store import files
@@ -254,6 +255,30 @@ def test_an_unhealthy_replacement_puts_the_old_one_back(engine):
     with pytest.raises(ContainerFailed, match="unhealthy"):
         do(engine, state="healthy", env={"B": "1"}, healthcheck=dict(good, test=["CMD", "false"]), healthy_wait_timeout=20)
     assert containers.find(engine, "web")["id"] == first["container"]["Id"] and containers.status(engine, first["container"]["Id"])["status"] == "running"
+
+
+def test_a_replacement_that_its_policy_starts_again_and_again_is_given_up(engine):
+    """Each of its ends comes after the moment in which an end counts as a start that failed; no check comes to anything."""
+    check = {"test": ["CMD", "true"], "interval": "1h"}
+    first = do(engine, **base(restart_policy="always", healthcheck=check))["container"]["Id"]
+    crashing = base(restart_policy="always", healthcheck=check, state="healthy", command=["sh", "-c", "sleep 0.35; echo broken pipe; exit 3"])
+    with pytest.raises(ContainerFailed, match="container web ended 5 times before it was healthy, the last time with exit code 3") as caught:
+        do(engine, **crashing)
+    assert caught.value.exit_code == 3 and "broken pipe" in caught.value.logs and caught.value.downtime > 0
+    assert containers.find(engine, "web")["id"] == first and containers.status(engine, first)["status"] == "running"
+    with pytest.raises(BatchFailed) as caught:
+        task.container(engine, {"containers": [dict(crashing, name="new")]})
+    result, = caught.value.results
+    assert "ended 5 times" in result["msg"] and result["exit_code"] == 3 and "broken pipe" in result["logs"]
+
+
+def test_how_long_nothing_answered_stands_in_the_result(engine):
+    check = {"test": ["CMD", "true"], "interval": "50ms"}
+    assert "downtime" not in do(engine, **base())
+    assert do(engine, state="healthy", healthcheck=check, **base(env={"A": "1"}))["downtime"] > 0
+    assert "downtime" not in do(engine, state="healthy", **base())
+    result = task.container(engine, {"containers": [dict(base(env={"A": "2"}), name="web"), dict(base(), name="new")]})["results"]
+    assert result[0]["downtime"] > 0 and "downtime" not in result[1]
 
 
 def test_a_new_image_is_one_change_and_a_new_name_none(engine, rootfs, tmp_path):

@@ -41,6 +41,7 @@ def run(engine, items, parallel=None):
     pulls, coming, replaced = {}, {task.name for task in tasks if task.state != "absent"}, set()
     works = [Work(engine, task, [], pulls, coming, replaced) for task in tasks]
     for work in [work for turn in _turns(works, Work.joins) for work in turn]:
+        work.waits = False  # before anything is changed
         _located(work)
         if work.replaces():
             replaced.add(work.task.name)
@@ -103,9 +104,10 @@ def _apply(engine, works, results, todo, count):
     for turn in _turns([works[position] for position in todo], lambda work: sharing.names(engine, work.definition or {})):
         _in_threads(engine, works, results, [works.index(work) for work in turn], count, starts)
     _start(engine, works, results, starts, count)
+    started = {position for position, _record in starts}
     for position in todo:
         if not results[position].get("failed"):
-            _final_facts(engine, works[position].task, results[position])
+            _final_facts(engine, works[position].task, results[position], position in started)
 
 
 def _in_threads(engine, works, results, positions, count, starts):
@@ -120,10 +122,9 @@ def _in_threads(engine, works, results, positions, count, starts):
                         return
                     position = queue.pop()
                 mine = []
-                error = _one(own, works[position].task, mine)
+                said = _one(own, works[position].task, mine)
                 with lock:
-                    if error is not None:
-                        results[position].update(error)
+                    results[position].update(said)
                     starts.extend((position, record) for record in mine)
 
     threads = [threading.Thread(target=worker) for dummy in range(min(count, len(positions)))]
@@ -134,13 +135,14 @@ def _in_threads(engine, works, results, positions, count, starts):
 
 
 def _one(engine, task, starts):
-    """One container's changes but its start. Returns None, or what its result says about the error."""
+    """One container's changes but its start. Returns what its result says about them, or about the error."""
     try:
         with engine.locks.hold("container", task.name):
-            Work(engine, task, starts).make().apply()
+            work = Work(engine, task, starts)
+            work.make().apply()
     except Exception as error:  # pylint: disable=broad-except  # a thread's error must not vanish with it
         return failed(task.name, error)
-    return None
+    return {} if work.downtime is None else {"downtime": work.downtime}
 
 
 def failed(name, error):
@@ -157,9 +159,10 @@ def _start(engine, works, results, starts, count):
             results[position].update(failed(works[position].task.name, errors[record["id"]]))
 
 
-def _final_facts(engine, task, result):
+def _final_facts(engine, task, result, started):
     try:
         work = Work(engine, task)
+        work.started = started
         result.update(work.facts())
     except EngineError as error:
         result.update(failed(task.name, error))

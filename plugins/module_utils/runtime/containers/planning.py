@@ -60,6 +60,8 @@ class Work:
         self.status = running.status(engine, self.record["id"])["status"] if self.record else None
         self.plan = Plan("container %s" % task.name, self.facts)
         self.definition = None  # what it will be
+        self.started, self.downtime = False, None  # whether this task starts it; how long nobody answered, see replace.py
+        self.waits = not engine.check  # whether its facts are those of a healthy container, where it is to be one
         self.anew = self.image_config = None  # of one that is made (anew): whose namespaces it joins; the image's config
 
     def is_stale(self):
@@ -257,7 +259,8 @@ class Work:
         if self.task.state == "stopped":
             catalog.set_wanted(self.engine, self.record["id"], "stopped")
             self.record["wanted"] = "stopped"
-        self.record = replace.replace(self.engine, self.record, self.definition, target.id, run, healthy, self.task.keep_volumes, self.task.force_kill)
+        self.record, self.downtime = replace.replace(self.engine, self.record, self.definition, target.id, run, healthy,
+                                                     self.task.keep_volumes, self.task.force_kill)
 
     # -- the run state
 
@@ -282,6 +285,7 @@ class Work:
         self.plan.add("paused", False, True, "pause container %s" % self.task.name, lambda: starting.pause(self.engine, self.record))
 
     def _start(self):
+        self.started = True
         if self.starts is not None and self.task.state != "paused":
             self.starts.append(self.record)
         else:
@@ -307,10 +311,11 @@ class Work:
         record = catalog.get(self.engine, self.task.name)
         if record is None:
             return {"container": {}, "security": self._security(None) if self.definition is not None else []}
-        if self.task.state == "healthy" and not self.engine.check:
-            starting.wait_healthy(self.engine, record, self.task.healthy_timeout)
+        if self.task.state == "healthy" and self.waits:
+            starting.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
         gone = self.task.state == "absent" and self.engine.check
-        return {"container": inspection.inspect(self.engine, record), "security": [] if gone else self._security(record)}
+        found = {"container": inspection.inspect(self.engine, record), "security": [] if gone else self._security(record)}
+        return found if self.downtime is None else dict(found, downtime=self.downtime)
 
     def _security(self, record):
         """What gives the container as it will be more of the host than usual, as sentences."""

@@ -21,30 +21,41 @@ SETTLE = 0.3  # seconds in which a new process 1 that ends with an error counts 
 
 
 def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True, force=False):
-    """Replace the container ``old`` (a record). Returns the new record.
+    """Replace the container ``old`` (a record). Returns the new record and the downtime.
+
+    The downtime is the seconds from the old one's stop to where the new one runs, or is healthy where that is waited for; None where the
+    old one did not run or the new one is not to.
 
     :param run: whether the new one is to run. :param healthy: seconds to wait for its health check; None: don't.
     :param keep_volumes: the new one gets the old one's anonymous volumes. :param force: the old one is killed, not stopped.
-    :raises ContainerFailed: the new one did not come up; the old one is as it was.
+    :raises ContainerFailed: the new one did not come up; the old one is as it was. ``downtime`` is the seconds until it ran again.
     """
-    ran = running.lives(engine, old["id"])
+    ran, stopped, downtime = running.lives(engine, old["id"]), None, None
     kept = documents.mounted_volumes(engine, old["id"]) if keep_volumes else {}
     temporary = "%s.new-%s" % (old["name"][:100], secrets.token_hex(4))
     with engine.operations.record("replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran):
         new = create.create(engine, temporary, definition, image, old["wanted"] if not run else "running", replaces=old["id"], keep=_unnamed(engine, kept))
         try:
             if ran:
+                stopped = time.monotonic()
                 _halt(engine, old, force)
             _take_addresses(engine, old, new)
             if run:
                 starting.start_one(engine, new)
                 _settle(engine, new)
                 if healthy is not None:
-                    starting.wait_healthy(engine, new, healthy)
-        except BaseException:
+                    starting.wait_healthy(engine, new, healthy, fresh=True)
+                downtime = _since(stopped)
+        except BaseException as error:
             put_back(engine, old, new, ran)
+            if isinstance(error, EngineError) and stopped is not None:
+                error.downtime = _since(stopped)
             raise
-        return _commit(engine, old, new)
+        return _commit(engine, old, new), downtime
+
+
+def _since(when):
+    return None if when is None else round(time.monotonic() - when, 3)
 
 
 def _unnamed(engine, mounted):

@@ -14,6 +14,9 @@ from ..kernel import syscalls
 from . import catalog, control, documents, images, running, sharing, signals, userns
 
 
+ENDS = 5  # of a container that is waited for until it is given up: some two seconds (monitor.BACKOFF) and what its program takes
+
+
 def start(engine, records, at_once=None, stdin=None, checkpoint=None):
     """Start containers, several at once. Returns ``{id: None or the exception}``; ``wanted`` becomes running.
 
@@ -54,10 +57,15 @@ def start_one(engine, record, stdin=None, checkpoint=None):
         raise error
 
 
+def shown_name(record):
+    """The name that a container is to have, also while it stands beside the one that it replaces."""
+    return re.sub(r"\.new-[0-9a-f]{8}$", "", record["name"])
+
+
 def failure(engine, record, answer):
     """The error of a start as the user gets it: which container, by the name that it is to have, why, its last lines."""
-    name = re.sub(r"\.new-[0-9a-f]{8}$", "", record["name"])
-    return ContainerFailed("container %s did not start: %s" % (name, answer["error"]), answer.get("exit_code"), running.tail(engine, record["id"]))
+    sentence = "container %s did not start: %s" % (shown_name(record), answer["error"])
+    return ContainerFailed(sentence, answer.get("exit_code"), running.tail(engine, record["id"]))
 
 
 def prepare(engine, record):
@@ -109,30 +117,41 @@ def unpause(engine, record):
     catalog.set_wanted(engine, record["id"], "running")
 
 
-def wait_healthy(engine, record, timeout):
+def wait_healthy(engine, record, timeout, fresh=False):
     """Wait until the health check says "healthy".
 
-    :raises ContainerFailed: it ended, it is unhealthy, or ``timeout`` (seconds; 0 or less: none) is over; with its last lines.
+    :param fresh: its start belongs to what is waited for: all its ends since then count.
+    :raises ContainerFailed: it ended for good or ``ENDS`` times, it is unhealthy, or ``timeout`` (seconds; 0 or less: none) is over; with
+        its last exit code and its last lines.
     """
     if documents.read_run(engine, record["id"])["health"] is None:
         raise InvalidInput("state", "healthy", "another state: container %s has no health check" % record["name"])
+    name = shown_name(record)
     until = time.monotonic() + timeout if timeout > 0 else None
-    pause_time = 0.02
+    pause_time, before, code = 0.02, 0 if fresh else None, None
+
+    def failed(sentence):
+        return ContainerFailed("container %s %s" % (name, sentence), code, running.tail(engine, record["id"]))
     while True:
         state = running.status(engine, record["id"])
+        before = state["restarts"] if before is None else before
+        if state["exit_code"] is not None:
+            code = state["exit_code"]
         health = (state.get("health") or {}).get("status")
         if state["status"] == "running" and health == "healthy":
             return
         if state["status"] in ("exited", "dead"):
-            raise ContainerFailed("container %s ended with exit code %s before it was healthy" % (record["name"], state["exit_code"]),
-                                  state["exit_code"], running.tail(engine, record["id"]))
+            raise failed("ended with exit code %s before it was healthy" % code)
+        if state["status"] == "restarting" and state["restarts"] - before + 1 >= ENDS:
+            raise failed("ended %d times before it was healthy, the last time with exit code %s" % (state["restarts"] - before + 1, code))
         if health == "unhealthy":
-            raise ContainerFailed("container %s is unhealthy: %s" % (record["name"], last_check(state)), None, running.tail(engine, record["id"]))
+            raise failed("is unhealthy: " + last_check(state))
         if until is not None and time.monotonic() > until:
-            raise ContainerFailed("container %s is not healthy after %g seconds: %s" % (record["name"], timeout, last_check(state)),
-                                  None, running.tail(engine, record["id"]))
+            ends = state["restarts"] - before
+            raise failed("is not healthy after %g seconds: %s%s" % (
+                timeout, "it ended %d times meanwhile, the last time with exit code %s; " % (ends, code) if ends else "", last_check(state)))
         time.sleep(pause_time)
-        pause_time = min(pause_time * 1.5, 0.5)
+        pause_time = min(pause_time * 1.5, 0.25)
 
 
 def last_check(state):

@@ -217,6 +217,10 @@ options:
           push:
             description: For V(image), whether the image is pushed with these names, or with all where there are none.
             type: bool
+          privileged:
+            description: For V(local), whether the directory is also given the image's device nodes, the set-id bits of its files and their capabilities.
+              Without it they are left out, with a warning.
+            type: bool
       allow:
         description:
           - What C(RUN) instructions may ask for beyond a container's usual powers. Without it such a file is refused.
@@ -745,6 +749,7 @@ def main():
                 "name": {"type": "list", "elements": "str"},
                 "tar": {"type": "bool"},
                 "push": {"type": "bool"},
+                "privileged": {"type": "bool"},
             }},
             "allow": {"type": "list", "elements": "str", "choices": ["security.insecure", "network.host"]},
             "ignorefile": {"type": "path"},

@@ -92,3 +92,29 @@ def test_pushes_and_platforms(command, context, builder, registry):  # noqa: F81
 def test_what_is_refused(command, context, words, said):  # noqa: F811
     code, output, complaint = command("build", "--network=none", *words, context)
     assert code != 0 and output == "" and said in complaint
+
+
+def test_what_is_privileged_in_an_image_is_left_out(command, builder, tmp_path):  # noqa: F811
+    """Devices, set-id bits and file capabilities come to the host only when they are asked for; a second run finds nothing to do either way."""
+    text = ("FROM box:1\nRUN --security=insecure mknod /disk b 8 0 && mknod /disk2 c 1 1 && ln /disk2 /disk3 && mkfifo /pipe && echo x > /su && "
+            "chmod 6755 /su && mkdir -m 2775 /shared\nCOPY cap /\n")
+    context = builder.context({"Dockerfile": text, "cap": "c"})
+    capability = bytes.fromhex("0100000200200000000000000000000000000000")
+    os.setxattr(os.path.join(context, "cap"), "security.capability", capability)
+    top = tmp_path / "out"
+    words = ("build", "--network=none", "--allow=security.insecure")
+    code, _output, said = command(*words, "-o", str(top), context)
+    assert code == 0 and "no device nodes, so it lacks disk, disk2, disk3 (" in said
+    assert "set-id bits and file capabilities, which the image has at cap, su (" in said
+    assert not (top / "disk").exists() and not (top / "disk3").exists() and (top / "pipe").is_fifo()
+    assert os.stat(top / "su").st_mode & 0o7777 == 0o755 and os.stat(top / "shared").st_mode & 0o7777 == 0o2775
+    assert (top / "cap").read_text() == "c" and not os.listxattr(top / "cap")
+    before = os.stat(top / "su").st_ino
+    code, _output, said = command(*words, "-o", str(top), context)
+    assert code == 0 and "device" not in said and os.stat(top / "su").st_ino == before
+    code, _output, said = command(*words, "-o", "type=local,privileged=true,dest=%s" % top, context)
+    assert code == 0 and "device" not in said and os.stat(top / "disk").st_rdev == os.makedev(8, 0) and os.stat(top / "disk3").st_nlink == 2
+    assert os.stat(top / "su").st_mode & 0o7777 == 0o6755 and os.getxattr(top / "cap", "security.capability") == capability
+    before = os.stat(top / "su").st_ino
+    command(*words, "-o", "type=local,privileged=true,dest=%s" % top, context)
+    assert os.stat(top / "su").st_ino == before

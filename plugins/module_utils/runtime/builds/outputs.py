@@ -16,14 +16,15 @@ from ..kernel import mounts, overlay
 from ..reconcile import Plan
 from . import exported
 
-KNOWN = {"local": ("dest",), "tar": ("dest",), "oci": ("dest", "tar", "name"), "docker": ("dest", "name"), "image": ("name", "push"), "registry": ("name",)}
+KNOWN = {"local": ("dest", "privileged"), "tar": ("dest",), "oci": ("dest", "tar", "name"),
+         "docker": ("dest", "name"), "image": ("name", "push"), "registry": ("name",)}
 FORMS = {"docker": "docker-archive", "oci": "oci-archive"}
 SHOWN = 100  # names of files that a plan's difference has at most
 
 
 class Output:
     """``kind``: a key of KNOWN; ``dest``: a path, or ``-`` for standard output; ``names``: for the image; ``push``; ``directory``: whether an OCI
-    layout is one; ``option``: what it was given as."""
+    layout is one; ``privileged``: whether a directory is given devices, set-id files and file capabilities; ``option``: what it was given as."""
 
     def __init__(self, text):
         """:param text: ``type=oci,dest=FILE`` and so on, a directory alone, or ``-``. :raises InvalidInput:"""
@@ -41,7 +42,7 @@ class Output:
         :raises InvalidInput:
         """
         found, given = cls.__new__(cls), {key: value for key, value in options.items() if value is not None}
-        for name in ("tar", "push"):
+        for name in ("tar", "push", "privileged"):
             if name in given:
                 given[name] = "true" if given[name] else "false"
         found._take(given, "build.outputs", given.get("type"))
@@ -59,6 +60,7 @@ class Output:
             raise InvalidInput(option, unknown[0], "with type=%s: %s" % (self.kind, ", ".join(KNOWN[self.kind])))
         self.dest, self.names = given.get("dest") or "", list(given.get("name") or ())
         self.push = self.kind == "registry" or given.get("push", "false").lower() == "true"
+        self.privileged = given.get("privileged", "false").lower() == "true"
         self.directory = self.kind == "oci" and given.get("tar", "true").lower() == "false"
         if "dest" in KNOWN[self.kind] and (not self.dest or self.dest == "-" and (self.kind == "local" or self.directory)):
             raise InvalidInput(option, shown, "with type=%s: dest=..." % self.kind)
@@ -101,8 +103,9 @@ class Output:
         plan = Plan("output %s" % self.dest)
         if self.kind == "local":
             with View(engine, record) as seen:
-                found = exported.different(seen.fd, self.dest)
+                found, lost = exported.different(seen.fd, self.dest, self.privileged)
             if found:
+                plan.warnings.extend(lost)
                 after = dict.fromkeys(list(found)[:SHOWN], "as in the image")
                 before = {name: found[name] for name in after}
                 if len(found) > SHOWN:
@@ -133,8 +136,8 @@ class Output:
     def _local(self, engine, record):
         os.makedirs(self.dest, exist_ok=True)
         with View(engine, record) as seen:
-            exported.different(seen.fd, self.dest)  # raises where a file can't take the place of what is there, before anything is written
-            exported.write(seen.fd, self.dest)
+            exported.different(seen.fd, self.dest, self.privileged)  # raises where a file can't take the place of what is there, before anything is written
+            exported.write(seen.fd, self.dest, self.privileged)
 
     def _tar_is(self, engine, record):
         """Whether the file at ``dest`` is byte for byte what would be written."""

@@ -21,10 +21,14 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 class Placer:
     """:param root: descriptor of the root. :param owner: ``(uid, gid)`` for everything that is made, or None to keep the source's.
-    :param mode: ``mode(old, is_directory) -> new``, or None. :param follow: whether the destination's links are followed (not with --link)."""
+    :param mode: ``mode(old, is_directory) -> new``, or None. :param follow: whether the destination's links are followed (not with --link).
+    :param privileged: False leaves out devices, set-id bits of files and file capabilities: what they are for is the image's, not the host's."""
 
-    def __init__(self, root, owner=None, mode=None, follow=True):
-        self.root, self.owner, self.mode, self.follow = root, owner, mode, follow
+    def __init__(self, root, owner=None, mode=None, follow=True, privileged=True):
+        self.root, self.owner, self.mode, self.follow, self.capabilities = root, owner, mode, follow, privileged
+        self.leaves_out = is_device if not privileged else lambda status: False
+        if not privileged:
+            self.mode = harmless
         self.inodes, self.keys = {}, {}  # (device, inode) of a source with several names -> (directory, name) of the first one here; and back
 
     # ---------------------------------------------------------------------------------------------------- directories
@@ -118,8 +122,10 @@ class Placer:
 
     def file(self, tree, entry, parent, name):
         """One file of a tree, not a directory, as ``name`` into the directory that ``parent`` is open on."""
-        self.clear(parent, name)
         status = entry.status
+        if self.leaves_out(status):
+            return
+        self.clear(parent, name)
         kind, key = stat.S_IFMT(status.st_mode), (status.st_dev, status.st_ino)
         if status.st_nlink > 1 and key in self.inodes:
             self._link_again(key, parent, name)
@@ -168,7 +174,7 @@ class Placer:
             try:
                 copy_content(source, fd)
                 self._attributes(fd, entry, tree, False)
-                for key, value in regular.xattrs(source).items():
+                for key, value in regular.xattrs(source, self.capabilities).items():
                     os.setxattr(fd, key, value)
                 os.utime(fd, ns=(entry.status.st_mtime_ns, entry.status.st_mtime_ns))
             finally:
@@ -211,6 +217,15 @@ class Placer:
                 os.utime(fd, ns=(mtime, mtime))
         finally:
             os.close(fd)
+
+
+def is_device(status):
+    return stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
+
+
+def harmless(mode, directory=False):
+    """The mode of a file without its set-id bits; a directory's own only say whose group is inherited."""
+    return mode if directory else mode & 0o1777
 
 
 def copy_content(source, target):

@@ -127,5 +127,10 @@ def _give_out(engine, first, output, names, shown):
     if not first.unknown:
         first.extend(output.plan(engine, first.record(), references, shown))
         return
-    first.add("output " + output.dest, None, "as in the image", output.action(shown),
-              lambda: output.plan(engine, first.record(), references, shown).apply())
+
+    def later():
+        plan = output.plan(engine, first.record(), references, shown)
+        first.warnings += plan.warnings
+        plan.apply()
+
+    first.add("output " + output.dest, None, "as in the image", output.action(shown), later)

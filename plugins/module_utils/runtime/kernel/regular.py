@@ -9,19 +9,19 @@ import os
 PIECE = 1 << 18  # bytes
 
 
-def xattrs(fd):
-    """A file's capabilities and users' attributes, ``{name: value}`` in bytes; none where the file system has no such thing."""
+def xattrs(fd, capabilities=True):
+    """A file's capabilities, unless they are not wanted, and users' attributes, ``{name: value}`` in bytes; none where the file system has no such thing."""
     try:
         names = os.listxattr(fd)
     except OSError:
         return {}
     return {os.fsencode(name): os.getxattr(fd, name) for name in names
-            if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay."))}
+            if (capabilities and name == "security.capability") or (name.startswith("user.") and not name.startswith("user.overlay."))}
 
 
-def same(ours, theirs):
+def same(ours, theirs, capabilities=True):
     """Whether two regular files, by descriptors at their beginnings, have the same attributes and content."""
-    if xattrs(ours) != xattrs(theirs):
+    if xattrs(ours, capabilities) != xattrs(theirs):
         return False
     while True:
         piece = os.read(ours, PIECE)

@@ -150,3 +150,22 @@ def process(root):
     for process in started:
         process.kill()
         process.communicate()
+
+
+def make_certificate(directory, name="localhost"):
+    paths = str(directory / "cert.pem"), str(directory / "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]], check=True, stderr=subprocess.DEVNULL)
+    return paths
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """(certificate, key) for localhost."""
+    return make_certificate(tmp_path)
+
+
+@pytest.fixture
+def new_certificate():
+    """Make one: ``new_certificate(directory, name)``."""
+    return make_certificate

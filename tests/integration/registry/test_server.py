@@ -14,7 +14,6 @@ import resource
 import signal
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
@@ -239,19 +238,6 @@ def test_a_taken_port_and_a_strange_address(make_server, server, tmp_path):
 
 # --- TLS and users ---
 
-@pytest.fixture
-def certificate(tmp_path):
-    """(certificate, key) for localhost."""
-    return make_certificate(tmp_path)
-
-
-def make_certificate(directory, name="localhost"):
-    paths = str(directory / "cert.pem"), str(directory / "key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]], check=True, stderr=subprocess.DEVNULL)
-    return paths
-
-
 def tls_client(new_client, server, cafile):
     client = new_client(server.addresses[0][1])
     client.connection = http.client.HTTPSConnection("127.0.0.1", client.port, timeout=30, context=ssl.create_default_context(cafile=cafile))
@@ -271,11 +257,11 @@ def test_tls(make_server, new_client, certificate):
     assert answer.status == 404
 
 
-def test_a_renewed_certificate_is_used_without_a_restart(make_server, new_client, certificate, tmp_path):
+def test_a_renewed_certificate_is_used_without_a_restart(make_server, new_client, certificate, new_certificate, tmp_path):
     server = make_server(tls_cert=certificate[0], tls_key=certificate[1])
     old = open(certificate[0]).read()
     assert tls_client(new_client, server, certificate[0])("GET", "/v2/").status == 200
-    make_certificate(tmp_path, "renewed")
+    new_certificate(tmp_path, "renewed")
     assert open(certificate[0]).read() != old
     assert tls_client(new_client, server, certificate[0])("GET", "/v2/").status == 200
 

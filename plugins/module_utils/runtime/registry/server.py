@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The registry's server: sockets, threads, TLS and its orderly end. What is answered is in ``api.py``.
 
-One thread for each connection, at most ``CONNECTIONS``; when one more comes, a connection that waits for its client's next
-request is closed for it. Every wait on a client has an end, so slow clients cost a thread for a while and no more.
+One thread for each connection, at most ``CONNECTIONS``, and ``PER_ADDRESS`` of one client's address; further ones wait, without a thread, and
+those come first whose address has the fewest. When there is no room, connections are closed that need not be kept: which wait for their client's
+next request, have shown no credentials where the registry has users, or are slower than any use. They are taken from the address that has the
+most. So whoever can't log in, or has something to say slowly, holds out nobody. Every wait on a client has an end.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import os
@@ -31,10 +34,15 @@ from .uploads import Uploads
 from .wire import Connection, read_request
 
 CONNECTIONS = 128
+PER_ADDRESS = 96
+WAITING = 128  # connections that were taken and wait for room
+FRESH = 1.0  # seconds in which a connection is not closed for another one: so long clients may take to say what they want
+HANDSHAKE = 10.0  # seconds that TLS may take
 IDLE = 75.0  # seconds from the end of an answer to the end of the next request's head
 STALL = 60.0  # seconds without a byte either way
 GRACE = 10.0  # seconds that requests get to end when the server is asked to
 DRAIN = 65536  # bytes of a body that nobody asked for which are read, so that the connection can be used again
+DRAINING = 5.0  # seconds that may take
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GONE = (ConnectionError, TimeoutError, socket.timeout, ssl.SSLError)  # socket.timeout is no TimeoutError before Python 3.10
 
@@ -87,7 +95,7 @@ class Server:
         self.log, self.access_log = log or _to_stderr, access_log
         self._certificate = Certificate(tls_cert, tls_key, self.log) if tls_cert else None
         self._users = Users(users, self.log) if users else None
-        self._lock, self._clients, self._stopping = threading.Condition(), {}, False
+        self._lock, self._clients, self._waiting, self._stopping = threading.Condition(threading.RLock()), {}, [], False
         with contextlib.ExitStack() as opened:
             self._listeners = [opened.enter_context(addresses.bind(*where)) for where in listen]
             self.storage = Storage(root)
@@ -123,6 +131,9 @@ class Server:
         with self._lock:
             self._stopping = True
             self._lock.notify_all()
+            for connection in self._waiting:
+                connection.close()
+            self._waiting.clear()
             for connection in self._clients:
                 if connection.idle:
                     _cut(connection)
@@ -156,8 +167,6 @@ class Server:
                         self._take(key.fileobj)
 
     def _take(self, listener):
-        if not self._make_room():
-            return
         try:
             sock, address = listener.accept()
         except BlockingIOError:
@@ -171,43 +180,83 @@ class Server:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(sock, address, IDLE)
         with self._lock:
+            self._waiting.append(connection)
+            self._admit()
+            self._lock.notify_all()
+            if len(self._waiting) > WAITING:
+                counts = collections.Counter(other.host for other in self._waiting)
+                unlucky = max(self._waiting, key=lambda other: counts[other.host])  # the oldest of those
+                self._waiting.remove(unlucky)
+                unlucky.close()
+
+    def _admit(self):
+        """Serve as many of the waiting connections as there is room for, and make room for the others. The lock is held."""
+        counts = collections.Counter(connection.host for connection in self._clients)
+        while self._waiting and not self._stopping:
+            connection = min(self._waiting, key=lambda other: counts[other.host])
+            if len(self._clients) >= CONNECTIONS or counts[connection.host] >= PER_ADDRESS:
+                break
+            self._waiting.remove(connection)
             self._clients[connection] = True
-        try:
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-        except RuntimeError as error:  # the host's limit of threads
-            self.log("a connection can't be served: %s" % error)
-            self._forget(connection)
+            connection.since = time.monotonic()
+            counts[connection.host] += 1
+            try:
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            except RuntimeError as error:  # the host's limit of threads
+                self.log("a connection can't be served: %s" % error)
+                self._clients.pop(connection)
+                connection.close()
+        if self._waiting and not self._stopping:
+            self._make_room()
 
     def _make_room(self):
-        """Wait until there is room for one more connection, closing one that is idle; False when the server ends."""
+        """Close a connection that need not be kept for each that waits and is not waiting for one closed before. The lock is held."""
+        now = time.monotonic()
+        staying = [connection for connection in self._clients if not connection.cut]
+        dispensable = [connection for connection in staying if connection.idle and now - connection.since > FRESH or connection.slow(now)]
+        counts, room = collections.Counter(connection.host for connection in staying), CONNECTIONS - len(staying)
+        for connection in sorted(self._waiting, key=lambda other: counts[other.host]):
+            crowded = counts[connection.host] >= PER_ADDRESS
+            if crowded or room <= 0:
+                candidates = [other for other in dispensable if other.host == connection.host or not crowded]
+                if not candidates:
+                    continue
+                victim = max(candidates, key=lambda other: (counts[other.host], now - other.since))
+                dispensable.remove(victim)
+                counts[victim.host] -= 1
+                room += 1
+                victim.cut = True
+                _cut(victim)
+            counts[connection.host] += 1
+            room -= 1
+
+    def _keep(self, connection, idle=False):
+        """A request is served: the connection is no longer closed for another one. :raises ConnectionError: when it was just then."""
         with self._lock:
-            while len(self._clients) >= CONNECTIONS and not self._stopping:
-                idle = [connection for connection in self._clients if connection.idle]
-                if idle:
-                    longest = min(idle, key=lambda connection: connection.deadline)
-                    longest.idle = False
-                    _cut(longest)
-                self._lock.wait(0.5)
-            return not self._stopping
+            if connection.cut:
+                raise ConnectionError("closed for another client")
+            connection.idle = idle
 
     def _forget(self, connection):
+        connection.close()
         with self._lock:
             self._clients.pop(connection, None)
             self._lock.notify_all()
-        connection.close()
+            self._admit()
 
     def _watch(self):
         """End the connections whose time is over, and uploads that nobody continues."""
-        turn = 0
+        expired = time.monotonic()
         while not self._stopping:
             with self._lock:
-                self._lock.wait(1.0)
+                self._lock.wait(min(FRESH, 0.2) if self._waiting else 1.0)
                 now = time.monotonic()
                 for connection in self._clients:
                     if connection.deadline < now:
                         _cut(connection)
-            turn += 1
-            if turn % 60 == 0:
+                self._admit()  # others may be closed for them by now
+            if now - expired > 60.0:
+                expired = now
                 self.uploads.expire()
 
     def _collect(self):
@@ -228,12 +277,14 @@ class Server:
     def _serve(self, connection):
         try:
             if self._certificate:
+                connection.deadline = time.monotonic() + HANDSHAKE
                 if connection.socket.recv(1, socket.MSG_PEEK) not in (b"\x16", b""):  # a TLS record of a handshake begins so
                     refusal = Refusal(400, "UNSUPPORTED", "this registry speaks HTTPS, and was sent plain HTTP")
                     connection.answer(None, refusal.response(), False)
                     _linger(connection)
                     return
                 connection.socket = self._certificate.wrap(connection.socket)
+                self._keep(connection, idle=True)  # while it was wrapped, nobody could cut it
                 connection.socket.do_handshake()
             connection.open()
             while not self._stopping and self._next(connection):
@@ -252,11 +303,11 @@ class Server:
 
     def _next(self, connection):
         """Serve one request; False when the connection is not to be used again."""
-        connection.deadline, connection.idle = time.monotonic() + IDLE, True
+        connection.since = time.monotonic()
+        connection.deadline, connection.idle, connection.piece_began = connection.since + IDLE, True, None
         request = None
         try:
             request = read_request(connection)
-            connection.idle = False
             if request is None:
                 return False
         except Refusal as refusal:
@@ -264,25 +315,32 @@ class Server:
             _linger(connection)
             return False
         began = time.monotonic()
-        connection.deadline = float("inf")  # the body and the answer have limits of their own
-        response, reusable = self._answer(request)
+        response, reusable = self._answer(request, connection)
         try:
-            keep = reusable and request.keep_alive and not self._stopping and _drained(request)
+            keep = reusable and request.keep_alive and not self._stopping and _drainable(request)
             connection.answer(request, response, keep)
         finally:
             response.close()
+        connection.since, connection.idle = time.monotonic(), True
         if self.access_log:
             self.access_log('%s "%s %s" %d %d %.3fs' % (
                 connection.address[0], request.method, request.path, response.status, response.length, time.monotonic() - began))
-        if not keep and request.body.pending:
+        if keep:
+            _drain(connection, request.body)
+        elif request.body.pending:
             _linger(connection)
         return keep
 
-    def _answer(self, request):
+    def _answer(self, request, connection):
         """``(response, whether the connection can be used again)``."""
         try:
             if self._users is not None:
-                self._users.require(request)
+                try:
+                    self._users.require(request)
+                except Refusal as refusal:  # whoever can't log in has nothing to send that is worth reading
+                    return refusal.response(), not request.body.pending
+            self._keep(connection)
+            connection.deadline = float("inf")  # the body and the answer have limits of their own
             return self._api.answer(request), True
         except Refusal as refusal:
             return refusal.response(), not refusal.close
@@ -298,16 +356,18 @@ class Server:
             return Refusal(500, "UNKNOWN", "the registry failed; its log says how", close=True).response(), False
 
 
-def _drained(request):
-    """Read what is left of a small body; False when there is too much of it, or nobody knows how much."""
+def _drainable(request):
+    """Whether what is left of a body is so little that it can be read after the answer; not where nobody knows how much it is."""
     body = request.body
-    if not body.pending:
-        return True
-    if body.length is None or body.left > DRAIN or (body.expected and not body.started):
-        return False
-    for _count in body.pieces(memoryview(bytearray(8192))):
-        pass
-    return True
+    return not body.pending or not (body.length is None or body.left > DRAIN or (body.expected and not body.started))
+
+
+def _drain(connection, body):
+    """Read what is left of a body, so that the connection can be used again."""
+    if body.pending:
+        connection.deadline = time.monotonic() + DRAINING
+        for _count in body.pieces(memoryview(bytearray(8192))):
+            pass
 
 
 def _cut(connection):
@@ -320,6 +380,7 @@ def _linger(connection, seconds=3.0, limit=64 << 20):
     """Close so that a client which is still sending can read the answer: unread bytes would have TCP reset it."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection.socket, socket.SHUT_WR)
+        connection.idle = True
         connection.deadline = time.monotonic() + seconds
         connection.socket.settimeout(seconds)
         while limit > 0 and time.monotonic() < connection.deadline:

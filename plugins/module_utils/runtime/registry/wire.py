@@ -17,8 +17,11 @@ from .answers import Refusal
 
 LINE = 16384  # bytes of the longest line that is read: upload locations and Accept headers stay far below
 HEADERS = 100
+HEAD = 65536  # bytes of all header lines
 PIECE = 1 << 20  # bytes between two looks at the clock
 PATIENCE = 300.0  # seconds that a piece may take: slower than about 3 KiB/s is not a transfer
+SLOW = 5.0  # seconds after which one that is slower than that makes room for others
+SLOW_PIECE = 30.0  # the same for a piece that is sent at once
 
 
 def bad(message):
@@ -68,13 +71,16 @@ def read_request(connection):
 
 
 def _headers(connection):
-    headers = {}
+    headers, size = {}, 0
     for _count in range(HEADERS + 1):
         line = connection.line()
         if line is None:
             raise ConnectionError("closed within a request")
         if line == "":
             return headers
+        size += len(line)
+        if size > HEAD:
+            raise Refusal(431, "UNSUPPORTED", "header lines of more than %d bytes" % HEAD, close=True)
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
             raise bad("a header line is not Name: value")
@@ -114,17 +120,19 @@ class Body:
         if self.expected and not self.started and not self.finished:
             self.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.started = True
-        received, end = 0, time.monotonic() + PATIENCE
+        pace = self.connection
+        pace.begin(SLOW)
         while not self.finished:
             count = self._fill(buffer)
             if not count:
                 break
+            pace.piece_size += count
             yield count
-            received += count
-            if received >= PIECE:
-                received, end = 0, time.monotonic() + PATIENCE
-            elif time.monotonic() > end:
+            if pace.piece_size >= PIECE:
+                pace.begin(SLOW)
+            elif time.monotonic() > pace.piece_began + PATIENCE:
                 raise TimeoutError("the request's body comes too slowly")
+        pace.piece_began = None
 
     def read(self, limit):
         """The whole body as bytes. :raises Refusal: when it has more than ``limit`` bytes."""
@@ -188,13 +196,26 @@ class Connection:
     """A client's socket, buffered for reading.
 
     ``deadline``: the moment (monotonic) until which what it does now must be over; the server's watch ends it then.
-    ``idle``: it is between two requests, and may be closed for another client.
+    ``idle``: no request of somebody who may use the registry is being served, so it may be closed for another client; ``since`` when.
+    ``cut``: it was. ``host``: the client's address.
     """
 
     def __init__(self, sock, address, seconds):
         self.socket, self.address = sock, address
-        self.deadline, self.idle, self.encrypted = time.monotonic() + seconds, False, False
+        self.host = address[0]
+        self.since = time.monotonic()
+        self.deadline, self.idle, self.cut = self.since + seconds, True, False
         self.file = None
+        self.piece_began, self.piece_size, self._slow = None, 0, SLOW
+
+    def begin(self, slow):
+        """A piece of a body begins. :param slow: seconds after which it is looked at whether it is slow."""
+        self.piece_began, self.piece_size, self._slow = time.monotonic(), 0, slow
+
+    def slow(self, now):
+        """Whether the body that comes or goes at this moment is slower than any use."""
+        began = self.piece_began
+        return began is not None and now - began > self._slow and self.piece_size < (now - began) * PIECE / PATIENCE
 
     def open(self):
         """Begin to read; after a TLS handshake, because the buffer belongs to the encrypted side."""
@@ -245,14 +266,18 @@ class Connection:
         if response.pieces is not None and with_body:
             for piece in response.pieces:
                 self.deadline = time.monotonic() + PATIENCE
+                self.begin(SLOW_PIECE)
                 self.send(piece)
+                self.piece_began = None
 
     def _send_file(self, response):
         """By sendfile(2), from page cache to socket; with TLS through a small buffer."""
         offset, left = response.offset, response.count
         while left:
             self.deadline = time.monotonic() + PATIENCE
+            self.begin(SLOW_PIECE)
             sent = self.socket.sendfile(response.file, offset, min(left, PIECE))
             if not sent:
                 raise ConnectionError("a blob became shorter while it was sent")
             offset, left = offset + sent, left - sent
+        self.piece_began = None

@@ -66,7 +66,7 @@ def _platform(action, arguments, source):
 class Shipment:
     """What is sent to a host.
 
-    :ivar whole: ``{index of a layer: (path, offset, size)}``. :ivar rebuilt: indexes of the layers that the host rebuilds.
+    :ivar whole: ``{index of a layer: (archive.Place or path, offset, size)}``. :ivar rebuilt: indexes of the layers that the host rebuilds.
     :ivar pack: path of the packed contents, or None. :ivar files: how many contents. :ivar room: bytes that it takes on the host.
     """
 
@@ -74,7 +74,7 @@ class Shipment:
         self.whole, self.rebuilt, self.pack, self.files, self.room = {}, [], None, 0, 0
 
     def streams(self):
-        """What is sent besides recipes: ``(path, offset, size)``."""
+        """What is sent besides recipes: ``(Place or path, offset, size)``."""
         return list(self.whole.values()) + ([(self.pack, 0, os.stat(self.pack).st_size)] if self.pack else [])
 
 
@@ -95,7 +95,7 @@ class Delivery:
         if self.wanted is None:
             return result if result.get("failed") else dict(result, delivery=self._told(Shipment()))
         for delta in (boolean(self.delta), False):
-            shipment = self._prepare(delta)
+            shipment = self._prepared(delta)
             if self.check:
                 return self._foretold(result, shipment)
             self._check_room(shipment)
@@ -106,6 +106,15 @@ class Delivery:
         return answer if answer.get("failed") else self._with_told(answer, shipment)
 
     # --- what is to be sent ---
+
+    def _prepared(self, delta):
+        """As :meth:`_prepare`; the host keeps nothing for an archive that can't be sent."""
+        try:
+            return self._prepare(delta)
+        except errors.EngineError:
+            if not self.check:
+                self._call("drop", {"id": self.source.id})
+            raise
 
     def _prepare(self, delta):
         """A :class:`Shipment` of what the host lacks."""

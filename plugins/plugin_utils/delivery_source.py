@@ -30,13 +30,12 @@ class Layer:
     """One layer of the image.
 
     :ivar digest: of the blob, as the manifest names it; None where the archive has no manifest. :ivar size: bytes in the archive.
-    :ivar place: ``(path, offset)``. :ivar kind: how it is compressed there (``compression.kind_of``).
+    :ivar place: ``(archive.Place, offset)``. :ivar kind: how it is compressed there (``compression.kind_of``).
     """
 
     def __init__(self, diff_id, digest, size, place):
         self.diff_id, self.digest, self.size, self.place = diff_id, digest, size, place
-        with open(place[0], "rb") as file:
-            self.kind = compression.kind_of(os.pread(file.fileno(), min(8, size), place[1]))
+        self.kind = compression.kind_of(b"".join(pieces(*place, min(8, size))))
 
     @property
     def what(self):
@@ -50,16 +49,40 @@ class Layer:
         """The pieces of its archive. :raises Unsupported: for zstd where nothing here reads it."""
         return compression.decompress(self.pieces(), self.what)
 
+    def version(self):
+        """What tells its file from one that was written since."""
+        fd = self.place[0].open()
+        try:
+            status = os.fstat(fd)
+            return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        finally:
+            os.close(fd)
 
-def pieces(path, offset, size):
-    """A part of a file, piece by piece. :raises RegistryError: when it is cut short."""
-    with open(path, "rb") as file:
+    def check(self):
+        """:raises RegistryError: when its content is not what the manifest, or where there is none the configuration, promises."""
+        wanted = self.digest or self.diff_id
+        found = hashlib.new(wanted.partition(":")[0])
+        for piece in self.pieces() if self.digest else self.plain():
+            found.update(piece)
+        if found.hexdigest() != _hex(wanted):
+            raise RegistryError("%s of the archive is damaged: its content has another digest" % self.what)
+
+
+def pieces(place, offset, size):
+    """A part of a file, piece by piece. :param place: an ``archive.Place``, or the path of a file of the cache.
+
+    :raises RegistryError: when it is cut short, or not the file that it was.
+    """
+    fd = place.open() if isinstance(place, archive.Place) else os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    try:
         while size:
-            piece = os.pread(file.fileno(), min(size, compression.READ), offset)
+            piece = os.pread(fd, min(size, compression.READ), offset)
             if not piece:
-                raise RegistryError("%s became shorter while it was read" % path)
+                raise RegistryError("%s became shorter while it was read" % (place.name if isinstance(place, archive.Place) else place))
             offset, size = offset + len(piece), size - len(piece)
             yield piece
+    finally:
+        os.close(fd)
 
 
 class Recipe:
@@ -97,11 +120,13 @@ class Source:
         self.config = self.manifest = None
         self.layers = []
         self._stack = contextlib.ExitStack()
-        self._members = None
+        self._members = self._plain = None
+        self._checked = set()
 
     def __enter__(self):
         """:raises InvalidInput: when there is nothing that could be an archive."""
-        self._members = self._stack.enter_context(archive.opened(self._laid_out(), None))
+        self._plain = self._laid_out()
+        self._members = self._stack.enter_context(archive.opened(self._plain, None))
         self._members.path = self.path  # in errors, the one that the user knows
         return self
 
@@ -145,10 +170,22 @@ class Source:
     def id(self):
         return manifest.digest_of(self.config)
 
+    def _check(self, layer):
+        """Before anything of a layer is sent, its digest is held against all of it; once for each version of the archive."""
+        if layer not in self._checked:
+            version = layer.version() if self._plain == self.path else self._plain  # each use changes the times of a file of the cache
+            key = hashlib.sha256(repr((version, layer.place[1], layer.size, layer.digest or layer.diff_id)).encode()).hexdigest()
+            self.cache.made("checked-" + key, lambda _file: layer.check())
+            self._checked.add(layer)
+
     # --- a layer whole ---
 
     def blob(self, layer):
-        """``(path, offset, size)`` of what is sent of a whole layer; one that the archive has uncompressed and no manifest names is compressed."""
+        """``(Place or path, offset, size)`` of what is sent of a whole layer; one that the archive has uncompressed and no manifest names is compressed.
+
+        :raises RegistryError: when it is damaged.
+        """
+        self._check(layer)
         if layer.digest or layer.kind:
             return layer.place + (layer.size,)
         path = self.cache.made("blob-%s" % _hex(layer.diff_id), lambda file: _write_all(file, compression.compress(layer.plain())))
@@ -158,6 +195,7 @@ class Source:
 
     def recipe(self, layer):
         """A layer's :class:`Recipe`. :raises RegistryError: when it is damaged. :raises Unsupported: where none can be made of it."""
+        self._check(layer)
         name = "recipe-%s-%s" % (fingerprint.name(), _hex(layer.digest or layer.diff_id))  # host and controller must read archives alike
         return Recipe(self.cache.made(name, lambda file: _write_recipe(file, layer)))
 

@@ -335,12 +335,96 @@ def test_a_damaged_archive_is_a_clear_error_and_nothing_stays(engine, deliver, t
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
             path.write_bytes(data[:-20] + bytes(20))
-    result = deliver(one)
-    assert result["failed"] and "layer sha256:" in result["msg"] and is_clean(engine)
-    assert deliver(two)["changed"]  # and where the recipe shows it first:
-    with pytest.raises(Exception, match="damaged|promises|cut short"):
+    for check in (True, False):
+        with pytest.raises(Exception, match="^layer sha256:.* of the archive is damaged: its content has another digest"):
+            deliver(one, check)
+        assert is_clean(engine) and not deliver.connection.stored
+    assert deliver(two)["changed"]  # and where a recipe would show it first:
+    with pytest.raises(Exception, match="^layer sha256:.* of the archive is damaged: its content has another digest"):
         deliver(one)
-    assert is_clean(engine) or delivery_spool.sweep(engine.paths) is None
+    assert is_clean(engine) and not deliver.connection.stored
+
+
+def secret(tmp_path, like):
+    """A file of the controller that is no business of an archive's, as long as the blob ``like``."""
+    (tmp_path / "secret").write_bytes(b"\x1f\x8b secret " + os.urandom(like.stat().st_size - 10))
+    return tmp_path / "secret"
+
+
+def layer_blob(layout, other):
+    """The blob of the layer that only one of two layouts has."""
+    return next(path for path in (layout / "blobs" / "sha256").iterdir()
+                if path.read_bytes()[:2] == b"\x1f\x8b" and not (other / "blobs" / "sha256" / path.name).exists())
+
+
+@pytest.mark.parametrize("delta", (True, False))
+@pytest.mark.parametrize("way", ("link", "directory", "fifo", "hard link"))
+def test_a_layout_leads_to_no_other_file_of_the_controller(engine, deliver, tmp_path, way, delta):
+    """Not a byte of one is sent, and a FIFO is not waited for."""
+    (one, _first), (two, _second) = versions(tmp_path)
+    assert deliver(two)["changed"]
+    blob = layer_blob(one, two)
+    other = secret(tmp_path, blob)
+    if way == "directory":
+        (one / "blobs" / "sha256").rename(tmp_path / "sha256")
+        (one / "blobs" / "sha256").symlink_to(tmp_path / "sha256")
+        (tmp_path / "sha256" / blob.name).unlink()
+        other.rename(tmp_path / "sha256" / blob.name)
+    else:
+        blob.unlink()
+        {"link": lambda: blob.symlink_to(other), "fifo": lambda: os.mkfifo(blob), "hard link": lambda: blob.hardlink_to(other)}[way]()
+    with pytest.raises(Exception, match="is damaged: ") as caught:
+        deliver(one, name="shop/web:2", delta=delta)
+    assert not deliver.connection.stored and deliver.connection.sent < 500 and is_clean(engine) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ("index.json", "oci-layout", "manifest.json"))
+def test_a_layouts_documents_are_files_of_it(engine, task, deliver, tmp_path, name):
+    (one, _first), _second = versions(tmp_path)
+    (tmp_path / "elsewhere").write_text('{"imageLayoutVersion": "1.0.0", "manifests": []}')
+    with contextlib.suppress(FileNotFoundError):
+        (one / name).unlink()
+    (one / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Exception, match="is damaged: %s is a symbolic link; accepted: a regular file" % name):
+        deliver(one)
+    with pytest.raises(EngineError, match="is damaged: %s is a symbolic link; accepted: a regular file" % name):
+        task(engine, source="load", path=str(one), name=NAME)  # where the layout lies on the host itself
+
+
+def test_a_blob_that_is_replaced_while_it_is_sent(engine, deliver, tmp_path):
+    (one, _first), (two, _second) = versions(tmp_path)
+    blob = layer_blob(one, two)
+    other = secret(tmp_path, blob)
+
+    def replace(name, data):
+        if blob.exists() and not blob.is_symlink():
+            blob.unlink()
+            blob.symlink_to(other)
+        return data
+
+    kept, delivery_channel.CHUNK = delivery_channel.CHUNK, 1 << 14
+    try:
+        with pytest.raises(Exception, match="symbolic link"):
+            deliver(one, on_store=replace, delta=False)
+    finally:
+        delivery_channel.CHUNK = kept
+
+
+def test_an_older_archive_is_checked_by_its_configuration(engine, deliver, tmp_path):
+    """docker save before 25 has no digests of its layers: the configuration has those of their content."""
+    (tmp_path / "tree").mkdir()
+    good, bad = layer([member(b"f", b"good" * 100)]), layer([member(b"f", b"evil" * 100)])
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [digest_of(good)]}}).encode()
+    for name, data in (("c.json", config), ("layer.tar", bad),
+                       ("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": [NAME], "Layers": ["layer.tar"]}]).encode())):
+        (tmp_path / "tree" / name).write_bytes(data)
+    run("tar", "-cf", str(tmp_path / "bad.tar"), "-C", str(tmp_path / "tree"), "c.json", "layer.tar", "manifest.json")
+    for path in (tmp_path / "tree", tmp_path / "bad.tar"):
+        with pytest.raises(Exception, match="^layer sha256:.* of the archive is damaged: its content has another digest"):
+            deliver(path)
+        assert not deliver.connection.stored
+    (tmp_path / "tree" / "layer.tar").write_bytes(good)
+    assert deliver(tmp_path / "tree")["changed"]
 
 
 def test_what_nobody_comes_back_for_goes_by_itself(engine):
@@ -421,6 +505,6 @@ def test_the_cache_makes_a_file_once_and_only_whole(tmp_path):
 
 def test_contents_are_cut_out_of_a_stream():
     data = bytes(range(256)) * 40
-    chunks = [data[start : start + 100] for start in range(0, len(data), 100)]
+    chunks = [data[start:start + 100] for start in range(0, len(data), 100)]
     for ranges in ([(0, 1)], [(5, 500)], [(0, len(data))], [(99, 2), (101, 99), (200, 1), (5000, 240)], []):
-        assert b"".join(delivery_source._cut(iter(chunks), ranges)) == b"".join(data[offset : offset + size] for offset, size in ranges)
+        assert b"".join(delivery_source._cut(iter(chunks), ranges)) == b"".join(data[offset:offset + size] for offset, size in ranges)

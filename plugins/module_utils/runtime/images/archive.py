@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import hashlib
@@ -15,7 +16,7 @@ import tempfile
 
 from ..errors import HostError, InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
-from ..untrusted import json_reader
+from ..untrusted import files, json_reader
 from . import compression, manifest, reference, tar
 from .room import Room
 
@@ -41,6 +42,33 @@ class Image:
         return manifest.digest_of(self.config)
 
 
+class Place(collections.namedtuple("Place", "beneath name identity")):
+    """Where a file with members lies, for those who open it again, in other processes too.
+
+    :ivar beneath: the layout's directory; None where ``name`` is the path of an archive. :ivar identity: which file it was when it was looked at.
+    """
+
+    @classmethod
+    def of(cls, beneath, name, fd):
+        return cls(beneath, name, _identity(fd))
+
+    def open(self):
+        """A descriptor. :raises RegistryError: when it is no regular file, or another one than before."""
+        try:
+            fd = files.open_regular(self.name, self.beneath, links=True)
+        except files.Unacceptable as error:
+            raise RegistryError("%s is damaged: %s" % (self.beneath or self.name, error)) from None
+        if _identity(fd) != self.identity:
+            os.close(fd)
+            raise RegistryError("%s was replaced while it was read" % os.path.join(self.beneath or "", self.name))
+        return fd
+
+
+def _identity(fd):
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino, status.st_size
+
+
 @contextlib.contextmanager
 def opened(path, spool):
     """An archive's members: a :class:`Members`. :param spool: directory for an unnamed file that a compressed one is laid out in.
@@ -51,9 +79,9 @@ def opened(path, spool):
         yield Directory(path)
         return
     try:
-        file = open(path, "rb")
-    except OSError as error:
-        raise InvalidInput("path", path, "an existing archive or OCI layout (%s)" % error.strerror) from None
+        file = os.fdopen(files.open_regular(path, links=True), "rb")
+    except files.Unacceptable as error:
+        raise InvalidInput("path", path, "an existing archive or OCI layout (%s)" % error) from None
     with file:
         start = file.read(8)
         file.seek(0)
@@ -86,7 +114,7 @@ class Members:
     """The members of a tar archive that can be read in any order."""
 
     def __init__(self, file, path):
-        self.path, self._file = path, file
+        self.path, self._file, self._place = path, file, Place.of(None, path, file.fileno())
         self._index = self._read_index()
 
     def _read_index(self):
@@ -111,8 +139,8 @@ class Members:
         return self._index[name][1]
 
     def place(self, name):
-        """``(path of the file, offset)`` where a member's content lies."""
-        return self._file.name, self._index[name][0]
+        """``(Place, offset)`` where a member's content lies."""
+        return self._place, self._index[name][0]
 
     def read(self, name, limit):
         """A small member's bytes. :raises RegistryError: when it is missing or larger than ``limit``."""
@@ -135,25 +163,40 @@ class Members:
 
 
 class Directory(Members):
-    """An OCI layout in a directory."""
+    """An OCI layout, or what ``docker save`` writes, in a directory.
+
+    Somebody else may have laid it out: a link in the place of a member would have any file of this machine taken for it.
+    """
 
     def __init__(self, path):  # pylint: disable=super-init-not-called
-        self.path = path
+        self.path = self._top = path
 
-    def _inside(self, name):
-        return os.path.join(self.path, name)
+    def _open(self, name):
+        """A member as a binary file. :raises RegistryError: when it is no regular file of this directory."""
+        try:
+            return os.fdopen(files.open_regular(name, self._top), "rb")
+        except files.Unacceptable as error:
+            raise RegistryError("%s is damaged: %s" % (self.path, "it lacks %s" % name if error.missing else error)) from None
 
     def __contains__(self, name):
-        return not name.startswith("../") and "\0" not in name and os.path.isfile(self._inside(name))
+        try:
+            os.close(files.open_regular(name, self._top))
+        except files.Unacceptable as error:
+            if not error.missing:
+                raise RegistryError("%s is damaged: %s" % (self.path, error)) from None
+            return False
+        return True
 
     def size(self, name):
-        return os.stat(self._inside(name)).st_size
+        with self._open(name) as file:
+            return os.fstat(file.fileno()).st_size
 
     def place(self, name):
-        return self._inside(name), 0
+        with self._open(name) as file:
+            return Place.of(self._top, name, file.fileno()), 0
 
     def pieces(self, name):
-        with open(self._inside(name), "rb") as file:
+        with self._open(name) as file:
             yield from compression.pieces(file)
 
 

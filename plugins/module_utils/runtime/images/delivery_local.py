@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 
 from ..errors import EngineError
+from ..untrusted import files
 from . import erofs, layers, tar
 from .delivery_recipe import SHORT
 
@@ -115,18 +115,16 @@ def _digest(engine, place):
     try:
         for piece in read(engine, place):
             checksum.update(piece)
-    except OSError:
+    except (OSError, EngineError):
         return None
     return checksum.digest()[:SHORT]
 
 
 def read(engine, place):
-    """The pieces of a content. :raises OSError: when it is not there."""
+    """The pieces of a content. :raises OSError, Unacceptable: when it can't be read."""
     path, offset, left = place
-    fd = os.open(os.path.join(os.fsencode(engine.paths.layers), path), _OPEN)
+    fd = files.open_regular(path, engine.paths.layers)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise FileNotFoundError(path)
         while left:
             piece = os.pread(fd, min(left, _READ), offset)
             if not piece:
@@ -146,7 +144,7 @@ def related(engine, diff_ids, repository):
     images = [row["image"] for row in engine.db.all("SELECT DISTINCT image FROM tags WHERE reference LIKE ? ESCAPE '!'", pattern)]
     rest = [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added DESC") if row["id"] not in images]
     stacks = [_stack(engine, ident) for ident in images + rest]
-    earlier, others = stacks[: len(images)], stacks[len(images) :]
+    earlier, others = stacks[:len(images)], stacks[len(images):]
     others.sort(key=lambda stack: -len(set(stack) & set(diff_ids)))  # stable: among equals the newest stays first
     seen, found = set(), []
     for stack in earlier + others:

@@ -183,6 +183,33 @@ def test_kill_without_cgroup_kill(group, run_in):
     assert group.procs() == []
 
 
+def test_kill_where_there_is_v1_alone(group, run_in, tmp_path, monkeypatch):
+    """It writes nowhere else: not to a file below this process's working directory either."""
+    mounts = [mount for mount, hierarchy in layout.current().by_mount.items() if hierarchy.version == 1 and "freezer" in hierarchy.controllers]
+    if not mounts:
+        pytest.skip("no v1 freezer here")
+    (tmp_path / "None").mkdir()
+    (tmp_path / "None" / "cgroup.kill").write_text("")
+    monkeypatch.chdir(tmp_path)
+    process = run_in(SLEEP)
+    process.stdout.readline()
+    cgroups.Group.open({mounts[0]: group.paths[mounts[0]]}).kill()
+    assert process.wait(20) == -9 and (tmp_path / "None" / "cgroup.kill").read_text() == ""
+
+
+def test_groups_of_any_depth_are_looked_through_and_removed(group):
+    """A container that may make groups of its own is not bound to a few."""
+    mount, deepest = next(iter(group.paths.items()))
+    for _level in range(1100):
+        deepest += "/a"
+        os.mkdir(deepest)
+    deep = cgroups.Group.open({mount: group.paths[mount]})
+    assert deep.procs() == []
+    deep.remove()
+    assert not os.path.exists(group.paths[mount])
+    os.mkdir(group.paths[mount])
+
+
 def test_kill_reaches_the_frozen(group, run_in):
     process = run_in(SLEEP)
     process.stdout.readline()

@@ -86,8 +86,8 @@ def test_nobody_there(tmp_path):
         dbus.Connection(str(tmp_path / "none"), "x", False, 0)
 
 
-def serve(path, *answers):
-    """A peer that lets in, and sends each of ``answers`` after a call."""
+def serve(path, *answers, at_once=b""):
+    """A peer that lets in, and sends each of ``answers`` after a call. :param at_once: what it sends with the word that lets in."""
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     server.listen()
@@ -95,7 +95,7 @@ def serve(path, *answers):
     def work():
         peer = server.accept()[0]
         peer.recv(4096)
-        peer.sendall(b"OK 0123\r\n")
+        peer.sendall(b"OK 0123\r\n" + at_once)
         for answer in answers:
             peer.recv(65536)
             peer.sendall(answer)
@@ -113,6 +113,16 @@ def answer(kind, serial, signature="", values=(), error=None):
     dbus.write(data, "a(yv)", fields)
     dbus.pad(data, 8)
     return bytes(data + body)
+
+
+def test_what_comes_with_the_word_that_lets_in_is_a_message(tmp_path):
+    signal = answer(4, 0, "s", ("news",))
+    serve(tmp_path / "peer", signal[20:] + answer(2, 1, "s", ("x",)), at_once=signal[:20])
+    connection = dbus.Connection(str(tmp_path / "peer"), "x", False, 0)
+    try:
+        assert connection.call("/", "x", "A") == ["x"]
+    finally:
+        connection.close()
 
 
 def test_answers_errors_and_signals(tmp_path):

@@ -116,8 +116,7 @@ class Connection:
             self.socket.connect(address)
             # BEGIN in the same breath, as systemd's own clients do: one that it reads together with a call makes it overlook the call
             self.socket.sendall(b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(user).encode().hex().encode())
-            answer = self.socket.recv(4096)
-            if not answer.startswith(b"OK "):
+            if not self.line().startswith(b"OK "):
                 raise Unsupported("systemd: %s doesn't let this user in" % address)
             self.bus = bus
             if bus:
@@ -161,6 +160,16 @@ class Connection:
         fields = dict(reader.read("a(yv)"))
         body = Reader(rest[fields_length + -fields_length % 8:], order)
         return head[1], fields, [body.read(kind) for kind in split(fields.get(SIGNATURE, ""))]
+
+    def line(self):
+        """The next line, b"" where none comes. What comes with it, as a service's first signal may, is the first message."""
+        while b"\n" not in self.buffer and len(self.buffer) < 4096:
+            more = self.socket.recv(4096)
+            if not more:
+                return b""
+            self.buffer += more
+        line, _end, self.buffer = self.buffer.partition(b"\n")
+        return line
 
     def take(self, count):
         while len(self.buffer) < count:

@@ -85,21 +85,28 @@ def children(path):
         return []
 
 
+def tree(path):
+    """The cgroup and all below it, each before those below it; of any depth, for a container may make its own."""
+    found = [path]
+    for one in found:
+        found += children(one)
+    return found
+
+
 def processes(path):
     """Ids of the processes in the cgroup and below it."""
-    found = [int(pid) for pid in files.read_or(path + "/cgroup.procs").split()]
-    for child in children(path):
-        found += processes(child)
+    found = [int(pid) for one in tree(path) for pid in files.read_or(one + "/cgroup.procs").split()]
     return [pid for pid in found if pid]  # 0: of a pid namespace that isn't below ours
 
 
 def kill(group):
     """By cgroup.kill (5.14), which no fork escapes; else by signals, with the forking stopped by the freezer meanwhile."""
     try:
-        files.write("%s/cgroup.kill" % group.unified, "1")
-        thaw(group.unified, group.v1.get("freezer"))  # a frozen process of v1 dies when it is let go
-        return
-    except OSError:  # older kernel, no v2 tree here, or the group is gone
+        if group.unified:
+            files.write(group.unified + "/cgroup.kill", "1")
+            thaw(group.unified, group.v1.get("freezer"))  # a frozen process of v1 dies when it is let go
+            return
+    except OSError:  # older kernel, or the group is gone
         pass
     until(lambda: kill_once(group), 2.0)
 
@@ -145,16 +152,10 @@ def remove_tree(path):
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
             raise HostError("cgroup %s can't be removed: %s" % (path, error.strerror)) from error
-    below = children(path)
-    if not below or [child for child in below if not remove_tree(child)]:  # a list: each is tried
-        return False
-    try:
-        os.rmdir(path)
-    except FileNotFoundError:
-        pass
-    except OSError:
-        return False
-    return True
+    for one in reversed(tree(path)[1:]):  # each is tried
+        remove_quietly(one)
+    remove_quietly(path)
+    return not os.path.isdir(path)
 
 
 def remove_quietly(path):

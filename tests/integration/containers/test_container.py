@@ -13,6 +13,7 @@ from pycontainer import containers, images, volumes
 from pycontainer.containers import metering, task
 from pycontainer.containers.batch import BatchFailed
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
+from pycontainer.kernel import procfs
 from pycontainer.reconcile import carry_out
 from pycontainer.store import files
 
@@ -531,9 +532,9 @@ def test_the_next_call_of_any_kind_gives_a_container_its_monitor_back(engine):
 
     from pycontainer.engine import Engine
     first = do(engine, **base())["container"]
-    with open("/proc/%d/stat" % first["State"]["Pid"]) as file:
-        monitor = int(file.read().rpartition(")")[2].split()[1])
-    os.kill(monitor, signal.SIGKILL)
+    monitor = procfs.stat(first["State"]["Pid"])["parent"]
+    for victim in (procfs.stat(monitor)["parent"], monitor):  # its zygote would see to it that another follows
+        os.kill(victim, signal.SIGKILL)
     while containers.status(engine, first["Id"])["monitored"]:
         time.sleep(0.01)
     with Engine(engine.paths.data, engine.paths.run) as again:

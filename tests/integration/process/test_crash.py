@@ -35,8 +35,11 @@ def named(paths, name):
 
 
 def kill_monitor(box, eventually):
+    """With the zygote, which would see to it that another follows (test_watch.py)."""
     monitor = parent(box.state["pid"])
     assert monitor in named(box.paths, "pyc-monitor")
+    for zygote in named(box.paths, "pyc-zygote"):
+        os.kill(zygote, 9)
     os.kill(monitor, 9)
     eventually(lambda: not state.monitored(box.paths, box.ident))
 

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import subprocess
 import urllib.request
 
 import pytest
-from pycontainer.containers import control, state
+from pycontainer.containers import control
 from pycontainer.errors import ContainerFailed
+
+from .test_crash import kill_monitor
 
 NET = "198.18.77."  # RFC 2544's range for tests
 
@@ -83,9 +84,7 @@ def test_ports_come_back_with_a_new_monitor(boxes, bridge, eventually):
     box, link = web(boxes, bridge, port)
     box.start()
     eventually(lambda: fetched("127.0.0.1:%d" % port))
-    with open("/proc/%d/stat" % box.state["pid"]) as file:
-        os.kill(int(file.read().rpartition(")")[2].split()[1]), 9)
-    eventually(lambda: not state.monitored(box.paths, box.ident))
+    kill_monitor(box, eventually)
     assert not fetched("127.0.0.1:%d" % port) and fetched(NET + "2:8080")
     assert control.adopt_orphans(box.paths) == [box.ident]
     assert fetched("127.0.0.1:%d" % port)

@@ -19,7 +19,7 @@ import os
 import struct
 import time
 
-from ..errors import ContainerFailed, EngineError
+from ..errors import ContainerFailed, EngineError, NotFound
 from ..kernel import constants, pidfd, procfs
 from ..oci.document import read_error
 from . import cleanup, execute, launch, runfile, state, stdio, wire
@@ -81,13 +81,14 @@ class Worker:
     def _answer(self, message):
         self.ident, self.command, self.checkpoint = message["id"], message.get("command"), message.get("checkpoint")
         try:
-            run_directory = self.paths.container_run(self.ident)
-            os.makedirs(run_directory, 0o700, exist_ok=True)
+            if not os.path.isdir(self.paths.container(self.ident)):
+                raise NotFound("container %s has not been created: its directory is missing" % self.ident)
+            self._make_run_directory()
             lock = state.take_lock(self.paths, self.ident)
             if lock is None:
                 return {"error": "container %s has a monitor already" % self.ident, "monitored": True}
             self.state = state.read(self.paths, self.ident)
-            with contextlib.closing(wire.listen(run_directory, "control.sock")) as control:
+            with contextlib.closing(wire.listen(self.paths.container(self.ident), state.SOCKET)) as control:
                 held = [lock, control.fileno()]
                 return self._start(held) if message["op"] == "start" else self._adopt(held)
         except EngineError as error:
@@ -96,6 +97,12 @@ class Worker:
             return {"error": read_error(error)}
         except Exception as error:  # pylint: disable=broad-except # a defect
             return {"error": execute.defect(self.paths, error)}
+
+    def _make_run_directory(self):
+        directory = self.paths.container_run(self.ident)
+        if not os.path.isdir(directory):
+            self.paths.make()  # all that is of this boot may have been removed under a container that goes on
+            os.makedirs(directory, 0o700, exist_ok=True)
 
     # ------------------------------------------------------------------------------------------------------------ start
 
@@ -112,6 +119,7 @@ class Worker:
         self.ident, self.command, self.state = ident, command, state.read(self.paths, ident)
         self.state["restarts"] += 1
         with contextlib.suppress(EngineError):
+            self._make_run_directory()
             self.start([])
 
     def start(self, held):
@@ -154,10 +162,12 @@ class Worker:
         except ConnectionResetError:
             return False
 
-    def _open_outputs(self, run):
+    def _open_outputs(self, run, pid=None):
+        """The monitor's ends of the FIFOs. :param pid: the process 1 that has the other ends already."""
         directory = self.paths.container_run(self.ident)
+        lost = {} if pid is None else stdio.without_name(directory, pid)
         stdio.make(directory, run.get("interactive"))
-        return [stdio.open_output(directory, name) for name in stdio.OUTPUTS]
+        return [lost[name] if name in lost else stdio.open_output(directory, name) for name in stdio.OUTPUTS]
 
     def _open_ports(self, run):
         """The monitor opens them, before anything is made: a port that is taken is a clean error."""
@@ -183,7 +193,7 @@ class Worker:
                 self.state.update(status="running", started_at=self.state["started_at"] or time.time())
                 with contextlib.suppress(EngineError):
                     self._open_ports(run)
-                self._hand_over(held, process, self._open_outputs(run), run)
+                self._hand_over(held, process, self._open_outputs(run, self.state["pid"]), run)
             else:
                 self.state["error"] = INTERRUPTED if status == "starting" else UNSEEN
                 self._save()

@@ -12,7 +12,7 @@ from ..kernel import cgroups, constants, pidfd
 from ..store import files
 from . import launch, state
 
-FILES = ("control.sock", "stdout", "stderr", "stdin", state.LOCK, "dump.log", "restore.log", "stats-dump", "stats-restore")  # the last four: CRIU's
+FILES = ("stdout", "stderr", "stdin", "dump.log", "restore.log", "stats-dump", "stats-restore")  # the last four: CRIU's
 
 
 def cleanup(paths, ident, known=None):

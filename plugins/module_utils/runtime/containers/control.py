@@ -16,7 +16,6 @@ from ..kernel import cgroups, procfs
 from . import cleanup as leftovers
 from . import signals, state, summon, wire
 
-SOCKET = "control.sock"
 PAUSES = (0.0,) + tuple(0.01 * 2 ** number for number in range(9))  # seconds between tries to reach a monitor that has only just begun, or is about to end
 
 
@@ -67,7 +66,7 @@ def _tell(paths, ident, message, descriptors=()):
     """
     for pause in PAUSES:
         try:
-            answer = wire.ask(paths.container_run(ident), SOCKET, message, descriptors)
+            answer = wire.ask(paths.container(ident), state.SOCKET, message, descriptors)
         except wire.Gone:
             if not _adopt(paths, ident):
                 raise Conflict("container %s is not running" % ident) from None
@@ -140,7 +139,7 @@ def _open(paths, ident, message):
     """A connection with the message sent, or None where the container does not run."""
     for pause in PAUSES:
         try:
-            connection = wire.connect(paths.container_run(ident), SOCKET)
+            connection = wire.connect(paths.container(ident), state.SOCKET)
             wire.send(connection, message)
             return connection
         except wire.Gone:
@@ -251,8 +250,7 @@ def _adopt(paths, ident):
     if state.monitored(paths, ident):
         time.sleep(0.002)  # it is there, but not listening yet, or just ending
         return True
-    now = state.read(paths, ident)
-    if now["boot"] != procfs.boot_id() or now["status"] not in ("running", "starting", "restarting"):
+    if not state.forsaken(paths, ident):
         return False
     answer = summon.request(paths, {"op": "adopt", "id": ident})
     return bool(answer.get("monitored")) or answer.get("status") in ("running", "restarting")
@@ -273,7 +271,7 @@ def adopt_orphans(paths):
 
 def cleanup(paths, ident):
     """Take down all that the kernel holds of a container that does not run, and its run directory. Idempotent."""
-    lock = state.take_lock(paths, ident) if os.path.isdir(paths.container_run(ident)) else None
+    lock = state.take_lock(paths, ident) if os.path.isdir(paths.container(ident)) else None
     if lock is None and state.monitored(paths, ident):
         raise Conflict("container %s is running" % ident)
     try:

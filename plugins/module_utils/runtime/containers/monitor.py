@@ -129,8 +129,9 @@ class Monitor(loop.Loop):
             mine.send(self._serve_ports().encode())
             word, fds = begin.take(mine)
         mine.close()
-        if word[:1] != b"":
+        if word[:1] != b"" or self.control is not None:  # else it is on its own now, as for an exec
             os.waitpid(worker, 0)
+        if word[:1] != b"":
             self._take_over(word, fds)
         syscalls.prctl(constants.PR_SET_CHILD_SUBREAPER, 0)
         return word[:1] != b""
@@ -262,6 +263,8 @@ class Monitor(loop.Loop):
             self.forget(self.pidfd)
             os.close(self.pidfd)
             self.pidfd = None
+            if time.time() - (self.state["started_at"] or 0) >= STABLE:
+                self.backoff = BACKOFF
         if self.health is not None:
             self.health.stop()
             self.health = None
@@ -270,8 +273,6 @@ class Monitor(loop.Loop):
         self._end_output()
         self._close_relay()
         launch.disconnect(self.ident, self.state["network"])
-        if time.time() - (self.state["started_at"] or 0) >= STABLE:
-            self.backoff = BACKOFF
         again = self._restart_due(code)
         self.state.update(status="restarting" if again else "exited", pid=0, pid_start=0, exit_code=code, signal=signal, error=error,
                           finished_at=time.time(), network=None, stopping=False)

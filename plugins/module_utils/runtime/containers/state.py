@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A container's state.json (docs/architecture.md): written by its monitor alone, read by all.
+"""A container's state.json (docs/architecture.md): written by its monitor alone, read by all. And the lock that says that it has one.
+
+Lock and control socket lie beside it rather than in the directory of this boot, which others may empty: a container would get a second
+monitor then. They mean nothing after a reboot: nobody holds the lock, nobody listens.
 
 Only an exit is made durable: what is written while a container runs is void after a reboot anyway, and an fsync costs
 as much as a whole start.
@@ -17,6 +20,7 @@ from ..store import files
 
 NAME = "state.json"
 LOCK = "monitor.lock"
+SOCKET = "control.sock"
 
 
 def blank():
@@ -47,6 +51,14 @@ def alive(state):
     return start_time(state["pid"]) == state["pid_start"]
 
 
+def forsaken(paths, ident):
+    """Whether there is something to watch and nobody does: it was started in this boot, has not ended by its state, and has no monitor."""
+    if monitored(paths, ident):
+        return False
+    now = read(paths, ident)
+    return now["boot"] == boot_id() and now["status"] in ("running", "starting", "restarting")
+
+
 def _lock(fd, command, kind):
     """fcntl(2) with a lock on the whole file that belongs to the open file description; returns the kind of lock found."""
     request = struct.pack("hhqqi", kind, os.SEEK_SET, 0, 0, 0)
@@ -56,7 +68,7 @@ def _lock(fd, command, kind):
 def monitored(paths, ident):
     """Whether a monitor lives: it holds a lock, which the kernel drops however it dies. Asking takes no lock."""
     try:
-        fd = os.open(os.path.join(paths.container_run(ident), LOCK), os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(os.path.join(paths.container(ident), LOCK), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -67,7 +79,7 @@ def monitored(paths, ident):
 
 def take_lock(paths, ident):
     """Become the container's monitor: the open lock, to be kept; None where there is one already."""
-    fd = os.open(os.path.join(paths.container_run(ident), LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(os.path.join(paths.container(ident), LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(fd, fcntl.F_OFD_SETLK, fcntl.F_WRLCK)
     except (BlockingIOError, PermissionError):

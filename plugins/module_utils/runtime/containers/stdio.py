@@ -9,6 +9,7 @@ killed goes on, waits when a FIFO is full (64 KiB), and its next monitor reads o
 from __future__ import annotations
 
 import os
+import stat
 
 from ..kernel import selinux
 from ..store.files import read_json
@@ -28,6 +29,26 @@ def make(directory, interactive):
 def open_output(directory, name):
     """The monitor's end of an output FIFO: reading never blocks and never ends."""
     return os.open(os.path.join(directory, name), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+
+def without_name(directory, pid):
+    """The monitor's ends of output FIFOs that process 1 has and the run directory has no more: ``{name: descriptor}``.
+
+    What a descriptor of the container is called proves nothing; that it is a FIFO on the run directory's file system does.
+    """
+    found, device = {}, os.stat(directory).st_dev
+    for number in (1, 2):
+        try:
+            place = "/proc/%d/fd/%d" % (pid, number)
+            name = os.path.basename(os.readlink(place)).partition(" (deleted)")
+            seen = os.open(place, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            continue
+        facts = os.fstat(seen)
+        if name[0] in OUTPUTS and name[1] and stat.S_ISFIFO(facts.st_mode) and facts.st_dev == device and facts.st_nlink == 0:
+            found[name[0]] = os.open("/proc/self/fd/%d" % seen, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.close(seen)
+    return found
 
 
 def open_inside(directory, name, context=None):

@@ -26,9 +26,10 @@ from ..kernel import constants as c
 from ..kernel import forks, syscalls
 from ..store import paths as stores
 from ..oci import program
-from . import dormant, monitor, wire
+from . import dormant, monitor, state, wire
 
-IDLE = 60.0  # seconds after which it looks whether it is still wanted
+IDLE = 60.0  # seconds after which it looks whether it is still wanted, and after containers without a monitor
+SOON, CALM = 0.05, 10.0  # seconds after a monitor's death to the second look, then twice as many to each; from one death to one that counts as another
 
 
 def raise_limits():
@@ -40,7 +41,7 @@ def raise_limits():
 
 
 def main(data, run, name, command):
-    """Serve until a newer zygote has taken the socket's name, or the directory is gone.
+    """Serve, and watch over the monitors, until another zygote has taken the socket's name, or the engine is gone from the host.
 
     :param data: :param run: the engine's directories. :param name: the socket's file name in ``run``.
     :param command: the arguments that zygote_main.py was executed with, without these three.
@@ -51,49 +52,129 @@ def main(data, run, name, command):
     syscalls.prctl(c.PR_SET_NAME, b"pyc-zygote\0")
     for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE):
         _signal.signal(number, _signal.SIG_IGN)
-    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # monitors are reaped by the kernel
     limits = raise_limits()
     paths = stores.Paths(data, run)
-    server = wire.listen(run, name)
-    mine = os.stat(os.path.join(run, name)).st_ino
+    place = _listen(paths, name)
     program.compile_default()
     with contextlib.suppress(Unsupported):  # the start says it
         forks.prepare()
     bed = dormant.Bed.make(command)
     gc.collect()
     gc.freeze()
-    poll = select.poll()
-    poll.register(server, select.POLLIN)
-    while True:
-        if poll.poll(IDLE * 1000):
+    watch = Watch(paths, name)
+    while place is not None:
+        server, poll = place[0], select.poll()
+        poll.register(server, select.POLLIN)
+        poll.register(watch.reader, select.POLLIN)
+        happened = dict(poll.poll(watch.pause() * 1000))
+        if watch.reader in happened:
+            watch.reap()
+        if server.fileno() in happened:
             with contextlib.suppress(OSError):
                 connection, _address = server.accept()
-                _serve(paths, server, connection, limits, bed)
+                _serve(paths, server, connection, limits, bed, watch)
                 connection.close()
-        elif not _wanted(os.path.join(run, name), mine):
-            return
+        if watch.due():
+            place = _in_place(paths, name, *place)
+            watch.look()
 
 
-def _wanted(path, inode):
+def _listen(paths, name):
+    """The listening socket and the inode of its file."""
+    server = wire.listen(paths.run, name)
+    return server, os.stat(os.path.join(paths.run, name)).st_ino
+
+
+def _in_place(paths, name, server, mine):
+    """Both as of ``_listen``, anew where the directory was emptied; None when the zygote is not wanted any more."""
     try:
-        return os.stat(path).st_ino == inode
+        others = [entry for entry in os.listdir(paths.run) if entry.startswith("zygote-") and entry.endswith(".sock")]
+        if name in others:
+            return (server, mine) if os.stat(os.path.join(paths.run, name)).st_ino == mine else None
     except OSError:
-        return False
+        others = []
+    if others or not os.path.isdir(paths.containers):
+        return None
+    server.close()
+    paths.make()
+    return _listen(paths, name)
 
 
-def _serve(paths, server, connection, limits, bed):
+class Watch:
+    """Sees to it that containers whose monitors were killed get new ones, with no command run.
+
+    Monitors are the zygote's children: the end of one that was killed, or failed, wakes it. Then, ever less often, and once a minute it looks
+    after them all: a monitor that an earlier zygote has started is no child of this one. Looking is a child's, so that this memory stays as it is.
+    """
+
+    def __init__(self, paths, name):
+        self.paths, self.name = paths, name
+        self.gap, self.last, self.next = IDLE, 0.0, time.monotonic() + IDLE
+        self.reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        _signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        _signal.signal(_signal.SIGCHLD, lambda *_arguments: None)
+
+    def pause(self):
+        return max(0.0, self.next - time.monotonic())
+
+    def due(self):
+        return time.monotonic() >= self.next
+
+    def reap(self):
+        """Wait for the children that have ended."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.reader, 4096)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if status:
+                    self._lost()
+
+    def _lost(self):
+        """A monitor that fails again at once is not what makes the looks frequent again."""
+        now = time.monotonic()
+        if now - self.last >= CALM:
+            self.gap, self.next = SOON, now
+
+    def look(self):
+        self.last = time.monotonic()
+        self.next, self.gap = self.last + self.gap, min(self.gap * 2, IDLE)
+        if os.fork() == 0:
+            try:
+                self.leave()
+                self._adopt()
+            finally:
+                os._exit(0)
+
+    def leave(self):
+        """In a child."""
+        _signal.set_wakeup_fd(-1)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        os.close(self.reader)
+        os.close(self.writer)
+
+    def _adopt(self):
+        for ident in os.listdir(self.paths.containers):
+            with contextlib.suppress(wire.Gone, OSError, ValueError):
+                if state.forsaken(self.paths, ident):
+                    wire.ask(self.paths.run, self.name, {"op": "adopt", "id": ident})
+
+
+def _serve(paths, server, connection, limits, bed, watch):
     """Fork for a request; the child never returns."""
     if not wire.from_root(connection) or os.fork():
         return
     try:
         os.close(server.fileno())
-        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # its children are waited for
+        watch.leave()
         os.setsid()
         monitor.main(paths, connection, limits, bed)
     except BaseException as error:  # pylint: disable=broad-except # it must not return into the zygote's loop
         _complain(error)
-    finally:
-        os._exit(0)
+        os._exit(1)
+    os._exit(0)
 
 
 def _complain(error):

@@ -44,11 +44,11 @@ class Paths:
         return os.path.join(self.blobs, algorithm, encoded)
 
     def container(self, ident):
-        """What of a container survives a reboot: config.json, run.json, state.json, upper, work, the log."""
+        """What of a container survives a reboot: config.json, run.json, state.json, upper, work, the log. And its monitor's lock and control socket."""
         return os.path.join(self.containers, ident)
 
     def container_run(self, ident):
-        """What of a container is of this boot: control socket, stdio pipes, monitor lock."""
+        """What of a container is of this boot: stdio pipes, mount point. Its monitor makes it again where it is missing."""
         return os.path.join(self.running, ident)
 
     def registry_run(self, name):

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who watches the monitors, and what becomes of them when the directory of this boot is emptied under them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+
+import pytest
+from pycontainer.containers import control, state, wire, zygote
+from pycontainer.kernel import procfs
+
+from .test_crash import COUNT, named, parent
+
+SERVING = "echo up; while :; do sleep 0.05; done"
+
+
+def children(pid):
+    """The states of a process's children, ended ones that nobody has waited for among them."""
+    found = [procfs.stat(int(entry)) for entry in os.listdir("/proc") if entry.isdigit()]
+    return [stat["state"] for stat in found if stat and stat["parent"] == pid]
+
+
+def restarted(box, pid):
+    now = state.read(box.paths, box.ident)
+    return now["status"] == "running" and now["pid"] not in (0, pid) and state.monitored(box.paths, box.ident)
+
+
+@pytest.mark.parametrize("policy", ["always", "on-failure"])
+def test_policy_without_monitor_and_process(boxes, eventually, policy):
+    """kill -9 of both, in any order: no command is needed for the container to be back."""
+    box = boxes.shell(COUNT)
+    box.run["restart"] = {"policy": policy, "retries": None}
+    pid = box.start()
+    for _again in range(2):
+        monitor = parent(pid) if parent(pid) in named(box.paths, "pyc-monitor") else named(box.paths, "pyc-monitor")[0]
+        for victim in (monitor, pid):
+            os.kill(victim, 9)
+        eventually(lambda pid=pid: restarted(box, pid))
+        pid = state.read(box.paths, box.ident)["pid"]
+
+
+def test_a_killed_monitor_is_followed_by_another(boxes, eventually):
+    ends, stays = boxes.shell("while [ ! -e /go ]; do sleep 0.05; done"), boxes.shell(COUNT)
+    ends.start()
+    monitor = parent(stays.start())
+    os.kill(monitor, 9)
+    eventually(lambda: state.monitored(stays.paths, stays.ident))
+    assert state.read(stays.paths, stays.ident)["restarts"] == 0
+    ends.execute("touch", "/go")
+    eventually(lambda: state.read(ends.paths, ends.ident)["status"] == "exited")
+    zygote, = named(boxes.paths, "pyc-zygote")
+    eventually(lambda: "Z" not in children(zygote))
+
+
+def emptied(box):
+    shutil.rmtree(box.paths.run)
+
+
+def test_run_directory_is_gone(boxes, eventually):
+    """The container goes on, is reached, is started again, and nothing piles up."""
+    box = boxes.shell(COUNT)
+    box.run["restart"] = {"policy": "always", "retries": None}
+    pid = box.start()
+    monitor = parent(pid)
+    emptied(box)
+    assert box.state["monitored"] and box.state["pid"] == pid
+    control.reload(box.paths, box.ident)
+    assert parent(pid) == monitor
+    for _again in range(3):
+        os.kill(pid, 9)
+        eventually(lambda pid=pid: restarted(box, pid))
+        pid = state.read(box.paths, box.ident)["pid"]
+        assert parent(pid) == monitor and "Z" not in children(monitor)
+    assert os.stat(box.paths.run).st_mode & 0o777 == os.stat(box.paths.running).st_mode & 0o777 == 0o700
+    box.paths.make()  # as every command does
+    assert box.execute("true")["rc"] == 0
+    assert box.stop(timeout=0) == 137
+
+
+def test_output_that_has_lost_its_name(boxes, eventually):
+    """A new monitor reads on where the container writes."""
+    box = boxes.shell(COUNT)
+    pid = box.start()
+    eventually(lambda: "5\n" in box.log())
+    emptied(box)
+    box.paths.make()
+    for name in ("pyc-zygote", "pyc-monitor"):
+        os.kill(named(box.paths, name)[0], 9)
+    eventually(lambda: not state.monitored(box.paths, box.ident))
+    control.start(box.paths, [box.ident])
+    before = len(box.log())
+    eventually(lambda: len(box.log()) > before + 100)
+    assert box.state["pid"] == pid
+
+
+def test_a_start_that_fails_again_and_again(boxes, eventually):
+    """Its pauses grow, whenever it ran last, and its workers are waited for."""
+    box = boxes.shell(SERVING)
+    box.run["restart"] = {"policy": "always", "retries": None}
+    pid = box.start()
+    monitor = parent(pid)
+    long_ago = dict(state.read(box.paths, box.ident), started_at=1)
+    os.rename(os.path.join(box.directory, "config.json"), os.path.join(box.directory, "away"))
+    state.write(box.paths, box.ident, long_ago)
+    os.kill(pid, 9)
+    ends = []
+
+    def failures():
+        now = state.read(box.paths, box.ident)
+        if now["error"] and now["finished_at"] not in ends:
+            ends.append(now["finished_at"])
+        return len(ends)
+    eventually(lambda: failures() >= 4)
+    assert ends[-1] - ends[0] >= 1.4 and "Z" not in children(monitor)  # 0.2 and 0.4 and 0.8 s: it never waits less
+    os.rename(os.path.join(box.directory, "away"), os.path.join(box.directory, "config.json"))
+    eventually(lambda: restarted(box, pid))
+
+
+def test_the_zygote_comes_back_to_its_place(boxes):
+    """Unless there is another one, or nothing to watch over."""
+    place = zygote._listen(boxes.paths, "zygote-00.sock")
+    assert zygote._in_place(boxes.paths, "zygote-00.sock", *place) == place
+    emptied(boxes)
+    again = zygote._in_place(boxes.paths, "zygote-00.sock", *place)
+    wire.connect(boxes.paths.run, "zygote-00.sock").close()
+    emptied(boxes)
+    boxes.paths.make()
+    with contextlib.closing(wire.listen(boxes.paths.run, "zygote-01.sock")):
+        assert zygote._in_place(boxes.paths, "zygote-00.sock", *again) is None
+    os.unlink(os.path.join(boxes.paths.run, "zygote-01.sock"))
+    again[0].close()

@@ -483,8 +483,8 @@ options:
     default: false
   restart_policy: &restart_policy
     description:
-      - When to start the container again after it ended. With a policy other than V(no), it is started after a reboot, too,
-        unless it was stopped.
+      - When to start the container again after it ended. With V(always) and V(unless-stopped) it is started after a reboot, too,
+        unless it was stopped. With V(on-failure) it is not, for a reboot is no failure of the container.
       - The default is V(no).
     type: str
     choices: ["no", on-failure, always, unless-stopped]

@@ -176,6 +176,20 @@ def test_inspect(docker):
     assert "no image web" in docker("inspect", "--type", "image", "web", rc=1) and "accepted are" in docker("inspect", "--type", "pod", "web", rc=125)
 
 
+def test_an_end_that_nobody_has_seen(docker):
+    """A power cut's, or one without a monitor: Docker's 255, never a success and never "None"."""
+    from pycontainer.containers import state
+
+    ident = docker(*RUN, "--name", "web", "box:1")
+    docker("stop", "-t", "0", "web")
+    paths = docker.engine.paths
+    state.write(paths, ident, dict(state.read(paths, ident), status="running", exit_code=None, boot="another", finished_at=None))
+    assert docker("ps", "-a", "--format", "{{.Status}}").startswith("Exited (255) ")
+    assert docker("inspect", "-f", "{{.State.ExitCode}}", "web") == "255" == docker("wait", "web")
+    assert docker("ps", "-aq", "--filter", "exited=255") and not docker("ps", "-aq", "--filter", "exited=0")
+    assert docker("inspect", "-f", "{{.State.ExitCode}}", docker("create", "--network", "none", "box:1")) == "0"
+
+
 def test_update_changes_what_it_names(docker):
     docker(*RUN, "--name", "web", "--restart", "on-failure:3", "box:1")
     line = ("update", "-m", "64m", "--pids-limit", "50", "--restart", "always", "web")

@@ -458,11 +458,12 @@ def test_boot_brings_back_what_should_run(engine):
     do(engine, name="stopped", **base(restart_policy="always"))
     do(engine, name="stopped", state="stopped")
     do(engine, name="never", **base())
-    for name in ("always", "never"):
+    do(engine, name="failed", **base(restart_policy="on-failure"))  # a reboot is no failure of it
+    for name in ("always", "never", "failed"):
         containers.running.end(engine, containers.find(engine, name)["id"], 0)
     containers.boot(engine)
     states = {record["name"]: containers.status(engine, record["id"])["status"] for record in containers.every(engine)}
-    assert states == {"always": "running", "stopped": "exited", "never": "exited"}
+    assert states == {"always": "running", "stopped": "exited", "never": "exited", "failed": "exited"}
 
 
 def test_two_tasks_at_once(engine):

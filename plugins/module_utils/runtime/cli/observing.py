@@ -80,9 +80,9 @@ def status(engine, record):
             return text + " (Paused)"
         return text + (" (%s)" % ("health: starting" if health == "starting" else health) if health else "")
     if name == "restarting":
-        return "Restarting (%s) %s ago" % (state["exit_code"], tables.ago(state["finished_at"] or record["created"]))
+        return "Restarting (%s) %s ago" % (containers.exit_code(state), tables.ago(state["finished_at"] or record["created"]))
     if name == "exited" and state["started_at"] is not None:
-        return "Exited (%s) %s ago" % (state["exit_code"], tables.ago(state["finished_at"] or record["created"]))
+        return "Exited (%s) %s ago" % (containers.exit_code(state), tables.ago(state["finished_at"] or record["created"]))
     return "Created" if name == "exited" else name.capitalize()
 
 

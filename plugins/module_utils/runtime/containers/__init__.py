@@ -15,7 +15,7 @@ _HOME = {
     "plan": "planning.plan_container", "start": "starting.start", "start_one": "starting.start_one", "stop": "starting.stop", "pause": "starting.pause",
     "unpause": "starting.unpause", "wait_healthy": "starting.wait_healthy", "boot": "starting.boot", "shutdown": "starting.shutdown",
     "remove": "removal.remove", "rename": "live.rename",
-    "status": "running.status", "kill": "running.kill", "wait": "running.wait", "read_log": "running.logs",
+    "status": "running.status", "exit_code": "running.exit_code", "kill": "running.kill", "wait": "running.wait", "read_log": "running.logs",
     "tail": "running.tail", "run_command": "running.execute",
     "run_interactively": "running.interactive", "stats": "running.stats", "Meter": "metering.Meter", "top": "running.top", "attach": "running.attach",
     "feed": "execute.feed", "pipe": "stdio.pipe", "LIVING": "running.LIVING",

@@ -45,7 +45,7 @@ def _state(state):
     status = state["status"]
     found = {
         "Status": status, "Running": status in running.LIVING, "Paused": status == "paused", "Restarting": status == "restarting", "Dead": status == "dead",
-        "OOMKilled": bool(state.get("oom_killed")), "Pid": state.get("pid") or 0, "ExitCode": state.get("exit_code") or 0, "Error": state.get("error") or "",
+        "OOMKilled": bool(state.get("oom_killed")), "Pid": state.get("pid") or 0, "ExitCode": running.exit_code(state), "Error": state.get("error") or "",
         "StartedAt": moment(state.get("started_at")), "FinishedAt": moment(state.get("finished_at")),
     }
     health = state.get("health")

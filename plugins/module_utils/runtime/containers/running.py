@@ -11,12 +11,20 @@ import time
 from . import control, execute as executing, logs as logging, metering
 
 LIVING = ("running", "paused", "starting", "restarting")  # statuses of a container that has processes, or will again
+UNSEEN = 255  # the exit code of a container that a power cut ended, or that had no monitor
 TAIL = 20  # lines of a failed container's log that its error carries
 
 
 def status(engine, ident):
     """What is true of a container now: state.json's keys, ``status`` checked against the kernel."""
     return control.status(engine.paths, ident)
+
+
+def exit_code(state):
+    """The exit code to show of a container: 255 for an end that nobody has seen, as Docker; 0 for one that has not ended."""
+    if state.get("exit_code") is None:
+        return UNSEEN if state["status"] in ("exited", "restarting") and state.get("started_at") is not None else 0
+    return state["exit_code"]
 
 
 def lives(engine, ident):
@@ -34,8 +42,9 @@ def end(engine, ident, timeout=None, signal=None):
 
 
 def wait(engine, ident, timeout=None):
-    """Wait until a container has ended; its exit code."""
-    return control.wait(engine.paths, [ident], timeout)[ident]
+    """Wait until a container has ended; its exit code, as of :func:`exit_code`."""
+    code = control.wait(engine.paths, [ident], timeout)[ident]
+    return exit_code(status(engine, ident)) if code is None else code
 
 
 def logs(engine, ident, **how):

@@ -61,7 +61,7 @@ def _test(engine, key, value):
         "volume": lambda record, _state: _mounts(engine, record, value),
         "network": lambda record, _state: value in [entry["network"] for entry in _network(engine, record)["attachments"]],
         "health": lambda _record, state: ((state.get("health") or {}).get("status") or "none") == value,
-        "exited": lambda _record, state: state["status"] == "exited" and str(state["exit_code"]) == value,
+        "exited": lambda _record, state: state["status"] == "exited" and str(running.exit_code(state)) == value,
     }[key]
 
 

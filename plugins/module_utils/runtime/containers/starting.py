@@ -135,8 +135,8 @@ def wait_healthy(engine, record, timeout, fresh=False):
     while True:
         state = running.status(engine, record["id"])
         before = state["restarts"] if before is None else before
-        if state["exit_code"] is not None:
-            code = state["exit_code"]
+        if state["status"] in ("exited", "restarting"):
+            code = running.exit_code(state)
         health = (state.get("health") or {}).get("status")
         if state["status"] == "running" and health == "healthy":
             return
@@ -160,9 +160,12 @@ def last_check(state):
 
 
 def boot(engine):
-    """Bring back what should run: containers that ran and whose restart policy is not "no". Returns as :func:`start`."""
+    """Bring back what should run: containers that ran and whose restart policy is always or unless-stopped. Returns as :func:`start`.
+
+    A reboot is no failure of the container: as Docker's documentation has it, on-failure starts nothing then.
+    """
     records = [record for record in catalog.every(engine) if record["wanted"] in ("running", "paused")
-               and record["definition"].get("restart_policy", "no") != "no" and not running.lives(engine, record["id"])]
+               and record["definition"].get("restart_policy") in ("always", "unless-stopped") and not running.lives(engine, record["id"])]
     paused = {record["id"] for record in records if record["wanted"] == "paused"}
     results = start(engine, records)
     for record in records:

@@ -74,8 +74,10 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
     try:
         if bare and brings and store_needed and not module.check_mode and os.geteuid() == 0:  # the same play may be about to install it
             importlib.import_module(package + ".install").refuse_unfit(module.params.get("interpreter"))
-        with engine_class(check=module.check_mode or storeless) as engine, reports(package, engine, watched):
-            work = getattr(importlib.import_module("%s.%s" % (package, part)), function)
+        noun = importlib.import_module("%s.%s" % (package, part))
+        broken = {"broken": True} if getattr(noun, "tolerates", lambda _params: False)(module.params) else {}
+        with engine_class(check=module.check_mode or storeless, **broken) as engine, reports(package, engine, watched):
+            work = getattr(noun, function)
             outcome = work(engine, module.params)
             result = reconcile.carry_out(outcome, module.check_mode) if isinstance(outcome, reconcile.Plan) else dict(outcome)
     except errors.EngineError as error:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 
-from . import progress
-from .errors import EngineError
+from . import fingerprint, progress
+from .errors import EngineError, StoreDamaged
 from .store import blobs, database, locks, operations, paths
 
 # Who finishes or undoes an operation that a killed task left behind: kind -> module with recover(engine, kind, detail).
@@ -40,34 +41,57 @@ class Engine:
 
     :param data: directory of what survives a reboot; :param run: directory of what is of this boot.
     :param check: check mode: nothing may be changed. Where the host has no store yet, an empty one in memory stands in.
+    :param broken: a lost or damaged database is no error; ``lost`` is its sentence then, and nothing can be done before it is built again.
     :ivar progress: what long work reports to; nobody listens unless the caller puts a board in its place.
+    :ivar lost: why the database can't be used, or "".
     :raises EngineError: when not run as root.
     """
 
-    def __init__(self, data=paths.DATA, run=paths.RUN, check=False):
+    def __init__(self, data=paths.DATA, run=paths.RUN, check=False, broken=False):
         if os.geteuid() != 0:
             raise EngineError("pycontainer.engine needs root on the host (in Ansible: become: true)")
         self.paths = paths.Paths(data, run)
         self.check = check
         self.exists = os.path.exists(self.paths.database)
         self._first = not check and self.paths.make()
+        self.broken, self.lost = broken, ""
         beside = (self.paths.containers, self.paths.volumes, self.paths.layers)
-        self.db = database.Database(self.paths.database if self.exists or not check else ":memory:", beside)
+        self.db = database.Database(self.paths.database if self.exists or not check else ":memory:", beside, None if check else self.paths.records)
         self.blobs = blobs.Blobs(self.paths)
         self.locks = locks.Locks(self.paths.locks)
         self.operations = operations.Operations(self.db)
         self.progress = progress.SILENT
 
     def __enter__(self):
+        try:
+            self._enter()
+        except StoreDamaged as error:
+            if not self.broken:
+                raise
+            self.lost = str(error)
+        return self
+
+    def _enter(self):
+        self.db.connection  # pylint: disable=pointless-statement # a damaged one is told before anything else is done
         if not self.check:
             progress.sweep(self.paths.progress)
             if os.path.isdir(self.paths.deliveries):
                 importlib.import_module(".images.delivery_spool", __package__).sweep(self.paths)
             self.recover()
+            self.secure(False)
             if self._first and os.listdir(self.paths.tmp):  # what a power cut has left of work that was no operation yet
                 importlib.import_module(".images.collect", __package__).sweep(self)
             self.adopt()
-        return self
+
+    def reopen(self):
+        """Go on with the database that was built in the place of a lost one."""
+        self.lost = ""
+        self._enter()
+
+    def secure(self, again=True):
+        """Write the copies of all rows, and a backup of the database: once for each boot and version, or ``again``."""
+        mark = "%s %s" % (operations.boot_id(), fingerprint.VERSION)
+        self.db.secure(mark, os.path.join(self.paths.backups, time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())), again)
 
     def __exit__(self, *_exception):
         self.db.close()

@@ -44,6 +44,9 @@ class HostError(EngineError):
 class StoreDamaged(HostError):
     """The store's database is lost, broken, or not this engine's."""
 
+    def __init__(self, message):
+        super().__init__(message + "; pycontainer system check --repair keeps what is there aside and builds the database again from what lies beside it")
+
 
 class RegistryError(EngineError):
     """A registry answered with an error, not at all, or with something that is not what was asked for."""

@@ -25,6 +25,7 @@ RUNTIME = PLUGINS / "module_utils" / "runtime"
 KNOWN = {
     ("engine.py", "exists"), ("engine.py", "Database"),
     ("install.py", "chmod"),
+    ("host/rebuilding.py", "no call"),  # renamed
 }
 IN_OPEN = 0x20  # inotify(7)
 

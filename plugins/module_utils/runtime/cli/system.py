@@ -11,6 +11,7 @@ import platform
 from .. import containers, images, networks, registry, volumes
 from ..errors import EngineError, NotFound
 from ..fingerprint import VERSION
+from ..host import checking, rebuilding
 from ..host import info as host
 from . import tables, templates
 from .grammar import UsageError
@@ -140,7 +141,36 @@ def shutdown(session, _given):
 
 
 def check(session, given):
-    """What images have lost; with --repair it is made again, but for layers that running containers stand on."""
+    """What is wrong with the store; with --repair it is mended: the database first, then what it and the host disagree about, then images."""
+    if session.engine.lost and not _rebuilt(session, given.repair):
+        return
+    strays = checking.strays(session.engine)
+    for stray in strays:
+        session.say(stray.sentence)
+        if given.repair:
+            session.each([stray], lambda each: session.carry_out(each.plan()))
+    if strays and not given.repair:
+        session.rc = 1
+    _check_images(session, given, bool(strays) or bool(session.engine.lost))
+
+
+def _rebuilt(session, repair):
+    """Whether the database is there (again)."""
+    if not repair:
+        session.complain(session.engine.lost)
+        return False
+    session.say(session.engine.lost.partition(";")[0])
+    if session.check:
+        session.record(True, ["build the database again"])
+        return False
+    session.say(*rebuilding.rebuild(session.engine))
+    session.record(True, ["build the database again"])
+    session.engine.reopen()
+    return True
+
+
+def _check_images(session, given, already):
+    """What images have lost, is made again, but for layers that running containers stand on."""
     found = images.damaged(session.engine, not given.quick)
     users = _users(session.engine) if found and given.repair else {}
     for damage in found:
@@ -153,7 +183,7 @@ def check(session, given):
         else:
             session.each([damage], lambda each: session.carry_out(images.plan_repair(session.engine, each)))
             session.say(*damage.sentences)
-    if not found:
+    if not found and not already:
         session.say("No damage found")
 
 

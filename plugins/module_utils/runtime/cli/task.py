@@ -6,19 +6,31 @@ from __future__ import annotations
 
 import shlex
 
-from ..errors import InvalidInput
+from .. import cli
+from ..errors import EngineError, InvalidInput
 from . import execute, grammar, read
 from .session import Session
 
 
-def pycontainer(engine, params):
-    """:returns: changed, actions, diff, stdout, stdout_lines, stderr, rc; ``failed`` where the command's exit code is not 0."""
+def tolerates(params):
+    """Whether the command line works with a store whose database is lost, too. The front end asks before it opens the store."""
+    try:
+        return cli.tolerates(read(_words(params))[0])
+    except (EngineError, grammar.HelpAsked):
+        return False
+
+
+def _words(params):
     try:
         argv = list(params["argv"] or shlex.split(params["cmd"]))
     except ValueError as error:
         raise InvalidInput("cmd", params["cmd"], "words with closed quotes (%s)" % error) from None
-    if argv[:1] == ["pycontainer"]:
-        argv = argv[1:]
+    return argv[1:] if argv[:1] == ["pycontainer"] else argv
+
+
+def pycontainer(engine, params):
+    """:returns: changed, actions, diff, stdout, stdout_lines, stderr, rc; ``failed`` where the command's exit code is not 0."""
+    argv = _words(params)
     if not argv:
         raise InvalidInput("cmd", params["cmd"], "a command, for example: ps -a")
     session = Session(engine, check=engine.check)

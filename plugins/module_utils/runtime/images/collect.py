@@ -12,9 +12,10 @@ import contextlib
 import os
 import time
 
-from ..errors import EngineError, NotFound
+from ..errors import EngineError, HostError, NotFound
 from ..store import trees
 from ..store.database import decode
+from ..store.files import read_json
 from ..store.operations import start_time
 from . import layers, manifest
 
@@ -69,16 +70,30 @@ def _collect(engine, connection, candidates, everything, ended, gone):
     for row in connection.execute("SELECT * FROM layers").fetchall():
         if keys is None:
             blobs.add(row["blob"])
-        elif row["diff_id"] not in keys:
+        elif row["diff_id"] not in keys and not _stood_on(engine, row):
             freed += row["size"]
             connection.execute("DELETE FROM layers WHERE diff_id = ?", (row["diff_id"],))
             gone += _set_aside(engine, layers.path_of(engine, row["number"]))
-            candidates.append(row["blob"])  # where a damaged image could not name it
+            candidates += [row["blob"]] if row["blob"] else []  # where a damaged image could not name it
     for digest in _all_blobs(engine) if everything and not unnamed else candidates:
         if digest not in blobs and engine.blobs.has(digest):
             freed += engine.blobs.size(digest)
             engine.blobs.remove(digest)
     return freed
+
+
+def _stood_on(engine, row):
+    """Whether a container stands on a layer that no image leads to, after the database was lost."""
+    if not row["diff_id"].startswith(layers.LOST):
+        return False
+    place = layers.path_of(engine, row["number"])
+    for ident in _names(engine.paths.containers):
+        try:
+            if place in (read_json(os.path.join(engine.paths.container(ident), "run.json")) or {}).get("layers", ()):
+                return True
+        except (HostError, ValueError, AttributeError, TypeError):
+            return True  # nobody knows
+    return False
 
 
 def left(engine):

@@ -21,6 +21,7 @@ from ..store.files import sync_directory
 from . import erofs, manifest
 
 DIRECTORY, EROFS = "directory", "erofs"
+LOST = "lost-"  # begins the key of a place of which nothing tells any more which layer is there; it stays as long as a container stands on it
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 

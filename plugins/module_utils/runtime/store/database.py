@@ -22,6 +22,7 @@ import time
 import weakref
 
 from ..errors import HostError, StoreDamaged
+from . import rowfiles
 
 # JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
 SCHEMA = """
@@ -108,6 +109,7 @@ DELETE FROM digests WHERE repository IN ('docker.io/library/sha256', 'docker.io/
 
 PATIENCE = 60  # seconds that a task waits for others' transactions
 LITTLE = 1 << 17  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
+BACKUPS = 3  # copies of the database that are kept
 PARTS = (SCHEMA, BUILDS, IDS, NAMES)  # a store of version n has the first n
 VERSION = len(PARTS)
 
@@ -119,11 +121,12 @@ class Database:
     comes with the fork, the locks do not.
 
     :param beside: directories that are empty while a store is new; something in them with no database beside it is a lost database.
+    :param records: the directory of the copies of its rows (``rowfiles``), or None for none.
     """
 
-    def __init__(self, path, beside=()):
-        self.path, self.beside = path, beside
-        self._connection = None
+    def __init__(self, path, beside=(), records=None):
+        self.path, self.beside, self.records = path, beside, records
+        self._connection = self._rows = None
         _databases.add(self)
 
     @property
@@ -176,7 +179,8 @@ class Database:
     def _refuse_loss(self, what):
         for directory in self.beside:
             if os.path.isdir(directory) and os.listdir(directory):
-                raise StoreDamaged("%s %s, though %s is not empty: the database of this store is lost" % (self.path, what, directory))
+                raise StoreDamaged("%s %s, though %s is not empty: the database of this store is lost" % (
+                    self.path if self.path != ":memory:" else "the store's database", what if self.path != ":memory:" else "is missing", directory))
 
     def _migrate(self):
         found = self._version()
@@ -196,6 +200,8 @@ class Database:
                 if statement.strip():
                     self.connection.execute(statement)
             self.connection.execute("PRAGMA user_version=%d" % VERSION)
+        if self.records is not None:
+            rowfiles.unmark(self.records)
 
     def _version(self):
         return self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -234,18 +240,73 @@ class Database:
         if not durable:
             connection.execute("PRAGMA synchronous=NORMAL")
         try:
+            rows = self._watched(connection)
             connection.execute("BEGIN IMMEDIATE")
-            yield connection
+            yield connection if rows is None else rows
+            if rows is not None:
+                rows.write_touched()
             connection.execute("COMMIT")
         except BaseException as error:
             if connection.in_transaction:  # a full disk may have ended it
                 with contextlib.suppress(sqlite3.DatabaseError):
                     connection.execute("ROLLBACK")
+            if self._rows is not None:
+                self._rows.undone()
             self._raise_sentence(error)
             raise
         finally:
             if not durable:
                 connection.execute("PRAGMA synchronous=FULL")
+
+    def _watched(self, connection):
+        """What keeps the copies of the rows; None where there are none, or the tables are not made yet."""
+        if self._rows is None and self.records is not None and self._version() == VERSION:
+            self._rows = rowfiles.RowFiles(self.records, connection)
+        return self._rows
+
+    def secure(self, mark, backup, again=False):
+        """Write all copies of rows anew, and one of the database as the file ``backup``, where it has not been done for ``mark``, or ``again``.
+
+        Nothing to do is the usual case. What fails for want of space is done another time.
+        """
+        if self.records is None or (rowfiles.mark_of(self.records) == mark and not again):
+            return
+        with contextlib.suppress(OSError, sqlite3.OperationalError):
+            with self.transaction() as connection:
+                self._rows.refresh(mark)
+                empty = not any(connection.execute("SELECT 1 FROM main.%s LIMIT 1" % table).fetchone() for table in rowfiles.KEYS)
+            if not empty:
+                self._back_up(backup)
+
+    def fill(self, rows):
+        """Enter ``{table: [row]}`` of another database. :returns: ``[(table, row, why)]`` of those that don't fit in with the others."""
+        left_out = []
+        with self.transaction() as connection:
+            for table in rowfiles.KEYS:
+                columns = [column[1] for column in connection.execute("PRAGMA table_info(%s)" % table)]
+                for row in rows.get(table, ()):
+                    try:
+                        connection.execute("INSERT INTO %s (%s) VALUES (%s)" % (table, ", ".join(columns), ", ".join("?" * len(columns))),
+                                           [row.get(column) for column in columns])
+                    except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+                        left_out.append((table, row, str(error)))
+        return left_out
+
+    def _back_up(self, path):
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        partial = path + ".partial"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
+        os.mknod(partial, stat.S_IFREG | 0o600)
+        copy = sqlite3.connect(partial)
+        try:
+            self.connection.backup(copy)
+        finally:
+            copy.close()
+        os.rename(partial, path)
+        older = sorted(name for name in os.listdir(os.path.dirname(path)) if not name.endswith(".partial"))[:-BACKUPS]
+        for name in older:
+            os.unlink(os.path.join(os.path.dirname(path), name))
 
     @contextlib.contextmanager
     def _reading(self, statement, parameters):
@@ -275,7 +336,7 @@ class Database:
     def close(self):
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._rows = None
 
 
 _databases = weakref.WeakSet()  # of this process
@@ -288,7 +349,7 @@ def _disown():
         connection = database._connection  # pylint: disable=protected-access
         if connection is not None and database.path != ":memory:":
             _inherited.setdefault(database.path, []).append(connection)
-            database._connection = None  # pylint: disable=protected-access
+            database._connection = database._rows = None  # pylint: disable=protected-access
 
 
 os.register_at_fork(after_in_child=_disown)

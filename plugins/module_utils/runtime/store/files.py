@@ -9,6 +9,12 @@ import errno
 import json
 import os
 
+from ..errors import HostError
+
+
+class Damaged(HostError, ValueError):
+    """A file of the engine's own can't be read; the others can."""
+
 
 def sync_directory(path):
     """Make the names in ``path`` durable: fsync(2) of a file does not sync the directory entry that leads to it."""
@@ -50,13 +56,19 @@ def write_json(path, value, durable=True):
 
 
 def read_json(path, default=None):
-    """The JSON document at ``path``, or ``default`` where there is no such file, or an empty one: a power cut may leave a name without content."""
+    """The JSON document at ``path``, or ``default`` where there is no such file, or an empty one: a power cut may leave a name without content.
+
+    :raises Damaged: for what is no JSON.
+    """
     try:
         with open(path, "rb") as file:
             data = file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return default
-    return json.loads(data) if data else default
+    try:
+        return json.loads(data) if data else default
+    except (ValueError, RecursionError):
+        raise Damaged("%s is damaged: it is not a JSON document" % path) from None
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ class Paths:
         self.data, self.run = data, run
         self.config = os.path.join(ETC if data == DATA else data, "config.json")  # settings.py
         self.database = os.path.join(data, "state.db")
+        self.records = os.path.join(data, "records")  # a copy of each of its rows (rowfiles.py)
+        self.backups = os.path.join(data, "backups")  # of the database, of the last boots and versions
         self.blobs = os.path.join(data, "blobs")
         self.layers = os.path.join(data, "layers")
         self.containers = os.path.join(data, "containers")

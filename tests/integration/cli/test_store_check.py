@@ -1,0 +1,276 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store whose database is lost under running containers is built again; system check finds what the database and the host disagree about."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import time
+import urllib.request
+
+import pytest
+
+HINT = "pycontainer system check --repair"
+LOSSES = {
+    "missing": lambda path: os.unlink(path),
+    "empty": lambda path: os.truncate(path, 0),
+    "truncated": lambda path: os.truncate(path, os.stat(path).st_size // 2),
+    "garbage": lambda path: write(path, b"garbage" * 1000),
+}
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def rows(engine):
+    from pycontainer.store import rowfiles
+
+    return {table: sorted(map(tuple, (row.items() for row in engine.db.all("SELECT * FROM %s" % table)))) for table in rowfiles.KEYS}
+
+
+def lose(engine, how):
+    engine.db.close()
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(engine.paths.database + suffix)
+    LOSSES[how](engine.paths.database)
+
+
+@pytest.fixture
+def served(docker):
+    """A container with an address and a published port that answers: ``(its inspect document, the port)``."""
+    docker("network", "create", "--label", "a=b", "inner")
+    docker("run", "-d", "--name", "web", "--network", "inner", "-p", "127.0.0.1::80", "-v", "kept:/kept", "-l", "x=y", "box:1",
+           "sh", "-c", "mkdir /www; echo hello > /www/index.html; exec httpd -f -p 80 -h /www")
+    document = json.loads(docker("inspect", "web"))[0]
+    port = int(document["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"])
+    listening(port)
+    return document, port
+
+
+def listening(port):
+    """Wait until the container's server answers."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return answer(port)
+        except (OSError, http.client.HTTPException):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def answer(port):
+    with urllib.request.urlopen("http://127.0.0.1:%d/" % port, timeout=10) as found:
+        return found.read()
+
+
+@pytest.mark.parametrize("how", LOSSES)
+def test_a_lost_database_is_built_again_under_running_containers(docker, served, how):
+    document, port = served
+    docker("create", "--name", "other", "--network", "none", "box:1")
+    docker("volume", "create", "--label", "l=m", "plain")
+    engine, before = docker.engine, rows(docker.engine)
+    lose(engine, how)
+    for command in (("ps", "-a"), ("images",), ("volume", "ls"), ("run", "-d", "box:1"), ("system", "check")):
+        rc, out, err = docker.on_host("--root", engine.paths.data, "--runroot", engine.paths.run, *command)
+        assert rc and out == "" and err.startswith("Error: ") and HINT in err and err.count("\n") == 1, (command, out, err)
+    rc, out, err = docker.on_host("--root", engine.paths.data, "--runroot", engine.paths.run, "system", "check", "--repair")
+    assert rc == 0 and err == "", (out, err)
+    kept = [name for name in os.listdir(engine.paths.data) if name.startswith("state.db.damaged-")]
+    assert len(kept) == (how != "missing")
+    assert rows(engine) == before
+    again = json.loads(docker("inspect", "web"))[0]
+    assert again["State"]["Pid"] == document["State"]["Pid"] and again["State"]["Running"] and again["NetworkSettings"] == document["NetworkSettings"]
+    assert answer(port) == b"hello\n"
+    docker("run", "-d", "--name", "second", "--network", "inner", "box:1")
+    assert json.loads(docker("inspect", "second"))[0]["NetworkSettings"]["IPAddress"] != document["NetworkSettings"]["IPAddress"]
+    assert docker("system", "check") == "No damage found"
+    docker("stop", "-t", "0", "web")
+    docker("rm", "web")
+    assert docker("volume", "ls", "-q") == "kept\nplain" and docker("ps", "-aq", "--filter", "name=web") == ""
+
+
+@pytest.mark.parametrize("source", ("backup", "directories"))
+def test_without_copies_of_its_rows(docker, served, source):
+    """The newest backup, else what the directories say: enough to go on with what runs."""
+    document, port = served
+    engine = docker.engine
+    docker("volume", "rm", "-f", "unused")
+    if source == "backup":
+        engine.secure()
+    before = rows(engine)
+    lose(engine, "missing")
+    shutil.rmtree(engine.paths.records)
+    if source == "directories":
+        shutil.rmtree(engine.paths.backups, ignore_errors=True)
+    said = docker.on_host("--root", engine.paths.data, "--runroot", engine.paths.run, "system", "check", "--repair")
+    assert said[0] == 0, said
+    after = rows(engine)
+    assert answer(port) == b"hello\n"
+    if source == "backup":
+        assert after == before
+        return
+    for table in ("addresses", "ports", "id_ranges"):
+        assert after[table] == before[table]
+    again = json.loads(docker("inspect", "web"))[0]
+    assert again["State"]["Pid"] == document["State"]["Pid"]
+    assert docker("images", "-aq") and docker("volume", "ls", "-q") == "kept" and docker("network", "inspect", "inner")
+    docker("system", "prune", "-f")
+    docker("restart", "-t", "0", "web")
+    assert json.loads(docker("inspect", "web"))[0]["State"]["Running"]
+    docker("rm", "-f", "web")
+    assert docker("system", "check", "--repair") in ("No damage found", "") and docker("system", "check") == "No damage found"
+
+
+def files(engine):
+    return {(top, name): os.lstat(os.path.join(top, name)).st_mtime_ns for top, _names, files in os.walk(engine.paths.data) for name in files}
+
+
+def test_check_mode_changes_nothing(docker, served):
+    from pycontainer import cli
+    from pycontainer.cli import task
+    from pycontainer.engine import Engine
+
+    lose(docker.engine, "missing")
+    before = files(docker.engine)
+    params = {"argv": ["system", "check", "--repair"], "cmd": None}
+    assert task.tolerates(params) and not task.tolerates({"argv": ["ps"], "cmd": None}) and cli
+    with Engine(docker.engine.paths.data, docker.engine.paths.run, check=True, broken=True) as engine:
+        result = task.pycontainer(engine, params)
+    assert result["changed"] and result["actions"] == ["build the database again"] and files(docker.engine) == before
+    docker.on_host("--root", docker.engine.paths.data, "--runroot", docker.engine.paths.run, "system", "check", "--repair")
+
+
+def repaired(docker, *expected):
+    """system check tells the sentences, and no more, mends them, and finds nothing afterwards."""
+    found = docker.task("system", "check", "--quick")
+    assert found["rc"] == 1 and len(found["stdout_lines"]) == len(expected), found
+    for line, part in zip(found["stdout_lines"], expected):
+        assert part in line
+    before = docker.task("system", "check", "--quick")["stdout"]
+    assert docker.task("system", "check", "--quick", "--repair", check=True)["changed"] and docker.task("system", "check", "--quick")["stdout"] == before
+    done = docker.task("system", "check", "--quick", "--repair")
+    assert done["rc"] == 0 and done["changed"], done
+    assert docker("system", "check", "--quick") == "No damage found"
+
+
+def test_directories_that_no_row_knows(docker, served):
+    """Somebody deleted rows: their copies bring them back, else what the directories say does."""
+    engine, before = docker.engine, rows(docker.engine)
+    engine.db.records = None  # so that the copies stay
+    engine.db.close()
+    with engine.db.transaction() as connection:
+        for table in ("containers", "volumes", "addresses", "ports", "id_ranges"):
+            connection.execute("DELETE FROM %s" % table)
+    engine.db.close()
+    engine.db.records = engine.paths.records
+    found = docker.task("system", "check", "--quick")
+    assert found["rc"] == 1 and "container web is not in the database" in found["stdout"] and "volume kept is not in the database" in found["stdout"]
+    docker("system", "check", "--quick", "--repair")
+    assert rows(engine) == before and docker("system", "check", "--quick") == "No damage found"
+    docker("rm", "-f", "web")
+
+
+def test_rows_whose_directories_are_gone(docker):
+    engine = docker.engine
+    docker("create", "--name", "web", "--network", "none", "box:1")
+    docker("volume", "create", "kept")
+    (ident,) = os.listdir(engine.paths.containers)
+    shutil.rmtree(engine.paths.container(ident))
+    shutil.rmtree(engine.paths.volume("kept"))
+    assert docker("ps", "-a", "--format", "{{.Names}}") == "web" and docker("volume", "ls", "-q") == "kept"
+    repaired(docker, "container web: its directory is gone", "volume kept: its directory is gone")
+    assert docker("ps", "-aq") == docker("volume", "ls", "-q") == ""
+
+
+def test_what_is_kept_for_nobody(docker):
+    docker("network", "create", "inner")
+    engine = docker.engine
+    engine.db.run("INSERT INTO addresses VALUES ('inner', '10.9.9.9', ?, '02:42')", "a" * 64)
+    engine.db.run("INSERT INTO ports VALUES ('tcp', '0.0.0.0', 80, ?)", "b" * 64)
+    engine.db.run("INSERT INTO id_ranges VALUES (?, 1, 2)", "a" * 64)
+    repaired(docker, "are kept for containers that are not there: aaaaaaaaaaaa, bbbbbbbbbbbb")
+    assert not any(rows(engine)[table] for table in ("addresses", "ports", "id_ranges"))
+
+
+def test_what_runs_and_nothing_tells_of(docker, served):
+    """Neither row, nor copy, nor directory: the processes end, and groups, link, rules and address are free again."""
+    from pycontainer.kernel import procfs
+
+    document, port = served
+    engine, ident = docker.engine, document["Id"]
+    pid = document["State"]["Pid"]
+    began = procfs.start_time(pid)
+    for table, column in (("containers", "id"), ("addresses", "container"), ("ports", "container"), ("id_ranges", "container")):
+        engine.db.run("DELETE FROM %s WHERE %s = ?" % (table, column), ident)
+    shutil.rmtree(engine.paths.container(ident))
+    found = docker.task("system", "check", "--quick")
+    assert found["rc"] == 1 and "container %s is gone, but 1 process is left of it" % ident[:12] in found["stdout"], found
+    assert "is no container's" in found["stdout"] and len(found["stdout_lines"]) == 2
+    docker("system", "check", "--quick", "--repair")
+    assert procfs.start_time(pid) != began and not os.path.exists(engine.paths.container_run(ident))
+    assert docker("system", "check", "--quick") == "No damage found"
+    docker("run", "-d", "--name", "next", "--network", "inner", "-p", "127.0.0.1:%d:80" % port, "box:1")
+
+
+def test_rules_that_lead_to_nobody(docker):
+    """An element of a published port's map whose address no container has."""
+    from pycontainer.networks import publish
+
+    docker("network", "create", "inner")
+    docker("run", "-d", "--name", "web", "--network", "inner", "-p", "18080:80", "box:1")
+    address = json.loads(docker("inspect", "web"))[0]["NetworkSettings"]["IPAddress"]
+    docker("rm", "-f", "web")
+    if not publish.publish("a" * 64, address, [{"host_ip": "0.0.0.0", "host_port": 18081, "container_port": 80, "protocol": "tcp"}]):
+        pytest.skip("no nf_tables here")
+    repaired(docker, "published ports lead to %s, which no container has" % address)
+
+
+def test_copies_that_are_not_as_the_rows(docker):
+    from pycontainer.store import rowfiles
+
+    docker("volume", "create", "kept")
+    top = os.path.join(docker.engine.paths.records, "volumes")
+    write(os.path.join(top, os.listdir(top)[0]), b"garbage")
+    repaired(docker, "the copies of the database's rows")
+    assert not rowfiles.load(docker.engine.paths.records)[1]
+
+
+BROKEN = {"config.json": b"garbage", "run.json": b'{"half": ', "state.json": b"\x00\xff"}
+
+
+@pytest.mark.parametrize("name", list(BROKEN) + ["all, gone"])
+@pytest.mark.parametrize("runs", (False, True), ids=("ended", "running"))
+def test_one_broken_container_breaks_no_command_about_the_others(docker, name, runs):
+    engine = docker.engine
+    docker("run", "-d", "--name", "good", "--network", "none", "-v", "named:/a", "box:1")
+    docker("run", "-d" if runs else "-t", "--name", "bad", "--network", "none", "-v", "/b", "-v", "other:/c", "box:1", *([] if runs else ["true"]))
+    ident = json.loads(docker("inspect", "bad"))[0]["Id"]
+    for file in BROKEN if name == "all, gone" else [name]:
+        path = os.path.join(engine.paths.container(ident), file)
+        if name == "all, gone":
+            os.unlink(path)
+        else:
+            write(path, BROKEN[name])
+    assert sorted(docker("ps", "-a", "--format", "{{.Names}}").split()) == ["bad", "good"]
+    for words in (("ps",), ("ps", "-a"), ("ps", "-as"), ("ps", "-a", "--filter", "network=none"), ("ps", "-a", "--filter", "publish=80"), ("volume", "ls"), ("images",),
+                  ("network", "ls"), ("info",), ("system", "df"), ("inspect", "good"), ("volume", "inspect", "named"), ("volume", "prune", "-f"),
+                  ("ps", "-a", "--filter", "volume=other"), ("image", "prune", "-f"), ("stats", "--no-stream"), ("boot",)):
+        result = docker.task(*words)
+        assert not result["rc"] or "bad" in result["stderr"], (words, result)
+    assert len(docker("volume", "ls", "-q").split()) == 3  # nobody took away what the broken one may need
+    found = docker.task("inspect", "bad")
+    assert not found["rc"] or ("container bad" in found["stderr"] and "\n" not in found["stderr"])
+    if name != "state.json":
+        assert "container bad: its " in docker.task("system", "check", "--quick")["stdout"]
+    docker("rm", "-f", "bad")
+    docker("run", "-d", "--name", "bad", "--network", "none", "box:1")
+    docker("rm", "-f", "-v", "bad", "good")
+    docker("volume", "prune", "-af")
+    assert docker("system", "check", "--quick") == "No damage found"

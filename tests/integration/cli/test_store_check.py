@@ -250,7 +250,7 @@ BROKEN = {"config.json": b"garbage", "run.json": b'{"half": ', "state.json": b"\
 def test_one_broken_container_breaks_no_command_about_the_others(docker, name, runs):
     engine = docker.engine
     docker("run", "-d", "--name", "good", "--network", "none", "-v", "named:/a", "box:1")
-    docker("run", "-d" if runs else "-t", "--name", "bad", "--network", "none", "-v", "/b", "-v", "other:/c", "box:1", *([] if runs else ["true"]))
+    docker("run", *(["-d"] if runs else []), "--name", "bad", "--network", "none", "-v", "/b", "-v", "other:/c", "box:1", *([] if runs else ["true"]))
     ident = json.loads(docker("inspect", "bad"))[0]["Id"]
     for file in BROKEN if name == "all, gone" else [name]:
         path = os.path.join(engine.paths.container(ident), file)
@@ -259,8 +259,8 @@ def test_one_broken_container_breaks_no_command_about_the_others(docker, name, r
         else:
             write(path, BROKEN[name])
     assert sorted(docker("ps", "-a", "--format", "{{.Names}}").split()) == ["bad", "good"]
-    for words in (("ps",), ("ps", "-a"), ("ps", "-as"), ("ps", "-a", "--filter", "network=none"), ("ps", "-a", "--filter", "publish=80"), ("volume", "ls"), ("images",),
-                  ("network", "ls"), ("info",), ("system", "df"), ("inspect", "good"), ("volume", "inspect", "named"), ("volume", "prune", "-f"),
+    for words in (("ps",), ("ps", "-a"), ("ps", "-as"), ("ps", "-a", "--filter", "network=none"), ("ps", "-a", "--filter", "publish=80"), ("volume", "ls"),
+                  ("images",), ("network", "ls"), ("info",), ("system", "df"), ("inspect", "good"), ("volume", "inspect", "named"), ("volume", "prune", "-f"),
                   ("ps", "-a", "--filter", "volume=other"), ("image", "prune", "-f"), ("stats", "--no-stream"), ("boot",)):
         result = docker.task(*words)
         assert not result["rc"] or "bad" in result["stderr"], (words, result)

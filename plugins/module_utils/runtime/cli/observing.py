@@ -50,20 +50,22 @@ def ps(session, given):
 
 
 def _row(engine, record, whole_text, size):
-    document = containers.inspect(engine, record)
+    document = containers.inspect_even_damaged(engine, record)
     command = " ".join(filter(None, [document["Path"]] + ["'%s'" % word if " " in word else word for word in document["Args"]]))
     labels = document["Config"]["Labels"]
     row = {
         "ID": record["id"] if whole_text else record["id"][:12], "Image": record["definition"].get("image") or record["image"],
-        "Command": '"%s"' % (command if whole_text or len(command) <= 20 else command[:19] + "\u2026"),
+        "Command": "" if "Damaged" in document else '"%s"' % (command if whole_text or len(command) <= 20 else command[:19] + "\u2026"),
         "CreatedAt": tables.moment(record["created"]), "RunningFor": tables.ago(record["created"]) + " ago",
-        "Status": status(engine, record), "State": document["State"]["Status"],
+        "Status": status(engine, record) + (", damaged" if "Damaged" in document else ""), "State": document["State"]["Status"],
         "Ports": ", ".join(_ports(document)), "Names": record["name"],
         "Labels": ",".join("%s=%s" % pair for pair in sorted(labels.items())), "Label": lambda name: labels.get(name, ""),
         "Networks": ",".join(sorted(document["NetworkSettings"]["Networks"])) or document["HostConfig"]["NetworkMode"],
         "Mounts": ",".join(mount.get("Name") or mount["Source"] for mount in document["Mounts"]),
         "LocalVolumes": str(len([mount for mount in document["Mounts"] if mount["Type"] == "volume"]))}
-    if size:
+    if size and "Damaged" in document:
+        row["Size"] = "unknown"
+    elif size:
         written, whole = containers.sizes(engine, record)
         row["Size"] = "%s (virtual %s)" % (tables.size(written, 3), tables.size(whole, 3))
     return row

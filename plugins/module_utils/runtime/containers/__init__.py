@@ -12,6 +12,7 @@ import importlib
 
 _HOME = {
     "find": "catalog.find", "get": "catalog.get", "every": "catalog.every", "listing": "selection.listing", "inspect": "inspection.inspect",
+    "inspect_even_damaged": "inspection.inspect_even_damaged",
     "plan": "planning.plan_container", "start": "starting.start", "start_one": "starting.start_one", "stop": "starting.stop", "pause": "starting.pause",
     "unpause": "starting.unpause", "wait_healthy": "starting.wait_healthy", "boot": "starting.boot", "shutdown": "starting.shutdown",
     "remove": "removal.remove", "rename": "live.rename",

@@ -41,7 +41,9 @@ def cleanup(paths, ident, known=None):
 def _remove_groups(paths, ident, found):
     """The groups by what was written down, and by their name where the monitor was killed before it wrote."""
     candidates = dict(found["cgroup"])
-    config = files.read_json(os.path.join(paths.container(ident), "config.json"), {})
+    config = {}
+    with contextlib.suppress(files.Damaged):
+        config = files.read_json(os.path.join(paths.container(ident), "config.json"), {})
     name = config.get("linux", {}).get("cgroupsPath") or "%s/%s" % (cgroups.base(), ident)
     for place in cgroups.base_paths():
         path = os.path.join(place, name.strip("/"))

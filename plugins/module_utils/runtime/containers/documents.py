@@ -8,7 +8,7 @@ import os
 
 from .. import networks, volumes
 from ..kernel import apparmor, cgroups
-from ..store.files import read_json, write_json, write_whole
+from ..store.files import Damaged, read_json, write_json, write_whole
 from . import images, labelling, sharing, spec, spec_security, userns
 from .options import network, storage
 
@@ -121,6 +121,14 @@ def mounted_volumes(engine, ident):
     below = engine.paths.volumes + "/"
     return {entry["destination"]: entry["source"][len(below):].partition("/")[0] for entry in read_config(engine, ident).get("mounts", ())
             if entry["type"] == "bind" and entry["source"].startswith(below)}
+
+
+def known_volumes(engine, ident):
+    """Names of the volumes that a container has, sorted, as far as its documents can be read."""
+    try:
+        return sorted(mounted_volumes(engine, ident).values())
+    except (Damaged, AttributeError, KeyError, TypeError):
+        return []
 
 
 def _write_names(directory, ident, definition, reserved):

@@ -8,14 +8,43 @@ import datetime
 import os
 
 from .. import volumes
+from ..errors import EngineError, HostError
+from ..store.files import Damaged
 from . import documents, exposure, images, running
 from .options import network
 
+REMEDY = "remove it with rm -f and make it again"
 ZERO = "0001-01-01T00:00:00Z"  # Docker's "never"
 
 
 def inspect(engine, record):
-    """Everything about one container (``record``: see catalog), JSON-able."""
+    """Everything about one container (``record``: see catalog), JSON-able. :raises HostError: where its documents are damaged."""
+    try:
+        return _inspect(engine, record)
+    except Damaged as error:
+        raise HostError("container %s is damaged: %s; %s" % (record["name"], error, REMEDY)) from None
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        for name in ("config.json", "run.json"):
+            if not os.path.exists(os.path.join(engine.paths.container(record["id"]), name)):
+                raise HostError("container %s is damaged: its %s is gone; %s" % (record["name"], name, REMEDY)) from None
+        if isinstance(documents.read_config(engine, record["id"]).get("process"), dict) and documents.read_run(engine, record["id"]).get("network"):
+            raise  # a fault of this program
+        raise HostError("container %s is damaged: its documents lack %s; %s" % (record["name"], error, REMEDY)) from None
+
+
+def inspect_even_damaged(engine, record):
+    """As :func:`inspect`, for a list of containers: of one that is damaged what is known all the same, and the sentence as ``Damaged``."""
+    try:
+        return inspect(engine, record)
+    except EngineError as error:
+        state, definition = running.status(engine, record["id"]), record["definition"]
+        return {
+            "Id": record["id"], "Name": "/" + record["name"], "Created": moment(record["created"]), "Path": "", "Args": [], "State": _state(state),
+            "Image": record["image"], "Damaged": str(error), "Config": {"Image": definition.get("image"), "Labels": definition.get("labels", {})},
+            "HostConfig": {"NetworkMode": definition.get("network_mode") or "bridge"}, "Mounts": [], "NetworkSettings": {"Networks": {}, "Ports": {}}}
+
+
+def _inspect(engine, record):
     config, run = documents.read_config(engine, record["id"]), documents.read_run(engine, record["id"])
     state, definition = running.status(engine, record["id"]), record["definition"]
     image = images.config(engine, record["image"])

@@ -9,6 +9,7 @@ with the label of its files; volumes have that label at no level in particular, 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -17,7 +18,7 @@ from .. import volumes
 from ..errors import HostError, InvalidInput, Unsupported
 from ..kernel import selinux
 from ..store import settings
-from ..store.files import read_json
+from ..store.files import Damaged, read_json
 from .options import security, storage
 
 # Relabelling one of these would take the host's own services what is theirs; Docker refuses most of them, too.
@@ -90,7 +91,9 @@ def _level(engine, ident, joins):
 
 
 def _of_document(engine, ident):
-    label = read_json(os.path.join(engine.paths.container(ident), "config.json"), {}).get("process", {}).get("selinuxLabel") or ""
+    label = ""
+    with contextlib.suppress(Damaged):  # another's, perhaps: it has none that could be taken twice
+        label = read_json(os.path.join(engine.paths.container(ident), "config.json"), {}).get("process", {}).get("selinuxLabel") or ""
     return level_of(label)
 
 

@@ -28,9 +28,10 @@ def remove(engine, record, force=False, keep_volumes=False):
         if not force:
             raise Conflict("container %s is running; stop it first, or remove it by force" % record["name"])
         running.end(engine, ident, 0)
-    with engine.operations.record("remove-container", id=ident, keep_volumes=keep_volumes, volumes=sorted(documents.mounted_volumes(engine, ident).values())):
+    mounted = documents.known_volumes(engine, ident)
+    with engine.operations.record("remove-container", id=ident, keep_volumes=keep_volumes, volumes=mounted):
         catalog.forget(engine, ident)
-        sweep(engine, ident, [] if keep_volumes else documents.mounted_volumes(engine, ident).values())
+        sweep(engine, ident, [] if keep_volumes else mounted)
 
 
 def never_ran(engine, record):
@@ -59,7 +60,7 @@ def _cleanup(engine, ident):
         except Conflict:
             if time.monotonic() > until:
                 raise
-            if running.lives(engine, ident):
+            if running.status(engine, ident)["status"] != "exited":  # also where it is not known, because state.json is damaged
                 running.end(engine, ident, 0)
             time.sleep(0.005)
 

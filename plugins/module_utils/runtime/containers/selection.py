@@ -29,10 +29,16 @@ def listing(engine, everything=True, filters=None):
     found = []
     for record in catalog.every(engine):
         state = running.status(engine, record["id"])
-        if (everything or state["status"] in running.LIVING) and all(
-                (all if key == "label" else any)(test(record, state) for test in some) for key, some in tests.items()):
+        if (everything or state["status"] in running.LIVING) and _fits(record, state, tests):
             found.append(record)
     return found
+
+
+def _fits(record, state, tests):
+    try:
+        return all((all if key == "label" else any)(test(record, state) for test in some) for key, some in tests.items())
+    except (EngineError, KeyError):  # its documents, or its image's, are damaged
+        return False
 
 
 def _test(engine, key, value):

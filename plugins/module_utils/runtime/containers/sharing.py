@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from ..errors import Conflict, InvalidInput, NotFound
-from ..store.files import read_json
+from ..store.files import Damaged, read_json
 from . import catalog, spec
 
 OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}
@@ -89,5 +90,7 @@ def users(engine, record):
 
 def recorded(engine, ident):
     """What the container's documents say: the joins as they were resolved when it was made."""
-    config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
+    config = {}
+    with contextlib.suppress(Damaged):
+        config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
     return {kind: config["annotations"][spec.JOIN + kind] for kind in OPTIONS if spec.JOIN + kind in config.get("annotations", {})}

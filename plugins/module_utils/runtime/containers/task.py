@@ -33,9 +33,10 @@ def container_info(engine, params):
         found = [record for record in (_find(engine, name) for name in names) if record is not None]
     else:
         found = selection.listing(engine, params.get("all") is not False, params.get("filters"))
-    containers = [inspection.inspect(engine, record) for record in found]
+    look = inspection.inspect if params.get("name") is not None else inspection.inspect_even_damaged
+    containers = [look(engine, record) for record in found]
     if params.get("changes"):
-        for record, document in zip(found, containers):
+        for record, document in ((record, document) for record, document in zip(found, containers) if "Damaged" not in document):
             document["Changes"] = view.diff(engine, record)
     if params.get("stats"):
         for record, document in zip(found, containers):

@@ -253,9 +253,7 @@ def _remove_elements(stale):
 
 def _copies(engine):
     """Whether the copies of rows, from which a lost database is built again, are as the rows."""
-    if engine.check:
-        return []
-    with engine.db.transaction():  # so that no other writes one but not yet the other
+    with contextlib.nullcontext() if engine.check else engine.db.transaction():  # so that no other writes one but not yet the other
         copies, broken = rowfiles.load(engine.paths.records)
         if not broken and all(_sorted(copies[table], table) == _sorted(rows, table) for table, rows in _tables(engine).items()):
             return []

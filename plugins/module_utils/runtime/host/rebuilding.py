@@ -194,7 +194,8 @@ class _Found:
             address = attachment["address"].partition("/")[0]
             if attachment["network"] not in self._keys("networks", "name"):
                 config_of = network_config(attachment)
-                self.rows["networks"].append({"name": config_of["name"], "id": config_of["id"], "config": database.encode(config_of), "created": row["created"]})
+                entry = {"name": config_of["name"], "id": config_of["id"], "config": database.encode(config_of), "created": row["created"]}
+                self.rows["networks"].append(entry)
                 self.said.append("network %s: its options are not known any more, but its subnet" % config_of["name"])
             if (attachment["network"], address) not in {(other["network"], other["address"]) for other in self.rows["addresses"]}:
                 self.rows["addresses"].append({"network": attachment["network"], "address": address, "container": ident, "mac": attachment["mac"]})

@@ -14,7 +14,7 @@ import time
 
 from .. import cli, install
 from ..cli.session import Session
-from ..containers import wire
+from ..containers import state, wire
 from ..errors import Conflict, EngineError, HostError
 from ..kernel import cgroups
 from ..networks import catalog, firewall, links
@@ -22,7 +22,6 @@ from ..reconcile import Plan
 from ..registry import service
 from ..registry import task as registries
 from ..store import settings
-from ..store.files import read_json
 from ..store.operations import boot_id, start_time
 from . import boot
 
@@ -98,11 +97,11 @@ def running_containers(engine):
     """The names of the containers whose process 1 lives, as their monitors wrote it down (``state.json``)."""
     boot_now = boot_id()
     return [row["name"] for row in engine.db.all("SELECT id, name FROM containers")
-            if lives(read_json(os.path.join(engine.paths.container(row["id"]), "state.json"), {}), boot_now)]
+            if lives(state.read(engine.paths, row["id"]), boot_now)]
 
 
-def lives(state, boot_now):
-    return bool(state.get("pid")) and state.get("boot") == boot_now and start_time(state["pid"]) == state.get("pid_start")
+def lives(now, boot_now):
+    return bool(now.get("pid")) and now.get("boot") == boot_now and start_time(now["pid"]) == now.get("pid_start")
 
 
 def execute(engine, *words):

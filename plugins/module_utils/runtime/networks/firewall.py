@@ -10,6 +10,7 @@ monitor's relay alone and can't be reached from another host, whatever becomes o
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -19,7 +20,7 @@ import zlib
 from ..errors import HostError
 from ..kernel import netlink, nftables
 from ..kernel import nftables_rules as rules
-from ..store.files import read_json
+from ..store.files import Damaged, read_json
 from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
@@ -178,7 +179,9 @@ def _published(engine, connection):
     """The port maps' elements as they are, or, where the table was flushed, as the running containers' states say."""
     found = {ANY: {}, ONE: {}, OWN: {}}
     for row in engine.db.all("SELECT DISTINCT container FROM ports"):
-        state = read_json(os.path.join(engine.paths.container(row["container"]), "state.json"), {})
+        state = {}
+        with contextlib.suppress(Damaged):
+            state = read_json(os.path.join(engine.paths.container(row["container"]), "state.json"), {})
         network = state.get("network") or {}
         attachment = next((one for one in network.get("attachments", ()) if one.get("gateway")), None)
         if state.get("status") == "running" and attachment is not None:

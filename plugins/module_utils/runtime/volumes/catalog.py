@@ -16,7 +16,7 @@ from .. import units
 from ..errors import Conflict, InvalidInput, NotFound
 from ..store import trees
 from ..store.database import decode, encode, now
-from ..store.files import read_json, sync_directory
+from ..store.files import Damaged, read_json, sync_directory
 from . import driver
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
@@ -112,15 +112,27 @@ def used_by(engine, name):
 def users(engine):
     """``{volume: [names of the containers that mount it]}``."""
     found = {}
-    for row in engine.db.all("SELECT id, name FROM containers ORDER BY name"):
-        for volume in of_container(engine, row["id"]):
+    for row in engine.db.all("SELECT id, name, definition FROM containers ORDER BY name"):
+        try:
+            has = of_container(engine, row["id"])
+        except (Damaged, AttributeError, KeyError, TypeError):
+            has = _perhaps(engine, decode(row["definition"]))
+        for volume in has:
             found.setdefault(volume, []).append(row["name"])
     return found
 
 
+def _perhaps(engine, definition):
+    """What a container may mount whose documents are damaged: what it was asked to, and all that have no name."""
+    asked = [entry.get("source") for option in ("volumes", "mounts") for entry in definition.get(option) or () if isinstance(entry, dict)]
+    return [row["name"] for row in engine.db.all("SELECT name, anonymous FROM volumes") if row["anonymous"] or row["name"] in asked]
+
+
 def of_container(engine, ident):
     """The volumes that a container's config.json mounts."""
-    config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
+    config = read_json(os.path.join(engine.paths.container(ident), "config.json"))
+    if config is None:
+        raise Damaged("container %s: its config.json is gone" % ident[:12])
     below = engine.paths.volumes + "/"
     return sorted({entry["source"][len(below):].partition("/")[0] for entry in config.get("mounts", ())
                    if entry.get("type") == "bind" and entry.get("source", "").startswith(below)})

@@ -35,9 +35,11 @@ $(VENV)/.linters: $(VENV)/.filled tests/requirements-sanity.txt
 
 venv: $(VENV)/.filled  ## .venv with ansible-core and this checkout as the collection pycontainer.engine
 
-demo: venv  ## prepare this machine and run playbooks/quickstart.yml on it
+demo:  ## prepare this machine and run playbooks/quickstart.yml on it; ASK=-K asks for sudo's password
+	@$(REQUIRE) root $(ASK)
+	@$(MAKE) --no-print-directory venv
 	@$(REQUIRE) demo
-	$(BIN)/ansible-playbook playbooks/quickstart.yml
+	$(BIN)/ansible-playbook $(ASK) playbooks/quickstart.yml
 
 test: $(VENV)/.linters  ## all tests: sanity, unit, integration on this kernel, over SSH on test hosts
 	@$(REQUIRE) test peers hosts vm sanity

@@ -50,6 +50,8 @@ options:
       - The Python that runs the engine between tasks. It must be Python 3.9 or newer and be able to import C(_cffi_backend).
       - When not given, an interpreter that was recorded before is kept, else it is C(/usr/bin/python3) where that will do, else the
         one that runs this module.
+      - Only root may be able to write to it, to its libraries and to the directories that they are in. What its own user has installed for
+        himself does not count.
     type: path
   layers:
     description:

@@ -16,6 +16,7 @@ import time
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.store import locks
 
 AGE = 7 * 24 * 3600  # seconds
+SWEEP = "sweep-all"  # the lock that who makes a file shares
 
 
 def directory():
@@ -33,7 +34,7 @@ class Cache:
         """The path of a file. Where it is not there yet, ``make`` is called with a binary file to write it into."""
         path = os.path.join(self.path, name)
         if not self._use(path):
-            with self._locks.hold("lock", name):
+            with self._locks.hold("sweep", shared=True), self._locks.hold("lock", name):
                 if not self._use(path):
                     self._make(path, make)
         return path
@@ -57,8 +58,9 @@ class Cache:
             raise
 
     def sweep(self):
-        """Remove what was not used for a week, also what a killed process left half-made."""
-        for entry in os.scandir(self.path):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - entry.stat(follow_symlinks=False).st_mtime > AGE:
-                    os.unlink(entry.path)
+        """Remove what was not used for a week, also what a killed process left half-made. Not while somebody makes a file: a lock would lose its name."""
+        with contextlib.suppress(BlockingIOError), self._locks.hold("sweep", wait=False):
+            for entry in os.scandir(self.path):
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.name != SWEEP and time.time() - entry.stat(follow_symlinks=False).st_mtime > AGE:
+                        os.unlink(entry.path)

@@ -207,6 +207,20 @@ def repository(packages, suite=SUITE, base=None):
     return build("repository-%s-%s" % (suite, recipe(suite, packages, base.name)), make)
 
 
+def controller(version, python):
+    """A directory for PYTHONPATH with ansible-core ``version`` (as ``2.21``), and what of its needs a Python ``python`` (as ``3.13``) finds on PyPI.
+
+    Without cryptography, which is for Ansible's vault alone, and brings the library with it that a bare host lacks.
+    """
+    wanted = ["ansible-core==%s.*" % version, "jinja2", "markupsafe", "packaging", "PyYAML", "resolvelib"]
+
+    def make(path):  # this Python may be older than what ansible-core wants: it runs in a root that has another one
+        run(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", path, "--python-version", python,
+            "--only-binary=:all:", "--no-deps", "--no-compile", "--ignore-requires-python", *wanted)
+
+    return build("ansible-%s-%s" % (version, recipe(python, wanted)), make)
+
+
 def image(directory):
     """A raw ext4 image of a root, 8 GiB and sparse."""
     return build(directory.name + ".raw", lambda path: run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-L", "root", "-d", directory, path, "8G"))

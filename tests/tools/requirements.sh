@@ -4,7 +4,21 @@
 #
 # requirements.sh PURPOSE... - install the Debian packages that the purposes need and this machine lacks.
 # Says nothing and needs neither root nor network where nothing is missing.
+#
+# requirements.sh root [-K] - see that this user is root or gets there by sudo: without a password, unless Ansible asks for it (-K).
 set -eu
+
+if [ "$1" = root ]; then
+    [ "$(id -u)" != 0 ] || exit 0
+    if ! command -v sudo > /dev/null; then
+        echo "This needs root, and there is no sudo on this machine: run it as root." >&2
+    elif [ "${2-}" ] || sudo -k -n true 2> /dev/null; then # -k: what sudo remembers of this terminal is no use to Ansible
+        exit 0
+    else
+        echo "sudo wants a password here: run 'make demo ASK=-K', and Ansible asks for it." >&2
+    fi
+    exit 1
+fi
 
 packages_for() {
     case $1 in

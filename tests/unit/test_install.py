@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -84,6 +85,19 @@ def test_the_oci_command_runs_from_its_bundle(engine):
         with open(os.path.join(copy.path, "oci.bundle"), "wb") as file:
             file.write(content or b"")
         assert listed()
+
+
+def test_a_bundle_is_replaced_not_written_over(engine):
+    """Who reads one at that moment reads it to its end."""
+    copy = install.ensure(engine)
+    path = pathlib.Path(copy.path, "oci.bundle")
+    with path.open("rb") as reader:
+        whole = path.read_bytes()
+        install.record_host(copy.path, copy, install.choose())
+        assert not os.path.sameopenfile(reader.fileno(), os.open(path, os.O_RDONLY)) and reader.read() == whole
+    assert path.stat().st_size > len(whole) // 2 and path.stat().st_mode & 0o777 == 0o644
+    assert not [name for name in os.listdir(copy.path) if ".tmp" in name]
+
 
 def test_the_oci_command_is_every_users(engine):
     """But not the lock: who holds that could keep everybody from starting."""
@@ -181,3 +195,75 @@ def test_other_python_gets_its_own_bytecode(engine):
     install.lay_down(engine.paths, copy, python)
     assert os.path.exists(os.path.join(copy.path, "pycontainer", "__pycache__", "errors.%s.pyc" % python["tag"]))
     assert subprocess.run(copy.command() + ["--help"], stdout=subprocess.PIPE, check=True).stdout
+
+
+# --- what root's services may be run from ---
+
+
+@pytest.fixture
+def interpreter(tmp_path):
+    """``interpreter(home, library, name)``: a stand-in for a Python that says where its libraries are; it writes down that it was run, and how."""
+    def make(home, library, directory=tmp_path):
+        path = directory / "python"
+        path.write_text('#!/bin/sh\necho "$1" >> %s/ran\necho \'{"version": [3, 11], "tag": "cpython-311", "home": "%s", '
+                        '"libraries": {"_cffi_backend": "%s", "pyroute2": "%s"}}\'\n' % (tmp_path, home, library, library))
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+def others(path, mode=0o755, owner=0):
+    path.mkdir()
+    os.chown(path, owner, 0)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("mode, owner", [(0o755, 4711), (0o777, 0), (0o1777, 0)])
+def test_libraries_that_others_can_write_are_refused(interpreter, tmp_path, mode, owner):
+    library = others(tmp_path / "library", mode, owner)
+    with pytest.raises(Unsupported, match="^%s can't be used: root's services would run from it, and others than root can write to %s$" % (library, library)):
+        install.refuse_unfit(interpreter("/usr/lib/python3", library))
+    with pytest.raises(Unsupported, match="^%s can't be used" % library):
+        install.refuse_unfit(interpreter(library, "/usr/lib/python3"))
+
+
+def test_every_directory_on_the_way_counts_and_every_link(interpreter, tmp_path):
+    above = others(tmp_path / "above", 0o775)
+    os.chown(above, 0, 4711)
+    library = others(above / "library")
+    (tmp_path / "link").symlink_to("above/../above/library")
+    for path in (library, tmp_path / "link"):
+        with pytest.raises(Unsupported, match="^%s can't be used: .* can write to %s$" % (path, above)):
+            install.refuse_unfit(interpreter("/usr/lib/python3", path))
+    above.chmod(0o1777)  # as /tmp: nobody else can rename what root has in it
+    assert install.refuse_unfit(interpreter("/usr/lib/python3", tmp_path / "link")) is None
+    os.chown(tmp_path / "link", 4711, 0, follow_symlinks=False)
+    with pytest.raises(Unsupported, match="can write to %s$" % (tmp_path / "link")):
+        install.refuse_unfit(interpreter("/usr/lib/python3", tmp_path / "link"))
+
+
+def test_an_interpreter_that_others_can_write_is_not_even_run(interpreter, tmp_path):
+    path = interpreter("/usr/lib/python3", "/usr/lib/python3", others(tmp_path / "bin", 0o777))
+    with pytest.raises(Unsupported, match="^interpreter: %s can't be used: .* can write to %s/bin$" % (path, tmp_path)):
+        install.refuse_unfit(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_users_libraries_and_environment_do_not_count(monkeypatch, tmp_path):
+    (tmp_path / "pyroute2").mkdir()
+    (tmp_path / "pyroute2/__init__.py").touch()
+    (tmp_path / "_cffi_backend.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert str(tmp_path) not in install.probe(sys.executable)["libraries"].values()
+
+
+def test_no_python_of_root_listens_to_the_environment():
+    """Who starts Python as root, starts it isolated (-I): a program in an argument list stands behind that."""
+    found = []
+    for path in [*RUNTIME.rglob("*.py"), *RUNTIME.parents[2].glob("roles/*/tasks/*.yml")]:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(r"""(sys\.executable|interpreter["'\]]*), *["']-(?!I["'])""", line):
+                found.append("%s:%d" % (path, number))
+    assert not found

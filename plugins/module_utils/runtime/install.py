@@ -25,6 +25,7 @@ from .oci import bundle
 from .store import locks
 from .store.files import read_json, sync_directory, write_json, write_whole
 from .store.paths import DATA, PASSABLE, RUN
+from .untrusted import owners
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -67,16 +68,18 @@ for name in sys.argv[1:]:
     spec = find_spec(name)
     path = spec and spec.origin
     found[name] = path and os.path.dirname(path if spec.submodule_search_locations is None else os.path.dirname(path))
-print(json.dumps({"version": sys.version_info[:2], "tag": sys.implementation.cache_tag, "libraries": found}))
+print(json.dumps({"version": sys.version_info[:2], "tag": sys.implementation.cache_tag, "home": os.path.dirname(os.__file__), "libraries": found}))
 '''
+
+WRITABLE = "%s can't be used: root's services would run from it, and others than root can write to %s"
 
 
 def probe(interpreter):
-    """What a Python of this host has: ``{"interpreter", "version": [3, 11], "tag", "libraries": {name: directory or None}}``.
+    """What a Python of this host has: ``{"interpreter", "version": [3, 11], "tag", "home", "libraries": {name: directory or None}}``.
 
-    None when it does not run.
+    ``home``: the directory of its standard library. None when it does not run. Neither the environment nor a user's own libraries count.
     """
-    done = subprocess.run([interpreter, "-c", PROBE, *LIBRARIES], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    done = subprocess.run([interpreter, "-I", "-c", PROBE, *LIBRARIES], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           stdin=subprocess.DEVNULL, cwd="/", check=False) if os.access(interpreter, os.X_OK) else None
     if done is None or done.returncode:
         return None
@@ -89,6 +92,9 @@ def choose(interpreter=None):
     The system's own where it will do, for that stays when a virtual environment is removed; else the one that runs this.
     """
     if interpreter is not None:
+        part = owners.writable(interpreter)
+        if part:  # it is not even tried
+            raise Unsupported("interpreter: " + WRITABLE % (interpreter, part))
         found = probe(interpreter)
         if found is None:
             raise Unsupported("interpreter: %s is not a Python that runs on this host" % interpreter)
@@ -104,6 +110,10 @@ def unfit(found):
         return "%s is Python %d.%d; Python 3.9 or newer is needed" % (found["interpreter"], *found["version"])
     if found["libraries"]["_cffi_backend"] is None:
         return "%s can't import _cffi_backend, which everything needs: install python3-cffi" % found["interpreter"]
+    for path in [found["interpreter"], found.get("home")] + list(found["libraries"].values()):
+        part = owners.writable(path) if path else ""
+        if part:
+            return WRITABLE % (path, part)
     return ""
 
 
@@ -273,8 +283,6 @@ def record_host(directory, copy, python):
     write_whole(os.path.join(directory, OCI_COMMAND), bundle.start(python["interpreter"], copy.path, directories), mode=0o755)
     subprocess.run([python["interpreter"], "-I", "-S", "-X", "no_debug_ranges", "-c", BUNDLE % {"here": directory, "paths": directories}],
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # without one it starts more slowly
-    with contextlib.suppress(FileNotFoundError):
-        os.chmod(os.path.join(directory, bundle.FILE), 0o644)
     write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "libraries": python["libraries"]})
 
 

@@ -19,5 +19,5 @@ def everything():
     from .networks import ports, recovery, resolv, task  # noqa: F401,F811
     from .registry import recovery, server, supervisor, task  # noqa: F401,F811
     from .oci import bundle, checkpoint, ending, events, features, further, lifecycle, limits, loading, main, seal, showing, template  # noqa: F401
-    from .untrusted import files, json_reader, patterns, text, trees  # noqa: F401
+    from .untrusted import files, json_reader, owners, patterns, text, trees  # noqa: F401
     from .volumes import recovery, task  # noqa: F401,F811

@@ -503,6 +503,23 @@ def test_the_cache_makes_a_file_once_and_only_whole(tmp_path):
     assert not os.path.exists(path)
 
 
+def test_the_sweep_leaves_locks_that_are_held(tmp_path):
+    """Without its name, the lock would be another one for the next: two would make one file."""
+    cache = delivery_cache.Cache(str(tmp_path / "cache"))
+    old = time.time() - delivery_cache.AGE - 10
+
+    def make(file):
+        locks = [entry.path for entry in os.scandir(cache.path) if entry.path != file.name]
+        for path in locks:
+            os.utime(path, (old, old))
+        delivery_cache.Cache(cache.path).sweep()
+        assert locks and all(map(os.path.exists, locks))
+
+    cache.made("thing", make)
+    cache.sweep()
+    assert sorted(os.listdir(cache.path)) == [delivery_cache.SWEEP, "thing"]
+
+
 def test_contents_are_cut_out_of_a_stream():
     data = bytes(range(256)) * 40
     chunks = [data[start:start + 100] for start in range(0, len(data), 100)]

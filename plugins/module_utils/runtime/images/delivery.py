@@ -90,7 +90,7 @@ def _wanted(engine, params, request):
         "free": status.f_bavail * status.f_frsize,
         "data": engine.paths.data,
         "options": {key: params.get(key) for key in OPTIONS},
-        "command": [sys.executable, "-c", BOOTSTRAP % (os.path.dirname(fingerprint.directory()), fingerprint.PACKAGE)],
+        "command": [sys.executable, "-I", "-c", BOOTSTRAP % (os.path.dirname(fingerprint.directory()), fingerprint.PACKAGE)],
     }
 
 

@@ -20,6 +20,7 @@ from importlib import import_module
 from importlib.machinery import ExtensionFileLoader, SourceFileLoader
 from importlib.util import MAGIC_NUMBER
 
+from ..store.files import write_whole
 from . import loading, thinning
 from .usual import USUAL
 
@@ -80,8 +81,8 @@ def write(directory):
         offset += len(codes[-1])
     others = {name: module.__spec__.origin for name, module in sys.modules.items() if name not in modules and _is_of_a_file(module)}
     head = marshal.dumps((thinning.compiled(loading, {}), entries, together, others))
-    with open(os.path.join(directory, FILE), "wb") as file:
-        file.write(MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes + left.codes))
+    data = MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes + left.codes)
+    write_whole(os.path.join(directory, FILE), data, mode=0o644)  # commands may be reading the one that is there
 
 
 def _imports():

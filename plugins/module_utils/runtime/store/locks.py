@@ -43,11 +43,14 @@ class Locks:
         return os.path.join(self.directory, "%s-%s" % (kind, safe))
 
     @contextlib.contextmanager
-    def hold(self, kind, name="all", shared=False):
-        """Hold the lock of object ``name`` of ``kind`` (container, image, layer, network, volume ...) in the block."""
+    def hold(self, kind, name="all", shared=False, wait=True):
+        """Hold the lock of object ``name`` of ``kind`` (container, image, layer, network, volume ...) in the block.
+
+        :raises BlockingIOError: without ``wait``, where somebody else holds it.
+        """
         fd = os.open(self._path(kind, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
             yield
         finally:
             os.close(fd)

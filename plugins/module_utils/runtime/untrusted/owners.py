@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell whether others than root could change what root is going to execute or import."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+HOPS = 40  # of symbolic links on one way, as the kernel has it
+
+
+def writable(path):
+    """The first part of the way to ``path`` that others than root can write to or put another in the place of; "" where there is none.
+
+    Every directory above counts, and every link with the way that it leads. A sticky directory, as /tmp, may be on the way, but not be
+    ``path``. What is not there is nobody's: root alone can make it, where "" is returned.
+    """
+    here, hops, todo = "/", 0, _parts(path)
+    reason = _weak("/", not todo)
+    while todo and not reason:
+        part = todo.pop()
+        if part == "..":
+            here = os.path.dirname(here)
+            continue
+        child = os.path.join(here, part)
+        try:
+            status = os.lstat(child)
+            if stat.S_ISLNK(status.st_mode):
+                hops += 1
+                if status.st_uid != 0 or hops > HOPS:
+                    return child
+                target = os.readlink(child)
+                here = "/" if target.startswith("/") else here
+                todo += _parts(target)
+                continue
+            reason = _weak(child, not todo)
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        here = child
+    return reason
+
+
+def _parts(path):
+    """The parts of a path, the last first."""
+    return [part for part in path.split("/") if part not in ("", ".")][::-1]
+
+
+def _weak(path, last):
+    status = os.lstat(path)
+    if status.st_uid != 0:
+        return path
+    if status.st_mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode) and not last:
+        return ""
+    others = status.st_mode & 0o002
+    group = status.st_mode & 0o020 and (status.st_gid != 0 or _has_list(path))
+    return path if others or group else ""
+
+
+def _has_list(path):
+    """Whether a file has an access control list: its group's bits are then what any entry of the list may have."""
+    try:
+        return "system.posix_acl_access" in os.listxattr(path)
+    except OSError:
+        return False

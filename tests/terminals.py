@@ -113,7 +113,7 @@ class Screen:
             self._lines[self._row] = self._lines[self._row][:self._column]
             if kind == "J":
                 self._lines[self._row + 1:] = []
-        elif kind not in ("m", None):
+        elif kind not in ("m", "n", None):  # n: where the cursor is, a shell asks; nobody answers
             raise AssertionError("a sequence that nobody should send: %s %s" % (count, kind))
 
     def _put(self, character):

@@ -30,21 +30,6 @@ attributes:
     platforms: linux
 """
 
-    # Of the modules that use the engine which is laid down on the host: all but those that bring it there.
-    ENGINE_COPY = r"""
-options:
-  engine_copy:
-    description:
-      - Which engine on the host does the work, by version and fingerprint.
-      - The collection sets this itself; there is no need to.
-    type: str
-  engine_progress:
-    description:
-      - Under which name the host says how far the task is, for the controller's terminal.
-      - The collection sets this itself; there is no need to.
-    type: str
-"""
-
     # Of the modules that only look.
     INFO_MODULE = r"""
 options: {}

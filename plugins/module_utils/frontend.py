@@ -17,13 +17,27 @@ from ansible.module_utils.basic import AnsibleModule
 from .runtime import fingerprint
 from .runtime.store import paths
 
+TOLD = "_pycontainer_told"
+
+
+class Module(AnsibleModule):
+    """A module whose action plugin tells it more than its options, which no user can give or is shown.
+
+    ``told``: ``{"copy": the engine to use, by version and fingerprint, "progress": under which name the host says how far the task is,
+    "params": what goes to the engine beside the options}``, {} without the action plugin.
+    """
+
+    def _load_params(self):
+        super()._load_params()
+        self.told = self.params.pop(TOLD, None) or {}
+
 
 def laid_down(module):
-    """Make the engine importable that the controller named (option ``engine_copy``), and return its package's name.
+    """Make the engine importable that the controller named, and return its package's name.
 
     Ends the task where it is not on this host: ``engine_missing`` tells the action plugin to bring it.
     """
-    copy = module.params.pop("engine_copy")
+    copy = module.told.get("copy")
     if os.geteuid() != 0:
         module.fail_json(msg="pycontainer.engine needs root on the host (in Ansible: become: true)")
     path = fingerprint.laid_down(paths.Paths().runtime, copy) if copy else None
@@ -36,13 +50,13 @@ def laid_down(module):
 
 @contextlib.contextmanager
 def reports(package, engine, name):
-    """While the block runs, the controller can see how far ``engine`` is, under a ``name`` that it gave (option ``engine_progress``)."""
+    """While the block runs, the controller can see how far ``engine`` is, under a ``name`` that it gave."""
     if name is None or engine.check:
         yield
         return
     progress = importlib.import_module(package + ".progress")
     if not progress.NAME.fullmatch(name):
-        raise importlib.import_module(package + ".errors").InvalidInput("engine_progress", name, "32 hexadecimal digits")
+        raise importlib.import_module(package + ".errors").InvalidInput("progress", name, "32 hexadecimal digits")
     with progress.board(engine.paths.progress, name) as engine.progress:
         yield
 
@@ -58,11 +72,8 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
     :param package: the runtime package to use, where the module brings its own; None: the copy that is laid down on the host.
     :param argument_spec: Ansible's. :param options: the rest of AnsibleModule's (``required_if`` ...).
     """
-    if package is None:
-        argument_spec = dict(argument_spec, engine_copy={"type": "str"}, engine_progress={"type": "str"})
-    module = AnsibleModule(argument_spec, supports_check_mode=True, **options)
+    module = Module(argument_spec, supports_check_mode=True, **options)
     brings = package is not None
-    watched = module.params.pop("engine_progress", None)
     package = package or laid_down(module)
     errors = importlib.import_module(package + ".errors")
     reconcile = importlib.import_module(package + ".reconcile")
@@ -76,9 +87,9 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
             importlib.import_module(package + ".install").refuse_unfit(module.params.get("interpreter"))
         noun = importlib.import_module("%s.%s" % (package, part))
         broken = {"broken": True} if getattr(noun, "tolerates", lambda _params: False)(module.params) else {}
-        with engine_class(check=module.check_mode or storeless, **broken) as engine, reports(package, engine, watched):
+        with engine_class(check=module.check_mode or storeless, **broken) as engine, reports(package, engine, module.told.get("progress")):
             work = getattr(noun, function)
-            outcome = work(engine, module.params)
+            outcome = work(engine, dict(module.params, **module.told.get("params", {})))
             result = reconcile.carry_out(outcome, module.check_mode) if isinstance(outcome, reconcile.Plan) else dict(outcome)
     except errors.EngineError as error:
         details = {key: value for key, value in vars(error).items() if value not in (None, "")}

@@ -23,7 +23,6 @@ description:
     refused before anything is changed.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

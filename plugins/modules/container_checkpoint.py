@@ -18,7 +18,6 @@ description:
     that its processes had open must have the size that they had.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

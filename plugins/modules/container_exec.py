@@ -14,7 +14,6 @@ description:
   - The task succeeds whatever the command's exit code is. Use C(failed_when) with RV(rc) to have it otherwise.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

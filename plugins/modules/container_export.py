@@ -16,7 +16,6 @@ description:
   - The archive is written anew unless it is byte for byte the same, and appears only whole.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

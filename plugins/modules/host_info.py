@@ -14,7 +14,6 @@ description:
   - Works on a host that was never prepared, and changes nothing there.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.info_module
   - pycontainer.engine.attributes.actiongroup_pycontainer
 author:

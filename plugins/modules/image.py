@@ -19,7 +19,6 @@ description:
     left, or from the registry that it came from. C(pycontainer system check) on the host finds what is damaged without being lost.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:
@@ -114,11 +113,6 @@ options:
         Else the host compresses the layer itself and the manifest names that form.
     type: bool
     default: true
-  delivery:
-    description:
-      - What the controller tells the host about an image that it sends.
-      - The collection sets this itself; there is no need to.
-    type: dict
   build:
     description:
       - For O(source=build), what is built and how.
@@ -718,7 +712,6 @@ def main():
             "from_layer": {"type": "str"},
         }},
         "delta": {"type": "bool", "default": True},
-        "delivery": {"type": "dict"},
         "config": {"type": "dict", "options": {
             "command": {"type": "list", "elements": "str"},
             "entrypoint": {"type": "list", "elements": "str"},

@@ -15,7 +15,6 @@ description:
   - The same images give the same archive. It is written anew unless it is byte for byte the same, and appears only whole.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

@@ -13,7 +13,6 @@ description:
   - Shows some or all images of a host, in the form of C(docker image inspect).
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.info_module
   - pycontainer.engine.attributes.actiongroup_pycontainer
 options:

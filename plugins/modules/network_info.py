@@ -14,7 +14,6 @@ description:
   - The modes V(host) and V(none) are no networks here. The network V(bridge) exists once it has been needed.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.info_module
   - pycontainer.engine.attributes.actiongroup_pycontainer
 options:

@@ -14,7 +14,6 @@ description:
     Only what is asked for is removed, in this order, so that what one removal leaves unused goes with the next.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

@@ -20,7 +20,6 @@ description:
   - The host's firewall is not changed.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

@@ -15,7 +15,6 @@ description:
   - Other registries' credentials and settings in the file stay. Only the file's owner may read it afterwards.
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.actiongroup_pycontainer
 attributes:
   check_mode:

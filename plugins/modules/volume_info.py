@@ -13,7 +13,6 @@ description:
   - Tells about volumes in the form of C(docker volume inspect).
 extends_documentation_fragment:
   - pycontainer.engine.attributes
-  - pycontainer.engine.attributes.engine_copy
   - pycontainer.engine.attributes.info_module
   - pycontainer.engine.attributes.actiongroup_pycontainer
 options:

@@ -34,7 +34,7 @@ def carry_out(action, arguments, ask):
     """Have the image on the host; the task's result.
 
     :param action: the action plugin. :param arguments: the task's. :param ask: called with what the module is told besides them
-        (option ``delivery``) for the module's result.
+        (``delivery`` of the engine's parameters) for the module's result.
     """
     if not arguments.get("name") or not arguments.get("path"):
         return ask({})  # the module says what is missing
@@ -190,7 +190,7 @@ class Delivery:
                 done += len(data)
                 self.action.live.bytes("Sending %s" % self.parsed.familiar, done, total)
         with self.action.live.watched() as told:
-            return self.channel.call(self.wanted["command"] + ["take"], dict(self._request(shipment, names), progress=told.get("engine_progress")))
+            return self.channel.call(self.wanted["command"] + ["take"], dict(self._request(shipment, names), progress=told.get("progress")))
 
     def _store(self, name, data):
         try:

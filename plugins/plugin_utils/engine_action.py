@@ -10,6 +10,7 @@ this very engine yet, the module ``host_engine`` brings it.
 
 from __future__ import annotations
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import fingerprint
@@ -17,6 +18,7 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils import progress
 
 COLLECTION = "pycontainer.engine"
 RUNTIME = "/var/lib/pycontainer/runtime"
+TOLD = "_pycontainer_told"  # what the module is told beside its options, see module_utils/frontend.py
 
 
 class EngineAction(ActionBase):
@@ -39,6 +41,8 @@ class EngineAction(ActionBase):
 
     def carry_out(self, arguments, task_vars):
         """Run the module with ``arguments``; bring the engine first where it turns out to be missing."""
+        if TOLD in arguments:
+            raise AnsibleActionFail("%s is no option of %s.%s" % (TOLD, COLLECTION, self.module))
         name = fingerprint.name()
         if self._task.async_val and not self._has(name):  # its answer would come too late to be seen here
             brought = self._bring(None, task_vars)
@@ -52,10 +56,11 @@ class EngineAction(ActionBase):
             return brought if brought.get("failed") else self._module(arguments, name, task_vars)
         return self._in_passing(arguments, task_vars)
 
-    def _module(self, arguments, copy, task_vars):
-        with self.live.watched() as told:
-            return self._execute_module(module_name="%s.%s" % (COLLECTION, self.module), module_args=dict(arguments, engine_copy=copy, **told),
-                                        task_vars=task_vars, wrap_async=self._task.async_val)
+    def _module(self, arguments, copy, task_vars, **told):
+        with self.live.watched() as watched:
+            told = {TOLD: dict(told, copy=copy, **watched)}
+            return self._execute_module(module_name="%s.%s" % (COLLECTION, self.module), module_args=dict(arguments, **told), task_vars=task_vars,
+                                        wrap_async=self._task.async_val)
 
     def _has(self, name):
         found = self._low_level_execute_command("test -d %s/%s" % (RUNTIME, name))

@@ -120,14 +120,14 @@ class Live:
 
     @contextlib.contextmanager
     def watched(self):
-        """Look at the host while the block runs. Yields what the module must be told: options for it."""
+        """Look at the host while the block runs. Yields what the module must be told beside its options."""
         if self.mode == OFF:
             yield {}
             return
         name, ended = uuid.uuid4().hex, threading.Event()
         threading.Thread(target=self._look, args=(name, ended), daemon=True).start()
         try:
-            yield {"engine_progress": name}
+            yield {"progress": name}
         finally:
             ended.set()
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 
+import terminals
 from pycontainer import install
 
 RUN = ("run", "--rm", "--network", "none")
@@ -99,3 +100,97 @@ def test_at_a_terminal(docker):
     assert code == 5 and "/dev/pts/" in shown
     code, shown = at_terminal(docker, "attach", "shell", typed=b"echo $((6*7)); exit 6\n")
     assert code == 6 and "42" in shown
+
+
+LEAVE = "\x10\x11"
+SHELL = ("--network", "none", "--stop-timeout", "0", "-e", "PS1=# ", "box:1", "sh")
+
+
+def left(docker, *argv, keys=LEAVE, first=""):
+    """Type ``first`` at a terminal of a command's, and leave it by the keys: what was shown."""
+    with terminals.Terminal(command(docker, *argv)) as terminal:
+        terminal.wait_for(lambda terminal: "#" in terminal.output)
+        terminal.type(first + keys)
+        assert terminal.end() == 0, terminal.output
+    assert terminal.lines()[-1].endswith("read escape sequence")
+    return terminal.output
+
+
+def test_the_detach_keys_leave_a_container_running(docker):
+    left(docker, "run", "-it", "--name", "one", *SHELL, first="cd /srv\n")
+    assert docker("ps", "--format", "{{.Names}}") == "one"
+    with terminals.Terminal(command(docker, "attach", "--detach-keys", "ctrl-a,x", "one")) as terminal:
+        terminal.wait_for(lambda terminal: "#" in terminal.output)  # what it has written before
+        terminal.type("pwd\n")
+        terminal.wait_for(lambda terminal: "/srv\r" in terminal.output)
+        terminal.type("cat\n\x10\x11\x01y$\n")  # neither the other keys nor a part of these
+        terminal.wait_for(lambda terminal: "y$\r" in terminal.output)
+        terminal.type("\x01x")
+        assert terminal.end() == 0
+    docker("stop", "one")
+    left(docker, "start", "-ai", "one")
+    assert docker("ps", "--format", "{{.Names}}") == "one"
+
+
+def test_a_container_that_was_left_still_goes_at_its_end(docker):
+    left(docker, "run", "--rm", "-it", "--name", "gone", *SHELL)
+    assert docker("ps", "--format", "{{.Names}}") == "gone"
+    docker("stop", "gone")
+    until = time.monotonic() + 20
+    while docker("ps", "-aq"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_command_that_was_left_goes_on_with_its_terminal(docker):
+    docker("run", "-d", "--name", "host", "--network", "none", "--stop-timeout", "0", "box:1")
+    script = "echo '#'; trap 'echo HUP > /tmp/hup' HUP; read x; seq 100000; echo through > /tmp/told; read y; exit 1"
+    with terminals.Terminal(command(docker, "exec", "-it", "--detach-keys", "ctrl-]", "host", "sh", "-c", script)) as terminal:
+        terminal.wait_for(lambda terminal: "#" in terminal.output)
+        terminal.type("go\n\x1d")
+        assert terminal.end() == 0
+    until = time.monotonic() + 20
+    while docker.task("exec", "host", "cat", "/tmp/told")["stdout"] != "through":  # more than a terminal holds was taken from it
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert docker.task("exec", "host", "cat", "/tmp/hup")["rc"] == 1
+
+
+def test_wrong_keys_are_refused_before_anything_is_made(docker):
+    code, _out, errors = docker.on_host("run", "-i", "--detach-keys", "ctrl-1", "box:1", "true")
+    assert code == 125 and "--detach-keys: 'ctrl-1' is not valid" in errors and docker("ps", "-aq") == ""
+
+
+def test_attach_without_a_terminal_shows_what_it_writes_and_passes_on_input(docker):
+    docker("run", "-d", "-i", "--network", "none", "--stop-timeout", "0", "--name", "reader", "box:1", "sh", "-c",
+           "while read line; do echo got $line; echo err $line >&2; [ $line != end ] || exit 7; done")
+    process = subprocess.Popen(command(docker, "attach", "reader"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(b"one\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"got one\n" and process.stderr.readline() == b"err one\n"
+    second = subprocess.Popen(command(docker, "attach", "--no-stdin", "reader"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    second.stdin.write(b"unread\n")
+    second.stdin.flush()
+    until = time.monotonic() + 20
+    while not select.select([second.stdout], [], [], 0.05)[0]:  # it has joined when it sees something
+        assert time.monotonic() < until
+        process.stdin.write(b"two\n")
+        process.stdin.flush()
+    out, errors = process.communicate(b"end\n", timeout=20)
+    assert (process.returncode, set(out.split(b"\n"))) == (7, {b"got two", b"got end", b""}) and errors.endswith(b"err two\nerr end\n")
+    out, _errors = second.communicate(timeout=20)
+    assert second.returncode == 7 and b"unread" not in out and out.endswith(b"got end\n")
+
+
+def test_attach_passes_signals_on_unless_told_not_to(docker):
+    script = "trap 'echo caught; exit 9' INT; echo ready; while :; do echo on; sleep 0.05; done"
+    docker("run", "-d", "--network", "none", "--stop-timeout", "0", "--name", "busy", "box:1", "sh", "-c", script)
+    alone = subprocess.Popen(command(docker, "attach", "--sig-proxy=false", "busy"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert alone.stdout.readline() == b"on\n"
+    alone.send_signal(signal.SIGINT)
+    assert alone.wait(timeout=20) == 130 and docker("ps", "--format", "{{.Names}}") == "busy"
+    alone.stdout.close()
+    process = subprocess.Popen(command(docker, "attach", "busy"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"on\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[0].endswith(b"caught\n") and process.returncode == 9

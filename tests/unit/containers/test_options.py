@@ -259,7 +259,7 @@ def test_aliases_are_known_by_what_they_stand_for(argument_spec):
 @pytest.mark.parametrize("beside", [{"state": "absent"}, {"memory": "64m"}, {"name": "web"}, {"env_file": "/etc/env"}, {"pull": "never"}, {"restart": True}])
 def test_nothing_stands_beside_a_list(argument_spec, beside):
     defaults = {name: entry.get("default") for name, entry in argument_spec.items()}
-    options.check_alone(dict(defaults, containers=[], parallel=2, engine_copy="x"))
+    options.check_alone(dict(defaults, containers=[], parallel=2))
     with pytest.raises(InvalidInput, match="^%s: .*beside containers" % next(iter(beside))):
         options.check_alone(dict(defaults, containers=[], **beside))
 

@@ -144,7 +144,7 @@ def test_a_short_task_starts_and_says_nothing(at_terminal, tmp_path):
     at_terminal.setattr(progress, "_reader", looks.append)
     action = types.SimpleNamespace(only_looks=False, _task=types.SimpleNamespace(check_mode=False, async_val=0, no_log=False))
     with progress.Live(action, {"inventory_hostname": "h1"}) as live, live.watched() as told:
-        assert list(told) == ["engine_progress"] and len(told["engine_progress"]) == 32
+        assert list(told) == ["progress"] and len(told["progress"]) == 32
         live.bytes("Sending", 1, 2)
     assert looks == [] and os.listdir(tmp_path) == []
 

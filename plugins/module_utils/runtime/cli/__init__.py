@@ -14,8 +14,8 @@ import sys
 
 from .. import errors
 from ..store import paths
-from . import commands, grammar
-from .session import Session
+from . import colours, commands, grammar
+from .session import Session, marked
 
 
 def read(argv):
@@ -28,7 +28,9 @@ def read(argv):
         rest = [word for word in argv[1:] if not word.startswith("-")]
         return read(rest + ["--help"]) if rest else _help(commands.overview())
     if argv[0] in ("--version", "-v"):
-        argv = ["version"]
+        from .. import fingerprint
+
+        return _help("pycontainer version %s, build %s" % tuple(fingerprint.name().rsplit("-", 1)))
     found = grammar.find(commands.COMMANDS, argv)
     if found is None:
         below = [command for command in commands.COMMANDS if any(name.startswith(argv[0] + " ") for name in command.names)]
@@ -82,7 +84,7 @@ def main(argv):
         sys.stdout.write("%s\n" % asked)
         return 0
     except errors.EngineError as error:
-        sys.stderr.write("Error: %s\n" % error)
+        sys.stderr.write("%s %s\n" % (marked("Error:", colours.RED), error))
         return 125
     except KeyboardInterrupt:
         return 130

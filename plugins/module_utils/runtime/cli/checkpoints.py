@@ -28,7 +28,7 @@ def ls(session, given):
     record = containers.find(session.engine, given.words[0])
     rows = [{"Name": entry["name"], "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["created"])), "Size": tables.size(entry["size"])}
             for entry in containers.list_checkpoints(session.engine, record, given.checkpoint_dir)]
-    session.say(*tables.formatted(rows, [("CHECKPOINT NAME", "Name")], given.format, "Name" if given.quiet else None))
+    session.listing(tables.formatted(rows, [("CHECKPOINT NAME", "Name")], given.format, "Name" if given.quiet else None))
 
 
 def rm(session, given):

@@ -26,11 +26,13 @@ STOPPING = [
     Flag("-s, --signal", "value", "Signal that asks it to end"),
 ]
 CHECKPOINT_DIR = Flag("--checkpoint-dir", "value", "Directory that checkpoints are in, each by its name")
+ATTACHED = [Flag("--detach-keys", "value", "Keys that leave its terminal (ctrl-p,ctrl-q)"),
+            Flag("--sig-proxy", "switch", "Without a terminal: what would end this command is sent to the container (the default)", on=True)]
 ENV_FILE = Flag("--env-file", "list", "File of environment variables")
 
 CONTAINER_COMMANDS = [
     Command("run, container run", "IMAGE [COMMAND...]", "Create a container from an image and start it", "runs:run",
-            RUN_FLAGS + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")], rest=True),
+            RUN_FLAGS + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")] + ATTACHED, rest=True),
     Command("create, container create", "IMAGE [COMMAND...]", "Create a container from an image without starting it", "runs:create",
             RUN_FLAGS, rest=True),
     Command("ps, container ls, container ps, container list", "", "List containers", "observing:ps", [
@@ -41,14 +43,14 @@ CONTAINER_COMMANDS = [
     Command("start, container start", "CONTAINER...", "Start containers", "containers:start", [
         Flag("-a, --attach", "switch", "Show what it writes, and wait for its end"),
         Flag("-i, --interactive", "switch", "Pass standard input on, too"),
-        Flag("--checkpoint", "value", "Go on from this checkpoint"), CHECKPOINT_DIR]),
+        Flag("--checkpoint", "value", "Go on from this checkpoint"), CHECKPOINT_DIR] + ATTACHED),
     Command("checkpoint create", "CONTAINER CHECKPOINT", "Write down what a container does, and end it", "checkpoints:create", [
         Flag("--leave-running", "switch", "The container goes on"), CHECKPOINT_DIR,
         Flag("--tcp-established", "switch", "With open TCP connections")]),
     Command("checkpoint ls, checkpoint list", "CONTAINER", "List a container's checkpoints", "checkpoints:ls", [CHECKPOINT_DIR, FORMAT, QUIET]),
     Command("checkpoint rm, checkpoint remove", "CONTAINER CHECKPOINT", "Remove a checkpoint", "checkpoints:rm", [CHECKPOINT_DIR]),
-    Command("attach, container attach", "CONTAINER", "Join this terminal to that of a running container", "containers:attach", [
-        Flag("--no-stdin", "switch", "Do not pass standard input on")]),
+    Command("attach, container attach", "CONTAINER", "Join this terminal to that of a running container, or show what it writes", "containers:attach", [
+        Flag("--no-stdin", "switch", "Do not pass standard input on")] + ATTACHED),
     Command("stop, container stop", "CONTAINER...", "Stop containers", "containers:stop", STOPPING),
     Command("restart, container restart", "CONTAINER...", "Stop containers and start them again", "containers:restart", STOPPING),
     Command("kill, container kill", "CONTAINER...", "Send a signal to containers", "containers:kill", [
@@ -64,7 +66,7 @@ CONTAINER_COMMANDS = [
         Flag("-i, --interactive", "switch", "Pass standard input on"), Flag("-t, --tty", "switch", "With a terminal"),
         Flag("-d, --detach", "switch", "Do not wait for it"), Flag("-u, --user", "value", "user[:group]"),
         Flag("-w, --workdir", "value", "Working directory"), Flag("-e, --env", "list", "Environment variable (NAME=value)"),
-        ENV_FILE, Flag("--privileged", "switch", "With all capabilities")], rest=True),
+        ENV_FILE, Flag("--privileged", "switch", "With all capabilities"), ATTACHED[0]], rest=True),
     Command("logs, container logs", "CONTAINER", "What a container wrote", "observing:logs", [
         Flag("-f, --follow", "switch", "Go on as it writes"), Flag("-n, --tail", "value", "Only the last lines"),
         Flag("-t, --timestamps", "switch", "With the time of each line"), Flag("--since", "value", "Only after a time (RFC 3339, or 10m)"),
@@ -200,14 +202,27 @@ OTHER_COMMANDS = [
 COMMANDS = CONTAINER_COMMANDS + IMAGE_COMMANDS + OTHER_COMMANDS
 
 
+# The help's order: what is used most, the groups of commands, all the others.
+COMMON = ("run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "info", "version")
+GROUPS = {
+    "builder": "Build images and look after what builds keep", "checkpoint": "Containers written down as they run, to go on later", "container": "Containers",
+    "image": "Images", "network": "Networks", "registry": "Registries of this host", "system": "The host: use of the disk, checks, clearing up",
+    "volume": "Volumes"}
+
+
 def overview(group=None):
     """The help of ``pycontainer`` without a command, or of a group of commands such as ``volume``."""
     prefix = group + " " if group else ""
-    rows = [(name, command.help) for command in COMMANDS for name in [name for name in command.names if name.startswith(prefix)][:1]]
-    width = max(len(name) for name, _help in rows)
-    return "\n".join(
-        ["Usage:  pycontainer %s" % (group + " COMMAND" if group else "[--root DIR] [--runroot DIR] COMMAND"), "",
-         "Docker's images, containers, volumes, networks and registries without an engine.", "", "Commands:"]
-        + ["  %-*s  %s" % (width, name, text) for name, text in rows]
-        + ["", "pycontainer COMMAND --help says more of one."]
-        + ([] if group else ["--root and --runroot: another store than %s and %s." % (DATA, RUN)]))
+    named = {name: command.help for command in COMMANDS for name in [name for name in command.names if name.startswith(prefix)][:1]}
+    parts = {"Commands:": list(named.items())}
+    if not group:
+        parts = {
+            "Common commands:": [(name, named[name]) for name in COMMON], "Groups of commands:": list(GROUPS.items()),
+            "Commands:": sorted((name, text) for name, text in named.items() if name not in COMMON and " " not in name)}
+    width = max(len(name) for rows in parts.values() for name, _text in rows)
+    lines = ["Usage:  pycontainer %s" % (group + " COMMAND" if group else "[--root DIR] [--runroot DIR] COMMAND"), "",
+             GROUPS[group] if group else "Docker's images, containers, volumes, networks and registries without an engine."]
+    for title, rows in parts.items():
+        lines += ["", title] + ["  %-*s  %s" % (width, name, text) for name, text in rows]
+    lines += ["", ("pycontainer %s COMMAND --help says more of one." % group) if group else "pycontainer COMMAND --help says more of a command or a group."]
+    return "\n".join(lines + ([] if group else ["--root and --runroot: another store than %s and %s." % (DATA, RUN)]))

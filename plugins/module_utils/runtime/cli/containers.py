@@ -76,10 +76,14 @@ def _start_attached(session, given):
         raise Conflict("container %s runs already; pycontainer attach joins it" % record["name"])
     if given.interactive or containers.with_terminal(session.engine, record["id"]):
         session.need_terminal("start -i, or -a of a container with a terminal", "leave the flags out")
+    containers.parse_detach_keys(given.detach_keys)  # refused before it is started
     plan = Plan("container %s" % record["name"])
     plan.add("status", "exited", "running", "start container %s" % record["name"],
-             lambda: streams.started(session, record, lambda stdin: containers.start_one(session.engine, record, stdin), given.interactive))
-    session.carry_out(plan)
+             lambda: streams.started(session, record, lambda stdin: containers.start_one(session.engine, record, stdin), given.interactive, given))
+    try:
+        session.carry_out(plan)
+    except containers.Detached:
+        session.rc = streams.left(session)
 
 
 def attach(session, given):
@@ -88,7 +92,13 @@ def attach(session, given):
     state = containers.status(session.engine, record["id"])["status"]
     if state != "running":
         raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
-    session.rc = streams.attached(session, record, not given.no_stdin)
+    if not containers.with_terminal(session.engine, record["id"]):
+        streams.joined(session, record, not given.no_stdin and bool(record["definition"].get("interactive")), given)
+        return
+    try:
+        session.rc = streams.attached(session, record, not given.no_stdin, containers.parse_detach_keys(given.detach_keys))
+    except containers.Detached:
+        session.rc = streams.left(session)
 
 
 def stop(session, given):

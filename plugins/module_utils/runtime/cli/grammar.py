@@ -14,6 +14,9 @@ import os
 from ..errors import EngineError, InvalidInput
 
 
+ALIKE = 0.7  # of two words that are worth a suggestion, as difflib counts it
+
+
 class UsageError(EngineError):
     """The command line is not one that the grammar knows; the message says what is accepted."""
 
@@ -166,7 +169,10 @@ def nearest(word, accepted, more):
         return ", ".join(accepted) or "none"
     import difflib  # here: a wrong word is rare
 
-    return ", ".join(difflib.get_close_matches(word, accepted, 4) + ["what %s lists" % more])
+    bare, by_bare = word.lstrip("-"), {name.lstrip("-"): name for name in accepted}  # dashes, which all flags have, make no two of them alike
+    close = difflib.get_close_matches(bare, by_bare, 4, ALIKE)
+    close += [name for name in by_bare if len(bare) > 2 and name.startswith(bare) and name not in close][:4 - len(close)]
+    return ", ".join([by_bare[name] for name in close] + ["what %s lists" % more])
 
 
 def _next(command, name, rest):

@@ -29,7 +29,7 @@ def ls(session, given):
     rows = [row for image in found for row in _rows(session.engine, image, given.no_trunc)
             if patterns is None or any(images.fits(name, pattern) for pattern in patterns for name in _spellings(row))]
     columns = COLUMNS[:2] + [("DIGEST", "Digest")] + COLUMNS[2:] if given.digests else COLUMNS
-    session.say(*tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
+    session.listing(tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
 
 
 def _spellings(row):

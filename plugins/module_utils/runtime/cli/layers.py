@@ -26,7 +26,7 @@ def _shortened(text, whole_text, width=WIDTH):
 def history(session, given):
     rows = [_step(row, given) for row in images.history(session.engine, given.words[0])]
     columns = HISTORY if given.human else [HISTORY[0], ("CREATED AT", "CreatedAt")] + HISTORY[2:]
-    session.say(*tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
+    session.listing(tables.formatted(rows, columns, given.format, "ID" if given.quiet else None))
 
 
 def _step(row, given):
@@ -50,7 +50,7 @@ def waste(session, given):
         raise UsageError("--format %r: accepted is json" % given.format)
     layers = [dict(layer, Number=number, CreatedBy=_shortened(layer["CreatedBy"], given.no_trunc), Size=tables.size(layer["Size"], 3),
                    Wasted=tables.size(layer["Wasted"], 3)) for number, layer in enumerate(report["Layers"], 1)]
-    session.say(*tables.formatted(layers, LAYERS))
+    session.listing(tables.formatted(layers, LAYERS))
     session.say("", "Wasted: %s of %s" % (tables.size(report["Wasted"], 3), tables.size(report["Size"], 3)))
     if report["WastedFiles"]:
         session.say("", *tables.formatted([dict(file, Size=tables.size(file["Size"], 3)) for file in report["WastedFiles"]], WASTED))
@@ -61,7 +61,7 @@ def image_diff(session, given):
     if given.format is None:
         session.say(*["%(Kind)s %(Path)s" % row for row in found])
     else:
-        session.say(*tables.formatted(found, [], given.format))
+        session.listing(tables.formatted(found, [], given.format))
 
 
 def diff(session, given):

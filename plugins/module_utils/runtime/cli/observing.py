@@ -46,7 +46,7 @@ def ps(session, given):
     sized = given.size or ".Size" in (given.format or "")
     records = [_row(session.engine, record, given.no_trunc, sized) for record in found]
     columns = PS_COLUMNS + [("SIZE", "Size")] if given.size else PS_COLUMNS
-    session.say(*tables.formatted(records, columns, given.format, "ID" if given.quiet else None))
+    session.listing(tables.formatted(records, columns, given.format, "ID" if given.quiet else None))
 
 
 def _row(engine, record, whole_text, size):
@@ -119,7 +119,7 @@ def top(session, given):
     if state not in ("running", "paused"):
         raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
     columns = ["UID", "PID", "PPID", "STIME", "TIME", "CMD"]
-    session.say(*tables.table(columns, [[row[column] for column in columns] for row in containers.top(session.engine, record["id"])]))
+    session.listing(tables.table(columns, [[row[column] for column in columns] for row in containers.top(session.engine, record["id"])]))
 
 
 def wait(session, given):

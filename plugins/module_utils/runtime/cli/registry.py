@@ -24,4 +24,4 @@ def serve(session, given):
 def ls(session, given):
     rows = [{"Name": row["name"], "Listen": ",".join(row["listen"]), "State": row["state"], "Path": row["path"]}
             for row in registry.services(session.engine)]
-    session.say(*tables.formatted(rows, COLUMNS, given.format))
+    session.listing(tables.formatted(rows, COLUMNS, given.format))

@@ -28,6 +28,7 @@ def run(session, given):
     if not given.detach and (given.tty or given.interactive):
         session.need_terminal("run -i or -t without -d", "give -d, or run it on the host")
     session.need_tty(given)
+    containers.parse_detach_keys(given.detach_keys)  # refused before anything is made
     if given.rm and (given.restart or "no") != "no":
         raise InvalidInput("--rm", True, "either --rm, or --restart %s" % given.restart)
     name = _made(session, given)
@@ -52,10 +53,13 @@ def run(session, given):
 def _attend(session, record, given):
     """Start it, wait for its end, and remove it then with ``--rm``."""
     with attended.by_caller(session.engine.paths, record["id"]) if given.rm else contextlib.nullcontext():
+        ends = True
         try:
-            streams.started(session, record, lambda stdin: _start(session, record, stdin), given.interactive)
+            streams.started(session, record, lambda stdin: _start(session, record, stdin), given.interactive, given)
+        except containers.Detached:
+            ends, session.rc = False, streams.left(session)
         finally:
-            if given.rm:
+            if given.rm and ends:
                 containers.remove(session.engine, containers.find(session.engine, record["id"]), force=True)
 
 

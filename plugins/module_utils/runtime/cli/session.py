@@ -11,7 +11,13 @@ import contextlib
 import sys
 
 from ..errors import EngineError
+from . import colours, tables
 from .grammar import UsageError
+
+
+def marked(word, colour):
+    """A word for standard error, in colour where a person sees it."""
+    return colours.paint(word, colour) if colours.wanted(sys.stderr) else word
 
 
 class Session:
@@ -35,12 +41,21 @@ class Session:
                 sys.stdout.write(line + "\n")
             sys.stdout.flush()
 
+    def listing(self, lines):
+        """Standard output of what may be a tables.Table, which a person sees in colours."""
+        if not (self.terminal and isinstance(lines, tables.Table) and colours.wanted(sys.stdout)):
+            self.say(*lines)
+            return
+        self.lines += lines
+        sys.stdout.write("".join(line + "\n" for line in colours.table(lines)))
+        sys.stdout.flush()
+
     def complain(self, line):
         """Standard error, and the command's exit code becomes 1; what follows is still done, as Docker does with lists."""
         self.errors.append(line)
         self.rc = self.rc or 1
         if self.terminal:
-            sys.stderr.write("Error: %s\n" % line)
+            sys.stderr.write("%s %s\n" % (marked("Error:", colours.RED), line))
 
     def mention(self, line):
         """Standard error, where it is no failure: what ``-f`` was to remove is not there."""
@@ -61,8 +76,7 @@ class Session:
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return True
-        self.complain("nothing was removed: the answer was not y (-f does not ask)")
-        return False
+        return False  # which is an answer, no failure
 
     def carry_out(self, plan, live=False):
         """Apply a plan unless in check mode, and take down what it changes. Returns ``plan.facts()``.
@@ -76,7 +90,7 @@ class Session:
         self.warnings += plan.warnings
         if self.terminal:
             for warning in plan.warnings:
-                sys.stderr.write("Warning: %s\n" % warning)
+                sys.stderr.write("%s %s\n" % (marked("Warning:", colours.YELLOW), warning))
         return plan.facts()
 
     def _live(self):

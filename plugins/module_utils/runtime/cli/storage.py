@@ -26,7 +26,7 @@ def volume_ls(session, given):
         found = volumes.listing(session.engine, filters(given.filter))
     rows = [{"Driver": "local", "Name": row["name"], "Scope": "local", "Labels": ",".join("%s=%s" % pair for pair in sorted(row["labels"].items())),
              "Mountpoint": volumes.path(session.engine, row["name"])} for row in found]
-    session.say(*tables.formatted(rows, VOLUME_COLUMNS, given.format, "Name" if given.quiet else None))
+    session.listing(tables.formatted(rows, VOLUME_COLUMNS, given.format, "Name" if given.quiet else None))
 
 
 def volume_create(session, given):
@@ -56,7 +56,7 @@ def network_ls(session, given):
              "Subnet": config["subnet"],
              "Internal": config["internal"], "Labels": ",".join("%s=%s" % pair for pair in sorted(config["labels"].items()))}
             for config in found]
-    session.say(*tables.formatted(rows, NETWORK_COLUMNS, given.format, "ID" if given.quiet else None))
+    session.listing(tables.formatted(rows, NETWORK_COLUMNS, given.format, "ID" if given.quiet else None))
 
 
 def network_create(session, given):

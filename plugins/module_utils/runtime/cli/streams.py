@@ -19,7 +19,11 @@ from .grammar import UsageError
 def execute(session, record, argv, settings, given):
     """Run a command in a container; its output is the session's. Returns its exit code."""
     if session.terminal and not given.detach:
-        return containers.run_interactively(session.engine, record["id"], argv, tty=given.tty, stdin=given.interactive, **settings)
+        keys = containers.parse_detach_keys(given.detach_keys)
+        try:
+            return containers.run_interactively(session.engine, record["id"], argv, tty=given.tty, stdin=given.interactive, keys=keys, **settings)
+        except containers.Detached:
+            return left(session)
     outcome = containers.run_command(session.engine, record["id"], argv, tty=given.tty, detach=given.detach, **settings)
     if given.detach:
         return 0
@@ -49,21 +53,48 @@ def print_log(session, record, timestamps=False, follow=False, apart=False, **wh
     session.errors += "".join(errors).splitlines()
 
 
-def started(session, record, start, interactive):
+def left(session):
+    """The person has typed the detach keys: said as Docker does. The exit code."""
+    session.mention("read escape sequence")
+    return 0
+
+
+def started(session, record, start, interactive, given):
     """Start a container by ``start(stdin)``, show what it writes and wait for its end; the session gets its exit code.
 
-    :param interactive: this process's standard input is the container's, to its end.
+    :param interactive: this process's standard input is the container's, to its end. :param given: ``--detach-keys`` and ``--sig-proxy`` are read.
+    :raises containers.Detached: when the detach keys were typed, while it runs.
     """
+    keys = containers.parse_detach_keys(given.detach_keys)
     since = logs_from()
     if containers.with_terminal(session.engine, record["id"]):
         start(None)
-        session.rc = attached(session, record, interactive)
+        session.rc = attached(session, record, interactive, keys)
         return
     if interactive:
         _with_input(session, record, start)
     else:
         start(None)
-    with _signals_passed_on(session, record["id"]):
+    _followed(session, record, since, given.sig_proxy)
+
+
+def joined(session, record, interactive, given):
+    """Show what a running container without a terminal writes from now on, and wait for its end; the session gets its exit code.
+
+    :param interactive: it gets what this process reads from its standard input, whose end is not its own input's.
+    """
+    since = logs_from()
+    if interactive:
+        try:
+            writer = containers.open_input(session.engine, record["id"])
+            threading.Thread(target=containers.feed, args=(writer,), daemon=True).start()
+        except Conflict as error:
+            session.mention("Nothing is passed on to container %s: %s" % (record["name"], error))
+    _followed(session, record, since, given.sig_proxy)
+
+
+def _followed(session, record, since, sig_proxy):
+    with _signals_passed_on(session, record["id"]) if sig_proxy else contextlib.nullcontext():
         print_log(session, record, since=since, follow=True, apart=True)
         session.rc = containers.wait(session.engine, record["id"])
 
@@ -102,10 +133,13 @@ def logs_from():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def attached(session, record, interactive):
-    """Join this process's terminal to a started container's, and wait for its end; its exit code."""
+def attached(session, record, interactive, keys):
+    """Join this process's terminal to a started container's, and wait for its end; its exit code.
+
+    :raises containers.Detached: when ``keys`` were typed.
+    """
     try:
-        containers.attach(session.engine, record["id"], interactive)
+        containers.attach(session.engine, record["id"], interactive, keys)
     except Conflict:  # it has ended already
         print_log(session, record)
     return containers.wait(session.engine, record["id"])

@@ -105,15 +105,15 @@ def df(session, given):
         ("Containers", len(records), len(running), used["containers"]),
         ("Volumes", len(every_volume), len([volume for volume in every_volume if volume["users"]]), used["volumes"]),
         ("Registries", len(registry.services(engine)), len([row for row in registry.services(engine) if row["state"] == "started"]), used["registries"])]
-    session.say(*tables.formatted([{"Type": kind, "TotalCount": total, "Active": active, "Size": tables.size(size)} for kind, total, active, size in rows],
-                                  DF_COLUMNS, given.format))
+    session.listing(tables.formatted([{"Type": kind, "TotalCount": total, "Active": active, "Size": tables.size(size)} for kind, total, active, size in rows],
+                                     DF_COLUMNS, given.format))
 
 
 def version(session, given):
     facts = {"Version": VERSION, "KernelVersion": platform.release(), "PythonVersion": platform.python_version(), "Os": "linux",
              "Arch": platform.machine()}
     if given.format is not None:
-        session.say(*tables.formatted([facts], [], given.format))
+        session.listing(tables.formatted([facts], [], given.format))
         return
     session.say(*["%-16s%s" % (key + ":", value) for key, value in facts.items()])
 

@@ -12,11 +12,15 @@ from .. import units
 from . import templates
 
 
+class Table(list):
+    """Lines of which the first is the heading."""
+
+
 def table(columns, rows):
-    """Lines of text: ``columns`` are the headings, ``rows`` lists of as many values. Three spaces between, as Docker."""
+    """A :class:`Table`: ``columns`` are the headings, ``rows`` lists of as many values. Three spaces between, as Docker."""
     cells = [list(columns)] + [["" if value is None else str(value) for value in row] for row in rows]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
-    return ["   ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
+    return Table("   ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
 
 
 def formatted(records, columns, template=None, quiet=None):

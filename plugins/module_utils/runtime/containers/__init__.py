@@ -19,6 +19,7 @@ _HOME = {
     "status": "running.status", "exit_code": "running.exit_code", "kill": "running.kill", "wait": "running.wait", "read_log": "running.logs",
     "tail": "running.tail", "run_command": "running.execute",
     "run_interactively": "running.interactive", "stats": "running.stats", "Meter": "metering.Meter", "top": "running.top", "attach": "running.attach",
+    "open_input": "running.open_input", "parse_detach_keys": "detach_keys.parse", "Detached": "detach_keys.Detached",
     "feed": "execute.feed", "pipe": "stdio.pipe", "LIVING": "running.LIVING",
     "create_checkpoint": "checkpoints.create", "remove_checkpoint": "checkpoints.remove", "list_checkpoints": "checkpoints.listing",
     "find_checkpoint": "checkpoints.find", "check_checkpoint": "checkpoints.check", "ready_checkpoint": "checkpoints.ready",

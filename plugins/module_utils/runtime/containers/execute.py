@@ -59,17 +59,26 @@ def defect(paths, error):
 
 
 def _attend(process, connection):
-    """Wait for the end; signals for it come over the connection, whose end changes nothing."""
+    """Wait for the end; signals for it come over the connection, whose end changes nothing, and its terminal when the caller leaves that."""
     poll = select.poll()
     poll.register(process.pidfd, select.POLLIN)
     poll.register(connection, select.POLLIN)
+    left = None
     while True:
         for fd, _events in poll.poll():
             if fd == process.pidfd:
                 return pidfd.reap(process.pidfd)
+            if fd == left:  # what it writes to a terminal that nobody looks at
+                if not _read(left, []):
+                    poll.unregister(left)
+                continue
             try:
-                message, _fds = wire.receive(connection)
-                pidfd.send(process.pidfd, message["signal"])
+                message, fds = wire.receive(connection)
+                if fds:
+                    left = fds[0]
+                    poll.register(left, select.POLLIN)
+                else:
+                    pidfd.send(process.pidfd, message["signal"])
             except wire.Gone:
                 poll.unregister(connection)
 
@@ -99,6 +108,12 @@ class Session:
     def kill(self, signal=constants.SIGKILL):
         with contextlib.suppress(wire.Gone):
             wire.send(self.connection, {"signal": signal})
+
+    def leave(self):
+        """Hand its terminal over to its worker, which holds it open from now on."""
+        with contextlib.suppress(wire.Gone):
+            wire.send(self.connection, {}, [self.terminal])
+        self.connection.close()
 
     def result(self):
         """Its exit code, 128 + n after signal n. :raises ContainerFailed: when the worker was killed."""
@@ -204,8 +219,10 @@ def _read(fd, into):
     return bool(data)
 
 
-def interactive(paths, ident, argv, *, user=None, cwd=None, env=None, tty=False, stdin=True, privileged=False):
+def interactive(paths, ident, argv, *, user=None, cwd=None, env=None, tty=False, stdin=True, privileged=False, keys=b""):
     """Run a command whose streams are passed on from and to this process's own, or whose terminal is joined to it. Returns its exit code.
+
+    :param keys: see :func:`bridge`. :raises detach_keys.Detached: the command goes on.
 
     The descriptors themselves stay here: through one of them the command could open the host's terminal or file anew.
     """
@@ -219,7 +236,7 @@ def interactive(paths, ident, argv, *, user=None, cwd=None, env=None, tty=False,
         _show(session, {out: 1, err: 2})
         return session.result()
     session = Session(paths, ident, argv, **options)
-    bridge(session.terminal, session.connection.fileno(), stdin)
+    bridge(session.terminal, session.connection.fileno(), stdin, keys=keys, leave=session.leave)
     return session.result()
 
 
@@ -269,16 +286,21 @@ def _copied(fd, target):
     return True
 
 
-def bridge(terminal, until=None, stdin=True, set_size=terminals.set_size):
+def bridge(terminal, until=None, stdin=True, set_size=terminals.set_size, keys=b"", leave=None):
     """Join this process's terminal to another one (or a socket to it) until that ends or ``until`` (fd) has something to read.
 
     :param set_size: ``set_size(terminal, rows, columns)`` tells the other one the size of this one, at first and when it changes.
+    :param keys: what has to be typed to leave it, of a person at a terminal. :param leave: called before it is closed then.
+    :raises detach_keys.Detached: when they were typed.
     """
     import signal
     import termios
     import tty
 
+    from . import detach_keys
+
     saved = termios.tcgetattr(0) if stdin and os.isatty(0) else None
+    watch = detach_keys.Watch(keys) if keys and saved is not None else None
 
     def resize(*_signal):
         with contextlib.suppress(OSError):
@@ -293,7 +315,10 @@ def bridge(terminal, until=None, stdin=True, set_size=terminals.set_size):
         poll = select.poll()
         for fd in (terminal,) + ((until,) if until is not None else ()) + ((0,) if stdin else ()):
             poll.register(fd, select.POLLIN)
-        _copy(poll, terminal, until)
+        if _copy(poll, terminal, until, watch):
+            if leave is not None:
+                leave()
+            raise detach_keys.Detached()
     finally:
         signal.signal(SIGWINCH, before)
         if saved is not None:
@@ -301,12 +326,13 @@ def bridge(terminal, until=None, stdin=True, set_size=terminals.set_size):
         os.close(terminal)
 
 
-def _copy(poll, terminal, until):
+def _copy(poll, terminal, until, watch):
+    """Copy in both directions; whether the keys that ``watch`` looks for were typed."""
     ended = False
     while True:
         events = poll.poll(50 if ended else None)
         if ended and not events:
-            return
+            return False
         for fd, _event in events:
             if fd == until:
                 ended = True
@@ -317,10 +343,15 @@ def _copy(poll, terminal, until):
             except OSError:
                 data = b""
             if not data and fd == terminal:
-                return
+                return False
             if not data:
                 poll.unregister(0)
                 continue
+            left = False
+            if fd != terminal and watch is not None:
+                data, left = watch.take(data)
             target = 1 if fd == terminal else terminal
             while data:
                 data = data[os.write(target, data):]
+            if left:
+                return True

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 
+from ..errors import Conflict
 from . import control, execute as executing, logs as logging, metering
 
 LIVING = ("running", "paused", "starting", "restarting")  # statuses of a container that has processes, or will again
@@ -67,12 +68,25 @@ def interactive(engine, ident, argv, **how):
     return executing.interactive(engine.paths, ident, argv, **how)
 
 
-def attach(engine, ident, stdin=True):
-    """Join this process's terminal to that of a container, from what it has written so far on, until it ends."""
+def attach(engine, ident, stdin=True, keys=b""):
+    """Join this process's terminal to that of a container, from what it has written so far on, until it ends.
+
+    :raises detach_keys.Detached: when ``keys`` were typed.
+    """
     own, theirs = socket.socketpair()
     with theirs:
         control.attach(engine.paths, ident, theirs.fileno(), replay=True)
-    executing.bridge(own.detach(), None, stdin, lambda _terminal, rows, columns: control.resize(engine.paths, ident, rows, columns))
+    executing.bridge(own.detach(), None, stdin, lambda _terminal, rows, columns: control.resize(engine.paths, ident, rows, columns), keys)
+
+
+def open_input(engine, ident):
+    """A descriptor to write to a container's standard input. :raises Conflict: where that is none that others can write to."""
+    try:
+        fd = os.open(os.path.join(engine.paths.container_run(ident), "stdin"), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:  # it has no such FIFO, or does not read it
+        raise Conflict("its standard input is closed, or that of the command that started it") from None
+    os.set_blocking(fd, True)
+    return fd
 
 
 def stats(engine, ident):

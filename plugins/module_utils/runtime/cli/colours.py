@@ -1,0 +1,39 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The few colours of the host's command, at a person's terminal alone: headings, how a container is, what went wrong.
+
+``NO_COLOR`` (https://no-color.org) and ``TERM=dumb`` turn them off.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
+# How the status of a container begins in listings, and the colour of that.
+STATUS = ((re.compile(r"Up [^(]*\(unhealthy\)|Exited \((?!0\))[^)]{0,9}\)|Dead"), RED), (re.compile(r"Up [^(]*\(Paused\)|Paused|Restarting"), YELLOW),
+          (re.compile(r"Up"), GREEN))
+
+
+def wanted(stream):
+    """Whether what is written to ``stream`` may have colours."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def paint(text, colour):
+    return "\033[%sm%s\033[0m" % (colour, text)
+
+
+def table(lines):
+    """A table's lines, see tables.Table: its heading is bold, and what is in the column STATUS has the colour of what it says."""
+    at = (" %s " % lines[0]).find(" STATUS ")
+    return [paint(lines[0], BOLD)] + [_row(line, at) for line in lines[1:]]
+
+
+def _row(line, at):
+    for pattern, colour in STATUS if at >= 0 else ():
+        found = pattern.match(line, at)
+        if found:
+            return line[:at] + paint(found.group(), colour) + line[found.end():]
+    return line

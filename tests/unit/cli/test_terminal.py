@@ -28,7 +28,8 @@ def test_other_detach_keys_are_refused(text):
 
 @pytest.mark.parametrize("keys, typed, passed, left", [
     (b"\x10\x11", [b"ls\n"], b"ls\n", False), (b"\x10\x11", [b"ls\x10\x11rm"], b"ls", True), (b"\x10\x11", [b"a\x10", b"\x11b"], b"a", True),
-    (b"\x10\x11", [b"a\x10", b"b"], b"a\x10b", False), (b"\x10\x11", [b"\x10", b"\x10", b"\x11"], b"\x10", True), (b"aab", [b"a", b"a", b"a", b"b"], b"a", True),
+    (b"\x10\x11", [b"a\x10", b"b"], b"a\x10b", False), (b"\x10\x11", [b"\x10", b"\x10", b"\x11"], b"\x10", True),
+    (b"aab", [b"a", b"a", b"a", b"b"], b"a", True),
     (b"x", [b"12", b"x3"], b"12", True)])
 def test_what_is_typed_is_passed_on_but_the_keys(keys, typed, passed, left):
     watch, got = detach_keys.Watch(keys), b""

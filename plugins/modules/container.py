@@ -805,7 +805,8 @@ container:
         SensitiveMounts:
           description:
             - Paths of the host that it has and that lead to the rest of the host, such as V(/), V(/etc), V(/proc), and the sockets and
-              stores of container engines.
+              stores of container engines. Of those that it can write to also the ones from which the host executes something, such as
+              V(/usr/local/bin), V(/etc/cron.d) and homes.
           type: list
           elements: str
         AddedCapabilities:
@@ -813,13 +814,13 @@ container:
           type: list
           elements: str
         SeccompUnconfined:
-          description: Whether no filter of system calls is set.
+          description: Whether no filter of system calls is set, or one that refuses nothing of what the default one refuses.
           type: bool
         PathsUnconfined:
           description: Whether no paths of C(/proc) and C(/sys) are masked or read-only.
           type: bool
         Devices:
-          description: Devices of the host that it has, V(all) for one that is privileged.
+          description: Devices of the host that it has, and its device rules; V(all) for one that is privileged.
           type: list
           elements: str
   sample:

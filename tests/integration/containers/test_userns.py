@@ -313,6 +313,19 @@ def test_security_of_a_container(engine):
     assert info == found
 
 
+def test_what_a_writer_could_have_executed_and_profiles_that_refuse_nothing(engine, tmp_path):
+    (tmp_path / "all.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    options = {"security_opts": ["seccomp=%s" % (tmp_path / "all.json")], "device_cgroup_rules": ["c 1:* rwm"], "userns_mode": "auto",
+               "volumes": ["/usr/local/bin:/a", "/etc/init.d:/b", "/etc/profile.d:/c:ro", "/srv:/d"]}
+    found = do(engine, **base(**options))["container"]["Security"]
+    assert found["Findings"] == [
+        "bind mount of the host's /etc/init.d: the host executes what is written there",
+        "bind mount of the host's /usr/local/bin: the host executes what is written there",
+        "security_opts: seccomp: a profile that refuses no system call that the default refuses",
+        "device_cgroup_rules: c 1:* rwm: every device of these numbers"]
+    assert found["SeccompUnconfined"] and found["Devices"] == ["c 1:* rwm"] and found["SensitiveMounts"] == ["/etc/init.d", "/usr/local/bin"]
+
+
 @pytest.mark.parametrize("path, sensitive", [
     ("/", True), ("/etc", True), ("/etc/localtime", False), ("/etc/ssh/keys", True), ("/srv/data", False), ("/proc/sys", True), ("/var/lib", True),
     ("/var/lib/docker/volumes/x", True), ("/run/docker.sock", True), ("/var/run/docker.sock", True), ("/srv/x/docker.sock", True), ("/var/log", False),

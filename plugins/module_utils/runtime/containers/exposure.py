@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import os
 
+from ..errors import EngineError
 from ..kernel import capabilities
 from ..store.database import decode
-from . import documents, labelling, userns
+from . import documents, executed, labelling, spec, spec_security, userns
 from .options import network, security, storage
 
 NAMESPACES = {"cgroup": "cgroupns_mode", "ipc": "ipc_mode", "network": "network_mode", "pid": "pid_mode", "uts": "uts"}
@@ -18,6 +19,10 @@ _ALONE = ("/", "/etc", "/dev", "/run", "/root", "/usr", "/usr/bin", "/usr/sbin",
 _BELOW = ("/proc", "/sys", "/boot", "/etc/shadow", "/etc/gshadow", "/etc/passwd", "/etc/sudoers", "/etc/sudoers.d", "/etc/ssh", "/etc/pam.d",
           "/etc/systemd", "/etc/cron.d", "/etc/crontab", "/etc/ld.so.preload", "/root/.ssh", "/run/systemd", "/run/docker", "/run/containerd",
           "/run/podman", "/run/crio", "/run/containers", "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/lib/kubelet", "/var/spool/cron")
+EXECUTED = ": the host executes what is written there"
+PASSES = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE")
+SHOWN = 6
+TELLING = ("mount", "bpf", "setns", "unshare", "clone", "init_module", "finit_module", "kexec_load", "open_by_handle_at", "ptrace")  # named first
 _SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock", "control.sock")
 
 
@@ -29,29 +34,70 @@ def describe(engine, definition, host_user, reason=""):
     settings = security.settings(definition)
     privileged = bool(definition.get("privileged"))
     shared = sorted([kind for kind, option in NAMESPACES.items() if _mode(definition, option) == "host"] + ["user"] * host_user)
-    sensitive = sorted((source, read_only) for source, read_only in _sources(engine, definition) if is_sensitive(engine.paths, source))
+    sources = _sources(engine, definition)
+    leading = {source for source, read_only in sources if not read_only and not is_sensitive(engine.paths, source) and executed.leads_to(source)}
+    sensitive = sorted((source, read_only) for source, read_only in sources if source in leading and not read_only or is_sensitive(engine.paths, source))
     added = [name for name in definition.get("capabilities", ()) if name not in capabilities.DOCKER_DEFAULT]
-    seccomp = settings.get("seccomp", "unconfined" if privileged else "default") == "unconfined"
+    seccomp = settings.get("seccomp", "unconfined" if privileged else "default")
+    allowed, refuses = _beyond_default(definition, seccomp)
+    seccomp = seccomp == "unconfined" or not refuses
     profile = settings.get("apparmor") == "unconfined"
     bare = "disable" in security.labels(definition) and labelling.is_default(engine)
     paths = privileged or settings.get("systempaths") == "unconfined"
     devices = ["all"] if privileged else [entry.partition(":")[0] for entry in definition.get("devices", ())]
+    rules = [] if privileged else list(definition.get("device_cgroup_rules", ()))
     findings = ["privileged: every capability and device of the host, no seccomp filter"] if privileged else []
     findings += ["%s: host: the host's %s namespace" % (NAMESPACES[kind], kind) for kind in shared if kind != "user"]
     if host_user:
         why = "userns_mode: host" if definition.get("userns_mode") == "host" else "userns_mode: host, because of %s" % reason if reason else "userns_mode: host"
         findings.append("%s: root in it is root of the host, with its capabilities" % why)
-    findings += ["bind mount of the host's %s%s" % (source, " (read-only)" if read_only else "") for source, read_only in sensitive]
+    findings += ["bind mount of the host's %s%s%s" % (source, " (read-only)" if read_only else "", EXECUTED if source in leading else "")
+                 for source, read_only in sensitive]
     findings += ["capability %s" % name for name in added]
     if not privileged:
-        findings += ["security_opts: seccomp=unconfined: no seccomp filter"] * seccomp
+        if allowed and seccomp:
+            findings.append("security_opts: seccomp: a profile that refuses no system call that the default refuses")
+        elif seccomp:
+            findings.append("security_opts: seccomp=unconfined: no seccomp filter")
+        elif allowed:
+            more = ", ".join(allowed[:SHOWN]) + (" and %d more" % (len(allowed) - SHOWN) if len(allowed) > SHOWN else "")
+            findings.append("security_opts: seccomp: a profile that allows system calls that the default refuses: %s" % more)
         findings += ["security_opts: apparmor=unconfined: no AppArmor profile"] * profile
         findings += ["security_opts: label=disable: no SELinux label, which this host's containers have"] * bare
         findings += ["security_opts: systempaths=unconfined: no masked or read-only paths"] * paths
         findings += ["device %s" % path for path in devices]
+        findings += ["device_cgroup_rules: %s: every device of these numbers" % rule for rule in rules]
     return {"Findings": findings, "Privileged": privileged, "HostNamespaces": shared, "HostUser": bool(host_user),
             "SensitiveMounts": [source for source, _read_only in sensitive], "AddedCapabilities": added, "SeccompUnconfined": seccomp,
-            "PathsUnconfined": bool(paths), "Devices": devices}
+            "PathsUnconfined": bool(paths), "Devices": devices + rules}
+
+
+def _beyond_default(definition, profile):
+    """``(system calls that a profile allows and the default refuses, whether it refuses any that the default refuses)``.
+
+    One that the default allows with some arguments, and the profile with all, counts.
+    """
+    if profile in ("default", "unconfined"):
+        return [], True
+    from ..kernel import seccomp_default, seccomp_tables
+
+    host, caps = spec.Surroundings("", ""), spec_security.capabilities(definition)
+    try:
+        given = spec_security.seccomp(definition, caps, host.kernel, host.machine)
+        usual = seccomp_default.default_profile(caps, host.kernel, host.machine)
+    except EngineError:  # the start says what is wrong with it
+        return [], True
+    refused = set(seccomp_tables.numbers(host.machine)) - _allowed(usual, ())
+    allowed = _allowed(given, refused) & refused
+    return sorted(allowed, key=lambda name: (name not in TELLING, name)), allowed != refused
+
+
+def _allowed(profile, every):
+    """The system calls that a profile lets pass with whatever arguments. :param every: those that ``defaultAction`` is for."""
+    passed = {name for entry in profile["syscalls"] if entry["action"] in PASSES and not entry.get("args") for name in entry["names"]}
+    if profile["defaultAction"] not in PASSES:
+        return passed
+    return passed | set(every) - {name for entry in profile["syscalls"] if entry["action"] not in PASSES and not entry.get("args") for name in entry["names"]}
 
 
 def of_container(engine, record, definition=None):

@@ -74,6 +74,14 @@ options:
       - It holds for containers from their next start on. It is written to C(/etc/pycontainer/config.json). When not given, what is there
         stays; without any it is V(false).
     type: bool
+  container_ids:
+    description:
+      - The ids of the host that containers get theirs from, 65,536 for each, which has a user namespace of its own; V(FIRST-LAST), for example
+        V(2100000000-2147483647).
+      - Nobody else of the host or of its directory (SSSD, FreeIPA, Winbind) may have one of them. Containers that are there keep theirs.
+      - It is written to C(/etc/pycontainer/config.json). When not given, what is there stays; without any, the lines of a user C(pycontainer) in
+        C(/etc/subuid) and C(/etc/subgid) name them, else they are from 2013265920 to 2147483647, and from 1879048192 on when these are taken.
+    type: str
   force:
     description:
       - With O(state=absent), stop the containers that run.
@@ -169,6 +177,11 @@ host:
       type: bool
       returned: with O(state=present)
       sample: false
+    container_ids:
+      description: The ids that containers get theirs from, as O(container_ids), or null where nobody has set them.
+      type: str
+      returned: with O(state=present)
+      sample: 2100000000-2147483647
 actions:
   description: What was changed, or in check mode would be.
   returned: success
@@ -190,6 +203,7 @@ def main():
             "interpreter": {"type": "path"},
             "layers": {"type": "str", "choices": ["directory", "erofs", "auto"]},
             "selinux": {"type": "bool"},
+            "container_ids": {"type": "str"},
             "force": {"type": "bool", "default": False},
             "delete_data": {"type": "bool", "default": False},
         },

@@ -11,13 +11,14 @@ import time
 
 import pytest
 from pycontainer import containers
-from pycontainer.containers import control, exposure, task, userns
+from pycontainer.containers import control, directory, exposure, task, userns
 from pycontainer.containers.options import security
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, ContainerFailed, InvalidInput, Unsupported
 from pycontainer.kernel import mounts, procfs, syscalls
 from pycontainer.kernel import userns as kernel
 from pycontainer.reconcile import carry_out
+from pycontainer.store import settings
 
 pytestmark = pytest.mark.skipif(procfs.kernel_version() < (5, 19), reason="layers with mapped owners need Linux 5.19")
 
@@ -295,6 +296,70 @@ def test_ids_of_the_user_pycontainer(engine, monkeypatch, tmp_path):
     with pytest.raises(Conflict, match="no 65536 ids are free"):
         do(engine, **base(name="third"))
     assert containers.find(engine, "db") and [record["name"] for record in containers.every(engine)] == ["db", "web"]
+
+
+def test_ids_that_the_administrator_has_set(engine):
+    settings.write(engine.paths.config, {"container_ids": "1900000000-1900131071"})
+    do(engine, **base())
+    do(engine, **base(name="db"))
+    assert (ids(engine), ids(engine, "db")) == (1900000000, 1900065536)
+    with pytest.raises(Conflict, match="no 65536 ids are free"):
+        do(engine, **base(name="third"))
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """A host with a directory: ``asked(text of sssd.conf, users by id)``; the ids that it was asked for, when ``asked.said()``."""
+    script = tmp_path / "getent"
+    monkeypatch.setenv("PATH", "%s:%s" % (tmp_path, os.environ["PATH"]))
+    for name in ("NSSWITCH", "SSSD"):
+        path = str(tmp_path / name)
+        monkeypatch.setattr(directory, name, path if name == "NSSWITCH" else (path,))
+
+    def make(sssd="", users=(), sources="files sss", wait=""):
+        (tmp_path / "NSSWITCH").write_text("# passwd: sss\npasswd: %s [NOTFOUND=return]\ngroup: files\n" % sources)
+        (tmp_path / "SSSD").write_text(sssd)
+        script.write_text("#!/bin/sh\necho $* >> %s/said\n%s\nbase=$1; shift\nfor id; do case $base:$id in %s none) ;; esac; done\n" % (
+            tmp_path, wait, "".join("passwd:%d) echo alice:x:%d:100::/:;; " % (ident, ident) for ident in users)))
+        script.chmod(0o755)
+
+    make.said = lambda: (tmp_path / "said").read_text().splitlines() if (tmp_path / "said").exists() else []
+    return make
+
+
+def test_ids_of_a_directory_are_left_alone(engine, asked):
+    asked(users=[userns.FIRST, userns.FIRST + 2 * 65536 - 1])
+    do(engine, **base())
+    assert ids(engine) == userns.FIRST + 2 * 65536
+    assert [line.split()[0] for line in asked.said()] == ["passwd", "passwd", "passwd", "group"]
+    assert all(len(line.split()) <= directory.SAMPLES + 2 for line in asked.said())
+
+
+def test_ranges_of_sssd_are_left_alone(engine, asked):
+    asked("[sssd]\ndomains = a, b\n[domain/a]\nldap_idmap_range_max = %d\n[domain/b]\nid_provider = ipa\n" % (userns.FIRST + 65535))
+    do(engine, **base())
+    assert ids(engine) == userns.FIRST + 65536
+
+
+def test_a_directory_that_has_all_of_them_is_named(engine, asked):
+    asked(users=range(1900000000, 1900000000 + 65536 * 16, 65536))
+    settings.write(engine.paths.config, {"container_ids": "1900000000-1999999999"})
+    with pytest.raises(Conflict, match=r"no 65536 ids are free for another container, as the user alice \(id 19\d+\) has one of them; .* container_ids of the module"):
+        do(engine, **base())
+    assert engine.db.all("SELECT * FROM id_ranges") == []
+
+
+def test_a_directory_that_does_not_answer_is_not_waited_for(engine, asked, monkeypatch):
+    monkeypatch.setattr(directory, "PATIENCE", 0.05)
+    asked(users=[userns.FIRST], wait="exec sleep 100")
+    do(engine, **base())
+    assert ids(engine) == userns.FIRST
+
+
+def test_a_host_without_a_directory_is_not_asked(engine, asked):
+    asked(users=[userns.FIRST], sources="files systemd")
+    do(engine, **base())
+    assert ids(engine) == userns.FIRST and asked.said() == []
 
 
 # ------------------------------------------------------------------------------------------------------------ the facts

@@ -19,13 +19,16 @@ import tempfile
 from ..errors import Conflict, EngineError, InvalidInput, Unsupported
 from ..kernel import mounts, overlay, procfs, userns
 from ..store.database import decode
+from ..store import settings
 from ..store.files import read_json, write_whole
-from . import spec
+from . import directory, spec
 from .options import network, security, storage
 
-# Ids that no distribution gives to users, above those that systemd's containers take (0x6FFFFFFF is their last), and below
-# 2^31, which some programs take for a sign.
-FIRST, END = 0x70000000, 0x80000000
+# Ids that no distribution gives to users, above those that systemd's containers take (0x6FFFFFFF is their last) and that directories
+# give by default (2,000,200,000), and below 2^31, which some programs take for a sign. When these are all taken, those from LOWEST on.
+FIRST, END = 0x78000000, 0x80000000
+LOWEST = 0x70000000
+TRIES = 8  # ranges that a directory is asked about before it is said that it has ids everywhere
 OWNER = "pycontainer"  # whose lines in /etc/subuid and /etc/subgid, where there are any, are the ids to take instead
 SUBORDINATE = ("/etc/subuid", "/etc/subgid")
 
@@ -144,11 +147,23 @@ def assign(engine, record, image, joined):
     if joined or security.maps(definition) is not None or planned(engine, definition, image, joined)[0]:
         return
     size = int(mode.partition("=")[2]) if mode and "=" in mode else security.AUTO_SIZE
-    with engine.db.transaction(durable=False) as connection:  # a row without a container is of no use, and the container's comes later
-        first = free(taken(engine), pool(), size)
-        if first is None:
-            raise Conflict("userns_mode: no %d ids are free for another container; userns_mode host needs none" % size)
-        connection.execute("INSERT OR REPLACE INTO id_ranges (container, first, size) VALUES (?, ?, ?)", (record["id"], first, size))
+    places, named = pool(engine)
+    avoided, asked, met = [] if named else directory.reserved(), set(), ""
+    ask = directory.is_used()
+    while True:  # a directory is not asked while others wait for the store
+        with engine.db.transaction(durable=False) as connection:  # a row without a container is of no use, and the container's comes later
+            first = free(taken(engine) + avoided, places, size)
+            if first is None or met and len(asked) == TRIES:
+                raise Conflict("userns_mode: no %d ids are free for another container%s; userns_mode host needs none%s" % (
+                    size, ", as %s has one of them" % met if met else "", ", and container_ids of the module host names others" if met else ""))
+            if not ask or first in asked:
+                connection.execute("INSERT OR REPLACE INTO id_ranges (container, first, size) VALUES (?, ?, ?)", (record["id"], first, size))
+                return
+        found = directory.somebody(first, size)
+        if found:
+            met = found
+            avoided.append((first, first + size))
+        asked.add(first)
 
 
 def release(engine, ident):
@@ -277,11 +292,19 @@ def subordinate(path):
     return [(words[0], int(words[1]), int(words[2])) for words in _lines(path) if len(words) == 3 and words[1].isdigit() and words[2].isdigit()]
 
 
-def pool():
-    """``[(first, end)]`` of the ids that containers may get: those of the user ``pycontainer`` in both files, else the engine's own."""
+def pool(engine):
+    """``([(first, end)] of the ids that containers may get, whether the administrator has named them)``.
+
+    Those of the setting ``container_ids``, else of the user ``pycontainer`` in both files, else the engine's own.
+    """
+    chosen = settings.read(engine.paths.config)["container_ids"]
+    if chosen:
+        first, _dash, last = chosen.partition("-")
+        return [(int(first), int(last) + 1)], True
     lists = [[(first, first + size) for name, first, size in subordinate(path) if name == OWNER] for path in SUBORDINATE]
     common = [(max(low, first), min(high, end)) for low, high in lists[0] for first, end in lists[1]]
-    return sorted((low, high) for low, high in common if low < high) or [(FIRST, END)]
+    own = sorted((low, high) for low, high in common if low < high)
+    return own or [(FIRST, END), (LOWEST, FIRST)], bool(own)
 
 
 def free(ranges, places, size):

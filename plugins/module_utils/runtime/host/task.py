@@ -53,6 +53,8 @@ def present(engine, params):
         plan_layers(found, engine, params["layers"])
     if params["selinux"] is not None:
         plan_selinux(found, engine, params["selinux"])
+    if params["container_ids"] is not None:
+        plan_setting(found, engine, "container_ids", settings.check_ids(params["container_ids"]))
     if params["boot"] and unit is None:
         found.warnings.append("this host's init system is none of %s: containers will not be started after a boot" % ", ".join(boot.UNITS))
     return found

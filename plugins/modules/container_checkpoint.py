@@ -105,7 +105,7 @@ actions:
   sample: ["write down what container worker does, as checkpoint before-restart"]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

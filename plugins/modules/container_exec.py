@@ -127,7 +127,7 @@ pid:
   type: int
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

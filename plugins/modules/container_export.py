@@ -70,7 +70,7 @@ actions:
   sample: ["export container shop to /var/tmp/shop-root.tar"]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

@@ -109,7 +109,7 @@ containers:
   elements: dict
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

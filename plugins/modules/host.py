@@ -190,7 +190,7 @@ actions:
   sample: ["lay down the engine 0.1.0-1f2e3d4c5b6a"]
 """
 
-from ..module_utils import frontend, payload
+from ..module_utils import frontend, payload  # noqa: E402
 
 
 def main():

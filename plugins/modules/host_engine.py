@@ -49,7 +49,7 @@ engine_copy:
   sample: /var/lib/pycontainer/runtime/0.1.0-1f2e3d4c5b6a
 """
 
-from ..module_utils import frontend, payload
+from ..module_utils import frontend, payload  # noqa: E402
 
 
 def main():

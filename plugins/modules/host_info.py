@@ -93,7 +93,7 @@ disk:
   type: dict
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

@@ -96,7 +96,7 @@ actions:
   sample: ["save image redis:7 to /srv/layouts"]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

@@ -134,7 +134,7 @@ images:
         Cmd: [httpd, -f]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

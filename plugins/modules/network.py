@@ -189,7 +189,7 @@ actions:
   sample: ["create network backend with subnet 172.28.0.0/16"]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

@@ -67,7 +67,7 @@ networks:
   elements: dict
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

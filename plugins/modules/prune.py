@@ -150,7 +150,7 @@ actions:
   sample: ["remove container web"]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

@@ -86,7 +86,7 @@ actions:
   elements: str
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

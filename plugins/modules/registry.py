@@ -240,7 +240,7 @@ actions:
   sample: [create and start registry registry]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

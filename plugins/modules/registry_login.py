@@ -144,7 +144,7 @@ actions:
   elements: str
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

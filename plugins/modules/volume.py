@@ -114,7 +114,7 @@ actions:
   sample: ["create volume data"]
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

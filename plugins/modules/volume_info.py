@@ -65,7 +65,7 @@ volumes:
   elements: dict
 """
 
-from ..module_utils import frontend
+from ..module_utils import frontend  # noqa: E402
 
 
 def main():

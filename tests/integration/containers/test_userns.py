@@ -344,7 +344,8 @@ def test_ranges_of_sssd_are_left_alone(engine, asked):
 def test_a_directory_that_has_all_of_them_is_named(engine, asked):
     asked(users=range(1900000000, 1900000000 + 65536 * 16, 65536))
     settings.write(engine.paths.config, {"container_ids": "1900000000-1999999999"})
-    with pytest.raises(Conflict, match=r"no 65536 ids are free for another container, as the user alice \(id 19\d+\) has one of them; .* container_ids of the module"):
+    sentence = r"no 65536 ids are free for another container, as the user alice \(id 19\d+\) has one of them; .* container_ids of the module"
+    with pytest.raises(Conflict, match=sentence):
         do(engine, **base())
     assert engine.db.all("SELECT * FROM id_ranges") == []
 

@@ -111,7 +111,8 @@ CASES = {
     # going on and on
     "a redirect to itself": (on("manifests", 307, b"", {"Location": "/v2/a/b/manifests/1"}), "redirects without end"),
     "a redirect of a blob to itself": (on(LAYER_DIGEST, 307, b"", {"Location": LOOP}), "redirects without end"),
-    "a redirect to a file": (on("manifests", 302, b"", {"Location": "file:///etc/passwd"}), "not an address that a registry may lead to"),
+    "a redirect to a file": (on("manifests", 302, b"", {"Location": "file:///etc/passwd"}),
+                             "nobody can follow: file:///etc/passwd .it is not one of http or https"),
     "a redirect to nowhere": (on("manifests", 302, b"", {"Location": "http://127.0.0.1:1/x"}), "can't be reached.*tried 3 times"),
     "a redirect without an address": (on("manifests", 307), "status 307"),
     "asked to wait for ever": (on("manifests", 429, b"", {"Retry-After": "0"}), "wants fewer requests.*tried 5 times"),
@@ -121,7 +122,8 @@ CASES = {
     "no challenge": (on("manifests", 401), "a way to authenticate that is not known here: none"),
     "a token service that is down": (on("manifests", 401, b"", {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1:1/t"'}),
                                      "the token service http://127.0.0.1:1/t of registry .* can't be reached: .*tried 3 times"),
-    "a token service that is a file": (on("manifests", 401, b"", {"WWW-Authenticate": 'Bearer realm="file:///etc/passwd"'}), "not safe for credentials"),
+    "a token service that is a file": (on("manifests", 401, b"", {"WWW-Authenticate": 'Bearer realm="file:///etc/passwd"'}),
+                                       "nobody can follow: file:///etc/passwd .it is not one of http or https"),
     # manifests
     "an empty manifest": (on("manifests", 200, b"", OCI), "not JSON"),
     "a list": (on("manifests", 200, b"[]", OCI), "not a JSON object"),
@@ -222,7 +224,7 @@ def test_tls_is_not_left_by_a_redirect(monkeypatch):
             pass
 
     monkeypatch.setattr(client, "send", lambda *_arguments: Answer())
-    with pytest.raises(RegistryError, match="redirects from TLS to http://cdn.example.com/x, which is not encrypted"):
+    with pytest.raises(RegistryError, match="leads from TLS to http://cdn.example.com/x for what was asked for, which is not encrypted"):
         client.manifest("1")
 
 

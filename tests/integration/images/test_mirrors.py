@@ -127,7 +127,7 @@ def test_insecure_goes_for_the_one_that_is_named(server, monkeypatch):
 
     monkeypatch.setattr(transport, "is_loopback", lambda host: False)
     connection = transport.Transport(transport.Options(insecure=True))
-    assert connection.base(server.host) == "http://" + server.host
+    assert str(connection.base(server.host)) == "http://" + server.host
     import ssl
 
     assert connection.options.context("other.example.com", "other.example.com" in connection._insecure).verify_mode == ssl.CERT_REQUIRED

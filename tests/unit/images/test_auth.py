@@ -11,7 +11,7 @@ import time
 
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError
-from pycontainer.images import auth, retry, transport
+from pycontainer.images import auth, headers, retry, transport
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from pycontainer.images import auth, retry, transport
     ],
 )
 def test_challenges(values, expected):
-    assert auth.challenges(values) == expected
+    assert headers.challenges(values) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,30 +10,16 @@ from __future__ import annotations
 
 import base64
 import http.client
-import re
 import time
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from ..errors import EngineError, RegistryError
 from ..untrusted import json_reader
-from . import retry
+from . import addresses, headers, retry
 from .transport import explain
 
-_CHALLENGE = re.compile(r"([A-Za-z]+)\s+((?:[\w-]+\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s,\"]+)\s*,?\s*)+)|([A-Za-z]+)(?=\s*(?:,|$))")
-_PARAMETER = re.compile(r"([\w-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]+))")
-
-
-def challenges(values):
-    """``[(scheme in lower case, {parameter: value})]`` of WWW-Authenticate headers; one may hold several, commas in quotes."""
-    found = []
-    for value in values:
-        for match in _CHALLENGE.finditer(value):
-            parameters = {
-                name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted or not plain else plain
-                for name, quoted, plain in _PARAMETER.findall(match.group(2) or "")
-            }
-            found.append(((match.group(1) or match.group(3)).lower(), parameters))
-    return found
+LONGEST_TOKEN = 32768  # characters: no server takes more in a header
+LONGEST_LIFE = 86400  # seconds for which a token is taken to be good
 
 
 class Authorizer:
@@ -74,7 +60,7 @@ class Authorizer:
             without credentials when the first one's challenge is met.
         :raises RegistryError: when they can't be met.
         """
-        found = dict(reversed(challenges(values)))
+        found = dict(reversed(headers.challenges(values)))
         if "bearer" in found and "realm" in found["bearer"]:
             self._tokens[tuple(scopes)] = self._fetch(found["bearer"], scopes)
             return
@@ -92,33 +78,30 @@ class Authorizer:
         return "Basic " + base64.b64encode(("%s:%s" % self.credentials).encode("utf-8")).decode()
 
     def _fetch(self, challenge, scopes):
-        realm = urlsplit(challenge["realm"])
-        if realm.scheme not in ("http", "https") or (
-            realm.scheme == "http" and self.transport.base(self.registry).startswith("https:") and self.credentials
-        ):
-            raise RegistryError(
-                "registry %s sends to the token service %s, which is not safe for credentials" % (self.registry, challenge["realm"])
-            )
+        home, insecure = self.transport.base(self.registry), self.transport.is_insecure(self.registry)
+        realm = addresses.follow(self.registry, home.at("/v2/"), challenge["realm"], "its token service", insecure)
         query = [("service", challenge["service"])] if "service" in challenge else []
         if isinstance(self.credentials, dict):
-            status, document = self._post(challenge["realm"], query, scopes)
+            status, document = self._post(realm, query, scopes)
         else:
-            status, document = self._get(challenge["realm"], query, scopes)
+            status, document = self._get(realm, query, scopes)
         token = document.get("token") or document.get("access_token")
         if status in (401, 403) or (status == 200 and not token):
             who = self.credentials[0] if isinstance(self.credentials, tuple) else "anybody"
             raise RegistryError(
                 "the token service of registry %s refuses %s access to %s" % (self.registry, who, ", ".join(scopes) or "it")
             )
-        if status != 200 or not isinstance(token, str) or "\n" in token or "\r" in token:
+        if status != 200:
             raise RegistryError("the token service of registry %s answered with status %d" % (self.registry, status))
+        if not isinstance(token, str) or len(token) > LONGEST_TOKEN or not all("!" <= character <= "~" for character in token):
+            raise RegistryError("the token service of registry %s gave something that is no token (RFC 6750, 2.1)" % self.registry)
         lasts = document.get("expires_in")
-        lasts = lasts if isinstance(lasts, (int, float)) and lasts > 0 else 60
+        lasts = min(lasts, LONGEST_LIFE) if isinstance(lasts, (int, float)) and lasts > 0 else 60
         return "Bearer " + token, time.monotonic() + max(lasts * 0.9 - 1, 5)
 
     def _get(self, realm, query, scopes):
-        url = realm + ("&" if urlsplit(realm).query else "?") + urlencode(query + [("scope", scope) for scope in scopes])
-        return self._ask("GET", url, {"Authorization": self._encoded()} if self.credentials else {}, None)
+        fields = {"Authorization": self._encoded()} if self.credentials else {}
+        return self._ask("GET", realm.asking(query + [("scope", scope) for scope in scopes]), fields, None)
 
     def _post(self, realm, query, scopes):
         form = query + [
@@ -129,16 +112,16 @@ class Authorizer:
         ]
         return self._ask("POST", realm, {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
 
-    def _ask(self, method, url, headers, body):
+    def _ask(self, method, address, fields, body):
         patience = retry.Patience()
         while True:
             try:
-                response = self.transport.request(method, url, headers, body)
+                response = self.transport.request(method, address, fields, body)
                 data = response.read(1 << 20)
             except (OSError, http.client.HTTPException) as error:
                 if not patience.after_error(error):
                     raise RegistryError("the token service %s of registry %s can't be reached: %s%s" % (
-                        url.partition("?")[0], self.registry, explain(error), patience.said())) from None
+                        address.shown, self.registry, explain(error), patience.said())) from None
                 continue
             if not patience.after_answer(response):
                 break

@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import http.client
 import re
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode
 
 from ..errors import EngineError, Interrupted, NotFound, RegistryError
 from ..store.blobs import valid_digest
+from ..untrusted.text import printable
 from ..untrusted import json_reader
-from . import auth, manifest, retry, transport
+from . import addresses, auth, manifest, retry, transport
+from .headers import next_page, number
 
 REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 10
@@ -113,10 +115,15 @@ class Client:
             if not isinstance(listed, list) or not all(isinstance(tag, str) for tag in listed):
                 raise RegistryError(what + " is not one")
             found += listed
-            path = _next(response.headers.get("Link"))
+            path = self._next(response)
             if path is None:
                 break
         return found
+
+    def _next(self, response):
+        """The Address of a list's next page, or None."""
+        link = next_page(response.headers.get_all("Link"))
+        return None if link is None else self.follow(link, "the next page of a list", response.address)
 
     def referrers(self, digest, artifact_type=None):
         """Descriptors of the manifests whose subject is ``digest``: from the API, or where there is none from the fallback tag.
@@ -138,7 +145,7 @@ class Client:
                 return None
             document = manifest.parse(response.body, "the list of referrers of %s" % self.repository, kind)
             found += document.get("manifests", [])
-            path = _next(response.headers.get("Link"))
+            path = self._next(response)
             if path is None:
                 return found
         return found
@@ -168,12 +175,12 @@ class Client:
     def blob_size(self, digest):
         """A blob's bytes by the registry's word. :raises NotFound: when it has no such blob."""
         response = self.call("HEAD", self._path("blobs", digest), accept=(200, 404), limit=0)
-        length = response.headers.get("Content-Length", "")
         if response.status == 404:
             raise self._no_blob(404, digest, None, 0)
-        if not length.isdigit():
+        length = number(response.headers.get("Content-Length"))
+        if length is None:
             raise RegistryError("registry %s does not say how large blob %s is" % (self.registry, digest))
-        return int(length)
+        return length
 
     def blob(self, digest, size=None, offset=0, exact=True, url=None):
         """A blob's pieces. Where the connection breaks, the rest is asked for by Range.
@@ -183,8 +190,9 @@ class Client:
         :raises NotFound: when the registry has no such blob.
         """
         patience = retry.Patience(self.tries)
+        place = self._path("blobs", digest) if url is None else self.follow(url, "a foreign layer")
         while size is None or offset < size or not size:
-            response = self.call("GET", url or self._path("blobs", digest), {"Range": "bytes=%d-" % offset} if offset else {},
+            response = self.call("GET", place, {"Range": "bytes=%d-" % offset} if offset else {},
                                  accept=(200, 206, 404, 416))
             if response.status in (404, 416):
                 response.close()
@@ -221,10 +229,11 @@ class Client:
         if response.status == 200:
             return offset
         text = response.headers.get("Content-Range", "")
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
+        match = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", text.strip())
         if match is None or int(match.group(1)) != offset or (size is not None and match.group(2) not in ("*", str(size))):
             response.close()
-            raise RegistryError("registry %s answers a request for the bytes from %d on of blob %s with %r" % (self.registry, offset, digest, text))
+            raise RegistryError("registry %s answers a request for the bytes from %d on of blob %s with %s" % (
+                self.registry, offset, digest, printable(text, 100)))
         return 0
 
     # --- requests ---
@@ -234,12 +243,18 @@ class Client:
         return "%s/%s" % (kind, name) + ("?" + urlencode(query) if query else "")
 
     def url(self, path):
-        """The address of ``path``: below the repository, or absolute in the registry, or whole."""
-        return urljoin("%s/v2/%s/" % (self.transport.base(self.registry), self.repository), path)
+        """The Address of ``path``, below the repository; one that is an Address already stays as it is."""
+        if isinstance(path, addresses.Address):
+            return path
+        return self.transport.base(self.registry).at("/v2/%s/%s" % (self.repository, path))
 
-    def is_home(self, url):
+    def follow(self, text, what, base=None):
+        """The Address that the registry names. :param base: the one that named it; None: the repository's. :raises RegistryError: for none."""
+        return addresses.follow(self.registry, base or self.url(""), text, what, self.transport.is_insecure(self.registry))
+
+    def is_home(self, address):
         """Whether an address is the registry's own, which alone gets its credentials."""
-        return urlsplit(url)[:2] == urlsplit(self.transport.base(self.registry))[:2]
+        return address.origin == self.transport.base(self.registry).origin
 
     def call(self, method, path, headers=None, body=None, accept=(200,), limit=None):
         """A request to the repository, with authorization, redirects and retries.
@@ -273,32 +288,30 @@ class Client:
             if not patience.after_answer(response):
                 raise self.refused(method, response, text, patience)
 
-    def send(self, method, url, headers=None, body=None):
+    def send(self, method, address, headers=None, body=None):
         """One request as it is, with what is known for authorization. :raises OSError, http.client.HTTPException:"""
         sent = dict(headers or {})
-        header = self.authorizer.header(self.scopes) if self.is_home(url) else None
+        header = self.authorizer.header(self.scopes) if self.is_home(address) else None
         if header:
             sent["Authorization"] = header
-        response = self.transport.request(method, url, sent, body)
+        response = self.transport.request(method, address, sent, body)
         response.authorization = header
         return response
 
     def challenged(self, response):
         """Meet the challenge of a 401 answer to :meth:`send`. :raises RegistryError: when it can't be met."""
-        self.authorizer.answer(response.headers.get_all("WWW-Authenticate") or [], self.scopes, response.authorization)
+        self.authorizer.answer(response.headers.get_all("WWW-Authenticate"), self.scopes, response.authorization)
 
     def _redirected(self, url, response, count):
         response.close()
-        target = urljoin(url, response.headers["Location"])
+        target = self.follow(response.headers.get("Location"), "what was asked for", url)
         if count > MAX_REDIRECTS:
-            raise RegistryError("registry %s redirects without end, in the end to %s" % (self.registry, _shown(target)))
-        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-            raise RegistryError("registry %s redirects from TLS to %s, which is not encrypted" % (self.registry, _shown(target)))
+            raise RegistryError("registry %s redirects without end, in the end to %s" % (self.registry, target.shown))
         return target
 
     def _note(self, response):
         """Keep a warning of the registry (distribution-spec 1.1, "Warnings"), each once."""
-        for value in response.headers.get_all("Warning") or []:
+        for value in response.headers.get_all("Warning"):
             match = re.fullmatch(r'299 - "((?:[^"\\]|\\.){1,1000})"', value.strip())
             if match and len(self.warnings) < 10:
                 sentence = "registry %s: %s" % (self.registry, re.sub(r"\\(.)", r"\1", match.group(1)))
@@ -331,8 +344,8 @@ def _words(text):
         listed = json_reader.load(text, "the answer")["errors"]
         words = "; ".join("%s%s" % (item.get("code", ""), ": %s" % item["message"] if item.get("message") else "") for item in listed)
     except (EngineError, KeyError, TypeError, AttributeError):
-        match = re.search(rb"<title[^>]*>\s*([^<]{1,200}?)\s*</title>", text[:4096], re.I)
-        words = "a page with the title %r" % match.group(1).decode("utf-8", "replace") if match else ""
+        title = _title(text[:4096])
+        words = "a page with the title %r" % title if title else ""
     return words[:500]
 
 
@@ -340,12 +353,8 @@ def _in_brackets(words):
     return " (%s)" % words if words and "_UNKNOWN" not in words else ""
 
 
-def _shown(url):
-    """An address without what may be secret in it: a signature in the query."""
-    return url.partition("?")[0][:200]
-
-
-def _next(header):
-    """The target of a Link header with rel="next" (RFC 8288), or None."""
-    match = re.search(r"<([^>]*)>\s*;[^,]*rel=\"?next\"?", header or "")
-    return match.group(1) if match else None
+def _title(page):
+    """The title of a page in HTML (bytes), or an empty text."""
+    start = page.lower().find(b"<title")
+    start = page.find(b">", start) + 1 if start >= 0 else 0
+    return page[start:].partition(b"<")[0].strip()[:200].decode("utf-8", "replace") if start else ""

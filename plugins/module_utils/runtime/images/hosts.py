@@ -92,8 +92,8 @@ def _moved(wanted, prefix, location):
 
 def _reference(full, wanted):
     registry, slash, repository = full.partition("/")
-    if not slash or not repository:
-        raise InvalidInput("location", full, "a registry and a repository in it")
+    if not slash or not repository or not reference.is_host(registry):
+        raise InvalidInput("location", full, "HOST[:PORT] with a path, if any, and no scheme before it")
     return reference.Reference(registry, repository, wanted.tag, wanted.digest)
 
 

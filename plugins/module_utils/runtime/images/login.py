@@ -98,7 +98,7 @@ def verify(host, username, password, insecure=False, ca_path=None):
     connection = transport.Transport(transport.Options(insecure=insecure, ca_path=ca_path))
     try:
         try:
-            url = connection.base(host) + "/v2/"
+            url = connection.base(host).at("/v2/")
         except RegistryError as error:
             raise Unreachable(str(error)) from None
         status, challenge = _ask(connection, url, {})
@@ -119,4 +119,4 @@ def verify(host, username, password, insecure=False, ca_path=None):
 def _ask(connection, url, headers):
     response = connection.request("GET", url, headers)
     response.read(1 << 20)
-    return response.status, response.headers.get_all("WWW-Authenticate") or []
+    return response.status, response.headers.get_all("WWW-Authenticate")

@@ -14,6 +14,8 @@ import time
 
 LEAST = 1000  # bytes a second
 PERIOD = 60  # seconds of waiting over which that is looked at
+INTERIM = 10  # "100 Continue" before an answer
+TRAILER, LINE = 100, 65536  # lines behind an answer's last chunk, and bytes of one
 
 
 class TooSlow(TimeoutError):
@@ -66,3 +68,21 @@ class Answer(http.client.HTTPResponse):
     def __init__(self, sock, *arguments, **options):
         super().__init__(sock, *arguments, **options)
         self.fp = io.BufferedReader(Paced(self.fp.detach()))
+        self._interim = 0
+
+    def _read_status(self):
+        """As http.client does; but a server may say "100 Continue" without end."""
+        self._interim += 1
+        if self._interim > INTERIM:
+            raise http.client.HTTPException("more than %d interim answers" % INTERIM)
+        return super()._read_status()
+
+    def _read_and_discard_trailer(self):
+        """As http.client does; but there may be no end of the lines behind the last chunk."""
+        for _line in range(TRAILER):
+            line = self.fp.readline(LINE + 1)
+            if len(line) > LINE:
+                raise http.client.LineTooLong("trailer line")
+            if line in (b"\r\n", b"\n", b""):
+                return
+        raise http.client.HTTPException("more than %d lines behind the last chunk" % TRAILER)

@@ -12,6 +12,7 @@ import re
 
 from ..errors import InvalidInput
 from ..store.blobs import LENGTHS, valid_digest
+from ..untrusted.text import printable
 
 DEFAULT_REGISTRY = "docker.io"
 MAX_NAME = 255  # bytes of registry/repository together
@@ -110,6 +111,8 @@ def parse(text, option="name", default_tag="latest"):
     """
     if not isinstance(text, str) or not text:
         raise InvalidInput(option, text, _ACCEPTED)
+    if len(text) > 1024:  # name, tag and digest have at most 255, 128 and 135
+        raise InvalidInput(option, printable(text, 100), _ACCEPTED)
     rest, at, digest = text.partition("@")
     if at and not valid_digest(digest):
         raise InvalidInput(option, text, "a digest of the form sha256: and 64 hexadecimal digits after the @")
@@ -124,16 +127,21 @@ def parse(text, option="name", default_tag="latest"):
         raise InvalidInput(option, text, "a name that is not an image ID and can't be taken for one: no sha256:..., no 64 hexadecimal digits")
     if not _HOST.fullmatch(registry) or not _REPOSITORY.fullmatch(repository):
         raise InvalidInput(option, text, _ACCEPTED)
+    if not is_host(registry):
+        raise InvalidInput(option, text, "a registry with a port from 1 to 65535")
     if registry == DEFAULT_REGISTRY and "/" not in repository:
         repository = "library/" + repository
-    port = registry.rpartition(":")[2] if ":" in registry and not registry.endswith("]") else "1"
-    if not 1 <= int(port) <= 65535:
-        raise InvalidInput(option, text, "a registry with a port from 1 to 65535")
     if len(registry) + 1 + len(repository) > MAX_NAME:
         raise InvalidInput(option, text, "a registry and repository of at most %d characters" % MAX_NAME)
     if tag is None and not digest:
         tag = default_tag
     return Reference(registry, repository, tag, digest or None)
+
+
+def is_host(text):
+    """Whether a text is ``HOST[:PORT]`` of a registry."""
+    port = text.rpartition(":")[2] if ":" in text and not text.endswith("]") else "1"
+    return len(text) <= MAX_NAME and _HOST.fullmatch(text) is not None and 1 <= int(port) <= 65535
 
 
 def same_name(one, other):

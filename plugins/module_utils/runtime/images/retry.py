@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import email.utils
 import errno
+import http.client
 import random
 import socket
 import ssl
 import time
+
+from .headers import number
 
 TRIES = 5
 LONGEST_WAIT = 60  # seconds
@@ -61,6 +64,8 @@ def _tries_of(error):
         return TRIES if error.errno == socket.EAI_AGAIN else 1
     if isinstance(error, (TimeoutError, socket.timeout)):  # a minute each
         return 2
+    if isinstance(error, http.client.HTTPException) and not isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
+        return 2  # what answers speaks something else than HTTP
     if isinstance(error, OSError) and error.errno in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH):
         return AT_ONCE
     return TRIES
@@ -73,12 +78,13 @@ def pause(tries):
 
 def asked_pause(header, tries):
     """Seconds to wait after a 429 or 5xx: what Retry-After says (seconds or a date, RFC 9110 10.2.3), within bounds."""
-    if header and header.strip().isdigit():
-        return min(LONGEST_WAIT, int(header)) + random.uniform(0, 0.5)
-    if header:
+    seconds = number(header)
+    if seconds is not None:
+        return min(LONGEST_WAIT, seconds) + random.uniform(0, 0.5)
+    if header and len(header) <= 64:
         try:
             when = email.utils.parsedate_to_datetime(header).timestamp()
             return min(LONGEST_WAIT, max(0.0, when - time.time())) + random.uniform(0, 0.5)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, IndexError, OverflowError):
             pass
     return pause(tries)

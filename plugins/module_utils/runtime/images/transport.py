@@ -14,14 +14,15 @@ import contextlib
 import http.client
 import ipaddress
 import os
-import re
 import socket
 import ssl
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
-from ..errors import InvalidInput, RegistryError
-from . import pace
+from ..errors import HostError, InvalidInput, RegistryError
+from ..untrusted.text import printable
+from . import addresses, pace
+from .headers import Headers
 
 TIMEOUT = 60  # seconds without a byte
 CONNECT_TIMEOUT = 15  # seconds until a connection is there
@@ -49,9 +50,12 @@ class Options:
         if client_key and not client_cert:
             raise InvalidInput("client_key", client_key, "a key together with its client_cert")
 
-    def context(self, host, insecure=False):
-        """The TLS context for ``host``; what lies in certs.d is used where the task says nothing. :param insecure: verify nothing."""
-        authorities, cert, key = [], self.client_cert, self.client_key
+    def context(self, host, insecure=False, named=True):
+        """The TLS context for ``host``; what lies in certs.d is used where the task says nothing.
+
+        :param insecure: verify nothing. :param named: whether it is a registry that the task names, which alone gets the task's client certificate.
+        """
+        authorities, cert, key = [], self.client_cert if named else None, self.client_key if named else None
         for directory in CERTIFICATE_DIRECTORIES:
             found = _certificates(os.path.join(directory, host))
             authorities += found["ca"]
@@ -111,10 +115,10 @@ def is_loopback(host):
 
 def split_host(host):
     """``(name, port or None)`` of ``example.com:5000`` or ``[::1]:5000``."""
-    match = re.fullmatch(r"(\[[^\]]+\]|[^:]+)(?::(\d+))?", host)
-    if match is None:
-        return host, None
-    return match.group(1).strip("[]"), int(match.group(2)) if match.group(2) else None
+    name, colon, port = host.rpartition(":")
+    if not colon or "]" in port or not (port.isascii() and port.isdigit() and len(port) <= 5):
+        name, port = host, None
+    return name.strip("[]"), int(port) if port else None
 
 
 def _in_no_proxy(name):
@@ -133,19 +137,23 @@ def _in_no_proxy(name):
 class Response:
     """A response whose body is still to be read. :ivar status: number. :ivar headers: case-insensitive mapping.
 
-    :ivar body: bytes, where somebody has read it already. :ivar authorization: the header that the request had, where somebody has noted it.
+    :ivar address: that it came from. :ivar body: bytes, where somebody has read it already.
+    :ivar authorization: the header that the request had, where somebody has noted it.
     """
 
-    def __init__(self, response, connection, pool, key):
-        self._response, self._connection, self._pool, self._key = response, connection, pool, key
-        self.status, self.headers, self.body, self.authorization = response.status, response.headers, None, None
+    def __init__(self, response, connection, pool, address):
+        self._response, self._connection, self._pool, self._key, self.address = response, connection, pool, _key(address), address
+        self.status, self.headers, self.body, self.authorization = response.status, Headers(response.headers, address.netloc), None, None
 
     def read(self, limit):
-        """The whole body. :raises RegistryError: when it is larger than ``limit``."""
+        """The whole body. :raises RegistryError: when it is larger than ``limit``. A connection that breaks raises as in :meth:`pieces`."""
         data = self._response.read(limit + 1)
         if len(data) > limit:
             self.close()
             raise RegistryError("%s sent more than the %d bytes that are accepted here" % (self._key[1], limit))
+        if self._response.length:
+            self.close()
+            raise http.client.IncompleteRead(b"", self._response.length)
         self.finish()
         return data
 
@@ -178,19 +186,24 @@ class Transport:
 
     def __init__(self, options=None):
         self.options = options or Options()
-        self._pool, self._schemes, self._contexts, self._insecure = {}, {}, {}, set()
+        self._pool, self._schemes, self._contexts, self._insecure, self._named = {}, {}, {}, set(), set()
         self._pid = os.getpid()
 
     def allow_insecure(self, registry):
         """Plain HTTP or an unverified certificate of this registry will do."""
         self._insecure.add(API_HOSTS.get(registry, registry))
 
+    def is_insecure(self, registry):
+        """Whether somebody has said so of it."""
+        return API_HOSTS.get(registry, registry) in self._insecure
+
     def base(self, registry):
-        """``https://host`` or ``http://host`` of a registry's API. With the option ``insecure``, that goes for each registry asked so.
+        """The Address of a registry's API, without a path. With the option ``insecure``, that goes for each registry asked so.
 
         :raises RegistryError: when it does not answer at all.
         """
         if registry not in self._schemes:
+            self._named.add(registry)
             if self.options.insecure:
                 self.allow_insecure(registry)
             self._schemes[registry] = self._probe(API_HOSTS.get(registry, registry))
@@ -198,14 +211,14 @@ class Transport:
 
     def _probe(self, host):
         if host not in self._insecure and not is_loopback(host):
-            return "https://" + host
+            return addresses.of_registry("https", host)
         # Plain HTTP first where a port is given: a server that speaks it may wait for ever for the end of a TLS greeting's "line".
         order = ("http", "https") if split_host(host)[1] else ("https", "http")
         failures = []
         for scheme in order:
-            url = "%s://%s" % (scheme, host)
+            url = addresses.of_registry(scheme, host)
             try:
-                response = self._send("GET", url + "/v2/", {}, None, PROBE_TIMEOUT)
+                response = self._send("GET", url.at("/v2/"), {}, None, PROBE_TIMEOUT)
                 body = response.read(1 << 16)
             except (OSError, http.client.HTTPException, RegistryError) as error:
                 failures.append("%s: %s" % (scheme, explain(error)))
@@ -214,20 +227,19 @@ class Transport:
                 return url
         raise RegistryError("registry %s does not answer (%s)" % (host, "; ".join(failures)))
 
-    def request(self, method, url, headers=None, body=None):
+    def request(self, method, address, headers=None, body=None):
         """Send one request and return its :class:`Response`; redirects and errors are the caller's affair.
 
-        :param body: bytes, or an object with ``size`` and ``pieces()``, which is called anew for every try.
+        :param address: an ``addresses.Address``. :param body: bytes, or an object with ``size`` and ``pieces()``, which is called anew for every try.
         :raises OSError, http.client.HTTPException: when the connection fails.
         """
-        return self._send(method, url, dict(headers or {}), body, TIMEOUT)
+        return self._send(method, address, dict(headers or {}), body, TIMEOUT)
 
-    def _send(self, method, url, headers, body, timeout):
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RegistryError("%s is not an address that a registry may lead to" % url)
-        key = parts.scheme, parts.netloc.rpartition("@")[2]
-        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+    def _send(self, method, address, headers, body, timeout):
+        key = _key(address)
+        for name, value in headers.items():
+            if not all(" " <= character <= "~" or character == "\t" for character in value):  # some are what a registry has said before
+                raise RegistryError("%s wants to be sent a header %s with characters that none has: %s" % (address.netloc, name, printable(value, 100)))
         headers.setdefault("User-Agent", USER_AGENT)
         size = len(body) if isinstance(body, bytes) else body.size if body is not None else None
         if size is not None:
@@ -242,8 +254,8 @@ class Transport:
             connection = connection or self._connect(key, min(timeout, CONNECT_TIMEOUT))
             try:
                 connection.sock.settimeout(timeout)
-                self._write(connection, method, target, headers, body)
-                return Response(connection.getresponse(), connection, self._pool, key)
+                self._write(connection, method, address.target, headers, body)
+                return Response(connection.getresponse(), connection, self._pool, address)
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
                 reason = _alert(connection, error)
                 connection.close()
@@ -286,7 +298,8 @@ class Transport:
         else:
             context = self._contexts.get(netloc)
             if context is None:
-                context = self._contexts[netloc] = self.options.context(netloc, netloc in self._insecure)
+                named = netloc in [API_HOSTS.get(registry, registry) for registry in self._named]
+                context = self._contexts[netloc] = self.options.context(netloc, netloc in self._insecure, named)
             connection = http.client.HTTPSConnection(*(proxy or (name, port)), timeout=timeout, context=context)
         connection.response_class = pace.Answer
         if proxy:
@@ -300,18 +313,27 @@ class Transport:
         url = urllib.request.getproxies_environment().get(scheme)
         if not url or is_loopback(name) or urllib.request.proxy_bypass_environment("%s:%s" % (name, port) if port else name) or _in_no_proxy(name):
             return None, {}
-        parts = urlsplit(url if "//" in url else "http://" + url)
+        try:
+            parts = urlsplit(url if "//" in url else "http://" + url)
+            port_of_proxy = parts.port or 3128
+        except ValueError:
+            raise HostError("the proxy that the environment names for %s is no address" % scheme) from None
         headers = {}
         if parts.username is not None:
             credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
             headers["Proxy-Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
-        return (parts.hostname, parts.port or 3128), headers
+        return (parts.hostname, port_of_proxy), headers
 
     def close(self):
         for connections in list(self._pool.values()):
             for connection in connections:
                 connection.close()
         self._pool = {}
+
+
+def _key(address):
+    """What requests on one connection have in common."""
+    return address.scheme, address.netloc
 
 
 def explain(error):
@@ -329,7 +351,7 @@ def explain(error):
     if isinstance(error, http.client.IncompleteRead):
         return "the connection ended before the answer did"
     if isinstance(error, http.client.HTTPException):
-        return "what answers there does not speak HTTP (%s)" % (" ".join(str(error).split())[:100] or type(error).__name__)
+        return "what answers there does not speak HTTP (%s)" % (printable(" ".join(str(error).split()), 100) or type(error).__name__)
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -9,12 +9,12 @@ proxy or a registry that takes no request so large gets chunks.
 from __future__ import annotations
 
 import http.client
-import re
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode
 
 from ..errors import Interrupted, RegistryError
 from . import retry
 from .client import WORDS
+from .headers import number
 
 CHUNK = 8 << 20  # bytes; the first size that is tried where a whole blob is too large for one request
 SMALLEST = 512 << 10
@@ -79,14 +79,13 @@ class _Session:
         self._follow(response)
         if self.location is None:
             raise RegistryError("registry %s opened an upload without saying where" % self.client.registry)
-        least = response.headers.get("OCI-Chunk-Min-Length", "")
-        self.least = int(least) if least.isdigit() else 0
+        self.least = number(response.headers.get("OCI-Chunk-Min-Length"), 0)
         return False
 
     def _follow(self, response):
         location = response.headers.get("Location")
         if location:
-            self.location = urljoin(self.location or self.client.url("blobs/uploads/"), location)
+            self.location = self.client.follow(location, "an upload", self.location or self.client.url("blobs/uploads/"))
 
     def send(self):
         while True:
@@ -117,21 +116,25 @@ class _Session:
         return self._request("PATCH", Body(self.source, self.offset, count), count)
 
     def _request(self, method, body, count=0, **query):
-        url, headers = self.location, {}
-        if query:
-            url += ("&" if urlsplit(url).query else "?") + urlencode(query)
+        address, headers = self.location.asking(query), {}
         if body is not None:
             headers["Content-Type"] = OCTETS
         if method == "PATCH":
             headers["Content-Range"] = "%d-%d" % (self.offset, self.offset + count - 1)
-        return self.client.send(method, url, headers, body)
+        return self.client.send(method, address, headers, body)
 
     def _goes_on(self, response, text):
         """Take an answer. False: the blob is there. :raises RegistryError: when it is refused."""
         if response.status == 202 and not self._ended:  # a chunk has come
-            self.patience.progress()
+            before = self.offset
             self._follow(response)
             self.offset = _received(response, self.offset + min(self.source.size - self.offset, self.limit or self.source.size))
+            if self.offset > self.source.size:
+                raise RegistryError("registry %s has got %d bytes of a blob of %d, it says" % (self.client.registry, self.offset, self.source.size))
+            if self.offset > before:
+                self.patience.progress()
+            elif not self.patience.after_error(ConnectionError("an upload does not get on")):
+                raise self.client.refused("an upload", response, text, self.patience)
             return True
         if response.status in (201, 202, 204):
             return False
@@ -192,7 +195,9 @@ def is_refusal(error):
 
 def _received(response, otherwise):
     """Bytes that an answer's Range says are there: ``0-99`` is 100. ``0-0`` is, by custom, an empty upload as well as one of one byte."""
-    match = re.fullmatch(r"(?:bytes=)?0-(\d+)", response.headers.get("Range", "").strip())
-    if match is None:
+    text = response.headers.get("Range", "").strip()
+    text = text[len("bytes="):] if text.startswith("bytes=") else text
+    last = number(text[2:]) if text.startswith("0-") else None
+    if last is None:
         return otherwise
-    return int(match.group(1)) + 1 if match.group(1) != "0" else min(otherwise, 1)
+    return last + 1 if last else min(otherwise, 1)

@@ -129,7 +129,10 @@ def remove(data, run):
         if path.startswith(directories):
             subprocess.run(["umount", "--lazy", path], check=False)
     for path in (data, run):
-        shutil.rmtree(path, ignore_errors=True)
+        try:
+            shutil.rmtree(path, ignore_errors=True)
+        except RecursionError:  # of directories deeper than Python's stack
+            subprocess.run(["rm", "-rf", path], check=False)
 
 
 def empty_cgroup(path):

@@ -9,6 +9,7 @@ import os
 
 from ..reconcile import Plan
 from ..store import trees
+from ..untrusted import trees as walks
 
 
 def directory(engine, name):
@@ -27,7 +28,7 @@ def listing(engine):
 
 def size(path):
     """Bytes of all files in a tree."""
-    return sum(os.lstat(os.path.join(top, name)).st_size for top, _names, files in os.walk(path) for name in files)
+    return sum(entry.status.st_size for entry in walks.walk(path) if not entry.is_directory())
 
 
 def plan_prune(engine):

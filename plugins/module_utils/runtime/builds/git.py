@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..kernel import rootfs
 from ..store import trees
+from ..untrusted import trees as walks
 from ..untrusted.text import printable
 from .words import Trouble
 
@@ -187,12 +188,9 @@ class Git:
 
 
 def _without_git(directory):
-    for top, names, files in os.walk(directory):
-        if ".git" in names:
-            trees.remove(os.path.join(top, ".git"))
-            names.remove(".git")
-        if ".git" in files:
-            os.unlink(os.path.join(top, ".git"))
+    for entry in walks.walk(directory, lambda entry: entry.name != ".git"):
+        if entry.name == ".git":
+            trees.remove(os.path.join(directory, entry.path))
 
 
 def _below(directory, repository):

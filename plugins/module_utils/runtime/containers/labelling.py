@@ -19,6 +19,7 @@ from ..errors import HostError, InvalidInput, Unsupported
 from ..kernel import selinux
 from ..store import settings
 from ..store.files import Damaged, read_json
+from ..untrusted import trees
 from .options import security, storage
 
 # Relabelling one of these would take the host's own services what is theirs; Docker refuses most of them, too.
@@ -127,7 +128,7 @@ def relabel(engine, record, labels, mounted):
         try:
             if is_the_hosts(path):
                 raise HostError("container %s: %s is not labelled for it: services of the host would lose what is there" % (record["name"], path))
-            selinux.relabel(path, context)
+            selinux.relabel(path, context, trees.walk)
         except OSError as error:
             if error.errno != errno.EOPNOTSUPP:  # as on NFS, where the policy says what containers may do
                 raise HostError("container %s: %s can't be labelled for SELinux: %s" % (record["name"], path, error.strerror)) from None

@@ -35,7 +35,9 @@ class Unpacker:
         stream = tar.Stream(pieces, what)
         for entry in tar.entries(stream):
             parts = [part for part in entry.name.split(b"/") if part not in (b"", b".")]
-            if b".." in parts or len(parts) > DEEPEST:
+            if len(parts) > DEEPEST:
+                raise HostError("%s: its directories are nested deeper than %d" % (os.fsdecode(entry.name[:200]), DEEPEST))
+            if b".." in parts:
                 raise InvalidInput("archive", os.fsdecode(entry.name[:200]), "names that stay inside of the directory")
             if not parts or entry.kind == b"V":
                 continue

@@ -16,6 +16,7 @@ from ..images import difference, tarwrite, write_archive
 from ..kernel import constants as c
 from ..kernel import mounts, overlay
 from ..reconcile import Plan
+from ..untrusted import trees
 from . import documents, images
 
 _OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC
@@ -31,14 +32,13 @@ def root(engine, record):
 def sizes(engine, record):
     """Bytes of the files that a container has written, and of those with its image's."""
     written, seen = 0, set()
-    for directory, _names, names in os.walk(_upper(engine, record)):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):  # it went meanwhile
-                facts = os.lstat(os.path.join(directory, name))
-                if facts.st_ino not in seen:
-                    written += facts.st_size
-                if facts.st_nlink > 1:
-                    seen.add(facts.st_ino)
+    for entry in trees.walk(_upper(engine, record)):
+        facts = entry.status
+        if not entry.is_directory():
+            if facts.st_ino not in seen:
+                written += facts.st_size
+            if facts.st_nlink > 1:
+                seen.add(facts.st_ino)
     return written, written + images.size(engine, record["image"])
 
 

@@ -12,6 +12,7 @@ from .. import containers, images, networks, registry, volumes
 from ..fingerprint import VERSION
 from ..images import layers
 from ..kernel import cgroups, features
+from ..untrusted import trees
 
 # Libraries that are not needed but make something possible or quicker: module -> what for.
 OPTIONAL = {"cryptography": "signatures of images, where the command openssl is not there"}
@@ -87,23 +88,16 @@ def disk(engine):
 
 def used(top):
     """Blocks below a directory, each file counted once however many names it has; mounts below are not entered."""
-    seen, total, stack = set(), 0, [top]
+    seen, total = set(), 0
     try:
         device = os.lstat(top).st_dev
-    except FileNotFoundError:
-        return 0
-    while stack:
-        try:
-            with os.scandir(stack.pop()) as entries:
-                for entry in entries:
-                    facts = entry.stat(follow_symlinks=False)
-                    if facts.st_dev != device or (facts.st_nlink > 1 and facts.st_ino in seen):
-                        continue
-                    if facts.st_nlink > 1:
-                        seen.add(facts.st_ino)
-                    total += facts.st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        stack.append(entry.path)
-        except FileNotFoundError:
-            continue  # it went meanwhile
+        for entry in trees.walk(top, lambda entry: entry.status.st_dev == device):
+            facts = entry.status
+            if facts.st_dev != device or (facts.st_nlink > 1 and not entry.is_directory() and facts.st_ino in seen):
+                continue
+            if facts.st_nlink > 1 and not entry.is_directory():
+                seen.add(facts.st_ino)
+            total += facts.st_blocks * 512
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # there is none, or it went meanwhile
     return total

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -21,7 +20,7 @@ from ..networks import catalog, firewall, links
 from ..reconcile import Plan
 from ..registry import service
 from ..registry import task as registries
-from ..store import settings
+from ..store import settings, trees
 from ..store.operations import boot_id, start_time
 from . import boot
 
@@ -139,7 +138,11 @@ def end_zygotes(paths):
 def delete_data(engine):
     engine.db.close()
     for path in (engine.paths.run, engine.paths.data):
-        shutil.rmtree(path, ignore_errors=True)
+        for name in entries(path):  # the others too where one is in use
+            with contextlib.suppress(HostError, OSError):
+                trees.remove(os.path.join(path, name))
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
     left = entries(engine.paths.data)
     if left:
         raise HostError("%s could not be deleted whole: %s is still mounted or in use" % (engine.paths.data, ", ".join(left)))

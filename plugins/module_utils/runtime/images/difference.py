@@ -15,6 +15,7 @@ import stat
 
 from ..errors import HostError
 from ..kernel import regular
+from ..untrusted import trees
 from . import tarwrite
 
 OPAQUE = "trusted.overlay.opaque"
@@ -195,69 +196,105 @@ def changes(upper, lower, ignored=frozenset()):
     :param ignored: paths (bytes) that are no change where they are an empty file or directory that is not below; nor is a directory
         that is not below and has nothing else.
     """
-    found = Changes()
-    _look(upper, lower, b"", ignored, found, 0)
+    found, levels = Changes(), [_Level(b"", None, lower)]
+    try:
+        for entry in trees.walk(upper):
+            while len(levels) - 1 > entry.depth:
+                levels.pop().end(levels[-1], ignored, found)
+            _look(entry, levels, ignored, found)
+        while len(levels) > 1:
+            levels.pop().end(levels[-1], ignored, found)
+    finally:
+        for level in levels[1:]:
+            level.close()
     found.kinds = dict(sorted(found.kinds.items()))
     found.root = _attributes(os.fstat(upper)) != (_attributes(os.fstat(lower)) if lower is not None else (stat.S_IFDIR | 0o755, 0, 0))
     return found
 
 
-def _look(fd, lower, prefix, ignored, found, depth):
-    """``(whether something changed, whether something was ignored)`` of one directory."""
-    if depth > MAX_DEPTH:
-        raise TooDeep("/%s is nested deeper than %d" % (os.fsdecode(prefix), MAX_DEPTH))
-    changed = passed = False
-    for name in sorted(os.fsencode(item) for item in os.listdir(fd)):
-        path = prefix + name
-        try:
-            status, below = os.lstat(name, dir_fd=fd), _status(lower, name)
-            if is_whiteout(status):
-                kind = DELETED if below is not None else None
-            elif stat.S_ISDIR(status.st_mode):
-                kind, empty = _look_into(fd, name, (status, below), lower, path, ignored, found, depth)
-                passed = passed or empty
-            elif below is None:
-                kind = None if path in ignored and stat.S_ISREG(status.st_mode) and not status.st_size else ADDED
-                passed = passed or kind is None
-            else:
-                kind = None if _same_file(fd, name, status, lower, below) else CHANGED
-        except FileNotFoundError:
-            continue  # a running container has taken it away
-        except OSError as error:
-            with tarwrite.steady(path):
-                raise error
-        if kind is not None:
-            found.kinds[path] = kind
-            changed = True
-    return changed, passed
+class _Level:
+    """A directory of the upper one that is looked into. ``below``: status of what is below in its place; ``lower``: the directory below it, or None.
+
+    :ivar changed, passed: whether something in it is changed; whether something in it was ignored.
+    """
+
+    def __init__(self, path, below, lower):
+        self.path, self.below, self.lower = path, below, lower
+        self.under, self.changed, self.passed, self.differs = None, False, False, True
+
+    @property
+    def prefix(self):
+        return self.path + b"/" if self.path else b""
+
+    def end(self, above, ignored, found):
+        """Everything in it was seen."""
+        self.close()
+        if self.below is None:
+            kind = ADDED if self.changed or not (self.passed or self.path in ignored) else None
+        else:
+            kind = CHANGED if self.changed or self.differs else None
+        if kind is None:
+            found.kinds.pop(self.path, None)
+        else:
+            found.kinds[self.path] = kind
+            above.changed = True
+        above.passed = above.passed or (kind is None and self.below is None)
+
+    def close(self):
+        if self.under is not None:
+            os.close(self.under)
+            self.under = None
 
 
-def _look_into(fd, name, statuses, lower, path, ignored, found, depth):
-    """``(kind or None, whether it was ignored)`` of a directory."""
-    status, below = statuses
-    found.kinds[path] = None  # its place is before what is in it
-    inner, under = os.open(name, _DIRECTORY, dir_fd=fd), None
+def _look(entry, levels, ignored, found):
+    level, name, status = levels[-1], os.fsencode(entry.name), entry.status
+    path = level.prefix + name
     try:
-        if below is not None and stat.S_ISDIR(below.st_mode):
-            under = os.open(name, _DIRECTORY, dir_fd=lower)
-        opaque = under is not None and _opaque(inner)
-        changed, passed = _look(inner, None if opaque else under, path + b"/", ignored, found, depth + 1)
+        below = _status(level.lower, name)
+        if entry.is_directory():
+            levels.append(_enter(entry, level, below, path, found))
+            return
+        if is_whiteout(status):
+            kind = DELETED if below is not None else None
+        elif below is None:
+            kind = None if path in ignored and stat.S_ISREG(status.st_mode) and not status.st_size else ADDED
+            level.passed = level.passed or kind is None
+        else:
+            kind = None if _same_file(entry.directory, name, status, level.lower, below) else CHANGED
+    except FileNotFoundError:
+        return  # a running container has taken it away
+    except OSError as error:
+        with tarwrite.steady(path):
+            raise error
+    if kind is not None:
+        found.kinds[path] = kind
+        level.changed = True
+
+
+def _enter(entry, level, below, path, found):
+    """The level of a directory."""
+    new = _Level(path, below, None)
+    found.kinds[path] = None  # its place is before what is in it
+    if below is None or not stat.S_ISDIR(below.st_mode):
+        return new
+    try:
+        inner = os.open(entry.name, _DIRECTORY, dir_fd=entry.directory)
+    except FileNotFoundError:
+        return new
+    try:
+        new.under = os.open(entry.name, _DIRECTORY, dir_fd=level.lower)
+        opaque = _opaque(inner)
         if opaque:
             found.opaques.add(path)
-            _note_hidden(inner, under, path, found)
-        if below is None:
-            kind = ADDED if changed or not (passed or path in ignored) else None
-            passed = kind is None
-        else:
-            kind = CHANGED if changed or opaque or under is None or not _same_directory(inner, under, status, below) else None
-            passed = False
-        if kind is None:
-            del found.kinds[path]
-        return kind, passed
+            _note_hidden(inner, new.under, path, found)
+        new.lower = None if opaque else new.under
+        new.differs = opaque or not _same_directory(inner, new.under, entry.status, below)
+    except BaseException:
+        new.close()
+        raise
     finally:
         os.close(inner)
-        if under is not None:
-            os.close(under)
+    return new
 
 
 def _note_hidden(inner, under, path, found):
@@ -300,6 +337,8 @@ def archive_of(upper, found):
 
 
 def _contents(fd, prefix, links, found=None):
+    if prefix.count(b"/") > MAX_DEPTH:
+        raise TooDeep("/%s... is nested deeper than %d" % (os.fsdecode(prefix[:100]), MAX_DEPTH))
     names = sorted(os.fsencode(name) for name in os.listdir(fd))
     if found is not None:
         names = [name for name in names if prefix + name in found.kinds]

@@ -19,6 +19,7 @@ import os
 from ..errors import HostError, InvalidInput
 from ..reconcile import Plan
 from ..store import files
+from ..untrusted import trees
 from . import compression, manifest, records, reference, repair, tar, tarwrite
 
 FORMS = ("docker-archive", "oci-archive", "oci-dir")
@@ -256,8 +257,10 @@ def _content(path):
 
 def _blob_files(path):
     """``{name: size}`` of the blobs of a layout."""
-    return {os.path.relpath(os.path.join(top, name), path): os.stat(os.path.join(top, name)).st_size
-            for top, _names, found in os.walk(os.path.join(path, "blobs")) for name in found}
+    top = os.path.join(path, "blobs")
+    if not os.path.isdir(top) or os.path.islink(top):
+        return {}
+    return {"blobs/" + entry.path: entry.status.st_size for entry in trees.walk(top) if not entry.is_directory()}
 
 
 def write_layout(engine, path, images):

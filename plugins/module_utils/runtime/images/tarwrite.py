@@ -15,6 +15,7 @@ import stat
 
 from ..errors import HostError, InvalidInput
 from ..kernel import regular
+from ..untrusted import trees
 from .tar import BLOCK, BLOCK_DEVICE, CHAR, DIRECTORY, FIFO, LINK, REGULAR, SYMLINK
 
 PIECE = 1 << 18
@@ -48,25 +49,19 @@ def tree(fd):
     """As :func:`directory`, of an open directory."""
     status = os.fstat(fd)
     yield header(b"./", DIRECTORY, status, xattrs=regular.xattrs(fd))
-    yield from _contents(fd, b"./", status.st_dev, {})
-    yield b"\0" * (2 * BLOCK)
-
-
-def _contents(fd, prefix, device, links):
-    for name in sorted(os.fsencode(item) for item in os.listdir(fd)):
-        status = os.lstat(name, dir_fd=fd)
-        path = prefix + name
-        if not stat.S_ISDIR(status.st_mode):
-            yield from entry(fd, name, path, status, links)
+    links = {}
+    for found in trees.walk(fd, lambda found: found.status.st_dev == status.st_dev):
+        path = b"./" + os.fsencode(found.path)
+        if not found.is_directory():
+            yield from entry(found.directory, os.fsencode(found.name), path, found.status, links)
             continue
         with steady(path):
-            inner = os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=fd)
+            inner = os.open(found.name, _OPEN | os.O_DIRECTORY, dir_fd=found.directory)
         try:
-            yield header(path + b"/", DIRECTORY, status, xattrs=regular.xattrs(inner))
-            if status.st_dev == device:
-                yield from _contents(inner, path + b"/", device, links)
+            yield header(path + b"/", DIRECTORY, found.status, xattrs=regular.xattrs(inner))
         finally:
             os.close(inner)
+    yield b"\0" * (2 * BLOCK)
 
 
 def entry(fd, name, path, status, links):

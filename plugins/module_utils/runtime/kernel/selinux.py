@@ -84,8 +84,11 @@ def set_label(target, context):
     os.setxattr(target, ATTRIBUTE, os.fsencode(context))
 
 
-def relabel(top, context):
-    """Label a file or a directory with all below it. No link is followed, whoever changes the tree meanwhile. :raises OSError:"""
+def relabel(top, context, walk):
+    """Label a file or a directory with all below it. No link is followed, whoever changes the tree meanwhile. :raises OSError:
+
+    :param walk: ``walk(descriptor)`` gives all that is below a directory, each with ``directory`` (a descriptor) and ``name``.
+    """
     fd = os.open(top, os.O_PATH | os.O_CLOEXEC)
     try:
         _relabel_one(fd, context)
@@ -95,16 +98,15 @@ def relabel(top, context):
     finally:
         os.close(fd)
     try:
-        for _path, names, files, here in os.fwalk(".", dir_fd=directory):
-            for name in names + files:
-                try:
-                    inner = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-                except FileNotFoundError:
-                    continue  # it has gone meanwhile
-                try:
-                    _relabel_one(inner, context)
-                finally:
-                    os.close(inner)
+        for entry in walk(directory):
+            try:
+                inner = os.open(entry.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=entry.directory)
+            except FileNotFoundError:
+                continue  # it has gone meanwhile
+            try:
+                _relabel_one(inner, context)
+            finally:
+                os.close(inner)
     finally:
         os.close(directory)
 

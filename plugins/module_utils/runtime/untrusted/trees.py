@@ -40,11 +40,11 @@ class _Frame:
 
     def __init__(self, fd, name):
         status = os.fstat(fd)
-        self.fd, self.name, self.identity, self.left = fd, name, (status.st_dev, status.st_ino), sorted(os.listdir(fd), reverse=True)
+        self.fd, self.name, self.identity, self.left = fd, name, (status.st_dev, status.st_ino), sorted(os.listdir(fd), key=os.fsencode, reverse=True)
 
 
 def walk(top, enter=None):
-    """The entries of a tree, a directory before what is in it, each directory's in order of their names.
+    """The entries of a tree, a directory before what is in it, each directory's in order of their names' bytes.
 
     :param top: a directory, by path or by descriptor (which stays the caller's).
     :param enter: ``enter(entry)`` says of a directory whether what is in it comes too; None: always.

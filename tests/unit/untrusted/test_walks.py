@@ -14,12 +14,10 @@ import pytest
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
 RUNTIME = "module_utils/runtime/"
-WALKERS = {"walk": ("os",), "fwalk": ("os",), "rmtree": ("shutil",), "copytree": ("shutil",), "move": ("shutil",), "glob": ("glob",), "iglob": ("glob",),
-           "rglob": None}
+WALKERS = {"walk": ("os",), "fwalk": ("os",), "rmtree": ("shutil",), "copytree": ("shutil",), "move": ("shutil",), "rglob": None}
 LISTERS = {"listdir", "scandir"}
 
 OWN = {  # (file, function or walker): whose tree it is
-    (RUNTIME + "containers/spec_security.py", "glob"): "the kernel's, one level",
     (RUNTIME + "install.py", "rmtree"): "a copy of the engine",
     (RUNTIME + "install.py", "walk"): "a copy of the engine",
     (RUNTIME + "registry/storage.py", "rmtree"): "a registry's own directories, as deep as a repository's name has parts",
@@ -49,13 +47,21 @@ def walkers(tree):
             modules = WALKERS[node.attr]
             if modules is None or isinstance(node.value, ast.Name) and node.value.id in modules:
                 yield node.attr
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module in ("os", "shutil", "glob"):
+        elif isinstance(node, ast.Call) and called_name(node) in ("glob", "iglob") and (
+                any(keyword.arg == "recursive" for keyword in node.keywords)
+                or any(isinstance(word, ast.Constant) and "**" in str(word.value) for word in node.args)):
+            yield "glob"
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module in ("os", "shutil"):
             yield from [alias.name for alias in node.names if alias.name in WALKERS]
 
 
 def called(node):
     """Names of the functions and methods that are called in a node."""
-    return {getattr(call.func, "attr", getattr(call.func, "id", "")) for call in ast.walk(node) if isinstance(call, ast.Call)}
+    return {called_name(call) for call in ast.walk(node) if isinstance(call, ast.Call)}
+
+
+def called_name(call):
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def recursive(tree):
@@ -91,6 +97,7 @@ def test_what_calls_itself_is_bounded():
 
 @pytest.mark.parametrize("source, seen", [
     ("import os\nfor a in os.walk(top): pass", ["walk"]), ("from shutil import rmtree", ["rmtree"]), ("path.rglob('*')", ["rglob"]),
+    ("glob.glob(a, recursive=True)", ["glob"]), ("path.glob('**/x')", ["glob"]), ("glob.glob('/etc/*')", []),
     ("from ..untrusted import trees\ntrees.walk(top)", []), ("ast.walk(tree)", []),
 ])
 def test_walkers_are_seen(source, seen):

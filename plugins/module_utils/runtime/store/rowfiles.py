@@ -97,6 +97,7 @@ class RowFiles:
 
     def refresh(self, mark):
         """Inside a transaction: write the files of all rows that differ, remove the others, sync, and set the mark. :raises OSError:"""
+        written = 0
         for table, keys in KEYS.items():
             rows = {name_of(tuple(row[key] for key in keys)): dict(row) for row in self.connection.execute("SELECT * FROM main.%s" % table)}
             directory = os.path.join(self.directory, table)
@@ -108,9 +109,11 @@ class RowFiles:
                 path = os.path.join(directory, name)
                 if _read(path, table) != row:
                     write_whole(path, json.dumps(row, separators=(",", ":")), durable=False)
+                    written += 1
         os.makedirs(self.directory, 0o700, exist_ok=True)
-        os.sync()
-        write_whole(os.path.join(self.directory, MARK), mark)
+        if written:
+            os.sync()  # many small files: one sync of the file system costs less than one fsync(2) each
+        write_whole(os.path.join(self.directory, MARK), mark, durable=bool(written))
 
 
 def name_of(key):

@@ -13,12 +13,12 @@ DEEP = 1900
 NAME = "directory"  # so that the path is longer than PATH_MAX
 
 
-def dig(top, depth=DEEP):
+def dig(top, name=NAME):
     """Nested directories with a file of 1000 bytes in the innermost."""
     fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
-    for _number in range(depth):
-        os.mkdir(NAME, dir_fd=fd)
-        inner = os.open(NAME, os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
+    for _number in range(DEEP):
+        os.mkdir(name, dir_fd=fd)
+        inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
         os.close(fd)
         fd = inner
     file = os.open("file", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=fd)
@@ -56,11 +56,12 @@ def test_a_container_and_a_volume(deep, tmp_path):
     deep("container", "prune", "-f")
 
 
-def test_a_build_cache(docker):
+@pytest.mark.parametrize("name", ("d", NAME))
+def test_a_build_cache(docker, name):
     top = os.path.join(docker.engine.paths.data, "build", "cache", "0" * 32)
     os.makedirs(os.path.join(top, "data"))
     with open(os.path.join(top, "id"), "w") as file:
         file.write("/cache x")
-    dig(os.path.join(top, "data"))
-    docker("builder", "prune", "-f")
+    dig(os.path.join(top, "data"), name)
+    assert "reclaimed space: 1" in docker("builder", "prune", "-f")
     assert not os.path.exists(top)

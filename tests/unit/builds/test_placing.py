@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 
 import pytest
 from pycontainer.builds import placing, remote, sources, words
@@ -101,3 +102,21 @@ def test_what_parents_names(tmp_path, word, found):
 ])
 def test_the_name_of_a_file_of_the_web_leads_to_no_other_directory(url, name):
     assert remote.Fetched(url, "/nowhere", 0, "").name == name
+
+
+@pytest.mark.parametrize("error, said", [
+    (socket.gaierror(-3, "Temporary failure in name resolution"), "the name of h:8 can't be resolved: temporary failure in name resolution"),
+    (socket.timeout("timed out"), "h:8 does not answer within 60 seconds"),
+    (ConnectionRefusedError(111, "Connection refused"), "h:8 can't be reached: Connection refused"),
+])
+def test_a_host_that_does_not_answer_is_named(monkeypatch, error, said):
+    from urllib import error as errors
+    from urllib import request
+
+    class Opener:
+        def open(self, *_arguments, **_options):
+            raise errors.URLError(error)
+
+    monkeypatch.setattr(request, "build_opener", Opener)
+    with pytest.raises(words.Trouble, match="^ADD http://u:p@h:8/x: %s$" % said):
+        remote.fetch("http://u:p@h:8/x", "/nonexistent/x", {})

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import stat
 
 from ..errors import EngineError
 from ..images import compression, tar
 from ..kernel import rootfs
+from ..untrusted.text import printable
 from . import patterns, placing
 from .words import Trouble
 
@@ -39,7 +42,12 @@ def extract(top, opener, name):
     with os.fdopen(opener(), "rb") as file:
         times = []
         for entry in tar.entries(tar.Stream(compression.decompress(compression.pieces(file), name), name)):
-            _extract_entry(inner, entry, times, name)
+            try:
+                _extract_entry(inner, entry, times, name)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise Trouble("%s: the entry %s: %s" % (name, printable(entry.name), error.strerror)) from None
     for path, mtime in reversed(times):
         fd = inner.directory(path)
         os.utime(fd, ns=(mtime, mtime))
@@ -53,7 +61,7 @@ def _extract_entry(placer, entry, times, what):
     path = placing.joined("", path)  # .. goes no higher than the directory, as where tar runs in a root of its own
     owner = entry.uid, entry.gid
     if entry.kind == tar.DIRECTORY:
-        fd = placer.directory(path)
+        fd = _directory(placer, path)
         try:
             os.fchown(fd, *owner)
             os.fchmod(fd, entry.mode)
@@ -66,7 +74,7 @@ def _extract_entry(placer, entry, times, what):
     parent_path, dummy, name = path.rpartition("/")
     parent = placer.directory(parent_path)
     try:
-        placer.clear(parent, name)
+        placer.clear(parent, name, True)
         if entry.kind == tar.REGULAR:
             _extract_file(placer, entry, parent, name, owner)
         elif entry.kind == tar.SYMLINK:
@@ -80,6 +88,19 @@ def _extract_entry(placer, entry, times, what):
             os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
     finally:
         os.close(parent)
+
+
+def _directory(placer, path):
+    """A descriptor of the directory that an entry describes; a file or link of that name goes, as where an archive's later entry replaces it."""
+    parent_path, dummy, name = path.rpartition("/")
+    if name:
+        parent = placer.directory(parent_path)
+        try:
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                os.unlink(name, dir_fd=parent)
+        finally:
+            os.close(parent)
+    return placer.directory(path)
 
 
 def _extract_link(placer, entry, parent, name, what):

@@ -13,7 +13,11 @@ import os
 import stat
 
 from ..kernel import regular, rootfs
+from ..store import trees
+from ..untrusted.text import printable
 from .words import Trouble
+
+MAX_DEPTH = 250  # directories in one another that are made: a layer has no deeper ones (images/difference.py)
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -39,32 +43,57 @@ class Placer:
         :param attributes: a stat result whose mode the last one gets when it is made.
         :raises Trouble: when something else is there.
         """
-        return self._directory(path, attributes, 0)
-
-    def _directory(self, path, attributes, links):
         try:
             return rootfs.open_in_root(self.root, path or ".", os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise Trouble("/%s: a part of this path is not a directory" % path) from None
+                raise Trouble("/%s: a part of this path is not a directory" % printable(path)) from None
+            if error.errno == errno.ENAMETOOLONG:
+                raise Trouble("/%s: this path is too long" % printable(path)) from None
             if error.errno != errno.ENOENT:
                 raise
-        parent_path, dummy, name = path.rpartition("/")
-        parent = self._directory(parent_path, None, links)
+        return self._made(path, attributes)
+
+    def _made(self, path, attributes):
+        """As :meth:`directory`, component by component. A link is read and put in the place of its name: what one to nowhere names is made."""
+        real, rest, links, made, fd = [], path.split("/")[::-1], 0, False, os.dup(self.root)
         try:
-            try:
-                os.mkdir(name, 0o755, dir_fd=parent)
-            except FileExistsError:  # a link to nowhere: what it names is made
-                if links > rootfs.MAX_LINKS:
-                    raise Trouble("/%s: too many symbolic links" % path) from None
-                return self._directory(joined(parent_path, os.readlink(name, dir_fd=parent)), attributes, links + 1)
-            made = os.open(name, _DIRECTORY, dir_fd=parent)
-        finally:
-            os.close(parent)
-        uid, gid = self.owner or (0, 0)
-        os.fchown(made, uid, gid)
-        os.fchmod(made, stat.S_IMODE(attributes.st_mode) if attributes is not None else 0o755)
-        return made
+            while rest:
+                name = rest.pop()
+                if len(rest) + len(real) > MAX_DEPTH:
+                    raise Trouble("/%s: directories are nested deeper than %d" % (printable(path), MAX_DEPTH))
+                made = False
+                try:
+                    inner = os.open(name, _DIRECTORY, dir_fd=fd)
+                except FileNotFoundError:
+                    os.mkdir(name, 0o755, dir_fd=fd)
+                    inner, made = os.open(name, _DIRECTORY, dir_fd=fd), True
+                    uid, gid = self.owner or (0, 0)
+                    os.fchown(inner, uid, gid)
+                    os.fchmod(inner, 0o755)
+                except NotADirectoryError:  # of a link too: O_DIRECTORY looks first
+                    links += 1
+                    if links > rootfs.MAX_LINKS:
+                        raise Trouble("/%s: too many symbolic links" % printable(path)) from None
+                    try:
+                        target = os.readlink(name, dir_fd=fd)
+                    except OSError:
+                        raise Trouble("/%s: a part of this path is not a directory" % printable(path)) from None
+                    rest += joined("/".join(real), target).split("/")[::-1]
+                    rest = [part for part in rest if part]
+                    real, inner = [], os.dup(self.root)
+                else:
+                    real.append(name)
+                if made:
+                    real.append(name)
+                os.close(fd)
+                fd = inner
+            if made and attributes is not None:
+                os.fchmod(fd, stat.S_IMODE(attributes.st_mode))
+            return fd
+        except BaseException:
+            os.close(fd)
+            raise
 
     def is_directory(self, path):
         """Whether ``path`` leads to a directory."""
@@ -153,8 +182,8 @@ class Placer:
         finally:
             os.close(fd)
 
-    def clear(self, parent, name):
-        """Make room for a file. :raises Trouble: where a directory is."""
+    def clear(self, parent, name, whole=False):
+        """Make room for a file. :param whole: also where a directory is. :raises Trouble: where one is, without that."""
         if self.keys:  # what another file takes the place of is no other name of that
             self.inodes.pop(self.keys.pop((self._path_of(parent), name), None), None)
         try:
@@ -162,6 +191,9 @@ class Placer:
         except FileNotFoundError:
             pass
         except (IsADirectoryError, PermissionError):
+            if whole:
+                trees.remove("/proc/self/fd/%d/%s" % (parent, name))
+                return
             raise Trouble("%s: a file can't be copied onto the directory that is there" % name) from None
 
     def _owner(self, tree, status):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+from ..untrusted.text import printable
 from .words import Trouble
 
 TIMEOUT = 60  # seconds without an answer
@@ -63,7 +64,20 @@ def _open(url, method, headers):
             return None
         raise Trouble("ADD %s: the server answers %d %s" % (url, error.code, error.reason)) from None
     except (OSError, client.HTTPException, ValueError) as error:
-        raise Trouble("ADD %s: %s" % (url, getattr(error, "reason", error))) from None
+        raise Trouble("ADD %s: %s" % (url, _why(url, getattr(error, "reason", error)))) from None
+
+
+def _why(url, error):
+    """A sentence with the host in it."""
+    import socket
+    from urllib import parse
+
+    host = printable(parse.urlsplit(url).netloc.rpartition("@")[2], 200)
+    if isinstance(error, socket.gaierror):
+        return "the name of %s can't be resolved: %s" % (host, (error.strerror or "unknown").lower())
+    if isinstance(error, socket.timeout):
+        return "%s does not answer within %d seconds" % (host, TIMEOUT)
+    return "%s can't be reached: %s" % (host, printable(getattr(error, "strerror", None) or str(error), 300))
 
 
 def version(url, headers):

@@ -76,6 +76,7 @@ class Contents:
         self.what, self.layer = what, layer
         self.items, self.whiteouts, self.opaques = {}, [], []
         self._parents, self._has_links = {b"": b""}, False
+        self._below = {}  # of a directory, the paths of what is in it
 
     def take(self, number, entry):
         """Enter one entry of the archive; its Item, or None for what is none."""
@@ -118,13 +119,26 @@ class Contents:
 
     def _put(self, path, item):
         before = self.items.pop(path, None)
-        if before is not None and before.is_directory and not item.is_directory:
-            for below in [key for key in self.items if key.startswith(path + b"/")]:
-                del self.items[below]
+        if not item.is_directory:
+            self._forget_below(path)
         if item.kind == tar.SYMLINK or before is not None and before.kind == tar.SYMLINK:
             self._parents, self._has_links = {b"": b""}, True
         self.items[path] = item
+        while path:
+            above = path.rpartition(b"/")[0]
+            beside = self._below.setdefault(above, {})
+            if path in beside:
+                break
+            beside[path] = None
+            path = above
         return item
+
+    def _forget_below(self, path):
+        waiting = [path]
+        while waiting:
+            for inner in self._below.pop(waiting.pop(), ()):
+                self.items.pop(inner, None)
+                waiting.append(inner)
 
     def _parent(self, parts):
         """The directory that ``parts`` lead to; a link of this very layer on the way is followed, as by who unpacks it."""
@@ -137,9 +151,9 @@ class Contents:
         return found
 
     def _resolve(self, rest, key):
-        real, links = [], 0
+        real, rest, links, detour = [], rest[::-1], 0, 0
         while rest:
-            part = rest.pop(0)
+            part = rest.pop()
             if part in (b"", b"."):
                 continue
             if part == b"..":
@@ -149,12 +163,13 @@ class Contents:
             if item is None or item.kind != tar.SYMLINK:
                 real.append(part)
                 continue
-            links += 1
-            if links > tree.MAX_LINKS:
+            target = item.link.split(b"/")
+            links, detour = links + 1, detour + len(target)
+            if links > tree.MAX_LINKS or detour > tree.MAX_DETOUR:
                 raise RegistryError("%s: too many links on the way to %s" % (self.what, tree.show(key)))
             if item.link.startswith(b"/"):
                 real = []
-            rest = item.link.split(b"/") + rest
+            rest += reversed(target)
         return b"/".join(real)
 
 
@@ -185,9 +200,16 @@ def read(chunks, what, layer=0, hashed=False):
     return contents
 
 
+HOLES = 1 << 30  # bytes of a file's holes that are read as zeros
+
+
 def _digest(entry):
-    checksum = hashlib.sha256()
-    for piece in whole(entry):
+    """Of a file's content. One with more holes than anybody should have to read is known by where its parts are."""
+    checksum, pieces = hashlib.sha256(), whole(entry)
+    if entry.size - entry.stored > HOLES:
+        checksum.update(b"%d %r" % (entry.size, entry.sparse))
+        pieces = (piece for _offset, length in entry.sparse for piece in entry.pieces(length))
+    for piece in pieces:
         checksum.update(piece)
     return checksum.digest()
 

@@ -83,28 +83,29 @@ class Inodes(Taker):
         return self._walk(parts, False)
 
     def _walk(self, parts, make):
-        node, above, rest, links = self.root, [], None, 0
+        node, above, rest, links, detour = self.root, [], None, 0, 0
         for number, component in enumerate(parts):
             inner = node.entries.get(component)
             if inner is None or inner.entries is None:
-                rest = list(parts[number:])
+                rest = list(parts[number:])[::-1]
                 break
             above.append(node)
             node = inner
         while rest:
-            component = rest.pop(0)
+            component = rest.pop()
             if component == b"..":
                 node = above.pop() if above else self.root
                 continue
             inner = node.entries.get(component)
             if inner is not None and stat.S_ISLNK(inner.mode):
-                links += 1
-                if links > tree.MAX_LINKS or len(rest) + len(above) > tree.MAX_DEPTH:
+                target = [part for part in inner.data.split(b"/") if part not in (b"", b".")]
+                links, detour = links + 1, detour + len(target)
+                if links > tree.MAX_LINKS or detour > tree.MAX_DETOUR or len(rest) + len(above) > tree.MAX_DEPTH:
                     raise RegistryError("%s: too many symbolic links on the way to %s" % (self.what, tree.show(b"/".join(parts))))
                 if inner.data.startswith(b"/"):
                     node, above = self.root, []
-                rest = [part for part in inner.data.split(b"/") if part not in (b"", b".")] + rest
-                _check_names(rest, inner.data)
+                _check_names(target, inner.data)
+                rest += reversed(target)
                 continue
             if inner is None or inner.entries is None:
                 if not make:

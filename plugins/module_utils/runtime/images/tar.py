@@ -17,6 +17,7 @@ from ..errors import RegistryError
 BLOCK = 512
 PIECE = 1 << 17  # bytes that are handed on at once
 MAX_EXTENSION = 1 << 20  # bytes of one pax header or long name
+MAX_COMMON = 1 << 12  # bytes of all that is said for every entry of the archive
 MAX_NAME = 1 << 15  # PATH_MAX is 4096; some room for links
 MAX_SPARSE = 1 << 20  # parts of one sparse file
 
@@ -24,6 +25,7 @@ REGULAR, LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO = b"0", b"1", b"2", 
 _REGULAR_TYPES = (b"0", b"\0", b"7")
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _SPARSE_KEYS = {b"GNU.sparse.major", b"GNU.sparse.map", b"GNU.sparse.offset", b"GNU.sparse.name"}
+_KEYS = {b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"}
 _OWNERS = 256  # combinations of mode, uid and gid that are remembered: an archive has few
 _ZERO = b"\0" * BLOCK
 _XATTR = b"SCHILY.xattr."
@@ -48,7 +50,7 @@ class Stream:
         """``count`` bytes, fewer only at the stream's end."""
         end = self._at + count
         if end <= len(self._piece):
-            data = self._piece[self._at : end]
+            data = self._piece[self._at:end]
             self._at = end
             self.offset += count
             return data
@@ -56,7 +58,7 @@ class Stream:
         while missing:
             if self._at == len(self._piece) and not self._next():
                 break
-            part = self._piece[self._at : self._at + missing]
+            part = self._piece[self._at:self._at + missing]
             self._at += len(part)
             missing -= len(part)
             parts.append(part)
@@ -69,7 +71,7 @@ class Stream:
         while missing:
             if self._at == len(self._piece) and not self._next():
                 raise RegistryError("%s is cut short: an entry lacks %d bytes" % (self.what, missing))
-            view = memoryview(self._piece)[self._at : self._at + missing]
+            view = memoryview(self._piece)[self._at:self._at + missing]
             self._at += len(view)
             missing -= len(view)
             sink(view)
@@ -186,7 +188,9 @@ def entries(stream):
         if kind in _EXTENSIONS:
             data = _extension(stream, size)
             if kind == b"g":
-                common.update(_records(data, what))
+                common.update((key, value) for key, value in _records(data, what).items() if key in _KEYS or key in _SPARSE_KEYS or key.startswith(_XATTR))
+                if sum(len(key) + len(value) for key, value in common.items()) > MAX_COMMON:
+                    raise RegistryError("%s is damaged: its global headers have more than %d bytes" % (what, MAX_COMMON))
             elif kind == b"x":
                 pending = _records(data, what)
             elif kind == b"L":
@@ -262,11 +266,11 @@ def _records(data, what):
         length = int(digits) if digits.isdigit() else 0
         end = position + length
         equals = data.find(b"=", space, end) if length else -1
-        if equals < 0 or end > len(data) or data[end - 1 : end] != b"\n":
+        if equals < 0 or end > len(data) or data[end - 1:end] != b"\n":
             if not data[position:].strip(b"\0"):
                 break
             raise RegistryError("%s is damaged: a pax record can't be read" % what)
-        key, value = data[space + 1 : equals], data[equals + 1 : end - 1]
+        key, value = data[space + 1:equals], data[equals + 1:end - 1]
         if key in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
             records.setdefault(key, []).append(value)
         else:
@@ -328,7 +332,7 @@ def _apply_pax(entry, pax, what):
         elif key == b"mtime":
             entry.mtime = _time(value, what)
         elif key.startswith(_XATTR):
-            entry.xattrs[key[len(_XATTR) :]] = value
+            entry.xattrs[key[len(_XATTR):]] = value
 
 
 def _decimal(value, what):
@@ -370,7 +374,7 @@ def _old_sparse(entry, header, stream):
 
     def take(block, count):
         for index in range(count):
-            field = block[index * 24 : index * 24 + 24]
+            field = block[index * 24:index * 24 + 24]
             if field[0:1] == b"\0":
                 break
             numbers.extend((_number(field[:12], what), _number(field[12:24], what)))
@@ -408,7 +412,7 @@ def _leading_map(entry, stream):
     lines, rest = [], b""
     wanted = 1
     while len(lines) < wanted:
-        if entry._left < BLOCK or wanted > 2 * MAX_SPARSE:
+        if entry._left < BLOCK or wanted > 2 * MAX_SPARSE or len(rest) > BLOCK:
             raise RegistryError("%s is damaged: a sparse file's map can't be read" % stream.what)
         block = stream.read(BLOCK)
         entry._left -= BLOCK

@@ -18,6 +18,7 @@ from ..errors import RegistryError
 
 MAX_LINKS = 40  # as the kernel's MAXSYMLINKS
 MAX_DEPTH = 250  # components of one path; more only exhaust descriptors and the stack
+MAX_DETOUR = 500  # components of all the links on the way to one path: each costs a step
 CACHE = 200  # open directories kept
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -42,13 +43,14 @@ class Tree:
     """The tree below ``path``; use as a context manager.
 
     :param what: what is unpacked into it, for errors.
-    :param made: called with (components, whether a whiteout was in its place) when a missing parent directory was made.
+    :param made: called with (its components, its descriptor) when a missing parent directory was made.
     """
 
     def __init__(self, path, what, made=None):
         self.root = os.open(path, _OPEN_DIRECTORY)
         self.what, self._made = what, made
-        self._open = {b"": self.root}
+        self._open = {}  # path as it was spelled -> (descriptor, components without links, links on the way, components of these)
+        self.forget()
 
     def __enter__(self):
         return self
@@ -59,10 +61,10 @@ class Tree:
 
     def forget(self):
         """Close the kept directories: called whenever a directory or a link was removed or replaced."""
-        for path, fd in self._open.items():
+        for path, (fd, *_place) in self._open.items():
             if path:
                 os.close(fd)
-        self._open = {b"": self.root}
+        self._open = {b"": (self.root, (), 0, 0)}
 
     def parent(self, parts):
         """A descriptor of the directory that ``parts[:-1]`` leads to; missing ones are made. Valid until the next call."""
@@ -71,9 +73,9 @@ class Tree:
     def directory(self, parts):
         """A descriptor of the directory at ``parts``, made where it is missing. Valid until the next call."""
         key = b"/".join(parts)
-        fd = self._open.get(key)
-        if fd is not None:
-            return fd
+        found = self._open.get(key)
+        if found is not None:
+            return found[0]
         if len(self._open) > CACHE:
             self.forget()
         return self._walk(list(parts), key, True)
@@ -81,9 +83,9 @@ class Tree:
     def find(self, parts):
         """As :meth:`directory`, but None where it is not there."""
         key = b"/".join(parts)
-        fd = self._open.get(key)
-        if fd is not None:
-            return fd
+        found = self._open.get(key)
+        if found is not None:
+            return found[0]
         try:
             return self._walk(list(parts), key, False)
         except (FileNotFoundError, NotADirectoryError):
@@ -94,49 +96,57 @@ class Tree:
         start = len(parts) - 1
         while start and b"/".join(parts[:start]) not in self._open:
             start -= 1
-        fd = self._open[b"/".join(parts[:start])]
-        real, rest, links, temporary = parts[:start], parts[start:], 0, []
-        literal = True  # no link so far, so that "real" is the path as spelled and can be kept
+        spelled, rest = parts[:start], parts[start:][::-1]
+        fd, real, links, detour = self._open[b"/".join(spelled)]
+        real, chain, temporary = list(real), None, []  # chain: descriptors from the root to here, once ".." asks for them
+        literal = True  # no link since the start, so that the path as spelled is kept
         try:
             while rest:
-                component = rest.pop(0)
+                component = rest.pop()
                 if component == b"..":
-                    real = real[:-1]
-                    fd = self._reopen(real, temporary)
+                    if real:
+                        chain = chain or self._chain(real, temporary)
+                        real.pop()
+                        chain.pop()
+                        fd = chain[-1]
                     continue
                 try:
                     step = self._step(fd, component, real, make)
                 except OSError as error:
                     target = self._target(fd, component, error)
-                    links += 1
-                    if links > MAX_LINKS or len(rest) + len(real) > MAX_DEPTH:
+                    inner = [part for part in target.split(b"/") if part not in (b"", b".")]
+                    links, detour = links + 1, detour + len(inner)
+                    if links > MAX_LINKS or detour > MAX_DETOUR or len(rest) + len(real) > MAX_DEPTH:
                         raise RegistryError("%s: too many symbolic links on the way to %s" % (self.what, show(key))) from None
                     if target.startswith(b"/"):
-                        real, fd = [], self.root
-                    rest = [part for part in target.split(b"/") if part not in (b"", b".")] + rest
+                        real, fd, chain = [], self.root, [self.root]
+                    rest += reversed(inner)
                     literal = False
                     continue
-                real = real + [component]
+                real.append(component)
                 if literal:
-                    self._open[b"/".join(real)] = step
+                    spelled = spelled + [component]
+                    self._open[b"/".join(spelled)] = step, tuple(real), links, detour
                 else:
                     temporary.append(step)
+                if chain:
+                    chain.append(step)
                 fd = step
             if not literal:
                 fd = os.dup(fd)
-                self._open[key] = fd
+                self._open[key] = fd, tuple(real), links, detour
             return fd
         finally:
             for extra in temporary:
                 os.close(extra)
 
-    def _reopen(self, real, temporary):
-        """The directory of a path without links: ``..`` leads here, and stops at the root."""
-        fd = self.root
+    def _chain(self, real, temporary):
+        """The directories from the root along a path without links."""
+        chain = [self.root]
         for component in real:
-            fd = os.open(component, _OPEN_DIRECTORY, dir_fd=fd)
-            temporary.append(fd)
-        return fd
+            chain.append(os.open(component, _OPEN_DIRECTORY, dir_fd=chain[-1]))
+            temporary.append(chain[-1])
+        return chain
 
     def _step(self, fd, component, real, make):
         """Open the directory ``component``; make it where it is not there, or where a whiteout or file stands in its place."""
@@ -157,7 +167,7 @@ class Tree:
         if hidden:
             os.setxattr(step, "trusted.overlay.opaque", b"y")
         if self._made is not None:
-            self._made(real + [component], hidden)
+            self._made(real + [component], step)
         return step
 
     def _target(self, fd, component, error):

@@ -44,8 +44,8 @@ def unpack(chunks, directory, what):
                 error.filename = "%s of %s" % (tree.show(entry.name), what)
                 raise
         stream.drain()
-        worker.finish()
-    return ends(worker.size, worker.passed, worker.links)
+        passed = worker.finish()
+    return ends(worker.size, passed, worker.links)
 
 
 def ends(size, passed, links):
@@ -60,16 +60,17 @@ def ends(size, passed, links):
 class Unpacker(Taker):
     def __init__(self, directory, what):
         super().__init__(what)
-        self.passed = {}  # directories that no entry of the archive describes
-        self._times = {}  # of directories: set last, since making a file in one changes it
-        self.tree = tree.Tree(directory, what, self._passed)
+        self._passed = {}  # directories that no entry of the archive describes: inode -> path
+        self._times = {}  # of directories, set last, since making a file in one changes it: inode -> (path, time)
+        self.tree = tree.Tree(directory, what, self._made_on_the_way)
         self.room = Room(self.tree.root)
         os.fchmod(self.tree.root, 0o755)
-        self._times[b""] = 0
+        self._times[os.fstat(self.tree.root).st_ino] = [], 0
 
-    def _passed(self, parts, _hidden):
-        self.passed[b"/".join(parts)] = None
-        self._times[b"/".join(parts)] = 0
+    def _made_on_the_way(self, parts, fd):
+        inode = os.fstat(fd).st_ino
+        self._passed[inode] = parts
+        self._times[inode] = parts, 0
 
     def _entered(self, _entry, _parts):
         self.room.entry()
@@ -87,14 +88,8 @@ class Unpacker(Taker):
 
     def _clear(self, parent, parts):
         """Make room for an entry: the later one of a name wins."""
-        tree.remove(parent, parts[-1])
-        key = b"/".join(parts)
-        self.links.pop(key, None)
-        if self._times.pop(key, None) is not None:  # a directory, with all that was below it
-            for kept in (self._times, self.passed):
-                for path in [path for path in kept if path.startswith(key + b"/")]:
-                    del kept[path]
-        self.passed.pop(key, None)
+        tree.remove(parent, parts[-1])  # of directories in it, finish() finds nothing, or another inode, and a new one of that number is noted anew
+        self.links.pop(b"/".join(parts), None)
 
     def _cleared(self, parts):
         """The parent's descriptor after :meth:`_clear` and with no stale directory kept open."""
@@ -119,9 +114,9 @@ class Unpacker(Taker):
         if hidden:
             os.setxattr(fd, OPAQUE_ATTRIBUTE, b"y")
         self._attributes(fd, entry)
-        key = b"/".join(parts)
-        self._times[key] = entry.mtime
-        self.passed.pop(key, None)
+        inode = os.fstat(fd).st_ino
+        self._times[inode] = parts, entry.mtime
+        self._passed.pop(inode, None)
 
     def _file(self, entry, parts, _position):
         parent = self.tree.parent(parts)
@@ -222,12 +217,15 @@ class Unpacker(Taker):
         self.links[b"/".join(parts)] = b"/".join(target)
 
     def finish(self):
-        """Set the directories' times, inner ones first."""
-        for key, mtime in reversed(list(self._times.items())):
-            parts = key.split(b"/") if key else []
+        """Set the directories' times. :returns: paths of those that no entry describes."""
+        passed = []
+        for inode, (parts, mtime) in self._times.items():
             fd = self.tree.find(parts)
-            if fd is not None:
+            if fd is not None and os.fstat(fd).st_ino == inode:
                 os.utime(fd, ns=(mtime, mtime))
+                if inode in self._passed:
+                    passed.append(b"/".join(self._passed[inode]))
+        return passed
 
 
 def _status(fd, name):

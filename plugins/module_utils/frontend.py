@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import os
 import sys
+import traceback
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -75,7 +76,19 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
     module = Module(argument_spec, supports_check_mode=True, **options)
     brings = package is not None
     package = package or laid_down(module)
-    errors = importlib.import_module(package + ".errors")
+    try:
+        errors = importlib.import_module(package + ".errors")
+        text = importlib.import_module(package + ".untrusted.text")
+    except Exception as error:  # noqa: B902 - half a copy
+        module.fail_json(msg="the engine on this host is damaged: %s; remove %s, and the next task brings it again" % (
+            error, os.path.dirname(fingerprint.directory()) if brings else sys.path[0]), exception=traceback.format_exc())
+    try:
+        _carry_out(module, package, errors, text, part, function, store_needed, brings)
+    except Exception as error:  # noqa: B902 - a defect, or a host that fails: one sentence, and the traceback for whoever wants it
+        module.fail_json(msg=errors.unexpected(error, "-vvv shows the traceback"), exception=traceback.format_exc())
+
+
+def _carry_out(module, package, errors, text, part, function, store_needed, brings):
     reconcile = importlib.import_module(package + ".reconcile")
     engine_class = importlib.import_module(package + ".engine").Engine
     if callable(store_needed):
@@ -95,7 +108,7 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
         details = {key: value for key, value in vars(error).items() if value not in (None, "")}
         module.fail_json(msg=str(error), **details)
     for warning in result.pop("warnings", ()):
-        module.warn(warning)
+        module.warn(text.printable(warning))
     result.setdefault("changed", False)
     if not module._diff:
         result.pop("diff", None)

@@ -22,6 +22,7 @@ from ansible.utils.display import Display
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors, units
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import delivery_again, delivery_recipe, manifest, reference
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images.delivery_recipe import decode, encode
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted.text import printable
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery_cache, delivery_channel, delivery_source
 
 TINY = 1 << 14  # bytes of a layer up to which it is sent whole without a question
@@ -172,7 +173,9 @@ class Delivery:
     def _call(self, step, request, body=()):
         answer = self.channel.call(self.wanted["command"] + [step], request, body)
         if answer.get("failed"):
-            raise AnsibleActionFail(answer["msg"])
+            if answer.get("exception"):
+                display.vvv(printable(answer["exception"], 8000, lines=True), host=self.action.live.host)
+            raise AnsibleActionFail(printable(answer.get("msg") or "the host does not say why"))
         return answer
 
     def _deliver(self, shipment):

@@ -19,6 +19,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import delivery_recipe
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import json_reader
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted.text import printable
 
 CHUNK = 16 << 20  # bytes that are sent by one command
 
@@ -75,4 +76,4 @@ class Channel:
 
 def _said(done):
     """What a command complained of, in one line."""
-    return " ".join((done["stderr"] or done["stdout"]).split())[-300:] or "nothing was said"
+    return printable(" ".join((done["stderr"] or done["stdout"]).split())[-300:]) or "nothing was said"

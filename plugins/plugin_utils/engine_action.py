@@ -10,10 +10,12 @@ this very engine yet, the module ``host_engine`` brings it.
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
+import traceback
+
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import fingerprint
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors, fingerprint
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import progress
 
 COLLECTION = "pycontainer.engine"
@@ -36,7 +38,14 @@ class EngineAction(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         with progress.Live(self, task_vars) as self.live:
-            result.update(self.carry_out(dict(self._task.args), task_vars))
+            try:
+                result.update(self.carry_out(dict(self._task.args), task_vars))
+            except AnsibleError:
+                raise
+            except errors.EngineError as error:
+                result.update(failed=True, msg=str(error))
+            except Exception as error:  # noqa: B902 - a defect, or a controller that fails: one sentence, and the traceback for whoever wants it
+                result.update(failed=True, msg=errors.unexpected(error, "-vvv shows the traceback"), exception=traceback.format_exc())
         return result
 
     def carry_out(self, arguments, task_vars):

@@ -8,9 +8,22 @@ would be accepted, and is complete on its own: it is often all that the user rea
 
 from __future__ import annotations
 
+from .untrusted.text import printable
+
+LONGEST = 4000  # characters of a sentence, with the last lines of a program in it
+
 
 class EngineError(Exception):
-    """Base of all errors with a sentence for the user in them (``str(error)``)."""
+    """Base of all errors with a sentence for the user in them (``str(error)``).
+
+    Whatever is in the sentence, it can be shown: control characters, line feeds and direction marks in it are escaped. ``lines``: a class whose
+    sentences go on in further lines, such as a program's last ones, leaves line feeds.
+    """
+
+    lines = False
+
+    def __init__(self, message=""):
+        super().__init__(printable(message, LONGEST, lines=self.lines))
 
 
 class InvalidInput(EngineError):
@@ -20,7 +33,7 @@ class InvalidInput(EngineError):
     """
 
     def __init__(self, option, value, accepted):
-        said = "%r is not valid; accepted: " % (value,) if value is not None else "missing; needed: "
+        said = "%.1000r is not valid; accepted: " % (value,) if value is not None else "missing; needed: "
         super().__init__("%s: %s%s" % (option, said, accepted))
         self.option, self.value, self.accepted = option, value, accepted
 
@@ -66,3 +79,22 @@ class ContainerFailed(EngineError):
     def __init__(self, message, exit_code=None, logs=""):
         super().__init__(message)
         self.exit_code, self.logs = exit_code, logs
+
+
+def unexpected(error, where):
+    """One sentence for an exception that is not an :class:`EngineError`, at the end of a front end.
+
+    :param where: how to see the traceback: "-vvv shows the traceback".
+    """
+    import errno
+    import os
+
+    kind, text = type(error).__name__, printable(error, 500)
+    if isinstance(error, OSError) and error.errno:
+        names = [printable(os.fsdecode(name)) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+        text = "%s%s" % (os.strerror(error.errno).lower(), ": " + " and ".join(names) if names else "")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+            return "this host refused a step: %s (%s)" % (text, where)
+    elif isinstance(error, MemoryError):
+        return "there is not enough memory for it on this host (%s)" % where
+    return "it failed unexpectedly: %s%s; this is a defect of pycontainer.engine (%s)" % (kind, ": " + text if text else "", where)

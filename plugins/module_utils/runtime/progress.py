@@ -21,6 +21,7 @@ import os
 import re
 
 from .store import locks
+from .untrusted.text import printable
 
 # The phases of a thing: the letter in the file, and what Docker calls it.
 WAITING, DOWNLOADING, EXTRACTING, PULLED, PRESENT = "w", "d", "x", "p", "e"  # layers that are pulled
@@ -39,7 +40,6 @@ WIDTH = 15  # digits: a petabyte
 EACH = 1 << 18  # bytes between two looks at the number
 LIMIT = 1 << 17  # bytes of a board: what does not fit is not shown
 OUTPUT = 200  # bytes of a line of output
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class Item:
@@ -95,7 +95,7 @@ class Board(Progress):
         return UNSEEN if start is None else _Shown(self.fd, start, done)
 
     def output(self, line):
-        data = b"O" + plain(line).encode("utf-8", "replace")[:OUTPUT].ljust(OUTPUT)
+        data = b"O" + _line(line.rstrip("\r\n").rpartition("\r")[2]).encode("utf-8", "replace")[:OUTPUT].ljust(OUTPUT)
         if self._output is None:
             self._output = self._append(data)
         else:
@@ -103,7 +103,7 @@ class Board(Progress):
 
     def _append(self, line):
         """Add a line; where it begins, or None where there is no room."""
-        data = (line if isinstance(line, bytes) else plain(line).encode("utf-8", "replace")) + b"\n"
+        data = (line if isinstance(line, bytes) else _line(line).encode("utf-8", "replace")) + b"\n"
         fcntl.lockf(self.fd, fcntl.LOCK_EX)  # of this process: processes forked from one another share the descriptor
         try:
             start = os.fstat(self.fd).st_size
@@ -143,9 +143,8 @@ class _Shown(Item):
         os.pwrite(self._fd, b"%s%*d%*d" % (phase.encode(), WIDTH, self._done, WIDTH, milliseconds), self._start)
 
 
-def plain(text):
-    """One line of text without what would move a terminal's cursor or colour it, or turn its direction."""
-    return _CONTROLS.sub(" ", text)
+def _line(text):
+    return printable(text.replace("\t", " "), None)
 
 
 # ------------------------------------------------------------------------------------------------------------------ reading
@@ -162,7 +161,7 @@ class Look:
         """:param data: a board's bytes, which may come from a host that is not to be trusted: what is no report is passed over."""
         self.subjects, self.items, self.output = [], [], ""
         for line in data[:LIMIT].decode("utf-8", "replace").split("\n"):
-            kind, rest = line[:1], plain(line[1:])
+            kind, rest = line[:1], _line(line[1:])
             if kind == "S":
                 self.subjects.append((len(self.items), rest.strip()))
             elif kind == "O":

@@ -68,7 +68,7 @@ def test_a_new_subject_begins_a_new_list(board):
     board.subject("Pushing a\nwith a line break")
     board.item("2")
     found = look(board)
-    assert (found.subject, found.since, len(found.items)) == ("Pushing a with a line break", 1, 2)
+    assert (found.subject, found.since, len(found.items)) == ("Pushing a\\nwith a line break", 1, 2)
 
 
 def test_forked_processes_write_to_one_board(board):
@@ -104,7 +104,7 @@ def test_what_is_no_report_is_passed_over(data):
 
 def test_a_hosts_text_can_not_move_the_cursor():
     found = progress.Look(b"Sa\x1b[2Jb\nw%15d%15d\x1b]0;title\x07\xc2\x9bname\nOx\x08y\n" % (1, 2))
-    assert found.subject == "a [2Jb" and found.items == [("w", 1, 2, "]0;title  name")] and found.output == "x y"
+    assert found.subject == "a\\x1b[2Jb" and found.items == [("w", 1, 2, "\\x1b]0;title\\x07\\x9bname")] and found.output == "x\\x08y"
 
 
 def test_a_modules_board_goes_with_it(tmp_path):

@@ -35,6 +35,8 @@ _ACCEPTED = "skip=RULE,... or skip=all, experimental=RULE,... or experimental=al
 class Broken(EngineError):
     """Rules are broken, and that is an error here. ``checks``: as of :meth:`Finding.facts`."""
 
+    lines = True
+
     def __init__(self, name, findings):
         super().__init__("%s breaks rules, and checks are errors here:\n%s" % (name, "\n".join(finding.text for finding in findings)))
         self.checks = [finding.facts() for finding in findings]

@@ -12,6 +12,8 @@ TAIL = 20  # lines of a failed step's output that its error shows
 class StepFailed(EngineError):
     """A step failed. ``line``: of the Containerfile; ``exit_code``; ``logs``: the last lines of its output."""
 
+    lines = True
+
     def __init__(self, message, line, exit_code=None, logs=""):
         super().__init__(message)
         self.line, self.exit_code, self.logs = line, exit_code, logs

@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 
 from .. import errors
 from ..store import paths
@@ -68,6 +69,8 @@ def main(argv):
     125: the command line is wrong, or ``run`` could not be done; 126 and 127: its command could not be executed, or found.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # to whom it is ignored, nobody's end is told (wait(2))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a locale that lacks a character is no reason to fail
     place = {"--root": paths.DATA, "--runroot": paths.RUN}
     while len(argv) > 1 and argv[0] in place:
         place[argv[0]] = os.path.abspath(argv[1])
@@ -91,3 +94,8 @@ def main(argv):
     except BrokenPipeError:  # "pycontainer logs web | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except Exception as error:  # noqa: B902 - a defect, or a host that fails: one sentence, and the traceback for whoever wants it
+        if os.environ.get("PYCONTAINER_TRACEBACK"):
+            traceback.print_exc()
+        sys.stderr.write("%s %s\n" % (marked("Error:", colours.RED), errors.unexpected(error, "PYCONTAINER_TRACEBACK=1 shows the traceback")))
+        return 125

@@ -33,7 +33,7 @@ def build(session, given):
     outputs, platforms = [Output(text) for text in given.output], given.platform.split(",") if given.platform else []
     wish = products.Wish(given.tag, platforms, given.squash, outputs, given.tag if given.push else (), _registries(given), option="--platform")
     _check(wish, given)
-    shown = progress.Progress() if drawn or kind == "quiet" else progress.Plain(lambda line: _show(session, line))
+    shown = progress.Progress() if drawn or kind == "quiet" else progress.Plain(session.report)
     plan = products.plan(session.engine, wish, lambda names, platform, called: _one(session, given, platform, names, shown, called))
     session.carry_out(plan, live=drawn)
     if session.check:
@@ -121,15 +121,6 @@ def _limits(given):
             raise UsageError("--%s %r is not a number" % (name.replace("_", "-"), found[name]))
         found[name] = found[name] and int(found[name])
     return containers.definition(found)
-
-
-def _show(session, line):
-    """Progress is no result: at a terminal it goes to standard error."""
-    if session.terminal:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-    else:
-        session.say(line)
 
 
 def _sources(session, given):

@@ -215,5 +215,5 @@ def exec_(session, given):
             session.rc = streams.execute(session, record, argv, settings, given)
         session.record(True, ["run %s in container %s" % (" ".join(argv), record["name"])])
     except ContainerFailed as error:  # no such command in the image: 127, not executable or not even tried: 126, as a shell and Docker have it
-        session.complain(str(error))
+        session.complain(error)
         session.rc = 127 if error.exit_code == 127 else 126

@@ -32,8 +32,8 @@ def cp(session, given):
         left_out = _copy(session, record, source, target, source_name, given)
     for name in left_out or ():
         session.warnings.append("%s is a device node and was left out (-a takes it)" % name)
-    if not given.quiet and session.terminal:
-        sys.stderr.write("".join("Warning: %s\n" % text for text in session.warnings))
+    for warning in () if given.quiet else session.warnings:
+        session.warn(warning)
 
 
 def _copy(session, record, source, target, source_name, given):

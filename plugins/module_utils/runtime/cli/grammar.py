@@ -20,6 +20,8 @@ ALIKE = 0.7  # of two words that are worth a suggestion, as difflib counts it
 class UsageError(EngineError):
     """The command line is not one that the grammar knows; the message says what is accepted."""
 
+    lines = True
+
 
 class HelpAsked(Exception):
     """``--help`` was among the flags; the exception's text is the help."""

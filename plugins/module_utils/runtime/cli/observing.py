@@ -146,7 +146,8 @@ def stats(session, given):
         while True:
             lines = tables.formatted(_measure(session, given, meter, before), STATS_COLUMNS, given.format)
             if session.terminal and not given.no_stream:
-                session.say("\x1b[2J\x1b[H" + "\n".join(lines))
+                session.clear()
+                session.say(*lines)
                 continue
             session.say(*lines)
             return

@@ -11,6 +11,7 @@ import contextlib
 import sys
 
 from ..errors import EngineError
+from ..untrusted.text import printable
 from . import colours, tables
 from .grammar import UsageError
 
@@ -34,7 +35,8 @@ class Session:
         self.refused = 1  # the exit code when the engine refuses what was asked for
 
     def say(self, *lines):
-        """Standard output, line by line."""
+        """Standard output, line by line. Whatever text of others is in a line, it stays one line and moves no cursor; its tabs stay."""
+        lines = [printable(line, None, lines=True).replace("\n", "\\n") for line in lines]
         self.lines += lines
         if self.terminal:
             for line in lines:
@@ -50,22 +52,46 @@ class Session:
         sys.stdout.write("".join(line + "\n" for line in colours.table(lines)))
         sys.stdout.flush()
 
-    def complain(self, line):
-        """Standard error, and the command's exit code becomes 1; what follows is still done, as Docker does with lists."""
-        self.errors.append(line)
-        self.rc = self.rc or 1
+    def clear(self):
+        """Begin the next output at the top of an empty screen."""
         if self.terminal:
-            sys.stderr.write("%s %s\n" % (marked("Error:", colours.RED), line))
+            sys.stdout.write("\x1b[2J\x1b[H")
+
+    def complain(self, said):
+        """Standard error, and the command's exit code becomes 1; what follows is still done, as Docker does with lists.
+
+        :param said: a sentence, or an EngineError.
+        """
+        self._err(str(said), ("Error:", colours.RED), lines=getattr(said, "lines", False))
+        self.rc = self.rc or 1
 
     def mention(self, line):
         """Standard error, where it is no failure: what ``-f`` was to remove is not there."""
-        self.errors.append(line)
+        self._err(line)
+
+    def warn(self, line):
+        """Standard error, of what was done otherwise than one may think; in a task the warnings are the result's."""
         if self.terminal:
-            sys.stderr.write(line + "\n")
+            self._err(line, ("Warning:", colours.YELLOW), kept=False)
+
+    def report(self, line):
+        """How far it is: no result, so at a terminal it goes to standard error."""
+        if self.terminal:
+            self._err(line, kept=False)
+        else:
+            self.say(line)
+
+    def _err(self, line, title=None, kept=True, lines=False):
+        line = printable(line, None, lines=lines)
+        if kept:
+            self.errors.append(line)
+        if self.terminal:
+            sys.stderr.write("%s%s\n" % (marked(*title) + " " if title else "", line))
+            sys.stderr.flush()
 
     def refuse(self, error):
         """The command could not be done: its sentence, and Docker's exit code for that."""
-        self.complain(str(error))
+        self.complain(error)
         self.rc = 125 if isinstance(error, UsageError) else self.refused
 
     def confirmed(self, question, force):
@@ -87,10 +113,10 @@ class Session:
             with self._live() if live and self.terminal and plan.changed else contextlib.nullcontext():
                 plan.apply()
         self.record(plan.changed, plan.actions, plan.diff() if plan.changed else None)
-        self.warnings += plan.warnings
-        if self.terminal:
-            for warning in plan.warnings:
-                sys.stderr.write("%s %s\n" % (marked("Warning:", colours.YELLOW), warning))
+        warnings = [printable(warning) for warning in plan.warnings]
+        self.warnings += warnings
+        for warning in warnings:
+            self.warn(warning)
         return plan.facts()
 
     def _live(self):
@@ -110,7 +136,7 @@ class Session:
             try:
                 work(name)
             except EngineError as error:
-                self.complain(str(error))
+                self.complain(error)
 
     def locked(self, kind, name):
         """The lock of an object for a ``with`` block; check mode, which changes nothing, takes none."""

@@ -27,7 +27,7 @@ def execute(session, record, argv, settings, given):
     outcome = containers.run_command(session.engine, record["id"], argv, tty=given.tty, detach=given.detach, **settings)
     if given.detach:
         return 0
-    session.say(*outcome["stdout"].decode("utf-8", "replace").splitlines())
+    session.lines += outcome["stdout"].decode("utf-8", "replace").splitlines()  # a program's output stays as it is
     session.errors += outcome["stderr"].decode("utf-8", "replace").splitlines()
     return outcome["rc"]
 

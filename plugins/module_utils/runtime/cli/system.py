@@ -59,9 +59,9 @@ def _inspect(session, given, kinds):
     found = []
     session.each(given.words, lambda name: found.append(_look(session.engine, name, kinds, given.values.get("size"))))
     if given.format in (None, "json"):
-        session.say(json.dumps(found, indent=4))
+        session.say(*json.dumps(found, indent=4).split("\n"))
     else:
-        session.say(*[templates.fill(given.format, document) for document in found])
+        session.say(*[line for document in found for line in templates.fill(given.format, document).split("\n")])
 
 
 def _look(engine, name, kinds, size):
@@ -76,7 +76,7 @@ def _look(engine, name, kinds, size):
 def info(session, given):
     facts = host.info(session.engine)
     if given.format is not None:
-        session.say(json.dumps(facts, sort_keys=True) if given.format == "json" else templates.fill(given.format, facts))
+        session.say(*(json.dumps(facts, sort_keys=True) if given.format == "json" else templates.fill(given.format, facts)).split("\n"))
         return
     for part in ("counts", "host"):
         session.say(*["%s: %s" % (key.replace("_", " ").capitalize(), value) for key, value in facts[part].items()])
@@ -123,11 +123,11 @@ def boot(session, _given):
     for name, error in registry.boot(session.engine):
         session.record(True, ["start registry %s" % name])
         if error is not None:
-            session.complain(str(error))
+            session.complain(error)
     for ident, error in containers.boot(session.engine).items():
         session.record(True, ["start container %s" % ident[:12]])
         if error is not None:
-            session.complain(str(error))
+            session.complain(error)
 
 
 def shutdown(session, _given):

@@ -9,6 +9,7 @@ import re
 import time
 
 from .. import units
+from ..untrusted.text import printable
 from . import templates
 
 
@@ -18,7 +19,7 @@ class Table(list):
 
 def table(columns, rows):
     """A :class:`Table`: ``columns`` are the headings, ``rows`` lists of as many values. Three spaces between, as Docker."""
-    cells = [list(columns)] + [["" if value is None else str(value) for value in row] for row in rows]
+    cells = [list(columns)] + [["" if value is None else printable(value, None) for value in row] for row in rows]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     return Table("   ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
 
@@ -32,14 +33,14 @@ def formatted(records, columns, template=None, quiet=None):
     :param quiet: the key to print alone (``-q``).
     """
     if quiet:
-        return [str(record[quiet]) for record in records]
+        return [printable(record[quiet], None) for record in records]
     if template in (None, "table"):
         return table([heading for heading, _key in columns], [[record[key] for _heading, key in columns] for record in records])
     if template == "json":
         return [json.dumps({key: value for key, value in record.items() if not callable(value)}, sort_keys=True) for record in records]
     if template.startswith("table "):
         return _chosen(records, dict((key, heading) for heading, key in columns), template[len("table "):])
-    return [templates.fill(template, record) for record in records]
+    return [line for record in records for line in templates.fill(template, record).split("\n")]
 
 
 def _chosen(records, headings, template):

@@ -4,6 +4,9 @@
 
 Fields (``{{.State.Pid}}``), variables, ``range``, ``if``, ``with``, ``else``, ``end``, pipes, the trimming ``{{-`` and ``-}}``, the
 functions below. Values are what JSON has: a map is ranged over by its sorted keys, as Go does it.
+
+What of a value is no printable character is escaped (untrusted/text.py), so that labels and names make no lines and move no cursor; ``json`` gives
+values as they are. The template's own texts stay.
 """
 
 from __future__ import annotations
@@ -12,10 +15,15 @@ import json
 import re
 
 from ..untrusted import json_reader
+from ..untrusted.text import printable
 from .grammar import UsageError
 
 _TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(:=|[|(),=])|(-?\d+(?:\.\d+)?)(?![\w.])|(\$?\w*(?:\.\w+)+|\$\w*|\.|\w+))')
 _MISSING = object()
+
+
+class _Own(str):
+    """A text of the template's own, or made with it: shown as it is."""
 
 
 class _Node:
@@ -57,8 +65,8 @@ def _words(action):
             continue
         position = match.end()
         if text is not None:
-            found.append(("value", text[1:-1] if text[0] == "`" else json_reader.load(
-                text, "--format: the text %s" % text, kind=str, error=UsageError)))
+            found.append(("value", _Own(text[1:-1] if text[0] == "`" else json_reader.load(
+                text.replace("\n", "\\n").replace("\t", "\\t"), "--format: the text %s" % text, kind=str, error=UsageError))))  # as fill() made them
         elif number is not None:
             found.append(("value", float(number) if "." in number else int(number)))
         else:
@@ -241,12 +249,16 @@ def _shown(value):
 
 def _printed(value):
     if isinstance(value, dict):
-        return "map[%s]" % " ".join("%s:%s" % (key, _printed(value[key])) for key in sorted(value))
+        return "map[%s]" % " ".join("%s:%s" % (_safe(key), _printed(value[key])) for key in sorted(value))
     if isinstance(value, list):
         return "[%s]" % " ".join(map(_printed, value))
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "<nil>" if value is None else str(value)
+    return "<nil>" if value is None else _safe(value)
+
+
+def _safe(value):
+    return value if isinstance(value, _Own) else printable(value, None)
 
 
 def _index(value, *keys):
@@ -259,13 +271,13 @@ def _index(value, *keys):
 def _join(value, separator):
     if not isinstance(value, list):
         raise TypeError(value)
-    return separator.join(map(str, value))
+    return _Own(_safe(separator).join(map(_safe, value)))
 
 
 def _printf(form, *values):
     """Python's ``%`` with Go's ``%v`` and ``%q``."""
-    plain = tuple(value if isinstance(value, (str, int, float)) and not isinstance(value, bool) else _shown(value) for value in values)
-    return re.sub(r"%(-?\d*)v", r"%\1s", form).replace("%q", '"%s"') % plain
+    plain = tuple(value if isinstance(value, (int, float)) and not isinstance(value, bool) else _shown(value) for value in values)
+    return _Own(re.sub(r"%(-?\d*)v", r"%\1s", _safe(form)).replace("%q", '"%s"') % plain)
 
 
 def _slice(value, *bounds):
@@ -276,7 +288,7 @@ FUNCTIONS = {
     "json": json.dumps, "index": _index, "len": lambda value: len(value or ()), "join": _join, "slice": _slice,
     "upper": lambda text: text.upper(), "lower": lambda text: text.lower(), "title": lambda text: text.title(),
     "split": lambda text, separator: text.split(separator), "truncate": lambda text, count: text[:count],
-    "println": lambda *values: " ".join(map(_shown, values)) + "\n", "print": lambda *values: "".join(map(_shown, values)),
+    "println": lambda *values: _Own(" ".join(map(_shown, values)) + "\n"), "print": lambda *values: _Own("".join(map(_shown, values))),
     "printf": _printf,
     "eq": lambda first, *others: any(first == other for other in others), "ne": lambda first, second: first != second,
     "lt": lambda first, second: first < second, "le": lambda first, second: first <= second,

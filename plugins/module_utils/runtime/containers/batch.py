@@ -21,6 +21,8 @@ from .planning import Task, Work
 class BatchFailed(EngineError):
     """Some containers of a list could not be brought into their state; ``results`` has every one's result."""
 
+    lines = True
+
     def __init__(self, message, results):
         super().__init__(message)
         self.results = results

@@ -53,7 +53,9 @@ def defect(paths, error):
     import sys
     import traceback
 
-    sys.stderr.write("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    from ..untrusted.text import entry
+
+    sys.stderr.write(entry("".join(traceback.format_exception(type(error), error, error.__traceback__)), None) + "\n")
     sys.stderr.flush()
     return "the engine failed unexpectedly (%s: %s); %s has the traceback" % (type(error).__name__, error, os.path.join(paths.run, "zygote.log"))
 

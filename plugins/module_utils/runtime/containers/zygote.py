@@ -181,6 +181,8 @@ def _complain(error):
     """Into the zygote's log: what no caller was there to be told."""
     import traceback
 
-    sys.stderr.write("%s pid %d: %s" % (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), os.getpid(),
-                                        "".join(traceback.format_exception(type(error), error, error.__traceback__))))
+    from ..untrusted.text import entry
+
+    sys.stderr.write("%s pid %d: %s\n" % (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), os.getpid(),
+                                          entry("".join(traceback.format_exception(type(error), error, error.__traceback__)), None)))
     sys.stderr.flush()

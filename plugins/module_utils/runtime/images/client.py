@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from ..errors import EngineError, Interrupted, NotFound, RegistryError
 from ..store.blobs import valid_digest
-from ..untrusted.text import printable
 from ..untrusted import json_reader
+from ..untrusted.text import printable
 from . import addresses, auth, manifest, retry, transport
 from .headers import next_page, number
 
@@ -314,7 +314,7 @@ class Client:
         for value in response.headers.get_all("Warning"):
             match = re.fullmatch(r'299 - "((?:[^"\\]|\\.){1,1000})"', value.strip())
             if match and len(self.warnings) < 10:
-                sentence = "registry %s: %s" % (self.registry, re.sub(r"\\(.)", r"\1", match.group(1)))
+                sentence = "registry %s: %s" % (self.registry, printable(re.sub(r"\\(.)", r"\1", match.group(1))))
                 if sentence not in self.warnings:
                     self.warnings.append(sentence)
 
@@ -346,7 +346,7 @@ def _words(text):
     except (EngineError, KeyError, TypeError, AttributeError):
         title = _title(text[:4096])
         words = "a page with the title %r" % title if title else ""
-    return words[:500]
+    return printable(words, 500)
 
 
 def _in_brackets(words):

@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 
 from .. import errors, fingerprint, progress, reconcile
 from ..untrusted import json_reader
@@ -110,6 +111,8 @@ def main(argv):
         answer = {"not_rebuilt": str(error)}
     except errors.EngineError as error:
         answer = {"failed": True, "msg": str(error)}
+    except Exception as error:  # noqa: B902 - the controller's user is told in one sentence
+        answer = {"failed": True, "msg": errors.unexpected(error, "-vvv shows the traceback"), "exception": traceback.format_exc()}
     json.dump(answer, sys.stdout)
     return 0
 

@@ -15,6 +15,7 @@ import os
 from ..errors import InvalidInput, RegistryError, Unsupported
 from ..store.blobs import valid_digest
 from ..untrusted import json_reader
+from ..untrusted.text import printable
 from . import fields
 
 MAX_MANIFEST = 4 << 20  # bytes; distribution-spec, "Pushing manifests"
@@ -67,12 +68,12 @@ def parse(data, what, content_type=None):
     if declared not in INDEXES + MANIFESTS:
         declared = None  # a static file server's application/json says nothing
     if inside and declared and inside != declared:
-        raise RegistryError("%s: the registry calls the manifest %s and the manifest itself %s" % (what, declared, inside))
+        raise RegistryError("%s: the registry calls the manifest %s and the manifest itself %s" % (what, printable(declared, 200), printable(inside, 200)))
     if ("manifests" in document) == ("layers" in document or "config" in document):
         raise RegistryError("%s: a manifest must have either config and layers or, as an index, manifests" % what)
     kind = inside or declared or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
     if kind not in (INDEXES if "manifests" in document else MANIFESTS):
-        raise RegistryError("%s: the media type %s does not fit the manifest's content" % (what, kind))
+        raise RegistryError("%s: the media type %s does not fit the manifest's content" % (what, printable(kind, 200)))
     if "manifests" in document:
         _descriptors(document["manifests"], what, "manifests")
     else:
@@ -95,13 +96,13 @@ def check_runnable(document, what):
     kind = document["config"]["mediaType"]
     if kind not in CONFIGS:
         called = next((name for start, name in OTHERS.items() if kind.startswith(start)), "an artifact")
-        raise Unsupported("%s is not a container image but %s (its config is %s)" % (what, called, document.get("artifactType") or kind))
+        raise Unsupported("%s is not a container image but %s (its config is %s)" % (what, called, printable(document.get("artifactType") or kind, 200)))
     if len(document["layers"]) > MAX_LAYERS:
         raise Unsupported("%s has %d layers; overlayfs takes at most %d" % (what, len(document["layers"]), MAX_LAYERS))
     for layer in document["layers"]:
         kind = layer["mediaType"]
         if kind not in LAYERS:
-            raise Unsupported("%s has a layer of the unknown media type %s" % (what, kind))
+            raise Unsupported("%s has a layer of the unknown media type %s" % (what, printable(kind, 200)))
 
 
 def parse_config(data, what, layers=None):

@@ -49,6 +49,8 @@ IN_ORDER = ("exec", "ps")  # what follows the id belongs to the program
 class Usage(EngineError):
     """The call is not one of these commands and options."""
 
+    lines = True
+
 
 class Call:
     """``command``: its name, None for none; ``options``: the global ones; ``given``: the command's, by name; ``arguments``: the rest.

@@ -23,7 +23,8 @@ import threading
 import time
 import traceback
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, unexpected
+from ..untrusted.text import entry, printable
 from . import collect
 from . import listen as addresses
 from .answers import Refusal
@@ -92,7 +93,8 @@ class Server:
     """
 
     def __init__(self, root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=None, proxy=None):
-        self.log, self.access_log = log or _to_stderr, access_log
+        write = log or _to_stderr
+        self.log, self.access_log = (lambda text: write(entry(text))), access_log
         self._certificate = Certificate(tls_cert, tls_key, self.log) if tls_cert else None
         self._users = Users(users, self.log) if users else None
         self._lock, self._clients, self._waiting, self._stopping = threading.Condition(threading.RLock()), {}, [], False
@@ -164,7 +166,10 @@ class Server:
             while not self._stopping:
                 for key, _events in selector.select():
                     if key.fileobj != self._wake:
-                        self._take(key.fileobj)
+                        try:
+                            self._take(key.fileobj)
+                        except Exception as error:  # noqa: BLE001: the next client is another one
+                            self.log("a connection can't be taken: %s" % _failure(error))
 
     def _take(self, listener):
         try:
@@ -257,7 +262,10 @@ class Server:
                 self._admit()  # others may be closed for them by now
             if now - expired > 60.0:
                 expired = now
-                self.uploads.expire()
+                try:
+                    self.uploads.expire()
+                except Exception as error:  # noqa: BLE001: connections have to be watched all the same
+                    self.log("removing uploads that nobody continues: %s" % _failure(error))
 
     def _collect(self):
         """Now and then remove the blobs that no manifest names."""
@@ -271,8 +279,8 @@ class Server:
 
                     proxy.expire(self.storage, self._proxy["ttl"])
                 collect.collect(self.storage, collect.KEEP)
-            except OSError as error:
-                self.log("collecting what no manifest names: %s" % error)
+            except Exception as error:  # noqa: BLE001: the next time may go better
+                self.log("collecting what no manifest names: %s" % _failure(error))
 
     def _serve(self, connection):
         try:
@@ -294,8 +302,8 @@ class Server:
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.ENOTCONN, errno.EPIPE):
                 self.log("%s: %s" % (connection.address[0], error))
-        except Exception:  # noqa: BLE001: a defect ends this connection, not the registry
-            self.log(traceback.format_exc())
+        except Exception as error:  # noqa: BLE001: a defect ends this connection, not the registry
+            self.log("%s: %s" % (connection.address[0], _failure(error)))
         finally:
             self._forget(connection)
 
@@ -314,6 +322,11 @@ class Server:
             connection.answer(None, refusal.response(), False)
             _linger(connection)
             return False
+        except (ValueError, RecursionError, MemoryError, LookupError) as error:
+            self.log("%s: a request can't be read: %s" % (connection.address[0], _failure(error)))
+            connection.answer(None, Refusal(500, "UNKNOWN", "the registry failed; its log says how", close=True).response(), False)
+            _linger(connection)
+            return False
         began = time.monotonic()
         response, reusable = self._answer(request, connection)
         try:
@@ -323,8 +336,8 @@ class Server:
             response.close()
         connection.since, connection.idle = time.monotonic(), True
         if self.access_log:
-            self.access_log('%s "%s %s" %d %d %.3fs' % (
-                connection.address[0], request.method, request.path, response.status, response.length, time.monotonic() - began))
+            self.access_log('%s "%s" %d %d %.3fs' % (
+                connection.address[0], _shown(request), response.status, response.length, time.monotonic() - began))
         if keep:
             _drain(connection, request.body)
         elif request.body.pending:
@@ -347,13 +360,23 @@ class Server:
         except GONE:
             raise
         except OSError as error:
-            self.log("%s %s: %s" % (request.method, request.path, error))
+            self.log("%s: %s" % (_shown(request), unexpected(error, "its client was told")))
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return Refusal(507, "UNKNOWN", "the registry's disk is full").response(), True
             return Refusal(500, "UNKNOWN", "the registry's host refused a step; its log says which").response(), True
-        except Exception:  # noqa: BLE001: the client is told, the log has the details
-            self.log("%s %s: %s" % (request.method, request.path, traceback.format_exc()))
-            return Refusal(500, "UNKNOWN", "the registry failed; its log says how", close=True).response(), False
+        except Exception as error:  # noqa: BLE001: the client is told, the log has the details
+            self.log("%s: %s" % (_shown(request), _failure(error)))
+            return Refusal(500, "UNKNOWN", "the registry failed; its log says how").response(), not request.body.pending
+
+
+def _failure(error):
+    """For the log: what went wrong, and the traceback."""
+    return "%s\n%s" % (unexpected(error, "the traceback follows"), traceback.format_exc())
+
+
+def _shown(request):
+    """What was asked for, for a log: anybody may have sent it."""
+    return "%s %s" % (printable(request.method, 20), printable(request.path, 500).replace('"', '\\"'))
 
 
 def _drainable(request):

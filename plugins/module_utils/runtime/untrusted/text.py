@@ -29,6 +29,11 @@ def printable(text, limit=LONGEST, lines=False):
     return "".join(one if one.isprintable() or (lines and one in "\n\t") else _escaped(one) for one in text)
 
 
+def entry(text, limit=4000):
+    """An entry of a log: its further lines are indented, so that none looks like an entry."""
+    return printable(text, limit, lines=True).rstrip().replace("\n", "\n  ")
+
+
 def _escaped(character):
     if character == "\xa0":  # a space that does not break
         return " "

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
 from pycontainer import toml
@@ -107,3 +108,41 @@ def test_damaged_documents():
 def test_depth():
     with pytest.raises(toml.TomlError, match="nested too deep"):
         toml.loads("a = " + "[" * 100000)
+
+
+@pytest.mark.parametrize("number", ["1_", "_1", "1__0", "0_1", "0x", "0x_1", "0x1_", "0b1__0", "0o7_", "+0x1", "-0b1", "01", "1_000_", "0x1__", "+", "1-",
+                                    "1" * 81])
+def test_numbers_that_are_none(number):
+    with pytest.raises(toml.TomlError, match="line 2: a value is missing"):
+        toml.loads("b = 1\na = %s" % number)
+
+
+def test_numbers():
+    assert toml.loads("a = [1_000, -1, +1, 0, -0, 0xDEAD_beef, 0b1_0, 0o7_7]\nb = 10 # c") == {"a": [1000, -1, 1, 0, 0, 0xDEADBEEF, 2, 0o77], "b": 10}
+
+
+@pytest.mark.parametrize("quote", ('"""', "'''"))
+@pytest.mark.parametrize("form", ("%s = 1", "a.%s = 1", "[%s]", "[[b.%s]]", "a = {%s = 1}"))
+def test_no_key_has_several_lines(quote, form):
+    with pytest.raises(toml.TomlError, match="line 1: a key is a string of several lines"):
+        toml.loads(form % (quote + "k" + quote))
+    assert toml.loads(form % '""') == toml.loads(form % "''")  # an empty key is one
+
+
+@pytest.mark.parametrize("unit", ["[t%d]\n", "[[t]]\nk%d = 1\n", "k%d = 1\n", "a.b%d.c = 1\n", "[a.t%d]\nx.y = 1\n", "# %d\n\n", "k%d = {a = {b = 1}}\n"])
+def test_many_tables_take_no_longer_each(unit):
+    """Four times as much is not ten times the work: calls of the reader's functions are counted."""
+    def work(count):
+        calls, text = [0], "".join(unit % number if "%d" in unit else unit for number in range(count))
+
+        def watch(_frame, event, _argument):
+            calls[0] += event in ("call", "c_call")
+
+        sys.setprofile(watch)
+        try:
+            toml.loads(text)
+        finally:
+            sys.setprofile(None)
+        return calls[0]
+
+    assert work(800) < 10 * work(200)

@@ -37,3 +37,11 @@ def test_duration_refused(given):
 @pytest.mark.parametrize("count, expected", [(0, "0B"), (1023, "1023B"), (1024, "1KiB"), (3 << 29, "1.5GiB"), (512 << 20, "512MiB")])
 def test_show_size(count, expected):
     assert units.show_size(count) == expected
+
+
+@pytest.mark.parametrize("read", (units.size, units.duration, units.moment))
+def test_no_text_takes_long(read):
+    """From each of 100,000 digits on a number could begin: what is too long is not looked at."""
+    for text in ("1" * 100000, "1s" * 100000, "1." * 100000, " " * 100000 + "x"):
+        with pytest.raises(InvalidInput, match="^option: "):
+            read(text, "option")

@@ -14,7 +14,9 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _LINE_SPACE = re.compile(r"[ \t]*")
 _LINE_END = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
-_NUMBER = re.compile(r"[+-]?(?:0x[0-9A-Fa-f_]+|0o[0-7_]+|0b[01_]+|(?:0|[1-9][0-9_]*))(?![0-9A-Za-z.:+-])")
+_WORD = re.compile(r"[0-9A-Za-z_.:+-]+")
+_LONGEST_NUMBER = 80  # characters: 64 bits in binary with some underscores
+_NUMBER = re.compile(r"[+-]?(?:0|[1-9](?:_?[0-9])*)|0x[0-9A-Fa-f](?:_?[0-9A-Fa-f])*|0o[0-7](?:_?[0-7])*|0b[01](?:_?[01])*")
 _ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
 MAX_DEPTH = 50
 
@@ -37,7 +39,7 @@ class _Reader:
         return TomlError("line %d: %s" % (self.text.count("\n", 0, self.at) + 1, what))
 
     def document(self):
-        root, fixed = {}, []
+        root, fixed = {}, set()
         table = root
         while True:
             self.take(_SPACE)
@@ -75,9 +77,9 @@ class _Reader:
         self.expect("]")
         parent = self.descend(root, keys[:-1])
         found = parent.setdefault(keys[-1], {})
-        if not isinstance(found, dict) or any(found is item for item in fixed):
+        if not isinstance(found, dict) or id(found) in fixed:
             raise self.wrong("%s is defined twice" % ".".join(keys))
-        fixed.append(found)
+        fixed.add(id(found))
         return found
 
     def array_table(self, root, fixed):
@@ -89,7 +91,7 @@ class _Reader:
         if not isinstance(found, _Tables):
             raise self.wrong("%s is defined twice" % ".".join(keys))
         found.append({})
-        fixed.append(found[-1])
+        fixed.add(id(found[-1]))
         return found[-1]
 
     def descend(self, table, keys):
@@ -105,6 +107,8 @@ class _Reader:
         found = []
         while True:
             self.take(_LINE_SPACE)
+            if self.text.startswith(('"""', "'''"), self.at):
+                raise self.wrong("a key is a string of several lines, which none may be")
             if self.text[self.at:self.at + 1] in ('"', "'"):
                 found.append(self.string())
             else:
@@ -123,7 +127,7 @@ class _Reader:
         self.take(_LINE_SPACE)
         for key in keys[:-1]:
             table = table.setdefault(key, {})
-            if not isinstance(table, dict) or id(table) in self.closed or any(table is item for item in fixed):
+            if not isinstance(table, dict) or id(table) in self.closed or id(table) in fixed:
                 raise self.wrong("%s is no table that can be added to" % key)
         if keys[-1] in table:
             raise self.wrong("%s is defined twice" % ".".join(keys))
@@ -146,8 +150,9 @@ class _Reader:
             found = self.array() if start == "[" else self.inline()
             self.depth -= 1
             return found
-        number = self.take(_NUMBER)
-        if number is None:
+        at, number = self.at, self.take(_WORD) or ""
+        if len(number) > _LONGEST_NUMBER or not _NUMBER.fullmatch(number):
+            self.at = at
             raise self.wrong("a value is missing, or is of a kind that is not read here: strings, whole numbers, true, false, arrays and tables are")
         return int(number.replace("_", ""), 0)
 
@@ -171,7 +176,7 @@ class _Reader:
             self.take(_LINE_SPACE)
             if first and self.text.startswith("}", self.at):
                 break
-            self.pair(found, [])
+            self.pair(found, ())
             first = False
             self.take(_LINE_SPACE)
             if self.text.startswith("}", self.at):

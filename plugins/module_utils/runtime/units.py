@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 
 from .errors import InvalidInput
+from .untrusted.text import printable
 
 SIZES = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 
+LONGEST_TEXT = 200  # characters of a time or size
 LONGEST = (1 << 63) / 1e9  # seconds: what Docker's 64 bits of nanoseconds hold
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([bkmgtp])(?:i?b)?)?", re.IGNORECASE)
@@ -30,7 +32,8 @@ def size(value, option):
     accepted = "a number of bytes, or a number with B, K, M, G, T or P, such as 512m or 1.5g"
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise InvalidInput(option, value, accepted)
-    match = _SIZE.fullmatch(str(value).strip())
+    text = str(value).strip()
+    match = _SIZE.fullmatch(text) if len(text) <= LONGEST_TEXT else None
     if match is None:
         raise InvalidInput(option, value, accepted)
     factor = SIZES[(match.group(2) or "b").lower()]
@@ -48,6 +51,8 @@ def duration(value, option):
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise InvalidInput(option, value, accepted)
     text = str(value).strip()
+    if len(text) > LONGEST_TEXT:  # from every digit on another number could begin
+        raise InvalidInput(option, printable(text, LONGEST_TEXT), accepted)
     if re.fullmatch(r"\d+(\.\d+)?", text):
         seconds = float(text)
     else:

@@ -269,3 +269,11 @@ def test_nothing_stands_beside_a_list(argument_spec, beside):
     ({"userns_mode": "auto:size=2000"}, {"userns_mode": "auto:size=2000"}), ({"uidmap": ["5:6", "0:1:2"]}, {"uidmap": ["0:1:2", "5:6:1"]})])
 def test_user_namespaces(params, normal):
     assert options.definition(params) == normal
+
+
+@pytest.mark.parametrize("text", ["/anon:rw", "/anon:ro", "name:rw", "/a:b:ro", "name:data"])
+def test_what_is_wrong_with_a_volume_is_the_whole_of_it(text):
+    from pycontainer.containers.options import storage
+
+    with pytest.raises(InvalidInput, match="^volumes: '%s' is not valid; accepted: target, name:target.*absolute path in the container$" % text):
+        storage.volume(text, "volumes")

@@ -174,6 +174,10 @@ _ALIASES = {
 }
 
 
+SYSTEMS = ("linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly", "solaris", "illumos", "aix", "plan9", "js", "wasip1", "android",
+           "ios")
+
+
 def host_platform(machine=None):
     """``(os, architecture, variant)`` of this machine. :param machine: what ``uname -m`` says on another."""
     machine = machine or os.uname().machine
@@ -188,9 +192,10 @@ def parse_platform(text):
     if not text:
         return host_platform()
     parts = text.split("/")
-    if len(parts) == 1:
+    if len(parts) == 1 and text not in SYSTEMS:
         parts = ["linux"] + parts
-    if len(parts) > 3 or parts[0] != "linux" or not all(part and part.replace("-", "").replace("_", "").isalnum() for part in parts):
+    proper = all(part and part.replace("-", "").replace("_", "").isalnum() for part in parts)
+    if not 2 <= len(parts) <= 3 or parts[0] != "linux" or parts[1] in SYSTEMS or not proper:
         raise InvalidInput("platform", text, "linux/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7")
     architecture, variant = _ALIASES.get(parts[1], (parts[1], ""))
     return "linux", architecture, parts[2] if len(parts) == 3 else variant or {"arm64": "v8", "arm": "v7"}.get(architecture, "")

@@ -38,11 +38,13 @@ def mount(kind, source, target, **more):
 def volume(value, name):
     """``[source:]target[:modes]``: a name makes a named volume, an absolute path a bind mount, none an anonymous volume."""
     parts = line(value, name).split(":")
-    accepted = "target, name:target[:modes] or /host/path:target[:modes]"
+    accepted = "target, name:target[:modes] or /host/path:target[:modes], where target is an absolute path in the container"
     if len(parts) > 3 or not all(parts):
         raise InvalidInput(name, value, accepted)
     if len(parts) == 1:
         return mount("volume", "", target(parts[0], name))
+    if not parts[1].startswith("/"):  # of /anon:rw, not "rw" alone is what is wrong
+        raise InvalidInput(name, value, accepted)
     source, where = parts[0], target(parts[1], name)
     if source == "~" or source.startswith("~/"):
         source = os.path.expanduser(source)

@@ -33,6 +33,21 @@ def runtime_as(name):
 runtime_as("pycontainer")
 
 
+STORE = ("state.db", "state.db-wal", "state.db-shm")
+
+
+def only_sqlite_opens_a_store(event, arguments):
+    """An audit hook (sys.addaudithook) for all tests: the engine opens no store's database but by SQLite (store/database.py)."""
+    if event == "open" and isinstance(arguments[0], (str, bytes)) and os.path.basename(os.fsdecode(arguments[0])) in STORE:
+        frame = sys._getframe(1)  # pylint: disable=protected-access
+        while frame is not None:
+            assert not frame.f_code.co_filename.startswith(str(RUNTIME)), "%s opens %r" % (frame.f_code.co_filename, arguments[0])
+            frame = frame.f_back
+
+
+sys.addaudithook(only_sqlite_opens_a_store)
+
+
 def pytest_addoption(parser):
     parser.addoption("--leak-check", nargs="?", const="all", choices=["all", "apart"],
                      help="fail when the run leaves anything of the engine on this machine; apart: in its own namespaces, since others run beside it")

@@ -26,6 +26,13 @@ def no_base_left():
         lifecycle.until(cgroups.remove_base, 2)
 
 
+def link_or_copy(source, target):
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once():
     """Each test's store has a copy of the engine of its own, but the bytecode is made for the first of them and shared.
@@ -45,7 +52,7 @@ def compiled_once():
         partial = os.path.join(paths.tmp, "runtime-" + copy.name)
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(kept, partial, ignore=lambda top, _names: [fingerprint.PACKAGE] if top == kept else [])
-        shutil.copytree(package, os.path.join(partial, fingerprint.PACKAGE), copy_function=os.link)
+        shutil.copytree(package, os.path.join(partial, fingerprint.PACKAGE), copy_function=link_or_copy)
         with open(os.path.join(partial, install.OCI_COMMAND), "w") as file:  # it alone holds where it lies
             file.write(bundle.start(python["interpreter"], copy.path, list(dict.fromkeys(filter(None, python["libraries"].values())))))
         os.chmod(partial, 0o700)

@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import time
 
 from . import fingerprint, progress
-from .errors import EngineError, StoreDamaged
-from .store import blobs, database, locks, operations, paths
+from .errors import EngineError, NoSpace, StoreDamaged
+from .store import blobs, database, locks, operations, paths, reserve
 
 # Who finishes or undoes an operation that a killed task left behind: kind -> module with recover(engine, kind, detail).
 RECOVERY = {
@@ -56,7 +57,10 @@ class Engine:
         self._first = not check and self.paths.make()
         self.broken, self.lost = broken, ""
         beside = (self.paths.containers, self.paths.volumes, self.paths.layers)
-        self.db = database.Database(self.paths.database if self.exists or not check else ":memory:", beside, None if check else self.paths.records)
+        spare = reserve.Reserve(self.paths.reserve)
+        if not check:
+            spare.make()
+        self.db = database.Database(self.paths.database if self.exists or not check else ":memory:", beside, None if check else self.paths.records, spare)
         self.blobs = blobs.Blobs(self.paths)
         self.locks = locks.Locks(self.paths.locks)
         self.operations = operations.Operations(self.db)
@@ -77,8 +81,9 @@ class Engine:
             progress.sweep(self.paths.progress)
             if os.path.isdir(self.paths.deliveries):
                 importlib.import_module(".images.delivery_spool", __package__).sweep(self.paths)
-            self.recover()
-            self.secure(False)
+            with contextlib.suppress(NoSpace):  # what only looks needs no room; the next call that has some goes on with it
+                self.recover()
+                self.secure(False)
             if self._first and os.listdir(self.paths.tmp):  # what a power cut has left of work that was no operation yet
                 importlib.import_module(".images.collect", __package__).sweep(self)
             self.adopt()
@@ -107,7 +112,7 @@ class Engine:
         """Finish or undo what killed tasks left half-done; one SELECT when there is nothing."""
         if not self.operations.abandoned():
             return
-        with self.locks.hold("recovery"):
+        with self.locks.hold("recovery"), self.db.freeing():
             for entry in self.operations.abandoned():
                 module = importlib.import_module(RECOVERY[entry["kind"]], __package__)
                 module.recover(self, entry["kind"], entry["detail"])

@@ -54,6 +54,10 @@ class HostError(EngineError):
     """The kernel or the file system refused a step. The message names the step, the object and the errno's text."""
 
 
+class NoSpace(HostError):
+    """There is no room left on the file system of the store."""
+
+
 class StoreDamaged(HostError):
     """The store's database is lost, broken, or not this engine's."""
 

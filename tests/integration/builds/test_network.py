@@ -30,6 +30,7 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 def test_the_default_network(builder):
     reader, writer = os.pipe()
+    builder.engine.db.close()
     if not (child := os.fork()):
         verdict = "died"
         try:

@@ -222,7 +222,7 @@ def test_a_full_disk(base_tree, tmp_path):
             builder = Builder(engine, str(tmp_path))
             big = {"big": os.urandom(20 << 20)}
             for text, part in (("FROM box:1\nCOPY big /big", "no space left in .* for the build"),
-            ("FROM box:1\nRUN dd if=/dev/zero of=/big bs=1M count=30", "No space left"),
+                               ("FROM box:1\nRUN dd if=/dev/zero of=/big bs=1M count=30", "No space left"),
                                ("FROM box:1\nRUN --mount=type=tmpfs,target=/t head -c 9m /dev/urandom > /a", "No space left|no space left")):
                 with pytest.raises(errors.EngineError, match=part):
                     builder(text, big)
@@ -238,6 +238,7 @@ def test_two_builds_at_once(builder, engine, scratch):
     from pycontainer.engine import Engine
 
     children = []
+    engine.db.close()
     for number in range(3):
         pid = os.fork()
         if pid == 0:

@@ -189,6 +189,7 @@ def test_a_killed_task_leaves_nothing(working, docker, counting):
 def test_a_task_that_is_killed_when_all_is_written(working, docker, counting, monkeypatch, step):
     """Whether the container has ended or runs on: nothing that it did is lost, and the same task again comes to its end."""
     number = counting("--network", "none")
+    docker.engine.db.close()
     if not (pid := os.fork()):
         place, name = {"scandir": (checkpoints.os, "scandir"), "rename": (checkpoints.os, "rename"), "wait": (checkpoints.control, "wait")}[step]
         real = getattr(place, name)

@@ -144,6 +144,7 @@ def test_a_kill_in_a_commit_leaves_no_container_frozen(docker):
 
     docker("run", "-d", "--name", "busy", "--network", "none", "box:1")
     record = containers.get(docker.engine, "busy")
+    docker.engine.db.close()
     child = os.fork()
     if child == 0:
         try:

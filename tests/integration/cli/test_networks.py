@@ -22,6 +22,7 @@ SERVE = ["sh", "-c", "mkdir -p /www && echo page > /www/index.html && exec httpd
 def in_own_network(docker, test):
     """Run ``test(docker)`` in a forked child after unshare(2), on the fixture's store, opened anew."""
     reader, writer = os.pipe()
+    docker.engine.db.close()
     if not (child := os.fork()):
         verdict = b"died"
         try:

@@ -470,6 +470,7 @@ def test_two_tasks_at_once(engine):
     """The second waits for the first, sees what it did, and has nothing left to do."""
     from pycontainer.engine import Engine
     children = []
+    engine.db.close()
     for _ in range(4):
         child = os.fork()
         if child == 0:

@@ -89,6 +89,7 @@ def every_step(engine, params, prepare, check):
     for step in range(1, 200):
         prepare(engine)
         SEEN.update(record["id"] for record in containers.every(engine))
+        engine.db.close()  # a forked child can not use it while it is open here
         killed = killed_at(engine.paths, params, step)
         with Engine(engine.paths.data, engine.paths.run) as again:
             do(again, params)

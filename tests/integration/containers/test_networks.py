@@ -28,6 +28,7 @@ def in_own_network(test):
     @functools.wraps(test)
     def wrapper(engine, image):
         reader, writer = os.pipe()
+        engine.db.close()
         child = os.fork()
         if child == 0:
             verdict = b"died"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from .. import containers
 from ..errors import Conflict, ContainerFailed, InvalidInput, NotFound
 from ..reconcile import Plan
@@ -20,14 +22,14 @@ def _act(session, names, work, may_lack=False):
     :param may_lack: one that does not exist is mentioned, no error.
     """
     def one(name):
-        try:
-            record = containers.find(session.engine, name)
-        except NotFound as error:
-            if not may_lack:
-                raise
-            session.mention(str(error))
-            return
-        with session.locked("container", record["name"]):
+        with contextlib.ExitStack() as stack:
+            try:
+                record = stack.enter_context(containers.held(session.engine, name))
+            except NotFound as error:
+                if not may_lack:
+                    raise
+                session.mention(str(error))
+                return
             plan = Plan("container %s" % record["name"])
             work(record, containers.status(session.engine, record["id"])["status"], plan)
             session.carry_out(plan)
@@ -79,7 +81,7 @@ def _start_attached(session, given):
     containers.parse_detach_keys(given.detach_keys)  # refused before it is started
     plan = Plan("container %s" % record["name"])
     plan.add("status", "exited", "running", "start container %s" % record["name"],
-             lambda: streams.started(session, record, lambda stdin: containers.start_one(session.engine, record, stdin), given.interactive, given))
+             lambda: streams.started(session, record, lambda stdin: containers.start_held(session.engine, record, stdin), given.interactive, given))
     try:
         session.carry_out(plan)
     except containers.Detached:
@@ -175,8 +177,13 @@ def rename(session, given):
         if containers.get(session.engine, name) is not None:
             raise Conflict("the name %s is in use by a container" % name)
         plan.add("name", record["name"], name, "rename container %s to %s" % (record["name"], name),
-                 lambda: containers.rename(session.engine, record, name))
+                 lambda: _rename(session.engine, record, name))
     session.carry_out(plan)
+
+
+def _rename(engine, record, name):
+    with containers.held(engine, record["id"]) as now:
+        containers.rename(engine, now, name)
 
 
 def update(session, given):

@@ -44,7 +44,10 @@ def ps(session, given):
     if count >= 0:
         found = sorted(found, key=lambda record: -record["created"])[:count]
     sized = given.size or ".Size" in (given.format or "")
-    records = [_row(session.engine, record, given.no_trunc, sized) for record in found]
+    records = []
+    for record in found:
+        with contextlib.suppress(NotFound), containers.reading(session.engine, record):
+            records.append(_row(session.engine, record, given.no_trunc, sized))
     columns = PS_COLUMNS + [("SIZE", "Size")] if given.size else PS_COLUMNS
     session.listing(tables.formatted(records, columns, given.format, "ID" if given.quiet else None))
 

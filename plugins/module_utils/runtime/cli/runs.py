@@ -10,7 +10,7 @@ import random
 
 from .. import containers
 from ..containers import attended
-from ..errors import Conflict, ContainerFailed, InvalidInput
+from ..errors import Conflict, ContainerFailed, InvalidInput, NotFound
 from ..reconcile import Plan
 from . import streams
 from .grammar import check_place
@@ -46,7 +46,7 @@ def run(session, given):
         if error.exit_code in (126, 127):  # its command can't be executed, or is not there
             session.refused = error.exit_code
         if given.rm and given.detach:
-            containers.remove(session.engine, record, force=True)
+            _remove(session.engine, record)
         raise
 
 
@@ -60,7 +60,12 @@ def _attend(session, record, given):
             ends, session.rc = False, streams.left(session)
         finally:
             if given.rm and ends:
-                containers.remove(session.engine, containers.find(session.engine, record["id"]), force=True)
+                _remove(session.engine, record)
+
+
+def _remove(engine, record):
+    with contextlib.suppress(NotFound), containers.held(engine, record["id"]) as now:  # another task may have removed it
+        containers.remove(engine, now, force=True)
 
 
 def create(session, given):
@@ -90,7 +95,7 @@ def _made(session, given):
 
 
 def _start(session, record, stdin=None):
-    session.carry_out(_starting(record["name"], lambda: containers.start_one(session.engine, record, stdin)))
+    session.carry_out(_starting(record["name"], lambda: containers.start_held(session.engine, record, stdin)))
 
 
 def _starting(name, apply=None):

@@ -11,9 +11,11 @@ from __future__ import annotations
 import importlib
 
 _HOME = {
-    "find": "catalog.find", "get": "catalog.get", "every": "catalog.every", "listing": "selection.listing", "inspect": "inspection.inspect",
+    "find": "catalog.find", "get": "catalog.get", "every": "catalog.every", "held": "catalog.held",
+    "reading": "catalog.reading", "listing": "selection.listing", "inspect": "inspection.inspect",
     "inspect_even_damaged": "inspection.inspect_even_damaged",
-    "plan": "planning.plan_container", "start": "starting.start", "start_one": "starting.start_one", "stop": "starting.stop", "pause": "starting.pause",
+    "plan": "planning.plan_container", "start": "starting.start", "start_one": "starting.start_one", "start_held": "starting.start_held",
+    "stop": "starting.stop", "pause": "starting.pause",
     "unpause": "starting.unpause", "wait_healthy": "starting.wait_healthy", "boot": "starting.boot", "shutdown": "starting.shutdown",
     "remove": "removal.remove", "rename": "live.rename",
     "status": "running.status", "exit_code": "running.exit_code", "kill": "running.kill", "wait": "running.wait", "read_log": "running.logs",

@@ -8,14 +8,15 @@ SQLite connection belongs to one thread); all that are to be started are started
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
 from ..engine import Engine
-from ..errors import EngineError, InvalidInput
+from ..errors import EngineError, InvalidInput, NotFound
 from ..reconcile import carry_out
-from . import removal, sharing, starting
-from .planning import Task, Work
+from . import catalog, removal, sharing, starting
+from .planning import Task, Work, planned
 
 
 class BatchFailed(EngineError):
@@ -44,9 +45,9 @@ def run(engine, items, parallel=None):
     works = [Work(engine, task, [], pulls, coming, replaced) for task in tasks]
     for work in [work for turn in _turns(works, Work.joins) for work in turn]:
         work.waits = False  # before anything is changed
-        _located(work)
-        if work.replaces():
-            replaced.add(work.task.name)
+        planned_work = works[works.index(work)] = _located(work)
+        if planned_work.replaces():
+            replaced.add(planned_work.task.name)
     results = [dict(carry_out(work.plan, True), name=work.task.name) for work in works]
     if not engine.check:
         todo = [position for position, work in enumerate(works) if work.plan.changed or work.task.state == "healthy"]
@@ -64,7 +65,7 @@ def _task(number, item):
 
 def _located(work):
     try:
-        work.make()
+        return planned(work)
     except EngineError as error:
         error.args = ("containers: %s: %s" % (work.task.name, error),)
         raise
@@ -153,11 +154,12 @@ def failed(name, error):
 
 
 def _start(engine, works, results, starts, count):
-    errors = starting.start(engine, [record for _position, record in starts], count) if starts else {}
+    errors = starting.start_each(engine, [record for _position, record in starts], count)
     for position, record in starts:
-        if errors.get(record["id"]) is not None:
+        if errors[record["id"]] is not None:
             if works[position].record is None:
-                removal.never_ran(engine, record)
+                with contextlib.suppress(NotFound), catalog.held(engine, record["id"]) as now:
+                    removal.never_ran(engine, now)
             results[position].update(failed(works[position].task.name, errors[record["id"]]))
 
 

@@ -8,9 +8,10 @@ A record is ``{"id", "name", "definition", "image", "wanted", "created"}``; its 
 
 from __future__ import annotations
 
+import contextlib
 import re
 
-from ..errors import Conflict, InvalidInput, NotFound
+from ..errors import Conflict, EngineError, InvalidInput, NotFound
 from ..store.database import decode, encode
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
@@ -53,6 +54,36 @@ def find(engine, name_or_id):
     if found is None:
         raise NotFound("container %s does not exist" % text)
     return found
+
+
+@contextlib.contextmanager
+def held(engine, name_or_id):
+    """Hold the lock of a container in the block, which gets its record as it is then. Check mode, which changes nothing, takes no lock.
+
+    :raises NotFound: there is none, or not any more when it was another task's turn before. :raises Conflict: see :func:`find`.
+    """
+    while True:
+        before = find(engine, name_or_id)
+        with contextlib.nullcontext() if engine.check else engine.locks.hold("container", before["name"]):
+            engine.db.refresh()
+            record = find(engine, name_or_id)
+            if (record["id"], record["name"]) == (before["id"], before["name"]):
+                yield record
+                return
+
+
+@contextlib.contextmanager
+def reading(engine, record):
+    """In the block the documents of a container are read by somebody who does not hold its lock.
+
+    :raises NotFound: in place of any error, where another task has removed the container meanwhile.
+    """
+    try:
+        yield
+    except (EngineError, KeyError, TypeError, ValueError, OSError):
+        if by_id(engine, record["id"]) is not None:
+            raise
+        raise NotFound("container %s does not exist: another task has removed it meanwhile" % record["name"]) from None
 
 
 def every(engine):

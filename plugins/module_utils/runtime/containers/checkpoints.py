@@ -166,7 +166,7 @@ def remove(engine, record, name, directory=None):
     """Remove a checkpoint. :raises NotFound:"""
     path = find(engine, record, name, directory)
     gone = os.path.join(os.path.dirname(path), NEW + name)
-    with engine.operations.record("checkpoint-container", id=record["id"], path=gone):
+    with engine.db.freeing(), engine.operations.record("checkpoint-container", id=record["id"], path=gone):
         trees.remove(gone)
         os.rename(path, gone)
         trees.remove(gone)

@@ -45,11 +45,12 @@ def create(engine, name, definition, image, wanted="created", replaces=None, kee
 
 def undo(engine, ident, anonymous):
     """Remove what was made of a container that has no row. :param anonymous: the names of the volumes made for it alone."""
-    networks.release(engine, ident)
-    networks.release_ports(engine, ident)
-    userns.release(engine, ident)
-    removal.directories(engine, ident)
-    volumes.drop_anonymous(engine, anonymous)
+    with engine.db.freeing():
+        networks.release(engine, ident)
+        networks.release_ports(engine, ident)
+        userns.release(engine, ident)
+        removal.directories(engine, ident)
+        volumes.drop_anonymous(engine, anonymous)
 
 
 def _directory(engine, record):

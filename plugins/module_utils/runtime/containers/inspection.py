@@ -8,9 +8,9 @@ import datetime
 import os
 
 from .. import volumes
-from ..errors import EngineError, HostError
+from ..errors import EngineError, HostError, NotFound
 from ..store.files import Damaged
-from . import documents, exposure, images, running
+from . import catalog, documents, exposure, images, running
 from .options import network
 
 REMEDY = "remove it with rm -f and make it again"
@@ -18,7 +18,15 @@ ZERO = "0001-01-01T00:00:00Z"  # Docker's "never"
 
 
 def inspect(engine, record):
-    """Everything about one container (``record``: see catalog), JSON-able. :raises HostError: where its documents are damaged."""
+    """Everything about one container (``record``: see catalog), JSON-able.
+
+    :raises HostError: where its documents are damaged. :raises NotFound: it has been removed meanwhile.
+    """
+    with catalog.reading(engine, record):
+        return _inspected(engine, record)
+
+
+def _inspected(engine, record):
     try:
         return _inspect(engine, record)
     except Damaged as error:
@@ -36,6 +44,8 @@ def inspect_even_damaged(engine, record):
     """As :func:`inspect`, for a list of containers: of one that is damaged what is known all the same, and the sentence as ``Damaged``."""
     try:
         return inspect(engine, record)
+    except NotFound:
+        raise
     except EngineError as error:
         state, definition = running.status(engine, record["id"]), record["definition"]
         return {

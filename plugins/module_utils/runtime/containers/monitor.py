@@ -74,7 +74,7 @@ class Monitor(loop.Loop):
         return self._log
 
     def save(self, durable=False):
-        with contextlib.suppress(FileNotFoundError):  # the container's directory is gone
+        with contextlib.suppress(OSError):  # the container's directory is gone, or the disk is full; the monitor goes on
             state.write(self.paths, self.ident, self.state, durable)
 
     # ------------------------------------------------------------------------------------------------ sleep (dormant.py)

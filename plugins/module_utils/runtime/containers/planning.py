@@ -53,6 +53,7 @@ class Work:
 
     def __init__(self, engine, task, starts=None, pulls=None, coming=(), replaced=()):
         self.engine, self.task, self.starts = engine, task, starts
+        self._pulled_by_others = set(pulls or ())
         self.pulls, self.coming, self.replaced = {} if pulls is None else pulls, coming, replaced
         self.record = catalog.get(engine, task.name) or _by_id(engine, task.name)
         if self.record is not None:
@@ -63,6 +64,14 @@ class Work:
         self.started, self.downtime = False, None  # whether this task starts it; how long nobody answered, see replace.py
         self.waits = not engine.check  # whether its facts are those of a healthy container, where it is to be one
         self.anew = self.image_config = None  # of one that is made (anew): whose namespaces it joins; the image's config
+
+    def again(self):
+        """A new plan for the same task, from what is there now."""
+        for key in set(self.pulls) - self._pulled_by_others:
+            del self.pulls[key]
+        work = Work(self.engine, self.task, self.starts, self.pulls, self.coming, self.replaced)
+        work.waits = self.waits
+        return work
 
     def is_stale(self):
         """Whether the container is no longer as it was when the plan was made."""
@@ -308,9 +317,18 @@ class Work:
 
     def facts(self):
         """Result keys. A container that should be healthy is waited for here: waiting changes nothing."""
-        record = catalog.get(self.engine, self.task.name)
-        if record is None:
-            return {"container": {}, "security": self._security(None) if self.definition is not None else []}
+        while True:
+            record = catalog.get(self.engine, self.task.name)
+            if record is None:
+                return {"container": {}, "security": self._security(None) if self.definition is not None else []}
+            try:
+                with catalog.reading(self.engine, record):
+                    return self._facts(record)
+            except NotFound:
+                if catalog.by_id(self.engine, record["id"]) is not None:
+                    raise
+
+    def _facts(self, record):
         if self.task.state == "healthy" and self.waits:
             starting.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
         gone = self.task.state == "absent" and self.engine.check
@@ -365,8 +383,21 @@ class ContainerPlan(Plan):
             super().apply()
 
 
+def planned(work):
+    """The work with its plan made. What is refused is looked at again once no other task is at the container: it may have been of what that had half done."""
+    try:
+        work.make()
+        return work
+    except EngineError:
+        engine, name = work.engine, work.task.name
+        if not engine.locks.exists("container", name):  # nobody has been at it
+            raise
+        with engine.locks.hold("container", name, shared=engine.check):
+            work = work.again()
+            work.make()
+        return work
+
+
 def plan_container(engine, params, starts=None):
     """The plan for one container; ``params`` are the container module's. See :class:`Work` for ``starts``."""
-    work = Work(engine, Task(params), starts)
-    work.make()
-    return ContainerPlan(work)
+    return ContainerPlan(planned(Work(engine, Task(params), starts)))

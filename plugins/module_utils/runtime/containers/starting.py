@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
 
 from .. import install, networks, volumes
-from ..errors import ContainerFailed, EngineError, HostError, InvalidInput
+from ..errors import Conflict, ContainerFailed, EngineError, HostError, InvalidInput, NotFound
 from ..kernel import syscalls
 from . import catalog, control, documents, images, running, sharing, signals, userns
 
 
 ENDS = 5  # of a container that is waited for until it is given up: some two seconds (monitor.BACKOFF) and what its program takes
+HELD = 200  # locks of containers, each a descriptor, that are held at once
 
 
 def start(engine, records, at_once=None, stdin=None, checkpoint=None):
@@ -48,6 +50,25 @@ def _start_level(engine, records, at_once, stdin, checkpoint):
         if "error" not in answer:
             catalog.set_wanted(engine, record["id"], "running")
     return results
+
+
+def start_each(engine, records, at_once=None):
+    """As :func:`start`, for containers whose locks the caller does not hold. One that another task has removed meanwhile is left to that, without an error."""
+    results = {record["id"]: None for record in records}
+    for level in levels(engine, records):
+        for first in range(0, len(level), HELD):
+            some = level[first:first + HELD]
+            with contextlib.ExitStack() as stack:
+                for name in sorted({record["name"] for record in some}):
+                    stack.enter_context(engine.locks.hold("container", name))
+                results.update(start(engine, [record for record in some if catalog.by_id(engine, record["id"]) is not None], at_once))
+    return results
+
+
+def start_held(engine, record, stdin=None):
+    """As :func:`start_one`, for a container whose lock the caller does not hold. :raises NotFound: another task has removed it meanwhile."""
+    with catalog.held(engine, record["id"]) as now:
+        start_one(engine, now, stdin)
 
 
 def start_one(engine, record, stdin=None, checkpoint=None):
@@ -103,8 +124,13 @@ def stop(engine, record, force=False, timeout=None, signal=None):
     """Stop a container, by its stop signal (or ``signal``) and after its timeout by SIGKILL; it stays stopped, also after a reboot."""
     if signal is not None:
         signals.number(signal)
-    catalog.set_wanted(engine, record["id"], "stopped")
-    running.end(engine, record["id"], 0 if force else timeout, signal)
+    full = engine.db.is_tight()  # then it ends first: what it writes would take the room that is given up for the database
+    if full:
+        running.end(engine, record["id"], 0 if force else timeout, signal)
+    with engine.db.freeing():
+        catalog.set_wanted(engine, record["id"], "stopped")
+    if not full:
+        running.end(engine, record["id"], 0 if force else timeout, signal)
 
 
 def pause(engine, record):
@@ -124,7 +150,9 @@ def wait_healthy(engine, record, timeout, fresh=False):
     :raises ContainerFailed: it ended for good or ``ENDS`` times, it is unhealthy, or ``timeout`` (seconds; 0 or less: none) is over; with
         its last exit code and its last lines.
     """
-    if documents.read_run(engine, record["id"])["health"] is None:
+    with catalog.reading(engine, record):
+        checked = documents.read_run(engine, record["id"])["health"] is not None
+    if not checked:
         raise InvalidInput("state", "healthy", "another state: container %s has no health check" % record["name"])
     name = shown_name(record)
     until = time.monotonic() + timeout if timeout > 0 else None
@@ -150,6 +178,8 @@ def wait_healthy(engine, record, timeout, fresh=False):
             ends = state["restarts"] - before
             raise failed("is not healthy after %g seconds: %s%s" % (
                 timeout, "it ended %d times meanwhile, the last time with exit code %s; " % (ends, code) if ends else "", last_check(state)))
+        if catalog.by_id(engine, record["id"]) is None:
+            raise NotFound("container %s does not exist: another task has removed it meanwhile" % name)
         time.sleep(pause_time)
         pause_time = min(pause_time * 1.5, 0.25)
 
@@ -167,10 +197,11 @@ def boot(engine):
     records = [record for record in catalog.every(engine) if record["wanted"] in ("running", "paused")
                and record["definition"].get("restart_policy") in ("always", "unless-stopped") and not running.lives(engine, record["id"])]
     paused = {record["id"] for record in records if record["wanted"] == "paused"}
-    results = start(engine, records)
+    results = start_each(engine, records)
     for record in records:
         if record["id"] in paused and results[record["id"]] is None:
-            pause(engine, record)
+            with contextlib.suppress(Conflict, NotFound), catalog.held(engine, record["id"]) as now:
+                pause(engine, now)
     return results
 
 

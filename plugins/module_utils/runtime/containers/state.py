@@ -11,9 +11,11 @@ as much as a whole start.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
+import time
 
 from ..kernel.procfs import boot_id, start_time
 from ..store import files
@@ -33,15 +35,23 @@ def blank():
 
 def read(paths, ident):
     """The state as last written, or that of a container that never ran. A file that a power loss left empty counts as none."""
-    try:
-        state = files.read_json(os.path.join(paths.container(ident), NAME))
-    except ValueError:
-        state = None
-    return dict(blank(), **(state or {}))
+    for attempt in range(3):
+        try:
+            return dict(blank(), **(files.read_json(os.path.join(paths.container(ident), NAME)) or {}))
+        except ValueError:  # it may just be written over (write)
+            time.sleep(0.001 * attempt)
+    return blank()
 
 
 def write(paths, ident, state, durable=False):
-    files.write_json(os.path.join(paths.container(ident), NAME), state, durable=durable)
+    """Replace the state. On a full disk it is written over the one before, which needs no room, but can be cut off by the loss of power."""
+    path = os.path.join(paths.container(ident), NAME)
+    try:
+        files.write_json(path, state, durable=durable)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        files.write_over(path, files.as_json(state), durable)
 
 
 def alive(state):

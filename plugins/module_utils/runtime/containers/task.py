@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 
@@ -33,14 +34,15 @@ def container_info(engine, params):
         found = [record for record in (_find(engine, name) for name in names) if record is not None]
     else:
         found = selection.listing(engine, params.get("all") is not False, params.get("filters"))
-    look = inspection.inspect if params.get("name") is not None else inspection.inspect_even_damaged
-    containers = [look(engine, record) for record in found]
-    if params.get("changes"):
-        for record, document in ((record, document) for record, document in zip(found, containers) if "Damaged" not in document):
-            document["Changes"] = view.diff(engine, record)
-    if params.get("stats"):
-        for record, document in zip(found, containers):
-            document["Stats"] = running.stats(engine, record["id"])
+    look, containers = inspection.inspect if params.get("name") is not None else inspection.inspect_even_damaged, []
+    for record in found:
+        with contextlib.suppress(NotFound), catalog.reading(engine, record):
+            document = look(engine, record)
+            if params.get("changes") and "Damaged" not in document:
+                document["Changes"] = view.diff(engine, record)
+            if params.get("stats"):
+                document["Stats"] = running.stats(engine, record["id"])
+            containers.append(document)
     return {"exists": bool(containers), "container": containers[0] if len(containers) == 1 else {}, "containers": containers}
 
 
@@ -93,8 +95,8 @@ def container_checkpoint(engine, params):
     there = checkpoints.exists(engine, record, name, directory)
 
     def held(work, *arguments, **options):
-        with engine.locks.hold("container", record["name"]):
-            work(engine, record, *arguments, **options)
+        with catalog.held(engine, record["id"]) as now:
+            work(engine, now, *arguments, **options)
     if params.get("state") == "absent":
         if there:
             plan.add("checkpoint %s" % name, "present", None, "remove checkpoint %s of container %s" % (name, record["name"]),

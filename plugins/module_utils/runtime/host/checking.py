@@ -14,7 +14,7 @@ import os
 
 from .. import containers, volumes
 from ..containers import control, documents, state
-from ..errors import EngineError, HostError
+from ..errors import EngineError, HostError, NoSpace
 from ..kernel import cgroups, netlink, nftables, procfs, syscalls
 from ..kernel.cgroups import lifecycle
 from ..networks import addresses, catalog, publish
@@ -107,7 +107,7 @@ def _remove_container(engine, name):
 
 
 def _free(engine, idents):
-    with engine.db.transaction() as connection:
+    with engine.db.freeing(), engine.db.transaction() as connection:
         for ident in idents:
             for table in ("addresses", "ports", "id_ranges"):
                 connection.execute("DELETE FROM %s WHERE container = ?" % table, (ident,))
@@ -253,12 +253,19 @@ def _remove_elements(stale):
 
 def _copies(engine):
     """Whether the copies of rows, from which a lost database is built again, are as the rows."""
-    with contextlib.nullcontext() if engine.check else engine.db.transaction():  # so that no other writes one but not yet the other
-        copies, broken = rowfiles.load(engine.paths.records)
-        if not broken and all(_sorted(copies[table], table) == _sorted(rows, table) for table, rows in _tables(engine).items()):
-            return []
+    if _copied(engine):
+        return []
+    if not engine.check:
+        with contextlib.suppress(NoSpace), engine.db.transaction():  # again, so that no other writes one but not yet the other
+            if _copied(engine):
+                return []
     return [Stray("store", "the copies of the database's rows in %s are not as the rows" % engine.paths.records, "write the copies of the rows again",
                   engine.secure)]
+
+
+def _copied(engine):
+    copies, broken = rowfiles.load(engine.paths.records)
+    return not broken and all(_sorted(copies[table], table) == _sorted(rows, table) for table, rows in _tables(engine).items())
 
 
 def _sorted(rows, table):

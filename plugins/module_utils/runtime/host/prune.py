@@ -13,7 +13,7 @@ import os
 
 from .. import containers, images, networks, units, volumes
 from ..builds import caches
-from ..errors import Conflict, InvalidInput
+from ..errors import Conflict, InvalidInput, NotFound
 from ..reconcile import Plan
 from .info import used
 
@@ -57,11 +57,9 @@ def plan_containers(engine, filters=None):
 
 
 def _remove_ended(engine, record):
-    with engine.locks.hold("container", record["name"]):
-        try:
-            containers.remove(engine, record, keep_volumes=True)
-        except Conflict:
-            pass  # somebody has started it meanwhile
+    with contextlib.suppress(Conflict, NotFound):  # somebody has started it meanwhile, or removed it
+        with containers.held(engine, record["id"]) as now:
+            containers.remove(engine, now, keep_volumes=True)
 
 
 def plan_networks(engine, filters=None):

@@ -187,7 +187,7 @@ def check_there(connection, ident):
 def untag(engine, full):
     """Take the name ``full`` away; with the last tag of a repository goes what its registry calls the image."""
     repository = full.rpartition(":")[0]
-    with engine.db.transaction() as connection:
+    with engine.db.freeing(), engine.db.transaction() as connection:
         row = connection.execute("SELECT image FROM tags WHERE reference = ?", (full,)).fetchone()
         connection.execute("DELETE FROM tags WHERE reference = ?", (full,))
         rest = connection.execute("SELECT reference FROM tags WHERE image = ?", (row["image"],)).fetchall() if row else []

@@ -14,6 +14,8 @@ processes then take the write-ahead log for unused and delete it, with committed
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import sqlite3
@@ -21,8 +23,8 @@ import stat
 import time
 import weakref
 
-from ..errors import HostError, StoreDamaged
-from . import rowfiles
+from ..errors import HostError, NoSpace, StoreDamaged
+from . import reserve, rowfiles
 
 # JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
 SCHEMA = """
@@ -108,6 +110,7 @@ DELETE FROM digests WHERE repository IN ('docker.io/library/sha256', 'docker.io/
 """
 
 PATIENCE = 60  # seconds that a task waits for others' transactions
+ROOM = 1 << 20  # bytes that are enough for any transaction that removes something
 LITTLE = 1 << 17  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
 BACKUPS = 3  # copies of the database that are kept
 PARTS = (SCHEMA, BUILDS, IDS, NAMES)  # a store of version n has the first n
@@ -120,13 +123,18 @@ class Database:
     Every thread needs an object of its own. A forked child can't use the file while its parent had it open: SQLite's knowledge of the locks
     comes with the fork, the locks do not.
 
+    On a full disk SQLite can't make the files that it keeps beside a database that nobody else has open. What is read comes from a copy in memory then, and
+    what makes room (``freeing``) has the reserve for it.
+
     :param beside: directories that are empty while a store is new; something in them with no database beside it is a lost database.
     :param records: the directory of the copies of its rows (``rowfiles``), or None for none.
+    :param spare: the reserve.Reserve that is given up for what makes room.
     """
 
-    def __init__(self, path, beside=(), records=None):
-        self.path, self.beside, self.records = path, beside, records
+    def __init__(self, path, beside=(), records=None, spare=None):
+        self.path, self.beside, self.records, self.spare = path, beside, records, spare
         self._connection = self._rows = None
+        self._copied, self._freeing = False, 0  # _copied: whether the connection is to a copy
         _databases.add(self)
 
     @property
@@ -135,17 +143,67 @@ class Database:
 
         :raises StoreDamaged: when the file is not this engine's database, or a broken one. :raises HostError: when it can't be opened.
         """
-        if self._connection is None:
-            if self.path in _inherited:
-                raise RuntimeError("%s was open when this process was forked, and can't be used in it" % self.path)
+        until = time.monotonic() + PATIENCE
+        while self._connection is None:
             try:
-                self._connection = self._open()
-                self._migrate()
-            except BaseException as error:
-                self.close()
-                self._raise_sentence(error)
-                raise
+                self._connect()
+            except NoSpace:
+                with _alone(os.path.dirname(self.path)):
+                    self._copy(until)
         return self._connection
+
+    def _connect(self):
+        if self.path in _inherited:
+            raise RuntimeError("%s was open when this process was forked, and can't be used in it" % self.path)
+        try:
+            self._connection = self._open()
+            self._migrate()
+        except BaseException as error:
+            self.close()
+            self._raise_sentence(error)
+            raise
+
+    def _copy(self, until):
+        """Have a copy of the database in memory; not while somebody else has it open, and so has the files beside it that SQLite needs.
+
+        To read a database that it has locked as a whole, SQLite needs an empty log at most, which takes no room.
+        """
+        source = sqlite3.connect(self.path, timeout=1, isolation_level=None)
+        self._connection, self._copied = sqlite3.connect(":memory:", isolation_level=None), True
+        self._connection.row_factory = sqlite3.Row
+        try:
+            source.execute("PRAGMA locking_mode=EXCLUSIVE")
+            source.backup(self._connection)
+            if self._version() != VERSION or not self._ours():
+                raise NoSpace("no space left for %s" % self.path)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error) and time.monotonic() < until:
+                return
+            self._raise_sentence(error)
+            raise
+        finally:
+            source.close()
+
+    def refresh(self):
+        """What is read next is what is there now, also on a full disk."""
+        if self._copied:
+            self.close()
+
+    @contextlib.contextmanager
+    def freeing(self):
+        """The block makes room: on a full disk its transactions get the reserve, which is made again when there is room for it."""
+        self._freeing += 1
+        try:
+            yield
+        finally:
+            self._freeing -= 1
+            if not self._freeing and self.spare is not None:
+                self.spare.make()
+
+    def is_tight(self, room=ROOM):
+        """Whether the disk is so full that a transaction may fail for it."""
+        return self.path != ":memory:" and reserve.free(os.path.dirname(self.path)) < room
 
     def _open(self):
         if self.path != ":memory:" and not os.path.exists(self.path):
@@ -153,6 +211,15 @@ class Database:
             self._make()
         # autocommit: transactions are begun by transaction() alone, so none is left open by a mere SELECT
         connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()  # an error keeps it alive, and with it its locks
+            raise
+        return connection
+
+    @staticmethod
+    def _prepare(connection):
         connection.row_factory = sqlite3.Row
         until = time.monotonic() + PATIENCE
         while True:
@@ -165,7 +232,7 @@ class Database:
                 time.sleep(0.01)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        return connection
+        connection.execute("PRAGMA temp_store=MEMORY")
 
     def _make(self):
         """Make the file, for root alone, without opening it. SQLite gives its other files the mode of this one."""
@@ -174,7 +241,7 @@ class Database:
         except FileExistsError:  # another task was faster
             pass
         except OSError as error:
-            raise HostError("%s can't be made: %s" % (self.path, os.strerror(error.errno).lower())) from None
+            raise (NoSpace if error.errno == errno.ENOSPC else HostError)("%s can't be made: %s" % (self.path, os.strerror(error.errno).lower())) from None
 
     def _refuse_loss(self, what):
         for directory in self.beside:
@@ -219,16 +286,12 @@ class Database:
             raise StoreDamaged("%s is damaged: %s" % (self.path, text)) from None
         if not isinstance(error, sqlite3.OperationalError):
             return
-        if "full" in text or ("disk I/O" in text or "unable to open" in text) and self._no_room():
-            raise HostError("no space left for %s" % self.path) from None  # SQLite says so of writes to the database alone, not of its other files'
+        if "full" in text or ("disk I/O" in text or "unable to open" in text) and self.is_tight(LITTLE):
+            raise NoSpace("no space left for %s" % self.path) from None  # SQLite says so of writes to the database alone, not of its other files'
         if "locked" in text:
             raise HostError("%s has been in use by another task for %d seconds" % (self.path, PATIENCE)) from None
         if any(words in text for words in ("disk I/O", "unable to open", "readonly", "locking protocol")):
             raise HostError("%s can't be used: %s" % (self.path, text)) from None
-
-    def _no_room(self):
-        status = os.statvfs(os.path.dirname(self.path))
-        return status.f_bavail * status.f_frsize < LITTLE
 
     @contextlib.contextmanager
     def transaction(self, durable=True):
@@ -236,7 +299,12 @@ class Database:
 
         :param durable: False for what matters only together with a later transaction: on disk with that one at the latest, not waited for.
         """
-        connection = self.connection
+        if self._freeing and self.spare is not None and self.is_tight():
+            self.spare.give_up()
+        self.refresh()
+        if self._connection is None:
+            self._connect()
+        connection = self._connection
         if not durable:
             connection.execute("PRAGMA synchronous=NORMAL")
         try:
@@ -336,7 +404,19 @@ class Database:
     def close(self):
         if self._connection is not None:
             self._connection.close()
-            self._connection = self._rows = None
+        self._connection = self._rows = None
+        self._copied = False
+
+
+@contextlib.contextmanager
+def _alone(directory):
+    """One process at a time in the block: several that want SQLite's lock of a whole file hinder each other."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 _databases = weakref.WeakSet()  # of this process

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import json
@@ -32,7 +33,7 @@ def write_whole(path, data, mode=0o600, durable=True):
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogateescape")
-    temporary = "%s.tmp.%d" % (path, os.getpid())
+    temporary = "%s.tmp.%d.%d" % (path, os.getpid(), _thread.get_ident())  # one process's threads write the same file, too
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         os.fchmod(fd, mode)
@@ -51,8 +52,27 @@ def write_whole(path, data, mode=0o600, durable=True):
         sync_directory(os.path.dirname(path))
 
 
+def write_over(path, data, durable=True):
+    """Write text over what is in the file at ``path``, in its place. :raises FileNotFoundError: it is not there."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        data = data.encode("utf-8", "surrogateescape")
+        written = 0
+        while written < len(data):
+            written += os.pwrite(fd, data[written:], written)
+        os.ftruncate(fd, len(data))
+        if durable:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def as_json(value):
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
 def write_json(path, value, durable=True):
-    write_whole(path, json.dumps(value, separators=(",", ":"), sort_keys=True), durable=durable)
+    write_whole(path, as_json(value), durable=durable)
 
 
 def read_json(path, default=None):

@@ -55,6 +55,10 @@ class Locks:
         finally:
             os.close(fd)
 
+    def exists(self, kind, name):
+        """Whether anybody has held the lock since the host was started."""
+        return os.path.exists(self._path(kind, name))
+
     def is_free(self, kind, name):
         """Whether nobody holds the lock at this moment."""
         return not held(self._path(kind, name), fcntl.LOCK_EX)

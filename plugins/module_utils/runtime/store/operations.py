@@ -42,6 +42,10 @@ class Operations:
 
         So the block must leave nothing half-made when it raises; only a killed process leaves its entry behind.
         """
+        with self.database.freeing() if kind.startswith("remove-") else contextlib.nullcontext():
+            yield from self._recorded(kind, detail)
+
+    def _recorded(self, kind, detail):
         row = self.database.run(
             "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES (?, ?, ?, ?, ?, ?)",
             kind, encode(detail), os.getpid(), start_time(os.getpid()), boot_id(), now()).lastrowid
@@ -60,4 +64,5 @@ class Operations:
                 if row["boot"] != boot or start_time(row["pid"]) != row["started"]]
 
     def forget(self, ident):
-        self.database.run("DELETE FROM operations WHERE id = ?", ident)
+        with self.database.freeing():
+            self.database.run("DELETE FROM operations WHERE id = ?", ident)

@@ -25,6 +25,7 @@ class Paths:
         self.database = os.path.join(data, "state.db")
         self.records = os.path.join(data, "records")  # a copy of each of its rows (rowfiles.py)
         self.backups = os.path.join(data, "backups")  # of the database, of the last boots and versions
+        self.reserve = os.path.join(data, "reserve")  # reserve.py
         self.blobs = os.path.join(data, "blobs")
         self.layers = os.path.join(data, "layers")
         self.containers = os.path.join(data, "containers")

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Room that is kept for what makes room: a file in the data root that is given up first when the disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+
+SIZE = 4 << 20  # bytes: the database's write-ahead log, its index, and the states of some hundred containers
+PLENTY = 4 * SIZE  # free bytes from which on it is made (again)
+
+
+class Reserve:
+    """The file at ``path``. It is allocated, and holds nothing."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def make(self):
+        """Have it where there is plenty of room. A call that finds it costs one stat(2). Never an error: without it a full disk is only less handy."""
+        with contextlib.suppress(OSError):
+            if not os.path.exists(self.path) and free(os.path.dirname(self.path)) >= PLENTY:
+                self._allocate()
+
+    def _allocate(self):
+        partial = self.path + ".new"
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                os.posix_fallocate(fd, 0, SIZE)
+            except OSError as error:  # musl's has nothing for file systems that can't
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+                for dummy in range(SIZE >> 16):
+                    os.write(fd, os.urandom(1 << 16))
+            os.rename(partial, self.path)
+        except OSError:
+            os.unlink(partial)
+            raise
+        finally:
+            os.close(fd)
+
+    def give_up(self):
+        """Give its room to whoever needs it now. Returns whether there was any."""
+        try:
+            os.unlink(self.path)
+            return True
+        except FileNotFoundError:
+            return False
+
+
+def free(directory):
+    """Bytes that are free on a directory's file system, for who has no special rights."""
+    status = os.statvfs(directory)
+    return status.f_bavail * status.f_frsize

@@ -1,0 +1,174 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A disk without a free byte: what looks works, and what makes room works."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+
+import pytest
+from pycontainer import containers, images, install, volumes
+from pycontainer.containers import task
+from pycontainer.engine import Engine
+from pycontainer.errors import NoSpace
+from pycontainer.reconcile import Plan, carry_out
+from pycontainer.store import reserve
+
+SIZE = 80 << 20
+CHATTY = ["sh", "-c", "echo begun; trap 'exit 3' TERM; while :; do echo x; sleep 0.01; done"]
+
+
+def run(*words):
+    subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def disk(request, tmp_path):
+    """A directory that is a file system of SIZE bytes."""
+    at = tmp_path / "disk"
+    at.mkdir()
+    if request.param == "tmpfs":
+        run("mount", "-t", "tmpfs", "-o", "size=%d" % SIZE, "tmpfs", str(at))
+    else:
+        with open(tmp_path / "image", "wb") as file:
+            file.truncate(SIZE)
+        run("mkfs.ext4", "-q", "-F", str(tmp_path / "image"))
+        run("mount", "-o", "loop", str(tmp_path / "image"), str(at))
+    yield str(at)
+    run("umount", str(at))
+
+
+@contextlib.contextmanager
+def filled(at):
+    """Not a byte is free in the block, for root neither: the file takes what there is until there is nothing."""
+    path, size = os.path.join(at, "filler"), 1 << 20
+    with open(path, "ab", buffering=0) as file:
+        while size:
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                size //= 4
+        os.fsync(file.fileno())
+    assert os.statvfs(at).f_bavail == 0
+    try:
+        yield
+    finally:
+        os.unlink(path)
+
+
+def do(engine, **params):
+    params = dict({"image": "box:1", "network_mode": "none", "stop_timeout": 0}, **params)
+    outcome = task.container(engine, params)
+    return carry_out(outcome, False) if isinstance(outcome, Plan) else outcome
+
+
+@pytest.fixture
+def full(disk, scratch, rootfs):
+    """``(command, engine)`` of a store on a disk that is full: three containers run, one is exited, and there are volumes and an image that nobody uses."""
+    data = os.path.join(disk, "data")
+    with Engine(data, scratch[1]) as engine:
+        carry_out(images.plan_import(engine, "box:1", rootfs, {"command": ["sleep", "1000"]}), False)
+        carry_out(images.plan_import(engine, "spare:1", rootfs, {"command": ["sleep", "1"]}), False)
+        for number in range(3):
+            do(engine, name="web%d" % number, volumes=["data%d:/data" % number], command=CHATTY if number == 2 else None)
+        do(engine, name="old", state="present")
+        volumes.create(engine, "unused")
+        words = install.command_line(engine)
+        engine.db.close()
+
+        def command(*more, ok=True):
+            done = subprocess.run([words[0]] + words[1:] + list(more), capture_output=True, text=True, timeout=60, check=False)
+            assert not ok or done.returncode == 0 and "Traceback" not in done.stderr, (more, done.stdout, done.stderr)
+            return done.stdout if ok else done
+
+        with filled(disk):
+            yield command, engine
+        for record in containers.every(engine):
+            containers.remove(engine, record, force=True)
+        engine.db.close()
+    from pycontainer.containers import summon
+
+    with contextlib.suppress(Exception):
+        summon.request(engine.paths, {"op": "retire"})
+
+
+def test_what_looks_and_what_makes_room_work_on_a_full_disk(full):
+    command, engine = full
+    assert set(command("ps", "--format", "{{.Names}}").split()) == {"web0", "web1", "web2"}
+    assert "old" in command("ps", "-a", "-s") and "begun" in command("logs", "web2") and "box" in command("images")
+    assert command("exec", "web0", "echo", "hello") == "hello\n"
+    assert '"Running": true' in command("inspect", "web0") and "web1" in command("stats", "--no-stream")
+    for words in (["system", "check"], ["system", "df"], ["volume", "ls"], ["network", "ls"], ["info"], ["top", "web0"], ["history", "box:1"],
+                  ["image", "inspect", "box:1"], ["diff", "web0"], ["port", "web0"], ["volume", "inspect", "data0"]):
+        command(*words)
+    assert os.path.exists(engine.paths.reserve), "what only looks needs no room"
+    some = [subprocess.Popen(install.command_line(engine) + ["ps", "-q"], stdout=subprocess.PIPE) for dummy in range(6)]
+    assert [len(one.communicate()[0].split()) for one in some] == [3] * 6, "several at once wait for each other"
+    refused = command("create", "--name", "more", "box:1", ok=False)
+    assert refused.returncode == 1 and "no space left" in refused.stderr.lower() and "Traceback" not in refused.stderr
+    assert os.path.exists(engine.paths.reserve), "what takes room does not get the reserve"
+    command("kill", "web0")
+    command("stop", "web1", "web2")
+    assert set(command("ps", "-q").split()) == set()
+    assert containers.status(engine, containers.find(engine, "web2")["id"])["exit_code"] in (3, 137)
+    engine.db.close()
+    command("rm", "web0", "web1")
+    command("volume", "rm", "unused")
+    command("rmi", "spare:1")
+    command("container", "prune", "-f")
+    command("builder", "prune", "-f")
+    command("system", "prune", "-a", "-f", "--volumes")
+    assert command("ps", "-aq") == "" and command("images", "-q") == "" and os.listdir(engine.paths.containers) == []
+    assert engine.db.all("SELECT * FROM operations") == []
+
+
+def test_force_removes_a_container_that_writes_without_end(full):
+    command, engine = full
+    command("exec", "-d", "web0", "sh", "-c", "while :; do cat /bin/busybox >> /data/more; done")
+    assert set(command("ps", "--format", "{{.Names}}").split()) == {"web0", "web1", "web2"}
+    command("rm", "-f", "web0")
+    command("volume", "rm", "data0")
+    assert set(command("ps", "-a", "--format", "{{.Names}}").split()) == {"web1", "web2", "old"}
+
+
+def test_the_reserve_is_made_again(full):
+    command, engine = full
+    os.truncate(os.path.join(os.path.dirname(engine.paths.data), "filler"), 0)
+    engine.db.spare.give_up()
+    command("ps")
+    assert os.stat(engine.paths.reserve).st_blocks * 512 >= reserve.SIZE
+
+
+def test_without_a_reserve_what_can_not_be_done_is_said(full):
+    """It has been eaten: what looks works still, and what would remove says why it can't."""
+    command, engine = full
+    engine.db.spare.give_up()
+    disk = os.path.dirname(engine.paths.data)
+    with contextlib.suppress(OSError), open(os.path.join(disk, "filler"), "ab", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    assert "old" in command("ps", "-a")
+    refused = command("rm", "old", ok=False)
+    assert refused.returncode == 1 and "no space left" in refused.stderr and "Traceback" not in refused.stderr
+    with pytest.raises(NoSpace):
+        engine.db.run("DELETE FROM containers")
+    assert len(containers.every(engine)) == 4
+    engine.db.close()
+
+
+@pytest.mark.parametrize("disk", ["tmpfs"], indirect=True)
+def test_a_full_run_directory(disk, rootfs, scratch):
+    """Locks and sockets take no room there; state and log are elsewhere."""
+    at = os.path.join(disk, "run")
+    with Engine(scratch[0], at) as engine:
+        carry_out(images.plan_import(engine, "box:1", rootfs, {"command": ["sleep", "1000"]}), False)
+        do(engine, name="web")
+        words = install.command_line(engine)
+        with filled(disk):
+            for more in (["ps"], ["exec", "web", "true"], ["logs", "web"], ["system", "check"], ["stop", "web"], ["rm", "web"], ["rmi", "box:1"]):
+                done = subprocess.run(words + more, capture_output=True, text=True, timeout=60, check=False)
+                assert done.returncode == 0, (more, done.stdout, done.stderr)
+        assert containers.every(engine) == []

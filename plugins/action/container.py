@@ -10,3 +10,4 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action i
 
 class ActionModule(EngineAction):
     module = "container"
+    foretold = True

@@ -25,7 +25,8 @@ class Module(AnsibleModule):
     """A module whose action plugin tells it more than its options, which no user can give or is shown.
 
     ``told``: ``{"copy": the engine to use, by version and fingerprint, "progress": under which name the host says how far the task is,
-    "params": what goes to the engine beside the options}``, {} without the action plugin.
+    "params": what goes to the engine beside the options, "foretold": images that earlier tasks of a check would have brought}``, {} without
+    the action plugin.
     """
 
     def _load_params(self):
@@ -101,6 +102,8 @@ def _carry_out(module, package, errors, text, part, function, store_needed, brin
         noun = importlib.import_module("%s.%s" % (package, part))
         broken = {"broken": True} if getattr(noun, "tolerates", lambda _params: False)(module.params) else {}
         with engine_class(check=module.check_mode or storeless, **broken) as engine, reports(package, engine, module.told.get("progress")):
+            if module.check_mode:
+                engine.foretold = module.told.get("foretold") or ()
             work = getattr(noun, function)
             outcome = work(engine, dict(module.params, **module.told.get("params", {})))
             result = reconcile.carry_out(outcome, module.check_mode) if isinstance(outcome, reconcile.Plan) else dict(outcome)

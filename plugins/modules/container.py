@@ -39,6 +39,35 @@ options:
       - The container's name. One that exists can be named by its ID as well, or by the first twelve digits or more of it.
       - Exactly one of O(name) and O(containers) is required.
     type: str
+  auth_file: &auth_file
+    description:
+      - File with the credentials for the registry of O(image), in the form of Docker's C(config.json). The default is where
+        M(pycontainer.engine.registry_login), C(docker login) and C(podman login) keep them.
+    type: path
+  ca_path: &ca_path
+    description:
+      - File with the certificates (PEM) of the authorities to trust for the registry of O(image). Without it, the host's own are trusted,
+        and those for the registry in C(/etc/containers/certs.d) and C(/etc/docker/certs.d).
+    type: path
+  client_cert: &client_cert
+    description:
+      - File with the certificate (PEM) to show to the registry of O(image).
+    type: path
+  client_key: &client_key
+    description:
+      - File with the key (PEM) of O(client_cert).
+    type: path
+  insecure: &insecure
+    description:
+      - Whether plain HTTP, or a certificate that can't be verified, will do for the registry of O(image).
+        Registries on this host's loopback addresses never need it.
+    type: bool
+    default: false
+  validate_certs: &validate_certs
+    description:
+      - Whether the certificate of the registry of O(image) is verified. V(false) still insists on TLS, unlike O(insecure).
+    type: bool
+    default: true
   auto_remove: &auto_remove
     description:
       - Remove the container, with its anonymous volumes, when it ends.
@@ -623,6 +652,12 @@ options:
           - The container's name.
         type: str
         required: true
+      auth_file: *auth_file
+      ca_path: *ca_path
+      client_cert: *client_cert
+      client_key: *client_key
+      insecure: *insecure
+      validate_certs: *validate_certs
       auto_remove: *auto_remove
       blkio_weight: *blkio_weight
       cap_drop: *cap_drop

@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors, fingerprint
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import progress
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import foretold, progress
 
 COLLECTION = "pycontainer.engine"
 RUNTIME = "/var/lib/pycontainer/runtime"
@@ -33,6 +33,7 @@ class EngineAction(ActionBase):
     _supports_check_mode = True
     module = None
     only_looks = False
+    foretold = False  # whether in check mode the module is told what earlier tasks would have brought
     live = None  # a progress.Live, while the task runs: how far it is, at the controller's terminal
 
     def run(self, tmp=None, task_vars=None):
@@ -40,6 +41,8 @@ class EngineAction(ActionBase):
         with progress.Live(self, task_vars) as self.live:
             try:
                 result.update(self.carry_out(dict(self._task.args), task_vars))
+                if self._task.check_mode:
+                    self.checked(result, task_vars)
             except AnsibleError:
                 raise
             except errors.EngineError as error:
@@ -47,6 +50,9 @@ class EngineAction(ActionBase):
             except Exception as error:  # noqa: B902 - a defect, or a controller that fails: one sentence, and the traceback for whoever wants it
                 result.update(failed=True, msg=errors.unexpected(error, "-vvv shows the traceback"), exception=traceback.format_exc())
         return result
+
+    def checked(self, result, task_vars):
+        """The task was only checked, with this result."""
 
     def carry_out(self, arguments, task_vars):
         """Run the module with ``arguments``; bring the engine first where it turns out to be missing."""
@@ -67,6 +73,8 @@ class EngineAction(ActionBase):
 
     def _module(self, arguments, copy, task_vars, **told):
         with self.live.watched() as watched:
+            if self._task.check_mode and self.foretold:
+                told = dict(told, foretold=foretold.images_for(self, task_vars))
             told = {TOLD: dict(told, copy=copy, **watched)}
             return self._execute_module(module_name="%s.%s" % (COLLECTION, self.module), module_args=dict(arguments, **told), task_vars=task_vars,
                                         wrap_async=self._task.async_val)

@@ -45,6 +45,7 @@ class Engine:
     :param broken: a lost or damaged database is no error; ``lost`` is its sentence then, and nothing can be done before it is built again.
     :ivar progress: what long work reports to; nobody listens unless the caller puts a board in its place.
     :ivar lost: why the database can't be used, or "".
+    :ivar foretold: images that earlier tasks of a check would have brought (images/foretold.py).
     :raises EngineError: when not run as root.
     """
 
@@ -65,6 +66,7 @@ class Engine:
         self.locks = locks.Locks(self.paths.locks)
         self.operations = operations.Operations(self.db)
         self.progress = progress.SILENT
+        self.foretold = ()
 
     def __enter__(self):
         try:

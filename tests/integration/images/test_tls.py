@@ -91,6 +91,22 @@ def test_an_authority_of_ones_own(engine, task, make, certificates):
     assert not task(engine, name=name, insecure=True, pull="always")["changed"]
 
 
+def test_what_a_container_needs_to_reach_its_image(engine, make, certificates):
+    """The options of the pull, of one container and of those of a list."""
+    from pycontainer.containers import task as containers
+    from pycontainer.reconcile import carry_out
+
+    engine.check = True
+    params = {"name": "web", "image": make().host + "/a/b:1", "state": "present", "command": "x", "network_mode": "none"}
+    for more in ({"ca_path": str(certificates / "ca.pem")}, {"validate_certs": False}, {"insecure": True}):
+        with pytest.raises(RegistryError, match="its certificate can't be verified"):
+            carry_out(containers.container(engine, params), True)
+        assert carry_out(containers.container(engine, dict(params, **more)), True)["changed"]
+        assert containers.container(engine, {"containers": [dict(params, **more)]})["changed"]
+    with pytest.raises(InvalidInput, match="insecure: .*nothing beside containers"):
+        containers.container(engine, {"containers": [params], "insecure": True})
+
+
 def test_another_name(engine, task, make, certificates):
     """The certificate is for 127.0.0.1 and localhost, not for this address of the same machine."""
     server = make(address="127.0.0.2")

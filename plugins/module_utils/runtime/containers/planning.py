@@ -17,6 +17,7 @@ from . import catalog, checks, create, exposure, inspection, live, options, remo
 from .options import lifecycle, network, storage, table
 
 PULLS = {True: "always", False: "missing", None: "missing"}  # docker_container's booleans, and what is not named
+REGISTRY = ("auth_file", "ca_path", "client_cert", "client_key", "insecure", "validate_certs")  # options of the image's pull
 RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
 
 
@@ -39,6 +40,7 @@ class Task:
         self.force_kill = bool(params.get("force_kill"))
         timeout = params.get("healthy_wait_timeout")
         self.healthy_timeout = 300 if timeout is None else timeout
+        self.registries, self.reached = images.registries_of(params), repr([params.get(name) for name in REGISTRY])
         self.definition = options.definition(params)
         self.how = options.comparisons(params.get("comparisons"))
 
@@ -95,7 +97,7 @@ class Work:
         target = self._image()
         self.image_config = target.config
         self._define()
-        if self.task.state == "healthy" and lifecycle.health(self.definition, target.config.get("Healthcheck")) is None:
+        if self.task.state == "healthy" and not target.blank and lifecycle.health(self.definition, target.config.get("Healthcheck")) is None:
             raise InvalidInput("state", "healthy", "another state: container %s has no health check" % self.task.name)
         joined = self._checked(target)
         self.anew = joined if self.record is None else None
@@ -112,7 +114,7 @@ class Work:
         """
         rests = self._rests(target)
         if not rests:
-            checks.everything(self.engine, self.definition, target.config, self.record)
+            checks.everything(self.engine, self.definition, {"Cmd": ["?"]} if target.blank else target.config, self.record)
         try:
             joined = sharing.resolve(self.engine, self.definition, self.task.name, self.coming)
         except EngineError:
@@ -145,15 +147,15 @@ class Work:
             if self.record is None:
                 raise InvalidInput("image", None, "an image, because container %s does not exist" % self.task.name)
             return Target(self.record["image"], self.record["definition"].get("image"), images.get(self.engine, self.record["image"]))
-        key = (self.task.image, self.task.pull, self.task.platform)
+        key = (self.task.image, self.task.pull, self.task.platform, self.task.reached)
         if key not in self.pulls:
             try:
-                self.pulls[key] = images.plan_present(self.engine, *key)
+                self.pulls[key] = images.plan_foretold(self.engine, key[0]) or images.plan_present(self.engine, *key[:3], self.task.registries)
             except InvalidInput as error:  # the option has another name here
                 raise InvalidInput("image" if error.option == "name" else error.option, error.value, error.accepted) from None
             self.plan.extend(self.pulls[key])
         found = self.pulls[key].record()
-        return Target(found["id"], self.task.image, found)
+        return Target(found["id"], self.task.image, found, getattr(self.pulls[key], "task", None), getattr(self.pulls[key], "blank", False))
 
     def _define(self):
         wanted = self.task.definition
@@ -180,7 +182,7 @@ class Work:
         for option in self.task.definition:
             self.plan.add(option, None, self.task.definition[option], None)
         self.plan.add("image", None, target.reference, None)
-        self.plan.add("state", "absent", "present", "create container %s" % name, lambda: self._do_create(target), live=False)
+        self.plan.add("state", "absent", "present", "create container %s%s" % (name, target.origin), lambda: self._do_create(target), live=False)
         self._run_state("created", new=True)
 
     def _do_create(self, target):
@@ -225,7 +227,7 @@ class Work:
         """What needs a new container: ``[(name, before, after)]``."""
         found = [(option.name, before, after) for option, before, after in self.differences if not self._is_live(option)]
         if target.id != self.record["image"] and self.task.how["image"] != table.IGNORE:
-            found.append(("image", self.record["image"], target.id))
+            found.append(("image", self.record["image"], target.id or "the image" + target.origin[len(" from the image"):]))
         had = sharing.recorded(self.engine, self.record["id"])
         for kind, ident in joined.items():
             option = sharing.OPTIONS[kind]
@@ -256,7 +258,7 @@ class Work:
                     other, option, self.task.name))
         lives = self.status in running.LIVING
         run = self.task.state in RUNS or (self.task.state == "present" and lives)
-        self.plan.add("container", self.record["id"][:12], "a new one", "replace container %s because of %s" % (self.task.name, _list(costly)),
+        self.plan.add("container", self.record["id"][:12], "a new one", "replace container %s because of %s%s" % (self.task.name, _list(costly), target.origin),
                       lambda: self._do_replace(target, run), live=False)
         if run != lives:
             self.plan.add("running", lives, run, None, live=False)
@@ -346,11 +348,14 @@ class Work:
 class Target:
     """The image that a container is to have: its ``id``, the ``reference`` that the user wrote, and its ``config`` object.
 
-    All of it is known before the image is here: a registry says it.
+    All of it is known before the image is here: a registry says it, or in a check the task that would bring it.
+
+    :ivar origin: words for the plan, where another task of a check would bring it. :ivar blank: nothing is known of it.
     """
 
-    def __init__(self, ident, reference, record):
+    def __init__(self, ident, reference, record, task=None, blank=False):
         self.id, self.reference, self.config = ident, reference, record["config"].get("config") or {}
+        self.origin, self.blank = "" if task is None else " from the image that the task %s would bring" % task, blank
 
 
 def _by_id(engine, text):

@@ -35,6 +35,7 @@ _HOME = {
     "make_whole": "repair",
     "explained": "intake",
     "plan_present": "plan",
+    "plan_foretold": "foretold.plan",
     "plan_local": "plan",
     "history": "anatomy",
     "layer_report": "anatomy",

@@ -39,7 +39,10 @@ def image(engine, params):
     if isinstance(plan, dict):
         return plan  # of source controller: what has to be sent first
     plans.plan_tags(plan, names_of(params)[1 if name else 0:])
-    if params.get("push"):
+    if params.get("push") and plan.unknown:  # in check mode, of an image that is not here yet
+        for text in _pushed(params):
+            plan.add("registry " + text, None, "pushed", "push image %s" % text)
+    elif params.get("push"):
         pushing.plan_push(plan, _pushed(params), registries, **_beside(params))
     return plan
 
@@ -129,6 +132,12 @@ def _check(params, name):
 
 def _present(engine, params, name, registries):
     source = params["source"]
+    if source == "local" or (source == "pull" and params["pull"] != "always"):
+        from . import foretold
+
+        plan = foretold.plan(engine, name)
+        if plan is not None:
+            return plan
     if source == "pull":
         pull = {"not_present": "missing"}.get(params["pull"], params["pull"])
         return plans.plan_present(engine, name, pull, params.get("platform"), registries, params.get("verify"))

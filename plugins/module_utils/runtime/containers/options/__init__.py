@@ -17,13 +17,14 @@ OPTIONS = {option.name: option for part in (process, resources, storage, network
 # How a task behaves: not part of a container.
 BEHAVIOUR = (
     "name", "image", "state", "pull", "platform", "recreate", "recreate_policy", "restart", "keep_volumes", "force_kill", "healthy_wait_timeout", "comparisons",
-    "containers", "parallel",
+    "insecure", "validate_certs", "ca_path", "client_cert", "client_key", "auth_file", "containers", "parallel",
 )
 ALIASES = {"cap_add": "capabilities", "expose": "exposed_ports", "exposed": "exposed_ports", "forcekill": "force_kill", "log_opt": "log_options",
            "ports": "published_ports"}
 BESIDE_A_LIST = ("containers", "parallel")
+# Ansible hands these over also where no task names them.
 BEHAVIOUR_DEFAULTS = {"state": "started", "pull": "missing", "recreate": False, "recreate_policy": "recreate", "restart": False, "keep_volumes": True,
-                      "force_kill": False, "healthy_wait_timeout": 300}  # Ansible hands these over also where no task names them
+                      "force_kill": False, "healthy_wait_timeout": 300, "insecure": False, "validate_certs": True}
 
 
 def definition(params):

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What checked tasks would have brought to a host: kept for the later tasks of the same run, which would find it in earnest.
+
+A file for each host in Ansible's own temporary directory of the run, since each task of a host is a process of its own. Facts would be seen
+by users, and a cache of facts would keep them for other runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from ansible import constants as C
+
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import json_reader
+
+KEPT = ("Id", "RepoTags", "RepoDigests", "Config", "Created", "Architecture", "Os", "Variant", "Size")  # of an image, for those who come later
+MOST = 1 << 20  # bytes of all that a host is told
+
+
+def _path(action, task_vars):
+    host = action._task.delegate_to or (task_vars or {}).get("inventory_hostname") or ""
+    return os.path.join(C.DEFAULT_LOCAL_TMP, "pycontainer-foretold-%s.json" % hashlib.sha256(host.encode()).hexdigest()[:32])
+
+
+def images_for(action, task_vars):
+    """The images that earlier tasks of the run would have brought to the task's host (``runtime/images/foretold.py``)."""
+    try:
+        with open(_path(action, task_vars), "rb") as file:
+            return json_reader.load(file.read(), "what earlier tasks would have brought", kind=list)
+    except FileNotFoundError:
+        return []
+
+
+def remember(action, arguments, result, task_vars):
+    """Keep what a checked task of the module ``image`` said."""
+    if result.get("failed") or not result.get("changed"):
+        return
+    image = {key: value for key, value in (result.get("image") or {}).items() if key in KEPT}
+    found, names = images_for(action, task_vars), set(_names(arguments)) | set(image.get("RepoTags") or ())
+    if arguments.get("state") != "absent":  # a name that it has already is the earlier task's: this one gives it others
+        names = names.difference(*(entry["names"] for entry in found if entry["image"].get("Id") == image.get("Id")))
+    for entry in found:
+        entry["names"] = [name for name in entry["names"] if name not in names]
+    if arguments.get("state") != "absent" and names:
+        found.append({"names": sorted(names), "image": image, "task": action._task.get_name(include_role_fqcn=False)})
+    text = json.dumps(found)
+    if len(text) > MOST:
+        return
+    path = _path(action, task_vars)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(path + ".new", path)
+
+
+def _names(arguments):
+    from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import task as images  # here: most tasks do not need it
+
+    tags = arguments.get("tags") or []
+    try:
+        return images.names_of(dict(arguments, tags=tags.split(",") if isinstance(tags, str) else tags))
+    except errors.EngineError:
+        return []

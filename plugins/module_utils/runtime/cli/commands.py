@@ -188,7 +188,7 @@ OTHER_COMMANDS = [
     Command("inspect", "NAME...", "All about containers, images, volumes and networks, as JSON", "system:inspect", [
         INSPECT, SIZE, Flag("--type", "value", "container, image, volume or network")]),
     Command("info, system info", "", "The host, what it can do and what it holds", "system:info", [INSPECT]),
-    Command("system check", "", "What images have lost or is damaged, and repair it", "system:check", [
+    Command("system check", "", "What the store has lost or is damaged in it, and repair it", "system:check", [
         Flag("-q, --quick", "switch", "Look at what is there and how large, not at contents"),
         Flag("-r, --repair", "switch", "Make it again: from the archives of layers, or from the registry that an image came from")]),
     Command("system df", "", "Disk use", "system:df", [FORMAT]),

@@ -140,7 +140,7 @@ def test_the_hosts_half_of_a_delivery(error, monkeypatch, capsys):
     from pycontainer.images import delivery
 
     monkeypatch.setattr(delivery.fingerprint, "laid_down", lambda *_arguments: None)
-    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(b"{}\n")))
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(b'{"check": 1}\n')))
     put(monkeypatch, "pycontainer.engine.Engine.__enter__", error)
     assert delivery.main(["offer"]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -9,7 +9,7 @@ import errno
 import os
 
 SIZE = 4 << 20  # bytes: the database's write-ahead log, its index, and the states of some hundred containers
-PLENTY = 4 * SIZE  # free bytes from which on it is made (again)
+PLENTY = 8 * SIZE  # free bytes from which on it is made (again)
 
 
 class Reserve:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A playbook in check mode, by ansible-playbook over a local connection: what a task would bring is there for the next ones."""
+"""A playbook in check mode, by ansible-playbook over a local connection: what a task would bring is there for the tasks after it."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_no_way_to_give_an_id_as_a_name(engine, task, pair, tmp_path):
         with pytest.raises(InvalidInput, match="^name: "):
             records.tag(engine, one, full)
         with pytest.raises(InvalidInput, match="^name: "), engine.db.transaction() as connection:
-            records.save(connection, one, one, 1, [full])
+            records.save(engine, connection, one, one, 1, [full])
     assert records.tags_of(engine, one) == ["docker.io/library/a:1"] and records.tags_of(engine, two) == ["docker.io/library/b:1"]
 
 

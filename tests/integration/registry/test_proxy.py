@@ -273,7 +273,8 @@ def test_addresses(url, name):
     assert proxy.read_url(url) == name
 
 
-@pytest.mark.parametrize("url", ["ftp://a.example", "https://a.example/path", "https://", "https://me:x@a.example", "https://a.example?q=1", "https://a b"])
+@pytest.mark.parametrize("url", ["ftp://a.example", "https://a.example/path", "https://", "https://me:x@a.example", "https://a.example?q=1", "https://a b",
+                                 "http://[::1"])
 def test_addresses_that_are_none(url):
     with pytest.raises(InvalidInput, match="^proxy.remote_url: "):
         proxy.read_url(url)

@@ -69,8 +69,8 @@ def uses():
     files = [RUNTIME / "toml.py", RUNTIME / "units.py"] + [path for noun in ("images", "volumes", "store") for path in sorted((RUNTIME / noun).glob("*.py"))]
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id",
-                                                                                               None) == "re" and node.func.attr != "escape":
+            name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if name.startswith("re.") and name != "re.escape":
                 given = node.args[0]
                 found.add((path.name, given.value if isinstance(given, ast.Constant) else ast.unparse(given)))
     return found

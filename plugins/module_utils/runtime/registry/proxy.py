@@ -29,7 +29,10 @@ ACCEPTED = "the address of a registry, such as https://registry-1.docker.io or h
 
 def read_url(text):
     """``(the registry's name, whether it is spoken to without TLS)`` of an upstream's address. :raises InvalidInput:"""
-    parts = urlsplit(text if "//" in text else "https://" + text)
+    try:
+        parts = urlsplit(text if "//" in text else "https://" + text)
+    except ValueError:  # a bracket that is not closed
+        raise InvalidInput("proxy.remote_url", text, ACCEPTED) from None
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query or parts.username:
         raise InvalidInput("proxy.remote_url", text, ACCEPTED)
     name = "docker.io" if parts.netloc in ("registry-1.docker.io", "index.docker.io", "docker.io") else parts.netloc

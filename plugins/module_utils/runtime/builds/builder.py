@@ -9,6 +9,7 @@ first step that would have to run. :meth:`Build.carry_out` runs what is missing 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import time
 
 from .. import errors, images
 from ..images import built, manifest
+from ..untrusted.text import printable
 from . import copying, fetching, placing, state as states, words
 from .adding import Adding
 from .ahead import Ahead
@@ -193,6 +195,18 @@ class Build:
         except (Trouble, errors.InvalidInput, errors.NotFound) as error:
             raise BadFile(instruction.line, "%s: %s" % (instruction.name, error) if not str(error).startswith(instruction.name) else str(error),
                           self.file.name) from None
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise errors.HostError("%s: no space left in %s for the build" % (self._where(instruction), self.engine.paths.data)) from None
+            where = " (%s)" % error.filename if error.filename else ""
+            raise errors.HostError("%s: %s%s" % (self._where(instruction), error.strerror or error, where)) from None
+        except errors.HostError as error:
+            if type(error) is not errors.HostError or "Containerfile step " in str(error):
+                raise
+            raise errors.HostError("%s: %s" % (self._where(instruction), error)) from None
+
+    def _where(self, instruction):
+        return "Containerfile step %s (line %d)" % (printable(self._title(instruction), 200), instruction.line)
 
     def _is_replaced(self, stage):
         """Whether a named context stands for the whole stage."""
@@ -342,7 +356,7 @@ class Build:
         began = time.monotonic()
         upper, overlay_work = self.work.upper(state.paths)
         produce(upper, overlay_work, self.work.directory())
-        layer = self.work.layer(upper, state.paths, self.options.epoch)
+        layer = self.work.layer(upper, state.paths, self.options.epoch, self._where(instruction))
         if layer is not None:
             if len(state.layers) >= manifest.MAX_LAYERS:
                 raise Trouble("the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"

@@ -8,9 +8,12 @@ import hashlib
 import os
 
 from ..errors import InvalidInput
+from ..kernel import rootfs
+from ..untrusted import files
 from . import fetching, patterns, sources, words
 
 IMAGE = "docker-image://"
+LARGEST = 1 << 20  # bytes of an ignore file
 IGNORE_FILES = (".containerignore", ".dockerignore")
 
 
@@ -75,16 +78,24 @@ class Contexts:
 
     def _ignore(self, fd, key):
         if self.request is not None and self.request.ignore_file and not key:
-            with open(self.request.ignore_file, "rb") as opened:
-                return _patterns(opened.read(), self.request.ignore_file)
+            return _patterns(_read(self.request.ignore_file), self.request.ignore_file)
         candidates = [self.file + ".dockerignore", self.file + ".containerignore"] if self.file and not key else []
         for name in candidates + list(IGNORE_FILES):
-            try:
-                file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=fd)
-            except FileNotFoundError:
+            if name.startswith("../"):  # beside a Containerfile that the user has elsewhere
+                path = "/proc/self/fd/%d/%s" % (fd, name)
+                if os.path.lexists(path):
+                    return _patterns(_read(path, name), name)
                 continue
-            with os.fdopen(file, "rb") as opened:
-                return _patterns(opened.read(), name)
+            try:
+                found = rootfs.open_in_root(fd, name, os.O_PATH)  # a link of the context leads nowhere else
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise InvalidInput(name, None, "a file in the context (%s)" % error.strerror) from None
+            try:
+                return _patterns(_read("/proc/self/fd/%d" % found, name), name)
+            finally:
+                os.close(found)
         return None
 
     def save(self):
@@ -98,6 +109,13 @@ class Contexts:
         self._open = {}
         for each in self.located:
             each.close()
+
+
+def _read(path, name=None):
+    try:
+        return files.read(path, LARGEST, links=True)
+    except files.Unacceptable as error:
+        raise InvalidInput(name or path, None, "a regular file of at most %d bytes (%s)" % (LARGEST, error)) from None
 
 
 def _patterns(data, name):

@@ -10,10 +10,12 @@ from .. import images
 from ..errors import InvalidInput
 from ..images import manifest
 from ..reconcile import Plan
+from ..untrusted import files
 from . import builder, checks, contexts, fetching, progress as progresses, stages
 from . import state as states
 from .ahead import Ahead
 
+LARGEST = 4 << 20  # bytes of a Containerfile
 FILES = ("Containerfile", "Dockerfile")
 
 
@@ -162,8 +164,10 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
 def _prepare(engine, request, path, file, data, named, located):
     """``(stages.Containerfile, contexts.Contexts)``; the second is the caller's to close."""
     if data is None:
-        with open(file, "rb") as opened:
-            data = opened.read()
+        try:
+            data = files.read(file, LARGEST, links=True)
+        except files.Unacceptable as error:
+            raise InvalidInput("dockerfile", file, "a regular file of at most %d bytes (%s)" % (LARGEST, error)) from None
     title = "Containerfile" if file is None else os.path.relpath(file, path) if path and os.path.realpath(file).startswith(os.path.realpath(path)) else file
     parsed = stages.Containerfile(data, title, request.build_args, platform_args(request.platform), request.target)
     if request.epoch is None:

@@ -9,7 +9,10 @@ import re
 
 from ..errors import InvalidInput
 from ..images import Registries, manifest
+from ..untrusted import files
 from .words import Trouble
+
+LARGEST = 1 << 20  # bytes of a secret
 
 
 ENTITLEMENTS = ("network.host", "security.insecure")
@@ -126,5 +129,7 @@ def secret_of(ident, path=None, variable=None, value=None):
 
 
 def _read(path):
-    with open(path, "rb") as file:
-        return file.read()
+    try:
+        return files.read(path, LARGEST, links=True)
+    except files.Unacceptable as error:
+        raise InvalidInput("secrets", path, "a regular file of at most %d bytes (%s)" % (LARGEST, error)) from None

@@ -38,7 +38,7 @@ class Work:
         return self
 
     def __exit__(self, *_exception):
-        for pid, (pipe, dummy) in self.running.items():
+        for pid, (pipe, _layer, _step) in self.running.items():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             os.close(pipe)
@@ -88,7 +88,7 @@ class Work:
 
     # --------------------------------------------------------------------------------------------------------- layers
 
-    def layer(self, upper, paths, epoch):
+    def layer(self, upper, paths, epoch, step="a step"):
         """The Layer that ``upper`` has become over ``paths``, or None where nothing changed."""
         size = self._clean(upper, paths, epoch)
         checksum, total = hashlib.sha256(), 0
@@ -107,7 +107,7 @@ class Work:
             layer.digest = self._compress(upper, diff_id)
             self.blobs.append(layer.digest)
         else:
-            self._start(layer)
+            self._start(layer, step)
         return layer
 
     def _clean(self, upper, paths, epoch):
@@ -134,7 +134,7 @@ class Work:
                 raise HostError("the files of a build step changed after it had ended")
             return writer.commit()
 
-    def _start(self, layer):
+    def _start(self, layer, step):
         """Compress in a process of its own, as many at once as there are processors."""
         while len(self.running) >= max(1, os.cpu_count() or 1):
             self._finish(next(iter(self.running)))
@@ -142,7 +142,7 @@ class Work:
         parent, pid = os.getpid(), os.fork()
         if pid:
             os.close(write)
-            self.running[pid] = read, layer
+            self.running[pid] = read, layer, step
             return
         try:
             os.close(read)
@@ -153,19 +153,19 @@ class Work:
                 try:
                     answer = {"digest": self._compress(layer.path, layer.diff_id)}
                 except BaseException as error:  # noqa: B902 - the build raises it
-                    answer = {"error": str(error)}
+                    answer = {"error": getattr(error, "strerror", None) or str(error)}
                 os.write(write, json.dumps(answer).encode())
         finally:
             os._exit(0)
 
     def _finish(self, pid):
-        pipe, layer = self.running.pop(pid)
+        pipe, layer, step = self.running.pop(pid)
         with os.fdopen(pipe, "rb") as file:
             data = file.read()
         os.waitpid(pid, 0)
         answer = json.loads(data) if data else {"error": "the process that compressed a layer was killed"}
         if "error" in answer:
-            raise HostError("a layer could not be stored: %s" % answer["error"])
+            raise HostError("%s: its layer could not be stored: %s" % (step, answer["error"]))
         layer.digest = answer["digest"]
         self.blobs.append(layer.digest)
 

@@ -26,7 +26,7 @@ import subprocess
 
 from ..errors import HostError, InvalidInput, NotFound, RegistryError
 from ..store.files import write_whole
-from ..untrusted import json_reader
+from ..untrusted import files as foreign, json_reader
 
 DOCKER_HUB = "https://index.docker.io/v1/"  # the key that Docker gives its own registry
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
@@ -79,12 +79,11 @@ def lookup(host, repository=None, auth_file=None):
 def read(path):
     """A credentials file as a dictionary in the form of Docker's config.json; None when there is none."""
     try:
-        with open(path, "rb") as file:
-            data = file.read() or b"{}"
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise HostError("the file with credentials %s can't be read: %s" % (path, error.strerror)) from None
+        data = foreign.read(path, json_reader.LARGEST, links=True) or b"{}"
+    except foreign.Unacceptable as error:
+        if error.missing or not os.path.exists(path):
+            return None
+        raise HostError("the file with credentials %s can't be read: %s" % (path, error)) from None
     form = "a file in the form of Docker's config.json (JSON with \"auths\")"
     document = json_reader.load(data, "it", error=lambda said: InvalidInput("config_path", path, "%s; %s" % (form, said)))
     if not all(isinstance(document.get(key, {}), dict) for key in ("auths", "credHelpers")):

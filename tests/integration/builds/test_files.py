@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of a build that are none: a FIFO that nobody writes, a device without an end, a link out of the context. None is waited for or read."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from pycontainer import errors
+from pycontainer.builds import request
+from pycontainer.errors import HostError
+from pycontainer.images import credentials
+
+
+def endless(path, kind):
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "large":
+        with open(path, "wb") as file:
+            file.truncate(5 << 20)
+    else:
+        os.symlink("/dev/zero", path)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
+@pytest.mark.parametrize("name", [".dockerignore", ".containerignore", "Containerfile.dockerignore"])
+def test_an_ignore_file(builder, kind, name):
+    context = builder.context({"f": "f"})
+    with open(os.path.join(context, "Containerfile"), "w") as file:
+        file.write("FROM box:1\nCOPY . /\n")
+    endless(os.path.join(context, name), kind)
+    from pycontainer.builds import plan
+
+    if kind == "zero":  # the link stays in the context, where no such file is
+        plan.plan_from(builder.engine, ["t:1"], request.Request(network="none"), context)
+        return
+    with pytest.raises(errors.InvalidInput, match="ignore.* a regular file of at most 1048576 bytes"):
+        plan.plan_from(builder.engine, ["t:1"], request.Request(network="none"), context)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
+def test_files_that_the_user_names(tmp_path, kind):
+    path = str(tmp_path / "x")
+    endless(path, kind)
+    if kind != "large":
+        with pytest.raises(HostError, match="can't be read: .*not a regular file"):
+            credentials.read(path)
+        return
+    with pytest.raises(errors.InvalidInput, match="regular file of at most"):
+        request._read(path)

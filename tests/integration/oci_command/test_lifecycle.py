@@ -390,3 +390,64 @@ def test_what_a_killed_create_leaves_can_be_deleted(runtime, bundle):
     assert runtime.state("c")["status"] == "stopped"
     assert "already exists" in runtime.fails("create", "--bundle", bundle.path, "c")
     runtime.ok("delete", "c")
+
+
+def test_a_status_that_can_not_be_read_hinders_nobody(runtime, bundle, tmp_path):
+    """Neither the list of the others, nor the end of the one."""
+    runtime.ok("create", "--bundle", bundle.path, "lost", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runtime.ok("create", "--bundle", bundle.path, "kept", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pid = runtime.state("lost")["pid"]
+    for content in ("", "{", "[]", "[" * 5000, '{"pid": "x"}'):
+        pathlib.Path(runtime.root, "lost", "status").write_text(content)
+        assert runtime.ok("list", "--quiet") == "kept\n"
+        assert "status can't be read" in runtime.fails("state", "lost")
+    runtime.ok("delete", "--force", "lost")
+    assert not os.path.exists(os.path.join(runtime.root, "lost")) and until(lambda: not os.path.exists("/proc/%d" % pid))
+
+
+def test_a_status_of_any_size(runtime, bundle):
+    bundle.config["annotations"] = {"key%d" % number: "x" * 100_000 for number in range(15)}
+    runtime.detached(bundle.save(), "c")
+    assert runtime.state("c")["annotations"] == bundle.config["annotations"]
+    runtime.ok("delete", "--force", "c")
+
+
+def test_a_created_container_can_be_paused(runtime, bundle):
+    runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runtime.ok("pause", "c")
+    assert runtime.state("c")["status"] == "paused" and "it is paused, not created" in runtime.fails("start", "c")
+    runtime.ok("resume", "c")
+    assert runtime.state("c")["status"] == "created"
+    runtime.ok("start", "c")
+    assert runtime.state("c")["status"] == "running"
+
+
+@pytest.mark.parametrize("text, words", [
+    ("[" * 3000 + "]" * 3000, "nested more than 64"), ('{"a": %s}' % ("9" * 5000), "a number of 5000 digits"), ("{", "not JSON"), ("null", "null is not valid"),
+    ('{"ociVersion": "1.0.2", "process": {"args": ["a\\u0000b"]}}', r"process.args[0] holds a NUL character"), ('{"a": "\\ud800"}', "not text in UTF-8")])
+def test_documents_that_are_none(runtime, bundle, text, words):
+    (bundle.path / "config.json").write_text(text)
+    assert words in runtime.fails("create", "--bundle", bundle.path, "c")
+
+
+def test_what_is_no_document_or_no_place(runtime, bundle):
+    for change in ({"process": dict(bundle.config["process"], rlimits=[{"type": "RLIMIT_CORE", "soft": -1, "hard": 5}])},
+                   {"linux": dict(bundle.config["linux"], seccomp={})}):
+        (bundle.path / "config.json").write_text(json.dumps(dict(bundle.config, **change)))
+        assert ("rlimits[0].soft: -1 is not valid" if "process" in change else "seccomp.defaultAction: it is missing") in runtime.fails(
+            "create", "--bundle", bundle.path, "c")
+    (bundle.path / "config.json").unlink()
+    os.mkfifo(bundle.path / "config.json")
+    assert "is not a regular file" in runtime.fails("create", "--bundle", bundle.path, "c")
+    runtime.root = "/proc"
+    assert "option --root: /proc" in runtime.fails("list")
+    runtime.root = str(bundle.path.parent / "root")
+
+
+def test_ambient_capabilities_that_change_nothing_are_not_warned_of(runtime, bundle):
+    """Those of buildah's documents: all that root is permitted anyway."""
+    names = ["CAP_KILL", "CAP_CHOWN"]
+    bundle.save(args=["true"], capabilities={kind: names for kind in ("bounding", "permitted", "effective", "ambient")})
+    assert runtime("run", "--bundle", bundle.path, "c").stderr == ""
+    bundle.save(user={"uid": 1000, "gid": 1000})
+    assert runtime("run", "--bundle", bundle.path, "c").stderr.count("can't raise ambient capability") == 1

@@ -105,5 +105,5 @@ def test_what_is_needed_is_missed_by_its_name():
 
 def test_a_process_by_itself():
     shape.check_process(dict(WHOLE["process"]))
-    with pytest.raises(Unsupported, match="process: env: 'A=b' is not valid; accepted: a list"):
+    with pytest.raises(Unsupported, match="process: env: \"A=b\" is not valid; accepted: a list"):
         shape.check_process(dict(WHOLE["process"], env="A=b"))

@@ -125,10 +125,13 @@ def switch_user_and_apply(uid, gid, groups, effective, permitted, inheritable, b
     The bounding set first, while CAP_SETPCAP is still there; then groups and ids, which need CAP_SETGID and CAP_SETUID. The change
     from root to another user would clear all sets, so PR_SET_KEEPCAPS holds the permitted ones until they are set; execve(2) clears
     that flag, and leaves a user other than root the ambient set only.
+
+    :param groups: additional ones; None: those that it has.
     """
     drop_bounding(bounding)
     syscalls.prctl(c.PR_SET_KEEPCAPS, 1)
-    set_groups(groups)
+    if groups is not None:
+        set_groups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     _set(effective, permitted, inheritable, ambient)

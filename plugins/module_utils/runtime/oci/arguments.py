@@ -161,7 +161,7 @@ def _take(table, words, in_order, where):
                 raise Usage("%soption --%s needs a value (flag needs an argument)" % (where, name))  # runc's words, which podman looks for
             value = words.pop(0)
         if kind == "=#":
-            if not value.isascii() or not value.isdigit():
+            if not value.isascii() or not value.isdigit() or len(value) > 18:
                 raise Usage("%soption --%s: %r is not a number" % (where, name, value))
             value = int(value)
         if kind == "=*":

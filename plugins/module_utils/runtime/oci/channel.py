@@ -54,6 +54,11 @@ def short(name):
     return name if len(name) <= LONGEST else name[:LONGEST] + "..."
 
 
+def defect(error):
+    """The sentence about an exception that nobody expected."""
+    return "unexpected error, which is a fault of this runtime: %s: %s" % (type(error).__name__, error)
+
+
 def pair():
     """``(outside, inside)``, two connected sockets."""
     return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
@@ -148,5 +153,5 @@ def report(channel, error):
         named = error.filename if isinstance(error.filename, str) else ""
         code, text = FAILED, "%s%s" % (error.strerror or os.strerror(error.errno), named and " (%s)" % named)
     else:
-        code, text = FAILED, "%s: %s" % (type(error).__name__, error)
+        code, text = FAILED, defect(error)
     channel.send(("E%d %s" % (code, text)).encode("utf-8", "replace")[:60000])

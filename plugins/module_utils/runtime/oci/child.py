@@ -231,7 +231,7 @@ def _run(launch, inside):
 
         program.init_fd = initial.descriptor()
     if maps is not None:
-        launch.settle.become_root(maps)
+        launch.settle.become_root(maps, program.additional is None)
     null_fd = _fill(launch, root_fd, inside)
     if program.terminal:
         streams = [_make_terminal(program, inside, root_fd)] * 3

@@ -8,13 +8,15 @@ import fcntl
 import os
 import time
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, Unsupported
 from ..kernel import cgroups, loopback, mounts, procfs
+from ..untrusted import files, json_bounds  # noqa: F401 # pylint: disable=unused-import # what jsontext.read takes, for the bundle
+from ..untrusted.files import Unacceptable
 from . import bindflags, child, jsontext, mounting, rlimits, shape, sources, stepping
 from .document import Document
 from .launch import Launch
 from .program import Program
-from .states import Container
+from .states import Container, write_whole
 
 KEEP_GROUPS = "run.oci.keep_original_groups"  # podman's --group-add keep-groups
 FAIL_UNKNOWN = "run.oci.seccomp_fail_unknown_syscall"
@@ -39,7 +41,7 @@ class Create(Launch):
         self.new_keyring, self.use_pivot = not options["no-new-keyring"], not options["no-pivot"]
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
         if document.annotations.get(KEEP_GROUPS) == "1":
-            self.program.additional = os.getgroups()
+            self.program.additional = None  # they stay what they are, also in a user namespace, which need not have them
         if document.annotations.get(FAIL_UNKNOWN) == "1":
             from ..kernel import seccomp
 
@@ -181,13 +183,9 @@ def read_bundle(options):
     bundle = os.path.abspath(options["bundle"] or ".")
     path = os.path.join(bundle, options["config"] or "config.json")
     try:
-        text = procfs.read(path, 1 << 26)
-    except OSError as error:
-        raise InvalidInput("bundle", bundle, "a directory with a config.json (%s: %s)" % (path, os.strerror(error.errno).lower())) from None
-    try:
-        config = jsontext.load(text)
-    except ValueError as error:
-        raise InvalidInput(path, None, "a JSON document (%s)" % error) from None
+        text, config = jsontext.read(path, Unsupported)
+    except Unacceptable as error:
+        raise InvalidInput("bundle", bundle, "a directory with a config.json (%s)" % error) from None
     shape.check(config)
     return bundle, text, config
 
@@ -262,10 +260,7 @@ def write_pid(path, pid):
     """The file appears whole."""
     temporary = os.path.join(os.path.dirname(path), ".%s.new" % os.path.basename(path))
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-        os.write(fd, b"%d" % pid)
-        os.close(fd)
-        os.rename(temporary, path)
+        write_whole(path, b"%d" % pid, 0o644, temporary)
     except OSError as error:
         raise InvalidInput("--pid-file", path, "a path that can be written to (%s)" % os.strerror(error.errno).lower()) from None
 

@@ -11,7 +11,7 @@ from ..errors import Conflict, EngineError, InvalidInput, NotFound
 from ..kernel import constants as c
 from ..kernel import pidfd, syscalls
 from .document import Document
-from .states import every, open_container
+from .states import Container, Unreadable, every, open_container
 
 SIGKILL, SIGTERM = 9, 15
 
@@ -20,14 +20,14 @@ def signal_number(text):
     """The number of ``TERM``, ``SIGTERM``, ``sigterm``, ``RTMIN+3`` or ``15``. :raises InvalidInput:"""
     name = text.upper()
     if text.isascii() and text.isdigit():
-        number = int(text)
+        number = int(text) if len(text) < 5 else -1
     else:
         name, plus, offset = name.partition("+") if "+" in name else name.partition("-")
         found = getattr(_signal, name if name.startswith("SIG") else "SIG" + name, None)
         realtime = name.endswith(("RTMIN", "RTMAX"))
         number = int(found) if isinstance(found, int) and "_" not in name else 0
         if plus:
-            number = number + int(plus + offset) if realtime and offset.isdigit() else 0
+            number = number + int(plus + offset) if realtime and offset.isascii() and offset.isdigit() and len(offset) < 3 else 0
     if not 0 <= number <= 64 or number == 0 and text != "0":
         raise InvalidInput("signal", text, "a signal's number up to 64, 0 to ask only, or its name, such as SIGTERM or TERM")
     return number
@@ -84,8 +84,15 @@ def delete(call, log):
             if call["force"]:
                 continue
             raise
+        except Unreadable:
+            if not call["force"]:
+                raise
+            container = Container(call.options["root"], ident)
         container.lock()
-        container.read()
+        try:
+            container.read()
+        except Unreadable as error:
+            log.warning(str(error))
         status = container.status()
         if status not in ("stopped", "created") and not call["force"]:
             raise Conflict("cannot delete container %s that is not stopped: it is %s; --force kills it" % (ident, status))
@@ -102,7 +109,7 @@ def _named(call, word):
         pattern = re.compile(word)
     except re.error as error:
         raise InvalidInput("--regex", word, "a regular expression (%s)" % error) from None
-    return [container.ident for container in every(call.options["root"]) if pattern.search(container.ident)]
+    return [container.ident for container in every(call.options["root"], []) if pattern.search(container.ident)]
 
 
 def remove(container, log, config=None):
@@ -110,7 +117,11 @@ def remove(container, log, config=None):
     process = container.process()
     if process is not None:
         pidfd.send(process, SIGKILL)
-    if container.data.get("cgroup"):
+    if config is None:
+        config = _config(container)
+    if not container.data.get("cgroup"):
+        _remove_unrecorded(container, config)
+    else:
         group = container.group()
         if process is not None:
             group.thaw()
@@ -122,8 +133,6 @@ def remove(container, log, config=None):
             log.warning(str(error))
     if process is not None and not pidfd.ended(process, 10.0):
         raise Conflict("container %s can't be deleted: its process %d does not end" % (container.ident, container.pid))
-    if config is None:
-        config = container.config() if os.path.exists(container.path + "/config.json") else {}
     if container.data.get("rootfs") and config and not _has_own_mounts(config):
         _unmount(container.data["rootfs"])
     if (config.get("linux") or {}).get("intelRdt"):
@@ -134,6 +143,36 @@ def remove(container, log, config=None):
     container.remove()
     for text in after():
         log.warning(text)
+
+
+def _config(container):
+    """The container's document; {} where there is none that can be read."""
+    try:
+        return container.config()
+    except Unreadable:
+        return {}
+
+
+def _remove_unrecorded(container, config):
+    """The groups of one whose making was killed before they were written down, or whose status is lost, at the place that its document names.
+
+    What is in a group of its own name is ended. A place that was given may be shared with others, and is taken when nobody is in it.
+
+    :raises Conflict: somebody is.
+    """
+    from ..kernel import cgroups
+
+    given = (config.get("linux") or {}).get("cgroupsPath")
+    try:
+        group = cgroups.Group.open(cgroups.places(given, container.ident))
+    except EngineError:
+        return
+    group.shared = bool(given)
+    group.remove()
+    left = sorted(group.procs()) if given else []
+    if left:
+        raise Conflict("container %s can't be deleted: what it was is not known, and its cgroup %s has processes: %s; end them first" % (
+            container.ident, given, ", ".join(map(str, left))))
 
 
 def _has_own_mounts(config):

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import Conflict, EngineError, InvalidInput
-from ..kernel import procfs
+from ..errors import Conflict, EngineError, InvalidInput, Unsupported
 from . import create as making
 from . import foreground, join, jsontext, rlimits, seal, shape
 from .document import Document
@@ -39,7 +38,7 @@ def _exec(call, log):
     document, process = Document(config), wanted(config["process"], call)
     making.check_terminal(process, call.given, call["detach"])
     program = Program(process, config.get("linux") or {}, original_limits=rlimits.raise_own())
-    if status == "created" and program.may_trace() and "user" not in document.namespaces and not seal.sealed(container.pid):
+    if container.waits() and program.may_trace() and "user" not in document.namespaces and not seal.sealed(container.pid):
         raise Conflict("container %s: it is not started yet: a process with CAP_SYS_PTRACE could look into its maker; start it before" % container.ident)
     program.kept.update(making.preserve(program, call["preserve-fds"]))
     if program.terminal and not call["detach"]:
@@ -81,8 +80,8 @@ def wanted(base, call):
     words = call.arguments[1:]
     if call["process"]:
         try:
-            process = jsontext.load(procfs.read(call["process"], 1 << 26))
-        except (OSError, ValueError) as error:
+            _text, process = jsontext.read(call["process"], Unsupported)
+        except EngineError as error:
             raise InvalidInput("--process", call["process"], "a file with an OCI process as JSON (%s)" % error) from None
         if not isinstance(process, dict) or not process.get("args"):
             raise InvalidInput("--process", call["process"], "a file with an OCI process as JSON, with args")
@@ -131,7 +130,7 @@ def _change(process, call):
 
 def _number(option, text):
     """A user's or group's id. The highest is no id: it means none to the kernel."""
-    if not (text.isascii() and text.isdigit() and int(text) < 2 ** 32 - 1):
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2 ** 32 - 1):
         raise InvalidInput(option, text, "a number below 2^32 - 1" + (", or two with a colon between" if option == "--user" else ""))
     return int(text)
 

@@ -37,7 +37,7 @@ class Maps:
 
     def check_user(self, uid, gid, additional):
         """:raises ContainerFailed: for ids that the namespace does not have."""
-        for kind, ident, extents in [("uid", uid, self.uids)] + [("gid", group, self.gids) for group in [gid] + list(additional)]:
+        for kind, ident, extents in [("uid", uid, self.uids)] + [("gid", group, self.gids) for group in [gid] + list(additional or ())]:
             if translate(extents, ident) is None:
                 raise ContainerFailed("%s %d is not mapped into the container's user namespace, which has %s" % (kind, ident, spoken(extents)))
 

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import os
+
 from .. import units
-from ..errors import Conflict, InvalidInput, Unsupported
+from ..errors import Conflict, EngineError, InvalidInput, Unsupported
 from ..kernel import cgroups, procfs
 from ..kernel.cgroups import update as flags
-from . import jsontext
+from ..untrusted import files, json_bounds  # noqa: F401 # pylint: disable=unused-import # what jsontext.read takes, for the bundle
+from . import jsontext, shape
 from .states import open_container
 
 
@@ -62,11 +65,14 @@ def wanted(given, schemas=False):
     :param schemas: there are further options, so none of these has to be given.
     """
     if given["resources"]:
-        name = "/proc/self/fd/0" if given["resources"] == "-" else given["resources"]
         try:
-            change = jsontext.load(procfs.read(name))
-        except (OSError, ValueError) as error:
+            if given["resources"] == "-":
+                change = jsontext.parse(_input(), "standard input", Unsupported)[1]
+            else:
+                change = jsontext.read(given["resources"], Unsupported)[1]
+        except EngineError as error:
             raise InvalidInput("--resources", given["resources"], "a file with OCI resources as JSON (%s)" % error) from None
+        shape.check_resources(change)
         return change
     change = {}
     for name, (dummy_section, dummy_key, kind) in flags.FLAGS.items():
@@ -77,6 +83,13 @@ def wanted(given, schemas=False):
     return flags.from_flags(change)
 
 
+def _input():
+    data = os.fsencode(procfs.read("/proc/self/fd/0", jsontext.LARGEST + 1))
+    if len(data) > jsontext.LARGEST:
+        raise Unsupported("it is larger than %d bytes" % jsontext.LARGEST)
+    return data
+
+
 def value(name, kind, text):
     """The value of one option. :raises InvalidInput:"""
     if kind == "text":
@@ -84,6 +97,6 @@ def value(name, kind, text):
     if kind == "bytes":
         return -1 if text == "-1" else units.size(text, "--" + name)
     digits = text[1:] if text[:1] == "-" else text
-    if not (digits.isascii() and digits.isdigit()):
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
         raise InvalidInput("--" + name, text, "a number")
     return int(text)

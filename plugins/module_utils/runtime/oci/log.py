@@ -7,8 +7,11 @@ from __future__ import annotations
 import os
 import time
 
+from ..untrusted.text import printable
 from . import jsontext
 from .arguments import Usage
+
+LONGEST = 8000  # characters of a line
 
 
 class Log:
@@ -30,13 +33,13 @@ class Log:
 
     def error(self, text, of_program=False):
         """:param of_program: execve(2) refused it, the file being there: the words are those that its own process would say, as with runc."""
-        text = " ".join(text.split("\n"))
+        text = printable(" ".join(text.split("\n")), LONGEST)
         if self.fd is not None:
             self._write("error", text)
         _say("%s%s\n" % ("" if of_program else "pycontainer-oci: ", text))
 
     def warning(self, text):
-        self._write("warning", text)
+        self._write("warning", printable(text, LONGEST))
 
     def debug(self, text):
         if self.debugging:
@@ -50,8 +53,11 @@ class Log:
             line = "time=%s level=%s msg=%s" % (jsontext.dump(now), level, jsontext.dump(text))
         if self.fd is None:
             _say(line + "\n")
-        else:
+            return
+        try:
             os.write(self.fd, os.fsencode(line + "\n"))
+        except OSError:  # no room: what was to be done is done without it
+            pass
 
 
 def _say(text):

@@ -53,10 +53,16 @@ def _run(argv):
         from .document import read_error
 
         log.error(read_error(error))
+    except KeyboardInterrupt:
+        return 130
     except Exception as error:  # pylint: disable=broad-except # a defect: one line for the caller's log, the rest with --debug
-        log.error("%s: %s" % (type(error).__name__, error))
+        from .channel import defect
+
+        log.error(defect(error) + ("" if log.debugging else " (option --debug shows where)"))
         if log.debugging:
-            raise
+            import traceback
+
+            traceback.print_exc()
     return 1
 
 
@@ -83,6 +89,18 @@ def _check(options):
     else:
         options["systemd-cgroup"] = options["systemd-cgroup"] or options["cgroup-manager"] == "systemd"
     options["chosen-root"], options["root"] = options["root"], os.path.abspath(options["root"] or _root())
+    if options["chosen-root"]:
+        _check_root(options["root"])
+
+
+def _check_root(root):
+    """:raises Usage: it lies in a file system of the kernel's, whose directories are no containers."""
+    try:
+        device = os.stat(root).st_dev
+        if device in (os.stat("/proc").st_dev, os.stat("/sys").st_dev):
+            raise arguments.Usage("option --root: %s is the kernel's own, not a place for files; accepted: a directory of containers" % root)
+    except OSError:  # it is made, or the command says that it is not there
+        pass
 
 
 def _root():

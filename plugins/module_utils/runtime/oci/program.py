@@ -104,10 +104,11 @@ class Program:
             if lacking:
                 sets[kind] &= allowed
                 why = "this host's root does not have it" if lacking & ~most else WHY[kind]
-                names = capabilities.of_mask(lacking)
-                for sentence in (["can't raise ambient capability %s: %s" % (name, why) for name in names] if kind == "ambient"
-                                 else ["capabilities.%s: %s can't be given: %s" % (kind, ", ".join(names), why)]):
-                    warn(sentence)
+                names = ", ".join(capabilities.of_mask(lacking))
+                if kind != "ambient":
+                    warn("capabilities.%s: %s can't be given: %s" % (kind, names, why))
+                elif self.uid or sets["inheritable"] or sets["permitted"] & ~lacking:  # else root is to keep all that it has, and does: buildah's way
+                    warn("can't raise ambient capability %s: %s" % (names, why))
 
 
 _filters = []  # (profile, program): compiled by the zygote, inherited by its forks

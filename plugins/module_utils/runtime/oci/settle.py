@@ -32,10 +32,11 @@ def receive(launch, inside):
                 launch.mounts[number].fd = fd
 
 
-def become_root(maps):
+def become_root(maps, keep_groups=False):
     """Be the namespace's root, whose files these are from now on; one without a root gets the first user that it has."""
     uid, gid = maps.root()
-    capabilities.set_groups([])
+    if not keep_groups:
+        capabilities.set_groups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)  # a change of ids takes it back

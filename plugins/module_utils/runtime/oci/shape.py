@@ -10,10 +10,10 @@ so is what seccomp must have (kernel/seccomp.py).
 from __future__ import annotations
 
 from ..errors import Unsupported
+from . import jsontext
 
 TEXT, FLAG, INTEGER, NATURAL = "a text", "true or false", "a number", "a number, 0 or more"
 _TEXTS = [TEXT]
-_NOT_VALID = "%r is not valid; accepted: %s"
 
 
 class _Map(dict):
@@ -32,7 +32,7 @@ PROCESS = {  # args are looked at later (program.py): crun's suite asks for the 
     "terminal": FLAG, "consoleSize": {"height": NATURAL, "width": NATURAL}, "cwd!": TEXT, "env": _TEXTS, "noNewPrivileges": FLAG,
     "user": {"uid": INTEGER, "gid": INTEGER, "umask": INTEGER, "additionalGids": [INTEGER], "username": TEXT},
     "capabilities": {kind: _TEXTS for kind in ("bounding", "effective", "permitted", "inheritable", "ambient")},
-    "rlimits": [{"type!": TEXT, "soft!": INTEGER, "hard!": INTEGER}], "oomScoreAdj": INTEGER, "apparmorProfile": TEXT, "selinuxLabel": TEXT,
+    "rlimits": [{"type!": TEXT, "soft!": NATURAL, "hard!": NATURAL}], "oomScoreAdj": INTEGER, "apparmorProfile": TEXT, "selinuxLabel": TEXT,
     "scheduler": {"policy!": TEXT, "nice": INTEGER, "priority": INTEGER, "flags": _TEXTS, "runtime": NATURAL, "deadline": NATURAL, "period": NATURAL},
     "ioPriority": {"class!": TEXT, "priority": INTEGER}, "execCPUAffinity": {"initial": TEXT, "final": TEXT},
 }
@@ -50,7 +50,7 @@ _RESOURCES = {
     "rdma": _Map({"hcaHandles": NATURAL, "hcaObjects": NATURAL}),
 }
 _SECCOMP = {
-    "defaultAction": TEXT, "defaultErrnoRet": NATURAL, "architectures": _TEXTS, "flags": _TEXTS, "listenerPath": TEXT, "listenerMetadata": TEXT,
+    "defaultAction!": TEXT, "defaultErrnoRet": NATURAL, "architectures": _TEXTS, "flags": _TEXTS, "listenerPath": TEXT, "listenerMetadata": TEXT,
     "syscalls": [{"names": _TEXTS, "action": TEXT, "errnoRet": NATURAL,
                   "args": [{"index": NATURAL, "value": NATURAL, "valueTwo": NATURAL, "op": TEXT}]}],
 }
@@ -78,6 +78,11 @@ def check_process(process):
     _tell("process", _look(process, PROCESS))
 
 
+def check_resources(resources):
+    """The same for OCI ``linux.resources``."""
+    _tell("resources", _look(resources, _RESOURCES))
+
+
 def _tell(whole, found):
     if found:
         raise Unsupported("%s: %s%s" % (whole, found[0].lstrip(".") + (": " if found[0] else ""), found[1]))
@@ -87,10 +92,10 @@ def _look(value, form):
     """None, or what is wrong: ``(where, sentence)``."""
     kind = type(form)
     if kind is str:
-        return None if _fits(value, form) else ("", _NOT_VALID % (value, form))
+        return None if _fits(value, form) else ("", _refused(value, form))
     if kind is list:
         if type(value) is not list:
-            return "", _NOT_VALID % (value, "a list")
+            return "", _refused(value, "a list")
         form = form[0]
         for number, entry in enumerate(value):
             if form is TEXT and type(entry) is str:
@@ -100,10 +105,16 @@ def _look(value, form):
                 return "[%d]%s" % (number, found[0]), found[1]
         return None
     if type(value) is not dict:
-        return "", _NOT_VALID % (value, "an object")
+        return "", _refused(value, "an object")
     for name in [name for name, entry in value.items() if entry is None] if None in value.values() else ():
         del value[name]
     return _look_inside(value, form)
+
+
+def _refused(value, form):
+    """The sentence, with the value as the document has it."""
+    text = jsontext.dump(value)
+    return "%s is not valid; accepted: %s" % (text if len(text) <= 200 else text[:200] + "...", form)
 
 
 def _look_inside(value, form):

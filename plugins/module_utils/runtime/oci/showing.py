@@ -16,11 +16,14 @@ def state(call, _log):
     write(jsontext.dump(open_container(call.options["root"], call.arguments[0]).state(), 2) + "\n")
 
 
-def list(call, _log):  # pylint: disable=redefined-builtin # the command's name
+def list(call, log):  # pylint: disable=redefined-builtin # the command's name
     _check_format(call)
     if call.options["chosen-root"] and not os.path.isdir(call.options["root"]):
         raise NotFound("option --root: there is no directory %s" % call.options["root"])
-    found = [container.state() for container in every(call.options["root"])]
+    broken = []
+    found = [container.state() for container in every(call.options["root"], broken)]
+    for text in broken:
+        log.warning(text)
     if call["quiet"]:
         write("".join(entry["id"] + "\n" for entry in found))
     elif call["format"] == "json":

@@ -24,8 +24,10 @@ from ..kernel import pidfd, procfs
 from . import jsontext
 
 VERSION = "1.3.0"  # of the runtime specification
+ALL = 1 << 62  # bytes: a file of its own is read whole
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-")
 LONGEST = 255  # bytes of a file's name
+_FORM = {"id": str, "bundle": str, "rootfs": str, "pid": int, "annotations": dict, "cgroup": dict}  # what a status has
 
 
 def check_id(ident):
@@ -33,6 +35,25 @@ def check_id(ident):
     if not ident or len(ident) > LONGEST or not _LETTERS.issuperset(ident) or ident.startswith("."):
         why = "invalid character in a container ID, or too many"
         raise InvalidInput("container id", ident, "letters, digits, _ + . and -, at most %d of them, not first a dot (%s)" % (LONGEST, why))
+
+
+def write_whole(path, data, mode, temporary=None):
+    """Have a file be ``data``, all of it or, where there is no room, as before. :raises OSError: with the file's name."""
+    temporary = temporary or path + ".new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        try:
+            while data:
+                data = data[os.write(fd, data):]
+        finally:
+            os.close(fd)
+        os.rename(temporary, path)
+    except OSError as error:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise OSError(error.errno, os.strerror(error.errno), path) from None
 
 
 class Container:
@@ -78,36 +99,37 @@ class Container:
         return NotFound("container %s does not exist in %s" % (self.ident, self.root))
 
     def read(self):
-        """Read its status file; returns itself. :raises NotFound: there is no such container."""
+        """Read its status file; returns itself. :raises NotFound: there is no such container. :raises Unreadable: that file is not what it was."""
         try:
-            self.data = jsontext.load(procfs.read(self.path + "/status"))
+            self.data = jsontext.load(procfs.read(self.path + "/status", ALL))
+            if not all(isinstance(self.data.get(key, kind()), kind) for key, kind in _FORM.items()):
+                raise ValueError
         except (FileNotFoundError, NotADirectoryError):
             if not os.path.isdir(self.path):
                 raise self.missing() from None
             self.data = {}  # being made, or it was never finished
-        except ValueError as error:
-            raise EngineError("container %s: %s/status can't be read: %s" % (self.ident, self.path, error)) from None
+        except (OSError, ValueError, AttributeError, RecursionError, MemoryError) as error:
+            self.data = {}
+            raise Unreadable("container %s: %s/status can't be read: %s; delete --force takes away what is left of it" % (
+                self.ident, self.path, os.strerror(error.errno).lower() if isinstance(error, OSError) else "it is not what this runtime writes")) from None
         return self
 
     def write(self):
-        temporary = self.path + "/status.new"
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, jsontext.dump(self.data).encode())
-        finally:
-            os.close(fd)
-        os.rename(temporary, self.path + "/status")
+        write_whole(self.path + "/status", jsontext.dump(self.data).encode(), 0o600)
 
     def config(self):
-        """The document that the container was made from."""
-        return jsontext.load(procfs.read(self.path + "/config.json", 1 << 26))
+        """The document that the container was made from. :raises Unreadable:"""
+        try:
+            found = jsontext.load(procfs.read(self.path + "/config.json", ALL))
+            if not isinstance(found, dict):
+                raise ValueError
+            return found
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
+            raise Unreadable("container %s: %s/config.json can't be read: %s" % (
+                self.ident, self.path, os.strerror(error.errno).lower() if isinstance(error, OSError) else "it is not what it was")) from None
 
     def keep_config(self, text):
-        fd = os.open(self.path + "/config.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, os.fsencode(text))
-        finally:
-            os.close(fd)
+        write_whole(self.path + "/config.json", os.fsencode(text), 0o600)
 
     def remove(self):
         """Remove its directory; the id is free then."""
@@ -131,7 +153,19 @@ class Container:
         return pidfd.open_process(self.pid, self.data.get("pid_start"))
 
     def frozen(self):
-        return bool(self.data.get("cgroup")) and self.group().frozen()
+        """Whether its group is: by the files themselves, for the start of each container asks."""
+        for place in (self.data.get("cgroup") or {"paths": {}})["paths"].values():
+            for name, words in (("/freezer.state", ("FROZEN", "FREEZING")), ("/cgroup.events", ("frozen 1",))):
+                try:
+                    if any(line in words for line in procfs.read(place + name).splitlines()):
+                        return True
+                except OSError:  # not that hierarchy's
+                    pass
+        return False
+
+    def waits(self):
+        """Whether its process waits for its start."""
+        return os.path.exists(self.path + "/start")
 
     def group(self):
         """Its cgroup, there since there is a process."""
@@ -143,11 +177,11 @@ class Container:
         """``creating``, ``created``, ``running``, ``paused`` or ``stopped``."""
         if not self.pid:
             return "creating" if self._being_made() else "stopped"
-        if procfs.start_time(self.pid) != self.data["pid_start"]:
+        if procfs.start_time(self.pid) != self.data.get("pid_start"):
             return "stopped"
-        if os.path.exists(self.path + "/start"):
-            return "created"
-        return "paused" if self.frozen() else "running"
+        if self.frozen():
+            return "paused"
+        return "created" if self.waits() else "running"
 
     def _being_made(self):
         """Whether somebody holds the lock who makes it; not this process, having taken the lock for something else."""
@@ -166,13 +200,20 @@ class Container:
         return found
 
 
+class Unreadable(EngineError):
+    """A file of a container's is not what this runtime has written."""
+
+
 def open_container(root, ident):
     """The container of an id. :raises NotFound:"""
     return Container(root, ident).read()
 
 
-def every(root):
-    """All containers of a root, in the order of their ids."""
+def every(root, broken=None):
+    """All containers of a root, in the order of their ids.
+
+    :param broken: a list that gets the sentences about those that can't be read; None: they are raised.
+    """
     try:
         names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
@@ -183,4 +224,8 @@ def every(root):
             found.append(open_container(root, name))
         except (InvalidInput, NotFound):
             continue
+        except Unreadable as error:
+            if broken is None:
+                raise
+            broken.append(str(error))
     return found

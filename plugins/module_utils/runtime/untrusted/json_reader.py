@@ -10,14 +10,12 @@ from __future__ import annotations
 import json
 
 from ..errors import EngineError
+from .json_bounds import DEEPEST, MOST, unfit  # noqa: F401 # pylint: disable=unused-import # the reader's bounds
 from .text import printable
 
 LARGEST = 4 << 20  # bytes: what registries take of a manifest (distribution-spec, "Pushing Manifests")
-DEEPEST = 64  # brackets in one another; an image's documents have 6
-MOST = 250_000  # values in all
 _DIGITS = 20  # of a whole number: 64 bits
 _PLACES = 400  # characters of a fraction; no double has more that count
-_STRUCTURE = bytes(byte for byte in range(256) if byte not in b"[]{},")
 _KINDS = {dict: "an object", list: "an array", str: "a string"}
 
 
@@ -57,24 +55,6 @@ def load(data, what, kind=dict, error=EngineError, size=LARGEST, once=False, mor
     if problem is not None:
         raise error("%s is %s" % (what, problem))
     return value
-
-
-def unfit(data):
-    """Why a parser had better not be given these bytes (too deep, too many values), or None. Linear, and needs no parser."""
-    if data.count(b"[") + data.count(b"{") <= DEEPEST and data.count(b",") < MOST:
-        return None
-    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]).translate(None, _STRUCTURE)
-    if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MOST:
-        return "JSON of more than %d values" % MOST
-    depth = 0
-    for byte in outside:
-        if byte in b"[{":
-            depth += 1
-            if depth > DEEPEST:
-                return "JSON nested more than %d levels deep" % DEEPEST
-        elif byte in b"]}":
-            depth -= 1
-    return None
 
 
 def _whole(text):

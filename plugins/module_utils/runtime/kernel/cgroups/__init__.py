@@ -25,7 +25,7 @@ from __future__ import annotations
 from .door import enter, fork, tasks
 from .group import Group, create, engine
 from .layout import mode
-from .location import create_at, reopen
+from .location import create_at, places, reopen
 from .tree import base, base_paths, remove_base
 
 
@@ -64,5 +64,5 @@ def merge(recorded, change):
     return update.merge(recorded, change)
 
 
-__all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "enter", "fork", "merge", "mode", "remove_base", "reopen",
-           "tasks", "warnings", "with_default_devices"]
+__all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "enter", "fork", "merge", "mode", "places", "remove_base",
+           "reopen", "tasks", "warnings", "with_default_devices"]

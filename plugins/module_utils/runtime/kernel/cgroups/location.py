@@ -99,6 +99,12 @@ def reopen(record):
     return group
 
 
+def places(path, ident):
+    """``{mount point: directory}`` of the group that ``create_at`` would make. :raises InvalidInput: not such a path."""
+    place = cgroup_path(path, ident)
+    return {hierarchy.mount: hierarchy.mount + place for hierarchy in layout.current().hierarchies}
+
+
 def cgroup_path(path, ident):
     """The group as a path from the top of each hierarchy.
 

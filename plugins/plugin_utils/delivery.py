@@ -52,7 +52,7 @@ def carry_out(action, arguments, ask):
     except errors.EngineError as error:
         raise AnsibleActionFail(str(error)) from None
     except OSError as error:
-        raise AnsibleActionFail("the image could not be prepared on the controller: %s" % error) from None
+        raise AnsibleActionFail("the image could not be prepared on the controller: %s" % errors.reason(error)) from None
 
 
 def _platform(action, arguments, source):

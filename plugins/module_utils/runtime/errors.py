@@ -85,18 +85,25 @@ class ContainerFailed(EngineError):
         self.exit_code, self.logs = exit_code, logs
 
 
+def reason(error):
+    """What an OSError says, for a sentence: ``no such file or directory: /path``, without a number."""
+    import os
+
+    text = os.strerror(error.errno).lower() if error.errno else printable(error, 500)
+    names = [printable(os.fsdecode(name)) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+    return text + (": " + " and ".join(names) if error.errno and names else "")
+
+
 def unexpected(error, where):
     """One sentence for an exception that is not an :class:`EngineError`, at the end of a front end.
 
     :param where: how to see the traceback: "-vvv shows the traceback".
     """
     import errno
-    import os
 
     kind, text = type(error).__name__, printable(error, 500)
     if isinstance(error, OSError) and error.errno:
-        names = [printable(os.fsdecode(name)) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
-        text = "%s%s" % (os.strerror(error.errno).lower(), ": " + " and ".join(names) if names else "")
+        text = reason(error)
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
             return "this host refused a step: %s (%s)" % (text, where)
     elif isinstance(error, MemoryError):

@@ -66,6 +66,12 @@ def test_of_requests_at_once_all_may_be_challenged():
         found.answer(['Basic realm="r"'], [], found.header([]))
 
 
+def test_what_a_challenge_says_is_shown_up_to_a_length():
+    with pytest.raises(RegistryError) as seen:
+        auth.Authorizer(None, "r.example").answer([" ".join("way%d x=y," % number for number in range(500))], [])
+    assert "way4" in str(seen.value) and len(str(seen.value)) < 400
+
+
 def test_certificates_that_are_not_there_are_refused():
     with pytest.raises(InvalidInput, match="^ca_path: "):
         transport.Options(ca_path="/nonexistent")

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from ..errors import EngineError, RegistryError
 from ..untrusted import json_reader
+from ..untrusted.text import printable
 from . import addresses, headers, retry
 from .transport import explain
 
@@ -66,7 +67,7 @@ class Authorizer:
             return
         if "basic" not in found:
             raise RegistryError(
-                "registry %s asks for a way to authenticate that is not known here: %s" % (self.registry, ", ".join(found) or "none")
+                "registry %s asks for a way to authenticate that is not known here: %s" % (self.registry, printable(", ".join(found), 200) or "none")
             )
         if not isinstance(self.credentials, tuple):
             raise RegistryError("registry %s asks for credentials and there are none for it; log in with registry_login" % self.registry)

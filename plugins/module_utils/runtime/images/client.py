@@ -91,7 +91,7 @@ class Client:
         kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
             raise RegistryError("registry %s answered with a page (%s) where %s of %s was asked for: something else than a registry answers there"
-                                % (self.registry, kind, what, self.repository))
+                                % (self.registry, printable(kind, 100), what, self.repository))
 
     def put_manifest(self, name, data, media_type):
         """Store a manifest under a tag or digest. :returns: the digest. See also ``referring.put``, for one with a subject."""

@@ -309,6 +309,7 @@ def test_killed_while_it_is_taken(scratch, engine, deliver, tmp_path, delta):
             records.remove(engine, images.get(engine, "shop/web:2")["id"])
         with pytest.raises(Exception, match="broken"):
             deliver(two, name="shop/web:2", on_call=breaks, delta=delta)
+        engine.db.close()  # a forked child can't use what its parent has open
         if not killed_at(scratch, count, lambda opened: delivery.take(opened, requests[-1], None)):
             break
         with Engine(data=scratch[0], run=scratch[1]) as opened:

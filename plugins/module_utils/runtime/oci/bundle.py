@@ -5,10 +5,8 @@
 Half of a cold start would go by looking for sixty files. So their code lies in one, ``oci.bundle``, made by the interpreter that
 runs it; what is not in there, or was made by another version of it, is imported from its own file. install.py lays both down.
 
-The code is no more than what a usual call needs of it, see thinning.py.
-
 The bundle: the interpreter's magic number for bytecode (4 bytes), the size of what comes next (4, little endian), the marshalled
-``(code of loading.py, entries, together, others)``, see loading.Bundle, the code of each module, and that of what is left out.
+``(code of loading.py, entries, together, others)``, see loading.Bundle, and the code of each module, without docstrings.
 """
 
 from __future__ import annotations
@@ -21,8 +19,7 @@ from importlib.machinery import ExtensionFileLoader, SourceFileLoader
 from importlib.util import MAGIC_NUMBER
 
 from ..store.files import write_whole
-from . import loading, thinning
-from .usual import USUAL
+from . import loading
 
 FILE = "oci.bundle"
 PACKAGE = __name__.split(".", maxsplit=1)[0]
@@ -73,16 +70,21 @@ def start(interpreter, here, paths):
 def write(directory):
     """Write the bundle of the copy of the engine in ``directory``, which this interpreter has imported this from."""
     together, modules = _imports()
-    entries, codes, offset, left = {}, [], 0, thinning.Left()
+    entries, codes, offset = {}, [], 0
     for name, module in modules.items():
-        code, usual = thinning.compiled(module, modules), USUAL.get(name[len(PACKAGE) + 1:])
-        codes.append(marshal.dumps(code if usual is None else left.take(code, vars(module), frozenset(usual.split()))))
+        codes.append(marshal.dumps(_compiled(module)))
         entries[name] = os.path.relpath(module.__file__, directory), offset, len(codes[-1])
         offset += len(codes[-1])
     others = {name: module.__spec__.origin for name, module in sys.modules.items() if name not in modules and _is_of_a_file(module)}
-    head = marshal.dumps((thinning.compiled(loading, {}), entries, together, others))
-    data = MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes + left.codes)
+    head = marshal.dumps((_compiled(loading), entries, together, others))
+    data = MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes)
     write_whole(os.path.join(directory, FILE), data, mode=0o644)  # commands may be reading the one that is there
+
+
+def _compiled(module):
+    """The code of a module."""
+    with open(module.__file__, "rb") as file:
+        return compile(file.read(), module.__file__, "exec", dont_inherit=True, optimize=2)
 
 
 def _imports():

@@ -34,9 +34,6 @@ _frozen = []  # finders that are not asked any more: to free them would copy the
 def freeze():
     """From here on no file can become code of this process."""
     sys.path[:] = []
-    for finder in sys.meta_path:
-        if hasattr(finder, "hold"):  # a loading.Bundle: what it has left out comes from memory now
-            finder.hold()
     _frozen.extend(sys.meta_path)
     sys.meta_path.clear()
     sys.path_hooks.clear()

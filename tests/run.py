@@ -15,7 +15,6 @@ import argparse
 import collections
 import os
 import pathlib
-import queue
 import signal
 import subprocess
 import sys
@@ -30,7 +29,7 @@ sys.path.insert(0, str(TESTS))
 
 import leaks  # noqa: E402  # pylint: disable=wrong-import-position
 
-WITH_NETWORK = ("sanity", "hosts")  # one file a process, and first: they wait more than they work
+WITH_NETWORK = ("sanity", "hosts")  # one file a process: they wait more than they work
 LINES = 1200  # of test files that a process gets at most: a few seconds to a minute
 SLOWEST = 20
 APART = ["unshare", "--net", "--mount", "--propagation", "slave", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -79,7 +78,7 @@ def cases(report):
 
 
 def jobs(places):
-    """The jobs for directories and files: what has the network first, then the longest."""
+    """The jobs for directories and files, the longest first."""
     found, groups = [], collections.defaultdict(list)
     for place in places:
         path = pathlib.Path(place).resolve()
@@ -96,7 +95,7 @@ def jobs(places):
             portion.append(file)
             size += lines
         found.append(Job(portion))
-    return sorted(found, key=lambda job: (job.apart, -job.lines))
+    return sorted(found, key=lambda job: -job.lines)
 
 
 def summed(counts):
@@ -104,17 +103,19 @@ def summed(counts):
 
 
 def run(todo, workers, options):
-    """Run jobs side by side, one line for each that is done, the whole output of those that fail."""
-    waiting, lock, done = queue.SimpleQueue(), threading.Lock(), []
-    for job in todo:
-        waiting.put(job)
+    """Run jobs side by side, one line for each that is done, the whole output of those that fail.
+
+    The first process does what waits more than it works (hosts, sanity), the others do the rest, until either is done.
+    """
+    waiting, lock, done = list(todo), threading.Lock(), []
 
     def work(worker):
         while True:
-            try:
-                job = waiting.get_nowait()
-            except queue.Empty:
-                return
+            with lock:
+                if not waiting:
+                    return
+                job = next((job for job in waiting if job.apart == (worker > 0)), waiting[0])
+                waiting.remove(job)
             job.run(worker, options)
             with lock:
                 done.append(job)

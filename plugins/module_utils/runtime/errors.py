@@ -8,7 +8,7 @@ would be accepted, and is complete on its own: it is often all that the user rea
 
 from __future__ import annotations
 
-from .untrusted.text import printable
+from .untrusted.text import printable, without_userinfo
 
 LONGEST = 4000  # characters of a sentence, with the last lines of a program in it
 
@@ -16,14 +16,14 @@ LONGEST = 4000  # characters of a sentence, with the last lines of a program in 
 class EngineError(Exception):
     """Base of all errors with a sentence for the user in them (``str(error)``).
 
-    Whatever is in the sentence, it can be shown: control characters, line feeds and direction marks in it are escaped. ``lines``: a class whose
-    sentences go on in further lines, such as a program's last ones, leaves line feeds.
+    Whatever is in the sentence, it can be shown: control characters, line feeds and direction marks in it are escaped, and addresses
+    name no user and no password. ``lines``: a class whose sentences go on in further lines, such as a program's last ones, leaves line feeds.
     """
 
     lines = False
 
     def __init__(self, message=""):
-        super().__init__(printable(message, LONGEST, lines=self.lines))
+        super().__init__(printable(without_userinfo(message), LONGEST, lines=self.lines))
 
 
 class InvalidInput(EngineError):

@@ -25,3 +25,25 @@ def test_heads(monkeypatch, ref, commit):
             git.Git().head(wanted)
     else:
         assert git.Git().head(wanted) == commit
+
+
+def program(monkeypatch, tmp_path, text):
+    """A ``git`` of the test's own."""
+    path = tmp_path / "git"
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", "%s:/usr/bin:/bin" % tmp_path)
+
+
+def test_what_git_says_has_a_limit(monkeypatch, tmp_path):
+    program(monkeypatch, tmp_path, "exec yes 'a line that never ends'")
+    monkeypatch.setattr(git, "MAX_OUTPUT", 1 << 20)
+    with pytest.raises(Trouble, match="git ls-remote says more than 1048576 bytes"):
+        git.Git().head(git.Repository("https://example.com/x.git"))
+
+
+def test_of_what_git_complains_the_last_line_is_shown(monkeypatch, tmp_path):
+    program(monkeypatch, tmp_path, "yes 'no news' | head -c 300000 >&2; echo 'fatal: no https://me:secret@example.com/x.git' >&2; exit 128")
+    with pytest.raises(Trouble) as seen:
+        git.Git().head(git.Repository("https://me:sec@ret@example.com/x.git"))
+    assert str(seen.value) == "https://example.com/x.git: git ls-remote: fatal: no https://example.com/x.git"

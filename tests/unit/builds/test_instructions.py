@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from pycontainer import errors
-from pycontainer.builds import instructions, lines, mountflags, stages
+from pycontainer.builds import copying, instructions, lines, mountflags, stages, state, words
 
 
 def one(text):
@@ -181,3 +181,35 @@ def test_mounts_that_are_refused(text, part):
     with pytest.raises(lines.BadFile, match=part) as caught:
         mount(text)
     assert caught.value.line == 7
+
+
+def test_neither_history_nor_progress_shows_a_password():
+    add = one("ADD https://me:secret@h.example/x $there /y/")
+    now = state.State(("linux", "amd64", ""))
+    now.args["there"] = "https://me:secret@h.example/z.git#v1"
+    copy = copying.Copy(add, now, words.Lexer())
+    assert copy.history == "ADD https://h.example/x https://h.example/z.git#v1 /y/ # buildkit"
+    assert copy.sources[0] == "https://me:secret@h.example/x"
+    assert add.title == "ADD https://h.example/x $there /y/"
+
+
+@pytest.mark.parametrize("text", ["ENV x=$x$x", "LABEL $x$x=1", "EXPOSE $x$x", "USER $x$x"])
+def test_an_instruction_whose_variables_grow_without_end_is_named(text):
+    now = state.State(("linux", "amd64", ""))
+    now.config["Env"] = ["x=" + "1" * 600_000]
+    with pytest.raises(words.Trouble, match="the variables in it make a text of more than"):
+        state.apply(now, one(text), words.Lexer())
+
+
+def test_arguments_before_from_that_grow_without_end():
+    text = "ARG x=0123456789\n" + "ARG x=$x$x\n" * 30 + "FROM $x\n"
+    with pytest.raises(lines.BadFile, match=r"Containerfile:\d+: ARG: the variables in it make a text of more than 1048576 characters"):
+        stages.Containerfile(text.encode(), "Containerfile", {}, {}, None)
+
+
+def test_no_configuration_is_larger_than_what_is_read():
+    now = state.State(("linux", "amd64", ""))
+    for _line in range(10):
+        now.note("x" * 1_000_000)
+    with pytest.raises(words.Trouble, match="the image's configuration would have 10.* bytes; accepted: 8388608"):
+        now.document()

@@ -118,5 +118,5 @@ def test_a_host_that_does_not_answer_is_named(monkeypatch, error, said):
             raise errors.URLError(error)
 
     monkeypatch.setattr(request, "build_opener", Opener)
-    with pytest.raises(words.Trouble, match="^ADD http://u:p@h:8/x: %s$" % said):
+    with pytest.raises(words.Trouble, match="^ADD http://h:8/x: %s$" % said):
         remote.fetch("http://u:p@h:8/x", "/nonexistent/x", {})

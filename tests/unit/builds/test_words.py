@@ -78,3 +78,24 @@ def test_unset_variables_and_quotes_can_be_left_alone(text, expected):
 ])
 def test_split_keeps_quotes(text, expected):
     assert words.split(text) == expected
+
+
+def test_variables_that_double_stop_at_a_limit():
+    lexer, values = words.Lexer(), {"x": "0123456789"}
+    with pytest.raises(words.Trouble, match="the variables in it make a text of more than 1048576 characters"):
+        for _line in range(40):
+            values["x"] = lexer.word("$x$x", values)
+    assert len(values["x"]) <= words.MAX_WORD
+
+
+@pytest.mark.parametrize("text", ["${x//a/$x}", "${x//a/${x}}b", "${unset:-$x$x}", '"$x$x"', "${x+$x$x}"])
+def test_no_substitution_is_past_the_limit(text):
+    with pytest.raises(words.Trouble, match="the variables in it make a text of more than"):
+        words.Lexer().word(text, {"x": "a" * 600_000})
+
+
+def test_all_variables_of_a_file_have_a_limit():
+    lexer = words.Lexer()
+    with pytest.raises(words.Trouble, match="the variables of this file have added more than"):
+        for _line in range(40):
+            lexer.words("$x", {"x": "a" * 900_000})

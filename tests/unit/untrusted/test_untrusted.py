@@ -10,7 +10,7 @@ import threading
 import pytest
 from pycontainer.errors import RegistryError
 from pycontainer.untrusted import files, json_reader, trees
-from pycontainer.untrusted.text import printable
+from pycontainer.untrusted.text import printable, without_userinfo
 
 
 @pytest.mark.parametrize("given, shown", [
@@ -30,6 +30,15 @@ def test_printable_lines_and_length():
     assert printable("a\n\tb\x07", lines=True) == "a\n\tb\\x07"
     assert printable("x" * 2000) == "x" * 1000 + "..."
     assert len(printable("\x1b" * 2000)) < 4100
+
+
+@pytest.mark.parametrize("given, shown", [
+    ("get https://me:secret@h.example:8/x?y@z failed", "get https://h.example:8/x?y@z failed"),
+    ("https://me:se@cret@h/x", "https://h/x"), ("https://token@h/a and ssh://git@h/b@c", "https://h/a and ssh://h/b@c"),
+    ("https://h/x@sha256:00", "https://h/x@sha256:00"), ("git@h:x.git", "git@h:x.git"), ("docker://x@sha256:00", "docker://x@sha256:00"),
+])
+def test_addresses_are_shown_without_a_password(given, shown):
+    assert without_userinfo(given) == shown and str(RegistryError(given)) == shown
 
 
 @pytest.mark.parametrize("data, said", [

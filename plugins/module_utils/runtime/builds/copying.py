@@ -10,6 +10,7 @@ import stat
 from ..errors import InvalidInput
 from ..images import compression
 from ..kernel import users
+from ..untrusted.text import without_userinfo
 from . import archives, lines, modes, patterns, placing, sources, words
 from .words import Trouble
 
@@ -62,7 +63,7 @@ class Copy:
     def _history(self, instruction, dest):
         flags = [" --parents"] if self.parents else []
         flags += [" --%s=%s" % (name, value) for name, value in (("chown", self.chown), ("chmod", self.chmod)) if value]
-        return instruction.name + "".join(flags) + "".join(" " + word for word in self.sources) + "".join(
+        return instruction.name + "".join(flags) + "".join(" " + without_userinfo(word) for word in self.sources) + "".join(
             " <<" + name for name, _data in self.texts) + " %s # buildkit" % dest
 
     def key(self):

@@ -13,6 +13,7 @@ import tempfile
 from ..errors import InvalidInput
 from ..images import layers
 from ..store import trees
+from ..untrusted.text import without_userinfo
 from . import archives, git, remote
 from .words import Trouble
 
@@ -44,7 +45,7 @@ def locate(engine, text, request, stdin=None, option="path"):
             wanted, keep = git.Repository(text), request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "").lower() in ("1", "true")
             found.path = git.Git(request.secrets, request.ssh.get("default")).check_out(wanted, directory(engine, found), keep)[1]
         elif remote.is_remote(text):
-            _take(found, engine, lambda path: remote.fetch(text, path, remote.headers_of(text, request.secrets)), text)
+            _take(found, engine, lambda path: remote.fetch(text, path, remote.headers_of(text, request.secrets)), without_userinfo(text))
         elif os.path.isdir(text):
             found.path = os.path.abspath(text)
         else:

@@ -17,9 +17,11 @@ from urllib.parse import parse_qsl, urlsplit
 from ..kernel import rootfs
 from ..store import trees
 from ..untrusted import trees as walks
-from ..untrusted.text import printable
+from ..untrusted.text import printable, without_userinfo
 from .words import Trouble
 
+MAX_OUTPUT = 64 << 20  # bytes: the branches and tags of the largest repositories are some MB
+MAX_COMPLAINT = 1 << 16  # bytes, of which the last line is shown
 QUIET = 60  # seconds without a byte
 _KEPT = ("PATH", "TMPDIR", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
          "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
@@ -32,7 +34,6 @@ _SSH = ["-F", "/dev/null", "-oBatchMode=yes", "-oConnectTimeout=%d" % QUIET, "-o
         "-oPermitLocalCommand=no"]
 _NO_AGENT = ["-oIdentitiesOnly=yes", "-oIdentityAgent=none", "-oPubkeyAuthentication=no"]
 _AGENT = ["-oIdentityAgent=SSH_AUTH_SOCK"]
-_PASSWORD = re.compile(r"(?<=//)[^/@]*@")
 _SCP = re.compile(r"[A-Za-z0-9._~-]+@[A-Za-z0-9.-]+:[^\s]+")
 _QUERY = ("ref", "tag", "branch", "subdir", "checksum", "commit", "keep-git-dir", "submodules")
 _HEX = re.compile("[0-9a-f]{4,64}")
@@ -79,7 +80,7 @@ class Repository:
     @property
     def shown(self):
         """The address without a password in it."""
-        return _PASSWORD.sub("", self.url)
+        return without_userinfo(self.url)
 
 
 class Git:
@@ -152,14 +153,22 @@ class Git:
         if directory is None:  # the settings of a repository that the caller is in are no better
             env["GIT_DIR"] = "/dev/null"
         try:
-            done = subprocess.run([program] + _SAFE + words, cwd=directory or "/", env=env, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, umask=0o022, check=False, text=True, errors="replace")
+            process = subprocess.Popen([program] + _SAFE + words, cwd=directory or "/", env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, umask=0o022)
         except OSError as error:
             raise Trouble("git can't be run: %s" % error.strerror) from None
-        if done.returncode:
-            said = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["it ended with exit code %d" % done.returncode]
-            raise Trouble("%s: git %s: %s" % (printable(repository.shown), words[0], printable(_PASSWORD.sub("", said[-1]))))
-        return done.stdout
+        with process:
+            try:
+                found, complaint = _heard(process)
+            except BaseException:
+                process.kill()
+                raise
+        if found is None:
+            raise Trouble("%s: git %s says more than %d bytes" % (printable(repository.shown), words[0], MAX_OUTPUT))
+        if process.returncode:
+            said = [line for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()] or ["it ended with exit code %d" % process.returncode]
+            raise Trouble("%s: git %s: %s" % (printable(repository.shown), words[0], printable(without_userinfo(said[-1]))))
+        return found.decode("utf-8", "replace")
 
     def _environment(self, repository):
         """All that git and its ssh are given: whose build it is has no part in it. A repository's address is the Containerfile's word, and what root has in
@@ -185,6 +194,27 @@ class Git:
                 token = self.secrets["GIT_AUTH_TOKEN" + suffix]().strip()
                 return "basic " + base64.b64encode(b"x-access-token:" + token).decode()
         return None
+
+
+def _heard(process):
+    """What a process writes: ``(bytes of its output, the last bytes of its errors)``; the output is None where it was too long, and the process killed."""
+    import selectors
+
+    output, complaint = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, output)
+        selector.register(process.stderr, selectors.EVENT_READ, complaint)
+        while selector.get_map():
+            for key, _events in selector.select():
+                piece = os.read(key.fd, 1 << 16)
+                if not piece:
+                    selector.unregister(key.fileobj)
+                key.data.extend(piece)
+            del complaint[:-MAX_COMPLAINT]
+            if len(output) > MAX_OUTPUT:
+                process.kill()
+                return None, complaint
+    return output, complaint
 
 
 def _without_git(directory):

@@ -12,6 +12,7 @@ import re
 from .. import units
 from ..errors import EngineError, InvalidInput
 from ..untrusted import json_reader
+from ..untrusted.text import without_userinfo
 from . import words
 from .lines import BadFile, Raw, heredoc_of, split_flags
 
@@ -49,7 +50,7 @@ class Instruction:
         """The instruction on one line, as progress and errors show it."""
         flags = "".join(" --%s%s" % (name, "" if value is True else "=%s" % value) for name, values in self.flags.items() if values is not False
                         for value in (values if isinstance(values, list) else [values]))
-        return " ".join(("%s%s %s" % (self.name, flags, self.rest)).split())
+        return without_userinfo(" ".join(("%s%s %s" % (self.name, flags, self.rest)).split()))
 
 
 def parse(raw, escape="\\"):

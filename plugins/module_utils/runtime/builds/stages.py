@@ -75,7 +75,7 @@ class Containerfile:
         try:
             return self.lexer.word(text, values)
         except words.Trouble as error:
-            raise lines.BadFile(instruction.line, str(error)) from None
+            raise lines.BadFile(instruction.line, "%s: %s" % (instruction.name, error)) from None
 
     def _stage(self, instruction):
         values = self.meta_values()

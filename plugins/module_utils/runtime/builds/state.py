@@ -110,7 +110,7 @@ class State:
         self.history.append(entry)
 
     def document(self):
-        """The image's configuration as bytes: the same for the same state."""
+        """The image's configuration as bytes: the same for the same state. :raises Trouble: where it is larger than what anybody reads."""
         system, architecture, variant = self.platform
         body = {
             "created": self.created, "architecture": architecture, "os": system, "history": self.history,
@@ -122,7 +122,11 @@ class State:
         if self.author:
             body["author"] = self.author
         body.update(self.extra)
-        return json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        data = json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        if len(data) > manifest.MAX_CONFIG:
+            raise Trouble("the image's configuration would have %d bytes; accepted: %d with its environment, labels and history"
+                          % (len(data), manifest.MAX_CONFIG))
+        return data
 
 
 # --------------------------------------------------------------------------------------------- instructions of metadata

@@ -14,6 +14,8 @@ from ..errors import EngineError
 from ..untrusted import patterns
 
 SPECIAL = "@*#?-$!0"  # a shell's special parameters: names of one character
+MAX_WORD = 1 << 20  # characters that variables may add to one word; execve(2) takes no argument of more than 128 KiB
+MAX_WORDS = 16 << 20  # and to all words of one reader
 
 
 class Trouble(EngineError):
@@ -26,10 +28,13 @@ class Lexer:
     :param escape: the escape character. :param raw: keep quotes and escapes as they are written.
     :param skip_unset: leave variables that have no value as they are written. :param quotes: False for a here-document: quotes are
     characters like others.
+
+    What variables add is bounded, by word and in all: ``ENV x=$x$x`` doubles with each line.
     """
 
     def __init__(self, escape="\\", raw=False, skip_unset=False, quotes=True):
         self.escape, self.raw, self.skip_unset, self.quotes = escape, raw, skip_unset, quotes
+        self.added = 0
 
     def word(self, text, values):
         """``text`` as one word, blanks and all. :param values: ``{name: value}``. :raises Trouble:"""
@@ -70,7 +75,7 @@ MAX_DEPTH = 50  # of substitutions in substitutions
 
 class _Scan:
     def __init__(self, lexer, text, values):
-        self.depth = 0
+        self.depth, self.added = 0, 0
         self.lexer, self.text, self.values, self.at = lexer, text, values, 0
         self.words = _Words()
 
@@ -183,6 +188,16 @@ class _Scan:
     def value(self, name):
         return self.values.get(name)
 
+    def counted(self, value):
+        """The value of a variable that becomes a part of the word. :raises Trouble: where that grows too long."""
+        self.added += len(value)
+        self.lexer.added += len(value)
+        if self.added > MAX_WORD:
+            raise Trouble("the variables in it make a text of more than %d characters" % MAX_WORD)
+        if self.lexer.added > MAX_WORDS:
+            raise Trouble("the variables of this file have added more than %d characters to its instructions" % MAX_WORDS)
+        return value
+
     def dollar(self):
         start = self.at
         self.next()
@@ -193,7 +208,7 @@ class _Scan:
             value = self.value(name)
             if value is None:
                 return "$" + name if self.lexer.skip_unset else ""
-            return value
+            return self.counted(value)
         self.next()
         if not self.peek():
             raise Trouble("syntax error: missing '}'")
@@ -208,7 +223,7 @@ class _Scan:
         self.words = saved
         if result is None:  # unset, and to be left alone
             return self.text[start:self.at]
-        return result
+        return self.counted(result)
 
     def braces(self, name):
         """After ``${name``: what it stands for; None for what is unset and left alone."""
@@ -246,7 +261,7 @@ class _Scan:
         text = self.until("}", True)
         if value is None:
             return None if self.lexer.skip_unset else ""
-        return patterns.shell(pattern, Trouble).replace(value, text, everywhere)
+        return patterns.shell(pattern, Trouble).replace(value, text, everywhere, self.counted)
 
     def name(self):
         character = self.peek()

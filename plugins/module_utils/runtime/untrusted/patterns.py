@@ -66,8 +66,11 @@ class Pattern:
         found = Pattern(self.tokens[::-1]).ends(text[::-1])
         return (len(text) - found[1], len(text) - found[0]) if found else None
 
-    def replace(self, text, replacement, everywhere=False):
-        """``text`` with what matches replaced: the first, or every one; each as long as it can be. Nothing right behind a match is not a match."""
+    def replace(self, text, replacement, everywhere=False, counted=None):
+        """``text`` with what matches replaced: the first, or every one; each as long as it can be. Nothing right behind a match is not a match.
+
+        :param counted: called with each text that is put in, to raise an exception where it becomes too much.
+        """
         backwards = Pattern(self.tokens[::-1])
         starts = [len(text) - at for reached, at in backwards._reached(text[::-1], 0, True) if reached & backwards._end]
         out, done = [], -1
@@ -77,6 +80,8 @@ class Pattern:
             end = self.ends(text, start)[1]
             if start == end == done:
                 continue
+            if counted is not None:
+                counted(replacement)
             out.append(text[max(done, 0):start] + replacement)
             done = end
             if not everywhere:

@@ -271,9 +271,18 @@ def test_user_namespaces(params, normal):
     assert options.definition(params) == normal
 
 
-@pytest.mark.parametrize("text", ["/anon:rw", "/anon:ro", "name:rw", "/a:b:ro", "name:data"])
+@pytest.mark.parametrize("text", ["/anon:rw", "/anon:ro,z", "name:rw", "name:cached", "/a:rw:ro"])
 def test_what_is_wrong_with_a_volume_is_the_whole_of_it(text):
     from pycontainer.containers.options import storage
 
     with pytest.raises(InvalidInput, match="^volumes: '%s' is not valid; accepted: target, name:target.*absolute path in the container$" % text):
+        storage.volume(text, "volumes")
+
+
+@pytest.mark.parametrize("text", ["name:data", "/a:data:ro", "name:data,ro", "data"])
+def test_a_volume_whose_target_is_relative_is_told_of_the_target(text):
+    from pycontainer.containers.options import storage
+
+    target = text.split(":")[1] if ":" in text else text
+    with pytest.raises(InvalidInput, match="^volumes: '%s' is not valid; accepted: an absolute path$" % target):
         storage.volume(text, "volumes")

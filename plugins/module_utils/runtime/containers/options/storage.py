@@ -22,7 +22,7 @@ VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 MOUNT_KEYS = ("type", "source", "target", "read_only", "propagation", "no_copy", "tmpfs_size", "tmpfs_mode")
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 CONSISTENCIES = ("consistent", "cached", "delegated")  # Docker's for hosts whose containers run in a virtual machine: nothing to do on Linux
-_MODES = "ro, rw, z, Z, nocopy, " + ", ".join(PROPAGATIONS)
+_MODES = ("ro", "rw", "z", "Z", "nocopy") + PROPAGATIONS
 _TMPFS_FLAGS = {"ro": "ro", "rw": "ro", "noexec": "noexec", "exec": "noexec", "nosuid": "nosuid", "suid": "nosuid", "nodev": "nodev",
                 "dev": "nodev"}  # what each flag is about: of two on one thing the later wins
 
@@ -43,7 +43,7 @@ def volume(value, name):
         raise InvalidInput(name, value, accepted)
     if len(parts) == 1:
         return mount("volume", "", target(parts[0], name))
-    if not parts[1].startswith("/"):  # of /anon:rw, not "rw" alone is what is wrong
+    if _is_modes(parts[1]):  # of /anon:rw, not "rw" alone is what is wrong
         raise InvalidInput(name, value, accepted)
     source, where = parts[0], target(parts[1], name)
     if source == "~" or source.startswith("~/"):
@@ -59,6 +59,10 @@ def volume(value, name):
     return result
 
 
+def _is_modes(text):
+    return all(mode in _MODES or mode in CONSISTENCIES for mode in text.split(","))
+
+
 def _add_mode(result, mode, value, name):
     if mode in ("ro", "rw"):
         result["read_only"] = mode == "ro"
@@ -72,7 +76,7 @@ def _add_mode(result, mode, value, name):
     elif mode in PROPAGATIONS and result["type"] == "bind":
         result["propagation"] = mode
     else:
-        raise InvalidInput(name, value, "modes %s (nocopy for volumes, propagation for host paths)" % _MODES)
+        raise InvalidInput(name, value, "modes %s (nocopy for volumes, propagation for host paths)" % ", ".join(_MODES))
 
 
 def target(value, name):

@@ -176,6 +176,7 @@ def main():
     parser.add_argument("places", nargs="+", metavar="DIRECTORY|FILE")
     given = parser.parse_args(own)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and hands that on to all tests
     begin, before, there = time.monotonic(), leaks.snapshot(), base_there()
     done = run(jobs(given.places), given.workers, options)
     if not there:

@@ -46,13 +46,13 @@ def archive(tmp_path):
 
 def test_an_image(docker, archive):
     assert docker.on_host("load", "-i", archive)[0] == 0
-    docker("create", "--name", "web", "evil:1")
+    docker("create", "--network", "none", "--name", "web", "evil:1")
     for words in (["images", "--format", "{{.Repository}} {{.Labels}}"], ["history", "evil:1"], ["history", "--no-trunc", "evil:1"],
                   ["history", "--no-trunc", "--format", "{{.CreatedBy}} {{.Comment}}", "evil:1"], ["inspect", "evil:1"],
                   ["inspect", "-f", "{{.Author}} {{.Comment}} {{.Config.Labels}} {{.Config.Env}}", "evil:1"], ["ps", "-a", "--no-trunc"],
                   ["ps", "-a", "--format", '{{.Labels}} {{.Command}} {{.Label "note"}}'], ["inspect", "web"], ["image", "diff", "box:1", "evil:1"],
-                  ["image", "waste", "evil:1"], ["run", "--rm", "evil:1"], ["start", "web"], ["inspect", EVIL], ["rm", EVIL], ["pull", EVIL],
-                  ["tag", "evil:1", EVIL], ["image", "squash", "evil:1", EVIL]):
+                  ["image", "waste", "evil:1"], ["run", "--rm", "--network", "none", "evil:1"], ["start", "web"], ["inspect", EVIL], ["rm", EVIL],
+                  ["pull", EVIL], ["tag", "evil:1", EVIL], ["image", "squash", "evil:1", EVIL]):
         result = docker.task(*words)
         assert harmless(result["stdout"]) and harmless(result["stderr"]), (words, result["stdout"], result["stderr"])
     for words in (["history", "--no-trunc", "evil:1"], ["ps", "-a", "--format", "{{.Labels}}"], ["start", "web"], ["inspect", EVIL]):
@@ -62,7 +62,7 @@ def test_an_image(docker, archive):
 
 
 def test_top(docker):
-    docker("run", "-d", "--name", "web", "box:1", "sh", "-c", "sleep 1000; : %s" % EVIL)
+    docker("run", "-d", "--network", "none", "--name", "web", "box:1", "sh", "-c", "sleep 1000; : %s" % EVIL)
     result = docker.task("top", "web")
     assert result["rc"] == 0 and "red" in result["stdout"] and harmless(result["stdout"])
 

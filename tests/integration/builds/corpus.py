@@ -34,6 +34,26 @@ def climbing():
     return buffer.getvalue()
 
 
+def packed(*entries):
+    """A tar archive of ``(name, type, content or target)``; each entry has an owner of its own, a hard link too."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for number, (name, kind, content) in enumerate(entries, 1):
+            info = tarfile.TarInfo(name)
+            info.type, info.mtime, info.mode, info.uid, info.gid = kind, 1500000000, 0o700 + number, number, 100 + number
+            data = content.encode() if kind == tarfile.REGTYPE else b""
+            info.size, info.linkname = len(data), "" if data else content
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+FILE, FOLDER, LINK, HARD = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+FIRST = packed(("was-dir", FOLDER, ""), ("was-dir/in", FILE, "1"), ("was-file", FILE, "2"), ("was-link", LINK, "kept"), ("to-link", FOLDER, ""),
+               ("to-link/in", FILE, "3"), ("file-to-link", FILE, "4"), ("link-to-file", LINK, "kept"), ("kept", FOLDER, ""), ("kept/a", FILE, "5"))
+SECOND = packed(("was-dir", FILE, "6"), ("was-file", FOLDER, ""), ("was-file/in", FILE, "7"), ("was-link", FOLDER, ""), ("was-link/in", FILE, "8"),
+                ("to-link", LINK, "kept"), ("file-to-link", LINK, "kept"), ("link-to-file", FILE, "9"), ("kept", FOLDER, ""), ("kept/b", FILE, "10"))
+HARD_LINKS = packed(("file", FILE, "f"), ("hard", HARD, "file"), ("other", FILE, "o"), ("kept", FOLDER, ""), ("kept/hard", HARD, "other"))
+
 FILES = {
     "a.txt": "a\n", "b.txt": "b\n", "c.md": "c\n", "script.sh": {"mode": 0o755, "text": "#!/bin/sh\necho script\n"}, "private": {"mode": 0o600, "text": "p\n"},
     "dir/one": "1\n", "dir/two": "2\n", "dir/sub/three": "3\n", "dir/sub/four.md": "4\n", "empty/": None, "other/a.txt": "other\n", "with space.txt": "s\n",
@@ -42,6 +62,7 @@ FILES = {
     "deep/down/file": "deep\n", "archive.tar": archive(), "archive.tar.gz": archive("w:gz"), "archive.tar.xz": archive("w:xz"),
     "archive.tar.bz2": archive("w:bz2"),
     "not.tar": "not an archive\n", ".hidden": "h\n", "climbing.tar": climbing(),
+    "1st.tar": FIRST, "2nd.tar": SECOND, "hard.tar": HARD_LINKS,
 }
 
 CASES = {}
@@ -177,6 +198,15 @@ case("add an xz archive", "ADD archive.tar.xz /new/")
 case("add a bzip2 archive", "ADD archive.tar.bz2 /new/")
 case("add what is no archive", "ADD not.tar /new/")
 case("add an archive and a file", "ADD archive.tar a.txt /new/")
+case("add several archives", "ADD 1st.tar 2nd.tar /new/")
+case("add several archives and a file", "ADD 1st.tar a.txt hard.tar 2nd.tar /new/")
+case("add several archives the other way round", "ADD 2nd.tar 1st.tar /new/")
+case("add several archives by a pattern", "ADD [12]*.tar /new/")
+case("add several archives without a slash", "ADD 1st.tar 2nd.tar /new")
+case("add an archive over other types", "ADD 1st.tar /new/\nADD 2nd.tar /new/")
+case("add an archive over other types the other way round", "ADD 2nd.tar /new/\nADD 1st.tar /new/")
+case("add an archive over other types of a stage", "FROM box:1 AS one\nADD 1st.tar /new/\nFROM one\nADD 2nd.tar /new/")
+case("add an archive with hard links", "ADD hard.tar /new/")
 case("copy an archive", "COPY archive.tar /new/")
 case("add an archive with an owner", "ADD --chown=33:34 archive.tar /new/")
 
@@ -315,6 +345,7 @@ DIFFERENT = dict(
         "run with no network": ("result", "buildah's isolation by chroot has no networks"),
         "copy with a wildcard": ("result", "buildah takes the name [x].txt, which matches, for a pattern in turn"),
         "expose a range": ("config", "a range of ports is written out, as with BuildKit"),
+        "add several archives without a slash": ("result", "the destination of several sources ends with a slash, as with BuildKit"),
         "volume": ("tree", "VOLUME makes no directory in the image, as with BuildKit"),
         "volume in the json form": ("tree", "VOLUME makes no directory in the image, as with BuildKit"),
         "copy onto a link to a file": ("tree", "what the link names is written, as with BuildKit; buildah replaces the link"),

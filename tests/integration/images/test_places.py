@@ -42,7 +42,7 @@ def bring(engine):
         for data in archives:
             number[0] += 1
             path = os.path.join(engine.paths.tmp, "layer-%d" % number[0])
-            ends = places.fill(kind, path, [data[at : at + 5000] for at in range(0, len(data), 5000)], "the layer")
+            ends = places.fill(kind, path, [data[at:at + 5000] for at in range(0, len(data), 5000)], "the layer")
             if ends["passed"] or ends["links"]:
                 opened = [overlay.opened(place) for place in found]
                 places.close(path, [each.__enter__() for each in opened], ends, "the layer")
@@ -130,7 +130,7 @@ def test_gnu_names(bring):
 def test_open_ends_meet_both_kinds_below(bring, engine):
     """A layer that is completed from layers of the other kind."""
     lower = layer([member(b"d/", kind=DIRECTORY, mode=0o711, uid=3, mtime=99), member(b"d/f", b"f" * 3000, mode=0o4755, uid=8)])
-    upper = layer([member(b"d/new", b"new"), member(b"link", kind=LINK, linkname="d/f"), member(b"other", kind=LINK, linkname="d/f")])
+    upper = layer([member(b"d/new", b"new")] + [member(name, kind=LINK, linkname="d/f", mode=0o4755, uid=8) for name in (b"link", b"other")])
     expected = facts(bring(layers.DIRECTORY, [lower, upper])[0])
     assert expected[b"d"][:4] == ["0o40711", 3, 0, 99 * 10**9] and expected[b"link"][:2] == ["0o104755", 8]
     for below in KINDS:
@@ -264,7 +264,7 @@ def test_the_index_is_a_proper_file_system(bring, engine, tmp_path):
     with open(place, "rb") as file:
         data = file.read()
     assert len(data) == base + index == erofs.length(place) and hashlib.sha256(data[base:]).digest() == digest
-    assert struct.unpack("<I", data[1024:1028]) == (0xE0F5E1E2,) and data[erofs.START : erofs.START + 3] == b"f0\0" and length % 512 == 0
+    assert struct.unpack("<I", data[1024:1028]) == (0xE0F5E1E2,) and data[erofs.START:erofs.START + 3] == b"f0\0" and length % 512 == 0
 
 
 def test_five_hundred_layers(bring):

@@ -225,7 +225,7 @@ def test_a_hard_link_over_three_layers(loaded, tmp_path):
     layers = [
         layer([member(b"d/", kind=DIRECTORY, mode=0o711, uid=5, mtime=1300000000), member(b"d/t", b"target", mode=0o4711, uid=9)]),
         layer([member(b"other", b"")]),
-        layer([member(b"one", kind=LINK, linkname="d/t"), member(b"two", kind=LINK, linkname="./d/t")]),
+        layer([member(name, kind=LINK, linkname=target, mode=0o4711, uid=9) for name, target in ((b"one", "d/t"), (b"two", "./d/t"))]),
     ]
     _ident, paths = loaded(*layers)
     with mounted(paths, tmp_path / "mnt") as root:

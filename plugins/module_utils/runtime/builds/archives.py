@@ -10,7 +10,7 @@ import os
 import stat
 
 from ..errors import EngineError
-from ..images import compression, tar
+from ..images import compression, hardlinks, tar
 from ..kernel import rootfs
 from ..untrusted.text import printable
 from . import patterns, placing
@@ -81,6 +81,7 @@ def _extract_entry(placer, entry, times, what):
             placer.link(os.fsdecode(entry.link), parent, name, owner, entry.mtime)
         elif entry.kind == tar.LINK:
             _extract_link(placer, entry, parent, name, what)
+            hardlinks.on_disk(parent, name, hardlinks.header(entry), what)
         elif entry.kind in _NODES:
             os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=parent)
             os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
@@ -133,9 +134,8 @@ def _extract_file(placer, entry, parent, name, owner):
             os.ftruncate(fd, entry.size)
         os.fchown(fd, *owner)
         os.fchmod(fd, entry.mode)
-        for key, value in entry.xattrs.items():
-            if key == b"security.capability" or key.startswith(b"user.") and not key.startswith(b"user.overlay."):
-                os.setxattr(fd, key, value)
+        for key, value in hardlinks.kept(entry.xattrs).items():
+            os.setxattr(fd, key, value)
         os.utime(fd, ns=(entry.mtime, entry.mtime))
     finally:
         os.close(fd)

@@ -71,7 +71,7 @@ _HOME = {
     "gzip_is_quick": "compression",
     "zstd_is_read": "compression",
 }
-_PARTS = ("built", "compression", "contents", "difference", "intake", "layers", "manifest", "tar", "tarwrite")  # what others make their images with
+_PARTS = ("built", "compression", "contents", "difference", "hardlinks", "intake", "layers", "manifest", "tar", "tarwrite")  # what others make images with
 __all__ = sorted(_HOME) + list(_PARTS) + ["layer_paths"]
 
 

@@ -7,12 +7,13 @@ The archives are what a store always has, however it keeps layers to be mounted.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import stat
 
 from ..errors import RegistryError
-from . import compression, tar, tree
+from . import compression, hardlinks, tar, tree
 from .entries import META, OPAQUE, WHITEOUT
 
 _KINDS = {tar.REGULAR: stat.S_IFREG, tar.SYMLINK: stat.S_IFLNK, tar.CHAR: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.DIRECTORY: stat.S_IFDIR,
@@ -20,28 +21,53 @@ _KINDS = {tar.REGULAR: stat.S_IFREG, tar.SYMLINK: stat.S_IFLNK, tar.CHAR: stat.S
 
 
 class File:
-    """What the names of one file share. ``place``: layer and number of the entry that has its content; ``names``: how many are to be seen."""
+    """What the content of one file is. ``place``: layer and number of the entry that has it; ``names``: how many are to be seen."""
 
     __slots__ = ("size", "digest", "place", "names")
 
     def __init__(self, size, layer, number):
         self.size, self.digest, self.place, self.names = size, None, (layer, number), 0
 
+    def copied_up(self):
+        """The file with the same content of a later layer."""
+        other = File(self.size, *self.place)
+        other.digest = self.digest
+        return other
+
 
 class Item:
-    """One name of a layer. As tarwrite.header wants a status, it has ``st_mode``, ``st_uid``, ``st_gid``, ``st_rdev``, ``st_mtime_ns``.
+    """One file of a layer, which all of its names share, or a directory.
+
+    As tarwrite.header wants a status, it has ``st_mode``, ``st_uid``, ``st_gid``, ``st_rdev``, ``st_mtime_ns``.
 
     :ivar layer: the layer's place, lowest 0. :ivar file: its File; None for a directory.
     :ivar link: of a symbolic link, what it says. :ivar target: of a hard link into a layer below, the path there, else None.
+    :ivar headers: of a hard link into a layer below, those of its names.
     """
 
-    __slots__ = ("kind", "st_mode", "st_uid", "st_gid", "st_mtime_ns", "device", "xattrs", "link", "file", "target", "layer")
+    __slots__ = ("kind", "st_mode", "st_uid", "st_gid", "st_mtime_ns", "device", "xattrs", "link", "file", "target", "layer", "headers")
 
     def __init__(self, entry, layer):
         self.kind, self.layer = entry.kind, layer
         self.st_mode, self.st_uid, self.st_gid, self.st_mtime_ns = entry.mode | _KINDS.get(entry.kind, 0), entry.uid, entry.gid, entry.mtime
         self.device, self.xattrs, self.link = entry.device, entry.xattrs, entry.link
-        self.file = self.target = None
+        self.file, self.target, self.headers = None, None, []
+
+    def describe(self, header):
+        """Take what one more name's header says (hardlinks.py)."""
+        self.st_uid, self.st_gid = header.uid, header.gid
+        if self.kind != tar.SYMLINK:
+            self.st_mode, self.st_mtime_ns = stat.S_IFMT(self.st_mode) | header.mode, header.mtime
+        if self.kind == tar.REGULAR and header.xattrs:
+            self.xattrs = {**self.xattrs, **header.xattrs}
+
+    def leading_to(self, found):
+        """What a hard link into a layer below is, when that shows the Item ``found``: a file of this layer, with its own owner and mode."""
+        other = copy.copy(found)
+        other.layer, other.file = self.layer, found.file.copied_up()
+        for header in self.headers:
+            other.describe(header)
+        return other
 
     @property
     def is_directory(self):
@@ -76,6 +102,7 @@ class Contents:
         self.what, self.layer = what, layer
         self.items, self.whiteouts, self.opaques = {}, [], []
         self._parents, self._has_links = {b"": b""}, False
+        self._open = {}  # paths that hard links into a layer below lead to -> their Item
         self._below = {}  # of a directory, the paths of what is in it
 
     def take(self, number, entry):
@@ -92,7 +119,7 @@ class Contents:
             return None
         item = Item(entry, self.layer)
         if entry.kind == tar.LINK:
-            self._hard_link(item, entry)
+            item = self._hard_link(item, entry)
         elif not item.is_directory:
             item.file = File(entry.size, self.layer, number)
         return self._put(_joined(parent, name), item)
@@ -106,16 +133,20 @@ class Contents:
             self.whiteouts.append(_joined(parent, name[len(WHITEOUT):]))
 
     def _hard_link(self, item, entry):
+        """The Item of a hard link: the one of what it leads to in this layer."""
         target = tree.split(entry.link, self.what)
         if not target:
             raise RegistryError("%s: the hard link %s leads to the root" % (self.what, tree.show(entry.name)))
         path = _joined(self._parent(target[:-1]), target[-1])
-        found = self.items.get(path)
-        if found is None or found.file is None and found.target is None:
-            item.target = path
-            return
-        for name in ("kind", "st_mode", "st_uid", "st_gid", "st_mtime_ns", "device", "xattrs", "link", "file", "target"):
-            setattr(item, name, getattr(found, name))
+        found, header = self.items.get(path), hardlinks.header(entry)
+        if found is None or found.is_directory:
+            found = self._open.setdefault(path, item)
+            found.target = path
+        if found.target is not None:
+            found.headers.append(header)
+        else:
+            found.describe(header)
+        return found
 
     def _put(self, path, item):
         before = self.items.pop(path, None)

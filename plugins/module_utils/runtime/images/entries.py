@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ..errors import RegistryError
-from . import tar, tree
+from . import hardlinks, tar, tree
 
 WHITEOUT = b".wh."
 OPAQUE = b".wh..wh..opq"
@@ -34,8 +34,8 @@ def checked(entry, what):
 class Taker:
     """What takes entries, one after the other.
 
-    :ivar what: what they are of, for errors. :ivar size: bytes of all files. :ivar links: ``{path: target}`` of hard links whose target is not in this
-        layer.
+    :ivar what: what they are of, for errors. :ivar size: bytes of all files. :ivar links: ``{path: (target, hardlinks.Header)}`` of hard links whose
+        target is not in this layer.
 
     A subclass has ``_entered(entry, parts)``, for every entry, ``_opaque(parent parts)``, ``_hide(parent parts, name)``, and what makes something of
     an entry at a position: ``_directory``, ``_file``, ``_link``, ``_symlink``, ``_node``, each called with ``(entry, parts, position)``.
@@ -87,6 +87,11 @@ class Taker:
             raise RegistryError("%s: %s is not a whiteout of anything" % (self.what, tree.show(b"/".join(parts))))
         self._hide(parts[:-1], hidden)
         return True
+
+    def _open_end(self, parts, target, entry):
+        """Note a hard link whose target is not in this layer; one to another such link leads where that does."""
+        target = b"/".join(target)
+        self.links[b"/".join(parts)] = self.links.get(target, (target,))[0], hardlinks.header(entry)
 
     # ------------------------------------------------------------------------------------- what entries of one kind have to meet
 

@@ -12,7 +12,7 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import tar, tree
+from . import hardlinks, tar, tree
 from .entries import META, OPAQUE_ATTRIBUTE, WHITEOUT, Taker
 from .erofs import Node, Unfit
 
@@ -154,9 +154,7 @@ class Inodes(Taker):
     @staticmethod
     def _describe(node, entry):
         node.uid, node.gid, node.mtime = entry.uid, entry.gid, entry.mtime
-        for name, value in entry.xattrs.items():
-            if name == b"security.capability" or (name.startswith(b"user.") and not name.startswith(b"user.overlay.")):
-                node.xattrs[name] = value
+        node.xattrs.update(hardlinks.kept(entry.xattrs))
 
     def _file(self, entry, parts, position):
         node = Node(stat.S_IFREG | entry.mode)
@@ -185,7 +183,7 @@ class Inodes(Taker):
         node = found.entries.get(target[-1]) if found is not None else None
         if node is None or is_whiteout(node):
             self.directory(parts[:-1]).entries.pop(parts[-1], None)
-            self.links[b"/".join(parts)] = b"/".join(target)
+            self._open_end(parts, target, entry)
             return
         if node.entries is not None:
             raise RegistryError("%s: the hard link %s leads to a directory" % (self.what, tree.show(entry.name)))
@@ -193,6 +191,7 @@ class Inodes(Taker):
         if found.entries.get(target[-1]) is not node or parent.entries.get(parts[-1]) in chain:
             raise RegistryError("%s: the hard link %s takes the place of what it leads to" % (self.what, tree.show(entry.name)))
         parent.entries[parts[-1]] = node
+        hardlinks.on_node(node, hardlinks.header(entry))
 
 
 def _made(parts):

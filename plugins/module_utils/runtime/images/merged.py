@@ -12,7 +12,7 @@ import os
 import stat
 
 from ..errors import RegistryError
-from . import erofs, inodes, tree
+from . import erofs, hardlinks, inodes, tree
 from .entries import OPAQUE_ATTRIBUTE
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,8 +28,10 @@ def close_ends(directory, below, ends, what):
         _take_attributes(directory, path.split(b"/"), below)
     with tree.Tree(directory, what) as own:
         copies = {}
-        for path, target in ends["links"]:
-            _link(own, os.fsencode(path).split(b"/"), os.fsencode(target).split(b"/"), below, copies, what)
+        for path, target, header in ends["links"]:
+            parts = os.fsencode(path).split(b"/")
+            if _link(own, parts, os.fsencode(target).split(b"/"), below, copies, what):
+                hardlinks.on_disk(own.parent(parts), parts[-1], hardlinks.from_json(header), what)
 
 
 def _locate(layers, parts):
@@ -142,13 +144,13 @@ def _copy_attributes(source, destination, status):
 def _link(own, parts, target, below, copies, what):
     """Make the hard link ``parts`` to ``target`` of a layer below, which is copied up unless this layer has something else of that name.
 
-    :param copies: ``{target: where its copy is}``, of the links before.
+    :param copies: ``{target: where its copy is}``, of the links before. :returns: False where a later entry has the link's name.
     """
     parent, status = _locate_file(below, parts, target, what)
     try:
         there = _present(own, parts, below)
         if there is not None and not _is_whiteout(there):
-            return  # of a later entry
+            return False  # of a later entry
         home = copies.get(b"/".join(target))
         if home is None:
             home = target if _present(own, target, below) is None else parts
@@ -167,6 +169,7 @@ def _link(own, parts, target, below, copies, what):
                 os.link(home[-1], parts[-1], src_dir_fd=source, dst_dir_fd=own.parent(parts), follow_symlinks=False)
         finally:
             os.close(source)
+    return True
 
 
 def _present(own, parts, below):
@@ -244,7 +247,7 @@ def complete(layer, fd, end, below):
         parts = path.split(b"/")
         _take_from_below(layer.find(parts), parts, below)
     copies = {}
-    for path, target in layer.links.items():
+    for path, (target, header) in layer.links.items():
         parts, source = path.split(b"/"), target.split(b"/")
         parent, status = _locate_file(below, parts, source, layer.what)
         try:
@@ -255,6 +258,7 @@ def complete(layer, fd, end, below):
                 copies[target], end = _copy_node(parent, source[-1], status, fd, end)
                 _completed(layer, source[:-1], below).entries.setdefault(source[-1], copies[target])
             layer.directory(parts[:-1]).entries[parts[-1]] = copies[target]
+            hardlinks.on_node(copies[target], header)
         finally:
             os.close(parent)
     return end

@@ -145,7 +145,7 @@ class _Merged:
     def archive(self):
         """The pieces of the merged layer's archive."""
         several = {}  # names of each link or node that has several
-        carried = {}  # (layer, number of the entry): names of the file whose content that entry has
+        carried = {}  # (layer, number of the entry): {id of a file whose content that entry has: its names}
         if self.pile.root.item is not None and self.pile.root.item.layer >= self.below:
             yield _header(b"./", self.pile.root.item)
         for path in _gone(self.base, self.pile.root, b""):
@@ -159,9 +159,9 @@ class _Merged:
             elif item.file is None:
                 raise HostError("%s leads to %s, which is in no layer" % (os.fsdecode(path), os.fsdecode(item.target)))
             elif item.kind == tar.REGULAR:
-                carried.setdefault(item.file.place, []).append((path, item))
+                carried.setdefault(item.file.place, {}).setdefault(id(item.file), []).append((path, item))
             else:
-                several.setdefault(item.file.place, []).append((path, item))
+                several.setdefault(id(item.file), []).append((path, item))
         for names in several.values():
             yield _header(*names[0])
             yield from _links(names)
@@ -169,14 +169,17 @@ class _Merged:
         yield b"\0" * (2 * tar.BLOCK)
 
     def _files(self, carried):
-        for layer in sorted({place[0] for place in carried}):
-            digest, title = self.sources[layer]
-            stream = tar.Stream(contents.plain(self.engine, digest, title), title)
-            for number, entry in enumerate(tar.entries(stream)):
-                names = carried.get((layer, number))
-                if names is not None:
-                    yield from _content(entry, names, title)
-            stream.drain()
+        """A layer is read again only for what a later one has copied of it, beside the file itself."""
+        waiting = {place: list(files.values()) for place, files in carried.items()}
+        while waiting:
+            for layer in sorted({place[0] for place in waiting}):
+                digest, title = self.sources[layer]
+                stream = tar.Stream(contents.plain(self.engine, digest, title), title)
+                for number, entry in enumerate(tar.entries(stream)):
+                    if (layer, number) in waiting:
+                        yield from _content(entry, waiting[layer, number].pop(0), title)
+                stream.drain()
+            waiting = {place: files for place, files in waiting.items() if files}
 
 
 def _content(entry, names, title):

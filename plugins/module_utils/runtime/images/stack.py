@@ -52,7 +52,7 @@ class Stack:
 
     def add(self, contents):
         """Put a layer's Contents on top; returns what it hides: [Hidden]."""
-        hidden = []
+        hidden, resolved = [], {}
         for path in contents.whiteouts:
             self._delete(path, contents.layer, hidden)
         for path in contents.opaques:
@@ -60,6 +60,8 @@ class Stack:
             if node is not None:
                 self._hide_below(node, path, contents.layer, DELETED, hidden)
         for path, item in contents.items.items():
+            if item.target is not None:
+                item = self._resolved(item, resolved)
             self._put(path, item, hidden)
         return hidden
 
@@ -104,8 +106,6 @@ class Stack:
         parent = self._directory(path.rpartition(b"/")[0], item.layer, hidden)
         name = path.rpartition(b"/")[2]
         node = parent.children.get(name)
-        if item.target is not None:
-            self._resolve(item)
         if item.file is not None:
             item.file.names += 1
         if node is not None and not (node.is_directory and item.is_directory):
@@ -116,12 +116,19 @@ class Stack:
         else:
             node.item = item
 
-    def _resolve(self, item):
-        """Give a hard link into a layer below what it leads to."""
-        found = self.find(item.target)
-        if found is not None and not found.is_directory:
-            for name in ("kind", "st_mode", "st_uid", "st_gid", "st_mtime_ns", "device", "xattrs", "link", "file"):
-                setattr(item, name, getattr(found.item, name))
+    def _resolved(self, item, resolved):
+        """What a hard link into a layer below leads to: that is copied up, under its own name too (``merged.py``).
+
+        :param resolved: ``{target: its Item}`` of the layer's links before.
+        """
+        if item.target not in resolved:
+            found = self.find(item.target)
+            if found is None or found.is_directory or found.item.file is None:
+                return item
+            found.item.file.names -= 1
+            found.item = resolved[item.target] = item.leading_to(found.item)
+            found.item.file.names += 1
+        return resolved[item.target]
 
     def _directory(self, path, layer, hidden):
         """The Node of a directory; where a file stands in its place, a directory takes it."""

@@ -14,7 +14,7 @@ import stat
 
 from ..errors import RegistryError, Unsupported
 from ..kernel.writeback import Writeback
-from . import tar, tree
+from . import hardlinks, tar, tree
 from .entries import OPAQUE_ATTRIBUTE, Taker
 from .room import Room
 
@@ -28,7 +28,7 @@ def unpack(chunks, directory, what):
     """Unpack an uncompressed layer archive, read to its end, into the empty ``directory``.
 
     :param chunks: its pieces. :param what: what it is, for errors.
-    :returns: ``{"size": bytes of all files, "passed": [directories it only passes through], "links": [[path, target]]}``,
+    :returns: ``{"size": bytes of all files, "passed": [directories it only passes through], "links": [[path, target, header]]}``,
         paths as text with surrogate escapes.
     :raises RegistryError: when the archive is damaged or has an entry that would leave the root.
     """
@@ -49,11 +49,11 @@ def unpack(chunks, directory, what):
 
 
 def ends(size, passed, links):
-    """What :func:`unpack` returns, of bytes, paths and ``{path: target}``."""
+    """What :func:`unpack` returns, of bytes, paths and a Taker's links."""
     return {
         "size": size,
         "passed": [os.fsdecode(path) for path in passed],
-        "links": [[os.fsdecode(path), os.fsdecode(target)] for path, target in links.items()],
+        "links": [[os.fsdecode(path), os.fsdecode(target), hardlinks.to_json(header)] for path, (target, header) in links.items()],
     }
 
 
@@ -155,17 +155,7 @@ class Unpacker(Taker):
         os.ftruncate(fd, entry.size)
 
     def _attributes(self, fd, entry):
-        """File capabilities and users' own attributes; all others are the host's affair (overlayfs' marks above all)."""
-        for name, value in entry.xattrs.items():
-            if name != b"security.capability" and (not name.startswith(b"user.") or name.startswith(b"user.overlay.")):
-                continue
-            try:
-                os.setxattr(fd, name, value)
-            except OSError as error:
-                raise Unsupported(
-                    "%s: %s needs the extended attribute %s, which the file system of the store refuses: %s"
-                    % (self.what, tree.show(entry.name), tree.show(name), error.strerror)
-                ) from None
+        hardlinks.put(fd, hardlinks.kept(entry.xattrs), entry.name, self.what)
 
     def _symlink(self, entry, parts, _position):
         target = self._soft_target(entry)
@@ -196,25 +186,25 @@ class Unpacker(Taker):
         try:
             status = _status(found, target[-1])
             if status is None:
-                self._open_link(parts, target)
+                self._open_link(parts, target, entry)
                 return
             if stat.S_ISDIR(status.st_mode):
                 raise RegistryError("%s: the hard link %s leads to a directory" % (self.what, tree.show(entry.name)))
             present = _status(self.tree.parent(parts), parts[-1])
-            if present is not None and (present.st_dev, present.st_ino) == (status.st_dev, status.st_ino):
-                return
-            self._made(parts, lambda parent: os.link(target[-1], parts[-1], src_dir_fd=found, dst_dir_fd=parent, follow_symlinks=False))
+            if present is None or (present.st_dev, present.st_ino) != (status.st_dev, status.st_ino):
+                self._made(parts, lambda parent: os.link(target[-1], parts[-1], src_dir_fd=found, dst_dir_fd=parent, follow_symlinks=False))
+            hardlinks.on_disk(self.tree.parent(parts), parts[-1], hardlinks.header(entry), self.what)
         except (FileNotFoundError, PermissionError):  # it is gone, or a directory by now
             raise RegistryError("%s: the hard link %s takes the place of what it leads to" % (self.what, tree.show(entry.name))) from None
         finally:
             if found is not None:
                 os.close(found)
 
-    def _open_link(self, parts, target):
+    def _open_link(self, parts, target, entry):
         """The target is below, or nowhere. What the layer had under the link's own name goes; its parents are made."""
         if _status(self.tree.parent(parts), parts[-1]) is not None:
             self._cleared(parts)
-        self.links[b"/".join(parts)] = b"/".join(target)
+        self._open_end(parts, target, entry)
 
     def finish(self):
         """Set the directories' times. :returns: paths of those that no entry describes."""

@@ -402,6 +402,18 @@ def test_an_index(engine, task, repository, tmp_path):
         assert result["changed"] and result["image"]["Architecture"] == architecture
 
 
+def test_in_a_check_an_image_that_is_here_is_no_other_tasks(engine, task, repository, tmp_path):
+    """An earlier task that would give it one more name told all that it has; another image by its name would be in its place."""
+    load(engine, task, tmp_path, "app:1")
+    options = {"name": "app:1", "source": "local", "repository": repository + ":1", "push": True}
+    ident = task(engine, **options)["image"]["Id"]
+    for image, names, changed in (({"Id": ident}, ["app:1", "app:2"], False), ({"Id": "sha256:" + "0" * 64}, ["app:1"], True), ({}, ["app:1"], True)):
+        engine.foretold = [{"names": names, "image": image, "task": "earlier"}]
+        assert task(engine, True, **options)["changed"] == changed
+    engine.foretold = [{"names": ["app:2"], "image": {"Id": ident}, "task": "earlier"}]
+    assert not task(engine, True, name="app:2", source="local")["changed"]
+
+
 def test_an_index_that_can_not_be(engine, task, repository, tmp_path):
     load(engine, task, tmp_path, "app:1")
     task(engine, name="app:1", source="local", tags=["app:2"])

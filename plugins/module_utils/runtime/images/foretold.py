@@ -32,13 +32,14 @@ class Foretold(ImagePlan):
 
 
 def plan(engine, text):
-    """The :class:`Foretold` plan of the image ``text`` (a name or an ID), or None where no task would bring it."""
+    """The :class:`Foretold` plan of the image ``text`` (a name or an ID), or None where no task would bring it, or it is here by that name already."""
     if not engine.foretold:
         return None
-    parsed = records.resolve(engine, text)[1]
+    row, parsed = records.resolve(engine, text)
     for entry in reversed(engine.foretold):
         if _is(entry, text, parsed):
-            return Foretold(engine, text, parsed, entry)
+            is_here = row is not None and row["id"] == (entry.get("image") or {}).get("Id")
+            return None if is_here else Foretold(engine, text, parsed, entry)
     return None
 
 

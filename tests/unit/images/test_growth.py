@@ -12,7 +12,7 @@ import time
 import pytest
 from pycontainer.builds import archives
 from pycontainer.errors import EngineError
-from pycontainer.images import contents, difference, erofs, inodes, merged, stack, tar, unpack
+from pycontainer.images import archive, contents, difference, erofs, inodes, merged, rootfs, squash, stack, tar, unpack
 from pycontainer.store import trees
 
 
@@ -137,6 +137,40 @@ def added(data, place):
         os.close(top)
 
 
+def imported(data, place):
+    path = os.path.join(place, "archive")
+    with open(path, "wb") as file:
+        file.write(data)
+    rootfs.survey(path)
+
+
+def loaded(data, place):
+    """As an archive of images: behind a manifest, whatever it holds."""
+    path, text = os.path.join(place, "archive"), b'[{"Config": "c", "Layers": []}]'
+    info = tarfile.TarInfo("manifest.json")
+    info.size = len(text)
+    with open(path, "wb") as file:
+        file.write(info.tobuf(tarfile.PAX_FORMAT) + text + bytes(512 - len(text)) + data)
+    with archive.opened(path, place) as members:
+        archive.contents(members, None)
+
+
+def squashed(data, _place):
+    """Three layers, of which the upper two become one."""
+    made = squash._Merged.__new__(squash._Merged)
+    made.below, made.sources, made.engine = 1, [("it", "it")] * 3, None
+    made.pile = stack.Stack()
+    for number in range(3):
+        if number == 1:
+            made.base = made.pile.root.copy()
+        made.pile.add(contents.read([data], "it", number))
+    plain, contents.plain = contents.plain, lambda _engine, _digest, _title: [data]
+    try:
+        made.diff_id()
+    finally:
+        contents.plain = plain
+
+
 def work(way, data, place):
     """``(calls of functions, seconds of CPU time)``. Calls are counted because how long the kernel takes depends on what else the machine does."""
     calls = [0]
@@ -160,7 +194,8 @@ def work(way, data, place):
 
 
 @pytest.mark.parametrize("make", ARCHIVES)
-@pytest.mark.parametrize("way, count", [(unpacked, 40), (listed, 300), (indexed, 300), (over_another, 40), (added, 40)])
+@pytest.mark.parametrize("way, count", [(unpacked, 40), (listed, 300), (indexed, 300), (over_another, 40), (added, 40),
+                                        (imported, 100), (squashed, 100), (loaded, 300)])
 def test_growth(tmp_path, make, way, count):
     if os.geteuid():
         pytest.skip("owners and devices are root's to set")

@@ -18,7 +18,7 @@ import struct
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import fingerprint
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.errors import RegistryError
 from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import archive, compression, delivery_again, delivery_recipe, manifest
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import json_reader
+from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import files, json_reader
 
 WINDOW = 1 << 22  # bytes of xz's dictionary for recipes: 50 MiB of memory
 SMALL = 8 << 20  # bytes of contents that are worth the effort of xz
@@ -137,7 +137,7 @@ class Source:
         """The path of the archive itself, or where it is compressed, of what it was decompressed to."""
         if not os.path.isfile(self.path):
             return self.path
-        with open(self.path, "rb") as file:
+        with os.fdopen(files.open_regular(self.path, links=True), "rb") as file:
             kind, status = compression.kind_of(file.read(8)), os.fstat(file.fileno())
         if not kind:
             return self.path
@@ -145,7 +145,7 @@ class Source:
         return self.cache.made("archive-" + key, self._lay_out)
 
     def _lay_out(self, target):
-        with open(self.path, "rb") as file:
+        with os.fdopen(files.open_regular(self.path, links=True), "rb") as file:
             for piece in compression.decompress(compression.pieces(file), self.path):
                 target.write(piece)
 

@@ -15,7 +15,7 @@ from .. import images
 from ..errors import EngineError, InvalidInput
 from ..images import built, manifest
 from ..store import trees
-from ..untrusted import json_reader
+from ..untrusted import files, json_reader
 
 KEY = "pycontainer.engine.cache"
 VERSION = 1
@@ -68,8 +68,8 @@ def _is_replaced(directory):
 
 
 def _document(directory, digest):
-    with open(os.path.join(directory, "blobs", *digest.split(":")), "rb") as file:
-        return json_reader.load(file.read(manifest.MAX_CONFIG), "the build cache in %s" % directory, size=manifest.MAX_CONFIG)
+    data = files.read(os.path.join("blobs", *digest.split(":")), manifest.MAX_CONFIG, directory)
+    return json_reader.load(data, "the build cache in %s" % directory, size=manifest.MAX_CONFIG)
 
 
 def note(steps):
@@ -179,9 +179,8 @@ class Export:
 def _digest(directory):
     """Of the manifest that an OCI layout has, or None."""
     try:
-        with open(os.path.join(directory, "index.json"), "rb") as file:
-            return json_reader.load(file.read(manifest.MAX_MANIFEST), "index.json")["manifests"][0]["digest"]
-    except (EngineError, FileNotFoundError, KeyError, IndexError, TypeError):
+        return json_reader.load(files.read("index.json", manifest.MAX_MANIFEST, directory), "index.json")["manifests"][0]["digest"]
+    except (EngineError, KeyError, IndexError, TypeError):
         return None
 
 

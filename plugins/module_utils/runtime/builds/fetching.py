@@ -13,8 +13,9 @@ import tempfile
 from ..errors import InvalidInput
 from ..images import layers
 from ..store import trees
+from ..untrusted import files
 from ..untrusted.text import without_userinfo
-from . import archives, git, remote
+from . import archives, git, lines, remote
 from .words import Trouble
 
 
@@ -74,8 +75,10 @@ def _take(found, engine, fetch, what):
     path = os.path.join(directory(engine, found), "file")
     fetch(path)
     if not archives.is_archive(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)):
-        with open(path, "rb") as file:
-            found.data = file.read()
+        try:
+            found.data = files.read(path, lines.MAX_SIZE)
+        except files.Unacceptable:
+            raise Trouble("%s is no archive, and a Containerfile has at most %d bytes" % (what, lines.MAX_SIZE)) from None
         return
     found.path = directory(engine, found)
     top = os.open(found.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

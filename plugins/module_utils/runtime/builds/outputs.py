@@ -14,6 +14,7 @@ from ..errors import InvalidInput
 from ..images import difference
 from ..kernel import mounts, overlay
 from ..reconcile import Plan
+from ..untrusted import files
 from . import exported
 
 KNOWN = {"local": ("dest", "privileged"), "tar": ("dest",), "oci": ("dest", "tar", "name"),
@@ -143,7 +144,7 @@ class Output:
         """Whether the file at ``dest`` is byte for byte what would be written."""
         if not os.path.isfile(self.dest):
             return False
-        with View(engine, record) as seen, open(self.dest, "rb") as file:
+        with View(engine, record) as seen, os.fdopen(files.open_regular(self.dest, links=True), "rb") as file:
             return all(file.read(len(piece)) == bytes(piece) for piece in seen.archive()) and not file.read(1)
 
     def _chosen(self, record, names):

@@ -22,7 +22,7 @@ from . import patterns
 from .words import Trouble
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # what has become a FIFO since it was looked at is not waited for
 FRESH = 50_000_000  # nanoseconds: a file changed so recently could change again within the clock's grain, and is not remembered
 MAX_DEPTH = 250
 AGE = 30 * 24 * 3600.0  # seconds

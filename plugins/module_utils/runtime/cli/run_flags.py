@@ -234,11 +234,9 @@ def _labels(items, files):
 
 
 def _lines(flag, path):
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            return file.read().split("\n")
-    except OSError as error:
-        raise InvalidInput(flag, path, "a file on the host that can be read (%s)" % error.strerror) from None
+    from ..containers.options.process import lines_of
+
+    return lines_of(path, flag)
 
 
 def _restart(text):

@@ -16,7 +16,7 @@ from ..images import difference, tarwrite, write_archive
 from ..kernel import constants as c
 from ..kernel import mounts, overlay
 from ..reconcile import Plan
-from ..untrusted import trees
+from ..untrusted import files, trees
 from . import documents, images
 
 _OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC
@@ -107,5 +107,5 @@ def _export(engine, record, path):
 def _is_exported(engine, record, path):
     if not os.path.isfile(path):
         return False
-    with root(engine, record) as fd, open(path, "rb") as file:
+    with root(engine, record) as fd, os.fdopen(files.open_regular(path, links=True), "rb") as file:
         return all(file.read(len(piece)) == piece for piece in tarwrite.tree(fd)) and not file.read(1)

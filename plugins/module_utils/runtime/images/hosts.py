@@ -13,6 +13,7 @@ import os
 
 from .. import toml
 from ..errors import EngineError, InvalidInput, Untrusted
+from ..untrusted import files
 from . import reference
 
 SHARED = "/etc/containers/registries.conf"
@@ -134,10 +135,9 @@ def _drop_ins(directory):
 
 def _read(path):
     try:
-        with open(path, "rb") as file:
-            document = toml.loads(file.read(MAX_SIZE).decode("utf-8"))
-    except OSError as error:
-        raise InvalidInput(path, error.strerror, "a readable file") from None
+        document = toml.loads(files.read(path, MAX_SIZE, links=True).decode("utf-8"))
+    except files.Unacceptable as error:
+        raise InvalidInput(path, str(error), "a file that can be read") from None
     except ValueError as error:
         raise InvalidInput(path, str(error), "a file in the form of containers-registries.conf(5), version 2") from None
     registries = document.get("registry", [])

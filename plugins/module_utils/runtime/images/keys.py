@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 
 from ..errors import InvalidInput, Unsupported
+from ..untrusted import files
 
 ACCEPTED = "a public key in PEM form (-----BEGIN PUBLIC KEY-----; ECDSA, Ed25519 or RSA), or the path of a file with one"
 PRIVATE = "the path of a file on the host with a private key in PEM form (ECDSA, Ed25519 or RSA; not cosign's own encrypted form)"
@@ -71,10 +72,9 @@ class PrivateKey:
         if not os.path.isabs(path):
             raise InvalidInput(option, path, PRIVATE)
         try:
-            with open(path, "rb") as file:
-                self._pem = file.read(MAX_KEY)
-        except OSError as error:
-            raise InvalidInput(option, path, "%s (%s)" % (PRIVATE, error.strerror)) from None
+            self._pem = files.read(path, MAX_KEY, links=True)
+        except files.Unacceptable as error:
+            raise InvalidInput(option, path, "%s (%s)" % (PRIVATE, error)) from None
         if b"PRIVATE KEY-----" not in self._pem or b"SIGSTORE PRIVATE KEY" in self._pem or b"COSIGN PRIVATE KEY" in self._pem:
             raise InvalidInput(option, path, PRIVATE)
         check_means("what is to be signed with %s" % path)
@@ -133,10 +133,9 @@ def load(value, option):
     if not isinstance(value, str) or not os.path.isabs(value):
         raise InvalidInput(option, value, ACCEPTED)
     try:
-        with open(value, "rb") as file:
-            text = file.read(MAX_KEY).decode("ascii", "replace")
-    except OSError as error:
-        raise InvalidInput(option, value, "%s (%s)" % (ACCEPTED, error.strerror)) from None
+        text = files.read(value, MAX_KEY, links=True).decode("ascii", "replace")
+    except files.Unacceptable as error:
+        raise InvalidInput(option, value, "%s (%s)" % (ACCEPTED, error)) from None
     return PublicKey(text, option, value)
 
 

@@ -15,7 +15,7 @@ import binascii
 import os
 
 from ..errors import HostError, InvalidInput, Untrusted
-from ..untrusted import json_reader
+from ..untrusted import files, json_reader
 from . import identity, keys
 
 FORM = "a policy in the form of containers-policy.json(5)"
@@ -101,12 +101,11 @@ def load(path):
     :raises Untrusted: when it can't be read or is not a policy: then nothing is accepted.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_SIZE)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Untrusted("no image is accepted on this host: its policy %s can't be read: %s" % (path, error.strerror)) from None
+        data = files.read(path, MAX_SIZE, links=True)
+    except files.Unacceptable as error:
+        if error.missing:
+            return None
+        raise Untrusted("no image is accepted on this host: its policy can't be read: %s" % error) from None
     try:
         document = json_reader.load(data, "the policy", kind=None, error=HostError, once=True)  # what stands twice could be read in two ways
         _check(document)

@@ -19,7 +19,7 @@ import os
 from ..errors import HostError, InvalidInput
 from ..reconcile import Plan
 from ..store import files
-from ..untrusted import trees
+from ..untrusted import files as foreign, trees
 from . import compression, manifest, records, reference, repair, tar, tarwrite
 
 FORMS = ("docker-archive", "oci-archive", "oci-dir")
@@ -219,10 +219,12 @@ def _archive_is(engine, path, images, form, gzip):
     if not os.path.isfile(path):
         return False
     try:
-        with open(path, "rb") as file:
+        with os.fdopen(foreign.open_regular(path, links=True), "rb") as file:
             return all(file.read(len(piece)) == bytes(piece) for piece in save_pieces(engine, images, form, gzip)) and not file.read(1)
     except OSError as error:
         raise InvalidInput("path", path, "a file that can be read (%s)" % error.strerror) from None
+    except foreign.Unacceptable as error:
+        raise InvalidInput("path", path, "a file that can be read (%s)" % error) from None
 
 
 # -------------------------------------------------------------------------------------------------------------- layouts
@@ -230,10 +232,10 @@ def _archive_is(engine, path, images, form, gzip):
 
 def _layout_is(engine, path, images):
     try:
-        small = all(_content(os.path.join(path, name)) == data for name, data in documents(engine, images, "oci-dir"))
+        small = all(foreign.read(name, len(data), path) == data for name, data in documents(engine, images, "oci-dir"))
         blobs = {blob_name(digest): engine.blobs.size(digest) for digest in _blobs(engine, images)}
         return small and _blob_files(path) == blobs and all(_blob_is(path, digest) for digest in _blobs(engine, images))
-    except FileNotFoundError:
+    except (FileNotFoundError, foreign.Unacceptable):  # what is there is no layout, or another one
         return False
 
 
@@ -242,17 +244,12 @@ def _blob_is(path, digest):
     algorithm, dummy, encoded = digest.partition(":")
     checksum = hashlib.new(algorithm)
     try:
-        with open(os.path.join(path, blob_name(digest)), "rb") as file:
+        with os.fdopen(foreign.open_regular(blob_name(digest), path), "rb") as file:
             for piece in compression.pieces(file):
                 checksum.update(piece)
-    except (FileNotFoundError, IsADirectoryError):
+    except foreign.Unacceptable:  # there is none, or something else in its place
         return False
     return checksum.hexdigest() == encoded
-
-
-def _content(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _blob_files(path):

@@ -20,6 +20,7 @@ import urllib.request
 from urllib.parse import unquote, urlsplit
 
 from ..errors import HostError, InvalidInput, RegistryError
+from ..untrusted import files
 from ..untrusted.text import printable
 from . import addresses, pace
 from .headers import Headers
@@ -67,8 +68,10 @@ class Options:
             context.verify_mode = ssl.CERT_NONE
         if cert:
             try:
+                for path in (cert, key or cert):
+                    os.close(files.open_regular(path, links=True))
                 context.load_cert_chain(cert, key)
-            except (OSError, ssl.SSLError) as error:
+            except (OSError, files.Unacceptable, ssl.SSLError) as error:
                 raise InvalidInput("client_cert", cert, "a certificate and key in PEM form that belong together (%s)" % error) from None
         return context
 
@@ -78,10 +81,11 @@ def _context(authorities, alone=False):
     context = None if alone else ssl.create_default_context()
     for path in authorities:
         try:
+            os.close(files.open_regular(path, links=True))
             if context is None:
                 context = ssl.create_default_context(cafile=path)
             context.load_verify_locations(path)
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, files.Unacceptable, ssl.SSLError) as error:
             raise InvalidInput("ca_path", path, "a file with certificates in PEM form (%s)" % error) from None
     return context
 

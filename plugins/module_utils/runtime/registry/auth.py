@@ -17,10 +17,12 @@ import os
 import re
 import threading
 
-from ..errors import InvalidInput
+from ..errors import EngineError, InvalidInput
+from ..untrusted import files
 from .answers import Refusal
 
 ROUNDS = 210000  # OWASP's figure for PBKDF2-HMAC-SHA512
+MAX_SIZE = 4 << 20  # bytes of a file of users
 CACHE = 256  # credentials that were found right, remembered so that a pull of 20 layers doesn't derive 20 keys
 
 
@@ -75,8 +77,7 @@ class Users:
 
     def _read(self):
         status = os.stat(self.path)
-        with open(self.path, encoding="utf-8") as file:
-            return (status.st_mtime_ns, status.st_size, status.st_ino), parse(file.read(), self.path)
+        return (status.st_mtime_ns, status.st_size, status.st_ino), parse(files.read(self.path, MAX_SIZE, links=True).decode("utf-8"), self.path)
 
     def _current(self):
         with self._lock:
@@ -85,7 +86,7 @@ class Users:
                 if (status.st_mtime_ns, status.st_size, status.st_ino) != self._stamp:
                     self._right = {}
                     self._stamp, self._users = self._read()
-            except (OSError, ValueError, InvalidInput) as error:
+            except (OSError, ValueError, EngineError) as error:
                 if self._users:
                     self.log("users: nobody is let in until the file can be read again: %s" % error)
                 self._users, self._right, self._stamp = {}, {}, None

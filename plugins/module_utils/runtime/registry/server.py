@@ -24,6 +24,7 @@ import time
 import traceback
 
 from ..errors import InvalidInput, unexpected
+from ..untrusted import files
 from ..untrusted.text import entry, printable
 from . import collect
 from . import listen as addresses
@@ -66,8 +67,10 @@ class Certificate:
             stamp = self._status()
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
+            for path in self.paths:
+                os.close(files.open_regular(path, links=True))
             context.load_cert_chain(*self.paths, password="")  # an encrypted key is refused, not asked for on the terminal
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, files.Unacceptable, ssl.SSLError) as error:
             raise InvalidInput("tls_cert", self.paths[0], "a certificate (PEM) and its unencrypted key in tls_key (%s)" % error) from None
         return stamp, context
 

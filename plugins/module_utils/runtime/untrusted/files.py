@@ -70,7 +70,19 @@ def open_regular(name, beneath=None, links=False):
 def read(name, limit, beneath=None, links=False):
     """The bytes of a regular file, opened as :func:`open_regular` does. :raises Unacceptable: also where it has more than ``limit`` bytes."""
     with os.fdopen(open_regular(name, beneath, links), "rb") as file:
-        data = file.read(limit + 1)
+        return _whole(file.read(limit + 1), name, limit)
+
+
+def read_given(name, limit):
+    """The bytes of what a user names as a small document; also of a pipe or terminal, as in ``--env-file <(command)`` and ``/dev/stdin``.
+
+    :raises OSError: :raises Unacceptable: where it has more than ``limit`` bytes, as a device without an end has.
+    """
+    with open(name, "rb") as file:
+        return _whole(file.read(limit + 1), name, limit)
+
+
+def _whole(data, name, limit):
     if len(data) > limit:
         raise Unacceptable("%s is larger than %d bytes" % (printable(os.fsdecode(name)), limit))
     return data

@@ -10,6 +10,7 @@ import shlex
 import signal
 
 from ...errors import InvalidInput
+from ...untrusted import files
 from .table import Option, absolute, flag, line, listed, mapped, text, whole
 
 _HOSTNAME = re.compile(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII)  # with "_", which Docker does not refuse (moby #28988)
@@ -32,18 +33,28 @@ def variable(value, name):
     return value
 
 
+LONGEST_FILE = 1 << 20  # bytes: no process can be started with more in its environment
+
+
+def lines_of(path, option):
+    """The lines of a file that an option names, which may be a pipe."""
+    try:
+        data = files.read_given(path, LONGEST_FILE)
+    except OSError as error:
+        raise InvalidInput(option, path, "a file on the host that can be read (%s)" % error.strerror) from None
+    except files.Unacceptable as error:
+        raise InvalidInput(option, path, "a file of at most %d bytes (%s)" % (LONGEST_FILE, error)) from None
+    text = data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    return text.split("\n")  # by line feeds alone: str.splitlines knows seven more ends of a line
+
+
 def env_file(path):
     """The variables of an env file: ``NAME=value`` lines; blank lines and lines that begin with # are skipped.
 
     As in Docker, the value is taken as it stands (no quotes, no expansion).
     """
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = file.read().split("\n")  # by line feeds alone: str.splitlines knows seven more ends of a line
-    except OSError as error:
-        raise InvalidInput("env_file", path, "a file on the host that can be read (%s)" % error.strerror) from None
     result = {}
-    for number, content in enumerate(lines, 1):
+    for number, content in enumerate(lines_of(path, "env_file"), 1):
         content = content.lstrip()
         if not content or content.startswith("#"):
             continue

@@ -9,7 +9,7 @@ import os
 import re
 
 from ...errors import InvalidInput, Unsupported
-from ...untrusted import json_reader
+from ...untrusted import files, json_reader
 from .network import NAME
 from .table import Option, flag, line, listed, mapped
 
@@ -83,10 +83,11 @@ def seccomp_file(path, name):
     if not os.path.isabs(path):
         raise InvalidInput(name, "seccomp=" + path, "unconfined, or the absolute path of a profile on the host")
     try:
-        with open(path, "rb") as file:
-            data = file.read(SECCOMP_LARGEST + 1)
+        data = files.read_given(path, SECCOMP_LARGEST)
     except OSError as error:
         raise InvalidInput(name, "seccomp=" + path, "a file on the host that can be read (%s)" % error.strerror) from None
+    except files.Unacceptable as error:
+        raise InvalidInput(name, "seccomp=" + path, "a file of JSON (%s)" % error) from None
     profile = json_reader.load(data, "the file", size=SECCOMP_LARGEST, error=lambda said: InvalidInput(
         name, "seccomp=" + path, "a file of JSON (%s)" % said))
     if "defaultAction" not in profile:

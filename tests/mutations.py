@@ -12,6 +12,7 @@ import copy
 import json
 import os
 import random
+import re
 import resource
 import signal
 
@@ -23,6 +24,10 @@ MEMORY = 1 << 30  # bytes that a case may ask for beyond what is there
 ODD = (None, True, False, 0, -1, 1, 1 << 63, -(1 << 70), 10 ** 30, 10 ** 400, 1.5, float("inf"), float("nan"), "", "x", "\0", "\ud800", "/", "..", "../../etc",
        "a" * 300, "é" * 2000, "sha256:" + "0" * 64, "sha256:" + "A" * 64, "sha512:" + "0" * 64, "md5:" + "0" * 32, "sha256:", "unknown/unknown",
        "2024-13-45T99:99:99Z", [], {}, [[]], [None], [0], [""], ["x"], {"": ""}, {"x": None}, {"x": []}, [{}], [[], {}])
+
+# What Python calls things: no reader of the specification knows these words.
+PYTHON = re.compile(r"\bNone\b|NoneType|'(str|int|float|dict|list|bool)'|embedded null|int_max_str_digits|\[Errno|unhashable|codec can|surrogates|"
+                    r"\bTrue\b|\bFalse\b|argument must be|positional argument|object is not|indices must|too large to convert|\{'|\['|\\ud[89a-f]")
 
 
 def cases(count):

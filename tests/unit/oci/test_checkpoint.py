@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from pycontainer.errors import InvalidInput, Unsupported
+from pycontainer.errors import EngineError, InvalidInput, Unsupported
 from pycontainer.oci import arguments, checkpoint, criu, saving
 
 
@@ -99,3 +99,22 @@ def test_configuration_file():
     assert saving.config_file(Document) == "/x"
     Document.annotations = {"org.criu.config": ""}
     assert saving.config_file(Document) is None
+
+
+def test_files_of_images(tmp_path):
+    """Images may come from elsewhere: their files are bounded, regular, and have the form that checkpoint gives them."""
+    images = str(tmp_path)
+    assert saving.read(images, saving.RECORD) is None
+    for name, value in ((saving.STREAMS, ["/dev/null", "pipe:[1]", ""]), (saving.RECORD, {"mounts": ["/x"], "files": [["file[1:2]", 1]]})):
+        saving.write(images, name, value)
+        assert saving.read(images, name) == value
+    for name, text in ((saving.STREAMS, "[1]"), (saving.STREAMS, '["a", "b", "c", "d"]'), (saving.STREAMS, "{}"), (saving.RECORD, "[]"),
+                       (saving.RECORD, '{"mounts": []}'), (saving.RECORD, '{"mounts": [], "files": [["x", 9]]}'), (saving.RECORD, "[" * 100000),
+                       (saving.RECORD, '{"mounts": %s, "files": []}' % ("9" * 5000)), (saving.STREAMS, "no"), (saving.STREAMS, "")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(EngineError, match="%s.* is " % name):
+            saving.read(images, name)
+    (tmp_path / saving.RECORD).unlink()
+    os.mkfifo(tmp_path / saving.RECORD)
+    with pytest.raises(EngineError, match="is not a regular file"):
+        saving.read(images, saving.RECORD)

@@ -31,8 +31,10 @@ def read(config):
         if kind not in KINDS:
             raise Unsupported("device %s: type %s is not supported; accepted: c, b, u, p" % (path, kind))
         for name in ("major", "minor") if kind != "p" else ():
-            if not isinstance(node.get(name), int) or not 0 <= node[name] < 2 ** 32:
-                raise Unsupported("device %s: %s: %r is not valid; needed: a number" % (path, name, node.get(name)))
+            if node.get(name) is None:
+                raise Unsupported("device %s: %s is missing; needed: a number" % (path, name))
+            if not isinstance(node[name], int) or not 0 <= node[name] < 2 ** 32:
+                raise Unsupported("device %s: %s: %r is not valid; needed: a number" % (path, name, node[name]))
         if path.rstrip("/") == "/dev/ptmx":  # a link to that of the container's own devpts: the host's leads to none there
             continue
         found[path] = (path.rstrip("/"), kind, node.get("major") or 0, node.get("minor") or 0, node.get("fileMode", 0o666),

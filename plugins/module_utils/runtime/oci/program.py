@@ -143,9 +143,15 @@ def _listener(profile):
     return listener.read(profile)
 
 
+def _json(value):
+    from . import jsontext
+
+    return jsontext.dump(value)
+
+
 def _bytes(text, what):
     if not isinstance(text, str):
-        raise Unsupported("config.json: %s: %r is not valid; accepted: a text" % (what, text))
+        raise Unsupported("config.json: %s: %s is not valid; accepted: a text" % (what, _json(text)))
     data = os.fsencode(text)
     if b"\0" in data:
         raise Unsupported("config.json: %s holds a NUL byte" % what)
@@ -161,8 +167,8 @@ def _variable(entry):
 
 def _check(process):
     """What every process needs. :raises Unsupported: naming the field."""
-    if isinstance(process.get("args"), str):
-        raise Unsupported("config.json: process.args: %r is not valid; accepted: a list" % process["args"])
+    if process.get("args") and not isinstance(process["args"], list):
+        raise Unsupported("config.json: process.args: %s is not valid; accepted: a list" % _json(process["args"]))
     if not process.get("args"):
         raise Unsupported("config.json: process.args is empty; needed: at least the program")
     if not os.path.isabs(process.get("cwd", "/")):

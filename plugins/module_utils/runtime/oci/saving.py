@@ -17,7 +17,8 @@ import stat
 from ..errors import EngineError, HostError, NotFound
 from ..kernel import constants as c
 from ..kernel import namespaces, procfs, rootfs
-from . import criu, jsontext, mounting
+from ..untrusted.files import Unacceptable
+from . import criu, jsontext, mounting, states
 
 STREAMS, RECORD = "descriptors.json", "pycontainer.json"
 LOG = "dump.log"
@@ -100,22 +101,33 @@ class Directories:
 
 
 def write(images, name, value):
-    fd = os.open(os.path.join(images, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, jsontext.dump(value).encode())
-    finally:
-        os.close(fd)
+    states.write_whole(os.path.join(images, name), jsontext.dump(value).encode(), 0o600)
 
 
 def read(images, name):
-    """What was written to a file of the images; None where it is not there. :raises EngineError: it can't be read."""
+    """What was written to a file of the images, which somebody else may have brought; None where it is not there.
+
+    :raises EngineError: it can't be read, or has another form.
+    """
     path = os.path.join(images, name)
     try:
-        return jsontext.load(procfs.read(path))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise EngineError("%s can't be read: %s" % (path, error)) from None
+        value = jsontext.read(path, EngineError)[1]
+    except Unacceptable as error:
+        if error.missing:
+            return None
+        raise
+    if not (_are_texts(value, 3) if name == STREAMS else _is_record(value)):
+        raise EngineError("%s is not what checkpoint writes" % path)
+    return value
+
+
+def _are_texts(value, most=None):
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value) and (most is None or len(value) <= most)
+
+
+def _is_record(value):
+    return isinstance(value, dict) and _are_texts(value.get("mounts")) and isinstance(value.get("files"), list) and all(
+        isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and entry[1] in (0, 1, 2) for entry in value["files"])
 
 
 def _namespace(kind, subject):

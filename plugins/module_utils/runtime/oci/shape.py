@@ -13,6 +13,7 @@ from ..errors import Unsupported
 from . import jsontext
 
 TEXT, FLAG, INTEGER, NATURAL = "a text", "true or false", "a number", "a number, 0 or more"
+_COUNT = ()  # in an object's form, under what no field is called: how many fields it must have
 _TEXTS = [TEXT]
 
 
@@ -129,7 +130,7 @@ def _look_inside(value, form):
         found = _look(entry, inner)
         if found:
             return ".%s%s" % (name, found[0]), found[1]
-    for name, inner in form.items() if missing + form.get("", 0) else ():
+    for name, inner in form.items() if missing + form.get(_COUNT, 0) else ():
         if name[-1:] == "!" and name[:-1] not in value:
             return "." + name[:-1], "it is missing; needed: " + ("a list" if type(inner) is list else inner if type(inner) is str else "an object")
     return None
@@ -145,15 +146,15 @@ def _fits(value, form):
 
 
 def _count(form):
-    """Write into each object's form, as the field without a name, how many fields it must have."""
+    """Write ``_COUNT`` into each object's form."""
     if type(form) is list:
         _count(form[0])
     elif type(form) is _Map:
         _count(form.form)
-    elif type(form) is dict and "" not in form:
+    elif type(form) is dict and _COUNT not in form:
         for inner in list(form.values()):
             _count(inner)
-        form[""] = sum(name[-1:] == "!" for name in form)
+        form[_COUNT] = sum(name[-1:] == "!" for name in form)
 
 
 _count(_DOCUMENT)

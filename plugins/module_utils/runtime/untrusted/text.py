@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import re
-
 LONGEST = 1000  # characters: what a sentence can hold
 
 
@@ -31,12 +29,16 @@ def printable(text, limit=LONGEST, lines=False):
     return "".join(one if one.isprintable() or (lines and one in "\n\t") else _escaped(one) for one in text)
 
 
-_USERINFO = re.compile(r"((?:https?|git|ssh|ftp|socks[45][ah]?)://)[^/?#\s'\"]*@")  # up to the last @ before the path: what comes behind it is the host
+_USERINFO = r"((?:https?|git|ssh|ftp|socks[45][ah]?)://)[^/?#\s'\"]*@"  # up to the last @ before the path: what comes behind it is the host
 
 
 def without_userinfo(text):
     """Text whose addresses name no user and no password: ``https://user:password@host/`` becomes ``https://host/`` (RFC 3986, 3.2.1)."""
-    return _USERINFO.sub(r"\1", text) if isinstance(text, str) and "://" in text and "@" in text else text
+    if not isinstance(text, str) or "://" not in text or "@" not in text:
+        return text
+    import re  # here: a container's start, which loads this file, does without
+
+    return re.sub(_USERINFO, r"\1", text)
 
 
 def entry(text, limit=4000):

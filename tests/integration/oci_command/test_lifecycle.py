@@ -317,6 +317,28 @@ def test_groups_of_the_caller(runtime, bundle):
         os.setgroups(groups)
 
 
+def test_groups_of_the_caller_in_a_user_namespace(runtime, bundle, tmp_path):
+    """They are left untouched, as crun does: what the namespace does not map is 65534 inside and still opens files."""
+    bundle.config["annotations"] = {"run.oci.keep_original_groups": "1"}
+    bundle.config["linux"]["namespaces"].append({"type": "user"})
+    bundle.config["linux"].update({kind: [{"containerID": 0, "hostID": 100000, "size": 1000}] for kind in ("uidMappings", "gidMappings")})
+    for path in (bundle.path, *bundle.path.parents):
+        if path != tmp_path.parents[-1]:
+            os.chmod(path, os.stat(path).st_mode | 0o111)
+    secret = tmp_path / "secret"
+    secret.write_text("kept\n")
+    os.chown(secret, 0, 7)
+    secret.chmod(0o040)
+    bundle.config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(tmp_path), "options": ["bind"]})
+    bundle.shell("id -G; cat /tmp/secret")
+    groups = os.getgroups()
+    try:
+        os.setgroups([7])
+        assert runtime.ok("run", "--bundle", bundle.path, "c") == "0 65534\nkept\n"
+    finally:
+        os.setgroups(groups)
+
+
 @pytest.mark.skipif(not os.path.isdir("/sys/fs/cgroup/freezer"), reason="needs cgroup v1's freezer")
 def test_delete_of_a_process_that_was_frozen_elsewhere(runtime, bundle):
     runtime.detached(bundle, "c")

@@ -12,7 +12,7 @@ import select
 import termios
 import tty
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, reason
 
 NAME = b"/dev/ptmx"  # what goes with the descriptor, as runc's receivers expect a name
 
@@ -35,7 +35,7 @@ def send(option, path, name, fd, what):
             connection.close()
             os.close(directory)
     except OSError as error:
-        raise InvalidInput(option, path, "a socket that takes %s (%s)" % (what, os.strerror(error.errno).lower())) from None
+        raise InvalidInput(option, path, "a socket that takes %s (%s)" % (what, reason(error))) from None
 
 
 class Copying:

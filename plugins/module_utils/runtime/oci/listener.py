@@ -78,7 +78,7 @@ def forward(listener_fd, words_fd):
         if not needed:
             return
         raise ContainerFailed("linux.seccomp.listenerPath: failed to connect with seccomp agent at %s: %s" % (
-            os.fsdecode(path), os.strerror(error.errno))) from None
+            os.fsdecode(path), os.strerror(error.errno) if error.errno else error)) from None
     finally:
         connection.close()
         os.close(listener_fd)

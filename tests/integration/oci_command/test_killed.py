@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 of create at any moment: ``delete --force`` leaves no directory, no cgroup and no process."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from pycontainer.kernel import cgroups
+
+from .conftest import until
+
+
+def groups(place):
+    return [path for path in (mount + place for mount in cgroups.base_paths()) if os.path.exists(path)]
+
+
+def ours(rootfs):
+    """Processes that have this directory's file system as their root, or work for a container of it."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/cmdline" % name, "rb") as file:
+                    if os.fsencode(rootfs) in file.read():
+                        found.append(int(name))
+            except OSError:
+                pass
+    return found
+
+
+@pytest.mark.parametrize("given", (None, "/pycontainer-test-killed/deep/c"), ids=("own", "given"))
+def test_create_that_is_killed_anywhere(runtime, bundle, given):
+    if given:
+        bundle.config["linux"]["cgroupsPath"] = given
+    bundle.save()
+    argv = runtime.argv("create", "--bundle", bundle.path, "c")
+    began = time.monotonic()
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    whole = time.monotonic() - began
+    runtime.ok("delete", "--force", "c")
+    chance, unfinished = random.Random(3), 0
+    for _attempt in range(20):
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(whole / 4, whole))
+        process.send_signal(signal.SIGKILL)
+        unfinished += process.wait() != 0
+        runtime.ok("delete", "--force", "c")
+        assert not os.path.exists(runtime.root) or os.listdir(runtime.root) == []
+        assert groups(given or "/pycontainer-oci/c") == []
+        assert until(lambda: ours(str(bundle.path)) == [])
+    for parent in ("/pycontainer-test-killed/deep", "/pycontainer-test-killed"):
+        for path in groups(parent):
+            os.rmdir(path)  # what is above a place that was given is not taken: nobody knows whose it is
+    assert unfinished

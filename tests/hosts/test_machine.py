@@ -40,7 +40,7 @@ def in_web(machine, script):
 
 
 def test_containers_under_systemd_and_cgroup_v2(play, prepared):
-    assert play(prepared, TASKS).changed == {"vm9": 4}
+    assert play(prepared, TASKS).changed == {prepared.name: 4}
     assert prepared.ssh(WEB).stdout == "hello\n"
     limits = prepared.ssh("cd %s && cat memory.max cpu.max pids.max" % GROUP).stdout.split()
     assert limits == [str(32 << 20), "50000", "100000", "40"]
@@ -51,7 +51,7 @@ def test_second_run_changes_nothing_and_a_limit_changes_in_place(play, prepared)
     tasks = [{"pycontainer.engine.container": {"name": "web", "pids_limit": 30}},
              {"pycontainer.engine.container_exec": {"container": "web", "argv": ["cat", "/www/index.html"]}}]
     played = play(prepared, TASKS + tasks)
-    assert played.changed == {"vm9": 2} and played.results("vm9")[-1]["stdout"] == "hello"  # the limit, and container_exec
+    assert played.changed == {prepared.name: 2} and played.results(prepared.name)[-1]["stdout"] == "hello"  # the limit, and container_exec
     assert prepared.ssh("cat %s/pids.max; pycontainer inspect --format '{{.State.Pid}}' web" % GROUP).stdout == "30\n" + before
 
 

@@ -16,7 +16,7 @@ import time
 import pytest
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
-RUNTIME = CHECKOUT / "plugins" / "module_utils" / "runtime"
+RUNTIME = CHECKOUT / "plugins" / "module_utils" / "_runtime"
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
 import leaks  # noqa: E402  # pylint: disable=wrong-import-position

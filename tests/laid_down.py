@@ -14,7 +14,7 @@ import tempfile
 @functools.lru_cache(maxsize=None)
 def oci_command():
     """The path of ``pycontainer-oci``, which every user may run."""
-    from pycontainer import install
+    from pycontainer.deploy import install
     from pycontainer.store.paths import Paths
 
     place = tempfile.mkdtemp(prefix="pyc-laid-down-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp"))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import foretold
 from ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action import EngineAction
 

@@ -15,8 +15,8 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .runtime import fingerprint
-from .runtime.store import paths
+from ._runtime.deploy import fingerprint
+from ._runtime.store import paths
 
 TOLD = "_pycontainer_told"
 
@@ -56,7 +56,7 @@ def reports(package, engine, name):
     if name is None or engine.check:
         yield
         return
-    progress = importlib.import_module(package + ".progress")
+    progress = importlib.import_module(package + ".progress.board")
     if not progress.NAME.fullmatch(name):
         raise importlib.import_module(package + ".errors").InvalidInput("progress", name, "32 hexadecimal digits")
     with progress.board(engine.paths.progress, name) as engine.progress:
@@ -98,7 +98,7 @@ def _carry_out(module, package, errors, text, part, function, store_needed, brin
     storeless = bare and not store_needed
     try:
         if bare and brings and store_needed and not module.check_mode and os.geteuid() == 0:  # the same play may be about to install it
-            importlib.import_module(package + ".install").refuse_unfit(module.params.get("interpreter"))
+            importlib.import_module(package + ".deploy.install").refuse_unfit(module.params.get("interpreter"))
         noun = importlib.import_module("%s.%s" % (package, part))
         broken = {"broken": True} if getattr(noun, "tolerates", lambda _params: False)(module.params) else {}
         with engine_class(check=module.check_mode or storeless, **broken) as engine, reports(package, engine, module.told.get("progress")):

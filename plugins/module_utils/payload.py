@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from .runtime import parts
+from ._runtime.deploy import entry_points
 
 
 def package():
     """The name of the runtime package in the payload."""
-    return parts.__name__.rpartition(".")[0]
+    return entry_points.__name__.rsplit(".", 2)[0]

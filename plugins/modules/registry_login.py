@@ -148,7 +148,7 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("images.login", "plan", {
+    frontend.run("images.configuration.login", "plan", {
         "registry_url": {"type": "str", "default": "docker.io", "aliases": ["registry", "url"]},
         "username": {"type": "str"},
         "password": {"type": "str", "no_log": True},

@@ -5,7 +5,7 @@
 
 The module ``image`` is asked with digests alone; where the image is there, that is all. Else the host is told what the missing layers
 consist of, says which contents it lacks, and gets those, or the layer as it is where that is not much more. The host's half is
-``runtime/images/delivery.py``.
+``_runtime/delivery/host.py``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import os
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors, units
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import delivery_again, delivery_recipe, manifest, reference
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images.delivery_recipe import decode, encode
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted.text import printable
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors, units
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import recipe as delivery_recipe, recompress
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery.recipe import decode, encode
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.model import manifest, reference
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted.text import printable
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery_cache, delivery_channel, delivery_source
 
 TINY = 1 << 14  # bytes of a layer up to which it is sent whole without a question
@@ -203,9 +203,9 @@ class Delivery:
             raise AnsibleActionFail("%s could not be sent: %s; nothing of it was kept" % (self.parsed.familiar, error)) from None
 
     def _request(self, shipment, names):
-        """What the host makes the image of (``runtime/images/delivery.py``)."""
+        """What the host makes the image of (``_runtime/delivery/host.py``)."""
         source, layers = self.source, []
-        alike = self.wanted["zlib"] == delivery_again.sample()
+        alike = self.wanted["zlib"] == recompress.sample()
         for index, layer in enumerate(source.layers):
             item = {"diff_id": layer.diff_id, "digest": layer.digest, "size": layer.size}
             if index in shipment.whole:

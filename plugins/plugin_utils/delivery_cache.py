@@ -13,7 +13,7 @@ import contextlib
 import os
 import time
 
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.store import locks
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.store import locks
 
 AGE = 7 * 24 * 3600  # seconds
 SWEEP = "sweep-all"  # the lock that who makes a file shares

@@ -16,10 +16,9 @@ import tempfile
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
-
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import delivery_recipe
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import json_reader
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted.text import printable
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import recipe
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import json_reader
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted.text import printable
 
 CHUNK = 16 << 20  # bytes that are sent by one command
 
@@ -43,7 +42,7 @@ class Channel:
         done = self._feed(" ".join(words).strip(), b"".join([json.dumps(request).encode(), b"\n", *body]))
         for line in reversed(done["stdout"].splitlines()):
             if line.startswith("{"):
-                return json_reader.load(line, "the answer of the engine on the host", error=AnsibleActionFail, size=delivery_recipe.LARGEST)
+                return json_reader.load(line, "the answer of the engine on the host", error=AnsibleActionFail, size=recipe.LARGEST)
         raise AnsibleActionFail("the engine on the host ended with exit code %s: %s" % (done["rc"], _said(done)))
 
     def store(self, directory, name, data):

@@ -15,10 +15,13 @@ import json
 import os
 import struct
 
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import fingerprint
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.errors import RegistryError
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import archive, compression, delivery_again, delivery_recipe, manifest
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import files, json_reader
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import recipe, recompress
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.deploy import fingerprint
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.errors import RegistryError
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.archives import reader
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.model import manifest
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.layers.compression import streams
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import files, json_reader
 
 WINDOW = 1 << 22  # bytes of xz's dictionary for recipes: 50 MiB of memory
 SMALL = 8 << 20  # bytes of contents that are worth the effort of xz
@@ -35,7 +38,7 @@ class Layer:
 
     def __init__(self, diff_id, digest, size, place):
         self.diff_id, self.digest, self.size, self.place = diff_id, digest, size, place
-        self.kind = compression.kind_of(b"".join(pieces(*place, min(8, size))))
+        self.kind = streams.kind_of(b"".join(pieces(*place, min(8, size))))
 
     @property
     def what(self):
@@ -47,7 +50,7 @@ class Layer:
 
     def plain(self):
         """The pieces of its archive. :raises Unsupported: for zstd where nothing here reads it."""
-        return compression.decompress(self.pieces(), self.what)
+        return streams.decompress(self.pieces(), self.what)
 
     def version(self):
         """What tells its file from one that was written since."""
@@ -73,12 +76,12 @@ def pieces(place, offset, size):
 
     :raises RegistryError: when it is cut short, or not the file that it was.
     """
-    fd = place.open() if isinstance(place, archive.Place) else os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    fd = place.open() if isinstance(place, reader.Place) else os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
         while size:
-            piece = os.pread(fd, min(size, compression.READ), offset)
+            piece = os.pread(fd, min(size, streams.READ), offset)
             if not piece:
-                raise RegistryError("%s became shorter while it was read" % (place.name if isinstance(place, archive.Place) else place))
+                raise RegistryError("%s became shorter while it was read" % (place.name if isinstance(place, reader.Place) else place))
             offset, size = offset + len(piece), size - len(piece)
             yield piece
     finally:
@@ -126,7 +129,7 @@ class Source:
     def __enter__(self):
         """:raises InvalidInput: when there is nothing that could be an archive."""
         self._plain = self._laid_out()
-        self._members = self._stack.enter_context(archive.opened(self._plain, None))
+        self._members = self._stack.enter_context(reader.opened(self._plain, None))
         self._members.path = self.path  # in errors, the one that the user knows
         return self
 
@@ -138,7 +141,7 @@ class Source:
         if not os.path.isfile(self.path):
             return self.path
         with os.fdopen(files.open_regular(self.path, links=True), "rb") as file:
-            kind, status = compression.kind_of(file.read(8)), os.fstat(file.fileno())
+            kind, status = streams.kind_of(file.read(8)), os.fstat(file.fileno())
         if not kind:
             return self.path
         key = hashlib.sha256(repr((os.path.realpath(self.path), status.st_mtime_ns, status.st_size)).encode()).hexdigest()
@@ -146,7 +149,7 @@ class Source:
 
     def _lay_out(self, target):
         with os.fdopen(files.open_regular(self.path, links=True), "rb") as file:
-            for piece in compression.decompress(compression.pieces(file), self.path):
+            for piece in streams.decompress(streams.pieces(file), self.path):
                 target.write(piece)
 
     def has_platforms(self):
@@ -161,7 +164,7 @@ class Source:
 
     def choose(self, wanted, text, platform):
         """Take the image that is meant, as ``archive.choose`` does. :param platform: as of ``manifest.parse_platform``."""
-        image = archive.choose(archive.contents(self._members, platform), wanted, text, self.path)[0][0]
+        image = reader.choose(reader.contents(self._members, platform), wanted, text, self.path)[0][0]
         self.config, self.manifest = image.config, image.manifest
         self.layers = [Layer(diff_id, digest, size, self._members.place(name)) for diff_id, digest, name, size in image.layers]
         return self
@@ -188,7 +191,7 @@ class Source:
         self._check(layer)
         if layer.digest or layer.kind:
             return layer.place + (layer.size,)
-        path = self.cache.made("blob-%s" % _hex(layer.diff_id), lambda file: _write_all(file, compression.compress(layer.plain())))
+        path = self.cache.made("blob-%s" % _hex(layer.diff_id), lambda file: _write_all(file, streams.compress(layer.plain())))
         return path, 0, os.stat(path).st_size
 
     # --- a layer's recipe ---
@@ -210,7 +213,7 @@ class Source:
         for layer in layers:
             ranges = []
             for offset, size, digest in self.recipe(layer).contents:
-                short = digest[:delivery_recipe.SHORT]
+                short = digest[:recipe.SHORT]
                 if short in lacking and short not in seen:
                     seen.add(short)
                     ranges.append((offset, size))
@@ -218,7 +221,7 @@ class Source:
         key = hashlib.sha256(repr([(layer.diff_id, ranges) for layer, ranges in wanted]).encode()).hexdigest()
         total = sum(size for _layer, ranges in wanted for _offset, size in ranges)
         contents = (piece for layer, ranges in wanted for piece in _cut(layer.plain(), ranges))
-        packed = _xz(contents) if total <= SMALL else compression.compress(contents, 6)
+        packed = _xz(contents) if total <= SMALL else streams.compress(contents, 6)
         return self.cache.made("pack-" + key, lambda file: _write_all(file, packed)), len(seen), total
 
 
@@ -270,7 +273,7 @@ def _write_recipe(file, layer):
             total[0] += len(piece)
             yield piece
 
-    records = [_RECORD.pack(*item) for item in delivery_recipe.take_apart(watched(), lambda data: file.write(plain.compress(data)), layer.what)]
+    records = [_RECORD.pack(*item) for item in recipe.take_apart(watched(), lambda data: file.write(plain.compress(data)), layer.what)]
     if "%s:%s" % (layer.diff_id.partition(":")[0], checked.hexdigest()) != layer.diff_id:
         raise RegistryError("%s of the archive is damaged: its content is not what the image configuration promises" % layer.what)
     file.write(plain.flush())
@@ -290,11 +293,11 @@ class _Trial:
             self._settings = {"level": None}
         elif layer.digest and layer.kind == "gzip":
             with contextlib.suppress(RegistryError):
-                plain = b"".join(_cut(layer.plain(), [(0, delivery_again.TRIAL)]))
-                blob = b"".join(_cut(layer.pieces(), [(0, delivery_again.TRIAL + delivery_again.MAX_HEADER)]))
-                self._settings = delivery_again.guess(blob, plain)
+                plain = b"".join(_cut(layer.plain(), [(0, recompress.TRIAL)]))
+                blob = b"".join(_cut(layer.pieces(), [(0, recompress.TRIAL + recompress.MAX_HEADER)]))
+                self._settings = recompress.guess(blob, plain)
         if self._settings and self._settings["level"]:
-            self._compressor = delivery_again.Compressor(self._settings)
+            self._compressor = recompress.Compressor(self._settings)
             self._made.update(self._compressor.header)
 
     def add(self, piece):

@@ -14,8 +14,8 @@ import traceback
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors, fingerprint
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.deploy import fingerprint
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import foretold, progress
 
 COLLECTION = "pycontainer.engine"

@@ -14,9 +14,8 @@ import json
 import os
 
 from ansible import constants as C
-
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import errors
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.untrusted import json_reader
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import json_reader
 
 KEPT = ("Id", "RepoTags", "RepoDigests", "Config", "Created", "Architecture", "Os", "Variant", "Size")  # of an image, for those who come later
 MOST = 1 << 20  # bytes of all that a host is told
@@ -28,7 +27,7 @@ def _path(action, task_vars):
 
 
 def images_for(action, task_vars):
-    """The images that earlier tasks of the run would have brought to the task's host (``runtime/images/foretold.py``)."""
+    """The images that earlier tasks of the run would have brought to the task's host (``_runtime/images/plans/foretold.py``)."""
     try:
         with open(_path(action, task_vars), "rb") as file:
             return json_reader.load(file.read(), "what earlier tasks would have brought", kind=list)
@@ -58,7 +57,7 @@ def remember(action, arguments, result, task_vars):
 
 
 def _names(arguments):
-    from ansible_collections.pycontainer.engine.plugins.module_utils.runtime.images import task as images  # here: most tasks do not need it
+    from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images import task as images  # here: most tasks do not need it
 
     tags = arguments.get("tags") or []
     try:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far a host is, shown at the controller's terminal while its task runs.
 
-A task that has not ended after two seconds is looked after: a thread reads the module's board on the host (``runtime/progress.py``) over
+A task that has not ended after two seconds is looked after: a thread reads the module's board on the host (``_runtime/progress/board.py``) over
 a connection object of its own, once a second or less often, and what a task sends by itself it says with :meth:`Live.bytes`. Short tasks
 pay nothing, and without a terminal nothing of this happens.
 """
@@ -18,12 +18,10 @@ import threading
 import time
 import uuid
 
-from ansible import constants as C
-from ansible import context
+from ansible import constants as C, context
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.utils.display import Display
-
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import bars, progress
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.progress import bars, board
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import screen
 
 ASKED = "PYCONTAINER_PROGRESS"  # the environment; ansible.cfg has [pycontainer] progress, a host or play the variable pycontainer_progress
@@ -141,7 +139,7 @@ class Live:
                 answer = reader._low_level_execute_command("cat %s/%s 2>/dev/null || :" % (DIRECTORY, name))
             except (AnsibleError, OSError):
                 answer = {}
-            found = progress.Look(str(answer.get("stdout") or "").encode("utf-8", "replace"))
+            found = board.Look(str(answer.get("stdout") or "").encode("utf-8", "replace"))
             seen = bool(found.subject or found.items)
             if seen and not ended.is_set():
                 self.show(bars.summary(found))

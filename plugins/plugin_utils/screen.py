@@ -25,8 +25,7 @@ import termios
 import time
 
 from ansible import constants as C
-
-from ansible_collections.pycontainer.engine.plugins.module_utils.runtime import bars
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.progress import bars
 
 QUIET = 0.5  # seconds after a task's end in which nothing is drawn: its result comes
 STALE = 60.0  # seconds after which a row that was not renewed goes

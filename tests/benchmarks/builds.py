@@ -56,7 +56,7 @@ class Pycontainer:
     name, daemons = "pycontainer", ()
 
     def __init__(self, directory, rootfs):
-        from pycontainer import install
+        from pycontainer.deploy import install
         from pycontainer.engine import Engine
 
         self.place, self.rootfs = ["%s/own%s" % (directory, suffix) for suffix in ("", "-run")], rootfs
@@ -123,11 +123,11 @@ class Docker:
 
 def part(engine, context):
     """Wall seconds of a cached build in a process that has the engine loaded: what a task adds to Ansible's own time."""
-    from pycontainer.builds import plan, request
+    from pycontainer.builds.plans import plan, request
     from pycontainer.engine import Engine
 
     program = ("import sys, time; sys.path.insert(0, %r)\nfrom engine import load_runtime; load_runtime()\n"
-               "from pycontainer.builds import plan, request\nfrom pycontainer.engine import Engine\nwith Engine(*%r) as engine:\n"
+               "from pycontainer.builds.plans import plan, request\nfrom pycontainer.engine import Engine\nwith Engine(*%r) as engine:\n"
                "    begin = time.perf_counter()\n    found = plan.plan_from(engine, [%r], request.Request(network='none'), %r)\n"
                "    assert not found.changed, found.actions\n    print(time.perf_counter() - begin)\n")
     assert plan and request and Engine

@@ -21,7 +21,7 @@ import isolated
 import peers
 import tasks
 
-RUNTIME = tasks.ROOT / "plugins" / "module_utils" / "runtime"
+RUNTIME = tasks.ROOT / "plugins" / "module_utils" / "_runtime"
 IMAGE = peers.IMAGE
 
 
@@ -110,7 +110,8 @@ def main():
     directory = tempfile.mkdtemp(dir=isolated.enter(tasks.SCRATCH))
     root = tasks.rootfs(directory)
     load_runtime()
-    from pycontainer import images, install
+    from pycontainer import images
+    from pycontainer.deploy import install
     from pycontainer.engine import Engine
 
     with Engine() as engine:

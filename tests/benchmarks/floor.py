@@ -33,8 +33,8 @@ def measure(layout, where, inflater):
 
     :param where: a directory for the files, on the engines' file system. :param inflater: makes an object as zlib.decompressobj.
     """
-    from pycontainer.images import tar
-    from pycontainer.kernel import syscalls
+    from pycontainer.kernel.calls import syscalls
+    from pycontainer.layers.tar import reader as tar
 
     took = dict.fromkeys(("inflate", "hash", "write"), 0.0)
     for number, path in enumerate(blobs(layout)):

@@ -67,7 +67,7 @@ class Pycontainer:
     daemons = ()
 
     def __init__(self, directory, layers="directory", isal=False):
-        from pycontainer import install
+        from pycontainer.deploy import install
         from pycontainer.engine import Engine
 
         self.name = OWN + ("+erofs" if layers != "directory" else "") + ("+isal" if isal else "")
@@ -93,14 +93,14 @@ class Pycontainer:
 
     def part(self):
         """Wall seconds of the pull alone, in a process that has the engine loaded already."""
-        from pycontainer.images import clibraries
+        from pycontainer.layers.compression import native
 
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 if not self.isal:
-                    clibraries._ctypes = None
+                    native._ctypes = None
                 os.write(write, b"%f" % self._pulled())
                 os._exit(0)
             finally:
@@ -159,7 +159,7 @@ class Docker:
 
 def own(directory, isal):
     """This collection's engine in each of the ways that this machine can do."""
-    from pycontainer.kernel import erofs
+    from pycontainer.kernel.mounts import erofs
 
     made = []
     for layers in ("directory", "erofs"):
@@ -228,10 +228,10 @@ def report(figures, peaks, parts, bottom, image):
 
 def lowest(layout, directory, isal):
     """The floor with each way to inflate."""
-    from pycontainer.images import clibraries
+    from pycontainer.layers.compression import native
 
     found = {}
-    for name, factory in {"zlib": lambda: floor.zlib.decompressobj(31), "isal": isal and clibraries.inflater(1 << 18)}.items():
+    for name, factory in {"zlib": lambda: floor.zlib.decompressobj(31), "isal": isal and native.inflater(1 << 18)}.items():
         if factory:
             where = os.path.join(directory, "floor")
             os.mkdir(where)
@@ -254,9 +254,9 @@ def main():
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     load_runtime()
-    from pycontainer.images import compression
+    from pycontainer.layers.compression import streams
 
-    registry, chosen, isal = Registry(directory, layout), [], compression.gzip_is_quick()
+    registry, chosen, isal = Registry(directory, layout), [], streams.gzip_is_quick()
     try:
         chosen, left_out = engines(directory, options.engines.split(",") if options.engines else [], isal)
         for reason in left_out:

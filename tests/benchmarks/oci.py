@@ -131,7 +131,8 @@ def main():
         peers.run("umount", "/sys/fs/cgroup/unified")
     root = tasks.rootfs(directory)
     engines.load_runtime()
-    from pycontainer import images, install
+    from pycontainer import images
+    from pycontainer.deploy import install
     from pycontainer.engine import Engine
 
     with Engine() as engine:

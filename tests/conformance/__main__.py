@@ -19,7 +19,7 @@ import time
 import isolation
 import report
 import sources
-from runtimes import Runtime, ours
+from runtimes import ours, Runtime
 
 SUITES = {"crun": "crun_suite", "podman": "podman_suite", "docker": "docker_suite", "runc": "runc_suite", "validation": "validation_suite"}
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from cases import CommandLine, collector, lines, main
+from cases import collector, CommandLine, lines, main
 
 IMAGE = "conformance:1"
 CASES, case = collector()

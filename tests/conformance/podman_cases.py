@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from cases import CommandLine, collector, lines, main
+from cases import collector, CommandLine, lines, main
 
 IMAGE = "localhost/conformance:1"
 LIMITS = ("nofile=10000:10000", "nproc=10000:10000")  # podman would raise both, and a machine may not let it

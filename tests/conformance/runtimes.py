@@ -19,11 +19,11 @@ class Runtime(typing.NamedTuple):
 
 def ours():
     """The path of pycontainer-oci, laid down out of this checkout as on a host."""
-    runtime = sources.CHECKOUT / "plugins" / "module_utils" / "runtime"
+    runtime = sources.CHECKOUT / "plugins" / "module_utils" / "_runtime"
     spec = importlib.util.spec_from_file_location("pycontainer", runtime / "__init__.py", submodule_search_locations=[str(runtime)])
     sys.modules["pycontainer"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["pycontainer"])
-    from pycontainer import install
+    from pycontainer.deploy import install
     from pycontainer.store.paths import Paths
 
     paths = Paths(str(sources.CACHE / "ours" / "data"), str(sources.CACHE / "ours" / "run"))

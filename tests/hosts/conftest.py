@@ -12,6 +12,7 @@ import shutil
 import sys
 
 import pytest
+
 from hosts import machines, namespaces, roots
 
 BIN = pathlib.Path(sys.executable).parent  # of the environment that the tests run in, with Ansible in it

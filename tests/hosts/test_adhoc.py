@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+
 from hosts import namespaces, roots
 
 BIN = pathlib.Path(sys.executable).parent

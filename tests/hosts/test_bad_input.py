@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from hosts import standins
 from hosts.conftest import fleet_of
 

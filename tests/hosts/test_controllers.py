@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from hosts import roots
 from hosts.conftest import CALLBACKS, Play
 from hosts.namespaces import Fleet

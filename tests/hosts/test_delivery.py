@@ -14,6 +14,7 @@ import threading
 import time
 
 import pytest
+
 from hosts import images_made
 from hosts.conftest import fleet_of
 

@@ -14,6 +14,7 @@ import shlex
 
 import pytest
 import yaml
+
 from hosts import images_made, roots, standins
 from hosts.conftest import BIN, fleet_of
 

@@ -14,6 +14,7 @@ import random
 import threading
 
 import pytest
+
 from hosts import standins
 from hosts.conftest import fleet_of
 

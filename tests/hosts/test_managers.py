@@ -10,6 +10,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+
 from hosts import roots
 from hosts.namespaces import Fleet
 

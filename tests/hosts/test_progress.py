@@ -15,6 +15,7 @@ import time
 
 import pytest
 import terminals
+
 from hosts import namespaces
 from hosts.conftest import BIN, fleet_of
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hosts import roots
 from hosts.namespaces import Fleet
 

@@ -11,10 +11,10 @@ import tempfile
 import time
 
 import pytest
-from pycontainer import fingerprint, install
+from pycontainer.deploy import fingerprint, install
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import lifecycle
-from pycontainer.oci import bundle
+from pycontainer.kernel.cgroups.hierarchy import lifecycle
+from pycontainer.oci.command import bundle
 
 
 @pytest.fixture(scope="session", autouse=True)

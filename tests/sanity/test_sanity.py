@@ -90,7 +90,7 @@ def test_collection_can_be_built_and_installed(exported, tmp_path):
     run("ansible-galaxy", "collection", "build", "--output-path", tmp_path, cwd=exported)
     (archive,) = tmp_path.glob("*.tar.gz")
     run("ansible-galaxy", "collection", "install", "--offline", "--no-deps", "--force", "-p", tmp_path / "installed", archive, cwd=tmp_path)
-    assert (tmp_path / "installed/ansible_collections/pycontainer/engine/plugins/module_utils/runtime/parts.py").exists()
+    assert (tmp_path / "installed/ansible_collections/pycontainer/engine/plugins/module_utils/_runtime/parts.py").exists()
 
 
 def test_licences():
@@ -107,7 +107,7 @@ def test_shell_scripts():
 
 
 def test_python_files():
-    run("flake8", "--isolated", "--select=F,E9", *(path for path in tracked() if path.endswith(".py") and not path.endswith("runtime/parts.py")))
+    run("flake8", "--isolated", "--select=F,E9", *(path for path in tracked() if path.endswith(".py") and not path.endswith("_runtime/deploy/entry_points.py")))
 
 
 def test_files_begin_with_copyright_and_licence():

@@ -13,20 +13,20 @@ import sys
 import zipfile
 
 import pytest
-from pycontainer import fingerprint, install
+from pycontainer.deploy import fingerprint, install
 from pycontainer.errors import Unsupported
 
 RUNTIME = pathlib.Path(fingerprint.directory())
 
 
 def from_zip(path, prefix):
-    """The file fingerprint.py as it is in a module: imported out of a zip archive with the whole runtime in it."""
+    """The file deploy/fingerprint.py as it is in a module: imported out of a zip archive with the whole runtime in it."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in fingerprint.sources():
             archive.write(RUNTIME / name, prefix + name)
     import zipimport
 
-    importer = zipimport.zipimporter(os.path.join(path, prefix.rstrip("/")))
+    importer = zipimport.zipimporter(os.path.join(path, prefix + "deploy"))
     spec = importer.find_spec("fingerprint")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -34,14 +34,14 @@ def from_zip(path, prefix):
 
 
 def test_payload_and_checkout_have_one_fingerprint(tmp_path):
-    module = from_zip(str(tmp_path / "payload.zip"), "ansible_collections/pycontainer/engine/plugins/module_utils/runtime/")
+    module = from_zip(str(tmp_path / "payload.zip"), "ansible_collections/pycontainer/engine/plugins/module_utils/_runtime/")
     assert module.sources() == fingerprint.sources()
     assert module.name() == fingerprint.name()
     assert module.read("store/paths.py") == (RUNTIME / "store/paths.py").read_bytes()
 
 
 def test_fingerprint_without_the_importers_table(tmp_path, monkeypatch):
-    module = from_zip(str(tmp_path / "payload.zip"), "runtime/")
+    module = from_zip(str(tmp_path / "payload.zip"), "_runtime/")
     assert module._table(module.__spec__.loader), "this Python's zipimport has no table that is known"
     monkeypatch.setattr(module, "_table", lambda loader: None)
     assert module.sources() == fingerprint.sources()
@@ -52,7 +52,7 @@ def test_copy_runs_without_site_packages(engine):
     assert fingerprint.laid_down(engine.paths.runtime) == copy.path
     done = subprocess.run(copy.command() + ["--help"], stdout=subprocess.PIPE, text=True, check=True)
     assert "Groups of commands:" in done.stdout
-    program = ("import sys; sys.path.insert(0, %r); import pycontainer.fingerprint as f; print(f.name()); "
+    program = ("import sys; sys.path.insert(0, %r); import pycontainer.deploy.fingerprint as f; print(f.name()); "
                "print(f.__cached__)" % copy.path)
     done = subprocess.run([copy.command()[0], "-I", "-S", "-c", program], stdout=subprocess.PIPE, text=True, check=True)
     name, cached = done.stdout.split()

@@ -8,7 +8,7 @@ import random
 import sys
 
 import pytest
-from pycontainer import toml
+from pycontainer.images.configuration import toml
 
 tomllib = pytest.importorskip("tomllib")
 

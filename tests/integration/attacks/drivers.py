@@ -21,12 +21,12 @@ from pycontainer.errors import ContainerFailed, EngineError
 
 def default_config(ident, directory, args):
     """The config.json that the engine writes for a container without any option, and the files that it binds."""
-    from pycontainer.containers import spec
+    from pycontainer.containers.spec import document
 
     for name in ("hostname", "hosts", "resolv.conf"):
         with open(os.path.join(directory, name), "w") as file:
             file.write("127.0.0.1 localhost\n" if name == "hosts" else "")
-    config = spec.config(ident, {"network_mode": "none"}, {"Cmd": list(args), "Env": ["A=1"]}, spec.Surroundings(directory, directory))
+    config = document.config(ident, {"network_mode": "none"}, {"Cmd": list(args), "Env": ["A=1"]}, document.Surroundings(directory, directory))
     config["hostname"] = "box"
     return config
 
@@ -265,22 +265,23 @@ class Boxes(process.Boxes):
     def end(self):
         """Stop and remove all, however the test left them."""
         if self.kind == "engine":
-            from pycontainer.containers import control, state, summon
+            from pycontainer.containers.client import monitor_client, zygote_client
+            from pycontainer.containers.records import state
 
             idents, end = [box.ident for box in self.made], time.monotonic() + 15
             while True:  # the monitor of a start that has just failed may be on its way out
                 running = [ident for ident in idents if state.monitored(self.paths, ident) or state.alive(state.read(self.paths, ident))]
                 try:
                     if running:
-                        control.stop(self.paths, running, timeout=0)
+                        monitor_client.stop(self.paths, running, timeout=0)
                     break
                 except EngineError:
                     if time.monotonic() > end:
                         raise
                     time.sleep(0.1)
             for ident in idents:
-                control.cleanup(self.paths, ident)
-            summon.retire(self.paths)
+                monitor_client.cleanup(self.paths, ident)
+            zygote_client.retire(self.paths)
             return
         for box in self.made:
             box.stop()

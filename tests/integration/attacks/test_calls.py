@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 
 import pytest
-from pycontainer.kernel import capabilities, seccomp_tables
-from pycontainer.kernel.constants import MACHINE
+from pycontainer.kernel.calls.constants import MACHINE
+from pycontainer.kernel.isolation import capabilities
+from pycontainer.kernel.seccomp import syscall_numbers
 
 BAD, NEWUSER, NEWNS = 2 ** 64 - 1, 0x10000000, 0x00020000
 REFUSED = {  # call -> arguments that do no harm where it is allowed
@@ -34,7 +35,7 @@ UNKNOWN = {"clone3": (0, 0)}  # a C library falls back to clone(2), whose flags 
 
 def wanted(architecture, entry):
     """``{argument of programs/calls.c: (name, errno that is expected)}``."""
-    numbers, found = seccomp_tables.numbers(architecture), {}
+    numbers, found = syscall_numbers.numbers(architecture), {}
     table = {name: values for name, values in dict(REFUSED, **(I386_ONLY if entry == "i" else {})).items() if values is not None}
     for name, values in list(table.items()) + list(MASKED.items()):
         if name in numbers and not (entry == "i" and name == "clone"):
@@ -73,7 +74,7 @@ def test_calls_that_a_default_container_can_not_make(boxes, program, entry):
         pytest.skip("entries of x86")
     architecture = {"n": MACHINE, "i": "x86", "x": "x86_64"}[entry]
     expected = wanted(architecture, entry)
-    allowed = {word(entry, seccomp_tables.numbers(architecture)[name], values): name for name, values in ALLOWED.items()}
+    allowed = {word(entry, syscall_numbers.numbers(architecture)[name], values): name for name, values in ALLOWED.items()}
     free = ask(boxes, program, list(expected) + list(allowed), seccomp=False)
     found = ask(boxes, program, list(expected) + list(allowed))
     own = [key for key, name in allowed.items() if name == "getpid"][0]

@@ -13,7 +13,9 @@ import time
 import pytest
 from integration.containers.conftest import image, rootfs  # noqa: F401  # pylint: disable=unused-import # fixtures
 from pycontainer import containers
-from pycontainer.containers import copying, task, view
+from pycontainer.containers import task
+from pycontainer.containers.access import copy as copying
+from pycontainer.containers.view import changes
 from pycontainer.errors import EngineError
 from pycontainer.reconcile import carry_out
 
@@ -142,8 +144,8 @@ def test_what_is_exported_and_committed(web, host, flipping, tmp_path):
     flipping(os.path.join(upper, "plain"), os.path.join(upper, "fifo"))
     path = tmp_path / "root.tar"
     for _number in racing():
-        attempt(lambda: view.plan_export(engine, record, str(path), force=True).apply())
-        attempt(view.diff, engine, record)
+        attempt(lambda: changes.plan_export(engine, record, str(path), force=True).apply())
+        attempt(changes.diff, engine, record)
         attempt(lambda: containers.plan_commit(engine, record, [], pause=False).apply())
         if path.exists():
             data = path.read_bytes()

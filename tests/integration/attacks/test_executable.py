@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from pycontainer.errors import ContainerFailed
-from pycontainer.kernel.constants import MACHINE
+from pycontainer.kernel.calls.constants import MACHINE
 
 LOADERS = ("lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1")
 
@@ -72,7 +72,8 @@ def test_the_runtime_itself(tmp_path):
     """A process that was sealed shows a read-only executable and can't be looked into; whatever it forks neither."""
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, sys\nsys.path.insert(0, %r)\nimport conftest\nfrom pycontainer.kernel import syscalls\nfrom pycontainer.oci import seal\n"
+        "import os, sys\nsys.path.insert(0, %r)\nimport conftest\nfrom pycontainer.kernel.calls import syscalls\n"
+        "from pycontainer.oci.launch import sealed_interpreter as seal\n"
         "seal.seal([sys.executable, *sys.argv])\nprint(os.access('/proc/self/exe', os.W_OK), syscalls.prctl(3, 0, 0, 0, 0), seal.SEALED in os.environ)\n"
         % str(pathlib.Path(__file__).resolve().parents[2]))
     assert subprocess.run([sys.executable, script], stdout=subprocess.PIPE, check=True, text=True).stdout.split() == ["False", "0", "False"]

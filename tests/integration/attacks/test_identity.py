@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from pycontainer.errors import ContainerFailed, EngineError
-from pycontainer.kernel import capabilities
+from pycontainer.kernel.isolation import capabilities
 
 PASSWD = """root:x:0:0:root:/root:/bin/sh
 1000:x:0:0:a number for a name:/root:/bin/sh
@@ -183,7 +183,7 @@ def test_streams_of_the_host_keep_their_owner(boxes, host, user):
         streams = [make(host) for _number in range(3)]
         try:
             if boxes.kind == "engine":
-                from pycontainer.containers import execute
+                from pycontainer.containers.access import execute
 
                 assert execute.Session(boxes.paths, box.ident, ["/bin/true"], streams, user=user or None).result() == 0
             else:

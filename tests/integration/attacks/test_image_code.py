@@ -15,9 +15,9 @@ import threading
 
 import pytest
 from pycontainer.errors import ContainerFailed
-from pycontainer.kernel import capabilities
+from pycontainer.kernel.isolation import capabilities
 
-DATA_FILES = ("/etc/passwd", "/etc/group")  # read as text, by our own code (kernel/users.py)
+DATA_FILES = ("/etc/passwd", "/etc/group")  # read as text, by our own code (kernel/mounts/users.py)
 HOST_RIGHTS = capabilities.mask(["CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE"])
 MODULES = ("socket", "signal", "traceback", "encodings/idna", "encodings/ascii", "encodings/latin_1", "encodings/utf_8",
            "_cffi_backend", "linecache", "os", "pwd",

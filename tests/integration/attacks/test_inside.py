@@ -10,7 +10,7 @@ import re
 
 import pytest
 from pycontainer.errors import ContainerFailed
-from pycontainer.kernel import syscalls
+from pycontainer.kernel.calls import syscalls
 
 WALK = "/bin/inside; echo ==; cat /proc/self/mountinfo; echo ==; cat /proc/self/cgroup; echo ==; ls -d /proc/[0-9]*; echo ==; " \
     "for f in /proc/1/fd/* /proc/self/fd/0 /proc/self/fd/1; do echo $f $(readlink $f); done; readlink /proc/1/root; readlink /proc/1/cwd; echo ==; " \

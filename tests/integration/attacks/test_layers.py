@@ -21,7 +21,9 @@ import time
 import pytest
 from integration.images.conftest import layer, layout, member, task  # noqa: F401  # pylint: disable=unused-import # task is a fixture
 from pycontainer.errors import EngineError
-from pycontainer.images import collect, compression, unpack
+from pycontainer.images.library import garbage
+from pycontainer.layers import unpack
+from pycontainer.layers.compression import streams
 
 MIB = 1 << 20
 
@@ -109,16 +111,16 @@ def test_what_grows_ten_thousandfold_is_refused(kind, target):
 
     total, began = 0, time.monotonic()
     with pytest.raises(EngineError, match="grows"):
-        for output in compression.decompress(chunks(), "the layer"):
+        for output in streams.decompress(chunks(), "the layer"):
             total += len(output)
             assert total < 3 << 30, "it has no end"
-    assert total <= compression.GRACE + 256 * MIB and time.monotonic() - began < 120
+    assert total <= streams.GRACE + 256 * MIB and time.monotonic() - began < 120
 
 
 def test_an_honest_file_of_zeros_passes():
     """A gigabyte and a half of zeros in gzip: 1:1030, as an empty disk image has it."""
     inside = gzip.compress(b"\0" * (16 * MIB), 9)
-    assert sum(len(piece) for piece in compression.decompress(iter([inside] * 96), "the layer")) == 96 * 16 * MIB
+    assert sum(len(piece) for piece in streams.decompress(iter([inside] * 96), "the layer")) == 96 * 16 * MIB
 
 
 @pytest.mark.parametrize("make", [
@@ -170,7 +172,7 @@ def test_nothing_is_left_of_a_bomb(engine, task, tmp_path):  # noqa: F811
     layout(tmp_path / "layout", [layer([member(b"ok", b"x")]), bomb])
     with pytest.raises(EngineError):
         task(engine, source="load", path=str(tmp_path / "layout"), name="evil:1")
-    assert os.listdir(engine.paths.layers) == [] and os.listdir(engine.paths.tmp) == [] and list(collect._all_blobs(engine)) == []
+    assert os.listdir(engine.paths.layers) == [] and os.listdir(engine.paths.tmp) == [] and list(garbage._all_blobs(engine)) == []
     assert not engine.db.all("SELECT * FROM images") and not engine.db.all("SELECT * FROM operations")
 
 

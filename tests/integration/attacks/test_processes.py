@@ -11,7 +11,8 @@ import time
 
 import pytest
 from pycontainer.errors import EngineError
-from pycontainer.kernel import cgroups, procfs
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.processes import procfs
 
 
 @pytest.fixture
@@ -28,7 +29,8 @@ def test_a_reused_pid_is_somebody_else(boxes, victim, eventually):
     box.start()
     pid = box.pid
     if boxes.kind == "engine":
-        from pycontainer.containers import control, state
+        from pycontainer.containers.client import monitor_client
+        from pycontainer.containers.records import state
 
         monitor = procfs.stat(pid)["parent"]
         for killed in (procfs.stat(monitor)["parent"], monitor, pid):  # the zygote, too: it would give the container another monitor
@@ -38,8 +40,8 @@ def test_a_reused_pid_is_somebody_else(boxes, victim, eventually):
         for group in record["cgroup"].values():
             assert os.path.isdir(group)
         state.write(boxes.paths, box.ident, dict(record, pid=victim.pid))
-        calls = [lambda: control.kill(boxes.paths, box.ident, "SIGKILL"), lambda: control.stop(boxes.paths, [box.ident], timeout=0),
-                 lambda: box.execute("/bin/true"), lambda: control.cleanup(boxes.paths, box.ident)]
+        calls = [lambda: monitor_client.kill(boxes.paths, box.ident, "SIGKILL"), lambda: monitor_client.stop(boxes.paths, [box.ident], timeout=0),
+                 lambda: box.execute("/bin/true"), lambda: monitor_client.cleanup(boxes.paths, box.ident)]
     else:
         os.kill(pid, 9)
         eventually(lambda: procfs.start_time(pid) is None)

@@ -13,8 +13,8 @@ import subprocess
 import sys
 
 import pytest
-from pycontainer.containers import control
-from pycontainer.kernel import procfs
+from pycontainer.containers.client import monitor_client
+from pycontainer.kernel.processes import procfs
 
 NOBODY = 65534
 
@@ -155,7 +155,7 @@ def test_requests_of_others_are_not_heard(boxes, name, message):
     finally:
         for place, mode in modes.items():
             os.chmod(place, mode)
-    assert control.status(boxes.paths, box.ident)["status"] == "running"
+    assert monitor_client.status(boxes.paths, box.ident)["status"] == "running"
     assert box.execute("/bin/echo", "alive")["stdout"] == b"alive\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as mine:  # root's own odd request: an answer or an end, and all goes on
         mine.settimeout(5)
@@ -166,4 +166,4 @@ def test_requests_of_others_are_not_heard(boxes, name, message):
         except OSError:
             pass
     assert box.execute("/bin/echo", "alive")["stdout"] == b"alive\n"
-    assert control.status(boxes.paths, box.ident)["status"] == "running"
+    assert monitor_client.status(boxes.paths, box.ident)["status"] == "running"

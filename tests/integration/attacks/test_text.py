@@ -12,7 +12,7 @@ from integration.containers.conftest import image, rootfs  # noqa: F401  # pylin
 from pycontainer import containers, images, volumes
 from pycontainer.containers import task
 from pycontainer.errors import ContainerFailed, EngineError
-from pycontainer.kernel import netlink
+from pycontainer.kernel.net import netlink
 from pycontainer.reconcile import carry_out
 
 EVIL = "x\nevil:x:0:0::/:/bin/sh"

@@ -10,8 +10,9 @@ import os
 import pytest
 from integration.containers.conftest import image, rootfs  # noqa: F401  # pylint: disable=unused-import # fixtures
 from pycontainer import containers, images, volumes
-from pycontainer.containers import images as configurations
-from pycontainer.containers import running, task
+from pycontainer.containers import task
+from pycontainer.containers.records import image as configurations
+from pycontainer.containers.view import running
 from pycontainer.errors import EngineError
 from pycontainer.reconcile import carry_out
 

@@ -83,13 +83,14 @@ class Builder:
 
     def look(self, text, files=None, name="t:1", path=None, check=False, named=None, **options):
         """The plan of a build."""
-        from pycontainer.builds import plan, progress, request
+        from pycontainer.builds.plans import plan, request
+        from pycontainer.builds.steps import build_progress
 
         self.lines = []
         path = path or self.context(files or {})
         options.setdefault("network", "none")
         return plan.plan_build(self.engine, [name] if name else [], request.Request(**options), path, data=text.encode(), named=named,
-                               progress=progress.Plain(self.lines.append))
+                               progress=build_progress.Plain(self.lines.append))
 
     def __call__(self, text, files=None, name="t:1", **options):
         from pycontainer import images
@@ -109,7 +110,7 @@ class Builder:
     def mounted(self, record):
         """A directory that shows an image's files."""
         from pycontainer import images
-        from pycontainer.kernel import overlay
+        from pycontainer.kernel.mounts import overlay
 
         fd = overlay.overlay(images.layer_paths(self.engine, record["id"]))
         try:

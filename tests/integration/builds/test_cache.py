@@ -8,7 +8,6 @@ import os
 import time
 
 import pytest
-
 from pycontainer import images
 
 TEXT = "FROM box:1\nARG V=1\nENV E=1\nRUN echo one$E$V$W$0 > /one\nCOPY a.txt dir /in/\nRUN echo two > /two\nCMD [\"x\"]\n"
@@ -143,7 +142,7 @@ def test_reproducible(builder, engine):
 def test_reproducible_in_another_store(builder, tmp_path, base_tree):
     """Another host, another time, other directories: the same digests."""
     from pycontainer import images
-    from pycontainer.builds import plan, request
+    from pycontainer.builds.plans import plan, request
     from pycontainer.engine import Engine
 
     text = "ARG SOURCE_DATE_EPOCH=1700000000\n" + TEXT + "RUN date > /d && mkdir /e && date > /e/f\nRUN rm /d\nWORKDIR /w"

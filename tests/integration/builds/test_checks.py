@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import pytest
-
 from pycontainer import errors, images
-from pycontainer.builds import checks, patterns, plan, stages
+from pycontainer.builds.parse import patterns, stages
+from pycontainer.builds.plans import plan
+from pycontainer.builds.stage import checks
 
 from .test_task import command, options, task  # noqa: F401 - fixtures
 

@@ -16,9 +16,9 @@ import threading
 import time
 
 import pytest
-
 from pycontainer import errors, images
-from pycontainer.builds import git, plan, request
+from pycontainer.builds.plans import plan, request
+from pycontainer.builds.sources import git
 
 TEXT = "FROM box:1\nCOPY f d/ /in/\n"
 

@@ -13,9 +13,8 @@ import tarfile
 import threading
 
 import pytest
-
 from pycontainer import errors
-from pycontainer.builds import modes, words
+from pycontainer.builds.parse import modes, words
 
 
 @pytest.mark.parametrize("text, old, directory, new", [

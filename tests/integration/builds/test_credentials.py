@@ -14,7 +14,8 @@ import threading
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds import git, request
+from pycontainer.builds.plans import request
+from pycontainer.builds.sources import git
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 TOKEN = "basic " + base64.b64encode(b"x-access-token:token").decode()
@@ -90,7 +91,7 @@ def test_no_password_of_the_host_is_sent(builder, asked, home):
             builder(text)
     assert seen and set(seen) <= {None, "Basic " + base64.b64encode(b"user:").decode()}, seen
     with pytest.raises(errors.InvalidInput, match="git ls-remote: "):
-        from pycontainer.builds import fetching
+        from pycontainer.builds.sources import fetching
         fetching.locate(builder.engine, address + "/x.git", request.Request())
     assert not [one for one in seen if one and "secret" in one]
 

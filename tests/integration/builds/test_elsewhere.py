@@ -9,7 +9,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from pycontainer import images
 
 from .conftest import tree

@@ -9,10 +9,12 @@ import json
 import os
 
 import pytest
-
 from pycontainer import errors, images
-from pycontainer.builds import exchange, plan, progress, request
+from pycontainer.builds.cache import exchange
+from pycontainer.builds.plans import plan, request
+from pycontainer.builds.steps import build_progress
 from pycontainer.engine import Engine
+from pycontainer.images.model import manifest
 from pycontainer.reconcile import carry_out
 
 TEXT = """FROM box:1 AS tool
@@ -39,7 +41,7 @@ def hosts(builder, tmp_path, base_tree):
             carry_out(images.plan_import(engines[number], "box:1", base_tree, {"command": ["sh"], "env": {"FROM": "image"}}), False)
         engine, build.lines = engines[number], []
         options.setdefault("network", "none")
-        build.plan = plan.plan_build(engine, ["t:1"], request.Request(**options), path, data=text.encode(), progress=progress.Plain(build.lines.append))
+        build.plan = plan.plan_build(engine, ["t:1"], request.Request(**options), path, data=text.encode(), progress=build_progress.Plain(build.lines.append))
         if check:
             return build.plan
         build.plan.apply()
@@ -123,10 +125,10 @@ def test_a_cache_that_lies(hosts, tmp_path):
         step["diff_id"] = "sha256:" + "0" * 64 if step["diff_id"] else step["diff_id"]
     config[exchange.KEY]["steps"] = steps + [None, {}, {"keys": 1}, {"keys": ["a"], "diff_id": None, "created": ""}]
     data = json.dumps(config).encode()
-    document["config"].update(digest=images.manifest.digest_of(data), size=len(data))
+    document["config"].update(digest=manifest.digest_of(data), size=len(data))
     (blobs / document["config"]["digest"][7:]).write_bytes(data)
     text = json.dumps(document).encode()
-    index["manifests"][0].update(digest=images.manifest.digest_of(text), size=len(text))
+    index["manifests"][0].update(digest=manifest.digest_of(text), size=len(text))
     (blobs / index["manifests"][0]["digest"][7:]).write_bytes(text)
     (tmp_path / "cache" / "index.json").write_text(json.dumps(index))
     hosts(1, cache_from=["type=local,src=%s/cache" % tmp_path])

@@ -8,9 +8,9 @@ import os
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds import request
+from pycontainer.builds.plans import request
 from pycontainer.errors import HostError
-from pycontainer.images import credentials
+from pycontainer.images.configuration import credentials
 
 
 def endless(path, kind):
@@ -30,7 +30,7 @@ def test_an_ignore_file(builder, kind, name):
     with open(os.path.join(context, "Containerfile"), "w") as file:
         file.write("FROM box:1\nCOPY . /\n")
     endless(os.path.join(context, name), kind)
-    from pycontainer.builds import plan
+    from pycontainer.builds.plans import plan
 
     if kind == "zero":  # the link stays in the context, where no such file is
         plan.plan_from(builder.engine, ["t:1"], request.Request(network="none"), context)

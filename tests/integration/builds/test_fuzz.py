@@ -8,9 +8,8 @@ import os
 import random
 
 import pytest
-
 from pycontainer import errors
-from pycontainer.builds import plan, request
+from pycontainer.builds.plans import plan, request
 
 from . import corpus
 

@@ -12,7 +12,6 @@ import threading
 import traceback
 
 import pytest
-
 from pycontainer import images
 
 CLONE_NEWNET = 0x40000000
@@ -48,7 +47,7 @@ def test_the_default_network(builder):
 
 def _child(builder):
     from pycontainer.engine import Engine
-    from pycontainer.kernel import syscalls
+    from pycontainer.kernel.calls import syscalls
 
     syscalls.unshare(CLONE_NEWNET)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
-
-from pycontainer.kernel import mounts, overlay, rootfs
+from pycontainer.kernel.mounts import mounts, overlay, rootfs
 
 TEXT = r"""FROM box:1 AS one
 RUN mkdir -p /o/p && echo 1 > /o/p/f && ln -s p /o/l && chmod 750 /o

@@ -11,7 +11,6 @@ import subprocess
 import tarfile
 
 import pytest
-
 from pycontainer import images
 
 from .test_task import command  # noqa: F401 - a fixture
@@ -56,7 +55,7 @@ def test_archives(command, context, tmp_path, builder):  # noqa: F811
 
 
 def test_standard_output(builder, context):
-    from pycontainer.builds.outputs import Output
+    from pycontainer.builds.outputs.outputs import Output
 
     record, out = builder(TEXT, name="out:1"), io.BytesIO()
     Output("-").write(builder.engine, record, [], out)

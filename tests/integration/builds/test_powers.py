@@ -10,10 +10,9 @@ import os
 import secrets
 
 import pytest
-
 from pycontainer import containers, images
-from pycontainer.builds import progress
-from pycontainer.builds.lines import BadFile
+from pycontainer.builds.parse.lines import BadFile
+from pycontainer.builds.steps import build_progress
 from pycontainer.errors import InvalidInput
 from pycontainer.kernel import cgroups
 
@@ -58,7 +57,7 @@ def test_the_parent_of_the_cgroup(builder, monkeypatch):
     def output(_self, _line):
         seen.extend(path for top in cgroups.base_paths("/" + name).values() for path in glob.glob(top + "/*/"))
 
-    monkeypatch.setattr(progress.Plain, "output", output)
+    monkeypatch.setattr(build_progress.Plain, "output", output)
     try:
         builder("FROM box:1\nRUN echo here; sleep 0.2", limits=containers.definition({"cgroup_parent": "/" + name}))
         assert seen and all(not os.path.exists(path) for path in seen)

@@ -16,12 +16,11 @@ import textwrap
 import time
 
 import pytest
-
 from pycontainer import errors, images
-from pycontainer.builds import agents, commands
-from pycontainer.builds.request import secret_of
+from pycontainer.builds.plans.request import secret_of
+from pycontainer.builds.sources import agents
+from pycontainer.builds.steps import commands
 from pycontainer.kernel import cgroups
-
 
 made = []  # names of the control groups that this test's builds made
 
@@ -279,7 +278,7 @@ def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scra
         sys.path.insert(0, %r)
         import conftest
         from pycontainer.engine import Engine
-        from pycontainer.builds import plan, request
+        from pycontainer.builds.plans import plan, request
         with Engine(%r, %r) as engine:
             plan.plan_build(engine, ["t:1"], request.Request(network="none"), None, data=b"FROM box:1\\nRUN echo 1 > /x\\n"
                             b"RUN echo started; sleep %s").apply()

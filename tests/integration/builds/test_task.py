@@ -9,7 +9,6 @@ import os
 import subprocess
 
 import pytest
-
 from pycontainer import errors, images, reconcile
 from pycontainer.builds import task as part
 
@@ -182,7 +181,7 @@ def test_push_of_what_was_built(builder, task, context):
         def digest(self, _tag):
             return None
 
-    import pycontainer.images.push as pushing
+    import pycontainer.images.plans.push as pushing
     import pycontainer.images.task as image_task
 
     target, saved = Target(), (image_task.Registries, pushing.push)
@@ -201,7 +200,7 @@ def test_push_of_what_was_built(builder, task, context):
 @pytest.fixture
 def command(builder):
     """``command(*words, stdin=None) -> (exit code, output, errors)`` of the host's command."""
-    from pycontainer import install
+    from pycontainer.deploy import install
 
     install.ensure(builder.engine)
 

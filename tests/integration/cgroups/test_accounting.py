@@ -12,7 +12,8 @@ import time
 import pytest
 from pycontainer.errors import Unsupported
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import accounting, lifecycle, stats
+from pycontainer.kernel.cgroups.hierarchy import lifecycle
+from pycontainer.kernel.cgroups.usage import accounting, stats
 
 MIB = 1 << 20
 WORK = """

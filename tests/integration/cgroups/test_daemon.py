@@ -12,9 +12,10 @@ import sys
 import time
 
 import pytest
+from pycontainer.deploy import daemon
 from pycontainer.errors import HostError
-from pycontainer.kernel import cgroups, daemon
-from pycontainer.kernel.cgroups import layout, lifecycle
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.cgroups.hierarchy import layout, lifecycle
 
 RUNTIME = pathlib.Path(daemon.__file__).parent.parent
 CALLER = """
@@ -22,7 +23,7 @@ import importlib.util, os, sys, time
 spec = importlib.util.spec_from_file_location("pycontainer", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
 sys.modules["pycontainer"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["pycontainer"])
-from pycontainer.kernel import daemon
+from pycontainer.deploy import daemon
 print(daemon.start(sys.argv[2], ["/bin/sleep", "60"]), flush=True)
 if len(sys.argv) > 3:
     time.sleep(60)

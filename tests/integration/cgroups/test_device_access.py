@@ -9,7 +9,7 @@ import stat
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel.cgroups import device_program, devices
+from pycontainer.kernel.cgroups.limits import device_program, devices
 
 DENY = {"allow": False, "access": "rwm"}
 PROBE = """

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import layout
+from pycontainer.kernel.cgroups.hierarchy import layout
 
 RUNTIME = pathlib.Path(layout.__file__).parents[2]
 INSIDE = """
@@ -20,8 +20,8 @@ import importlib.util, json, os, subprocess, sys, time
 spec = importlib.util.spec_from_file_location("pycontainer", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
 sys.modules["pycontainer"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["pycontainer"])
-from pycontainer.kernel import cgroups, constants as c, syscalls
-from pycontainer.kernel.cgroups import layout
+from pycontainer.kernel import cgroups; from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.cgroups.hierarchy import layout
 before = layout.current()
 if "namespace" in sys.argv:
     syscalls.unshare(c.CLONE_NEWCGROUP | c.CLONE_NEWNS)

@@ -13,7 +13,7 @@ import time
 import pytest
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import layout, lifecycle
+from pycontainer.kernel.cgroups.hierarchy import layout, lifecycle
 
 COUNT = """
 import sys, time
@@ -69,7 +69,7 @@ def test_processes_are_attached_everywhere(group, run_in):
 
 
 def test_clone_into_it(group):
-    from pycontainer.kernel import syscalls
+    from pycontainer.kernel.calls import syscalls
 
     fd = group.fd()
     if fd is None:
@@ -90,7 +90,7 @@ def test_clone_into_it(group):
 
 def test_through_the_door(group):
     """A process forked into the group, of whichever versions, and nothing left open."""
-    from pycontainer.kernel import syscalls
+    from pycontainer.kernel.calls import syscalls
 
     before = sorted(os.listdir("/proc/self/fd"))
     door = group.door()
@@ -290,7 +290,7 @@ def test_other_parents():
 
 
 def test_slices_are_nested_as_systemd_does():
-    from pycontainer.kernel.cgroups.tree import parent_path
+    from pycontainer.kernel.cgroups.hierarchy.tree import parent_path
     assert parent_path("a-b-c.slice") == "/a.slice/a-b.slice/a-b-c.slice"
     assert parent_path("work.slice") == "/work.slice"
     assert parent_path(None) == cgroups.base() == "/pycontainer"

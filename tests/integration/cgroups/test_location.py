@@ -14,7 +14,8 @@ import pycontainer
 import pytest
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import files, layout, lifecycle, location
+from pycontainer.kernel.cgroups import location
+from pycontainer.kernel.cgroups.hierarchy import files, layout, lifecycle
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 

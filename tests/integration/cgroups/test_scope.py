@@ -11,10 +11,11 @@ import subprocess
 
 import pytest
 from pycontainer.errors import Conflict, HostError
-from pycontainer.kernel import cgroups, systemd
-from pycontainer.kernel.cgroups import layout, lifecycle
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.cgroups.hierarchy import layout, lifecycle
+from pycontainer.kernel.systemd import units
 
-pytestmark = pytest.mark.skipif(not systemd.booted(), reason="this machine wasn't booted with systemd")
+pytestmark = pytest.mark.skipif(not units.booted(), reason="this machine wasn't booted with systemd")
 MIB = 1 << 20
 
 
@@ -116,7 +117,7 @@ def test_devices_stay_what_they_were_when_systemd_reloads(scope, sleeper):
         with open(scope.v1["devices"] + "/devices.list") as file:
             assert "a *:* rwm" not in file.read()
     else:
-        from pycontainer.kernel.cgroups import device_program
+        from pycontainer.kernel.cgroups.limits import device_program
         fd = os.open(scope.unified, os.O_RDONLY)
         try:
             assert len(device_program.attached(fd)) == 2  # systemd's and ours

@@ -57,7 +57,7 @@ class Commands:
 
     def on_host(self, *argv, stdin=None, timeout=60):
         """As the command that is laid down on the host: ``(exit code, output, errors)``."""
-        from pycontainer import install
+        from pycontainer.deploy import install
 
         install.ensure(self.engine)
         done = subprocess.run(install.command_line(self.engine) + list(argv), input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,

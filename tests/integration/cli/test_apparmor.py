@@ -11,8 +11,8 @@ import subprocess
 
 import pytest
 from pycontainer.errors import InvalidInput, Unsupported
-from pycontainer.kernel import apparmor
-from pycontainer.kernel.constants import MACHINE
+from pycontainer.kernel.calls.constants import MACHINE
+from pycontainer.kernel.isolation import apparmor
 
 HERE = apparmor.enabled() and shutil.which("apparmor_parser", path="/usr/sbin:/sbin") is not None
 confined = pytest.mark.skipif(not HERE, reason="needs a kernel with AppArmor, and apparmor_parser")
@@ -123,7 +123,7 @@ def test_where_there_is_none(docker):
 
 def test_a_host_with_apparmor_and_without_its_parser(monkeypatch, tmp_path):
     """The kernel's files, as this reads them, in another place."""
-    from pycontainer.containers import checks
+    from pycontainer.containers.lifecycle import preconditions
 
     (tmp_path / "enabled").write_text("Y\n")
     (tmp_path / "profiles").write_text("/usr/bin/man (enforce)\nman with spaces (complain)\n")
@@ -134,11 +134,11 @@ def test_a_host_with_apparmor_and_without_its_parser(monkeypatch, tmp_path):
     monkeypatch.setattr(apparmor, "_parser", lambda: None)
     assert apparmor.default() == (None, "apparmor_parser, which loads profiles, is not installed")
     assert apparmor.loaded() == {"/usr/bin/man", "man with spaces"}
-    checks._apparmor({"security_opts": ["apparmor=man with spaces"]})
+    preconditions._apparmor({"security_opts": ["apparmor=man with spaces"]})
     with pytest.raises(Unsupported, match="apparmor=default: apparmor_parser, which loads profiles, is not installed on this host"):
-        checks._apparmor({"security_opts": ["apparmor=default"]})
+        preconditions._apparmor({"security_opts": ["apparmor=default"]})
     with pytest.raises(InvalidInput, match="loaded on this host"):
-        checks._apparmor({"security_opts": ["apparmor=docker-default"]})
+        preconditions._apparmor({"security_opts": ["apparmor=docker-default"]})
     (tmp_path / "profiles").write_text(apparmor.DEFAULT + " (enforce)\n")
     assert apparmor.default() == (apparmor.DEFAULT, "")
     (tmp_path / "own").write_text("ansible (unconfined)\n")  # a profile of that mode: a name, and no rules
@@ -147,6 +147,6 @@ def test_a_host_with_apparmor_and_without_its_parser(monkeypatch, tmp_path):
     assert apparmor.default() == (None, "the engine is confined by AppArmor itself (lxc-container-default (enforce))")
     monkeypatch.setattr(apparmor, "loaded", lambda: None)
     assert apparmor.default() == (None, "the engine may not manage AppArmor profiles")
-    checks._apparmor({"security_opts": ["apparmor=theirs"]})
+    preconditions._apparmor({"security_opts": ["apparmor=theirs"]})
     (tmp_path / "enabled").write_text("N\n")
     assert apparmor.default() == (None, "AppArmor is not enabled")

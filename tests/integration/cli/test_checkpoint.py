@@ -12,10 +12,10 @@ import time
 import urllib.request
 
 import pytest
-from pycontainer.containers import checkpoints
+from pycontainer.containers.lifecycle import checkpoints
 from pycontainer.containers.task import container_checkpoint
 from pycontainer.errors import Conflict, NotFound
-from pycontainer.oci import criu
+from pycontainer.oci.checkpoint import criu
 from pycontainer.reconcile import carry_out
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i > /data/new && mv /data/new /data/count; test $((i % 50)) != 0 || echo at $i; sleep 0.02; done"
@@ -191,7 +191,7 @@ def test_a_task_that_is_killed_when_all_is_written(working, docker, counting, mo
     number = counting("--network", "none")
     docker.engine.db.close()
     if not (pid := os.fork()):
-        place, name = {"scandir": (checkpoints.os, "scandir"), "rename": (checkpoints.os, "rename"), "wait": (checkpoints.control, "wait")}[step]
+        place, name = {"scandir": (checkpoints.os, "scandir"), "rename": (checkpoints.os, "rename"), "wait": (checkpoints.monitor_client, "wait")}[step]
         real = getattr(place, name)
 
         def killed(*words):

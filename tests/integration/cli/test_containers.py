@@ -11,7 +11,8 @@ import subprocess
 import time
 
 import pytest
-from pycontainer import containers, install
+from pycontainer import containers
+from pycontainer.deploy import install
 
 RUN = ("run", "-d", "--network", "none", "--stop-timeout", "0")
 
@@ -138,7 +139,7 @@ def test_exec(docker):
 def test_a_command_gets_no_descriptor_of_the_host(docker, tmp_path):
     """Through one it could open the host's file, or terminal, anew."""
     docker(*RUN, "--name", "web", "box:1")
-    from pycontainer import install
+    from pycontainer.deploy import install
 
     install.ensure(docker.engine)
     with open(tmp_path / "out", "w") as out, open("/etc/hostname") as file:
@@ -178,7 +179,7 @@ def test_inspect(docker):
 
 def test_an_end_that_nobody_has_seen(docker):
     """A power cut's, or one without a monitor: Docker's 255, never a success and never "None"."""
-    from pycontainer.containers import state
+    from pycontainer.containers.records import state
 
     ident = docker(*RUN, "--name", "web", "box:1")
     docker("stop", "-t", "0", "web")

@@ -98,7 +98,7 @@ def test_out(box, tmp_path):
 
 
 def test_archives(box, tmp_path):
-    from pycontainer import install
+    from pycontainer.deploy import install
 
     install.ensure(box.engine)
     command = install.command_line(box.engine)

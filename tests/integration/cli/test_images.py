@@ -19,7 +19,7 @@ import pytest
 @pytest.fixture
 def served(docker, tmp_path):
     """The address of ``registry serve`` on loopback."""
-    from pycontainer import install
+    from pycontainer.deploy import install
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -110,7 +110,7 @@ def test_import_and_its_changes(docker, tmp_path):
 
 
 def _command(docker):
-    from pycontainer import install
+    from pycontainer.deploy import install
 
     install.ensure(docker.engine)
     return install.command_line(docker.engine)

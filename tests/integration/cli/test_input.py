@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import terminals
-from pycontainer import install
+from pycontainer.deploy import install
 
 RUN = ("run", "--rm", "--network", "none")
 

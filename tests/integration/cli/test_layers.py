@@ -123,9 +123,9 @@ def test_a_running_container_stands_still_while_it_is_committed(docker, tmp_path
     while "/ready" not in docker("diff", "busy"):
         pass
     with pytest.MonkeyPatch.context() as patch:
-        from pycontainer.images import intake
+        from pycontainer.images.library import ingest
 
-        patch.setattr(intake, "take", lambda *words, **more: seen.append(containers.status(docker.engine, record["id"])["status"]) or 1 / 0)
+        patch.setattr(ingest, "take", lambda *words, **more: seen.append(containers.status(docker.engine, record["id"])["status"]) or 1 / 0)
         with pytest.raises(ZeroDivisionError):
             docker("commit", "busy", "still:1")
         assert seen == ["paused"] and containers.status(docker.engine, record["id"])["status"] == "running"
@@ -148,7 +148,7 @@ def test_a_kill_in_a_commit_leaves_no_container_frozen(docker):
     child = os.fork()
     if child == 0:
         try:
-            from pycontainer.containers import commit
+            from pycontainer.containers.access import commit
 
             with Engine(docker.engine.paths.data, docker.engine.paths.run) as engine, commit.frozen(engine, record):
                 os.kill(os.getpid(), 9)
@@ -208,7 +208,7 @@ RUN rm /x && mkdir /x && chown 5:6 /a/link -h && chmod 4711 /a/hard
 
 
 def test_save_and_load_by_pipe(docker, tmp_path):
-    from pycontainer import install
+    from pycontainer.deploy import install
 
     install.ensure(docker.engine)
     command = install.command_line(docker.engine)
@@ -224,7 +224,7 @@ def test_save_and_load_by_pipe(docker, tmp_path):
 
 
 def test_export_and_import(docker, tmp_path):
-    from pycontainer import install
+    from pycontainer.deploy import install
 
     docker("run", "--name", "worker", "--network", "none", "--userns", "host", "-v", "named:/vol", "box:1",
            "sh", "-c", CHANGE + "; echo kept > /vol/file; mknod /null c 1 3")

@@ -39,7 +39,8 @@ def in_own_network(docker, test):
 
 
 def _child(docker, test):
-    from pycontainer.kernel import daemon, syscalls
+    from pycontainer.deploy import daemon
+    from pycontainer.kernel.calls import syscalls
 
     syscalls.unshare(CLONE_NEWNET)
     daemon.booted_by_systemd = lambda: False  # systemd would start the zygote in the machine's own network

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 import terminals
-from pycontainer import install
+from pycontainer.deploy import install
 
 SERVER = pathlib.Path(__file__).resolve().parents[2] / "slow_registry.py"
 
@@ -34,7 +34,7 @@ def command(docker, *words):
 def names(docker, image):
     """The short names of the image's layers."""
     row = docker.engine.db.one("SELECT images.manifest FROM images JOIN tags ON tags.image = images.id WHERE reference = ?", image)
-    from pycontainer.images import manifest
+    from pycontainer.images.model import manifest
 
     return [layer["digest"][7:19] for layer in manifest.parse(docker.engine.blobs.read(row["manifest"]), image)["layers"]]
 

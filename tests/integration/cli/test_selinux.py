@@ -12,7 +12,8 @@ import os
 
 import pytest
 from pycontainer.errors import InvalidInput, Unsupported
-from pycontainer.kernel import procfs, selinux
+from pycontainer.kernel.isolation import selinux
+from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
 from pycontainer.store import settings
 

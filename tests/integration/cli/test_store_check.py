@@ -201,7 +201,7 @@ def test_what_is_kept_for_nobody(docker):
 
 def test_what_runs_and_nothing_tells_of(docker, served):
     """Neither row, nor copy, nor directory: the processes end, and groups, link, rules and address are free again."""
-    from pycontainer.kernel import procfs
+    from pycontainer.kernel.processes import procfs
 
     document, port = served
     engine, ident = docker.engine, document["Id"]

@@ -10,10 +10,11 @@ import stat
 
 import pytest
 from pycontainer import containers, images, volumes
-from pycontainer.containers import metering, task
-from pycontainer.containers.batch import BatchFailed
+from pycontainer.containers import task
+from pycontainer.containers.lifecycle.batch import BatchFailed
+from pycontainer.containers.view import running, stats as metering
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
-from pycontainer.kernel import procfs
+from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
 from pycontainer.store import files
 
@@ -460,7 +461,7 @@ def test_boot_brings_back_what_should_run(engine):
     do(engine, name="never", **base())
     do(engine, name="failed", **base(restart_policy="on-failure"))  # a reboot is no failure of it
     for name in ("always", "never", "failed"):
-        containers.running.end(engine, containers.find(engine, name)["id"], 0)
+        running.end(engine, containers.find(engine, name)["id"], 0)
     containers.boot(engine)
     states = {record["name"]: containers.status(engine, record["id"])["status"] for record in containers.every(engine)}
     assert states == {"always": "running", "stopped": "exited", "never": "exited", "failed": "exited"}

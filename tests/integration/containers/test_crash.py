@@ -14,7 +14,8 @@ import signal
 
 import pytest
 from pycontainer import containers, volumes
-from pycontainer.containers import control, task
+from pycontainer.containers import task
+from pycontainer.containers.client import monitor_client
 from pycontainer.engine import Engine
 from pycontainer.reconcile import carry_out, Plan
 from pycontainer.store import database, files, trees
@@ -64,7 +65,7 @@ def _count_steps(limit):
 
     for owner, names in ((database.Database, ("transaction",)), (files, ("write_whole", "write_json")), (trees, ("remove",)),
                          (os, ("mkdir", "rename", "rmdir")),
-                         (control, ("start", "stop", "cleanup", "reload"))):
+                         (monitor_client, ("start", "stop", "cleanup", "reload"))):
         for name in names:
             counted(owner, name)
 

@@ -9,11 +9,12 @@ import os
 import subprocess
 
 import pytest
-from pycontainer import containers, images, install, volumes
+from pycontainer import containers, images, volumes
 from pycontainer.containers import task
+from pycontainer.deploy import install
 from pycontainer.engine import Engine
 from pycontainer.errors import NoSpace
-from pycontainer.reconcile import Plan, carry_out
+from pycontainer.reconcile import carry_out, Plan
 from pycontainer.store import reserve
 
 SIZE = 80 << 20
@@ -89,10 +90,10 @@ def full(disk, scratch, rootfs):
         for record in containers.every(engine):
             containers.remove(engine, record, force=True)
         engine.db.close()
-    from pycontainer.containers import summon
+    from pycontainer.containers.client import zygote_client
 
     with contextlib.suppress(Exception):
-        summon.request(engine.paths, {"op": "retire"})
+        zygote_client.request(engine.paths, {"op": "retire"})
 
 
 def test_what_looks_and_what_makes_room_work_on_a_full_disk(full):

@@ -11,7 +11,7 @@ import pytest
 from pycontainer import containers, images
 from pycontainer.containers import task
 from pycontainer.errors import HostError
-from pycontainer.images import layers
+from pycontainer.images.library import layers
 from pycontainer.reconcile import carry_out
 from pycontainer.store import settings
 

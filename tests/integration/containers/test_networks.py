@@ -48,7 +48,8 @@ def in_own_network(test):
 
 
 def _child(test, engine):
-    from pycontainer.kernel import daemon, syscalls
+    from pycontainer.deploy import daemon
+    from pycontainer.kernel.calls import syscalls
 
     syscalls.unshare(CLONE_NEWNET)
     daemon.booted_by_systemd = lambda: False  # systemd would start the zygote in the machine's own network

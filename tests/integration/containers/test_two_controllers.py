@@ -14,7 +14,8 @@ import subprocess
 import sys
 
 import pytest
-from pycontainer import containers, install
+from pycontainer import containers
+from pycontainer.deploy import install
 from pycontainer.store import database
 
 PACKAGE = os.path.dirname(os.path.dirname(database.__file__))
@@ -29,7 +30,7 @@ spec.loader.exec_module(package)
 from pycontainer import errors
 from pycontainer.containers import task
 from pycontainer.engine import Engine
-from pycontainer.kernel import daemon
+from pycontainer.deploy import daemon
 from pycontainer.reconcile import Plan, carry_out
 daemon.booted_by_systemd = lambda: False  # systemd would start the zygote in the machine's own network
 print("ready", flush=True)

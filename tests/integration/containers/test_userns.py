@@ -11,12 +11,16 @@ import time
 
 import pytest
 from pycontainer import containers
-from pycontainer.containers import control, directory, exposure, task, userns
+from pycontainer.containers import task
+from pycontainer.containers.client import monitor_client
 from pycontainer.containers.options import security
+from pycontainer.containers.spec import directory_ids, user_namespaces
+from pycontainer.containers.view import audit
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, ContainerFailed, InvalidInput, Unsupported
-from pycontainer.kernel import mounts, procfs, syscalls
-from pycontainer.kernel import userns as kernel
+from pycontainer.kernel.calls import syscalls
+from pycontainer.kernel.mounts import mounts, userns as kernel
+from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
 from pycontainer.store import settings
 
@@ -43,7 +47,7 @@ def pid(engine, name="web"):
 
 
 def do_status(engine, name):
-    return control.status(engine.paths, containers.find(engine, name)["id"])
+    return monitor_client.status(engine.paths, containers.find(engine, name)["id"])
 
 
 def ids(engine, name="web"):
@@ -67,13 +71,13 @@ def test_every_container_has_ids_of_its_own(engine):
     first = do(engine, **base())
     do(engine, **base(name="db"))
     assert (first["security"], host(first)) == ([], False) and first["container"]["HostConfig"]["UsernsMode"] == "auto"
-    assert first["container"]["HostConfig"]["IDMappings"] == {key: ["0:%d:65536" % userns.FIRST] for key in ("UidMap", "GidMap")}
-    assert (ids(engine), ids(engine, "db")) == (userns.FIRST, userns.FIRST + 65536)
-    assert kernel.read(pid(engine))[0] == [(0, userns.FIRST, 65536)]
+    assert first["container"]["HostConfig"]["IDMappings"] == {key: ["0:%d:65536" % user_namespaces.FIRST] for key in ("UidMap", "GidMap")}
+    assert (ids(engine), ids(engine, "db")) == (user_namespaces.FIRST, user_namespaces.FIRST + 65536)
+    assert kernel.read(pid(engine))[0] == [(0, user_namespaces.FIRST, 65536)]
     assert sh(engine, "id -u; stat -c %u:%g / /etc/passwd /etc/hosts /dev/null /dev/shm; stat -c %u:%g /srv/data") == "0\n" + "0:0\n" * 5 + "33:33"
     containers.remove(engine, containers.find(engine, "web"), force=True)
     do(engine, **base(name="other"))
-    assert ids(engine, "other") == userns.FIRST, "what is free is given away again"
+    assert ids(engine, "other") == user_namespaces.FIRST, "what is free is given away again"
 
 
 def test_ids_stay_over_starts_and_changes(engine):
@@ -83,9 +87,9 @@ def test_ids_stay_over_starts_and_changes(engine):
     assert not do(engine, **base(name="db"))["changed"]
     do(engine, name="db", state="restarted")
     do(engine, name="db", labels={"a": "b"})
-    assert ids(engine, "db") == userns.FIRST + 65536 and sh(engine, "stat -c %u:%g /tmp/mine", "db") == "33:33"
+    assert ids(engine, "db") == user_namespaces.FIRST + 65536 and sh(engine, "stat -c %u:%g /tmp/mine", "db") == "33:33"
     with Engine(engine.paths.data, engine.paths.run) as again:
-        assert not do(again, **base(name="db"))["changed"] and ids(again, "db") == userns.FIRST + 65536
+        assert not do(again, **base(name="db"))["changed"] and ids(again, "db") == user_namespaces.FIRST + 65536
 
 
 def test_disk_has_the_owners_as_inside(engine, tmp_path):
@@ -131,7 +135,7 @@ def test_what_leads_to_the_hosts(engine, option, words):
                                     {"capabilities": ["SYS_ADMIN", "NET_ADMIN"]}, {"cgroupns_mode": "host"}, {"uts": "host"}])
 def test_auto_by_name_works_with_them(engine, option):
     result = do(engine, **base(userns_mode="auto", **option))
-    assert not host(result) and ids(engine) == userns.FIRST
+    assert not host(result) and ids(engine) == user_namespaces.FIRST
     assert sh(engine, "test -d /sys/class/net && test -e /proc/self/status && id -u") == "0"
 
 
@@ -153,12 +157,12 @@ def test_maps_of_ones_own(engine):
     assert kernel.read(pid(engine)) == ([(0, 1700000000, 1000), (5000, 1700005000, 1)], [(0, 1700100000, 1000)])
     assert result["container"]["HostConfig"]["UsernsMode"] == "private" and not host(result)
     assert not do(engine, **base(uidmap=["5000:1700005000:1", "0:1700000000:1000"], gidmap=["0:1700100000:1000"]))["changed"]
-    assert (1700000000, 1700001000) in userns.taken(engine)
+    assert (1700000000, 1700001000) in user_namespaces.taken(engine)
 
 
 def test_another_size(engine):
     do(engine, **base(userns_mode="auto:size=200000", user="150000"))
-    assert sh(engine, "id -u") == "150000" and ids(engine) == userns.FIRST + 150000
+    assert sh(engine, "id -u") == "150000" and ids(engine) == user_namespaces.FIRST + 150000
 
 
 def test_an_unmapped_user_is_one_sentence(engine):
@@ -196,8 +200,8 @@ def test_namespaces_of_another_container(engine):
     assert sh(engine, "stat -c %u / /etc/hosts /dev/shm /dev/null; touch /dev/shm/x; ls /sys/class/net") == "0\n0\n0\n0\nlo"
     assert len(engine.db.all("SELECT * FROM id_ranges")) == 1
     do(engine, name="web", state="restarted")
-    control.kill(engine.paths, containers.find(engine, "web")["id"], "SIGKILL")
-    assert control.wait(engine.paths, [containers.find(engine, "web")["id"]], 20) is not None
+    monitor_client.kill(engine.paths, containers.find(engine, "web")["id"], "SIGKILL")
+    assert monitor_client.wait(engine.paths, [containers.find(engine, "web")["id"]], 20) is not None
     assert do_status(engine, "web")["exit_code"] == 137
     with pytest.raises(InvalidInput, match="userns_mode: .*with network_mode container:"):
         do(engine, **base(name="no", network_mode="container:db", userns_mode="auto"))
@@ -245,7 +249,7 @@ def test_bind_below_which_something_else_is_mounted(engine, tmp_path):
 
 
 def test_where_the_kernel_can_not(engine, monkeypatch):
-    monkeypatch.setattr(userns, "supported", lambda engine: "layers with mapped owners need Linux 5.19")
+    monkeypatch.setattr(user_namespaces, "supported", lambda engine: "layers with mapped owners need Linux 5.19")
     result = do(engine, **base())
     assert host(result) and ids(engine) == 0 and result["security"] and not result["warnings"]
     with pytest.raises(Unsupported, match="userns_mode auto: layers with mapped owners need Linux 5.19"):
@@ -253,7 +257,7 @@ def test_where_the_kernel_can_not(engine, monkeypatch):
 
 
 def test_the_kernel_is_asked_once(engine):
-    assert userns.supported(engine) == "" and os.path.exists(os.path.join(engine.paths.run, "userns.json"))
+    assert user_namespaces.supported(engine) == "" and os.path.exists(os.path.join(engine.paths.run, "userns.json"))
     assert os.listdir(engine.paths.tmp) == []
 
 
@@ -263,33 +267,33 @@ def test_what_fails_once_is_asked_again(engine, monkeypatch):
 
     with monkeypatch.context() as broken:
         broken.setattr(kernel, "namespace", full)
-        assert userns.supported(engine) == "the kernel can't do it here (No space left on device)"
-    assert userns.supported(engine) == ""
+        assert user_namespaces.supported(engine) == "the kernel can't do it here (No space left on device)"
+    assert user_namespaces.supported(engine) == ""
 
 
 # --------------------------------------------------------------------------------------------------------- ids that are free
 
 
 def test_free_ids():
-    assert userns.free([], [(1000, 5000)], 1000) == 1000
-    assert userns.free([(1000, 2000), (2500, 2600)], [(1000, 5000)], 1000) == 2600
-    assert userns.free([(2500, 2600), (0, 1001), (3600, 3601)], [(1000, 5000)], 1000) == 1001
-    assert userns.free([(1500, 1501)], [(1000, 2000), (9000, 9999), (20000, 21000)], 1000) == 20000
-    assert userns.free([(0, 10000)], [(1000, 5000)], 1000) is None
+    assert user_namespaces.free([], [(1000, 5000)], 1000) == 1000
+    assert user_namespaces.free([(1000, 2000), (2500, 2600)], [(1000, 5000)], 1000) == 2600
+    assert user_namespaces.free([(2500, 2600), (0, 1001), (3600, 3601)], [(1000, 5000)], 1000) == 1001
+    assert user_namespaces.free([(1500, 1501)], [(1000, 2000), (9000, 9999), (20000, 21000)], 1000) == 20000
+    assert user_namespaces.free([(0, 10000)], [(1000, 5000)], 1000) is None
 
 
 def test_ids_of_others_are_left_alone(engine, monkeypatch, tmp_path):
-    (tmp_path / "subuid").write_text("alice:%d:65536\n# no\nbroken:x:1\n" % userns.FIRST)
-    (tmp_path / "subgid").write_text("bob:%d:65536\n" % (userns.FIRST + 65536))
-    monkeypatch.setattr(userns, "SUBORDINATE", (str(tmp_path / "subuid"), str(tmp_path / "subgid")))
+    (tmp_path / "subuid").write_text("alice:%d:65536\n# no\nbroken:x:1\n" % user_namespaces.FIRST)
+    (tmp_path / "subgid").write_text("bob:%d:65536\n" % (user_namespaces.FIRST + 65536))
+    monkeypatch.setattr(user_namespaces, "SUBORDINATE", (str(tmp_path / "subuid"), str(tmp_path / "subgid")))
     do(engine, **base())
-    assert ids(engine) == userns.FIRST + 2 * 65536
+    assert ids(engine) == user_namespaces.FIRST + 2 * 65536
 
 
 def test_ids_of_the_user_pycontainer(engine, monkeypatch, tmp_path):
     (tmp_path / "subuid").write_text("pycontainer:1600000000:200000\n")
     (tmp_path / "subgid").write_text("pycontainer:1600010000:140000\n")
-    monkeypatch.setattr(userns, "SUBORDINATE", (str(tmp_path / "subuid"), str(tmp_path / "subgid")))
+    monkeypatch.setattr(user_namespaces, "SUBORDINATE", (str(tmp_path / "subuid"), str(tmp_path / "subgid")))
     do(engine, **base())
     do(engine, **base(name="db"))
     assert (ids(engine), ids(engine, "db")) == (1600010000, 1600010000 + 65536)
@@ -314,7 +318,7 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "%s:%s" % (tmp_path, os.environ["PATH"]))
     for name in ("NSSWITCH", "SSSD"):
         path = str(tmp_path / name)
-        monkeypatch.setattr(directory, name, path if name == "NSSWITCH" else (path,))
+        monkeypatch.setattr(directory_ids, name, path if name == "NSSWITCH" else (path,))
 
     def make(sssd="", users=(), sources="files sss", wait=""):
         (tmp_path / "NSSWITCH").write_text("# passwd: sss\npasswd: %s [NOTFOUND=return]\ngroup: files\n" % sources)
@@ -328,17 +332,17 @@ def asked(monkeypatch, tmp_path):
 
 
 def test_ids_of_a_directory_are_left_alone(engine, asked):
-    asked(users=[userns.FIRST, userns.FIRST + 2 * 65536 - 1])
+    asked(users=[user_namespaces.FIRST, user_namespaces.FIRST + 2 * 65536 - 1])
     do(engine, **base())
-    assert ids(engine) == userns.FIRST + 2 * 65536
+    assert ids(engine) == user_namespaces.FIRST + 2 * 65536
     assert [line.split()[0] for line in asked.said()] == ["passwd", "passwd", "passwd", "group"]
-    assert all(len(line.split()) <= directory.SAMPLES + 2 for line in asked.said())
+    assert all(len(line.split()) <= directory_ids.SAMPLES + 2 for line in asked.said())
 
 
 def test_ranges_of_sssd_are_left_alone(engine, asked):
-    asked("[sssd]\ndomains = a, b\n[domain/a]\nldap_idmap_range_max = %d\n[domain/b]\nid_provider = ipa\n" % (userns.FIRST + 65535))
+    asked("[sssd]\ndomains = a, b\n[domain/a]\nldap_idmap_range_max = %d\n[domain/b]\nid_provider = ipa\n" % (user_namespaces.FIRST + 65535))
     do(engine, **base())
-    assert ids(engine) == userns.FIRST + 65536
+    assert ids(engine) == user_namespaces.FIRST + 65536
 
 
 def test_a_directory_that_has_all_of_them_is_named(engine, asked):
@@ -351,16 +355,16 @@ def test_a_directory_that_has_all_of_them_is_named(engine, asked):
 
 
 def test_a_directory_that_does_not_answer_is_not_waited_for(engine, asked, monkeypatch):
-    monkeypatch.setattr(directory, "PATIENCE", 0.05)
-    asked(users=[userns.FIRST], wait="exec sleep 100")
+    monkeypatch.setattr(directory_ids, "PATIENCE", 0.05)
+    asked(users=[user_namespaces.FIRST], wait="exec sleep 100")
     do(engine, **base())
-    assert ids(engine) == userns.FIRST
+    assert ids(engine) == user_namespaces.FIRST
 
 
 def test_a_host_without_a_directory_is_not_asked(engine, asked):
-    asked(users=[userns.FIRST], sources="files systemd")
+    asked(users=[user_namespaces.FIRST], sources="files systemd")
     do(engine, **base())
-    assert ids(engine) == userns.FIRST and asked.said() == []
+    assert ids(engine) == user_namespaces.FIRST and asked.said() == []
 
 
 # ------------------------------------------------------------------------------------------------------------ the facts
@@ -397,8 +401,8 @@ def test_what_a_writer_could_have_executed_and_profiles_that_refuse_nothing(engi
     ("/var/lib/docker/volumes/x", True), ("/run/docker.sock", True), ("/var/run/docker.sock", True), ("/srv/x/docker.sock", True), ("/var/log", False),
     ("/home/alice", False), ("/dev/shm", False), ("/sys/fs/cgroup", True)])
 def test_sensitive_paths(engine, path, sensitive):
-    assert exposure.is_sensitive(engine.paths, path) is sensitive
-    assert exposure.is_sensitive(engine.paths, engine.paths.run) and exposure.is_sensitive(engine.paths, engine.paths.data + "/blobs")
+    assert audit.is_sensitive(engine.paths, path) is sensitive
+    assert audit.is_sensitive(engine.paths, engine.paths.run) and audit.is_sensitive(engine.paths, engine.paths.data + "/blobs")
 
 
 def test_maps_of_options():

@@ -156,7 +156,7 @@ def as_directory(path):
     if os.path.isdir(path):
         yield path
         return
-    from pycontainer.kernel import erofs, mounts
+    from pycontainer.kernel.mounts import erofs, mounts
 
     at = tempfile.mkdtemp()
     handle = erofs.mount(path)
@@ -184,7 +184,7 @@ def names_in(place):
 @pytest.fixture(params=["directory", "erofs"])
 def kind(request, engine):
     """As what the engine stores the layers that come in."""
-    from pycontainer.kernel import erofs
+    from pycontainer.kernel.mounts import erofs
     from pycontainer.store import settings
 
     if request.param == "erofs" and erofs.why_not(engine.paths.tmp):

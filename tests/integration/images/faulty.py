@@ -11,7 +11,7 @@ import os
 import threading
 from urllib.parse import urlsplit
 
-from pycontainer.images import manifest
+from pycontainer.images.model import manifest
 
 from .conftest import layer, member
 

@@ -9,7 +9,8 @@ import hashlib
 import json
 import subprocess
 
-from pycontainer.images import manifest, upload
+from pycontainer.images.client import upload
+from pycontainer.images.model import manifest
 
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
 KINDS = {

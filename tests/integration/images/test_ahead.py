@@ -10,8 +10,10 @@ import threading
 
 import pytest
 from pycontainer.errors import RegistryError
-from pycontainer.images import ahead, arrival, intake, unpack
-from pycontainer.images.layers import DIRECTORY
+from pycontainer.images.library import arrival, ingest
+from pycontainer.images.library.layers import DIRECTORY
+from pycontainer.layers import unpack
+from pycontainer.layers.compression import read_ahead
 
 from .conftest import fingerprint, layer, member
 
@@ -25,7 +27,7 @@ def digest(data):
 
 def coming(packed=PACKED, plain=PLAIN, size=None):
     """A layer that arrives as ``packed``, and is said to be what the other two are."""
-    return intake.Layer(digest(plain), lambda: (packed[at : at + 5000] for at in range(0, len(packed), 5000)), digest(PACKED), size)
+    return ingest.Layer(digest(plain), lambda: (packed[at : at + 5000] for at in range(0, len(packed), 5000)), digest(PACKED), size)
 
 
 def tree(path):
@@ -72,7 +74,7 @@ def test_what_the_source_raises_is_raised_where_it_is_read():
         yield b"a"
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"), ahead.ahead(broken()) as pieces:
+    with pytest.raises(OSError, match="No space left"), read_ahead.ahead(broken()) as pieces:
         assert next(pieces) == b"a"
         next(pieces)
 
@@ -82,5 +84,5 @@ def test_a_reader_that_stops_ends_the_thread():
         while True:
             yield b"a" * 100
 
-    with ahead.ahead(endless()) as pieces:
+    with read_ahead.ahead(endless()) as pieces:
         assert next(pieces) == b"a" * 100

@@ -14,7 +14,7 @@ import tarfile
 import pytest
 from pycontainer import images
 from pycontainer.errors import InvalidInput, NotFound, RegistryError
-from pycontainer.images import collect
+from pycontainer.images.library import garbage
 
 from .conftest import fingerprint, layer, layer_fingerprint, layout, member, names_in, need, run
 
@@ -107,7 +107,7 @@ def test_several_images_in_one_archive(engine, task, tmp_path):
 
 
 def images_digest(data):
-    from pycontainer.images import manifest
+    from pycontainer.images.model import manifest
 
     return manifest.digest_of(data)
 
@@ -155,7 +155,7 @@ def test_a_changed_layer_in_a_layout(engine, task, tmp_path, source):
     largest.write_bytes(bytes(data))
     with pytest.raises(RegistryError):
         task(engine, source="load", path=str(tmp_path / "source"), name="x:1")
-    assert os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(collect._all_blobs(engine)) == []
+    assert os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(garbage._all_blobs(engine)) == []
 
 
 @pytest.fixture

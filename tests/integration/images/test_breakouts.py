@@ -14,7 +14,8 @@ import tarfile
 
 import pytest
 from pycontainer.errors import EngineError, RegistryError
-from pycontainer.images import collect, unpack
+from pycontainer.images.library import garbage
+from pycontainer.layers import unpack
 
 from .conftest import fingerprint, layer, member
 
@@ -148,7 +149,7 @@ def test_open_links_to_nowhere_are_refused_when_the_image_is_taken(engine, task,
     with pytest.raises(EngineError, match="is a file in no layer"):
         task(engine, source="load", path=str(tmp_path / "layout"), name="evil:1")
     assert os.listdir(engine.paths.layers) == [] and os.listdir(engine.paths.tmp) == [] and not engine.db.all("SELECT * FROM operations")
-    assert list(collect._all_blobs(engine)) == []
+    assert list(garbage._all_blobs(engine)) == []
 
 
 def test_device_numbers_and_modes_are_the_layers(tmp_path):

@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pycontainer.errors import RegistryError, Unsupported
-from pycontainer.images import client as clients
-from pycontainer.images import collect, manifest, reference, retry, transport
+from pycontainer.images.client import client as clients, retry, transport
+from pycontainer.images.library import garbage
+from pycontainer.images.model import manifest, reference
 
 from .conftest import free_port, need, run
 from .faulty import CONFIG, LAYER, MANIFEST, serving
@@ -75,7 +76,7 @@ def test_a_connection_that_always_breaks_ends_in_an_error_and_leaves_nothing(eng
     server.fault = lambda handler: manifest.digest_of(LAYER) in handler.path and (handler.answer(200, LAYER, cut=0) or True)
     with pytest.raises(RegistryError, match="can't be reached: the connection ended"):
         task(engine, name=server.host + "/a/b:1")
-    assert os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(collect._all_blobs(engine)) == []
+    assert os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(garbage._all_blobs(engine)) == []
     assert engine.db.all("SELECT * FROM operations") == []
 
 

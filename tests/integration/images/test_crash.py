@@ -13,8 +13,7 @@ import pytest
 from pycontainer import images, reconcile
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError, NotFound
-from pycontainer.images import collect
-from pycontainer.images import layers as places
+from pycontainer.images.library import garbage, layers as places
 from pycontainer.store import settings, trees
 
 from .conftest import layer, layout, member, names_in, run
@@ -60,8 +59,8 @@ def check(engine, lost=0, layers=(3,)):
     assert engine.db.all("SELECT * FROM operations") == []
     assert os.listdir(engine.paths.tmp) == []
     with engine.db.transaction() as connection:
-        blobs, _keys, _unnamed = collect.needed(engine, connection)
-    assert set(collect._all_blobs(engine)) == blobs
+        blobs, _keys, _unnamed = garbage.needed(engine, connection)
+    assert set(garbage._all_blobs(engine)) == blobs
     numbers = {row["number"] for row in engine.db.all("SELECT number FROM layers")}
     assert len(numbers) - lost <= len(os.listdir(engine.paths.layers)) <= len(numbers)
     for row in engine.db.all("SELECT id FROM images"):
@@ -103,7 +102,7 @@ def stored(request, scratch):
 
 def remove_all(engine):
     for row in engine.db.all("SELECT id FROM images"):
-        from pycontainer.images import records
+        from pycontainer.images.library import records
 
         records.remove(engine, row["id"], True)
 
@@ -119,7 +118,7 @@ def test_killed_while_blobs_are_made(scratch, task, tmp_path):
     """An archive without manifests: the blobs' digests are not known beforehand."""
     import json
 
-    from pycontainer.images import manifest
+    from pycontainer.images.model import manifest
 
     config = json.dumps(
         {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(item) for item in LAYERS]}}
@@ -172,7 +171,8 @@ def test_killed_while_an_image_is_removed(scratch, stored, task, source):
 
 
 def test_a_worker_that_is_killed_fails_the_task_and_leaves_nothing(engine, task, source, monkeypatch):
-    from pycontainer.images import manifest, unpack
+    from pycontainer.images.model import manifest
+    from pycontainer.layers import unpack
 
     real, parent = unpack.unpack, os.getpid()
 
@@ -249,9 +249,9 @@ def test_a_full_disk(scratch, task, tmp_path):
 
 
 def _pretend_space(monkey):
-    from pycontainer.images import intake
+    from pycontainer.images.library import ingest
 
-    monkey.setattr(intake, "_check_space", lambda *_arguments: None)
+    monkey.setattr(ingest, "_check_space", lambda *_arguments: None)
 
 
 def test_many_tasks_at_once(scratch, task, tmp_path):
@@ -292,7 +292,8 @@ def test_what_a_running_pull_has_found_is_not_taken_away(scratch, task, tmp_path
     """An image with the same layer is removed, and everything unneeded with it, while another one is on its way in."""
     import json
 
-    from pycontainer.images import intake, manifest, records
+    from pycontainer.images.library import ingest, records
+    from pycontainer.images.model import manifest
     from pycontainer.reconcile import carry_out
 
     layout(tmp_path / "first", LAYERS[:1])
@@ -309,8 +310,8 @@ def test_what_a_running_pull_has_found_is_not_taken_away(scratch, task, tmp_path
 
     with Engine(data=scratch[0], run=scratch[1]) as engine:
         task(engine, source="load", path=str(tmp_path / "first"), name="first:1")
-        parts = [intake.Layer(digests[0], None, digests[0], len(LAYERS[0])), intake.Layer(digests[1], meanwhile, digests[1], len(LAYERS[1]))]
-        ident = intake.take(engine, "second:1", config, parts, data, references=["docker.io/library/second:1"])
+        parts = [ingest.Layer(digests[0], None, digests[0], len(LAYERS[0])), ingest.Layer(digests[1], meanwhile, digests[1], len(LAYERS[1]))]
+        ident = ingest.take(engine, "second:1", config, parts, data, references=["docker.io/library/second:1"])
         rows = engine.db.all("SELECT * FROM layers")
         assert len(rows) == 2 and all(engine.blobs.has(digest) for digest in digests)
         assert ["dir" in names_in(place) for place in images.layer_paths(engine, ident)] == [True, True]

@@ -16,12 +16,13 @@ import time
 import pytest
 from hosts import images_made
 from pycontainer import images
+from pycontainer.delivery import host, recompress, spool as delivery_spool
 from pycontainer.engine import Engine
 from pycontainer.errors import EngineError
-from pycontainer.images import delivery, delivery_again, delivery_spool, records
-from pycontainer.images.manifest import digest_of
+from pycontainer.images.library import records
+from pycontainer.images.model.manifest import digest_of
 
-from .conftest import PARAMS, fingerprint, layer, member, mounted, need, run
+from .conftest import fingerprint, layer, member, mounted, need, PARAMS, run
 from .test_crash import killed_at
 
 PLUGINS = "ansible_collections.pycontainer.engine.plugins.plugin_utils."
@@ -58,8 +59,8 @@ class Connection:
         body, request = b"".join(body), json.dumps(request)
         self.sent += len(request) + 1 + len(body)
         try:
-            return json.loads(json.dumps(delivery.COMMANDS[command[-1]](self.engine, json.loads(request), io.BytesIO(body))))
-        except delivery.NotRebuilt as error:
+            return json.loads(json.dumps(host.COMMANDS[command[-1]](self.engine, json.loads(request), io.BytesIO(body))))
+        except host.NotRebuilt as error:
             return {"not_rebuilt": str(error)}
         except EngineError as error:
             return {"failed": True, "msg": str(error)}
@@ -182,7 +183,7 @@ def test_gzip_of_others_keeps_its_digest_only_when_it_is_sent_whole(engine, deli
 def test_another_zlib_on_the_host_makes_no_promise(engine, deliver, tmp_path, monkeypatch):
     (one, _first), (two, second) = versions(tmp_path)
     deliver(one)
-    monkeypatch.setattr(delivery_again, "sample", lambda: "another")
+    monkeypatch.setattr(recompress, "sample", lambda: "another")
     update = deliver(two, name="shop/web:2")
     assert update["delivery"]["rebuilt"] == 1 and update["image"]["ManifestDigest"] != second
 
@@ -190,7 +191,7 @@ def test_another_zlib_on_the_host_makes_no_promise(engine, deliver, tmp_path, mo
 def test_a_zlib_that_keeps_no_promise_costs_a_second_sending(engine, deliver, tmp_path, monkeypatch):
     (one, _first), (two, second) = versions(tmp_path)
     deliver(one)
-    monkeypatch.setattr(delivery_again, "compressed", lambda plain, _settings: iter([gzip.compress(b"".join(plain))]))
+    monkeypatch.setattr(recompress, "compressed", lambda plain, _settings: iter([gzip.compress(b"".join(plain))]))
     update = deliver(two, name="shop/web:2")
     assert (update["delivery"]["layers"], update["delivery"]["rebuilt"]) == (1, 0) and update["image"]["ManifestDigest"] == second
     assert is_clean(engine)
@@ -310,7 +311,7 @@ def test_killed_while_it_is_taken(scratch, engine, deliver, tmp_path, delta):
         with pytest.raises(Exception, match="broken"):
             deliver(two, name="shop/web:2", on_call=breaks, delta=delta)
         engine.db.close()  # a forked child can't use what its parent has open
-        if not killed_at(scratch, count, lambda opened: delivery.take(opened, requests[-1], None)):
+        if not killed_at(scratch, count, lambda opened: host.take(opened, requests[-1], None)):
             break
         with Engine(data=scratch[0], run=scratch[1]) as opened:
             assert engine.db.all("SELECT * FROM operations") == [] and os.listdir(opened.paths.tmp) == [] and not images.damaged(opened, True)
@@ -443,8 +444,8 @@ def test_what_nobody_comes_back_for_goes_by_itself(engine):
 
 def test_a_host_without_room_is_told_before_anything_is_sent(engine, deliver, tmp_path, monkeypatch):
     one = versions(tmp_path)[0][0]
-    real = delivery._wanted
-    monkeypatch.setattr(delivery, "_wanted", lambda *words: dict(real(*words), free=1000))
+    real = host._wanted
+    monkeypatch.setattr(host, "_wanted", lambda *words: dict(real(*words), free=1000))
     with pytest.raises(Exception, match="no space left in .* for shop/web:1: it needs at least"):
         deliver(one)
     assert deliver.connection.stored == [] and is_clean(engine)

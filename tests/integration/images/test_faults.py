@@ -13,8 +13,9 @@ import time
 
 import pytest
 from pycontainer.errors import EngineError, NotFound, RegistryError, Unsupported
-from pycontainer.images import client as clients
-from pycontainer.images import collect, manifest, pace, reference, retry, transport
+from pycontainer.images.client import client as clients, min_speed, retry, transport
+from pycontainer.images.library import garbage
+from pycontainer.images.model import manifest, reference
 
 from .faulty import CONFIG, LAYER, MANIFEST, serving
 
@@ -33,7 +34,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(retry, "pause", lambda tries: 0.01)
     monkeypatch.setattr(transport, "TIMEOUT", 0.5)
     monkeypatch.setattr(transport, "PROBE_TIMEOUT", 0.5)
-    monkeypatch.setattr(pace, "PERIOD", 0.3)
+    monkeypatch.setattr(min_speed, "PERIOD", 0.3)
 
 
 def on(part, *answer, **options):
@@ -184,7 +185,7 @@ def test_faults(engine, task, server, case):
     assert isinstance(caught.value, (RegistryError, NotFound, Unsupported)) or "no space" in words
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 900
     assert engine.db.all("SELECT * FROM images") == engine.db.all("SELECT * FROM operations") == []
-    assert os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(collect._all_blobs(engine)) == []
+    assert os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(garbage._all_blobs(engine)) == []
     server.fault = None
     assert task(engine, name=name)["changed"] and not task(engine, name=name)["changed"]
     assert os.listdir(engine.paths.tmp) == [] and not os.path.exists(engine.paths.partial)

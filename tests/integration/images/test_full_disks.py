@@ -11,11 +11,11 @@ import traceback
 import pytest
 from pycontainer import images
 from pycontainer.errors import HostError
-from pycontainer.images import intake
+from pycontainer.images.library import ingest
 
 from .conftest import layout, run
 from .faulty import serving
-from .test_power_cuts import LAYERS, Work, check, noise
+from .test_power_cuts import check, LAYERS, noise, Work
 
 SIZE = 40 << 20
 FREE = [0, 20, 60, 130, 300, 500, 1100, 2400, 5000, 20000]  # KiB, one after the other, until it is enough
@@ -24,7 +24,7 @@ FREE = [0, 20, 60, 130, 300, 500, 1100, 2400, 5000, 20000]  # KiB, one after the
 @pytest.fixture
 def work(scratch, tmp_path, monkeypatch):
     """A Work whose store is on a small tmpfs, which is not asked for its room beforehand."""
-    monkeypatch.setattr(intake, "_check_space", lambda *_arguments: None)
+    monkeypatch.setattr(ingest, "_check_space", lambda *_arguments: None)
     for name, parts in (("base", LAYERS), ("old", LAYERS[:1]), ("new", LAYERS[1:2])):
         layout(tmp_path / name, parts)
     for name in ("base", "old", "new"):  # compressed as a whole, so that it is laid out first

@@ -19,7 +19,8 @@ import tempfile
 import mutations
 import pytest
 from pycontainer import errors
-from pycontainer.images import manifest
+from pycontainer.images.model import manifest
+
 from tests.unit.fuzz import test_documents as documents
 from tests.unit.fuzz.test_streams import good_archive
 
@@ -122,7 +123,7 @@ def taken_apart(engine, tmp_path):
 
 def attempts(engine, made, count, then=used):
     """Take what ``made(chance)`` gives, a plan's maker, so many times, and do ``then(engine)`` with what is there; what was wrong."""
-    from pycontainer.images import records
+    from pycontainer.images.library import records
 
     before = trace(engine)
     assert before[0], "the store has its directories"
@@ -147,12 +148,12 @@ def attempts(engine, made, count, then=used):
 
 
 def loading(engine, tmp_path, make):
-    from pycontainer.images import plan_archives
+    from pycontainer.images.plans import from_archives
 
     def made(chance):
         path = tmp_path / "archive.tar"
         path.write_bytes(make(chance))
-        return plan_archives.plan_load(engine, str(path))
+        return from_archives.plan_load(engine, str(path))
 
     return made
 
@@ -198,12 +199,12 @@ def test_images_with_odd_layers_are_taken_apart(engine, kind, tmp_path):
 
 
 def test_root_file_systems(engine, tmp_path):
-    from pycontainer.images import plan_archives
+    from pycontainer.images.plans import from_archives
 
     def made(chance):
         path = tmp_path / "root.tar"
         path.write_bytes(mutations.archive(chance, chance.choice(LAYERS)))
-        return plan_archives.plan_import(engine, "fuzz:1", str(path))
+        return from_archives.plan_import(engine, "fuzz:1", str(path))
 
     wrong, fine = attempts(engine, made, 100)
     assert wrong == [] and fine
@@ -211,7 +212,8 @@ def test_root_file_systems(engine, tmp_path):
 
 def test_what_a_registry_says(engine, tmp_path):
     """What a registry says: its manifests, its layers, whatever it calls them."""
-    from pycontainer.images import pull, reference
+    from pycontainer.images.model import reference
+    from pycontainer.images.plans import pull
 
     class Client:
         """A registry's client whose blobs and manifests are damaged."""

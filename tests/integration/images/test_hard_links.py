@@ -12,7 +12,9 @@ import tarfile
 
 import pytest
 from pycontainer import images
-from pycontainer.images import anatomy, squash, stack
+from pycontainer.images.library import anatomy
+from pycontainer.images.plans import squash
+from pycontainer.layers import stack
 from pycontainer.reconcile import carry_out
 
 from .conftest import as_directory, fingerprint, layer, layout, member, mounted, need, run
@@ -113,7 +115,7 @@ def test_what_is_told_of_layers(engine, load):
 
 
 def test_one_layer_as_both_kinds_shows_the_same(engine, task, tmp_path):
-    from pycontainer.kernel import erofs
+    from pycontainer.kernel.mounts import erofs
     from pycontainer.store import settings
 
     if erofs.why_not(engine.paths.tmp):

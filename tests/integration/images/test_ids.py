@@ -11,7 +11,7 @@ import tarfile
 import pytest
 from pycontainer import images
 from pycontainer.errors import Conflict, InvalidInput, NotFound
-from pycontainer.images import records
+from pycontainer.images.library import records
 
 from .conftest import layer, layout, member, run
 

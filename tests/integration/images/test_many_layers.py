@@ -11,7 +11,8 @@ import tarfile
 
 import pytest
 from pycontainer import containers
-from pycontainer.kernel import overlay, procfs
+from pycontainer.kernel.mounts import overlay
+from pycontainer.kernel.processes import procfs
 
 from .conftest import layer, layout, member
 

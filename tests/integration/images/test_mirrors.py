@@ -9,10 +9,11 @@ import json
 
 import pytest
 from pycontainer.errors import InvalidInput, NotFound, RegistryError, Untrusted
-from pycontainer.images import manifest, retry
+from pycontainer.images.client import retry
+from pycontainer.images.model import manifest
 
 from .conftest import free_port
-from .faulty import CONFIG, LAYER, blobs, serving
+from .faulty import blobs, CONFIG, LAYER, serving
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_only_what_is_read_comes_from_mirrors(engine, task, server, mirror, name
 
 def test_insecure_goes_for_the_one_that_is_named(server, monkeypatch):
     """With insecure, an address that the registry leads to still has to prove itself."""
-    from pycontainer.images import transport
+    from pycontainer.images.client import transport
 
     monkeypatch.setattr(transport, "is_loopback", lambda host: False)
     connection = transport.Transport(transport.Options(insecure=True))

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from pycontainer.errors import EngineError
-from pycontainer.images import client as clients
-from pycontainer.images import login, manifest, reference, retry, transport, upload
+from pycontainer.images.client import client as clients, retry, transport, upload
+from pycontainer.images.configuration import login
+from pycontainer.images.model import manifest, reference
 
 from . import faulty
 from .faulty import CONFIG, LAYER, MANIFEST

@@ -15,9 +15,9 @@ import tarfile
 
 import pytest
 from pycontainer import errors
-from pycontainer.images import erofs, layers, places
-from pycontainer.kernel import erofs as kernel
-from pycontainer.kernel import overlay
+from pycontainer.images.library import layers
+from pycontainer.kernel.mounts import erofs as kernel, overlay
+from pycontainer.layers import erofs, formats
 
 from .conftest import as_directory, fingerprint, layer, member, mounted
 
@@ -42,10 +42,10 @@ def bring(engine):
         for data in archives:
             number[0] += 1
             path = os.path.join(engine.paths.tmp, "layer-%d" % number[0])
-            ends = places.fill(kind, path, [data[at:at + 5000] for at in range(0, len(data), 5000)], "the layer")
+            ends = formats.fill(kind, path, [data[at:at + 5000] for at in range(0, len(data), 5000)], "the layer")
             if ends["passed"] or ends["links"]:
                 opened = [overlay.opened(place) for place in found]
-                places.close(path, [each.__enter__() for each in opened], ends, "the layer")
+                formats.close(path, [each.__enter__() for each in opened], ends, "the layer")
                 for each in opened:
                     each.__exit__(None, None, None)
             found.insert(0, path)
@@ -137,9 +137,9 @@ def test_open_ends_meet_both_kinds_below(bring, engine):
         bottom = bring(below, [lower])
         for kind in KINDS:
             path = os.path.join(engine.paths.tmp, "layer-%s-%s" % (below, kind))
-            ends = places.fill(kind, path, [upper], "the layer")
+            ends = formats.fill(kind, path, [upper], "the layer")
             with overlay.opened(bottom[0]) as fd:
-                places.close(path, [fd], ends, "the layer")
+                formats.close(path, [fd], ends, "the layer")
             assert facts(path) == expected
 
 
@@ -167,7 +167,7 @@ def test_a_link_to_a_name_that_no_file_system_has(bring):
 
 
 def test_more_than_memory_should_hold_is_unpacked(bring, monkeypatch):
-    from pycontainer.images import inodes
+    from pycontainer.layers import inodes
 
     few = layer([member(b"f%d" % number, b"%d" % number) for number in range(30)] + [member(b"a/b/c/d/e/f", b"")])
     assert both(bring, few) == ["erofs"]
@@ -179,7 +179,7 @@ def test_more_than_memory_should_hold_is_unpacked(bring, monkeypatch):
 
 def test_an_archive_can_not_bring_a_file_system(bring):
     """Bytes that would be a superblock are a file's content, wherever in the archive they stand."""
-    from pycontainer.kernel import erofs as mounting
+    from pycontainer.kernel.mounts import erofs as mounting
 
     image = mounting._smallest()
     archive = layer([member(b"first", image), member(b"x", image[512:]), member(b"y", image[1024:])])

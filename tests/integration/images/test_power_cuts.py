@@ -23,13 +23,14 @@ import pytest
 import recorded_disk
 from pycontainer import containers, images, reconcile
 from pycontainer.builds import task as tasks
+from pycontainer.delivery import host as delivery, recipe, spool as delivery_spool
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError
-from pycontainer.images import collect, delivery, delivery_recipe, delivery_spool, manifest
-from pycontainer.images import layers as places
+from pycontainer.images.library import garbage, layers as places
+from pycontainer.images.model import manifest
 from pycontainer.store import settings
 
-from .conftest import PARAMS, layer, layout, member
+from .conftest import layer, layout, member, PARAMS
 from .faulty import serving
 
 CUTS = 5
@@ -105,7 +106,7 @@ class Work:
                 spool.remove()
                 raise HostError(error.strerror) from None
         item = {"diff_id": manifest.digest_of(SENT), "digest": manifest.digest_of(SENT), "size": len(SENT), "parts": parts}
-        delivery.take(engine, {"id": ident, "step": "take", "config": delivery_recipe.encode(config), "manifest": "", "exact": False, "layers": [item],
+        delivery.take(engine, {"id": ident, "step": "take", "config": recipe.encode(config), "manifest": "", "exact": False, "layers": [item],
                                "pack": [], "options": dict(PARAMS, name="sent:1", source="controller", path="/x")}, io.BytesIO())
 
     def squash(self, engine):
@@ -167,8 +168,8 @@ def check(engine):
     assert [damage.sentences for damage in images.damaged(engine, full=True)] == []
     assert engine.db.all("SELECT * FROM operations") == [] and os.listdir(engine.paths.tmp) == []
     with engine.db.transaction() as connection:
-        blobs, _keys, _unnamed = collect.needed(engine, connection)
-    assert set(collect._all_blobs(engine)) == blobs
+        blobs, _keys, _unnamed = garbage.needed(engine, connection)
+    assert set(garbage._all_blobs(engine)) == blobs
     assert set(os.listdir(engine.paths.layers)) == {places.base36(row["number"]) for row in engine.db.all("SELECT number FROM layers")}
 
 

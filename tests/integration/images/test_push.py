@@ -16,8 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pycontainer import images
 from pycontainer.errors import HostError, InvalidInput, NotFound, RegistryError, Untrusted
-from pycontainer.images import client as clients
-from pycontainer.images import keys, manifest, pushing, reference, referring, retry, signatures, transport, upload
+from pycontainer.images.client import client as clients, referrers, retry, transport, upload
+from pycontainer.images.model import manifest, reference
+from pycontainer.images.plans import pushed
+from pycontainer.images.trust import keys, signatures
 
 from . import signing
 from .conftest import layer, layout, member, need, run
@@ -356,7 +358,7 @@ def test_layers_go_several_at_once(engine, task, server, tmp_path):
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    from pycontainer.registry.server import Server
+    from pycontainer.registry.http.server import Server
 
     server = Server(str(tmp_path_factory.mktemp("own") / "registry"), [("127.0.0.1", 0)], log=print, access_log=None)
     server.start()
@@ -437,7 +439,7 @@ def test_what_refers_to_an_image(engine, task, repository, tmp_path):
         data = json.dumps({"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "artifactType": "application/x-note-%d" % number, "layers": [],
                            "config": dict(config, mediaType="application/vnd.oci.empty.v1+json"), "annotations": {"n": str(number)},
                            "subject": {"mediaType": manifest.OCI_MANIFEST, "digest": digest, "size": 1}}).encode()
-        assert referring.put(client, data, digest) == manifest.digest_of(data)
+        assert referrers.put(client, data, digest) == manifest.digest_of(data)
     found = client.referrers(digest)
     assert sorted((item["artifactType"], item["annotations"]["n"]) for item in found) == [("application/x-note-1", "1"), ("application/x-note-2", "2")]
     assert [item["artifactType"] for item in client.referrers(digest, "application/x-note-2")] == ["application/x-note-2"]
@@ -475,13 +477,13 @@ def test_what_another_one_pushes_meanwhile_is_not_signed(engine, task, repositor
     key = signing.Key(tmp_path / "key")
     load(engine, task, tmp_path, "app:1")
     load(engine, task, tmp_path, "evil:1", "s390x")
-    real = pushing._push
+    real = pushed._push
 
     def push(engine_, target, idents):
         real(engine_, target, idents)
         real(engine_, target, [images.find(engine_, "evil:1")["id"]])
 
-    monkeypatch.setattr(pushing, "_push", push)
+    monkeypatch.setattr(pushed, "_push", push)
     digest = images.inspect(engine, "app:1")["ManifestDigest"]
     task(engine, name="app:1", source="local", repository=repository + ":1", push=True, sign={"key": key.private})
     with pytest.raises(Untrusted, match="it is not signed"):

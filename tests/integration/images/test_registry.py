@@ -13,7 +13,8 @@ import shutil
 import pytest
 from pycontainer import images
 from pycontainer.errors import Conflict, InvalidInput, NotFound, RegistryError, Unsupported
-from pycontainer.images import collect, upload
+from pycontainer.images.client import upload
+from pycontainer.images.library import garbage
 from pycontainer.store import trees
 
 from .conftest import as_directory, fingerprint, layer, layout, member, mounted, names_in, need, run
@@ -30,7 +31,7 @@ def put(registry, tmp_path, name, *layers, **options):
 
 
 def blob_count(engine):
-    return len(list(collect._all_blobs(engine)))
+    return len(list(garbage._all_blobs(engine)))
 
 
 def packed(source, target):

@@ -10,10 +10,10 @@ import shutil
 import pytest
 from pycontainer import images
 from pycontainer.errors import HostError
-from pycontainer.images import collect, layers
+from pycontainer.images.library import garbage, layers
 from pycontainer.reconcile import carry_out
 
-from .conftest import PARAMS, as_directory, fingerprint, layer, layout, member, mounted
+from .conftest import as_directory, fingerprint, layer, layout, member, mounted, PARAMS
 from .test_registry import put
 from .test_unpack import base, second, third
 
@@ -44,7 +44,7 @@ def remove(path):
 
 
 def blobs(engine):
-    return {digest: engine.blobs.size(digest) for digest in collect._all_blobs(engine)}
+    return {digest: engine.blobs.size(digest) for digest in garbage._all_blobs(engine)}
 
 
 LOSSES = {
@@ -86,7 +86,7 @@ def test_an_image_whose_documents_are_lost_is_listed_and_can_be_removed(engine, 
 def test_a_task_repairs_what_is_lost(engine, task, pulled, tmp_path, loss):
     expected, before, stored = tree(engine, pulled, tmp_path), places(engine, pulled), blobs(engine)
     row = engine.db.one("SELECT * FROM images")
-    from pycontainer.images import manifest
+    from pycontainer.images.model import manifest
 
     described = manifest.parse(engine.blobs.read(row["manifest"]), "it")["layers"]
     LOSSES[loss](engine, row, before, described)
@@ -159,7 +159,7 @@ def test_names_of_the_greatest_length(engine, kind, task, tmp_path):
 
 
 def test_a_layer_that_can_not_be_held_against_its_archive_is_told_with_the_others(engine, task, tmp_path, monkeypatch):
-    from pycontainer.images import inodes
+    from pycontainer.layers import inodes
 
     layout(tmp_path / "one", [FEW])
     task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
@@ -188,7 +188,7 @@ def test_more_directories_than_descriptors(engine, task, tmp_path):
 @pytest.mark.parametrize("back", (False, True), ids=("gone", "back"))
 def test_an_image_that_is_removed_meanwhile_has_no_damage(engine, task, tmp_path, monkeypatch, back):
     """Another task removes it, and may bring it again, between the look at its row and the looks at its files."""
-    from pycontainer.images import damage
+    from pycontainer.images.library import integrity as damage
 
     layout(tmp_path / "one", [FEW])
     task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
@@ -349,7 +349,7 @@ def use(engine, what, reference, place, check):
 @pytest.mark.parametrize("loss", ("a place", "an empty blob"))
 def test_what_stands_on_an_image_repairs_it_first(engine, task, registry, tmp_path, what, loss):
     from pycontainer import containers
-    from pycontainer.images import manifest
+    from pycontainer.images.model import manifest
 
     reference, _digest = put(registry, tmp_path, "repair/%s%d:1" % (what[:4], sorted(LOSSES).index(loss)), FEW, OPEN)
     task(engine, name=reference)

@@ -12,10 +12,12 @@ import pytest
 from pycontainer import images
 from pycontainer.engine import Engine
 from pycontainer.errors import Interrupted, RegistryError
-from pycontainer.images import collect, manifest, retry
+from pycontainer.images.client import retry
+from pycontainer.images.library import garbage
+from pycontainer.images.model import manifest
 from pycontainer.store import partials
 
-from .faulty import LAYER, blobs, serving
+from .faulty import blobs, LAYER, serving
 
 DIGEST = manifest.digest_of(LAYER)
 CUT = 2 << 20
@@ -56,7 +58,7 @@ def kept(engine):
 
 
 def nothing_else(engine):
-    return os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(collect._all_blobs(engine)) == [] \
+    return os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(garbage._all_blobs(engine)) == [] \
         and engine.db.all("SELECT * FROM operations") == []
 
 

@@ -13,7 +13,8 @@ import tarfile
 import pytest
 from pycontainer import images
 from pycontainer.errors import HostError, InvalidInput, NotFound
-from pycontainer.images import saving
+from pycontainer.images.archives import writer
+from pycontainer.images.model import manifest
 
 from .conftest import layer, layout, member, need, run
 
@@ -49,7 +50,7 @@ def save(engine, path, names=(WEB, "base:1"), **how):
     return plan.changed
 
 
-@pytest.mark.parametrize("form", saving.FORMS)
+@pytest.mark.parametrize("form", writer.FORMS)
 @pytest.mark.parametrize("gzip", [False, True])
 def test_twice_is_once(engine, stored, tmp_path, form, gzip):
     path = tmp_path / "saved"
@@ -82,7 +83,7 @@ def test_a_layout_is_known_by_the_content_of_its_blobs_too(engine, stored, tmp_p
         assert save(engine, path, form="oci-dir") and victim.read_bytes() == data and not save(engine, path, form="oci-dir")
 
 
-@pytest.mark.parametrize("form", saving.FORMS)
+@pytest.mark.parametrize("form", writer.FORMS)
 def test_our_own_come_back(engine, task, stored, tmp_path, form):
     path = tmp_path / "saved"
     save(engine, path, [WEB, "registry.example.com/shop/web:latest", "base:1"], form=form)
@@ -147,14 +148,14 @@ def test_a_store_that_is_damaged(engine, stored, tmp_path):
 def test_skopeo_reads_it(engine, stored, tmp_path):
     need("skopeo")
     ident, digest = stored
-    for form in saving.FORMS:
+    for form in writer.FORMS:
         path = tmp_path / form
         save(engine, path, form=form)
         source = {"docker-archive": "oci-archive", "oci-archive": "oci-archive", "oci-dir": "oci"}[form]
         for name, wanted in zip((WEB, "base:1"), (digest, images.inspect(engine, "base:1")["ManifestDigest"])):
             raw = run("skopeo", "inspect", "--raw", "%s:%s:%s" % (source, path, name))
-            assert images.manifest.digest_of(raw.encode()) == wanted
-    assert images.manifest.digest_of(run("skopeo", "inspect", "--config", "--raw",
+            assert manifest.digest_of(raw.encode()) == wanted
+    assert manifest.digest_of(run("skopeo", "inspect", "--config", "--raw",
                                          "docker-archive:%s:%s" % (tmp_path / "docker-archive", WEB)).encode()) == ident
     save(engine, tmp_path / "one", [WEB], form="oci-dir")  # a tag that only one has is the name in the layout
     run("skopeo", "copy", "-q", "oci:%s:1" % (tmp_path / "one"), "oci:%s:back" % (tmp_path / "back"))

@@ -13,10 +13,10 @@ import threading
 
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError
-from pycontainer.images import retry, transport
+from pycontainer.images.client import retry, transport
 
 from .conftest import need
-from .faulty import MANIFEST, Handler, serving
+from .faulty import Handler, MANIFEST, serving
 
 
 def openssl(*words):

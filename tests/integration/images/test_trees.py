@@ -11,7 +11,7 @@ import tarfile
 
 import pytest
 from pycontainer import images
-from pycontainer.kernel import erofs
+from pycontainer.kernel.mounts import erofs
 from pycontainer.store import settings
 
 from .conftest import as_directory, fingerprint, layer, layout, member, mounted

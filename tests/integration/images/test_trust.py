@@ -10,8 +10,10 @@ import os
 import pytest
 from pycontainer import images, reconcile
 from pycontainer.errors import InvalidInput, Unsupported, Untrusted
-from pycontainer.images import client as clients
-from pycontainer.images import collect, keys, manifest, reference, transport, trust
+from pycontainer.images.client import client as clients, transport
+from pycontainer.images.library import garbage
+from pycontainer.images.model import manifest, reference
+from pycontainer.images.trust import keys, trust
 
 from . import signing
 from .conftest import layer, layout, member, need, run
@@ -23,7 +25,7 @@ OTHER = "registry.example.com/other/name"
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     """A registry of ours, which has the referrers API: ``127.0.0.1:PORT``."""
-    from pycontainer.registry.server import Server
+    from pycontainer.registry.http.server import Server
 
     server = Server(str(tmp_path_factory.mktemp("own") / "registry"), [("127.0.0.1", 0)], log=print, access_log=None)
     server.start()
@@ -73,7 +75,7 @@ def image(own, tmp_path):
 
 def nothing(engine):
     return engine.db.all("SELECT * FROM images") == [] and os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == [] \
-        and list(collect._all_blobs(engine)) == []
+        and list(garbage._all_blobs(engine)) == []
 
 
 def refused(engine, task, image, words, check=False, **options):

@@ -8,8 +8,8 @@ import json
 import os
 import traceback
 
-from pycontainer.kernel import constants as c
-from pycontainer.kernel import mounts, syscalls
+from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.mounts import mounts
 
 
 def run(function, flags=c.CLONE_NEWNS, **options):

@@ -12,8 +12,9 @@ import sys
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel import constants as c
-from pycontainer.kernel import mounts, procfs, rootfs, syscalls
+from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.mounts import mounts, rootfs
+from pycontainer.kernel.processes import procfs
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 

@@ -12,7 +12,8 @@ import threading
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel import overlay, procfs, userns
+from pycontainer.kernel.mounts import overlay, userns
+from pycontainer.kernel.processes import procfs
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 

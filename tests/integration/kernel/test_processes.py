@@ -16,8 +16,9 @@ import time
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel import constants as c
-from pycontainer.kernel import namespaces, pidfd, procfs, syscalls
+from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.isolation import namespaces
+from pycontainer.kernel.processes import pidfd, procfs
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 

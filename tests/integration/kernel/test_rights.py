@@ -12,8 +12,11 @@ import subprocess
 import sys
 
 import pytest
-from pycontainer.kernel import capabilities, procfs, seccomp, seccomp_default, seccomp_tables, syscalls, userns
-from pycontainer.kernel import constants as c
+from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.isolation import capabilities
+from pycontainer.kernel.mounts import userns
+from pycontainer.kernel.processes import procfs
+from pycontainer.kernel.seccomp import compiler, default_profile, syscall_numbers
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -89,7 +92,7 @@ machine = pytest.mark.skipif(c.MACHINE not in ("x86_64", "aarch64"), reason="no 
 
 def call(name, *arguments):
     """The errno of a raw system call by number, 0 when it went through."""
-    number = seccomp_tables.numbers(c.MACHINE)[name]
+    number = syscall_numbers.numbers(c.MACHINE)[name]
     padded = list(arguments) + [0] * (6 - len(arguments))
     signed = [value - 2**64 if value >= 2**63 else value for value in padded]
     return syscalls.ffi.errno if syscalls._lib.syscall(number, *signed) < 0 else 0
@@ -138,10 +141,10 @@ def test_default_filter_in_force():
     def inside():
         free = {name: call(name, *arguments) for name, arguments in REFUSED.items() if name not in ("unshare", "clone", "personality")}
         allowed = {name: call(name, *arguments) for name, arguments in ALLOWED.items()}
-        profile = seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
-        program = seccomp.compile(profile)
+        profile = default_profile.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
+        program = compiler.compile(profile)
         syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
-        seccomp.install(program, seccomp.flags(profile))
+        compiler.install(program, compiler.flags(profile))
         assert procfs.status(os.getpid())["Seccomp"] == "2"
         filtered = {name: call(name, *arguments) for name, arguments in REFUSED.items()}
         after = {name: call(name, *arguments) for name, arguments in ALLOWED.items()}
@@ -191,8 +194,8 @@ def test_other_entries(tmp_path):
         run = lambda: [int(word) for word in subprocess.run([tmp_path / "probe"], stdout=subprocess.PIPE, check=False).stdout.split()]  # noqa: E731
         free = run()
         syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
-        profile = seccomp_default.default_profile((), procfs.kernel_version())
-        seccomp.install(seccomp.compile(profile), seccomp.flags(profile))
+        profile = default_profile.default_profile((), procfs.kernel_version())
+        compiler.install(compiler.compile(profile), compiler.flags(profile))
         return free, run()
 
     free, filtered = child.run(inside, 0)
@@ -212,7 +215,7 @@ def test_actions_in_force():
         pid, fd = syscalls.clone3(0)
         if pid == 0:
             syscalls.prlimit(0, 4, 0, 0)  # no core file
-            seccomp.install(seccomp.compile(profile))
+            compiler.install(compiler.compile(profile))
             call("sethostname", 0, 0)
             os._exit(0)
         result = syscalls.waitid_pidfd(fd)
@@ -221,7 +224,7 @@ def test_actions_in_force():
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_ERRNO", "errnoRet": 77}]}
 
     def inside():
-        seccomp.install(seccomp.compile(profile), seccomp.flags(profile))
+        compiler.install(compiler.compile(profile), compiler.flags(profile))
         return call("sethostname", 0, 0), call("getpid")
 
     assert child.run(inside, 0) == [77, 0]
@@ -233,10 +236,10 @@ def test_listener():
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_NOTIFY"}]}
 
     def inside():
-        fd = seccomp.install(seccomp.compile(profile), c.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+        fd = compiler.install(compiler.compile(profile), c.SECCOMP_FILTER_FLAG_NEW_LISTENER)
         return os.readlink("/proc/self/fd/%d" % fd), os.get_inheritable(fd)
 
-    assert seccomp.notifies(profile)
+    assert compiler.notifies(profile)
     assert child.run(inside, 0) == ["anon_inode:seccomp notify", False]
 
 

@@ -54,7 +54,7 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 def judge(test, arguments):
-    from pycontainer.kernel import syscalls
+    from pycontainer.kernel.calls import syscalls
 
     try:
         syscalls.unshare(CLONE_NEWNET)
@@ -68,7 +68,7 @@ def judge(test, arguments):
 
 
 def die_with(parent):
-    from pycontainer.kernel import syscalls
+    from pycontainer.kernel.calls import syscalls
 
     syscalls.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -87,7 +87,7 @@ class Namespace:
     """A network namespace, kept by a process that does nothing."""
 
     def __init__(self, net, pid=None):
-        from pycontainer.kernel import syscalls
+        from pycontainer.kernel.calls import syscalls
 
         self.net = net
         if pid is not None:
@@ -113,7 +113,7 @@ class Namespace:
         return json.loads(self.start(function, *arguments).read())
 
     def start(self, function, *arguments):
-        from pycontainer.kernel import syscalls
+        from pycontainer.kernel.calls import syscalls
 
         reader, writer = os.pipe()
         parent = os.getpid()
@@ -222,7 +222,7 @@ class Container:
 def relay(ready, ports, address):
     import select
 
-    from pycontainer.containers.ports import Relay
+    from pycontainer.containers.monitor.port_relay import Relay
 
     epoll = select.epoll()
     running = Relay(epoll)
@@ -248,8 +248,8 @@ class Net:
         self.scratch, self.pids, self.files, self.engines = scratch, [], [], []
 
     def engine(self, **options):
-        from pycontainer.engine import Engine
         from pycontainer import networks
+        from pycontainer.engine import Engine
 
         engine = Engine(self.scratch[0], self.scratch[1], **options)
         engine.__enter__()

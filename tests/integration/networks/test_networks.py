@@ -10,10 +10,9 @@ import signal
 import time
 
 import pytest
-
 from pycontainer import networks
 from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound, Unsupported
-from pycontainer.kernel import nftables_rules
+from pycontainer.kernel.net import rules as nftables_rules
 from pycontainer.networks import attach, firewall, links, publish, task
 from pycontainer.reconcile import carry_out
 
@@ -250,14 +249,15 @@ def test_firewalld_without_the_bridges_is_told(net):
 
 
 def test_without_nf_tables_the_relay_serves(net, port, monkeypatch):
-    from pycontainer.kernel import seccomp, syscalls
+    from pycontainer.kernel.calls import syscalls
+    from pycontainer.kernel.seccomp import compiler
 
     engine, peer = net.engine(), net.lan()
     refuse = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"], "syscalls": [{
         "names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 93,  # EPROTONOSUPPORT for NETLINK_NETFILTER alone
         "args": [{"index": 0, "value": 16, "op": "SCMP_CMP_EQ"}, {"index": 2, "value": 12, "op": "SCMP_CMP_EQ"}]}]}
     syscalls.prctl(38, 1)
-    seccomp.install(seccomp.compile(refuse, os.uname().machine), 0)
+    compiler.install(compiler.compile(refuse, os.uname().machine), 0)
     container = net.container(engine, "a", ports=[port(8080)])
     assert container.warnings == [firewall.NO_NFTABLES]
     assert container.published is False

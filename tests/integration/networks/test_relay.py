@@ -13,8 +13,7 @@ import threading
 import time
 
 import pytest
-
-from pycontainer.containers.ports import Relay
+from pycontainer.containers.monitor.port_relay import Relay
 from pycontainer.errors import Conflict, HostError
 
 SERVER = "10.8.0.2"
@@ -357,7 +356,8 @@ def test_only_light_modules():
     import sys
 
     code = ("import sys; sys.path.insert(0, %r); import conftest; before = set(sys.modules);"
-            "from pycontainer.containers import ports; from pycontainer.networks import attach, publish; print(*(set(sys.modules) - before))")
+            "from pycontainer.containers.monitor import port_relay as ports; from pycontainer.networks import attach, publish; "
+            "print(*(set(sys.modules) - before))")
     tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     found = set(subprocess.run([sys.executable, "-c", code % tests], stdout=subprocess.PIPE, check=True).stdout.decode().split())
     lean = {"_cffi_backend", "_ctypes", "_socket", "socket", "array", "selectors", "select"}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a bundle by oci/launch.py alone, without the command around it: ``python driver.py BUNDLE ID``.
+"""Run a bundle by oci/launch/launch.py alone, without the command around it: ``python driver.py BUNDLE ID``.
 
 Ends as the container's program does; 125 and a sentence when it did not come to that. Warnings go to standard error.
 With EXEC in the environment (a process object as JSON) that is executed in the container while it runs.
@@ -16,10 +16,13 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from conftest import runtime_as  # noqa: E402,F401  # pylint: disable=wrong-import-position,unused-import
-
 from pycontainer.errors import EngineError  # noqa: E402  # pylint: disable=wrong-import-position
-from pycontainer.kernel import cgroups, mounts, pidfd, procfs  # noqa: E402  # pylint: disable=wrong-import-position
-from pycontainer.oci import document, hooks, join, launch, program  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.kernel import cgroups  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.kernel.mounts import mounts  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.kernel.processes import pidfd, procfs  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.oci.features import hooks  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.oci.launch import join, launch  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.oci.spec import document, process as program  # noqa: E402  # pylint: disable=wrong-import-position
 
 
 class Start(launch.Launch):

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from pycontainer.kernel import namespaces
+from pycontainer.kernel.isolation import namespaces
 
 KINDS = {"mount": "mnt", "pid": "pid", "uts": "uts", "ipc": "ipc", "network": "net", "cgroup": "cgroup", "time": "time"}
 needs_time = pytest.mark.skipif(not namespaces.supported("time"), reason="this kernel has no time namespaces (Linux 5.6)")

@@ -9,13 +9,13 @@ import os
 import subprocess
 
 import pytest
-from pycontainer.kernel import namespaces
+from pycontainer.kernel.isolation import namespaces
 
 
 @pytest.fixture(autouse=True)
 def own_network():
     """The runtime is in a namespace where links can be made."""
-    from pycontainer.kernel import constants, syscalls
+    from pycontainer.kernel.calls import constants, syscalls
 
     home = namespaces.open_namespace("self", "network")
     syscalls.unshare(constants.CLONE_NEWNET)

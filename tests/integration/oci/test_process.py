@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from pycontainer.kernel import capabilities, syscalls
+from pycontainer.kernel.calls import syscalls
+from pycontainer.kernel.isolation import capabilities
 
 
 def status(result):

@@ -12,13 +12,14 @@ import subprocess
 import tempfile
 
 import pytest
-
 from pycontainer.errors import ContainerFailed, Unsupported
-from pycontainer.kernel import cgroups, mounts, pidfd, procfs, userns
-from pycontainer.kernel import constants as c
-from pycontainer.oci import join, launch
-from pycontainer.oci.document import Document
-from pycontainer.oci.program import Program
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.calls import constants as c
+from pycontainer.kernel.mounts import mounts, userns
+from pycontainer.kernel.processes import pidfd, procfs
+from pycontainer.oci.launch import join, launch
+from pycontainer.oci.spec.document import Document
+from pycontainer.oci.spec.process import Program
 
 BUSYBOX = "/bin/busybox"
 DISK = os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp")

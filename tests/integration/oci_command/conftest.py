@@ -14,7 +14,7 @@ import time
 import laid_down
 import pytest
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import lifecycle
+from pycontainer.kernel.cgroups.hierarchy import lifecycle
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = laid_down.oci_command()

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from pycontainer.kernel import apparmor
+from pycontainer.kernel.isolation import apparmor
 
 PROFILE = "profile pycontainer-test-oci flags=(attach_disconnected) {\n  file,\n  capability,\n  network,\n  signal,\n  deny /etc/** w,\n}\n"
 CONFINED = "pycontainer-test-oci (enforce)"

@@ -13,8 +13,8 @@ import struct
 import subprocess
 
 import pytest
-from pycontainer.kernel import procfs
-from pycontainer.oci import restoring
+from pycontainer.kernel.processes import procfs
+from pycontainer.oci.checkpoint import restore
 
 from .conftest import until
 
@@ -229,7 +229,7 @@ def test_what_fails_leaves_nothing(criu, runtime, bundle, counting, tmp_path):
     assert "can't be restored: CRIU: " in line and "restore.log" in line
     assert "does not exist" in runtime.fails("state", "c")
     assert not (tmp_path / "pid").exists()
-    assert not [mount["point"] for mount in procfs.mounts() if mount["point"].startswith((str(tmp_path), restoring.PLACE + "/root", restoring.PLACE + "/m/"))]
+    assert not [mount["point"] for mount in procfs.mounts() if mount["point"].startswith((str(tmp_path), restore.PLACE + "/root", restore.PLACE + "/m/"))]
 
     bundle.config["mounts"] = [mount for mount in bundle.config["mounts"] if not mount["destination"].startswith("/data")]
     bundle.save()

@@ -13,7 +13,7 @@ import subprocess
 import mutations
 import pytest
 from pycontainer.kernel import cgroups
-from pycontainer.oci import arguments
+from pycontainer.oci.command import arguments
 
 HUGE = "9" * 5000
 MORE = {

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 
 import pytest
-from pycontainer.kernel.constants import MACHINE
+from pycontainer.kernel.calls.constants import MACHINE
 
 CODE = "import os, sys; print('an interpreter, %s' % ('sealed' if os.statvfs('/proc/self/exe').f_flag & os.ST_RDONLY else 'open')); sys.exit(1)"
 PYTHON = os.path.realpath("/usr/bin/python3")
@@ -37,12 +37,14 @@ def with_python(bundle):
 @pytest.mark.parametrize("profile", [None, "default", "strict", "with no_new_privs"])
 @pytest.mark.parametrize("command", ["run", "exec"])
 def test_proc_self_exe_as_program_is_not_the_hosts_file(runtime, with_python, command, profile):
-    from pycontainer.kernel import capabilities, procfs, seccomp_default
+    from pycontainer.kernel.isolation import capabilities
+    from pycontainer.kernel.processes import procfs
+    from pycontainer.kernel.seccomp import default_profile
 
     if profile == "strict":
         with_python.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["execveat"], "action": "SCMP_ACT_ERRNO"}]}
     elif profile:
-        with_python.config["linux"]["seccomp"] = seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
+        with_python.config["linux"]["seccomp"] = default_profile.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
     with_python.save(noNewPrivileges=profile == "with no_new_privs")
     before = os.stat(PYTHON)
     for program in ("/evil", "/script"):
@@ -79,7 +81,7 @@ def with_capabilities(bundle, *names):
 
 def test_nothing_of_a_created_containers_maker_is_seen_from_inside(runtime, bundle):
     """What waits for the start is the interpreter, with the small program that it is to execute open, and its modules mapped."""
-    from pycontainer.kernel import capabilities
+    from pycontainer.kernel.isolation import capabilities
 
     with_capabilities(bundle, *capabilities.DOCKER_DEFAULT)
     runtime.ok("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -115,9 +117,11 @@ def outrun(tmp_path_factory):
 @pytest.mark.parametrize("no_new_privileges", [True, False], ids=["with no_new_privs", "without"])
 def test_no_filter_is_outrun(runtime, bundle, outrun, namespace, no_new_privileges):
     """What has the same user and rights may trace a process from the moment on at which it is dumpable: the filter is there by then."""
-    from pycontainer.kernel import capabilities, procfs, seccomp_default
+    from pycontainer.kernel.isolation import capabilities
+    from pycontainer.kernel.processes import procfs
+    from pycontainer.kernel.seccomp import default_profile
 
-    bundle.config["linux"]["seccomp"] = seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
+    bundle.config["linux"]["seccomp"] = default_profile.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
     if namespace == "the host's":
         bundle.config["linux"]["namespaces"] = [entry for entry in bundle.config["linux"]["namespaces"] if entry["type"] != "pid"]
     with_capabilities(bundle, *capabilities.DOCKER_DEFAULT)

@@ -11,7 +11,8 @@ import signal
 import subprocess
 
 import pytest
-from pycontainer.kernel import cgroups, procfs
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.processes import procfs
 
 from .conftest import Bundle, until
 

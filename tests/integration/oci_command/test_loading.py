@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command as it lies on a host: a container's whole life needs no module but those of its bundle (oci/loading.py)."""
+"""The command as it lies on a host: a container's whole life needs no module but those of its bundle (oci/command/loader.py)."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 
-from pycontainer import install
+from pycontainer.deploy import install
 
 
 def test_a_whole_life_comes_out_of_the_bundle(engine, bundle, runtime):

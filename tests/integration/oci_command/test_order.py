@@ -8,7 +8,7 @@ import os
 import subprocess
 
 import pytest
-from pycontainer.kernel import procfs
+from pycontainer.kernel.processes import procfs
 
 MAP = [{"containerID": 0, "hostID": 1_500_000_000, "size": 65536}]
 

@@ -12,10 +12,12 @@ import shutil
 import subprocess
 
 import pytest
-from pycontainer.kernel import cgroups, procfs, systemd
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.processes import procfs
+from pycontainer.kernel.systemd import units
 
 from .conftest import COMMAND, Runtime
-from .test_terminal import Receiver, read_until
+from .test_terminal import read_until, Receiver
 
 USER = 4242
 AS_USER = ["setpriv", "--reuid=%d" % USER, "--regid=%d" % USER, "--clear-groups"]
@@ -256,7 +258,7 @@ test -d /sys/fs/cgroup$group/one || echo gone
 """
 
 
-@pytest.mark.skipif(not systemd.booted() or cgroups.mode() != "v2", reason="needs systemd and cgroup v2, to have a group delegated")
+@pytest.mark.skipif(not units.booted() or cgroups.mode() != "v2", reason="needs systemd and cgroup v2, to have a group delegated")
 def test_limits_in_a_group_that_is_the_users(place, bundle, tmp_path):
     bundle.config["linux"].update(cgroupsPath="GROUP/one", resources={"memory": {"limit": 32 << 20}, "pids": {"limit": 20}})
     bundle.config["linux"]["namespaces"].append({"type": "cgroup"})
@@ -271,7 +273,7 @@ def test_limits_in_a_group_that_is_the_users(place, bundle, tmp_path):
 @pytest.fixture
 def account(place, bundle):
     """A user with a manager of his own, as everybody has one from his login on: an account that nobody logs in to. The bundle is his."""
-    if not systemd.booted() or cgroups.mode() != "v2" or not any(os.path.exists(place + "/pam.d/systemd-user") for place in ("/etc", "/usr/lib")):
+    if not units.booted() or cgroups.mode() != "v2" or not any(os.path.exists(place + "/pam.d/systemd-user") for place in ("/etc", "/usr/lib")):
         pytest.skip("needs systemd, cgroup v2 and users' managers (package libpam-systemd)")
     found = pwd.getpwnam("games")
     subprocess.run(["systemctl", "start", "user@%d.service" % found.pw_uid], check=True)

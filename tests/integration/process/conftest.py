@@ -30,7 +30,8 @@ CAPABILITIES = ["CAP_" + name for name in (
 
 
 def config(args):
-    from pycontainer.kernel import procfs, seccomp_default
+    from pycontainer.kernel.processes import procfs
+    from pycontainer.kernel.seccomp import default_profile
 
     sets = {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")}
     return {
@@ -44,7 +45,7 @@ def config(args):
                 {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
                 for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2))]
                 + [{"allow": True, "type": "c", "major": 136, "access": "rwm"}]},
-            "seccomp": seccomp_default.default_profile(CAPABILITIES, procfs.kernel_version()),
+            "seccomp": default_profile.default_profile(CAPABILITIES, procfs.kernel_version()),
             "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/proc/scsi"],
             "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
         },
@@ -74,34 +75,34 @@ class Box:
                 json.dump(content, file)
 
     def start(self):
-        from pycontainer.containers import control
+        from pycontainer.containers.client import monitor_client
 
         self.write()
-        return control.start_one(self.paths, self.ident)
+        return monitor_client.start_one(self.paths, self.ident)
 
     def stop(self, **options):
-        from pycontainer.containers import control
+        from pycontainer.containers.client import monitor_client
 
-        return control.stop(self.paths, [self.ident], **options)[self.ident]
+        return monitor_client.stop(self.paths, [self.ident], **options)[self.ident]
 
     def wait(self, timeout=20):
-        from pycontainer.containers import control
+        from pycontainer.containers.client import monitor_client
 
-        return control.wait(self.paths, [self.ident], timeout)[self.ident]
+        return monitor_client.wait(self.paths, [self.ident], timeout)[self.ident]
 
     def execute(self, *argv, **options):
-        from pycontainer.containers import execute
+        from pycontainer.containers.access import execute
 
         return execute.run(self.paths, self.ident, list(argv), **options)
 
     @property
     def state(self):
-        from pycontainer.containers import control
+        from pycontainer.containers.client import monitor_client
 
-        return control.status(self.paths, self.ident)
+        return monitor_client.status(self.paths, self.ident)
 
     def log(self, **options):
-        from pycontainer.containers import logs
+        from pycontainer.containers.view import logs
 
         return "".join(entry["log"] for entry in logs.read(self.paths, self.ident, **options))
 
@@ -147,7 +148,8 @@ class Boxes:
 
 @pytest.fixture
 def boxes(scratch):
-    from pycontainer.containers import control, state, summon
+    from pycontainer.containers.client import monitor_client, zygote_client
+    from pycontainer.containers.records import state
     from pycontainer.store.paths import Paths
 
     paths = Paths(*scratch)
@@ -157,10 +159,10 @@ def boxes(scratch):
     idents = [box.ident for box in made.made]
     running = [ident for ident in idents if state.monitored(paths, ident) or state.alive(state.read(paths, ident))]
     if running:
-        control.stop(paths, running, timeout=0)
+        monitor_client.stop(paths, running, timeout=0)
     for ident in idents:
-        control.cleanup(paths, ident)
-    summon.retire(paths)
+        monitor_client.cleanup(paths, ident)
+    zygote_client.retire(paths)
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ import signal
 import time
 
 import pytest
-from pycontainer.containers import control, state, summon
-from pycontainer.kernel import cgroups, procfs
+from pycontainer.containers.client import monitor_client, zygote_client
+from pycontainer.containers.records import state
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.processes import procfs
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 
@@ -59,7 +61,7 @@ def test_container_outlives_its_monitor_and_is_adopted(boxes, eventually):
     now = box.state
     assert (now["status"], now["pid"], now["monitored"]) == ("running", pid, False)
     time.sleep(0.2)  # what it writes meanwhile waits in the FIFO
-    assert control.adopt_orphans(box.paths) == [box.ident]
+    assert monitor_client.adopt_orphans(box.paths) == [box.ident]
     assert box.state["monitored"] is True
     eventually(lambda: "40\n" in box.log())
     numbers = [int(line) for line in box.log().split()]
@@ -73,7 +75,7 @@ def test_exit_code_of_an_adopted_container(boxes, eventually):
     box.start()
     kill_monitor(box, eventually)
     assert box.execute("/bin/touch", "/other")["rc"] == 0  # exec needs no monitor
-    control.adopt_orphans(box.paths)
+    monitor_client.adopt_orphans(box.paths)
     box.execute("/bin/touch", "/end")
     code = box.wait()
     if procfs.kernel_version() >= (6, 15):
@@ -90,7 +92,7 @@ def test_end_without_a_monitor_is_found_later(boxes, eventually):
     os.kill(pid, 9)
     eventually(lambda: procfs.start_time(pid) is None)
     assert box.state["status"] == "exited" and box.state["error"]
-    control.adopt_orphans(box.paths)
+    monitor_client.adopt_orphans(box.paths)
     eventually(lambda: state.read(box.paths, box.ident)["status"] == "exited" and not state.monitored(box.paths, box.ident))
     assert left(box.ident) == []
     assert box.start() > 0
@@ -103,7 +105,7 @@ def test_always_is_kept_after_a_monitors_death(boxes, eventually):
     kill_monitor(box, eventually)
     os.kill(pid, 9)
     eventually(lambda: procfs.start_time(pid) is None)
-    control.adopt_orphans(box.paths)
+    monitor_client.adopt_orphans(box.paths)
     eventually(lambda: box.state["status"] == "running" and box.state["pid"] not in (0, pid))
 
 
@@ -111,7 +113,7 @@ def test_start_of_one_that_lost_its_monitor_only_adopts_it(boxes, eventually):
     box = boxes("/bin/sleep", "100")
     pid = box.start()
     kill_monitor(box, eventually)
-    answer = control.start(boxes.paths, [box.ident])[box.ident]
+    answer = monitor_client.start(boxes.paths, [box.ident])[box.ident]
     assert (answer["pid"], answer["running"]) == (pid, True)
     assert box.state["monitored"] and box.state["pid"] == pid
 
@@ -138,21 +140,21 @@ def test_zygote_may_die(boxes, eventually):
     other.start()  # makes a new one
     assert other.wait() == 0
     assert len(named(box.paths, "pyc-zygote")) == 1
-    summon.retire(box.paths)
+    zygote_client.retire(box.paths)
     eventually(lambda: not named(box.paths, "pyc-zygote"))
     assert box.state["pid"] == pid and box.state["monitored"]
 
 
 def test_start_that_is_killed_anywhere(boxes, eventually):
     """Kill the monitor, its worker or both at random moments of a start; the next call finds nothing in its way."""
-    summon.connect(boxes.paths).close()
+    zygote_client.connect(boxes.paths).close()
     chance = random.Random(5)
     for _attempt in range(25):
         box = boxes.shell("echo run; sleep 100")
         box.write()
-        connection = summon.connect(boxes.paths)
-        from pycontainer.containers import wire
-        wire.send(connection, {"op": "start", "id": box.ident, "command": None})
+        connection = zygote_client.connect(boxes.paths)
+        from pycontainer.containers.client import messages
+        messages.send(connection, {"op": "start", "id": box.ident, "command": None})
         time.sleep(chance.uniform(0, 0.03))
         zygote = named(boxes.paths, "pyc-zygote")
         victims = [pid for pid in named(boxes.paths, "pyc-zygote") + named(boxes.paths, "pyc-monitor") if pid not in first_zygote(zygote)]
@@ -163,7 +165,7 @@ def test_start_that_is_killed_anywhere(boxes, eventually):
                 pass
         connection.close()
         eventually(lambda box=box: not state.monitored(boxes.paths, box.ident) or box.state["status"] == "running")
-        answer = control.start(boxes.paths, [box.ident])[box.ident]
+        answer = monitor_client.start(boxes.paths, [box.ident])[box.ident]
         assert "error" not in answer, answer
         eventually(lambda box=box: box.state["status"] == "running" and "run\n" in box.log())
         assert box.stop(timeout=0) in (137, None)
@@ -183,7 +185,7 @@ def test_cleanup_is_idempotent(boxes, eventually, victim):
     kill_monitor(box, eventually)
     if victim == "container":
         os.kill(pid, 9)
-    control.cleanup(box.paths, box.ident)
-    control.cleanup(box.paths, box.ident)
+    monitor_client.cleanup(box.paths, box.ident)
+    monitor_client.cleanup(box.paths, box.ident)
     assert left(box.ident) == [] and procfs.start_time(pid) is None
     assert not os.path.exists(box.paths.container_run(box.ident))

@@ -8,10 +8,10 @@ import os
 import socket
 
 import pytest
-from pycontainer.containers import control
+from pycontainer.containers.client import monitor_client
 from pycontainer.errors import HostError
-from pycontainer.kernel import procfs
-from pycontainer.oci import seal
+from pycontainer.kernel.processes import procfs
+from pycontainer.oci.launch import sealed_interpreter
 
 from .test_network import bridge, fetch, fetched, free_port, web  # noqa: F401 # pylint: disable=unused-import
 
@@ -64,7 +64,7 @@ def test_sleep_after_output(boxes, sleeping, eventually):
     assert asks.log() == ""
     connection, its = socket.socketpair()
     connection.settimeout(10)
-    control.attach(asks.paths, asks.ident, its.fileno(), replay=True)
+    monitor_client.attach(asks.paths, asks.ident, its.fileno(), replay=True)
     its.close()
     assert connection.recv(100) == b"name? "
     connection.sendall(b"you\n")
@@ -76,8 +76,8 @@ def test_sleep_after_output(boxes, sleeping, eventually):
 def test_pause_and_stop(boxes, sleeping):
     paused = boxes("/bin/sleep", "1000")
     sleeping(paused)
-    control.pause(paused.paths, paused.ident)
-    control.unpause(paused.paths, paused.ident)
+    monitor_client.pause(paused.paths, paused.ident)
+    monitor_client.unpause(paused.paths, paused.ident)
     assert paused.stop(timeout=0) == 137
 
 
@@ -88,8 +88,8 @@ def test_restart_after_sleep(boxes, sleeping, eventually):
     os.kill(box.state["pid"], 9)
     eventually(lambda: box.state["restarts"] == 1 and box.state["status"] == "running")
     assert monitor_of(box) == pid and not asleep(pid)
-    # What enters a container is forked from it: its interpreter is one that can't be written to (oci/seal.py).
-    assert seal.sealed(pid)
+    # What enters a container is forked from it: its interpreter is one that can't be written to (oci/launch/sealed_interpreter.py).
+    assert sealed_interpreter.sealed(pid)
 
 
 def test_published_ports_during_sleep_and_a_second_sleep(boxes, bridge, sleeping, eventually):  # noqa: F811
@@ -116,7 +116,7 @@ def test_other_ports_of_one_that_sleeps(boxes, bridge, sleeping):  # noqa: F811
     sleeping(box)
     box.run["network"]["ports"] = [dict(first, host_port=kept)]
     box.write()
-    control.reload(box.paths, box.ident)
+    monitor_client.reload(box.paths, box.ident)
     assert box.state["network"]["ports"] == box.run["network"]["ports"]
     assert fetched("127.0.0.1:%d" % kept) and not fetched("127.0.0.1:%d" % gone)
     with socket.socket() as taken:
@@ -125,6 +125,6 @@ def test_other_ports_of_one_that_sleeps(boxes, bridge, sleeping):  # noqa: F811
         box.run["network"]["ports"] = [dict(first, host_port=taken.getsockname()[1])]
         box.write()
         with pytest.raises(HostError, match="taken by another process"):
-            control.reload(box.paths, box.ident)
+            monitor_client.reload(box.paths, box.ident)
     assert fetched("127.0.0.1:%d" % kept)
     assert box.state["network"]["ports"] == [dict(first, host_port=kept)]

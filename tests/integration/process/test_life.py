@@ -9,7 +9,10 @@ import os
 import time
 
 import pytest
-from pycontainer.containers import control, execute, logs, state
+from pycontainer.containers.access import execute
+from pycontainer.containers.client import monitor_client
+from pycontainer.containers.records import state
+from pycontainer.containers.view import logs
 from pycontainer.errors import Conflict, ContainerFailed
 from pycontainer.kernel import cgroups
 
@@ -36,11 +39,11 @@ def test_many_start_and_stop_in_one_call(boxes):
         box.write()
     bad = boxes("/bin/nope")
     bad.write()
-    answers = control.start(boxes.paths, [box.ident for box in made + [bad]], at_once=4)
+    answers = monitor_client.start(boxes.paths, [box.ident for box in made + [bad]], at_once=4)
     assert all(answers[box.ident]["pid"] > 0 for box in made)
     assert "no such file" in answers[bad.ident]["error"]
-    assert control.start(boxes.paths, [made[0].ident])[made[0].ident]["running"] is True
-    assert set(control.stop(boxes.paths, [box.ident for box in made], timeout=0.3).values()) == {137}
+    assert monitor_client.start(boxes.paths, [made[0].ident])[made[0].ident]["running"] is True
+    assert set(monitor_client.stop(boxes.paths, [box.ident for box in made], timeout=0.3).values()) == {137}
 
 
 @pytest.mark.parametrize("policy, code, runs", [
@@ -72,7 +75,7 @@ def test_kill_of_a_container_that_should_always_run(boxes, eventually):
     first = box.start()
     os.kill(first, 9)  # from outside: nobody asked for its end
     eventually(lambda: box.state["restarts"] == 1 and box.state["status"] == "running")
-    control.kill(box.paths, box.ident, "SIGKILL")  # somebody did
+    monitor_client.kill(box.paths, box.ident, "SIGKILL")  # somebody did
     box.wait()
     assert box.state["status"] == "exited"
 
@@ -80,7 +83,7 @@ def test_kill_of_a_container_that_should_always_run(boxes, eventually):
 def test_pause(boxes):
     box = boxes.shell("i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done")
     box.start()
-    control.pause(box.paths, box.ident)
+    monitor_client.pause(box.paths, box.ident)
     assert box.state["status"] == "paused"
     time.sleep(0.1)
     before = box.log()
@@ -88,9 +91,9 @@ def test_pause(boxes):
     assert box.log() == before
     with pytest.raises(ContainerFailed, match="paused"):
         box.execute("/bin/true")
-    control.unpause(box.paths, box.ident)
+    monitor_client.unpause(box.paths, box.ident)
     assert box.state["status"] == "running"
-    control.pause(box.paths, box.ident)
+    monitor_client.pause(box.paths, box.ident)
     assert box.stop(timeout=5) == 143 or box.state["exit_code"] == 137  # a frozen one is let go
 
 
@@ -108,7 +111,7 @@ def test_health(boxes, eventually):
     eventually(lambda: len(box.state["health"]["log"]) == 5)
     box.run["health"] = {"test": ["CMD", "/bin/sleep", "10"], "interval": 0.1, "timeout": 0.2, "retries": 1}
     box.write()
-    control.reload(box.paths, box.ident)
+    monitor_client.reload(box.paths, box.ident)
     eventually(lambda: box.state["health"]["status"] == "unhealthy")
     assert "exceeded timeout" in box.state["health"]["log"][-1]["output"]
     eventually(lambda: box.execute("/bin/ps")["stdout"].count(b"sleep 10\n") <= 1)
@@ -187,7 +190,7 @@ def test_log_is_followed_across_rotation(boxes):
     box = boxes.shell("i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i; sleep 0.005; done")
     box.run["log"] = {"driver": "json-file", "max_size": 5000, "max_file": 10}
     box.start()
-    seen = [entry["log"] for entry in logs.read(box.paths, box.ident, follow=True, running=lambda: control.running(box.paths, box.ident))]
+    seen = [entry["log"] for entry in logs.read(box.paths, box.ident, follow=True, running=lambda: monitor_client.running(box.paths, box.ident))]
     assert seen == ["%d\n" % number for number in range(1, 301)]
 
 
@@ -220,20 +223,20 @@ def test_limits_change_as_it_runs(boxes):
     box = boxes("/bin/sleep", "100")
     box.config["linux"]["resources"]["memory"] = {"limit": 64 << 20}
     box.start()
-    control.update_resources(box.paths, box.ident, {"memory": {"limit": 32 << 20}, "pids": {"limit": 9}})
+    monitor_client.update_resources(box.paths, box.ident, {"memory": {"limit": 32 << 20}, "pids": {"limit": 9}})
     stats = cgroups.Group.open(box.state["cgroup"]).stats()
     assert stats["memory"]["limit"] == 32 << 20 and stats["pids"]["limit"] == 9
-    assert control.processes(box.paths, box.ident) == [box.state["pid"]]
+    assert monitor_client.processes(box.paths, box.ident) == [box.state["pid"]]
 
 
 def test_what_does_not_run_is_said(boxes):
     box = boxes("/bin/true")
     box.write()
-    for call in (control.pause, control.kill):
+    for call in (monitor_client.pause, monitor_client.kill):
         with pytest.raises(Conflict, match="is not running"):
             call(box.paths, box.ident)
-    assert control.stop(box.paths, [box.ident]) == {box.ident: None}
-    assert control.status(box.paths, box.ident)["status"] == "created"
+    assert monitor_client.stop(box.paths, [box.ident]) == {box.ident: None}
+    assert monitor_client.status(box.paths, box.ident)["status"] == "created"
     assert state.alive(state.read(box.paths, box.ident)) is False
 
 
@@ -244,9 +247,9 @@ def test_state_of_another_boot(boxes):
     other = boxes("/bin/true")
     other.write()
     state.write(box.paths, other.ident, dict(now, boot="another"))
-    assert control.status(box.paths, other.ident)["status"] == "exited"
-    assert control.adopt_orphans(box.paths) == []
-    assert control.stop(box.paths, [other.ident]) == {other.ident: None}
+    assert monitor_client.status(box.paths, other.ident)["status"] == "exited"
+    assert monitor_client.adopt_orphans(box.paths) == []
+    assert monitor_client.stop(box.paths, [other.ident]) == {other.ident: None}
     assert box.state["status"] == "running"
 
 
@@ -257,5 +260,5 @@ def test_auto_remove_calls_the_command(boxes, eventually, tmp_path):
     script = tmp_path / "command"
     script.write_text('#!/bin/sh\necho "$@" > %s\n' % (tmp_path / "said"))
     script.chmod(0o755)
-    control.start(box.paths, [box.ident], command=[str(script)])
+    monitor_client.start(box.paths, [box.ident], command=[str(script)])
     eventually(lambda: (tmp_path / "said").exists() and (tmp_path / "said").read_text() == "rm --volumes %s\n" % box.ident)

@@ -10,7 +10,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from pycontainer.containers import control
+from pycontainer.containers.client import monitor_client
 from pycontainer.errors import ContainerFailed
 
 from .test_crash import kill_monitor
@@ -86,7 +86,7 @@ def test_ports_come_back_with_a_new_monitor(boxes, bridge, eventually):
     eventually(lambda: fetched("127.0.0.1:%d" % port))
     kill_monitor(box, eventually)
     assert not fetched("127.0.0.1:%d" % port) and fetched(NET + "2:8080")
-    assert control.adopt_orphans(box.paths) == [box.ident]
+    assert monitor_client.adopt_orphans(box.paths) == [box.ident]
     assert fetched("127.0.0.1:%d" % port)
     box.stop(timeout=0)
     assert link not in links()

@@ -8,9 +8,11 @@ import hashlib
 import os
 
 import pytest
-from pycontainer.containers import control, state
+from pycontainer.containers.client import monitor_client
+from pycontainer.containers.records import state
 from pycontainer.errors import ContainerFailed
-from pycontainer.kernel import cgroups, procfs
+from pycontainer.kernel import cgroups
+from pycontainer.kernel.processes import procfs
 
 
 def test_runs_and_its_exit_code_is_recorded(boxes):
@@ -29,7 +31,7 @@ def test_death_by_a_signal(boxes):
     assert box.wait() == 0
     box = boxes("/bin/sleep", "100")
     box.start()
-    control.kill(box.paths, box.ident, "SIGKILL")
+    monitor_client.kill(box.paths, box.ident, "SIGKILL")
     assert box.wait() == 137
     assert box.state["signal"] == 9
 
@@ -213,10 +215,10 @@ def test_terminal(boxes, eventually):
     box.start()
     eventually(lambda: "console" in box.log())
     assert "/dev/pts/0" in box.log() and "30 90" in box.log() and "is-a-tty" in box.log()
-    control.resize(box.paths, box.ident, 40, 100)
+    monitor_client.resize(box.paths, box.ident, 40, 100)
     import socket
     mine, its = socket.socketpair()
-    control.attach(box.paths, box.ident, its.fileno())
+    monitor_client.attach(box.paths, box.ident, its.fileno())
     its.close()
     mine.sendall(b"yes\n")
     assert box.wait() == 0
@@ -232,7 +234,7 @@ def test_poisoned_image_gets_no_code_into_the_start(boxes):
 
     library = os.path.dirname(os.__file__)
     code = "import os\nos.write(1, b'POISONED')\nopen('/poisoned', 'w').close()\n"
-    for base in (library.lstrip("/"), "usr/lib/python3/dist-packages", os.path.dirname(control.__file__).lstrip("/")):
+    for base in (library.lstrip("/"), "usr/lib/python3/dist-packages", os.path.dirname(monitor_client.__file__).lstrip("/")):
         for name in ("socket", "signal", "traceback", "encodings/idna", "encodings/ascii", "encodings/latin_1", "_cffi_backend", "linecache", "os",
                      "struct", "resource", "base64", "re", "seccomp", "errors", "warnings", "stat"):
             boxes.file("%s/%s.py" % (base, name), code)
@@ -324,4 +326,4 @@ def test_a_document_that_somebody_has_written_over_is_a_sentence(boxes, wrong):
     with pytest.raises(ContainerFailed) as refused:
         box.start()
     assert "\n" not in str(refused.value) and "killed" not in str(refused.value)
-    assert control.status(box.paths, box.ident)["status"] == "exited"
+    assert monitor_client.status(box.paths, box.ident)["status"] == "exited"

@@ -9,8 +9,10 @@ import os
 import shutil
 
 import pytest
-from pycontainer.containers import control, state, wire, zygote
-from pycontainer.kernel import procfs
+from pycontainer.containers.client import messages, monitor_client
+from pycontainer.containers.monitor import zygote
+from pycontainer.containers.records import state
+from pycontainer.kernel.processes import procfs
 
 from .test_crash import COUNT, named, parent
 
@@ -67,7 +69,7 @@ def test_run_directory_is_gone(boxes, eventually):
     monitor = parent(pid)
     emptied(box)
     assert box.state["monitored"] and box.state["pid"] == pid
-    control.reload(box.paths, box.ident)
+    monitor_client.reload(box.paths, box.ident)
     assert parent(pid) == monitor
     for _again in range(3):
         os.kill(pid, 9)
@@ -91,7 +93,7 @@ def test_output_that_has_lost_its_name(boxes, eventually):
     for name in ("pyc-zygote", "pyc-monitor"):
         os.kill(named(box.paths, name)[0], 9)
     eventually(lambda: not state.monitored(box.paths, box.ident))
-    control.start(box.paths, [box.ident])
+    monitor_client.start(box.paths, [box.ident])
     before = len(box.log())
     eventually(lambda: len(box.log()) > before + 100)
     assert box.state["pid"] == pid
@@ -127,10 +129,10 @@ def test_the_zygote_comes_back_to_its_place(boxes):
     assert zygote._in_place(boxes.paths, "zygote-00.sock", *place) == place
     emptied(boxes)
     again = zygote._in_place(boxes.paths, "zygote-00.sock", *place)
-    wire.connect(boxes.paths.run, "zygote-00.sock").close()
+    messages.connect(boxes.paths.run, "zygote-00.sock").close()
     emptied(boxes)
     boxes.paths.make()
-    with contextlib.closing(wire.listen(boxes.paths.run, "zygote-01.sock")):
+    with contextlib.closing(messages.listen(boxes.paths.run, "zygote-01.sock")):
         assert zygote._in_place(boxes.paths, "zygote-00.sock", *again) is None
     os.unlink(os.path.join(boxes.paths.run, "zygote-01.sock"))
     again[0].close()

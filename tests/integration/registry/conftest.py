@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-RUNTIME = str(pathlib.Path(__file__).resolve().parents[3] / "plugins" / "module_utils" / "runtime")
+RUNTIME = str(pathlib.Path(__file__).resolve().parents[3] / "plugins" / "module_utils" / "_runtime")
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -105,7 +105,7 @@ def root(tmp_path):
 @pytest.fixture
 def make_server(root):
     """Start a server; all that were started are stopped in the end."""
-    from pycontainer.registry.server import Server
+    from pycontainer.registry.http.server import Server
 
     servers = []
 

@@ -41,7 +41,7 @@ RAISED = [OSError(errno.ENOSPC, "x", "/x"), OSError(errno.EIO, "x"), ValueError(
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_an_exception_is_an_answer_and_the_connection_lives(make_server, new_client, monkeypatch, error):
-    from pycontainer.registry import api
+    from pycontainer.registry.http import api
 
     logged = []
     server = make_server(log=logged.append)
@@ -63,7 +63,7 @@ def test_an_exception_is_an_answer_and_the_connection_lives(make_server, new_cli
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_the_registry_outlives_an_exception_outside_of_a_request(make_server, new_client, monkeypatch, error):
-    from pycontainer.registry import server as servers
+    from pycontainer.registry.http import server as servers
 
     logged = []
 

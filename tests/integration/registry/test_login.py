@@ -13,12 +13,11 @@ import types
 import urllib.parse
 
 import pytest
-
 from pycontainer import reconcile
 from pycontainer.errors import InvalidInput, RegistryError
+from pycontainer.images.configuration import credentials, login
+from pycontainer.registry.http import auth
 from pycontainer.store.paths import Paths
-from pycontainer.images import credentials, login
-from pycontainer.registry import auth
 
 DEFAULTS = {"registry_url": "docker.io", "state": "present"}
 

@@ -100,7 +100,7 @@ def test_skopeo_there_and_back(address, oci_layout, tmp_path):
 
 @needs("skopeo")
 def test_skopeo_with_users(make_server, oci_layout, tmp_path):
-    from pycontainer.registry import auth
+    from pycontainer.registry.http import auth
 
     path = tmp_path / "users"
     path.write_text(auth.write({"ann": auth.derive("secret")}))
@@ -179,7 +179,7 @@ def test_buildah(address, tmp_path, root_file_system):
 
 
 def test_docker_push_and_pull(address, docker_daemon, root_file_system, make_server, tmp_path):
-    from pycontainer.registry import auth
+    from pycontainer.registry.http import auth
 
     name = "%s/docker/one:1" % address
     docker_daemon("import", root_file_system, name)
@@ -205,7 +205,7 @@ def test_docker_push_and_pull(address, docker_daemon, root_file_system, make_ser
 
 
 def test_docker_pulls_through_a_cache(docker_daemon, root_file_system, make_server, tmp_path):
-    from pycontainer.registry.server import Server
+    from pycontainer.registry.http.server import Server
 
     upstream = Server(str(tmp_path / "upstream"), [("127.0.0.1", 0)], log=print, access_log=None)
     upstream.start()

@@ -15,13 +15,13 @@ import threading
 import time
 
 import pytest
-
 from pycontainer import images
 from pycontainer.errors import InvalidInput, NotFound, RegistryError
-from pycontainer.registry import collect, proxy
-from pycontainer.registry.server import Server
+from pycontainer.registry.content import collect
+from pycontainer.registry.http.server import Server
+from pycontainer.registry.proxy import proxy
 
-from .conftest import INDEX, Client, digest_of
+from .conftest import Client, digest_of, INDEX
 
 BIG = os.urandom(5 << 20)
 
@@ -73,7 +73,7 @@ def client(cache):
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    from pycontainer.images import retry
+    from pycontainer.images.client import retry
 
     monkeypatch.setattr(retry, "pause", lambda tries: 0.01)
 
@@ -239,7 +239,7 @@ def test_what_nobody_asks_for_goes(source, client, cache):
 @pytest.fixture
 def guarded(tmp_path):
     """An upstream with a user."""
-    from pycontainer.registry import auth
+    from pycontainer.registry.http import auth
 
     (tmp_path / "users").write_text(auth.write({"me": auth.derive("secret")}))
     found = Upstream(str(tmp_path / "guarded"), users=str(tmp_path / "users"))

@@ -18,10 +18,9 @@ import threading
 import time
 
 import pytest
-
 from pycontainer.errors import Conflict, InvalidInput
-from pycontainer.registry import auth, collect, server as servers, uploads, wire
-
+from pycontainer.registry.content import collect, uploads
+from pycontainer.registry.http import auth, server as servers, wire
 
 # --- requests that are not what they should be ---
 

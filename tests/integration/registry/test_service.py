@@ -16,12 +16,13 @@ import time
 import types
 
 import pytest
-
 from pycontainer import reconcile
 from pycontainer.engine import Engine
 from pycontainer.errors import Conflict, HostError, InvalidInput
-from pycontainer.registry import boot, listen, recovery, service, services, supervisor, task
-from pycontainer.registry.storage import Storage
+from pycontainer.registry import boot, services, task
+from pycontainer.registry.content.storage import Storage
+from pycontainer.registry.http import listen
+from pycontainer.registry.service import recovery, service, supervisor
 
 DEFAULTS = {"name": "registry", "state": "started", "listen": None, "path": None, "tls_cert": None, "tls_key": None, "users": None,
             "delete_storage": False, "proxy": None}

@@ -12,8 +12,7 @@ import threading
 import time
 
 import pytest
-
-from pycontainer.registry import auth, server as servers, wire
+from pycontainer.registry.http import auth, server as servers, wire
 
 PATIENT = 120  # seconds after which a test gives up; by the registry's own limits it would take longer
 DRIP = b"PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\nx"

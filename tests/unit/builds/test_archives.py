@@ -9,8 +9,8 @@ import os
 import tarfile
 
 import pytest
-from pycontainer.builds import archives
-from pycontainer.builds.words import Trouble
+from pycontainer.builds.parse.words import Trouble
+from pycontainer.builds.placing import archives
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="owners are root's to set")
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from pycontainer.builds import exchange
+from pycontainer.builds.cache import exchange
 from pycontainer.errors import InvalidInput
-from pycontainer.images import manifest
+from pycontainer.images.model import manifest
 
 
 def layout(directory, config):

@@ -7,8 +7,9 @@ from __future__ import annotations
 import random
 
 import pytest
-
-from pycontainer.builds import copying, lines, modes, mountflags, patterns, stages, state, words
+from pycontainer.builds.parse import lines, modes, mount_flags, patterns, stages, words
+from pycontainer.builds.placing import copying
+from pycontainer.builds.stage import state
 from pycontainer.errors import EngineError
 
 SEED = b"""# syntax=docker/dockerfile:1
@@ -99,7 +100,7 @@ def carry_through(file):
             elif instruction.name == "RUN":
                 for text in instruction.flags.get("mount", ()):
                     try:
-                        mountflags.parse(text, instruction.line, lambda part: file.lexer.word(part, {}))
+                        mount_flags.parse(text, instruction.line, lambda part: file.lexer.word(part, {}))
                     except EngineError:
                         return
         current.document()

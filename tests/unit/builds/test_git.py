@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.builds import git
-from pycontainer.builds.words import Trouble
+from pycontainer.builds.parse.words import Trouble
+from pycontainer.builds.sources import git
 
 ONE, TWO, TAG = "a1b2c3d4" * 5, "a1b2ffff" * 5, "0000beef" * 5
 REFS = "\n".join("%s\t%s" % pair for pair in (

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import pytest
-
 from pycontainer import errors
-from pycontainer.builds import copying, instructions, lines, mountflags, stages, state, words
+from pycontainer.builds.parse import instructions, lines, mount_flags, stages, words
+from pycontainer.builds.placing import copying
+from pycontainer.builds.stage import state
 
 
 def one(text):
@@ -150,7 +151,7 @@ def test_an_unknown_target_is_refused():
 
 
 def mount(text):
-    return mountflags.parse(text, 7, lambda value: value.replace("$X", "/x"))
+    return mount_flags.parse(text, 7, lambda value: value.replace("$X", "/x"))
 
 
 @pytest.mark.parametrize("text, expected", [

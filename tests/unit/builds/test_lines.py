@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from pycontainer.builds import lines
+from pycontainer.builds.parse import lines
 
 
 def read(text):

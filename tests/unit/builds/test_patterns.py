@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from pycontainer.builds import patterns, words
+from pycontainer.builds.parse import patterns, words
 
 
 @pytest.mark.parametrize("pattern, name, hit", [

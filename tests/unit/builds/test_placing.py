@@ -9,7 +9,9 @@ import resource
 import socket
 
 import pytest
-from pycontainer.builds import placing, remote, sources, words
+from pycontainer.builds.parse import words
+from pycontainer.builds.placing import placing
+from pycontainer.builds.sources import remote, sources
 
 
 @pytest.fixture
@@ -110,8 +112,7 @@ def test_the_name_of_a_file_of_the_web_leads_to_no_other_directory(url, name):
     (ConnectionRefusedError(111, "Connection refused"), "h:8 can't be reached: Connection refused"),
 ])
 def test_a_host_that_does_not_answer_is_named(monkeypatch, error, said):
-    from urllib import error as errors
-    from urllib import request
+    from urllib import error as errors, request
 
     class Opener:
         def open(self, *_arguments, **_options):

@@ -10,8 +10,7 @@ import time
 import types
 
 import pytest
-
-from pycontainer.builds import sources
+from pycontainer.builds.sources import sources
 
 
 def entry(**changes):

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from pycontainer.builds import words
+from pycontainer.builds.parse import words
 
 VALUES = {"HOME": "/root", "x": "value", "empty": "", "two": "a b", "path": "/usr/lib/libfoo.so.1", "_under": "u", "A1": "one"}
 

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 from pycontainer.errors import HostError, NotFound, Unsupported
-from pycontainer.kernel import dbus, systemd
+from pycontainer.kernel.systemd import dbus, units
 
 
 def test_types_are_split():
@@ -45,8 +45,8 @@ def test_a_call_as_bytes():
 
 
 def test_unit_paths():
-    assert systemd.unit_path("test-1.scope") == "/org/freedesktop/systemd1/unit/test_2d1_2escope"
-    assert systemd.unit_path("9a.slice").endswith("/_39a_2eslice")
+    assert units.unit_path("test-1.scope") == "/org/freedesktop/systemd1/unit/test_2d1_2escope"
+    assert units.unit_path("9a.slice").endswith("/_39a_2eslice")
 
 
 @pytest.fixture

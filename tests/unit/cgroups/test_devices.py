@@ -10,7 +10,7 @@ import struct
 
 import pytest
 from pycontainer.errors import InvalidInput, Unsupported
-from pycontainer.kernel.cgroups import device_program, devices
+from pycontainer.kernel.cgroups.limits import device_program, devices
 
 DENY_ALL = {"allow": False, "access": "rwm"}
 ALLOW_ALL = {"allow": True, "access": "rwm"}

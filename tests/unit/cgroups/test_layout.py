@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.kernel.cgroups import layout
+from pycontainer.kernel.cgroups.hierarchy import layout
 
 V2_MOUNTS = "24 23 0:22 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot"
 V2_SELF = "0::/user.slice/user-0.slice/session-1.scope"

@@ -7,7 +7,8 @@ from __future__ import annotations
 import pytest
 from pycontainer.errors import InvalidInput
 from pycontainer.kernel import cgroups
-from pycontainer.kernel.cgroups import scope, unit, update
+from pycontainer.kernel.cgroups.limits import update
+from pycontainer.kernel.cgroups.systemd import scope, unit
 
 MIB = 1 << 20
 INFINITY = (1 << 64) - 1

@@ -8,7 +8,8 @@ import errno
 
 import pytest
 from pycontainer.errors import HostError, InvalidInput
-from pycontainer.kernel.cgroups import files, plan, settings, v1, v2
+from pycontainer.kernel.cgroups.hierarchy import files
+from pycontainer.kernel.cgroups.limits import settings, v1, v2, writes as plan
 
 MIB = 1 << 20
 

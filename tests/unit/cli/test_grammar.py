@@ -3,9 +3,8 @@
 """The command grammar: words, flags, values, as Docker's command line reads them."""
 
 import pytest
-
-from pycontainer.cli import commands, grammar, read
-from pycontainer.cli.run_flags import RUN_FLAGS, options
+from pycontainer.cli import command_table, grammar, read
+from pycontainer.cli.run_flags import options, RUN_FLAGS
 from pycontainer.errors import InvalidInput
 
 
@@ -128,15 +127,15 @@ def test_h_is_the_host_name_of_run_and_help_of_the_container_is_its_own():
 
 
 def test_no_two_commands_share_a_name_and_no_two_flags_of_one():
-    names = [name for command in commands.COMMANDS for name in command.names]
+    names = [name for command in command_table.COMMANDS for name in command.names]
     assert len(names) == len(set(names))
-    for command in commands.COMMANDS:
+    for command in command_table.COMMANDS:
         flags = [name for flag in command.flags for name in flag.names]
         assert len(flags) == len(set(flags)), command.names
 
 
 def test_every_command_has_its_function():
     import importlib
-    for command in commands.COMMANDS:
+    for command in command_table.COMMANDS:
         module, dummy, function = command.function.partition(":")
-        assert callable(getattr(importlib.import_module("pycontainer.cli." + module), function)), command.names
+        assert callable(getattr(importlib.import_module("pycontainer.cli.commands." + module), function)), command.names

@@ -3,7 +3,6 @@
 """Tables, templates, sizes and ages as Docker prints them."""
 
 import pytest
-
 from pycontainer.cli import tables
 
 RECORD = {"Names": "web", "Id": "abc", "State": {"Pid": 7, "Running": True}}

@@ -3,7 +3,6 @@
 """--format templates: what Go's text/template makes of them, with values as Docker's users write them."""
 
 import pytest
-
 from pycontainer.cli.grammar import UsageError
 from pycontainer.cli.templates import fill
 

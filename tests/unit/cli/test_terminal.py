@@ -8,8 +8,8 @@ import io
 import re
 
 import pytest
-from pycontainer.cli import colours, commands, grammar, read, session, tables
-from pycontainer.containers import detach_keys
+from pycontainer.cli import colours, command_table, grammar, read, session, tables
+from pycontainer.containers.access import detach_keys
 from pycontainer.errors import InvalidInput
 
 
@@ -55,11 +55,11 @@ def test_help_lists_every_command_or_its_group():
     listed = [line.split()[0] for line in lines if line.startswith("  ")]
     assert len(set(listed)) == len(listed) < 60
     assert [line for line in lines if line.endswith(":")] == ["Common commands:", "Groups of commands:", "Commands:"]
-    for command in commands.COMMANDS:
+    for command in command_table.COMMANDS:
         assert command.names[0].split()[0] in listed
-    for group in commands.GROUPS:
+    for group in command_table.GROUPS:
         below = said(group, "--help")
-        for command in commands.COMMANDS:
+        for command in command_table.COMMANDS:
             assert all(name in below for name in [name for name in command.names if name.startswith(group + " ")][:1])
 
 

@@ -8,21 +8,22 @@ import json
 import os
 
 import pytest
-from pycontainer.containers import executed, exposure
-from pycontainer.kernel import seccomp_default
+from pycontainer.containers.view import audit, executed_places
+from pycontainer.kernel.seccomp import default_profile
 
 
 @pytest.fixture
 def host(monkeypatch):
     """``host({path: text})``: files of the host that are read, by pattern too."""
     texts = {}
-    monkeypatch.setattr(executed, "_text", lambda path: texts.get(path, ""))
-    monkeypatch.setattr(executed.glob, "glob", lambda pattern: [path for path in texts if executed.os.path.dirname(path) == os.path.dirname(pattern)])
+    monkeypatch.setattr(executed_places, "_text", lambda path: texts.get(path, ""))
+    monkeypatch.setattr(executed_places.glob, "glob", lambda pattern: [
+        path for path in texts if executed_places.os.path.dirname(path) == os.path.dirname(pattern)])
     monkeypatch.setenv("PATH", "/opt/root/bin:/usr/bin")
-    for cached in (executed.places, executed._homes):
+    for cached in (executed_places.places, executed_places._homes):
         cached.cache_clear()
     yield texts.update
-    for cached in (executed.places, executed._homes):
+    for cached in (executed_places.places, executed_places._homes):
         cached.cache_clear()
 
 
@@ -33,14 +34,14 @@ def host(monkeypatch):
 def test_places_that_the_host_executes_from(host, path):
     host({"/etc/crontab": "", "/etc/cron.d/job": "", "/etc/cron.daily/job": "", "/etc/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\n",
           "/etc/ld.so.conf.d": "", "/etc/cron.d": ""})
-    assert executed.leads_to(path)
+    assert executed_places.leads_to(path)
 
 
 @pytest.mark.parametrize("path", ["/srv/data", "/var/log", "/var/lib/mysql", "/etc/localtime", "/etc/pycontainer.test", "/root/data", "/home/bob",
                                   "/opt/data", "/mnt", "/tmp", "/dev/shm", "/usr/share/zoneinfo/UTC"])
 def test_other_places(host, path):
     host({"/etc/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\nbob:x:999:999::/home/bob:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"})
-    assert not executed.leads_to(path)
+    assert not executed_places.leads_to(path)
 
 
 def test_what_the_host_itself_names(host):
@@ -51,9 +52,9 @@ def test_what_the_host_itself_names(host):
         "/etc/cron.d/app": "# /srv/commented\n0 4 * * * root cd / && /srv/jobs/nightly >/dev/null 2>&1\n",
         "/etc/passwd": "root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/data/alice:/bin/sh\n"})
     for path in ("/snap/bin", "/opt/sbin", "/opt/lib/x.so", "/srv/app", "/srv", "/srv/app/run", "/srv/jobs", "/data/alice", "/data/alice/.profile", "/data"):
-        assert executed.leads_to(path), path
+        assert executed_places.leads_to(path), path
     for path in ("/srv/x", "/srv/app/other", "/srv/commented", "/no/bin", "/data/alice/files", "/dev/null"):
-        assert not executed.leads_to(path), path
+        assert not executed_places.leads_to(path), path
 
 
 @pytest.mark.parametrize("content, mode, found", [
@@ -63,7 +64,7 @@ def test_executable_files_below_a_directory(tmp_path, content, mode, found):
     (tmp_path / "hooks/deep/50-hook").write_bytes(content)
     (tmp_path / "hooks/deep/50-hook").chmod(mode)
     os.mkfifo(tmp_path / "hooks/fifo", 0o777)
-    assert executed._holds_executables(str(tmp_path / "hooks")) is found
+    assert executed_places._holds_executables(str(tmp_path / "hooks")) is found
 
 
 @pytest.mark.parametrize("profile, first, refuses", [
@@ -75,10 +76,10 @@ def test_executable_files_below_a_directory(tmp_path, content, mode, found):
     ({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}, None, True)])
 def test_profiles_are_compared_with_the_default(profile, first, refuses):
     text = json.dumps(profile)
-    allowed, refused = exposure._beyond_default({"security_opts": ["seccomp=" + text]}, text)
+    allowed, refused = audit._beyond_default({"security_opts": ["seccomp=" + text]}, text)
     assert (first in allowed if first else allowed == []) and refused is refuses
 
 
 def test_the_default_itself_allows_nothing_more():
-    text = json.dumps(seccomp_default.default_profile((), (6, 1), "x86_64"))
-    assert exposure._beyond_default({"security_opts": ["seccomp=" + text]}, text) == ([], True)
+    text = json.dumps(default_profile.default_profile((), (6, 1), "x86_64"))
+    assert audit._beyond_default({"security_opts": ["seccomp=" + text]}, text) == ([], True)

@@ -9,9 +9,9 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from pycontainer.containers import join
-from pycontainer.oci import child
-from pycontainer.oci.document import Document
+from pycontainer.containers.monitor import exec_worker
+from pycontainer.oci.launch import child
+from pycontainer.oci.spec.document import Document
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def bundle():
 
 
 def test_the_agent_of_its_filter_can_be_told_of_it(bundle):
-    process = join.process(bundle, {"pid": 7, "pid_start": 1, "cgroup": {}}, ["sh"])
+    process = exec_worker.process(bundle, {"pid": 7, "pid_start": 1, "cgroup": {}}, ["sh"])
     assert process.state == {"ociVersion": "1.2.0", "id": "box", "status": "running", "pid": 7, "bundle": "/bundle"}
     child.prepare_listener(process.program, process.state, None)
     for fd in process.program.kept:

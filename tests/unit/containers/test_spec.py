@@ -8,7 +8,8 @@ import json
 import os
 
 import pytest
-from pycontainer.containers import options, spec, spec_mounts, spec_resources, spec_security
+from pycontainer.containers import options
+from pycontainer.containers.spec import document as spec, mounts, resources, security
 from pycontainer.errors import InvalidInput
 
 IDENT = "0123456789abcdef" * 4
@@ -111,25 +112,25 @@ def spec_mounts_of(params):
 
 def test_propagation_of_the_root():
     entry = {"type": "bind", "propagation": "rslave"}
-    assert spec_mounts.root_propagation([]) == "rprivate" and spec_mounts.root_propagation([entry]) == "rslave"
-    assert spec_mounts.root_propagation([entry, dict(entry, propagation="shared")]) == "rshared"
+    assert mounts.root_propagation([]) == "rprivate" and mounts.root_propagation([entry]) == "rslave"
+    assert mounts.root_propagation([entry, dict(entry, propagation="shared")]) == "rshared"
 
 
 def test_resources():
-    found = spec_resources.resources(options.definition({
+    found = resources.resources(options.definition({
         "memory": "64m", "memory_reservation": "32m", "memory_swappiness": 10, "cpus": 1.5, "cpu_shares": 512, "cpuset_cpus": "0", "pids_limit": 50,
         "blkio_weight": 300, "oom_killer": True}))
     assert found["memory"] == {"limit": 64 << 20, "reservation": 32 << 20, "swap": 128 << 20, "swappiness": 10, "disableOOMKiller": True}
     assert found["cpu"] == {"quota": 150000, "period": 100000, "shares": 512, "cpus": "0"}
     assert found["pids"] == {"limit": 50} and found["blockIO"] == {"weight": 300}
-    assert spec_resources.resources(options.definition({"memory": "64m"}), swap=False)["memory"] == {"limit": 64 << 20}
-    assert spec_resources.resources(options.definition({"memory": "64m", "memory_swap": -1}))["memory"]["swap"] == -1
+    assert resources.resources(options.definition({"memory": "64m"}), swap=False)["memory"] == {"limit": 64 << 20}
+    assert resources.resources(options.definition({"memory": "64m", "memory_swap": -1}))["memory"]["swap"] == -1
 
 
 def test_a_limit_that_is_taken_away_is_lifted():
     before = options.definition({"memory": "64m", "cpus": 1, "pids_limit": 5, "cpu_shares": 512})
     after = options.definition({"memory": 0, "cpus": 2, "pids_limit": -1, "cpu_shares": 512})
-    found = spec_resources.released(before, after)
+    found = resources.released(before, after)
     assert found["memory"] == {"limit": -1, "swap": -1} and found["pids"] == {"limit": -1}
     assert found["cpu"] == {"quota": 200000, "period": 100000, "shares": 512}
     assert "devices" not in found
@@ -159,7 +160,7 @@ def test_rlimits():
     ({"capabilities": ["ALL"], "cap_drop": ["KILL"]}, ["CAP_SYS_ADMIN"], ["CAP_KILL"]),
     ({"privileged": True}, ["CAP_SYS_ADMIN", "CAP_NET_ADMIN"], [])])
 def test_capabilities(params, has, has_not):
-    found = spec_security.capabilities(options.definition(params))
+    found = security.capabilities(options.definition(params))
     assert set(has) <= set(found) and not set(has_not) & set(found)
 
 
@@ -187,10 +188,10 @@ def test_docker_seccomp_profile_is_resolved():
         {"names": ["future"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "9.0"}},
         {"names": ["arm"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64"]}}]}
     definition = options.definition({"security_opts": ["seccomp=" + json.dumps(profile)]})
-    found = spec_security.seccomp(definition, ["CAP_CHOWN"], (6, 1), "x86_64")
+    found = security.seccomp(definition, ["CAP_CHOWN"], (6, 1), "x86_64")
     assert found["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
     assert [rule["names"][0] for rule in found["syscalls"]] == ["read", "clone3", "ptrace"] and found["syscalls"][1]["errnoRet"] == 38
-    assert [rule["names"][0] for rule in spec_security.seccomp(definition, ["CAP_SYS_ADMIN"], (4, 4), "x86_64")["syscalls"]] == ["read", "mount"]
+    assert [rule["names"][0] for rule in security.seccomp(definition, ["CAP_SYS_ADMIN"], (4, 4), "x86_64")["syscalls"]] == ["read", "mount"]
 
 
 def test_run_document():

@@ -8,7 +8,7 @@ import json
 
 import mutations
 from pycontainer.errors import EngineError
-from pycontainer.images import manifest, reference
+from pycontainer.images.model import manifest, reference
 
 DIGEST = "sha256:" + "ab" * 32
 LAYER = {"mediaType": manifest.OCI_LAYER + "+gzip", "digest": DIGEST, "size": 1234, "annotations": {"a": "b"}, "urls": ["https://example.com/x"]}
@@ -54,7 +54,7 @@ def test_indexes():
 
 def test_configurations():
     """One that is taken can be shown: whoever lists the images must not stumble over one of them."""
-    from pycontainer.images import records
+    from pycontainer.images.library import records
 
     engine = None
 

@@ -9,9 +9,11 @@ import json
 import os
 
 import mutations
+from pycontainer import json_text
 from pycontainer.errors import EngineError
-from pycontainer.oci import create, jsontext, shape
-from pycontainer.oci.states import Container
+from pycontainer.oci.command import bundle_launch
+from pycontainer.oci.command.states import Container
+from pycontainer.oci.spec import schema
 
 IDS = [{"containerID": 0, "hostID": 100000, "size": 65536}]
 RATE = [{"major": 8, "minor": 0, "rate": 5}]
@@ -62,9 +64,9 @@ class Ugly(Exception):
 
 def read(data):
     """All that is looked at before the host is."""
-    dummy_text, config = jsontext.parse(data, "/bundle/config.json", create.Unsupported)
-    shape.check(config)
-    made = create.Create(Container("/nowhere", "c"), "/bundle", config, OPTIONS, True)
+    dummy_text, config = json_text.parse(data, "/bundle/config.json", bundle_launch.Unsupported)
+    schema.check(config)
+    made = bundle_launch.Create(Container("/nowhere", "c"), "/bundle", config, OPTIONS, True)
     made._read_maps()  # pylint: disable=protected-access
     if made.mounts:
         made.document.private("mount")

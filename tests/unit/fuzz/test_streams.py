@@ -13,7 +13,8 @@ import tarfile
 import mutations
 import pytest
 from pycontainer.errors import EngineError
-from pycontainer.images import compression, tar
+from pycontainer.layers.compression import streams
+from pycontainer.layers.tar import reader
 
 MOST = 64 << 20  # bytes that are taken from one stream
 
@@ -56,12 +57,12 @@ def chopped(chance, data):
 def test_archives():
     def attempt(chance):
         data = mutations.archive(chance, chance.choice(ARCHIVES))
-        stream, total = tar.Stream(chopped(chance, data), "it"), [0]
+        stream, total = reader.Stream(chopped(chance, data), "it"), [0]
 
         def sink(view):
             total[0] += len(view)
 
-        for entry in tar.entries(stream):
+        for entry in reader.entries(stream):
             assert isinstance(entry.name, bytes) and entry.size >= 0
             if entry.sparse is None:
                 entry.write_to(sink)
@@ -97,9 +98,9 @@ def test_compressed_streams(kind):
 
     def attempt(chance):
         total = 0
-        for piece in compression.decompress(chopped(chance, mutations.binary(chance, good)), "it"):
+        for piece in streams.decompress(chopped(chance, mutations.binary(chance, good)), "it"):
             total += len(piece)
-            assert len(piece) <= max(compression.PIECE, len(good) * 2) or kind == "zstd"
+            assert len(piece) <= max(streams.PIECE, len(good) * 2) or kind == "zstd"
             assert total < MOST, "it grows without end"
 
     wrong, fine = mutations.outcomes(mutations.cases(800), attempt, EngineError)

@@ -10,8 +10,8 @@ import os
 import pytest
 from pycontainer.errors import HostError, InvalidInput, Unsupported
 from pycontainer.host import info, task
-from pycontainer.images import layers
-from pycontainer.kernel import erofs
+from pycontainer.images.library import layers
+from pycontainer.kernel.mounts import erofs
 from pycontainer.store import settings
 
 

@@ -11,10 +11,10 @@ import time
 
 import pytest
 from pycontainer.errors import EngineError, RegistryError
-from pycontainer.images import addresses, auth, foreign, headers, reference, transport, upload
-from pycontainer.images import client as clients
+from pycontainer.images.client import auth, client as clients, foreign_layers, headers, redirects, transport, upload
+from pycontainer.images.model import reference
 
-IMAGES = pathlib.Path(addresses.__file__).parent
+IMAGES = pathlib.Path(redirects.__file__).parent
 HOME = "registry.example.com"
 
 
@@ -25,7 +25,7 @@ HOME = "registry.example.com"
     ("//cdn.example.com/x", "https://cdn.example.com/x"), ("https://me:secret@cdn.example.com/x", "https://cdn.example.com/x"),
     ("https://[fd00::1]:5000/x", "https://[fd00::1]:5000/x"), (" https://a_b.example./x ", "https://a_b.example./x"), ("https://h/%C3%A9", "https://h/%C3%A9")])
 def test_what_can_be_followed(text, found):
-    assert str(addresses.follow("r", addresses.of_registry("https", HOME + ":5000").at("/v2/"), text, "a test")) == found
+    assert str(redirects.follow("r", redirects.of_registry("https", HOME + ":5000").at("/v2/"), text, "a test")) == found
 
 
 BAD = ["http://[::1", "https://[::1", "https://[::1]x/", "https://[fe80::1%25eth0]/", "https://h:99999/", "https://h:0/", "https://h:x/", "https://h:/",
@@ -40,14 +40,14 @@ BAD = ["http://[::1", "https://[::1", "https://[::1]x/", "https://[fe80::1%25eth
 @pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
 def test_what_nobody_can_follow(text):
     with pytest.raises(RegistryError, match="nobody can follow") as caught:
-        addresses.follow("r", addresses.of_registry("https", HOME), text, "a test", insecure=True)
+        redirects.follow("r", redirects.of_registry("https", HOME), text, "a test", insecure=True)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("host", ["h:99999", "http:", "a b", "[::1", "h/x:", "-" * 70])
 def test_registries_that_are_none(host):
     with pytest.raises(RegistryError):
-        addresses.of_registry("https", host)
+        redirects.of_registry("https", host)
 
 
 class Answer:
@@ -80,10 +80,10 @@ class Connection(transport.Transport):
         self.asked, self.answers = [], list(answers)
         if insecure:
             self.allow_insecure(HOME)
-        self._schemes[HOME] = addresses.of_registry("https", HOME)
+        self._schemes[HOME] = redirects.of_registry("https", HOME)
 
     def request(self, method, address, headers=None, body=None):
-        assert isinstance(address, addresses.Address)
+        assert isinstance(address, redirects.Address)
         self.asked.append((method, str(address), (headers or {}).get("Authorization")))
         answer = self.answers.pop(0) if self.answers else Answer()
         answer.address = address
@@ -113,7 +113,7 @@ def uploaded(client):
 
 
 def by_foreign_urls(client, target):
-    list(foreign.pieces(client, dict(LAYER, urls=[target]), "x"))
+    list(foreign_layers.pieces(client, dict(LAYER, urls=[target]), "x"))
 
 
 WAYS = {  # what leads somewhere: (the answers before, what is done)
@@ -178,20 +178,20 @@ def test_what_leads_nowhere_is_one_sentence_and_one_try(way):
 
 
 def test_there_is_no_other_way():
-    """Addresses are made, joined and taken apart in addresses.py alone; the proxy in the environment is the user's own."""
+    """Addresses are made, joined and taken apart in redirects.py alone; the proxy in the environment is the user's own."""
     around = []
-    for path in sorted(IMAGES.glob("*.py")):
+    for path in sorted(IMAGES.rglob("*.py")):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             name = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else getattr(getattr(node, "func", None), "id", None)
-            if path.name != "addresses.py" and (name in ("Address", "urljoin", "urlparse", "urlopen", "_read_address") or (
+            if path.name != "redirects.py" and (name in ("Address", "urljoin", "urlparse", "urlopen", "_read_address") or (
                     name == "urlsplit" and path.name != "transport.py")):
                 around.append("%s:%d calls %s" % (path.name, node.lineno, name))
         for function in [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]:
             constants = {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)} & {"Location", "Link", "realm"}
             calls = {node.func.attr for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
             if constants and not calls & {"follow", "_redirected", "_fetch"}:
-                around.append("%s:%d reads %s and follows it without addresses.follow" % (path.name, function.lineno, ", ".join(constants)))
+                around.append("%s:%d reads %s and follows it without redirects.follow" % (path.name, function.lineno, ", ".join(constants)))
     assert around == []
 
 
@@ -206,7 +206,7 @@ def test_tokens_that_are_none(token):
 
 def test_headers_that_are_sent_back_have_no_control_characters():
     with pytest.raises(RegistryError, match="wants to be sent a header If-Match"):
-        transport.Transport().request("PUT", addresses.of_registry("https", "h").at("/"), {"If-Match": 'a\r\nX-Evil: "1"'})
+        transport.Transport().request("PUT", redirects.of_registry("https", "h").at("/"), {"If-Match": 'a\r\nX-Evil: "1"'})
 
 
 def test_the_life_of_a_token_has_an_end():

@@ -8,10 +8,11 @@ import json
 
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError, Unsupported
-from pycontainer.images import archive, manifest
+from pycontainer.images.archives import reader
+from pycontainer.images.model import manifest
 
 AMD64, ARM64 = ("linux", "amd64", ""), ("linux", "arm64", "v8")
-NAME, TAG = archive.REF_NAMES
+NAME, TAG = reader.REF_NAMES
 
 
 class Layout:
@@ -43,8 +44,8 @@ class Layout:
     def contents(self, platform=AMD64):
         """``[(architecture, names)]``."""
         (self.path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": self.entries}))
-        with archive.opened(str(self.path), None) as members:
-            return [(json.loads(image.config)["architecture"], image.names) for image in archive.contents(members, platform)]
+        with reader.opened(str(self.path), None) as members:
+            return [(json.loads(image.config)["architecture"], image.names) for image in reader.contents(members, platform)]
 
 
 @pytest.fixture

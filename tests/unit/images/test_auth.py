@@ -11,7 +11,7 @@ import time
 
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError
-from pycontainer.images import auth, headers, retry, transport
+from pycontainer.images.client import auth, headers, retry, transport
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 from pycontainer.errors import RegistryError
-from pycontainer.images import clibraries, compression, members
+from pycontainer.layers.compression import members, native, streams
 
 DATA = bytes(range(256)) * 20000
 
@@ -31,13 +31,13 @@ PACKERS = {"gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress, "z
 def readers(request, monkeypatch):
     """Everything once by the modules that this Python has, and once by the libraries that a host has."""
     if request.param == "C libraries":
-        factory = clibraries.inflater(compression.PIECE)
+        factory = native.inflater(streams.PIECE)
         if factory is None:
             pytest.skip("no libisal2")
-        monkeypatch.setattr(compression, "_gzip_factory", lambda _digested=False: (members.Damaged, factory))
-        monkeypatch.setattr(compression, "_zstd_library", lambda: (clibraries.unzstd(compression.PIECE), members.Damaged))
+        monkeypatch.setattr(streams, "_gzip_factory", lambda _digested=False: (members.Damaged, factory))
+        monkeypatch.setattr(streams, "_zstd_library", lambda: (native.unzstd(streams.PIECE), members.Damaged))
     else:
-        monkeypatch.setattr(clibraries, "_ctypes", None)
+        monkeypatch.setattr(native, "_ctypes", None)
 
 
 @pytest.fixture(params=(False, True), ids=("by itself", "with a digest"), autouse=True)
@@ -51,7 +51,7 @@ class Undo:
     digested = False
 
     def __call__(self, data, piece=1000):
-        return b"".join(compression.decompress((data[at : at + piece] for at in range(0, len(data), piece)), digested=self.digested))
+        return b"".join(streams.decompress((data[at : at + piece] for at in range(0, len(data), piece)), digested=self.digested))
 
 
 undo = Undo()
@@ -60,7 +60,7 @@ undo = Undo()
 @pytest.mark.parametrize("kind", PACKERS)
 def test_round_trip_of_one_and_of_several_members(kind):
     pack = PACKERS[kind]
-    assert compression.kind_of(pack(DATA)) == kind
+    assert streams.kind_of(pack(DATA)) == kind
     for piece in (1, 1000, 1 << 20):
         assert undo(pack(DATA[:3000]), piece) == DATA[:3000]
     assert undo(pack(DATA)) == DATA
@@ -87,18 +87,18 @@ def test_padding_after_gzip_is_no_member():
 
 def test_a_skippable_zstd_frame_is_skipped():
     frame = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
-    assert compression.kind_of(frame) == "zstd" and undo(frame + zstd(DATA) + frame) == DATA
+    assert streams.kind_of(frame) == "zstd" and undo(frame + zstd(DATA) + frame) == DATA
 
 
 @pytest.mark.parametrize("kind", PACKERS)
 def test_a_bomb_comes_out_in_bounded_pieces(kind):
-    sizes = [len(piece) for piece in compression.decompress([PACKERS[kind](b"\0" * (64 << 20))])]
-    assert sum(sizes) == 64 << 20 and max(sizes) <= compression.PIECE
+    sizes = [len(piece) for piece in streams.decompress([PACKERS[kind](b"\0" * (64 << 20))])]
+    assert sum(sizes) == 64 << 20 and max(sizes) <= streams.PIECE
 
 
 def test_compression_is_the_same_every_time_and_for_every_cut():
-    once = b"".join(compression.compress([DATA]))
-    assert once == b"".join(compression.compress(DATA[at : at + 999] for at in range(0, len(DATA), 999))) and gzip.decompress(once) == DATA
+    once = b"".join(streams.compress([DATA]))
+    assert once == b"".join(streams.compress(DATA[at : at + 999] for at in range(0, len(DATA), 999))) and gzip.decompress(once) == DATA
 
 
 def test_what_does_not_get_smaller_is_only_wrapped():
@@ -106,9 +106,9 @@ def test_what_does_not_get_smaller_is_only_wrapped():
 
     noise = random.Random(1).randbytes(3 << 20)
     for data, most in ((noise, len(noise) * 1.001), (b"text " * (1 << 19), 1 << 17), (b"", 100), (b"x", 100)):
-        packed = b"".join(compression.compress_if_worth([data[at : at + 100000] for at in range(0, len(data), 100000)]))
-        assert b"".join(compression.decompress([packed])) == data and len(packed) <= most
-        assert compression.kind_of(packed) == "gzip"
+        packed = b"".join(streams.compress_if_worth([data[at : at + 100000] for at in range(0, len(data), 100000)]))
+        assert b"".join(streams.decompress([packed])) == data and len(packed) <= most
+        assert streams.kind_of(packed) == "gzip"
 
 
 def test_a_hundred_small_members_and_headers_with_names_in_any_cut():
@@ -132,7 +132,7 @@ def test_every_changed_byte_of_a_small_stream_is_noticed(digested):
 
 
 def test_a_library_that_works_otherwise_is_left_alone(monkeypatch):
-    if clibraries.inflater(100) is None:
+    if native.inflater(100) is None:
         pytest.skip("no libisal2, or not its turn")
-    monkeypatch.setattr(clibraries, "_BLOCK_STATE", clibraries._BLOCK_STATE + 4)
-    assert clibraries.inflater(100) is None
+    monkeypatch.setattr(native, "_BLOCK_STATE", native._BLOCK_STATE + 4)
+    assert native.inflater(100) is None

@@ -12,8 +12,9 @@ import tarfile
 import zlib
 
 import pytest
+from pycontainer.delivery import recipe, recompress
 from pycontainer.errors import RegistryError, Unsupported
-from pycontainer.images import compression, delivery_again, delivery_recipe
+from pycontainer.layers.compression import streams
 
 
 def archive(members, form=tarfile.PAX_FORMAT):
@@ -67,17 +68,17 @@ def apart(data, size=1 << 16):
     """``(plain bytes, [(offset, size, digest)], [contents])``."""
     plain = []
     chunks = (data[start : start + size] for start in range(0, len(data), size))
-    contents = list(delivery_recipe.take_apart(chunks, lambda piece: plain.append(bytes(piece)), "it"))
+    contents = list(recipe.take_apart(chunks, lambda piece: plain.append(bytes(piece)), "it"))
     return b"".join(plain), contents, [data[offset : offset + length] for offset, length, _digest in contents]
 
 
 def check(data, size=1 << 16):
     plain, described, contents = apart(data, size)
     pieces = (plain[start : start + size] for start in range(0, len(plain), size))
-    made = delivery_recipe.put_together(pieces, lambda number, length: [contents[number][:length]], "it")
+    made = recipe.put_together(pieces, lambda number, length: [contents[number][:length]], "it")
     assert b"".join(made) == data
     assert len(plain) + sum(map(len, contents)) <= len(data)
-    assert [length for _name, length in delivery_recipe.contents([plain], "it")] == [length for _offset, length, _digest in described]
+    assert [length for _name, length in recipe.contents([plain], "it")] == [length for _offset, length, _digest in described]
     return plain, contents
 
 
@@ -106,11 +107,11 @@ def test_what_could_not_come_out_again_is_refused():
     with pytest.raises(Unsupported):
         apart(bytes(spoiled))
     marked = bytearray(archive([(b"a", b"content", {"pax_headers": {"comment": "c" * 700}})]))
-    marked[512 + 148 : 512 + 156] = delivery_recipe._MARK
+    marked[512 + 148 : 512 + 156] = recipe._MARK
     check(bytes(marked))  # of two blocks at once, which are no header
     marked = bytearray(archive([(b"a", b"content", {"pax_headers": {"comment": "c" * 499}})]))
     assert marked[1023] == ord("\n")  # one block of records
-    marked[512 + 148 : 512 + 156] = delivery_recipe._MARK
+    marked[512 + 148 : 512 + 156] = recipe._MARK
     with pytest.raises(Unsupported):
         apart(bytes(marked))
 
@@ -122,12 +123,12 @@ def test_checksums_of_old_archivers_stay():
 
 def test_names_are_those_of_the_archive():
     plain, _described, _contents = apart(CASES["long names"])
-    assert list(delivery_recipe.contents([plain], "it")) == [(LONG, 4), (b"s", 5)]
+    assert list(recipe.contents([plain], "it")) == [(LONG, 4), (b"s", 5)]
 
 
 def test_another_content_gives_another_archive():
     plain, _described, contents = apart(CASES["plain"])
-    made = b"".join(delivery_recipe.put_together([plain], lambda number, _size: [contents[number].replace(b"o", b"0")], "it"))
+    made = b"".join(recipe.put_together([plain], lambda number, _size: [contents[number].replace(b"o", b"0")], "it"))
     assert made != CASES["plain"] and len(made) == len(CASES["plain"])
 
 
@@ -142,15 +143,15 @@ def test_packed_and_unpacked():
     for number, case in enumerate(("plain", "long names", "empty")):
         plain, described, _contents = apart(CASES[case])
         layers.append(("sha256:%064d" % number, zlib.compress(plain), [digest for _offset, _size, digest in described]))
-    packed = b"".join(delivery_recipe.pack([(diff_id, b"".join(compression.compress([zlib.decompress(plain)])), digests)
+    packed = b"".join(recipe.pack([(diff_id, b"".join(streams.compress([zlib.decompress(plain)])), digests)
                                             for diff_id, plain, digests in layers]))
-    found = delivery_recipe.unpack(io.BytesIO(packed))
+    found = recipe.unpack(io.BytesIO(packed))
     for (diff_id, plain, digests) in layers:
         assert b"".join(found[diff_id].plain()) == zlib.decompress(plain)
-        assert found[diff_id].digests == [digest[: delivery_recipe.SHORT] for digest in digests]
+        assert found[diff_id].digests == [digest[: recipe.SHORT] for digest in digests]
     for length in (len(packed) - 1, len(packed) // 2):
         with pytest.raises(RegistryError, match="cut short"):
-            delivery_recipe.unpack(io.BytesIO(packed[:length]))
+            recipe.unpack(io.BytesIO(packed[:length]))
 
 
 # --- the blob again ---
@@ -159,14 +160,14 @@ TEXT = b"".join(b"line %d of %d\n" % (number, number * number) for number in ran
 
 
 def again(blob, plain):
-    settings = delivery_again.guess(blob[: delivery_again.TRIAL + delivery_again.MAX_HEADER], plain[: delivery_again.TRIAL])
-    return settings and b"".join(delivery_again.compressed([plain[:70000], plain[70000:]], settings))
+    settings = recompress.guess(blob[: recompress.TRIAL + recompress.MAX_HEADER], plain[: recompress.TRIAL])
+    return settings and b"".join(recompress.compressed([plain[:70000], plain[70000:]], settings))
 
 
 @pytest.mark.parametrize("level", range(1, 10))
 @pytest.mark.parametrize("plain", [TEXT, b"short"])
 def test_blobs_of_zlib_come_out_again(level, plain):
-    blob = b"".join(compression.compress([plain], level))
+    blob = b"".join(streams.compress([plain], level))
     assert again(blob, plain) == blob
 
 
@@ -178,10 +179,10 @@ def test_headers_with_names_and_times_too(tmp_path):
 
 
 def test_no_settings_for_what_is_no_gzip():
-    assert delivery_again.guess(b"\x28\xb5\x2f\xfd" + bytes(100), TEXT) is None
-    assert delivery_again.guess(b"\x1f\x8b\x08\x08\0\0\0\0\0\x03name without end", TEXT) is None
-    assert delivery_again.guess(b"", b"") is None
+    assert recompress.guess(b"\x28\xb5\x2f\xfd" + bytes(100), TEXT) is None
+    assert recompress.guess(b"\x1f\x8b\x08\x08\0\0\0\0\0\x03name without end", TEXT) is None
+    assert recompress.guess(b"", b"") is None
 
 
 def test_the_archive_itself():
-    assert b"".join(delivery_again.compressed([b"a", b"b"], {"level": None})) == b"ab"
+    assert b"".join(recompress.compressed([b"a", b"b"], {"level": None})) == b"ab"

@@ -16,7 +16,7 @@ import time
 
 import pycontainer
 import pytest
-from pycontainer.images import reference
+from pycontainer.images.model import reference
 
 RUNTIME = pathlib.Path(pycontainer.__file__).parent
 LOOKED_AT = {
@@ -66,7 +66,8 @@ DYNAMIC = {("units.py", "str(value)")}  # the user's own filter is an expression
 def uses():
     """``{(file, expression or None)}``."""
     found = set()
-    files = [RUNTIME / "toml.py", RUNTIME / "units.py"] + [path for noun in ("images", "volumes", "store") for path in sorted((RUNTIME / noun).glob("*.py"))]
+    files = [RUNTIME / "units.py"] + [
+        path for part in ("images", "layers", "delivery", "volumes", "store") for path in sorted((RUNTIME / part).rglob("*.py"))]
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
             name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""

@@ -10,9 +10,12 @@ import tarfile
 import time
 
 import pytest
-from pycontainer.builds import archives
+from pycontainer.builds.placing import archives
 from pycontainer.errors import EngineError
-from pycontainer.images import archive, contents, difference, erofs, inodes, merged, rootfs, squash, stack, tar, unpack
+from pycontainer.images.archives import reader, root_import
+from pycontainer.images.plans import squash
+from pycontainer.layers import contents, difference, erofs, inodes, merged, stack, unpack
+from pycontainer.layers.tar import reader as tar
 from pycontainer.store import trees
 
 
@@ -141,7 +144,7 @@ def imported(data, place):
     path = os.path.join(place, "archive")
     with open(path, "wb") as file:
         file.write(data)
-    rootfs.survey(path)
+    root_import.survey(path)
 
 
 def loaded(data, place):
@@ -151,8 +154,8 @@ def loaded(data, place):
     info.size = len(text)
     with open(path, "wb") as file:
         file.write(info.tobuf(tarfile.PAX_FORMAT) + text + bytes(512 - len(text)) + data)
-    with archive.opened(path, place) as members:
-        archive.contents(members, None)
+    with reader.opened(path, place) as members:
+        reader.contents(members, None)
 
 
 def squashed(data, _place):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.errors import RegistryError
-from pycontainer.images import headers, retry
+from pycontainer.images.client import headers, retry
 
 
 @pytest.mark.parametrize("values, expected", [

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.errors import InvalidInput, Untrusted
-from pycontainer.images import hosts, reference
+from pycontainer.images.configuration import registries_conf
+from pycontainer.images.model import reference
 
 TEXT = """
 unqualified-search-registries = ["docker.io"]
@@ -54,7 +55,7 @@ DIGEST = "sha256:" + "a" * 64
 @pytest.fixture
 def found(tmp_path):
     (tmp_path / "registries.conf").write_text(TEXT)
-    return hosts.load(str(tmp_path / "registries.conf"), str(tmp_path / "absent"))
+    return registries_conf.load(str(tmp_path / "registries.conf"), str(tmp_path / "absent"))
 
 
 @pytest.mark.parametrize("name, places", [
@@ -88,15 +89,15 @@ def test_the_shared_file_and_its_drop_ins(tmp_path):
     """The engine's own file alone, where it is there; else the shared one, whose tables later files replace."""
     shared, own = tmp_path / "shared.conf", tmp_path / "own.conf"
     wanted = reference.parse("docker.io/a/b:1")
-    assert hosts.load(str(own), str(shared)).places(wanted)[0].reference == wanted
+    assert registries_conf.load(str(own), str(shared)).places(wanted)[0].reference == wanted
     shared.write_text('[[registry]]\nprefix = "docker.io"\nlocation = "first.example.com"\n')
     (tmp_path / "shared.conf.d").mkdir()
     (tmp_path / "shared.conf.d" / "10-a.conf").write_text('[[registry]]\nprefix = "docker.io"\nlocation = "second.example.com"\n')
     (tmp_path / "shared.conf.d" / "20-b.conf").write_text('[aliases]\n"a" = "b.example.com/a"\n')
     (tmp_path / "shared.conf.d" / "30-c.bak").write_text("nonsense")
-    assert hosts.load(str(own), str(shared)).places(wanted)[0].reference.registry == "second.example.com"
+    assert registries_conf.load(str(own), str(shared)).places(wanted)[0].reference.registry == "second.example.com"
     own.write_text("")
-    assert hosts.load(str(own), str(shared)).places(wanted)[0].reference == wanted
+    assert registries_conf.load(str(own), str(shared)).places(wanted)[0].reference == wanted
 
 
 @pytest.mark.parametrize("text", [
@@ -108,17 +109,17 @@ def test_what_is_no_such_file(tmp_path, text):
     path = tmp_path / "registries.conf"
     path.write_text(text)
     with pytest.raises(InvalidInput, match="^" + str(path)):
-        hosts.load(str(path), str(tmp_path / "absent"))
+        registries_conf.load(str(path), str(tmp_path / "absent"))
 
 
 @pytest.mark.parametrize("text, expected", [
     ("mirror.example.com", "mirror.example.com/library/alpine:latest"), ("127.0.0.1:5000/hub/x", "127.0.0.1:5000/hub/x/library/alpine:latest"),
     ("localhost", "localhost/library/alpine:latest")])
 def test_mirrors_of_a_task(text, expected):
-    assert hosts.mirror(text, reference.parse("alpine")).reference.name == expected
+    assert registries_conf.mirror(text, reference.parse("alpine")).reference.name == expected
 
 
 @pytest.mark.parametrize("text", ["", "mirror", "https://mirror.example.com", "mirror.example.com/", "mirror.example.com/Up", "a b", "mirror.example.com:x"])
 def test_mirrors_that_are_none(text):
     with pytest.raises(InvalidInput, match="^mirrors: "):
-        hosts.mirror(text, reference.parse("alpine"))
+        registries_conf.mirror(text, reference.parse("alpine"))

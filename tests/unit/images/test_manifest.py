@@ -8,7 +8,7 @@ import json
 
 import pytest
 from pycontainer.errors import InvalidInput, RegistryError, Unsupported
-from pycontainer.images import manifest
+from pycontainer.images.model import manifest
 
 DIGEST = "sha256:" + "a" * 64
 

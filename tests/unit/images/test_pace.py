@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from pycontainer.images import pace
+from pycontainer.images.client import min_speed
 
 
 class Drops(io.RawIOBase):
@@ -28,7 +28,7 @@ class Drops(io.RawIOBase):
 
 def read(drops, between=0):
     raw = Drops(drops)
-    paced, total = pace.Paced(raw, raw.clock), 0
+    paced, total = min_speed.Paced(raw, raw.clock), 0
     while True:
         count = paced.readinto(bytearray(1 << 20))
         if not count:
@@ -38,7 +38,7 @@ def read(drops, between=0):
 
 @pytest.mark.parametrize("drops", [[(0, 1)] + [(1, 1)] * 100, [(59, 1)] + [(1, 999)] * 61, [(1, 1 << 20)] * 9 + [(50, 10)] * 9])
 def test_too_slow(drops):
-    with pytest.raises(pace.TooSlow, match="only [0-9]+ bytes came in [0-9]+ seconds"):
+    with pytest.raises(min_speed.TooSlow, match="only [0-9]+ bytes came in [0-9]+ seconds"):
         read(drops)
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.images import policy
+from pycontainer.images.trust import policy
 
 
 @pytest.fixture

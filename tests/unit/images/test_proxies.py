@@ -8,7 +8,7 @@ import socket
 import threading
 
 import pytest
-from pycontainer.images import addresses, transport
+from pycontainer.images.client import redirects, transport
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def proxy():
 def test_credentials_in_the_address_of_a_proxy(monkeypatch, proxy, credentials, header):
     monkeypatch.setenv("https_proxy", "http://%s127.0.0.1:%d" % (credentials, proxy[0]))
     with pytest.raises(OSError, match="407"):
-        transport.Transport().request("GET", addresses.of_registry("https", "registry.example").at("/v2/"))
+        transport.Transport().request("GET", redirects.of_registry("https", "registry.example").at("/v2/"))
     lines = proxy[1][0].split("\r\n")
     assert lines[0].startswith("CONNECT registry.example:443 ")
     assert [line for line in lines if line.startswith("Proxy-Authorization")] == (["Proxy-Authorization: " + header] if header else [])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.errors import InvalidInput
-from pycontainer.images import reference
+from pycontainer.images.model import reference
 
 HEX = "0123456789abcdef" * 4
 

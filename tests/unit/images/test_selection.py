@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.errors import InvalidInput
-from pycontainer.images import selection
+from pycontainer.images.library import selection
 
 
 @pytest.mark.parametrize("name, pattern, fits", [

@@ -11,7 +11,7 @@ import tarfile
 
 import pytest
 from pycontainer.errors import RegistryError
-from pycontainer.images import tar, tarwrite
+from pycontainer.layers.tar import reader, writer
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 
@@ -19,7 +19,7 @@ FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarf
 def read(data, piece=777):
     """``[(entry, content)]`` of an archive that comes in small pieces."""
     found = []
-    for entry in tar.entries(tar.Stream(data[at : at + piece] for at in range(0, len(data), piece))):
+    for entry in reader.entries(reader.Stream(data[at : at + piece] for at in range(0, len(data), piece))):
         parts = []
         if entry.sparse is None:
             entry.write_to(lambda view: parts.append(bytes(view)))
@@ -65,15 +65,15 @@ def test_all_types_and_attributes(form):
     )
     found = {entry.name: (entry, content) for entry, content in read(data)}
     assert [entry.kind for entry, _content in found.values()] == [
-        tar.DIRECTORY,
-        tar.REGULAR,
-        tar.REGULAR,
-        tar.LINK,
-        tar.SYMLINK,
-        tar.CHAR,
-        tar.BLOCK_DEVICE,
-        tar.FIFO,
-        tar.REGULAR,
+        reader.DIRECTORY,
+        reader.REGULAR,
+        reader.REGULAR,
+        reader.LINK,
+        reader.SYMLINK,
+        reader.CHAR,
+        reader.BLOCK_DEVICE,
+        reader.FIFO,
+        reader.REGULAR,
     ]
     entry, content = found[b"dir/file"]
     assert (content, entry.mode, entry.uid, entry.gid, entry.mtime) == (b"x" * 1000, 0o4755, 1000, 65534, 1700000000 * 10**9)
@@ -134,7 +134,7 @@ def test_sparse_files(tmp_path, options):
 
 def test_content_that_is_not_read_is_skipped():
     data = archive(tarfile.GNU_FORMAT, [(b"a", {"content": b"1" * 5000}), (b"b", {"content": b"2"})])
-    assert [entry.name for entry in tar.entries(tar.Stream([data]))] == [b"a", b"b"]
+    assert [entry.name for entry in reader.entries(reader.Stream([data]))] == [b"a", b"b"]
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_our_own_archives_are_read_by_us_and_by_tarfile(tmp_path):
     os.symlink("s" * 150, root / "soft")
     os.mkfifo(root / "pipe")
     os.mkdir(os.fsencode(root) + b"/caf\xe9")
-    first = b"".join(tarwrite.directory(str(root)))
-    assert first == b"".join(tarwrite.directory(str(root)))
+    first = b"".join(writer.directory(str(root)))
+    assert first == b"".join(writer.directory(str(root)))
     names = [entry.name for entry, _content in read(first)]
     assert names == [b"./", b"./caf\xe9/", b"./dir/", b"./dir/" + b"n" * 150, b"./hard", b"./pipe", b"./soft"]
     with tarfile.open(fileobj=io.BytesIO(first)) as file:

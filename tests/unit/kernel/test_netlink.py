@@ -8,8 +8,7 @@ import random
 import struct
 
 import pytest
-
-from pycontainer.kernel import netlink, nftables, nftables_rules
+from pycontainer.kernel.net import netlink, nftables, rules
 
 
 def test_attributes_survive_a_round_trip():
@@ -57,4 +56,4 @@ def test_many_elements_are_split_into_messages():
 
 
 def test_interface_names_are_padded():
-    assert nftables_rules.interface_name("pyc0") == b"pyc0" + bytes(12)
+    assert rules.interface_name("pyc0") == b"pyc0" + bytes(12)

@@ -8,7 +8,7 @@ import errno
 import os
 
 import pytest
-from pycontainer.kernel import rootfs
+from pycontainer.kernel.mounts import rootfs
 
 
 @pytest.fixture(params=[False, True], ids=["openat2", "walk"])

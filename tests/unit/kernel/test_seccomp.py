@@ -10,7 +10,8 @@ import sys
 
 import pytest
 from pycontainer.errors import InvalidInput
-from pycontainer.kernel import capabilities, seccomp, seccomp_default, seccomp_tables
+from pycontainer.kernel.isolation import capabilities
+from pycontainer.kernel.seccomp import compiler, default_profile, syscall_numbers
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -35,7 +36,7 @@ def rule(names, action="SCMP_ACT_ALLOW", *args, **more):
 
 
 def decide(program, name, *args, table="x86_64"):
-    return bpf.run(program, seccomp_tables.numbers(table)[name], ENTRIES[table], args)
+    return bpf.run(program, syscall_numbers.numbers(table)[name], ENTRIES[table], args)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def decide(program, name, *args, table="x86_64"):
 def test_actions(action, errno_ret, value):
     """Each action of the specification is the kernel's number."""
     more = {} if errno_ret is None else {"errnoRet": errno_ret}
-    program = seccomp.compile(profile(rule("read", action, **more), default="SCMP_ACT_ALLOW"), "x86_64")
+    program = compiler.compile(profile(rule("read", action, **more), default="SCMP_ACT_ALLOW"), "x86_64")
     for table in ENTRIES:
         assert decide(program, "read", table=table) == value
         assert decide(program, "write", table=table) == ALLOW
@@ -79,7 +80,7 @@ def test_operators(op):
     """64-bit comparisons are right at every edge of their halves; 32-bit registers are compared by the lower half."""
     for value in EDGES:
         for two in EDGES[::4] if op == "MASKED_EQ" else [0]:
-            program = seccomp.compile(profile(rule("mmap", "SCMP_ACT_ALLOW", (3, op, value, two))), "x86_64")
+            program = compiler.compile(profile(rule("mmap", "SCMP_ACT_ALLOW", (3, op, value, two))), "x86_64")
             for argument in EDGES:
                 args = (7, 7, 7, argument)
                 expected = ALLOW if OPERATORS[op](argument, value, two) else EPERM
@@ -91,7 +92,7 @@ def test_operators(op):
 
 def test_rules_add_up():
     """Arguments of a rule are all needed; one that is named twice makes two rules; without arguments beats with."""
-    program = seccomp.compile(
+    program = compiler.compile(
         profile(
             rule("dup2", "SCMP_ACT_ALLOW", (0, "EQ", 1), (1, "EQ", 2)),
             rule("dup3", "SCMP_ACT_ALLOW", (0, "EQ", 1), (0, "EQ", 2)),
@@ -112,12 +113,12 @@ def test_rules_add_up():
 
 def test_entries():
     """A call of an architecture that is not listed kills; a skipped call (-1) gets the default; numbers do not mix."""
-    program = seccomp.compile(profile(rule("read", "SCMP_ACT_ALLOW"), architectures=[]), "x86_64")
+    program = compiler.compile(profile(rule("read", "SCMP_ACT_ALLOW"), architectures=[]), "x86_64")
     assert bpf.run(program, 0, X86_64) == ALLOW
     assert bpf.run(program, 3, I386) == KILL_PROCESS
     assert bpf.run(program, 0x40000000, X86_64) == KILL_PROCESS
     assert bpf.run(program, -1, X86_64) == EPERM
-    program = seccomp.compile(profile(rule("read ioctl", "SCMP_ACT_ALLOW")), "x86_64")
+    program = compiler.compile(profile(rule("read ioctl", "SCMP_ACT_ALLOW")), "x86_64")
     assert bpf.run(program, 3, I386) == ALLOW
     assert bpf.run(program, 0, I386) == EPERM
     assert bpf.run(program, 0x40000000, X86_64) == ALLOW
@@ -128,7 +129,7 @@ def test_entries():
 
 def test_arm():
     """On arm64 the same profile filters 64-bit and 32-bit programs."""
-    program = seccomp.compile(profile(rule("read set_tls", "SCMP_ACT_ALLOW"), architectures=["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]), "aarch64")
+    program = compiler.compile(profile(rule("read set_tls", "SCMP_ACT_ALLOW"), architectures=["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]), "aarch64")
     assert bpf.run(program, 63, AARCH64) == ALLOW
     assert bpf.run(program, 3, ARM) == ALLOW
     assert bpf.run(program, 0xF0005, ARM) == ALLOW
@@ -139,28 +140,28 @@ def test_arm():
 
 def test_newer_calls():
     """What is above all that a profile names does not exist for the program; a permissive default stays one."""
-    program = seccomp.compile(profile(rule("read statx", "SCMP_ACT_ALLOW")), "x86_64")
+    program = compiler.compile(profile(rule("read statx", "SCMP_ACT_ALLOW")), "x86_64")
     assert decide(program, "io_pgetevents") == ENOSYS
     assert decide(program, "pkey_free") == EPERM
     assert bpf.run(program, 5000, X86_64) == ENOSYS
-    program = seccomp.compile(profile(rule("read", "SCMP_ACT_ERRNO"), default="SCMP_ACT_ALLOW"), "x86_64")
+    program = compiler.compile(profile(rule("read", "SCMP_ACT_ERRNO"), default="SCMP_ACT_ALLOW"), "x86_64")
     assert bpf.run(program, 5000, X86_64) == ALLOW
 
 
 def test_long_jumps():
     """A program far above 255 instructions still decides right; one above the kernel's limit is refused before it is tried."""
     rules = [rule("mmap", "SCMP_ACT_ERRNO", (2, "EQ", value << 32 | value), errnoRet=value % 4000) for value in range(2, 300)]
-    rules += [rule(name, "SCMP_ACT_ALLOW", (0, "EQ", number)) for name, number in seccomp_tables.numbers("x86_64").items() if name != "mmap"]
-    program = seccomp.compile(profile(*rules, architectures=[]), "x86_64")
+    rules += [rule(name, "SCMP_ACT_ALLOW", (0, "EQ", number)) for name, number in syscall_numbers.numbers("x86_64").items() if name != "mmap"]
+    program = compiler.compile(profile(*rules, architectures=[]), "x86_64")
     assert 2500 < len(program) // 8 <= 4096
     assert all(decide(program, "mmap", 0, 0, value << 32 | value) == 0x50000 | value for value in range(2, 300))
     assert decide(program, "mmap", 0, 0, 300 << 32 | 299) == EPERM
-    for name, number in seccomp_tables.numbers("x86_64").items():
+    for name, number in syscall_numbers.numbers("x86_64").items():
         if name != "mmap":
             assert decide(program, name, number) == ALLOW
             assert decide(program, name, number + 1) == EPERM
     with pytest.raises(InvalidInput, match="at most 4096"):
-        seccomp.compile(profile(*rules), "x86_64")
+        compiler.compile(profile(*rules), "x86_64")
 
 
 @pytest.mark.parametrize(
@@ -183,16 +184,16 @@ def test_long_jumps():
 def test_wrong_profiles(wrong):
     """What a profile can't say is refused, with the accepted values."""
     with pytest.raises(InvalidInput):
-        seccomp.compile(dict(profile(), **wrong), "x86_64")
+        compiler.compile(dict(profile(), **wrong), "x86_64")
 
 
 def test_flags():
     """Flags by name; none at all means what other runtimes do."""
-    assert seccomp.flags({}) == 4
-    assert seccomp.flags({"flags": []}) == 0
-    assert seccomp.flags({"flags": ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"]}) == 3
+    assert compiler.flags({}) == 4
+    assert compiler.flags({"flags": []}) == 0
+    assert compiler.flags({"flags": ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"]}) == 3
     with pytest.raises(InvalidInput):
-        seccomp.flags({"flags": ["SECCOMP_FILTER_FLAG_NEW_LISTENER"]})
+        compiler.flags({"flags": ["SECCOMP_FILTER_FLAG_NEW_LISTENER"]})
 
 
 # ------------------------------------------------------------------------------------------------------------- libseccomp
@@ -202,10 +203,10 @@ needs_libseccomp = pytest.mark.skipif(bool(libseccomp.missing()), reason=libsecc
 
 def assert_same(document, arguments, skip=()):
     """Our program and libseccomp's decide alike for every call that libseccomp may know, up to the newest it does."""
-    ours, theirs = seccomp.compile(document, "x86_64"), libseccomp.compile(document)
+    ours, theirs = compiler.compile(document, "x86_64"), libseccomp.compile(document)
     for table, arch in ENTRIES.items():
-        for name, number in seccomp_tables.numbers(table).items():
-            if name in skip or number & ~seccomp.X32_BIT > 448 and table != "x32" or 448 < number & ~seccomp.X32_BIT < 512:
+        for name, number in syscall_numbers.numbers(table).items():
+            if name in skip or number & ~compiler.X32_BIT > 448 and table != "x32" or 448 < number & ~compiler.X32_BIT < 512:
                 continue
             for args in arguments:
                 mine, other = bpf.run(ours, number, arch, args), bpf.run(theirs, number, arch, args)
@@ -218,7 +219,7 @@ def assert_same(document, arguments, skip=()):
 def test_default_profile_as_libseccomp_compiles_it(given):
     """The default profile means to us what it means to other runtimes, native, by the i386 entry and by the x32 entry."""
     edges = [0, 8, 11, 17, 36, 38, 39, 40, 41, 0x20000, 0x20008, 0x10000000, 0x7E020000, 0xFFFFFFFF]
-    document = seccomp_default.default_profile(given, (6, 18), "x86_64")
+    document = default_profile.default_profile(given, (6, 18), "x86_64")
     # libseccomp 2.5 has no number for these on x32, or serves them by socketcall and ipc on i386
     assert_same(document, [(edge, 0) for edge in edges], skip={"riscv_flush_icache", "uretprobe", "uprobe"})
 
@@ -227,8 +228,8 @@ def test_default_profile_as_libseccomp_compiles_it(given):
 def test_random_profiles_as_libseccomp_compiles_them():
     """Rules of all kinds, a call in one rule only, decide as with libseccomp."""
     generator = random.Random(20261124)
-    calls = [name for name, number in seccomp_tables.numbers("x86_64").items() if number < 330 and name in seccomp_tables.numbers("x86")]
-    multiplexed = {name for name in calls if name.startswith(("sem", "shm", "msg")) or seccomp_tables.numbers("x86")[name] in range(359, 374)}
+    calls = [name for name, number in syscall_numbers.numbers("x86_64").items() if number < 330 and name in syscall_numbers.numbers("x86")]
+    multiplexed = {name for name in calls if name.startswith(("sem", "shm", "msg")) or syscall_numbers.numbers("x86")[name] in range(359, 374)}
     calls = sorted(set(calls) - multiplexed)
     for _round in range(12):
         picked = generator.sample(calls, 40)

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 from pycontainer.errors import InvalidInput
-from pycontainer.kernel import capabilities, seccomp, seccomp_default, seccomp_tables
+from pycontainer.kernel.isolation import capabilities
+from pycontainer.kernel.seccomp import compiler, default_profile, syscall_numbers
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -21,13 +22,13 @@ ALLOW, EPERM, ENOSYS = 0x7FFF0000, 0x50001, 0x50026
 
 
 def decide(name, *args, given=capabilities.DOCKER_DEFAULT, kernel=(6, 18)):
-    program = seccomp.compile(seccomp_default.default_profile(given, kernel, "x86_64"), "x86_64")
-    return bpf.run(program, seccomp_tables.numbers("x86_64")[name], X86_64, args)
+    program = compiler.compile(default_profile.default_profile(given, kernel, "x86_64"), "x86_64")
+    return bpf.run(program, syscall_numbers.numbers("x86_64")[name], X86_64, args)
 
 
 def test_unconditional_names():
     """The names that are always allowed are the 361 of moby's default.json of 2026-05 but riscv_hwprobe and socketcall; a change here is one of policy."""
-    names = sorted(seccomp_default._ALLOWED.split() + ["socketcall"])
+    names = sorted(default_profile._ALLOWED.split() + ["socketcall"])
     assert len(names) == len(set(names)) == 360
     assert hashlib.sha256(" ".join(names).encode()).hexdigest() == "b934bf5b3eb9bdf61f6e7f16932b7cf9a6befbb31b5a9e6b487c93fbd4ead65c"
 
@@ -38,9 +39,9 @@ ENTRIES = {"x86_64": {"x86_64": X86_64, "x86": 0x40000003, "x32": X86_64}, "aarc
 @pytest.mark.parametrize("machine, entry", [(machine, entry) for machine, entries in ENTRIES.items() for entry in entries])
 def test_no_entry_opens_the_two_families(machine, entry):
     """AF_ALG and AF_VSOCK by every entry that the machine has; what has its arguments in memory does not exist, but for a 32-bit image."""
-    numbers = seccomp_tables.numbers(entry)
+    numbers = syscall_numbers.numbers(entry)
     for image in ("", "amd64", "arm64", "386", "arm"):
-        program = seccomp.compile(seccomp_default.default_profile((), (6, 18), machine, image), machine)
+        program = compiler.compile(default_profile.default_profile((), (6, 18), machine, image), machine)
         for family in (38, 40, 39):
             assert bpf.run(program, numbers["socket"], ENTRIES[machine][entry], (family, 5)) == (ALLOW if family == 39 else EPERM)
         if "socketcall" in numbers:
@@ -55,21 +56,21 @@ def test_refused(name):
 
 def test_every_call_has_one_gate():
     """Each capability adds its calls and nothing else."""
-    program = seccomp.compile(seccomp_default.default_profile((), (6, 18), "x86_64"), "x86_64")
+    program = compiler.compile(default_profile.default_profile((), (6, 18), "x86_64"), "x86_64")
     for capability in capabilities.NAMES:
-        more = seccomp.compile(seccomp_default.default_profile((capability,), (6, 18), "x86_64"), "x86_64")
+        more = compiler.compile(default_profile.default_profile((capability,), (6, 18), "x86_64"), "x86_64")
         added = {
             name
-            for name, number in seccomp_tables.numbers("x86_64").items()
+            for name, number in syscall_numbers.numbers("x86_64").items()
             if bpf.run(program, number, X86_64, (0xFFFFFFFF,)) != bpf.run(more, number, X86_64, (0xFFFFFFFF,))
         }
-        expected = set(seccomp_default._OF_CAPABILITY.get(capability, "").split()) & set(seccomp_tables.numbers("x86_64"))
+        expected = set(default_profile._OF_CAPABILITY.get(capability, "").split()) & set(syscall_numbers.numbers("x86_64"))
         assert added == expected - {"ptrace", "process_vm_readv", "process_vm_writev"}, capability
 
 
 def test_size():
     """The kernel runs the program at every call: it stays small."""
-    assert len(seccomp.compile(seccomp_default.default_profile(capabilities.DOCKER_DEFAULT, (6, 18), "x86_64"), "x86_64")) // 8 <= 412
+    assert len(compiler.compile(default_profile.default_profile(capabilities.DOCKER_DEFAULT, (6, 18), "x86_64"), "x86_64")) // 8 <= 412
 
 
 def test_kernel_gate():
@@ -106,13 +107,13 @@ def test_personality():
 
 def test_arm64():
     """The same on arm64, with the calls of 32-bit arm."""
-    program = seccomp.compile(seccomp_default.default_profile((), (6, 1), "aarch64"), "aarch64")
-    numbers = seccomp_tables.numbers("aarch64")
+    program = compiler.compile(default_profile.default_profile((), (6, 1), "aarch64"), "aarch64")
+    numbers = syscall_numbers.numbers("aarch64")
     assert bpf.run(program, numbers["openat"], AARCH64) == ALLOW
     assert bpf.run(program, numbers["unshare"], AARCH64) == EPERM
-    assert bpf.run(program, seccomp_tables.numbers("arm")["set_tls"], 0x40000028) == ALLOW
+    assert bpf.run(program, syscall_numbers.numbers("arm")["set_tls"], 0x40000028) == ALLOW
     with pytest.raises(InvalidInput):
-        seccomp_default.default_profile((), (6, 1), "s390x")
+        default_profile.default_profile((), (6, 1), "s390x")
 
 
 DOCKER = {
@@ -138,25 +139,25 @@ def names_of(profile):
 
 def test_from_docker():
     """archMap, includes and excludes are carried out for one container."""
-    profile = seccomp_default.from_docker(DOCKER, (), (6, 1), "x86_64")
+    profile = default_profile.from_docker(DOCKER, (), (6, 1), "x86_64")
     assert profile["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
     assert names_of(profile) == ["read", "ptrace", "clone3", "arch_prctl"]
     assert profile["syscalls"][2] == {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}
-    assert seccomp.compile(profile, "x86_64")
-    profile = seccomp_default.from_docker(DOCKER, ("CAP_SYS_ADMIN", "CAP_MKNOD"), (5, 9), "aarch64")
+    assert compiler.compile(profile, "x86_64")
+    profile = default_profile.from_docker(DOCKER, ("CAP_SYS_ADMIN", "CAP_MKNOD"), (5, 9), "aarch64")
     assert profile["architectures"] == ["SCMP_ARCH_AARCH64"]
     assert names_of(profile) == ["read", "mount"]
-    assert names_of(seccomp_default.from_docker(DOCKER, ("CAP_SYS_ADMIN",), (5, 9), "aarch64")) == ["read"]
+    assert names_of(default_profile.from_docker(DOCKER, ("CAP_SYS_ADMIN",), (5, 9), "aarch64")) == ["read"]
 
 
 def test_from_docker_takes_oci():
     """A profile that already has OCI's form stays what it is."""
-    profile = seccomp_default.default_profile((), (6, 1), "x86_64")
-    assert seccomp.compile(seccomp_default.from_docker(profile, (), (6, 1), "x86_64"), "x86_64") == seccomp.compile(profile, "x86_64")
+    profile = default_profile.default_profile((), (6, 1), "x86_64")
+    assert compiler.compile(default_profile.from_docker(profile, (), (6, 1), "x86_64"), "x86_64") == compiler.compile(profile, "x86_64")
 
 
 @pytest.mark.parametrize("wrong", [[], {}, dict(DOCKER, architectures=["SCMP_ARCH_X86"]), dict(DOCKER, syscalls=[{"name": "a", "names": ["b"]}])])
 def test_from_docker_refuses(wrong):
     """What is in neither form is refused."""
     with pytest.raises(InvalidInput):
-        seccomp_default.from_docker(wrong, (), (6, 1), "x86_64")
+        default_profile.from_docker(wrong, (), (6, 1), "x86_64")

@@ -12,7 +12,11 @@ import time
 
 import pytest
 from pycontainer.errors import InvalidInput
-from pycontainer.kernel import capabilities, constants, features, namespaces, overlay, pidfd, procfs, syscalls
+from pycontainer.kernel import features
+from pycontainer.kernel.calls import constants, syscalls
+from pycontainer.kernel.isolation import capabilities, namespaces
+from pycontainer.kernel.mounts import overlay
+from pycontainer.kernel.processes import pidfd, procfs
 
 
 def test_capability_names():
@@ -159,14 +163,14 @@ def test_features_of_a_lesser_host(monkeypatch):
 
 
 def test_ffi_is_what_its_generator_makes():
-    """The declarations that are shipped are those of tests/tools/make_ffi.py, and need nothing but cffi's compiled half."""
+    """The declarations that are shipped are those of devel/make_ffi.py, and need nothing but cffi's compiled half."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     pytest.importorskip("cffi")
-    assert subprocess.run([sys.executable, os.path.join(root, "tests/tools/make_ffi.py"), "--check"], capture_output=True, check=False).returncode == 0
+    assert subprocess.run([sys.executable, os.path.join(root, "devel/make_ffi.py"), "--check"], capture_output=True, check=False).returncode == 0
     script = (
         "import sys; sys.path.insert(0, %r); sys.meta_path.insert(0, type('F', (), {'find_spec': staticmethod(lambda name, *_:"
         " (_ for _ in ()).throw(ImportError(name)) if name in ('cffi', 'pycparser', 'ctypes') else None)})());"
-        "import runtime.kernel.syscalls as s; s.prctl(3); print(sorted(set(sys.modules) & {'cffi', 'ctypes', 'signal', 'subprocess'}))"
+        "import _runtime.kernel.calls.syscalls as s; s.prctl(3); print(sorted(set(sys.modules) & {'cffi', 'ctypes', 'signal', 'subprocess'}))"
     ) % os.path.join(root, "plugins/module_utils")
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.strip() == "[]"
 
@@ -176,7 +180,8 @@ def test_without_cffi():
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     script = (
         "import sys; sys.path.insert(0, %r); sys.modules['_cffi_backend'] = None\n"
-        "from runtime.kernel import features, mounts, overlay, seccomp, syscalls\n"
+        "from _runtime.kernel import features\nfrom _runtime.kernel.calls import syscalls\n"
+        "from _runtime.kernel.mounts import mounts, overlay\nfrom _runtime.kernel.seccomp import compiler\n"
         "assert not features.detect()['cffi']['found']\n"
         "try: syscalls.unshare(0)\n"
         "except Exception as error: print(error)"

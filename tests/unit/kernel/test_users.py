@@ -8,7 +8,7 @@ import os
 
 import pytest
 from pycontainer.errors import InvalidInput
-from pycontainer.kernel import users
+from pycontainer.kernel.mounts import users
 
 PASSWD = """root:x:0:0:root:/root:/bin/sh
 app:x:1000:1001::/srv/app:/bin/sh

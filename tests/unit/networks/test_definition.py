@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-
 from pycontainer.errors import EngineError, InvalidInput, Unsupported
 from pycontainer.networks import definition
 

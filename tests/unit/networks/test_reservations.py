@@ -8,7 +8,6 @@ import socket
 import types
 
 import pytest
-
 from pycontainer import networks
 from pycontainer.errors import Conflict, InvalidInput, NotFound, Unsupported
 from pycontainer.networks import catalog, pools

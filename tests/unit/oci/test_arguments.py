@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.oci import arguments
-from pycontainer.oci.arguments import Usage, parse
+from pycontainer.oci.command import arguments
+from pycontainer.oci.command.arguments import parse, Usage
 
 
 def test_global_options_then_a_command_with_its_own():
@@ -67,7 +67,7 @@ def test_every_command_has_a_help_text_with_its_options():
 def test_every_command_has_its_function():
     from importlib import import_module
 
-    from pycontainer.oci import main
+    from pycontainer.oci.command import main
 
     for command in arguments.COMMANDS:
-        assert callable(getattr(import_module("pycontainer.oci." + main._PLACES[command]), command))
+        assert callable(getattr(import_module("pycontainer.oci.command.commands." + main._PLACES[command]), command))

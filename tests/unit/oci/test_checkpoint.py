@@ -8,7 +8,9 @@ import os
 
 import pytest
 from pycontainer.errors import EngineError, InvalidInput, Unsupported
-from pycontainer.oci import arguments, checkpoint, criu, saving
+from pycontainer.oci.checkpoint import criu, save
+from pycontainer.oci.command import arguments
+from pycontainer.oci.command.commands import checkpoint
 
 
 def call(root, *words):
@@ -94,27 +96,27 @@ def test_configuration_file():
     class Document:
         annotations = {}
 
-    assert saving.config_file(Document) == "/etc/criu/runc.conf"
+    assert save.config_file(Document) == "/etc/criu/runc.conf"
     Document.annotations = {"org.criu.config": "/x"}
-    assert saving.config_file(Document) == "/x"
+    assert save.config_file(Document) == "/x"
     Document.annotations = {"org.criu.config": ""}
-    assert saving.config_file(Document) is None
+    assert save.config_file(Document) is None
 
 
 def test_files_of_images(tmp_path):
     """Images may come from elsewhere: their files are bounded, regular, and have the form that checkpoint gives them."""
     images = str(tmp_path)
-    assert saving.read(images, saving.RECORD) is None
-    for name, value in ((saving.STREAMS, ["/dev/null", "pipe:[1]", ""]), (saving.RECORD, {"mounts": ["/x"], "files": [["file[1:2]", 1]]})):
-        saving.write(images, name, value)
-        assert saving.read(images, name) == value
-    for name, text in ((saving.STREAMS, "[1]"), (saving.STREAMS, '["a", "b", "c", "d"]'), (saving.STREAMS, "{}"), (saving.RECORD, "[]"),
-                       (saving.RECORD, '{"mounts": []}'), (saving.RECORD, '{"mounts": [], "files": [["x", 9]]}'), (saving.RECORD, "[" * 100000),
-                       (saving.RECORD, '{"mounts": %s, "files": []}' % ("9" * 5000)), (saving.STREAMS, "no"), (saving.STREAMS, "")):
+    assert save.read(images, save.RECORD) is None
+    for name, value in ((save.STREAMS, ["/dev/null", "pipe:[1]", ""]), (save.RECORD, {"mounts": ["/x"], "files": [["file[1:2]", 1]]})):
+        save.write(images, name, value)
+        assert save.read(images, name) == value
+    for name, text in ((save.STREAMS, "[1]"), (save.STREAMS, '["a", "b", "c", "d"]'), (save.STREAMS, "{}"), (save.RECORD, "[]"),
+                       (save.RECORD, '{"mounts": []}'), (save.RECORD, '{"mounts": [], "files": [["x", 9]]}'), (save.RECORD, "[" * 100000),
+                       (save.RECORD, '{"mounts": %s, "files": []}' % ("9" * 5000)), (save.STREAMS, "no"), (save.STREAMS, "")):
         (tmp_path / name).write_text(text)
         with pytest.raises(EngineError, match="%s.* is " % name):
-            saving.read(images, name)
-    (tmp_path / saving.RECORD).unlink()
-    os.mkfifo(tmp_path / saving.RECORD)
+            save.read(images, name)
+    (tmp_path / save.RECORD).unlink()
+    os.mkfifo(tmp_path / save.RECORD)
     with pytest.raises(EngineError, match="is not a regular file"):
-        saving.read(images, saving.RECORD)
+        save.read(images, save.RECORD)

@@ -8,9 +8,9 @@ import errno
 
 import pytest
 from pycontainer.errors import ContainerFailed
-from pycontainer.kernel import syscalls
-from pycontainer.oci import join
-from pycontainer.oci.launch import Launch
+from pycontainer.kernel.calls import syscalls
+from pycontainer.oci.launch import join
+from pycontainer.oci.launch.launch import Launch
 
 
 class Door:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from pycontainer.oci import arguments, further
+from pycontainer.oci.command import arguments
+from pycontainer.oci.command.commands import exec as further
 
 BASE = {
     "args": ["sleep"], "cwd": "/", "env": ["A=b"], "user": {"uid": 5, "gid": 6, "additionalGids": [7]}, "noNewPrivileges": True,

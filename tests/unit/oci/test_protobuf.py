@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer.oci import protobuf
+from pycontainer.oci.checkpoint import protobuf
 
 SCHEMA = {"a": 1, "b": 2, "c": (3, {"a": 1}), "far": 63}
 

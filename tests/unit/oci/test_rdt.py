@@ -8,7 +8,7 @@ import os
 
 import pytest
 from pycontainer.errors import ContainerFailed, Unsupported
-from pycontainer.oci import rdt
+from pycontainer.oci.features import resctrl as rdt
 
 
 @pytest.fixture

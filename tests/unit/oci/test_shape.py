@@ -8,7 +8,7 @@ import json
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.oci import shape
+from pycontainer.oci.spec import schema
 
 IDS = [{"containerID": 0, "hostID": 1000, "size": 10}]
 RATE = [{"major": 8, "minor": 0, "rate": 5}]
@@ -69,10 +69,10 @@ def changed(path, *value):
 
 def test_a_document_of_the_specifications_form():
     config = json.loads(json.dumps(WHOLE))
-    shape.check(config)
+    schema.check(config)
     assert config == WHOLE
     config.update({"new": {"a": 1}, "linux": {"new": 3}})
-    shape.check(config)
+    schema.check(config)
 
 
 @pytest.mark.parametrize("wrong", ("text", 7, 1.5, True, ["text"], {"text": 7}, 2 ** 64), ids=repr)
@@ -84,7 +84,7 @@ def test_another_form_is_refused_by_its_name(wrong):
         if isinstance(there, type(wrong)) and isinstance(there, bool) == isinstance(wrong, bool) and wrong != 2 ** 64:
             continue  # of the right form, or wrong further inside
         with pytest.raises(Unsupported) as caught:
-            shape.check(changed(path, wrong))
+            schema.check(changed(path, wrong))
         assert str(caught.value).startswith("config.json: %s: " % name(path)), path
 
 
@@ -95,7 +95,7 @@ def test_what_is_needed_is_missed_by_its_name():
             continue
         for config in (changed(path), changed(path, None)):
             try:
-                shape.check(config)
+                schema.check(config)
             except Unsupported as error:
                 assert str(error).startswith("config.json: %s: it is missing; needed: " % name(path))
                 missed.append(name(path))
@@ -104,6 +104,6 @@ def test_what_is_needed_is_missed_by_its_name():
 
 
 def test_a_process_by_itself():
-    shape.check_process(dict(WHOLE["process"]))
+    schema.check_process(dict(WHOLE["process"]))
     with pytest.raises(Unsupported, match="process: env: \"A=b\" is not valid; accepted: a list"):
-        shape.check_process(dict(WHOLE["process"], env="A=b"))
+        schema.check_process(dict(WHOLE["process"], env="A=b"))

@@ -8,8 +8,9 @@ import os
 
 import pytest
 from pycontainer.errors import Conflict, EngineError, InvalidInput, NotFound
-from pycontainer.kernel import procfs
-from pycontainer.oci import ending, states
+from pycontainer.kernel.processes import procfs
+from pycontainer.oci.command import states
+from pycontainer.oci.command.commands import ending
 
 
 @pytest.fixture

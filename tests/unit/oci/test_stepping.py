@@ -12,9 +12,9 @@ import subprocess
 import types
 
 import pytest
-from pycontainer.kernel import seccomp
-from pycontainer.kernel.constants import MACHINE
-from pycontainer.oci import stepping
+from pycontainer.kernel.calls.constants import MACHINE
+from pycontainer.kernel.programs import trampoline
+from pycontainer.kernel.seccomp import compiler
 
 EMULATORS = {"x86_64": "qemu-x86_64", "aarch64": "qemu-aarch64"}
 
@@ -22,7 +22,7 @@ EMULATORS = {"x86_64": "qemu-x86_64", "aarch64": "qemu-aarch64"}
 def run(machine, tmp_path, argv, channel):
     """Run the program: a CompletedProcess."""
     path = tmp_path / "step"
-    path.write_bytes(stepping.image(machine, channel.fileno()))
+    path.write_bytes(trampoline.image(machine, channel.fileno()))
     path.chmod(0o755)
     executable = str(path)
     if machine != os.uname().machine:
@@ -63,19 +63,19 @@ def asked(**changes):
 
 def test_where_it_serves():
     def profile(default, *names, action="SCMP_ACT_ALLOW"):
-        return seccomp.compile({"defaultAction": default, "syscalls": [{"names": list(names), "action": action}] if names else []}, MACHINE)
+        return compiler.compile({"defaultAction": default, "syscalls": [{"names": list(names), "action": action}] if names else []}, MACHINE)
 
-    assert stepping.possible(asked()) and not stepping.possible(asked(), seen=True)
-    assert not stepping.possible(asked(label=("exec", "x"))) and not stepping.possible(asked(listener="x"))
-    assert stepping.possible(asked(filter=profile("SCMP_ACT_ALLOW")))
+    assert trampoline.possible(asked()) and not trampoline.possible(asked(), seen=True)
+    assert not trampoline.possible(asked(label=("exec", "x"))) and not trampoline.possible(asked(listener="x"))
+    assert trampoline.possible(asked(filter=profile("SCMP_ACT_ALLOW")))
     strict = profile("SCMP_ACT_ERRNO", "execve")
-    assert not stepping.possible(asked(filter=strict)) and not stepping.possible(asked(filter=strict, no_new_privileges=True))
-    assert stepping.possible(asked(filter=profile("SCMP_ACT_ERRNO", "execve", "execveat", "fcntl")))
-    assert not stepping.possible(asked(filter=profile("SCMP_ACT_ALLOW", "fcntl", action="SCMP_ACT_LOG")))
+    assert not trampoline.possible(asked(filter=strict)) and not trampoline.possible(asked(filter=strict, no_new_privileges=True))
+    assert trampoline.possible(asked(filter=profile("SCMP_ACT_ERRNO", "execve", "execveat", "fcntl")))
+    assert not trampoline.possible(asked(filter=profile("SCMP_ACT_ALLOW", "fcntl", action="SCMP_ACT_LOG")))
     set_flags = [{"index": 1, "value": fcntl.F_SETFD, "op": "SCMP_CMP_EQ"}]
     for arguments, serves in ((set_flags, True), ([dict(set_flags[0], value=fcntl.F_GETFD)], False)):
         rules = [{"names": ["execve", "execveat"], "action": "SCMP_ACT_ALLOW"}, {"names": ["fcntl"], "action": "SCMP_ACT_ALLOW", "args": arguments}]
-        assert stepping.possible(asked(filter=seccomp.compile({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}, MACHINE))) is serves
+        assert trampoline.possible(asked(filter=compiler.compile({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}, MACHINE))) is serves
 
 
 def test_what_a_filter_decides():
@@ -84,7 +84,7 @@ def test_what_a_filter_decides():
         {"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]},
         {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]},
         {"names": ["prctl"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0xF0, "valueTwo": 0x10, "op": "SCMP_CMP_MASKED_EQ"}]}]}
-    program = seccomp.compile(profile, MACHINE)
+    program = compiler.compile(profile, MACHINE)
     for name, arguments, allowed in (("read", (), True), ("write", (), False), ("personality", (8,), True), ("personality", (1 << 32 | 8,), False),
                                      ("socket", (41,), True), ("socket", (40,), False), ("prctl", (0x1F,), True), ("prctl", (0x2F,), False)):
-        assert (seccomp.decide(program, name, arguments) == seccomp.ALLOW) is allowed, (name, arguments)
+        assert (compiler.decide(program, name, arguments) == compiler.ALLOW) is allowed, (name, arguments)

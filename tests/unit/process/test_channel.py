@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.errors import ContainerFailed
-from pycontainer.oci import channel
+from pycontainer.oci.launch import channel
 
 
 def test_last_words_of_one_that_was_still_spoken_to():

@@ -8,7 +8,7 @@ import json
 import os
 
 import pytest
-from pycontainer.containers import logs
+from pycontainer.containers.view import logs
 from pycontainer.store.paths import Paths
 
 IDENT = "a" * 64

@@ -14,10 +14,14 @@ import socket
 import subprocess
 
 import pytest
-from pycontainer.containers import dormant, health, runfile, signals, state, wire
+from pycontainer.containers.client import messages, signals
+from pycontainer.containers.monitor import health, sleep
+from pycontainer.containers.records import state
+from pycontainer.containers.spec import run_file
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
-from pycontainer.kernel import constants as c
-from pycontainer.oci import devices, initial, mounting, program, stepping
+from pycontainer.kernel.calls import constants as c
+from pycontainer.kernel.programs import init, trampoline
+from pycontainer.oci.spec import devices, mounts, process as program
 from pycontainer.store.paths import Paths
 
 IDENT = "b" * 64
@@ -68,7 +72,7 @@ def test_times_that_are_longer_than_the_kernel_waits():
         for fd in (reader, writer, process, end):
             os.close(fd)
     for wait in (None, 5, 1e9):
-        assert dormant.Rest(None).limit(wait) in (wait, dormant.LONGEST)
+        assert sleep.Rest(None).limit(wait) in (wait, sleep.LONGEST)
 
 
 def test_health_command():
@@ -77,7 +81,7 @@ def test_health_command():
 
 
 def mount(*options, **entry):
-    return mounting.Mount(dict({"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": list(options)}, **entry))
+    return mounts.Mount(dict({"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": list(options)}, **entry))
 
 
 def test_mount_options():
@@ -119,7 +123,7 @@ def created(tmp_path):
         document.update(config)
         for name, content in (("config.json", document), ("run.json", {"id": IDENT})):
             pathlib.Path(paths.container(IDENT), name).write_text(json.dumps(content))
-        return runfile.Bundle(paths, IDENT)
+        return run_file.Bundle(paths, IDENT)
 
     write.paths = paths
     return write
@@ -131,7 +135,7 @@ def test_bundle(created):
     assert bundle.private("pid") and not bundle.private("network") and not bundle.private("ipc")
     assert bundle.new_namespaces() == c.CLONE_NEWNS | c.CLONE_NEWPID  # the cgroup namespace comes when it is in its cgroup
     with pytest.raises(NotFound):
-        runfile.Bundle(created.paths, "c" * 64)
+        run_file.Bundle(created.paths, "c" * 64)
 
 
 @pytest.mark.parametrize("config, words", [
@@ -194,26 +198,26 @@ def test_one_monitor_only_and_asking_takes_no_lock(created):
 def test_messages_with_descriptors_and_long_directories(tmp_path):
     directory = tmp_path / ("d" * 200)
     directory.mkdir()
-    server = wire.listen(str(directory), "socket")
+    server = messages.listen(str(directory), "socket")
     assert os.stat(directory / "socket").st_mode & 0o777 == 0o600
-    client = wire.connect(str(directory), "socket")
+    client = messages.connect(str(directory), "socket")
     other, _address = server.accept()
     reader, writer = os.pipe()
-    wire.send(client, {"a": "\u00fc" * 1000}, [writer])
-    message, (received,) = wire.receive(other)
+    messages.send(client, {"a": "\u00fc" * 1000}, [writer])
+    message, (received,) = messages.receive(other)
     assert message == {"a": "\u00fc" * 1000} and os.get_inheritable(received) is False
     os.write(received, b"x")
     assert os.read(reader, 1) == b"x"
     client.close()
-    with pytest.raises(wire.Gone):
-        wire.receive(other)
+    with pytest.raises(messages.Gone):
+        messages.receive(other)
     for fd in (reader, writer, received):
         os.close(fd)
     other.close()
     server.close()
     for name in ("socket", "missing"):
-        with pytest.raises(wire.Gone):
-            wire.connect(str(directory), name)
+        with pytest.raises(messages.Gone):
+            messages.connect(str(directory), name)
     assert socket.AF_UNIX
 
 
@@ -224,7 +228,7 @@ EMULATORS = {"x86_64": "qemu-x86_64", "aarch64": "qemu-aarch64"}
 
 
 @pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
-@pytest.mark.parametrize("module", [initial, dormant, stepping], ids=["initial", "dormant", "stepping"])
+@pytest.mark.parametrize("module", [init, sleep, trampoline], ids=["init", "sleep", "trampoline"])
 def test_machine_code_is_what_its_source_says(module, machine, tmp_path):
     if os.uname().machine == machine:
         tools = ("as", "objcopy")
@@ -232,7 +236,7 @@ def test_machine_code_is_what_its_source_says(module, machine, tmp_path):
         tools = tuple("%s-linux-gnu-%s" % (machine, tool) for tool in ("as", "objcopy"))
     if not all(map(shutil.which, tools)):
         pytest.skip("no assembler for %s on this machine" % machine)
-    source = pathlib.Path(__file__).with_name("%s-%s.s" % (module.__name__.rpartition(".")[2], machine))
+    source = pathlib.Path(__file__).parents[3].joinpath("devel/machine_code/%s-%s.s" % (module.__name__.rpartition(".")[2], machine))
     subprocess.run([tools[0], "-o", str(tmp_path / "o"), str(source)], check=True)
     subprocess.run([tools[1], "-O", "binary", "-j", ".text", str(tmp_path / "o"), str(tmp_path / "code")], check=True)
     assert module.image(machine)[120:] == (tmp_path / "code").read_bytes()
@@ -241,7 +245,7 @@ def test_machine_code_is_what_its_source_says(module, machine, tmp_path):
 @pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
 def test_initial_runs_passes_signals_on_and_tells_how_it_ended(machine, tmp_path):
     program = tmp_path / "init"
-    program.write_bytes(initial.image(machine))
+    program.write_bytes(init.image(machine))
     program.chmod(0o755)
     front = [str(program)]
     if os.uname().machine != machine:
@@ -263,7 +267,7 @@ def test_initial_runs_passes_signals_on_and_tells_how_it_ended(machine, tmp_path
 @pytest.mark.parametrize("machine", sorted(ASSEMBLERS))
 def test_dormant_waits_and_executes(machine, tmp_path):
     program = tmp_path / "dormant"
-    program.write_bytes(dormant.image(machine))
+    program.write_bytes(sleep.image(machine))
     program.chmod(0o755)
     reader, writer = os.pipe()
     with select.epoll() as epoll:
@@ -284,9 +288,9 @@ def test_dormant_waits_and_executes(machine, tmp_path):
         assert running.communicate(timeout=20)[0] == b"sh\nb c\n"
     for fd in (reader, writer):
         os.close(fd)
-    assert dormant.image("riscv64") is None
+    assert sleep.image("riscv64") is None
 
 
 def test_initial_on_another_machine():
     with pytest.raises(Unsupported, match="init: not available on riscv64"):
-        initial.image("riscv64")
+        init.image("riscv64")

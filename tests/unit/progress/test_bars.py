@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from pycontainer import bars, progress
+from pycontainer.progress import bars, board
 
 
 def look(*lines):
-    return progress.Look("\n".join(lines).encode() + b"\n")
+    return board.Look("\n".join(lines).encode() + b"\n")
 
 
 def item(phase, done, total, name):
@@ -76,7 +76,7 @@ def test_a_build_is_shown_by_its_step():
 @pytest.mark.parametrize("width", range(1, 131))
 @pytest.mark.parametrize("name", ["h1", "a-rather-long-name.of-a-host.example.com", "\u4e3b\u6a5f", "e\u0301" * 30])
 def test_never_wider_than_the_terminal(width, name):
-    wide = look("SPulling " + "\u4e3b" * 50, *[item(phase, 5 << 20, 7 << 20, name) for phase in progress.WORDS], "O" + "\u6a5f" * 60)
+    wide = look("SPulling " + "\u4e3b" * 50, *[item(phase, 5 << 20, 7 << 20, name) for phase in board.WORDS], "O" + "\u6a5f" * 60)
     for found in (PULL, BUILD, wide):
         for text in texts(found, width, 10 ** 9) + bars.host_lines([(name, bars.summary(found)), ("x", bars.summary(found))], width, 5):
             assert bars.width_of(text) <= width, text

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from pycontainer import progress
+from pycontainer.progress import board as progress
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import os
 import stat
 
 import pytest
-
 from pycontainer.errors import InvalidInput, NotFound, RegistryError
-from pycontainer.images import credentials
+from pycontainer.images.configuration import credentials
 
 HUB = "https://index.docker.io/v1/"
 

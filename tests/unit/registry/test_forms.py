@@ -7,10 +7,10 @@ from __future__ import annotations
 import base64
 
 import pytest
-
 from pycontainer.errors import InvalidInput
-from pycontainer.registry import api, auth, listen, names
-from pycontainer.registry.answers import Refusal
+from pycontainer.registry.content import names
+from pycontainer.registry.content.answers import Refusal
+from pycontainer.registry.http import api, auth, listen
 
 
 @pytest.mark.parametrize("name", ["a", "a/b", "library/alpine", "a.b_c__d-e--f/g1", "x" * 255])

@@ -7,9 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from pycontainer.registry import manifests
-from pycontainer.registry.answers import Refusal
+from pycontainer.registry.content import manifests
+from pycontainer.registry.content.answers import Refusal
 
 DIGESTS = ["sha256:%064x" % number for number in range(6)]
 

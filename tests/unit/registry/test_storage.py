@@ -9,11 +9,9 @@ import json
 import os
 
 import pytest
-
 from pycontainer.errors import Conflict, InvalidInput
-from pycontainer.registry import collect
-from pycontainer.registry import storage as storages
-from pycontainer.registry.manifests import OCI_MANIFEST
+from pycontainer.registry.content import collect, storage as storages
+from pycontainer.registry.content.manifests import OCI_MANIFEST
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import subprocess
 import sys
 
 import pytest
-
 from pycontainer.store import database
 
 PACKAGE = os.path.dirname(os.path.dirname(database.__file__))

@@ -14,18 +14,17 @@ import sys
 import threading
 
 import pytest
-
 from pycontainer.errors import StoreDamaged
 from pycontainer.store import database
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
-RUNTIME = PLUGINS / "module_utils" / "runtime"
+RUNTIME = PLUGINS / "module_utils" / "_runtime"
 
 # Who may speak of the file, and which functions get its path. None of them opens it.
 KNOWN = {
     ("engine.py", "exists"), ("engine.py", "Database"),
-    ("install.py", "chmod"),
-    ("host/rebuilding.py", "no call"),  # renamed
+    ("deploy/install.py", "chmod"),
+    ("host/rebuild.py", "no call"),  # renamed
 }
 IN_OPEN = 0x20  # inotify(7)
 
@@ -99,8 +98,9 @@ def opens(fd):
 
 def test_commands_over_the_whole_store_do_not_open_it_a_second_time(engine):
     """The kernel says who opens the file: once it is connected nobody does, also no walk over the data root."""
-    from pycontainer import cli, install
+    from pycontainer import cli
     from pycontainer.cli.session import Session
+    from pycontainer.deploy import install
     from pycontainer.host import info
 
     engine.db.all("SELECT 1")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 from pycontainer.store import database, rowfiles
 
 ROWS = {

@@ -9,11 +9,16 @@ import threading
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds import exchange, fetching, lines, words
+from pycontainer.builds.cache import exchange
+from pycontainer.builds.parse import lines, words
+from pycontainer.builds.sources import fetching
 from pycontainer.cli import run_flags
 from pycontainer.containers.options import process, security
-from pycontainer.images import hosts, keys, policy, saving, transport
-from pycontainer.registry import auth, server
+from pycontainer.images.archives import writer as saving
+from pycontainer.images.client import transport
+from pycontainer.images.configuration import registries_conf
+from pycontainer.images.trust import keys, policy
+from pycontainer.registry.http import auth, server
 from pycontainer.untrusted import files
 
 DIGEST = "sha256:" + "0" * 64
@@ -37,7 +42,7 @@ def of_layout(read):
 
 REGULAR = {
     "a policy": (policy.load, "no image is accepted on this host: its policy can't be read: "),
-    "a registries.conf": (hosts._read, "a file that can be read"),
+    "a registries.conf": (registries_conf._read, "a file that can be read"),
     "a public key": (lambda path: keys.load(path, "verify.key"), "verify.key: "),
     "a private key": (lambda path: keys.PrivateKey(path, "sign.key"), "sign.key: "),
     "a file of users": (lambda path: auth.Users(path, print), "is not a regular file"),

@@ -10,7 +10,7 @@ import pathlib
 import pytest
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
-RUNTIME = "module_utils/runtime/"
+RUNTIME = "module_utils/_runtime/"
 READERS = {"load", "loads", "JSONDecoder", "raw_decode", "read_json"}
 
 # Documents that this engine wrote and that root alone can change, or what its own processes say to each other.
@@ -18,31 +18,31 @@ OWN = {
     RUNTIME + "untrusted/json_reader.py": "the reader",
     RUNTIME + "store/files.py": "read_json itself",
     RUNTIME + "store/database.py": "columns of the database",
-    RUNTIME + "containers/wire.py": "between root's own processes",
-    RUNTIME + "containers/monitor.py": "a sleeping monitor's arguments",
-    RUNTIME + "containers/health.py": "from a process forked for the check",
-    RUNTIME + "containers/logs.py": "the log, which the monitor writes, an object of three texts a line",
-    RUNTIME + "containers/cleanup.py": "config.json",
-    RUNTIME + "containers/userns.py": "config.json and the ranges in use",
-    RUNTIME + "containers/labelling.py": "config.json",
-    RUNTIME + "containers/documents.py": "run.json and config.json",
-    RUNTIME + "containers/stdio.py": "config.json",
-    RUNTIME + "containers/sharing.py": "config.json",
-    RUNTIME + "containers/state.py": "state.json",
-    RUNTIME + "containers/runfile.py": "config.json and run.json",
-    RUNTIME + "containers/spec_security.py": "a profile in the definition, which options/security.py has read",
+    RUNTIME + "containers/client/messages.py": "between root's own processes",
+    RUNTIME + "containers/monitor/monitor.py": "a sleeping monitor's arguments",
+    RUNTIME + "containers/monitor/health.py": "from a process forked for the check",
+    RUNTIME + "containers/view/logs.py": "the log, which the monitor writes, an object of three texts a line",
+    RUNTIME + "containers/lifecycle/cleanup.py": "config.json",
+    RUNTIME + "containers/spec/user_namespaces.py": "config.json and the ranges in use",
+    RUNTIME + "containers/spec/selinux_labels.py": "config.json",
+    RUNTIME + "containers/spec/files.py": "run.json and config.json",
+    RUNTIME + "containers/client/stdio.py": "config.json",
+    RUNTIME + "containers/spec/shared_namespaces.py": "config.json",
+    RUNTIME + "containers/records/state.py": "state.json",
+    RUNTIME + "containers/spec/run_file.py": "config.json and run.json",
+    RUNTIME + "containers/spec/security.py": "a profile in the definition, which options/security.py has read",
     RUNTIME + "volumes/catalog.py": "config.json",
     RUNTIME + "networks/firewall.py": "state.json",
-    RUNTIME + "host/rebuilding.py": "run.json, config.json and state.json",
-    RUNTIME + "images/collect.py": "run.json",
-    RUNTIME + "registry/service.py": "a service's configuration and status",
-    RUNTIME + "registry/supervisor.py": "a service's configuration",
-    RUNTIME + "images/workers.py": "from a process forked for unpacking",
-    RUNTIME + "images/delivery_spool.py": "what a delivery keeps",
-    RUNTIME + "builds/work.py": "from a process forked for compressing",
-    RUNTIME + "builds/running.py": "from a process forked for a step, outside of the container",
-    RUNTIME + "builds/sources.py": "digests of a context's files",
-    RUNTIME + "install.py": "host.json, and what Python says of itself",
+    RUNTIME + "host/rebuild.py": "run.json, config.json and state.json",
+    RUNTIME + "images/library/garbage.py": "run.json",
+    RUNTIME + "registry/service/service.py": "a service's configuration and status",
+    RUNTIME + "registry/service/supervisor.py": "a service's configuration",
+    RUNTIME + "layers/workers.py": "from a process forked for unpacking",
+    RUNTIME + "delivery/spool.py": "what a delivery keeps",
+    RUNTIME + "builds/steps/work.py": "from a process forked for compressing",
+    RUNTIME + "builds/steps/running.py": "from a process forked for a step, outside of the container",
+    RUNTIME + "builds/sources/sources.py": "digests of a context's files",
+    RUNTIME + "deploy/install.py": "host.json, and what Python says of itself",
     "plugin_utils/screen.py": "the run's own file",
     "plugin_utils/delivery_source.py": "a recipe in the controller's cache",
 }
@@ -59,7 +59,7 @@ def raw(path):
 
 
 def files():
-    # oci/ reads documents of others by a parser of its own, which imports nothing (oci/jsontext.py)
+    # oci/ reads documents of others by a parser of its own, which imports nothing (json_text.py)
     return [path for path in sorted(PLUGINS.rglob("*.py")) if not path.relative_to(PLUGINS).as_posix().startswith(RUNTIME + "oci/")]
 
 

@@ -8,27 +8,28 @@ import ast
 import pathlib
 
 import pytest
-from pycontainer import errors, progress
-from pycontainer.builds import output
+from pycontainer import errors
+from pycontainer.builds.steps import output
 from pycontainer.cli import session, tables, templates
+from pycontainer.progress import board as progress
 from pycontainer.untrusted import text
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
-RUNTIME = "module_utils/runtime/"
+RUNTIME = "module_utils/_runtime/"
 EVIL = "a\x1b[31mred\x07\r\nok: [host] \u202egnp\u2028\x9b2J"
 
 WRITERS = {
     RUNTIME + "cli/session.py": "the gateway of commands",
     RUNTIME + "cli/__init__.py": "the end of the command: an EngineError's sentence, and help",
-    RUNTIME + "cli/live.py": "what the board says, which progress.py has made plain",
+    RUNTIME + "cli/progress.py": "what the board says, which progress/board.py has made plain",
     RUNTIME + "cli/streams.py": "a container's own output, which stays as it is",
-    RUNTIME + "cli/copying.py": "an archive, not to a terminal",
-    RUNTIME + "cli/archives.py": "an archive, not to a terminal",
-    RUNTIME + "cli/builds.py": "an archive, not to a terminal",
-    RUNTIME + "containers/execute.py": "the zygote's log, through text.entry",
-    RUNTIME + "containers/zygote.py": "its log, through text.entry",
-    RUNTIME + "registry/server.py": "its log, which Server.log has made plain",
-    RUNTIME + "images/delivery.py": "JSON for the controller",
+    RUNTIME + "cli/commands/copying.py": "an archive, not to a terminal",
+    RUNTIME + "cli/commands/archives.py": "an archive, not to a terminal",
+    RUNTIME + "cli/commands/builds.py": "an archive, not to a terminal",
+    RUNTIME + "containers/access/execute.py": "the zygote's log, through text.entry",
+    RUNTIME + "containers/monitor/zygote.py": "its log, through text.entry",
+    RUNTIME + "registry/http/server.py": "its log, which Server.log has made plain",
+    RUNTIME + "delivery/host.py": "JSON for the controller",
     "plugin_utils/screen.py": "flushes only",
 }
 

@@ -10,11 +10,16 @@ import types
 
 import pytest
 from pycontainer import errors
-from pycontainer.builds import exchange, instructions, lines
+from pycontainer.builds.cache import exchange
+from pycontainer.builds.parse import instructions, lines
 from pycontainer.cli import templates
 from pycontainer.containers.options import security
-from pycontainer.images import auth, client, credentials, delivery_recipe, manifest, policy, signatures
-from pycontainer.registry import answers, collect, manifests, storage
+from pycontainer.delivery import recipe
+from pycontainer.images.client import auth, client
+from pycontainer.images.configuration import credentials
+from pycontainer.images.model import manifest
+from pycontainer.images.trust import policy, signatures
+from pycontainer.registry.content import answers, collect, manifests, storage
 from pycontainer.store import settings
 
 HOSTILE = [b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000, b"\xff\xfe{}", b'{"a": 1e999}', b'{"a": ' + b"1" * 5_000 + b"}",
@@ -35,7 +40,7 @@ def test_documents(data, tmp_path, monkeypatch):
     sentence(manifest.parse_config, data, "web:1")
     sentence(manifests.Manifest, data, "")
     sentence(signatures._json, data)
-    sentence(delivery_recipe.unpack, io.BytesIO(data))
+    sentence(recipe.unpack, io.BytesIO(data))
     path = str(tmp_path / "file")
     with open(path, "wb") as file:
         file.write(data)
@@ -88,9 +93,9 @@ def test_a_template():
 
 
 def test_what_the_other_side_of_a_delivery_sends_is_bounded():
-    assert delivery_recipe.decode(delivery_recipe.encode(b"x" * 1000), 1000) == b"x" * 1000
-    for text in (delivery_recipe.encode(b"x" * 1001), "!", None, delivery_recipe.encode(b"x")[:-4], 7):
-        sentence(delivery_recipe.decode, text, 1000)
+    assert recipe.decode(recipe.encode(b"x" * 1000), 1000) == b"x" * 1000
+    for text in (recipe.encode(b"x" * 1001), "!", None, recipe.encode(b"x")[:-4], 7):
+        sentence(recipe.decode, text, 1000)
 
 
 def test_blobs_of_a_manifest_that_an_older_version_took_are_kept(tmp_path):

@@ -20,7 +20,7 @@ RAISED = [OSError(errno.ENOSPC, "No space left on device", "/var/lib/x"), OSErro
           RecursionError("maximum recursion depth exceeded"), MemoryError(), KeyError("process"), AttributeError("x\nforged: y"), TypeError("z" * 100_000)]
 EXPECTED = {errno.ENOSPC: "this host refused a step: no space left on device: /var/lib/x", errno.EIO: "this host refused a step: input/output error",
             errno.EROFS: "this host refused a step: read-only file system: /a\\x1b", errno.ENOMEM: "this host refused a step: cannot allocate memory"}
-PLACES = ["pycontainer.engine.Engine.__enter__", "pycontainer.cli.execute", "pycontainer.cli.observing.ps", "pycontainer.containers.listing",
+PLACES = ["pycontainer.engine.Engine.__enter__", "pycontainer.cli.execute", "pycontainer.cli.commands.observing.ps", "pycontainer.containers.listing",
           "pycontainer.cli.tables.formatted", "pycontainer.cli.session.Session.say", "pycontainer.cli.read"]
 
 
@@ -137,12 +137,12 @@ def test_an_action(error, monkeypatch):
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_the_hosts_half_of_a_delivery(error, monkeypatch, capsys):
-    from pycontainer.images import delivery
+    from pycontainer.delivery import host
 
-    monkeypatch.setattr(delivery.fingerprint, "laid_down", lambda *_arguments: None)
+    monkeypatch.setattr(host.fingerprint, "laid_down", lambda *_arguments: None)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(b'{"check": 1}\n')))
     put(monkeypatch, "pycontainer.engine.Engine.__enter__", error)
-    assert delivery.main(["offer"]) == 0
+    assert host.main(["offer"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["failed"] and answer["exception"].startswith("Traceback")
     check(answer["msg"], error)

@@ -13,26 +13,26 @@ import pathlib
 import pytest
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
-RUNTIME = "module_utils/runtime/"
+RUNTIME = "module_utils/_runtime/"
 WALKERS = {"walk": ("os",), "fwalk": ("os",), "rmtree": ("shutil",), "copytree": ("shutil",), "move": ("shutil",), "rglob": None}
 LISTERS = {"listdir", "scandir"}
 
 OWN = {  # (file, function or walker): whose tree it is
-    (RUNTIME + "install.py", "rmtree"): "a copy of the engine",
-    (RUNTIME + "install.py", "walk"): "a copy of the engine",
-    (RUNTIME + "registry/storage.py", "rmtree"): "a registry's own directories, as deep as a repository's name has parts",
-    (RUNTIME + "registry/storage.py", "walk"): "a registry's own directories, as deep as a repository's name has parts",
-    (RUNTIME + "registry/service.py", "rmtree"): "a service's run directory, one level",
+    (RUNTIME + "deploy/install.py", "rmtree"): "a copy of the engine",
+    (RUNTIME + "deploy/install.py", "walk"): "a copy of the engine",
+    (RUNTIME + "registry/content/storage.py", "rmtree"): "a registry's own directories, as deep as a repository's name has parts",
+    (RUNTIME + "registry/content/storage.py", "walk"): "a registry's own directories, as deep as a repository's name has parts",
+    (RUNTIME + "registry/service/service.py", "rmtree"): "a service's run directory, one level",
 }
 BOUNDED = {  # (file, function) that calls itself for each directory: what bounds its depth
-    (RUNTIME + "images/difference.py", "_clean"): "MAX_DEPTH",
-    (RUNTIME + "images/difference.py", "_contents"): "MAX_DEPTH",
-    (RUNTIME + "containers/packing.py", "_contents"): "DEEPEST",
+    (RUNTIME + "layers/difference.py", "_clean"): "MAX_DEPTH",
+    (RUNTIME + "layers/difference.py", "_contents"): "MAX_DEPTH",
+    (RUNTIME + "containers/access/packing.py", "_contents"): "DEEPEST",
     (RUNTIME + "volumes/populate.py", "_copy"): "200, of an image's tree",
-    (RUNTIME + "builds/sources.py", "_walk"): "MAX_DEPTH",
-    (RUNTIME + "fingerprint.py", "_sources_of_directory"): "the engine's own sources",
-    (RUNTIME + "images/tree.py", "remove"): "MAX_DEPTH: of what was unpacked there",
-    (RUNTIME + "containers/spec_resources.py", "_walk"): "the host's /dev",
+    (RUNTIME + "builds/sources/sources.py", "_walk"): "MAX_DEPTH",
+    (RUNTIME + "deploy/fingerprint.py", "_sources_of_directory"): "the engine's own sources",
+    (RUNTIME + "layers/tree.py", "remove"): "MAX_DEPTH: of what was unpacked there",
+    (RUNTIME + "containers/spec/resources.py", "_walk"): "the host's /dev",
 }
 
 

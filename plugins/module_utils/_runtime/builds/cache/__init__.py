@@ -1,0 +1,3 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The build cache: how far it leads, and how it gets to other hosts."""

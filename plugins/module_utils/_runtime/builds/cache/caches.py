@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What builds keep on a host besides images: the directories of ``RUN --mount=type=cache``, and digests of contexts' files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from ...reconcile import Plan
+from ...store import trees
+from ...untrusted import trees as walks
+
+
+def directory(engine, name):
+    """Where the cache ``name`` is: ``data`` in it is mounted, the file ``id`` has the name, which is its lock's too."""
+    return os.path.join(engine.paths.data, "build", "cache", hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32])
+
+
+def listing(engine):
+    """``[(name, directory)]`` of all caches, by name."""
+    top, found = os.path.join(engine.paths.data, "build", "cache"), []
+    for entry in os.listdir(top) if os.path.isdir(top) else ():
+        with open(os.path.join(top, entry, "id"), encoding="utf-8", errors="surrogateescape") as file:
+            found.append((file.read(), os.path.join(top, entry)))
+    return sorted(found)
+
+
+def size(path):
+    """Bytes of all files in a tree."""
+    return sum(entry.status.st_size for entry in walks.walk(path) if not entry.is_directory())
+
+
+def plan_prune(engine):
+    """Remove the caches that no build uses at this moment, and what is remembered of contexts. Facts: ``caches``, ``space_reclaimed``."""
+    freed, gone = [], []
+    plan = Plan("build caches", lambda: {"caches": gone, "space_reclaimed": sum(freed)})
+
+    def remove(name, path):
+        with engine.locks.hold("build-cache", name):
+            freed.append(size(path))
+            trees.remove(path)
+            gone.append(name)
+
+    for name, path in listing(engine):
+        if engine.locks.is_free("build-cache", name):
+            plan.add("cache " + name, "present", "absent", "remove the build cache %s" % name.rpartition(" ")[0],
+                     lambda name=name, path=path: remove(name, path))
+    stat = os.path.join(engine.paths.data, "build", "stat")
+    if os.path.isdir(stat):
+        plan.add("contexts", "remembered", "forgotten", "forget the digests of contexts", lambda: trees.remove(stat))
+    return plan

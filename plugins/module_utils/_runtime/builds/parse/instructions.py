@@ -1,0 +1,271 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instructions of a Containerfile, checked one by one: flags, forms, numbers of arguments. Variables are not expanded yet.
+
+Source: the Dockerfile reference, instruction by instruction.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ... import units
+from ...errors import EngineError, InvalidInput
+from ...untrusted import json_reader
+from ...untrusted.text import without_userinfo
+from . import words
+from .lines import BadFile, heredoc_of, Raw, split_flags
+
+SWITCH, VALUE, LIST = "switch", "value", "list"
+FLAGS = {
+    "FROM": {"platform": VALUE},
+    "RUN": {"mount": LIST, "network": VALUE, "security": VALUE, "device": LIST},
+    "COPY": {"from": VALUE, "chown": VALUE, "chmod": VALUE, "link": SWITCH, "parents": SWITCH, "exclude": LIST},
+    "ADD": {"chown": VALUE, "chmod": VALUE, "link": SWITCH, "checksum": VALUE, "exclude": LIST, "unpack": SWITCH, "keep-git-dir": SWITCH},
+    "HEALTHCHECK": {"interval": VALUE, "timeout": VALUE, "start-period": VALUE, "start-interval": VALUE, "retries": VALUE},
+}
+NAMES = ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "RUN", "SHELL",
+         "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
+
+
+class Instruction:
+    """One instruction.
+
+    :ivar name: in capitals. :ivar flags: ``{name: value}``: a string, True or False, or a list of strings.
+    :ivar args: by instruction: words; ``[(key, value)]`` of ENV, LABEL and ARG (value None: no ``=``); one string of USER, WORKDIR ...
+    :ivar exec_form: whether RUN, CMD ... was a JSON list. :ivar heredocs: [lines.Heredoc]. :ivar rest: the arguments as written.
+    :ivar line, end: numbers of its lines. :ivar trigger: of ONBUILD, the Instruction that it holds. :ivar written, comments, gap: as of lines.Raw.
+    :ivar old_form: whether ENV or LABEL has a blank for the ``=``.
+    """
+
+    def __init__(self, raw):
+        self.name, self.line, self.end = raw.name, raw.line, raw.end
+        self.rest, self.heredocs, self.original = raw.rest, raw.heredocs, raw.original
+        self.written, self.comments, self.gap = raw.written, raw.comments, raw.gap
+        self.flags, self.args, self.exec_form, self.trigger, self.old_form = {}, [], False, None, False
+
+    @property
+    def title(self):
+        """The instruction on one line, as progress and errors show it."""
+        flags = "".join(" --%s%s" % (name, "" if value is True else "=%s" % value) for name, values in self.flags.items() if values is not False
+                        for value in (values if isinstance(values, list) else [values]))
+        return without_userinfo(" ".join(("%s%s %s" % (self.name, flags, self.rest)).split()))
+
+
+def parse(raw, escape="\\"):
+    """The Instruction of a lines.Raw. :raises BadFile: with its line."""
+    instruction = Instruction(raw)
+    try:
+        if raw.name not in NAMES:
+            raise words.Trouble("unknown instruction: %s; known: %s" % (raw.name, ", ".join(NAMES)))
+        instruction.flags = _flags(raw) if not _without_flags(raw) else {}
+        _ARGUMENTS[raw.name](instruction, escape)
+    except (words.Trouble, InvalidInput) as error:
+        raise BadFile(raw.line, str(error)) from None
+    return instruction
+
+
+def _without_flags(raw):
+    """Whether flags say nothing here: STOPSIGNAL and HEALTHCHECK NONE take any."""
+    return raw.name == "STOPSIGNAL" or raw.name == "HEALTHCHECK" and raw.rest.upper() == "NONE"
+
+
+def _flags(raw):
+    known, found = FLAGS.get(raw.name, {}), {}
+    for name, value in raw.flags:
+        kind = known.get(name)
+        if kind is None:
+            raise words.Trouble("%s: unknown flag --%s; known: %s" % (raw.name, name, ", ".join("--" + each for each in known) or "none"))
+        if kind == SWITCH:
+            if value is not None and value.lower() not in ("true", "false"):
+                raise words.Trouble("%s: flag --%s takes true or false, not %r" % (raw.name, name, value))
+            value = value is None or value.lower() == "true"
+        elif value is None:
+            raise words.Trouble("%s: flag --%s needs a value" % (raw.name, name))
+        if kind == LIST:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise words.Trouble("%s: flag --%s is given twice" % (raw.name, name))
+        else:
+            found[name] = value
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------------ arguments
+
+
+def json_words(text):
+    """The list of strings that ``text`` begins with in JSON, or None where it is something else.
+
+    :raises Trouble: for a JSON list of other things.
+    """
+    text = text.strip()
+    if not text.startswith("["):
+        return None
+    try:
+        found = json_reader.load(text, "the list", kind=list, more=True)
+    except EngineError:
+        return None
+    if not all(isinstance(item, str) for item in found):
+        raise words.Trouble("in the JSON form all words must be strings in double quotes")
+    return found
+
+
+def _need(instruction, text="at least one argument"):
+    if not instruction.rest:
+        raise words.Trouble("%s needs %s" % (instruction.name, text))
+
+
+def _one(instruction, _escape):
+    _need(instruction, "exactly one argument")
+    instruction.args = [instruction.rest.strip()]
+
+
+def _command(instruction, _escape):
+    """RUN, CMD, ENTRYPOINT: a JSON list or a line for the shell."""
+    if instruction.name == "RUN":
+        _need(instruction)
+        _check_run(instruction)
+    listed = None if instruction.heredocs else json_words(instruction.rest)
+    instruction.exec_form = listed is not None
+    instruction.args = listed if listed is not None else [instruction.rest] if instruction.rest else []
+    if instruction.name == "RUN" and not instruction.args:
+        raise words.Trouble("RUN needs a command")
+
+
+def _check_run(instruction):
+    network, security = instruction.flags.get("network"), instruction.flags.get("security")
+    if instruction.flags.get("device"):
+        raise words.Trouble("RUN: --device=%s is not accepted: a build has no devices of the host" % instruction.flags["device"][0])
+    if network not in (None, "default", "none", "host"):
+        raise words.Trouble("RUN: --network=%s is not accepted; accepted: default, none, host" % network)
+    if security not in (None, "sandbox", "insecure"):
+        raise words.Trouble("RUN: --security=%s is not accepted; accepted: sandbox, insecure" % security)
+
+
+def _from(instruction, _escape):
+    parts = instruction.rest.split()
+    if len(parts) not in (1, 3) or len(parts) == 3 and parts[1].lower() != "as":
+        raise words.Trouble("FROM takes an image, or: IMAGE AS NAME")
+    if len(parts) == 3 and not _STAGE_NAME.fullmatch(parts[2].lower()):
+        raise words.Trouble("FROM: invalid name for a stage: %r; accepted: a letter, then letters, digits, - _ and ." % parts[2])
+    instruction.args = [parts[0], parts[2].lower() if len(parts) == 3 else ""]
+
+
+def _pairs(instruction, escape):
+    """ENV and LABEL: key=value ..., or the old form: key, blank, all the rest."""
+    _need(instruction)
+    found = words.split(instruction.rest, escape)
+    if "=" not in found[0]:
+        parts = instruction.rest.split(None, 1)
+        if len(parts) < 2:
+            raise words.Trouble("%s must have two arguments, or the form key=value" % instruction.name)
+        instruction.args, instruction.old_form = [(parts[0], parts[1])], True
+        return
+    for word in found:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise words.Trouble("%s: %r has no =; all must have the form key=value" % (instruction.name, word))
+        if not key:
+            raise words.Trouble("%s: names can not be blank" % instruction.name)
+        instruction.args.append((key, value))
+
+
+def _arg(instruction, escape):
+    _need(instruction)
+    for word in words.split(instruction.rest, escape):
+        key, equals, value = word.partition("=")
+        if not key:
+            raise words.Trouble("ARG: names can not be blank")
+        instruction.args.append((key, value if equals else None))
+
+
+def _list(instruction, _escape):
+    """VOLUME: a JSON list, or words."""
+    _need(instruction)
+    listed = json_words(instruction.rest)
+    instruction.args = [word.strip() for word in (listed if listed is not None else instruction.rest.split())]
+    if not all(instruction.args) or not instruction.args:
+        raise words.Trouble("VOLUME: a volume can't be an empty string")
+
+
+def _files(instruction, _escape):
+    """COPY and ADD: sources and a destination. Every blank ends a word: names with blanks need the JSON form."""
+    listed = json_words(instruction.rest)
+    instruction.args = listed if listed is not None else instruction.rest.split()
+    if len(instruction.args) < 2:
+        raise words.Trouble("%s needs at least two arguments: a source and a destination" % instruction.name)
+    source = instruction.flags.get("from") or ""
+    if "$" in source[:-1]:
+        raise words.Trouble("%s: --from=%s: variables have no values there; FROM has them: make a stage of it" % (instruction.name, source))
+    if instruction.heredocs and heredoc_of(instruction.args[-1]) is not None:
+        raise words.Trouble("%s: the destination %s can't be a here-document" % (instruction.name, instruction.args[-1]))
+
+
+def _expose(instruction, _escape):
+    _need(instruction)
+    instruction.args = sorted(instruction.rest.split())
+
+
+def _shell(instruction, _escape):
+    instruction.args = json_words(instruction.rest)
+    if not instruction.args:
+        raise words.Trouble("SHELL needs the JSON form: a list of words in double quotes")
+
+
+def _health(instruction, _escape):
+    _need(instruction)
+    kind, rest = _head(instruction.rest)
+    if kind == "NONE":
+        if rest:
+            raise words.Trouble("HEALTHCHECK NONE takes no arguments")
+        instruction.args = ["NONE"]
+        return
+    if kind != "CMD":
+        raise words.Trouble("HEALTHCHECK: unknown type %s; known: CMD, NONE" % kind)
+    listed = json_words(rest)
+    if not rest or listed is not None and not listed:
+        raise words.Trouble("HEALTHCHECK CMD needs a command")
+    instruction.exec_form = listed is not None
+    instruction.args = ["CMD"] + listed if listed is not None else ["CMD-SHELL", rest]
+    for flag in ("interval", "timeout", "start-period", "start-interval"):
+        if instruction.flags.get(flag):
+            instruction.flags[flag] = _duration(instruction.flags[flag], flag)
+    retries = instruction.flags.get("retries")
+    if retries:
+        if not re.fullmatch("[0-9]{1,9}", retries):
+            raise words.Trouble("HEALTHCHECK: --retries=%s is not a number" % retries)
+        instruction.flags["retries"] = int(retries)
+
+
+def _head(text):
+    """``(first word in capitals, what follows)``."""
+    parts = text.split(None, 1)
+    return parts[0].upper(), parts[1] if len(parts) > 1 else ""
+
+
+def _duration(text, flag):
+    """Seconds of a time as Go writes it (``1m30s``): a unit is needed but for 0."""
+    if re.fullmatch(r"\d+(\.\d+)?", text) and float(text):
+        raise words.Trouble("HEALTHCHECK: --%s=%s has no unit; accepted: a time such as 30s or 1m30s" % (flag, text))
+    seconds = units.duration(text, "HEALTHCHECK --" + flag)
+    if 0 < seconds < 0.001:
+        raise words.Trouble("HEALTHCHECK: --%s=%s is less than 1ms" % (flag, text))
+    return seconds
+
+
+def _onbuild(instruction, escape):
+    _need(instruction, "an instruction")
+    name, rest = _head(instruction.rest)
+    if name in ("ONBUILD", "FROM", "MAINTAINER"):
+        raise words.Trouble("%s isn't allowed as an ONBUILD trigger" % name if name != "ONBUILD" else "chaining ONBUILD via ONBUILD ONBUILD isn't allowed")
+    flags, rest = split_flags(rest.strip(), escape)
+    instruction.trigger = parse(Raw(name, rest, flags, instruction.heredocs, instruction.line, instruction.end, instruction.original), escape)
+
+
+_ARGUMENTS = {
+    "ADD": _files, "ARG": _arg, "CMD": _command, "COPY": _files, "ENTRYPOINT": _command, "ENV": _pairs, "EXPOSE": _expose, "FROM": _from,
+    "HEALTHCHECK": _health, "LABEL": _pairs, "MAINTAINER": _one, "ONBUILD": _onbuild, "RUN": _command, "SHELL": _shell, "STOPSIGNAL": _one,
+    "USER": _one, "VOLUME": _list, "WORKDIR": _one,
+}

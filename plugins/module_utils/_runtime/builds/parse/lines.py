@@ -1,0 +1,261 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Containerfile's text into instructions: directives, comments, continued lines, heredocs. Nothing is expanded here.
+
+Source: the Dockerfile reference ("Format", "Parser directives", "Here-documents").
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import EngineError
+from ...untrusted import json_reader
+from . import words
+
+HEREDOC_NAMES = ("ADD", "COPY", "RUN")
+DIRECTIVES = ("syntax", "escape", "check")
+MAX_SIZE = 8 << 20  # bytes of a Containerfile
+
+_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
+_HEREDOC = re.compile(r"(\d*)<<(-?)\s*([^<]*)$")
+
+
+class BadFile(EngineError):
+    """A Containerfile that can't be read. ``line`` is the number of the line (from 1)."""
+
+    def __init__(self, line, message, name="Containerfile"):
+        super().__init__("%s:%d: %s" % (name, line, message))
+        self.line, self.message = line, message
+
+
+class Heredoc:
+    """``name``: its delimiter; ``content``: as written; ``expand``: whether variables in it stand for their values;
+    ``tabs``: whether leading tabs go (``<<-``)."""
+
+    def __init__(self, name, expand, tabs):
+        self.name, self.expand, self.tabs, self.content = name, expand, tabs, ""
+
+    @property
+    def text(self):
+        return re.sub(r"(?m)^\t+", "", self.content) if self.tabs else self.content
+
+
+class Raw:
+    """One instruction as written. ``name``: in capitals; ``rest``: what follows it and its flags, on one line; ``flags``: ``[(name, value)]``,
+    value None where there is no ``=``; ``heredocs``; ``line``, ``end``: numbers of its first and last line; ``original``: its text;
+    ``written``: the name as written; ``comments``: what the comments right above it say; ``gap``: whether a continued line of it is empty."""
+
+    def __init__(self, name, rest, flags, heredocs, line, end, original):
+        self.name, self.rest, self.flags, self.heredocs = name, rest, flags, heredocs
+        self.line, self.end, self.original = line, end, original
+        self.written, self.comments, self.gap = name, [], False
+
+
+class File:
+    """``instructions``: [Raw]; ``escape``: the escape character; ``directives``: ``{name: value}``."""
+
+    def __init__(self, instructions, escape, directives):
+        self.instructions, self.escape, self.directives = instructions, escape, directives
+
+
+def read(data, name="Containerfile"):
+    """Read a Containerfile from bytes. :raises BadFile:"""
+    if len(data) > MAX_SIZE:
+        raise BadFile(1, "it has %d bytes; at most %d are accepted" % (len(data), MAX_SIZE), name)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFile(data[: error.start].count(b"\n") + 1, "not UTF-8", name) from None
+    if "\0" in text:
+        raise BadFile(text[: text.index("\0")].count("\n") + 1, "it holds a NUL character", name)
+    lines = text.split("\n")
+    try:
+        directives = _directives(lines)
+        reader = _Reader(lines, directives.get("escape", "\\"))
+        instructions = list(reader.instructions())
+    except BadFile as error:
+        raise BadFile(error.line, error.message, name) from None
+    if not instructions:
+        raise BadFile(1, "it has no instructions", name)
+    return File(instructions, reader.escape, directives)
+
+
+def _directives(lines):
+    """The parser directives: comments of the form ``# name=value`` at the very top, until anything else comes."""
+    found = {}
+    for number, line in enumerate(lines, 1):
+        match = _DIRECTIVE.match(line.strip())
+        key = match.group(1).lower() if match else None
+        if key not in DIRECTIVES:
+            break
+        if key in found:
+            raise BadFile(number, "only one %s parser directive can be used" % key)
+        if key == "escape" and match.group(2) not in ("\\", "`"):
+            raise BadFile(number, "invalid escape %r; accepted: ` or \\" % match.group(2))
+        found[key] = match.group(2)
+    return found
+
+
+def _is_comment(line):
+    return line.lstrip().startswith("#")
+
+
+class _Reader:
+    def __init__(self, lines, escape):
+        self.lines, self.escape, self.at, self.gap = lines, escape, 0, False
+        char = re.escape(escape)
+        self.continued = re.compile(r"([^%s])%s[ \t]*$|^%s[ \t]*$" % (char, char, char))
+
+    def instructions(self):
+        comments = []
+        while self.at < len(self.lines):
+            start = self.at
+            line = self.lines[self.at].strip()
+            self.at += 1
+            if not line or line.startswith("#"):
+                comments = comments + [line[1:].strip()] if line.strip("#") else []
+                continue
+            self.gap = False
+            logical = self._joined(line)
+            if not logical.strip():
+                continue
+            try:
+                raw = self._instruction(logical.strip(), start)
+            except words.Trouble as error:
+                raise BadFile(start + 1, str(error)) from None
+            raw.comments, comments = comments, []
+            yield raw
+
+    def _joined(self, line):
+        """The whole of an instruction: lines that end with the escape character go on in the next."""
+        line, more = self._cut(line)
+        while more and self.at < len(self.lines):
+            following = self.lines[self.at]
+            self.at += 1
+            if _is_comment(following) or not following.strip():
+                self.gap = self.gap or not following.strip()
+                continue
+            part, more = self._cut(following)
+            line += part
+        return line
+
+    def _cut(self, line):
+        line = line.rstrip("\r")
+        match = self.continued.search(line)
+        if match is None:
+            return line, False
+        return line[: match.start()] + (match.group(1) or ""), True
+
+    def _instruction(self, logical, start):
+        written, dummy, rest = _first_word(logical)
+        name = written.upper()
+        try:
+            flags, rest = split_flags(rest.strip(), self.escape)
+        except words.Trouble as error:
+            raise BadFile(start + 1, str(error)) from None
+        heredocs = []
+        inner, given = name, rest
+        if name == "ONBUILD":
+            inner, dummy, given = _first_word(rest)
+            inner, given = inner.upper(), split_flags(given, self.escape)[1]
+        if inner in HEREDOC_NAMES and not _is_list(given):
+            for heredoc in heredocs_of(rest):
+                self._fill(heredoc, start)
+                heredocs.append(heredoc)
+        raw = Raw(name, rest, flags, heredocs, start + 1, self.at, "\n".join(self.lines[start:self.at]))
+        raw.written, raw.gap = written, self.gap
+        return raw
+
+    def _fill(self, heredoc, start):
+        content = []
+        while self.at < len(self.lines):
+            line = self.lines[self.at]
+            self.at += 1
+            bare = line.rstrip("\r")
+            if (bare.lstrip("\t") if heredoc.tabs else bare) == heredoc.name:
+                heredoc.content = "".join(line + "\n" for line in content)
+                return
+            content.append(line)
+        raise BadFile(start + 1, "the here-document %s is not closed: no line is %r alone" % (heredoc.name, heredoc.name))
+
+
+def _first_word(text):
+    match = re.match(r"(\S*)(\s*)(.*)", text, re.DOTALL)
+    return match.groups()
+
+
+def _is_list(text):
+    """Whether the arguments are a JSON list: it holds no heredocs."""
+    if not text.startswith("["):
+        return False
+    try:
+        json_reader.load(text, "the list", kind=list)
+    except EngineError:
+        return False
+    return True
+
+
+def heredocs_of(text):
+    """The heredocs that the words of a line open, empty still. A backslash escapes here whatever the escape directive says."""
+    lexer = words.Lexer("\\", raw=True, skip_unset=True)
+    try:
+        found = [heredoc_of(word) for word in lexer.words(text, {})]
+    except words.Trouble:  # a shell's matter: an apostrophe in an echo
+        return []
+    return [heredoc for heredoc in found if heredoc is not None]
+
+
+def heredoc_of(word):
+    """The Heredoc that a word such as ``<<-"EOF"`` opens, or None. Its content is expanded unless its name is quoted."""
+    match = _HEREDOC.fullmatch(word)
+    if match is None or not match.group(3):
+        return None
+    try:
+        names = words.Lexer("\\").words(match.group(3), {})
+        kept = words.Lexer("\\", raw=True, skip_unset=True).words(match.group(3), {})
+    except words.Trouble:
+        return None
+    if len(names) != 1 or len(kept) != 1:
+        return None
+    return Heredoc(names[0], _quotes(names[0]) == _quotes(kept[0]), bool(match.group(2)))
+
+
+def _quotes(text):
+    return text.count("'") + text.count('"')
+
+
+def split_flags(text, escape="\\"):
+    """``([(name, value or None)], rest)``: the ``--flags`` at the beginning of ``text``."""
+    flags = []
+    while text.startswith("--"):
+        word, text = _flag_word(text, escape)
+        if word == "--":
+            break
+        name, equals, value = word[2:].partition("=")
+        flags.append((name, value if equals else None))
+    return flags, text
+
+
+def _flag_word(text, escape):
+    """``(the first word without its quotes, the rest)``."""
+    word, quote, at = [], "", 0
+    while at < len(text):
+        character = text[at]
+        if character == escape and at + 1 < len(text):
+            word.append(text[at + 1])
+            at += 2
+            continue
+        if quote:
+            if character == quote:
+                quote = ""
+            else:
+                word.append(character)
+        elif character in "'\"":
+            quote = character
+        elif character.isspace():
+            break
+        else:
+            word.append(character)
+        at += 1
+    return "".join(word), text[at:].lstrip()

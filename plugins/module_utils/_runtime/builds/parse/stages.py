@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Containerfile as stages: which there are, what each is made from, which of them a target needs."""
+
+from __future__ import annotations
+
+from ...errors import InvalidInput
+from . import instructions, lines, mount_flags, words
+
+# Predefined arguments: used without ARG, and in neither cache key nor history unless an ARG names them.
+PROXIES = tuple(name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower()))
+BUILTIN = ("BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_CACHE_MOUNT_NS", "SOURCE_DATE_EPOCH")
+
+
+class Stage:
+    """``base``: what FROM names, expanded; ``base_stage``: the Stage that is, or None; ``platform``: of its flag, or None;
+    ``name``: "" without AS; ``commands``: [Instruction] after FROM; ``index``: from 0; ``instruction``: the FROM."""
+
+    def __init__(self, index, instruction, base, platform):
+        self.index, self.instruction, self.base, self.platform = index, instruction, base, platform
+        self.name, self.commands, self.base_stage = instruction.args[1], [], None
+
+    @property
+    def title(self):
+        return self.name or "stage-%d" % self.index
+
+
+class Containerfile:
+    """A parsed file.
+
+    :ivar stages: [Stage]. :ivar meta: ``{name: value}`` of the ARGs before the first FROM (value None: none); :ivar before: these Instructions.
+    :ivar escape: the escape character. :ivar directives: ``{name: value}``.
+    """
+
+    def __init__(self, data, name="Containerfile", build_args=None, platform_args=None, target=None):
+        """:param data: bytes. :param build_args: ``{name: value}`` given to the build. :param platform_args: TARGETPLATFORM and so on.
+        :param target: the stage that is to be built.
+
+        :raises BadFile: naming the line.
+        """
+        self.name, self.build_args = name, dict(build_args or {})
+        source = lines.read(data, name)
+        self.platform_args = {key: self.build_args.get(key, value) for key, value in dict(platform_args or {}, TARGETSTAGE=target or _last(source)).items()}
+        self.escape, self.directives, self.stages, self.meta, self.before = source.escape, source.directives, [], {}, []
+        self.lexer = words.Lexer(self.escape)
+        try:
+            for raw in source.instructions:
+                self._take(instructions.parse(raw, self.escape))
+            if not self.stages:
+                raise lines.BadFile(source.instructions[-1].line, "no FROM: there is nothing to build")
+        except lines.BadFile as error:
+            raise lines.BadFile(error.line, error.message, name) from None
+
+    def _take(self, instruction):
+        if instruction.name == "FROM":
+            self._stage(instruction)
+        elif self.stages:
+            self.stages[-1].commands.append(instruction)
+        elif instruction.name == "ARG":
+            self.before.append(instruction)
+            for key, value in instruction.args:
+                if key not in self.build_args and value is not None:
+                    value = self._expand(instruction, value, self.meta_values())
+                value = self.build_args.get(key, value)
+                if value is not None or key not in self.meta:
+                    self.meta[key] = value
+        else:
+            raise lines.BadFile(instruction.line, "%s comes before FROM: only ARG may" % instruction.name)
+
+    def meta_values(self):
+        """What FROM may use: the platform's arguments and the ARGs before the first FROM."""
+        return dict(self.platform_args, **{key: value for key, value in self.meta.items() if value is not None})
+
+    def _expand(self, instruction, text, values):
+        try:
+            return self.lexer.word(text, values)
+        except words.Trouble as error:
+            raise lines.BadFile(instruction.line, "%s: %s" % (instruction.name, error)) from None
+
+    def _stage(self, instruction):
+        values = self.meta_values()
+        base = self._expand(instruction, instruction.args[0], values)
+        if not base:
+            raise lines.BadFile(instruction.line, "FROM %s: the base image's name is empty" % instruction.args[0])
+        platform = instruction.flags.get("platform")
+        if platform:
+            written, platform = platform, self._expand(instruction, platform, values)
+            if not platform:
+                raise lines.BadFile(instruction.line, "FROM --platform=%s: the platform is empty" % written)
+        stage = Stage(len(self.stages), instruction, base, platform)
+        stage.base_stage = self.named(base)
+        self.stages.append(stage)
+
+    def named(self, name):
+        """The last stage with this name, or None."""
+        return next((stage for stage in reversed(self.stages) if stage.name and stage.name == name.lower()), None)
+
+    def target(self, text):
+        """The stage to build: the last, or by name or number. :raises InvalidInput: when there is none."""
+        if not text:
+            return self.stages[-1]
+        found = self.named(text)
+        if found is None and text.isdigit() and int(text) < len(self.stages):
+            found = self.stages[int(text)]
+        if found is None:
+            raise InvalidInput("target", text, "a stage of %s: %s" % (self.name, ", ".join(stage.name or str(stage.index) for stage in self.stages)))
+        return found
+
+    def source(self, stage, text):
+        """What ``--from=text`` in a stage names: an earlier Stage, or None for a context or an image. :raises Trouble:"""
+        earlier = [each for each in self.stages if each.index < stage.index]
+        for each in reversed(earlier):
+            if each.name and each.name == text.lower():
+                return each
+        if self.named(text):
+            raise words.Trouble("--from=%s: that stage is not made before this one" % text)
+        if text.isdigit():
+            if int(text) >= len(earlier):
+                raise words.Trouble("--from=%s: there is no such stage before this one" % text)
+            return earlier[int(text)]
+        return None
+
+    def needed(self, target, replaced=()):
+        """The stages that ``target`` is made from, itself last, each after what it needs. ``replaced``: names that contexts stand for."""
+        order = []
+
+        def visit(stage):
+            if stage in order:
+                return
+            if stage.name in replaced:
+                order.append(stage)
+                return
+            if stage.base_stage is not None:
+                visit(stage.base_stage)
+            for instruction in stage.commands:
+                for text in sources(instruction):
+                    if text in replaced:
+                        continue
+                    try:
+                        other = self.source(stage, text)
+                    except words.Trouble as error:
+                        raise lines.BadFile(instruction.line, str(error), self.name) from None
+                    if other is not None:
+                        visit(other)
+            order.append(stage)
+
+        try:
+            visit(target)
+        except lines.BadFile as error:
+            raise lines.BadFile(error.line, error.message, self.name) from None
+        return order
+
+
+def defaults(file):
+    """What FROM may use where no build arguments are given: ``{name: value}``."""
+    values, lexer = dict(file.platform_args), words.Lexer(file.escape)
+    for instruction in file.before:
+        for key, value in instruction.args:
+            if value is not None:
+                values[key] = lexer.word(value, values)
+    return values
+
+
+def _last(source):
+    """The name of the last stage, as TARGETSTAGE has it."""
+    words_of = next((raw.rest.split() for raw in reversed(source.instructions) if raw.name == "FROM"), [])
+    return words_of[2].lower() if len(words_of) == 3 else "default"
+
+
+def sources(instruction):
+    """The names in an instruction's ``--from`` and ``--mount=from``."""
+    if instruction.name in ("COPY", "ADD") and instruction.flags.get("from"):
+        return [instruction.flags["from"]]
+    if instruction.name == "RUN":
+        return [name for name in (mount_flags.fields(text, instruction.line).get("from") for text in instruction.flags.get("mount", ())) if name]
+    return []

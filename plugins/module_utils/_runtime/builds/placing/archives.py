@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tar archives that ADD unpacks, and that a build's context comes in: known by their content, compressed or not."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+
+from ...errors import EngineError
+from ...kernel.mounts import rootfs
+from ...layers import hard_links
+from ...layers.compression import streams
+from ...layers.tar import reader
+from ...untrusted.text import printable
+from ..parse import patterns
+from ..parse.words import Trouble
+from . import placing
+
+_NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
+
+
+def is_archive(opener):
+    """Whether a file is a tar archive, compressed or not: by its content."""
+    with os.fdopen(opener(), "rb") as file:
+        start = file.read(512)
+        if not streams.kind_of(start) and not (len(start) == 512 and start[257:262] == b"ustar"):
+            return False
+        file.seek(0)
+        try:
+            stream = reader.Stream(streams.decompress(streams.pieces(file, 1 << 14), "a file"), "a file")
+            return next(reader.entries(stream), None) is not None
+        except EngineError:
+            return False
+
+
+def extract(top, opener, name):
+    """Unpack the archive that ``opener`` opens into the directory that ``top`` is open on, with its owners and modes; its links stay inside.
+
+    :param name: of the archive, for errors. :raises Trouble: for an entry that can't be made. :raises EngineError: for a damaged one.
+    """
+    inner = placing.Placer(top)
+    with os.fdopen(opener(), "rb") as file:
+        times = []
+        for entry in reader.entries(reader.Stream(streams.decompress(streams.pieces(file), name), name)):
+            try:
+                _extract_entry(inner, entry, times, name)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise Trouble("%s: the entry %s: %s" % (name, printable(entry.name), error.strerror)) from None
+    for path, mtime in reversed(times):
+        fd = inner.directory(path)
+        os.utime(fd, ns=(mtime, mtime))
+        os.close(fd)
+
+
+def _extract_entry(placer, entry, times, what):
+    path = os.fsdecode(entry.name)
+    if "\0" in path:
+        raise Trouble("%s: the entry %r has a NUL in its name" % (what, path[:200]))
+    path = placing.joined("", path)  # .. goes no higher than the directory, as where tar runs in a root of its own
+    owner = entry.uid, entry.gid
+    if entry.kind == reader.DIRECTORY:
+        fd = _directory(placer, path)
+        try:
+            os.fchown(fd, *owner)
+            os.fchmod(fd, entry.mode)
+        finally:
+            os.close(fd)
+        times.append((path, entry.mtime))
+        return
+    if not path:
+        return
+    parent_path, dummy, name = path.rpartition("/")
+    parent = placer.directory(parent_path)
+    try:
+        placer.clear(parent, name, True)
+        if entry.kind == reader.REGULAR:
+            _extract_file(placer, entry, parent, name, owner)
+        elif entry.kind == reader.SYMLINK:
+            placer.link(os.fsdecode(entry.link), parent, name, owner, entry.mtime)
+        elif entry.kind == reader.LINK:
+            _extract_link(placer, entry, parent, name, what)
+            hard_links.on_disk(parent, name, hard_links.header(entry), what)
+        elif entry.kind in _NODES:
+            os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=parent)
+            os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
+            os.chmod(name, entry.mode, dir_fd=parent)
+            os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
+    finally:
+        os.close(parent)
+
+
+def _directory(placer, path):
+    """A descriptor of the directory that an entry describes; a file or link of that name goes, as where an archive's later entry replaces it."""
+    parent_path, dummy, name = path.rpartition("/")
+    if name:
+        parent = placer.directory(parent_path)
+        try:
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                os.unlink(name, dir_fd=parent)
+        finally:
+            os.close(parent)
+    return placer.directory(path)
+
+
+def _extract_link(placer, entry, parent, name, what):
+    target = os.fsdecode(entry.link)
+    first, dummy, last = patterns.clean("/" + target).rpartition("/")
+    try:
+        source = rootfs.open_in_root(placer.root, first or ".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.link(last, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+        finally:
+            os.close(source)
+    except OSError as error:
+        raise Trouble("%s: the hard link %r to %r: %s" % (what, name, target[:200], error.strerror)) from None
+
+
+def _extract_file(placer, entry, parent, name, owner):
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
+
+    def write(view):
+        while view:
+            view = view[os.write(fd, view):]
+
+    try:
+        if entry.sparse is None:
+            entry.write_to(write)
+        else:
+            for offset, _length, part in entry.parts():
+                os.lseek(fd, offset, os.SEEK_SET)
+                part(write)
+            os.ftruncate(fd, entry.size)
+        os.fchown(fd, *owner)
+        os.fchmod(fd, entry.mode)
+        for key, value in hard_links.kept(entry.xattrs).items():
+            os.setxattr(fd, key, value)
+        os.utime(fd, ns=(entry.mtime, entry.mtime))
+    finally:
+        os.close(fd)

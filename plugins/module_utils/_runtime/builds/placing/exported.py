@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of an image in a directory of the host: what of them is not there as in the image, and how they come there.
+
+Times do not count, and what the directory has beside them stays. Devices, set-id files and file capabilities are the image's and not the host's: they come
+there only when they are asked for (``privileged``).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ...kernel.files import same_file
+from ...untrusted.text import printable
+from ..parse.words import Trouble
+from ..sources import sources
+from . import placing
+
+SHOWN = 3  # names in a sentence
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+def write(seen, directory, privileged=False):
+    """:param seen: descriptor of the image's files. :param directory: an existing one."""
+    tree = sources.Tree(os.dup(seen), "the image")
+    top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    placer = placing.Placer(top, follow=False, privileged=privileged)
+    try:
+        placer.tree(tree, tree.find("/")[0], "")
+    finally:
+        os.close(top)
+        tree.close()
+
+
+def different(seen, directory, privileged=False):
+    """``({path: "missing" or "different"}, lost)``: what is not in ``directory`` as in the image, a directory before what is in it; and what of the image does
+    not come there, as sentences.
+
+    :raises Trouble: where a directory is in the place of a file, or something else in that of a directory.
+    """
+    found, tree, devices, lessened = {}, sources.Tree(os.dup(seen), "the image"), [], []
+    try:
+        absent = set()  # directories whose contents are missing with them
+        for name, entry in tree.selection(tree.find("/")[0]):
+            if not privileged and placing.is_device(entry.status):
+                devices.append(name)
+                continue
+            if not privileged and _is_privileged(entry):
+                lessened.append(name)
+            parent = name.rpartition("/")[0]
+            there = None if parent in absent else _status(os.path.join(directory, name))
+            if there is None:
+                found[name] = "missing"
+                if stat.S_ISDIR(entry.status.st_mode):
+                    absent.add(name)
+                continue
+            wanted_directory, is_directory = stat.S_ISDIR(entry.status.st_mode), stat.S_ISDIR(there.st_mode)
+            if wanted_directory != is_directory:
+                raise Trouble("%s: %s" % (os.path.join(directory, name), "a file of the image can't take the place of a directory" if is_directory else
+                                          "a directory of the image can't take the place of what is there"))
+            if not _same(entry, there, os.path.join(directory, name), privileged):
+                found[name] = "different"
+    finally:
+        tree.close()
+    return found, [sentence % (directory, _first(names)) for sentence, names in (
+        ("%s is given no device nodes, so it lacks %s (privileged takes them)", devices),
+        ("%s is given no set-id bits and file capabilities, which the image has at %s (privileged takes them)", lessened)) if names]
+
+
+def _first(names):
+    return ", ".join(printable(name, 100) for name in names[:SHOWN]) + (" and %d more" % (len(names) - SHOWN) if len(names) > SHOWN else "")
+
+
+def _is_privileged(entry):
+    if not stat.S_ISREG(entry.status.st_mode):
+        return False
+    if stat.S_IMODE(entry.status.st_mode) != placing.harmless(stat.S_IMODE(entry.status.st_mode)):
+        return True
+    try:
+        return "security.capability" in os.listxattr("/proc/self/fd/%d/%s" % (entry.parent, entry.name), follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _status(path):
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _same(entry, there, path, privileged):
+    status = entry.status
+    mode = status.st_mode
+    if stat.S_ISREG(mode) and not privileged:
+        mode = stat.S_IFREG | placing.harmless(stat.S_IMODE(mode))
+    if (mode, status.st_uid, status.st_gid) != (there.st_mode, there.st_uid, there.st_gid):
+        return False
+    if stat.S_ISLNK(status.st_mode):
+        return os.readlink(entry.name, dir_fd=entry.parent) == os.readlink(path)
+    if not stat.S_ISREG(status.st_mode):
+        return stat.S_ISDIR(status.st_mode) or status.st_rdev == there.st_rdev
+    return status.st_size == there.st_size and _content_is(entry, path, privileged)
+
+
+def _content_is(entry, path, privileged):
+    ours, theirs = entry.open(), os.open(path, _FILE)
+    try:
+        return same_file.same(ours, theirs, privileged)
+    finally:
+        os.close(ours)
+        os.close(theirs)

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a build comes to, in one plan: images for several platforms, the steps as one layer, pushes, files and archives."""
+
+from __future__ import annotations
+
+from ... import images
+from ...errors import InvalidInput
+from ...images.model import manifest
+
+
+class Wish:
+    """What is made of a build.
+
+    :ivar names: for the image. :ivar platforms: texts; None for the host's. :ivar squash: whether the steps become one layer.
+    :ivar outputs: [outputs.Output] with a ``dest``. :ivar pushed: the names that are pushed. :ivar index: names of more images for the index.
+    :ivar sign: as of :func:`images.plan_push`.
+    """
+
+    def __init__(self, names, platforms=(), squash=False, outputs=(), pushed=(), registries=None, index=(), sign=None, option="platform"):
+        """:param outputs: all that is asked for: those of type image and registry are names and pushes. :raises InvalidInput:"""
+        self.names, self.squash, self.registries, self.index, self.sign = list(names), squash, registries, list(index), sign
+        self.platforms, self.pushed = list(platforms) or [None], list(pushed)
+        for output in outputs:
+            if output.is_image:
+                self.names += [name for name in output.names if name not in self.names]
+                self.pushed += [name for name in (output.names or self.names) if output.push and name not in self.pushed]
+        self.outputs = [output for output in outputs if not output.is_image]
+        self._check(option)
+
+    def _check(self, option):
+        if len(self.platforms) == 1:
+            return
+        shown = ",".join(self.platforms)
+        seen = [manifest.parse_platform(platform) for platform in self.platforms]
+        if len(set(seen)) < len(seen):
+            raise InvalidInput(option, shown, "different platforms")
+        if not self.pushed:
+            raise InvalidInput(option, shown, "one platform, or several together with a push: a name on a host is one platform's image")
+        if self.squash:
+            raise InvalidInput(option, shown, "one platform together with squash")
+        for output in self.outputs:
+            raise InvalidInput(option, shown, "one platform together with an output of type %s" % output.kind)
+
+
+def plan(engine, wish, make):
+    """The plan of a build and of all that is made of it.
+
+    :param wish: a Wish. :param make: ``make(names, platform, title) -> plan.BuildPlan``; title is what the image is called where it gets no name,
+        or None.
+    """
+    for output in wish.outputs:
+        output.check()
+    several = len(wish.platforms) > 1
+    title = images.tagged(wish.names[0]).familiar if wish.names else None
+    made = []
+    for number, platform in enumerate(wish.platforms):
+        shown = "%s for %s" % (title, platform) if several else title
+        made.append(make([] if number or wish.squash else wish.names, platform, shown))
+    first, others, findings = made[0], made[1:], made[0].checks
+    for number, other in enumerate(others, 1):
+        for change in other.changes:
+            change.name = "%s %s" % (change.name, wish.platforms[number])
+        first.changes.extend(other.changes)
+        first.warnings += [warning for warning in other.warnings if warning not in first.warnings]
+        other.warnings = first.warnings  # what it says while it is built comes there too
+    if wish.squash:
+        first = _squash(engine, first, wish.names)
+    _push(first, others, wish)
+    for output in wish.outputs:
+        _give_out(engine, first, output, wish.names, title or "of the build")
+    facts = first.facts
+    first.facts = lambda: dict(facts(), checks=[finding.facts() for finding in findings])
+    return first
+
+
+def _squash(engine, built, names):
+    """The plan of ``built`` with its steps merged, and named."""
+    if not built.unknown:
+        merged = _merged(engine, built, names)
+        merged.changes[:0], merged.warnings[:0] = built.changes, built.warnings
+        return merged
+
+    def apply():
+        merged = _merged(engine, built, names)
+        merged.apply()
+        built.is_there(merged.record())
+
+    built.add("layers", None, "one", "merge the layers of the build's steps into one, and name the image %s" % ", ".join(names), apply)
+    return built
+
+
+def _merged(engine, built, names):
+    if built.upper > 1:
+        return images.plan_squash(engine, built.image, names, built.upper)
+    plan_ = images.ImagePlan(engine, built.subject, built.reference).is_there(built.record())
+    for name in names:
+        images.name_image(plan_, built.image, images.tagged(name).tagged)
+    return plan_
+
+
+def _push(first, others, wish):
+    """Add the pushes: what a registry has is compared when the images are there."""
+    def now(target, texts):
+        index = wish.index + [other.image for other in others]
+        images.plan_push(target, texts, wish.registries, index=index, sign=wish.sign)
+
+    def later(text):
+        target = images.ImagePlan(first.engine, first.subject).is_there(first.record())
+        now(target, [text])
+        target.apply()
+
+    if not wish.pushed:
+        return
+    if not any(each.unknown for each in [first] + others):
+        now(first, wish.pushed)
+        return
+    what = "index" if others or wish.index else "image"
+    for text in wish.pushed:
+        first.add("registry " + text, None, "pushed", "push %s %s" % (what, text), lambda text=text: later(text))
+
+
+def _give_out(engine, first, output, names, shown):
+    references = [images.tagged(name).tagged for name in names]
+    if output.dest == "-":
+        return  # the command's own
+    if not first.unknown:
+        first.extend(output.plan(engine, first.record(), references, shown))
+        return
+
+    def later():
+        plan = output.plan(engine, first.record(), references, shown)
+        first.warnings += plan.warnings
+        plan.apply()
+
+    first.add("output " + output.dest, None, "as in the image", output.action(shown), later)

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A socket of a build's own before an SSH agent, for ``RUN --mount=type=ssh`` with ``uid``, ``gid`` or ``mode``: the agent's own stays as it is."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+
+from ...kernel.calls import constants, syscalls
+
+PIECE = 1 << 16  # bytes
+
+
+def relay(directory, name, agent, owner, mode, stack):
+    """Make the socket ``name`` in ``directory``, connected to the socket ``agent`` until ``stack`` (an ExitStack) ends. :returns: its path."""
+    top = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    server = socket.socket(socket.AF_UNIX)
+    try:
+        place = "/proc/self/fd/%d/%s" % (top, name)  # a socket's path has at most 107 bytes (unix(7))
+        server.bind(place)
+        os.chown(place, *owner)
+        os.chmod(place, mode)
+        server.listen(16)
+        parent, pid = os.getpid(), os.fork()
+        if pid == 0:
+            try:
+                syscalls.prctl(constants.PR_SET_PDEATHSIG, signal.SIGKILL)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                if os.getppid() == parent:
+                    _serve(server, agent)
+            finally:
+                os._exit(1)
+    finally:
+        server.close()
+        os.close(top)
+    stack.callback(_end, pid)
+    return os.path.join(directory, name)
+
+
+def _end(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def _serve(server, agent):
+    """Pass on what comes, both ways, until killed. An agent's answers are small: each piece is sent at once."""
+    peers = {}
+    while True:
+        for ready in select.select([server] + list(peers), [], [])[0]:
+            if ready is server:
+                inner, outer = server.accept()[0], socket.socket(socket.AF_UNIX)
+                try:
+                    outer.connect(agent)
+                except OSError:
+                    inner.close()
+                    outer.close()
+                    continue
+                peers[inner], peers[outer] = outer, inner
+            elif ready in peers:
+                _pass_on(ready, peers)
+
+
+def _pass_on(ready, peers):
+    other = peers[ready]
+    try:
+        data = ready.recv(PIECE)
+        if data:
+            other.sendall(data)
+            return
+    except OSError:
+        pass
+    for each in (ready, other):
+        del peers[each]
+        each.close()

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ADD from a web address. What tells two versions of it apart goes into the cache's key: its ETag, else its time, else its content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from ...untrusted.text import printable
+from ..parse.words import Trouble
+
+TIMEOUT = 60  # seconds without an answer
+AGENT = "pycontainer.engine"
+
+
+def is_remote(word):
+    """Whether a source of ADD is a web address."""
+    return word.startswith(("http://", "https://"))
+
+
+def headers_of(url, secrets):
+    """The Authorization header for an address, by the secrets HTTP_AUTH_HEADER_HOST or HTTP_AUTH_TOKEN_HOST. ``secrets``: ``{id: function}``."""
+    from urllib import parse
+
+    host = parse.urlsplit(url).hostname or ""
+    for name, prefix in (("HTTP_AUTH_HEADER_" + host, ""), ("HTTP_AUTH_TOKEN_" + host, "Bearer ")):
+        if name in secrets:
+            return {"Authorization": prefix + os.fsdecode(secrets[name]()).strip()}
+    return {}
+
+
+class Fetched:
+    """``url``; ``name``: of its file, "" where the address ends in none; ``path``: where it was stored; ``mtime``: nanoseconds; ``digest``."""
+
+    def __init__(self, url, path, mtime, digest):
+        self.url, self.path, self.mtime, self.digest = url, path, mtime, digest
+        self.name = name_of(url)
+
+    def open(self):
+        return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def name_of(url):
+    """The name of the file at an address, or "". An encoded slash (%2F) parts names like any other: what is left never leads to another directory."""
+    from urllib import parse
+
+    name = parse.unquote(parse.urlsplit(url).path).rpartition("/")[2]
+    return "" if name in (".", "..") or "\0" in name else name
+
+
+def _open(url, method, headers):
+    from http import client  # all this only where something is asked of the web: it takes as long to load as a cached build
+    from urllib import error as errors, request as requests
+
+    request = requests.Request(url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
+    for name, value in headers.items():
+        request.add_unredirected_header(name, value)
+    try:
+        return requests.build_opener().open(request, timeout=TIMEOUT)
+    except errors.HTTPError as error:
+        if method == "HEAD":
+            return None
+        raise Trouble("ADD %s: the server answers %d %s" % (url, error.code, error.reason)) from None
+    except (OSError, client.HTTPException, ValueError) as error:
+        raise Trouble("ADD %s: %s" % (url, _why(url, getattr(error, "reason", error)))) from None
+
+
+def _why(url, error):
+    """A sentence with the host in it."""
+    import socket
+    from urllib import parse
+
+    host = printable(parse.urlsplit(url).netloc.rpartition("@")[2], 200)
+    if isinstance(error, socket.gaierror):
+        return "the name of %s can't be resolved: %s" % (host, (error.strerror or "unknown").lower())
+    if isinstance(error, socket.timeout):
+        return "%s does not answer within %d seconds" % (host, TIMEOUT)
+    return "%s can't be reached: %s" % (host, printable(getattr(error, "strerror", None) or str(error), 300))
+
+
+def version(url, headers):
+    """What the server says of the version that it has now, or None where it says nothing. Fetches nothing."""
+    answer = _open(url, "HEAD", headers)
+    if answer is None:
+        return None
+    with answer:
+        return answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+
+
+def fetch(url, path, headers):
+    """Store what is at ``url`` in the new file ``path``. :raises Trouble:"""
+    import email.utils
+    from http import client
+
+    checksum, count = hashlib.sha256(), 0
+    with _open(url, "GET", headers) as answer, open(path, "xb") as file:
+        try:
+            while True:
+                piece = answer.read(1 << 16)
+                if not piece:
+                    break
+                count += len(piece)
+                checksum.update(piece)
+                file.write(piece)
+        except (client.HTTPException, OSError) as error:
+            raise Trouble("ADD %s: %s" % (url, error)) from None
+        expected = answer.headers.get("Content-Length")
+        if expected and expected.isdigit() and int(expected) != count:
+            raise Trouble("ADD %s: %d bytes came where %s were promised" % (url, count, expected))
+        stamp = answer.headers.get("Last-Modified")
+    mtime = None
+    if stamp:
+        try:
+            mtime = int(email.utils.parsedate_to_datetime(stamp).timestamp()) * 1000000000
+        except (TypeError, ValueError):
+            pass
+    return Fetched(url, path, mtime if mtime is not None else 0, "sha256:" + checksum.hexdigest())

@@ -1,0 +1,328 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trees that files are copied from: the context, another stage, an image. No link in one ever leads outside of it.
+
+What is selected is hashed for the cache: names, types, modes, owners where they are kept, extended attributes, contents. Times
+never count. A context's files are not read again as long as their stat(2) is the same (:class:`StatCache`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import time
+
+from ...errors import HostError
+from ...kernel.files import same_file
+from ...kernel.mounts import rootfs
+from ...store.files import read_json, write_json
+from ..parse import patterns
+from ..parse.words import Trouble
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # what has become a FIFO since it was looked at is not waited for
+FRESH = 50_000_000  # nanoseconds: a file changed so recently could change again within the clock's grain, and is not remembered
+MAX_DEPTH = 250
+AGE = 30 * 24 * 3600.0  # seconds
+FEW = 1000  # files
+
+
+class Chosen:
+    """A file or directory that a source of COPY names. ``path``: where it is in its tree, without links; ``name``: what the last
+    component was called; ``status``: its stat; ``include``: a patterns.Ignore whose matches alone are meant, or None."""
+
+    def __init__(self, path, given, status):
+        self.path, self.status, self.include = path, status, None
+        self.name = given.rstrip("/").rpartition("/")[2]
+
+    @property
+    def is_directory(self):
+        return stat.S_ISDIR(self.status.st_mode)
+
+
+class Tree:
+    """:param fd: its root, which is closed with it. :param what: what it is, for errors. :param ignore: a patterns.Ignore, or None.
+    :param keeps_owners: whether copies keep the owners they have here. :param cache: a StatCache, or None."""
+
+    def __init__(self, fd, what, ignore=None, keeps_owners=True, cache=None):
+        self.fd, self.what, self.ignore, self.keeps_owners, self.cache = fd, what, ignore, keeps_owners, cache
+
+    def close(self):
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+    # ------------------------------------------------------------------------------------------------------- finding
+
+    def find(self, pattern):
+        """What a source of COPY names: [Chosen], sorted, empty when a pattern matches nothing.
+
+        :raises Trouble: when a path without wildcards is not there.
+        """
+        pattern = patterns.clean("/" + pattern)
+        if not patterns.has_wildcard(pattern):
+            path = patterns.unescaped(pattern)
+            found = self._look(path)
+            if found is None:
+                raise Trouble("%s: not found in %s%s" % ("/" + path, self.what, " (or left out by its ignore file)" if self.ignore else ""))
+            return [found]
+        found = [""]
+        for part in pattern.split("/"):
+            found = [path for parent in found for path in self._expand(parent, part)]
+        return [chosen for chosen in (self._look(path) for path in sorted(found)) if chosen is not None]
+
+    def _expand(self, parent, part):
+        prefix = parent + "/" if parent else ""
+        if not patterns.has_wildcard(part):
+            return [prefix + patterns.unescaped(part)]
+        compiled = patterns.component(part)
+        try:
+            fd = rootfs.open_in_root(self.fd, parent or ".", os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            return []
+        try:
+            return [prefix + name for name in os.listdir(fd) if compiled.fits(name)]
+        finally:
+            os.close(fd)
+
+    def parents(self, word):
+        """What a source of ``COPY --parents`` names: the directory above its ``/./`` with the pattern of what is copied from there. Empty when a pattern
+        matches nothing.
+
+        :raises Trouble: when a path without wildcards is not there, or leads over a link, which can't be copied as the directory that it stands for.
+        """
+        base, pivot, pattern = word.partition("/./")
+        if not pivot:
+            base, pattern = "", word
+        exact = not patterns.has_wildcard(base) and not patterns.has_wildcard(pattern)
+        if exact:
+            self.find(patterns.clean("/%s/%s" % (base, pattern)))
+        found = self.find(base or "/")
+        for each in found:
+            each.include = patterns.Ignore([patterns.clean("/" + pattern)])
+        found = [each for each in found if each.is_directory and next(self.selection(each), None) is not None]
+        if exact and not found:
+            raise Trouble("--parents %s: nothing of that name is below %s in %s; links on the way are not followed" % (word, base or "/", self.what))
+        return found
+
+    def _look(self, path):
+        """The Chosen at a path, its links followed inside the tree; None for nothing, or what is left out."""
+        try:
+            fd = rootfs.open_in_root(self.fd, path or ".", os.O_PATH)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return None
+            raise HostError("%s in %s: %s" % (path, self.what, error.strerror)) from None
+        try:
+            real, status = self._real(fd), os.fstat(fd)
+        finally:
+            os.close(fd)
+        if self.ignore and real and self.ignore.ignores(real) and not (stat.S_ISDIR(status.st_mode) and self.ignore.may_hold(real)):
+            return None
+        return Chosen(real, path, status)
+
+    def _real(self, fd):
+        top, path = os.readlink("/proc/self/fd/%d" % self.fd), os.readlink("/proc/self/fd/%d" % fd)
+        return path[len(top.rstrip("/")):].strip("/")
+
+    # -------------------------------------------------------------------------------------------------------- walking
+
+    def walk(self, path):
+        """Everything below the directory ``path``, sorted, a directory before what is in it: Entries, valid until the next."""
+        fd = self.open_directory(path)
+        try:
+            above = None
+            if self.ignore:
+                parts = path.split("/") if path else []
+                for count in range(1, len(parts) + 1):
+                    above = self.ignore.state("/".join(parts[:count]), above)[1]
+            yield from self._walk(fd, path + "/" if path else "", above, 0)
+        finally:
+            os.close(fd)
+
+    def selection(self, chosen, excludes=None):
+        """``(name below the directory chosen, Entry)`` of all that is copied from it; a directory that is not meant itself comes where
+        something in it is."""
+        start = len(chosen.path) + 1 if chosen.path else 0
+        included, excluded, waiting = Above(), Above(), []
+        for entry in self.walk(chosen.path):
+            name, out = entry.path[start:], entry.needless
+            if chosen.include is not None and not included.matches(chosen.include, name):
+                out = True
+            if excludes is not None and excluded.matches(excludes, name):
+                out = True
+            while waiting and not name.startswith(waiting[-1][0] + "/"):
+                waiting.pop()
+            if not out:
+                yield from waiting
+                waiting = []
+                yield name, entry
+            elif stat.S_ISDIR(entry.status.st_mode):
+                waiting.append((name, entry))
+
+    def open_directory(self, path):
+        return rootfs.open_in_root(self.fd, path or ".", os.O_RDONLY | os.O_DIRECTORY)
+
+    def _walk(self, fd, prefix, above, depth):
+        if depth > MAX_DEPTH:
+            raise Trouble("%s in %s: directories are nested too deep" % (prefix, self.what))
+        with os.scandir(fd) as listed:
+            names = sorted(listed, key=lambda item: item.name)
+        for item in names:
+            path, matched = prefix + item.name, None
+            status = item.stat(follow_symlinks=False)
+            directory = stat.S_ISDIR(status.st_mode)
+            entry = Entry(path, fd, item.name, status)
+            if self.ignore:
+                out, matched = self.ignore.state(path, above)
+                if out and not (directory and self.ignore.may_hold(path)):
+                    continue
+                entry.needless = out  # only there for what is taken back below it
+            if stat.S_ISSOCK(status.st_mode):
+                continue
+            yield entry
+            if directory:
+                inner = os.open(item.name, _DIRECTORY, dir_fd=fd)
+                try:
+                    yield from self._walk(inner, path + "/", matched, depth + 1)
+                finally:
+                    os.close(inner)
+
+    # -------------------------------------------------------------------------------------------------------- hashing
+
+    def digest(self, chosen, excludes=None):
+        """The hash of what is selected by ``chosen``, as a hexadecimal string."""
+        checksum = hashlib.sha256()
+        if not chosen.is_directory:
+            parent, dummy, name = chosen.path.rpartition("/")
+            fd = self.open_directory(parent)
+            try:
+                self._hash(checksum, chosen.name, Entry(chosen.path, fd, name, chosen.status))
+            finally:
+                os.close(fd)
+            return checksum.hexdigest()
+        self._hash_directory(checksum, chosen)
+        for name, entry in self.selection(chosen, excludes):
+            self._hash(checksum, name, entry)
+        return checksum.hexdigest()
+
+    def _hash_directory(self, checksum, chosen):
+        checksum.update(b"top %o\0" % stat.S_IMODE(chosen.status.st_mode))
+
+    def _hash(self, checksum, name, entry):
+        status = entry.status
+        owner = "%d:%d" % (status.st_uid, status.st_gid) if self.keeps_owners else ""
+        kind = stat.S_IFMT(status.st_mode)
+        if kind == stat.S_IFREG:
+            content = self.content(entry)
+        elif kind == stat.S_IFLNK:
+            content = os.readlink(entry.name, dir_fd=entry.parent)
+        else:
+            content = str(status.st_rdev) if kind in (stat.S_IFCHR, stat.S_IFBLK) else ""
+        mode = 0 if kind == stat.S_IFLNK else stat.S_IMODE(status.st_mode)
+        checksum.update(("%s\0%o\0%o\0%s\0%s\0" % (name, kind, mode, owner, content)).encode("utf-8", "surrogateescape"))
+
+    def content(self, entry):
+        """The digest of a regular file's content and extended attributes."""
+        if self.cache is None:
+            return _read_digest(entry)
+        known = self.cache.get(entry)
+        if known is None:
+            known = _read_digest(entry)
+            self.cache.put(entry, known)
+        return known
+
+
+class Entry:
+    """One thing on a walk: ``path`` in its tree, ``parent`` (descriptor), ``name``, ``status``; ``needless``: a directory that is left out
+    itself."""
+
+    __slots__ = ("path", "parent", "name", "status", "needless")
+
+    def __init__(self, path, parent, name, status):
+        self.path, self.parent, self.name, self.status, self.needless = path, parent, name, status, False
+
+    def open(self):
+        return os.open(self.name, _FILE, dir_fd=self.parent)
+
+
+class Above:
+    """What patterns said of the directories above: what matches a directory matches all below it."""
+
+    def __init__(self):
+        self.states = {}
+
+    def matches(self, rules, path):
+        """:param rules: a patterns.Ignore."""
+        found, self.states[path] = rules.state(path, self.states.get(path.rpartition("/")[0]))
+        return found
+
+
+def _read_digest(entry):
+    checksum = hashlib.sha256()
+    fd = entry.open()
+    try:
+        while True:
+            piece = os.read(fd, 1 << 18)
+            if not piece:
+                break
+            checksum.update(piece)
+        attributes = same_file.xattrs(fd)
+    finally:
+        os.close(fd)
+    return checksum.hexdigest() + "".join(" %s=%s" % (os.fsdecode(name), value.hex()) for name, value in sorted(attributes.items()))
+
+
+class StatCache:
+    """Digests of a directory's files, kept between builds: good as long as a file's inode, size, mode and times are the same.
+
+    ctime can't be set by anybody, so a content that changed has another one.
+    """
+
+    def __init__(self, path, writable):
+        self.path, self.writable, self.changed = path, writable, False
+        try:
+            found = read_json(path, {})
+        except ValueError:  # a power cut has cut it short
+            found = {}
+        self.known = found if isinstance(found, dict) else {}
+        self.used = {}
+
+    @staticmethod
+    def _facts(status):
+        return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode]
+
+    def get(self, entry):
+        known = self.used.get(entry.path) or self.known.get(entry.path)
+        if known is None or known[:5] != self._facts(entry.status):
+            return None
+        self.used[entry.path] = known
+        return known[5]
+
+    def put(self, entry, digest):
+        status = entry.status
+        if time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > FRESH:
+            self.used[entry.path] = self._facts(status) + [digest]
+            self.changed = True
+
+    def save(self):
+        """Write it down; losing it only costs time."""
+        if self.writable and self.changed:
+            os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
+            more = self.known if len(self.known) < 4 * len(self.used) + FEW else {}  # files that are gone, or that another build of this context copies
+            write_json(self.path, dict(more, **self.used), durable=False)
+            self.changed = False
+            _forget_old(os.path.dirname(self.path))
+
+
+def _forget_old(directory):
+    """Remove what is remembered of contexts that nobody has built from, or changed, in AGE seconds: of temporary directories, mostly."""
+    limit = time.time() - AGE
+    with os.scandir(directory) as listed:
+        for entry in listed:
+            with contextlib.suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                    os.unlink(entry.path)

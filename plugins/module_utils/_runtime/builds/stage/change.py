@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instructions that change the configuration of an image that is not built: ``commit --change``, ``import --change``, the option ``changes``."""
+
+from __future__ import annotations
+
+from ...errors import InvalidInput
+from ...images.model import manifest
+from ..parse import instructions, lines, words
+from . import state as states
+
+NAMES = ("CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+
+
+def by(items, option="changes"):
+    """A function that carries out Containerfile instructions on a ``config``, or None where there are none.
+
+    :param items: texts of one or more instructions. :raises InvalidInput: naming ``option``, for another instruction or a wrong one.
+    """
+    found = [(item, instruction) for item in items or () for instruction in _read(item, option)]
+    return (lambda config: _apply(config, found, option)) if found else None
+
+
+def _read(item, option):
+    try:
+        file = lines.read(str(item).encode("utf-8", "surrogateescape"))
+        for raw in file.instructions:
+            if raw.name not in NAMES:
+                raise InvalidInput(option, item, "instructions %s" % ", ".join(NAMES))
+        return [instructions.parse(raw, file.escape) for raw in file.instructions]
+    except lines.BadFile as error:
+        raise InvalidInput(option, item, "an instruction of a Containerfile (%s)" % error.message) from None
+
+
+def _apply(config, found, option):
+    state = states.State(manifest.host_platform())
+    state.config, lexer = config, words.Lexer()
+    for item, instruction in found:
+        try:
+            if instruction.name == "WORKDIR":
+                path = lexer.word(instruction.args[0], state.values())
+                if not path:
+                    raise words.Trouble("the path is empty")
+                config["WorkingDir"] = state.workdir(path)
+            else:
+                states.apply(state, instruction, lexer)
+        except words.Trouble as error:
+            raise InvalidInput(option, item, "an instruction of a Containerfile (%s)" % error) from None

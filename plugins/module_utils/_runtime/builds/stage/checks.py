@@ -1,0 +1,329 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of a Containerfile: what is taken as it is written and is most likely not meant so, or will not be taken for ever.
+
+The rules have the names of Docker's build checks (docs.docker.com/reference/build-checks/), and ``# check=skip=...;error=true`` means the same.
+Nothing is built or fetched: what only a base image could tell is checked where that image is in the store.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from ... import images
+from ...errors import EngineError, InvalidInput
+from ...images.model import manifest
+from ..parse import words
+from ..parse.stages import defaults
+from ..sources import git, remote
+from .state import DEFAULT_PATH
+
+RULES = ("ConsistentInstructionCasing", "CopyIgnoredFile", "DuplicateStageName", "ExposeInvalidFormat", "ExposeProtoCasing", "FromAsCasing",
+         "FromPlatformFlagConstDisallowed", "InvalidBaseImagePlatform", "InvalidDefaultArgInFrom", "JSONArgsRecommended", "LegacyKeyValueFormat",
+         "MaintainerDeprecated", "MultipleInstructionsDisallowed", "NoEmptyContinuation", "RedundantTargetPlatform", "ReservedStageName",
+         "SecretsUsedInArgOrEnv", "StageNameCasing", "UndefinedArgInFrom", "UndefinedVar", "WorkdirRelativePath")
+EXPERIMENTAL = ("InvalidDefinitionDescription",)
+ARGUMENT = "BUILDKIT_DOCKERFILE_CHECK"  # the build argument that stands for the directive
+RESERVED = ("context", "scratch")
+ONCE = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
+
+_SECRET = re.compile(r"(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)", re.IGNORECASE)
+_NO_SECRET = re.compile(r"(?:_|^)(?:public|file|version)(?:_|$)", re.IGNORECASE)
+_ACCEPTED = "skip=RULE,... or skip=all, experimental=RULE,... or experimental=all, error=true or false; several with ;"
+
+
+class Broken(EngineError):
+    """Rules are broken, and that is an error here. ``checks``: as of :meth:`Finding.facts`."""
+
+    lines = True
+
+    def __init__(self, name, findings):
+        super().__init__("%s breaks rules, and checks are errors here:\n%s" % (name, "\n".join(finding.text for finding in findings)))
+        self.checks = [finding.facts() for finding in findings]
+
+
+class Finding:
+    """A rule that is broken. ``rule``: its name; ``line``: of the instruction, from 1; ``message``: a sentence."""
+
+    def __init__(self, rule, name, line, message):
+        self.rule, self.name, self.line, self.message = rule, name, line, message
+
+    @property
+    def text(self):
+        return "%s:%d: %s: %s" % (self.name, self.line, self.rule, self.message)
+
+    def facts(self):
+        return {"rule": self.rule, "line": self.line, "message": self.message}
+
+
+class Choice:
+    """Which rules are checked. ``error``: whether a broken one is an error."""
+
+    def __init__(self, text=""):
+        """:param text: of the directive. :raises InvalidInput:"""
+        self.skipped, self.experimental, self.error = set(), set(), False
+        for part in text.split(";") if text.strip() else ():
+            key, equals, value = (piece.strip() for piece in part.partition("="))
+            if not equals or key not in ("skip", "experimental", "error") or key == "error" and value.lower() not in ("true", "false", "1", "0"):
+                raise InvalidInput("check", text, _ACCEPTED)
+            if key == "error":
+                self.error = value.lower() in ("true", "1")
+            else:
+                (self.skipped if key == "skip" else self.experimental).update(name.strip() for name in value.split(","))
+
+    def takes(self, rule):
+        chosen, everything = (self.experimental, "all" in self.experimental) if rule in EXPERIMENTAL else (self.skipped, "all" in self.skipped)
+        return (everything or rule in chosen) == (rule in EXPERIMENTAL)
+
+    def beside(self, comments):
+        """This choice with those of comments right above an instruction; one that can't be read says nothing."""
+        for comment in comments:
+            key, equals, value = comment.partition("=")
+            if key.strip().lower() == "check" and equals:
+                try:
+                    other = Choice(value.strip().partition(" ")[0])
+                except InvalidInput:
+                    return self
+                other.skipped |= self.skipped
+                other.experimental |= self.experimental
+                return other
+        return self
+
+
+class Names(dict):
+    """Variables and their values. ``missed``: the names of others that were asked for, in order."""
+
+    def __init__(self, values):
+        super().__init__(values)
+        self.missed = []
+
+    def get(self, name, default=None):
+        if name not in self and name not in self.missed:
+            self.missed.append(name)
+        return super().get(name, default)
+
+
+def check(engine, file, ignore=None):
+    """``(Choice, [Finding])`` of a stages.Containerfile, in the order of its lines.
+
+    :param ignore: the patterns.Ignore of the context, or None. :raises InvalidInput: for a directive that can't be read.
+    """
+    choice = Choice(file.build_args.get(ARGUMENT) or file.directives.get("check") or "")
+    found = _Checks(engine, file, ignore, choice)
+    found.all()
+    return choice, sorted(found.findings, key=lambda finding: finding.line)
+
+
+class _Inherited:
+    """What a stage hands on to those made from it. ``names``: of its variables, or None where they can't be known."""
+
+    def __init__(self, names, shell=False, workdir=False):
+        self.names, self.shell, self.workdir = names, shell, workdir
+
+
+class _Checks:
+    def __init__(self, engine, file, ignore, choice):
+        self.engine, self.file, self.ignore, self.choice = engine, file, ignore, choice
+        self.findings, self.came_to, self.lexer = [], {}, words.Lexer(file.escape)
+
+    def say(self, rule, instruction, message, line=None):
+        if self.choice.beside(instruction.comments).takes(rule):
+            self.findings.append(Finding(rule, self.file.name, line or instruction.line, message))
+
+    def all(self):
+        every = [instruction for stage in self.file.stages for instruction in [stage.instruction] + stage.commands]
+        self._casing(every)
+        for instruction in self.file.before + every:
+            self._any(instruction)
+        seen = set()
+        for stage in self.file.stages:
+            self._from(stage, seen)
+            state = self._base(stage)
+            self._commands(stage, state)
+            self.came_to[stage.index] = state
+
+    # -------------------------------------------------------------------------------------------------- any instruction
+
+    def _casing(self, every):
+        """All names in capitals, or all in small letters, as most of them are."""
+        lower = sum(each.written == each.written.lower() for each in every)
+        upper = sum(each.written == each.written.upper() for each in every)
+        for each in every:
+            wanted = each.written.lower() if lower > upper else each.written.upper()
+            if each.written != wanted:
+                self.say("ConsistentInstructionCasing", each, "%s is written %s elsewhere in this file: %s" % (
+                    each.written, "in small letters" if lower > upper else "in capitals", wanted))
+
+    def _any(self, instruction):
+        if instruction.gap:
+            self.say("NoEmptyContinuation", instruction, "an empty line inside of a continued %s: a later version of the language will not take it" %
+                     instruction.name, instruction.end)
+        if instruction.name == "MAINTAINER":
+            self.say("MaintainerDeprecated", instruction, "MAINTAINER is out of date: LABEL org.opencontainers.image.authors=... says who made it")
+        if instruction.old_form:
+            self.say("LegacyKeyValueFormat", instruction, "%s with a blank between name and value is out of date: %s %s=..." % (
+                instruction.name, instruction.name, instruction.args[0][0]))
+        names = [instruction.args[1]] if instruction.name == "FROM" else [key for key, _value in instruction.args] if instruction.name == "ARG" else []
+        if names and names[0] and instruction.comments and instruction.comments[-1].split(" ")[0] not in names:
+            self.say("InvalidDefinitionDescription", instruction, "the comment above describes nothing: it would begin with %s" % names[0])
+
+    # ------------------------------------------------------------------------------------------------------------- FROM
+
+    def _from(self, stage, seen):
+        instruction, parts = stage.instruction, stage.instruction.rest.split()
+        if len(parts) == 3:
+            if parts[2] != stage.name:
+                self.say("StageNameCasing", instruction, "the stage's name %s should be in small letters" % parts[2])
+            as_, from_ = parts[1], instruction.written
+            if from_ in (from_.lower(), from_.upper()) and as_ != (as_.lower() if from_ == from_.lower() else as_.upper()):
+                self.say("FromAsCasing", instruction, "%s and %s are not written alike" % (from_, as_))
+            if stage.name in RESERVED:
+                self.say("ReservedStageName", instruction, "%s has a meaning of its own and should not be the name of a stage" % stage.name)
+            if stage.name in seen:
+                self.say("DuplicateStageName", instruction, "there is a stage with the name %s above; from here on this one is meant" % stage.name)
+            seen.add(stage.name)
+        self._expanded_in_from(instruction, instruction.args[0])
+        try:
+            name = self.lexer.word(instruction.args[0], defaults(self.file))
+            if not images.is_id(name):
+                images.parse(name)
+        except EngineError:
+            self.say("InvalidDefaultArgInFrom", instruction, "%s names no image where no build arguments are given" % instruction.args[0])
+        written = instruction.flags.get("platform")
+        if written:
+            self._platform(stage, instruction, written)
+
+    def _platform(self, stage, instruction, written):
+        missed = self._expanded_in_from(instruction, written)
+        if written in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
+            self.say("RedundantTargetPlatform", instruction, "--platform=%s is what FROM has without it" % written)
+        elif "$" not in written and not missed:
+            try:
+                system, architecture, _variant = manifest.parse_platform(written)
+            except InvalidInput:
+                return
+            if system not in stage.name and architecture not in stage.name:
+                self.say("FromPlatformFlagConstDisallowed", instruction, "--platform=%s fixes the platform whatever is built for; with a variable "
+                         "it would not, or the stage's name could say so" % written)
+
+    def _expanded_in_from(self, instruction, text):
+        names = Names(dict.fromkeys(list(self.file.meta) + list(self.file.platform_args), ""))
+        self._expand(names, [text])
+        for name in names.missed:
+            self.say("UndefinedArgInFrom", instruction, "no ARG before the first FROM names %s%s" % (name, _like(name, names, "")))
+        return names.missed
+
+    def _base(self, stage):
+        if stage.base_stage is not None:
+            above = self.came_to[stage.base_stage.index]
+            return _Inherited(None if above.names is None else dict(above.names), above.shell, above.workdir)
+        if stage.base == "scratch":
+            return _Inherited({"PATH": DEFAULT_PATH})
+        try:
+            record = images.find(self.engine, stage.base)
+        except EngineError:
+            record = None
+        if record is None:
+            return _Inherited(None)
+        try:
+            wanted = manifest.parse_platform(stage.platform or self.file.platform_args.get("TARGETPLATFORM"))
+        except InvalidInput:  # the build's own error
+            return _Inherited(None)
+        if not manifest.runs_on(record["config"], wanted):
+            self.say("InvalidBaseImagePlatform", stage.instruction, "the image %s on this host is for %s/%s, not for %s" % (
+                stage.base, record["config"].get("os"), record["config"].get("architecture"), manifest.show_platform(wanted)))
+        config = record["config"].get("config") or {}
+        names = dict({"PATH": DEFAULT_PATH}, **dict(entry.partition("=")[::2] for entry in config.get("Env") or ()))
+        return _Inherited(names, bool(config.get("Shell")))
+
+    # ------------------------------------------------------------------------------------------------------- other ones
+
+    def _commands(self, stage, state):
+        once = {}
+        for instruction in stage.commands:
+            name = instruction.name
+            if name in ONCE:
+                if name in once:
+                    self.say("MultipleInstructionsDisallowed", once[name], "a later %s of this stage takes its place (line %d)" % (name, instruction.line))
+                once[name] = instruction
+            if name in ("CMD", "ENTRYPOINT") and not instruction.exec_form and not state.shell:
+                self.say("JSONArgsRecommended", instruction, "%s as a line for the shell runs below a shell, which hands on no signals; "
+                         "a JSON list of words does not" % name)
+            state.shell = state.shell or name == "SHELL"
+            if name in ("ARG", "ENV"):
+                self._secret(instruction)
+            if name == "EXPOSE":
+                self._ports(instruction, state)
+            if name == "WORKDIR":
+                self._workdir(instruction, state)
+            if name in ("COPY", "ADD") and self.ignore and not self.ignore.takes_back and not instruction.flags.get("from"):
+                self._copied(instruction, state)
+            self._variables(instruction, state)
+
+    def _secret(self, instruction):
+        for key, _value in instruction.args:
+            if _SECRET.search(key) and not _NO_SECRET.search(key):
+                self.say("SecretsUsedInArgOrEnv", instruction, "%s %s: what is secret stays readable in the image; RUN --mount=type=secret shows it to "
+                         "a command alone" % (instruction.name, key))
+
+    def _expand(self, values, texts):
+        """The words that ``texts`` come to, as far as they can be read."""
+        found = []
+        for text in texts:
+            try:
+                found.append(self.lexer.word(text, values))
+            except words.Trouble:  # the build's own error
+                pass
+        return found
+
+    def _ports(self, instruction, state):
+        for word in self._expand(state.names or {}, instruction.args):
+            port, slash, protocol = word.partition("/")
+            if ":" in port:
+                self.say("ExposeInvalidFormat", instruction, "EXPOSE %s: an address or a port of the host has no place here: %s%s%s" % (
+                    word, port.rpartition(":")[2], slash, protocol))
+            if protocol != protocol.lower():
+                self.say("ExposeProtoCasing", instruction, "EXPOSE %s: the protocol should be in small letters" % word)
+
+    def _workdir(self, instruction, state):
+        path = (self._expand(state.names or {}, instruction.args) or [""])[0]
+        if not state.workdir and path and not path.startswith("/"):
+            self.say("WorkdirRelativePath", instruction, "WORKDIR %s goes on from the base image's directory, which may change with that: name an absolute "
+                     "one first" % path)
+        state.workdir = True
+
+    def _copied(self, instruction, state):
+        for word in self._expand(state.names or {}, instruction.args[:-1]):
+            path = word.strip("/")
+            path = path[2:] if path.startswith("./") else path
+            if path not in ("", ".") and "<<" not in word and not git.is_git(word) and not remote.is_remote(word) and self.ignore.ignores(path):
+                self.say("CopyIgnoredFile", instruction, "%s %s: the ignore file leaves it out" % (instruction.name, word))
+
+    def _variables(self, instruction, state):
+        """What has no value where it is used. RUN, CMD and ENTRYPOINT have a shell's variables, which are not looked at."""
+        if state.names is None:
+            return
+        names = Names(state.names)
+        if instruction.name in ("ENV", "LABEL"):
+            self._expand(names, [text for pair in instruction.args for text in pair])
+        elif instruction.name == "ARG":
+            self._expand(names, [value for _key, value in instruction.args if value is not None])
+        elif instruction.name in ("ADD", "COPY"):
+            flags = [instruction.flags.get(flag) or "" for flag in ("chown", "chmod", "checksum")]
+            self._expand(names, flags + [word for word in instruction.args if "<<" not in word])
+        elif instruction.name in ("EXPOSE", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"):
+            self._expand(names, instruction.args)
+        own = [key for key, _value in instruction.args] if instruction.name == "ARG" else []
+        for name in names.missed:
+            if name not in own:
+                self.say("UndefinedVar", instruction, "$%s has no value here%s" % (name, _like(name, names, "$")))
+        if instruction.name in ("ARG", "ENV"):
+            for key, value in instruction.args:
+                value = self.file.build_args.get(key, value) if instruction.name == "ARG" else value
+                state.names[key] = "".join(self._expand(names, [value])) if value is not None else state.names.get(key, "")
+
+
+def _like(name, names, sign):
+    found = difflib.get_close_matches(name, [each for each in names if each != name], 1, 0.75)
+    return " (did you mean %s%s?)" % (sign, found[0]) if found else ""

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a step says: shown line by line, and the end of it in the error when the step fails."""
+
+from __future__ import annotations
+
+from ...errors import EngineError
+
+TAIL = 20  # lines of a failed step's output that its error shows
+
+
+class StepFailed(EngineError):
+    """A step failed. ``line``: of the Containerfile; ``exit_code``; ``logs``: the last lines of its output."""
+
+    lines = True
+
+    def __init__(self, message, line, exit_code=None, logs=""):
+        super().__init__(message)
+        self.line, self.exit_code, self.logs = line, exit_code, logs
+
+
+class Output:
+    """A command's output: shown line by line, the last lines kept."""
+
+    def __init__(self, progress):
+        self.progress, self.rest, self.lines = progress, b"", []
+
+    def take(self, piece):
+        *whole, self.rest = (self.rest + piece).split(b"\n")
+        if len(self.rest) > 1 << 16:
+            whole, self.rest = whole + [self.rest], b""
+        for line in whole:
+            self._line(line)
+
+    def end(self):
+        if self.rest:
+            self._line(self.rest)
+            self.rest = b""
+
+    def _line(self, line):
+        text = line.decode("utf-8", "replace").rstrip("\r")
+        self.lines = (self.lines + [text])[-TAIL:]
+        self.progress.output(text)
+
+    def tail(self):
+        return "\n".join(self.lines)

@@ -1,0 +1,279 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""RUN: a command in a container of its own, over the layers so far.
+
+The build forks a runner, which has a mount namespace of its own for what ``--mount`` shows, makes the container as the engine makes
+all of them (oci/launch/launch.py) and waits for its end. What the command writes comes through a pipe. The kernel takes the mounts and
+the namespaces away with the last process in them; the cgroup and the link are the build's to remove, or recovery's.
+"""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import json
+import os
+import stat
+
+from ...errors import ContainerFailed, EngineError
+from ...kernel.calls import constants as c, syscalls
+from ...kernel.mounts import mounts, overlay, rootfs
+from ...kernel.processes import pidfd
+from ...networks import attach
+from ...oci.launch.launch import Launch
+from ...oci.spec.document import Document, read_error
+from ...oci.spec.process import Program
+
+ALWAYS = ("/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup")
+
+
+class Job:
+    """What is run.
+
+    :ivar config: the OCI document. :ivar user: ``user[:group]``. :ivar layers: directories, topmost first. :ivar upper, work: the writable
+        layer. :ivar place: an empty directory for mounts. :ivar group: the cgroups.Group. :ivar attachment: of networks, or None.
+        :ivar prepared: [Prepared]. :ivar secrets: ``[(name, bytes, mode, uid, gid)]``, shown below ``place``/secrets.
+    """
+
+    def __init__(self, config, user, layers, upper, work, place, group, attachment=None, prepared=(), secrets=()):
+        self.config, self.user, self.layers, self.upper, self.work = config, user, layers, upper, work
+        self.place, self.group, self.attachment = place, group, attachment
+        self.prepared, self.secrets = list(prepared), list(secrets)
+
+
+class Prepared:
+    """A bind's source that has to be made first: the file or directory ``source`` of a tree at ``name`` below the job's place.
+
+    :param layers: directories that make the tree, topmost first; or :param directory: one of the host.
+    :param scratch: a directory for what is written to it and lost, or None for read-only.
+    """
+
+    def __init__(self, name, source, layers=None, directory=None, scratch=None):
+        self.name, self.source, self.layers, self.directory, self.scratch = name, source, layers, directory, scratch
+
+
+class Step(Launch):
+    """The container of one RUN, made in the runner."""
+
+    def __init__(self, job, output):
+        document = Document(job.config)
+        super().__init__(document, Program(document.process, document.linux, job.user))
+        self.job, self.output, self.tree = job, output, None
+
+    def make_group(self):
+        return self.job.group
+
+    def open_root(self):
+        fd = overlay.overlay(self.job.layers, self.job.upper, self.job.work)
+        self.tree = os.dup(fd)
+        return fd
+
+    def root_place(self):
+        return os.path.join(self.job.place, "root")
+
+    def open_streams(self):
+        return None, self.output, self.output
+
+    def connect(self):
+        if not self.document.private("network"):
+            return
+        netns = os.open("/proc/%d/ns/net" % self.pid, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if self.job.attachment:
+                attach.connect(netns, self.job.attachment, 0)
+            else:
+                attach.loopback(netns)
+        finally:
+            os.close(netns)
+
+
+def run(job, heard):
+    """Run a command to its end.
+
+    :param heard: called with pieces of its output (bytes). :returns: its exit code, 128 + n after signal n.
+    :raises ContainerFailed: when it could not be started. :raises KeyboardInterrupt: nothing of it is left then.
+    """
+    out, out_end = os.pipe()
+    answer, answer_end = os.pipe()
+    parent, pid = os.getpid(), os.fork()
+    if pid == 0:
+        try:
+            os.close(out)
+            os.close(answer)
+            _runner(job, parent, out_end, answer_end)
+        finally:
+            os._exit(1)
+    os.close(out_end)
+    os.close(answer_end)
+    try:
+        while True:
+            piece = os.read(out, 1 << 16)
+            if not piece:
+                break
+            heard(piece)
+        result = b""
+        while True:
+            piece = os.read(answer, 1 << 16)
+            if not piece:
+                break
+            result += piece
+    except BaseException:
+        os.kill(pid, _signal.SIGKILL)
+        raise
+    finally:
+        os.close(out)
+        os.close(answer)
+        os.waitpid(pid, 0)
+        job.group.kill()
+        job.group.remove()
+    found = json.loads(result) if result else {"error": "it was killed while it ran"}
+    if "error" in found:
+        raise ContainerFailed(found["error"], exit_code=found.get("code"))
+    return found["code"]
+
+
+def _runner(job, parent, output, answer):
+    """The runner's life. Ends without a return."""
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the build is told, and takes the runner along
+    _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
+    syscalls.prctl(c.PR_SET_PDEATHSIG, _signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    try:
+        found = {"code": _attend(job, output)}
+    except ContainerFailed as error:
+        found = {"error": str(error), "code": error.exit_code}
+    except EngineError as error:
+        found = {"error": str(error)}
+    except OSError as error:
+        found = {"error": read_error(error)}
+    except BaseException as error:  # pylint: disable=broad-except # the build must hear of it, and the child must not return
+        found = {"error": "%s: %s" % (type(error).__name__, error)}
+    os.write(answer, json.dumps(found).encode())
+    os._exit(0)
+
+
+def _attend(job, output):
+    syscalls.unshare(c.CLONE_NEWNS)
+    mounts.leave_host()
+    os.mkdir(os.path.join(job.place, "root"), 0o700)
+    for prepared in job.prepared:
+        _prepare(job, prepared)
+    if job.secrets:
+        _write_secrets(job)
+    step = Step(job, output)
+    stubs = Stubs(job, step)
+    try:
+        step.run()
+    except BaseException:
+        if step.tree is not None:
+            os.close(step.tree)
+        raise
+    os.close(output)
+    pidfd.ended(step.pidfd, None)
+    code, signal = pidfd.reap(step.pidfd)
+    job.group.kill()  # its children end with its pid namespace; here for what is left when there is none
+    stubs.remove(step.tree)
+    os.close(step.tree)
+    return code if signal is None else 128 + signal
+
+
+# ------------------------------------------------------------------------------------------------------- what is shown
+
+
+def _prepare(job, prepared):
+    place = os.path.join(job.place, prepared.name)
+    os.mkdir(place + ".tree", 0o700)
+    if prepared.layers:
+        fd = overlay.overlay(prepared.layers)
+    elif prepared.layers is not None:
+        fd = mounts.new_fs("tmpfs", {"mode": "755"})
+    else:
+        fd = mounts.bind(prepared.directory, recursive=False)
+    mounts.attach_root(fd, place + ".tree")
+    try:
+        handle = rootfs.open_in_root(fd, prepared.source or "/", os.O_PATH)
+    except OSError as error:
+        raise ContainerFailed("RUN --mount: source %s: %s" % (prepared.source, os.strerror(error.errno).lower())) from None
+    bound = mounts.bind(handle, recursive=False)
+    if stat.S_ISDIR(os.fstat(handle).st_mode):
+        os.mkdir(place, 0o700)
+    else:
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        if prepared.scratch:
+            raise ContainerFailed("RUN --mount: source %s: readwrite is for directories; this is a file" % prepared.source)
+    mounts.attach_root(bound, place)
+    if prepared.scratch:
+        for name in ("upper", "work"):
+            os.makedirs(os.path.join(prepared.scratch, name), 0o700, exist_ok=True)
+        status = os.fstat(handle)
+        upper = os.path.join(prepared.scratch, "upper")
+        os.chown(upper, status.st_uid, status.st_gid)
+        os.chmod(upper, stat.S_IMODE(status.st_mode))
+        mounts.attach_root(overlay.overlay([place], upper, os.path.join(prepared.scratch, "work")), place)
+
+
+def _write_secrets(job):
+    """Secrets are in memory alone, in a file system that goes with the runner."""
+    place = os.path.join(job.place, "secrets")
+    os.mkdir(place, 0o700)
+    mounts.attach_root(mounts.new_fs("tmpfs", {"mode": "700"}, c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC), place)
+    for name, data, mode, uid, gid in job.secrets:
+        fd = os.open(os.path.join(place, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view):]
+        os.fchown(fd, uid, gid)
+        os.fchmod(fd, mode)
+        os.close(fd)
+
+
+class Stubs:
+    """Mount points that are made for the container and not for the image: they go when it ends, if nothing came into them."""
+
+    def __init__(self, job, step):
+        self.wanted = list(ALWAYS) + [entry["destination"] for entry in job.config["mounts"]]
+        self.missing = []
+        opened = step.open_root
+
+        def open_root():
+            fd = opened()
+            self.missing = [path for path in self._with_parents() if not _there(fd, path)]
+            return fd
+
+        step.open_root = open_root
+
+    def _with_parents(self):
+        found = {}
+        for path in self.wanted:
+            parts = [part for part in path.split("/") if part]
+            for count in range(1, len(parts) + 1):
+                found["/".join(parts[:count])] = None
+        return list(found)
+
+    def remove(self, root):
+        for path in sorted(self.missing, key=lambda each: each.count("/"), reverse=True):
+            parent, dummy, name = path.rpartition("/")
+            try:
+                fd = rootfs.open_in_root(root, parent or ".", os.O_RDONLY | os.O_DIRECTORY)
+            except OSError:
+                continue
+            try:
+                status = os.lstat(name, dir_fd=fd)
+                if stat.S_ISDIR(status.st_mode):
+                    os.rmdir(name, dir_fd=fd)
+                elif stat.S_ISREG(status.st_mode) and status.st_size == 0:
+                    os.unlink(name, dir_fd=fd)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
+                    raise
+            finally:
+                os.close(fd)
+
+
+def _there(root, path):
+    try:
+        os.close(rootfs.open_in_root(root, path, os.O_PATH))
+        return True
+    except OSError:
+        return False

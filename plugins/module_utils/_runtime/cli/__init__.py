@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One command grammar, Docker's, for the on-host ``pycontainer`` command and the ad-hoc module.
+
+:func:`read` and :func:`execute` carry out one command line in a session; :func:`main` is the on-host command.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+
+from .. import errors
+from ..store import paths
+from . import colours, command_table, grammar
+from .session import marked, Session
+
+
+def read(argv):
+    """The command that ``argv`` names and what it says: ``(Command, Given)``.
+
+    :raises grammar.UsageError: when there is no such command or its flags and words don't fit.
+    :raises grammar.HelpAsked: when help is asked for.
+    """
+    if not argv or argv[0] in ("help", "--help", "-h"):
+        rest = [word for word in argv[1:] if not word.startswith("-")]
+        return read(rest + ["--help"]) if rest else _help(command_table.overview())
+    if argv[0] in ("--version", "-v"):
+        from ..deploy import fingerprint
+
+        return _help("pycontainer version %s, build %s" % tuple(fingerprint.name().rsplit("-", 1)))
+    found = grammar.find(command_table.COMMANDS, argv)
+    if found is None:
+        below = [command for command in command_table.COMMANDS if any(name.startswith(argv[0] + " ") for name in command.names)]
+        if below and argv[1:2] in ([], ["--help"], ["-h"]):
+            return _help(command_table.overview(argv[0]))
+        said = " ".join(argv[:2] if below else argv[:1])
+        names = [name for command in below or command_table.COMMANDS
+                 for name in ([name for name in command.names if name.startswith(argv[0] + " ")] if below else command.names)[:1]]
+        raise grammar.UsageError("%r is not a pycontainer command; accepted: %s" % (said, grammar.nearest(said, names, "pycontainer --help")))
+    command, count = found
+    return command, grammar.parse(command, argv[count:])
+
+
+def _help(text):
+    raise grammar.HelpAsked(text)
+
+
+def execute(session, command, given):
+    """Carry out a command that was read; its output, exit code and record are in the session afterwards."""
+    module, dummy, function = command.function.partition(":")
+    try:
+        getattr(importlib.import_module(".commands." + module, __package__), function)(session, given)
+    except errors.EngineError as error:
+        session.refuse(error)
+
+
+def tolerates(command):
+    """Whether a command works with a store whose database is lost, too."""
+    return command.function == "system:check"
+
+
+def main(argv):
+    """The on-host command: returns its exit code.
+
+    125: the command line is wrong, or ``run`` could not be done; 126 and 127: its command could not be executed, or found.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # to whom it is ignored, nobody's end is told (wait(2))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a locale that lacks a character is no reason to fail
+    place = {"--root": paths.DATA, "--runroot": paths.RUN}
+    while len(argv) > 1 and argv[0] in place:
+        place[argv[0]] = os.path.abspath(argv[1])
+        argv = argv[2:]
+    try:
+        command, given = read(argv)
+        from ..engine import Engine
+
+        with Engine(*place.values(), broken=tolerates(command)) as engine:
+            session = Session(engine, terminal=True)
+            execute(session, command, given)
+            return session.rc
+    except grammar.HelpAsked as asked:
+        sys.stdout.write("%s\n" % asked)
+        return 0
+    except errors.EngineError as error:
+        sys.stderr.write("%s %s\n" % (marked("Error:", colours.RED), error))
+        return 125
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # "pycontainer logs web | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except Exception as error:  # noqa: B902 - a defect, or a host that fails: one sentence, and the traceback for whoever wants it
+        if os.environ.get("PYCONTAINER_TRACEBACK"):
+            traceback.print_exc()
+        sys.stderr.write("%s %s\n" % (marked("Error:", colours.RED), errors.unexpected(error, "PYCONTAINER_TRACEBACK=1 shows the traceback")))
+        return 125

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that move images and containers' files by archives: save, load, export, import."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+
+from ... import containers, images
+from ...builds.stage import change
+from ...layers.tar import writer
+from ..grammar import UsageError
+
+
+def save(session, given):
+    form, gzip = given.format or "docker-archive", given.gzip
+    chosen = images.chosen(session.engine, given.words, every_tag=True, option="IMAGE")
+    if given.output is not None:
+        session.carry_out(images.plan_save(session.engine, chosen, os.path.abspath(given.output), form, gzip), live=True)
+        return
+    images.check_form(form, gzip, "--format")
+    if form == "oci-dir":
+        raise UsageError("pycontainer save --format oci-dir needs -o DIRECTORY")
+    for record, _names in chosen:
+        images.make_whole(session.engine, record)
+    _to_stdout(session, "save", images.save_pieces(session.engine, chosen, form, gzip))
+
+
+def _to_stdout(session, command, pieces):
+    if not session.terminal or sys.stdout.isatty():
+        raise UsageError("pycontainer %s needs -o FILE, or standard output that is no terminal" % command)
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+
+
+def export(session, given):
+    record = containers.find(session.engine, given.words[0])
+    if given.output is None:
+        with containers.root_view(session.engine, record) as root:
+            _to_stdout(session, "export", writer.tree(root))
+        return
+    path = os.path.abspath(given.output)
+    session.carry_out(containers.plan_export(session.engine, record, path))
+
+
+def load(session, given):
+    with contextlib.ExitStack() as stack:
+        path = os.path.abspath(given.input) if given.input is not None else stack.enter_context(_from_stdin(session, "load", "-i FILE"))
+        plan = images.plan_load(session.engine, path, platform=given.platform)
+        facts = session.carry_out(plan, live=not given.quiet)
+    session.say(*["Loaded image: %s" % name for name in plan.loaded] or ["Loaded image ID: %s" % facts["image"]["Id"]])
+
+
+@contextlib.contextmanager
+def _from_stdin(session, command, instead):
+    """Standard input as a file: an archive is read more than once."""
+    if not session.terminal or sys.stdin.isatty():
+        raise UsageError("pycontainer %s needs %s, or the archive at standard input" % (command, instead))
+    engine = session.engine
+    with (
+        engine.operations.record("unpack", name="standard input") if not engine.check else contextlib.nullcontext(),
+        tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix="stdin-%d-" % os.getpid()) as file,
+    ):
+        with images.explained(engine, "what comes at standard input"):
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+            file.flush()
+        yield file.name
+
+
+def import_(session, given):
+    source, name = given.words[0], given.words[1] if len(given.words) > 1 else None
+    if source.startswith(("http://", "https://")):
+        raise UsageError("pycontainer import takes a file, a directory or - (standard input), not the web address %s; fetch it first" % source)
+    with contextlib.ExitStack() as stack:
+        path = os.path.abspath(source) if source != "-" else stack.enter_context(_from_stdin(session, "import -", "FILE"))
+        facts = session.carry_out(images.plan_import(
+            session.engine, name, path, None, given.message, given.platform, change.by(given.change, "--change")), live=True)
+    session.say(facts["image"]["Id"])

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``build``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from ... import containers, images, units
+from ...builds.outputs.outputs import Output
+from ...builds.plans import plan as plans, products
+from ...builds.plans.request import Request, secret_of
+from ...builds.sources import fetching
+from ...builds.steps import build_progress
+from .. import progress as live
+from ..grammar import check_place, UsageError
+
+
+def build(session, given):
+    kind = "quiet" if given.quiet else given.progress or "auto"
+    if kind not in ("plain", "auto", "quiet", "tty"):
+        raise UsageError("--progress %r is not accepted; accepted: auto, tty, plain, quiet" % given.progress)
+    drawn = kind in ("auto", "tty") and session.terminal and live.drawn()
+    if kind == "tty" and not drawn:
+        raise UsageError("--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet")
+    check_place(given.iidfile, "--iidfile")
+    check_place(given.metadata_file, "--metadata-file")
+    if given.check:
+        _only_check(session, given)
+        return
+    outputs, platforms = [Output(text) for text in given.output], given.platform.split(",") if given.platform else []
+    wish = products.Wish(given.tag, platforms, given.squash, outputs, given.tag if given.push else (), _registries(given), option="--platform")
+    _check(wish, given)
+    shown = build_progress.Progress() if drawn or kind == "quiet" else build_progress.Plain(session.report)
+    plan = products.plan(session.engine, wish, lambda names, platform, called: _one(session, given, platform, names, shown, called))
+    session.carry_out(plan, live=drawn)
+    if session.check:
+        session.say(*(session.actions or [plan.image]))
+        return
+    _give_out(session, given, plan, wish)
+    if not any(output.dest == "-" for output in outputs):
+        session.say(plan.image)
+
+
+def _check(wish, given):
+    """:raises UsageError: for what can't be together."""
+    if (given.push or wish.pushed) and not wish.names:
+        raise UsageError("a push needs a name: -t")
+    if wish.squash and not wish.names:
+        raise UsageError("--squash needs a name: -t")
+    if wish.squash and given.annotation:
+        raise UsageError("--annotation and --squash don't go together: the squashed image has a manifest of its own")
+    for name in ("provenance", "sbom"):
+        if (getattr(given, name) or "false").lower() not in ("false", "0", "f"):
+            raise UsageError("--%s %r is not accepted: attestations are not made here; accepted: false" % (name, getattr(given, name)))
+    if len(wish.platforms) > 1 and ((given.words or ["."])[0] == "-" or given.file == "-"):
+        raise UsageError("--platform %s: several platforms need a context that can be read again, which standard input can't" % given.platform)
+    if sum(output.dest == "-" for output in wish.outputs) > 1:
+        raise UsageError("--output: only one of them can go to standard output")
+
+
+def _only_check(session, given):
+    """``--check``: what the checks find, one a line; the exit code is 1 where they find something."""
+    where, name, stdin, data = _sources(session, given)
+    request = _request(given, (given.platform or "").split(",")[0] or None)
+    _choice, found = plans.findings_from(session.engine, request, where, name, stdin, **data)
+    session.say(*([finding.text for finding in found] or ["no rule of the checks is broken"]))
+    session.rc = 1 if found else 0
+
+
+def _request(given, platform):
+    labels = dict(item.partition("=")[::2] for item in given.label)
+    return Request(
+        given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, platform,
+        [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
+        units.size(given.shm_size, "--shm-size") if given.shm_size else None, _registries(given), _limits(given), given.no_cache_filter,
+        given.cache_from, given.cache_to, dict(_pair(text, "--annotation") for text in given.annotation), None,
+        [name for text in given.allow for name in text.split(",")], given.ignorefile)
+
+
+def _one(session, given, platform, names, shown, called):
+    """The plan of one platform's build."""
+    where, name, stdin, data = _sources(session, given)
+    request = _request(given, platform)
+    named = dict(_pair(text, "--build-context") for text in given.build_context)
+    return plans.plan_from(session.engine, names, request, where, name, stdin, named=named, progress=shown, called=called, **data)
+
+
+def _registries(given):
+    return images.registries_of({"insecure": given.insecure, "auth_file": given.authfile})
+
+
+def _give_out(session, given, plan, wish):
+    """Write what is about the image, and what goes to standard output."""
+    record = plan.record()
+    _write(given.iidfile, record["id"])
+    described = {"containerimage.config.digest": record["id"], "containerimage.digest": record["manifest"], "image.name": ",".join(wish.names)}
+    _write(given.metadata_file, json.dumps(described, indent=2) + "\n")
+    for output in wish.outputs:
+        if output.dest == "-":
+            output.write(session.engine, record, [images.tagged(name).tagged for name in wish.names], sys.stdout.buffer)
+
+
+def _write(path, text):
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _limits(given):
+    """The options of a container that RUN's ones have, in normal form."""
+    found = {name: getattr(given, name) for name in (
+        "memory", "memory_swap", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "cgroup_parent")}
+    found["ulimits"] = given.ulimit or None
+    if not any(value is not None for value in found.values()):
+        return {}
+    for name in ("cpu_shares", "cpu_period", "cpu_quota"):
+        if found[name] is not None and not found[name].lstrip("-").isdigit():
+            raise UsageError("--%s %r is not a number" % (name.replace("_", "-"), found[name]))
+        found[name] = found[name] and int(found[name])
+    return containers.definition(found)
+
+
+def _sources(session, given):
+    """``(where the context is, name of the Containerfile, standard input, {"data": bytes of the Containerfile} or {})``."""
+    where, name = given.words[0] if given.words else ".", given.file
+    if "-" not in (where, name):
+        if not fetching.is_remote(where) and not os.path.isdir(where):
+            raise UsageError("build: %s is not a directory; accepted: the context's directory, the address of a Git repository or an archive, or -" % where)
+        if name and os.path.isfile(name) and os.path.isdir(where):
+            name = os.path.abspath(name)
+        return where, name, None, {}
+    if not session.terminal:
+        raise UsageError("build: a task has no standard input; name the file")
+    if where == name:
+        raise UsageError("build - takes the context from standard input: its Containerfile can't come from there too")
+    if where == "-":
+        return where, name, sys.stdin.buffer, {}
+    return where, None, None, {"data": sys.stdin.buffer.read()}
+
+
+def _arguments(items):
+    found = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not name:
+            raise UsageError("--build-arg %r is not valid; accepted: NAME=VALUE, or NAME" % item)
+        if equals:
+            found[name] = value
+        elif name in os.environ:
+            found[name] = os.environ[name]
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        found.setdefault("SOURCE_DATE_EPOCH", os.environ["SOURCE_DATE_EPOCH"])
+    return found
+
+
+def _pair(text, flag):
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise UsageError("%s %r is not valid; accepted: NAME=VALUE" % (flag, text))
+    return name, value
+
+
+def _secret(text):
+    found = dict(_pair(part, "--secret") for part in text.split(","))
+    found = {{"source": "src"}.get(key, key): value for key, value in found.items()}
+    kind = found.pop("type", None)
+    unknown = sorted(set(found) - {"id", "src", "env"})
+    if unknown or "id" not in found or kind not in (None, "file", "env"):
+        raise UsageError("--secret %r is not valid; accepted: id=NAME[,src=FILE|,env=VARIABLE]" % text)
+    source, variable = found.get("src"), found.get("env")
+    if kind == "env" and variable is None:
+        source, variable = None, source or found["id"]
+    return secret_of(found["id"], source, variable)
+
+
+def _agent(text):
+    name, equals, path = text.partition("=")
+    path = path if equals else os.environ.get("SSH_AUTH_SOCK")
+    if not name or not path:
+        raise UsageError("--ssh %r is not valid; accepted: ID=SOCKET, or ID with SSH_AUTH_SOCK in the environment" % text)
+    return name, path
+
+
+def _host(text):
+    name, separator, address = text.partition("=") if "=" in text else text.partition(":")
+    if not name or not separator or not address:
+        raise UsageError("--add-host %r is not valid; accepted: NAME:ADDRESS" % text)
+    return name, address.strip("[]")

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``checkpoint``: what a running container does is written down, to go on from there by ``start --checkpoint``."""
+
+from __future__ import annotations
+
+import time
+
+from ... import containers
+from ...reconcile import Plan
+from .. import tables
+
+
+def create(session, given):
+    name, checkpoint = given.words
+    record = containers.find(session.engine, name)
+    with session.locked("container", record["name"]):
+        plan = Plan("container %s" % record["name"])
+        containers.check_checkpoint(session.engine, record)
+        plan.add("checkpoint %s" % checkpoint, None, "present", "write down what container %s does, as checkpoint %s" % (record["name"], checkpoint),
+                 lambda: containers.create_checkpoint(session.engine, record, checkpoint, given.leave_running, given.checkpoint_dir,
+                                                      given.tcp_established))
+        session.carry_out(plan)
+    session.say(checkpoint)
+
+
+def ls(session, given):
+    record = containers.find(session.engine, given.words[0])
+    rows = [{"Name": entry["name"], "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["created"])), "Size": tables.size(entry["size"])}
+            for entry in containers.list_checkpoints(session.engine, record, given.checkpoint_dir)]
+    session.listing(tables.formatted(rows, [("CHECKPOINT NAME", "Name")], given.format, "Name" if given.quiet else None))
+
+
+def rm(session, given):
+    name, checkpoint = given.words
+    record = containers.find(session.engine, name)
+    with session.locked("container", record["name"]):
+        containers.find_checkpoint(session.engine, record, checkpoint, given.checkpoint_dir)
+        plan = Plan("container %s" % record["name"])
+        plan.add("checkpoint %s" % checkpoint, "present", None, "remove checkpoint %s of container %s" % (checkpoint, record["name"]),
+                 lambda: containers.remove_checkpoint(session.engine, record, checkpoint, given.checkpoint_dir))
+        session.carry_out(plan)

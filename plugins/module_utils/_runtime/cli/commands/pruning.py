@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``prune`` of containers, images, volumes, networks, and of all these together."""
+
+from __future__ import annotations
+
+from ...errors import InvalidInput
+from ...host import prune
+from .. import tables
+from .observing import filtering, filters
+
+
+def _report(session, title, names, space=None):
+    """Docker's words: what went, and how much it was (``space``: bytes)."""
+    if names:
+        session.say("Deleted %s:" % title, *names)
+        session.say("")
+    if space is not None:
+        session.say("Total reclaimed space: " + tables.size(space))
+
+
+def _carry_out(session, plan, title, key):
+    """Do it and name what went; bytes that were freed."""
+    facts = session.carry_out(plan)
+    _report(session, title, facts[key])
+    return facts.get(key + "_space_reclaimed", 0)
+
+
+def _plan(make, engine, given, *more):
+    """A plan by ``--filter``, which an error about filters names."""
+    with filtering():
+        return make(engine, filters(given.filter), *more)
+
+
+def containers_(session, given):
+    plan = _plan(prune.plan_containers, session.engine, given)
+    if session.confirmed("all containers that don't run", given.force):
+        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Containers", "containers")))
+
+
+def images_(session, given):
+    plan = _plan(prune.plan_images, session.engine, given, given.all)
+    if session.confirmed("all images that no container uses" if given.all else "all dangling images", given.force):
+        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Images", "images")))
+
+
+def volumes_(session, given):
+    plan = _plan(prune.plan_volumes, session.engine, given, given.all)
+    if session.confirmed("all %svolumes that no container uses" % ("" if given.all else "anonymous "), given.force):
+        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Volumes", "volumes")))
+
+
+def networks_(session, given):
+    plan = _plan(prune.plan_networks, session.engine, given)
+    if session.confirmed("all networks that no container is on", given.force):
+        _carry_out(session, plan, "Networks", "networks")
+
+
+def builds_(session, given):
+    if session.confirmed("all files that RUN --mount=type=cache has kept", given.force):
+        facts = session.carry_out(prune.plan_builder_cache(session.engine))
+        names = [name.rpartition(" ")[0] for name in facts["builder_cache_caches_deleted"]]
+        _report(session, "build caches", names, facts["builder_cache_space_reclaimed"])
+
+
+def system(session, given):
+    """In this order, for containers keep the others in use. Of the filters, volumes heed those for labels."""
+    engine, chosen = session.engine, filters(given.filter)
+    for key in chosen:
+        if key not in prune.OWN:
+            raise InvalidInput("--filter", key, ", ".join(prune.OWN))
+    what = ["all containers that don't run", "all networks that no container is on",
+            "all images that no container uses" if given.all else "all dangling images"]
+    if not session.confirmed(", ".join(what + ["all anonymous volumes that no container uses"] * given.volumes), given.force):
+        return
+    space = _carry_out(session, _plan(prune.plan_containers, engine, given), "Containers", "containers")
+    _carry_out(session, _plan(prune.plan_networks, engine, given), "Networks", "networks")
+    if given.volumes:
+        labels = {key: values for key, values in chosen.items() if key != "until"}
+        space += _carry_out(session, prune.plan_volumes(engine, labels), "Volumes", "volumes")
+    space += _carry_out(session, _plan(prune.plan_images, engine, given, given.all), "Images", "images")
+    session.say("Total reclaimed space: " + tables.size(space))

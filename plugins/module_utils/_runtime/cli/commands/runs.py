@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``run`` and ``create``: a container from an image and flags."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+
+from ... import containers
+from ...containers.access import auto_remove
+from ...errors import Conflict, ContainerFailed, InvalidInput, NotFound
+from ...reconcile import Plan
+from .. import streams
+from ..grammar import check_place
+from ..run_flags import by_flag, options, RUN_FLAGS
+
+FIRST = ("amber", "bold", "brisk", "calm", "clever", "dapper", "eager", "fond", "gentle", "happy", "jolly", "keen", "kind", "lively", "mellow", "neat",
+         "noble", "patient", "proud", "quiet", "quick", "ready", "serene", "steady", "sunny", "swift", "tidy", "vivid", "warm", "witty")
+SECOND = ("anchor", "badger", "beacon", "birch", "brook", "cedar", "comet", "dolphin", "ember", "falcon", "fjord", "garnet", "harbor", "heron", "island",
+          "juniper", "lagoon", "lantern", "maple", "meadow", "orchid", "otter", "pebble", "quartz", "raven", "sparrow", "summit", "thistle", "walnut", "willow")
+
+
+def run(session, given):
+    """``run IMAGE [COMMAND...]``: start it; wait for its end unless ``-d``."""
+    session.refused = 125
+    if not given.detach and (given.tty or given.interactive):
+        session.need_terminal("run -i or -t without -d", "give -d, or run it on the host")
+    session.need_tty(given)
+    containers.parse_detach_keys(given.detach_keys)  # refused before anything is made
+    if given.rm and (given.restart or "no") != "no":
+        raise InvalidInput("--rm", True, "either --rm, or --restart %s" % given.restart)
+    name = _made(session, given)
+    if session.check:
+        session.carry_out(_starting(name))
+        return
+    record = containers.find(session.engine, name)
+    try:
+        if given.detach:
+            _start(session, record)
+            session.say(record["id"])
+        else:
+            _attend(session, record, given)
+    except ContainerFailed as error:
+        if error.exit_code in (126, 127):  # its command can't be executed, or is not there
+            session.refused = error.exit_code
+        if given.rm and given.detach:
+            _remove(session.engine, record)
+        raise
+
+
+def _attend(session, record, given):
+    """Start it, wait for its end, and remove it then with ``--rm``."""
+    with auto_remove.by_caller(session.engine.paths, record["id"]) if given.rm else contextlib.nullcontext():
+        ends = True
+        try:
+            streams.started(session, record, lambda stdin: _start(session, record, stdin), given.interactive, given)
+        except containers.Detached:
+            ends, session.rc = False, streams.left(session)
+        finally:
+            if given.rm and ends:
+                _remove(session.engine, record)
+
+
+def _remove(engine, record):
+    with contextlib.suppress(NotFound), containers.held(engine, record["id"]) as now:  # another task may have removed it
+        containers.remove(engine, now, force=True)
+
+
+def create(session, given):
+    """``create IMAGE [COMMAND...]``: print its id."""
+    name = _made(session, given)
+    if not session.check:
+        session.say(containers.find(session.engine, name)["id"])
+
+
+def _made(session, given):
+    """Make a new container; its name. :raises Conflict: when the name is taken, for each call makes one."""
+    definition = options(given, RUN_FLAGS, session.terminal)
+    if given.cidfile and os.path.exists(given.cidfile):
+        raise Conflict("--cidfile: %s is there already" % given.cidfile)
+    check_place(given.cidfile, "--cidfile")
+    name = definition.pop("name", None) or _fresh_name(session.engine)
+    if containers.get(session.engine, name) is not None:
+        raise Conflict("the name %s is in use by a container; remove or rename it, or choose another name" % name)
+    definition.update(name=name, image=given.words[0], state="present")
+    with by_flag(RUN_FLAGS):
+        plan = containers.plan(session.engine, definition)
+    session.carry_out(plan, live=not given.quiet and any(action.startswith("pull image") for action in plan.actions))
+    if given.cidfile and not session.check:
+        with open(given.cidfile, "x") as file:
+            file.write(containers.find(session.engine, name)["id"])
+    return name
+
+
+def _start(session, record, stdin=None):
+    session.carry_out(_starting(record["name"], lambda: containers.start_held(session.engine, record, stdin)))
+
+
+def _starting(name, apply=None):
+    plan = Plan("container %s" % name)
+    plan.add("running", False, True, "start container %s" % name, apply)
+    return plan
+
+
+def _fresh_name(engine):
+    taken = {record["name"] for record in containers.every(engine)}
+    while True:
+        name = "%s_%s" % (random.choice(FIRST), random.choice(SECOND))
+        if name in taken:
+            name += str(random.randrange(10, 10000))
+        if name not in taken:
+            return name

@@ -1,0 +1,205 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A command line in Docker's manner, read by a table: words, flags, values, and a rest that is left alone.
+
+Docker's rules (pflag): ``-it`` is ``-i -t``; ``-e A=b``, ``-eA=b``, ``--env A=b`` and ``--env=A=b`` are one; a switch may
+be ``--rm=false``; ``--`` ends the flags; and where a command takes a command of its own (``run IMAGE CMD...``), the flags
+end at the first word.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import EngineError, InvalidInput
+
+ALIKE = 0.7  # of two words that are worth a suggestion, as difflib counts it
+
+
+class UsageError(EngineError):
+    """The command line is not one that the grammar knows; the message says what is accepted."""
+
+    lines = True
+
+
+class HelpAsked(Exception):
+    """``--help`` was among the flags; the exception's text is the help."""
+
+
+class Flag:
+    """One flag of a command.
+
+    :param names: ``-e, --env`` in Docker's help form; the first long name is its key.
+    :param kind: ``switch`` (no value), ``value`` (the last one counts), ``list`` (each adds one).
+    :param help: one line. :param option: the module option that it sets, where its name is another.
+    :param on: whether a switch is on unless it is given as ``--name=false``.
+    """
+
+    __slots__ = ("names", "kind", "help", "key", "option", "on")
+
+    def __init__(self, names, kind="switch", help="", option=None, on=False):
+        self.names = [name.strip() for name in names.split(",")]
+        self.kind, self.help = kind, help
+        self.key = next((name for name in self.names if name.startswith("--")), self.names[0]).lstrip("-").replace("-", "_")
+        self.option, self.on = option or self.key, on
+
+    def initial(self):
+        return {"switch": self.on, "value": None, "list": []}[self.kind]
+
+
+class Command:
+    """One command: ``volume ls``.
+
+    :param words: its name, one or two words; aliases after commas: ``container ls, ps``.
+    :param takes: its words' pattern for the help, e.g. ``IMAGE [COMMAND...]``; the number of capitals that are not in brackets is
+        the least number, ``...`` means any number more, no word beyond the pattern is taken.
+    :param function: ``module:function`` below ``cli``, called as ``function(session, given)``.
+    :param rest: True where all after the first word belongs to another command.
+    """
+
+    __slots__ = ("names", "takes", "help", "function", "flags", "rest")
+
+    def __init__(self, words, takes, help, function, flags=(), rest=False):
+        self.names = [name.strip() for name in words.split(",")]
+        self.takes, self.help, self.function, self.flags, self.rest = takes, help, function, list(flags), rest
+
+    @property
+    def limits(self):
+        """The least and the greatest number of words (None: no limit)."""
+        words = self.takes.split()
+        least = sum(1 for word in words if not word.startswith("["))
+        return least, None if "..." in self.takes else len(words)
+
+    def usage(self):
+        return " ".join(filter(None, ["Usage:  pycontainer", self.names[0], "[OPTIONS]" if self.flags else "", self.takes]))
+
+    def page(self):
+        """The help text."""
+        lines = [self.usage(), "", self.help]
+        if len(self.names) > 1:
+            lines += ["", "Aliases:  " + ", ".join(self.names[1:])]
+        if self.flags:
+            rows = [("%s %s" % (", ".join(flag.names), "" if flag.kind == "switch" else flag.kind), flag.help) for flag in self.flags]
+            width = max(len(left) for left, _help in rows)
+            lines += ["", "Options:"] + ["  %-*s  %s" % (width, left, text) for left, text in rows]
+        return "\n".join(lines)
+
+
+class Given:
+    """What a command line said: ``words`` and, as attributes, the value of every flag of the command."""
+
+    def __init__(self, command, words, values):
+        self.command, self.words = command, words
+        self.__dict__.update(values)
+        self.values = values
+
+
+def find(commands, argv):
+    """The command that ``argv`` begins with, and how many of its words name it; None when there is none."""
+    for count in (2, 1):
+        name = " ".join(argv[:count])
+        for command in commands:
+            if len(argv) >= count and name in command.names:
+                return command, count
+    return None
+
+
+def parse(command, argv):
+    """Read what follows a command's name.
+
+    :raises UsageError: for an unknown flag, a missing value, or too few or too many words.
+    """
+    by_name = {name: flag for flag in command.flags for name in flag.names}
+    values = {flag.key: flag.initial() for flag in command.flags}
+    words, rest = [], list(argv)
+    while rest:
+        item = rest.pop(0)
+        if item == "--":
+            words += rest
+            break
+        if item == "-" or not item.startswith("-"):
+            words.append(item)
+            if command.rest:
+                words += rest
+                break
+        elif item == "--help" or (item == "-h" and item not in by_name):
+            raise HelpAsked(command.page())
+        elif item.startswith("--"):
+            _long(command, by_name, values, item, rest)
+        else:
+            _short(command, by_name, values, item, rest)
+    least, most = command.limits
+    if len(words) < least or (most is not None and len(words) > most):
+        raise UsageError("pycontainer %s takes %s, got %d argument(s). %s" % (
+            command.names[0], command.takes or "no arguments", len(words), command.usage()))
+    return Given(command, words, values)
+
+
+def _long(command, by_name, values, item, rest):
+    name, equals, value = item.partition("=")
+    flag = _known(command, by_name, name)
+    if flag.kind == "switch":
+        values[flag.key] = _boolean(name, value) if equals else True
+    else:
+        _put(values, flag, value if equals else _next(command, name, rest))
+
+
+def _short(command, by_name, values, item, rest):
+    letters = item[1:]
+    while letters:
+        name, letters = "-" + letters[0], letters[1:]
+        flag = _known(command, by_name, name)
+        if flag.kind == "switch":
+            values[flag.key] = True
+        else:
+            _put(values, flag, (letters[1:] if letters.startswith("=") else letters) or _next(command, name, rest))
+            return
+
+
+def _known(command, by_name, name):
+    if name not in by_name:
+        accepted = ["--" + flag.key.replace("_", "-") for flag in command.flags]
+        raise UsageError("unknown flag %s for pycontainer %s; accepted: %s" % (
+            name, command.names[0], nearest(name, accepted, "pycontainer %s --help" % command.names[0])))
+    return by_name[name]
+
+
+def nearest(word, accepted, more):
+    """What a sentence names as accepted: all, or of many those that look like ``word``, and the command that lists the others."""
+    if len(accepted) <= 16:
+        return ", ".join(accepted) or "none"
+    import difflib  # here: a wrong word is rare
+
+    bare, by_bare = word.lstrip("-"), {name.lstrip("-"): name for name in accepted}  # dashes, which all flags have, make no two of them alike
+    close = difflib.get_close_matches(bare, by_bare, 4, ALIKE)
+    close += [name for name in by_bare if len(bare) > 2 and name.startswith(bare) and name not in close][:4 - len(close)]
+    return ", ".join([by_bare[name] for name in close] + ["what %s lists" % more])
+
+
+def _next(command, name, rest):
+    if not rest:
+        raise UsageError("flag %s of pycontainer %s needs a value" % (name, command.names[0]))
+    return rest.pop(0)
+
+
+def _put(values, flag, value):
+    values[flag.key] = values[flag.key] + [value] if flag.kind == "list" else value
+
+
+def _boolean(name, value):
+    if value.lower() not in ("true", "false", "1", "0"):
+        raise UsageError("flag %s takes true or false, not %r" % (name, value))
+    return value.lower() in ("true", "1")
+
+
+def check_place(text, name):
+    """:raises InvalidInput: where no file can be written at the path ``text`` of flag ``name``; None is no path."""
+    if text and (os.path.isdir(text) or not os.path.isdir(os.path.dirname(os.path.abspath(text)))):
+        raise InvalidInput(name, text, "a file in a directory that exists")
+
+
+def whole(text, name, least=0):
+    """A whole number from ``least`` on. :raises UsageError: when ``text`` is none."""
+    if not (text[1:] if text.startswith("-") else text).isdecimal() or int(text) < least:
+        raise UsageError("flag %s takes a whole number, not %r" % (name, text))
+    return int(text)

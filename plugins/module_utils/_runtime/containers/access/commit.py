@@ -1,0 +1,212 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An image of a container: what it has changed is a layer over its image's, what it was told to run is the configuration.
+
+An image that says the same already, but for the time when it was made, is taken as it is: so a second commit changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import datetime
+import hashlib
+import json
+
+from ... import images
+from ...errors import HostError, Unsupported
+from ...images.library import ingest
+from ...images.model import manifest
+from ...layers import difference
+from ...untrusted import json_reader
+from ..client import monitor_client
+from ..options import storage
+from ..spec import files
+from ..view import changes, running
+
+EMPTY = "sha256:" + hashlib.sha256(b"\0" * 1024).hexdigest()  # the DiffID of a layer without entries
+
+
+def plan_commit(engine, record, names=(), author=None, comment=None, change=None, pause=True):
+    """Have an image of a container as it is now.
+
+    :param names: names for it. :param change: called with its ``config``, which it may change (a Containerfile's instructions).
+    :param pause: freeze the container while its files are read.
+    :returns: an ImagePlan.
+    """
+    references = [images.tagged(name).tagged for name in names]
+    base = images.get(engine, record["image"])
+    document = _document(record, base, _configuration(engine, record, base, change), author, comment, _command(engine, record))
+    plan = images.ImagePlan(engine, "image %s" % (images.familiar(references[0]) if references else "of container %s" % record["name"]))
+    lost = images.lost(engine, base["id"])
+    if lost:
+        return _when_whole(plan, base, lost, record, lambda: plan_commit(engine, record, names, author, comment, change, pause))
+    diff_id = _diff_id(engine, record)
+    data = _with_layer(document, diff_id)
+    same = _same(engine, references, data)
+    if same is not None:
+        plan.is_there(same)
+        for full in references:
+            images.name_image(plan, same["id"], full)
+        return plan
+    parsed = manifest.parse_config(data, record["name"])
+    layers = parsed["rootfs"]["diff_ids"]
+    plan.brings({"id": manifest.digest_of(data), "manifest": "", "config": parsed, "layers": layers, "size": 0, "added": None}, references)
+
+    def take():
+        with frozen(engine, record) if pause else contextlib.nullcontext():
+            ident = _take(engine, record, base, document, references)
+        plan.is_there(images.get(engine, ident)).coming = None  # it may have gone on since it was looked at
+
+    plan.unknown = True
+    row = engine.db.one("SELECT image FROM tags WHERE reference = ?", references[0]) if references else None
+    plan.add("image", row and row["image"], "committed", "commit container %s" % record["name"]
+             + (" as image %s" % images.familiar(references[0]) if references else ""), take)
+    return plan
+
+
+def _when_whole(plan, base, lost, record, again):
+    """The plan where the container's image has to be repaired first. :param again: called then for what is left to do."""
+    def go():
+        late = again()
+        late.apply()
+        plan.is_there(late.record())
+
+    images.add_repair(plan, plan.engine, lost)
+    plan.unknown = True
+    plan.is_there(base).add("image", base["id"], "committed", "commit container %s" % record["name"], go)
+    return plan
+
+
+# ------------------------------------------------------------------------------------------------------------- document
+
+
+def _configuration(engine, record, base, change):
+    """The image's ``config``, and over it what the container was made with."""
+    config, definition = copy.deepcopy(base["config"]["config"]), record["definition"]
+    config.pop("OnBuild", None)  # is for who builds on the base
+    if "entrypoint" in definition or "command" in definition:
+        config["Cmd"] = definition.get("command") or ([] if "entrypoint" in definition else None)
+    if "entrypoint" in definition:
+        config["Entrypoint"] = definition["entrypoint"]
+    if definition.get("env"):
+        env = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
+        config["Env"] = ["%s=%s" % item for item in dict(env, **definition["env"]).items()]
+    if definition.get("labels"):
+        config["Labels"] = dict(config.get("Labels") or {}, **definition["labels"])
+    for option, key in (("user", "User"), ("working_dir", "WorkingDir"), ("stop_signal", "StopSignal")):
+        if definition.get(option):
+            config[key] = definition[option]
+    ports = set(definition.get("exposed_ports", ())) | {"%d/%s" % (port["container_port"], port["protocol"]) for port in definition.get("published_ports", ())}
+    _add(config, "ExposedPorts", ports)
+    _add(config, "Volumes", {mount["target"] for mount in storage.mounts_of(definition) if mount["type"] == "volume" and not mount["source"]})
+    if "healthcheck" in definition:
+        config["Healthcheck"] = _healthcheck(files.read_run(engine, record["id"]).get("health"))
+    if change is not None:
+        change(config)
+    return {key: value for key, value in config.items() if value not in (None, "", [], {})}
+
+
+def _add(config, key, entries):
+    if entries:
+        config[key] = dict(config.get(key) or {}, **{entry: {} for entry in sorted(entries)})
+
+
+def _healthcheck(health):
+    if health is None:
+        return {"Test": ["NONE"]}
+    times = {"Interval": "interval", "Timeout": "timeout", "StartPeriod": "start_period", "StartInterval": "start_interval"}
+    return dict({"Test": health["test"], "Retries": health["retries"]}, **{key: int(health[name] * 1000000000) for key, name in times.items()})
+
+
+def _command(engine, record):
+    return " ".join(files.read_config(engine, record["id"])["process"]["args"])
+
+
+def _document(record, base, config, author, comment, command):
+    """The configuration of the coming image, without its layer."""
+    document = {key: value for key, value in base["config"].items() if key in ("architecture", "os", "variant", "os.version", "os.features", "author")}
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    entry = {"created": now, "created_by": command}
+    if author:
+        document["author"] = entry["author"] = author
+    if comment:
+        entry["comment"] = comment
+    history = list(base["config"].get("history") or ()) + [entry]
+    return dict(document, created=now, config=config, history=history, rootfs={"type": "layers", "diff_ids": base["layers"]})
+
+
+def _with_layer(document, diff_id):
+    """The configuration's bytes, with the layer that the container's changes are; nothing changed is no layer."""
+    document = copy.deepcopy(document)
+    if diff_id == EMPTY:
+        document["history"][-1]["empty_layer"] = True
+    else:
+        document["rootfs"]["diff_ids"].append(diff_id)
+    if len(document["rootfs"]["diff_ids"]) > manifest.MAX_LAYERS:
+        raise Unsupported("the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
+                          % (len(document["rootfs"]["diff_ids"]), manifest.MAX_LAYERS))
+    return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+
+def _same(engine, references, data):
+    """An image of the store that is the same but for the time when it was made; one that has the name comes first. None: there is none."""
+    wanted = _timeless(json_reader.load(data, "the image's configuration", size=manifest.MAX_CONFIG))
+    named = [row["image"] for full in references for row in engine.db.all("SELECT image FROM tags WHERE reference = ?", full)]
+    for ident in named + [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added DESC")]:
+        try:
+            found = images.find(engine, ident)
+        except HostError:  # another image, which is damaged
+            continue
+        if found is not None and found["layers"] == wanted["rootfs"]["diff_ids"]:
+            document = json_reader.load(engine.blobs.read(ident), "the configuration of image %s" % ident[:19], size=manifest.MAX_CONFIG)
+            if _timeless(document) == wanted:
+                return found
+    return None
+
+
+def _timeless(document):
+    document = dict(document, created=None)
+    history = document.get("history") or []
+    if history:
+        document["history"] = history[:-1] + [dict(history[-1], created=None)]
+    return document
+
+
+# ---------------------------------------------------------------------------------------------------------------- layer
+
+
+def _diff_id(engine, record):
+    checksum = hashlib.sha256()
+    with changes.changes(engine, record) as (upper, found):
+        for piece in difference.archive_of(upper, found):
+            checksum.update(piece)
+    return "sha256:" + checksum.hexdigest()
+
+
+def _take(engine, record, base, document, references):
+    source, layers = manifest.parse(engine.blobs.read(base["manifest"]), base["id"]), images.kept_layers(engine, base)
+    diff_id = _diff_id(engine, record)
+    data = _with_layer(document, diff_id)
+    with changes.changes(engine, record) as (upper, found):
+        if diff_id != EMPTY:
+            layers.append(ingest.Layer(diff_id, lambda: difference.archive_of(upper, found)))
+        described = {"digest": manifest.digest_of(data), "size": len(data)}
+        docker = source["mediaType"] == manifest.DOCKER_MANIFEST or manifest.needs_docker(document["config"])
+        engine.progress.subject("Committing %s" % record["name"])
+        return ingest.take(engine, "the image of container %s" % record["name"], data, layers, manner=ingest.LOAD, references=references,
+                           build_manifest=lambda stored: manifest.build(described, stored, docker=docker))
+
+
+@contextlib.contextmanager
+def frozen(engine, record):
+    """Have a running container stand still in the block; one that is paused already stays so."""
+    if running.status(engine, record["id"])["status"] != "running":
+        yield
+        return
+    with engine.operations.record("freeze-container", id=record["id"]):
+        monitor_client.pause(engine.paths, record["id"])
+        try:
+            yield
+        finally:
+            monitor_client.unpause(engine.paths, record["id"])

@@ -1,0 +1,346 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``cp``: files between the host and a container, whether that runs or not, by Docker's rules for names.
+
+Every path of the container is resolved in the container's own root, by descriptor (kernel/mounts/rootfs.py), and what is below it is reached name by
+name: no link that the container makes, not even at that moment, leads to a file of the host. A running container is entered through its first
+process's root, with all that is mounted there. One that does not run is mounted for the copy, and its volumes are its user's directories.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import posixpath
+import stat
+
+from ...errors import Conflict, HostError, InvalidInput, NotFound
+from ...kernel.mounts import overlay, rootfs, userns
+from ..records import image
+from ..spec import files
+from ..view import changes, running
+from .packing import Packer
+from .unpacking import Unpacker
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Side:
+    """One end of a copy.
+
+    :ivar root: descriptor of its root. :ivar where: "on the host", "in container web", for sentences.
+    :ivar outer: ``outer(uid, gid)``: this process's ids of those that an archive says.
+    :ivar inner: the other way. :ivar acting: a context in which files are made there. :ivar trusted: see Unpacker.
+    """
+
+    def __init__(self, root, what, outer=None, inner=None, acting=None, trusted=True):
+        self.root, self.where = root, "on the host" if what == "the host" else "in " + what
+        self.outer, self.inner = outer or _as_they_are, inner or _as_they_are
+        self.acting, self.trusted = acting or contextlib.nullcontext, trusted
+
+    def open(self, path, flags):
+        """As rootfs.open_in_root; None where there is nothing. :raises HostError: for what can't be opened."""
+        try:
+            return rootfs.open_in_root(self.root, path, flags)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise HostError("%s %s can't be opened: %s" % (path, self.where, error.strerror)) from None
+
+
+def _as_they_are(uid, gid):
+    return uid, gid
+
+
+# ---------------------------------------------------------------------------------------------------------------- sides
+
+
+@contextlib.contextmanager
+def host():
+    """The host as a Side."""
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield Side(root, "the host", trusted=False)
+    finally:
+        os.close(root)
+
+
+@contextlib.contextmanager
+def inside(engine, record, path, write):
+    """``(Side, path in it)`` of a container: ``path`` itself, or what it is in the volume that it leads into.
+
+    :param write: whether something is to be made there.
+    """
+    if running.lives(engine, record["id"]):
+        with _running(engine, record) as side:
+            yield side, path
+        return
+    volume, rest = _in_volume(engine, record, path)
+    what = "container %s" % record["name"]
+    if volume is not None:
+        root = os.open(volume, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield Side(root, what), rest
+        finally:
+            os.close(root)
+    elif write:
+        with _stopped(engine, record) as root:
+            yield Side(root, what), path
+    else:
+        with changes.root(engine, record) as root:
+            yield Side(root, what), path
+
+
+@contextlib.contextmanager
+def _running(engine, record):
+    """Through /proc/PID/root of its first process, which is still the same one afterwards."""
+    gone = Conflict("container %s has just ended; try again" % record["name"])
+    state = running.status(engine, record["id"])
+    try:
+        root = os.open("/proc/%d/root" % state["pid"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        raise gone from None
+    try:
+        uids, gids = [_map_of(state["pid"], name) for name in ("uid_map", "gid_map")]
+        now = running.status(engine, record["id"])
+        if (now["pid"], now.get("pid_start")) != (state["pid"], state.get("pid_start")) or now["status"] not in running.LIVING:
+            raise gone
+        yield _mapped(root, "container %s" % record["name"], uids, gids)
+    finally:
+        os.close(root)
+
+
+def _map_of(pid, name):
+    """``[(first inside, first outside, count)]`` of /proc/PID/uid_map or gid_map (user_namespaces(7))."""
+    with open("/proc/%d/%s" % (pid, name)) as file:
+        return [tuple(int(word) for word in line.split()) for line in file]
+
+
+def _mapped(root, what, uids, gids):
+    if uids == gids == [(0, 0, (1 << 32) - 1)]:
+        return Side(root, what)
+
+    def outer(uid, gid):
+        return tuple(_through(extents, ident, 0, 1, what) for extents, ident in ((uids, uid), (gids, gid)))
+
+    def inner(uid, gid):
+        return tuple(_through(extents, ident, 1, 0, None) for extents, ident in ((uids, uid), (gids, gid)))
+
+    return Side(root, what, outer, inner, lambda: userns.as_owner(*outer(0, 0)))
+
+
+def _through(extents, ident, source, target, what):
+    for extent in extents:
+        if extent[source] <= ident < extent[source] + extent[2]:
+            return extent[target] + ident - extent[source]
+    if what is None:
+        return 65534  # as the container sees it
+    raise HostError("%s has no user or group %d: its user namespace does not map it" % (what, ident))
+
+
+@contextlib.contextmanager
+def _stopped(engine, record):
+    directory = engine.paths.container(record["id"])
+    fd = overlay.overlay(image.layers(engine, record["image"]), os.path.join(directory, "upper"), os.path.join(directory, "work"))
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _in_volume(engine, record, path):
+    """``(directory of the host, path in it)`` of the user's mount that a path is in, or (None, path)."""
+    tail = "/." if path.endswith("/.") else "/" if path.endswith("/") else ""
+    path, own = posixpath.normpath("/" + path.lstrip("/")), {}
+    wanted = files.wanted_volumes(record["definition"], image.config(engine, record["image"]))
+    targets = {entry["target"] for entry in wanted}
+    for mount in files.read_config(engine, record["id"]).get("mounts", ()):
+        place = mount["destination"].rstrip("/")
+        if mount["type"] == "bind" and place in targets and (path == place or path.startswith(place + "/")):
+            own[place] = mount
+    if not own:
+        return None, path + tail
+    place = max(own, key=len)
+    mount = own[place]
+    if not os.path.isdir(mount["source"]):
+        raise Conflict("%s in container %s is a mounted file; copy %s of the host" % (place, record["name"], mount["source"]))
+    return mount["source"], (path[len(place):] or "/") + tail
+
+
+# ---------------------------------------------------------------------------------------------------------------- names
+
+
+class Source:
+    """What is copied: one file, link or directory of a Side. Use as a context manager.
+
+    :param given: the path as it was spelled, which tells the name. :param follow: take what a link leads to.
+    :raises NotFound: when it is not there.
+    """
+
+    def __init__(self, side, path, given, follow):
+        self.side, self.path, self.given = side, path, given
+        name = posixpath.basename(given.rstrip("/"))
+        self.only_content = name in (".", "..", "")
+        follow = follow or given.endswith("/") or self.only_content
+        self.handle = side.open(path, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
+        if self.handle is None:
+            raise NotFound("there is no %s %s" % (given, side.where))
+        self.mode = os.fstat(self.handle).st_mode
+        if given.endswith("/") and not stat.S_ISDIR(self.mode):
+            os.close(self.handle)
+            raise NotFound("%s %s is not a directory" % (given, side.where))
+        self.name = name if not self.only_content else posixpath.basename(posixpath.normpath(given)) or "root"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        os.close(self.handle)
+
+    @property
+    def is_directory(self):
+        return stat.S_ISDIR(self.mode)
+
+    def pieces(self, called):
+        """Its archive, under the name ``called`` (bytes); None: only of what is in the directory."""
+        packer = Packer(self.side.inner)
+        if self.is_directory:
+            fd = os.open(".", _DIRECTORY, dir_fd=self.handle)
+            try:
+                yield from packer.directory(fd, called)
+            finally:
+                os.close(fd)
+        elif stat.S_ISREG(self.mode):
+            try:
+                fd = os.open("/proc/self/fd/%d" % self.handle, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                raise HostError("%s %s can't be read: %s" % (self.given, self.side.where, error.strerror)) from None
+            try:
+                yield from packer.opened(fd, called)
+            finally:
+                os.close(fd)
+        else:
+            parent = self.side.open(posixpath.dirname(self.path.rstrip("/")) or "/", _DIRECTORY)
+            if parent is None:
+                raise NotFound("there is no %s %s any more" % (self.given, self.side.where))
+            try:
+                yield from packer.one(parent, os.fsencode(posixpath.basename(self.path.rstrip("/"))), called)
+            finally:
+                os.close(parent)
+
+
+@contextlib.contextmanager
+def _target(side, path, source):
+    """``(descriptor of the directory, name in it or None for the content alone)`` that a source becomes at ``path``: Docker's rules."""
+    directory = side.open(path, _DIRECTORY)
+    if directory is not None:
+        name = None if source.is_directory and source.only_content else os.fsencode(source.name)
+    else:
+        there = side.open(path, os.O_PATH)
+        if there is not None:
+            os.close(there)
+            if source.is_directory:
+                raise Conflict("%s %s is a file, and %s a directory" % (path, side.where, source.given))
+        if path.endswith("/") and not (there is None and source.is_directory):
+            raise NotFound("there is no directory %s %s" % (path, side.where))
+        parent, name = posixpath.split(_resolved(side, path.rstrip("/")))
+        directory = side.open(parent or "/", _DIRECTORY)
+        if directory is None or name in ("", ".", ".."):
+            raise NotFound("there is no directory %s %s" % (parent or path, side.where))
+        name = os.fsencode(name)
+    try:
+        yield directory, name
+    finally:
+        os.close(directory)
+
+
+def _resolved(side, path):
+    """A path whose last name is no link: where that leads, a few times over, is read as the side's own root has it."""
+    for _turn in range(40):
+        handle = side.open(path, os.O_PATH | os.O_NOFOLLOW)
+        if handle is None:
+            return path
+        try:
+            if not stat.S_ISLNK(os.fstat(handle).st_mode):
+                return path
+            path = posixpath.join(posixpath.dirname(path), os.readlink("", dir_fd=handle))
+        finally:
+            os.close(handle)
+    raise Conflict("%s %s: too many links" % (path, side.where))
+
+
+# -------------------------------------------------------------------------------------------------------------- copying
+
+
+def copy_in(engine, record, host_path, path, archive=False, follow=False):
+    """Copy a file or directory of the host into a container.
+
+    :param path: of the container, absolute. :param archive: keep owners; without it, files are its root's. :param follow: copy what a link leads to.
+    :raises NotFound, Conflict, HostError:
+    """
+    with inside(engine, record, path, True) as (side, rest), host() as here:
+        return _copy(here, host_path, host_path, side, rest, archive, follow)
+
+
+def copy_out(engine, record, path, host_path, archive=False, follow=False):
+    """Copy a file or directory of a container to the host. Device nodes are left out unless ``archive``; so are set-id bits.
+
+    :returns: the names of the device nodes that were left out.
+    """
+    with inside(engine, record, path, False) as (side, rest), host() as here:
+        return _copy(side, rest, path, here, host_path, archive, follow)
+
+
+def _copy(source_side, source_path, given, target_side, target_path, archive, follow):
+    with Source(source_side, source_path, given, follow) as source, _target(target_side, target_path, source) as (directory, name):
+        return _unpack(target_side, directory, source.pieces(name), given, archive, archive)
+
+
+def _unpack(side, directory, pieces, what, keep, archive):
+    owner = side.outer if keep else lambda _uid, _gid: side.outer(0, 0)
+    unpacker = Unpacker(directory, owner, side.trusted or archive)
+    with side.acting():
+        unpacker.take(pieces, what)
+    return unpacker.left_out
+
+
+def take_archive(engine, record, path, pieces):
+    """Unpack a tar archive (uncompressed pieces) into a directory of a container that is there, with the owners that it says."""
+    with inside(engine, record, path, True) as (side, rest):
+        directory = side.open(rest, _DIRECTORY)
+        if directory is None:
+            raise NotFound("there is no directory %s %s" % (path, side.where))
+        try:
+            _unpack(side, directory, pieces, "the archive", True, True)
+        finally:
+            os.close(directory)
+
+
+def give_archive(engine, record, path, follow=False):
+    """The pieces of a tar archive of a file or directory of a container, with the owners that the container sees."""
+    with inside(engine, record, path, False) as (side, rest):
+        with Source(side, rest, path, follow) as source:
+            yield from source.pieces(os.fsencode(source.name))
+
+
+def look(engine, record, path, write):
+    """:raises NotFound, HostError: where a copy of, or into, a path of a container can't be begun; nothing is changed."""
+    with inside(engine, record, path, False) as (side, rest):
+        if not write:
+            Source(side, rest, path, True).__exit__()
+            return
+        parent = side.open(rest, os.O_PATH) or side.open(posixpath.dirname(rest.rstrip("/")) or "/", os.O_PATH)
+        if parent is None:
+            raise NotFound("there is no directory %s %s" % (posixpath.dirname(path), side.where))
+        os.close(parent)
+
+
+def split(text):
+    """``(container or None, path)`` of an argument of ``cp``: ``CONTAINER:PATH``, or a path of the host. ``./a:b`` and ``/a:b`` are the host's."""
+    container, colon, path = text.partition(":")
+    if not colon or text.startswith((".", "/")) or not container:
+        return None, text
+    if not path:
+        raise InvalidInput("cp", text, "CONTAINER:PATH")
+    return container, "/" + path.lstrip("/")

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A file or directory that others may be changing at the same time as a tar archive; no link in it is followed, nothing but regular files is opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ...errors import HostError
+from ...kernel.files import same_file
+from ...layers.tar import reader, writer
+from ...layers.tar.writer import open_regular
+from .unpacking import DEEPEST
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+PIECE = 1 << 18
+
+
+class _Seen:
+    """A status with other ids."""
+
+    def __init__(self, status, ids):
+        self.st_mode, self.st_rdev, self.st_mtime_ns = status.st_mode, status.st_rdev, status.st_mtime_ns
+        self.st_uid, self.st_gid = ids(status.st_uid, status.st_gid)
+
+
+class Packer:
+    """:param ids: ``ids(uid, gid)``: the ids that the archive says for those of a status."""
+
+    def __init__(self, ids):
+        self.ids, self._links = ids, {}
+
+    def one(self, fd, name, called):
+        """The archive of ``name`` in the directory ``fd``, under the name ``called``."""
+        try:
+            yield from self._entry(fd, name, called, 0)
+        except OSError as error:
+            raise HostError("%s could not be read: %s" % (os.fsdecode(name), error.strerror or error)) from None
+        yield b"\0" * (2 * reader.BLOCK)
+
+    def opened(self, fd, called):
+        """The archive of an open regular file."""
+        yield from self._file(fd, called, os.fstat(fd))
+        yield b"\0" * (2 * reader.BLOCK)
+
+    def directory(self, fd, called=None):
+        """The archive of an open directory, under the name ``called``; None: only of what is in it."""
+        if called is not None:
+            yield writer.header(called + b"/", reader.DIRECTORY, _Seen(os.fstat(fd), self.ids), xattrs=same_file.xattrs(fd), fraction=True)
+        yield from self._contents(fd, called + b"/" if called is not None else b"", 0)
+        yield b"\0" * (2 * reader.BLOCK)
+
+    def _contents(self, fd, prefix, depth):
+        if depth > DEEPEST:
+            raise HostError("%s: its directories are nested deeper than %d" % (os.fsdecode(prefix[:200]), DEEPEST))
+        for name in sorted(os.fsencode(item) for item in os.listdir(fd)):
+            try:
+                yield from self._entry(fd, name, prefix + name, depth)
+            except FileNotFoundError:
+                continue  # it went meanwhile
+            except OSError as error:
+                raise HostError("%s could not be read: %s" % (os.fsdecode(prefix + name), error.strerror or error)) from None
+
+    def _entry(self, fd, name, path, depth):
+        status = os.lstat(name, dir_fd=fd)
+        kind = stat.S_IFMT(status.st_mode)
+        seen = _Seen(status, self.ids)
+        if kind == stat.S_IFDIR:
+            inner = os.open(name, _DIRECTORY, dir_fd=fd)
+            try:
+                yield writer.header(path + b"/", reader.DIRECTORY, seen, xattrs=same_file.xattrs(inner), fraction=True)
+                yield from self._contents(inner, path + b"/", depth + 1)
+            finally:
+                os.close(inner)
+            return
+        if kind == stat.S_IFSOCK:
+            return
+        if status.st_nlink > 1:
+            first = self._links.setdefault((status.st_dev, status.st_ino), path)
+            if first != path:
+                yield writer.header(path, reader.LINK, seen, link=first)
+                return
+        if kind == stat.S_IFREG:
+            file = open_regular(fd, name, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                yield from self._file(file, path, os.fstat(file))
+            finally:
+                os.close(file)
+        elif kind == stat.S_IFLNK:
+            yield writer.header(path, reader.SYMLINK, seen, link=os.readlink(name, dir_fd=fd), fraction=True)
+        else:
+            yield writer.header(path, {stat.S_IFCHR: reader.CHAR, stat.S_IFBLK: reader.BLOCK_DEVICE, stat.S_IFIFO: reader.FIFO}[kind], seen, fraction=True)
+
+    def _file(self, file, path, status):
+        """Exactly as many bytes as the header promises: a file that becomes shorter meanwhile is filled up, as tar(1) does."""
+        yield writer.header(path, reader.REGULAR, _Seen(status, self.ids), size=status.st_size, xattrs=same_file.xattrs(file), fraction=True)
+        left = status.st_size
+        while left:
+            piece = os.read(file, min(left, PIECE)) or b"\0" * min(left, PIECE)
+            left -= len(piece)
+            yield piece
+        yield b"\0" * (-status.st_size % reader.BLOCK)

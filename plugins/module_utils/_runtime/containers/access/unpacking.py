@@ -1,0 +1,183 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A tar archive into a directory that others may be changing at the same time: every name is reached through its directory's descriptor,
+one component at a time, and no link below the directory is followed (CVE-2018-15664, CVE-2019-18466)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+
+from ...errors import Conflict, HostError, InvalidInput
+from ...layers import contents
+from ...layers.tar import reader
+from ...layers.tar.writer import open_regular
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NODES = {reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK, reader.FIFO: stat.S_IFIFO}
+DEEPEST = 250
+
+
+class Unpacker:
+    """:param fd: of the directory. :param owner: ``owner(uid, gid)``: whom an entry's file belongs to, in this process's ids.
+    :param trusted: whether set-id bits, file capabilities and device nodes are taken; without it they are left out.
+    :ivar left_out: names of device nodes that were left out.
+    """
+
+    def __init__(self, fd, owner, trusted=True):
+        self.fd, self.owner, self.trusted, self.left_out = fd, owner, trusted, []
+        self._times = []  # of directories: set last, since making a file in one changes it
+
+    def take(self, pieces, what):
+        """Make what the archive holds. :raises InvalidInput: for an entry that leads out of the directory. :raises Conflict, HostError:"""
+        stream = reader.Stream(pieces, what)
+        for entry in reader.entries(stream):
+            parts = [part for part in entry.name.split(b"/") if part not in (b"", b".")]
+            if len(parts) > DEEPEST:
+                raise HostError("%s: its directories are nested deeper than %d" % (os.fsdecode(entry.name[:200]), DEEPEST))
+            if b".." in parts:
+                raise InvalidInput("archive", os.fsdecode(entry.name[:200]), "names that stay inside of the directory")
+            if not parts or entry.kind == b"V":
+                continue
+            try:
+                self._entry(entry, parts)
+            except OSError as error:
+                raise HostError("%s could not be written: %s" % (_show(parts), error.strerror or error)) from None
+        stream.drain()
+        for parts, mtime in reversed(self._times):
+            with contextlib.suppress(OSError), self._parent(parts + [b"."]) as fd:
+                os.utime(fd, ns=(mtime, mtime))
+
+    @contextlib.contextmanager
+    def _parent(self, parts):
+        """A descriptor of the directory that ``parts[:-1]`` lead to, made where it is missing."""
+        fd = os.dup(self.fd)
+        try:
+            for part in parts[:-1]:
+                try:
+                    inner = os.open(part, _DIRECTORY, dir_fd=fd)
+                except FileNotFoundError:
+                    os.mkdir(part, 0o755, dir_fd=fd)
+                    inner = os.open(part, _DIRECTORY, dir_fd=fd)
+                    os.fchown(inner, *self.owner(0, 0))
+                except OSError as error:
+                    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                        raise Conflict("%s is in the way: it is no directory" % _show(parts)) from None
+                    raise
+                os.close(fd)
+                fd = inner
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _entry(self, entry, parts):
+        name = parts[-1]
+        with self._parent(parts) as fd:
+            there = _status(fd, name)
+            if entry.kind == reader.DIRECTORY:
+                self._directory(fd, name, entry, parts, there)
+                return
+            if there is not None and stat.S_ISDIR(there.st_mode):
+                raise Conflict("%s is a directory, and what is copied there is none" % _show(parts))
+            if entry.kind == reader.REGULAR:
+                self._file(fd, name, entry, there)
+            elif entry.kind == reader.LINK:
+                self._hard_link(fd, name, entry)
+            elif entry.kind == reader.SYMLINK:
+                _unlink(fd, name)
+                os.symlink(entry.link, name, dir_fd=fd)
+                self._own(fd, name, entry)
+            elif entry.kind in _NODES:
+                self._node(fd, name, entry, parts)
+
+    def _directory(self, fd, name, entry, parts, there):
+        if there is None:
+            os.mkdir(name, 0o700, dir_fd=fd)
+        elif not stat.S_ISDIR(there.st_mode):
+            raise Conflict("%s is there and no directory, which what is copied there is" % _show(parts))
+        inner = os.open(name, _DIRECTORY, dir_fd=fd)
+        try:
+            self._attributes(inner, entry)
+        finally:
+            os.close(inner)
+        self._times.append((parts, entry.mtime))
+
+    def _file(self, fd, name, entry, there):
+        file = self._open(fd, name, there)
+        try:
+            size = 0
+            for piece in contents.whole(entry):
+                view = memoryview(piece)
+                size += len(view)
+                while view:
+                    view = view[os.write(file, view):]
+            os.ftruncate(file, size)
+            self._attributes(file, entry)
+            os.utime(file, ns=(entry.mtime, entry.mtime))
+        finally:
+            os.close(file)
+
+    def _open(self, fd, name, there):
+        """A new file in the place of what is there; one on which something is mounted is written into."""
+        try:
+            if there is not None:
+                os.unlink(name, dir_fd=fd)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return open_regular(fd, name, os.O_WRONLY)
+        return os.open(name, _CREATE, 0o600, dir_fd=fd)
+
+    def _hard_link(self, fd, name, entry):
+        target = [part for part in entry.link.split(b"/") if part not in (b"", b".")]
+        if not target or b".." in target:
+            raise InvalidInput("archive", os.fsdecode(entry.link[:200]), "links that stay inside of the directory")
+        _unlink(fd, name)
+        with self._parent(target) as home:
+            os.link(target[-1], name, src_dir_fd=home, dst_dir_fd=fd, follow_symlinks=False)
+
+    def _node(self, fd, name, entry, parts):
+        if entry.kind != reader.FIFO and not self.trusted:
+            self.left_out.append(_show(parts))
+            return
+        _unlink(fd, name)
+        os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=fd)
+        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        try:
+            if stat.S_IFMT(os.fstat(handle).st_mode) == _NODES[entry.kind]:
+                os.chmod("/proc/self/fd/%d" % handle, entry.mode & 0o7777)
+        finally:
+            os.close(handle)
+        self._own(fd, name, entry)
+
+    def _own(self, fd, name, entry):
+        os.chown(name, *self.owner(entry.uid, entry.gid), dir_fd=fd, follow_symlinks=False)
+        os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=fd, follow_symlinks=False)
+
+    def _attributes(self, fd, entry):
+        """Owner before mode, since chown(2) takes set-id bits away."""
+        os.fchown(fd, *self.owner(entry.uid, entry.gid))
+        os.fchmod(fd, entry.mode & (0o7777 if self.trusted or entry.kind == reader.DIRECTORY else 0o1777))
+        for name, value in entry.xattrs.items():
+            if name.startswith(b"user.") or (self.trusted and name == b"security.capability"):
+                with contextlib.suppress(OSError):  # not every file system has them
+                    os.setxattr(fd, name, value)
+
+
+def _status(fd, name):
+    try:
+        return os.lstat(name, dir_fd=fd)
+    except FileNotFoundError:
+        return None
+
+
+def _unlink(fd, name):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=fd)
+
+
+def _show(parts):
+    return os.fsdecode(b"/".join(parts))

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signals by name, how a process that is not our child ended, and a command that is nobody's child. Without the modules
+``signal`` and ``subprocess``: they would make every monitor larger.
+"""
+
+from __future__ import annotations
+
+import _signal
+import fcntl
+import os
+import struct
+import time
+
+from ...errors import InvalidInput
+from ...kernel.processes import procfs
+
+PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, 64 bytes), linux/pidfd.h; Linux 6.13
+PIDFD_INFO_EXIT = 1 << 3  # Linux 6.15; filled in once the process has been reaped
+_INFO = "QQ11Ii"
+
+
+def number(name):
+    """The number of ``SIGTERM``, ``TERM``, ``15`` or ``SIGRTMIN+3``. :raises InvalidInput: when it is none."""
+    text = str(name).upper()
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 64:
+        return int(text)
+    word, sign, offset = text if text.startswith("SIG") else "SIG" + text, "", "0"
+    for sign in "+-":
+        if sign in word:
+            word, _sign, offset = word.partition(sign)
+            break
+    value = getattr(_signal, word, None) if word.isalnum() else None
+    if isinstance(value, int) and 0 < value <= 64 and offset.isascii() and offset.isdigit():
+        value = value + int(offset) if sign == "+" else value - int(offset)
+        if 0 < value <= 64:
+            return value
+    raise InvalidInput("signal", name, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3")
+
+
+def exit_of(pidfd, pid, start, patience=1.0):
+    """``(exit code, signal)`` of a process that is not our child, after its end; None where that can't be known.
+
+    Until its parent has reaped it, /proc/PID/stat has the status; afterwards the pidfd does, on new kernels.
+
+    :param pid: :param start: the process's id and start time (state.json).
+    """
+    end = time.monotonic() + patience
+    while True:
+        status = _of_zombie(pid, start)
+        if status is None:
+            status = _of_pidfd(pidfd)
+        if status is not None:
+            return (None, status & 0x7F) if status & 0x7F else (status >> 8 & 0xFF, None)
+        if time.monotonic() > end:
+            return None
+        time.sleep(0.002)
+
+
+def _of_zombie(pid, start):
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return int(fields[49]) if fields[0] == b"Z" and int(fields[19]) == start else None  # proc_pid_stat(5), fields 52 and 22
+
+
+def _of_pidfd(pidfd):
+    try:
+        answer = fcntl.ioctl(pidfd, PIDFD_GET_INFO, struct.pack(_INFO, PIDFD_INFO_EXIT, *[0] * 13))
+    except OSError:  # ENOTTY, EINVAL: an older kernel
+        return None
+    fields = struct.unpack(_INFO, answer)
+    return fields[-1] if fields[0] & PIDFD_INFO_EXIT else None
+
+
+def run_detached(argv, wanted=lambda: True):
+    """Execute a command of the host that nobody waits for; its standard streams are /dev/null.
+
+    :param wanted: called in its process before: whether it is to be executed at all.
+    """
+    middle = os.fork()
+    if middle:
+        os.waitpid(middle, 0)
+        return
+    try:
+        if os.fork() == 0:
+            os.setsid()
+            null = os.open("/dev/null", os.O_RDWR)
+            for fd in (0, 1, 2):
+                os.dup2(null, fd)
+            procfs.close_range(3)  # now, not when it is executed: nobody is to connect to a socket of this process's
+            if wanted():
+                os.execv(argv[0], argv)
+    finally:
+        os._exit(127)

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many containers in one task: every definition is checked before anything is changed, then a bounded number at once.
+
+What differs between containers (pulls, volumes, documents) is done by a few threads, each with an engine of its own (a
+SQLite connection belongs to one thread); all that are to be started are started together at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+
+from ...engine import Engine
+from ...errors import EngineError, InvalidInput, NotFound
+from ...reconcile import carry_out
+from ..records import catalog
+from ..spec import shared_namespaces
+from . import remove, start
+from .plan import planned, Task, Work
+
+
+class BatchFailed(EngineError):
+    """Some containers of a list could not be brought into their state; ``results`` has every one's result."""
+
+    lines = True
+
+    def __init__(self, message, results):
+        super().__init__(message)
+        self.results = results
+
+
+def run(engine, items, parallel=None):
+    """Carry out a list of container definitions.
+
+    :param items: the entries of ``containers``. :param parallel: how many at once; default: two for each CPU.
+    :returns: the task's result: ``changed``, ``results`` (one for each item, in order), ``actions``, ``diff``, ``warnings``.
+    :raises EngineError: for an item that can't work, before anything is changed. :raises BatchFailed: when items failed.
+    """
+    tasks = [_task(number, item) for number, item in enumerate(items)]
+    _distinct(tasks)
+    count = parallel if parallel is not None else 2 * (os.cpu_count() or 1)
+    if count < 1:
+        raise InvalidInput("parallel", parallel, "a number from 1")
+    pulls, coming, replaced = {}, {task.name for task in tasks if task.state != "absent"}, set()
+    works = [Work(engine, task, [], pulls, coming, replaced) for task in tasks]
+    for work in [work for turn in _turns(works, Work.joins) for work in turn]:
+        work.waits = False  # before anything is changed
+        planned_work = works[works.index(work)] = _located(work)
+        if planned_work.replaces():
+            replaced.add(planned_work.task.name)
+    results = [dict(carry_out(work.plan, True), name=work.task.name) for work in works]
+    if not engine.check:
+        todo = [position for position, work in enumerate(works) if work.plan.changed or work.task.state == "healthy"]
+        _apply(engine, works, results, todo, count)
+    return _outcome(results)
+
+
+def _task(number, item):
+    try:
+        return Task(item)
+    except EngineError as error:
+        error.args = ("containers[%d] (%s): %s" % (number, item.get("name"), error),)
+        raise
+
+
+def _located(work):
+    try:
+        return planned(work)
+    except EngineError as error:
+        error.args = ("containers: %s: %s" % (work.task.name, error),)
+        raise
+
+
+def _distinct(tasks):
+    names = [task.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInput("containers", name, "each container once")
+    taken = {}
+    for task in tasks:
+        for port in task.definition.get("published_ports", ()) if task.state != "absent" else ():
+            if isinstance(port["host_port"], int) and port["host_port"]:
+                key = (port["host_ip"], port["host_port"], port["protocol"])
+                other = next((taken[one] for one in taken if one[1:] == key[1:] and (one[0] == key[0] or "0.0.0.0" in (one[0], key[0]))), None)
+                if other is not None:
+                    raise InvalidInput("containers", "%s:%d/%s" % key, "each port of the host once (%s and %s publish it)" % (other, task.name))
+                taken[key] = task.name
+
+
+def _turns(works, joins):
+    """The works in lists, those that others of them join (``joins(work)``: names) before those."""
+    left, turns = list(works), []
+    while left:
+        names = {work.task.name for work in left}
+        turns.append([work for work in left if not names & set(joins(work)) - {work.task.name}] or left)
+        left = [work for work in left if work not in turns[-1]]
+    return turns
+
+
+def _apply(engine, works, results, todo, count):
+    """Pulls first; then containers that others join the namespaces of before those; then all starts together."""
+    for pull in {id(pull): pull for work in works for pull in work.pulls.values()}.values():
+        pull.apply()
+    for work in works:
+        work.task.pull = "missing"  # the threads plan again, each with its own engine: what was to be pulled is here now
+    starts = []
+    for turn in _turns([works[position] for position in todo], lambda work: shared_namespaces.names(engine, work.definition or {})):
+        _in_threads(engine, works, results, [works.index(work) for work in turn], count, starts)
+    _start(engine, works, results, starts, count)
+    started = {position for position, _record in starts}
+    for position in todo:
+        if not results[position].get("failed"):
+            _final_facts(engine, works[position].task, results[position], position in started)
+
+
+def _in_threads(engine, works, results, positions, count, starts):
+    """Carry out the plans of some containers; ``results`` gets the errors, ``starts`` what is to be started."""
+    lock, queue = threading.Lock(), list(reversed(positions))
+
+    def worker():
+        with Engine(engine.paths.data, engine.paths.run) as own:
+            while True:
+                with lock:
+                    if not queue:
+                        return
+                    position = queue.pop()
+                mine = []
+                said = _one(own, works[position].task, mine)
+                with lock:
+                    results[position].update(said)
+                    starts.extend((position, record) for record in mine)
+
+    threads = [threading.Thread(target=worker) for dummy in range(min(count, len(positions)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _one(engine, task, starts):
+    """One container's changes but its start. Returns what its result says about them, or about the error."""
+    try:
+        with engine.locks.hold("container", task.name):
+            work = Work(engine, task, starts)
+            work.make().apply()
+    except Exception as error:  # pylint: disable=broad-except  # a thread's error must not vanish with it
+        return failed(task.name, error)
+    return {} if work.downtime is None else {"downtime": work.downtime}
+
+
+def failed(name, error):
+    details = {key: value for key, value in vars(error).items() if value not in (None, "")}
+    return dict(details, name=name, failed=True, changed=True, msg=str(error) or type(error).__name__)
+
+
+def _start(engine, works, results, starts, count):
+    errors = start.start_each(engine, [record for _position, record in starts], count)
+    for position, record in starts:
+        if errors[record["id"]] is not None:
+            if works[position].record is None:
+                with contextlib.suppress(NotFound), catalog.held(engine, record["id"]) as now:
+                    remove.never_ran(engine, now)
+            results[position].update(failed(works[position].task.name, errors[record["id"]]))
+
+
+def _final_facts(engine, task, result, started):
+    try:
+        work = Work(engine, task)
+        work.started = started
+        result.update(work.facts())
+    except EngineError as error:
+        result.update(failed(task.name, error))
+
+
+def _outcome(results):
+    outcome = {
+        "changed": any(result["changed"] for result in results),
+        "results": results,
+        "actions": [action for result in results for action in result.get("actions", ())],
+        "warnings": [warning for result in results for warning in result.pop("warnings", ())],
+        "diff": [dict(result.pop("diff")) for result in results if result.get("diff") and result["changed"] and not result.get("failed")],
+    }
+    bad = [result for result in results if result.get("failed")]
+    if bad:
+        raise BatchFailed("%d of %d containers failed: %s" % (len(bad), len(results), "; ".join("%s: %s" % (result["name"], result["msg"]) for result in bad)),
+                          results)
+    return outcome

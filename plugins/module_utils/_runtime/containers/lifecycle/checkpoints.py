@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checkpoints: what a running container does, written down by CRIU (oci/checkpoint/save.py), to go on from there at a later start
+(containers/monitor/restored.py).
+
+Each is a directory, by its name, below ``checkpoints`` in the container's own, with which it goes, or below one of the caller's. It appears
+whole. The writable layer and volumes are not part of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from ...errors import Conflict, HostError, InvalidInput, NotFound
+from ...kernel import cgroups
+from ...oci.checkpoint import criu, save
+from ...store import files, trees
+from ..client import monitor_client, stdio
+from ..records import catalog
+from ..spec import run_file
+from ..view import running
+
+DIRECTORY = "checkpoints"
+NEW = ".new-"  # begins the name of one that is being written
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}")
+PATIENCE = 30.0  # seconds that the end of a container may take, which CRIU has killed
+
+
+def check_name(name, option="checkpoint"):
+    """:raises InvalidInput:"""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidInput(option, name, "letters, digits, _ . and -, beginning with a letter or digit")
+    return name
+
+
+def place(engine, record, directory=None):
+    """The directory that a container's checkpoints are in. :raises InvalidInput: ``directory`` is not absolute."""
+    if directory is None:
+        return os.path.join(engine.paths.container(record["id"]), DIRECTORY)
+    if not os.path.isabs(directory):
+        raise InvalidInput("checkpoint_dir", directory, "an absolute path on the host")
+    return os.path.normpath(directory)
+
+
+def listing(engine, record, directory=None):
+    """``[{"name", "created": seconds since the epoch, "size": bytes}]``, by name."""
+    found = []
+    top = place(engine, record, directory)
+    try:
+        entries = sorted(entry.name for entry in os.scandir(top) if entry.is_dir(follow_symlinks=False) and _NAME.fullmatch(entry.name))
+    except FileNotFoundError:
+        return found
+    for name in entries:
+        path = os.path.join(top, name)
+        if os.path.isfile(os.path.join(path, "inventory.img")):
+            found.append({"name": name, "created": os.stat(path).st_mtime,
+                          "size": sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path))})
+    return found
+
+
+def find(engine, record, name, directory=None):
+    """The path of a checkpoint. :raises NotFound:"""
+    check_name(name)
+    path = os.path.join(place(engine, record, directory), name)
+    if not os.path.isfile(os.path.join(path, "inventory.img")):
+        raise NotFound("checkpoint %s of container %s does not exist%s" % (name, record["name"], " in %s" % directory if directory else ""))
+    return path
+
+
+def exists(engine, record, name, directory=None):
+    try:
+        find(engine, record, name, directory)
+    except NotFound:
+        return False
+    return True
+
+
+def ready(engine, record, name, directory=None):
+    """What a start from a checkpoint takes: ``{"images": its directory, "criu": the program}``.
+
+    :raises NotFound: there is none. :raises Unsupported: no CRIU.
+    """
+    return {"images": find(engine, record, name, directory), "criu": works().path}
+
+
+def works():
+    """CRIU, which works here. :raises Unsupported: it is not installed, or says that it does not work with this kernel."""
+    program = criu.Criu()
+    program.check()
+    return program
+
+
+def check(engine, record):
+    """``(its state, CRIU)`` of a container that can be written down.
+
+    :raises Conflict: it does not run. :raises Unsupported: see :func:`works`.
+    """
+    now = running.status(engine, record["id"])
+    if now["status"] not in ("running", "paused"):
+        raise Conflict("container %s is not running (it is %s): there is nothing to write down" % (record["name"], now["status"]))
+    return now, works()
+
+
+def create(engine, record, name, leave_running=False, directory=None, tcp_established=False):
+    """Write down what a running container does; unless ``leave_running`` it ends then, and stays ended as after a stop.
+
+    :raises Conflict: there is one of that name, or the container does not run. :raises Unsupported: see :func:`works`.
+    :raises HostError: CRIU can't do it; the container runs on then.
+    """
+    check_name(name)
+    now, program = check(engine, record)
+    top = place(engine, record, directory)
+    if os.path.lexists(os.path.join(top, name)):
+        raise Conflict("checkpoint %s of container %s exists already" % (name, record["name"]))
+    os.makedirs(top, 0o700, exist_ok=True)
+    path, new = os.path.join(top, name), os.path.join(top, NEW + name)
+    with engine.operations.record("checkpoint-container", id=record["id"], path=new):
+        trees.remove(new)
+        os.mkdir(new, 0o700)
+        try:
+            _save(engine, record, now, program, new, path, {"leave_running": leave_running, "tcp_established": tcp_established})
+        except BaseException as error:
+            trees.remove(new)
+            if isinstance(error, HostError):  # by CRIU, and the container runs on
+                trees.remove(path)
+            raise
+    if not leave_running:
+        monitor_client.wait(engine.paths, [record["id"]], PATIENCE)
+
+
+def _save(engine, record, now, program, images, path, options):
+    """Have it written to ``images``, which becomes ``path``. What is to end does so when nothing can be lost any more, whoever is killed."""
+    bundle = run_file.Bundle(engine.paths, record["id"])
+    subject = save.Subject(record["name"], now["pid"], bundle, cgroups.Group.open(now["cgroup"]), _streams(bundle, now["pid"]))
+
+    def at_its_end(_pid, _descriptors):
+        """All is written, and nothing has ended: from here on its end is wanted."""
+        _appear(images, path)
+        catalog.set_wanted(engine, record["id"], "stopped")
+        monitor_client.expect_end(engine.paths, record["id"])
+    save.save(program, subject, images, options, work=bundle.run_directory, notices={} if options["leave_running"] else {"post-dump": at_its_end})
+    if options["leave_running"]:  # which does not wait for the disk
+        _appear(images, path)
+
+
+def _streams(bundle, pid):
+    """Where its standard streams lead, as far as they are the monitor's: FIFOs, or the pipe of who has started it."""
+    if bundle.run.get("tty"):
+        return ["", "", ""]
+    first = os.readlink("/proc/%d/fd/0" % pid) if os.path.lexists("/proc/%d/fd/0" % pid) else ""
+    if not first.startswith("pipe:"):
+        first = os.path.join(bundle.run_directory, "stdin") if bundle.run.get("interactive") else ""
+    return [first] + [os.path.join(bundle.run_directory, name) for name in stdio.OUTPUTS]
+
+
+def _appear(directory, path):
+    """Give a directory its name when it is durable."""
+    for entry in os.scandir(directory):
+        fd = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        os.fsync(fd)
+        os.close(fd)
+    files.sync_directory(directory)
+    os.rename(directory, path)
+    files.sync_directory(os.path.dirname(path))
+
+
+def remove(engine, record, name, directory=None):
+    """Remove a checkpoint. :raises NotFound:"""
+    path = find(engine, record, name, directory)
+    gone = os.path.join(os.path.dirname(path), NEW + name)
+    with engine.db.freeing(), engine.operations.record("checkpoint-container", id=record["id"], path=gone):
+        trees.remove(gone)
+        os.rename(path, gone)
+        trees.remove(gone)
+
+
+def recover(_engine, detail):
+    """A checkpoint that was being written, or removed, when its task was killed."""
+    trees.remove(detail["path"])
+
+
+def described(engine, record, directory=None):
+    """The checkpoints as a user gets them: ``[{"Name", "Created": RFC 3339, "Size"}]``."""
+    return [{"Name": entry["name"], "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["created"])), "Size": entry["size"]}
+            for entry in listing(engine, record, directory)]

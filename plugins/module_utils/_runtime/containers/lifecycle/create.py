@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container comes to be: its directory, volumes, addresses and documents first, its row last.
+
+Without a row it is not there; whatever a killed task made of it is removed by ``recovery``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from ... import networks, volumes
+from ...errors import Conflict
+from ...kernel.mounts import overlay
+from ...store.database import now
+from ..options import network
+from ..records import catalog, image as images
+from ..spec import files, shared_namespaces, user_namespaces
+from . import remove
+
+
+def create(engine, name, definition, image, wanted="created", replaces=None, keep=None):
+    """Make a container, without starting it. Returns its record.
+
+    :param image: image id. :param wanted: what it is to be (catalog). :param replaces: id of a container whose
+        published ports it will get later (:func:`connect`); it gets none and no addresses now.
+    :param keep: ``{target: volume}``: anonymous volumes of a container that it takes the place of.
+    :raises Conflict, HostError: nothing is left then.
+    """
+    record = {"id": secrets.token_hex(32), "name": name, "definition": definition, "image": image, "wanted": wanted, "created": now()}
+    unnamed = _unnamed(engine, record, keep or {})
+    coming = sorted(name for name in unnamed.values() if volumes.get(engine, name) is None)
+    with engine.operations.record("create-container", id=record["id"], volumes=coming):
+        try:
+            _directory(engine, record)
+            _volumes(engine, record, unnamed)
+            user_namespaces.assign(engine, record, images.config(engine, image), shared_namespaces.resolve(engine, definition, name))
+            reserved = {"attachments": [], "ports": []} if replaces else reserve(engine, record["id"], definition, image)
+            files.write(engine, record, reserved, unnamed)
+            catalog.add(engine, record)
+        except BaseException:
+            undo(engine, record["id"], coming)
+            raise
+    return record
+
+
+def undo(engine, ident, anonymous):
+    """Remove what was made of a container that has no row. :param anonymous: the names of the volumes made for it alone."""
+    with engine.db.freeing():
+        networks.release(engine, ident)
+        networks.release_ports(engine, ident)
+        user_namespaces.release(engine, ident)
+        remove.directories(engine, ident)
+        volumes.drop_anonymous(engine, anonymous)
+
+
+def _directory(engine, record):
+    """The container's directory with its writable layer, whose top gets the owner and mode of the image's root."""
+    directory = engine.paths.container(record["id"])
+    os.mkdir(directory, 0o700)
+    for name in ("upper", "work"):
+        os.mkdir(os.path.join(directory, name), 0o700)
+    layers = images.layers(engine, record["image"])
+    info = overlay.root_status(layers[0]) if layers else None
+    upper = os.path.join(directory, "upper")
+    os.chown(upper, info.st_uid if info else 0, info.st_gid if info else 0)
+    os.chmod(upper, info.st_mode & 0o7777 if info else 0o755)
+
+
+def _wanted(engine, record):
+    """The mounts that are volumes."""
+    return [entry for entry in files.wanted_volumes(record["definition"], images.config(engine, record["image"])) if entry["type"] == "volume"]
+
+
+def _unnamed(engine, record, keep):
+    """``{target: name}`` of the anonymous volumes: those in ``keep`` that still exist, new names for the rest."""
+    return {entry["target"]: keep[entry["target"]] if volumes.get(engine, keep.get(entry["target"])) else secrets.token_hex(32)
+            for entry in _wanted(engine, record) if not entry["source"]}
+
+
+def _volumes(engine, record, unnamed):
+    """Make the volumes that are missing and fill the empty ones."""
+    layers = images.layers(engine, record["image"])
+    for entry in _wanted(engine, record):
+        name = volumes.create(engine, entry["source"] or unnamed[entry["target"]], anonymous=not entry["source"])
+        if not entry["no_copy"]:
+            volumes.populate(engine, name, layers, entry["target"])
+
+
+def reserve(engine, ident, definition, image, replaces=None):
+    """Addresses and ports for a container: ``{"attachments", "ports"}`` of run.json. Gives all back when one can't be had."""
+    try:
+        attachments = []
+        for entry in network.attachments(definition):
+            if entry["name"] == networks.DEFAULT:
+                networks.ensure_default(engine)
+            attachments.append(networks.allocate(engine, entry["name"], ident, entry["ipv4_address"] or None, entry["mac_address"] or None, replaces))
+        attachments.sort(key=lambda entry: entry["gateway"] is None)  # ports lead to the first: to no internal network where there is another
+        kept = {entry["network"] for entry in attachments}
+        for row in engine.db.all("SELECT network FROM addresses WHERE container = ?", ident):
+            if row["network"] not in kept:
+                networks.release(engine, ident, row["network"])
+        return {"attachments": attachments, "ports": _ports(engine, ident, definition, image, replaces)}
+    except BaseException:
+        if catalog.by_id(engine, ident) is None:
+            networks.release(engine, ident)
+            networks.release_ports(engine, ident)
+        raise
+
+
+def _ports(engine, ident, definition, image, replaces):
+    """The published ports; one that may be any, or any of a range, is the one that the container has, else one that is free."""
+    wanted = published(definition, images.config(engine, image))
+    settled, chosen = [port for port in wanted if _is_fixed(port)], []
+    has = [port for port in files.read_run(engine, ident).get("network", {}).get("ports", ()) if port not in settled]
+    for port in wanted:
+        if not _is_fixed(port):
+            known = next((old for old in has if _fits(port, old)), None)
+            if known is not None:
+                has.remove(known)
+                port = dict(port, host_port=known["host_port"])
+            elif port["host_port"]:
+                port = dict(port, host_port=_first_free(engine, ident, settled, port, replaces))
+            settled.append(port)
+        chosen.append(port)
+    return networks.reserve_ports(engine, ident, chosen, replaces)
+
+
+def _is_fixed(port):
+    return isinstance(port["host_port"], int) and port["host_port"] > 0
+
+
+def _fits(port, old):
+    """Whether the published port ``old`` is what ``port`` asks for."""
+    low, high = [int(number) for number in port["host_port"].split("-")] if port["host_port"] else (1, 65535)
+    return low <= old["host_port"] <= high and all(old[key] == port[key] for key in ("container_port", "protocol", "host_ip"))
+
+
+def _first_free(engine, ident, chosen, port, replaces):
+    low, high = [int(number) for number in port["host_port"].split("-")]
+    taken = None
+    for number in range(low, high + 1):
+        try:
+            networks.check_ports(engine, ident, chosen + [dict(port, host_port=number)], replaces)
+            return number
+        except Conflict as error:
+            taken = error
+    raise taken
+
+
+def published(definition, image):
+    """What is to be published: the task's ports, and with publish_all_ports every exposed one that is not among them."""
+    ports = list(definition.get("published_ports", ()))
+    if definition.get("publish_all_ports"):
+        taken = {(port["container_port"], port["protocol"]) for port in ports}
+        for entry in sorted(set(definition.get("exposed_ports", ())) | set(image.get("ExposedPorts") or ())):
+            number, dummy, protocol = entry.partition("/")
+            key = (int(number), protocol or "tcp")
+            if key not in taken and key[1] in ("tcp", "udp"):
+                ports.append({"container_port": key[0], "protocol": key[1], "host_ip": "0.0.0.0", "host_port": 0})
+    return ports

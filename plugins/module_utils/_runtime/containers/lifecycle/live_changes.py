@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes that a running container takes without a restart: limits, restart policy, labels, networks, ports, logs, health."""
+
+from __future__ import annotations
+
+import os
+
+from ... import networks
+from ...errors import HostError
+from ..client import monitor_client
+from ..options import network, resources
+from ..records import catalog
+from ..spec import files, resources as spec_resources
+from ..view import running
+from . import create
+
+LIMITS = {option.name for option in resources.OPTIONS if option.live}
+NETWORK = {"networks", "network_mode", "mac_address", "published_ports", "exposed_ports", "publish_all_ports"}
+
+
+def apply(engine, record, definition, changed):
+    """Bring a container from its record's definition to ``definition``; ``changed`` names the options that differ.
+
+    The running container is changed first and the record last: a call that is killed in between finds the same
+    differences again, and every step can be done twice.
+
+    :raises HostError, Unsupported, Conflict: when the kernel refuses; the record is as it was.
+    """
+    ident = record["id"]
+    state = running.status(engine, ident)
+    lives = state["status"] in running.LIVING
+    _bring(engine, record, definition, changed, state if lives else None)
+    if lives:
+        try:
+            monitor_client.reload(engine.paths, ident)
+        except HostError:  # a port that another process has
+            state["network"] = files.reserved(engine, ident)
+            _bring(engine, dict(record, definition=definition), record["definition"], changed, state)
+            raise
+    catalog.set_definition(engine, ident, definition)
+
+
+def _bring(engine, record, definition, changed, state):
+    """Kernel and documents from one definition to another. :param state: of a container that runs; else None."""
+    ident = record["id"]
+    if state and LIMITS & set(changed):
+        monitor_client.update_resources(engine.paths, ident, spec_resources.released(record["definition"], definition, files.swap()))
+    reserved = files.reserved(engine, ident)
+    if NETWORK & set(changed):
+        reserved = create.reserve(engine, ident, definition, record["image"])
+        if state and state["pid"]:
+            _connect(engine, ident, state, reserved)
+    files.write(engine, dict(record, definition=definition), reserved, files.mounted_volumes(engine, ident))
+
+
+def _connect(engine, ident, state, wanted):
+    """Move a running container from the networks and ports that it has to those that it should have."""
+    has = state["network"] or {"attachments": [], "ports": []}
+    old, new = has["attachments"], wanted["attachments"]
+    republish = old[:1] != new[:1] or has["ports"] != wanted["ports"]
+    networks.ensure_links(engine, [entry["network"] for entry in new])
+    if republish and old and has["ports"]:
+        networks.publish.unpublish(ident, old[0]["address"], has["ports"])
+    netns = os.open("/proc/%d/ns/net" % state["pid"], os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        kept = [entry for entry in old if entry in new]
+        for entry in old:
+            if entry not in new:
+                networks.attach.disconnect(entry, netns, kept)
+        for entry in new:
+            if entry not in old:
+                networks.attach.connect(netns, entry, _free_index(state["pid"]))
+    finally:
+        os.close(netns)
+    if republish and new and wanted["ports"]:
+        networks.publish.publish(ident, new[0]["address"], wanted["ports"])
+
+
+def _free_index(pid):
+    """The first number whose ``eth<number>`` the container does not have."""
+    with open("/proc/%d/net/dev" % pid) as file:
+        taken = {line.partition(":")[0].strip() for line in file}
+    index = 0
+    while "eth%d" % index in taken:
+        index += 1
+    return index
+
+
+def rename(engine, record, name):
+    """Give a container another name; its processes go on. :raises Conflict: another container has it."""
+    catalog.set_name(engine, record["id"], catalog.check_name(name))
+    files.rename(engine, record["id"], name)
+
+
+def networks_of(record):
+    """The entries of ``networks`` that say where a container is now; [] for one that has no networks of its own."""
+    return network.attachments(record["definition"])

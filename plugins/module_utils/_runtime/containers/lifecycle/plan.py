@@ -1,0 +1,412 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One container: what there is, what a task wants, and the plan that leads from one to the other.
+
+The definition of the container that results is what was asked for before, with what this task names over it: an option
+that a task leaves out keeps its value, also where another option makes a new container necessary.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ... import images
+from ...errors import Conflict, EngineError, InvalidInput, NotFound
+from ...reconcile import Plan
+from .. import options
+from ..options import lifecycle, network, storage, table
+from ..records import catalog
+from ..spec import shared_namespaces, user_namespaces
+from ..view import audit, inspection, running
+from . import create, live_changes, preconditions, remove, replace, start
+
+PULLS = {True: "always", False: "missing", None: "missing"}  # docker_container's booleans, and what is not named
+REGISTRY = ("auth_file", "ca_path", "client_cert", "client_key", "insecure", "validate_certs")  # options of the image's pull
+RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
+
+
+class Task:
+    """What a task says about one container, checked and in normal form.
+
+    :param params: the container module's parameters, or one entry of ``containers``. :raises InvalidInput:
+    """
+
+    def __init__(self, params):
+        self.name = catalog.check_name(params.get("name"))
+        self.state = params.get("state") or "started"
+        if self.state not in ("absent", "healthy", "paused", "present", "restarted", "started", "stopped"):
+            raise InvalidInput("state", self.state, "absent, healthy, paused, present, restarted, started, stopped")
+        self.image, self.platform = params.get("image"), params.get("platform")
+        self.pull = PULLS.get(params.get("pull"), params.get("pull"))
+        self.policy = params.get("recreate_policy") or "recreate"
+        self.recreate, self.restart = bool(params.get("recreate")), bool(params.get("restart"))
+        self.keep_volumes = params.get("keep_volumes") is not False
+        self.force_kill = bool(params.get("force_kill"))
+        timeout = params.get("healthy_wait_timeout")
+        self.healthy_timeout = 300 if timeout is None else timeout
+        self.registries, self.reached = images.registries_of(params), repr([params.get(name) for name in REGISTRY])
+        self.definition = options.definition(params)
+        self.how = options.comparisons(params.get("comparisons"))
+
+
+class Work:
+    """One container's plan in the making.
+
+    For lists (containers/lifecycle/batch.py): :param starts: a list that collects the containers to be started later, all at once.
+    :param pulls: the plans of images that other containers of the list want, too. :param coming: names of containers that the
+        list makes: they may be joined before they are there. :param replaced: names of those that the list makes anew: who joins them is, too.
+    """
+
+    def __init__(self, engine, task, starts=None, pulls=None, coming=(), replaced=()):
+        self.engine, self.task, self.starts = engine, task, starts
+        self._pulled_by_others = set(pulls or ())
+        self.pulls, self.coming, self.replaced = {} if pulls is None else pulls, coming, replaced
+        self.record = catalog.get(engine, task.name) or _by_id(engine, task.name)
+        if self.record is not None:
+            task.name = self.record["name"]
+        self.status = running.status(engine, self.record["id"])["status"] if self.record else None
+        self.plan = Plan("container %s" % task.name, self.facts)
+        self.definition = None  # what it will be
+        self.started, self.downtime = False, None  # whether this task starts it; how long nobody answered, see replace.py
+        self.waits = not engine.check  # whether its facts are those of a healthy container, where it is to be one
+        self.anew = self.image_config = None  # of one that is made (anew): whose namespaces it joins; the image's config
+
+    def again(self):
+        """A new plan for the same task, from what is there now."""
+        for key in set(self.pulls) - self._pulled_by_others:
+            del self.pulls[key]
+        work = Work(self.engine, self.task, self.starts, self.pulls, self.coming, self.replaced)
+        work.waits = self.waits
+        return work
+
+    def is_stale(self):
+        """Whether the container is no longer as it was when the plan was made."""
+        now = catalog.get(self.engine, self.task.name)
+        return now != self.record or (now is not None and running.status(self.engine, now["id"])["status"] != self.status)
+
+    def joins(self):
+        """The containers that it is to join, as it names them."""
+        return shared_namespaces.names(self.engine, dict(self.record["definition"] if self.record else {}, **self.task.definition))
+
+    def replaces(self):
+        """Whether the plan is to make an existing container anew."""
+        return self.record is not None and self.anew is not None
+
+    # -- the plan
+
+    def make(self):
+        if self.task.state == "absent":
+            self._absent()
+            return self.plan
+        target = self._image()
+        self.image_config = target.config
+        self._define()
+        if self.task.state == "healthy" and not target.blank and lifecycle.health(self.definition, target.config.get("Healthcheck")) is None:
+            raise InvalidInput("state", "healthy", "another state: container %s has no health check" % self.task.name)
+        joined = self._checked(target)
+        self.anew = joined if self.record is None else None
+        if self.record is None:
+            self._create(target)
+        else:
+            self._change(target, joined)
+        return self.plan
+
+    def _checked(self, target):
+        """Refuse what can't work on this host; whose namespaces it joins.
+
+        A container that is only stopped, or left as it is, needs nothing of the host: a path or network of its may be gone by now.
+        """
+        rests = self._rests(target)
+        if not rests:
+            preconditions.everything(self.engine, self.definition, {"Cmd": ["?"]} if target.blank else target.config, self.record)
+        try:
+            joined = shared_namespaces.resolve(self.engine, self.definition, self.task.name, self.coming)
+        except EngineError:
+            if not rests:
+                raise
+            return {}
+        if not rests:
+            user_namespaces.check(self.engine, self.definition, joined)
+        return joined
+
+    def _rests(self, target):
+        """Whether nothing of an existing container is changed or started."""
+        same = self.record is not None and not self.differences and (target.id == self.record["image"] or self.task.how["image"] == table.IGNORE)
+        runs = self.task.state in RUNS and (self.status not in running.LIVING or self.task.state == "restarted" or self.task.restart)
+        return same and not runs and not self.task.recreate
+
+    def _absent(self):
+        if self.record is None:
+            return
+        name = self.task.name
+        if self.status in running.LIVING:
+            self.plan.add("running", True, False, "stop container %s" % name,
+                          lambda: start.stop(self.engine, self.record, self.task.force_kill), live=False)
+        self.plan.add("state", "present", "absent", "remove container %s" % name,
+                      lambda: remove.remove(self.engine, self.record, True, self.task.keep_volumes), live=False)
+
+    def _image(self):
+        """The image that the container is to have; plans its pull."""
+        if self.task.image is None:
+            if self.record is None:
+                raise InvalidInput("image", None, "an image, because container %s does not exist" % self.task.name)
+            return Target(self.record["image"], self.record["definition"].get("image"), images.get(self.engine, self.record["image"]))
+        key = (self.task.image, self.task.pull, self.task.platform, self.task.reached)
+        if key not in self.pulls:
+            try:
+                self.pulls[key] = images.plan_foretold(self.engine, key[0]) or images.plan_present(self.engine, *key[:3], self.task.registries)
+            except InvalidInput as error:  # the option has another name here
+                raise InvalidInput("image" if error.option == "name" else error.option, error.value, error.accepted) from None
+            self.plan.extend(self.pulls[key])
+        found = self.pulls[key].record()
+        return Target(found["id"], self.task.image, found, getattr(self.pulls[key], "task", None), getattr(self.pulls[key], "blank", False))
+
+    def _define(self):
+        wanted = self.task.definition
+        now = shared_namespaces.respelled(self.engine, storage.respelled(self.record["definition"], wanted), wanted) if self.record else {}
+        if now.get("restart_retries") and wanted.get("restart_policy", "on-failure") != "on-failure":
+            wanted = dict({"restart_retries": 0}, **wanted)  # they go with the policy that they are of
+        self.differences = options.differences(now, wanted, self.task.how) if self.record else []
+        self.definition = dict(now)
+        if self.record is None:
+            self.definition.update(self.task.definition)
+        self.definition.update({option.name: after for option, _before, after in self.differences})
+        if self.task.image is not None:
+            self.definition["image"] = self.task.image
+        try:
+            options.check({name: value for name, value in self.definition.items() if name in options.OPTIONS})
+        except InvalidInput as error:
+            name = error.option.partition(".")[0]
+            if name not in now or name in self.task.definition:
+                raise
+            raise InvalidInput(error.option, error.value, error.accepted + " (what the container has of before, as the task does not name it)") from None
+
+    def _create(self, target):
+        name = self.task.name
+        for option in self.task.definition:
+            self.plan.add(option, None, self.task.definition[option], None)
+        self.plan.add("image", None, target.reference, None)
+        self.plan.add("state", "absent", "present", "create container %s%s" % (name, target.origin), lambda: self._do_create(target), live=False)
+        self._run_state("created", new=True)
+
+    def _do_create(self, target):
+        wanted = "stopped" if self.task.state == "stopped" else "created"
+        self.record = create.create(self.engine, self.task.name, self.definition, target.id, wanted)
+
+    def _change(self, target, joined):
+        """An existing container: live changes, a replacement, or nothing; then its run state."""
+        costly = self._costly(target, joined)
+        easy = [(option.name, before, after) for option, before, after in self.differences if self._is_live(option)]
+        if not images.same_name(target.reference, self.record["definition"].get("image")) and not any(name == "image" for name, _b, _a in costly):
+            if self.task.how["image"] != table.IGNORE:
+                easy.append(("image_name", self.record["definition"].get("image"), target.reference))
+        if costly and self.task.policy == "fail":
+            raise Conflict("container %s would have to be made anew (recreate_policy fail) because of %s" % (self.task.name, _list(costly)))
+        if costly and self.task.policy == "warn":
+            self.plan.warnings.append("container %s is left as it is (recreate_policy warn) although these differ: %s" % (self.task.name, _list(costly)))
+            for name, before, _after in costly:
+                if name in options.OPTIONS:
+                    self.definition[name] = before
+            had = self.record["definition"]
+            self.definition.update({name: had.get(name, []) for name in storage.OF_PLACES if name in self.definition})  # as they were said
+            self.definition["image"] = self.record["definition"].get("image")
+            costly = []
+            easy = [entry for entry in easy if entry[0] != "image_name"]
+        if costly:
+            self.anew = joined
+            self._replace(target, costly, easy)
+        else:
+            if target.id != self.record["image"]:  # comparisons: {image: ignore}
+                self.definition["image"] = self.record["definition"].get("image")
+            self._live(easy)
+            self._run_state(self.status)
+
+    def _is_live(self, option):
+        """A change of network_mode among bridges is a change of networks; other options say so themselves."""
+        if option.name in ("network_mode", "mac_address"):
+            return network.mode_of(self.record["definition"]) == network.mode_of(self.definition) == "bridge"
+        return option.live
+
+    def _costly(self, target, joined):
+        """What needs a new container: ``[(name, before, after)]``."""
+        found = [(option.name, before, after) for option, before, after in self.differences if not self._is_live(option)]
+        if target.id != self.record["image"] and self.task.how["image"] != table.IGNORE:
+            found.append(("image", self.record["image"], target.id or "the image" + target.origin[len(" from the image"):]))
+        had = shared_namespaces.recorded(self.engine, self.record["id"])
+        for kind, ident in joined.items():
+            option = shared_namespaces.OPTIONS[kind]
+            said = self.definition[option].partition(":")[2]
+            anew = catalog.by_id(self.engine, ident)["name"] in self.replaced
+            if anew and said not in self.replaced:
+                raise Conflict("%s: container:%s goes by this task, which makes container %s anew; name it container:%s" % (
+                    option, said, catalog.by_id(self.engine, ident)["name"], catalog.by_id(self.engine, ident)["name"]))
+            if (had.get(kind) != ident or anew) and option not in [name for name, _b, _a in found]:
+                found.append((option, "container:%s" % (had.get(kind) or "")[:12], "container:" + ("a new one" if anew else ident[:12])))
+        if self.task.recreate:
+            found.append(("recreate", False, True))
+        return found
+
+    def _live(self, changes):
+        names = [name for name, _before, _after in changes]
+        for position, (name, before, after) in enumerate(changes):
+            last = position == len(changes) - 1
+            self.plan.add(name, before, after, "change %s of container %s" % (", ".join(names), self.task.name) if last else None,
+                          (lambda: live_changes.apply(self.engine, self.record, self.definition, names)) if last else None)
+
+    def _replace(self, target, costly, easy):
+        for name, before, after in costly + easy:
+            self.plan.add(name, before, after, None, live=False)
+        for other, option in shared_namespaces.users(self.engine, self.record):
+            if other not in self.coming:
+                self.plan.warnings.append("container %s has %s container:%s: it stays with the namespace of the old one until it is made anew" % (
+                    other, option, self.task.name))
+        lives = self.status in running.LIVING
+        run = self.task.state in RUNS or (self.task.state == "present" and lives)
+        self.plan.add("container", self.record["id"][:12], "a new one", "replace container %s because of %s%s" % (self.task.name, _list(costly), target.origin),
+                      lambda: self._do_replace(target, run), live=False)
+        if run != lives:
+            self.plan.add("running", lives, run, None, live=False)
+        if self.task.state == "paused":
+            self._pause()
+
+    def _do_replace(self, target, run):
+        healthy = self.task.healthy_timeout if self.task.state == "healthy" else None
+        if self.task.state == "stopped":
+            catalog.set_wanted(self.engine, self.record["id"], "stopped")
+            self.record["wanted"] = "stopped"
+        self.record, self.downtime = replace.replace(self.engine, self.record, self.definition, target.id, run, healthy,
+                                                     self.task.keep_volumes, self.task.force_kill)
+
+    # -- the run state
+
+    def _run_state(self, status, new=False):
+        """Bring the container that is there (or will be) into the task's state; ``status`` is what it is in now."""
+        state, name = self.task.state, self.task.name
+        living = status in running.LIVING
+        if state == "stopped" and living:
+            self.plan.add("running", True, False, "stop container %s" % name, lambda: start.stop(self.engine, self.record, self.task.force_kill))
+        elif state in RUNS:
+            if not living:
+                self.plan.add("running", False, True, "start container %s" % name, self._start_new if new else self._start)
+            elif state == "restarted" or (self.task.restart and not new):
+                self.plan.add("restarted", False, True, "restart container %s" % name, self._restart)
+                status = "running"
+            elif status == "paused" and state != "paused":
+                self.plan.add("paused", True, False, "unpause container %s" % name, lambda: start.unpause(self.engine, self.record))
+            if state == "paused" and status != "paused":
+                self._pause()
+
+    def _pause(self):
+        self.plan.add("paused", False, True, "pause container %s" % self.task.name, lambda: start.pause(self.engine, self.record))
+
+    def _start(self):
+        self.started = True
+        if self.starts is not None and self.task.state != "paused":
+            self.starts.append(self.record)
+        else:
+            start.start_one(self.engine, self.record)
+
+    def _start_new(self):
+        try:
+            self._start()
+        except EngineError:
+            remove.never_ran(self.engine, self.record)
+            raise
+
+    def _restart(self):
+        if self.status == "paused":
+            start.unpause(self.engine, self.record)
+        start.stop(self.engine, self.record, self.task.force_kill)
+        self._start()
+
+    # -- the result
+
+    def facts(self):
+        """Result keys. A container that should be healthy is waited for here: waiting changes nothing."""
+        while True:
+            record = catalog.get(self.engine, self.task.name)
+            if record is None:
+                return {"container": {}, "security": self._security(None) if self.definition is not None else []}
+            try:
+                with catalog.reading(self.engine, record):
+                    return self._facts(record)
+            except NotFound:
+                if catalog.by_id(self.engine, record["id"]) is not None:
+                    raise
+
+    def _facts(self, record):
+        if self.task.state == "healthy" and self.waits:
+            start.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
+        gone = self.task.state == "absent" and self.engine.check
+        found = {"container": inspection.inspect(self.engine, record), "security": [] if gone else self._security(record)}
+        return found if self.downtime is None else dict(found, downtime=self.downtime)
+
+    def _security(self, record):
+        """What gives the container as it will be more of the host than usual, as sentences."""
+        if record is not None and (self.anew is None or not self.engine.check):
+            return audit.of_container(self.engine, record, self.definition)["Findings"]
+        host, reason = user_namespaces.planned(self.engine, self.definition, self.image_config, self.anew)
+        return audit.describe(self.engine, self.definition, host, reason)["Findings"]
+
+
+class Target:
+    """The image that a container is to have: its ``id``, the ``reference`` that the user wrote, and its ``config`` object.
+
+    All of it is known before the image is here: a registry says it, or in a check the task that would bring it.
+
+    :ivar origin: words for the plan, where another task of a check would bring it. :ivar blank: nothing is known of it.
+    """
+
+    def __init__(self, ident, reference, record, task=None, blank=False):
+        self.id, self.reference, self.config = ident, reference, record["config"].get("config") or {}
+        self.origin, self.blank = "" if task is None else " from the image that the task %s would bring" % task, blank
+
+
+def _by_id(engine, text):
+    """The container whose id ``text`` is or begins, as Docker shows it at least; None for any other text, and where there is none."""
+    try:
+        return catalog.find(engine, text) if re.fullmatch("[0-9a-f]{12,64}", text) else None
+    except NotFound:
+        return None
+
+
+def _list(changes):
+    return ", ".join(name for name, _before, _after in changes)
+
+
+class ContainerPlan(Plan):
+    """A plan that is carried out under the container's lock; what another task changed meanwhile is planned anew."""
+
+    def __init__(self, work):
+        super().__init__(work.plan.subject, work.plan.facts)
+        self.work = work
+        self.extend(work.plan)
+
+    def apply(self):
+        engine, work = self.work.engine, self.work
+        with engine.locks.hold("container", work.task.name):
+            if work.is_stale():
+                work = Work(engine, work.task, work.starts)
+                fresh = work.make()
+                self.changes, self.warnings, self.facts = fresh.changes, fresh.warnings, fresh.facts
+            super().apply()
+
+
+def planned(work):
+    """The work with its plan made. What is refused is looked at again once no other task is at the container: it may have been of what that had half done."""
+    try:
+        work.make()
+        return work
+    except EngineError:
+        engine, name = work.engine, work.task.name
+        if not engine.locks.exists("container", name):  # nobody has been at it
+            raise
+        with engine.locks.hold("container", name, shared=engine.check):
+            work = work.again()
+            work.make()
+        return work
+
+
+def plan_container(engine, params, starts=None):
+    """The plan for one container; ``params`` are the container module's. See :class:`Work` for ``starts``."""
+    return ContainerPlan(planned(Work(engine, Task(params), starts)))

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host has to have for a definition to work, looked at before anything is changed.
+
+Each check raises one sentence that names the option; none changes anything.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from ... import networks, volumes
+from ...errors import Conflict, InvalidInput, NotFound, Unsupported
+from ...kernel import cgroups
+from ...kernel.isolation import apparmor
+from ..options import network, resources, security, storage
+from ..spec import document, files, resources as spec_resources, security as spec_security, selinux_labels
+
+
+def everything(engine, definition, image, record=None):
+    """All checks for one container.
+
+    :param image: its image's config. :param record: what is there now under its name: what that has may be taken over.
+    """
+    _mounts(engine, definition)
+    document.arguments(definition, image)
+    files.wanted_volumes(definition, image)
+    spec_resources.nodes(definition)
+    _networks(engine, definition, record["id"] if record else "")
+    _capabilities(definition)
+    _rlimits(definition)
+    _cpus(definition)
+    limits = spec_resources.resources(definition, swap=False)
+    if record is None or limits != spec_resources.resources(record["definition"], swap=False):
+        problems = cgroups.check(limits)
+        if problems:
+            raise Unsupported(problems[0])
+    spec_security.sysctls(definition)
+    _apparmor(definition)
+    selinux_labels.check(engine, definition)
+
+
+def _mounts(engine, definition):
+    for entry in storage.mounts_of(definition):
+        option = "volumes" if entry in definition.get("volumes", ()) else "mounts"
+        if entry["type"] == "bind":
+            if not os.path.exists(entry["source"]):
+                raise InvalidInput(option, entry["source"], "a path that exists on the host (make it first, e.g. with ansible.builtin.file)")
+            _propagation(option, entry)
+        elif entry["type"] == "volume" and entry["source"]:
+            volumes.check_name(entry["source"])
+
+
+def _propagation(option, entry):
+    """The kernel hands mounts on only from a mount that is shared itself (mount_namespaces(7))."""
+    kind = entry["propagation"].lstrip("r")
+    tags = _tags(os.path.realpath(entry["source"])) if kind in ("shared", "slave") else ""
+    if kind == "shared" and "shared:" not in tags:
+        raise InvalidInput(option, "%s:%s" % (entry["source"], entry["propagation"]), "a path on a shared mount of the host (mount --make-shared)")
+    if kind == "slave" and "shared:" not in tags and "master:" not in tags:
+        raise InvalidInput(option, "%s:%s" % (entry["source"], entry["propagation"]), "a path on a shared or slave mount of the host")
+
+
+def _tags(path):
+    """The optional fields of the mount that ``path`` is on (proc_pid_mountinfo(5), field 7)."""
+    best, tags = "", ""
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            fields = line.split(" ")
+            point = fields[4].replace("\\040", " ")
+            if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
+                best, tags = point, " ".join(fields[6:fields.index("-")])
+    return tags
+
+
+def _networks(engine, definition, ident):
+    closed = []
+    for entry in network.attachments(definition):
+        if entry["name"] == networks.DEFAULT and networks.get(engine, entry["name"]) is None:
+            continue  # made when it is first needed
+        config = networks.get(engine, entry["name"])
+        if config is None:
+            raise NotFound("networks: network %s does not exist" % entry["name"])
+        networks.check_address(engine, entry["name"], ident, entry["ipv4_address"], entry["mac_address"])
+        closed += [config["name"]] if config["internal"] else []
+    if closed and len(closed) == len(network.attachments(definition)):
+        if definition.get("published_ports"):
+            raise Conflict("published_ports: nothing enters an internal network, and the container is on %s only" % ", ".join(closed))
+        if "host-gateway" in definition.get("etc_hosts", {}).values():
+            raise Conflict("etc_hosts: host-gateway: an internal network has none, and the container is on %s only" % ", ".join(closed))
+    networks.check_ports(engine, ident, [dict(port, host_port=0) if isinstance(port["host_port"], str) else port
+                                         for port in definition.get("published_ports", ())], ident)
+
+
+def _capabilities(definition):
+    missing = spec_security.missing_capabilities(definition)
+    if missing:
+        raise Unsupported("capabilities: %s: this host's engine does not have it itself, so it can't hand it on" % ", ".join(missing))
+
+
+def _apparmor(definition):
+    profile = security.settings(definition).get("apparmor", "unconfined")
+    if profile == "unconfined":
+        return
+    found, reason = apparmor.default()
+    if not apparmor.enabled() or (profile == "default" and not found):
+        raise Unsupported("security_opts: apparmor=%s: %s on this host" % (profile, reason))
+    if profile != "default" and profile not in (apparmor.loaded() or {profile}):
+        raise InvalidInput("security_opts", "apparmor=" + profile, "default, unconfined, or a profile that is loaded on this host (apparmor_parser -r FILE)")
+
+
+def _rlimits(definition):
+    if "CAP_SYS_RESOURCE" in spec_security.available():
+        return
+    for limit in spec_resources.rlimits(definition):
+        hard = resource.getrlimit(getattr(resource, limit["type"]))[1] if hasattr(resource, limit["type"]) else resource.RLIM_INFINITY
+        if hard != resource.RLIM_INFINITY and limit["hard"] > hard:
+            raise Unsupported("ulimits: %s: a hard limit above this host's own (%d) needs CAP_SYS_RESOURCE, which the engine does not have here"
+                              % (limit["type"][7:].lower(), hard))
+
+
+def _cpus(definition):
+    count = os.cpu_count() or 1
+    if definition.get("cpus", 0) > count:
+        raise InvalidInput("cpus", definition["cpus"], "at most %d, the CPUs of this host" % count)
+    for option, place in (("cpuset_cpus", "/sys/devices/system/cpu/online"), ("cpuset_mems", "/sys/devices/system/node/online")):
+        if definition.get(option):
+            there = _read(place, "0")
+            if set(resources.numbers_of(definition[option], option)) - set(resources.numbers_of(there, option)):
+                raise InvalidInput(option, definition[option], "numbers of what this host has: " + there)
+
+
+def _read(path, default):
+    """A file of one line; ``default`` where there is none (a kernel without NUMA has no list of nodes)."""
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return default

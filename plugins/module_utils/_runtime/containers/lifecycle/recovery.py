@@ -1,0 +1,36 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What killed tasks left half-done: a creation is undone, a removal is finished, a replacement is put back or finished,
+what was frozen to be read goes on."""
+
+from __future__ import annotations
+
+import contextlib
+
+from ...errors import Conflict
+from ..client import monitor_client
+from ..records import catalog
+from . import checkpoints, create, remove, replace
+
+
+def recover(engine, kind, detail):
+    """Called for every entry of the operations table whose process is gone (engine.RECOVERY)."""
+    {"create-container": _created, "remove-container": _removed, "replace-container": replace.recover, "freeze-container": _frozen,
+     "checkpoint-container": checkpoints.recover}[kind](engine, detail)
+
+
+def _created(engine, detail):
+    """With a row it is whole: the row comes last."""
+    if catalog.by_id(engine, detail["id"]) is None:
+        create.undo(engine, detail["id"], detail["volumes"])
+
+
+def _frozen(engine, detail):
+    """It was frozen for a moment, to be read."""
+    with contextlib.suppress(Conflict):  # it has ended since
+        monitor_client.unpause(engine.paths, detail["id"])
+
+
+def _removed(engine, detail):
+    catalog.forget(engine, detail["id"])
+    remove.sweep(engine, detail["id"], [] if detail["keep_volumes"] else detail["volumes"])

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container goes: stopped, its row deleted with its addresses and ports, then everything that it had on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ... import volumes
+from ...errors import Conflict
+from ...kernel.calls import syscalls
+from ...store import trees
+from ..client import monitor_client
+from ..records import catalog
+from ..spec import files
+from ..view import running
+
+MNT_DETACH = 2
+PATIENCE = 10.0  # seconds that a container's last moments may take
+
+
+def remove(engine, record, force=False, keep_volumes=False):
+    """Remove a container.
+
+    :param force: one that runs is killed first. :param keep_volumes: leave its anonymous volumes.
+    :raises Conflict: it runs and not ``force``, or another container lives in its namespaces.
+    """
+    ident = record["id"]
+    if running.lives(engine, ident):
+        if not force:
+            raise Conflict("container %s is running; stop it first, or remove it by force" % record["name"])
+        running.end(engine, ident, 0)
+    mounted = files.known_volumes(engine, ident)
+    with engine.operations.record("remove-container", id=ident, keep_volumes=keep_volumes, volumes=mounted):
+        catalog.forget(engine, ident)
+        sweep(engine, ident, [] if keep_volumes else mounted)
+
+
+def never_ran(engine, record):
+    """Remove a container that a task made and could not start: a task that can't be done leaves the host as it was."""
+    if running.status(engine, record["id"])["started_at"] is None:
+        remove(engine, record, force=True)
+
+
+def sweep(engine, ident, anonymous):
+    """Remove what a container without a row has left: kernel objects, anonymous volumes, directories.
+
+    The directories last, because the documents in them may be all that tells the volumes to who comes after a kill.
+    """
+    _cleanup(engine, ident)
+    volumes.drop_anonymous(engine, sorted(anonymous))
+    directories(engine, ident)
+
+
+def _cleanup(engine, ident):
+    """Take down what the kernel holds; a monitor that has said that its container ended is about to end itself."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            monitor_client.cleanup(engine.paths, ident)
+            return
+        except Conflict:
+            if time.monotonic() > until:
+                raise
+            if running.status(engine, ident)["status"] != "exited":  # also where it is not known, because state.json is damaged
+                running.end(engine, ident, 0)
+            time.sleep(0.005)
+
+
+def directories(engine, ident):
+    shared_memory = os.path.join(engine.paths.container_run(ident), "shm")
+    if os.path.ismount(shared_memory):
+        syscalls.umount2(shared_memory, MNT_DETACH)
+    trees.remove(engine.paths.container_run(ident))
+    trees.remove(engine.paths.container(ident))

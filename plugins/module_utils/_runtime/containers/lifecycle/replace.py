@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A new container in the place of an old one, as a transaction.
+
+The new one is made beside the old under a name of its own, the old one is stopped, the new one takes over its addresses
+and ports and is started. Only when that went well does the old row go and the new one get the name: one database
+transaction, the commit. Until then every failure, a kill -9 included, leads back: the new one is removed and the old one
+gets its addresses and ports again and runs as it did.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from ... import networks, volumes
+from ...errors import ContainerFailed, EngineError
+from ..client import monitor_client
+from ..records import catalog
+from ..spec import files
+from ..view import running
+from . import create, remove, start
+
+SETTLE = 0.3  # seconds in which a new process 1 that ends with an error counts as not started
+
+
+def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True, force=False):
+    """Replace the container ``old`` (a record). Returns the new record and the downtime.
+
+    The downtime is the seconds from the old one's stop to where the new one runs, or is healthy where that is waited for; None where the
+    old one did not run or the new one is not to.
+
+    :param run: whether the new one is to run. :param healthy: seconds to wait for its health check; None: don't.
+    :param keep_volumes: the new one gets the old one's anonymous volumes. :param force: the old one is killed, not stopped.
+    :raises ContainerFailed: the new one did not come up; the old one is as it was. ``downtime`` is the seconds until it ran again.
+    """
+    ran, stopped, downtime = running.lives(engine, old["id"]), None, None
+    kept = files.mounted_volumes(engine, old["id"]) if keep_volumes else {}
+    temporary = "%s.new-%s" % (old["name"][:100], secrets.token_hex(4))
+    with engine.operations.record("replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran):
+        new = create.create(engine, temporary, definition, image, old["wanted"] if not run else "running", replaces=old["id"], keep=_unnamed(engine, kept))
+        try:
+            if ran:
+                stopped = time.monotonic()
+                _halt(engine, old, force)
+            _take_addresses(engine, old, new)
+            if run:
+                start.start_one(engine, new)
+                _settle(engine, new)
+                if healthy is not None:
+                    start.wait_healthy(engine, new, healthy, fresh=True)
+                downtime = _since(stopped)
+        except BaseException as error:
+            put_back(engine, old, new, ran)
+            if isinstance(error, EngineError) and stopped is not None:
+                error.downtime = _since(stopped)
+            raise
+        return _commit(engine, old, new), downtime
+
+
+def _since(when):
+    return None if when is None else round(time.monotonic() - when, 3)
+
+
+def _unnamed(engine, mounted):
+    """Of ``{target: volume}`` those that are anonymous."""
+    return {target: name for target, name in mounted.items() if (volumes.get(engine, name) or {}).get("anonymous")}
+
+
+def _halt(engine, old, force):
+    """Stop the old one; that it should run stays written down, so that a reboot in the middle finds it so."""
+    running.end(engine, old["id"], 0 if force else None)
+
+
+def _take_addresses(engine, old, new):
+    reserved = create.reserve(engine, new["id"], new["definition"], new["image"], replaces=old["id"])
+    files.write(engine, new, reserved, files.mounted_volumes(engine, new["id"]), durable=False)
+
+
+def _settle(engine, new):
+    """A process 1 that fails at once is a failed start, unless the restart policy will have it again."""
+    until = time.monotonic() + SETTLE
+    while time.monotonic() < until:
+        state = running.status(engine, new["id"])
+        if state["status"] in ("exited", "restarting") and state["exit_code"]:
+            raise ContainerFailed("container %s ended at once with exit code %d" % (new["name"].rpartition(".new-")[0], state["exit_code"]),
+                                  state["exit_code"], running.tail(engine, new["id"]))
+        if state["status"] == "exited":
+            return
+        time.sleep(0.03)
+
+
+def _commit(engine, old, new):
+    """From here on the new one is the container; what the old one left is removed."""
+    mounted = files.mounted_volumes(engine, old["id"]).values()
+    catalog.take_over(engine, old["id"], new["id"], old["name"])
+    record = catalog.by_id(engine, new["id"])
+    _finish(engine, old["id"], record, mounted)
+    return record
+
+
+def _finish(engine, old, record, mounted):
+    files.rename(engine, record["id"], record["name"])
+    networks.release(engine, old)
+    networks.release_ports(engine, old)
+    remove.sweep(engine, old, mounted)
+    monitor_client.reload(engine.paths, record["id"])
+
+
+def put_back(engine, old, new, ran):
+    """Undo: the new one goes, the old one gets its addresses and ports again and runs if it ran."""
+    if new is not None:
+        kept = set(files.mounted_volumes(engine, old["id"]).values())
+        running.end(engine, new["id"], 0)
+        mounted = files.mounted_volumes(engine, new["id"]).values()
+        catalog.forget(engine, new["id"])
+        remove.sweep(engine, new["id"], [name for name in mounted if name not in kept])
+    reserved = files.reserved(engine, old["id"])
+    for entry in reserved["attachments"]:
+        networks.allocate(engine, entry["network"], old["id"], entry["address"].partition("/")[0], entry["mac"])
+    networks.reserve_ports(engine, old["id"], reserved["ports"])
+    if ran and not running.lives(engine, old["id"]):
+        try:
+            start.start_one(engine, old)
+        except EngineError as error:
+            raise ContainerFailed("the replacement of container %s failed, and the old one did not start again: %s" % (old["name"], error)) from error
+
+
+def recover(engine, detail):
+    """After a kill: committed is what has no old row any more."""
+    old, new = catalog.by_id(engine, detail["old"]), catalog.get(engine, detail["temporary"])
+    if old is not None:
+        put_back(engine, old, new, detail["ran"])
+        return
+    record = catalog.get(engine, detail["name"])
+    mounted = files.mounted_volumes(engine, detail["old"]).values()
+    if record is not None:
+        _finish(engine, detail["old"], record, mounted)
+    else:
+        remove.sweep(engine, detail["old"], mounted)

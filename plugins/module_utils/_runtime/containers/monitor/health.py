@@ -1,0 +1,167 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Health checks as Docker does them: a command in the container, again and again, and what its exit codes come to.
+
+Within ``start_period`` a failure does not count, and checks come every ``start_interval``; the first success ends it.
+``retries`` failures in a row make the container unhealthy, one success makes it healthy again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+
+from ...errors import EngineError
+from ...kernel.calls import constants
+from ...kernel.processes import pidfd
+from ..client import stdio
+from ..spec import run_file
+from . import exec_worker
+
+OUTPUT = 4096  # bytes of a check's output that are kept, Docker's
+KEPT = 5  # results that are kept
+A_DAY = 86400  # seconds of waiting at a time: poll(2) takes at most 2 ** 31 milliseconds, 25 days
+
+
+def arguments(test, shell=None):
+    """The command of a health check's ``test``. ``shell``: the words of the image's SHELL."""
+    if test[0] == "CMD-SHELL":
+        return list(shell or ("/bin/sh", "-c")) + [test[1]]
+    return list(test[1:] if test[0] == "CMD" else test)
+
+
+def follow(health, code, counts, retries):
+    """What a check's exit code makes of state.json's ``health``: status and streak. ``counts``: the start period is over."""
+    if code == 0:
+        health.update(status="healthy", failing_streak=0)
+    elif counts:
+        health["failing_streak"] += 1
+        if health["failing_streak"] >= retries:
+            health["status"] = "unhealthy"
+
+
+class Check:
+    """The checks of one running container.
+
+    :param monitor: its monitor.Monitor: event loop and state. :param options: run.json's ``health``.
+    """
+
+    def __init__(self, monitor, options):
+        self.monitor, self.options = monitor, options
+        self.interval, self.timeout = options.get("interval") or 30, options.get("timeout") or 30
+        self.start_period, self.start_interval = options.get("start_period") or 0, options.get("start_interval") or 5
+        self.retries = options.get("retries") or 3
+        self.worker = self.output = None
+        self.began, self.text = 0, b""
+        self.started = monitor.state["started_at"] or time.time()
+
+    def begin(self):
+        if not self.monitor.state.get("health"):
+            self.monitor.state["health"] = {"status": "starting", "failing_streak": 0, "log": []}
+        self._later()
+
+    def stop(self):
+        """No more checks; nobody waits for the one under way."""
+        self.monitor.timers.pop("health", None)
+        if self.worker is not None:
+            os.kill(self.worker, constants.SIGKILL)
+            self._close()
+
+    def _starting(self):
+        return self.monitor.state["health"]["status"] == "starting" and time.time() - self.started < self.start_period
+
+    def _later(self):
+        self.monitor.after("health", min(self.start_interval, self.interval) if self._starting() else self.interval, self._run)
+
+    def _run(self):
+        """Fork a worker that does the check, so that this process's memory stays small; its answer comes through a pipe."""
+        if self.monitor.group.frozen():  # paused: nothing could answer
+            self._later()
+            return
+        self.began, self.text = time.time(), b""
+        self.output, writer = os.pipe2(os.O_CLOEXEC)
+        self.worker = os.fork()
+        if self.worker == 0:
+            try:
+                for fd in (self.monitor.lock, self.monitor.control.fileno()):
+                    os.close(fd)  # or a monitor that is killed meanwhile would seem to live on
+                words = arguments(self.options["test"], self.options.get("shell"))
+                work(self.monitor.paths, self.monitor.ident, self.monitor.state, words, self.timeout, writer, self.monitor.limits)
+            finally:
+                os._exit(0)
+        os.close(writer)
+        self.monitor.watch(self.output, self._read)
+
+    def _read(self, _events):
+        data = os.read(self.output, 1 << 16)
+        if data:
+            self.text += data
+            return
+        self._close()
+        try:
+            answer = json.loads(self.text)
+        except ValueError:
+            answer = {"code": -1, "output": "the process that did the check was killed"}
+        self._record(answer["code"], answer["output"])
+
+    def _close(self):
+        self.monitor.forget(self.output)
+        os.close(self.output)
+        os.waitpid(self.worker, 0)
+        self.worker = self.output = None
+
+    def _record(self, code, output):
+        health = self.monitor.state["health"]
+        follow(health, code, not self._starting(), self.retries)
+        health["log"] = (health["log"] + [{"start": self.began, "end": time.time(), "exit_code": code, "output": output}])[-KEPT:]
+        self.monitor.save()
+        self._later()
+
+
+def work(paths, ident, state, words, timeout, writer, limits):
+    """One check, ``words``, in a process of its own: writes ``{"code", "output"}`` as JSON to ``writer``. -1: it did not come to an exit code."""
+    reader, inner = stdio.pipe(paths, ident)
+    try:
+        process = exec_worker.process(run_file.Bundle(paths, ident), state, words, (None, inner, inner), limits=limits)
+        process.start()
+    except (EngineError, OSError) as error:
+        _tell(writer, getattr(error, "exit_code", None) or -1, str(error))
+        return
+    os.close(inner)
+    os.set_blocking(reader, False)
+    text, ended = _collect(reader, process.pidfd, timeout)
+    if not ended:
+        pidfd.send(process.pidfd, constants.SIGKILL)
+        _tell(writer, -1, "Health check exceeded timeout (%gs): %s" % (timeout, text))
+        return
+    code, signal = pidfd.reap(process.pidfd)
+    _tell(writer, code if signal is None else 128 + signal, text)
+
+
+def _collect(reader, process, timeout):
+    """``(output, whether the process ended in time)``."""
+    poll, end, data = select.poll(), time.monotonic() + timeout, b""
+    poll.register(reader, select.POLLIN)
+    poll.register(process, select.POLLIN)
+    ended = False
+    while not ended:
+        left = end - time.monotonic()
+        events = poll.poll(min(max(0.0, left), A_DAY) * 1000)
+        if not events and left <= A_DAY:
+            break
+        ended = any(fd == process for fd, _event in events)
+        if any(fd == reader for fd, _event in events):
+            try:
+                chunk = os.read(reader, 1 << 16)
+            except BlockingIOError:
+                continue
+            if not chunk:
+                poll.unregister(reader)
+            data = (data + chunk)[:OUTPUT]
+    return data.decode("utf-8", "replace"), ended
+
+
+def _tell(writer, code, output):
+    os.write(writer, json.dumps({"code": code, "output": output[:OUTPUT]}).encode())

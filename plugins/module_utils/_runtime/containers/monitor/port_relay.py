@@ -1,0 +1,436 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The relay: published ports served by plain sockets in the monitor, beside the firewall's address translation.
+
+Its listening sockets reserve the ports against other processes, and it serves whom the translation does not: this
+host's own connections to 127.0.0.0/8, and everybody on a host without nf_tables or whose rules were flushed. It runs
+in the host's network namespace and reaches the container over its bridge. Nothing blocks, and nobody's memory grows:
+a side is read only while the other side takes what it gets. Only ``os``, ``select``, ``socket`` and ``time`` are needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import socket
+import struct
+import time
+
+from ...errors import Conflict, HostError
+
+CHUNK = 1 << 16
+BACKLOG = 128
+UDP_IDLE = 60.0  # seconds without a datagram after which a client is forgotten
+RETRY = 1.0  # seconds until accepting is tried again without descriptors
+IP_PKTINFO = 8  # ip(7); Python names it from 3.14 on
+SPARE_DESCRIPTORS = 256  # of the process's limit, for what else the monitor does
+
+
+class Relay:
+    """The published ports of one container.
+
+    A listening socket belongs to the address that it is bound to (``address``), whatever else changes: the place of a port in a list says nothing.
+
+    :param epoll: a select.epoll; the owner of the event loop passes what it reports to :meth:`handle`.
+    """
+
+    def __init__(self, epoll):
+        self.epoll = epoll
+        self.buffer = memoryview(bytearray(CHUNK))
+        self.sources = {}  # fd -> what handles its events
+        self.listeners = []
+        self.connections = 0
+        self.most = max(16, (os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS) // 2)
+        self.full, self.paused = False, 0.0
+
+    def serve(self, ports, container_ip):
+        """Listen on these ports, and on no other; what is served already and stays goes on undisturbed.
+
+        :param ports: ``[{"host_ip", "host_port", "container_port", "protocol": "tcp" | "udp"}]``.
+        :param container_ip: the container's IPv4 address; a ``/prefix`` is ignored.
+        :raises Conflict: when another process has one. :raises HostError: for other refusals. The same is served as before then.
+        """
+        ip = container_ip.partition("/")[0]
+        wanted = {address(port): port for port in ports}
+        kept = {listener.address: listener for listener in self.listeners if listener.address in wanted}
+        going = [listener for listener in self.listeners if listener.address not in wanted]
+        new = {key: port for key, port in wanted.items() if key not in kept}
+        ways = {(protocol, number) for protocol, _ip, number in new}
+        first = [listener for listener in going if listener.address[::2] in ways]  # 0.0.0.0 stands in the way of 127.0.0.1
+        self.listeners = list(kept.values())
+        for listener in first:
+            listener.close()
+        try:
+            for key, port in new.items():
+                self.listeners.append(_KINDS[port["protocol"]](self, key, (ip, port["container_port"])))
+        except OSError as error:
+            self._take_back(kept, [listener for listener in going if listener not in first], first)
+            raise _refusal(port, error) from None
+        for listener in going:
+            if listener not in first:
+                listener.close()
+        for key, listener in kept.items():
+            listener.lead_to((ip, wanted[key]["container_port"]))
+
+    def _take_back(self, kept, staying, closed):
+        """Close what is new and open what was closed."""
+        for listener in self.listeners:
+            if listener.address not in kept:
+                listener.close()
+        self.listeners = list(kept.values()) + staying
+        for listener in closed:
+            with contextlib.suppress(OSError):  # taken in this very moment
+                self.listeners.append(type(listener)(self, listener.address, listener.target))
+
+    def go_on(self, sockets):
+        """Serve with sockets that listen already. :param sockets: what ``resting`` gave."""
+        for protocol, host_ip, host_port, container_ip, container_port, fd in sockets:
+            self.listeners.append(_KINDS[protocol](self, (protocol, host_ip, host_port), (container_ip, container_port), fd))
+
+    def handle(self, fd, events):
+        """Work on one reported event. :returns: whether the descriptor is the relay's; one that it has just closed is not."""
+        source = self.sources.get(fd)
+        if source is None:
+            return False
+        source.handle(events)
+        return True
+
+    def expire(self, now):
+        """Forget idle UDP clients, and try again to accept connections after running out of descriptors.
+
+        :param now: time.monotonic(). To be called every few seconds; more often does no harm.
+        """
+        for listener in self.listeners:
+            listener.expire(now)
+        if self.full and now - self.paused >= RETRY:
+            self.resume()
+
+    def resting(self):
+        """What ``go_on`` needs, ``[[protocol, host_ip, host_port, container_ip, container_port, fd]]``; None while it serves somebody."""
+        found = [[*listener.address, *listener.target, listener.socket.fileno()] for listener in self.listeners]
+        return found if {entry[-1] for entry in found} == set(self.sources) and not self.full else None
+
+    def close(self):
+        """Close everything; connections under way are cut."""
+        going, self.listeners = self.listeners, []
+        for listener in going:
+            listener.close()
+
+    def watch(self, fd, source, mask):
+        self.sources[fd] = source
+        with contextlib.suppress(FileExistsError):  # the monitor slept meanwhile
+            self.epoll.register(fd, mask)
+
+    def unwatch(self, fd, watched=True):
+        """Before closing: a child that is being forked may hold the socket open, and the epoll would go on reporting it."""
+        del self.sources[fd]
+        if watched:
+            self.epoll.unregister(fd)
+
+    def pause(self):
+        """Stop accepting: level-triggered events would come without end."""
+        self.full, self.paused = True, time.monotonic()
+        for listener in self.listeners:
+            listener.listen(False)
+
+    def resume(self):
+        if self.full and self.connections < self.most:
+            self.full = False
+            for listener in self.listeners:
+                listener.listen(True)
+
+
+def address(port):
+    """What a listening socket of a port is known by: ``(protocol, host_ip, host_port)``."""
+    return port["protocol"], port.get("host_ip") or "0.0.0.0", port["host_port"]
+
+
+def _refusal(port, error):
+    protocol, host_ip, host_port = address(port)
+    shown = "%s:%d/%s" % (host_ip, host_port, protocol)
+    if error.errno == errno.EADDRINUSE:
+        return Conflict("published_ports: port %s is taken by another process" % shown)
+    return HostError("published_ports: can't listen on %s: %s" % (shown, error.strerror))
+
+
+def _socket(kind):
+    return socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+
+
+class _TcpListener:
+    """A TCP port. ``connections``: the open ones that came by it."""
+
+    def __init__(self, relay, bound, target, fd=None):
+        self.relay, self.address, self.target, self.connections = relay, bound, target, set()
+        self.socket = _socket(socket.SOCK_STREAM) if fd is None else socket.socket(fileno=fd)
+        if fd is None:
+            self._bind()
+        relay.watch(self.socket.fileno(), self, select.EPOLLIN)
+
+    def _bind(self):
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind(self.address[1:])
+            self.socket.listen(BACKLOG)
+        except OSError:
+            self.socket.close()
+            raise
+
+    def listen(self, on):
+        self.relay.epoll.modify(self.socket.fileno(), select.EPOLLIN if on else 0)
+
+    def handle(self, _events):
+        if self.relay.connections >= self.relay.most:
+            self.relay.pause()
+            return
+        server = None
+        try:
+            server = _socket(socket.SOCK_STREAM)  # first: who is accepted must be served
+            client, _address = self.socket.accept()
+        except OSError as error:
+            if server is not None:
+                server.close()
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                self.relay.pause()
+            return  # else: the client is gone again
+        client.setblocking(False)
+        _Connection(self.relay, client, server, self)
+
+    def lead_to(self, target):
+        """Connect who comes to this place; who was led to another one is cut off."""
+        if target != self.target:
+            self.target = target
+            self._cut()
+
+    def _cut(self):
+        for connection in list(self.connections):
+            connection.close()
+
+    def expire(self, now):
+        """A listener has nothing that ages."""
+
+    def close(self):
+        self._cut()
+        self.relay.unwatch(self.socket.fileno())
+        self.socket.close()
+
+
+class _Side:
+    """One of a connection's two sockets. ``pending``: bytes that it has not taken yet; ``ended``: it sends no more."""
+
+    __slots__ = ("connection", "socket", "fd", "peer", "pending", "ended", "connecting", "mask")
+
+    def __init__(self, connection, sock):
+        self.connection, self.socket, self.fd = connection, sock, sock.fileno()
+        self.peer, self.pending, self.ended, self.connecting, self.mask = None, b"", False, False, None
+
+    def handle(self, events):
+        self.connection.handle(self, events)
+
+    def close(self):
+        self.connection.close()
+
+
+class _Connection:
+    """A client's TCP connection and the one to the container that serves it."""
+
+    __slots__ = ("relay", "listener", "sides", "open")
+
+    def __init__(self, relay, client, server, listener):
+        self.relay, self.listener, self.open = relay, listener, True
+        listener.connections.add(self)
+        self.sides = (_Side(self, client), _Side(self, server))
+        self.sides[0].peer, self.sides[1].peer = self.sides[1], self.sides[0]
+        relay.connections += 1
+        for side in self.sides:
+            side.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            side.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            relay.sources[side.fd] = side
+        number = server.connect_ex(listener.target)
+        self.sides[1].connecting = number == errno.EINPROGRESS
+        if number not in (0, errno.EINPROGRESS):
+            self.abort()
+        else:
+            self.update()
+
+    def handle(self, side, events):
+        try:
+            if side.connecting:
+                number = side.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if number:
+                    raise OSError(number, os.strerror(number))
+                side.connecting = not events & select.EPOLLOUT
+            else:
+                if events & (select.EPOLLOUT | select.EPOLLERR) and side.pending:
+                    self.write(side)
+                if events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR) and not side.ended and not side.peer.pending:
+                    self.read(side)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.abort()
+            return
+        self.update()
+
+    def read(self, side):
+        count = side.socket.recv_into(self.relay.buffer)
+        if count == 0:
+            side.ended = True
+            side.peer.socket.shutdown(socket.SHUT_WR)  # all was passed on before: nothing is read while something is pending
+            return
+        try:
+            sent = side.peer.socket.send(self.relay.buffer[:count])
+        except BlockingIOError:
+            sent = 0
+        side.peer.pending = bytes(self.relay.buffer[sent:count])
+
+    @staticmethod
+    def write(side):
+        side.pending = side.pending[side.socket.send(side.pending):]
+
+    def update(self):
+        """Ask for the events that there is something to do for, and for none where there is not.
+
+        A descriptor is taken out of the epoll then: it would report a hang-up again and again.
+        """
+        if all(side.ended for side in self.sides) and not any(side.pending for side in self.sides):
+            self.close()
+            return
+        for side in self.sides:
+            mask = select.EPOLLOUT if side.connecting or side.pending else 0
+            if not (side.connecting or side.peer.connecting or side.ended or side.peer.pending):
+                mask |= select.EPOLLIN
+            if mask == (side.mask or 0):
+                continue
+            if side.mask and mask:
+                self.relay.epoll.modify(side.fd, mask)
+            elif mask:
+                self.relay.epoll.register(side.fd, mask)
+            else:
+                self.relay.epoll.unregister(side.fd)
+            side.mask = mask
+
+    def abort(self):
+        """End both with a reset, as the one that failed did."""
+        for side in self.sides:
+            side.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+        self.close()
+
+    def close(self):
+        if not self.open:
+            return
+        self.open = False
+        self.listener.connections.discard(self)
+        self.relay.connections -= 1
+        for side in self.sides:
+            self.relay.unwatch(side.fd, bool(side.mask))
+            side.socket.close()
+        self.relay.resume()
+
+
+class _UdpListener:
+    """A UDP port. Each client has a socket of its own towards the container, so that answers find their way back."""
+
+    def __init__(self, relay, bound, target, fd=None):
+        self.relay, self.address, self.target = relay, bound, target
+        self.clients = {}  # (client's address, address that it sent to) -> _UdpClient, the longest idle first
+        self.socket = _socket(socket.SOCK_DGRAM) if fd is None else socket.socket(fileno=fd)
+        if fd is None:
+            self._bind()
+        relay.watch(self.socket.fileno(), self, select.EPOLLIN)
+
+    def _bind(self):
+        try:
+            self.socket.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
+            self.socket.bind(self.address[1:])
+        except OSError:
+            self.socket.close()
+            raise
+
+    def listen(self, on):
+        """Datagrams are taken always: a full relay forgets its longest idle client."""
+
+    def handle(self, _events):
+        try:
+            data, control, _flags, address = self.socket.recvmsg(CHUNK, socket.CMSG_SPACE(12))
+        except OSError:
+            return  # an ICMP error for an earlier answer
+        local = next((content[4:8] for level, kind, content in control if (level, kind) == (socket.SOL_IP, IP_PKTINFO)), bytes(4))
+        client = self.clients.pop((address, local), None)
+        if client is None:
+            if len(self.clients) >= self.relay.most // 2:
+                self.clients[next(iter(self.clients))].close()
+            try:
+                client = _UdpClient(self, address, local)
+            except OSError:
+                return  # no descriptor or no route: a datagram may get lost
+        self.clients[address, local] = client
+        client.send(data)
+
+    def answer(self, client, data):
+        """Send from the address that the client had sent to: with 0.0.0.0 the kernel might choose another one."""
+        try:
+            self.socket.sendmsg([data], [(socket.SOL_IP, IP_PKTINFO, struct.pack("=i4s4s", 0, client.local, bytes(4)))], 0, client.address)
+        except OSError:
+            pass
+
+    def lead_to(self, target):
+        """Send what comes to this place."""
+        if target != self.target:
+            self.target = target
+            self._forget()
+
+    def _forget(self):
+        for client in list(self.clients.values()):
+            client.close()
+
+    def expire(self, now):
+        for client in list(self.clients.values()):
+            if now - client.last >= UDP_IDLE:
+                client.close()
+
+    def close(self):
+        self._forget()
+        self.relay.unwatch(self.socket.fileno())
+        self.socket.close()
+
+
+class _UdpClient:
+    __slots__ = ("listener", "address", "local", "socket", "last")
+
+    def __init__(self, listener, address, local):
+        self.listener, self.address, self.local, self.last = listener, address, local, time.monotonic()
+        self.socket = _socket(socket.SOCK_DGRAM)
+        try:
+            self.socket.connect(listener.target)
+        except OSError:
+            self.socket.close()
+            raise
+        listener.relay.watch(self.socket.fileno(), self, select.EPOLLIN)
+
+    def send(self, data):
+        self.last = time.monotonic()
+        try:
+            self.socket.send(data)
+        except OSError:
+            pass  # a full queue, or the port unreachable that the last datagram met: datagrams may get lost
+
+    def handle(self, _events):
+        try:
+            data = self.socket.recv(CHUNK)
+        except OSError:
+            return
+        self.last = time.monotonic()
+        clients = self.listener.clients
+        clients[self.address, self.local] = clients.pop((self.address, self.local))
+        self.listener.answer(self, data)
+
+    def close(self):
+        self.listener.clients.pop((self.address, self.local), None)
+        self.listener.relay.unwatch(self.socket.fileno())
+        self.socket.close()
+
+
+_KINDS = {"tcp": _TcpListener, "udp": _UdpListener}

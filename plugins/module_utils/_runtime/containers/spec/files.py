@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container's files in the data store: config.json, run.json, hosts, hostname, resolv.conf. Written whole, each by one rename."""
+
+from __future__ import annotations
+
+import os
+
+from ... import networks, volumes
+from ...kernel import cgroups
+from ...kernel.isolation import apparmor
+from ...store.files import Damaged, read_json, write_json, write_whole
+from ..options import network, storage
+from ..records import image as images
+from . import document, security, selinux_labels, shared_namespaces, user_namespaces
+
+
+def write(engine, record, reserved, volume_names, durable=True):
+    """Write everything about a container anew from its record.
+
+    :param record: see catalog. :param reserved: ``{"attachments", "ports"}``, what networks/ reserved for it.
+    :param volume_names: ``{target: volume}`` for its volumes without a name.
+    """
+    directory, definition = engine.paths.container(record["id"]), record["definition"]
+    image = images.config(engine, record["image"])
+    resolved = shared_namespaces.resolve(engine, definition, record["name"])
+    maps, other = user_namespaces.maps(engine, record, resolved)
+    joins = dict(resolved, user=other) if other else resolved
+    host = document.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), joins, swap(),
+                                 maps=maps,
+                                 apparmor=apparmor.default()[0], architecture=images.architecture(engine, record["image"]))
+    config = document.config(record["id"], definition, image, host)
+    selinux_labels.put_into(config, selinux_labels.of(engine, record, resolved))
+    run = document.run(record["id"], record["name"], definition, image, images.layers(engine, record["image"]), reserved, resolved)
+    _write_names(directory, record["id"], definition, reserved)
+    write_json(os.path.join(directory, "config.json"), config, durable)
+    write_json(os.path.join(directory, "run.json"), run, durable)
+
+
+def confine(engine, record):
+    """See that a container has the AppArmor profile, the SELinux labels and the seccomp filter that it would get if it were made now.
+
+    Another boot may be without, or it was made by an older version or on an older kernel.
+
+    The profile is loaded, and what the container is to use is labelled for it. :raises HostError:
+    """
+    config = read_config(engine, record["id"])
+    if "process" not in config:
+        return  # the start will say so
+    profile = security.apparmor(record["definition"], apparmor.default()[0])
+    joined = {kind[len(document.JOIN):]: other for kind, other in config.get("annotations", {}).items() if kind.startswith(document.JOIN)}
+    labels = selinux_labels.of(engine, record, joined)
+    changed = selinux_labels.put_into(config, labels)
+    seccomp = _filter(engine, record)
+    if config["linux"].get("seccomp") != seccomp:
+        config["linux"].pop("seccomp", None)
+        config["linux"].update({"seccomp": seccomp} if seccomp else {})
+        changed = True
+    if config["process"].get("apparmorProfile") != profile:
+        config["process"].pop("apparmorProfile", None)
+        config["process"].update({"apparmorProfile": profile} if profile else {})
+        changed = True
+    if changed:
+        write_json(os.path.join(engine.paths.container(record["id"]), "config.json"), config)
+    apparmor.ensure(profile)
+    if labels is not None:
+        selinux_labels.relabel(engine, record, labels, mounted_volumes(engine, record["id"]))
+
+
+def _filter(engine, record):
+    definition, host = record["definition"], document.Surroundings("", "", architecture=images.architecture(engine, record["image"]))
+    return security.seccomp(definition, security.capabilities(definition), host.kernel, host.machine, host.architecture)
+
+
+def read_run(engine, ident):
+    return read_json(os.path.join(engine.paths.container(ident), "run.json"), {})
+
+
+def read_config(engine, ident):
+    return read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
+
+
+def with_terminal(engine, ident):
+    return bool(read_run(engine, ident).get("tty"))
+
+
+def swap():
+    """Whether this host accounts for swap, so that Docker's default limit on it can be set."""
+    return not cgroups.check({"memory": {"limit": 1 << 30, "swap": 1 << 31}})
+
+
+def wanted_volumes(definition, image):
+    """The volumes of a container, the image's VOLUMEs included: ``[mount in normal form]``."""
+    mounts = storage.mounts_of(definition)
+    taken = {entry["target"] for entry in mounts} | {entry.partition(":")[0] for entry in definition.get("tmpfs", ())}
+    for target in sorted(image.get("Volumes") or {}):
+        path = storage.target(target, "the image's VOLUME")
+        if path not in taken:
+            mounts.append(storage.mount("volume", "", path))
+    return mounts
+
+
+def _mounts(engine, definition, image, volume_names):
+    found = []
+    for entry in wanted_volumes(definition, image):
+        if entry["type"] == "volume":
+            entry = dict(entry, source=volumes.path(engine, entry["source"] or volume_names[entry["target"]]))
+        found.append(entry)
+    return found
+
+
+def reserved(engine, ident):
+    """``{"attachments", "ports"}`` of run.json: what networks/ reserved for a container."""
+    network_part = read_run(engine, ident).get("network", {})
+    return {"attachments": network_part.get("attachments", []), "ports": network_part.get("ports", [])}
+
+
+def rename(engine, ident, name):
+    """The name in run.json, which messages of the monitor use."""
+    write_json(os.path.join(engine.paths.container(ident), "run.json"), dict(read_run(engine, ident), name=name))
+
+
+def mounted_volumes(engine, ident):
+    """``{target: volume}`` of the volumes that a container has, named ones too, by its documents."""
+    below = engine.paths.volumes + "/"
+    return {entry["destination"]: entry["source"][len(below):].partition("/")[0] for entry in read_config(engine, ident).get("mounts", ())
+            if entry["type"] == "bind" and entry["source"].startswith(below)}
+
+
+def known_volumes(engine, ident):
+    """Names of the volumes that a container has, sorted, as far as its documents can be read."""
+    try:
+        return sorted(mounted_volumes(engine, ident).values())
+    except (Damaged, AttributeError, KeyError, TypeError):
+        return []
+
+
+def _write_names(directory, ident, definition, reserved):
+    name = document.hostname(ident, definition)
+    host = network.mode_of(definition) == "host"
+    addresses = [entry["address"].partition("/")[0] for entry in reserved["attachments"]]
+    gateway = next((entry["gateway"] for entry in reserved["attachments"] if entry["gateway"]), None)
+    extra = {key: gateway if value == "host-gateway" else value for key, value in definition.get("etc_hosts", {}).items() if value != "host-gateway" or gateway}
+    texts = {
+        "hostname": name + "\n",
+        "hosts": networks.hosts(name, addresses, extra=extra, domainname=definition.get("domainname")),
+        "resolv.conf": networks.resolv_conf(definition.get("dns_servers") or None, definition.get("dns_search_domains") or None,
+                                            definition.get("dns_opts") or None, host_network=host),
+    }
+    for file, text in texts.items():
+        _put(os.path.join(directory, file), text)
+
+
+def _put(path, text):
+    """Write into the file that is there: it is bind-mounted into the container, which would go on seeing a replaced one."""
+    if os.path.exists(path):
+        with open(path, "r+") as file:
+            file.write(text)
+            file.truncate()
+    else:
+        write_whole(path, text, mode=0o644, durable=False)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""config.json's isolation: capabilities, seccomp, masked and read-only paths, kernel parameters. Docker's defaults."""
+
+from __future__ import annotations
+
+import glob
+import json
+
+from ...errors import InvalidInput
+from ..options import network, security
+
+MASKED = ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+          "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"]
+READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+
+def capabilities(definition):
+    """The names of the capabilities that the container has, in the kernel's order."""
+    from ...kernel.isolation import capabilities as kernel
+
+    added, dropped = set(definition.get("capabilities", ())), set(definition.get("cap_drop", ()))
+    if definition.get("privileged") or "ALL" in added:
+        wanted = available() | (added - {"ALL"})
+    elif "ALL" in dropped:
+        wanted = added
+    else:
+        wanted = set(kernel.DOCKER_DEFAULT) | added
+    return [name for name in kernel.NAMES if name in wanted and (name not in dropped or ("ALL" in dropped and name in added))]
+
+
+def available():
+    """The capabilities that this process could hand on: its bounding set."""
+    from ...kernel.isolation import capabilities as kernel
+
+    with open("/proc/self/status") as file:
+        mask = next(int(line.split()[1], 16) for line in file if line.startswith("CapBnd:"))
+    return {name for number, name in enumerate(kernel.NAMES) if mask >> number & 1}
+
+
+def no_new_privileges(definition):
+    return security.settings(definition).get("no-new-privileges") == "true"
+
+
+def _paths_open(definition):
+    return definition.get("privileged") or security.settings(definition).get("systempaths") == "unconfined"
+
+
+def masked(definition):
+    return [] if _paths_open(definition) else MASKED + sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))
+
+
+def read_only(definition):
+    return [] if _paths_open(definition) else list(READ_ONLY)
+
+
+def sysctls(definition, highest_gid=2 ** 31 - 1):
+    """The task's, and Docker's two for a network namespace of its own: low ports and ping need no capability there."""
+    found = {}
+    mode = network.mode_of(definition)
+    if mode in ("bridge", "none"):
+        found = {"net.ipv4.ip_unprivileged_port_start": "0"}
+        if highest_gid is not None:
+            found["net.ipv4.ping_group_range"] = "0 %d" % highest_gid
+    found.update(definition.get("sysctls", {}))
+    for key in found:
+        if key.startswith("net.") and mode not in ("bridge", "none"):
+            raise InvalidInput("sysctls", key, "no net.* with network_mode %s" % definition["network_mode"])
+    return found
+
+
+def seccomp(definition, caps, kernel, machine, architecture=""):
+    """linux.seccomp, or None for no filter. :param architecture: the image's."""
+    from ...kernel.seccomp import default_profile
+
+    profile = security.settings(definition).get("seccomp", "unconfined" if definition.get("privileged") else "default")
+    if profile == "unconfined":
+        return None
+    if profile == "default":
+        return default_profile.default_profile(caps, kernel, machine, architecture)
+    return default_profile.from_docker(json.loads(profile), caps, kernel, machine)
+
+
+def apparmor(definition, default):
+    """``process.apparmorProfile``, or None. :param default: the engine's own profile, None where the host can't have it."""
+    profile = security.settings(definition).get("apparmor", "unconfined" if definition.get("privileged") else "default")
+    return default if profile == "default" else None if profile == "unconfined" else profile
+
+
+def missing_capabilities(definition):
+    """Capabilities that the task names and this host can't give (they are not in the engine's bounding set)."""
+    return sorted(set(definition.get("capabilities", ())) - {"ALL"} - available())

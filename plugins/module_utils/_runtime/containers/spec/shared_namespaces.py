@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Namespaces that a container has in common with another one: ``network_mode``, ``pid_mode``, ``ipc_mode`` container:<name>."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ...errors import Conflict, InvalidInput, NotFound
+from ...store.files import Damaged, read_json
+from ..records import catalog
+from . import document
+
+OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}
+
+
+def names(engine, definition):
+    """The containers that a definition names to join, by their names; as the definition has them where there is none yet."""
+    modes = [definition.get(option) or "" for option in OPTIONS.values()]
+    return [_name(engine, mode.partition(":")[2]) for mode in modes if mode.startswith("container:")]
+
+
+def _name(engine, said):
+    """The name of a container that was said by its name, its id or the beginning of it."""
+    found = _find(engine, said)
+    return said if found is None else found["name"]
+
+
+def _find(engine, said):
+    try:
+        return catalog.find(engine, said)
+    except (Conflict, NotFound):
+        return None
+
+
+def respelled(engine, now, wanted):
+    """``now`` with each container that it joins named as in ``wanted``: by name or by id is no difference."""
+    result = dict(now)
+    for option in OPTIONS.values():
+        has, mode = result.get(option) or "", wanted.get(option) or ""
+        if has != mode and has.startswith("container:") and mode.startswith("container:"):
+            one, other = (_find(engine, text.partition(":")[2]) for text in (has, mode))
+            if one is not None and other is not None and one["id"] == other["id"]:
+                result[option] = mode
+    return result
+
+
+def resolve(engine, definition, own_name=None, coming=()):
+    """``{"network" | "pid" | "ipc": id}`` of the containers that a definition joins.
+
+    :param coming: names of containers that are about to be made: left out of the result.
+    :raises NotFound: the other container does not exist. :raises InvalidInput: it is the container itself.
+    :raises Conflict: what is to be joined is not its own to share.
+    """
+    found = {}
+    for kind, option in OPTIONS.items():
+        mode = definition.get(option) or ""
+        if not mode.startswith("container:"):
+            continue
+        name = mode.partition(":")[2]
+        if _name(engine, name) == own_name:
+            raise InvalidInput(option, mode, "another container")
+        if name in coming and catalog.get(engine, name) is None:
+            continue
+        try:
+            other = catalog.find(engine, name)
+        except NotFound:
+            raise NotFound("%s: container %s does not exist" % (option, name)) from None
+        _check_shared(option, kind, other)
+        found[kind] = other["id"]
+    return found
+
+
+def _check_shared(option, kind, other):
+    mode = other["definition"].get(OPTIONS[kind]) or ""
+    if mode.startswith("container:") or mode == "host":
+        raise Conflict("%s: container %s has its own %s from %s; name that" % (option, other["name"], kind, mode))
+    if kind == "ipc" and mode != "shareable":
+        raise Conflict("ipc_mode: container %s keeps its IPC namespace to itself; it needs ipc_mode shareable" % other["name"])
+
+
+def users(engine, record):
+    """``[(name, option)]`` of the containers that have a namespace of this one."""
+    found = []
+    for other in catalog.every(engine):
+        if names(engine, other["definition"]):
+            found += [(other["name"], OPTIONS[kind]) for kind, ident in recorded(engine, other["id"]).items() if ident == record["id"] and kind in OPTIONS]
+    return found
+
+
+def recorded(engine, ident):
+    """What the container's documents say: the joins as they were resolved when it was made."""
+    config = {}
+    with contextlib.suppress(Damaged):
+        config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
+    return {kind: config["annotations"][document.JOIN + kind] for kind in OPTIONS if document.JOIN + kind in config.get("annotations", {})}

@@ -1,0 +1,328 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which user namespace a container has: one of its own with ids that no other has, another container's, or the host's.
+
+A container that asks for nothing gets 65,536 ids of its own, if all that it wants works so (``why_host``). The ids are
+entered in the store when it is made, stay its own as long as it is there, and are freed with it. A container without an entry,
+as those made by an older version, has the host's namespace: what a container has never changes while it is there.
+
+On disk nothing has these ids. Layers, volumes and bind mounts are shown with their owners mapped, so that files belong to
+whom they belong to inside; a volume can be shared by containers with different ids, and go from one to the next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+
+from ...errors import Conflict, EngineError, InvalidInput, Unsupported
+from ...kernel.mounts import mounts, overlay, userns
+from ...kernel.processes import procfs
+from ...store import settings
+from ...store.database import decode
+from ...store.files import read_json, write_whole
+from ..options import network, security, storage
+from . import directory_ids as directory, document
+
+# Ids that no distribution gives to users, above those that systemd's containers take (0x6FFFFFFF is their last) and that directories
+# give by default (2,000,200,000), and below 2^31, which some programs take for a sign. When these are all taken, those from LOWEST on.
+FIRST, END = 0x78000000, 0x80000000
+LOWEST = 0x70000000
+TRIES = 8  # ranges that a directory is asked about before it is said that it has ids everywhere
+OWNER = "pycontainer"  # whose lines in /etc/subuid and /etc/subgid, where there are any, are the ids to take instead
+SUBORDINATE = ("/etc/subuid", "/etc/subgid")
+
+# Capabilities that mean something in a user namespace: over the container's own namespaces and files.
+CONFINED = {"CAP_" + name for name in (
+    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT "
+    "NET_ADMIN NET_BROADCAST SYS_PTRACE IPC_OWNER").split()}
+
+
+# ------------------------------------------------------------------------------------------------------- what a container has
+
+
+def maps(engine, record, joined):
+    """``((uid extents, gid extents) or None, id of the container whose namespace it is or None)`` of a container that is there.
+
+    :param record: see catalog. :param joined: ``{kind: id}`` of the containers whose namespaces it enters (sharing.resolve).
+    """
+    definition = record["definition"]
+    if definition.get("userns_mode") == "host":
+        return None, None
+    given = security.maps(definition)
+    if given is not None:
+        return given, None
+    other, found = of_others(engine, joined)
+    if other is not None:
+        return found, other
+    row = engine.db.one("SELECT first, size FROM id_ranges WHERE container = ?", record["id"])
+    if row is None:
+        return None, None
+    extents = [(0, row["first"], row["size"])]
+    return (extents, extents), None
+
+
+def of_documents(config):
+    """``(uid extents, gid extents)`` by a container's config.json, None where it has the host's namespace."""
+    linux = config.get("linux", {})
+    if not linux.get("uidMappings"):
+        return None
+    return tuple([(entry["containerID"], entry["hostID"], entry["size"]) for entry in linux[name]] for name in ("uidMappings", "gidMappings"))
+
+
+def of_others(engine, joined):
+    """``(id, extents)`` of the container whose user namespace is joined with its others; (None, None) where all have the host's.
+
+    :raises Conflict: two of them have different ones.
+    """
+    found = {}
+    for kind, ident in sorted(joined.items()):
+        config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
+        owner, chain = ident, config.get("annotations", {}).get(document.JOIN + "user")
+        while chain:
+            owner, config = chain, read_json(os.path.join(engine.paths.container(chain), "config.json"), {})
+            chain = config.get("annotations", {}).get(document.JOIN + "user")
+        extents = of_documents(config)
+        if extents is not None:
+            found.setdefault(owner, (ident, extents))
+    if len(found) > 1:
+        raise Conflict("network_mode, pid_mode, ipc_mode: the containers to join have different user namespaces; a container can be in one only")
+    return next(iter(found.values()), (None, None))
+
+
+def host_root(engine, record):
+    """The host's ``(uid, gid)`` of a container's root."""
+    from ...oci.spec.id_maps import Maps
+
+    config = read_json(os.path.join(engine.paths.container(record["id"]), "config.json"), {})
+    extents = of_documents(config)
+    return Maps(*extents).host_root() if extents else (0, 0)
+
+
+# -------------------------------------------------------------------------------------------------------- what it is to have
+
+
+def why_host(engine, definition, image, joined):
+    """Why a container that asks for no user namespace gets the host's, as a sentence; "" when it gets its own.
+
+    :param image: its image's config. :param joined: see :func:`maps`.
+    """
+    for reason in (by_option(definition), _by_others(engine, definition, joined), _by_user(definition, image)):
+        if reason:
+            return reason
+    return supported(engine) or _by_mounts(engine, definition)
+
+
+def check(engine, definition, joined):
+    """What a task asks for by ``userns_mode`` or ``uidmap`` must work. :raises InvalidInput, Unsupported:"""
+    mode, given = definition.get("userns_mode"), security.maps(definition)
+    if mode == "host" or (mode is None and given is None):
+        return
+    option, value = ("userns_mode", mode) if mode else ("uidmap" if definition.get("uidmap") else "gidmap", "...")
+    if joined:
+        raise InvalidInput(option, value, "nothing, with %s: the user namespace is that of the other container" % " and ".join(
+            "%s container:..." % {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}[kind] for kind in sorted(joined)))
+    reason = supported(engine) or _by_mounts(engine, definition)
+    if reason:
+        raise Unsupported("%s %s: %s" % (option, value, reason))
+
+
+def planned(engine, definition, image, joined):
+    """``(whether it is the host's, why)`` of a container that is not there yet."""
+    mode = definition.get("userns_mode")
+    if mode == "host":
+        return True, ""
+    if mode is not None or security.maps(definition) is not None:
+        return False, ""
+    reason = why_host(engine, definition, image, joined)
+    return bool(reason), reason
+
+
+def assign(engine, record, image, joined):
+    """Enter the ids of a new container in the store, where it gets a namespace of its own.
+
+    :raises Conflict: when none are free.
+    """
+    definition, mode = record["definition"], record["definition"].get("userns_mode")
+    if joined or security.maps(definition) is not None or planned(engine, definition, image, joined)[0]:
+        return
+    size = int(mode.partition("=")[2]) if mode and "=" in mode else security.AUTO_SIZE
+    places, named = pool(engine)
+    avoided, asked, met = [] if named else directory.reserved(), set(), ""
+    ask = directory.is_used()
+    while True:  # a directory is not asked while others wait for the store
+        with engine.db.transaction(durable=False) as connection:  # a row without a container is of no use, and the container's comes later
+            first = free(taken(engine) + avoided, places, size)
+            if first is None or met and len(asked) == TRIES:
+                raise Conflict("userns_mode: no %d ids are free for another container%s; userns_mode host needs none%s" % (
+                    size, ", as %s has one of them" % met if met else "", ", and container_ids of the module host names others" if met else ""))
+            if not ask or first in asked:
+                connection.execute("INSERT OR REPLACE INTO id_ranges (container, first, size) VALUES (?, ?, ?)", (record["id"], first, size))
+                return
+        found = directory.somebody(first, size)
+        if found:
+            met = found
+            avoided.append((first, first + size))
+        asked.add(first)
+
+
+def release(engine, ident):
+    """Free a container's ids."""
+    if engine.db.one("SELECT 1 FROM id_ranges WHERE container = ?", ident):
+        engine.db.run("DELETE FROM id_ranges WHERE container = ?", ident)
+
+
+def by_option(definition):
+    """Why a definition alone leads to the host's namespace, "" where it does not."""
+    if definition.get("privileged"):
+        return "privileged"
+    if network.mode_of(definition) == "host":
+        return "network_mode host"
+    for option in ("pid_mode", "ipc_mode"):
+        if definition.get(option) == "host":
+            return "%s host" % option
+    if definition.get("device_cgroup_rules"):
+        return "device_cgroup_rules, because a device node can't be made in another one"
+    beyond = sorted(set(definition.get("capabilities", ())) - CONFINED)
+    return "capabilities: %s, which has no effect in another one" % beyond[0] if beyond else ""
+
+
+def _by_others(engine, definition, joined):
+    if joined and of_others(engine, joined)[0] is None:
+        return "a container that it joins has it"
+    return ""
+
+
+def _by_user(definition, image):
+    words = [word for part in [definition.get("user") or image.get("User") or ""] + list(definition.get("groups", ())) for word in part.split(":")]
+    high = [word for word in words if word.isascii() and word.isdigit() and int(word) >= security.AUTO_SIZE]
+    return "user or groups: id %s, and another one has 0 to %d" % (high[0], security.AUTO_SIZE - 1) if high else ""
+
+
+def _by_mounts(engine, definition):
+    """Whether the owners of all that is bind-mounted can be mapped: asked of the kernel, on copies that nobody sees."""
+    wanted = [(entry["source"], entry["source"]) for entry in storage.mounts_of(definition) if entry["type"] == "bind"]
+    for entry in storage.mounts_of(definition):
+        row = engine.db.one("SELECT options FROM volumes WHERE name = ?", entry["source"]) if entry["type"] == "volume" and entry["source"] else None
+        options = decode(row["options"]).get("driver_options") if row else None
+        if options and options.get("type") == "tmpfs" and procfs.kernel_version() < (6, 3):
+            return "volume %s is a tmpfs, whose owners can be mapped from Linux 6.3 on" % entry["source"]
+        if options and options.get("device", "").startswith("/"):
+            wanted.append((options["device"], "volume %s" % entry["source"]))
+    if not wanted:
+        return ""
+    fd = userns.namespace([(0, FIRST, 1)], [(0, FIRST, 1)])
+    try:
+        for path, name in wanted:
+            if os.path.exists(path) and not _can_map(path, fd):
+                return "the owners of %s can't be mapped by its file system, or by one mounted below it" % name
+    finally:
+        os.close(fd)
+    return ""
+
+
+def _can_map(path, userns_fd):
+    try:
+        fd = mounts.bind(path)
+    except OSError:
+        return False
+    try:
+        mounts.set_attributes(fd, recursive=True, userns_fd=userns_fd)
+        return True
+    except (OSError, Unsupported):
+        return False
+    finally:
+        os.close(fd)
+
+
+# ------------------------------------------------------------------------------------------------------------- what there is
+
+
+def supported(engine):
+    """Why this host's kernel can't show layers with mapped owners, as a sentence; "" when it can. Tried once for each boot."""
+    path = os.path.join(engine.paths.run, "userns.json")
+    known = read_json(path)
+    if known is None:
+        try:
+            known = {"reason": _try(engine)}
+        except (OSError, EngineError) as error:  # of this moment, perhaps: asked again the next time
+            return "the kernel can't do it here (%s)" % (getattr(error, "strerror", None) or error)
+        if not engine.check:
+            write_whole(path, json.dumps(known), mode=0o600, durable=False)
+    return known["reason"]
+
+
+def _try(engine):
+    if procfs.kernel_version() < (5, 19):
+        return "layers with mapped owners need Linux 5.19"
+    parent = engine.paths.tmp if os.path.isdir(engine.paths.tmp) else "/var/tmp"
+    with tempfile.TemporaryDirectory(dir=parent, prefix="userns-%d-" % os.getpid()) as directory:
+        for name in ("layer", "upper", "work"):
+            os.mkdir(os.path.join(directory, name))
+        lacking = userns.can_mount(("proc", "sysfs", "mqueue"), [(0, FIRST, 1)], [(0, FIRST, 1)])
+        if lacking:
+            return "this host shows no whole %s, because something is mounted over a part of it, as in a container" % lacking
+        fd = userns.namespace([(0, FIRST, 1)], [(0, FIRST, 1)])
+        try:
+            layer, upper, work = (os.path.join(directory, name) for name in ("layer", "upper", "work"))
+            root = overlay.overlay([layer], upper, work, mapped=(fd, FIRST, FIRST))
+        finally:
+            os.close(fd)
+        try:
+            return "" if os.stat(root).st_uid == FIRST else "the kernel does not map the owners of layers"
+        finally:
+            os.close(root)
+
+
+def taken(engine):
+    """``[(first, end)]`` of ids that are somebody's: of other containers, of lines in /etc/subuid and /etc/subgid, of users."""
+    ranges = [(row["first"], row["first"] + row["size"]) for row in engine.db.all("SELECT first, size FROM id_ranges")]
+    for row in engine.db.all("""SELECT definition FROM containers WHERE definition LIKE '%idmap":%'"""):
+        for extents in security.maps(decode(row["definition"])) or ():
+            ranges += [(outside, outside + size) for _inside, outside, size in extents]
+    for path in SUBORDINATE:
+        ranges += [(first, first + size) for name, first, size in subordinate(path) if name != OWNER]
+    for path, column in (("/etc/passwd", 2), ("/etc/group", 2)):
+        ranges += [(int(words[column]), int(words[column]) + 1) for words in _lines(path) if len(words) > column and words[column].isdigit()]
+    return ranges
+
+
+def subordinate(path):
+    """The lines of subuid(5) or subgid(5): ``[(name, first, size)]``."""
+    return [(words[0], int(words[1]), int(words[2])) for words in _lines(path) if len(words) == 3 and words[1].isdigit() and words[2].isdigit()]
+
+
+def pool(engine):
+    """``([(first, end)] of the ids that containers may get, whether the administrator has named them)``.
+
+    Those of the setting ``container_ids``, else of the user ``pycontainer`` in both files, else the engine's own.
+    """
+    chosen = settings.read(engine.paths.config)["container_ids"]
+    if chosen:
+        first, _dash, last = chosen.partition("-")
+        return [(int(first), int(last) + 1)], True
+    lists = [[(first, first + size) for name, first, size in subordinate(path) if name == OWNER] for path in SUBORDINATE]
+    common = [(max(low, first), min(high, end)) for low, high in lists[0] for first, end in lists[1]]
+    own = sorted((low, high) for low, high in common if low < high)
+    return own or [(FIRST, END), (LOWEST, FIRST)], bool(own)
+
+
+def free(ranges, places, size):
+    """The lowest first id of ``size`` that are in none of ``ranges``, in one of ``places``; None when there are none."""
+    for low, high in places:
+        first = low
+        for start, end in sorted(ranges):
+            if start < first + size and end > first:
+                first = end
+        if first + size <= high:
+            return first
+    return None
+
+
+def _lines(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return [line.strip().split(":") for line in file]
+    except OSError:
+        return []

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules ``container``, ``container_info``, ``container_exec``, ``container_export`` and ``container_checkpoint`` do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+
+from ..errors import Conflict, InvalidInput, NotFound
+from ..reconcile import Plan
+from . import options
+from .lifecycle import batch, checkpoints, start
+from .lifecycle.plan import plan_container
+from .options import process
+from .records import catalog
+from .view import changes, inspection, running, selection
+
+
+def container(engine, params):
+    """The plan for one container, or for a list (``containers``) the result of carrying it out."""
+    if params.get("containers") is not None:
+        options.check_alone(params)
+        return batch.run(engine, params["containers"], params.get("parallel"))
+    return plan_container(engine, params)
+
+
+def container_info(engine, params):
+    """``exists``, ``container`` for one name; ``containers`` for several names or for what ``filters`` select.
+
+    Names are names, ids or beginnings of ids; one that does not exist is left out. With ``stats``, each has ``Stats``: what it uses
+    now, None when it does not run. With ``changes``, each has ``Changes``.
+    """
+    if params.get("name") is not None:
+        names = params["name"] if isinstance(params["name"], list) else [params["name"]]
+        found = [record for record in (_find(engine, name) for name in names) if record is not None]
+    else:
+        found = selection.listing(engine, params.get("all") is not False, params.get("filters"))
+    look, containers = inspection.inspect if params.get("name") is not None else inspection.inspect_even_damaged, []
+    for record in found:
+        with contextlib.suppress(NotFound), catalog.reading(engine, record):
+            document = look(engine, record)
+            if params.get("changes") and "Damaged" not in document:
+                document["Changes"] = changes.diff(engine, record)
+            if params.get("stats"):
+                document["Stats"] = running.stats(engine, record["id"])
+            containers.append(document)
+    return {"exists": bool(containers), "container": containers[0] if len(containers) == 1 else {}, "containers": containers}
+
+
+def container_export(engine, params):
+    """The module ``container_export``: a plan."""
+    return changes.plan_export(engine, catalog.find(engine, params["name"]), os.path.abspath(params["path"]), bool(params.get("force")))
+
+
+def _find(engine, name):
+    try:
+        return catalog.find(engine, name)
+    except NotFound:
+        return None
+
+
+def container_exec(engine, params):
+    """Run a command in a running container: ``rc``, ``stdout``, ``stderr``, or ``pid`` (on the host) for one that is not waited for.
+
+    A command that ends with an error is a result; only a container that can't run it is a failure. Check mode runs nothing.
+    """
+    record = catalog.find(engine, params["container"])
+    words = _words(params)
+    status = running.status(engine, record["id"])["status"]
+    if status != "running":
+        raise Conflict("container %s is not running (it is %s): nothing can be run in it" % (record["name"], status))
+    stdin = params.get("stdin")
+    if stdin is not None and params.get("detach"):
+        raise InvalidInput("stdin", "...", "nothing, with detach: nobody is there to pass it on")
+    if stdin is not None and params.get("stdin_add_newline") is not False:
+        stdin += "\n"
+    chdir, env, user = params.get("chdir"), _env(params), _user(params)
+    if chdir is not None and not chdir.startswith("/"):
+        raise InvalidInput("chdir", chdir, "an absolute path")
+    done = {"changed": True, "actions": ["run %s in container %s" % (shlex.join(words), record["name"])]}
+    if engine.check:  # the exit code of a success: what follows in a playbook, and Ansible itself, takes any other for a failure
+        return done if params.get("detach") else dict(done, rc=0, stdout="", stderr="", stdout_lines=[], stderr_lines=[])
+    outcome = running.execute(engine, record["id"], words, env=env, user=user, cwd=chdir, tty=bool(params.get("tty")),
+                              stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"), detach=bool(params.get("detach")))
+    if params.get("detach"):
+        return dict(done, pid=outcome["pid"])
+    result = {"rc": outcome["rc"], "stdout": _text(outcome["stdout"], params), "stderr": _text(outcome["stderr"], params)}
+    return dict(done, **result, stdout_lines=result["stdout"].splitlines(), stderr_lines=result["stderr"].splitlines())
+
+
+def container_checkpoint(engine, params):
+    """The plan for one checkpoint of a container: there, gone, or what the container goes on from."""
+    name, directory = checkpoints.check_name(params["checkpoint"]), params.get("checkpoint_dir")
+    record = catalog.find(engine, params["container"])
+    plan = Plan("container %s" % record["name"], lambda: {"checkpoints": checkpoints.described(engine, record, directory)})
+    there = checkpoints.exists(engine, record, name, directory)
+
+    def held(work, *arguments, **options):
+        with catalog.held(engine, record["id"]) as now:
+            work(engine, now, *arguments, **options)
+    if params.get("state") == "absent":
+        if there:
+            plan.add("checkpoint %s" % name, "present", None, "remove checkpoint %s of container %s" % (name, record["name"]),
+                     lambda: held(checkpoints.remove, name, directory))
+    elif params.get("state") == "restored":
+        status = running.status(engine, record["id"])["status"]
+        if status not in running.LIVING:
+            checkpoint = checkpoints.ready(engine, record, name, directory)
+            plan.add("status", status, "running", "start container %s from checkpoint %s" % (record["name"], name),
+                     lambda: held(start.start_one, checkpoint=checkpoint))
+    elif not there:
+        checkpoints.check(engine, record)
+        plan.add("checkpoint %s" % name, None, "present", "write down what container %s does, as checkpoint %s" % (record["name"], name),
+                 lambda: held(checkpoints.create, name, bool(params.get("leave_running")), directory, bool(params.get("tcp_established"))))
+    return plan
+
+
+def _words(params):
+    if (params.get("argv") is None) == (params.get("command") is None):
+        raise InvalidInput("argv", params.get("argv"), "either argv or command")
+    words = process.command(params["argv"] if params.get("argv") is not None else params["command"], "command" if params.get("argv") is None else "argv")
+    if not words:
+        raise InvalidInput("command", "", "a command")
+    return words
+
+
+def _env(params):
+    return options.OPTIONS["env"].normalise(params.get("env") or {}, "env")
+
+
+def _user(params):
+    return process.user(params["user"], "user") if params.get("user") else None
+
+
+def _text(data, params):
+    text = data.decode("utf-8", "surrogateescape")
+    return text.rstrip("\r\n") if params.get("strip_empty_ends") is not False else text

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container's files, looked at from the host, whether it runs or not: all of them, or what it has changed of its image's.
+
+What is looked at are mounts of our own, read-only and without device nodes that could be opened: a container that exchanges a file for a
+link, a FIFO or a device while it is read leads nowhere. Owners are as the container sees them. Volumes are not in there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ...errors import InvalidInput, Unsupported
+from ...images import write_archive
+from ...kernel.calls import constants as c
+from ...kernel.mounts import mounts, overlay
+from ...layers import difference
+from ...layers.tar import writer
+from ...reconcile import Plan
+from ...untrusted import files, trees
+from ..records import image
+from ..spec import files as documents
+
+_OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC
+
+
+@contextlib.contextmanager
+def root(engine, record):
+    """A descriptor of the container's root file system."""
+    with _guarded(overlay.overlay([_upper(engine, record)] + image.layers(engine, record["image"]))) as fd:
+        yield fd
+
+
+def sizes(engine, record):
+    """Bytes of the files that a container has written, and of those with its image's."""
+    written, seen = 0, set()
+    for entry in trees.walk(_upper(engine, record)):
+        facts = entry.status
+        if not entry.is_directory():
+            if facts.st_ino not in seen:
+                written += facts.st_size
+            if facts.st_nlink > 1:
+                seen.add(facts.st_ino)
+    return written, written + image.size(engine, record["image"])
+
+
+@contextlib.contextmanager
+def changes(engine, record):
+    """``(descriptor of the writable layer, difference.Changes)``: what the container changed of its image."""
+    layers = image.layers(engine, record["image"])
+    with contextlib.ExitStack() as stack:
+        upper = stack.enter_context(_guarded(mounts.bind(_upper(engine, record), recursive=False)))
+        lower = stack.enter_context(_guarded(overlay.overlay(layers))) if layers else None
+        yield upper, difference.changes(upper, lower, _made_by_engine(engine, record))
+
+
+def _upper(engine, record):
+    return os.path.join(engine.paths.container(record["id"]), "upper")
+
+
+@contextlib.contextmanager
+def _guarded(fd):
+    """A directory of a detached mount, opened to be read; the mount ends with the block."""
+    try:
+        with contextlib.suppress(Unsupported):  # before Linux 5.12; who reads looks at what it has opened, too
+            mounts.set_attributes(fd, _OPTIONS)
+        directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+        try:
+            yield directory
+        finally:
+            os.close(directory)
+    finally:
+        os.close(fd)
+
+
+def _made_by_engine(engine, record):
+    """Paths of the places that a start makes for the engine's own mounts: /proc, /etc/hosts and their like."""
+    own = {volume["target"] for volume in documents.wanted_volumes(record["definition"], image.config(engine, record["image"]))}
+    return frozenset(os.fsencode(mount["destination"].strip("/")) for mount in documents.read_config(engine, record["id"]).get("mounts", ())
+                     if mount["destination"] not in own)
+
+
+def diff(engine, record):
+    """What a container has changed of its image: ``[{"Path", "Kind": "A" added, "C" changed, "D" deleted}]``, by path, as ``docker diff`` tells it."""
+    with changes(engine, record) as (_upper_fd, found):
+        return found.names()
+
+
+def plan_export(engine, record, path, force=False):
+    """Have the tar archive at ``path`` hold the container's root file system. Facts: ``path``.
+
+    :param force: write it also where it is the same already.
+    """
+    parent = os.path.dirname(path) or "."
+    if os.path.isdir(path) or not os.path.isdir(parent):
+        raise InvalidInput("path", path, "a file in a directory that exists")
+    plan = Plan("archive %s" % path, lambda: {"path": path})
+    if force or not _is_exported(engine, record, path):
+        plan.add("archive", "another content" if os.path.lexists(path) else None, "container %s" % record["name"],
+                 "export container %s to %s" % (record["name"], path), lambda: _export(engine, record, path))
+    return plan
+
+
+def _export(engine, record, path):
+    with root(engine, record) as fd:
+        write_archive(path, writer.tree(fd))
+
+
+def _is_exported(engine, record, path):
+    if not os.path.isfile(path):
+        return False
+    with root(engine, record) as fd, os.fdopen(files.open_regular(path, links=True), "rb") as file:
+        return all(file.read(len(piece)) == piece for piece in writer.tree(fd)) and not file.read(1)

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What many containers use, again and again: everything that a steady reading needs stays open in between."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from ...kernel import cgroups
+from ..records import state as states
+
+FILES = 20  # that one container keeps open, at most
+SPARE = 64  # for everything else in this process
+
+
+def room(limit):
+    """How many containers' files fit below a limit of open files."""
+    return max(limit - SPARE, 0) // FILES if limit != resource.RLIM_INFINITY else 1 << 30
+
+
+def more_room():
+    """The same, after this process's limit was raised as far as it may be."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return room(hard)
+
+
+class Meter:
+    """Figures of an engine's containers. ``close`` it.
+
+    A container costs about 16 reads each time, and its state file is read only when it was started anew. Those for which the
+    process may not have more files open (RLIMIT_NOFILE) are opened each time.
+    """
+
+    def __init__(self, engine):
+        self.paths, self.open = engine.paths, {}
+        self.most = room(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+    def read(self, ident):
+        """As ``running.stats``; None when it does not run."""
+        entry = self.open.get(ident)
+        found = entry.read() if entry else None
+        if found is None:
+            self.forget(ident)
+            now = states.read(self.paths, ident)
+            if not states.alive(now) or not now["cgroup"]:
+                return None
+            entry = self.open[ident] = _Open(now)
+            found = entry.read()
+            if len(self.open) > self.most:
+                self.most = max(self.most, more_room())
+            if len(self.open) > self.most:
+                self.forget(ident)
+        return found
+
+    def forget(self, ident):
+        entry = self.open.pop(ident, None)
+        if entry:
+            entry.close()
+
+    def close(self):
+        for ident in list(self.open):
+            self.forget(ident)
+
+
+class _Open:
+    """One run of a container."""
+
+    def __init__(self, state):
+        self.reader = cgroups.Group.open(state["cgroup"]).reader()
+        try:
+            self.links = os.open("/proc/%d/net/dev" % state["pid"], os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self.links = -1  # it ended meanwhile
+
+    def read(self):
+        """None when the group has no process any more, or is not the one that was opened."""
+        found = self.reader.read()
+        if self.reader.gone or not found.get("pids", {"current": 1})["current"]:
+            return None
+        return dict(found, network=self._traffic())
+
+    def _traffic(self):
+        text = os.pread(self.links, 65536, 0).decode("ascii", "replace") if self.links >= 0 else ""
+        return traffic(text)
+
+    def close(self):
+        self.reader.close()
+        if self.links >= 0:
+            os.close(self.links)
+
+
+def traffic(text):
+    """``{"received", "sent"}``: bytes over all links but loopback, of /proc/PID/net/dev's text (proc_pid_net(5))."""
+    received = sent = 0
+    for line in text.splitlines()[2:]:
+        name, dummy, numbers = line.partition(":")
+        if name.strip() != "lo":
+            words = numbers.split()
+            received, sent = received + int(words[0]), sent + int(words[8])
+    return {"received": received, "sent": sent}

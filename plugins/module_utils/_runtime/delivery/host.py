@@ -1,0 +1,307 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's half of ``source: controller``: what it lacks of an image, and the image from what the controller has sent.
+
+1. The module ``image`` is asked with digests alone (:func:`present`). Where the image is there, that was all.
+2. The controller may send recipes of the missing layers (``recipe.py``); ``offer`` answers which contents are not here.
+3. It sends whole layers and missing contents as parts into the spool (``spool.py``); ``take`` makes the image of them.
+
+``offer``, ``take`` and ``drop`` are called over the connection as commands, not as modules: a module's payload is larger than what
+an update needs. They read JSON, and what follows it, from standard input, and answer with JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+import traceback
+
+from .. import errors, reconcile
+from ..deploy import fingerprint
+from ..images.library import ingest, integrity, layers, records
+from ..images.model import manifest
+from ..images.plans.present import ImagePlan, name_image, tagged
+from ..images.trust import trust
+from ..layers.compression import streams
+from ..progress import board
+from ..untrusted import json_reader
+from . import local_files, recipe as delivery_recipe, recompress
+from .spool import Spool
+
+# What of a task's options a later step needs again.
+OPTIONS = ("name", "tag", "state", "source", "path", "tags", "repository", "push", "index", "sign", "insecure", "validate_certs", "ca_path", "client_cert",
+           "client_key", "auth_file")
+
+BOOTSTRAP = "import sys; sys.path.insert(0, %r); from %s.delivery.host import main; sys.exit(main(sys.argv[1:]))"
+
+
+class NotRebuilt(errors.RegistryError):
+    """A layer did not come out right from what this host has; it has to be sent whole."""
+
+
+# --- the module ---
+
+
+def present(engine, params, name):
+    """The plan of ``source: controller``, or where the image has to be sent, what is lacking of it: ``{"wanted": {...}}``.
+
+    :param params: of the module; ``delivery`` is what the controller says: ``{"id", "layers": [[DiffID, digest or "", size]]}``, in check
+        mode with ``config`` (see ``delivery_recipe.encode``); for the last step more (:class:`_Image`).
+    """
+    request = params.get("delivery")
+    if not request:
+        raise errors.InvalidInput("source", "controller", "a task that runs through this collection's action plugin")
+    parsed = tagged(name)
+    plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
+    record = integrity.whole(engine, request["id"])
+    if record is not None:
+        if not engine.check:
+            Spool(engine, request["id"]).remove()  # another task was faster, or one was killed at its very end
+        name_image(plan.is_there(record), request["id"], parsed.tagged)
+        return plan
+    trust.of_file(engine, "controller", params["path"], "image %s from the controller" % parsed.familiar)
+    if "config" not in request:
+        return {"wanted": _wanted(engine, params, request)}
+    config = manifest.parse_config(delivery_recipe.decode(request["config"]), parsed.familiar)
+    plan.brings({"id": request["id"], "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None},
+                [parsed.tagged])
+    named = records.by_reference(engine, parsed)
+    plan.add("image", named and named["id"], request["id"], "deliver image %s" % parsed.familiar, lambda: _take(engine, request, parsed))
+    if engine.check:
+        facts = plan.facts
+        plan.facts = lambda: dict(facts(), wanted=_wanted(engine, params, request))
+    return plan
+
+
+def _wanted(engine, params, request):
+    """What the controller has to know in order to send an image."""
+    rows, spool = layers.rows(engine, [diff_id for diff_id, _digest, _size in request["layers"]]), Spool(engine, request["id"])
+    if not engine.check:
+        spool.make()
+    blobs = [bool(digest) and engine.blobs.has(digest, size) for _diff_id, digest, size in request["layers"]]
+    whole = [blob or (row is not None and engine.blobs.has(row["blob"])) for row, blob in zip(rows, blobs)]
+    place = engine.paths.data if os.path.isdir(engine.paths.data) else "/"
+    status = os.statvfs(place)
+    return {
+        "missing": [index for index, there in enumerate(whole) if not there],
+        "blobs": blobs,  # whether each is there as the manifest names it
+        "parts": spool.parts(),
+        "local": engine.db.one("SELECT 1 FROM layers") is not None,  # whether there is anything to rebuild layers from
+        "zlib": recompress.sample(),
+        "xz": importlib.util.find_spec("_lzma") is not None,
+        "spool": spool.path,
+        "free": status.f_bavail * status.f_frsize,
+        "data": engine.paths.data,
+        "options": {key: params.get(key) for key in OPTIONS},
+        "command": [sys.executable, "-I", "-c", BOOTSTRAP % (os.path.dirname(fingerprint.directory()), fingerprint.PACKAGE)],
+    }
+
+
+# --- the commands ---
+
+
+def main(argv):
+    """``offer``, ``take`` or ``drop``: a request at standard input, an answer as JSON at standard output."""
+    from ..engine import Engine
+
+    fingerprint.laid_down("/", os.path.dirname(fingerprint.directory()))  # it is not swept away meanwhile
+    try:
+        request = json_reader.load(sys.stdin.buffer.readline(), "the request", size=delivery_recipe.LARGEST)
+        with Engine(check=bool(request.get("check"))) as engine, _reports(engine, request.get("progress")):
+            answer = COMMANDS[argv[0]](engine, request, sys.stdin.buffer)
+    except NotRebuilt as error:
+        answer = {"not_rebuilt": str(error)}
+    except errors.EngineError as error:
+        answer = {"failed": True, "msg": str(error)}
+    except Exception as error:  # noqa: B902 - the controller's user is told in one sentence
+        answer = {"failed": True, "msg": errors.unexpected(error, "-vvv shows the traceback"), "exception": traceback.format_exc()}
+    json.dump(answer, sys.stdout)
+    return 0
+
+
+@contextlib.contextmanager
+def _reports(engine, name):
+    """The controller can see how far the block is, under the name that it gave."""
+    if name is None or not board.NAME.fullmatch(name):
+        yield
+        return
+    with board.board(engine.paths.progress, name) as engine.progress:
+        yield
+
+
+def offer(engine, request, body):
+    """Which contents of the recipes in the file ``body`` this host lacks: bits in the order in which they come first, 1 for lacking.
+
+    :param request: ``{"id", "repository", "layers": [DiffIDs of the image], "check": 1 in check mode, else 0}``.
+    """
+    spool = Spool(engine, request["id"])
+    try:
+        with ingest.explained(engine, "what is sent for %s" % request["repository"]):
+            return _offer(engine, request, body, spool)
+    except errors.HostError:
+        if not engine.check:
+            spool.remove()
+        raise
+
+
+def _offer(engine, request, body, spool):
+    if engine.check:
+        recipes = delivery_recipe.unpack(body)
+    else:
+        spool.make()
+        spool.save("recipes", body)
+        with spool.open("recipes") as file:
+            recipes = delivery_recipe.unpack(file)
+    wanted = {}
+    for recipe in recipes.values():
+        described = delivery_recipe.contents(recipe.plain(), "layer %s" % recipe.diff_id[:19])
+        for digest, (name, size) in zip(recipe.digests, described):
+            wanted.setdefault(digest, (name, size))
+    found = local_files.find(engine, wanted, local_files.related(engine, request["layers"], request["repository"]))
+    if not engine.check:
+        spool.keep("found", {"found": {digest.hex(): [os.fsdecode(path), offset] for digest, (path, offset, _size) in found.items()},
+                             "sizes": {digest.hex(): size for digest, (_name, size) in wanted.items()}})
+    bits = bytearray((len(wanted) + 7) // 8)
+    for number, digest in enumerate(wanted):
+        if digest not in found:
+            bits[number // 8] |= 1 << number % 8
+    return {"missing": delivery_recipe.encode(bytes(bits))}
+
+
+def take(engine, request, _body):
+    """The image from what was sent: the result of the task."""
+    from ..images.task import image
+
+    return reconcile.carry_out(image(engine, dict(request["options"], delivery=request)), False)
+
+
+def drop(engine, request, _body):
+    """Nothing stays of a delivery that can't go on."""
+    Spool(engine, request["id"]).remove()
+    return {}
+
+
+COMMANDS = {"offer": offer, "take": take, "drop": drop}
+
+
+def _take(engine, request, parsed):
+    engine.progress.subject("Storing %s" % parsed.familiar)
+    spool = Spool(engine, request["id"])
+    try:
+        _Image(engine, request, spool, parsed.familiar).take([parsed.tagged])
+    except errors.RegistryError as error:
+        if any(item.get("rebuilt") for item in request["layers"]):
+            raise NotRebuilt(str(error)) from None
+        spool.remove()
+        raise
+    except Exception:
+        spool.remove()
+        raise
+    spool.remove()
+
+
+class _Image:
+    """An image that was sent.
+
+    :param request: ``{"id", "config", "manifest": bytes as of ``delivery_recipe.encode`` or "", "exact": whether the manifest's blobs all come out,
+        "layers": [{"diff_id", "digest", "size", "parts": [names] or None, "rebuilt": bool, "again": settings or None}], "pack": [names of the
+        parts with the missing contents]}``.
+    """
+
+    def __init__(self, engine, request, spool, what):
+        self.engine, self.request, self.spool, self.what = engine, request, spool, what
+        self.config = delivery_recipe.decode(request["config"])
+        self.manifest = delivery_recipe.decode(request["manifest"]) if request["manifest"] else None
+        self.recipes, self.found, self.sizes, self.packed, self.pack = {}, {}, {}, {}, None
+
+    def take(self, names):
+        """Store the image and give it its names."""
+        with tempfile.TemporaryFile(dir=self.engine.paths.tmp) as self.pack:
+            with ingest.explained(self.engine, self.what):
+                if any(item.get("rebuilt") for item in self.request["layers"]):
+                    self._open_pack()
+            exact = self.request["exact"]
+            layer_list = [self._layer(item, exact) for item in self.request["layers"]]
+            ingest.take(self.engine, self.what, self.config, layer_list, self.manifest if exact else None,
+                        None if exact else self._build_manifest, references=names, manner=ingest.LOAD)
+
+    def _open_pack(self):
+        """Lay the missing contents out, and note where each is; they come in the order in which the rebuilt layers name them first."""
+        with self.spool.open("recipes") as file:
+            self.recipes = delivery_recipe.unpack(file)
+        kept = self.spool.kept("found")
+        self.found, self.sizes = kept["found"], kept["sizes"]
+        offset = 0
+        for item in self.request["layers"]:
+            for digest in self.recipes[item["diff_id"]].digests if item.get("rebuilt") else ():
+                text = digest.hex()
+                if text not in self.found and text not in self.packed:
+                    self.packed[text] = offset
+                    offset += self.sizes[text]
+        for piece in streams.decompress(self.spool.read(self.request["pack"]), "what was sent for %s" % self.what):
+            self.pack.write(piece)
+        self.pack.flush()
+        if self.pack.tell() != offset:
+            raise errors.RegistryError("%s: what was sent has %d bytes where %d were missing" % (self.what, self.pack.tell(), offset))
+
+    def _layer(self, item, exact):
+        """An ``intake.Layer`` of one that was sent, is rebuilt, or is there."""
+        diff_id, digest, size = item["diff_id"], item["digest"], item["size"]
+        if item.get("parts") is not None:
+            return ingest.Layer(diff_id, lambda: self.spool.read(item["parts"]), digest, size)
+        if not item.get("rebuilt"):
+            named = digest if exact or (digest and self.engine.blobs.has(digest, size)) else None
+            return ingest.Layer(diff_id, lambda: self._gone(diff_id), named, size if named else None)
+        if item.get("again"):
+            return ingest.Layer(diff_id, lambda: recompress.compressed(self._archive(diff_id), item["again"]), digest, size)
+        return ingest.Layer(diff_id, lambda: self._archive(diff_id))
+
+    def _gone(self, diff_id):
+        raise errors.HostError("layer %s, which was on this host, was removed meanwhile; run the task again" % diff_id[:19])
+
+    def _archive(self, diff_id):
+        """The pieces of a layer's archive, from the files of this host and what was sent."""
+        recipe = self.recipes[diff_id]
+        what = "layer %s" % diff_id[:19]
+
+        def content(number, size):
+            text = recipe.digests[number].hex()
+            offset = self.packed.get(text)
+            pieces = self._local(text, size) if offset is None else self._sent(offset, size)
+            left = size
+            for piece in pieces:
+                left -= len(piece)
+                yield piece
+            if left:
+                raise errors.RegistryError("%s: a content that it needs has another size" % what)
+
+        return delivery_recipe.put_together(recipe.plain(), content, what)
+
+    def _local(self, text, size):
+        path, offset = self.found[text]
+        try:
+            yield from local_files.read(self.engine, (os.fsencode(path), offset, size))
+        except OSError as error:
+            raise errors.RegistryError("a file that was on this host can't be read: %s" % (error.strerror or error)) from None
+
+    def _sent(self, offset, size):
+        while size:
+            piece = os.pread(self.pack.fileno(), min(size, delivery_recipe.PIECE), offset)
+            if not piece:
+                return
+            offset, size = offset + len(piece), size - len(piece)
+            yield piece
+
+    def _build_manifest(self, stored):
+        """The manifest with the blobs as they are here. What the one that was sent says beside them stays."""
+        described = {"digest": self.request["id"], "size": len(self.config)}
+        if self.manifest is None:
+            return manifest.build(described, stored, docker=True)  # docker's archives have none
+        original = manifest.parse(self.manifest, self.what)
+        built = manifest.parse(manifest.build(described, stored, docker=original["mediaType"] == manifest.DOCKER_MANIFEST), self.what)
+        kept = [old if old["digest"] == new["digest"] else new for old, new in zip(original["layers"], built["layers"])]
+        return json.dumps(dict(original, layers=kept), separators=(",", ":")).encode()

@@ -1,0 +1,172 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starting a process that outlives the task, its SSH session and its control group.
+
+Where systemd is process 1 it starts the process as a transient service (systemd-run(1)), so that nothing of the session clings to
+it: limits, keyring, audit and security context, environment. Elsewhere it is forked twice, in a session of its own (daemon(7)).
+Either way it then moves to the cgroup ``pycontainer/engine`` in every hierarchy. Left in the unit's own, its children would keep
+a dead unit loaded, and systemd would refuse to start another by its name; and a session's would be killed with the session.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import HostError
+from ..kernel import cgroups
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SIGNALS_IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ: execve(2) keeps "ignored"
+SIGHUP = 1
+# A service moves before it becomes the program, so that what the program forks is never in the unit's cgroup.
+MOVE = 'count=$1; shift; while [ $count -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; count=$((count - 1)); done; exec "$@"'
+
+
+def start(name, argv, *, env=None, stdout_path=None):
+    """Start ``argv`` as the host process ``name``; returns its process id once the program has been executed.
+
+    :param argv: program with an absolute path, and arguments.
+    :param env: its whole environment; a plain PATH and a UTF-8 locale where None.
+    :param stdout_path: file to which standard output and error are appended; /dev/null where None. Standard input is /dev/null.
+    :raises HostError: it can't be started.
+    """
+    environment = {"PATH": PATH, "LANG": "C.UTF-8"} if env is None else env
+    if not os.access(argv[0], os.X_OK):
+        raise HostError("%s can't be started: no such program" % argv[0])
+    if booted_by_systemd():
+        return start_service("pycontainer-%s-%s.service" % (name, os.urandom(4).hex()), argv, environment, stdout_path)
+    return start_forked(argv, environment, stdout_path)
+
+
+def settle(pid=0):
+    """Move a process of the engine (0: this one) out of its session's or unit's cgroup into the engine's own."""
+    cgroups.engine().attach(pid)
+
+
+# ---------------------------------------------------------------------------------------------------------- with systemd
+
+
+def booted_by_systemd():
+    """sd_booted(3), and its client is here."""
+    return os.path.isdir("/run/systemd/system") and any(os.path.exists(directory + "/systemd-run") for directory in PATH.split(":"))
+
+
+def run(*command):
+    """Run a command of systemd's; returns what it printed.
+
+    :raises HostError: with what it said.
+    """
+    import subprocess  # here: it is slow to import and only this host's first start needs it
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                          env={"PATH": PATH, "LANG": "C.UTF-8"})
+    if done.returncode:
+        raise HostError("%s failed: %s" % (command[0], done.stderr.decode("utf-8", "replace").strip() or "exit code %d" % done.returncode))
+    return done.stdout.decode("utf-8", "replace").strip()
+
+
+def main_pid(unit):
+    """The unit's main process, 0 for none."""
+    return int(run("systemctl", "show", "--property=MainPID", "--value", unit) or 0)
+
+
+def service_command(unit, argv, env, stdout_path):
+    """The systemd-run call. ``$`` is doubled, since systemd expands variables in a service's arguments."""
+    output = "append:%s" % stdout_path if stdout_path else "null"
+    properties = {"Type": "exec", "KillMode": "process", "TasksMax": "infinity", "LimitCORE": "infinity", "UMask": "0022",
+                  "WorkingDirectory": "/", "StandardInput": "null", "StandardOutput": output, "StandardError": output}
+    command = ["systemd-run", "--quiet", "--collect", "--unit=%s" % unit]
+    command += ["--property=%s=%s" % pair for pair in properties.items()]
+    command += ["--setenv=%s=%s" % pair for pair in env.items()]
+    places = list(cgroups.engine().paths.values())
+    arguments = ["/bin/sh", "-c", MOVE, unit, str(len(places))] + places + list(argv)
+    return command + ["--"] + [argument.replace("$", "$$") for argument in arguments]
+
+
+def start_service(unit, argv, env, stdout_path):
+    """Start a transient service. Its name is its own: a task that was killed may have started one for the same purpose a moment ago."""
+    run(*service_command(unit, argv, env, stdout_path))
+    pid = main_pid(unit)
+    if not pid:
+        raise HostError("%s ended at once%s" % (argv[0], "; see %s" % stdout_path if stdout_path else ""))
+    return pid
+
+
+# ------------------------------------------------------------------------------------------------------- without systemd
+
+
+def start_forked(argv, env, stdout_path):
+    """Fork twice, so that process 1 (or the next subreaper) gets the new process and the caller's session can't reach it."""
+    reader, writer = os.pipe()
+    middle = os.fork()
+    if middle == 0:
+        try:
+            os.setsid()
+            if os.fork() == 0:
+                os.close(reader)
+                become(argv, env, stdout_path, writer)
+        finally:
+            os._exit(1)  # the middle process, or one whose program wasn't executed
+    os.close(writer)
+    with open(reader, "rb") as report:
+        text = report.read().decode("utf-8", "replace")
+    os.waitpid(middle, 0)
+    pid, dummy, problem = text.partition("\n")
+    if problem or not pid:
+        raise HostError("%s can't be started: %s" % (argv[0], problem or "the process ended before it was executed"))
+    return int(pid)
+
+
+def become(argv, env, stdout_path, report):
+    """The new process: cut off from all of the caller's, then the program. Never returns.
+
+    ``report`` gets its process id in a line, and a second line if anything fails; it is closed by execve(2).
+    """
+    try:
+        os.write(report, b"%d\n" % os.getpid())
+        detach(stdout_path, report)
+        settle()
+        os.execve(argv[0], argv, env)
+    except BaseException as error:  # pylint: disable=broad-except
+        text = error.strerror if isinstance(error, OSError) else str(error)
+        os.write(report, (text or repr(error)).encode("utf-8", "replace"))
+    finally:
+        os._exit(127)
+
+
+def detach(stdout_path, keep):
+    """Standard descriptors, working directory, umask, signals and OOM score as a service has them; of the rest only ``keep`` stays open."""
+    null = os.open("/dev/null", os.O_RDWR)
+    output = os.open(stdout_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if stdout_path else null
+    for fd, source in ((0, null), (1, output), (2, output)):
+        os.dup2(source, fd)
+    for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
+        if fd > 2 and fd != keep:
+            close_quietly(fd)
+    os.chdir("/")
+    os.umask(0o022)
+    reset_signals()
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        try:
+            os.write(fd, b"0")
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM):  # lowering it needs CAP_SYS_RESOURCE
+            raise
+
+
+def close_quietly(fd):
+    try:
+        os.close(fd)
+    except OSError:  # the listing's own descriptor
+        pass
+
+
+def reset_signals():
+    """Default actions and an empty mask, whatever nohup or the interpreter set."""
+    import signal  # here: not needed where systemd starts the process
+    for number in (*SIGNALS_IGNORED_BY_PYTHON, SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())

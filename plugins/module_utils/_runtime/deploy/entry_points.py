@@ -1,0 +1,36 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every entry point of the runtime, named in static imports: what Ansible finds here travels with a module.
+
+Nothing runs these imports for their effect; they only make the payload whole (AnsiballZ ships what is imported, inside
+functions too). tests/unit/test_arrows.py says which file is missing.
+"""
+
+from __future__ import annotations
+
+
+def everything():
+    from ..builds import recovery, task  # noqa: F401
+    from ..cli import tables, task  # noqa: F401,F811
+    from ..cli.commands import (  # noqa: F401,F811
+        archives, builds, checkpoints, containers, copying, images, layers, observing, pruning, registry, runs, storage, system)
+    from ..containers import task  # noqa: F401,F811
+    from ..containers.access import commit, copy as copying  # noqa: F401,F811
+    from ..containers.lifecycle import recovery  # noqa: F401,F811
+    from ..containers.monitor import zygote, zygote_main  # noqa: F401,F811
+    from ..delivery import host  # noqa: F401,F811
+    from ..host import info, prune, task  # noqa: F401,F811
+    from ..images import task  # noqa: F401,F811
+    from ..images.archives import writer  # noqa: F401,F811
+    from ..images.configuration import login  # noqa: F401,F811
+    from ..images.library import compare, recovery  # noqa: F401,F811
+    from ..images.plans import squash  # noqa: F401,F811
+    from ..networks import ports, recovery, resolv, task  # noqa: F401,F811
+    from ..oci.command import bundle, loader, main  # noqa: F401
+    from ..oci.command.commands import checkpoint, ending, events, exec, features, lifecycle, limits, showing, template  # noqa: F401
+    from ..oci.launch import sealed_interpreter  # noqa: F401
+    from ..registry import task  # noqa: F401,F811
+    from ..registry.http import server  # noqa: F401,F811
+    from ..registry.service import recovery, supervisor  # noqa: F401,F811
+    from ..untrusted import files, json_reader, owners, patterns, text, trees  # noqa: F401
+    from ..volumes import recovery, task  # noqa: F401,F811

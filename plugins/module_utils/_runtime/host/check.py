@@ -1,0 +1,277 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the database and the host disagree about: directories, processes, groups, mounts, links and rules that no row knows, and rows whose things are gone.
+
+Several engines may share a kernel. So only that counts as ours which leads to this engine's directories or networks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import os
+
+from .. import containers, volumes
+from ..containers.client import monitor_client
+from ..containers.records import state
+from ..containers.spec import files
+from ..errors import EngineError, HostError, NoSpace
+from ..kernel import cgroups
+from ..kernel.calls import syscalls
+from ..kernel.cgroups.hierarchy import lifecycle
+from ..kernel.net import netlink, nftables
+from ..kernel.processes import procfs
+from ..networks import addresses, catalog, publish
+from ..reconcile import Plan
+from ..store import rowfiles, trees
+from ..store.database import decode
+from . import rebuild
+
+MNT_DETACH = 2
+PATIENCE = 10.0  # seconds that processes get to end
+
+
+class Stray:
+    """:ivar sentence: what is wrong. :ivar action: what mends it, as an imperative, and ``apply`` does it; None where a person has to decide."""
+
+    def __init__(self, subject, sentence, action=None, apply=None):
+        self.subject, self.sentence, self.action, self.apply = subject, sentence, action, apply
+
+    def plan(self):
+        found = Plan(self.subject)
+        if self.action:
+            found.add("store", self.sentence, None, self.action, self.apply)
+        return found
+
+
+def strays(engine):
+    """All of them, as a list of :class:`Stray`; what tasks make and remove meanwhile is not among them, for it is not seen twice."""
+    first = _look(engine)
+    if not first:
+        return []
+    known = {stray.sentence for stray in first}
+    return [stray for stray in _look(engine) if stray.sentence in known]
+
+
+def _look(engine):
+    if not os.path.isdir(engine.paths.containers):
+        return []
+    busy = _busy(engine)
+    return _directories(engine, busy) + _broken(engine) + _left(engine, busy) + _mounts(engine, busy) + _links(engine) + _elements(engine) + _copies(engine)
+
+
+def _busy(engine):
+    """Every text in the entries of what is under way: ids and names among them."""
+    found, waiting = set(), [decode(row["detail"]) for row in engine.db.all("SELECT detail FROM operations")]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.add(value)
+        elif isinstance(value, (list, dict)):
+            waiting += value.values() if isinstance(value, dict) else value
+    for row in engine.db.all("SELECT id, name FROM containers"):
+        if row["name"] in found:
+            found.add(row["id"])
+    return frozenset(found)
+
+
+# --------------------------------------------------------------------------------------------------------------- directories
+
+
+def _tables(engine):
+    return {table: engine.db.all("SELECT * FROM %s" % table) for table in rowfiles.KEYS}
+
+
+def _directories(engine, busy):
+    """Directories of containers and volumes without a row, and the other way round; addresses, ports and ids of containers that are not there."""
+    rows, said = _tables(engine), []
+    before = {table: list(entries) for table, entries in rows.items()}
+    rebuild.complete(engine, rows, said, rowfiles.load(engine.paths.records)[0], busy)
+    found = []
+    for table, key, remove in (("containers", "name", _remove_container), ("volumes", "name", volumes.remove)):
+        for row in before[table]:
+            if row not in rows[table]:
+                what = "%s %s" % (table[:-1], row[key])
+                found.append(Stray(what, "%s: its directory is gone" % what, "remove " + what, lambda remove=remove, name=row[key]: remove(engine, name)))
+    gone = [(table, row) for table in ("addresses", "ports", "id_ranges") for row in before[table] if row not in rows[table]]
+    named = {row["container"] for _table, row in gone} - {row["id"] for row in before["containers"]}
+    if named:
+        found.append(Stray("addresses", "addresses, ports or user ids are kept for containers that are not there: %s" % ", ".join(
+            sorted(ident[:12] for ident in named)), "free the addresses, ports and user ids of containers that are not there", lambda: _free(engine, named)))
+    added = {table: [row for row in rows[table] if row not in before[table]] for table in rows}
+    if any(added.values()):
+        sentences = [sentence for sentence in said if not sentence.endswith("its directory is gone")]
+        found.append(Stray("store", "; ".join(sentences) or "addresses, ports or user ids of containers are not in the database",
+                           "enter in the database what the directories hold", lambda: engine.db.fill(added)))
+    return found + [Stray("store", sentence) for sentence in said if "can't be read" in sentence and not any(added.values())]
+
+
+def _remove_container(engine, name):
+    containers.remove(engine, containers.find(engine, name), force=True)
+
+
+def _free(engine, idents):
+    with engine.db.freeing(), engine.db.transaction() as connection:
+        for ident in idents:
+            for table in ("addresses", "ports", "id_ranges"):
+                connection.execute("DELETE FROM %s WHERE container = ?" % table, (ident,))
+
+
+def _broken(engine):
+    """Containers whose documents can't be read: a task that names one makes it anew, or ``rm -f`` removes it."""
+    found = []
+    for record in containers.every(engine):
+        if not os.path.isdir(engine.paths.container(record["id"])):
+            continue
+        for read, name, key in ((files.read_config, "config.json", "process"), (files.read_run, "run.json", "network")):
+            try:
+                whole = key in read(engine, record["id"])
+            except (EngineError, TypeError):
+                whole = False
+            if not whole:
+                found.append(Stray("container " + record["name"], "container %s: its %s is gone or damaged; remove it with rm -f and make it again" % (
+                    record["name"], name)))
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------- processes, groups, mounts
+
+
+def _left(engine, busy):
+    """Processes, groups and run directories of containers that are neither in the database nor on the disk."""
+    known = {row["id"] for row in engine.db.all("SELECT id FROM containers")} | busy
+    found = []
+    for ident in sorted(_of_this_boot(engine) - known):
+        if os.path.isdir(engine.paths.container(ident)):
+            continue  # it is told as a directory
+        number = len(_pids(ident))
+        what = "%d processes are" % number if number != 1 else "1 process is"
+        found.append(Stray("container " + ident[:12], "container %s is gone, but %s left of it" % (ident[:12], what if number else "its run directory is"),
+                           "end and remove what is left of container %s" % ident[:12], lambda ident=ident: _end(engine, ident)))
+    return found
+
+
+def _groups(ident):
+    return {mount: os.path.join(path, ident) for mount, path in cgroups.base_paths().items() if os.path.isdir(os.path.join(path, ident))}
+
+
+def _pids(ident):
+    return sorted({pid for path in _groups(ident).values() for pid in lifecycle.processes(path)})
+
+
+def _of_this_boot(engine):
+    """Ids that this engine's run directory has, or whose processes stand on one of its containers' directories."""
+    found = {name for name in os.listdir(engine.paths.running) if rebuild.IDENT.fullmatch(name)} if os.path.isdir(engine.paths.running) else set()
+    for path in cgroups.base_paths().values():
+        for child in lifecycle.children(path):
+            ident = os.path.basename(child)
+            if rebuild.IDENT.fullmatch(ident) and ident not in found and any(_stands_on(engine, ident, pid) for pid in lifecycle.processes(child)):
+                found.add(ident)
+    return found
+
+
+def _stands_on(engine, ident, pid):
+    try:
+        return "upperdir=%s/" % engine.paths.container(ident) in procfs.read("/proc/%d/mountinfo" % pid, 1 << 20)
+    except OSError:
+        return False
+
+
+def _end(engine, ident):
+    """:raises HostError: where something of it does not end."""
+    group = cgroups.Group.open(_groups(ident))
+    if group.exists:
+        group.kill()
+    if not lifecycle.until(lambda: not _pids(ident) and not state.monitored(engine.paths, ident), PATIENCE):
+        raise HostError("container %s: its processes don't end" % ident[:12])
+    monitor_client.cleanup(engine.paths, ident)
+    if group.exists:
+        group.remove()
+    for place in _mounted(engine.paths.container_run(ident)):
+        syscalls.umount2(place, MNT_DETACH)
+    trees.remove(engine.paths.container_run(ident))
+
+
+def _mounted(top):
+    """What is mounted below a directory, the innermost first."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        places = [line.split(" ")[4] for line in file]
+    return [place for place in reversed(places) if place.startswith(top + "/")]
+
+
+def _mounts(engine, busy):
+    """Mounts of volumes that are not in the database."""
+    known = {row["name"] for row in engine.db.all("SELECT name FROM volumes")} | busy
+    return [Stray("volumes", "%s is mounted, and no volume of that name is known" % place, "unmount %s" % place,
+                  lambda place=place: syscalls.umount2(place, MNT_DETACH))
+            for place in _mounted(engine.paths.volumes) if place[len(engine.paths.volumes) + 1:].partition("/")[0] not in known]
+
+
+# ------------------------------------------------------------------------------------------------------------------- network
+
+
+def _links(engine):
+    """Links of containers on bridges of this engine, whose container has no address there."""
+    configs = {config["name"]: config for config in catalog.every(engine)}
+    wanted = {addresses.attachment(configs[row["network"]], row["container"], row["address"], row["mac"])["ifname"]
+              for row in engine.db.all("SELECT * FROM addresses") if row["network"] in configs}
+    for row in engine.db.all("SELECT id FROM containers"):
+        with contextlib.suppress(EngineError, KeyError, TypeError):
+            wanted.update(entry["ifname"] for entry in files.reserved(engine, row["id"])["attachments"])
+    with netlink.Socket() as sock:
+        every = netlink.links(sock)
+    bridges = {link["index"]: link["name"] for link in every if link["name"] in {config["bridge"] for config in configs.values()}}
+    return [Stray("networks", "the link %s on the bridge %s is no container's" % (link["name"], bridges[link["master"]]), "remove the link %s" % link["name"],
+                  lambda name=link["name"]: _remove_link(name))
+            for link in every if link["name"].startswith("pyv-") and link["master"] in bridges and link["name"] not in wanted]
+
+
+def _remove_link(name):
+    with netlink.Socket() as sock:
+        sock.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))
+
+
+def _elements(engine):
+    """Published ports in the kernel that lead to an address of a network of this engine which no container has."""
+    subnets = [ipaddress.ip_network(config["subnet"]) for config in catalog.every(engine)]
+    taken = {row["address"] for row in engine.db.all("SELECT address FROM addresses")}
+    stale, told = [], set()
+    with contextlib.suppress(OSError), nftables.Connection() as connection:  # without nf_tables, or the table, there are none
+        for name in (publish.ANY, publish.ONE, publish.OWN):
+            for key, data in connection.elements(publish.TABLE, name).items():
+                address = ipaddress.ip_address((data if data is not None else key)[:4])
+                if str(address) not in taken and any(address in subnet for subnet in subnets):
+                    stale.append((name, key))
+                    told.add(str(address))
+    return [Stray("networks", "published ports lead to %s, which no container has" % ", ".join(sorted(told)), "remove the rules of ports that nobody publishes",
+                  lambda: _remove_elements(stale))] if stale else []
+
+
+def _remove_elements(stale):
+    with nftables.Connection() as connection:
+        connection.commit([message for name, key in stale for message in nftables.delete_elements(publish.TABLE, name, [nftables.element(key)])])
+
+
+# -------------------------------------------------------------------------------------------------------------------- copies
+
+
+def _copies(engine):
+    """Whether the copies of rows, from which a lost database is built again, are as the rows."""
+    if _copied(engine):
+        return []
+    if not engine.check:
+        with contextlib.suppress(NoSpace), engine.db.transaction():  # again, so that no other writes one but not yet the other
+            if _copied(engine):
+                return []
+    return [Stray("store", "the copies of the database's rows in %s are not as the rows" % engine.paths.records, "write the copies of the rows again",
+                  engine.secure)]
+
+
+def _copied(engine):
+    copies, broken = rowfiles.load(engine.paths.records)
+    return not broken and all(_sorted(copies[table], table) == _sorted(rows, table) for table, rows in _tables(engine).items())
+
+
+def _sorted(rows, table):
+    return sorted(rows, key=lambda row: str([row[key] for key in rowfiles.KEYS[table]]))

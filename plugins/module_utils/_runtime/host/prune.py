@@ -1,0 +1,172 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Removing what nobody uses any more, of each kind: plans for the module ``prune`` and the commands ``prune``.
+
+Docker's filters of a prune are ``until`` (older than a time, or how long ago), ``label`` (``key`` or ``key=value``, all of them) and
+``label!`` (none of them); what the kind's listing can be filtered by is taken as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from .. import containers, images, networks, units, volumes
+from ..builds.cache import caches
+from ..errors import Conflict, InvalidInput, NotFound
+from ..reconcile import Plan
+from .info import used
+
+ENDED = ("created", "exited", "dead")
+OWN = ("until", "label", "label!")
+ALSO = {"containers": ("id", "name", "status", "ancestor", "volume", "network", "health", "exited"), "networks": ("name",), "volumes": ("name", "all")}
+
+
+def _split(filters, kind):
+    """``(predicate(labels, created), the rest of the filters)``. :raises InvalidInput: for one that is not known."""
+    given = {key: [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])] for key, value in (filters or {}).items()}
+    accepted = [key for key in OWN if kind != "volumes" or key != "until"] + list(ALSO[kind])
+    for key in given:
+        if key not in accepted:
+            raise InvalidInput(kind + "_filters", key, ", ".join(accepted))
+    until = units.moment(given["until"][-1], kind + "_filters.until") if given.get("until") else None
+
+    def fits(labels, created):
+        def has(wanted):
+            key, equals, value = wanted.partition("=")
+            return key in labels and (not equals or labels[key] == value)
+
+        old = until is None or created is not None and created < until
+        return old and all(map(has, given.get("label", ()))) and not any(map(has, given.get("label!", ())))
+
+    return fits, {key: values for key, values in given.items() if key not in OWN}
+
+
+def plan_containers(engine, filters=None):
+    """Remove the containers that don't run. Facts: ``containers`` (ids), ``containers_space_reclaimed`` (bytes that they had written)."""
+    fits, rest = _split(filters, "containers")
+    doomed = [record for record in containers.listing(engine, True, rest)
+              if containers.status(engine, record["id"])["status"] in ENDED and fits(record["definition"].get("labels", {}), record["created"])]
+    space = sum(used(os.path.join(engine.paths.container(record["id"]), "upper")) for record in doomed)
+    idents = [record["id"] for record in doomed]
+    plan = Plan("containers that don't run", lambda: {"containers": idents, "containers_space_reclaimed": space})
+    for record in doomed:
+        plan.add("container " + record["name"], "present", "absent", "remove container %s" % record["name"],
+                 lambda record=record: _remove_ended(engine, record))
+    return plan
+
+
+def _remove_ended(engine, record):
+    with contextlib.suppress(Conflict, NotFound):  # somebody has started it meanwhile, or removed it
+        with containers.held(engine, record["id"]) as now:
+            containers.remove(engine, now, keep_volumes=True)
+
+
+def plan_networks(engine, filters=None):
+    """Remove the networks that no container is on. Facts: ``networks`` (names)."""
+    fits, rest = _split(filters, "networks")
+    names = []
+    for config in networks.listing(engine, dict(rest, dangling="true", type="custom")):
+        if fits(config["labels"], units.moment(networks.inspect(engine, config["name"])["Created"], "created")):
+            names.append(config["name"])
+    plan = Plan("unused networks", lambda: {"networks": names})
+    for name in names:
+        plan.extend(networks.plan(engine, {"name": name, "state": "absent"}))
+    return plan
+
+
+def plan_volumes(engine, filters=None, everything=False):
+    """Remove the anonymous volumes that no container uses; ``everything``, or the filter ``all``: named ones too.
+
+    Facts: ``volumes`` (names), ``volumes_space_reclaimed``.
+    """
+    fits, rest = _split(filters, "volumes")
+    if "all" in rest:
+        if rest["all"][-1].lower() not in ("true", "false", "1", "0"):
+            raise InvalidInput("volumes_filters.all", rest["all"][-1], "true or false")
+        everything = rest.pop("all")[-1].lower() in ("true", "1")
+    whole = volumes.prune(engine, everything, {key: values[-1] for key, values in rest.items()})
+    chosen = [change for change in whole.changes if fits(volumes.inspect(engine, change.name)["Labels"] or {}, None)]
+    names = [change.name for change in chosen]
+    space = sum(used(volumes.path(engine, name)) for name in names)
+    plan = Plan("unused volumes", lambda: {"volumes": names, "volumes_space_reclaimed": space})
+    for change in chosen:
+        plan.add("volume " + change.name, change.before, change.after, change.action, change.apply)
+    return plan
+
+
+def plan_images(engine, filters=None, everything=False):
+    """Remove the images without a name that no container uses; ``everything``: named ones too. Facts: ``images`` (ids), ``images_space_reclaimed``."""
+    plan = images.plan_prune(engine, everything, filters)
+    found = plan.facts
+    plan.facts = lambda: {"images": found()["images"], "images_space_reclaimed": found()["space_reclaimed"]}
+    return plan
+
+
+def plan_builder_cache(engine):
+    """Remove the files that RUN --mount=type=cache has kept. Facts: ``builder_cache_caches_deleted``, ``builder_cache_space_reclaimed``."""
+    plan = caches.plan_prune(engine)
+    found = plan.facts
+    plan.facts = lambda: {"builder_cache_caches_deleted": found()["caches"], "builder_cache_space_reclaimed": found()["space_reclaimed"]}
+    return plan
+
+
+PLANS = {"containers": plan_containers, "networks": plan_networks, "volumes": plan_volumes, "images": plan_images}  # in this order: the first use the others
+
+
+@contextlib.contextmanager
+def _as_if_gone(engine, idents):
+    """In the block, this connection sees the store without these containers: a temporary table hides the one of the same name."""
+    connection = engine.db.connection
+    shown = {"containers": "id", "addresses": "container"}
+    marks = ", ".join("?" * len(idents))
+    try:
+        for table, column in shown.items():
+            connection.execute("CREATE TEMP TABLE %s AS SELECT * FROM main.%s WHERE %s NOT IN (%s)" % (table, table, column, marks), idents)
+        yield
+    finally:
+        for table in shown:
+            connection.execute("DROP TABLE IF EXISTS temp.%s" % table)
+
+
+class _OneAfterTheOther(Plan):
+    """What the removal of containers leaves unused goes, too: that is foretold, and looked at again when they are gone."""
+
+    def __init__(self, engine, makers):
+        super().__init__("what nobody uses", self._facts)
+        self.makers, self.plans = makers, []
+        with contextlib.ExitStack() as stack:
+            for make in makers:
+                plan = make()
+                self.plans.append(plan)
+                self.extend(plan)
+                if plan.facts().get("containers"):
+                    stack.enter_context(_as_if_gone(engine, plan.facts()["containers"]))
+
+    def apply(self):
+        self.plans, self.changes = [], []
+        for make in self.makers:
+            plan = make()
+            plan.apply()
+            self.plans.append(plan)
+            self.extend(plan)
+
+    def _facts(self):
+        found = {}
+        for plan in self.plans:
+            found.update(plan.facts())
+        return found
+
+
+def prune(engine, params):
+    """The module ``prune``: a plan. What is not asked for is left alone."""
+    kinds = [kind for kind in PLANS if params.get(kind)]
+    for kind in PLANS:
+        if params.get(kind + "_filters") and not params.get(kind):
+            raise InvalidInput(kind + "_filters", params[kind + "_filters"], "filters together with %s: true" % kind)
+    makers = [lambda kind=kind: PLANS[kind](engine, params.get(kind + "_filters")) for kind in kinds]
+    if params.get("builder_cache"):
+        makers.append(lambda: plan_builder_cache(engine))
+    if not makers:
+        raise InvalidInput("containers, images, networks, volumes, builder_cache", None, "at least one of them to be true")
+    return _OneAfterTheOther(engine, makers)

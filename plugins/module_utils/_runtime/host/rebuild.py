@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lost or damaged database is built again from what lies beside it: the copies of its rows (store/rowfiles.py), else the newest backup, and what the
+directories of containers, volumes, layers and blobs say themselves. The broken file is kept aside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import ipaddress
+import os
+import re
+import time
+
+from ..containers.options import security
+from ..errors import EngineError
+from ..images.library import layers
+from ..images.model import manifest
+from ..networks import definition as networks
+from ..store import database, rowfiles
+from ..store.files import read_json, sync_directory
+from ..untrusted import json_reader
+
+IDENT = re.compile("[0-9a-f]{64}")
+VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
+SMALL = 4 << 20  # bytes: what manifests and configurations have at most
+
+
+def rebuild(engine):
+    """Put a new database in the place of the one that is lost. :returns: sentences about what was done, and what could not be. :raises EngineError:"""
+    with engine.locks.hold("repair"):
+        engine.db.close()
+        rows, said = _rows(engine)
+        complete(engine, rows, said)
+        return _exchange(engine, rows) + said
+
+
+def _rows(engine):
+    """``({table: [row]}, [sentences])`` as they were last written down."""
+    rows, said = rowfiles.load(engine.paths.records)
+    if any(rows.values()):
+        return rows, said + ["the rows are as they were written down beside the database"]
+    try:
+        names = sorted(name for name in os.listdir(engine.paths.backups) if not name.endswith((".partial", "-wal", "-shm")))
+    except FileNotFoundError:
+        names = []
+    for name in reversed(names):
+        copy = database.Database(os.path.join(engine.paths.backups, name))
+        try:
+            rows = {table: copy.all("SELECT * FROM %s" % table) for table in rowfiles.KEYS}
+            return rows, said + ["the rows are those of the backup %s" % name]
+        except EngineError as error:
+            said.append("the backup %s can't be used: %s" % (name, error))
+        finally:
+            copy.close()
+    return rows, said + ["there are no copies of the rows, and no backup: what is known is what the directories say; images have lost their names"]
+
+
+def _exchange(engine, rows):
+    """Make the new database, put the old one aside, and the new one in its place."""
+    said, path = [], engine.paths.database
+    fresh, aside = path + ".new", "%s.damaged-%s" % (path, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(fresh + suffix)
+    made = database.Database(fresh)
+    try:
+        for table, row, why in made.fill(rows):
+            said.append("an entry of %s was left out (%s): %s" % (table, why, ", ".join(str(row[key]) for key in rowfiles.KEYS[table])))
+    finally:
+        made.close()
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path + suffix, aside + suffix)
+            if not suffix:
+                said.insert(0, "the database that was there is kept as %s" % aside)
+    rowfiles.unmark(engine.paths.records)
+    os.rename(fresh, path)
+    sync_directory(engine.paths.data)
+    return said
+
+
+def complete(engine, rows, said, recorded=None, busy=frozenset()):
+    """Add to rows what the disk holds beside them, and leave those out whose directories are gone.
+
+    :param said: gets sentences. :param recorded: the copies of rows, where ``rows`` are those of a database that is in use: layers and images are left
+        alone then. :param busy: ids and names of what is being made or removed at this moment.
+    """
+    _Found(engine, rows, said, recorded, busy).complete()
+
+
+class _Found:
+    def __init__(self, engine, rows, said, recorded, busy):
+        self.engine, self.paths, self.rows, self.said, self.recorded, self.busy = engine, engine.paths, rows, said, recorded, busy
+
+    def complete(self):
+        if self.recorded is None:
+            self._images()
+            self._layers()
+        self._volumes()
+        self._containers()
+        for row in self.rows["containers"]:
+            with contextlib.suppress(EngineError, ValueError, KeyError, TypeError, OSError, AttributeError):
+                self._holdings(row)
+        known = self._keys("containers", "id") | self.busy
+        for table in ("addresses", "ports", "id_ranges"):
+            self.rows[table] = [row for row in self.rows[table] if row["container"] in known]
+
+    def _keys(self, table, key):
+        return {row[key] for row in self.rows[table]}
+
+    def _directories(self, top, pattern):
+        names = sorted(set(os.listdir(top)) - self.busy) if os.path.isdir(top) else []
+        return [name for name in names if pattern.fullmatch(name) and os.path.isdir(os.path.join(top, name))]
+
+    def _copy(self, table, key, value):
+        """The copy of a row that the database in use has lost, or None."""
+        row = next((row for row in (self.recorded or {}).get(table, ()) if row[key] == value), None)
+        if row is not None:
+            self.rows[table].append(row)
+            self.said.append("%s %s is not in the database" % (table[:-1], row["name"]))
+        return row
+
+    def _gone(self, table, key, what, there):
+        kept = []
+        for row in self.rows[table]:
+            if there(row) or row[key] in self.busy or row.get("id") in self.busy:
+                kept.append(row)
+            else:
+                self.said.append("%s %s: its directory is gone" % (what, row[key]))
+        self.rows[table] = kept
+
+    def _images(self):
+        """Without a record of any image, those whose manifest and configuration are among the blobs, nameless."""
+        if self.rows["images"]:
+            return
+        top = os.path.join(self.paths.blobs, "sha256")
+        for name in self._files(top):
+            with contextlib.suppress(EngineError, OSError, KeyError, TypeError):
+                data = self.engine.blobs.read("sha256:" + name)
+                document = json_reader.load(data, "a manifest")
+                if "layers" not in document or not isinstance(document.get("config"), dict):
+                    continue
+                parsed = manifest.parse(data, "a manifest")
+                ident = parsed["config"]["digest"]
+                manifest.parse_config(self.engine.blobs.read(ident), ident, len(parsed["layers"]))
+                if ident not in self._keys("images", "id"):
+                    self.rows["images"].append({"id": ident, "manifest": "sha256:" + name, "size": sum(layer["size"] for layer in parsed["layers"]),
+                                                "added": database.now()})
+
+    @staticmethod
+    def _files(top):
+        if not os.path.isdir(top):
+            return
+        for entry in os.scandir(top):
+            if IDENT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False) and entry.stat().st_size <= SMALL:
+                with open(entry.path, "rb") as file:
+                    if file.read(1) == b"{":
+                        yield entry.name
+
+    def _layers(self):
+        self._gone("layers", "diff_id", "layer", lambda row: layers.is_there(layers.path_of(self.engine, row["number"])))
+        known = {layers.base36(row["number"]) for row in self.rows["layers"]}
+        for name in sorted(os.listdir(self.paths.layers)) if os.path.isdir(self.paths.layers) else ():
+            if name not in known and re.fullmatch("[0-9a-z]{1,12}", name):
+                self.rows["layers"].append({"diff_id": layers.LOST + name, "number": int(name, 36), "blob": None, "size": 0})
+
+    def _volumes(self):
+        self._gone("volumes", "name", "volume", lambda row: os.path.isdir(self.paths.volume(row["name"])))
+        for name in self._directories(self.paths.volumes, VOLUME):
+            if not os.path.isdir(os.path.join(self.paths.volume(name), "_data")):
+                continue
+            if name not in self._keys("volumes", "name") and not self._copy("volumes", "name", name):
+                self.rows["volumes"].append(volume_row(self.engine, name))
+                self.said.append("volume %s: its labels and driver options are not known any more" % name)
+
+    def _containers(self):
+        self._gone("containers", "name", "container", lambda row: os.path.isdir(self.paths.container(row["id"])))
+        for ident in self._directories(self.paths.containers, IDENT):
+            if ident in self._keys("containers", "id") or self._copy("containers", "id", ident):
+                continue
+            row = container_row(self.engine, ident, self.rows["layers"], self.rows["images"], self._keys("containers", "name"))
+            if row is None:
+                self.said.append("container %s: its documents can't be read; what is left of it is in %s" % (ident[:12], self.paths.container(ident)))
+            else:
+                self.rows["containers"].append(row)
+                self.said.append("container %s: the options that it was made with are not known any more; a task that names it makes it anew" % row["name"])
+
+    def _holdings(self, row):
+        """Addresses, ports, ids and networks of a container, as its documents say."""
+        ident = row["id"]
+        run, config = documents(self.engine, ident)
+        for attachment in run.get("network", {}).get("attachments", ()):
+            address = attachment["address"].partition("/")[0]
+            if attachment["network"] not in self._keys("networks", "name"):
+                config_of = network_config(attachment)
+                entry = {"name": config_of["name"], "id": config_of["id"], "config": database.encode(config_of), "created": row["created"]}
+                self.rows["networks"].append(entry)
+                self.said.append("network %s: its options are not known any more, but its subnet" % config_of["name"])
+            if (attachment["network"], address) not in {(other["network"], other["address"]) for other in self.rows["addresses"]}:
+                self.rows["addresses"].append({"network": attachment["network"], "address": address, "container": ident, "mac": attachment["mac"]})
+        for port in run.get("network", {}).get("ports", ()):
+            entry = {"protocol": port["protocol"], "host_ip": port["host_ip"], "host_port": port["host_port"], "container": ident}
+            if entry not in [dict(other, container=ident) for other in self.rows["ports"]]:
+                self.rows["ports"].append(entry)
+        extents = config.get("linux", {}).get("uidMappings") or ()
+        if ident not in self._keys("id_ranges", "container") and len(extents) == 1 and not security.maps(database.decode(row["definition"])):
+            self.rows["id_ranges"].append({"container": ident, "first": extents[0]["hostID"], "size": extents[0]["size"]})
+
+
+def documents(engine, ident):
+    """``(run.json, config.json)`` of a container; {} for what is gone. :raises ValueError: for what is no JSON."""
+    directory = engine.paths.container(ident)
+    return tuple(read_json(os.path.join(directory, name), {}) for name in ("run.json", "config.json"))
+
+
+def volume_row(engine, name):
+    """The row of a volume of which only the directory is there."""
+    return {"name": name, "options": database.encode({"driver_options": {}, "labels": {}}), "anonymous": int(bool(IDENT.fullmatch(name))),
+            "created": os.stat(engine.paths.volume(name)).st_mtime}
+
+
+def container_row(engine, ident, layer_rows, image_rows, names):
+    """The row of a container of which only the directory is there, None where its documents can't be read.
+
+    :param layer_rows, image_rows: rows of the store, to know its image by its layers. :param names: of containers, which are taken.
+    """
+    try:
+        run, _config = documents(engine, ident)
+        state = read_json(os.path.join(engine.paths.container(ident), "state.json"), {})
+        name, image = run["name"], _image(engine, run["layers"], layer_rows, image_rows)
+        mode, ports = run["network"]["mode"], run["network"]["ports"]
+        definition = {"image": image or "", "network_mode": mode}
+        if ports:
+            definition["published_ports"] = [{key: port[key] for key in ("container_port", "protocol", "host_ip", "host_port")} for port in ports]
+        if mode == "bridge":
+            definition["networks"] = [{"name": entry["network"], "ipv4_address": "", "mac_address": ""} for entry in run["network"]["attachments"]]
+        wanted = "running" if state.get("status") in ("running", "starting", "restarting") else "stopped" if state.get("started_at") else "created"
+        if name in names:
+            name = "%s-%s" % (name[:100], ident[:12])
+        return {"id": ident, "name": name, "definition": database.encode(definition), "image": image, "wanted": wanted,
+                "created": os.stat(os.path.join(engine.paths.container(ident), "upper")).st_mtime}
+    except (KeyError, TypeError, ValueError, AttributeError, OSError):
+        return None
+
+
+def _image(engine, places, layer_rows, image_rows):
+    """The id of the image that has the layers at these places, topmost first; None where there is none."""
+    keys = {layers.path_of(engine, row["number"]): row["diff_id"] for row in layer_rows}
+    wanted = [keys.get(place) for place in reversed(places)]
+    for row in image_rows:
+        with contextlib.suppress(EngineError, OSError):
+            diff_ids = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])["rootfs"]["diff_ids"]
+            chains = [layers.chain_key(chain) for chain in manifest.chain_ids(diff_ids)]
+            if len(wanted) == len(diff_ids) and all(key in pair for key, pair in zip(wanted, zip(diff_ids, chains))):
+                return row["id"]
+    return None
+
+
+def network_config(attachment):
+    """The configuration of a network that only an attachment tells of."""
+    subnet = str(ipaddress.ip_interface(attachment["address"]).network)
+    return {"name": attachment["network"], "id": hashlib.sha256(os.urandom(32)).hexdigest(), "driver": "bridge", "bridge": attachment["bridge"],
+            "subnet": subnet, "gateway": attachment["gateway"] or networks.default_gateway(subnet), "ip_range": None, "aux_addresses": {},
+            "internal": attachment["gateway"] is None, "masquerade": True, "labels": {}, "driver_options": {}, "automatic": False, "mtu": attachment["mtu"]}

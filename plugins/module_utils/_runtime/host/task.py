@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prepare a host for containers that outlive tasks and boots, or take away what was put on it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+
+from ..deploy import fingerprint, install
+from ..errors import InvalidInput, Unsupported
+from ..images.library import layers
+from ..kernel.isolation import selinux
+from ..reconcile import Plan
+from ..store import settings
+from ..store.files import write_whole
+from . import boot, uninstall
+
+COMMAND = '''\
+#!/bin/sh
+# Written by pycontainer.engine.host
+start=%(start)s
+if [ ! -r "$start" ]; then
+    echo "pycontainer: needs root, and the engine in %(runtime)s (role pycontainer.engine.host)" >&2
+    exit 125
+fi
+exec %(interpreter)s -I -S "$start" "$@"
+'''
+
+
+def plan(engine, params):
+    """The plan to prepare a host (``state: present``) or to undo that (``absent``).
+
+    :param params: the options of the module ``host``: ``state``, ``command`` (path of the on-host command), ``boot``,
+        ``interpreter``, ``layers``, ``selinux``, ``force``, ``delete_data``.
+    """
+    if not os.path.isabs(params["command"]):
+        raise InvalidInput("command", params["command"], "an absolute path")
+    return present(engine, params) if params["state"] == "present" else uninstall.plan(engine, params)
+
+
+def present(engine, params):
+    copy = install.own_copy(engine)
+    python = interpreter(engine, copy, params["interpreter"])
+    unit = boot.UNITS.get(boot.init_system()) if params["boot"] else None
+    found = Plan("host", lambda: {"host": facts(engine, python, params)})
+    plan_runtime(found, engine, copy, python)
+    plan_command(found, engine, python, params["command"])
+    plan_oci_command(found, engine, oci_command(params["command"]))
+    plan_boot(found, engine, unit, params["command"])
+    if params["layers"]:
+        plan_layers(found, engine, params["layers"])
+    if params["selinux"] is not None:
+        plan_selinux(found, engine, params["selinux"])
+    if params["container_ids"] is not None:
+        plan_setting(found, engine, "container_ids", settings.check_ids(params["container_ids"]))
+    if params["boot"] and unit is None:
+        found.warnings.append("this host's init system is none of %s: containers will not be started after a boot" % ", ".join(boot.UNITS))
+    return found
+
+
+def interpreter(engine, copy, asked):
+    """The Python for what runs between tasks: the recorded one where none is asked for, else one that fits."""
+    recorded = copy.host.get("interpreter")
+    if recorded and asked in (None, recorded):
+        return recorded
+    python = install.choose(asked)
+    reason = install.unfit(python)
+    if reason and not engine.check:  # in check mode what is missing may be what the same play would install
+        raise Unsupported(reason)
+    return python["interpreter"]
+
+
+def plan_runtime(found, engine, copy, python):
+    current = install.current(engine.paths.runtime)
+    if not copy.exists or current != copy.name:
+        found.add("runtime", current, copy.name, "lay down the engine %s" % copy.name, lambda: install.ensure(engine, python))
+    elif copy.host.get("interpreter") != python:
+        found.add("interpreter", copy.host.get("interpreter"), python, "run the engine with %s" % python,
+                  lambda: install.ensure(engine, python))
+
+
+def plan_command(found, engine, python, path):
+    text = COMMAND % {"start": os.path.join(engine.paths.runtime, "current", "start.py"), "runtime": engine.paths.runtime,
+                      "interpreter": python}
+    before = boot.read(path) or None
+    if before != text or not os.access(path, os.X_OK):
+        found.add("command", before, text, "write the command %s" % path, lambda: write_command(path, text))
+
+
+def oci_command(command):
+    """Where the OCI runtime command is put: beside the on-host command."""
+    return os.path.join(os.path.dirname(command), install.OCI_COMMAND)
+
+
+def plan_oci_command(found, engine, path):
+    """A link: engines are pointed at it by its path, and it starts a millisecond sooner than by a script."""
+    target = os.path.join(engine.paths.runtime, "current", install.OCI_COMMAND)
+    before = os.readlink(path) if os.path.islink(path) else boot.read(path) or None
+    if before != target:
+        found.add("OCI runtime command", before, target, "link the OCI runtime command %s" % path, lambda: link(path, target))
+
+
+def link(path, target):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    os.symlink(target, path)
+
+
+def write_command(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_whole(path, text, mode=0o755)
+
+
+def plan_boot(found, engine, unit, command):
+    for other in boot.installed():
+        if other is not unit:
+            found.add("boot unit", other.path, None, "remove the boot unit %s" % other.path, other.remove)
+    if unit is None:
+        return
+    wanted, before = unit.wanted(command, engine.paths.data), unit.current()
+    if before != wanted:
+        found.add("boot unit", before, wanted, "write, enable and start the boot unit %s" % unit.path, lambda: unit.install(wanted))
+    elif not unit.is_active():
+        found.add("boot unit", "stopped", "started", "start the boot unit %s, which stops containers when the host goes down" % unit.path, unit.start)
+
+
+def plan_layers(found, engine, wanted):
+    """:raises Unsupported: when EROFS is asked for and can't be had."""
+    if wanted == layers.EROFS and layers.why_no_erofs(engine):
+        raise Unsupported("layers: erofs: %s" % layers.why_no_erofs(engine))
+    plan_setting(found, engine, "layers", wanted)
+
+
+def plan_selinux(found, engine, wanted):
+    """:raises Unsupported: when labels are asked for that the host's policy has not."""
+    reason = selinux.defaults()[1]
+    if wanted and reason:
+        raise Unsupported("selinux: true: %s" % reason)
+    plan_setting(found, engine, "selinux", wanted)
+
+
+def plan_setting(found, engine, name, wanted):
+    path = engine.paths.config
+    before = settings.given(path).get(name)
+    if before != wanted:
+        found.add(name, before, wanted, "set %s to %s in %s" % (name, json.dumps(wanted).strip('"'), path),
+                  lambda: settings.write(path, dict(settings.given(path), **{name: wanted})))
+
+
+def facts(engine, python, params):
+    """What is on the host now, for the task's result."""
+    return {
+        "version": fingerprint.VERSION,
+        "runtime": os.path.join(engine.paths.runtime, fingerprint.name()),
+        "interpreter": python,
+        "command": params["command"],
+        "oci_command": oci_command(params["command"]),
+        "init": boot.init_system(),
+        **settings.read(engine.paths.config),
+        "boot_unit": next((unit.path for unit in boot.installed()), None),
+    }

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take away what was put on a host: the command, the boot unit, the engine, and where asked for the data too."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import time
+
+from .. import cli
+from ..cli.session import Session
+from ..containers.client import messages
+from ..containers.records import state
+from ..deploy import install
+from ..errors import Conflict, EngineError, HostError
+from ..kernel import cgroups
+from ..networks import catalog, firewall, links
+from ..reconcile import Plan
+from ..registry import task as registries
+from ..registry.service import service
+from ..store import settings, trees
+from ..store.operations import boot_id, start_time
+from . import boot
+
+PATIENCE = 5.0  # seconds that the engine's own processes get to end
+
+
+def plan(engine, params):
+    """The plan of ``state: absent``; ``params`` as in ``task.plan``.
+
+    :raises Conflict: when containers or registries run and ``force`` does not allow to stop them.
+    """
+    containers, served = running_containers(engine), [row["name"] for row in service.rows(engine) if service.lives(engine, row["name"])]
+    refuse(containers, served, params)
+    found = Plan("host", lambda: {"host": None})
+    if params["delete_data"]:
+        plan_deletion(found, engine)
+    else:
+        plan_stop(found, engine, containers, served)
+    for unit in boot.installed():
+        found.add("boot unit", unit.path, None, "remove the boot unit %s" % unit.path, unit.remove)
+    if boot.MARK in boot.read(params["command"]):
+        found.add("command", params["command"], None, "remove the command %s" % params["command"], lambda: os.unlink(params["command"]))
+    link = os.path.join(os.path.dirname(params["command"]), install.OCI_COMMAND)
+    if os.path.islink(link) and os.readlink(link).startswith(engine.paths.runtime + "/"):
+        found.add("OCI runtime command", link, None, "remove the OCI runtime command %s" % link, lambda: os.unlink(link))
+    if entries(engine.paths.runtime):
+        found.add("runtime", install.current(engine.paths.runtime), None, "remove the engine", lambda: remove_engine(engine.paths))
+    if params["delete_data"] and os.path.exists(engine.paths.config):
+        found.add("settings", engine.paths.config, None, "remove %s" % engine.paths.config, lambda: settings.write(engine.paths.config, {}))
+    if params["delete_data"] and entries(engine.paths.data):
+        found.add("data", engine.paths.data, None, "delete %s" % engine.paths.data, lambda: delete_data(engine))
+    return found
+
+
+def refuse(containers, served, params):
+    if params["force"]:
+        return
+    for kind, names in (("containers", containers), ("registries", served)):
+        if names:
+            raise Conflict("%s run on this host (%s); stop them first, or let force: true do it" % (kind, ", ".join(sorted(names))))
+
+
+def plan_stop(found, engine, containers, served):
+    """Everything that runs is stopped, and what networks have in the kernel goes; the database keeps it all."""
+    for name in sorted(containers):
+        found.add("container %s" % name, "running", "stopped", "stop container %s" % name, lambda name=name: execute(engine, "stop", name))
+    for name in served:
+        found.add("registry %s" % name, "started", "stopped", "stop registry %s" % name, registry_plan(engine, name, "stopped").apply)
+    for config in catalog.listing(engine):
+        if os.path.exists("/sys/class/net/" + config["bridge"]):
+            found.add("network %s" % config["name"], config["bridge"], None, "take down the bridge of network %s" % config["name"],
+                      lambda config=config: links.remove(config))
+
+
+def plan_deletion(found, engine):
+    """Everything is removed as its own module would; what is only data goes with the directory."""
+    for row in engine.db.all("SELECT name FROM containers ORDER BY name"):
+        found.add("container %s" % row["name"], "present", None, "remove container %s" % row["name"],
+                  lambda name=row["name"]: execute(engine, "rm", "--force", "--volumes", name))
+    for row in service.rows(engine):
+        found.add("registry %s" % row["name"], "present", None, "remove registry %s" % row["name"], registry_plan(engine, row["name"], "absent").apply)
+    for config in catalog.listing(engine):
+        found.add("network %s" % config["name"], "present", None, "remove network %s" % config["name"], lambda config=config: links.remove(config))
+
+
+def registry_plan(engine, name, state):
+    """What the module ``registry`` would do for this state, with all else as it is."""
+    unchanged = dict.fromkeys(("listen", "path", "tls_cert", "tls_key", "users"))
+    return registries.plan(engine, dict(unchanged, name=name, state=state, delete_storage=False))
+
+
+def running_containers(engine):
+    """The names of the containers whose process 1 lives, as their monitors wrote it down (``state.json``)."""
+    boot_now = boot_id()
+    return [row["name"] for row in engine.db.all("SELECT id, name FROM containers")
+            if lives(state.read(engine.paths, row["id"]), boot_now)]
+
+
+def lives(now, boot_now):
+    return bool(now.get("pid")) and now.get("boot") == boot_now and start_time(now["pid"]) == now.get("pid_start")
+
+
+def execute(engine, *words):
+    """One of Docker's commands, as the on-host command would do it. :raises EngineError: with its complaint."""
+    session = Session(engine)
+    cli.execute(session, *cli.read(list(words)))
+    if session.rc:
+        raise EngineError("; ".join(session.errors))
+
+
+def remove_engine(paths):
+    """The engine's files, its processes that wait for work, and what it has in the kernel for all containers together."""
+    zygotes = end_zygotes(paths)
+    install.remove(paths)
+    firewall.remove()
+    end = time.monotonic() + PATIENCE
+    while any(start_time(pid) == began for pid, began in zygotes) or not cgroups.remove_base():
+        if time.monotonic() > end:
+            return  # another engine's containers are in there, or a process of this one takes long: empty groups do no harm
+        time.sleep(0.02)
+
+
+def end_zygotes(paths):
+    """End the processes from which monitors are forked: they hold nothing. Returns ``[(pid, its start time)]``."""
+    found = []
+    for name in entries(paths.run):
+        if name.startswith("zygote-") and name.endswith(".sock"):
+            with contextlib.suppress(messages.Gone), messages.connect(paths.run, name) as connection:
+                pid = struct.unpack("=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]  # unix(7)
+                found.append((pid, start_time(pid)))
+                os.kill(pid, signal.SIGTERM)
+    return found
+
+
+def delete_data(engine):
+    engine.db.close()
+    for path in (engine.paths.run, engine.paths.data):
+        for name in entries(path):  # the others too where one is in use
+            with contextlib.suppress(HostError, OSError):
+                trees.remove(os.path.join(path, name))
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+    left = entries(engine.paths.data)
+    if left:
+        raise HostError("%s could not be deleted whole: %s is still mounted or in use" % (engine.paths.data, ", ".join(left)))
+
+
+def entries(path):
+    """The names in a directory; none where there is no such directory. One that is a file system of its own may stay, empty."""
+    try:
+        return sorted(set(os.listdir(path)) - {"lost+found"})
+    except FileNotFoundError:
+        return []

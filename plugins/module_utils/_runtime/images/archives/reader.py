@@ -1,0 +1,416 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Image archives: ``docker save``'s and OCI layouts (image-spec, image-layout.md), as a tar, compressed or not, or a directory.
+
+:func:`contents` tells which images are in one by reading its small documents only.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import errno
+import hashlib
+import os
+import tempfile
+
+from ...errors import HostError, InvalidInput, RegistryError, Unsupported
+from ...layers.compression import streams
+from ...layers.disk_reserve import Room
+from ...layers.tar import reader
+from ...store.blobs import valid_digest
+from ...untrusted import files, json_reader
+from ..model import manifest, reference
+
+MAX_DEPTH = 2  # of indexes in one another
+REF_NAMES = (
+    "io.containerd.image.name",
+    "org.opencontainers.image.ref.name",
+)  # the first is a full reference, the second may be a tag alone
+
+
+class Image:
+    """An image in an archive.
+
+    :ivar config: bytes of its configuration. :ivar manifest: bytes of its manifest, or None (docker save before 25).
+    :ivar layers: ``[(DiffID, digest or None, name of the member, size)]``, lowest first. :ivar names: what the archive calls it.
+    """
+
+    def __init__(self, config, manifest_data, layers, names):
+        self.config, self.manifest, self.layers, self.names = config, manifest_data, layers, names
+
+    @property
+    def id(self):
+        return manifest.digest_of(self.config)
+
+
+class Place(collections.namedtuple("Place", "beneath name identity")):
+    """Where a file with members lies, for those who open it again, in other processes too.
+
+    :ivar beneath: the layout's directory; None where ``name`` is the path of an archive. :ivar identity: which file it was when it was looked at.
+    """
+
+    @classmethod
+    def of(cls, beneath, name, fd):
+        return cls(beneath, name, _identity(fd))
+
+    def open(self):
+        """A descriptor. :raises RegistryError: when it is no regular file, or another one than before."""
+        try:
+            fd = files.open_regular(self.name, self.beneath, links=True)
+        except files.Unacceptable as error:
+            raise RegistryError("%s is damaged: %s" % (self.beneath or self.name, error)) from None
+        if _identity(fd) != self.identity:
+            os.close(fd)
+            raise RegistryError("%s was replaced while it was read" % os.path.join(self.beneath or "", self.name))
+        return fd
+
+
+def _identity(fd):
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino, status.st_size
+
+
+@contextlib.contextmanager
+def opened(path, spool):
+    """An archive's members: a :class:`Members`. :param spool: directory for an unnamed file that a compressed one is laid out in.
+
+    :raises InvalidInput: when ``path`` is neither an archive nor a layout.
+    """
+    if os.path.isdir(path):
+        yield Directory(path)
+        return
+    try:
+        file = os.fdopen(files.open_regular(path, links=True), "rb")
+    except files.Unacceptable as error:
+        raise InvalidInput("path", path, "an existing archive or OCI layout (%s)" % error) from None
+    with file:
+        start = file.read(8)
+        file.seek(0)
+        if not streams.kind_of(start):
+            yield Members(file, path)
+            return
+        with _laid_out(file, path, spool) as plain:
+            yield Members(plain, path)
+
+
+def _laid_out(file, path, spool):
+    """An unnamed file with what is compressed in ``file``. :raises HostError: where there is no room for it."""
+    try:
+        with contextlib.ExitStack() as stack:
+            plain = stack.enter_context(tempfile.TemporaryFile(dir=spool))
+            room = Room(plain.fileno())
+            for piece in streams.decompress(streams.pieces(file), path):
+                room.write(len(piece))
+                plain.write(piece)
+            plain.seek(0)
+            stack.pop_all()
+            return plain
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HostError("no space left in %s for what is compressed in %s; nothing of it was kept" % (spool or tempfile.gettempdir(), path)) from None
+        raise HostError("%s could not be laid out: %s" % (path, error.strerror or error)) from None
+
+
+class Members:
+    """The members of a tar archive that can be read in any order."""
+
+    def __init__(self, file, path):
+        self.path, self._file, self._place = path, file, Place.of(None, path, file.fileno())
+        self._index = self._read_index()
+
+    def _read_index(self):
+        index, links = {}, {}
+        stream = reader.FileStream(self._file.fileno(), 0, os.fstat(self._file.fileno()).st_size, self.path)
+        for entry in reader.entries(stream):
+            name = _plain(os.fsdecode(entry.name))
+            if entry.kind == reader.REGULAR and entry.sparse is None:
+                index[name] = stream.offset, entry.stored
+            elif entry.kind in (reader.SYMLINK, reader.LINK):  # docker save links equal layers
+                base = os.path.dirname(name) if entry.kind == reader.SYMLINK else ""
+                links[name] = os.path.normpath(os.path.join(base, _plain(os.fsdecode(entry.link))))
+        for name, target in links.items():
+            if target in index:
+                index.setdefault(name, index[target])
+        return index
+
+    def __contains__(self, name):
+        return name in self._index
+
+    def size(self, name):
+        return self._index[name][1]
+
+    def place(self, name):
+        """``(Place, offset)`` where a member's content lies."""
+        return self._place, self._index[name][0]
+
+    def read(self, name, limit):
+        """A small member's bytes. :raises RegistryError: when it is missing or larger than ``limit``."""
+        if name not in self:
+            raise RegistryError("%s is damaged: it lacks %s" % (self.path, name))
+        if self.size(name) > limit:
+            raise RegistryError("%s: %s has %d bytes; at most %d are accepted" % (self.path, name, self.size(name), limit))
+        return b"".join(self.pieces(name))
+
+    def pieces(self, name):
+        """A member's content in pieces; independent of other readers, in forked processes too."""
+        offset, left = self._index[name]
+        while left:
+            piece = os.pread(self._file.fileno(), min(left, streams.READ), offset)
+            if not piece:
+                raise RegistryError("%s is cut short inside %s" % (self.path, name))
+            offset += len(piece)
+            left -= len(piece)
+            yield piece
+
+
+class Directory(Members):
+    """An OCI layout, or what ``docker save`` writes, in a directory.
+
+    Somebody else may have laid it out: a link in the place of a member would have any file of this machine taken for it.
+    """
+
+    def __init__(self, path):  # pylint: disable=super-init-not-called
+        self.path = self._top = path
+
+    def _open(self, name):
+        """A member as a binary file. :raises RegistryError: when it is no regular file of this directory."""
+        try:
+            return os.fdopen(files.open_regular(name, self._top), "rb")
+        except files.Unacceptable as error:
+            raise RegistryError("%s is damaged: %s" % (self.path, "it lacks %s" % name if error.missing else error)) from None
+
+    def __contains__(self, name):
+        try:
+            os.close(files.open_regular(name, self._top))
+        except files.Unacceptable as error:
+            if not error.missing:
+                raise RegistryError("%s is damaged: %s" % (self.path, error)) from None
+            return False
+        return True
+
+    def size(self, name):
+        with self._open(name) as file:
+            return os.fstat(file.fileno()).st_size
+
+    def place(self, name):
+        with self._open(name) as file:
+            return Place.of(self._top, name, file.fileno()), 0
+
+    def pieces(self, name):
+        with self._open(name) as file:
+            yield from streams.pieces(file)
+
+
+def _plain(name):
+    return os.path.normpath(name).lstrip("/")
+
+
+def _texts(value):
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def contents(members, platform):
+    """The :class:`Image` objects in an archive. An index in it gives the image for ``platform``.
+
+    :raises InvalidInput: when it holds no image. :raises RegistryError: when it is damaged.
+    """
+    found = []
+    if "manifest.json" in members:
+        found = _docker(members)
+    if "index.json" in members and "oci-layout" in members:
+        found = _merge(found, _layout_beside(found, members, platform))
+    if not found and ("manifest.json" in members or "index.json" in members):
+        raise InvalidInput("path", members.path, "an archive of docker save or an OCI layout with an image in it (this one names none)")
+    if not found:
+        raise InvalidInput(
+            "path",
+            members.path,
+            "an archive of docker save or an OCI layout (it has neither manifest.json nor index.json); "
+            "a root file system is taken by source: import",
+        )
+    return found
+
+
+def transport_of(members):
+    """What the host's policy calls the kind of an archive (containers-transports(5))."""
+    if "manifest.json" in members:
+        return "docker-archive"
+    return "oci" if isinstance(members, Directory) else "oci-archive"
+
+
+def _layout_beside(docker, members, platform):
+    """The images of an archive's layout. Where it has none for ``platform``, manifest.json, if there is one, says what the archive is of."""
+    try:
+        return _layout(members, platform)
+    except manifest.OtherPlatform:
+        if not docker:
+            raise
+        return []
+
+
+def _merge(docker, layout):
+    """Docker 25 and newer write both forms of the same images: the layout has the manifest, the other the names."""
+    if not docker:
+        return layout
+    by_id = {image.id: image for image in layout}
+    for image in docker:
+        same = by_id.get(image.id)
+        if same is not None:
+            image.manifest, image.layers = same.manifest, same.layers
+    return docker
+
+
+def _docker(members):
+    images = {}
+    listed = json_reader.load(members.read("manifest.json", manifest.MAX_MANIFEST), "manifest.json of %s" % members.path, None, RegistryError)
+    for item in listed if isinstance(listed, list) else []:
+        if not isinstance(item, dict) or not _texts([item.get("Config")]) or not _texts(item.get("Layers") or []):
+            raise RegistryError("%s is damaged: manifest.json has an entry without Config and Layers" % members.path)
+        if not _texts(item.get("RepoTags") or []):
+            raise RegistryError("%s is damaged: manifest.json has RepoTags that are not a list of texts" % members.path)
+        config_name, *layer_names = [_plain(name) for name in [item["Config"]] + (item.get("Layers") or [])]
+        data = members.read(config_name, manifest.MAX_CONFIG)
+        diff_ids = manifest.parse_config(data, members.path, len(layer_names))["rootfs"]["diff_ids"]
+        for name in layer_names:
+            if name not in members:
+                raise RegistryError("%s is damaged: it lacks %s" % (members.path, name))
+        layers = [(diff_id, None, name, members.size(name)) for diff_id, name in zip(diff_ids, layer_names)]
+        image = Image(data, None, layers, [])
+        same = images.setdefault(image.id, image)  # some write an entry for each name
+        same.names += [name for name in item.get("RepoTags") or [] if name not in same.names]
+    return list(images.values())
+
+
+def _blob_name(digest):
+    return "blobs/" + digest.replace(":", "/")
+
+
+def _blob(members, digest, limit):
+    data = members.read(_blob_name(digest), limit)
+    algorithm, dummy, encoded = digest.partition(":")
+    if hashlib.new(algorithm, data).hexdigest() != encoded:
+        raise RegistryError("%s is damaged: the content of %s has another digest" % (members.path, digest))
+    return data
+
+
+def _layout(members, platform):
+    index = json_reader.load(members.read("index.json", manifest.MAX_MANIFEST), "index.json of %s" % members.path, None, RegistryError)
+    images = []
+    listed = (index.get("manifests") or []) if isinstance(index, dict) else None
+    if not isinstance(listed, list):
+        raise RegistryError("%s is damaged: index.json has no list of manifests" % members.path)
+    for digest, names in _entries(members, listed, platform):
+        image = _layout_image(members, digest, platform, names)
+        same = next((other for other in images if image is not None and (other.id, other.manifest) == (image.id, image.manifest)), None)
+        if same is not None:  # an entry for each name
+            same.names += [name for name in image.names if name not in same.names]
+        elif image is not None:
+            images.append(image)
+    return images
+
+
+def _entries(members, listed, platform):
+    """``[(digest, names)]`` of the entries of index.json. What is no manifest is passed over (image-layout.md, "index.json"); of several that have one
+    name, and say which platform they are for, the one for ``platform`` is meant.
+    """
+    found = {}
+    for number, item in enumerate(listed):
+        digest = item.get("digest") if isinstance(item, dict) else None
+        if not isinstance(digest, str) or not valid_digest(digest):
+            raise RegistryError("%s is damaged: index.json has an entry without a digest" % members.path)
+        annotations = item.get("annotations") or {}
+        if not isinstance(annotations, dict) or not _texts([annotations.get(key, "") for key in REF_NAMES]):
+            raise RegistryError("%s is damaged: index.json has annotations that are not texts" % members.path)
+        kind, its = item.get("mediaType"), item.get("platform")
+        if kind is not None and kind not in manifest.INDEXES + manifest.MANIFESTS:
+            continue
+        if its is not None and not (isinstance(its, dict) and all(isinstance(its.get(key) or "", str) for key in ("os", "architecture", "variant"))):
+            raise RegistryError("%s is damaged: index.json has a platform that is none" % members.path)
+        names = [annotations[key] for key in REF_NAMES if key in annotations]
+        found.setdefault(names[0] if names else number, []).append((dict(item, mediaType=kind or manifest.OCI_MANIFEST), names))
+    for name, group in found.items():
+        if len(group) > 1 and any(item.get("platform") for item, _names in group):
+            chosen = manifest.choose({"manifests": [item for item, _names in group]}, platform, "%s in %s" % (name, members.path))
+            group = [pair for pair in group if pair[0] is chosen]
+        yield from ((item["digest"], names) for item, names in group)
+
+
+def _layout_image(members, digest, platform, names, depth=0):
+    data = _blob(members, digest, manifest.MAX_MANIFEST)
+    document = manifest.parse(data, members.path)
+    if manifest.is_index(document):
+        if depth >= MAX_DEPTH:
+            raise RegistryError("%s: indexes within indexes within indexes" % members.path)
+        there = [item for item in document["manifests"] if _blob_name(item["digest"]) in members]  # an archive may have some of its platforms alone
+        chosen = manifest.choose(dict(document, manifests=there or document["manifests"]), platform,
+                                 "%s in %s" % (names[0] if names else digest[:19], members.path))
+        return _layout_image(members, chosen["digest"], platform, names, depth + 1)
+    try:
+        manifest.check_runnable(document, members.path)
+    except Unsupported:
+        if document["config"]["mediaType"] not in manifest.CONFIGS:
+            return None  # an artifact beside the images, such as a signature
+        raise
+    config = _blob(members, document["config"]["digest"], manifest.MAX_CONFIG)
+    diff_ids = manifest.parse_config(config, members.path, len(document["layers"]))["rootfs"]["diff_ids"]
+    layers = [(diff_id, item["digest"], _blob_name(item["digest"]), item["size"]) for diff_id, item in zip(diff_ids, document["layers"])]
+    for _diff_id, _digest, name, _size in layers:
+        if name not in members:
+            raise RegistryError("%s is damaged: it lacks %s" % (members.path, name))
+    return Image(config, data, layers, names[:1])
+
+
+def full_names(image):
+    """Full references of an archive's image; a layout's name that is a tag alone says nothing of the repository."""
+    names = []
+    for text in image.names:
+        if ":" in text or "/" in text:
+            names.append(reference.parse(text, "path").tagged)
+    return [name for name in names if name]
+
+
+def _proper_names(image):
+    """As :func:`full_names`, for one who gives a name himself: what is none is passed over."""
+    names = []
+    for text in image.names:
+        with contextlib.suppress(InvalidInput):
+            names += full_names(Image(image.config, None, [], [text]))
+    return names
+
+
+def choose(images, wanted, text, path):
+    """The image of an archive that a name means: the one that has it there, else the archive's only one. As ``[(image, [wanted])]``.
+
+    :param wanted: the name in full; ``text``: as the user wrote it. :raises InvalidInput: when there are several others.
+    """
+    called = [(image, _proper_names(image)) for image in images]
+    chosen = [(image, [wanted]) for image, names in called if wanted in names]
+    if not chosen and len(images) == 1:
+        return [(images[0], [wanted])]
+    if not chosen:
+        there = [reference.parse(name).familiar for _image, names in called for name in names]
+        raise InvalidInput("name", text, "an image that is in %s: %s" % (path, ", ".join(there) or "its images have no names"))
+    return chosen
+
+
+def take(engine, members, image, names):
+    """Store an image of an archive under full ``names``."""
+    from ..library import ingest  # here alone: a controller that reads archives need not be Linux
+
+    def plain(name):
+        return streams.decompress(members.pieces(name), "%s in %s" % (name, members.path))
+
+    engine.progress.subject("Loading %s" % (reference.parse(names[0]).familiar if names else image.id[7:19]))
+    what = "%s from %s" % (reference.parse(names[0]).familiar if names else image.id[:19], members.path)
+    if image.manifest is not None:
+        layers = [
+            ingest.Layer(diff_id, lambda name=name: members.pieces(name), digest, size) for diff_id, digest, name, size in image.layers
+        ]
+        return ingest.take(engine, what, image.config, layers, image.manifest, references=names, manner=ingest.LOAD)
+    described = {"digest": image.id, "size": len(image.config)}
+    layers = [ingest.Layer(diff_id, lambda name=name: plain(name)) for diff_id, _digest, name, _size in image.layers]
+    return ingest.take(
+        engine, what, image.config, layers, references=names, build_manifest=lambda stored: manifest.build(described, stored, docker=True),
+        manner=ingest.LOAD,
+    )

@@ -1,0 +1,129 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``import``: an image of one layer from a root file system, which is a directory or an archive.
+
+The image id depends on nothing but the content and the configuration: ``created`` is the newest time found in it. So a
+second import finds the image that is there, on any host.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import re
+
+from ...errors import InvalidInput
+from ...layers.compression import streams
+from ...layers.tar import reader, writer
+from ..model import manifest
+
+CONFIG_OPTIONS = ("command", "entrypoint", "env", "labels", "exposed_ports", "working_dir", "user", "volumes", "stop_signal")
+LATEST = 253402300799  # seconds: the last that a year of four digits has
+
+
+def open_layer(path):
+    """The pieces of the uncompressed archive of ``path``. :raises InvalidInput: when there is nothing."""
+    if os.path.isdir(path):
+        return writer.directory(path)
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise InvalidInput("path", path, "an existing directory or archive (%s)" % error.strerror) from None
+    return _file(file, path)
+
+
+def _file(file, path):
+    with file:
+        yield from streams.decompress(streams.pieces(file), path)
+
+
+def survey(path):
+    """``(DiffID, newest time in seconds)`` of what would be imported; reads all of it and keeps nothing.
+
+    :raises RegistryError: when it is not an archive.
+    """
+    checksum = hashlib.sha256()
+
+    def hashed():
+        for piece in open_layer(path):
+            checksum.update(piece)
+            yield piece
+
+    stream, newest = reader.Stream(hashed(), path), 0
+    for entry in reader.entries(stream):
+        newest = max(newest, entry.mtime)
+    stream.drain()
+    return "sha256:" + checksum.hexdigest(), min(newest // 1000000000, LATEST)
+
+
+def configuration(options):
+    """The ``config`` of an image configuration from the module's option ``config``. :raises InvalidInput: for a wrong entry."""
+    options = {key: value for key, value in (options or {}).items() if value is not None}
+    config = {}
+    for option, key in (("command", "Cmd"), ("entrypoint", "Entrypoint")):
+        if option in options:
+            config[key] = [str(word) for word in options[option]]
+    if "env" in options:
+        config["Env"] = ["%s=%s" % (_name(key, "config.env"), _text(value, "config.env")) for key, value in sorted(options["env"].items())]
+    if options.get("labels"):
+        config["Labels"] = {str(key): _text(value, "config.labels") for key, value in options["labels"].items()}
+    if options.get("exposed_ports"):
+        config["ExposedPorts"] = {_port(value): {} for value in options["exposed_ports"]}
+    if options.get("volumes"):
+        config["Volumes"] = {_absolute(value, "config.volumes"): {} for value in options["volumes"]}
+    if options.get("working_dir"):
+        config["WorkingDir"] = _absolute(options["working_dir"], "config.working_dir")
+    for option, key in (("user", "User"), ("stop_signal", "StopSignal")):
+        if options.get(option):
+            config[key] = str(options[option])
+    return config
+
+
+def _name(value, option):
+    if not str(value) or "=" in str(value) or "\0" in str(value):
+        raise InvalidInput(option, value, "names without = and NUL")
+    return value
+
+
+def _text(value, option):
+    if value is None or isinstance(value, (bool, dict, list)):
+        raise InvalidInput(option, value, "strings and numbers; quote what YAML takes for something else")
+    return str(value)
+
+
+def _port(value):
+    match = re.fullmatch(r"(\d{1,5})(?:/(tcp|udp|sctp))?", str(value))
+    if not match or not 0 < int(match.group(1)) < 65536:
+        raise InvalidInput("config.exposed_ports", value, "a port from 1 to 65535, with /tcp, /udp or /sctp if wanted")
+    return "%d/%s" % (int(match.group(1)), match.group(2) or "tcp")
+
+
+def _absolute(value, option):
+    if not str(value).startswith("/") or ".." in str(value).split("/"):
+        raise InvalidInput(option, value, "an absolute path without ..")
+    return str(value)
+
+
+def document(diff_id, newest, config, platform, message=None):
+    """The image configuration's bytes: the same for the same arguments."""
+    when = datetime.datetime.fromtimestamp(newest, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    system, architecture, variant = platform
+    body = {
+        "created": when,
+        "architecture": architecture,
+        "os": system,
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        "history": [{"created": when, "created_by": "pycontainer image import", "comment": message or "Imported from a root file system"}],
+    }
+    if variant:
+        body["variant"] = variant
+    return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
+
+
+def build_manifest(data, config):
+    """For ``intake.take``: makes the manifest when the layer's blob is known. ``data``: the configuration's bytes; ``config``: its ``config``."""
+    described = {"digest": manifest.digest_of(data), "size": len(data)}
+    return lambda layers: manifest.build(described, layers, docker=manifest.needs_docker(config))

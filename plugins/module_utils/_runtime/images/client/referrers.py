@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests that refer to another one, such as signatures and bills of materials (distribution-spec 1.1, "Listing Referrers" and
+"Pushing Manifests with Subject"): listed, and stored.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ...errors import RegistryError
+from ...untrusted import json_reader
+from ..library import records
+from ..model import manifest, reference
+
+TRIES = 4  # of a list that others change at the same time
+
+
+def listing(engine, registries, ident):
+    """What the registries that an image of the store is known in have that refers to it.
+
+    :returns: ``[{"repository", "subject": digest, "digest", "mediaType", "artifactType", "size", "annotations"}]``.
+    :raises RegistryError: when one can't be asked.
+    """
+    found = []
+    for name in records.digests_of(engine, ident):
+        parsed = reference.parse(name)
+        for item in registries.source(parsed, engine).referrers(parsed.digest):
+            found.append({"repository": records.familiar(name).partition("@")[0], "subject": parsed.digest, "digest": item["digest"],
+                          "mediaType": item["mediaType"], "artifactType": item.get("artifactType") or "", "size": item["size"],
+                          "annotations": item.get("annotations") or {}})
+    return found
+
+
+def put(client, data, subject):
+    """Store the manifest ``data`` (bytes) by its digest. Where the registry has no referrers API, it is entered in the subject's fallback tag.
+
+    :param subject: the digest that it refers to. :returns: its digest. :raises RegistryError: when the list can't be kept.
+    """
+    digest, document = manifest.digest_of(data), json_reader.load(data, "the manifest", error=RegistryError)
+    headers = client.put_manifest_answer(digest, data, document["mediaType"])
+    if headers.get("OCI-Subject") == subject:
+        return digest
+    entry = {"mediaType": document["mediaType"], "digest": digest, "size": len(data),
+             "artifactType": document.get("artifactType") or document["config"]["mediaType"]}
+    if document.get("annotations"):
+        entry["annotations"] = document["annotations"]
+    for _turn in range(TRIES):
+        listed, etag = client.referrers_tag(subject)
+        if digest in [item["digest"] for item in listed]:
+            return digest
+        index = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": listed + [entry]}
+        client.put_manifest_answer(subject.replace(":", "-"), json.dumps(index, separators=(",", ":")).encode(), manifest.OCI_INDEX,
+                                   {"If-Match": etag} if etag else {}, accept=(412,))
+    listed, _etag = client.referrers_tag(subject)
+    if digest in [item["digest"] for item in listed]:
+        return digest
+    raise RegistryError("registry %s does not keep the list of what refers to %s: others change it at the same time" % (client.registry, subject))

@@ -1,0 +1,391 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP to one registry host: TLS and its options, plain HTTP where that is allowed, connections kept open, proxies.
+
+Encryption is the rule. ``insecure`` allows an unverified certificate or plain HTTP of the registries that are named, not of what they
+lead to; a loopback address is always taken so, as Docker does. Which of them the host speaks is found out by a request without
+credentials.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import ipaddress
+import os
+import socket
+import ssl
+import urllib.request
+from urllib.parse import unquote, urlsplit
+
+from ...errors import HostError, InvalidInput, RegistryError
+from ...untrusted import files
+from ...untrusted.text import printable
+from . import min_speed, redirects
+from .headers import Headers
+
+TIMEOUT = 60  # seconds without a byte
+CONNECT_TIMEOUT = 15  # seconds until a connection is there
+PROBE_TIMEOUT = 10
+API_HOSTS = {"docker.io": "registry-1.docker.io"}
+CERTIFICATE_DIRECTORIES = ("/etc/containers/certs.d", "/etc/docker/certs.d")  # HOST:PORT/{ca.crt,*.cert,*.key}
+USER_AGENT = "pycontainer.engine"
+
+
+class Options:
+    """How to connect, from a task's options.
+
+    :param insecure: plain HTTP or an unverified certificate will do. :param validate_certs: verify the server's certificate.
+    :param ca_path: file with the authorities to trust. :param client_cert, client_key: files of the client's own certificate.
+    :raises InvalidInput: when a file can't be read.
+    """
+
+    def __init__(self, insecure=False, validate_certs=True, ca_path=None, client_cert=None, client_key=None):
+        self.insecure, self.validate_certs = bool(insecure), validate_certs is not False
+        self.ca_path, self.client_cert, self.client_key = ca_path, client_cert, client_key
+        for option in ("ca_path", "client_cert", "client_key"):
+            path = getattr(self, option)
+            if path and not os.path.isfile(path):
+                raise InvalidInput(option, path, "an existing file in PEM form")
+        if client_key and not client_cert:
+            raise InvalidInput("client_key", client_key, "a key together with its client_cert")
+
+    def context(self, host, insecure=False, named=True):
+        """The TLS context for ``host``; what lies in certs.d is used where the task says nothing.
+
+        :param insecure: verify nothing. :param named: whether it is a registry that the task names, which alone gets the task's client certificate.
+        """
+        authorities, cert, key = [], self.client_cert if named else None, self.client_key if named else None
+        for directory in CERTIFICATE_DIRECTORIES:
+            found = _certificates(os.path.join(directory, host))
+            authorities += found["ca"]
+            if not cert and "cert" in found:
+                cert, key = found["cert"], found.get("key")
+        context = _context([self.ca_path], alone=True) if self.ca_path else _context(authorities)
+        if insecure or not self.validate_certs or is_loopback(host):
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if cert:
+            try:
+                for path in (cert, key or cert):
+                    os.close(files.open_regular(path, links=True))
+                context.load_cert_chain(cert, key)
+            except (OSError, files.Unacceptable, ssl.SSLError) as error:
+                raise InvalidInput("client_cert", cert, "a certificate and key in PEM form that belong together (%s)" % error) from None
+        return context
+
+
+def _context(authorities, alone=False):
+    """The TLS context that trusts the certificates in these files, and the host's unless they stand ``alone``."""
+    context = None if alone else ssl.create_default_context()
+    for path in authorities:
+        try:
+            os.close(files.open_regular(path, links=True))
+            if context is None:
+                context = ssl.create_default_context(cafile=path)
+            context.load_verify_locations(path)
+        except (OSError, files.Unacceptable, ssl.SSLError) as error:
+            raise InvalidInput("ca_path", path, "a file with certificates in PEM form (%s)" % error) from None
+    return context
+
+
+def _certificates(directory):
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        names = []
+    found = {"ca": []}
+    for name in names:
+        path = os.path.join(directory, name)
+        if name.endswith(".crt"):
+            found["ca"].append(path)
+        elif name.endswith(".cert") and os.path.exists(path[:-5] + ".key"):
+            found.setdefault("cert", path)
+            found.setdefault("key", path[:-5] + ".key")
+    return found
+
+
+def is_loopback(host):
+    """Whether ``host`` (with an optional port) is this machine's loopback by its name or number."""
+    name = split_host(host)[0]
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def split_host(host):
+    """``(name, port or None)`` of ``example.com:5000`` or ``[::1]:5000``."""
+    name, colon, port = host.rpartition(":")
+    if not colon or "]" in port or not (port.isascii() and port.isdigit() and len(port) <= 5):
+        name, port = host, None
+    return name.strip("[]"), int(port) if port else None
+
+
+def _in_no_proxy(name):
+    """Whether an address is in one of the networks (``10.0.0.0/8``) that NO_PROXY names, as Docker and Podman read it."""
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    for entry in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(","):
+        with contextlib.suppress(ValueError):
+            if "/" in entry and address in ipaddress.ip_network(entry.strip(), strict=False):
+                return True
+    return False
+
+
+class Response:
+    """A response whose body is still to be read. :ivar status: number. :ivar headers: case-insensitive mapping.
+
+    :ivar address: that it came from. :ivar body: bytes, where somebody has read it already.
+    :ivar authorization: the header that the request had, where somebody has noted it.
+    """
+
+    def __init__(self, response, connection, pool, address):
+        self._response, self._connection, self._pool, self._key, self.address = response, connection, pool, _key(address), address
+        self.status, self.headers, self.body, self.authorization = response.status, Headers(response.headers, address.netloc), None, None
+
+    def read(self, limit):
+        """The whole body. :raises RegistryError: when it is larger than ``limit``. A connection that breaks raises as in :meth:`pieces`."""
+        data = self._response.read(limit + 1)
+        if len(data) > limit:
+            self.close()
+            raise RegistryError("%s sent more than the %d bytes that are accepted here" % (self._key[1], limit))
+        if self._response.length:
+            self.close()
+            raise http.client.IncompleteRead(b"", self._response.length)
+        self.finish()
+        return data
+
+    def pieces(self, size=1 << 18):
+        """The body in pieces. A connection that breaks raises OSError or http.client.HTTPException."""
+        while True:
+            piece = self._response.read(size)
+            if not piece:
+                if self._response.length:
+                    self.close()
+                    raise http.client.IncompleteRead(b"", self._response.length)
+                self.finish()
+                return
+            yield piece
+
+    def finish(self):
+        """Give the connection back for the next request; it is closed where the body was not read to its end."""
+        if self._response.isclosed() and not self._response.will_close:
+            self._pool.setdefault(self._key, []).append(self._connection)
+        else:
+            self.close()
+
+    def close(self):
+        self._response.close()
+        self._connection.close()
+
+
+class Transport:
+    """Connections to registries and what they redirect to, with one task's options."""
+
+    def __init__(self, options=None):
+        self.options = options or Options()
+        self._pool, self._schemes, self._contexts, self._insecure, self._named = {}, {}, {}, set(), set()
+        self._pid = os.getpid()
+
+    def allow_insecure(self, registry):
+        """Plain HTTP or an unverified certificate of this registry will do."""
+        self._insecure.add(API_HOSTS.get(registry, registry))
+
+    def is_insecure(self, registry):
+        """Whether somebody has said so of it."""
+        return API_HOSTS.get(registry, registry) in self._insecure
+
+    def base(self, registry):
+        """The Address of a registry's API, without a path. With the option ``insecure``, that goes for each registry asked so.
+
+        :raises RegistryError: when it does not answer at all.
+        """
+        if registry not in self._schemes:
+            self._named.add(registry)
+            if self.options.insecure:
+                self.allow_insecure(registry)
+            self._schemes[registry] = self._probe(API_HOSTS.get(registry, registry))
+        return self._schemes[registry]
+
+    def _probe(self, host):
+        if host not in self._insecure and not is_loopback(host):
+            return redirects.of_registry("https", host)
+        # Plain HTTP first where a port is given: a server that speaks it may wait for ever for the end of a TLS greeting's "line".
+        order = ("http", "https") if split_host(host)[1] else ("https", "http")
+        failures = []
+        for scheme in order:
+            url = redirects.of_registry(scheme, host)
+            try:
+                response = self._send("GET", url.at("/v2/"), {}, None, PROBE_TIMEOUT)
+                body = response.read(1 << 16)
+            except (OSError, http.client.HTTPException, RegistryError) as error:
+                failures.append("%s: %s" % (scheme, explain(error)))
+                continue
+            if not (scheme == "http" and response.status == 400 and b"HTTPS" in body):
+                return url
+        raise RegistryError("registry %s does not answer (%s)" % (host, "; ".join(failures)))
+
+    def request(self, method, address, headers=None, body=None):
+        """Send one request and return its :class:`Response`; redirects and errors are the caller's affair.
+
+        :param address: an ``addresses.Address``. :param body: bytes, or an object with ``size`` and ``pieces()``, which is called anew for every try.
+        :raises OSError, http.client.HTTPException: when the connection fails.
+        """
+        return self._send(method, address, dict(headers or {}), body, TIMEOUT)
+
+    def _send(self, method, address, headers, body, timeout):
+        key = _key(address)
+        for name, value in headers.items():
+            if not all(" " <= character <= "~" or character == "\t" for character in value):  # some are what a registry has said before
+                raise RegistryError("%s wants to be sent a header %s with characters that none has: %s" % (address.netloc, name, printable(value, 100)))
+        headers.setdefault("User-Agent", USER_AGENT)
+        size = len(body) if isinstance(body, bytes) else body.size if body is not None else None
+        if size is not None:
+            headers["Content-Length"] = str(size)
+        elif method in ("POST", "PUT", "PATCH"):
+            headers["Content-Length"] = "0"
+        if self._pid != os.getpid():  # a forked worker must not talk on its parent's connections
+            self._pid, self._pool = os.getpid(), {}
+        while True:
+            connection = self._idle(key)
+            reused = connection is not None
+            connection = connection or self._connect(key, min(timeout, CONNECT_TIMEOUT))
+            try:
+                connection.sock.settimeout(timeout)
+                self._write(connection, method, address.target, headers, body)
+                return Response(connection.getresponse(), connection, self._pool, address)
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+                reason = _alert(connection, error)
+                connection.close()
+                if reason is not error:
+                    raise reason from None
+                if not reused or not (body is None or isinstance(body, bytes)):  # of a large body nobody knows how much has arrived
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+
+    def _idle(self, key):
+        """An open connection that nobody uses, or None; several threads may ask."""
+        try:
+            return self._pool[key].pop()
+        except (KeyError, IndexError):
+            return None
+
+    def _write(self, connection, method, target, headers, body):
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        if isinstance(body, bytes):
+            connection.endheaders(body)
+            return
+        connection.endheaders()
+        if body is not None:
+            try:
+                for piece in body.pieces():
+                    connection.send(piece)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # the server has answered early; its answer says why
+
+    def _connect(self, key, timeout):
+        scheme, netloc = key
+        name, port = split_host(netloc)
+        proxy, headers = self._proxy(scheme, name, port)
+        if scheme == "http":
+            connection = http.client.HTTPConnection(*(proxy or (name, port)), timeout=timeout)
+        else:
+            context = self._contexts.get(netloc)
+            if context is None:
+                named = netloc in [API_HOSTS.get(registry, registry) for registry in self._named]
+                context = self._contexts[netloc] = self.options.context(netloc, netloc in self._insecure, named)
+            connection = http.client.HTTPSConnection(*(proxy or (name, port)), timeout=timeout, context=context)
+        connection.response_class = min_speed.Answer
+        if proxy:
+            connection.set_tunnel(name, port or (443 if scheme == "https" else 80), headers)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _proxy(self, scheme, name, port):
+        """``((host, port), headers)`` of the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY ask for; ``(None, {})`` for none."""
+        url = urllib.request.getproxies_environment().get(scheme)
+        if not url or is_loopback(name) or urllib.request.proxy_bypass_environment("%s:%s" % (name, port) if port else name) or _in_no_proxy(name):
+            return None, {}
+        try:
+            parts = urlsplit(url if "//" in url else "http://" + url)
+            port_of_proxy = parts.port or 3128
+        except ValueError:
+            raise HostError("the proxy that the environment names for %s is no address" % scheme) from None
+        headers = {}
+        if parts.username is not None:
+            credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
+            headers["Proxy-Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
+        return (parts.hostname, port_of_proxy), headers
+
+    def close(self):
+        for connections in list(self._pool.values()):
+            for connection in connections:
+                connection.close()
+        self._pool = {}
+
+
+def _key(address):
+    """What requests on one connection have in common."""
+    return address.scheme, address.netloc
+
+
+def explain(error):
+    """A connection's failure in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate can't be verified: %s" % error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return _explain_tls(error)
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    if isinstance(error, min_speed.TooSlow):
+        return str(error)
+    if isinstance(error, TimeoutError) or isinstance(error, socket.timeout):
+        return "no answer in time"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the connection ended before the answer did"
+    if isinstance(error, http.client.HTTPException):
+        return "what answers there does not speak HTTP (%s)" % (printable(" ".join(str(error).split()), 100) or type(error).__name__)
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _alert(connection, error):
+    """What the other side said before it closed an encrypted connection, as an error; ``error`` itself where it said nothing."""
+    if isinstance(connection.sock, ssl.SSLSocket):
+        try:
+            connection.sock.settimeout(1)
+            connection.sock.recv(1)
+        except ssl.SSLError as found:
+            if found.reason in TLS_REASONS:
+                return found
+        except (OSError, ValueError):
+            pass
+    return error
+
+
+TLS_REASONS = {  # OpenSSL's names for what is wrong -> what that means
+    "WRONG_VERSION_NUMBER": "it does not speak TLS; insecure lets it be spoken to without",
+    "HTTP_REQUEST": "it does not speak TLS; insecure lets it be spoken to without",
+    "RECORD_LAYER_FAILURE": "it does not speak TLS; insecure lets it be spoken to without",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client's certificate (client_cert, client_key)",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it accepts none of the ways to encrypt, or asks for a client's certificate (client_cert, client_key)",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it does not accept the client's certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not accept the client's certificate",
+    "UNSUPPORTED_PROTOCOL": "it speaks versions of TLS alone that are not safe",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks versions of TLS alone that are not safe",
+}
+
+
+def _explain_tls(error):
+    reason = getattr(error, "reason", None) or ""
+    return TLS_REASONS.get(reason) or "the encryption failed: %s" % (reason.replace("_", " ").lower() or error)

@@ -1,0 +1,203 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sending a blob (distribution-spec 1.1, "Pushing blobs"): mounted from another repository, whole, or in chunks.
+
+The blob is sent in one request. Where that breaks off, the registry is asked how much it has, and the rest is sent from there; a
+proxy or a registry that takes no request so large gets chunks.
+"""
+
+from __future__ import annotations
+
+import http.client
+from urllib.parse import urlencode
+
+from ...errors import Interrupted, RegistryError
+from . import retry
+from .client import WORDS
+from .headers import number
+
+CHUNK = 8 << 20  # bytes; the first size that is tried where a whole blob is too large for one request
+SMALLEST = 512 << 10
+OCTETS = "application/octet-stream"
+REFUSALS = (400, 401, 403, 404, 405, 501)
+
+
+class Body:
+    """What is sent: ``size`` bytes of it from ``offset`` on.
+
+    :param source: an object with ``size`` and ``pieces(offset, count)``, which gives them anew each time.
+    """
+
+    def __init__(self, source, offset, size):
+        self.source, self.offset, self.size = source, offset, size
+
+    def pieces(self):
+        return self.source.pieces(self.offset, self.size)
+
+
+def push_blob(client, digest, source, mount_from=None):
+    """Store a blob unless the repository has it.
+
+    :param client: a ``client.Client`` for pushing. :param source: as for :class:`Body`.
+    :param mount_from: a repository of the same registry that may have it.
+    :returns: ``present``, ``mounted`` or ``pushed``. :raises RegistryError: when the registry does not take it.
+    """
+    if client.has_blob(digest):
+        return "present"
+    session = _Session(client, digest, source)
+    if session.mount(mount_from) if mount_from else session.begin():
+        return "mounted"
+    session.send()
+    return "pushed"
+
+
+class _Session:
+    """One upload. :ivar location: where to go on. :ivar offset: bytes that the registry has. :ivar limit: bytes in one request, or None."""
+
+    def __init__(self, client, digest, source):
+        self.client, self.digest, self.source = client, digest, source
+        self.location, self.offset, self.limit, self.least = None, 0, None, 0
+        self.patience, self.challenged, self.anew, self.chunked = retry.Patience(client.tries), False, False, False
+
+    def mount(self, repository):
+        """As :meth:`begin`, with the blob of another repository, if the registry gives it: to be refused there is no reason not to send it."""
+        try:
+            return self.begin({"mount": self.digest, "from": repository})
+        except RegistryError as error:
+            if not is_refusal(error):
+                raise
+            self.client.for_push()
+            return self.begin()
+
+    def begin(self, query=None):
+        """Open the upload; True when a mount has made it unnecessary."""
+        path = "blobs/uploads/" + ("?" + urlencode(query) if query else "")
+        response = self.client.call("POST", path, accept=(201, 202), limit=WORDS)
+        if response.status == 201:
+            return True
+        self.location, self.offset = None, 0
+        self._follow(response)
+        if self.location is None:
+            raise RegistryError("registry %s opened an upload without saying where" % self.client.registry)
+        self.least = number(response.headers.get("OCI-Chunk-Min-Length"), 0)
+        return False
+
+    def _follow(self, response):
+        location = response.headers.get("Location")
+        if location:
+            self.location = self.client.follow(location, "an upload", self.location or self.client.url("blobs/uploads/"))
+
+    def send(self):
+        while True:
+            try:
+                response = self._step()
+                text = response.read(WORDS)
+            except (OSError, http.client.HTTPException) as error:
+                if not self.patience.after_error(error):
+                    raise self.client.broken(error, self.patience) from None
+                self._resume()
+                continue
+            if self._goes_on(response, text):
+                continue
+            return
+
+    @property
+    def _whole(self):
+        return self.offset == 0 and not self.chunked
+
+    def _step(self):
+        """The next request: all of it, a chunk, or the end."""
+        if self._whole:
+            return self._request("PUT", Body(self.source, 0, self.source.size), digest=self.digest)
+        rest = self.source.size - self.offset
+        if not rest:
+            return self._request("PUT", None, digest=self.digest)
+        count = min(rest, self.limit or rest)
+        return self._request("PATCH", Body(self.source, self.offset, count), count)
+
+    def _request(self, method, body, count=0, **query):
+        address, headers = self.location.asking(query), {}
+        if body is not None:
+            headers["Content-Type"] = OCTETS
+        if method == "PATCH":
+            headers["Content-Range"] = "%d-%d" % (self.offset, self.offset + count - 1)
+        return self.client.send(method, address, headers, body)
+
+    def _goes_on(self, response, text):
+        """Take an answer. False: the blob is there. :raises RegistryError: when it is refused."""
+        if response.status == 202 and not self._ended:  # a chunk has come
+            before = self.offset
+            self._follow(response)
+            self.offset = _received(response, self.offset + min(self.source.size - self.offset, self.limit or self.source.size))
+            if self.offset > self.source.size:
+                raise RegistryError("registry %s has got %d bytes of a blob of %d, it says" % (self.client.registry, self.offset, self.source.size))
+            if self.offset > before:
+                self.patience.progress()
+            elif not self.patience.after_error(ConnectionError("an upload does not get on")):
+                raise self.client.refused("an upload", response, text, self.patience)
+            return True
+        if response.status in (201, 202, 204):
+            return False
+        if response.status == 401 and not self.challenged:  # the token's time was over
+            self.challenged = True
+            self.client.challenged(response)
+            self._resume()
+            return True
+        if response.status == 413 and self._halve():
+            self._resume()
+            return True
+        if response.status in (404, 416) and self.patience.after_error(ConnectionError("the upload is gone")):
+            self._resume()
+            return True
+        if self.patience.after_answer(response):
+            self._resume()
+            return True
+        if response.status in (400, 405, 501) and not self.anew:  # it takes no blob in one request, or what it has is not what was sent
+            self.anew = self.chunked = True
+            self.limit = self.limit or max(self.least, CHUNK)
+            self.begin()
+            return True
+        raise self.client.refused("an upload", response, text, self.patience)
+
+    @property
+    def _ended(self):
+        """Whether the request that was answered was the upload's last."""
+        return self._whole or self.offset == self.source.size
+
+    def _halve(self):
+        """Smaller chunks; False when they can't be smaller."""
+        smallest = max(SMALLEST, self.least)
+        if self.limit is not None and self.limit <= smallest:
+            return False
+        self.limit = max(smallest, min(CHUNK, self.source.size // 2) if self.limit is None else self.limit // 2)
+        self.chunked = True
+        return True
+
+    def _resume(self):
+        """Ask how much the registry has; where that is nothing, or it does not know the upload any more, begin another."""
+        try:
+            response = self.client.send("GET", self.location)
+            response.read(WORDS)
+            if response.status == 204:
+                self._follow(response)
+                self.offset = _received(response, 0)
+                if 0 < self.offset <= self.source.size:
+                    return
+        except (OSError, http.client.HTTPException):
+            pass
+        self.begin()
+
+
+def is_refusal(error):
+    """Whether a RegistryError says that the registry, or its token service, does not want a request, rather than that it can't answer it."""
+    return not isinstance(error, Interrupted) or getattr(error, "status", None) in REFUSALS
+
+
+def _received(response, otherwise):
+    """Bytes that an answer's Range says are there: ``0-99`` is 100. ``0-0`` is, by custom, an empty upload as well as one of one byte."""
+    text = response.headers.get("Range", "").strip()
+    text = text[len("bytes="):] if text.startswith("bytes=") else text
+    last = number(text[2:]) if text.startswith("0-") else None
+    if last is None:
+        return otherwise
+    return last + 1 if last else min(otherwise, 1)

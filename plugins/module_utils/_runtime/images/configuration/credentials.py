@@ -1,0 +1,263 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Credentials for registries, where Docker and the containers tools keep them: found, kept, erased.
+
+Files, first one first: the one that was named, ``$REGISTRY_AUTH_FILE``; then Docker's ``$DOCKER_CONFIG/config.json`` or
+``~/.docker/config.json``, which is where credentials are kept when no file was named; then those of Podman and Skopeo
+(containers-auth.json(5)): ``$XDG_RUNTIME_DIR/containers/auth.json``, ``/run/containers/<uid>/auth.json``,
+``~/.config/containers/auth.json``; then ``~/.dockercfg``. ``~`` is the home of the user who runs the engine, root, by the
+password database: with sudo, ``$HOME`` may be somebody else's.
+
+In a file, ``auths`` has a key for each registry, and may have longer ones for a path in it: the most specific wins. A
+helper (``credHelpers`` for one registry, ``credsStore`` for all) is asked by Docker's credential helper protocol.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import re
+import subprocess
+
+from ...errors import HostError, InvalidInput, NotFound, RegistryError
+from ...store.files import write_whole
+from ...untrusted import files as foreign, json_reader
+
+DOCKER_HUB = "https://index.docker.io/v1/"  # the key that Docker gives its own registry
+HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
+TOKEN = "<token>"  # a helper's user name where the secret is an identity token
+HELPER_TIMEOUT = 30  # seconds
+
+
+def home():
+    return pwd.getpwuid(os.geteuid()).pw_dir
+
+
+def default_file():
+    """Where credentials are kept when no file was named."""
+    return os.environ.get("REGISTRY_AUTH_FILE") or os.path.join(
+        os.environ.get("DOCKER_CONFIG") or os.path.join(home(), ".docker"), "config.json")
+
+
+def files(auth_file=None):
+    """The files that are looked in, first one first, whether they exist or not."""
+    if auth_file:
+        return [auth_file]
+    found = [default_file(), os.path.join(home(), ".docker", "config.json")]
+    if os.environ.get("XDG_RUNTIME_DIR"):
+        found.append(os.path.join(os.environ["XDG_RUNTIME_DIR"], "containers", "auth.json"))
+    found += ["/run/containers/%d/auth.json" % os.geteuid(), os.path.join(home(), ".config", "containers", "auth.json"),
+              os.path.join(home(), ".dockercfg")]
+    return list(dict.fromkeys(found))
+
+
+def lookup(host, repository=None, auth_file=None):
+    """What to log in to a registry with.
+
+    :param host: ``registry.example.com:5000``, ``docker.io``. :param repository: the path in it, for keys that name one.
+    :param auth_file: look in this file alone.
+    :returns: None, ``{"username", "password"}`` or ``{"identitytoken"}``.
+    :raises NotFound: when ``auth_file`` does not exist. :raises InvalidInput: when a file is not what it should be.
+    :raises RegistryError: when a helper fails.
+    """
+    if auth_file and not os.path.exists(auth_file):
+        raise NotFound("the file with credentials %s does not exist" % auth_file)
+    for path in files(auth_file):
+        document = read(path)
+        if document is not None:
+            found = _find(document, host, repository)
+            if found is not None:
+                return found
+    return None
+
+
+def read(path):
+    """A credentials file as a dictionary in the form of Docker's config.json; None when there is none."""
+    try:
+        data = foreign.read(path, json_reader.LARGEST, links=True) or b"{}"
+    except foreign.Unacceptable as error:
+        if error.missing or not os.path.exists(path):
+            return None
+        raise HostError("the file with credentials %s can't be read: %s" % (path, error)) from None
+    form = "a file in the form of Docker's config.json (JSON with \"auths\")"
+    document = json_reader.load(data, "it", error=lambda said: InvalidInput("config_path", path, "%s; %s" % (form, said)))
+    if not all(isinstance(document.get(key, {}), dict) for key in ("auths", "credHelpers")):
+        raise InvalidInput("config_path", path, form)
+    if os.path.basename(path) == ".dockercfg" and "auths" not in document:  # the old form is what is in auths now
+        document = {"auths": document}
+    return document
+
+
+def names(host):
+    """The names that one registry may have as a key, the one that Docker writes first."""
+    if host in HUB_NAMES:
+        return (DOCKER_HUB,) + HUB_NAMES
+    return (host,)
+
+
+def _find(document, host, repository):
+    auths = document.get("auths", {})
+    parts = repository.split("/") if repository else []
+    for count in range(len(parts), 0, -1):
+        for name in names(host):
+            found = _decode(auths.get("/".join([name] + parts[:count])))
+            if found is not None:
+                return found
+    helper, strict = _helper(document, host)
+    if helper:
+        found = _ask(helper, host, strict)
+        if found is not None:
+            return found
+    for key in _keys(auths, host):
+        found = _decode(auths[key])
+        if found is not None:
+            return found
+    return None
+
+
+def _keys(auths, host):
+    """The keys of ``auths`` that mean the whole registry: plain, or with the scheme and the API's path of old times."""
+    wanted = names(host)
+    plain = [key for key in wanted if key in auths]
+    return plain + [key for key in auths if key not in plain and bare(key) in wanted]
+
+
+def bare(key):
+    """A key without scheme and without the API's ``/v1/`` or ``/v2/``."""
+    return re.sub(r"/(v[12]/?)?$", "", re.sub(r"^https?://", "", key))
+
+
+def _decode(entry):
+    """An entry of ``auths``, or None where it holds nothing (a helper has it then)."""
+    if not isinstance(entry, dict):
+        return None
+    if entry.get("identitytoken"):
+        return {"identitytoken": entry["identitytoken"]}
+    username, password = entry.get("username"), entry.get("password")
+    if entry.get("auth"):
+        try:
+            text = base64.b64decode(entry["auth"]).decode("utf-8")
+        except (binascii.Error, UnicodeDecodeError, TypeError):
+            return None
+        username, dummy, password = text.rstrip("\0").partition(":")
+    return {"username": username, "password": password} if username and password is not None else None
+
+
+# --- helpers ---
+
+def _helper(document, host):
+    """``(name of the helper that has a registry's credentials or None, whether it was named for this registry)``."""
+    own = document.get("credHelpers", {})
+    for key in own:
+        if key in names(host) or bare(key) in names(host):
+            return own[key], True
+    return document.get("credsStore") or None, False
+
+
+def _run(helper, action, data):
+    """A helper's answer (docker-credential-helpers, "Development"). :raises RegistryError: with its complaint."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", helper):
+        raise RegistryError("the credential helper's name %r is not one" % helper)
+    try:
+        done = subprocess.run(["docker-credential-" + helper, action], input=data.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=HELPER_TIMEOUT, check=False)
+    except FileNotFoundError:
+        raise RegistryError(
+            "the credential helper docker-credential-%s, which the credentials file names, is not installed" % helper) from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RegistryError("the credential helper docker-credential-%s failed: %s" % (helper, error)) from None
+    if done.returncode:
+        raise RegistryError("the credential helper docker-credential-%s failed: %s" % (
+            helper, (done.stdout or done.stderr).decode("utf-8", "replace").strip()))
+    return done.stdout
+
+
+def _ask(helper, host, strict):
+    """:param strict: a helper that was named for this very registry must work; one for all need not know it."""
+    for name in names(host)[:2]:
+        try:
+            answer = json_reader.load(_run(helper, "get", name), "the answer of the credential helper docker-credential-%s" % helper,
+                                      error=RegistryError)
+        except RegistryError as error:
+            if "credentials not found" in str(error) or ("is not installed" in str(error) and not strict):
+                continue
+            raise
+        if answer.get("Username") == TOKEN:
+            return {"identitytoken": answer.get("Secret", "")}
+        if answer.get("Username"):
+            return {"username": answer["Username"], "password": answer.get("Secret", "")}
+    return None
+
+
+# --- changes ---
+
+def kept(host, auth_file=None):
+    """What :func:`store` would replace: the registry's credentials in the one file that is written. As :func:`lookup`."""
+    document = read(auth_file or default_file())
+    return None if document is None else _find(document, host, None)
+
+
+def store(host, username, password, auth_file=None):
+    """Keep a registry's credentials, with the helper where the file names one. Other entries stay as they are."""
+    def change(document):
+        helper, _strict = _helper(document, host)
+        if helper:
+            _run(helper, "store", json.dumps({"ServerURL": names(host)[0], "Username": username, "Secret": password}))
+        for key in _keys(document.get("auths", {}), host):
+            del document["auths"][key]
+        value = {} if helper else {"auth": base64.b64encode(("%s:%s" % (username, password)).encode()).decode()}
+        document.setdefault("auths", {})[names(host)[0]] = value
+
+    _change(auth_file or default_file(), change)
+
+
+def erase(host, auth_file=None):
+    """Forget a registry's credentials."""
+    def change(document):
+        helper, strict = _helper(document, host)
+        if helper and _ask(helper, host, strict) is not None:
+            for name in names(host)[:2]:
+                with contextlib.suppress(RegistryError):  # it has them under one of the two names
+                    _run(helper, "erase", name)
+        for key in _keys(document.get("auths", {}), host):
+            del document["auths"][key]
+
+    path = auth_file or default_file()
+    if os.path.exists(path):
+        _change(path, change)
+
+
+def _change(path, change):
+    """Rewrite a file so that others see the old or the new one. It keeps its owner; nobody else may read it."""
+    path = os.path.realpath(path)  # where it is a link, what it leads to is rewritten
+    directory = os.path.dirname(path)
+    _make(directory)
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)  # of two logins at once both must stay
+        document = read(path) or {}
+        owner = os.stat(path if os.path.exists(path) else directory)
+        change(document)
+        if os.path.basename(path) == ".dockercfg":
+            document = document["auths"]
+        write_whole(path, json.dumps(document, indent="\t") + "\n", mode=0o600)
+        os.chown(path, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(fd)
+
+
+def _make(directory):
+    """Make a directory that is not there, for the owner of the one that it is made in."""
+    if os.path.isdir(directory):
+        return
+    parent = os.path.dirname(directory)
+    _make(parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(directory, 0o700)
+        owner = os.stat(parent)
+        os.chown(directory, owner.st_uid, owner.st_gid)

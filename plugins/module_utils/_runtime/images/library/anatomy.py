@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an image consists of: its history with the layer of each step, what each layer adds, and what of it nobody sees any more."""
+
+from __future__ import annotations
+
+import os
+
+from ...errors import HostError
+from ...layers import contents, stack
+from ..model import manifest
+from . import ingest, layers, records
+
+LARGEST = 20  # wasted files that a report lists unless it is asked for more
+
+
+def steps(record):
+    """``[(entry of the history, index of its layer or None)]``, oldest first; a layer that the history does not tell of has an empty entry."""
+    found, index, count = [], 0, len(record["layers"])
+    for entry in record["config"].get("history") or ():
+        if not isinstance(entry, dict):
+            continue
+        adds = not entry.get("empty_layer") and index < count
+        found.append((entry, index if adds else None))
+        index += adds
+    return found + [({}, number) for number in range(index, count)]
+
+
+def history(engine, name_or_id):
+    """The steps that an image came from, newest first.
+
+    :returns: ``[{"Id": the image after this step where the store has it, else "<missing>", "Created", "CreatedBy", "Comment",
+        "Size": bytes of the files of its layer, "Tags", "Layer": DiffID or "", "Digest": of the layer's blob or ""}]``.
+    """
+    record = records.get(engine, name_or_id)
+    sizes, blobs = layer_sizes(engine, record), layer_blobs(engine, record)
+    rows, known, entries = [], _known(engine, record), steps(record)
+    for number, (entry, index) in enumerate(entries, 1):
+        ident = record["id"] if number == len(entries) else known.get(number, "<missing>")
+        rows.append({
+            "Id": ident, "Created": entry.get("created") or "", "CreatedBy": entry.get("created_by") or "", "Comment": entry.get("comment") or "",
+            "Size": sizes[index] if index is not None else 0,
+            "Tags": [records.familiar(name) for name in records.tags_of(engine, ident)] if ident != "<missing>" else [],
+            "Layer": record["layers"][index] if index is not None else "", "Digest": blobs[index] if index is not None else ""})
+    return rows[::-1]
+
+
+def _known(engine, record):
+    """``{number of steps: id}`` of the images in the store that this one came from."""
+    entries, found, waiting = record["config"].get("history") or [], {}, [record["id"]]
+    while waiting:
+        for row in engine.db.all("SELECT used FROM uses WHERE image = ?", waiting.pop()):
+            other = records.find(engine, row["used"])
+            before = (other["config"].get("history") or []) if other is not None else []
+            if before and len(before) not in found and len(before) < len(entries) and entries[:len(before)] == before:
+                found[len(before)] = other["id"]
+                waiting.append(other["id"])
+    return found
+
+
+def layer_blobs(engine, record):
+    """Digests of the blobs of an image's layers, lowest first."""
+    document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
+    return [layer["digest"] for layer in document["layers"]]
+
+
+def layer_sizes(engine, record):
+    """Bytes of the files of each layer, lowest first."""
+    rows, blobs = layers.rows(engine, record["layers"]), None
+    sizes = []
+    for index, row in enumerate(rows):
+        if row is None:
+            blobs = blobs or layer_blobs(engine, record)
+            found = contents.read(plain(engine, record, blobs[index]), title(engine, record, blobs[index]))
+            sizes.append(sum(file.size for file in files_of(found)))
+        else:
+            sizes.append(row["size"])
+    return sizes
+
+
+def title(engine, record, digest):
+    return "layer %s of %s" % (digest[:19], records.name_of(engine, record["id"]))
+
+
+def plain(engine, record, digest):
+    """The pieces of a layer's uncompressed archive. :raises HostError: when its blob is gone or damaged."""
+    check_there(engine, record, digest)
+    return contents.plain(engine, digest, title(engine, record, digest))
+
+
+def kept_layers(engine, record, count=None):
+    """For ``intake.take``: the lowest ``count`` layers of an image (None: all) as the store has them. :raises HostError: when a blob is gone."""
+    described = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])["layers"][:count]
+    for item in described:
+        check_there(engine, record, item["digest"])
+    return [ingest.Layer(diff_id, None, item["digest"], item["size"]) for diff_id, item in zip(record["layers"], described)]
+
+
+def check_there(engine, record, digest):
+    """:raises HostError: when a blob of an image is gone."""
+    if not engine.blobs.has(digest):
+        raise HostError("image %s is damaged: its blob %s is gone; pull or load it again" % (records.name_of(engine, record["id"]), digest))
+
+
+def read_layers(engine, record, hashed=False, known=None):
+    """The Contents of an image's layers, lowest first. :param known: ``{DiffID: Contents}`` of layers that are not read again; it is added to."""
+    for index, (diff_id, digest) in enumerate(zip(record["layers"], layer_blobs(engine, record))):
+        if known is not None and diff_id in known:
+            yield known[diff_id]
+            continue
+        found = contents.read(plain(engine, record, digest), title(engine, record, digest), index, hashed)
+        if known is not None:
+            known[diff_id] = found
+        yield found
+
+
+def layer_report(engine, name_or_id, largest=LARGEST):
+    """What each layer adds, and what is wasted: files that a later layer deletes, replaces or repeats.
+
+    :param largest: how many of the wasted files are listed.
+    :returns: ``{"Layers": [{"DiffID", "Digest", "CreatedBy", "Created", "Size", "CompressedSize", "Files", "Deletes", "Wasted"}], lowest first,
+        "Size", "Wasted": bytes, "WastedFiles": [{"Path", "Size", "Layer", "HiddenBy": numbers of layers from 1, "How"}]}``.
+    """
+    record = records.get(engine, name_or_id)
+    entries = {index: entry for entry, index in steps(record) if index is not None}
+    pile, wasted, shown, blobs = stack.Stack(), [], [], layer_blobs(engine, record)
+    for index, found in enumerate(read_layers(engine, record, hashed=True)):
+        digest, files = blobs[index], files_of(found)
+        wasted += [hidden for hidden in pile.add(found) if hidden.size]
+        shown.append({
+            "DiffID": record["layers"][index], "Digest": digest, "CreatedBy": entries[index].get("created_by") or "",
+            "Created": entries[index].get("created") or "", "Size": sum(file.size for file in files), "CompressedSize": engine.blobs.size(digest),
+            "Files": len(files), "Deletes": len(found.whiteouts) + len(found.opaques)})
+    for number, layer in enumerate(shown):
+        layer["Wasted"] = sum(hidden.size for hidden in wasted if hidden.item.layer == number)
+    wasted.sort(key=lambda hidden: (-hidden.size, hidden.path))
+    return {"Layers": shown, "Size": sum(layer["Size"] for layer in shown), "Wasted": sum(hidden.size for hidden in wasted), "WastedFiles": [
+        {"Path": "/" + os.fsdecode(hidden.path), "Size": hidden.size, "Layer": hidden.item.layer + 1, "HiddenBy": hidden.layer + 1, "How": hidden.how}
+        for hidden in wasted[:largest]]}
+
+
+def files_of(found):
+    """The files and links of a layer, one of several names once."""
+    return list({id(item.file): item.file for item in found.items.values() if item.file is not None}.values())

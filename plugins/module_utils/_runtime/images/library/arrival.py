@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One layer's way into the store, in one pass: its blob is stored and hashed, inflated, hashed again, and its archive laid out.
+
+``ingest.py`` runs this for several layers at once, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+
+from ... import errors
+from ...kernel.files import writeback
+from ...layers import formats
+from ...layers.compression import read_ahead, streams
+from ...store import trees
+
+
+def title(layer, what):
+    """A layer's name in errors."""
+    return "layer %s of %s" % ((layer.digest or layer.diff_id)[:19], what)
+
+
+def bring(engine, what, layer, place, kind, threads=0):
+    """Store the blob of ``layer`` (an ``intake.Layer``) unless it is there, and lay the layer out at the path ``place`` if there is one.
+
+    :param kind: as what, of layers.py. :param threads: how many to work ahead in, at most 2: they keep more processors than one busy.
+    :returns: ``{"digest": of the blob, "ends": what ``places.fill`` returned or None}``, JSON-able.
+    :raises RegistryError: when what arrives is not what the manifest and the configuration promise.
+    """
+    try:
+        return _bring(engine, what, layer, place, kind, threads)
+    except _FalseStart:  # what was kept of another time is no beginning of this blob, or the disk has not kept it well
+        if place:
+            trees.remove(place)
+        return _bring(engine, what, layer, place, kind, threads)
+
+
+class _FalseStart(Exception):
+    """What came out is wrong, and a part of it was not fetched just now."""
+
+
+def _bring(engine, what, layer, place, kind, threads):
+    name = title(layer, what)
+    kept = bool(layer.digest) and engine.blobs.has(layer.digest, layer.size)
+    algorithm = layer.diff_id.partition(":")[0]
+    checked = hashlib.new(algorithm)
+    with contextlib.ExitStack() as stack:
+        writer = None if kept else stack.enter_context(
+            engine.blobs.arrival(layer.digest, layer.size) if layer.resumes
+            else engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
+        source = streams.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else None
+        if writer is not None and writer.resumed:
+            stack.enter_context(_suspected())
+        if layer.digest:
+            arrived = source if kept else _arriving(layer, writer)
+            if threads > 1:
+                arrived = stack.enter_context(read_ahead.ahead(arrived))
+            plain = streams.decompress(arrived, name, digested=True)
+        else:
+            plain = _compressing(_hashed(layer.open(), checked), writer)
+        if threads:
+            plain = stack.enter_context(read_ahead.ahead(plain))
+        if layer.digest:
+            plain = _hashed(plain, checked)
+        ends = formats.fill(kind, place, plain, name) if place else None
+        for _piece in plain:
+            pass
+        if "%s:%s" % (algorithm, checked.hexdigest()) != layer.diff_id:
+            raise errors.RegistryError("%s: its content is not what the image configuration promises (%s)" % (name, layer.diff_id))
+        digest = layer.digest if kept else _commit(writer, layer, name)
+    return {"digest": digest, "ends": ends}
+
+
+@contextlib.contextmanager
+def _suspected():
+    """Errors that may come from what was there before become :class:`_FalseStart`."""
+    try:
+        yield
+    except errors.Interrupted:
+        raise
+    except errors.RegistryError as error:
+        raise _FalseStart() from error
+
+
+def _commit(writer, layer, name):
+    if layer.digest and writer.digest != layer.digest:
+        raise errors.RegistryError("%s: what arrived has the digest %s" % (name, writer.digest))
+    if layer.size is not None and writer.size != layer.size:  # a store's blobs are held against it
+        raise errors.RegistryError("%s has %d bytes and not the %d that its manifest promises" % (name, writer.size, layer.size))
+    return writer.commit()
+
+
+def _arriving(layer, writer):
+    """The pieces of a blob that comes, written down on the way: first what is there already; never more than the manifest promised."""
+    yield from writer.replay()
+    begun = writeback.Writeback(writer.file.fileno())
+    for chunk in layer.open(writer.size) if layer.resumes else layer.open():
+        if layer.size is not None and writer.size + len(chunk) > layer.size:
+            raise errors.RegistryError("layer %s is larger than the %d bytes that its manifest promises" % (layer.digest, layer.size))
+        writer.write(chunk)
+        begun.grown(writer.size)
+        yield chunk
+
+
+def _hashed(chunks, checksum):
+    for chunk in chunks:
+        checksum.update(chunk)
+        yield chunk
+
+
+def _compressing(chunks, writer):
+    """Pass uncompressed pieces on while their gzip form goes into the blob."""
+    passed = []
+
+    def tee():
+        for chunk in chunks:
+            passed.append(chunk)
+            yield chunk
+
+    for output in streams.compress(tee()):
+        writer.write(output)
+        while passed:
+            yield passed.pop(0)
+    while passed:
+        yield passed.pop(0)

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images that were made here, step by step: their layers, their rows, and the build cache that leads to them.
+
+A step's layer is a directory of the store's ``tmp`` until the end, when all of a build comes in at once: one sync, one transaction.
+"""
+
+from __future__ import annotations
+
+from ...kernel.files import writeback
+from ...layers.compression import streams
+from ..model import manifest
+from . import garbage, layers, records
+
+
+class Layer:
+    """One layer of an image that is being made.
+
+    :ivar diff_id: of its archive. :ivar path: its place. :ivar digest: of its blob; None until it is compressed.
+    :ivar size: bytes of its files. :ivar fresh: whether the store does not have it yet.
+    """
+
+    def __init__(self, diff_id, path, digest=None, size=0, fresh=False):
+        self.diff_id, self.path, self.digest, self.size, self.fresh = diff_id, path, digest, size, fresh
+
+
+class Made:
+    """An image to store.
+
+    :param config: bytes of its configuration. :param layer_list: [Layer], lowest first. :param uses: ids of built images it came from.
+    :param keys: of the build cache, that lead to it. :param added: the DiffID that its last step added, or "".
+    :param created: of that step. :param annotations: of its manifest.
+    """
+
+    def __init__(self, config, layer_list, uses=(), keys=(), added="", created="", annotations=None):
+        self.config, self.layers, self.uses, self.keys, self.added, self.created = config, list(layer_list), list(uses), list(keys), added, created
+        self.id, self.annotations = manifest.digest_of(config), dict(annotations or {})
+
+
+def cached(engine, key):
+    """What the build cache has for a key: ``{"image", "diff_id", "created"}``, or None; one whose layer is gone counts as nothing."""
+    row = engine.db.one("SELECT image, diff_id, created FROM steps WHERE key = ?", key)
+    if row is None or row["diff_id"] and known(engine, row["diff_id"]) is None:
+        return None
+    return row
+
+
+def keys_of(engine, ident):
+    """All keys of the build cache that lead to an image, sorted."""
+    return [row["key"] for row in engine.db.all("SELECT key FROM steps WHERE image = ? ORDER BY key", ident)]
+
+
+def known(engine, diff_id):
+    """The Layer of the store with this DiffID, whole with its blob, or None."""
+    row = engine.db.one("SELECT * FROM layers WHERE diff_id = ?", diff_id)
+    if row is None or not engine.blobs.has(row["blob"]):
+        return None
+    path = layers.path_of(engine, row["number"])
+    return Layer(diff_id, path, row["blob"], row["size"]) if layers.is_there(path) else None
+
+
+def is_whole(engine, record):
+    """Whether all layers of an image are unpacked."""
+    return all(row is not None for row in layers.rows(engine, record["layers"]))
+
+
+def of_image(engine, record):
+    """The Layers of an image of the store, lowest first; what is missing is unpacked again."""
+    from .repair import ensure_unpacked
+
+    if not is_whole(engine, record):
+        ensure_unpacked(engine, record["id"])
+    document = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])
+    rows = layers.rows(engine, record["layers"])
+    return [
+        Layer(diff_id, layers.path_of(engine, row["number"]), described["digest"], row["size"])
+        for diff_id, row, described in zip(record["layers"], rows, document["layers"])
+    ]
+
+
+def store(engine, made, fresh, references=(), final=None):
+    """Take images into the store, all or none.
+
+    :param made: [Made], each after what it uses. :param fresh: the Layers that are new, all compressed.
+    :param references: full names for the image ``final`` (an id).
+    """
+    written = []
+    try:
+        _store(engine, made, fresh, references, final, written)
+    except BaseException:
+        garbage.sweep(engine)  # layers that had got their places when the disk had no room for their rows
+        garbage.collect(engine, written)
+        raise
+
+
+def _store(engine, made, fresh, references, final, written):
+    documents = []
+    with writeback.durable(engine.paths.data) as sync:
+        for image in made:
+            documents.append((image, engine.blobs.put(manifest_of(engine, image), durable=False)))
+            written.append(documents[-1][1])
+            written.append(engine.blobs.put(image.config, durable=False))
+        sync()
+    unpacked = {layer.diff_id: layers.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size) for layer in fresh}
+    superseded = []
+    with engine.db.transaction() as connection:
+        aside = layers.commit(engine, connection, unpacked.values())
+        for image, digest in documents:
+            size = sum(layer.size for layer in image.layers)
+            superseded += records.save(engine, connection, image.id, digest, size, references if image.id == final else ())
+            for key in image.keys:
+                connection.execute("INSERT OR REPLACE INTO steps (key, image, diff_id, created) VALUES (?, ?, ?, ?)",
+                                   (key, image.id, image.added, image.created))
+            for other in image.uses:
+                if other != image.id:
+                    connection.execute("INSERT OR IGNORE INTO uses (image, used) SELECT ?, id FROM images WHERE id = ?", (image.id, other))
+    garbage.remove_trees(aside)
+    if superseded:
+        garbage.collect(engine, superseded)
+
+
+def manifest_of(engine, image):
+    """The manifest of a Made whose layers are all compressed, as bytes."""
+    described = []
+    for layer in image.layers:
+        with engine.blobs.open(layer.digest) as file:
+            kind = streams.kind_of(file.read(8))
+        described.append({"digest": layer.digest, "size": engine.blobs.size(layer.digest), "compression": kind})
+    config = manifest.parse_config(image.config, "the built image")["config"]
+    return manifest.build({"digest": image.id, "size": len(image.config)}, described, manifest.needs_docker(config), image.annotations)
+
+
+def remember(engine, key, found):
+    """One more key for what the cache has."""
+    engine.db.run("INSERT OR REPLACE INTO steps (key, image, diff_id, created) SELECT ?, id, ?, ? FROM images WHERE id = ?",
+                  key, found["diff_id"], found["created"], found["image"])
+
+
+def discard(engine, blobs, ended):
+    """At the end of a build: its blobs that no image has go. ``ended``: its operation's id."""
+    garbage.collect(engine, blobs, ended=ended)

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Removing what no image needs any more: blobs, unpacked layers, and what killed tasks left in ``tmp``.
+
+Needed is what an image's manifest and configuration name, and what a running operation has entered under ``blobs`` and
+``layers`` of its detail before it looked whether it was there: so a pull never loses a layer that it found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from ...errors import EngineError, HostError, NotFound
+from ...store import trees
+from ...store.database import decode
+from ...store.files import read_json
+from ...store.operations import start_time
+from ..model import manifest
+from . import layers
+
+
+def needed(engine, connection, ended=None):
+    """``(digests of blobs, keys of layers, whether a running operation makes blobs that it can't name yet)``: what must stay.
+
+    :param ended: id of an operation of our own that no longer counts. :returns: keys are None where an image is damaged and does not say which
+        are its: containers may run on them.
+    """
+    blobs, keys, unnamed, lost = set(), set(), False, False
+    for row in connection.execute("SELECT id, manifest FROM images").fetchall():
+        blobs.update((row["id"], row["manifest"]))
+        with contextlib.suppress(EngineError):
+            blobs.update(layer["digest"] for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"])
+        try:
+            keys.update(_keys(manifest.parse_config(engine.blobs.read(row["id"]), row["id"])["rootfs"]["diff_ids"]))
+        except EngineError:
+            lost = True
+    dead = {entry["id"] for entry in engine.operations.abandoned()}
+    for row in connection.execute("SELECT id, detail FROM operations").fetchall():
+        if row["id"] not in dead and row["id"] != ended:
+            detail = decode(row["detail"])
+            blobs.update(detail.get("blobs", ()))
+            keys.update(_keys(detail.get("layers", ())))
+            unnamed = unnamed or bool(detail.get("unnamed"))
+    return blobs, None if lost else keys, unnamed
+
+
+def _keys(diff_ids):
+    return set(diff_ids) | {layers.chain_key(chain_id) for chain_id in manifest.chain_ids(diff_ids)}
+
+
+def collect(engine, candidates=(), everything=False, ended=None):
+    """Remove unneeded layers, and the unneeded ones of the blobs ``candidates``.
+
+    :param everything: all unneeded blobs, unless one may just have been made by a running task.
+    :param ended: as for :func:`needed`. :returns: bytes that were freed, of blobs and layers.
+    """
+    gone = []
+    try:
+        with engine.db.transaction() as connection:
+            freed = _collect(engine, connection, candidates, everything, ended, gone)
+    finally:
+        remove_trees(gone)  # also where the disk had no room for the end of the transaction: a layer that is not there is made again, or forgotten
+    return freed
+
+
+def _collect(engine, connection, candidates, everything, ended, gone):
+    freed, candidates = 0, list(candidates)
+    blobs, keys, unnamed = needed(engine, connection, ended)
+    for row in connection.execute("SELECT * FROM layers").fetchall():
+        if keys is None:
+            blobs.add(row["blob"])
+        elif row["diff_id"] not in keys and not _stood_on(engine, row):
+            freed += row["size"]
+            connection.execute("DELETE FROM layers WHERE diff_id = ?", (row["diff_id"],))
+            gone += _set_aside(engine, layers.path_of(engine, row["number"]))
+            candidates += [row["blob"]] if row["blob"] else []  # where a damaged image could not name it
+    for digest in _all_blobs(engine) if everything and not unnamed else candidates:
+        if digest not in blobs and engine.blobs.has(digest):
+            freed += engine.blobs.size(digest)
+            engine.blobs.remove(digest)
+    return freed
+
+
+def _stood_on(engine, row):
+    """Whether a container stands on a layer that no image leads to, after the database was lost."""
+    if not row["diff_id"].startswith(layers.LOST):
+        return False
+    place = layers.path_of(engine, row["number"])
+    for ident in _names(engine.paths.containers):
+        try:
+            if place in (read_json(os.path.join(engine.paths.container(ident), "run.json")) or {}).get("layers", ()):
+                return True
+        except (HostError, ValueError, AttributeError, TypeError):
+            return True  # nobody knows
+    return False
+
+
+def left(engine):
+    """Bytes of the blobs that :func:`collect` would remove with ``everything``."""
+    blobs, _keys, unnamed = needed(engine, engine.db.connection)
+    total = 0
+    for digest in _all_blobs(engine) if not unnamed else ():
+        if digest not in blobs:
+            with contextlib.suppress(NotFound):
+                total += engine.blobs.size(digest)
+    return total
+
+
+def _set_aside(engine, path):
+    """Rename a layer out of the way, so that its number is free at once and the slow removal needs no lock."""
+    aside = layers.temporary(engine, "gone")
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return []
+    return [aside]
+
+
+def _all_blobs(engine):
+    """Digests of all blobs of the store."""
+    for algorithm in _names(engine.paths.blobs):
+        for encoded in _names(os.path.join(engine.paths.blobs, algorithm)):
+            yield "%s:%s" % (algorithm, encoded)
+
+
+def _names(directory):
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def remove_trees(paths):
+    """Remove directories or files below the store's ``tmp``."""
+    for path in paths:
+        trees.remove(path)
+
+
+def sweep(engine):
+    """Remove from ``tmp`` what dead processes left, and unpacked layers that no row knows."""
+    _await_workers(engine)
+    stale = [os.path.join(engine.paths.tmp, name) for name in _names(engine.paths.tmp) if not _alive(engine, name)]
+    with engine.db.transaction() as connection:
+        known = {layers.base36(row["number"]) for row in connection.execute("SELECT number FROM layers").fetchall()}
+        for name in _names(engine.paths.layers):
+            if name not in known:
+                stale += _set_aside(engine, os.path.join(engine.paths.layers, name))
+    remove_left(engine, stale)
+
+
+def remove_left(engine, paths):
+    """Remove what killed processes left below ``tmp``; the beginning of a blob that came from elsewhere is kept for another try."""
+    remove_trees([path for path in paths if not engine.blobs.partials.keep_left(path)])
+
+
+def _await_workers(engine):
+    """Wait for workers whose task is dead: they have been sent SIGKILL, but may be in the midst of a system call."""
+    deadline = time.monotonic() + 10
+    for name in _names(engine.paths.tmp):
+        kind, dummy, rest = name.partition("-")
+        if kind == "worker" and start_time(int(rest.partition("-")[2])) is None:
+            while _alive(engine, name) and time.monotonic() < deadline:
+                time.sleep(0.005)
+
+
+def _alive(engine, name):
+    """Whether the maker of ``KIND-PID-...`` in ``tmp`` still runs; a later process with its pid began after the file's time."""
+    parts = name.split("-")
+    if len(parts) < 3 or parts[0] not in ("blob", "layer", "gone", "worker", "stdin", "userns") or not parts[1].isdigit():
+        return True  # a copy of the engine, which deploy/install.py looks after
+    began = start_time(int(parts[1]))
+    if began is None:
+        return False
+    try:
+        changed = os.lstat(os.path.join(engine.paths.tmp, name)).st_ctime
+    except FileNotFoundError:
+        return True
+    with open("/proc/stat") as file:
+        boot = next(int(line.split()[1]) for line in file if line.startswith("btime "))
+    return boot + began / os.sysconf("SC_CLK_TCK") <= changed + 2

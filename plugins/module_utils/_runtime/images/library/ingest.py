@@ -1,0 +1,206 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking an image into the store: blobs and unpacked layers first, one sync, then its rows in one transaction.
+
+Pull, load and import differ only in where a layer's archive comes from. Layers are stored, hashed, decompressed and
+unpacked in one pass, several at once in forked processes. Until the last step nothing of the image is to be seen, and
+the operations table has what to take away if it never comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import errno
+import functools
+import os
+
+from ... import errors, units
+from ...kernel.files import writeback
+from ...kernel.mounts import overlay
+from ...layers import formats, workers
+from ...layers.compression import streams
+from ...progress import board
+from ..model import manifest
+from . import arrival, garbage, layers, records
+
+
+class Layer:
+    """One layer to take in.
+
+    :ivar diff_id: digest of its uncompressed archive. :ivar digest, size: of the blob, as the manifest names it; None where
+        the blob is made here. :ivar open: called without arguments for the pieces of the blob or, where ``digest`` is None, of
+        the uncompressed archive. :ivar resumes: ``open`` takes the offset to begin at: a transfer that breaks off may be gone on
+        with another time.
+    """
+
+    def __init__(self, diff_id, open_, digest=None, size=None, resumes=False):
+        self.diff_id, self.open, self.digest, self.size, self.resumes = diff_id, open_, digest, size, resumes
+
+
+@contextlib.contextmanager
+def explained(engine, what, kept="nothing of it was kept"):
+    """Turn the file system's errors inside the block into a sentence about ``what``. :param kept: what has become of it when the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            engine.blobs.partials.sweep(0)
+            raise errors.HostError("no space left in %s for %s; %s" % (engine.paths.data, what, kept)) from None
+        raise errors.HostError(
+            "%s could not be stored: %s%s" % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")
+        ) from None
+
+
+PULL = board.DOWNLOADING, board.PULLED  # how layers come, in the words of progress/board.py
+LOAD = board.LOADING, board.LOADED
+
+
+def take(engine, what, config, layer_list, manifest_data=None, build_manifest=None, references=(), digests=(), manner=PULL):
+    """Store an image and give it its names.
+
+    :param what: its name, for errors. :param config: bytes of the image configuration.
+    :param layer_list: :class:`Layer` objects, lowest first. :param manifest_data: the manifest's bytes; or
+    :param build_manifest: called with ``[{"digest", "size", "compression"}]`` of the layers for them.
+    :param references: full references to give it. :param digests: ``(repository, digest)`` pairs known for it.
+    :param manner: PULL or LOAD, for who watches.
+    :returns: the image id.
+    """
+    ident = manifest.digest_of(config)
+    diff_ids = [layer.diff_id for layer in layer_list]
+    names = (
+        [ident] + [layer.digest for layer in layer_list if layer.digest] + ([manifest.digest_of(manifest_data)] if manifest_data else [])
+    )
+    intake = _Intake(engine, what, layer_list, manner)
+    with (
+        explained(engine, what),
+        writeback.durable(engine.paths.data) as sync,
+        engine.operations.record("pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None) as entry,
+    ):
+        try:
+            with contextlib.ExitStack() as stack:
+                engine.blobs.partials.sweep()
+                for diff_id in sorted(intake.missing()):  # in one order everywhere, so that two tasks never wait for each other
+                    stack.enter_context(engine.locks.hold("layer", diff_id))
+                intake.fetch()
+                digest = engine.blobs.put(manifest_data if build_manifest is None else build_manifest(intake.stored), durable=False)
+                engine.blobs.put(config, durable=False)
+                sync()
+                with engine.db.transaction() as connection:
+                    intake.directories += layers.commit(engine, connection, intake.unpacked)
+                    size = sum(row["size"] for row in layers.rows(engine, diff_ids) if row is not None)
+                    superseded = records.save(engine, connection, ident, digest, size, references, digests)
+            if superseded:
+                garbage.collect(engine, superseded)
+        except BaseException:
+            garbage.sweep(engine)  # layers that had got their places when the disk had no room for their rows
+            garbage.collect(engine, names + intake.made, everything=build_manifest is not None, ended=entry)  # blobs may have no name yet
+            raise
+        finally:
+            garbage.remove_trees([path for path in intake.directories if os.path.exists(path)])
+    return ident
+
+
+class _Intake:
+    """The layers of one image on their way in.
+
+    :ivar stored: ``[{"digest", "size", "compression"}]`` of all layers' blobs. :ivar unpacked: ``layers.Unpacked`` of the new
+        ones. :ivar made: digests of blobs that came into being. :ivar directories: temporary ones, to be removed if still there.
+    """
+
+    def __init__(self, engine, what, layer_list, manner):
+        self.engine, self.what, self.layers, self.manner = engine, what, layer_list, manner
+        self.diff_ids = [layer.diff_id for layer in layer_list]
+        self.stored, self.unpacked, self.made, self.directories = [], [], [], []
+
+    def _look(self):
+        """``{index: (layer, whether to unpack it)}`` of what is to be done, and the rows of what is unpacked."""
+        present = layers.rows(self.engine, self.diff_ids)
+        tasks = {}
+        for index, layer in enumerate(self.layers):
+            row = present[index]
+            digest = layer.digest or (row["blob"] if row is not None else None)
+            if row is None or not digest or not self.engine.blobs.has(digest, layer.size):
+                tasks[index] = layer, row is None
+        return tasks, present
+
+    def missing(self):
+        return {layer.diff_id for layer, _wanted in self._look()[0].values()}
+
+    def fetch(self):
+        """Store and unpack what is missing."""
+        tasks, present = self._look()  # again: who held the locks may have brought it
+        tasks = dict(sorted(tasks.items(), key=lambda item: -(item[1][0].size or 0)))
+        _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
+        jobs, directories, kind, shown = [], {}, layers.kind(self.engine), self._announce(tasks)
+        for index, (layer, wanted) in tasks.items():  # the largest first, so that none is left to one processor at the end
+            if wanted:
+                directories[index] = layers.temporary(self.engine, "layer")
+            jobs.append(functools.partial(self._bring, layer, directories.get(index), kind, _threads(layer, tasks.values()), shown[index]))
+        self.directories = list(directories.values())
+        results = dict(zip(tasks, workers.run(self.engine, jobs)))
+        self.made = [result["digest"] for result in results.values()]
+        self._note_stored(results, present)
+        self._close(results, directories, present)
+
+    def _announce(self, tasks):
+        """``{index: what to report the layer's way to}``."""
+        said = {}
+        for index, layer in enumerate(self.layers):
+            phase = board.WAITING if index in tasks else board.PRESENT
+            said[index] = self.engine.progress.item((layer.digest or layer.diff_id).partition(":")[2][:12], layer.size, phase)
+        return said
+
+    def _bring(self, layer, directory, kind, threads, item):
+        kept = bool(layer.digest) and self.engine.blobs.has(layer.digest, layer.size)
+        item.phase(board.EXTRACTING if kept else self.manner[0])
+        watched = copy.copy(layer)
+        watched.open = lambda *offset: item.counted(layer.open(*offset), board.EXTRACTING, *offset)
+        result = arrival.bring(self.engine, self.what, watched, directory, kind, threads)
+        item.phase(self.manner[1])
+        return result
+
+    def _note_stored(self, results, present):
+        by_diff = {self.layers[index].diff_id: result["digest"] for index, result in results.items()}
+        for index, layer in enumerate(self.layers):
+            digest = layer.digest or by_diff.get(layer.diff_id) or present[index]["blob"]
+            with self.engine.blobs.open(digest) as file:
+                kind = streams.kind_of(file.read(8))
+            self.stored.append({"digest": digest, "size": self.engine.blobs.size(digest), "compression": kind})
+
+    def _close(self, results, directories, present):
+        """Close the layers' open ends, lowest layer first, and settle each new one's key."""
+        paths = [layers.path_of(self.engine, row["number"]) if row is not None else None for row in present]
+        chains, opened = manifest.chain_ids(self.diff_ids), []
+        with contextlib.ExitStack() as stack:
+            for index, layer in enumerate(self.layers):
+                if index in directories:
+                    result, key = results[index], layer.diff_id
+                    ends = result["ends"]
+                    if ends["passed"] or ends["links"]:
+                        key = layers.chain_key(chains[index])
+                        for path in paths[len(opened):index]:
+                            opened.append(stack.enter_context(overlay.opened(path)))
+                        formats.close(directories[index], list(reversed(opened)), ends, arrival.title(layer, self.what))
+                    paths[index] = directories[index]
+                    self.unpacked.append(layers.Unpacked(key, directories[index], result["digest"], ends["size"]))
+
+
+def _threads(layer, all_of_them):
+    """How many threads a layer gets besides its own: some, where it is at least one processor's share of the bytes."""
+    whole = sum(other.size or 0 for other, _wanted in all_of_them)
+    share = (layer.size or 0) / whole if whole else 1 / len(all_of_them)
+    return min(2, int(share * workers.processors()))
+
+
+def _check_space(engine, what, missing):
+    """:raises HostError: when the blobs alone, and as much again unpacked, can't fit: before anything was fetched."""
+    wanted = sum(2 * (layer.size or 0) for layer in missing)
+    status = os.statvfs(engine.paths.data)
+    if wanted > status.f_bavail * status.f_frsize and engine.blobs.partials.sweep(0):
+        status = os.statvfs(engine.paths.data)
+    if wanted > status.f_bavail * status.f_frsize:
+        raise errors.HostError(
+            "no space left in %s for %s: it needs at least %s and there is %s"
+            % (engine.paths.data, what, units.show_size(wanted), units.show_size(status.f_bavail * status.f_frsize))
+        )

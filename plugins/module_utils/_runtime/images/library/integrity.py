@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an image of the store has lost: documents, blobs, layers that are gone or not what they were.
+
+What is gone, or of a wrong length, is seen by a look at every blob and place. After a power cut, or where somebody meddled with
+the store, more may be wrong: then blobs are hashed, and unpacked layers are held against the headers of their archives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+
+from ...errors import EngineError, NotFound
+from ...layers import erofs, inodes, tree
+from ...layers.compression import streams
+from ...layers.tar import reader
+from ..model import manifest
+from . import garbage, layers, records
+
+PIECE = 1 << 18  # bytes
+TIME = "has another time"
+LATEST = 1 << 33  # seconds; file systems cut times that are later
+
+
+class Damage:
+    """What is wrong with one image.
+
+    :ivar row: of ``images``. :ivar documents: digests of its manifest and configuration. :ivar blobs: digests of its layers' archives.
+    :ivar places: DiffIDs. Of these that are lost or damaged: each with a sentence's end.
+    :ivar present: the DiffIDs among ``places`` at whose place something is, which containers may stand on.
+    :ivar diff_ids: of all its layers, as far as they are known.
+    """
+
+    def __init__(self, engine, row):
+        self.row, self.name = row, records.name_of(engine, row["id"])
+        self.documents, self.blobs, self.places, self.present, self.diff_ids = {}, {}, {}, set(), []
+
+    def __bool__(self):
+        return bool(self.documents or self.blobs or self.places)
+
+    @property
+    def sentences(self):
+        return ["image %s: %s %s" % (self.name, kind, text) for kind, found in
+                (("its", self.documents), ("the archive", self.blobs), ("layer", self.places)) for text in found.values()]  # fmt: skip
+
+
+def damaged(engine, full=False):
+    """The :class:`Damage` of all images that have some. :param full: look at contents too; reads the whole store."""
+    checked, found = {}, []
+    for row in engine.db.all("SELECT * FROM images ORDER BY added"):
+        damage = look(engine, row, full, checked)
+        if damage:
+            damage, checked = _confirmed(engine, row["id"], damage, full), {}
+        if damage:
+            found.append(damage)
+    return found
+
+
+def _confirmed(engine, ident, first, full):
+    """The damage of an image, seen again while nobody can remove what belongs to it; None where it was being removed, or made, the first time."""
+    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    if row is None or engine.check or engine.db.is_tight():  # to hold it takes room
+        return look(engine, row, full) if row is not None else None
+    blobs, diff_ids = records.blobs_of(engine, row) + list(first.blobs), first.diff_ids
+    with contextlib.suppress(EngineError, TypeError):
+        diff_ids = records.find(engine, ident)["layers"]
+    with engine.operations.record("pull", name=first.name, blobs=blobs, layers=diff_ids) as entry:
+        row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+        damage = look(engine, row, full) if row is not None else None
+        if engine.db.one("SELECT 1 FROM images WHERE id = ?", ident) is None:
+            garbage.collect(engine, blobs, ended=entry)  # who removed it left what was held
+            damage = None
+    return damage
+
+
+def whole(engine, ident):
+    """The image ``ident`` (whole id) as ``records.find`` gives it; None where there is none, or a quick look finds that it has lost something."""
+    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    return records.find(engine, ident) if row is not None and not look(engine, row) else None
+
+
+def look(engine, row, full=False, checked=None):
+    """The :class:`Damage` of one image. :param checked: what was found out already about layers and blobs that images share."""
+    damage, checked = Damage(engine, row), {} if checked is None else checked
+    read = {}
+    for kind, digest in (("manifest", row["manifest"]), ("configuration", row["id"])):
+        try:
+            read[kind] = engine.blobs.read(digest)
+        except EngineError:
+            damage.documents[digest] = "%s %s is %s" % (kind, digest[:19], "damaged" if engine.blobs.has(digest) else "gone")
+    if damage.documents:
+        return damage
+    described = manifest.parse(read["manifest"], damage.name)["layers"]
+    diff_ids = damage.diff_ids = manifest.parse_config(read["configuration"], damage.name)["rootfs"]["diff_ids"]
+    rows = layers.rows(engine, diff_ids)
+    for layer, diff_id, found in zip(described, diff_ids, rows):
+        blob = _once(checked, layer["digest"], lambda layer=layer: _blob(engine, layer, full))
+        if blob:
+            damage.blobs[layer["digest"]] = "%s %s" % (layer["digest"][:19], blob)
+        key = found["diff_id"] if found is not None else None
+        place = _once(checked, (diff_id, key), lambda layer=layer, diff_id=diff_id, row=found, blob=blob: (
+            _place(engine, row, diff_id, layer["digest"], full and not blob)))  # fmt: skip
+        if place:
+            damage.places[diff_id] = "%s %s" % (diff_id[:19], place)
+            if found is not None:
+                damage.present.add(diff_id)
+    return damage
+
+
+def _once(checked, key, make):
+    if key not in checked:
+        checked[key] = make()
+    return checked[key]
+
+
+def _blob(engine, layer, full):
+    """What is wrong with a layer's archive, as the end of a sentence, or None."""
+    try:
+        return _archive(engine, layer, full)
+    except (NotFound, FileNotFoundError):
+        return "is gone"
+    except OSError as error:
+        return "can't be read: %s" % error.strerror
+
+
+def _archive(engine, layer, full):
+    size = engine.blobs.size(layer["digest"])
+    if size != layer["size"]:
+        return "has %d bytes, not %d" % (size, layer["size"])
+    if full:
+        with engine.blobs.open(layer["digest"]) as file:
+            if _digest(streams.pieces(file), layer["digest"]) != layer["digest"]:
+                return "has another content"
+    return None
+
+
+def _digest(pieces, like):
+    algorithm = like.partition(":")[0]
+    checksum = hashlib.new(algorithm)
+    for piece in pieces:
+        checksum.update(piece)
+    return "%s:%s" % (algorithm, checksum.hexdigest())
+
+
+def _place(engine, row, diff_id, digest, full):
+    """What is wrong with a layer's place. :param full: look into it."""
+    if row is None:
+        return "is gone or cut short"
+    path = layers.path_of(engine, row["number"])
+    if not full:
+        return None
+    try:
+        return _content(engine, path, row, diff_id, digest)
+    except (EngineError, OSError) as error:
+        return "can't be held against its archive: %s" % (error if isinstance(error, EngineError) else error.strerror)
+
+
+def _content(engine, path, row, diff_id, digest):
+    if not os.path.isdir(path):
+        return _image(path, diff_id)
+    with engine.blobs.open(digest) as file:
+        chunks = streams.decompress(streams.pieces(file), "layer %s" % diff_id)
+        try:
+            wanted = inodes.read(reader.Stream(chunks, "layer %s" % diff_id), "layer %s" % diff_id, sparse=True)
+        except erofs.Unfit:
+            return None  # too large to be looked at
+    return _compare(path, wanted.root, row["diff_id"] != diff_id)
+
+
+def _image(path, diff_id):
+    """What is wrong with a layer in a file: its archive and its index have digests."""
+    length, base, size, digest = erofs.head(path)
+    with open(path, "rb") as file:
+        if _digest(_part(file, erofs.START, length), diff_id) != diff_id:
+            return "has another content"
+        checksum = hashlib.sha256()
+        for piece in _part(file, base, size):
+            checksum.update(piece)
+        return None if checksum.digest() == digest else "has a damaged index"
+
+
+def _part(file, start, length):
+    file.seek(start)
+    while length:
+        piece = file.read(min(PIECE, length))
+        if not piece:
+            return
+        length -= len(piece)
+        yield piece
+
+
+def _compare(path, root, completed):
+    """The first difference between a directory and what its archive says.
+
+    :param completed: whether open ends were closed: directories that are only passed through and further files are no difference then.
+    """
+    time = None  # of a directory: where something is missing in it, that is what to tell
+    frames = [_Frame(os.open(path, _DIRECTORY), root, b"")]
+    try:
+        while frames:
+            frame = frames[-1]
+            if frame.names is None:
+                difference = frame.differ(completed)
+                if difference and not difference.endswith(TIME):
+                    return difference
+                time = time or difference
+            if frame.names:
+                name = frame.names.pop()
+                frames.append(_Frame(os.open(name, _DIRECTORY, dir_fd=frame.fd), frame.node.entries[name], frame.prefix + name + b"/"))
+            else:
+                os.close(frames.pop().fd)
+    finally:
+        for frame in frames:
+            os.close(frame.fd)
+    return time
+
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class _Frame:
+    """A directory beside its node. ``names``: of those in it that are not looked into yet; None before it was looked at itself."""
+
+    def __init__(self, fd, node, prefix):
+        self.fd, self.node, self.prefix, self.names = fd, node, prefix, None
+
+    def differ(self, completed):
+        """The first difference of what is in it, as a sentence's end, or None."""
+        time, entries, self.names = None, self.node.entries, []
+        names = {os.fsencode(name) for name in os.listdir(self.fd)}
+        for name in sorted(names - set(entries)) if not completed else ():
+            return "has %s, which is not of it" % tree.show(self.prefix + name)
+        for name, node in entries.items():
+            if name not in names:
+                return "lacks %s" % tree.show(self.prefix + name)
+            difference = _difference(self.fd, name, node)
+            if difference:
+                difference = "is damaged: %s %s" % (tree.show(self.prefix + name), difference)
+                if node.entries is None or not difference.endswith(TIME):
+                    return difference
+                time = time or difference
+            if node.entries:
+                self.names.append(name)
+        return time
+
+
+def _difference(fd, name, node):
+    status = os.lstat(name, dir_fd=fd)
+    if stat.S_IFMT(status.st_mode) != stat.S_IFMT(node.mode):
+        return "is of another type"
+    if inodes.is_whiteout(node) or node.passed:
+        return None
+    if stat.S_ISREG(node.mode) and status.st_size != node.data[1]:
+        return "has %d bytes, not %d" % (status.st_size, node.data[1])
+    if stat.S_ISLNK(node.mode) and os.readlink(name, dir_fd=fd) != node.data:
+        return "leads elsewhere"
+    if stat.S_IFMT(node.mode) in (stat.S_IFCHR, stat.S_IFBLK) and status.st_rdev != node.device:
+        return "is another device"
+    if (status.st_uid, status.st_gid) != (node.uid, node.gid) or not stat.S_ISLNK(node.mode) and status.st_mode != node.mode:
+        return "has another owner or mode"
+    if 0 <= node.mtime < LATEST * 1000000000 and status.st_mtime_ns != node.mtime:
+        return TIME
+    return None

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Layers ready for use: which row and place belongs to a layer of an image, how one comes in and is made again.
+
+A place is a directory with the unpacked layer, or a file with its archive and an index, which the kernel mounts (``layers/erofs.py``).
+Both are shown alike by ``kernel/mounts/overlay.py``; what is at a place may change from one to the other when a layer is made again.
+
+A row's key is the layer's DiffID, so that all images share it. A layer with open ends (``layers/unpack.py``) depends on what
+is below it; its key is ``chain-`` and its ChainID, so that only images with the same layers below share that one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ...errors import HostError, NotFound, Unsupported
+from ...kernel.mounts import erofs as kernel
+from ...layers import erofs
+from ...store import settings
+from ...store.files import sync_directory
+from ..model import manifest
+
+DIRECTORY, EROFS = "directory", "erofs"
+LOST = "lost-"  # begins the key of a place of which nothing tells any more which layer is there; it stays as long as a container stands on it
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def base36(number):
+    text = ""
+    while True:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+        if not number:
+            return text
+
+
+def chain_key(chain_id):
+    return "chain-" + chain_id
+
+
+def path_of(engine, number):
+    """The place of layer ``number``: its short name lets hundreds fit into one mount(2) page."""
+    return os.path.join(engine.paths.layers, base36(number))
+
+
+def is_there(path):
+    """Whether a layer is at a place: a directory, or a file of the length that it tells of itself."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and erofs.length(path) == status.st_size)
+
+
+def rows(engine, diff_ids):
+    """A row of ``layers`` or None for every layer of an image, lowest first; None also where nothing is at its place."""
+    found = []
+    for diff_id, chain_id in zip(diff_ids, manifest.chain_ids(diff_ids)):
+        candidates = engine.db.all("SELECT * FROM layers WHERE diff_id IN (?, ?) ORDER BY diff_id DESC", diff_id, chain_key(chain_id))
+        found.append(next((row for row in candidates if is_there(path_of(engine, row["number"]))), None))
+    return found
+
+
+def paths(engine, diff_ids):
+    """Places of an image's layers, topmost first, as overlayfs and run.json want them.
+
+    :raises NotFound: when one is missing (``repair.ensure_unpacked`` makes it again).
+    """
+    found = rows(engine, diff_ids)
+    missing = [diff_id for diff_id, row in zip(diff_ids, found) if row is None]
+    if missing:
+        raise NotFound("layer %s is not in the store" % missing[0])
+    return [path_of(engine, row["number"]) for row in reversed(found)]
+
+
+class Unpacked:
+    """A layer at a temporary place, on its way into the store.
+
+    :ivar key: of its row. :ivar path: the place. :ivar blob: digest of the archive it came from. :ivar size: bytes.
+    """
+
+    def __init__(self, key, path, blob, size):
+        self.key, self.path, self.blob, self.size = key, path, blob, size
+
+
+def commit(engine, connection, unpacked):
+    """Give layers their place and row, inside a transaction. Their data has been synced.
+
+    Where another task was faster, its copy stays and ours is left for the caller to remove.
+    :returns: paths of what was in the way and are the caller's to remove too.
+    """
+    aside = []
+    for layer in unpacked:
+        row = connection.execute("SELECT * FROM layers WHERE diff_id = ?", (layer.key,)).fetchone()
+        if row is not None and is_there(path_of(engine, row["number"])):
+            continue
+        if row is not None:
+            number = row["number"]
+            connection.execute("UPDATE layers SET blob = ?, size = ? WHERE diff_id = ?", (layer.blob, layer.size, layer.key))
+        else:
+            number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM layers").fetchone()[0]
+            connection.execute(
+                "INSERT INTO layers (diff_id, number, blob, size) VALUES (?, ?, ?, ?)", (layer.key, number, layer.blob, layer.size)
+            )
+        aside += _rename(engine, layer.path, path_of(engine, number))
+    if unpacked:
+        sync_directory(engine.paths.layers)
+    return aside
+
+
+def _rename(engine, source, target):
+    aside = []
+    if os.path.lexists(target):  # a task was killed between this and the end of its transaction
+        aside.append(temporary(engine, "gone"))
+        os.rename(target, aside[0])
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        raise HostError("could not move the unpacked layer to %s: %s" % (target, error.strerror)) from None
+    return aside
+
+
+def kind(engine):
+    """As what layers are stored that come in now: ``DIRECTORY`` or ``EROFS``, by the host's settings and what its kernel can do.
+
+    :raises Unsupported: when EROFS is required and can't be had.
+    """
+    wanted = settings.read(engine.paths.config)["layers"]
+    if wanted == DIRECTORY:
+        return DIRECTORY
+    reason = why_no_erofs(engine)
+    if reason and wanted == EROFS:
+        raise Unsupported("%s asks for layers as EROFS images: %s" % (engine.paths.config, reason))
+    return DIRECTORY if reason else EROFS
+
+
+def why_no_erofs(engine):
+    """Why layers can't be EROFS images on this host, as a sentence; "" where they can. Tried where the store is, or will be."""
+    place = engine.paths.layers
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    return kernel.why_not(place)
+
+
+_counter = [0]
+
+
+def temporary(engine, kind):
+    """A new name below the store's ``tmp``; its process id tells ``collect.sweep`` whether somebody still works in it."""
+    _counter[0] += 1
+    return os.path.join(engine.paths.tmp, "%s-%d-%d-%s" % (kind, os.getpid(), _counter[0], os.urandom(4).hex()))

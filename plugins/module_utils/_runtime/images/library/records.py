@@ -1,0 +1,314 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images of the store: finding them by name or id, naming, removing, describing them as ``docker inspect`` does."""
+
+from __future__ import annotations
+
+import contextlib
+
+from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound
+from ...store.database import now
+from ...untrusted.text import printable
+from ..model import manifest, reference
+from . import garbage, layers
+
+
+def find(engine, name_or_id):
+    """The image that a reference, an id or the beginning of one names, or None.
+
+    :returns: ``{"id", "manifest", "config": OCI configuration, "layers": [DiffIDs, lowest first], "size", "added"}``.
+    :raises InvalidInput: when it is neither (option ``name``). :raises Conflict: when several ids begin so.
+    """
+    row = find_row(engine, name_or_id)
+    if row is None:
+        return None
+    try:
+        return _record(engine, row)
+    except (NotFound, HostError):
+        if engine.db.one("SELECT 1 FROM images WHERE id = ?", row["id"]) is None:
+            return None  # another task has removed it just now
+        raise HostError("image %s is damaged: its configuration %s is %s; pycontainer system check --repair mends it" % (
+            name_of(engine, row["id"]), row["id"][:19], "not what it was" if engine.blobs.has(row["id"]) else "gone")) from None
+
+
+def find_even_damaged(engine, ident):
+    """As :func:`find`, for a list of all images: one whose configuration can't be read has an empty one, no layers, and the sentence as ``damaged``."""
+    try:
+        return find(engine, ident)
+    except HostError as error:
+        row = find_row(engine, ident)
+        return dict(row, config={"config": {}}, layers=[], damaged=str(error)) if row is not None else None
+
+
+def get(engine, name_or_id):
+    """As :func:`find`. :raises NotFound: when there is none."""
+    record = find(engine, name_or_id)
+    if record is None:
+        raise absent(name_or_id)
+    return record
+
+
+def _record(engine, row):
+    config = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])
+    return dict(row, config=config, layers=config["rootfs"]["diff_ids"])
+
+
+def find_row(engine, text):
+    """The row of ``images`` that a reference, an id or the beginning of one names, or None; errors as of :func:`find`."""
+    return resolve(engine, text)[0]
+
+
+def resolve(engine, text):
+    """What a user's word for an image means: ``(row of images or None, Reference or None)``; errors as of :func:`find`.
+
+    The :class:`Reference` is None where the word is an id: then no registry can be asked. An id, whole or as long as listings show it, is
+    looked for before a name of the same letters, so that nobody can give an image a name that leads those who use another one's id to
+    it. Shorter beginnings come after names, as with Docker: ``ada`` and ``cafe`` are words.
+    """
+    if not isinstance(text, str) or not reference.looks_like_id(text):
+        parsed = reference.parse(text)
+        return by_reference(engine, parsed), parsed
+    if reference.is_id(text):
+        return _by_id(engine, text), None
+    parsed = reference.parse(text)
+    if len(text) >= reference.SHORT_ID:
+        row = _by_id(engine, text)
+        return (row, None) if row is not None else (by_reference(engine, parsed), parsed)
+    row = by_reference(engine, parsed)
+    if row is not None:
+        return row, parsed
+    row = _by_id(engine, text)
+    return row, parsed if row is None else None
+
+
+def absent(text):
+    """The NotFound for a user's word for an image."""
+    if isinstance(text, str) and reference.is_id(text):
+        return NotFound("there is no image with the ID %s on this host" % text)
+    return NotFound("there is no image %s on this host" % printable(text))
+
+
+def _by_id(engine, text):
+    prefix = text if text.startswith("sha256:") else "sha256:" + text
+    found = engine.db.all("SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "g")
+    if len(found) > 1:
+        raise Conflict("several images' ids begin with %s; give more of it" % text)
+    return found[0] if found else None
+
+
+def by_reference(engine, parsed):
+    """The row of ``images`` that a :class:`Reference` leads to, or None. A digest wins over a tag."""
+    if parsed.digest:
+        return engine.db.one(
+            "SELECT images.* FROM images JOIN digests ON digests.image = images.id WHERE repository = ? AND digest = ?",
+            parsed.full_repository,
+            parsed.digest,
+        )
+    return engine.db.one("SELECT images.* FROM images JOIN tags ON tags.image = images.id WHERE reference = ?", parsed.tagged)
+
+
+def tags_of(engine, ident):
+    """Full references of an image, sorted."""
+    return [row["reference"] for row in engine.db.all("SELECT reference FROM tags WHERE image = ? ORDER BY reference", ident)]
+
+
+def digests_of(engine, ident):
+    """``repository@digest`` under which registries know an image, sorted."""
+    return [
+        "%(repository)s@%(digest)s" % row
+        for row in engine.db.all("SELECT repository, digest FROM digests WHERE image = ? ORDER BY repository, digest", ident)
+    ]
+
+
+def containers_of(engine, ident):
+    """Names of the containers that use an image."""
+    return [row["name"] for row in engine.db.all("SELECT name FROM containers WHERE image = ? ORDER BY name", ident)]
+
+
+def familiar(full):
+    """A full reference, with tag or digest, as Docker shows it."""
+    repository, separator, rest = full.partition("@")
+    if not separator:
+        repository, separator, rest = full.rpartition(":")
+    return reference.familiar_repository(repository) + separator + rest
+
+
+def save(engine, connection, ident, manifest_digest, size, references=(), digests=()):
+    """Write an image's row and names, inside a transaction. A name that another image had moves to this one.
+
+    :param references: full ``repository:tag``. :param digests: ``(repository, digest)``.
+    :returns: digests of what another manifest that the image had led to, for ``collect.collect`` after the transaction.
+    """
+    row = connection.execute("SELECT * FROM images WHERE id = ?", (ident,)).fetchone()
+    superseded = blobs_of(engine, row) if row is not None and row["manifest"] != manifest_digest else []
+    connection.execute(
+        "INSERT INTO images (id, manifest, size, added) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, size = excluded.size",
+        (ident, manifest_digest, size, now()),
+    )
+    name(connection, ident, references, digests)
+    return superseded
+
+
+def name(connection, ident, references=(), digests=()):
+    """The names alone, as :func:`save` does."""
+    for full in references:
+        _name(connection, full, ident)
+    for repository, digest in digests:
+        connection.execute(
+            "INSERT INTO digests (repository, digest, image) VALUES (?, ?, ?) "
+            "ON CONFLICT (repository, digest) DO UPDATE SET image = excluded.image",
+            (repository, digest, ident),
+        )
+
+
+def tag(engine, name_or_id, full):
+    """Give an image the full reference ``full``; another image that has it loses it."""
+    record = get(engine, name_or_id)
+    with engine.db.transaction() as connection:
+        check_there(connection, record["id"])
+        _name(connection, full, record["id"])
+
+
+def _name(connection, full, ident):
+    """Every name comes into the store here. :raises InvalidInput: for one that is not in its full form, or could be read as an id."""
+    if reference.parse(full).tagged != full:
+        raise InvalidInput("name", full, "a name with registry, repository and tag")
+    connection.execute(
+        "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, ident)
+    )
+
+
+def check_there(connection, ident):
+    """:raises NotFound: inside a transaction, when another task has removed the image since it was looked at."""
+    if connection.execute("SELECT 1 FROM images WHERE id = ?", (ident,)).fetchone() is None:
+        raise NotFound("there is no image %s on this host" % ident)
+
+
+def untag(engine, full):
+    """Take the name ``full`` away; with the last tag of a repository goes what its registry calls the image."""
+    repository = full.rpartition(":")[0]
+    with engine.db.freeing(), engine.db.transaction() as connection:
+        row = connection.execute("SELECT image FROM tags WHERE reference = ?", (full,)).fetchone()
+        connection.execute("DELETE FROM tags WHERE reference = ?", (full,))
+        rest = connection.execute("SELECT reference FROM tags WHERE image = ?", (row["image"],)).fetchall() if row else []
+        if row and repository not in [name["reference"].rpartition(":")[0] for name in rest]:
+            connection.execute("DELETE FROM digests WHERE image = ? AND repository = ?", (row["image"], repository))
+
+
+def remove(engine, ident, force=False, last=None, prune=True):
+    """Remove the image ``ident`` (whole id) with all its names, its blobs and the layers that no other image has.
+
+    :param force: where containers use it, take its names away and leave the rest until they are gone.
+    :param last: the full reference that was its last when this was planned; if it has got another since, only this one goes.
+    :param prune: whether nameless images that it came from, and nothing else, go with it.
+    :returns: bytes that were freed. :raises Conflict: when a container uses it and not ``force``.
+    """
+    check_unused(engine, ident, force)
+    row = engine.db.one("SELECT * FROM images WHERE id = ?", ident)
+    if row is None:
+        return 0
+    candidates = blobs_of(engine, row)
+    with engine.operations.record("remove-image", image=ident, candidates=candidates):
+        with engine.db.transaction() as connection:
+            if last is not None:
+                connection.execute("DELETE FROM tags WHERE reference = ? AND image = ?", (last, ident))
+                if tags_of(engine, ident):
+                    return 0
+            connection.execute("DELETE FROM tags WHERE image = ?", (ident,))
+            connection.execute("DELETE FROM digests WHERE image = ?", (ident,))
+            used = connection.execute("SELECT 1 FROM containers WHERE image = ?", (ident,)).fetchone()
+            if used and not force:
+                check_unused(engine, ident, force)  # one that came just now; its error rolls all of this back
+            intermediate = [] if used else connection.execute("SELECT used FROM uses WHERE image = ?", (ident,)).fetchall()
+            if not used:
+                connection.execute("DELETE FROM images WHERE id = ?", (ident,))
+        freed = garbage.collect(engine, candidates)
+    for row in intermediate if prune else ():
+        if is_leftover(engine, row["used"]):
+            freed += remove(engine, row["used"])
+    return freed
+
+
+def is_leftover(engine, ident):
+    """Whether an image has no name, no container, and no built image that came from it."""
+    return not (tags_of(engine, ident) or containers_of(engine, ident) or users_of(engine, ident))
+
+
+def users_of(engine, ident):
+    """Ids of the built images that came from this one."""
+    return [row["image"] for row in engine.db.all("SELECT image FROM uses WHERE used = ? ORDER BY image", ident)]
+
+
+def check_unused(engine, ident, force=False):
+    """:raises Conflict: when a container uses the image and not ``force``."""
+    users = containers_of(engine, ident)
+    if users and not force:
+        raise Conflict(
+            "image %s is used by the container%s %s; remove %s first"
+            % (name_of(engine, ident), "s" if len(users) > 1 else "", ", ".join(users), "them" if len(users) > 1 else "it")
+        )
+
+
+def name_of(engine, ident):
+    """What to call an image in a sentence: its first name, else its short id."""
+    names = tags_of(engine, ident)
+    return familiar(names[0]) if names else ident[:19]
+
+
+def blobs_of(engine, row):
+    """Digests of all blobs of an image's row; what can't be read any more is left out."""
+    digests = [row["manifest"], row["id"]]
+    with contextlib.suppress(EngineError):
+        digests += [layer["digest"] for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"]]
+    return digests
+
+
+def inspect(engine, name_or_id):
+    """An image as ``docker image inspect`` shows it. :raises NotFound: when there is none."""
+    return describe(engine, get(engine, name_or_id))
+
+
+def describe(engine, record, tags=None, digests=None):
+    """``docker image inspect``'s form of a record; names as given, for an image that is not in the store yet."""
+    config = record["config"]
+    names = tags_of(engine, record["id"]) if tags is None else tags
+    known = digests_of(engine, record["id"]) if digests is None else digests
+    history = config.get("history") or [{}]
+    result = {
+        "Id": record["id"],
+        "RepoTags": [familiar(name) for name in names],
+        "RepoDigests": [familiar(name) for name in known],
+        "Created": config.get("created") or "",
+        "Author": config.get("author") or "",
+        "Comment": history[-1].get("comment") or "",
+        "Architecture": config.get("architecture") or "",
+        "Variant": config.get("variant") or "",
+        "Os": config.get("os") or "linux",
+        "Size": record["size"],
+        "Config": config["config"],
+        "RootFS": {"Type": "layers", "Layers": record["layers"]},
+        "ManifestDigest": record["manifest"],
+    }
+    found = [row for row in layers.rows(engine, record["layers"]) if row is not None] if record.get("added") else []
+    if record.get("damaged"):
+        result["Damaged"] = record["damaged"]
+    if found:
+        directories = [layers.path_of(engine, row["number"]) for row in reversed(found)]
+        result["GraphDriver"] = {"Name": "overlay", "Data": {"LowerDir": ":".join(directories)}}
+    return result
+
+
+def dangling(engine, everything=False):
+    """Ids of images to prune: nameless ones that no other came from, or all that no container uses; what they came from goes with them."""
+    found = [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added") if not containers_of(engine, row["id"])]
+    if not everything:
+        return [ident for ident in found if is_leftover(engine, ident)]
+    return [ident for ident in found if not _kept_by_container(engine, ident)]
+
+
+def _kept_by_container(engine, ident):
+    """Whether an image is the intermediate of one that a container uses."""
+    return not tags_of(engine, ident) and any(
+        containers_of(engine, user) or _kept_by_container(engine, user) for user in users_of(engine, ident)
+    )

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making again what an image has lost (``integrity.py``): layers from their blobs, blobs and documents from a registry that has them.
+
+Nothing else is touched: other images, containers and what they wrote stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ...errors import EngineError, HostError
+from ...reconcile import Plan
+from ..model import manifest, reference
+from . import garbage, ingest, integrity, layers, records
+
+
+def ensure_unpacked(engine, name_or_id, registries=None):
+    """Make missing layers of an image of the store again; nothing to do is the usual case.
+
+    :raises HostError: when a blob is missing too, and no registry is known that has it.
+    """
+    record = records.get(engine, name_or_id)
+    if any(row is None for row in layers.rows(engine, record["layers"])):
+        mend(engine, integrity.look(engine, engine.db.one("SELECT * FROM images WHERE id = ?", record["id"])), registries)
+
+
+def plan_repair(engine, found, registries=None):
+    """The plan to make an image whole. :param found: its ``damage.Damage``."""
+    repair = Plan("image %s" % found.name)
+    add(repair, engine, found, registries)
+    return repair
+
+
+def add(repair, engine, found, registries=None):
+    """Add to a plan that an image is made whole."""
+    sentences = found.sentences
+    more = " and %d more" % (len(sentences) - 1) if len(sentences) > 1 else ""
+    repair.add("image", "damaged", "whole", "repair %s%s" % (sentences[0], more), lambda: mend(engine, found, registries))
+
+
+def lost(engine, ident):
+    """The Damage of an image of the store (whole id), as far as a quick look tells; false where it is whole."""
+    return integrity.look(engine, engine.db.one("SELECT * FROM images WHERE id = ?", ident))
+
+
+def add_whole(repair, engine, record, registries=None):
+    """Add to a plan that an image is made whole, if it has lost something. :returns: whether it has."""
+    found = lost(engine, record["id"])
+    if found:
+        add(repair, engine, found, registries)
+    return bool(found)
+
+
+def make_whole(engine, record, registries=None):
+    """Make an image whole at once, for what has no plan. :raises HostError: in check mode, and when something is nowhere to be had."""
+    found = lost(engine, record["id"])
+    if found and engine.check:
+        raise HostError("%s; it is repaired when this is not check mode" % found.sentences[0])
+    if found:
+        mend(engine, found, registries)
+
+
+def mend(engine, found, registries=None):
+    """Make an image whole. :raises HostError: when something is nowhere to be had."""
+    with engine.operations.record("pull", name=found.name):
+        _mend(engine, found, _Origin(engine, found, registries))
+
+
+def _mend(engine, found, origin):
+    what = "image %s" % found.name
+    data = _document(engine, found.row["manifest"], origin.manifest)
+    config = _document(engine, found.row["id"], origin.small_blob)
+    described = manifest.parse(data, what)["layers"]
+    diff_ids = manifest.parse_config(config, what, len(described))["rootfs"]["diff_ids"]
+    if found.documents:  # only now its layers are known
+        found = integrity.look(engine, found.row)
+    for layer in described:
+        if layer["digest"] in found.blobs and engine.blobs.has(layer["digest"]):
+            origin.need(layer["digest"])
+            engine.blobs.remove(layer["digest"])
+    if found.blobs and found.present:  # what is at the places may be the last copy until the archives are there
+        _take(engine, what, config, described, diff_ids, data, origin)
+    aside = _set_aside(engine, diff_ids, found.present)
+    try:
+        _take(engine, what, config, described, diff_ids, data, origin)
+    finally:
+        garbage.remove_trees(aside)
+
+
+def _take(engine, what, config, described, diff_ids, data, origin):
+    def opener(layer):
+        return lambda: origin.blob(layer["digest"], layer["size"])
+
+    ingest.take(engine, what, config, [ingest.Layer(diff_id, opener(layer), layer["digest"], layer["size"])
+                                       for diff_id, layer in zip(diff_ids, described)], data)  # fmt: skip
+
+
+def _document(engine, digest, fetch):
+    with contextlib.suppress(EngineError):
+        return engine.blobs.read(digest)
+    engine.blobs.remove(digest)
+    return fetch(digest)
+
+
+def _set_aside(engine, diff_ids, damaged):
+    gone = []
+    for diff_id, row in zip(diff_ids, layers.rows(engine, diff_ids)):
+        if diff_id in damaged and row is not None:
+            gone.append(layers.temporary(engine, "gone"))
+            os.rename(layers.path_of(engine, row["number"]), gone[-1])
+    return gone
+
+
+class _Origin:
+    """The repositories that an image is known from (``repository@digest``), asked one after the other; what a digest names is the
+    same in all."""
+
+    def __init__(self, engine, found, registries):
+        self.engine, self.found, self._registries, self._clients = engine, found, registries, None
+        # by repository; read here, for blobs are asked for in other threads and processes
+        self._names = {name.rpartition("@")[0]: name for name in records.digests_of(engine, found.row["id"])}
+
+    def _sources(self):
+        if self._clients is None:
+            from ..configuration.access import Registries  # what talks to registries is loaded only where one is asked
+
+            registries = self._registries or Registries()
+            self._clients = [registries.source(reference.parse(name), self.engine) for name in self._names.values()]
+        return self._clients
+
+    def need(self, digest):
+        """:raises HostError: when no registry is known that could have it."""
+        if not self._names:
+            raise HostError(
+                "image %s is damaged: %s is lost, and no registry is known to have it; load or build the image again" % (self.found.name, digest)
+            )
+
+    def _ask(self, digest, work):
+        self.need(digest)
+        reasons = []
+        for client in self._sources():
+            try:
+                return work(client)
+            except EngineError as error:
+                reasons.append(str(error))
+        raise self._failed(digest, reasons)
+
+    def _failed(self, digest, reasons):
+        return HostError("image %s is damaged, and %s could not be fetched again: %s" % (self.found.name, digest, "; ".join(reasons)))
+
+    def manifest(self, digest):
+        return self._ask(digest, lambda client: client.manifest(digest)[0])
+
+    def small_blob(self, digest):
+        return self._ask(digest, lambda client: client.small_blob(digest, manifest.MAX_CONFIG))
+
+    def blob(self, digest, size):
+        """The pieces of a blob."""
+        self.need(digest)
+        reasons = []
+        for client in self._sources():
+            pieces = iter(client.blob(digest, size))
+            try:
+                first = next(pieces, b"")
+            except EngineError as error:
+                reasons.append(str(error))
+                continue
+            yield first
+            yield from pieces
+            return
+        raise self._failed(digest, reasons)

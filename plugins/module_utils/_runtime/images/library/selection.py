@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list of images and Docker's filters of it."""
+
+from __future__ import annotations
+
+from ... import units
+from ...errors import InvalidInput
+from ...untrusted import patterns
+from . import records
+
+FILTERS = ("before", "dangling", "label", "label!", "reference", "since", "until")
+PRUNE_FILTERS = ("dangling", "label", "label!", "until")
+_PATTERNS = "a pattern with *, ? and [...], such as shop/*:1.*"
+
+
+def listing(engine, filters=None, everything=False):
+    """All images in ``inspect``'s form, newest first.
+
+    :param filters: ``{name: value or list of values}``, all optional:
+        ``dangling``: whether they have no name; ``reference``: shell patterns, of which one must fit the familiar name with or without its tag;
+        ``label``: ``key`` or ``key=value``, which must all be there, ``label!``: of which none may be there; ``before``, ``since``: an image,
+        than which they are older or younger; ``until``: a time, or how long ago, which they are older than.
+    :param everything: also nameless images that others came from, or on whose layers another image stands.
+    :raises InvalidInput: for another filter or value. :raises NotFound: for an image in ``before`` or ``since`` that is not there.
+    """
+    chosen = check_filters(engine, filters)
+    found = [record for record in (records.find_even_damaged(engine, row["id"]) for row in engine.db.all("SELECT id FROM images")) if record is not None]
+    shown = [
+        records.describe(engine, record)
+        for record in found
+        if everything or not (records.users_of(engine, record["id"]) if chosen.get("dangling") else _intermediate(engine, record, found))
+    ]
+    return sorted([image for image in shown if matches(image, chosen)], key=lambda image: image["Created"], reverse=True)
+
+
+def check_filters(engine, filters, known=FILTERS):
+    """Filters in their normal form, for :func:`matches`. ``known``: those that are accepted. :raises InvalidInput: for others."""
+    checked = {}
+    for key, value in (filters or {}).items():
+        if key not in known:
+            raise InvalidInput("filters", key, ", ".join(known))
+        values = [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+        if not values:
+            continue
+        if key == "dangling":
+            checked[key] = units.truth(values[-1], "filters.dangling")
+        elif key in ("before", "since"):
+            checked[key] = _created(records.get(engine, values[-1]), values[-1], key)
+        elif key == "until":
+            checked[key] = units.moment(values[-1], "filters.until")
+        else:
+            checked[key] = values
+    return checked
+
+
+def _created(record, text, key):
+    try:
+        return units.moment(record["config"].get("created"), "created")
+    except InvalidInput:
+        raise InvalidInput("filters." + key, text, "an image that says when it was created") from None
+
+
+def matches(image, chosen):
+    """Whether an image in ``inspect``'s form is what ``check_filters`` returned asks for."""
+    if "dangling" in chosen and chosen["dangling"] == bool(image["RepoTags"]):
+        return False
+    if "reference" in chosen and not any(_named(image, pattern) for pattern in chosen["reference"]):
+        return False
+    return _labelled(image["Config"].get("Labels") or {}, chosen) and _aged(image, chosen)
+
+
+def _labelled(labels, chosen):
+    def has(wanted):
+        key, equals, value = wanted.partition("=")
+        return key in labels and (not equals or labels[key] == value)
+
+    return all(has(wanted) for wanted in chosen.get("label", ())) and not any(has(wanted) for wanted in chosen.get("label!", ()))
+
+
+def _aged(image, chosen):
+    if not {"before", "since", "until"} & set(chosen):
+        return True
+    try:
+        created = units.moment(image["Created"], "created")
+    except InvalidInput:
+        return False
+    return ("before" not in chosen or created < chosen["before"]) and ("since" not in chosen or created > chosen["since"]) and (
+        "until" not in chosen or created < chosen["until"])
+
+
+def _named(image, pattern):
+    names = image["RepoTags"] + [name.rpartition(":")[0] for name in image["RepoTags"]]
+    names += image["RepoDigests"] + [name.partition("@")[0] for name in image["RepoDigests"]]
+    return any(fits(name, pattern) for name in names)
+
+
+def fits(name, pattern):
+    """Whether a name fits a pattern as Go's path.Match has them: ``*`` and ``?`` stand for anything but ``/``.
+
+    :raises InvalidInput: for a pattern that is not closed, or has a range that is the wrong way round.
+    """
+    try:
+        return patterns.path(pattern, closing=False).fits(name)
+    except patterns.Malformed:
+        raise InvalidInput("filters.reference", pattern, _PATTERNS) from None
+
+
+def _intermediate(engine, record, others):
+    """Nameless, and another image came from it by a build, or begins with all of its layers."""
+    count = len(record["layers"])
+    if record.get("damaged"):  # which layers it has is not known
+        return False
+    return not records.tags_of(engine, record["id"]) and bool(
+        records.users_of(engine, record["id"])
+        or any(len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in others)
+    )

@@ -1,0 +1,281 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests, indexes and image configurations: reading, validating, choosing a platform, writing.
+
+Forms: OCI image-spec 1.1 (manifest.md, image-index.md, config.md) and Docker's manifest version 2, schema 2. A
+document is kept as the bytes it came as; what is parsed here is only looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from ...errors import InvalidInput, RegistryError, Unsupported
+from ...store.blobs import valid_digest
+from ...untrusted import json_reader
+from ...untrusted.text import printable
+from . import config_fields
+
+MAX_MANIFEST = 4 << 20  # bytes; distribution-spec, "Pushing manifests"
+MAX_CONFIG = 8 << 20
+MAX_LAYERS = 500  # overlayfs takes no more (OVL_MAX_STACK)
+MAX_SIZE = 1 << 63  # of what a descriptor describes: int64 in image-spec, descriptor.md
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+
+INDEXES = (OCI_INDEX, DOCKER_LIST)
+MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
+CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
+ACCEPT = ", ".join((OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_LIST))
+SCHEMA1 = ("application/vnd.docker.distribution.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws")
+OCI_FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar"
+FOREIGN = tuple(base + suffix for base in (OCI_FOREIGN, DOCKER_FOREIGN) for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd"))
+LAYERS = tuple(base + suffix for base in (OCI_LAYER, DOCKER_LAYER) for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd")) + FOREIGN
+OTHERS = {  # what else is kept in registries: the beginning of the config's media type -> what to call it
+    "application/vnd.cncf.helm.": "a Helm chart", "application/vnd.docker.plugin.": "a plugin of Docker's",
+    "application/vnd.dev.cosign.": "a signature", "application/vnd.wasm.": "a WebAssembly module"}
+
+
+def digest_of(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def parse(data, what, content_type=None):
+    """The manifest or index in ``data`` (bytes), validated: a dictionary with a ``mediaType``.
+
+    :param what: what it is of, for errors. :param content_type: the media type that the registry named; one inside the
+        document must be the same, since a document that can be read in two ways could be checked in one and run in the
+        other (distribution-spec, CVE-2021-41190).
+    :raises RegistryError: when it is neither a manifest nor an index. :raises Unsupported: for schema 1.
+    """
+    document = json_reader.load(data, "%s: the manifest" % what, error=RegistryError, size=MAX_MANIFEST)
+    declared = (content_type or "").partition(";")[0].strip() or None
+    if declared in SCHEMA1 or document.get("schemaVersion") == 1:
+        raise Unsupported("%s has a manifest of schema 1, which was given up by Docker; push the image again with a current tool" % what)
+    if document.get("schemaVersion") != 2:
+        raise RegistryError("%s: the manifest's schemaVersion is %.40r; 2 is accepted" % (what, document.get("schemaVersion")))
+    inside = document.get("mediaType")
+    if declared not in INDEXES + MANIFESTS:
+        declared = None  # a static file server's application/json says nothing
+    if inside and declared and inside != declared:
+        raise RegistryError("%s: the registry calls the manifest %s and the manifest itself %s" % (what, printable(declared, 200), printable(inside, 200)))
+    if ("manifests" in document) == ("layers" in document or "config" in document):
+        raise RegistryError("%s: a manifest must have either config and layers or, as an index, manifests" % what)
+    kind = inside or declared or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
+    if kind not in (INDEXES if "manifests" in document else MANIFESTS):
+        raise RegistryError("%s: the media type %s does not fit the manifest's content" % (what, printable(kind, 200)))
+    if "manifests" in document:
+        _descriptors(document["manifests"], what, "manifests")
+    else:
+        _descriptors([document.get("config")], what, "config")
+        _descriptors(document.get("layers"), what, "layers")
+    return dict(document, mediaType=kind)
+
+
+def is_foreign(layer):
+    """Whether a layer's descriptor is of one that registries need not hold."""
+    return layer["mediaType"] in FOREIGN
+
+
+def is_index(document):
+    return "manifests" in document
+
+
+def check_runnable(document, what):
+    """:raises Unsupported: when a manifest is not of an image that can be unpacked here."""
+    kind = document["config"]["mediaType"]
+    if kind not in CONFIGS:
+        called = next((name for start, name in OTHERS.items() if kind.startswith(start)), "an artifact")
+        raise Unsupported("%s is not a container image but %s (its config is %s)" % (what, called, printable(document.get("artifactType") or kind, 200)))
+    if len(document["layers"]) > MAX_LAYERS:
+        raise Unsupported("%s has %d layers; overlayfs takes at most %d" % (what, len(document["layers"]), MAX_LAYERS))
+    for layer in document["layers"]:
+        kind = layer["mediaType"]
+        if kind not in LAYERS:
+            raise Unsupported("%s has a layer of the unknown media type %s" % (what, printable(kind, 200)))
+
+
+def parse_config(data, what, layers=None):
+    """The image configuration in ``data``, validated; ``layers``: how many the manifest has.
+
+    :returns: the document with ``config`` a dictionary. :raises RegistryError: when it is not one.
+    """
+    document = json_reader.load(data, "%s: the image configuration" % what, error=RegistryError, size=MAX_CONFIG)
+    rootfs = document.get("rootfs")
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    diff_ids = [] if diff_ids is None else diff_ids
+    if not isinstance(diff_ids, list) or not all(isinstance(item, str) and valid_digest(item) for item in diff_ids):
+        raise RegistryError("%s: rootfs.diff_ids of the image configuration is not a list of digests" % what)
+    if layers is not None and len(diff_ids) != layers:
+        raise RegistryError("%s: the manifest has %d layers and the image configuration %d" % (what, layers, len(diff_ids)))
+    config_fields.check(document, what)
+    document["config"] = document.get("config") or {}
+    document["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
+    return document
+
+
+def _descriptors(items, what, field):
+    if not isinstance(items, list):
+        raise RegistryError("%s: %s of the manifest is not a list" % (what, field))
+    for item in items:
+        size = item.get("size") if isinstance(item, dict) else None
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < MAX_SIZE:
+            raise RegistryError("%s: an entry of %s in the manifest has no proper size" % (what, field))
+        if not isinstance(item.get("digest"), str) or not valid_digest(item["digest"]):
+            raise RegistryError("%s: an entry of %s in the manifest has no proper digest" % (what, field))
+        if not isinstance(item.get("mediaType"), str):
+            raise RegistryError("%s: an entry of %s in the manifest has no mediaType" % (what, field))
+        platform = item.get("platform")
+        if platform is not None and not (isinstance(platform, dict) and all(
+                isinstance(platform.get(key) or "", str) for key in ("os", "architecture", "variant"))):
+            raise RegistryError("%s: an entry of %s in the manifest has no proper platform" % (what, field))
+        if not isinstance(item.get("urls") or [], list) or not all(isinstance(url, str) for url in item.get("urls") or []):
+            raise RegistryError("%s: an entry of %s in the manifest has urls that are not a list of texts" % (what, field))
+
+
+def chain_ids(diff_ids):
+    """The ChainID of every layer, lowest first (image-spec, config.md#layer-chainid): what a layer is on top of which others."""
+    chains = []
+    for diff_id in diff_ids:
+        chains.append(diff_id if not chains else digest_of(("%s %s" % (chains[-1], diff_id)).encode()))
+    return chains
+
+
+# --- platforms ---
+
+_MACHINES = {
+    "x86_64": ("amd64", ""),
+    "aarch64": ("arm64", "v8"),
+    "armv7l": ("arm", "v7"),
+    "armv6l": ("arm", "v6"),
+    "i686": ("386", ""),
+    "i386": ("386", ""),
+    "ppc64le": ("ppc64le", ""),
+    "s390x": ("s390x", ""),
+    "riscv64": ("riscv64", ""),
+}
+_ALIASES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", "v8"),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
+
+
+SYSTEMS = ("linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly", "solaris", "illumos", "aix", "plan9", "js", "wasip1", "android",
+           "ios")
+
+
+def host_platform(machine=None):
+    """``(os, architecture, variant)`` of this machine. :param machine: what ``uname -m`` says on another."""
+    machine = machine or os.uname().machine
+    return ("linux",) + _MACHINES.get(machine, (machine, ""))
+
+
+def parse_platform(text):
+    """``linux/arm/v7``, ``linux/amd64`` or ``arm64`` as ``(os, architecture, variant)``; None for the host's.
+
+    :raises InvalidInput: for anything else.
+    """
+    if not text:
+        return host_platform()
+    parts = text.split("/")
+    if len(parts) == 1 and text not in SYSTEMS:
+        parts = ["linux"] + parts
+    proper = all(part and part.replace("-", "").replace("_", "").isalnum() for part in parts)
+    if not 2 <= len(parts) <= 3 or parts[0] != "linux" or parts[1] in SYSTEMS or not proper:
+        raise InvalidInput("platform", text, "linux/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7")
+    architecture, variant = _ALIASES.get(parts[1], (parts[1], ""))
+    return "linux", architecture, parts[2] if len(parts) == 3 else variant or {"arm64": "v8", "arm": "v7"}.get(architecture, "")
+
+
+def show_platform(platform):
+    return "/".join(part for part in platform if part)
+
+
+def _acceptable(platform):
+    """Variants that run on ``platform``, best first."""
+    _os, architecture, variant = platform
+    if architecture == "arm":
+        level = int(variant[1:]) if variant[1:].isdigit() else 7
+        return ["v%d" % number for number in range(level, 4, -1)] + [""]
+    if architecture == "arm64":
+        return [variant, "v8", ""]
+    if architecture == "amd64" and variant[1:].isdigit():
+        return ["v%d" % number for number in range(int(variant[1:]), 0, -1)] + [""]
+    return [variant, "", "v1"]
+
+
+def runs_on(config, platform):
+    """Whether an image with this configuration is one of ``platform``."""
+    found = config.get("os") or "linux", config.get("architecture") or platform[1], config.get("variant") or ""
+    return found[:2] == tuple(platform[:2]) and found[2] in _acceptable(platform)
+
+
+class OtherPlatform(Unsupported):
+    """An index has nothing for the platform that is wanted."""
+
+
+def choose(index, platform, what):
+    """The descriptor in an index that fits ``platform`` best.
+
+    An entry without platform (a nested index, or a single image) is taken where none fits. BuildKit's attestations have
+    the platform unknown/unknown and are never chosen.
+    :raises OtherPlatform: listing what there is.
+    """
+    entries = [(item, item.get("platform") or {}) for item in index["manifests"] if item["mediaType"] in INDEXES + MANIFESTS]
+    for variant in _acceptable(platform):
+        for item, found in entries:
+            if (found.get("os"), found.get("architecture"), found.get("variant") or "") == (platform[0], platform[1], variant):
+                return item
+    unmarked = [item for item, found in entries if not found]
+    if unmarked:
+        return unmarked[0]
+    there = sorted(
+        {
+            show_platform((found.get("os", "?"), found.get("architecture", "?"), found.get("variant") or ""))
+            for _item, found in entries
+            if found.get("os") != "unknown"
+        }
+    )
+    raise OtherPlatform("%s is not there for %s; it is for %s" % (what, show_platform(platform), ", ".join(there) or "no platform at all"))
+
+
+# --- writing ---
+
+
+def needs_docker(config):
+    """Whether the ``config`` of an image has what OCI's configuration has no fields for."""
+    return any(config.get(key) for key in ("Healthcheck", "OnBuild", "Shell"))
+
+
+def build(config, layers, docker=False, annotations=None):
+    """A manifest as bytes. :param config: ``{"digest", "size"}``. :param layers: ``[{"digest", "size", "compression"}]`` with
+    compression ``""``, ``gzip`` or ``zstd``. :param docker: in Docker's media types (a health check has no field in OCI's)."""
+
+    def layer_type(layer):
+        if not docker:
+            return OCI_LAYER + ("+" + layer["compression"] if layer["compression"] else "")
+        return DOCKER_LAYER + ("." + layer["compression"] if layer["compression"] else "")
+
+    document = {
+        "schemaVersion": 2,
+        "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
+        "config": {"mediaType": DOCKER_CONFIG if docker else OCI_CONFIG, "digest": config["digest"], "size": config["size"]},
+        "layers": [{"mediaType": layer_type(layer), "digest": layer["digest"], "size": layer["size"]} for layer in layers],
+    }
+    if annotations:
+        document["annotations"] = dict(sorted(annotations.items()))
+    return json.dumps(document, separators=(",", ":")).encode()

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images that earlier tasks of a check would have brought: what the controller tells of them stands for the store and the registry.
+
+``engine.foretold`` has, oldest first, ``{"names": [...], "image": what the task returned of it, {} where it can't be known before, "task": its
+name}``. In earnest it is empty: the image is here then.
+"""
+
+from __future__ import annotations
+
+from ..library import records
+from ..model import reference
+from .present import ImagePlan
+
+
+class Foretold(ImagePlan):
+    """The plan of an image that is not here and for which nothing is to be done: another task's.
+
+    :ivar task: the name of that task. :ivar blank: whether nothing is known of the image but its name.
+    """
+
+    def __init__(self, engine, text, parsed, entry):
+        super().__init__(engine, "image %s" % text, parsed)
+        self.task, self.described = entry["task"], entry.get("image") or {}
+        self.blank, self.unknown = not self.described, True
+        self.coming = {"id": self.described.get("Id") or "", "config": {"config": self.described.get("Config") or {}}, "added": None}
+
+    def record(self):
+        return self.coming
+
+    def _facts(self):
+        return {"image": self.described}
+
+
+def plan(engine, text):
+    """The :class:`Foretold` plan of the image ``text`` (a name or an ID), or None where no task would bring it, or it is here by that name already."""
+    if not engine.foretold:
+        return None
+    row, parsed = records.resolve(engine, text)
+    for entry in reversed(engine.foretold):
+        if _is(entry, text, parsed):
+            is_here = row is not None and row["id"] == (entry.get("image") or {}).get("Id")
+            return None if is_here else Foretold(engine, text, parsed, entry)
+    return None
+
+
+def _is(entry, text, parsed):
+    if parsed is None:
+        ident = (entry.get("image") or {}).get("Id") or ""
+        return ident.partition(":")[2].startswith(text.rpartition(":")[2]) if ident else False
+    return parsed.tagged is not None and parsed.tagged in [reference.parse(name).tagged for name in entry["names"]]

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans for images that come from files of the host: root file systems (import) and archives of images (load)."""
+
+from __future__ import annotations
+
+from ...errors import Conflict
+from ...reconcile import Change
+from ..archives import reader, root_import
+from ..library import ingest, records
+from ..library.integrity import whole
+from ..model import manifest
+from ..trust import trust
+from .present import ImagePlan, name_image, tagged
+
+
+def plan_import(engine, text, path, options=None, message=None, platform=None, change=None):
+    """Have ``text`` be an image of the root file system at ``path`` (directory or archive); None: an image without a name.
+
+    :param options: ``{"command", "entrypoint", "env", "labels", "exposed_ports", "working_dir", "user", "volumes", "stop_signal"}``.
+    :param change: called with the ``config`` that these make, which it may change.
+    """
+    parsed = tagged(text) if text is not None else None
+    names = [parsed.tagged] if parsed is not None else []
+    config = root_import.configuration(options)
+    if change is not None:
+        change(config)
+    target = manifest.parse_platform(platform)
+    diff_id, newest = root_import.survey(path)
+    data = root_import.document(diff_id, newest, config, target, message)
+    ident = manifest.digest_of(data)
+    title = parsed.familiar if parsed is not None else ident[:19]
+    plan = ImagePlan(engine, "image %s" % title, parsed)
+    named = records.by_reference(engine, parsed) if parsed is not None else None
+    there = records.find(engine, ident)
+    if there is not None:
+        plan.is_there(there)
+        for full in names:
+            name_image(plan, ident, full)
+        return plan
+    document = manifest.parse_config(data, path)
+    plan.brings({"id": ident, "manifest": "", "config": document, "layers": [diff_id], "size": 0, "added": None}, names)
+
+    def take():
+        layer = ingest.Layer(diff_id, lambda: root_import.open_layer(path))
+        engine.progress.subject("Importing %s" % title)
+        ingest.take(engine, title, data, [layer], build_manifest=root_import.build_manifest(data, config), references=names, manner=ingest.LOAD)
+
+    plan.add("image", named and named["id"], ident, "import image %s from %s" % (title, path), take)
+    return plan
+
+
+def plan_load(engine, path, text=None, platform=None):
+    """Have the images of an archive (docker save, OCI layout) in the store, under the names that the archive gives.
+
+    :param text: take only the image of this name, or name the archive's only image so. None takes all.
+    """
+    target = manifest.parse_platform(platform)
+    spool = None if engine.check else engine.paths.tmp
+    with reader.opened(path, spool) as members:
+        trust.of_file(engine, reader.transport_of(members), path, "what is in %s" % path)
+        images = reader.contents(members, target)
+        chosen = _choose(images, text, path)
+        plan = ImagePlan(engine, "archive %s" % path, tagged(text) if text else None)
+        plan.loaded = [records.familiar(name) for _image, names in chosen for name in names]
+        wanted = [image for image, names in chosen if _load_plan(plan, image, names, path)]
+    if wanted:
+        plan.changes[0].apply = lambda: _load(
+            engine, path, spool, target, [(image.id, names) for image, names in chosen if image in wanted]
+        )
+    image, names = chosen[0]
+    there = whole(engine, image.id)
+    if there is not None:
+        return plan.is_there(there)
+    config = manifest.parse_config(image.config, path)
+    return plan.brings(
+        {"id": image.id, "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None}, names
+    )
+
+
+def _choose(images, text, path):
+    """``[(image, full names to give)]``."""
+    if text is None:
+        return [(image, reader.full_names(image)) for image in images]
+    return reader.choose(images, tagged(text).tagged, text, path)
+
+
+def _load_plan(plan, image, names, path):
+    """Plan one image of an archive; whether its content has to be taken."""
+    if whole(plan.engine, image.id) is not None:
+        for full in names:
+            name_image(plan, image.id, full)
+        return False
+    title = records.familiar(names[0]) if names else image.id[:19]
+    row = plan.engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
+    # one change carries all images out: the archive is laid out once
+    plan.changes.insert(0, Change("image " + title, row and row["image"], image.id, "load image %s from %s" % (title, path)))
+    return True
+
+
+def _load(engine, path, spool, target, chosen):
+    names = {}
+    for ident, more in chosen:  # a layout may have one under several manifests
+        names.setdefault(ident, []).extend(more)
+    with reader.opened(path, spool) as members:
+        for image in reader.contents(members, target):
+            if image.id in names:
+                reader.take(engine, members, image, names.pop(image.id))
+    if names:
+        raise Conflict("%s changed while it was loaded" % path)

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Indexes of images of the store: one name in a registry for several platforms (image-spec, image-index.md)."""
+
+from __future__ import annotations
+
+import json
+
+from ...errors import InvalidInput
+from ..library import records
+from ..model import manifest
+from . import push
+
+
+def platform_of(config):
+    """An image configuration's platform in an index's form."""
+    found = {"architecture": config.get("architecture") or "", "os": config.get("os") or "linux"}
+    for field in ("variant", "os.version", "os.features"):
+        if config.get(field):
+            found[field] = config[field]
+    return found
+
+
+def check(chosen):
+    """:param chosen: ``[(name, record)]``. :raises InvalidInput: when two are for the same platform."""
+    seen = {}
+    for name, record in chosen:
+        platform = json.dumps(platform_of(record["config"]), sort_keys=True)
+        shown = manifest.show_platform((record["config"].get("os") or "linux", record["config"].get("architecture"), record["config"].get("variant") or ""))
+        if platform in seen:
+            raise InvalidInput("index", name, "images for different platforms; %s is for %s as well" % (seen[platform], shown))
+        seen[platform] = name
+
+
+def build(engine, chosen):
+    """``(bytes, media type)`` of the index of ``records``, which are in the store: the same images give the same bytes."""
+    entries, docker = [], True
+    for record in chosen:
+        data = engine.blobs.read(record["manifest"])
+        kind = manifest.parse(data, records.name_of(engine, record["id"]))["mediaType"]
+        docker = docker and kind == manifest.DOCKER_MANIFEST
+        entries.append({"mediaType": kind, "digest": record["manifest"], "size": len(data), "platform": platform_of(record["config"])})
+    kind = manifest.DOCKER_LIST if docker else manifest.OCI_INDEX
+    return json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": entries}, separators=(",", ":")).encode(), kind
+
+
+def send(engine, client, idents):
+    """Push the images by their digests, then the index under the reference's tag. :returns: the index's digest."""
+    for ident in idents:
+        row = engine.db.one("SELECT manifest FROM images WHERE id = ?", ident)
+        push.push(engine, client, ident, name=row["manifest"])
+    data, kind = build(engine, [records.get(engine, ident) for ident in idents])
+    digest = client.put_manifest(client.reference.tag, data, kind)
+    with engine.db.transaction() as connection:
+        for ident in idents:
+            records.check_there(connection, ident)
+            if ident == idents[0]:  # a digest names one image of the store: that of the task
+                records.name(connection, ident, digests=[(client.reference.full_repository, digest)])
+    return digest

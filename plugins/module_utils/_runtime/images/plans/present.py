@@ -1,0 +1,271 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be done so that an image is there, has its names, is in a registry, or is gone: plans (``reconcile.py``).
+
+An :class:`ImagePlan` also says which image it is about, before and after ``apply``: containers are planned with that.
+"""
+
+from __future__ import annotations
+
+from ... import units
+from ...errors import Conflict, EngineError, HostError, InvalidInput, NotFound, Untrusted
+from ...reconcile import Plan
+from ..library import garbage, records, selection
+from ..model import manifest, reference
+
+
+class ImagePlan(Plan):
+    """A plan about one image.
+
+    :ivar coming: the image that ``apply`` brings, as a record; None where it is there already.
+    :ivar loaded: the names of all images of an archive. :ivar unknown: whether ``apply`` may bring another image than was foretold.
+    """
+
+    def __init__(self, engine, subject, parsed=None):
+        super().__init__(subject, self._facts)
+        self.engine, self.reference = engine, parsed
+        self.coming = self._found = None
+        self.gone, self.loaded, self._lost, self.unknown = False, [], False, False
+        self._new_names, self._new_digests = [], []
+
+    def is_there(self, record):
+        self._found = record
+        return self
+
+    def is_lost(self, row):
+        """It is there, and its documents are not: what it is can be told when they are."""
+        self._lost = True
+        return self.is_there({"id": row["id"], "manifest": row["manifest"], "added": None})
+
+    def brings(self, record, names=(), digests=()):
+        self.coming, self._new_names, self._new_digests = record, list(names), list(digests)
+        return self
+
+    def named(self, full):
+        """A name that the image will have."""
+        self._new_names.append(full)
+
+    @property
+    def image(self):
+        """The id of the image that is there or will be."""
+        return (self.coming or self._found)["id"]
+
+    def record(self):
+        """The image, as ``records.find`` gives it: from the store if it is there, else what would come (check mode)."""
+        wanted = self.coming or self._found
+        return records.find(self.engine, wanted["id"]) or wanted
+
+    def _facts(self):
+        if self.gone:
+            return {"image": {}}
+        try:
+            record = self.record()
+        except EngineError:
+            if not self._lost:
+                raise
+            return {"image": {"Id": self.image}}  # in check mode
+        stored = bool(record.get("added"))
+        names = sorted(set(records.tags_of(self.engine, record["id"]) if stored else ()) | set(self._new_names))
+        digests = sorted(set(records.digests_of(self.engine, record["id"]) if stored else ()) | set(self._new_digests))
+        return {"image": records.describe(self.engine, record, names, digests)}
+
+
+def plan_present(engine, text, pull="missing", platform=None, registries=None, verify=None):
+    """Have the image ``text`` in the store and whole, from its registry if need be, as far as the host's policy lets it come.
+
+    :param pull: ``missing``, ``always`` (the registry's digest is compared, nothing is fetched when it is the same) or
+        ``never``. :param platform: ``os/arch[/variant]``; None for the host's. :param registries: a :class:`Registries`.
+    :param verify: ``{"key", "repository", "digest_only"}``: it must be signed so, also where it is in the store already.
+    :raises NotFound: when it is nowhere. :raises InvalidInput: for a malformed reference.
+    :raises Untrusted: when the host's policy or ``verify`` does not accept it.
+    """
+    wanted, found = manifest.parse_platform(platform), _damage(engine, text)
+    if found and found.documents and verify is None:  # nothing can be told about it before
+        if pull == "never":
+            raise HostError("%s, and pull is never" % found.sentences[0])
+        return _repaired(ImagePlan(engine, "image %s" % text, records.resolve(engine, text)[1]).is_lost(found.row), found, registries)
+    plan = _plan_present(engine, text, pull, wanted, platform, registries, verify)
+    return plan if plan.changed or found and pull == "never" and found.blobs else _repaired(plan, found, registries)
+
+
+def _damage(engine, text):
+    """What the image has lost, as far as a quick look tells, or None."""
+    from ..library import integrity
+
+    row = records.find_row(engine, text)
+    return integrity.look(engine, row) if row is not None else None
+
+
+def _repaired(plan, found, registries=None):
+    """``plan`` with the repair of what is lost, if anything is."""
+    if found:
+        from ..library import repair
+
+        repair.add(plan, plan.engine, found, registries)
+    return plan
+
+
+def _plan_present(engine, text, pull, wanted, platform, registries, verify):
+    _row, parsed = records.resolve(engine, text)
+    if parsed is None:  # an id: only the store can have it
+        _no_verify(text, verify)
+        local = records.find(engine, text)
+        if local is None:
+            raise NotFound("%s, and no registry can be asked for an ID" % records.absent(text))
+        return ImagePlan(engine, "image %s" % text).is_there(local)
+    local = records.find(engine, parsed.name)
+    plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
+    fits = local is not None and (platform is None or manifest.runs_on(local["config"], wanted))
+    if fits and (pull != "always" or parsed.digest) and verify is None:
+        return plan.is_there(local)
+    if pull == "never" and not (fits and verify):
+        raise NotFound(
+            "there is no image %s%s on this host, and pull is never" % (parsed.familiar, " for %s" % platform if local is not None else "")
+        )
+    from ..configuration.access import Registries
+    from ..trust import trust  # what talks to registries is loaded only where one is asked
+    from .pull import Remote
+
+    wish = trust.of_registry(engine, parsed, verify)
+    source = (registries or Registries()).source(parsed, engine)
+    if fits and pull != "always":
+        try:
+            trust.check_local(engine, source, parsed, local, wish)
+            return plan.is_there(local)
+        except Untrusted:
+            if pull == "never":
+                raise
+    if fits and verify is None:
+        current = source.digest(parsed.wanted)
+        if current is None:
+            raise NotFound("registry %s has no image %s:%s" % (parsed.registry, parsed.repository, parsed.tag))
+        if "%s@%s" % (parsed.full_repository, current) in records.digests_of(engine, local["id"]):
+            return plan.is_there(local)
+    return _pull(plan, Remote(source, parsed, wanted, wish), local)
+
+
+def _pull(plan, remote, local):
+    plan.warnings += remote.client.warnings
+    if local is not None and remote.is_here(plan.engine, local):  # it was asked for because of its signatures
+        return plan.is_there(local)
+    plan.brings(
+        remote.record(),
+        [remote.reference.tagged] if remote.reference.tagged else [],
+        ["%s@%s" % (remote.reference.full_repository, digest) for digest in remote.digests],
+    )
+    plan.add("image", local and local["id"], remote.id, "pull image %s" % remote.what, lambda: remote.take(plan.engine))
+    return plan
+
+
+def _no_verify(text, verify):
+    """:raises InvalidInput: for an image that is named by its id: no registry is asked about it."""
+    if verify is not None:
+        raise InvalidInput("verify", verify, "no verify with the id of an image (%s): name it as its registry does" % text)
+
+
+def plan_local(engine, text):
+    """The image must be in the store already, and is repaired where it has lost something. :raises NotFound: when it is not."""
+    found, plan = _damage(engine, text), ImagePlan(engine, "image %s" % text, records.resolve(engine, text)[1])
+    if found and found.documents:
+        return _repaired(plan.is_lost(found.row), found)
+    return _repaired(plan.is_there(records.get(engine, text)), found)
+
+
+def tagged(text, option="name"):
+    """A reference with a tag. :raises InvalidInput: for one with a digest."""
+    parsed = reference.parse(text, option)
+    if parsed.digest:
+        raise InvalidInput(option, text, "a name with a tag, not a digest, for an image that is given it here")
+    return parsed
+
+
+def name_image(plan, ident, full):
+    """Give the image a name unless it has it."""
+    engine = plan.engine
+    row = engine.db.one("SELECT image FROM tags WHERE reference = ?", full)
+    if row is not None and row["image"] == ident:
+        return
+    plan.named(full)
+    plan.add(
+        "tag " + records.familiar(full),
+        row and row["image"],
+        ident,
+        "tag image as %s" % records.familiar(full),
+        lambda: records.tag(engine, ident, full),
+    )
+
+
+def plan_tags(plan, texts, option="tags"):
+    """Add further names of the plan's image to ``plan``."""
+    for text in texts:
+        name_image(plan, plan.image, tagged(text, option).tagged)
+
+
+def plan_absent(engine, text, force=False, prune=True):
+    """Have no image of this name, or id.
+
+    A name that is not the image's only one is taken away; with its last name, or by id, the image goes.
+    :param force: by id, also where it has several names; where a container uses it, only its names go.
+    :param prune: whether nameless images that it came from go with it.
+    :raises Conflict: when a container uses it, or an id with several names is given, or a digest and it has names in other repositories,
+        without ``force``.
+    """
+    plan = ImagePlan(engine, "image %s" % text)
+    plan.gone = True
+    found, parsed = records.resolve(engine, text)  # no more of it: a damaged image goes as well
+    if found is None:
+        return plan
+    ident, names = found["id"], records.tags_of(engine, found["id"])
+    if parsed is not None and not parsed.digest and len(names) > 1:
+        plan.add("tag " + parsed.familiar, ident, None, "untag image %s" % parsed.familiar, lambda: records.untag(engine, parsed.tagged))
+        return plan
+    if parsed is None and len(names) > 1 and not force:
+        raise Conflict(
+            "image %s has several names (%s); name one of them, or use force_absent" % (ident[:19], ", ".join(map(records.familiar, names)))
+        )
+    others = [name for name in names if not name.startswith(parsed.full_repository + ":")] if parsed is not None and parsed.digest else []
+    if others and not force:
+        raise Conflict(
+            "image %s has names in other repositories too (%s); take these away first, or use force_absent"
+            % (parsed.familiar, ", ".join(map(records.familiar, others)))
+        )
+    users = records.containers_of(engine, ident)
+    records.check_unused(engine, ident, force)
+    if users and not names:
+        return plan  # nothing is left to take away before its containers are gone
+    action = "untag image %s, which %s still use" % (text, ", ".join(users)) if users else "remove image %s" % text
+    last = parsed.tagged if parsed is not None and not parsed.digest else None
+    plan.add("image", ident, None, action, lambda: records.remove(engine, ident, force, last, prune))
+    return plan
+
+
+def _described(engine, ident):
+    return records.describe(engine, records.find_even_damaged(engine, ident))
+
+
+def plan_prune(engine, everything=False, filters=None):
+    """Remove nameless images that no container uses; ``everything``: named ones too. Facts: ``images``, ``space_reclaimed``.
+
+    :param filters: ``{"until", "label", "label!", "dangling"}`` as in :func:`selection.listing`; ``dangling`` false is ``everything``.
+    """
+    chosen, freed = selection.check_filters(engine, filters, selection.PRUNE_FILTERS), []
+    everything = not chosen.pop("dangling", not everything)
+    idents = [ident for ident in records.dangling(engine, everything) if not chosen or selection.matches(_described(engine, ident), chosen)]
+    plan = Plan("images", lambda: {"images": idents, "space_reclaimed": sum(freed)})
+
+    def apply():
+        for ident in idents:
+            freed.append(records.remove(engine, ident))  # 0 for one that went with what came from it
+        freed.append(garbage.collect(engine, everything=True) + engine.blobs.partials.sweep(0))
+
+    for ident in idents:
+        plan.add("image " + ident[:19], ident, None, "remove image %s" % records.name_of(engine, ident), None)
+    left = engine.blobs.partials.size() if not chosen else 0
+    if left:
+        plan.add("transfers", units.show_size(left), None, "remove what has come of layers whose transfer broke off", None)
+    unneeded = garbage.left(engine) if not chosen else 0
+    if unneeded:
+        plan.add("blobs", units.show_size(unneeded), None, "remove blobs that no image has", None)
+    if plan.changes:
+        plan.changes[0].apply = apply
+    return plan

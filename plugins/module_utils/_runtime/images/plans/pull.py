@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pulling: what a registry has for a reference, looked at first, then taken into the store byte for byte."""
+
+from __future__ import annotations
+
+from ...errors import RegistryError
+from ..client import foreign_layers
+from ..library import ingest, records
+from ..model import manifest
+
+
+class Remote:
+    """An image in a registry: its manifest and configuration, fetched, and nothing stored.
+
+    :ivar id: image id. :ivar config: parsed. :ivar digests: of the index (if it was one) and the manifest.
+    """
+
+    def __init__(self, client, reference, platform, trust=None):
+        """:param trust: a ``trust.Trust``, which has to let it through before anything else is fetched.
+
+        :raises NotFound: when the registry has no such image. :raises Unsupported: when it can't be used here.
+        :raises Untrusted: when it is not signed as it has to be.
+        """
+        self.client, self.reference = client, reference
+        self.what = reference.familiar
+        self.digests, chain = [], []
+        self.data, self.document = self._resolve(reference.wanted, platform, chain)
+        manifest.check_runnable(self.document, self.what)
+        if trust is not None:
+            trust.check(client, chain)
+        self.config_data = client.small_blob(self.document["config"]["digest"], manifest.MAX_CONFIG)
+        self.config = manifest.parse_config(self.config_data, self.what, len(self.document["layers"]))
+        self.id = manifest.digest_of(self.config_data)
+        self.diff_ids = self.config["rootfs"]["diff_ids"]
+
+    def _resolve(self, wanted, platform, chain):
+        data, media_type = self.client.manifest(wanted)
+        document = manifest.parse(data, self.what, media_type)
+        self.digests.append(wanted if ":" in wanted else manifest.digest_of(data))
+        chain.append((self.digests[-1], data))
+        if not manifest.is_index(document):
+            return data, document
+        if len(chain) > 2:
+            raise RegistryError("%s: indexes within indexes within indexes" % self.what)
+        chosen = manifest.choose(document, platform, self.what)
+        found = self._resolve(chosen["digest"], platform, chain)
+        if found[1]["mediaType"] != chosen["mediaType"] and chosen["mediaType"] not in manifest.INDEXES:
+            raise RegistryError("%s: the index calls the manifest %s and the manifest itself %s" % (
+                self.what, chosen["mediaType"], found[1]["mediaType"]))
+        return found
+
+    def is_here(self, engine, local):
+        """Whether a record of the store is of this image, known under all the digests that its registry has for it."""
+        known = records.digests_of(engine, local["id"])
+        return local["id"] == self.id and all("%s@%s" % (self.reference.full_repository, digest) in known for digest in self.digests)
+
+    @property
+    def size(self):
+        """Bytes of the layers as they travel."""
+        return sum(layer["size"] for layer in self.document["layers"])
+
+    def record(self):
+        """In the form of ``records.find``, for check mode."""
+        return {"id": self.id, "manifest": self.digests[-1], "config": self.config, "layers": self.diff_ids, "size": 0, "added": None}
+
+    def take(self, engine, references=()):
+        """Store it, under its own tag and further full ``references``."""
+
+        def opener(layer):
+            if manifest.is_foreign(layer):
+                return lambda offset=0: foreign_layers.pieces(self.client, layer, self.what, offset)
+            return lambda offset=0: self.client.blob(layer["digest"], layer["size"], offset)
+
+        layers = [
+            ingest.Layer(diff_id, opener(layer), layer["digest"], layer["size"], resumes=True)
+            for diff_id, layer in zip(self.diff_ids, self.document["layers"])
+        ]
+        names = ([self.reference.tagged] if self.reference.tagged else []) + list(references)
+        engine.progress.subject("Pulling %s" % self.what)
+        known = [(self.reference.full_repository, digest) for digest in self.digests]
+        return ingest.take(engine, self.what, self.config_data, layers, self.data, references=names, digests=known)

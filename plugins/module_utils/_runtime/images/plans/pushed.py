@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be pushed, and signed, so that a registry has an image under a name: plans."""
+
+from __future__ import annotations
+
+from ...errors import InvalidInput
+from ..client import foreign_layers
+from ..library import records, repair
+from ..model import manifest, reference
+from .present import tagged
+
+
+def plan_push(plan, texts, registries, index=(), sign=None):
+    """Add to ``plan`` the pushes of its image to the references ``texts``: those whose registry has another digest, or none.
+
+    :param index: names of further images, for other platforms; they are pushed as well, and the tag gets an index of them all.
+    :param sign: ``{"key", "passphrase", "referrer"}``: sign what was pushed, or is there under the tag, unless it is signed with that key.
+    :raises InvalidInput, NotFound: for an index that can't be made. :raises Unsupported: for what may not be pushed.
+    """
+    engine, record = plan.engine, plan.record()
+    others = [(name, records.get(engine, name)) for name in index]
+    key = _key(sign) if sign else None
+    if others:
+        from . import indexes
+
+        indexes.check([(record["id"][:19], record)] + others)
+        for _name, other in others:
+            repair.add_whole(plan, engine, other, registries)
+    wanted = _wanted(engine, [record] + [other for _name, other in others])
+    idents = [record["id"]] + [other["id"] for _name, other in others]
+    for text in texts:
+        parsed = _named(engine, record, text)
+        target = registries.client(parsed, engine).for_push()
+        current = target.digest(parsed.tag)
+        if current is None or current != wanted:
+            plan.add("registry " + parsed.familiar, current, wanted or record["id"],
+                     "push %s %s" % ("index" if others else "image", parsed.familiar), lambda target=target: _push(engine, target, idents))
+        if key is not None and not _is_signed(target, key, wanted, current):
+            plan.add("signature " + parsed.familiar, None, key.name, "sign image %s with %s" % (parsed.familiar, key.name),
+                     lambda target=target, tag=parsed.tag: _sign(engine, target, idents, tag, key, bool(sign.get("referrer"))))
+
+
+def _named(engine, record, text):
+    """The reference that ``text`` is. :raises InvalidInput: for the beginning of the image's id, by which it was found: it is no name that it has."""
+    if reference.looks_like_id(text) and record["id"].startswith(text if text.startswith("sha256:") else "sha256:" + text):
+        raise InvalidInput("name", text, "the name under which the image is pushed, not its ID")
+    return tagged(text)
+
+
+def _wanted(engine, chosen):
+    """The digest that the tag is to have; None where that is not known yet, because an image is still to come."""
+    if len(chosen) == 1:
+        if engine.blobs.has(chosen[0]["manifest"]):
+            foreign_layers.refuse_push(manifest.parse(engine.blobs.read(chosen[0]["manifest"]), chosen[0]["id"]), records.name_of(engine, chosen[0]["id"]))
+        return chosen[0]["manifest"] or None
+    if not all(engine.blobs.has(record["manifest"]) for record in chosen):
+        return None
+    from . import indexes
+
+    return manifest.digest_of(indexes.build(engine, chosen)[0])
+
+
+def _push(engine, target, idents):
+    from . import indexes, push
+
+    if len(idents) > 1:
+        indexes.send(engine, target, idents)
+    else:
+        push.push(engine, target, idents[0])
+
+
+def _key(sign):
+    from ..trust import keys
+
+    if not sign.get("key"):
+        raise InvalidInput("sign.key", sign.get("key"), keys.PRIVATE)
+    return keys.PrivateKey(sign["key"], "sign.key", sign.get("passphrase"))
+
+
+def _is_signed(target, key, wanted, current):
+    from ..trust import signing
+
+    return wanted is not None and wanted == current and signing.is_signed(target, key, wanted)
+
+
+def _sign(engine, target, idents, tag, key, referrer):
+    """Sign by the digest of what this host has pushed: under the tag may be somebody else's by now."""
+    from ..trust import signing
+
+    signing.sign(target, key, _wanted(engine, [records.get(engine, ident) for ident in idents]) or tag, referrer)

@@ -1,0 +1,202 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules ``image`` and ``image_info`` call."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import InvalidInput
+from .archives import writer
+from .configuration.access import Registries
+from .library import anatomy, compare, records, selection
+from .model import reference
+from .plans import present as plans, pushed
+
+WITH_PATH = ("load", "import", "controller")  # sources that take a path
+CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
+
+
+def registries_of(params):
+    """``Registries`` from a task's options; those that are missing have their defaults."""
+    options = {key: params[key] for key in CONNECTION if params.get(key) is not None}
+    return Registries(auth_file=params.get("auth_file"), mirrors=params.get("mirrors") or (), **options)
+
+
+def image(engine, params):
+    """The module ``image``: a plan, or with ``source: controller`` what the controller has to send first."""
+    name = _full_text(params)
+    if params["state"] == "absent":
+        if not name:
+            raise InvalidInput("name", name, "the name or id of an image")
+        for option in ("path", "config", "comment", "tags", "repository", "push", "platform", "verify", "mirrors", "index", "sign",
+                       "archive_path"):
+            if params.get(option):
+                raise InvalidInput(option, params[option], "no %s with state absent" % option)
+        return plans.plan_absent(engine, name, bool(params.get("force_absent")), params.get("prune") is not False)
+    _check(params, name)
+    registries = registries_of(params)
+    plan = _present(engine, params, name, registries)
+    if isinstance(plan, dict):
+        return plan  # of source controller: what has to be sent first
+    plans.plan_tags(plan, names_of(params)[1 if name else 0:])
+    if params.get("push") and plan.unknown:  # in check mode, of an image that is not here yet
+        for text in _pushed(params):
+            plan.add("registry " + text, None, "pushed", "push image %s" % text)
+    elif params.get("push"):
+        pushed.plan_push(plan, _pushed(params), registries, **_beside(params))
+    return plan
+
+
+def names_of(params):
+    """All names that a task gives an image: ``name``, ``tags``, ``repository``."""
+    name = _full_text(params)
+    found = ([name] if name else []) + list(params.get("tags") or [])
+    return found + (_pushed(params) if params.get("repository") else [])
+
+
+def pushed_of(params):
+    """The names that a task pushes."""
+    return _pushed(params) if params.get("push") else []
+
+
+def _pushed(params):
+    name = _full_text(params)
+    if params.get("repository"):
+        return [reference.completed(params["repository"], name, params.get("tag"), "repository")]
+    return [name] if name else []
+
+
+def check_source(params, refused, source):
+    """:raises InvalidInput: for options (names) that ``source`` does not take, and where there is no name."""
+    if not params.get("name"):
+        raise InvalidInput("name", None, "the name of an image, which source %s needs" % source)
+    for option in refused:
+        if params.get(option):
+            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+
+
+def push_built(plan, params):
+    """Add the push of a built image to its plan: what the registry has is compared when the image is there."""
+    if not params.get("push"):
+        return plan
+    registries, texts = registries_of(params), _pushed(params)
+    if not plan.unknown:
+        pushed.plan_push(plan, texts, registries, **_beside(params))
+        return plan
+    for text in texts:
+        plan.add("registry " + text, None, "pushed", "push image %s" % text, lambda text=text: _push_now(plan, text, registries, params))
+    return plan
+
+
+def _push_now(plan, text, registries, params):
+    late = plans.ImagePlan(plan.engine, plan.subject).is_there(plan.record())
+    pushed.plan_push(late, [text], registries, **_beside(params))
+    late.apply()
+
+
+def _beside(params):
+    """What a push does beside sending the image."""
+    return {"index": params.get("index") or (), "sign": params.get("sign")}
+
+
+def _full_text(params):
+    """``name`` with ``tag``, as one reference; an id stays as it is."""
+    return reference.full_text(params.get("name"), params.get("tag"))
+
+
+def _check(params, name):
+    """What does not fit together is refused before anything is looked at."""
+    source = params["source"]
+    if source in WITH_PATH and not params.get("path"):
+        raise InvalidInput("path", params.get("path"), "a path, which source %s needs" % source)
+    if source != "load" and not name:
+        raise InvalidInput("name", name, "the name of an image, which source %s needs" % source)
+    if source not in WITH_PATH and params.get("path"):
+        raise InvalidInput("path", params["path"], "no path with source %s" % source)
+    for option in ("verify", "mirrors"):
+        if source != "pull" and params.get(option):
+            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+    for option in ("config", "comment"):
+        if source != "import" and params.get(option):
+            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+    if source == "controller" and (params.get("sign") or {}).get("passphrase"):
+        raise InvalidInput("sign.passphrase", "given", "a key without one with source controller, whose later steps are not told what is secret")
+    for option in ("index", "sign"):
+        if params.get(option) and not params.get("push"):
+            raise InvalidInput(option, "given", "%s together with push" % option)
+    if params.get("archive_path") and not name:
+        raise InvalidInput("archive_path", params["archive_path"], "archive_path together with name")
+    if params.get("push") and not name and not params.get("repository"):
+        raise InvalidInput("push", True, "push together with name or repository")
+
+
+def _present(engine, params, name, registries):
+    source = params["source"]
+    if source == "local" or (source == "pull" and params["pull"] != "always"):
+        from .plans import foretold
+
+        plan = foretold.plan(engine, name)
+        if plan is not None:
+            return plan
+    if source == "pull":
+        pull = {"not_present": "missing"}.get(params["pull"], params["pull"])
+        return plans.plan_present(engine, name, pull, params.get("platform"), registries, params.get("verify"))
+    if source == "local":
+        return plans.plan_local(engine, name)
+    if source == "controller":
+        from ..delivery import host
+
+        return host.present(engine, params, name)
+    from .plans import from_archives
+
+    if source == "import":
+        return from_archives.plan_import(
+            engine, name, params["path"], params.get("config"), params.get("comment"), params.get("platform"), params.get("change"))
+    return from_archives.plan_load(engine, params["path"], name, params.get("platform"))
+
+
+def image_info(engine, params):
+    """The module ``image_info``: ``{"images": [...]}``."""
+    names = params.get("name")
+    if names is None:
+        found = selection.listing(engine, params.get("filters"), bool(params.get("all")))
+    else:
+        for option in ("filters", "all"):
+            if params.get(option):
+                raise InvalidInput(option, params[option], "no %s together with name" % option)
+        there = [records.find(engine, name) for name in names]
+        found = [records.describe(engine, record) for record in there if record is not None]
+    for document in found:
+        _look_into(engine, document, params)
+    return {"images": found}
+
+
+def _look_into(engine, document, params):
+    """Add what reads an image's layers and history, where it is asked for."""
+    if params.get("history"):
+        document["History"] = anatomy.history(engine, document["Id"])
+    if params.get("layers"):
+        report = anatomy.layer_report(engine, document["Id"])
+        document.update({key: report[key] for key in ("Layers", "Wasted", "WastedFiles")})
+    if params.get("compare_to"):
+        document["Differences"] = compare.difference_of(engine, params["compare_to"], document["Id"])
+    if params.get("referrers"):
+        from .client import referrers
+
+        document["Referrers"] = referrers.listing(engine, Registries(), document["Id"])
+
+
+def _tagged(text, tag):
+    """A name with its own tag or digest, else with ``tag``; an id stays as it is."""
+    if reference.looks_like_id(text):
+        return text
+    parsed = reference.parse(text, "names", default_tag=None)
+    return text if parsed.tag or parsed.digest else reference.parse("%s:%s" % (text, tag), "tag").name
+
+
+def image_export(engine, params):
+    """The module ``image_export``: a plan."""
+    texts = [_tagged(text, params.get("tag") or "latest") for text in params["names"]]
+    return writer.plan_save(engine, writer.chosen(engine, texts), os.path.abspath(params["path"]), params.get("format") or "docker-archive",
+                            bool(params.get("gzip")), bool(params.get("force")))

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether an image may come into the store: by the host's policy, and by a task's ``verify``.
+
+What a registry has is looked at first, its signatures are checked, and only then anything is fetched: the manifest whose digest was
+verified is the very one, in memory, by which the layers are taken. What can't be checked is refused.
+"""
+
+from __future__ import annotations
+
+from ...errors import EngineError, InvalidInput, Untrusted
+from ..model import reference
+from . import identity, keys, policy, signatures
+
+
+class Demand:
+    """A signature that is asked for.
+
+    :ivar keys: public keys, any of which will do. :ivar named: what the signature must call the image (``identity``'s form).
+    :ivar by: who asks, for sentences. :ivar without_names: what would have it do with signatures that have no name.
+    """
+
+    def __init__(self, found, named, by, without_names):
+        self.keys, self.named, self.by, self.without_names = found, named, by, without_names
+
+
+class Trust:
+    """What one image has to meet. :ivar demands: [Demand]."""
+
+    def __init__(self, wanted, demands):
+        self.wanted, self.demands = wanted, demands
+
+    def check(self, client, chain):
+        """:param chain: ``[(digest, bytes)]`` of the index, if any, and the manifest: a signature of either will do, for the first names
+        the second. :raises Untrusted: when a signature that is asked for is not there.
+        """
+        found = _Found(client, chain)
+        for demand in self.demands:
+            self._meet(demand, found)
+
+    def _meet(self, demand, found):
+        reasons = []
+        for signature, digest, data in found.signatures(reasons):
+            reason = self._wrong(demand, signature, digest, data)
+            if reason is None:
+                return
+            reasons.append(reason)
+        who = " or ".join(key.name for key in demand.keys)
+        shown = "; ".join(dict.fromkeys(reasons))
+        raise Untrusted("%s is not accepted: %s asks for a signature by %s, and %s" % (
+            self.wanted.familiar, demand.by, who, "there is none that counts: " + shown[:600] if shown else "it is not signed"))
+
+    def _wrong(self, demand, signature, digest, data):
+        """Why a signature does not count; None when it does."""
+        if signature.digest != digest:
+            return "one is for another image (%s)" % signature.digest[:71]
+        signed = data if signature.data is None else signature.data
+        if signed is None:
+            return "one is of an index that is not on this host any more"
+        if not any(key.verifies(signature.signature, signed) for key in demand.keys):
+            return "one is not by that key"
+        if not identity.matches(demand.named, self.wanted, signature.names):
+            if signature.names is None:
+                return "one gives the image no name (a Sigstore bundle), so it may be meant for another one; %s accepts that" % demand.without_names
+            return "one is for the name %r" % signature.names[:200]
+        return None
+
+
+class _Found:
+    """The signatures of an image and its index, fetched when they are first wanted."""
+
+    def __init__(self, client, chain):
+        self.client, self.chain, self._known = client, chain, {}
+
+    def signatures(self, reasons):
+        for digest, data in self.chain:
+            if digest not in self._known:
+                try:
+                    self._known[digest] = signatures.find(self.client, digest)
+                except EngineError as error:
+                    raise Untrusted("%s is not accepted: its signatures can't be looked at: %s" % (
+                        self.client.reference.familiar, error)) from None
+            found, useless = self._known[digest]
+            reasons.extend("one is no use: " + text for text in useless)
+            for signature in found:
+                yield signature, digest, data
+
+
+def of_registry(engine, wanted, verify=None):
+    """The :class:`Trust` for an image from a registry, or None where nothing is asked for.
+
+    :param wanted: its :class:`Reference`. :param verify: the option of a task, a dictionary, or None.
+    :raises Untrusted: when the policy does not let it come at all. :raises InvalidInput: for a wrong option.
+    """
+    demands = []
+    if verify is not None:
+        demands.append(demand_of(verify, wanted))
+    found = policy.load(engine.paths.policy)
+    if found is not None:
+        rule = found.for_registry(wanted)
+        rule.admit(wanted.familiar)
+        demands += [Demand(policy.keys_of(item), item.get("signedIdentity") or identity.DEFAULT, "%s, for %s," % (found.path, rule.scope),
+                           "signedIdentity matchDigestOnly")
+                    for item in rule.signed]
+    if demands:
+        keys.check_means(wanted.familiar)
+    return Trust(wanted, demands) if demands else None
+
+
+def check_local(engine, client, wanted, record, wish):
+    """Check an image of the store as if it came now: by the signatures that its registry has for the digests it is known under.
+
+    :param wish: a :class:`Trust`. :raises Untrusted:
+    """
+    rows = engine.db.all("SELECT digest FROM digests WHERE image = ? AND repository = ?", record["id"], wanted.full_repository)
+    chain = [(row["digest"], engine.blobs.read(row["digest"]) if engine.blobs.has(row["digest"]) else None) for row in rows]
+    if not chain or (wanted.digest and wanted.digest not in [digest for digest, _data in chain]):
+        raise Untrusted("%s is not accepted: the image on this host did not come from its registry" % wanted.familiar)
+    wish.check(client, chain)
+
+
+def demand_of(verify, wanted):
+    """The :class:`Demand` of a task's option ``verify``: ``{"key", "repository", "digest_only"}``. :raises InvalidInput:"""
+    if not verify.get("key"):
+        raise InvalidInput("verify.key", verify.get("key"), keys.ACCEPTED)
+    repository = verify.get("repository")
+    if repository:
+        parsed = reference.parse(repository, "verify.repository", default_tag=None)
+        if parsed.tag or parsed.digest:
+            raise InvalidInput("verify.repository", repository, "a repository without tag and digest")
+    if repository and verify.get("digest_only"):
+        raise InvalidInput("verify.repository", repository, "no repository together with digest_only, which looks at no names")
+    named = {"type": "matchTagIfSigned", "dockerRepository": repository or wanted.full_repository}
+    if verify.get("digest_only"):
+        named = {"type": "matchDigestOnly"}
+    return Demand([keys.load(verify["key"], "verify.key")], named, "verify", "digest_only")
+
+
+def of_file(engine, transport, path, what):
+    """:raises Untrusted: when the policy does not let an image come from a file of the host, or from the controller.
+
+    :param transport: ``docker-archive``, ``oci`` (a directory), ``oci-archive`` or ``controller``.
+    """
+    found = policy.load(engine.paths.policy)
+    if found is None:
+        return
+    rule = found.for_file(transport, path)
+    rule.admit(what)
+    if rule.signed:
+        raise Untrusted("%s is not accepted on this host: %s asks for a signature of %s, and what comes from a file has none that could be checked"
+                        % (what, rule.path, rule.scope))
+
+
+def describe_policy(engine):
+    """The policy in force, for ``host_info``: ``{"path", "found", "error", "default", "transports", "signatures_by"}``."""
+    shown = {"path": engine.paths.policy, "found": False, "error": None, "default": [{"type": "insecureAcceptAnything"}], "transports": {},
+             "signatures_by": keys.means()}
+    try:
+        found = policy.load(engine.paths.policy)
+    except Untrusted as error:
+        return dict(shown, found=True, error=str(error), default=[{"type": "reject"}])
+    if found is None:
+        return shown
+    return dict(shown, found=True, default=found.document["default"], transports=found.document.get("transports", {}))

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON by the C functions that the standard library's ``json`` stands on: importing that costs 3 ms, for ``re`` above all.
+
+``load`` and ``dump`` do what json.loads and json.dumps do (in one line: without spaces); where an interpreter lacks those functions, they are these.
+``read`` is for documents of others.
+"""
+
+from __future__ import annotations
+
+import os
+
+try:
+    from _json import encode_basestring_ascii, make_encoder, make_scanner
+except ImportError:
+    make_scanner = None
+
+
+LARGEST = 1 << 26  # bytes of a document of others
+
+
+class _Context:
+    """The options of a scanner, as json.JSONDecoder has them."""
+
+    strict, object_hook, object_pairs_hook, parse_float, parse_int = True, None, None, float, int
+    parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
+
+
+def load(text):
+    """The value of a JSON text. :raises ValueError: saying what is wrong where."""
+    if make_scanner is None:
+        return _json().loads(text)
+    text = text.strip(" \t\n\r")
+    context = _Context()
+    context.memo = {}
+    try:
+        value, end = make_scanner(context)(text, 0)
+    except (StopIteration, SystemError, ValueError):  # SystemError: it looks for json's own exception, which nobody has loaded
+        end = None
+    if end != len(text):
+        return _json().loads(text)  # it has the words for what is wrong
+    return value
+
+
+def read(path, error, limit=LARGEST):
+    """``(text, value)`` of somebody's document: of a regular file, bounded in size, depth and values. A link to one is followed.
+
+    :param error: called with a sentence for what is raised. :raises EngineError: as ``error`` makes it; files.Unacceptable: it can't be opened.
+    """
+    from .untrusted import files  # here, as below: this file serves without its package too
+
+    return parse(files.read(path, limit, links=True), os.fsdecode(path), error)
+
+
+def parse(data, what, error):
+    """The same for bytes; ``what`` they are begins the sentence. Bytes that are not UTF-8 are kept as surrogates, as in names of files."""
+    from .untrusted.json_bounds import unfit
+
+    text = os.fsdecode(data)
+    if unfit(data) is None and b"\\ud" not in data and b"\\uD" not in data:  # halves of surrogate pairs may be no text
+        try:
+            value = load(text)
+        except (ValueError, RecursionError, MemoryError):
+            value = _judged(data, what, error)
+    else:
+        value = _judged(data, what, error)
+    if b"\\u0000" in data.replace(b"\\\\", b""):
+        raise error("%s: %s holds a NUL character, which nothing in a container may have" % (what, _with_nul(value, "") or "it"))
+    return text, value
+
+
+def _judged(data, what, error):
+    """By the reader that has the words for what is wrong."""
+    from .untrusted import json_reader
+
+    return json_reader.load(data, what, None, error, LARGEST)
+
+
+def _with_nul(value, where):
+    """The place of the first text with a NUL character, such as ``process.args[1]``."""
+    if isinstance(value, str):
+        return where if "\0" in value else None
+    entries = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    for key, entry in entries:
+        if isinstance(key, str) and "\0" in key:
+            return "a name in " + (where or "it")
+        found = _with_nul(entry, "%s[%d]" % (where, key) if isinstance(value, list) else "%s.%s" % (where, key) if where else key)
+        if found:
+            return found
+    return None
+
+
+def dump(value, indent=None):
+    """JSON of a value, in one line or with ``indent`` spaces for each level."""
+    if make_scanner is None:
+        return _json().dumps(value, indent=indent, separators=(",", ": " if indent else ":"))
+    if indent is not None:
+        return "".join(_lines(value, " " * indent, "\n"))
+    return "".join(_encoder()(value, 0))
+
+
+def _lines(value, step, line):
+    if isinstance(value, (dict, list)) and value:
+        brackets, inner = "{}" if isinstance(value, dict) else "[]", line + step
+        yield brackets[0]
+        for number, entry in enumerate(value):
+            yield "," + inner if number else inner
+            if brackets == "{}":
+                yield encode_basestring_ascii(str(entry)) + ": "
+                entry = value[entry]
+            yield from _lines(entry, step, inner)
+        yield line + brackets[1]
+    else:
+        yield from _encoder()(value, 0)
+
+
+def _encoder():
+    return make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)
+
+
+def _refuse(value):
+    raise TypeError("%s can't be written as JSON" % type(value).__name__)
+
+
+def _json():
+    import json
+
+    return json

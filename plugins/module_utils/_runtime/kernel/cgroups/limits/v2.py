@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OCI linux.resources as files of cgroup version 2 (Documentation/admin-guide/cgroup-v2.rst).
+
+Each function takes a section and the group's Directory, and returns a list of Settings. The document was written for version 1;
+the conversions are those of runc 1.3 and crun, so that a number means the same under every engine.
+"""
+
+from __future__ import annotations
+
+from ....errors import InvalidInput
+from ..hierarchy.files import number
+from . import v1
+from .settings import Setting
+
+SWAP_OFF = "this kernel doesn't account swap (CONFIG_SWAP, or booted with swapaccount=0); the container runs without this limit"
+NO_FILE = "cgroup v2 has no such setting; the container runs without it"
+CORE = frozenset(("cgroup.procs", "cgroup.threads", "cgroup.type", "cgroup.kill", "cgroup.freeze", "cgroup.subtree_control"))
+
+
+def weight_of_shares(shares):
+    """cpu.weight (1..10000) for CPU shares (2..262144): the quadratic in log2 that maps 2, 1024, 262144 to 1, 100, 10000."""
+    if shares <= 2:
+        return 1
+    if shares >= 262144:
+        return 10000
+    import math  # here: a shared object of its own in some builds of Python
+    log = math.log2(shares)
+    return math.ceil(round(10 ** ((log * log + 125 * log) / 612 - 7 / 34), 9))
+
+
+def io_weight(weight):
+    """io.weight (1..10000) for a blkio weight (10..1000), linear."""
+    return 1 + (weight - 10) * 9999 // 990
+
+
+def limit_text(amount):
+    return "max" if amount < 0 else str(amount)
+
+
+def swap_text(section, here):
+    """memory.swap.max, which counts swap alone, from OCI's sum of memory and swap; "" where nothing is asked for."""
+    limit, total = section.get("limit") or 0, section.get("swap") or 0
+    if total == -1 or (limit == -1 and not total):
+        return "max"
+    if not total:
+        return ""
+    if not limit:  # a live update of the sum alone
+        limit = number(here.read("memory.max")) or 0
+    if limit <= 0:
+        raise InvalidInput("memory.swap", total, "a limit of memory and swap together with a memory limit")
+    if total < limit:
+        raise InvalidInput("memory.swap", total, "at least the memory limit, %d bytes" % limit)
+    return str(total - limit)
+
+
+def memory(section, here):
+    """limit → memory.max, reservation → memory.low, swap → memory.swap.max (first: what a lower limit drives out may go there)."""
+    settings = []
+    swap = swap_text(section, here)
+    if swap and (swap not in ("max", "0") or here.has("memory.swap.max")):
+        settings.append(Setting("memory.swap", "memory.swap.max", swap, soft=True, why=SWAP_OFF))
+    if section.get("limit"):
+        settings.append(Setting("memory.limit", "memory.max", limit_text(section["limit"])))
+    if section.get("reservation"):
+        settings.append(Setting("memory.reservation", "memory.low", max(section["reservation"], 0)))
+    for key, none in (("swappiness", None), ("disableOOMKiller", False)):
+        if section.get(key, none) != none:
+            settings.append(Setting("memory." + key, None, "", soft=True, why=NO_FILE))
+    for key, why in (("kernel", v1.KERNEL_MEMORY), ("kernelTCP", "cgroup v2 has no limit for TCP buffers alone; they count in memory.limit")):
+        if section.get(key, 0) > 0:
+            settings.append(Setting("memory." + key, None, "", soft=True, why=why))
+    if section.get("useHierarchy") is False:
+        settings.append(Setting("memory.useHierarchy", None, "", soft=True, why=v1.HIERARCHY))
+    return settings
+
+
+def cpu(section, here):
+    """shares → cpu.weight, quota and period → cpu.max, burst → cpu.max.burst, idle → cpu.idle."""
+    settings = []
+    if section.get("idle") is not None and (section["idle"] or here.has("cpu.idle")):
+        settings.append(Setting("cpu.idle", "cpu.idle", section["idle"]))
+    if section.get("shares") and section.get("idle") != 1:
+        settings.append(Setting("cpu.shares", "cpu.weight", weight_of_shares(section["shares"])))
+    quota, period = section.get("quota"), section.get("period")
+    if quota or period:
+        now = (here.read("cpu.max") or "max 100000").split()
+        text = "%s %s" % (limit_text(quota) if quota else now[0], period or now[1])
+        settings.append(Setting("cpu.quota" if quota else "cpu.period", "cpu.max", text))
+    if section.get("burst") is not None and (section["burst"] or here.has("cpu.max.burst")):
+        settings.append(Setting("cpu.burst", "cpu.max.burst", section["burst"]))
+    for key in ("realtimePeriod", "realtimeRuntime"):
+        if section.get(key):
+            settings.append(Setting("cpu." + key, None, "", why="cgroup v2 has no real-time budgets"))
+    return settings
+
+
+def block_io(section, here):
+    """Weights: to BFQ's file as they are, to io.weight converted, whichever of the two are there. Rates → io.max."""
+    settings = []
+    why = "this kernel has no I/O weights (they need the BFQ scheduler or the io.cost controller)"
+    files = [name for name in ("io.bfq.weight", "io.weight") if here.has(name)] or ["io.weight"]
+    if section.get("weight"):
+        for file in files:
+            settings.append(Setting("blockIO.weight", file, "default %d" % scaled(file, section["weight"]), why=why))
+    for device in v1.weight_devices(section):
+        for file in files if device.get("weight") else ():
+            text = "%d:%d %d" % (device["major"], device["minor"], scaled(file, device["weight"]))
+            settings.append(Setting("blockIO.weightDevice", file, text, why=why))
+    if section.get("leafWeight") or any(device.get("leafWeight") for device in section.get("weightDevice") or ()):
+        settings.append(Setting("blockIO.leafWeight", None, "", why="cgroup v2 has no leaf weights"))
+    for key, word in (("throttleReadBpsDevice", "rbps"), ("throttleWriteBpsDevice", "wbps"),
+                      ("throttleReadIOPSDevice", "riops"), ("throttleWriteIOPSDevice", "wiops")):
+        for device in section.get(key) or ():
+            text = "%d:%d %s=%s" % (device["major"], device["minor"], word, device["rate"] or "max")
+            settings.append(Setting("blockIO." + key, "io.max", text))
+    return settings
+
+
+def scaled(file, weight):
+    return io_weight(weight) if file == "io.weight" else weight
+
+
+def hugepages(section, here):
+    return v1.hugepage_settings(section, here, "hugetlb.%s.max", "hugetlb.%s.rsvd.max")
+
+
+def unified(section, place):
+    """The raw files of ``resources.unified``: ``{file name: text}``, a line at a time, as io.max and its like want them."""
+    settings = []
+    for file, text in section.items():
+        controller, dot, rest = file.partition(".")
+        if not (controller and dot and rest) or "/" in file:
+            raise InvalidInput("unified", file, "the name of a cgroup v2 file, such as memory.high: the specified key has not the form "
+                                                "CONTROLLER.VALUE `%s`" % file)
+        if file in CORE:
+            raise InvalidInput("unified", file, "the name of a cgroup v2 file that sets a limit, such as memory.high")
+        found = controller in place.controllers or controller == "cgroup"
+        why = "no such file or directory: this kernel has no %s" % file if found else (
+            "invalid configuration for this host: %s: the requested cgroup controller `%s` is not available in its cgroup v2 tree" % (file, controller))
+        for line in str(text).splitlines():
+            settings.append(Setting("unified", file if found else None, line, why=why))
+    return settings
+
+
+SECTIONS = {"memory": memory, "cpu": cpu, "cpuset": v1.cpuset, "pids": v1.pids, "blockIO": block_io,
+            "hugepageLimits": hugepages, "rdma": v1.rdma}

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OCI linux.resources as properties of a systemd unit, so that systemd, when it writes its own settings again, writes ours.
+
+systemd.resource-control(5); names by version of cgroups as systemd has them on D-Bus. What systemd has no property for is in
+the files alone: it never touches those.
+"""
+
+from __future__ import annotations
+
+from ....errors import InvalidInput
+from ..limits import devices, v2
+
+INFINITY = (1 << 64) - 1
+PERIOD = 100000  # µs, the kernel's default
+
+
+def properties(resources, unified, version):
+    """``[(name, signature, value)]`` for ``resources``; ``unified``: on v2; ``version``: systemd's."""
+    result = memory(resources.get("memory") or {}, unified) + cpu(resources.get("cpu") or {}, unified, version)
+    limit = (resources.get("pids") or {}).get("limit")
+    if limit is not None:
+        result.append(("TasksMax", "t", INFINITY if limit < 0 else max(limit, 1)))
+    weight = (resources.get("blockIO") or {}).get("weight")
+    if weight:
+        result.append(("IOWeight", "t", v2.io_weight(weight)) if unified else ("BlockIOWeight", "t", weight))
+    if resources.get("devices"):
+        result += device_properties(devices.normalise(resources["devices"]))
+    return result + unified_properties(resources.get("unified") or {}, version)
+
+
+def amount(value):
+    return INFINITY if value < 0 else value
+
+
+def memory(section, unified):
+    result = []
+    if section.get("limit"):
+        result.append(("MemoryMax" if unified else "MemoryLimit", "t", amount(section["limit"])))
+    if unified and section.get("reservation"):
+        result.append(("MemoryLow", "t", amount(section["reservation"])))
+    swap = v2.swap_text(section, NOTHING) if unified and section.get("limit") else ""
+    if swap:
+        result.append(("MemorySwapMax", "t", INFINITY if swap == "max" else int(swap)))
+    return result
+
+
+class Nothing:
+    """A directory of which nothing can be read."""
+
+    @staticmethod
+    def read(_name):
+        return ""
+
+
+NOTHING = Nothing()
+
+
+def cpu(section, unified, version):
+    result = []
+    idle = unified and section.get("idle") == 1 and version >= 252
+    if idle:
+        result.append(("CPUWeight", "t", 0))
+    elif section.get("shares"):
+        result.append(("CPUWeight", "t", v2.weight_of_shares(section["shares"])) if unified else ("CPUShares", "t", section["shares"]))
+    result += quota(section.get("quota") or 0, section.get("period") or 0, version)
+    for key, name in (("cpus", "AllowedCPUs"), ("mems", "AllowedMemoryNodes")):
+        if section.get(key) and version >= 244:
+            result.append((name, "ay", mask(section[key], "cpu." + key)))
+    return result
+
+
+def quota(amount_us, period, version):
+    """CPUQuotaPerSecUSec, which systemd keeps in whole per cents: rounded up, so that the file's own value stays within it."""
+    result = []
+    if period and version >= 242:
+        result.append(("CPUQuotaPeriodUSec", "t", period))
+    if amount_us or period:
+        each = INFINITY
+        if amount_us > 0:
+            each = -(-amount_us * 1000000 // (period or PERIOD) // 10000) * 10000
+        result.append(("CPUQuotaPerSecUSec", "t", each))
+    return result
+
+
+def mask(text, key):
+    """A list like "0-3,6" as bytes of bits, the lowest first."""
+    bits = 0
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        first, dummy, last = part.partition("-")
+        if not first.isdigit() or (dummy and not last.isdigit()) or int(last or first) < int(first) or int(last or first) > 1 << 16:
+            raise InvalidInput(key, text, "a list such as 0-3,6")
+        for number in range(int(first), int(last or first) + 1):
+            bits |= 1 << number
+    return bits.to_bytes(max((bits.bit_length() + 7) // 8, 1), "little")
+
+
+def device_properties(rules):
+    """DevicePolicy and DeviceAllow, which replaces what the unit had. Denials within what is allowed have no form here."""
+    if rules[0].allow:
+        return [("DeviceAllow", "a(ss)", []), ("DevicePolicy", "s", "auto")]
+    dummy, table = devices.exceptions(rules)
+    allowed = []
+    for (kind, major, minor), bits in table.items():
+        access = devices.line((kind, major, minor), bits).rpartition(" ")[2]
+        group = "char" if kind == "c" else "block"
+        if major is None and minor is None:
+            allowed.append(("%s-*" % group, access))
+        elif major is not None and minor is None:
+            allowed.append(("%s-%d" % (group, major), access))
+        elif major is not None:
+            allowed.append(("/dev/%s/%d:%d" % (group, major, minor), access))
+    return [("DeviceAllow", "a(ss)", []), ("DevicePolicy", "s", "strict"), ("DeviceAllow", "a(ss)", allowed)]
+
+
+BYTES = {"memory.high": "MemoryHigh", "memory.low": "MemoryLow", "memory.min": "MemoryMin", "memory.max": "MemoryMax",
+         "memory.swap.max": "MemorySwapMax", "pids.max": "TasksMax"}
+
+
+def unified_properties(section, version):
+    """Those of the raw v2 files that systemd has a property for."""
+    result = []
+    idle = section.get("cpu.idle", "").strip() == "1" and version >= 252
+    for file, text in section.items():
+        text = text.strip()
+        if file in BYTES:
+            value = INFINITY if text == "max" else number(file, text)
+            result.append((BYTES[file], "t", max(value, 1) if file == "pids.max" else value))
+        elif file == "cpu.weight" and not idle:
+            result.append(("CPUWeight", "t", number(file, text)))
+        elif file == "cpu.max":
+            words = text.split()
+            each = number(file, words[0]) if words and words[0] != "max" else 0
+            result += quota(each, number(file, words[1]) if len(words) > 1 else PERIOD, version)
+        elif file in ("cpuset.cpus", "cpuset.mems") and version >= 244:
+            result.append(({"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}[file], "ay", mask(text, file)))
+    if idle:
+        result.append(("CPUWeight", "t", 0))
+    return result
+
+
+def number(file, text):
+    if not text.isdigit():
+        raise InvalidInput("unified." + file, text, "a number or max")
+    return int(text)
+
+
+# ----------------------------------------------------------------------------------------------- annotations
+
+
+def annotated(annotations):
+    """Properties asked for by annotations ``org.systemd.property.NAME: VALUE``, VALUE in GVariant's text form.
+
+    Known forms: 'text', true, false, a number with its type before it (uint64 5) or without (int32), and ['a', 'b'].
+    A name that ends in Sec takes seconds, and is given to systemd as NAMEUSec.
+
+    :raises InvalidInput: another form.
+    """
+    result = []
+    for key, text in annotations.items():
+        if key.startswith("org.systemd.property."):
+            name = key[len("org.systemd.property."):]
+            signature, value = variant(key, text.strip())
+            if name.endswith("Sec") and not name.endswith("USec"):
+                name, signature, value = name[:-3] + "USec", "t", int(value * 1000000)
+            result.append((name, signature, value))
+    return result
+
+
+TYPES = {"int16": "n", "uint16": "q", "int32": "i", "uint32": "u", "int64": "x", "uint64": "t", "byte": "y", "double": "d"}
+
+
+def variant(key, text):
+    kind, dummy, rest = text.rpartition(" ")
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    try:
+        if text in ("true", "false"):
+            return "b", text == "true"
+        if quoted:
+            return "s", text[1:-1]
+        if text.startswith("[") and text.endswith("]"):
+            return "as", [variant(key, part.strip())[1] for part in text[1:-1].split(",") if part.strip()]
+        if kind in TYPES:
+            return TYPES[kind], float(rest) if kind == "double" else int(rest, 0)
+        return ("d", float(text)) if "." in text else ("i", int(text, 0))
+    except ValueError:
+        raise InvalidInput("annotations." + key, text, "a value in GVariant's text form, such as 'text', true, uint64 5 or ['a', 'b']") from None

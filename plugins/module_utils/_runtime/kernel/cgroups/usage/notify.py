@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Being told when the kernel runs out of memory in a group, and when the group is gone.
+
+Version 1 by an event descriptor (memory.txt, "OOM Control"), version 2 by inotify(7) on memory.events (cgroup-v2.rst).
+"""
+
+from __future__ import annotations
+
+import os
+
+from ....errors import HostError, Unsupported
+from ...calls import syscalls
+from ..hierarchy import files
+
+IN_MODIFY = 0x2
+
+
+def watch(group):
+    """An OldWatch or NewWatch of a Group."""
+    try:
+        if "memory" in group.v1:
+            return OldWatch(group.v1["memory"])
+        if group.unified and os.path.exists(group.unified + "/memory.events"):
+            return NewWatch(group.unified)
+    except OSError as error:
+        raise HostError("cgroup %s can't be watched: %s" % (group.v1.get("memory") or group.unified, error.strerror)) from error
+    raise Unsupported("events: this host has no memory controller among its cgroups")
+
+
+class Watch:
+    """``fileno()`` becomes readable when something happened (poll(2)); then ``read()`` tells what."""
+
+    def __init__(self, fd, path):
+        self.fd, self.path = fd, path
+
+    def fileno(self):
+        return self.fd
+
+    def gone(self):
+        """Whether the group isn't there any more, or, on version 2, has no process left."""
+        return not os.path.isdir(self.path)
+
+    def close(self):
+        os.close(self.fd)
+
+
+class OldWatch(Watch):
+    """Version 1: the descriptor counts the times that the limit was hit with nothing left to reclaim; a removal counts as one, too."""
+
+    def __init__(self, path):
+        super().__init__(syscalls.eventfd(), path)
+        control = -1
+        try:
+            control = os.open(path + "/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+            files.write(path + "/cgroup.event_control", "%d %d" % (self.fd, control))
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            if control >= 0:
+                os.close(control)
+
+    def read(self):
+        """How often memory ran out since the last call; 0 when the group was removed."""
+        try:
+            count = int.from_bytes(os.read(self.fd, 8), "little")
+        except BlockingIOError:
+            return 0
+        return 0 if self.gone() else count
+
+
+class NewWatch(Watch):
+    """Version 2: memory.events changes for other reasons, too (the limit was reached, say); only ``oom_kill`` is told of."""
+
+    def __init__(self, path):
+        super().__init__(syscalls.inotify_init(), path)
+        try:
+            for name in ("memory.events", "cgroup.events"):
+                syscalls.inotify_add_watch(self.fd, "%s/%s" % (path, name), IN_MODIFY)
+            self.kills = self.count()
+        except BaseException:
+            self.close()
+            raise
+
+    def count(self):
+        return files.keyed(files.read_or(self.path + "/memory.events")).get("oom_kill", 0)
+
+    def gone(self):
+        return "populated 1" not in files.read_or(self.path + "/cgroup.events")
+
+    def read(self):
+        """How many processes were killed since the last call."""
+        try:
+            os.read(self.fd, 4096)
+        except BlockingIOError:
+            pass
+        kills = self.count()
+        new, self.kills = max(kills - self.kills, 0), max(kills, self.kills)
+        return new

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a group's processes use: memory, CPU time, processes, I/O, and how long they waited for these (pressure).
+
+A part whose controller is not here is left out, and so is a value that the kernel doesn't give. Nothing that costs more than what
+is asked for is read: of memory.stat, the longest file, only the lines wanted are looked at.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..hierarchy import files
+
+UNLIMITED_V1 = 1 << 62  # version 1 shows "no limit" as the largest number of pages, in bytes
+
+
+class Reader:
+    """A group's figures, read again and again: the files stay open in between. ``close`` it.
+
+    ``gone`` is set when the group is removed; one made anew at the same place needs a new Reader.
+    """
+
+    def __init__(self, v1, unified):
+        self.v1, self.unified, self.gone = v1, unified, False
+        self.fds = {}
+
+    def read(self):
+        """The figures, as ``collect`` has them."""
+        return collect(self.v1, self.unified, self.text)
+
+    def text(self, path, default=""):
+        """The whole of a file, ``default`` where there is none, which is not tried again. Each of these gives all it has in one read(2)."""
+        fd = self.fds.get(path)
+        if fd is None:
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                fd = -1
+            self.fds[path] = fd
+        if fd < 0:
+            return default
+        try:
+            return os.pread(fd, 65536, 0).decode("ascii", "replace")
+        except OSError as error:
+            self.gone = self.gone or error.errno == errno.ENODEV
+            return default
+
+    def close(self):
+        for fd in self.fds.values():
+            if fd >= 0:
+                os.close(fd)
+        self.fds = {}
+
+
+def collect(v1, unified, read=files.read_or):
+    """All figures of a group.
+
+    :param v1: ``{controller: directory}``; :param unified: directory in the version 2 tree, or None;
+    :param read: gives a file's text, "" or its second argument for one that isn't there.
+    :returns: ``{"memory": {"usage", "working_set", "limit", "swap", "anon", "file"}`` bytes; ``working_set`` is usage without
+        the inactive page cache, which is what ``docker stats`` shows; ``limit`` None is none;
+        ``"cpu": {"total", "user", "system"`` nanoseconds, ``"periods", "throttled_periods"`` counts, ``"throttled"`` nanoseconds};
+        ``"pids": {"current", "limit"}``;
+        ``"io": {"read_bytes", "write_bytes", "reads", "writes"}``, of block devices;
+        ``"pressure": {"cpu" | "memory" | "io": {"some" | "full": {"avg10", "avg60", "avg300"`` percent, ``"total"`` µs}}}}``.
+    """
+    result = {
+        "memory": memory_v1(v1["memory"], read) if "memory" in v1 else memory_v2(unified, read),
+        "cpu": cpu_v1(v1, read) if "cpuacct" in v1 else cpu_v2(unified, read),
+        "pids": pids(v1.get("pids") or unified, read),
+        "io": io_v1(v1["blkio"], read) if "blkio" in v1 else io_v2(unified, read),
+        "pressure": pressure(unified, read),
+    }
+    return {part: figures for part, figures in result.items() if figures}
+
+
+def found(figures):
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def value_of(text, key):
+    """The number in the line ``key 123`` of ``text``, which begins with a line break; None where there is none."""
+    at = text.find("\n%s " % key)
+    if at < 0:
+        return None
+    start = at + len(key) + 2
+    end = text.find("\n", start)
+    return int(text[start:end] if end >= 0 else text[start:])
+
+
+def number(text):
+    return files.number(text.rstrip("\n"))
+
+
+def memory_v1(path, read):
+    usage = number(read(path + "/memory.usage_in_bytes"))
+    if usage is None:
+        return {}
+    stat, limit = "\n" + read(path + "/memory.stat"), number(read(path + "/memory.limit_in_bytes"))
+    figures = {"usage": usage, "working_set": max(usage - (value_of(stat, "total_inactive_file") or 0), 0), "swap": value_of(stat, "total_swap"),
+               "anon": value_of(stat, "total_rss"), "file": value_of(stat, "total_cache")}
+    return dict(found(figures), limit=limit if limit is not None and limit < UNLIMITED_V1 else None)
+
+
+def memory_v2(path, read):
+    usage = number(read(path + "/memory.current")) if path else None
+    if usage is None:
+        return {}
+    stat = "\n" + read(path + "/memory.stat")
+    figures = {"usage": usage, "working_set": max(usage - (value_of(stat, "inactive_file") or 0), 0), "anon": value_of(stat, "anon"),
+               "file": value_of(stat, "file"), "swap": number(read(path + "/memory.swap.current"))}
+    return dict(found(figures), limit=number(read(path + "/memory.max")))
+
+
+def cpu_v1(v1, read):
+    path = v1["cpuacct"]
+    figures = {name: number(read("%s/cpuacct.usage%s" % (path, suffix))) for name, suffix in (("total", ""), ("user", "_user"), ("system", "_sys"))}
+    stat = "\n" + read(v1["cpu"] + "/cpu.stat") if "cpu" in v1 else ""
+    names = (("periods", "nr_periods"), ("throttled_periods", "nr_throttled"), ("throttled", "throttled_time"))
+    figures.update((name, value_of(stat, key)) for name, key in names)
+    return found(figures)
+
+
+def cpu_v2(path, read):
+    stat = "\n" + read(path + "/cpu.stat") if path else ""
+    names = {"total": "usage_usec", "user": "user_usec", "system": "system_usec", "throttled": "throttled_usec"}
+    figures = {name: value_of(stat, key) for name, key in names.items()}
+    figures = {name: value * 1000 for name, value in found(figures).items()}
+    figures.update(periods=value_of(stat, "nr_periods"), throttled_periods=value_of(stat, "nr_throttled"))
+    return found(figures)
+
+
+def pids(path, read):
+    current = number(read(path + "/pids.current")) if path else None
+    if current is None:
+        return {}
+    return {"current": current, "limit": number(read(path + "/pids.max"))}
+
+
+def io_v1(path, read):
+    figures = {}
+    for name, file in (("bytes", "io_service_bytes"), ("operations", "io_serviced")):
+        figures[name] = sums(read("%s/blkio.throttle.%s_recursive" % (path, file)) or read("%s/blkio.throttle.%s" % (path, file)))
+    (read_bytes, write_bytes), (reads, writes) = figures["bytes"], figures["operations"]
+    return {"read_bytes": read_bytes, "write_bytes": write_bytes, "reads": reads, "writes": writes}
+
+
+def sums(text):
+    """Reads and writes over all devices, of lines like "254:0 Read 4096"."""
+    totals = {"Read": 0, "Write": 0}
+    for fields in (entry.split() for entry in text.splitlines()):
+        if len(fields) == 3 and fields[1] in totals:
+            totals[fields[1]] += int(fields[2])
+    return totals["Read"], totals["Write"]
+
+
+def io_v2(path, read):
+    text = read(path + "/io.stat", None) if path else None
+    if text is None:
+        return {}
+    names = {"rbytes": "read_bytes", "wbytes": "write_bytes", "rios": "reads", "wios": "writes"}
+    figures = dict.fromkeys(names.values(), 0)
+    for word in text.split():
+        key, dummy, value = word.partition("=")
+        if key in names:
+            figures[names[key]] += int(value)
+    return figures
+
+
+def pressure(path, read):
+    """psi.rst. An opened file of a kernel with ``psi=0`` can't be read: left out."""
+    result = {}
+    for resource in ("cpu", "memory", "io") if path else ():
+        lines = {}
+        for fields in (entry.split() for entry in read("%s/%s.pressure" % (path, resource)).splitlines()):
+            lines[fields[0]] = {key: int(value) if key == "total" else float(value) for key, dummy, value in (word.partition("=") for word in fields[1:])}
+        if lines:
+            result[resource] = lines
+    return result

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Namespaces by the names of the OCI runtime specification: flags to make them, joining them, time offsets."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from ...errors import Unsupported
+from ..calls import constants as c, syscalls
+from ..processes import procfs
+
+_NS_GET_NSTYPE = 0xB703
+
+# OCI type -> (flag, name below /proc/PID/ns). In this order they are joined: the mount namespace after most, because joining it
+# changes what every path means; the user namespace last, because the host's rights, which are over all others, end there.
+TYPES = {
+    "cgroup": (c.CLONE_NEWCGROUP, "cgroup"),
+    "ipc": (c.CLONE_NEWIPC, "ipc"),
+    "uts": (c.CLONE_NEWUTS, "uts"),
+    "network": (c.CLONE_NEWNET, "net"),
+    "pid": (c.CLONE_NEWPID, "pid"),
+    "time": (c.CLONE_NEWTIME, "time"),
+    "mount": (c.CLONE_NEWNS, "mnt"),
+    "user": (c.CLONE_NEWUSER, "user"),
+}
+
+
+def flags(types):
+    """CLONE_NEW* flags of OCI namespace types."""
+    return sum(TYPES[name][0] for name in set(types))
+
+
+def supported(name):
+    """Whether this kernel has namespaces of an OCI type."""
+    return os.path.exists("/proc/self/ns/" + TYPES[name][1])
+
+
+def identity(pid, name):
+    """What tells one namespace from another: ``(device, inode)`` of a process's namespace of an OCI type."""
+    status = os.stat("/proc/%s/ns/%s" % (pid, TYPES[name][1]))
+    return status.st_dev, status.st_ino
+
+
+def identity_of(fd):
+    """The same of a namespace that ``fd`` is open on."""
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def type_of(fd):
+    """The CLONE_NEW* flag of the namespace that ``fd`` is open on, 0 when it is none. ioctl_ns(2), Linux 4.11."""
+    try:
+        return fcntl.ioctl(fd, _NS_GET_NSTYPE)
+    except OSError:
+        return 0
+
+
+def open_namespace(pid, name):
+    """A descriptor of a process's namespace of an OCI type; it keeps the namespace alive."""
+    return os.open("/proc/%s/ns/%s" % (pid, TYPES[name][1]), os.O_RDONLY | os.O_CLOEXEC)
+
+
+def join(fd, name):
+    """Join the namespace of the OCI type ``name`` that ``fd`` is open on; EINVAL when it is none of that type.
+
+    "pid" holds for the children made after it, "time" for this process as well.
+    """
+    syscalls.setns(fd, TYPES[name][0])
+
+
+def return_to_pid(fd, last):
+    """Have children be made in the process namespace ``fd`` again.
+
+    :param last: as of _return_to.
+    """
+    _return_to(fd, c.CLONE_NEWPID, last)
+
+
+def _return_to(fd, flag, last):
+    """Join a namespace that this process came from.
+
+    :param last: whether no child follows: it is no matter then that the root of a user namespace may have no rights over the host's.
+    """
+    try:
+        syscalls.setns(fd, flag)
+    except PermissionError:
+        if not last:
+            raise
+
+
+def join_process(pidfd, pid, types):
+    """Join several namespaces of a process in one step (Linux 5.8), before that one after the other.
+
+    ``pid`` is the process of ``pidfd``; its descriptor is asked again after the namespaces are open, so that a pid that was
+    given away meanwhile is noticed (ESRCH).
+    """
+    try:
+        return syscalls.setns(pidfd, flags(types))
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF) or procfs.kernel_version() >= (5, 8):
+            raise
+    return _join_each(pidfd, pid, types)
+
+
+def _join_each(pidfd, pid, types):
+    opened = [(name, open_namespace(pid, name)) for name in TYPES if name in types]
+    try:
+        syscalls.pidfd_send_signal(pidfd, 0)
+        for name, fd in opened:
+            join(fd, name)
+    finally:
+        for _name, fd in opened:
+            os.close(fd)
+
+
+def new_time(offsets):
+    """Give the children of this process a new time namespace (Linux 5.6) with offsets; restore_time() ends that.
+
+    The offsets of a namespace can be set only before a process is in it, which is why clone3 with CLONE_NEWTIME won't do.
+
+    A process of several threads can't come back (setns(2): EUSERS), so it is refused the way there.
+
+    :param offsets: {"monotonic" | "boottime": (seconds, nanoseconds)}. Returns a descriptor of the time namespace until now.
+    :raises Unsupported: from a process of several threads.
+    """
+    threads = len(os.listdir("/proc/self/task"))
+    if threads > 1:
+        raise Unsupported("a time namespace can't be made by a process of %d threads (setns(2)): start the container from one with a single thread" % threads)
+    before = open_namespace("self", "time")
+    try:
+        syscalls.unshare(c.CLONE_NEWTIME)
+        if offsets:
+            procfs.write("/proc/self/timens_offsets", "".join("%s %d %d\n" % (clock, *offset) for clock, offset in offsets.items()))
+    except BaseException:
+        restore_time(before)
+        raise
+    return before
+
+
+def restore_time(fd, last=False):
+    """Let this process's children be in its own time namespace again; closes the descriptor that new_time() gave.
+
+    :param last: as of _return_to.
+    """
+    try:
+        _return_to(fd, c.CLONE_NEWTIME, last)
+    finally:
+        os.close(fd)

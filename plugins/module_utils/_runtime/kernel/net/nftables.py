@@ -1,0 +1,252 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nf_tables by hand: tables, chains, sets, maps and their elements, in atomic batches over nfnetlink.
+
+What a rule consists of is in ``rules.py``. A published port costs 0.03 ms this way; one ``nft`` process costs
+2 ms and may be missing. Lean like ``netlink.py``, for the same reason.
+Sources: linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h, nft(8).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+
+from . import netlink
+from .netlink import attribute, nested, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, text
+
+SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
+BATCH_BEGIN, BATCH_END = 16, 17
+NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN = 0, 1, 2, 3, 4
+NEWRULE, GETRULE, NEWSET, NEWSETELEM, GETSETELEM, DELSETELEM, GETGEN = 6, 7, 9, 12, 13, 14, 16
+
+TABLE_NAME = 1
+CHAIN_TABLE, CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE = 1, 3, 4, 5, 7
+HOOK_NUMBER, HOOK_PRIORITY = 1, 2
+RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS = 1, 2, 4
+LIST_ELEMENT = 1
+SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET_DATA_LENGTH = 1, 2, 3, 4, 5, 6, 7
+SET_ID, SET_USERDATA = 10, 13
+ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
+ELEMENT_KEY, ELEMENT_DATA, ELEMENT_FLAGS = 1, 2, 3
+ELEMENT_INTERVAL_END = 1
+SET_INTERVAL, SET_MAP = 0x4, 0x8
+DATA_VALUE, DATA_VERDICT, VERDICT_CODE = 1, 2, 1
+
+PREROUTING, FORWARD, OUTPUT, POSTROUTING = 0, 2, 3, 4  # enum nf_inet_hooks
+DROP, ACCEPT, RETURN = 0, 1, -5
+FAMILY_INET, FAMILY_IPV4 = 1, 2
+FAMILIES = {FAMILY_INET: "inet", FAMILY_IPV4: "ip"}
+
+# nft's own numbers of its data types (the kernel only stores them, `nft list` reads them); a concatenation is 6 bits each
+IPV4_ADDRESS, INET_PROTOCOL, INET_SERVICE, INTERFACE_NAME = 7, 12, 13, 41
+
+
+def concatenation(*kinds):
+    number = 0
+    for kind in kinds:
+        number = number << 6 | kind
+    return number
+
+
+def be32(kind, value):
+    return attribute(kind, struct.pack("!i" if value < 0 else "!I", value))
+
+
+def _message(kind, flags, *attributes, family=FAMILY_IPV4):
+    return SUBSYSTEM << 8 | kind, flags, struct.pack("!BBH", family, 0, 0) + b"".join(attributes)
+
+
+def new_table(name):
+    return _message(NEWTABLE, NLM_F_CREATE, text(TABLE_NAME, name))
+
+
+def delete_table(name):
+    return _message(DELTABLE, 0, text(TABLE_NAME, name))
+
+
+def new_chain(table, name, kind=None, hook=None, priority=0):
+    """A chain; with ``kind`` (``filter``, ``nat``) one that is hooked in, its policy accept."""
+    body = text(CHAIN_TABLE, table) + text(CHAIN_NAME, name)
+    if kind is not None:
+        body += nested(CHAIN_HOOK, be32(HOOK_NUMBER, hook), be32(HOOK_PRIORITY, priority))
+        body += be32(CHAIN_POLICY, ACCEPT) + text(CHAIN_TYPE, kind)
+    return _message(NEWCHAIN, NLM_F_CREATE, body)
+
+
+def new_rule(table, chain, expressions):
+    """A rule at the chain's end, of the expressions that ``nftables_rules`` makes."""
+    listed = nested(RULE_EXPRESSIONS, *[attribute(LIST_ELEMENT | netlink.NLA_F_NESTED, expression) for expression in expressions])
+    return _message(NEWRULE, NLM_F_CREATE | netlink.NLM_F_APPEND, text(RULE_TABLE, table), text(RULE_CHAIN, chain), listed)
+
+
+def new_set(table, name, number, key_types, key_length, data_types=(), data_length=0, interval=False):
+    """A set, or with ``data_types`` a map. ``number`` is any that no other set of the batch has; lengths are in bytes."""
+    flags = (SET_INTERVAL if interval else 0) | (SET_MAP if data_types else 0)
+    body = text(SET_TABLE, table) + text(SET_NAME, name) + be32(SET_FLAGS, flags) + be32(SET_ID, number)
+    body += be32(SET_KEY_TYPE, concatenation(*key_types)) + be32(SET_KEY_LENGTH, key_length)
+    if data_types:
+        body += be32(SET_DATA_TYPE, concatenation(*data_types)) + be32(SET_DATA_LENGTH, data_length)
+    if key_types == (INTERFACE_NAME,):  # nft's own note (type 0: byte order of the key, 1: the host's), without which it shows ""
+        body += attribute(SET_USERDATA, struct.pack("=BBI", 0, 4, 1))
+    return _message(NEWSET, NLM_F_CREATE, body)
+
+
+def element(key, data=None, flags=0):
+    """One element of a set (``key``) or map (``key`` -> ``data``), both bytes."""
+    body = nested(ELEMENT_KEY, attribute(DATA_VALUE, key))
+    if data is not None:
+        body += nested(ELEMENT_DATA, attribute(DATA_VALUE, data))
+    if flags:
+        body += be32(ELEMENT_FLAGS, flags)
+    return attribute(LIST_ELEMENT | netlink.NLA_F_NESTED, body)
+
+
+def _elements(kind, flags, table, name, listed):
+    """As many messages as the elements need: one attribute holds 64 KiB."""
+    messages, chunk, size = [], [], 0
+    for one in listed:
+        if size + len(one) > 60000:
+            messages.append(_message(kind, flags, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name), nested(ELEMENTS, *chunk)))
+            chunk, size = [], 0
+        chunk.append(one)
+        size += len(one)
+    if chunk:
+        messages.append(_message(kind, flags, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name), nested(ELEMENTS, *chunk)))
+    return messages
+
+
+def add_elements(table, name, listed):
+    """Messages that add elements; one that is there already is no error (with other data it is: EBUSY or EEXIST)."""
+    return _elements(NEWSETELEM, NLM_F_CREATE, table, name, listed)
+
+
+def delete_elements(table, name, listed):
+    """Messages that remove elements; ENOENT when one is not there."""
+    return _elements(DELSETELEM, 0, table, name, listed)
+
+
+def flush_elements(table, name):
+    """Message: empty a set."""
+    return _message(DELSETELEM, 0, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name))
+
+
+def interval(first, end):
+    """The two elements that stand for the addresses from ``first`` up to but without ``end`` (each 4 bytes)."""
+    return [element(first), element(end, flags=ELEMENT_INTERVAL_END)]
+
+
+class Connection(netlink.Socket):
+    """A connection to nf_tables in the caller's network namespace."""
+
+    def __init__(self):
+        super().__init__(netlink.NETLINK_NETFILTER)
+
+    def commit(self, messages):
+        """Carry out all of ``messages`` or none.
+
+        :raises netlink.Refused: for the first that was refused (``position`` among ``messages``); nothing is changed then.
+        """
+        begin = self.sequence
+        self.sequence += len(messages) + 2
+        frame = struct.pack("!BBH", socket.AF_UNSPEC, 0, SUBSYSTEM)
+        data = [netlink.message(BATCH_BEGIN, NLM_F_REQUEST, frame, begin)]
+        data += [netlink.message(kind, flags | NLM_F_REQUEST | NLM_F_ACK, body, begin + 1 + position)
+                 for position, (kind, flags, body) in enumerate(messages)]
+        data.append(netlink.message(BATCH_END, NLM_F_REQUEST, frame, begin + len(messages) + 1))
+        self.socket.send(b"".join(data))
+        self._acknowledged(begin, len(messages))
+
+    def _acknowledged(self, begin, count):
+        missing, failure = set(range(begin + 1, begin + 1 + count)), None
+        while missing:
+            for kind, flags, sequence, body in self._frames():
+                if kind != netlink.NLMSG_ERROR or not begin <= sequence <= begin + count + 1:
+                    continue
+                number, detail = netlink.acknowledgement(flags, body)
+                if number and failure is None:
+                    failure = netlink.Refused(number, detail, sequence - begin - 1)
+                missing.discard(sequence)
+                if number and sequence in (begin, begin + count + 1):  # the batch as a whole was refused: no more answers come
+                    missing.clear()
+        if failure is not None:
+            raise failure
+
+    def available(self):
+        """Whether the kernel has nf_tables."""
+        try:
+            self.get(*_question(GETGEN, socket.AF_UNSPEC))
+        except OSError:
+            return False
+        return True
+
+    def has_chain(self, table, name):
+        try:
+            self.get(*_question(GETCHAIN, FAMILY_IPV4, text(CHAIN_TABLE, table), text(CHAIN_NAME, name)))
+        except netlink.Refused as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
+        return True
+
+    def chains(self):
+        """Hooked chains of the families ip and inet: ``[{"family": number, "table", "name", "hook", "priority", "policy"}]``."""
+        found = []
+        for family in FAMILIES:
+            for content in self.dump(*_question(GETCHAIN, family)):
+                details = netlink.attributes(content[4:])
+                if CHAIN_HOOK not in details:
+                    continue
+                hook = netlink.attributes(details[CHAIN_HOOK])
+                found.append({
+                    "family": family,
+                    "table": _string(details[CHAIN_TABLE]), "name": _string(details[CHAIN_NAME]),
+                    "hook": _number(hook[HOOK_NUMBER]), "priority": struct.unpack("!i", hook[HOOK_PRIORITY])[0],
+                    "policy": _number(details[CHAIN_POLICY]) if CHAIN_POLICY in details else ACCEPT})
+        return found
+
+    def count_rules(self, table):
+        """How many rules each chain of the ip table has: ``{"forward": 6}``; chains without rules are left out."""
+        counts = {}
+        for content in self.rules(FAMILY_IPV4, table):
+            chain = _string(netlink.attributes(content)[RULE_CHAIN])
+            counts[chain] = counts.get(chain, 0) + 1
+        return counts
+
+    def rules(self, family, table):
+        """The rules of a table as the kernel packs them, e.g. to look for a name in them."""
+        found = [content[4:] for content in self.dump(*_question(GETRULE, family, text(RULE_TABLE, table)))]
+        return [content for content in found if _string(netlink.attributes(content)[RULE_TABLE]) == table]
+
+    def elements(self, table, name):
+        """The elements of a set or map: ``{key bytes: data bytes or None}``; not for sets of intervals.
+
+        :raises netlink.Refused: ENOENT when there is no such set.
+        """
+        return {key: data for key, data, _flags in self._elements(table, name)}
+
+    def packed_elements(self, table, name):
+        """The elements of a set, as :func:`element` packs them: for comparing with what should be there."""
+        return {element(key, flags=flags) for key, _data, flags in self._elements(table, name)}
+
+    def _elements(self, table, name):
+        for content in self.dump(*_question(GETSETELEM, FAMILY_IPV4, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name))):
+            for _kind, body in netlink.attribute_list(netlink.attributes(content[4:]).get(ELEMENTS, b"")):
+                details = netlink.attributes(body)
+                data = details.get(ELEMENT_DATA)
+                yield (netlink.attributes(details[ELEMENT_KEY])[DATA_VALUE],
+                       netlink.attributes(data)[DATA_VALUE] if data is not None else None,
+                       _number(details[ELEMENT_FLAGS]) if ELEMENT_FLAGS in details else 0)
+
+
+def _question(kind, family, *attributes):
+    return SUBSYSTEM << 8 | kind, struct.pack("!BBH", family, 0, 0) + b"".join(attributes)
+
+
+def _string(payload):
+    return payload.rstrip(b"\0").decode()
+
+
+def _number(payload):
+    return struct.unpack("!I", payload)[0]

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small program between this interpreter and a container's program, so that the container never sees the interpreter's file.
+
+A program ``#!/proc/self/exe``, or a link to that, is executed from the file that runs at that moment; a container could so get
+hold of the host's Python, and overwrite it later (CVE-2019-5736). Executing the interpreter again from a read-only view of its file
+(oci/launch/sealed_interpreter.py) costs as long as all else of a start. Instead the last step is made from another file: the container's process first
+executes this one, some hundred bytes in a sealed file in memory, with the rights, user and limits of the program; it takes the
+channel from the program and executes the program. What /proc/self/exe is then can't be written to.
+
+That leaves the time before, in which the process is the interpreter. It is the first in its process namespace and not dumpable, so
+nobody of the container can look then. Only CAP_SYS_PTRACE could, of a process that is in its namespace already (one given by its path, or the
+host's), or that comes to a created container by exec, unless it has a user namespace: there the interpreter is sealed all the same.
+``possible`` says where this and the rest holds.
+
+The small program itself is dumpable, and whoever has the same user and rights may trace it. So it holds nothing that the program does not
+have, and the seccomp filter is there before it, also where no_new_privs would let it be installed last.
+
+Assembled from devel/machine_code/trampoline-<machine>.s (a test compares them).
+"""
+
+from __future__ import annotations
+
+import _struct as struct
+import fcntl
+import os
+
+from ..calls.constants import MACHINE
+from . import elf
+
+NAME = "runc_cloned:/proc/self/exe"  # runc's: what watches a host for programs executed from memory, or for descriptors left open, knows that one
+_CODE = {  # hexadecimal
+    "x86_64": (
+        "4c8d25610000004889e34531ed418b3c246a025e6a015a6a48580f0585c0781841ffc5488b7b08488d7310488b0b488d54cb106a3b580f05f7d841c1e510c1e0"
+        "084409e883c858504889e6418b3c246a035a6a01580f05bf80000000b8e70000000f05f40f1f4000"
+    ),
+    "aarch64": (
+        "13040010f403009115008052600240b9410080d2220080d2280380d2010000d42001f83735008052830240f9800640f981420091820e038b42400091a81b80d2"
+        "010000d4e003004b005c18530040152a030b80520000032ae00f1ff8e1030091600240b9620080d2080880d2010000d4001080d2c80b80d2010000d400000000"
+    ),
+}
+# What a filter must let through, with the arguments that are known: the channel handed on, the step executed, the channel closed, the program executed.
+_CALLS = (("fcntl", (3, fcntl.F_SETFD, 0)), ("execveat", ()), ("fcntl", (3, fcntl.F_SETFD, fcntl.FD_CLOEXEC)), ("execve", ()))
+
+
+def image(machine=MACHINE, channel=0):
+    """The program as an ELF file. :param channel: descriptor."""
+    data = struct.pack("=I", channel) if channel else b""
+    return elf.image(bytes.fromhex(_CODE[machine]) + data, machine)
+
+
+def possible(program, seen=False):
+    """Whether the step serves for a program.Program; else the interpreter has to be sealed.
+
+    :param seen: others may look into its process, being in the same process namespace.
+    """
+    if MACHINE not in _CODE or program.label or program.listener or seen:
+        return False  # a label holds for the next execve(2) only; a listener would be asked about the step's calls
+    if program.filter:
+        from ..seccomp import compiler
+
+        return all(compiler.decide(program.filter, name, arguments) == compiler.ALLOW for name, arguments in _CALLS)
+    return True
+
+
+def prepare(program, channel):
+    """Make the file; called before the container's root is entered. :param channel: the descriptor that the process reports by."""
+    program.step_fd = elf.descriptor(NAME, image(MACHINE, channel))
+    program.step_channel = channel
+    program.kept.add(program.step_fd)
+
+
+def go(program, path):
+    """Execute the program at ``path`` by it. :raises OSError: the step itself can't be executed."""
+    fcntl.fcntl(program.step_channel, fcntl.F_SETFD, 0)  # os.set_inheritable() takes ioctl(2), which a filter may refuse
+    os.execve(program.step_fd, [path] + program.arguments, program.environment)

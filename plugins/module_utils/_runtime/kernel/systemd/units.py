@@ -1,0 +1,159 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemd's transient units, over D-Bus (org.freedesktop.systemd1(5)): scopes for processes that others started.
+
+Root talks to systemd itself through its private socket, as systemctl(1) does, so that no message bus needs to run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ...errors import HostError, NotFound, Unsupported
+from ..processes import procfs
+from . import dbus
+
+SERVICE, ROOT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
+PRIVATE = "/run/systemd/private"
+PATIENCE = 30.0  # seconds that a job of systemd's may take
+
+
+def booted():
+    """sd_booted(3): whether systemd is process 1."""
+    return os.path.isdir("/run/systemd/system")
+
+
+def user():
+    """Whose manager this process's units are: a user by the number that it has for him, 0 for the system's.
+
+    The root of a user namespace is a user outside, unless systemd is in there with him, as in a system container.
+    """
+    ident = os.geteuid()
+    if ident or not procfs.in_user_namespace():
+        return ident
+    try:
+        if os.stat(PRIVATE).st_uid == 0:
+            return 0
+    except OSError:
+        pass
+    return procfs.user_outside()
+
+
+def connect():
+    """A connection to the manager of this user's units: the system's for root.
+
+    :raises Unsupported: no systemd here.
+    """
+    ident = user()
+    places = [(PRIVATE, False), ("/run/dbus/system_bus_socket", True)]
+    if ident:
+        own = os.environ.get("XDG_RUNTIME_DIR") or "/run/user/%d" % ident
+        places = [(own + "/systemd/private", False), (own + "/bus", True)]
+    elif not booted():
+        raise Unsupported("--systemd-cgroup: this host wasn't booted with systemd")
+    problem = None
+    for address, bus in places:
+        try:
+            return dbus.Connection(address, SERVICE, bus, ident)
+        except Unsupported as error:
+            problem = problem or error
+    raise problem
+
+
+def unit_path(unit):
+    """The object of a unit: bytes other than letters and digits are written as _xx."""
+    escaped = "".join(chr(byte) if chr(byte).isalnum() and byte < 128 and (index or not chr(byte).isdigit()) else "_%02x" % byte
+                      for index, byte in enumerate(unit.encode()))
+    return "%s/unit/%s" % (ROOT, escaped)
+
+
+def get(connection, path, interface, name):
+    """A property's value. :raises NotFound: no such unit."""
+    return connection.call(path, "org.freedesktop.DBus.Properties", "Get", "ss", (SERVICE + "." + interface, name))[0]
+
+
+def version(connection):
+    """systemd's version, a number; 0 where it can't be told."""
+    text = get(connection, ROOT, "Manager", "Version").lstrip("v")
+    digits = text[:next((at for at, char in enumerate(text) if not char.isdigit()), len(text))]
+    return int(digits or 0)
+
+
+def state(connection, unit):
+    """A unit's ActiveState; "inactive" where there is none of this name."""
+    try:
+        return get(connection, unit_path(unit), "Unit", "ActiveState")
+    except NotFound:
+        return "inactive"
+
+
+def start_scope(connection, unit, properties):
+    """Start a transient scope; returns when it has taken in its processes.
+
+    :param properties: ``[(name, signature, value)]``, among them PIDs.
+    :raises HostError: systemd refuses, or has a unit of this name.
+    """
+    arguments = (unit, "replace", [(name, (signature, value)) for name, signature, value in properties], [])
+    try:
+        connection.call(ROOT, MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", arguments)
+    except HostError as error:
+        if "UnitExists" not in str(error):
+            raise
+        reset(connection, unit)  # one that failed is kept by its name
+        connection.call(ROOT, MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", arguments)
+    found = wait(connection, unit, ("active", "failed", "inactive"))
+    if found != "active":
+        reset(connection, unit)
+        raise HostError("systemd: the unit %s was not started: it is %s" % (unit, found))
+
+
+def wait(connection, unit, states):
+    """Ask until the unit is in one of ``states`` and no job for it is under way; returns its state."""
+    end, pause = time.monotonic() + PATIENCE, 0.0005
+    while True:
+        try:
+            busy = get(connection, unit_path(unit), "Unit", "Job")[0]
+        except NotFound:
+            return "inactive"
+        found = state(connection, unit)
+        if found in states and not busy:
+            return found
+        if time.monotonic() > end:
+            raise HostError("systemd: the unit %s stays %s" % (unit, found))
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+
+
+def stop(connection, unit):
+    """Stop a unit and wait for it, and let systemd forget it; one that isn't there is no error."""
+    try:
+        connection.call(ROOT, MANAGER, "StopUnit", "ss", (unit, "replace"))
+        wait(connection, unit, ("inactive", "failed"))
+    except NotFound:
+        pass
+    reset(connection, unit)
+
+
+def reset(connection, unit):
+    try:
+        connection.call(ROOT, MANAGER, "ResetFailedUnit", "s", (unit,))
+    except NotFound:
+        pass
+
+
+def attach(connection, unit, below, pid):
+    """Have a process moved into a unit's cgroup, or into the group ``below`` it ("" or a path that begins with a slash). systemd 238.
+
+    For who may not move it: a user's manager asks the system's where the kernel has to be asked by root (systemd's src/core/cgroup.c).
+
+    :raises HostError: it is refused.
+    """
+    connection.call(ROOT, MANAGER, "AttachProcessesToUnit", "ssau", (unit, below, [pid]))
+
+
+def set_properties(connection, unit, properties):
+    """Change a unit's properties until the next boot. :raises HostError: systemd refuses one."""
+    if properties:
+        connection.call(ROOT, MANAGER, "SetUnitProperties", "sba(sv)", (
+            unit, True, [(name, (signature, value)) for name, signature, value in properties]))

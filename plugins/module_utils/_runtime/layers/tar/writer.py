@@ -1,0 +1,174 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A directory as a tar stream, the same bytes for the same tree: sorted, numeric owners, whole seconds.
+
+ustar headers, with pax records where a value does not fit (POSIX pax). Hard links stay links, sockets are left out, and
+what is mounted below the directory is not entered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+
+from ...errors import HostError, InvalidInput
+from ...kernel.files import same_file
+from ...untrusted import trees
+from .reader import BLOCK, BLOCK_DEVICE, CHAR, DIRECTORY, FIFO, LINK, REGULAR, SYMLINK
+
+PIECE = 1 << 18
+_KINDS = {
+    stat.S_IFREG: REGULAR,
+    stat.S_IFDIR: DIRECTORY,
+    stat.S_IFLNK: SYMLINK,
+    stat.S_IFCHR: CHAR,
+    stat.S_IFBLK: BLOCK_DEVICE,
+    stat.S_IFIFO: FIFO,
+}
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def directory(path, option="path"):
+    """The tar stream's pieces of everything in ``path``; its own entry is ``./``.
+
+    :raises InvalidInput: naming ``option`` when it is no directory. :raises HostError: when a file changes meanwhile.
+    """
+    try:
+        fd = os.open(path, _OPEN | os.O_DIRECTORY)
+    except OSError as error:
+        raise InvalidInput(option, path, "an existing directory or archive (%s)" % error.strerror) from None
+    try:
+        yield from tree(fd)
+    finally:
+        os.close(fd)
+
+
+def tree(fd):
+    """As :func:`directory`, of an open directory."""
+    status = os.fstat(fd)
+    yield header(b"./", DIRECTORY, status, xattrs=same_file.xattrs(fd))
+    links = {}
+    for found in trees.walk(fd, lambda found: found.status.st_dev == status.st_dev):
+        path = b"./" + os.fsencode(found.path)
+        if not found.is_directory():
+            yield from entry(found.directory, os.fsencode(found.name), path, found.status, links)
+            continue
+        with steady(path):
+            inner = os.open(found.name, _OPEN | os.O_DIRECTORY, dir_fd=found.directory)
+        try:
+            yield header(path + b"/", DIRECTORY, found.status, xattrs=same_file.xattrs(inner))
+        finally:
+            os.close(inner)
+    yield b"\0" * (2 * BLOCK)
+
+
+def entry(fd, name, path, status, links):
+    """The pieces of one file, link or node ``name`` in the directory ``fd``, called ``path``; none for a socket.
+
+    :param links: ``{(device, inode): path}`` of the files with several names so far.
+    """
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    if kind is None:
+        return
+    if status.st_nlink > 1:
+        first = links.setdefault((status.st_dev, status.st_ino), path)
+        if first != path:
+            yield header(path, LINK, status, link=first)
+            return
+    if kind == REGULAR:
+        yield from _file(fd, name, path)
+    elif kind == SYMLINK:
+        with steady(path):
+            target = os.readlink(name, dir_fd=fd)
+        yield header(path, kind, status, link=target)
+    else:
+        yield header(path, kind, status)
+
+
+def _file(fd, name, path):
+    with steady(path):
+        file = open_regular(fd, name, os.O_RDONLY)
+    try:
+        status = os.fstat(file)
+        yield header(path, REGULAR, status, size=status.st_size, xattrs=same_file.xattrs(file))
+        left = status.st_size
+        while left:
+            piece = os.read(file, min(left, PIECE))
+            if not piece:
+                raise HostError("%s became shorter while it was read" % os.fsdecode(path))
+            left -= len(piece)
+            yield piece
+        if status.st_size % BLOCK:
+            yield b"\0" * (-status.st_size % BLOCK)
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def steady(path):
+    """:raises HostError: for the errors that say that something else stands in a file's place since it was looked at."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL):
+            raise
+        raise HostError("%s changed while it was read" % os.fsdecode(path)) from None
+
+
+def open_regular(fd, name, flags):
+    """Open a regular file, and nothing else that somebody may put in its place meanwhile.
+
+    :raises OSError: EINVAL for something else, which is not even opened: opening a device may do something.
+    """
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", os.fsdecode(name))
+        return os.open("/proc/self/fd/%d" % handle, flags | os.O_CLOEXEC)
+    finally:
+        os.close(handle)
+
+
+def header(path, kind, status, size=0, link=b"", xattrs=None, fraction=False):
+    """A header block, with a pax header before it where it is needed. :param fraction: keep the fraction of a second of the time."""
+    records = {b"SCHILY.xattr." + name: value for name, value in (xattrs or {}).items()}
+    if len(path) > 100:
+        records[b"path"] = path
+    if len(link) > 100:
+        records[b"linkpath"] = link
+    for key, value, limit in ((b"size", size, 8**11), (b"uid", status.st_uid, 8**7), (b"gid", status.st_gid, 8**7)):
+        if value >= limit:
+            records[key] = b"%d" % value
+    mtime = int(status.st_mtime_ns // 1000000000)
+    if fraction and status.st_mtime_ns % 1000000000:
+        records[b"mtime"] = b"%s%d.%09d" % (b"-" if status.st_mtime_ns < 0 else b"", *divmod(abs(status.st_mtime_ns), 1000000000))
+    elif not 0 <= mtime < 8**11:
+        records[b"mtime"] = b"%d" % mtime
+    device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in (CHAR, BLOCK_DEVICE) else (0, 0)
+    block = _block(path[:100], kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, size, mtime, link[:100], device)
+    return (_pax(records) if records else b"") + block
+
+
+def _octal(value, width):
+    """A number field; one that does not fit is zero, and a pax record has it."""
+    return b"%0*o\0" % (width - 1, value if 0 <= value < 8 ** (width - 1) else 0)
+
+
+def _block(path, kind, mode, uid, gid, size, mtime, link, device):
+    start = path.ljust(100, b"\0") + _octal(mode, 8) + _octal(uid, 8) + _octal(gid, 8) + _octal(size, 12) + _octal(mtime, 12)
+    end = kind + link.ljust(100, b"\0") + b"ustar\x0000" + b"\0" * 64 + _octal(device[0], 8) + _octal(device[1], 8)
+    end = end.ljust(BLOCK - len(start) - 8, b"\0")
+    return start + b"%06o\0 " % (sum(start) + sum(end) + 8 * 32) + end
+
+
+def _pax(records):
+    data = b""
+    for key, value in sorted(records.items()):
+        body = b" " + key + b"=" + value + b"\n"
+        length = len(body)
+        while len(b"%d" % length) + len(body) != length:  # the length counts its own digits
+            length = len(b"%d" % length) + len(body)
+        data += b"%d" % length + body
+    return _block(b"./PaxHeaders", b"x", 0o644, 0, 0, len(data), 0, b"", (0, 0)) + data + b"\0" * (-len(data) % BLOCK)

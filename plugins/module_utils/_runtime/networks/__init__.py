@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks: bridges with a subnet each, containers' addresses on them, published ports.
+
+The files ``attach`` (join a container's namespace to a bridge) and ``publish`` (a container's ports in the firewall) are
+imported by the monitors, which carry neither database nor ipaddress: so the names below are looked up when first used.
+"""
+
+from __future__ import annotations
+
+from .. import lazy
+
+_HOMES = {
+    "DEFAULT": "definition",
+    "check_name": "definition",
+    "get": "catalog",
+    "ensure_default": "catalog",
+    "listing": "catalog",
+    "users": "catalog",
+    "plan": "task",
+    "inspect": "inspection",
+    "allocate": "addresses",
+    "check_address": "addresses",
+    "release": "addresses",
+    "check_ports": "ports",
+    "reserve_ports": "ports",
+    "release_ports": "ports",
+    "ensure_links": "links",
+    "resolv_conf": "resolv",
+    "hosts": "resolv",
+}
+__all__ = list(_HOMES) + ["attach", "publish"]
+
+__getattr__ = lazy.door(__name__, _HOMES)

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Choose a network's subnet, and see that it clashes with nothing on the host.
+
+The pools are Docker's: 172.17.0.0/16 to 172.31.0.0/16, then the 16 /20 of 192.168.0.0/16. What the host has is read from the kernel.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ..errors import Conflict
+from ..kernel.net import netlink
+
+POOLS = ["172.%d.0.0/16" % number for number in range(17, 32)] + ["192.168.%d.0/20" % number for number in range(0, 256, 16)]
+LARGEST_MTU = 1500
+
+
+def occupied(bridge):
+    """Subnets that the host's routes (but the default ones) and addresses cover, without those of link ``bridge``."""
+    with netlink.Socket() as sock:
+        own = netlink.link(sock, bridge)
+        own = own["index"] if own else None
+        found = ["%s/%d" % (route["destination"], route["prefix"])
+                 for route in netlink.routes(sock) if route["prefix"] and route["link"] != own]
+        found += ["%s/%d" % (entry["address"], entry["prefix"]) for entry in netlink.addresses(sock) if entry["index"] != own]
+    return {ipaddress.ip_network(text, strict=False) for text in found}
+
+
+def choose(bridge, networks):
+    """The first pool that overlaps neither the host's routes nor ``networks`` (configurations).
+
+    :raises Conflict: when all are taken.
+    """
+    taken = occupied(bridge) | {ipaddress.ip_network(config["subnet"]) for config in networks}
+    for text in POOLS:
+        pool = ipaddress.ip_network(text)
+        if not any(pool.overlaps(other) for other in taken):
+            return text
+    raise Conflict("no private subnet is free on this host: all of 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16 overlap its routes "
+                   "or networks; name one with ipam_config.subnet")
+
+
+def check(subnet, bridge, networks):
+    """:raises Conflict: when ``subnet``, which the user chose, overlaps another network or the subnet of a host's link."""
+    wanted = ipaddress.ip_network(subnet)
+    for config in networks:
+        if wanted.overlaps(ipaddress.ip_network(config["subnet"])):
+            raise Conflict("ipam_config.subnet: %s overlaps %s of network %s" % (subnet, config["subnet"], config["name"]))
+    with netlink.Socket() as sock:
+        names = {link["index"]: link["name"] for link in netlink.links(sock)}
+        for entry in netlink.addresses(sock):
+            connected = ipaddress.ip_network("%s/%d" % (entry["address"], entry["prefix"]), strict=False)
+            name = names.get(entry["index"], "")
+            if name != bridge and wanted.overlaps(connected):
+                raise Conflict("ipam_config.subnet: %s overlaps %s of this host's link %s" % (subnet, connected, name))
+
+
+def uplink_mtu():
+    """The MTU for a new network: that of the link of the default route, 1500 at most or where there is none."""
+    with netlink.Socket() as sock:
+        defaults = [route for route in netlink.routes(sock)
+                    if not route["prefix"] and route["link"] and route["table"] == netlink.RT_TABLE_MAIN]
+        if not defaults:
+            return LARGEST_MTU
+        link = netlink.link(sock, index=min(defaults, key=lambda route: route["priority"])["link"])
+        return min(link["mtu"], LARGEST_MTU) if link else LARGEST_MTU

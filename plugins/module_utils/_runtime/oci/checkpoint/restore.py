@@ -1,0 +1,254 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A container's process 1 made by CRIU from what save.py has written, in place of oci/launch/launch.py's: cgroup, limits, root and what of the host it
+uses are made as at a start, CRIU makes namespaces, mounts and processes.
+
+What CRIU is to mount lies in a mount namespace of its process's own, so that nothing of it is left on the host, whoever is killed. Its
+working directory must be of that namespace as well, and it is this process that opens it, so this one goes there for a while.
+    <place>/root    the root file system
+    <place>/m/<n>   the mounts of files of the host's, in the order of the record
+    <place>/images  what was saved, for a container with a user namespace
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+from ...errors import ContainerFailed, InvalidInput, Unsupported
+from ...kernel.calls import constants as c, syscalls
+from ...kernel.isolation import namespaces
+from ...kernel.mounts import mounts, rootfs, userns
+from ...kernel.net import loopback
+from ...kernel.processes import pidfd, procfs
+from ..features import hooks
+from ..launch import bind_sources, userns_outside
+from ..spec import devices, mounts as mounting
+from . import criu, save
+
+LOG = "restore.log"
+# A directory that everybody comes to, processes in the container's user namespace too; it is covered in CRIU's mount namespace.
+PLACE = next((path for path in ("/mnt", "/media") if os.path.isdir(path) and not os.path.islink(path)), "/tmp")
+
+
+class Restoring:
+    """What a launch.Launch does where it restores. Set before ``run``: ``images``; ``work``: the directory for CRIU's log, None for that
+    of the images; ``program``, the criu.Criu in ``engine``; ``wanted``: further options for it; ``cgroups_mode``."""
+
+    images = work = engine = None
+    cgroups_mode = ""
+    abreast = False  # CRIU is told of the groups
+
+    def given_streams(self):
+        """What the restored process gets for the standard streams that it had: three descriptors of this process's."""
+        return 0, 1, 2
+
+    def _open_files(self):
+        if self.maps is not None:
+            self.userns_fd = os.open(self.maps.path, os.O_RDONLY | os.O_CLOEXEC) if self.maps.path else userns.namespace(self.maps.uids, self.maps.gids)
+            userns_outside.prepare(self)
+        self.root_fd = self.open_root()
+        self._open_sources(self.userns_fd)
+
+    def _clone(self):
+        record = save.read(self.images, save.RECORD)
+        if record is None:  # of runc
+            record = {"mounts": [mount.destination for mount in self.mounts if mount.bind and not isinstance(mount, mounting.CgroupMount)] + [save.NULL],
+                      "files": []}
+        inherited = self._inherited(record)
+        options = dict(
+            self.wanted, root=PLACE + "/root", log_level=criu.LOG_LEVEL, log_file=LOG, notify_scripts=True, rst_sibling=True, evasive_devices=True,
+            orphan_pts_master=True, manage_cgroups=True, config_file=save.config_file(self.document), empty_ns=c.CLONE_NEWNET,
+            manage_cgroups_mode=criu.MODES[self.cgroups_mode] if self.group.paths else criu.MODES["ignore"],
+            external=["mnt[%s]:%s/m/%d" % (key, PLACE, number) for number, key in enumerate(record["mounts"])],
+            inherit_fd=[{"key": key, "fd": criu.FIRST + number} for number, (key, _fd) in enumerate(inherited)],
+            join_ns=self._joins())
+        notices = {"setup-namespaces": self._set_up, "post-restore": self._restored, "orphan-pts-master": self._take_terminal}
+        try:
+            with _Stage(self, record["mounts"]) as stage:
+                self.engine.ask("RESTORE", dict(options, **stage.directories.options), notices, handed=[fd for _key, fd in inherited],
+                                before=stage.enter, started=self._enter_group)
+        except criu.Refused as error:
+            raise save.told("it can't be restored", error, self.work or self.images, LOG) from None
+        if self.pidfd is None:
+            raise ContainerFailed("it can't be restored: its process has ended")
+
+    def _joins(self):
+        kinds = [kind for kind in self.joined if kind not in save.EXTERNAL]
+        if "cgroup" in kinds:
+            raise InvalidInput("linux.namespaces", "cgroup", "no path of a cgroup namespace: CRIU can't join one")
+        return [{"ns": namespaces.TYPES[kind][1], "ns_file": self.document.namespace_path(kind, self.document.namespaces[kind])} for kind in kinds]
+
+    def _inherited(self, record):
+        """``[(what CRIU calls it, descriptor)]``: namespaces that are joined, and where the streams that the container was given lead now.
+
+        CRIU drops a path's first letter, so by the second name of a file it finds the descriptor first of all and takes it as it is; by the
+        whole name it would open the file again, and refuse a log that has become longer.
+        """
+        found = {save.EXTERNAL[kind]: fd for kind, fd in self.joined.items() if kind in save.EXTERNAL}
+        streams = self.given_streams()
+        for key, number in record["files"]:
+            found[key] = found[key[1:]] = streams[number]
+        for number, text in enumerate(save.read(self.images, save.STREAMS) or ()):
+            if text.startswith("pipe:"):
+                found.setdefault(text, streams[number])
+        return list(found.items())
+
+    def _enter_group(self, pid):
+        """CRIU's process goes into the container's cgroup, and so do those that it makes."""
+        if not self.group.paths:
+            return {}
+        self.group.attach(pid)
+        return {"cg_root": [{"ctrl": name, "path": path} for names, path in procfs.cgroups(pid).items() for name in names.split(",")]}
+
+    # ----------------------------------------------------------------------------------------------------- CRIU's notices
+
+    def _set_up(self, pid, _descriptors):
+        """The namespaces are there, and empty."""
+        self.pid = pid
+        self.announce()
+        if self.document.private("network"):
+            with _Inside(pid, "network"):
+                loopback.up()
+        self.connect()
+        self._hand_over()
+        for kind in hooks.RUNTIME_CREATE:
+            hooks.run(self.document, kind, self.state("created"))
+
+    def _restored(self, pid, _descriptors):
+        """All is there; the processes don't run yet."""
+        self.pid = pid
+        self.pidfd = pidfd.open_process(pid, procfs.start_time(pid))
+        self.announce()
+
+    def _take_terminal(self, _pid, descriptors):
+        self.terminal = os.dup(descriptors[0])
+
+
+class _Inside:  # pylint: disable=too-few-public-methods
+    """``with _Inside(pid, kind)``: this process is in that process's namespace."""
+
+    def __init__(self, pid, kind):
+        self.pid, self.kind, self.home = pid, kind, None
+
+    def __enter__(self):
+        self.home = namespaces.open_namespace("self", self.kind)
+        other = namespaces.open_namespace(self.pid, self.kind)
+        namespaces.join(other, self.kind)
+        os.close(other)
+
+    def __exit__(self, *_error):
+        namespaces.join(self.home, self.kind)
+        os.close(self.home)
+
+
+class _Stage:
+    """``with _Stage(launch, keys) as stage``: there is a mount namespace with what CRIU is to find. ``directories``: the
+    saving.Directories of the images and of its log, opened there. ``enter``: for CRIU's process, before it is executed."""
+
+    def __init__(self, launch, keys):
+        self.launch, self.keys = launch, keys
+        self.directories = save.Directories(launch.images, launch.work or launch.images)
+        self.namespace = None
+
+    def __enter__(self):
+        home, directory = namespaces.open_namespace("self", "mount"), os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            syscalls.unshare(c.CLONE_NEWNS)
+            self.namespace = namespaces.open_namespace("self", "mount")
+            mounts.leave_host()
+            self.directories.__enter__()
+            self._make()
+        finally:
+            namespaces.join(home, "mount")
+            os.fchdir(directory)
+            os.close(directory)
+            os.close(home)
+        return self
+
+    def __exit__(self, *error):
+        self.directories.__exit__(*error)
+        os.close(self.namespace)
+
+    def enter(self):
+        namespaces.join(self.namespace, "mount")
+
+    def _make(self):
+        launch, place = self.launch, PLACE
+        images = None if launch.maps is None else mounts.bind(self.directories.options["images_dir_fd"], recursive=False)
+        mounts.attach_root(mounts.new_fs("tmpfs", {"mode": "755"}), place)
+        for name in ("root", "m", "trial"):
+            os.mkdir("%s/%s" % (place, name), 0o755)
+        if images is not None:
+            self._show_images(images)
+        mounts.attach_root(launch.root_fd, place + "/root")
+        trial = mounts.bind(launch.root_fd)
+        mounts.attach_root(trial, place + "/trial")
+        self._try(trial)
+        for number, key in enumerate(self.keys):
+            self._put(trial, key, "%s/m/%d" % (place, number))
+        syscalls.umount2(place + "/trial", c.MNT_DETACH)
+        os.close(trial)
+        mounting.separate_root(launch.root_fd, launch.document.linux.get("rootfsPropagation"))
+        if (launch.document.config.get("root") or {}).get("readonly"):
+            mounts.set_attributes(launch.root_fd, c.MOUNT_ATTR_RDONLY)
+
+    def _show_images(self, fd):
+        """With the container's ids as the owners, since it is the restored processes that read them.
+
+        The first of them reads the offsets of its clocks, and may do so before CRIU has given it ids: anybody may read these.
+        """
+        self._open_up("", 0o001)
+        self._open_up("timens-0.img", 0o004)
+        try:
+            mounts.set_attributes(fd, userns_fd=self.launch.userns_fd)
+        except OSError:
+            raise Unsupported("the file system of %s can't map owners: move the checkpoint to one that can, or the container has to have the "
+                              "host's user namespace" % self.launch.images) from None
+        os.mkdir(PLACE + "/images")
+        mounts.attach_root(fd, PLACE + "/images")
+        os.dup2(fd, self.directories.options["images_dir_fd"], inheritable=False)
+        os.close(fd)
+
+    def _open_up(self, name, mode):
+        path = os.path.join(self.launch.images, name)
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | mode)
+
+    def _try(self, root_fd):
+        """Mount all as at a start, something empty where CRIU mounts itself: all mount points of the root are there then."""
+        for mount in self.launch.mounts:
+            if isinstance(mount, mounting.CgroupMount) and not self.launch.document.private("cgroup"):
+                mount.make(root_fd)
+                mount.finish()
+            elif isinstance(mount, mounting.CgroupMount) or not mount.bind and mount.fd is None:
+                if not isinstance(mount, mounting.CgroupMount) and "remount" in mount.words:
+                    continue
+                fd = mounts.new_fs("tmpfs", {"mode": "755"})
+                mounts.attach(fd, root_fd, mount.destination)
+                os.close(fd)
+            else:
+                if mount.bind and mount.within:
+                    bind_sources.copy_within(mount, root_fd)
+                mount.make(root_fd)
+                if save.made_outside(mount, self.launch.maps is not None):
+                    devices.make_links(root_fd)
+        for path, fd in self.launch.nodes:
+            mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
+
+    def _put(self, root_fd, key, place):
+        try:
+            found = mounts.open_null() if key == save.NULL else rootfs.open_in_root(root_fd, key, os.O_PATH)
+            fd = mounts.bind(found, recursive=False)
+        except OSError as error:
+            raise ContainerFailed("mount %s: the checkpoint has files of the host's there, and now there are none (%s)"
+                                  % (key, os.strerror(error.errno).lower())) from None
+        if stat.S_ISDIR(os.fstat(found).st_mode):
+            os.mkdir(place)
+        else:
+            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        mounts.set_attributes(fd, propagation=c.MS_PRIVATE)
+        mounts.attach_root(fd, place)
+        for each in (fd, found):
+            os.close(each)

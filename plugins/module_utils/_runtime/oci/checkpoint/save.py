@@ -1,0 +1,225 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A running container written down by CRIU: what of the host it uses is named for it, and noted for the restore.
+
+Beside CRIU's own files the directory of images gets two:
+    descriptors.json    where the standard streams led when the container was made, a JSON list of three texts, as runc writes it
+    pycontainer.json    {"mounts": [where the host's files are mounted, as CRIU calls them],
+                         "files": [[what CRIU calls a file of the host's, the number of the standard stream that it was]]}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+from ... import json_text
+from ...errors import EngineError, HostError, NotFound
+from ...kernel.calls import constants as c
+from ...kernel.isolation import namespaces
+from ...kernel.mounts import rootfs
+from ...kernel.processes import procfs
+from ...untrusted.files import Unacceptable
+from ..command import states
+from ..spec import mounts
+from . import criu
+
+STREAMS, RECORD = "descriptors.json", "pycontainer.json"
+LOG = "dump.log"
+NULL = "/dev/null"  # what the mask of a file is called, as with runc
+EXTERNAL = {"network": "extRootNetNS", "pid": "extRootPidNS"}  # namespaces that CRIU leaves alone, as runc calls them
+CONFIG, CONFIG_FILE = "org.criu.config", "/etc/criu/runc.conf"  # an annotation, and the file without one: options that count above ours
+# These show namespaces and groups that CRIU makes anew, whoever else has them mounted.
+_NATIVE = ("proc", "sysfs", "mqueue", "cgroup", "cgroup2")
+
+
+class Subject:
+    """The container to be saved.
+
+    :param ident: its name, for sentences. :param pid: of its process 1. :param document: its document.Document.
+    :param group: its cgroups.Group. :param streams: where its standard streams led when it was made (readlink(2) of /proc/PID/fd/N).
+    """
+
+    def __init__(self, ident, pid, document, group, streams):
+        self.ident, self.pid, self.document, self.group, self.streams = ident, pid, document, group, streams
+
+
+def save(program, subject, images, options, *, work=None, pre=False, notices=None):
+    """Write it to the directory ``images``, which is there.
+
+    :param program: the criu.Criu. :param options: CRIU's, as in criu.py, with ``leave_running`` and the like.
+    :param work: the directory for its log, by default ``images``. :param pre: only the memory, of a container that runs on.
+    :raises HostError: it runs on then.
+    """
+    wanted = dict(options, pid=subject.pid, log_level=criu.LOG_LEVEL, log_file=LOG, notify_scripts=True, orphan_pts_master=True,
+                  config_file=config_file(subject.document))
+    external = [_namespace(kind, subject) for kind in EXTERNAL if subject.document.namespaces.get(kind)]
+    if not pre:
+        record = {"mounts": _mounts(subject), "files": _files(subject)}
+        external += ["mnt[%s]:%s" % (point, key) for point, key in record["mounts"]] + [key for key, _number in record["files"]]
+        record["mounts"] = list(dict.fromkeys(key for _point, key in record["mounts"]))
+        write(images, STREAMS, subject.streams)
+        write(images, RECORD, record)
+    freezer = subject.group.v1.get("freezer") or subject.group.unified
+    paused = subject.group.frozen()
+    with Directories(images, work) as places:
+        wanted.update(places.options, external=external, freeze_cgroup=freezer, manage_cgroups=True, empty_ns=c.CLONE_NEWNET)
+        try:
+            if paused:  # CRIU has its processes run code of its own, and can't where somebody else froze them: it freezes them itself at once
+                subject.group.thaw()
+            program.ask("PRE_DUMP" if pre else "DUMP", wanted, notices)
+            paused = paused and wanted.get("leave_running")
+        except criu.Refused as error:
+            raise told("container %s can't be checkpointed" % subject.ident, error, work or images, LOG) from None
+        finally:
+            if paused:
+                subject.group.freeze()
+
+
+def told(what, error, directory, log):
+    """The HostError of what CRIU could not do, with the words of its log."""
+    path = os.path.join(directory, log)
+    return HostError("%s: CRIU: %s%s" % (what, criu.errors(directory, log) or error, "; its log is %s" % path if os.path.exists(path) else ""))
+
+
+def config_file(document):
+    """The file of options that CRIU is to read; None for none."""
+    return document.annotations.get(CONFIG, CONFIG_FILE) or None
+
+
+class Directories:
+    """``with Directories(images, work) as places``: the directories of a request are open; ``places.options``: what names them."""
+
+    def __init__(self, images, work=None):
+        self.paths, self.options = {"images_dir_fd": images, "work_dir_fd": work}, {}
+
+    def __enter__(self):
+        for name, path in self.paths.items():
+            if path is not None:
+                self.options[name] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self
+
+    def __exit__(self, *_error):
+        for fd in self.options.values():
+            os.close(fd)
+
+
+def write(images, name, value):
+    states.write_whole(os.path.join(images, name), json_text.dump(value).encode(), 0o600)
+
+
+def read(images, name):
+    """What was written to a file of the images, which somebody else may have brought; None where it is not there.
+
+    :raises EngineError: it can't be read, or has another form.
+    """
+    path = os.path.join(images, name)
+    try:
+        value = json_text.read(path, EngineError)[1]
+    except Unacceptable as error:
+        if error.missing:
+            return None
+        raise
+    if not (_are_texts(value, 3) if name == STREAMS else _is_record(value)):
+        raise EngineError("%s is not what checkpoint writes" % path)
+    return value
+
+
+def _are_texts(value, most=None):
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value) and (most is None or len(value) <= most)
+
+
+def _is_record(value):
+    return isinstance(value, dict) and _are_texts(value.get("mounts")) and isinstance(value.get("files"), list) and all(
+        isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and entry[1] in (0, 1, 2) for entry in value["files"])
+
+
+def _namespace(kind, subject):
+    place = namespaces.TYPES[kind][1]
+    return "%s[%d]:%s" % (place, namespaces.identity(subject.pid, kind)[1], EXTERNAL[kind])
+
+
+# ------------------------------------------------------------------------------------------------------------------ of the host
+
+
+def _mounts(subject):
+    """``[(mount point, what CRIU is to call it)]`` of all that shows files of the host's, by the kernel's own list."""
+    inside = procfs.mounts(subject.pid)
+    devices = {mount["device"] for mount in procfs.mounts()}
+    own_group = subject.document.private("cgroup")
+    binds, found = _binds(subject), {}
+    for mount in inside:
+        if mount["point"] == "/":
+            continue
+        native = mount["type"] in _NATIVE and not (mount["type"].startswith("cgroup") and not own_group)
+        if mount["id"] in binds or mount["device"] in devices and (not native or mount["parent"] in found):
+            found[mount["id"]] = (mount["point"], mount["point"] if mount["id"] in binds else _name(subject, mount["point"]))
+    return list(found.values())
+
+
+def made_outside(mount, userns):
+    """Whether a mount is the tmpfs at /dev of a container with a user namespace: nobody in that may make its device nodes."""
+    return userns and not mount.bind and mount.type == "tmpfs" and mount.destination.rstrip("/") == "/dev"
+
+
+def _binds(subject):
+    """The ids of the mounts that are the document's bind mounts, or made outside like these."""
+    found = set()
+    root_fd = os.open("/proc/%d/root" % subject.pid, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for mount in mounts.read(subject.document.config):
+            if isinstance(mount, mounts.CgroupMount) or not mount.bind and not made_outside(mount, "user" in subject.document.namespaces):
+                continue
+            try:
+                fd = rootfs.open_in_root(root_fd, mount.destination, os.O_PATH)
+            except OSError:  # the container has unmounted it, and what lay below
+                continue
+            found.add(_mount_of(fd))
+            os.close(fd)
+    finally:
+        os.close(root_fd)
+    return found
+
+
+def _mount_of(fd, pid="self"):
+    """The id of the mount that a descriptor is on (proc_pid_fdinfo(5))."""
+    lines = procfs.read("/proc/%s/fdinfo/%s" % (pid, fd)).splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("mnt_id"))
+
+
+def _name(subject, point):
+    try:
+        status = os.lstat("/proc/%d/root%s" % (subject.pid, point))
+    except OSError:
+        return point
+    return NULL if stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3) and point != NULL else point
+
+
+def _files(subject):
+    """``[(what CRIU calls it, number)]`` of standard streams that are files outside of the container: a log, the host's /dev/null.
+
+    They are looked for among all descriptors of process 1: while a shell redirects one of its own commands, it has such a stream as another.
+    """
+    inside, found = {mount["id"] for mount in procfs.mounts(subject.pid)}, {}
+    try:
+        descriptors = os.listdir("/proc/%d/fd" % subject.pid)
+        for number, text in enumerate(subject.streams):
+            if not text.startswith("/"):  # a pipe
+                continue
+            for name in descriptors:
+                path = "/proc/%d/fd/%s" % (subject.pid, name)
+                with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                    if _same(path, text) and _mount_of(name, subject.pid) not in inside:
+                        found.setdefault("file[%x:%x]" % (_mount_of(name, subject.pid), os.stat(path).st_ino), number)
+    except ProcessLookupError:
+        raise NotFound("container %s has ended" % subject.ident) from None
+    return [[key, number] for key, number in found.items()]
+
+
+def _same(path, text):
+    """Whether a descriptor is still of that file. Its link says so, unless the file is on a mount that the container has left behind."""
+    try:
+        return os.readlink(path) == text or os.path.samestat(os.stat(path), os.stat(text))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``spec``: a config.json to start from."""
+
+from __future__ import annotations
+
+import os
+
+from .... import json_text
+from ....errors import Conflict, HostError
+from ....kernel import cgroups
+from ..states import VERSION
+
+CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
+MASKED = ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+          "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"]
+READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+
+def spec(call, _log):
+    path = os.path.join(call["bundle"] or ".", "config.json")
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except FileExistsError:
+        raise Conflict("spec: file %s exists; remove it first" % path) from None
+    except OSError as error:
+        raise HostError("spec: %s can't be written: %s" % (path, os.strerror(error.errno).lower())) from None
+    os.write(fd, (json_text.dump(template(call["rootless"]), 4) + "\n").encode())
+    os.close(fd)
+
+
+def template(rootless=False):
+    """The document. :param rootless: with a user namespace in which this user is root, and nothing that another user may not do."""
+    document = {
+        "ociVersion": VERSION,
+        "process": {
+            "terminal": True, "user": {"uid": 0, "gid": 0}, "args": ["sh"],
+            "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"], "cwd": "/",
+            "capabilities": {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")},
+            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}], "noNewPrivileges": True,
+        },
+        "root": {"path": "rootfs", "readonly": True},
+        "hostname": "pycontainer",
+        "mounts": mounts(rootless),
+        "linux": {
+            "resources": {"devices": [{"allow": False, "access": "rwm"}]},
+            "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
+            "maskedPaths": MASKED, "readonlyPaths": READ_ONLY,
+        },
+    }
+    linux = document["linux"]
+    if cgroups.mode() == "v2" or rootless:
+        linux["namespaces"].append({"type": "cgroup"})
+    if rootless:
+        linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "network"] + [{"type": "user"}]
+        del linux["resources"]
+        linux["uidMappings"] = [{"containerID": 0, "hostID": os.geteuid(), "size": 1}]
+        linux["gidMappings"] = [{"containerID": 0, "hostID": os.getegid(), "size": 1}]
+    return document
+
+
+def mounts(rootless):
+    safe = ["nosuid", "noexec", "nodev"]
+    found = [
+        _mount("/proc", "proc", "proc"),
+        _mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        _mount("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] + ([] if rootless else ["gid=5"])),
+        _mount("/dev/shm", "tmpfs", "shm", safe + ["mode=1777", "size=65536k"]),
+        _mount("/dev/mqueue", "mqueue", "mqueue", safe),
+        _mount("/sys", "none", "/sys", ["rbind"] + safe + ["ro"]) if rootless else _mount("/sys", "sysfs", "sysfs", safe + ["ro"]),
+        _mount("/sys/fs/cgroup", "cgroup", "cgroup", safe + ["relatime", "ro"]),
+    ]
+    return found
+
+
+def _mount(destination, kind, source, options=None):
+    mount = {"destination": destination, "type": kind, "source": source}
+    return dict(mount, options=options) if options else mount

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The master of a container's terminal: handed over to who asked for it, or copied to and from this command's own terminal."""
+
+from __future__ import annotations
+
+import _socket
+import _struct as struct
+import fcntl
+import os
+import select
+import termios
+import tty
+
+from ...errors import InvalidInput, reason
+
+NAME = b"/dev/ptmx"  # what goes with the descriptor, as runc's receivers expect a name
+
+
+def hand_over(path, master):
+    """Send the master to the socket at ``path`` and close it. :raises InvalidInput: nobody listens there."""
+    send("--console-socket", path, NAME, master, "the terminal")
+    os.close(master)
+
+
+def send(option, path, name, fd, what):
+    """Send a descriptor to the socket at ``path``, with a name. :param what: it is, for the sentence. :raises InvalidInput: nobody listens there."""
+    try:
+        directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            connection.connect("/proc/self/fd/%d/%s" % (directory, os.path.basename(path)))  # an address has at most 107 bytes
+            connection.sendmsg([name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))])
+        finally:
+            connection.close()
+            os.close(directory)
+    except OSError as error:
+        raise InvalidInput(option, path, "a socket that takes %s (%s)" % (what, reason(error))) from None
+
+
+class Copying:
+    """Standard input to the terminal, the terminal to standard output; a terminal here is raw meanwhile, and gives its size."""
+
+    def __init__(self, master):
+        self.master, self.pending, self.reading, self.before = master, b"", True, None
+        self.hung_up = False
+        fcntl.fcntl(master, fcntl.F_SETFL, fcntl.fcntl(master, fcntl.F_GETFL) | os.O_NONBLOCK)
+        if os.isatty(0):
+            self.before = termios.tcgetattr(0)
+            tty.setraw(0, termios.TCSANOW)  # what was typed before is for the program
+            raw = termios.tcgetattr(0)
+            raw[1] |= termios.OPOST  # the other terminal is plain (terminal.open_inside)
+            termios.tcsetattr(0, termios.TCSANOW, raw)
+            self.resize()
+
+    def close(self):
+        if self.before is not None:
+            termios.tcsetattr(0, termios.TCSADRAIN, self.before)
+        os.close(self.master)
+
+    def resize(self):
+        if self.before is not None:
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, b"\0" * 8))
+
+    def register(self, poll):
+        """Tell ``poll`` what to wait for."""
+        if not self.hung_up:
+            poll.register(self.master, select.POLLIN | (select.POLLOUT if self.pending else 0))
+        if self.reading and not self.pending:
+            poll.register(0, select.POLLIN)
+
+    def serve(self, fd):
+        """Copy from ``fd``, or to it."""
+        if fd == 0:
+            self.pending = os.read(0, 4096)
+            self.reading = bool(self.pending)
+        else:
+            self._read()
+        self._write()
+
+    def _write(self):
+        try:
+            while self.pending:
+                self.pending = self.pending[os.write(self.master, self.pending):]
+        except BlockingIOError:
+            pass
+        except OSError:  # EIO: nobody has the other side
+            self.pending = b""
+
+    def _read(self):
+        try:
+            data = os.read(self.master, 65536)
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        self.hung_up = not data
+        try:
+            while data:
+                data = data[os.write(1, data):]
+        except BrokenPipeError:
+            pass
+        return False
+
+    def drain(self):
+        """What was written before the end."""
+        while not self.hung_up and not self._read():
+            pass

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A created container's process waits for its start at a socket in the container's directory. Who connects says a word:
+
+    "s"   be started: the connection becomes its channel, and its end is the process's as well
+    "n"   hand over your namespaces and your root. A user who is not root could not open them otherwise: the memory of the process belongs
+          to the host's user namespace until it executes its program, and /proc shows them to root alone (ptrace(2), "access mode checking").
+          They are the container's; nothing of the host's is among them.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _struct as struct
+import os
+
+from ...errors import Conflict, ContainerFailed
+from ...kernel.isolation import namespaces
+from ..launch import channel
+
+SOCKET = "start"  # in the container's directory
+ROOT = "root"  # beside the namespaces' types
+
+
+def listen(directory):
+    """The socket, in the directory of a descriptor, by which its address goes: it has at most 107 bytes (unix(7))."""
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    listener.bind("/proc/self/fd/%d/%s" % (directory, SOCKET))
+    listener.listen(1)
+    return listener
+
+
+def connect(container):
+    """A connection with the process of a container, whose directory is open. :raises Conflict: it has ended."""
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    try:
+        connection.connect("/proc/self/fd/%d/%s" % (container.directory, SOCKET))
+    except ConnectionRefusedError:
+        raise Conflict("container %s can't be started: its process has ended" % container.ident) from None
+    return connection
+
+
+def ask(container):
+    """``{type of a namespace, or ROOT: descriptor}`` of a created container, which is locked meanwhile. :raises Conflict: it is started, or has ended."""
+    container.lock()
+    try:
+        connection = connect(container)
+        connection.send(b"n")
+        kinds, ancillary, _flags, _address = connection.recvmsg(4096, _socket.CMSG_SPACE(4 * 16), _socket.MSG_CMSG_CLOEXEC)
+        connection.close()
+    except FileNotFoundError:
+        raise Conflict("container %s was started meanwhile" % container.ident) from None
+    finally:
+        container.unlock()
+    kinds = kinds.decode().split()
+    if not ancillary:
+        raise ContainerFailed("container %s does not tell its namespaces: it was created by an older version" % container.ident)
+    return dict(zip(kinds, struct.unpack("%di" % len(kinds), ancillary[0][2])))
+
+
+def own_namespaces():
+    """In the process, in its namespaces, while /proc is the host's: ``{type: descriptor}``."""
+    return {kind: namespaces.open_namespace("self", kind) for kind in namespaces.TYPES if namespaces.supported(kind)}
+
+
+def _hand_over(connection, spaces):
+    handed = dict(spaces, **{ROOT: os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)})
+    try:
+        connection.sendmsg([" ".join(handed).encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(handed), *handed.values()))])
+    except OSError:  # who asked has gone
+        pass
+    finally:
+        os.close(handed[ROOT])
+        connection.close()
+
+
+def wait(listener, inside, spaces):
+    """In the process: wait for its start. :param inside: becomes the channel. :param spaces: what ``own_namespaces`` gave, {} for nothing to hand over."""
+    while True:
+        fd, _address = listener._accept()  # pylint: disable=protected-access
+        connection = _socket.socket(fileno=fd)
+        word = connection.recv(1)
+        if word != b"n" or not spaces:
+            break
+        _hand_over(connection, spaces)
+    os.dup2(fd, inside.fileno(), inheritable=False)
+    connection.close()
+    if word != b"s":
+        os._exit(channel.FAILED)

@@ -1,0 +1,203 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hooks: programs that config.json has run at points of a container's life. runtime-spec config.md, "POSIX-platform Hooks".
+
+    prestart, createRuntime     in the runtime's namespaces, when the container's are there and its mounts are made
+    createContainer             in the container's namespaces, before its root is entered: paths are the host's
+    startContainer              inside the container, with the rights of its program, just before that
+    poststart                   in the runtime's namespaces, when the program runs
+    poststop                    in the runtime's namespaces, when the container is gone; what fails there is a warning only
+
+Each gets the container's state as JSON on its standard input. Without ``env`` it has the environment of who runs it
+(startContainer: the program's), as with runc and crun. What it writes is shown when it fails, or goes to the end of the files that
+the annotations run.oci.hooks.stdout and run.oci.hooks.stderr name, as with crun.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import select
+import time
+
+from ... import json_text
+from ...errors import ContainerFailed, Unsupported
+
+KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+RUNTIME_CREATE = ("prestart", "createRuntime")  # those that need the mounts made, from outside
+OUTPUTS = ("run.oci.hooks.stdout", "run.oci.hooks.stderr")  # annotations
+SHOWN = 4096  # bytes of a failed hook's output
+_KILL = 9
+
+
+class Hook:
+    """One program. All texts are bytes; ``environment`` None: that of who runs it; ``timeout``: seconds or None.
+
+    ``outputs``: where its output and errors go, two paths or None; ``opened``: descriptors of them, where they were opened before.
+    """
+
+    opened = None
+
+    def __init__(self, kind, entry, outputs=(None, None)):
+        self.outputs = outputs
+        path = entry.get("path")
+        if not path or not os.path.isabs(path):
+            raise Unsupported("config.json: hooks.%s: path %r is not valid; accepted: an absolute path" % (kind, path))
+        self.path = _bytes(path, kind)
+        self.arguments = [_bytes(word, kind) for word in entry.get("args") or ()] or [self.path]
+        self.environment, self.timeout = None, entry.get("timeout")
+        if entry.get("env") is not None:
+            self.environment = dict(_bytes(variable, kind).partition(b"=")[::2] for variable in entry["env"])
+        if self.timeout is not None and (not isinstance(self.timeout, (int, float)) or self.timeout <= 0):
+            raise Unsupported("config.json: hooks.%s: timeout %r is not valid; accepted: a number of seconds above 0" % (kind, self.timeout))
+
+    def open_outputs(self):
+        """Descriptors of ``outputs``, None for what is not given. :raises ContainerFailed: naming the annotation."""
+        found = []
+        for annotation, path in zip(OUTPUTS, self.outputs):
+            try:
+                found.append(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644) if path else None)
+            except OSError as error:
+                raise ContainerFailed("annotation %s: %s can't be written: %s" % (annotation, path, os.strerror(error.errno).lower())) from None
+        return found
+
+
+def _bytes(text, kind):
+    data = os.fsencode(text)
+    if b"\0" in data:
+        raise Unsupported("config.json: hooks.%s: %r holds a NUL byte" % (kind, text))
+    return data
+
+
+def read(config):
+    """``{kind: [Hook]}`` of a config.json, the kinds that are there. :raises Unsupported: naming what is wrong."""
+    wanted = config.get("hooks") or {}
+    outputs = [(config.get("annotations") or {}).get(annotation) for annotation in OUTPUTS]
+    return {kind: [Hook(kind, entry, outputs) for entry in wanted[kind]] for kind in KINDS if wanted.get(kind)}
+
+
+def text(a_state):
+    """A state as the hooks read it."""
+    return json_text.dump(a_state).encode()
+
+
+def run(document, kind, a_state):
+    """Run all hooks of a kind in the namespaces of this process. Returns sentences about what failed and does not matter (poststop).
+
+    :param document: the document.Document. :raises ContainerFailed: when one fails.
+    """
+    warnings, about = [], text(a_state)
+    for number, hook in enumerate(document.hooks.get(kind) or ()):
+        try:
+            run_one(kind, number, hook, about, [a_state["bundle"], "/"])
+        except ContainerFailed as error:
+            if kind != "poststop":
+                raise
+            warnings.append(str(error) if error.exit_code is None else "poststop hook failed with exit code %d: %s" % (error.exit_code, error))
+    return warnings
+
+
+def run_all(hooks, kind, about, directories=(), environment=None):
+    """The same for a process on its way into a container: nothing is looked up or imported. :param hooks: list of Hook."""
+    for number, hook in enumerate(hooks):
+        run_one(kind, number, hook, about, directories, environment)
+
+
+def run_one(kind, number, hook, about, directories=(), environment=None):
+    """Run one hook and wait for it.
+
+    :param about: the state, bytes of JSON. :param directories: the first of them that is there is its working directory.
+    :param environment: what it has when it does not name its own; None: this process's.
+    :raises ContainerFailed: when it does not end with 0 in its time.
+    """
+    files = hook.opened or hook.open_outputs()
+    given = os.memfd_create("state", os.MFD_CLOEXEC)
+    output, its_output = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        os.set_blocking(its_output, True)
+        os.write(given, about)
+        os.lseek(given, 0, os.SEEK_SET)
+        pid = os.fork()
+        if pid == 0:
+            _become(hook, [given] + [its_output if fd is None else fd for fd in files], directories, environment)
+        os.close(its_output)
+        its_output = None
+        ended, said = _follow(pid, output, hook.timeout)
+    finally:
+        for fd in [given, output, its_output] + ([] if hook.opened else files):
+            if fd is not None:
+                os.close(fd)
+    if ended is None:
+        what = "it did not end in %s s" % hook.timeout
+    elif ended == 0:
+        return
+    else:
+        what = "signal: %s" % (_signal.strsignal(-ended) or str(-ended)).lower() if ended < 0 else "exit status %d" % ended
+    said = said.decode("utf-8", "replace").strip()
+    raise ContainerFailed("error running hooks: error running %s hook #%d: %s: %s%s" % (
+        kind, number, os.fsdecode(hook.path), what, said and ", output: " + said), ended if ended is None or ended > 0 else 128 - ended)
+
+
+def _follow(pid, output, timeout):
+    """Wait for a hook's process: ``(exit code, -signal or None when its time was over, the end of its output)``.
+
+    Not by the end of its output: a process that it left behind may hold that open.
+    """
+    end, said, poll, open_ = timeout and time.monotonic() + timeout, b"", select.poll(), True
+    poll.register(output, select.POLLIN)
+    pause = 1
+    while True:
+        if open_ and poll.poll(pause):
+            data = _read(output)
+            said, open_ = (said + data)[-SHOWN:], data != b""
+            pause = 1
+            if not open_:
+                poll.unregister(output)
+        elif not open_:
+            time.sleep(pause / 1000)
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return _code(status), (said + (_read(output) or b""))[-SHOWN:] if open_ else said
+        if end and time.monotonic() > end:
+            os.kill(pid, _KILL)
+            try:
+                os.killpg(pid, _KILL)
+            except ProcessLookupError:
+                pass
+            os.waitpid(pid, 0)
+            return None, said
+        pause = min(pause * 2, 20)
+
+
+def _read(fd):
+    try:
+        return os.read(fd, 65536)
+    except BlockingIOError:
+        return None
+
+
+def _code(status):
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _become(hook, streams, directories, environment):
+    """In the hook's process: execute it. Its own session, so that what it starts ends with it when its time is over."""
+    try:
+        os.setsid()
+        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):  # Python ignores them, and that would be inherited
+            _signal.signal(number, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        for number, fd in enumerate(streams):
+            os.dup2(fd, number, inheritable=True)
+        for directory in directories:
+            try:
+                os.chdir(directory)
+                break
+            except OSError:
+                continue
+        chosen = hook.environment if hook.environment is not None else environment
+        os.execve(hook.path, hook.arguments, os.environb if chosen is None else chosen)
+    except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code
+        os.write(2, str(error).encode("utf-8", "replace"))
+    finally:
+        os._exit(127)

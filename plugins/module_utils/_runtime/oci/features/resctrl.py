@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""linux.intelRdt: a class of service for cache and memory bandwidth, by files of resctrl. runtime-spec config-linux.md "IntelRdt"."""
+
+from __future__ import annotations
+
+import os
+
+from ...errors import ContainerFailed, Unsupported
+from ...kernel.processes import procfs
+
+
+def check(entry):
+    """:raises Unsupported: naming what can't be, or that no resctrl is mounted."""
+    clos = entry.get("closID")
+    if clos is not None and clos != "/" and ("/" in clos or clos in ("", ".", "..", "info", "mon_groups", "mon_data")):
+        raise Unsupported("config.json: linux.intelRdt.closID: %r is not valid; accepted: the name of a directory, or /" % clos)
+    for name, start in (("l3CacheSchema", ""), ("memBwSchema", "MB:")):
+        text = entry.get(name) or ""
+        if "\n" in text or text and not text.startswith(start):
+            raise Unsupported("config.json: linux.intelRdt.%s: %r is not valid; accepted: one line%s" % (name, text, start and " that starts with " + start))
+    for text in entry.get("schemata") or ():
+        if "\n" in text:
+            raise Unsupported("config.json: linux.intelRdt.schemata: %r is not one line" % text)
+    for name in ("enableCMT", "enableMBM"):
+        if entry.get(name):
+            raise Unsupported("config.json: linux.intelRdt.%s is not supported; enableMonitoring is (runtime-spec 1.3)" % name)
+    if place() is None:
+        raise Unsupported("config.json: linux.intelRdt: no resctrl file system is mounted")
+
+
+def place():
+    """Where resctrl is mounted, or None."""
+    return next((mount["point"] for mount in procfs.mounts() if mount["type"] == "resctrl"), None)
+
+
+def apply(entry, ident, pid, root):
+    """Put a process into its class, which is made where it has to be. :raises ContainerFailed: naming what the kernel refuses."""
+    clos = entry.get("closID")
+    directory = _directory(clos, ident, root)
+    old = [entry[name] for name in ("l3CacheSchema", "memBwSchema") if entry.get(name)]
+    new = list(entry.get("schemata") or ())
+    try:
+        if clos and os.path.isdir(directory):
+            _compare(directory, old)
+            lines = new
+        elif clos and not old + new:
+            raise ContainerFailed("linux.intelRdt.closID: %s does not exist, and there is no schema to make it with" % directory)
+        else:
+            os.makedirs(directory, 0o755, exist_ok=True)
+            lines = old + new
+        for line in lines:
+            procfs.write(directory + "/schemata", line + "\n")
+        procfs.write(directory + "/tasks", str(pid))
+        if entry.get("enableMonitoring"):
+            os.mkdir(_monitor(directory, ident), 0o755)
+            procfs.write(_monitor(directory, ident) + "/tasks", str(pid))
+    except OSError as error:
+        raise ContainerFailed("linux.intelRdt: %s: %s" % (os.fsdecode(error.filename or directory), error.strerror)) from None
+
+
+def update(entry, given, ident, pids, root):
+    """Change the schemas of a container's class as it runs, or give it one of its own. Returns the document's section as it is now.
+
+    :param entry: linux.intelRdt, or None. :param given: ``{"l3CacheSchema", "memBwSchema": one line}``. :param pids: of its processes.
+    :raises Unsupported, ContainerFailed:
+    """
+    entry = dict(entry or {}, **given)
+    check(entry)
+    directory, lines = _directory(entry.get("closID"), ident, root), [given[name] for name in ("l3CacheSchema", "memBwSchema") if name in given]
+    try:
+        made = not os.path.isdir(directory)
+        if made:
+            os.makedirs(directory, 0o755)
+        for line in lines:
+            procfs.write(directory + "/schemata", line + "\n")
+        for pid in pids if made else ():
+            procfs.write(directory + "/tasks", str(pid))
+    except OSError as error:
+        raise ContainerFailed("linux.intelRdt: %s: %s" % (os.fsdecode(error.filename or directory), error.strerror)) from None
+    return entry
+
+
+def remove(entry, ident, root):
+    """Take away what was made for this container alone."""
+    directory = _directory(entry.get("closID"), ident, root)
+    places = [_monitor(directory, ident)] if entry.get("enableMonitoring") else []
+    for path in places + ([directory] if entry.get("closID") is None else []):
+        try:
+            os.rmdir(path)
+        except OSError:  # it was never made, or is gone with its class
+            pass
+
+
+def _directory(clos, ident, root):
+    return root if clos == "/" else os.path.join(root, clos or ident)
+
+
+def _monitor(directory, ident):
+    return os.path.join(directory, "mon_groups", ident)
+
+
+def _compare(directory, lines):
+    """A class that is there already must have these schemas."""
+    have = dict(map(_parsed, procfs.read(directory + "/schemata").splitlines()))
+    for line in lines:
+        resource, wanted = _parsed(line)
+        if wanted.items() - have.get(resource, {}).items():
+            raise ContainerFailed("linux.intelRdt: %s is not the schema of %s, which exists" % (line, directory))
+
+
+def _parsed(line):
+    """``L3:0=7f0;1=1f`` as ``("L3", {"0": value, "1": value})``; values of caches are hexadecimal (resctrl.rst)."""
+    resource, dummy, rest = line.strip().partition(":")
+    values = {}
+    for part in filter(None, rest.split(";")):
+        domain, dummy, value = part.partition("=")
+        values[domain.strip()] = value.strip().lstrip("0") or "0"
+    return resource.strip(), values

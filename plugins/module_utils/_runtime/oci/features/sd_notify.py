@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NOTIFY_SOCKET (sd_notify(3)): a container that systemd waits for says itself when it is ready.
+
+As with runc the program finds a socket of the runtime's at /run/notify/notify.sock. Whoever has started it reads there: the first word
+READY= goes on to systemd, with the container's process as the MAINPID, and nothing else does.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _struct as struct
+import os
+import select
+
+from ...kernel.processes import pidfd as pidfds
+
+DIRECTORY, NAME = "notify", "notify.sock"  # in the container's directory
+PLACE = "/run/notify"
+BARRIER = 30000  # milliseconds that systemd may take to say that it has read all (sd_notify_barrier(3))
+
+
+def host():
+    """The address that the caller was given; None without one."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    return None if not path else "\0" + path[1:] if path[0] == "@" else path
+
+
+def add(config, container):
+    """Give the program its socket's place, in its document."""
+    config.setdefault("mounts", []).append({"destination": PLACE, "source": os.path.join(container.path, DIRECTORY), "type": "bind",
+                                            "options": ["bind", "nosuid", "noexec", "nodev", "ro"]})
+    config["process"]["env"] = (config["process"].get("env") or []) + ["NOTIFY_SOCKET=%s/%s" % (PLACE, NAME)]
+
+
+class Relay:
+    """What listens for one container. ``fd``: to be polled for reading, None when there is nothing more to hear."""
+
+    def __init__(self, container):
+        self.fd = None
+        if host() is None or not os.path.isdir(os.path.join(container.path, DIRECTORY)):
+            return
+        self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+        path = "/proc/self/fd/%d/%s/%s" % (container.directory, DIRECTORY, NAME)  # an address has at most 107 bytes
+        self.socket.bind(path)
+        os.chmod(path, 0o777)
+        self.fd = self.socket.fileno()
+
+    def take(self, pid):
+        """Read one message; READY goes on to systemd. :param pid: the one that is to be its main process."""
+        for line in self.socket.recv(4096).split(b"\n"):
+            if line.startswith(b"READY="):
+                self.close()
+                _tell(line, pid)
+                return
+
+    def wait(self, pid, pidfd):
+        """Until it is ready, or has ended."""
+        while self.fd is not None:
+            poll = select.poll()
+            poll.register(self.fd, select.POLLIN)
+            poll.register(pidfd, select.POLLIN)
+            if self.fd in (fd for fd, _events in poll.poll()):
+                self.take(pid)
+            elif pidfds.ended(pidfd):
+                self.close()
+
+    def close(self):
+        if self.fd is not None:
+            self.socket.close()
+            self.fd = None
+
+
+def _tell(ready, pid):
+    client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    try:
+        client.connect(host())
+        client.send(ready + b"\n")
+        client.send(b"MAINPID=%d\n" % pid)
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        try:
+            client.sendmsg([b"BARRIER=1"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", writing))])
+        finally:
+            os.close(writing)
+        poll = select.poll()
+        poll.register(reading, select.POLLIN)
+        poll.poll(BARRIER)  # its end: systemd has closed its copy
+        os.close(reading)
+    except OSError:  # nobody waits for it any more
+        pass
+    finally:
+        client.close()

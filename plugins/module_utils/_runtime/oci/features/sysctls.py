@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""linux.sysctl: kernel parameters of a container's own namespaces. Others would change the host's (CVE-2022-0811).
+
+Which belong to which: ipc_namespaces(7), network_namespaces(7), uts_namespaces(7); the same as with runc. A name has dots or
+slashes between its parts; the first one says which, and the other one then is part of a name (sysctl.d(5)).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ...errors import Unsupported
+from ...kernel.isolation import namespaces
+from ...kernel.mounts import mounts
+from ...kernel.processes import procfs
+
+_IPC = tuple("kernel/" + name for name in "msgmax msgmnb msgmni sem shmall shmmax shmmni shm_rmid_forced".split())
+
+
+def read(document):
+    """``[(name as given, path below /proc/sys, value)]``. :raises Unsupported: naming one that can't be set for a container."""
+    found = []
+    for name, value in (document.linux.get("sysctl") or {}).items():
+        path = _path(name)
+        kind = _kind(name, path)
+        if kind not in document.namespaces:
+            raise Unsupported("sysctl %s: the container has no %s namespace of its own" % (name, kind))
+        joined = document.namespaces[kind]
+        if joined and os.path.isabs(joined) and _is_ours(joined, kind):
+            raise Unsupported("sysctl %s: the %s namespace %s is the host's" % (name, kind, joined))
+        if not isinstance(value, str) or any(ord(character) < 32 and character != "\t" for character in value):
+            raise Unsupported("sysctl %s: the value %r is not valid; accepted: one line of text" % (name, value))
+        if path == "kernel/domainname" and document.config.get("domainname") not in (None, "", value):
+            raise Unsupported("sysctl %s: the value %r is not that of domainname, %r" % (name, value, document.config["domainname"]))
+        found.append((name, path, value))
+    return found
+
+
+def _path(name):
+    first = min((name.index(sign), sign) for sign in "./" if sign in name)[1] if "." in name or "/" in name else "/"
+    return name if first == "/" else name.replace("/", "\0").replace(".", "/").replace("\0", ".")
+
+
+def _kind(name, path):
+    """The type of namespace that a parameter belongs to."""
+    if not {"", ".", ".."} & set(path.split("/")):
+        if path in _IPC or path.startswith("fs/mqueue/"):
+            return "ipc"
+        if path.startswith("net/"):
+            return "network"
+        if path == "kernel/domainname":
+            return "uts"
+        if path.startswith("user/"):
+            return "user"
+        if path == "kernel/hostname":
+            raise Unsupported("sysctl %s: not supported; the field hostname is for that" % name)
+    raise Unsupported("sysctl %s: only parameters of a namespace can be set for a container: net.*, kernel.shm*, kernel.msg*, kernel.sem, "
+                      "fs.mqueue.*, kernel.domainname, user.*" % name)
+
+
+def _is_ours(path, kind):
+    """Whether a namespace to be joined is the one that this process is in."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False  # joining it says what is wrong
+    return (status.st_dev, status.st_ino) == namespaces.identity("self", kind)
+
+
+PING = "net/ipv4/ping_group_range"
+
+
+def apply(entries):
+    """Set them, in the namespaces of this process, by the host's /proc: before the container's root is entered.
+
+    Where that is read-only, as in a container, by a procfs of this process's own. :raises OSError: naming the parameter.
+    """
+    for name, path, value in entries:
+        try:
+            try:
+                procfs.write("/proc/sys/" + path, value)
+            except OSError as error:
+                if error.errno != errno.EROFS:
+                    raise
+                _write_privately(path, value)
+        except OSError as error:
+            why = ": groups that the container's user namespace does not have" if (path, error.errno) == (PING, errno.EINVAL) else ""
+            raise OSError(error.errno, "sysctl %s=%s: %s%s" % (name, value, os.strerror(error.errno), why)) from None
+
+
+def _write_privately(path, value):
+    place = mounts.new_fs("proc")
+    try:
+        fd = os.open("sys/" + path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=place)
+        try:
+            os.write(fd, os.fsencode(value))
+        finally:
+            os.close(fd)
+    finally:
+        os.close(place)

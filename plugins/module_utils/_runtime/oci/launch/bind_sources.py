@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of the host a container is shown by bind mounts: found by the maker, before there is a process, and copied for it.
+
+The copy is made in the host's mount namespace, so that its propagation is the host's own. Since Linux 6.8 mountinfo lists mounts
+in the order in which they were made, and the specification wants them in the document's. So it is the container's process that makes
+the copy, when it is that mount's turn, going to the host's mount namespace for a moment: 5 us, however many follow one another.
+A process in a user namespace can't go there. Its copies are made before, and where the order is asked for replaced by copies of
+themselves (mounts.attach), which costs 30 us each.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ...errors import ContainerFailed, Unsupported
+from ...kernel.calls import syscalls
+from ...kernel.isolation import capabilities, namespaces
+from ...kernel.mounts import mounts, rootfs
+from ...kernel.processes import procfs
+from .channel import Failure
+
+ORDER_SHOWS = (6, 8)  # Linux: mountinfo in the order of making
+
+
+def find(mount, spaces, later=False):
+    """Open what a bind shows, with its owners mapped where that is asked for.
+
+    :param mount: a mounting.Mount. :param spaces: the start's idmaps.Namespaces.
+    :param later: only find it, ``copy`` follows in the container's process; ``mount.place`` then is open on it, else ``mount.fd`` on a copy.
+    :raises ContainerFailed: when it is not there, or its ids can't be mapped.
+    """
+    follow = "src-nofollow" not in mount.words
+    try:
+        if "copy-symlink" in mount.words and os.path.islink(mount.source):
+            mount.link = os.readlink(mount.source)
+        elif later and not mount.mapped:
+            mount.place = mounts.place(mount.source, follow)
+        else:
+            mount.fd = mounts.bind(mount.source, mount.recursive_bind, follow)
+    except OSError as error:
+        raise ContainerFailed(_sentence(mount, error)) from None
+    if mount.mapped and mount.link is None:
+        _map_ids(mount, owners(mount, spaces))
+
+
+def _sentence(mount, error):
+    return "mount %s: can't bind %s of the host: %s" % (mount.destination, mount.source, os.strerror(error.errno))
+
+
+def owners(mount, spaces):
+    """The user namespace that is to map a mount's files, a descriptor of ``spaces``'. :raises Unsupported: there is none."""
+    found = spaces.fd(mount.map)
+    if found is None:
+        raise Unsupported("mount %s: idmap needs uidMappings and gidMappings, because the container has no user namespace" % mount.destination)
+    return found
+
+
+def _map_ids(mount, userns_fd):
+    try:
+        mounts.set_attributes(mount.fd, recursive=mount.recursive_map, userns_fd=userns_fd)
+    except OSError as error:
+        raise ContainerFailed("mount %s: the ids of %s of the host can't be mapped: %s" % (mount.destination, mount.source, (
+            "its file system does not have that" if error.errno == errno.EINVAL else
+            "they are already" if error.errno == errno.EPERM else os.strerror(error.errno)))) from None
+
+
+def copy_within(mount, root_fd):
+    """Make the copy of what a mount shows of the container's own root (``mount.within``), as that is by now, with its owners mapped by ``mount.owners``."""
+    place = rootfs.open_in_root(root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0))
+    try:
+        mount.fd = mounts.bind(place, mount.recursive_bind)
+    finally:
+        os.close(place)
+    if mount.mapped:
+        _map_ids(mount, mount.owners)
+
+
+def can_be_copied_later():
+    """Whether the container's process will be able to go to this one's mount namespace (setns(2))."""
+    return bool(syscalls.capget()[0] & capabilities.mask(("CAP_SYS_CHROOT",)))
+
+
+class Order:
+    """In the container's process: the mounts of ``launch`` as they come, each to be made at its turn."""
+
+    def __init__(self, launch):
+        self.launch = launch
+        self.early = [mount.given() for mount in launch.mounts]
+        self.passed = not launch.in_order or procfs.kernel_version() < ORDER_SHOWS  # nothing is asked, or nothing is seen
+        self.inside = False  # whether one was made in this process
+
+    def come(self, number):
+        """Have ready what mount ``number`` shows. Returns whether it has to be made anew when it is attached."""
+        mount = self.launch.mounts[number]
+        if mount.bind and mount.within:
+            copy_within(mount, self.launch.root_fd)
+        if mount.waits():
+            following = self.launch.mounts[number:]
+            end = next((index for index, other in enumerate(following) if not other.waits()), len(following))
+            _copy(following[:end], self.launch)
+        anew = self.early[number] and self.inside and not self.passed
+        self.inside = self.inside or not self.early[number]
+        self.passed = self.passed or mount.shared()  # in a place that others have too it would come, go and come
+        return anew
+
+
+def _copy(run, launch):
+    """Make the copies that these mounts wait for. Root and working directory, which a change of the mount namespace moves, are put back."""
+    home = launch.joined.get("mount")
+    own = namespaces.open_namespace("self", "mount") if home is None else home
+    root, directory = (os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in "/.")
+    try:
+        namespaces.join(launch.host_mounts, "mount")
+        try:
+            for mount in run:
+                mount.copy()
+        except OSError as error:
+            raise Failure(_sentence(mount, error)) from None
+        finally:
+            namespaces.join(own, "mount")
+            os.fchdir(root)
+            os.chroot(".")
+            os.fchdir(directory)
+    finally:
+        for fd in {root, directory, own} - {home}:
+            os.close(fd)

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The interpreter's own file, made unwritable for whoever comes by it.
+
+A process on its way into a container still has the host's Python as its executable, and the image may name that as its
+program (#!/proc/self/exe). So the zygote executes itself again from a read-only view of the file: a container that opens
+/proc/PID/exe for writing, now or later, gets EROFS (CVE-2019-5736). Nor can it be traced, or its memory be read, by anybody
+inside; nor can what is forked from it (CVE-2016-9962).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ...kernel.calls import constants as c, syscalls
+from ...kernel.mounts import mounts
+
+SEALED = "PYCONTAINER_SEALED"
+
+
+def seal(argv):
+    """Execute this interpreter again from a file that can't be written to, unless that is done."""
+    if SEALED in os.environ:
+        del os.environ[SEALED]
+        syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+        return
+    try:
+        fd = mounts.bind("/proc/self/exe", recursive=False)
+        mounts.set_attributes(fd, c.MOUNT_ATTR_RDONLY)
+    except Exception:  # pylint: disable=broad-except # an older kernel: a copy in memory does as well, at the cost of its size
+        fd = _sealed_copy()
+    os.execve(fd, argv, dict(os.environ, **{SEALED: "1"}))
+
+
+def _sealed_copy():
+    import fcntl
+
+    fd = os.memfd_create("pycontainer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open("/proc/self/exe", "rb") as program:
+        while os.sendfile(fd, program.fileno(), None, 1 << 24):
+            pass
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    return fd
+
+
+def sealed(pid):
+    """Whether a process's executable is none that could be written to."""
+    return bool(os.statvfs("/proc/%d/exe" % pid).f_flag & os.ST_RDONLY) or os.readlink("/proc/%d/exe" % pid).startswith("/memfd:")
+
+
+def seal_command():
+    """The same for a command of this process: it is begun anew. What was done until now must be nothing that is seen outside."""
+    seal([sys.executable, "-I", "-S"] + sys.argv)

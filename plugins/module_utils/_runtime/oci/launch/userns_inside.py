@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A process in a user namespace: it takes what userns_outside.py made for it, and becomes that namespace's root."""
+
+from __future__ import annotations
+
+import _socket
+import _struct as struct
+import os
+
+from ...kernel.calls import constants as c, syscalls
+from ...kernel.isolation import capabilities
+from . import channel, terminal
+
+AT_ONCE = 200  # descriptors in a message; the kernel takes 253 (SCM_MAX_FD)
+ROOT = -1  # the root's number among the mounts
+
+
+def receive(launch, inside):
+    """Take what ``furnish`` sent: the root's descriptor, and those of mounts, each with its number."""
+    more = True
+    while more:
+        data, ancillary, _flags, _address = inside.recvmsg(4096, _socket.CMSG_SPACE(4 * AT_ONCE), _socket.MSG_CMSG_CLOEXEC)
+        if data[:1] != b"u" or not ancillary:
+            os._exit(channel.FAILED)
+        size = (len(data) - 2) // 4
+        _word, more, *numbers = struct.unpack("=c?%di" % size, data)
+        for number, fd in zip(numbers, struct.unpack("%di" % size, ancillary[0][2])):
+            if number == ROOT:
+                launch.root_fd = fd
+            else:
+                launch.mounts[number].fd = fd
+
+
+def become_root(maps, keep_groups=False):
+    """Be the namespace's root, whose files these are from now on; one without a root gets the first user that it has."""
+    uid, gid = maps.root()
+    if not keep_groups:
+        capabilities.set_groups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    syscalls.prctl(c.PR_SET_DUMPABLE, 0)  # a change of ids takes it back
+
+
+def hand_streams(inside, program, streams):
+    """Have the maker give the streams to the program's user."""
+    fds = [fd for fd in set(streams) if terminal.is_owned(fd)]
+    sent = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(fds), *fds))] if fds else []
+    inside.sendmsg([b"O%d %d" % (program.uid, program.gid)], sent)
+    program.owns_streams = False

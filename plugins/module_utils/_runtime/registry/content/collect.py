@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blobs that no manifest names any more go, while the registry serves: those of deleted manifests, and of pushes that never ended.
+
+A push brings the blobs first and the manifest last, and asks which blobs are there already. So a blob stays for ``KEEP``
+seconds after it was last brought or asked for. A manifest without a tag can still be pulled by its digest, and stays.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import EngineError
+from ...untrusted import json_reader
+
+_DIGEST = re.compile(rb"\b[a-z0-9+._-]{1,32}:[0-9a-f]{32,128}\b")
+
+KEEP = 3600.0
+EVERY = 3600.0  # seconds from one look to the next
+
+
+def collect(storage, keep):
+    """Remove what no manifest of its repository names and nobody has brought or asked for in the last ``keep`` seconds.
+
+    Only repositories in which something has changed are looked at. Returns how many blobs were removed.
+    """
+    removed = 0
+    for name in storage.take_changed():
+        unnamed = storage.blobs(name) - named(storage, name)
+        gone = sum(storage.delete_blob(name, digest, idle=keep) for digest in sorted(unnamed))
+        if gone < len(unnamed):
+            storage.changed(name)  # some are young: they are looked at again
+        removed += gone
+    storage.forget_asked(keep)
+    return removed
+
+
+def named(storage, name):
+    """The digests that the manifests of a repository name, in whatever field."""
+    found = set()
+    for digest in storage.manifests(name):
+        opened = storage.open_manifest(name, digest)
+        if opened is not None:
+            with opened[0] as file:
+                data = file.read()
+            try:
+                found.update(_digests(json_reader.load(data, "the manifest %s" % digest)))
+            except EngineError:  # an older version took it: what looks like a digest in it is one
+                found.update(one.decode() for one in _DIGEST.findall(data))
+    return found
+
+
+def _digests(document):
+    todo = [document]  # no recursion: a manifest may be nested as deeply as its pusher likes
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("digest"), str):
+                yield value["digest"]
+            todo.extend(value.values())
+        elif isinstance(value, list):
+            todo.extend(value)

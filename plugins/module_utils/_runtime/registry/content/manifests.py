@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a manifest must be to be taken, and what of it the registry keeps in mind (image-spec v1.1.1, Docker's schema 2).
+
+A manifest is stored byte for byte; it is only read here. Unknown fields are not looked at.
+"""
+
+from __future__ import annotations
+
+from ...untrusted import json_reader
+from . import names
+from .answers import Refusal
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"  # of the 1.1 release candidates; found in registries
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+IMAGES, INDEXES = (OCI_MANIFEST, DOCKER_MANIFEST), (OCI_INDEX, DOCKER_LIST)
+TYPES = IMAGES + INDEXES + (OCI_ARTIFACT,)
+
+LIMIT = 4 << 20  # bytes of a manifest that every registry takes (distribution-spec v1.1, "Pushing Manifests")
+
+
+def invalid(message, detail=None):
+    return Refusal(400, "MANIFEST_INVALID", message, detail)
+
+
+class Manifest:
+    """A manifest that was read and found right.
+
+    ``media_type``; ``blobs`` and ``children``: digests that must be in the repository; ``subject``: digest or None;
+    ``artifact_type`` and ``annotations``: what the referrers API shows of it.
+    """
+
+    def __init__(self, data, content_type):
+        """:param content_type: the request's Content-Type, or "". :raises Refusal: MANIFEST_INVALID."""
+        document = _parse(data)
+        self.media_type = _media_type(document, content_type)
+        self.blobs, self.children = [], []
+        if self.media_type in INDEXES:
+            self.children = [_descriptor(item, "manifests")["digest"] for item in _list(document, "manifests", required=True)]
+        elif self.media_type in IMAGES:
+            self.blobs = [_descriptor(document.get("config"), "config")["digest"]]
+            self.blobs += _stored(_list(document, "layers", required=self.media_type == DOCKER_MANIFEST), "layers")
+        else:
+            self.blobs = _stored(_list(document, "blobs"), "blobs")
+        self.subject = _descriptor(document["subject"], "subject")["digest"] if document.get("subject") is not None else None
+        self.artifact_type = _artifact_type(document, self.media_type)
+        self.annotations = document.get("annotations") if isinstance(document.get("annotations"), dict) else None
+
+
+def sizes(data):
+    """``{digest: bytes}`` of the blobs that a manifest names, as it says."""
+    document = _parse(data)
+    found = [document.get("config")] + list(document.get("layers") or []) + list(document.get("blobs") or [])
+    return {item["digest"]: item["size"] for item in found if isinstance(item, dict) and "digest" in item and isinstance(item.get("size"), int)}
+
+
+def _parse(data):
+    document = json_reader.load(data, "the manifest", error=invalid)
+    if "manifests" in document and ("layers" in document or "config" in document):
+        raise invalid("the document is a manifest and an index at once")  # GHSA-77vh-xpmg-72qh
+    return document
+
+
+def _media_type(document, content_type):
+    """The one media type that the header and the document agree on."""
+    said, inside = content_type.partition(";")[0].strip().lower(), document.get("mediaType")
+    if inside is not None and not isinstance(inside, str):
+        raise invalid("mediaType is not a string")
+    if said in ("", "application/json", "application/octet-stream"):  # nothing, or what a generic client says
+        said = inside or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
+    if said not in TYPES:
+        raise invalid("the media type is not one that this registry takes", {"mediaType": said, "accepted": list(TYPES)})
+    if inside is not None and inside != said:
+        raise invalid("Content-Type and the document's mediaType differ", {"Content-Type": said, "mediaType": inside})
+    if ("manifests" in document) != (said in INDEXES):
+        raise invalid("the document is not what its media type says", {"mediaType": said})
+    if document.get("schemaVersion", 2 if said == OCI_ARTIFACT else None) != 2:
+        raise invalid("schemaVersion is not 2")
+    return said
+
+
+def _list(document, key, required=False):
+    value = document.get(key)
+    if value is None and not required:
+        return []
+    if not isinstance(value, list):
+        raise invalid("%s is not a list" % key)
+    return value
+
+
+def _descriptor(value, where):
+    size = value.get("size") if isinstance(value, dict) else None
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise invalid("%s has no descriptor with a size" % where)
+    if not isinstance(value.get("digest"), str) or not names.digest(value["digest"]):
+        raise invalid("%s has a descriptor without a valid digest" % where, {"digest": value.get("digest")})
+    if not isinstance(value.get("mediaType"), str):
+        raise invalid("%s has a descriptor without a mediaType" % where)
+    return value
+
+
+def _stored(items, where):
+    """The digests that must be here: all but layers that may only be had elsewhere (image-spec, layer.md)."""
+    found = [_descriptor(item, where) for item in items]
+    return [item["digest"] for item in found
+            if not (item.get("urls") or "nondistributable" in item["mediaType"] or ".foreign." in item["mediaType"])]
+
+
+def _artifact_type(document, media_type):
+    """As the referrers API wants it (distribution-spec v1.1, "Listing Referrers"): of an image else its config's type."""
+    value = document.get("artifactType")
+    if not value and media_type in IMAGES:
+        value = document["config"]["mediaType"]
+    return value if isinstance(value, str) and value else None

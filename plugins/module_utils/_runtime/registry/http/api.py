@@ -1,0 +1,330 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registry's API: every endpoint of the OCI distribution specification v1.1, and Docker's ``_catalog``.
+
+From the coming 1.2: deleting an upload, ``digest-algorithm`` of a new one, and tags with a manifest that is pushed by digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from urllib.parse import quote
+
+from ..content import manifests, names
+from ..content.answers import blob_unknown, digest_invalid, document, manifest_unknown, name_unknown, Refusal, Response
+
+PAGE = 10000  # names in one answer, where the client asks for none or more
+REFERRERS_PAGE = 1000
+PER_PUSH = 10  # tags with one manifest
+
+ROUTES = [(re.compile(pattern), function) for pattern, function in (
+    ("/v2/?()()", "base"),
+    ("/v2/_catalog()()", "catalog"),
+    ("/v2/(.+)/blobs/uploads/?()", "uploads"),
+    ("/v2/(.+)/blobs/uploads/([^/]+)", "upload"),
+    ("/v2/(.+)/blobs/([^/]+)", "blob"),
+    ("/v2/(.+)/manifests/([^/]+)", "manifest"),
+    ("/v2/(.+)/tags/list()", "tags"),
+    ("/v2/(.+)/referrers/([^/]+)", "referrers"),
+)]
+
+
+class Api:
+    """Answers requests from a :class:`storage.Storage` and its :class:`uploads.Uploads`."""
+
+    def __init__(self, storage, uploads):
+        self.storage, self.uploads = storage, uploads
+
+    def close(self):
+        """Nothing more is asked."""
+
+    def answer(self, request):
+        """The answer to a request, whose body is read as far as it is needed. :raises Refusal:"""
+        for pattern, function in ROUTES:
+            match = pattern.fullmatch(request.path)
+            if match:
+                break
+        else:
+            raise Refusal(404, "UNSUPPORTED", "this registry has no such endpoint", {"path": request.path})
+        name, last = match.groups()
+        if name and not names.repository(name):
+            raise Refusal(400, "NAME_INVALID", "a repository's name is at most 255 of a-z, 0-9 and, between them, . _ - /", {"name": name})
+        handlers = {"GET": "get_", "HEAD": "get_", "POST": "post_", "PUT": "put_", "PATCH": "patch_", "DELETE": "delete_"}
+        handler = getattr(self, handlers.get(request.method, "none_") + function, None)
+        if handler is None:
+            allowed = [method for method, prefix in handlers.items() if hasattr(self, prefix + function)]
+            raise Refusal(405, "UNSUPPORTED", "this endpoint has no method %s" % request.method, headers={"Allow": ", ".join(allowed)})
+        return handler(request, name, last)
+
+    # --- what there is ---
+
+    def get_base(self, _request, _name, _last):
+        return document({})
+
+    def get_catalog(self, request, _name, _last):
+        return self._page(request, "/v2/_catalog", self.storage.repositories(), lambda found: {"repositories": found})
+
+    def get_tags(self, request, name, _last):
+        if not self.storage.exists(name):
+            raise name_unknown(name)
+        return self._page(request, "/v2/%s/tags/list" % name, self.storage.tags(name), lambda found: {"name": name, "tags": found})
+
+    @staticmethod
+    def _page(request, path, everything, form):
+        """At most ``n`` of a sorted list, those after ``last``, and where the next ones are (RFC 8288)."""
+        wish, last = request.argument("n"), request.argument("last")
+        if wish is not None and not (wish.isascii() and wish.isdigit() and len(wish) < 10):
+            raise Refusal(400, "PAGINATION_NUMBER_INVALID", "n is not a number", {"n": wish})
+        count = PAGE if wish is None else min(int(wish), PAGE)
+        rest = everything if last is None else [item for item in everything if item > last]
+        found, headers = rest[:count], {}
+        if found and len(found) < len(rest):
+            headers["Link"] = '<%s?n=%d&last=%s>; rel="next"' % (path, count, quote(found[-1], safe=""))
+        return document(form(found), headers=headers)
+
+    def get_referrers(self, request, name, digest):
+        if not names.digest(digest):
+            raise digest_invalid(digest)
+        found, headers = self.storage.referrers(name, digest), {}
+        wanted, last = request.argument("artifactType"), request.argument("last")
+        if wanted:
+            found = [item for item in found if item.get("artifactType") == wanted]
+            headers["OCI-Filters-Applied"] = "artifactType"
+        if last is not None:
+            found = [item for item in found if item["digest"] > last]
+        shown = self._fitting(found)
+        if len(shown) < len(found):
+            arguments = [("artifactType", wanted)] if wanted else []
+            arguments.append(("last", shown[-1]["digest"]))
+            headers["Link"] = '</v2/%s/referrers/%s?%s>; rel="next"' % (
+                name, digest, "&".join("%s=%s" % (key, quote(value, safe="")) for key, value in arguments))
+        return document({"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": shown}, manifests.OCI_INDEX, headers=headers)
+
+    @staticmethod
+    def _fitting(descriptors):
+        """As many as an index of at most 4 MiB holds, at least one."""
+        size = 200
+        for count, descriptor in enumerate(descriptors):
+            size += len(document(descriptor).body) + 2
+            if count and (size > manifests.LIMIT or count >= REFERRERS_PAGE):
+                return descriptors[:count]
+        return descriptors
+
+    # --- blobs ---
+
+    def get_blob(self, request, name, digest):
+        if not names.digest(digest):
+            raise digest_invalid(digest)
+        lacking = request.method == "HEAD" and not self.storage.has_blob(name, digest)  # a push asks so
+        file = None if lacking else self.storage.open_blob(name, digest)
+        if file is None:
+            raise blob_unknown(digest)
+        return _content(request, file, digest, "application/octet-stream", ranges=True)
+
+    def delete_blob(self, _request, name, digest):
+        if not names.digest(digest):
+            raise digest_invalid(digest)
+        if not self.storage.delete_blob(name, digest):
+            raise blob_unknown(digest)
+        return Response(202)
+
+    # --- uploads ---
+
+    def post_uploads(self, request, name, _last):
+        """Begin an upload; with ``mount`` take the blob from another repository; with ``digest`` the body is the whole blob."""
+        mount, digest, algorithm = request.argument("mount"), request.argument("digest"), request.argument("digest-algorithm", "sha256")
+        for value in (mount, digest):
+            if value is not None and not names.digest(value):
+                raise digest_invalid(value)
+        if algorithm not in ("sha256", "sha512"):
+            raise digest_invalid(algorithm, "digest-algorithm is not one of sha256 and sha512")
+        source = request.argument("from")
+        if mount is not None and (source is None or names.repository(source)) and self.storage.mount(name, mount, source):
+            return _stored(name, mount)
+        upload = self.uploads.create(name, digest.partition(":")[0] if digest else algorithm)
+        if digest is None:
+            return Response(202, upload.headers())
+        with self.uploads.hold(name, upload.ident):
+            try:
+                upload.append(request.body)
+            except BaseException:
+                self.uploads.drop(upload)  # nobody knows this session
+                raise
+            self.uploads.finish(upload, digest)
+        return _stored(name, digest)
+
+    def get_upload(self, _request, name, ident):
+        with self.uploads.hold(name, ident) as upload:
+            return Response(204, upload.headers())
+
+    def patch_upload(self, request, name, ident):
+        with self.uploads.hold(name, ident) as upload:
+            _check_range(request, upload)
+            upload.append(request.body)
+            return Response(202, upload.headers())
+
+    def put_upload(self, request, name, ident):
+        """The end of an upload, with the rest of the blob or none."""
+        digest = request.argument("digest")
+        if digest is None or not names.digest(digest):
+            raise digest_invalid(digest)
+        with self.uploads.hold(name, ident) as upload:
+            _check_range(request, upload)
+            upload.append(request.body)
+            self.uploads.finish(upload, digest)
+        return _stored(name, digest)
+
+    def delete_upload(self, _request, name, ident):
+        with self.uploads.hold(name, ident) as upload:
+            self.uploads.drop(upload)
+        return Response(204)
+
+    # --- manifests ---
+
+    def _digest(self, name, reference):
+        """The digest that a reference, a tag or a digest, stands for. :raises Refusal:"""
+        if ":" in reference:
+            if not names.digest(reference):
+                raise digest_invalid(reference)
+            return reference
+        digest = self.storage.resolve(name, reference) if names.tag(reference) else None
+        if digest is None:
+            raise manifest_unknown(reference) if self.storage.exists(name) else name_unknown(name)
+        return digest
+
+    def get_manifest(self, request, name, reference):
+        digest = self._digest(name, reference)
+        found = self.storage.open_manifest(name, digest)
+        if found is None:
+            raise manifest_unknown(reference)
+        file, known = found
+        if not acceptable(known["media_type"], request.headers.get("accept", "")):
+            file.close()
+            raise Refusal(404, "MANIFEST_UNKNOWN", "the manifest is of a type that the Accept header does not name",
+                          {"mediaType": known["media_type"]})
+        return _content(request, file, digest, known["media_type"])
+
+    def put_manifest(self, request, name, reference):
+        tags = [value for key, value in request.query if key == "tag"]
+        by_tag = ":" not in reference
+        if by_tag:
+            tags = [reference]
+        elif not names.digest(reference):
+            raise digest_invalid(reference)
+        wrong = [tag for tag in tags if not names.tag(tag)]
+        if wrong:
+            raise Refusal(400, "TAG_INVALID", "a tag is at most 128 of A-Z, a-z, 0-9, _ and, after the first, . and -", {"tag": wrong[0]})
+        if len(tags) > PER_PUSH:
+            raise Refusal(414, "TAG_INVALID", "at most %d tags may come with a manifest" % PER_PUSH)
+        data = request.body.read(manifests.LIMIT)
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        if not by_tag and reference != digest:
+            digest = "sha512:" + hashlib.sha512(data).hexdigest() if reference.startswith("sha512:") else digest
+            if reference != digest:
+                raise digest_invalid(reference, "the manifest has the digest %s" % digest)
+        manifest = manifests.Manifest(data, request.headers.get("content-type", ""))
+        self._check_content(name, manifest)
+        self.storage.put_manifest(name, digest, data, manifest, tags)
+        headers = {"Location": "/v2/%s/manifests/%s" % (name, digest), "Docker-Content-Digest": digest}
+        if manifest.subject is not None:
+            headers["OCI-Subject"] = manifest.subject
+        if tags and not by_tag:
+            headers["OCI-Tag"] = ", ".join(tags)
+        return Response(201, headers)
+
+    def _check_content(self, name, manifest):
+        """Whatever is pulled by the manifest must be here already. :raises Refusal: MANIFEST_BLOB_UNKNOWN."""
+        for digests, has in ((manifest.blobs, self.storage.has_blob), (manifest.children, self.storage.has_manifest)):
+            for digest in digests:
+                if not has(name, digest):
+                    raise Refusal(404, "MANIFEST_BLOB_UNKNOWN", "the manifest names content that this repository has not got",
+                                  {"digest": digest})
+
+    def delete_manifest(self, _request, name, reference):
+        if ":" in reference:
+            if not self.storage.delete_manifest(name, self._digest(name, reference)):
+                raise manifest_unknown(reference)
+        elif not names.tag(reference) or not self.storage.delete_tag(name, reference):
+            raise manifest_unknown(reference)
+        return Response(202)
+
+
+def _stored(name, digest):
+    return Response(201, {"Location": "/v2/%s/blobs/%s" % (name, digest), "Docker-Content-Digest": digest})
+
+
+def _content(request, file, digest, media_type, ranges=False):
+    """A stored file as an answer: whole, a range of it, or "you have it already"."""
+    size = os.fstat(file.fileno()).st_size
+    headers = {"Content-Type": media_type, "Docker-Content-Digest": digest, "ETag": '"%s"' % digest}
+    if _names_tag(request.headers.get("if-none-match", ""), digest):
+        file.close()
+        return Response(304, headers)
+    if ranges:
+        headers["Accept-Ranges"] = "bytes"
+        headers["Cache-Control"] = "max-age=31536000, immutable"
+        wish = request.headers.get("range")
+        if wish and request.method == "GET" and request.headers.get("if-range", '"%s"' % digest) == '"%s"' % digest:
+            part = byte_range(wish, size)
+            if part == (0, 0):
+                file.close()
+                raise Refusal(416, "SIZE_INVALID", "the range is beyond the blob's end", headers={"Content-Range": "bytes */%d" % size})
+            if part is not None:
+                headers["Content-Range"] = "bytes %d-%d/%d" % (part[0], part[0] + part[1] - 1, size)
+                return Response(206, headers, file=file, offset=part[0], count=part[1])
+    return Response(200, headers, file=file, count=size)
+
+
+def _names_tag(header, digest):
+    return any(item.strip() in ("*", '"%s"' % digest, 'W/"%s"' % digest) for item in header.split(","))
+
+
+def byte_range(text, size):
+    """A Range header (RFC 9110 section 14.2) as ``(offset, count)``.
+
+    None: it is not understood, or has several ranges, and is to be ignored. ``(0, 0)``: nothing of it can be satisfied; also for a
+    range that ends before it begins, which may be ignored or rejected: the OCI conformance tests want the latter.
+    """
+    match = re.fullmatch(r"bytes=\s*([0-9]{0,19})-([0-9]{0,19})\s*", text)
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if not first:
+        count = min(int(last), size)
+        return (size - count, count) if count else (0, 0)
+    first, last = int(first), int(last) if last else size - 1
+    return (first, min(last, size - 1) - first + 1) if first <= last and first < size else (0, 0)
+
+
+def acceptable(media_type, header):
+    """Whether an Accept header (RFC 9110 section 12.5.1) lets ``media_type`` through; an empty one takes everything."""
+    if not header.strip():
+        return True
+    for item in header.split(","):
+        parts = [part.strip().lower() for part in item.split(";")]
+        quality = next((part[2:] for part in parts[1:] if part.startswith("q=")), "1")
+        if parts[0] in (media_type, "*/*", media_type.partition("/")[0] + "/*") and not re.fullmatch(r"0(\.0*)?", quality):
+            return True
+    return False
+
+
+def _check_range(request, upload):
+    """A chunk must begin where the last one ended (distribution-spec, "Pushing a blob in chunks").
+
+    :raises Refusal: 416 with where it has to go on.
+    """
+    text = request.headers.get("content-range")
+    if text is None:
+        return
+    match = re.fullmatch(r"(?:bytes[ =])?([0-9]{1,19})-([0-9]{1,19})(?:/.*)?", text.strip())
+    if match is None:
+        raise Refusal(400, "BLOB_UPLOAD_INVALID", "Content-Range is not first-last", {"Content-Range": text})
+    first, last = int(match.group(1)), int(match.group(2))
+    if first != upload.size or last < first:
+        raise Refusal(416, "BLOB_UPLOAD_INVALID", "the chunk does not begin where the upload stands",
+                      {"size": upload.size}, upload.headers())
+    if request.body.length is not None and request.body.length != last - first + 1:
+        raise Refusal(400, "SIZE_INVALID", "Content-Range and Content-Length differ",
+                      {"Content-Range": text, "Content-Length": request.body.length})

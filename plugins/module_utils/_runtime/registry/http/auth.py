@@ -1,0 +1,126 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may use a registry: Basic authentication (RFC 7617) against a file of users.
+
+The file has a line for each user, ``name:pbkdf2-sha512$rounds$salt$key`` (salt and key in base64). PBKDF2 is what every
+Python and every OpenSSL has, in FIPS mode too; bcrypt, as in htpasswd(1), is in no standard library. A changed file is read
+again on its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import threading
+
+from ...errors import EngineError, InvalidInput
+from ...untrusted import files
+from ..content.answers import Refusal
+
+ROUNDS = 210000  # OWASP's figure for PBKDF2-HMAC-SHA512
+MAX_SIZE = 4 << 20  # bytes of a file of users
+CACHE = 256  # credentials that were found right, remembered so that a pull of 20 layers doesn't derive 20 keys
+
+
+def derive(password, salt=None, rounds=ROUNDS):
+    """The second field of a user's line for ``password``."""
+    salt = os.urandom(16) if salt is None else salt
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
+    return "pbkdf2-sha512$%d$%s$%s" % (rounds, base64.b64encode(salt).decode(), base64.b64encode(key).decode())
+
+
+def matches(password, secret):
+    """Whether ``password`` is the one that ``secret`` (from :func:`derive`) was made of."""
+    _kind, rounds, salt, _key = secret.split("$")
+    return hmac.compare_digest(derive(password, base64.b64decode(salt), int(rounds)), secret)
+
+
+def check_name(name, option="users"):
+    """:raises InvalidInput: when Basic authentication or the file can't carry a user's name."""
+    if not name or ":" in name or not name.isprintable():
+        raise InvalidInput(option, name, "a user's name of printable characters without a colon")
+
+
+def write(users):
+    """The file's text for ``{name: secret}``."""
+    return "".join("%s:%s\n" % item for item in sorted(users.items()))
+
+
+def parse(text, path):
+    """``{name: secret}`` of a file's text. :raises InvalidInput: naming the line that is not a user's."""
+    users = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, dummy, secret = line.partition(":")
+        if not name or not re.fullmatch(r"pbkdf2-sha512\$[0-9]{1,8}\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+", secret):
+            raise InvalidInput("users", "%s, line %d" % (path, number),
+                               "lines of the form name:pbkdf2-sha512$rounds$salt$key, as the registry module and "
+                               "`pycontainer registry serve --help` describe them; htpasswd's forms are not read")
+        users[name] = secret
+    return users
+
+
+class Users:
+    """The users in the file ``path``. An unreadable or false file lets nobody in; it is an error when the server starts."""
+
+    def __init__(self, path, log):
+        self.path, self.log = path, log
+        self._lock, self._deriving = threading.Lock(), threading.BoundedSemaphore(2)
+        self._key, self._right = os.urandom(32), {}
+        self._stamp, self._users = self._read()
+        self._nobody = derive("")
+
+    def _read(self):
+        status = os.stat(self.path)
+        return (status.st_mtime_ns, status.st_size, status.st_ino), parse(files.read(self.path, MAX_SIZE, links=True).decode("utf-8"), self.path)
+
+    def _current(self):
+        with self._lock:
+            try:
+                status = os.stat(self.path)
+                if (status.st_mtime_ns, status.st_size, status.st_ino) != self._stamp:
+                    self._right = {}
+                    self._stamp, self._users = self._read()
+            except (OSError, ValueError, EngineError) as error:
+                if self._users:
+                    self.log("users: nobody is let in until the file can be read again: %s" % error)
+                self._users, self._right, self._stamp = {}, {}, None
+            return self._users
+
+    def require(self, request):
+        """The name of the user who sent ``request``. :raises Refusal: UNAUTHORIZED."""
+        users = self._current()
+        header = request.headers.get("authorization", "")
+        mark = hmac.new(self._key, header.encode("latin-1"), "sha256").digest()  # no password is kept in memory
+        if self._right.get(mark) in users:
+            return self._right[mark]
+        given = _basic(header)
+        if given is not None:
+            name, password = given
+            with self._deriving:  # at most two cores' worth of guessing
+                right = matches(password, users.get(name, self._nobody)) and name in users
+            if right:
+                with self._lock:
+                    if len(self._right) >= CACHE:
+                        self._right.clear()
+                    self._right[mark] = name
+                return name
+        raise Refusal(401, "UNAUTHORIZED", "user name and password are needed" if given is None else "user name or password is wrong",
+                      headers={"WWW-Authenticate": 'Basic realm="registry", charset="UTF-8"'})
+
+
+def _basic(header):
+    """``(name, password)`` of an Authorization header, or None."""
+    scheme, dummy, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (name, password) if colon else None

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The addresses a registry listens on: read, tried, and asked whether it answers."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import re
+import socket
+import ssl
+
+from ...errors import Conflict, HostError, InvalidInput
+
+ACCEPTED = "ADDRESS:PORT, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000"
+
+
+def parse(text, lowest=1):
+    """``(address, port)`` of an ``ADDRESS:PORT``; ``localhost`` is 127.0.0.1.
+
+    :param lowest: 0 where the kernel may choose the port. :raises InvalidInput:
+    """
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]]+)):([0-9]{1,5})", str(text).strip())
+    if match is None or not lowest <= int(match.group(3)) <= 65535:
+        raise InvalidInput("listen", text, ACCEPTED)
+    host = match.group(1) or ("127.0.0.1" if match.group(2) == "localhost" else match.group(2))
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise InvalidInput("listen", text, ACCEPTED) from None
+    if (address.version == 6) != (match.group(1) is not None):
+        raise InvalidInput("listen", text, ACCEPTED)
+    return str(address), int(match.group(3))
+
+
+def show(address, port):
+    """The one way an address is written: what :func:`parse` reads."""
+    return "[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port)
+
+
+def bind(address, port):
+    """A listening socket. :raises Conflict: when the port is taken. :raises HostError: when the address can't be used."""
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if ":" in address:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # so that [::] and 0.0.0.0 can be had together
+        sock.bind((address, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Conflict("listen: %s is taken by another process" % show(address, port)) from None
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise Conflict("listen: %s is not an address of this host" % address) from None
+        raise HostError("listen: %s can't be used: %s" % (show(address, port), error.strerror)) from None
+    return sock
+
+
+def answers(address, port, tls, timeout=5.0):
+    """Whether a registry answers on /v2/ there, from this host."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    try:
+        with socket.create_connection((address, port), timeout=timeout) as sock:
+            if tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it is asked whether it lives, not who it is
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                sock = context.wrap_socket(sock)
+            sock.sendall(b"GET /v2/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            head = b""
+            while b"\r\n\r\n" not in head and len(head) < 8192:
+                piece = sock.recv(4096)
+                if not piece:
+                    break
+                head += piece
+            sock.close()
+    except OSError:
+        return False
+    lines = head.decode("latin-1").lower().split("\r\n")
+    return lines[0][8:12] in (" 200", " 401") and "docker-distribution-api-version: registry/2.0" in lines

@@ -1,0 +1,443 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registry's server: sockets, threads, TLS and its orderly end. What is answered is in ``api.py``.
+
+One thread for each connection, at most ``CONNECTIONS``, and ``PER_ADDRESS`` of one client's address; further ones wait, without a thread, and
+those come first whose address has the fewest. When there is no room, connections are closed that need not be kept: which wait for their client's
+next request, have shown no credentials where the registry has users, or are slower than any use. They are taken from the address that has the
+most. So whoever can't log in, or has something to say slowly, holds out nobody. Every wait on a client has an end.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import errno
+import os
+import selectors
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+import traceback
+
+from ...errors import InvalidInput, unexpected
+from ...untrusted import files
+from ...untrusted.text import entry, printable
+from ..content import collect
+from ..content.answers import Refusal
+from ..content.storage import Storage
+from ..content.uploads import Uploads
+from . import listen as addresses
+from .api import Api
+from .auth import Users
+from .wire import Connection, read_request
+
+CONNECTIONS = 128
+PER_ADDRESS = 96
+WAITING = 128  # connections that were taken and wait for room
+FRESH = 1.0  # seconds in which a connection is not closed for another one: so long clients may take to say what they want
+HANDSHAKE = 10.0  # seconds that TLS may take
+IDLE = 75.0  # seconds from the end of an answer to the end of the next request's head
+STALL = 60.0  # seconds without a byte either way
+GRACE = 10.0  # seconds that requests get to end when the server is asked to
+DRAIN = 65536  # bytes of a body that nobody asked for which are read, so that the connection can be used again
+DRAINING = 5.0  # seconds that may take
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+GONE = (ConnectionError, TimeoutError, socket.timeout, ssl.SSLError)  # socket.timeout is no TimeoutError before Python 3.10
+
+
+class Certificate:
+    """The TLS context of a certificate and key; read again when the files have changed.
+
+    :raises InvalidInput: when they can't be read or don't belong together.
+    """
+
+    def __init__(self, certificate, key, log):
+        self.paths, self.log = (certificate, key or certificate), log
+        self._stamp, self._context = self._load()
+
+    def _status(self):
+        return [(status.st_mtime_ns, status.st_ino) for status in map(os.stat, self.paths)]
+
+    def _load(self):
+        try:
+            stamp = self._status()
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            for path in self.paths:
+                os.close(files.open_regular(path, links=True))
+            context.load_cert_chain(*self.paths, password="")  # an encrypted key is refused, not asked for on the terminal
+        except (OSError, files.Unacceptable, ssl.SSLError) as error:
+            raise InvalidInput("tls_cert", self.paths[0], "a certificate (PEM) and its unencrypted key in tls_key (%s)" % error) from None
+        return stamp, context
+
+    def wrap(self, sock):
+        with contextlib.suppress(OSError):
+            if self._status() != self._stamp:
+                try:
+                    self._stamp, self._context = self._load()
+                except InvalidInput as error:
+                    self.log("the certificate in use stays: %s" % error)
+                    self._stamp = self._status()
+        return self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+
+
+class Server:
+    """A registry that serves the content in ``root``.
+
+    :param listen: list of ``(address, port)``. :param tls_cert: PEM file, or None for plain HTTP. :param users: file of users
+        (auth.py), or None to let everybody do everything. :param log: called with a line for what an administrator should see.
+    :param access_log: called with a line for each request, or None. :param proxy: the registry that it is a cache of, as ``proxy.Upstream``'s
+        configuration with ``ttl`` (seconds, 0 for ever), or None.
+    :raises EngineError: when the content, a file or an address can't be used; nothing is left open then.
+    """
+
+    def __init__(self, root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=None, proxy=None):
+        write = log or _to_stderr
+        self.log, self.access_log = (lambda text: write(entry(text))), access_log
+        self._certificate = Certificate(tls_cert, tls_key, self.log) if tls_cert else None
+        self._users = Users(users, self.log) if users else None
+        self._lock, self._clients, self._waiting, self._stopping = threading.Condition(threading.RLock()), {}, [], False
+        with contextlib.ExitStack() as opened:
+            self._listeners = [opened.enter_context(addresses.bind(*where)) for where in listen]
+            self.storage = Storage(root)
+            opened.pop_all()
+        self.uploads = Uploads(self.storage)
+        self._proxy = proxy
+        self._api = self._make_api(proxy)
+        self._wake, self._waker = os.pipe()
+        self._threads = []
+
+    def _make_api(self, proxy):
+        if not proxy:
+            return Api(self.storage, self.uploads)
+        from ..proxy.proxy import ProxyApi  # a client: most registries need none
+
+        return ProxyApi(self.storage, self.uploads, proxy, self.log)
+
+    @property
+    def addresses(self):
+        """``[(address, port)]`` that it really listens on."""
+        return [listener.getsockname()[:2] for listener in self._listeners]
+
+    def start(self):
+        """Begin to serve, in threads of this process."""
+        threading.stack_size(512 << 10)
+        for function in (self._accept, self._watch, self._collect):
+            thread = threading.Thread(target=function, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, grace=GRACE):
+        """Take no more requests, wait for those under way (at most ``grace`` seconds), and end."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify_all()
+            for connection in self._waiting:
+                connection.close()
+            self._waiting.clear()
+            for connection in self._clients:
+                if connection.idle:
+                    _cut(connection)
+        os.write(self._waker, b"x")
+        end = time.monotonic() + grace
+        with self._lock:
+            while self._clients and time.monotonic() < end:
+                self._lock.wait(0.1)
+            for connection in self._clients:
+                _cut(connection)
+            self._lock.wait_for(lambda: not self._clients, 1.0)
+        for thread in self._threads:
+            thread.join(5.0)
+        for fd in (self._wake, self._waker):
+            os.close(fd)
+        self._api.close()
+        self.storage.close()
+
+    # --- connections ---
+
+    def _accept(self):
+        with contextlib.ExitStack() as closing, selectors.DefaultSelector() as selector:
+            for listener in self._listeners:
+                closing.enter_context(listener)
+                listener.setblocking(False)
+                selector.register(listener, selectors.EVENT_READ)
+            selector.register(self._wake, selectors.EVENT_READ)
+            while not self._stopping:
+                for key, _events in selector.select():
+                    if key.fileobj != self._wake:
+                        try:
+                            self._take(key.fileobj)
+                        except Exception as error:  # noqa: BLE001: the next client is another one
+                            self.log("a connection can't be taken: %s" % _failure(error))
+
+    def _take(self, listener):
+        try:
+            sock, address = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:  # the client is gone again, or this process has no file descriptor left
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
+                self.log("a connection can't be taken: %s" % error.strerror)
+                time.sleep(0.2)
+            return
+        sock.settimeout(STALL)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(sock, address, IDLE)
+        with self._lock:
+            self._waiting.append(connection)
+            self._admit()
+            self._lock.notify_all()
+            if len(self._waiting) > WAITING:
+                counts = collections.Counter(other.host for other in self._waiting)
+                unlucky = max(self._waiting, key=lambda other: counts[other.host])  # the oldest of those
+                self._waiting.remove(unlucky)
+                unlucky.close()
+
+    def _admit(self):
+        """Serve as many of the waiting connections as there is room for, and make room for the others. The lock is held."""
+        counts = collections.Counter(connection.host for connection in self._clients)
+        while self._waiting and not self._stopping:
+            connection = min(self._waiting, key=lambda other: counts[other.host])
+            if len(self._clients) >= CONNECTIONS or counts[connection.host] >= PER_ADDRESS:
+                break
+            self._waiting.remove(connection)
+            self._clients[connection] = True
+            connection.since = time.monotonic()
+            counts[connection.host] += 1
+            try:
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            except RuntimeError as error:  # the host's limit of threads
+                self.log("a connection can't be served: %s" % error)
+                self._clients.pop(connection)
+                connection.close()
+        if self._waiting and not self._stopping:
+            self._make_room()
+
+    def _make_room(self):
+        """Close a connection that need not be kept for each that waits and is not waiting for one closed before. The lock is held."""
+        now = time.monotonic()
+        staying = [connection for connection in self._clients if not connection.cut]
+        dispensable = [connection for connection in staying if connection.idle and now - connection.since > FRESH or connection.slow(now)]
+        counts, room = collections.Counter(connection.host for connection in staying), CONNECTIONS - len(staying)
+        for connection in sorted(self._waiting, key=lambda other: counts[other.host]):
+            crowded = counts[connection.host] >= PER_ADDRESS
+            if crowded or room <= 0:
+                candidates = [other for other in dispensable if other.host == connection.host or not crowded]
+                if not candidates:
+                    continue
+                victim = max(candidates, key=lambda other: (counts[other.host], now - other.since))
+                dispensable.remove(victim)
+                counts[victim.host] -= 1
+                room += 1
+                victim.cut = True
+                _cut(victim)
+            counts[connection.host] += 1
+            room -= 1
+
+    def _keep(self, connection, idle=False):
+        """A request is served: the connection is no longer closed for another one. :raises ConnectionError: when it was just then."""
+        with self._lock:
+            if connection.cut:
+                raise ConnectionError("closed for another client")
+            connection.idle = idle
+
+    def _forget(self, connection):
+        connection.close()
+        with self._lock:
+            self._clients.pop(connection, None)
+            self._lock.notify_all()
+            self._admit()
+
+    def _watch(self):
+        """End the connections whose time is over, and uploads that nobody continues."""
+        expired = time.monotonic()
+        while not self._stopping:
+            with self._lock:
+                self._lock.wait(min(FRESH, 0.2) if self._waiting else 1.0)
+                now = time.monotonic()
+                for connection in self._clients:
+                    if connection.deadline < now:
+                        _cut(connection)
+                self._admit()  # others may be closed for them by now
+            if now - expired > 60.0:
+                expired = now
+                try:
+                    self.uploads.expire()
+                except Exception as error:  # noqa: BLE001: connections have to be watched all the same
+                    self.log("removing uploads that nobody continues: %s" % _failure(error))
+
+    def _collect(self):
+        """Now and then remove the blobs that no manifest names."""
+        while True:
+            with self._lock:
+                if self._lock.wait_for(lambda: self._stopping, collect.EVERY):
+                    return
+            try:
+                if self._proxy and self._proxy.get("ttl"):
+                    from ..proxy import proxy
+
+                    proxy.expire(self.storage, self._proxy["ttl"])
+                collect.collect(self.storage, collect.KEEP)
+            except Exception as error:  # noqa: BLE001: the next time may go better
+                self.log("collecting what no manifest names: %s" % _failure(error))
+
+    def _serve(self, connection):
+        try:
+            if self._certificate:
+                connection.deadline = time.monotonic() + HANDSHAKE
+                if connection.socket.recv(1, socket.MSG_PEEK) not in (b"\x16", b""):  # a TLS record of a handshake begins so
+                    refusal = Refusal(400, "UNSUPPORTED", "this registry speaks HTTPS, and was sent plain HTTP")
+                    connection.answer(None, refusal.response(), False)
+                    _linger(connection)
+                    return
+                connection.socket = self._certificate.wrap(connection.socket)
+                self._keep(connection, idle=True)  # while it was wrapped, nobody could cut it
+                connection.socket.do_handshake()
+            connection.open()
+            while not self._stopping and self._next(connection):
+                pass
+        except GONE:
+            pass
+        except OSError as error:
+            if error.errno not in (errno.EBADF, errno.ENOTCONN, errno.EPIPE):
+                self.log("%s: %s" % (connection.address[0], error))
+        except Exception as error:  # noqa: BLE001: a defect ends this connection, not the registry
+            self.log("%s: %s" % (connection.address[0], _failure(error)))
+        finally:
+            self._forget(connection)
+
+    # --- requests ---
+
+    def _next(self, connection):
+        """Serve one request; False when the connection is not to be used again."""
+        connection.since = time.monotonic()
+        connection.deadline, connection.idle, connection.piece_began = connection.since + IDLE, True, None
+        request = None
+        try:
+            request = read_request(connection)
+            if request is None:
+                return False
+        except Refusal as refusal:
+            connection.answer(None, refusal.response(), False)
+            _linger(connection)
+            return False
+        except (ValueError, RecursionError, MemoryError, LookupError) as error:
+            self.log("%s: a request can't be read: %s" % (connection.address[0], _failure(error)))
+            connection.answer(None, Refusal(500, "UNKNOWN", "the registry failed; its log says how", close=True).response(), False)
+            _linger(connection)
+            return False
+        began = time.monotonic()
+        response, reusable = self._answer(request, connection)
+        try:
+            keep = reusable and request.keep_alive and not self._stopping and _drainable(request)
+            connection.answer(request, response, keep)
+        finally:
+            response.close()
+        connection.since, connection.idle = time.monotonic(), True
+        if self.access_log:
+            self.access_log('%s "%s" %d %d %.3fs' % (
+                connection.address[0], _shown(request), response.status, response.length, time.monotonic() - began))
+        if keep:
+            _drain(connection, request.body)
+        elif request.body.pending:
+            _linger(connection)
+        return keep
+
+    def _answer(self, request, connection):
+        """``(response, whether the connection can be used again)``."""
+        try:
+            if self._users is not None:
+                try:
+                    self._users.require(request)
+                except Refusal as refusal:  # whoever can't log in has nothing to send that is worth reading
+                    return refusal.response(), not request.body.pending
+            self._keep(connection)
+            connection.deadline = float("inf")  # the body and the answer have limits of their own
+            return self._api.answer(request), True
+        except Refusal as refusal:
+            return refusal.response(), not refusal.close
+        except GONE:
+            raise
+        except OSError as error:
+            self.log("%s: %s" % (_shown(request), unexpected(error, "its client was told")))
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return Refusal(507, "UNKNOWN", "the registry's disk is full").response(), True
+            return Refusal(500, "UNKNOWN", "the registry's host refused a step; its log says which").response(), True
+        except Exception as error:  # noqa: BLE001: the client is told, the log has the details
+            self.log("%s: %s" % (_shown(request), _failure(error)))
+            return Refusal(500, "UNKNOWN", "the registry failed; its log says how").response(), not request.body.pending
+
+
+def _failure(error):
+    """For the log: what went wrong, and the traceback."""
+    return "%s\n%s" % (unexpected(error, "the traceback follows"), traceback.format_exc())
+
+
+def _shown(request):
+    """What was asked for, for a log: anybody may have sent it."""
+    return "%s %s" % (printable(request.method, 20), printable(request.path, 500).replace('"', '\\"'))
+
+
+def _drainable(request):
+    """Whether what is left of a body is so little that it can be read after the answer; not where nobody knows how much it is."""
+    body = request.body
+    return not body.pending or not (body.length is None or body.left > DRAIN or (body.expected and not body.started))
+
+
+def _drain(connection, body):
+    """Read what is left of a body, so that the connection can be used again."""
+    if body.pending:
+        connection.deadline = time.monotonic() + DRAINING
+        for _count in body.pieces(memoryview(bytearray(8192))):
+            pass
+
+
+def _cut(connection):
+    """End a connection from another thread: whoever reads or writes there gets an error. Below TLS, which has no locks."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
+
+
+def _linger(connection, seconds=3.0, limit=64 << 20):
+    """Close so that a client which is still sending can read the answer: unread bytes would have TCP reset it."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection.socket, socket.SHUT_WR)
+        connection.idle = True
+        connection.deadline = time.monotonic() + seconds
+        connection.socket.settimeout(seconds)
+        while limit > 0 and time.monotonic() < connection.deadline:
+            piece = socket.socket.recv(connection.socket, 65536)
+            if not piece:
+                break
+            limit -= len(piece)
+
+
+def _to_stderr(line):
+    sys.stderr.write("%s %s\n" % (time.strftime("%Y-%m-%dT%H:%M:%S%z"), line.rstrip()))
+    sys.stderr.flush()
+
+
+def serve(root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=_to_stderr, started=None, proxy=None):
+    """Serve the registry in ``root`` until SIGTERM or SIGINT; what ``pycontainer registry serve`` does.
+
+    :param listen: list of ``ADDRESS:PORT``; port 0 lets the kernel choose. The others are :class:`Server`'s.
+    :param started: called with the addresses, as texts, when it listens.
+    :returns: 0. :raises EngineError: when it can't be served.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the server's threads inherit it: the signal is this thread's
+    try:
+        server = Server(root, [addresses.parse(text, lowest=0) for text in listen], tls_cert, tls_key, users, log, access_log, proxy)
+        server.start()
+        where = [addresses.show(*address) for address in server.addresses]
+        server.log("serving %s on %s" % (server.storage.root, ", ".join(where)))
+        if started:
+            started(where)
+        signal.sigwait(SIGNALS)
+        server.stop()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return 0

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blobs on their way from an upstream registry into the storage, read by clients as they grow.
+
+However many clients ask for one, it is fetched once. It goes on when they leave, and becomes a blob of the storage only when its
+digest is right: until then the clients get what comes, all but the last byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+
+from ...errors import EngineError
+
+PIECE = 256 << 10
+PATIENCE = 120.0  # seconds that a reader waits for the next byte; the upstream's own time-outs are shorter
+
+
+class Fetch:
+    """One blob. :ivar size: bytes that it is to have. :ivar there: bytes that are in the file. :ivar error: a sentence, or None."""
+
+    def __init__(self, path, size):
+        self.path, self.size, self.there, self.error, self.done = path, size, 0, None, False
+        self.changed = threading.Condition()
+
+    def run(self, pieces, digest):
+        """Write the ``pieces`` down. :returns: whether they were the blob."""
+        found = hashlib.new(digest.partition(":")[0])
+        try:
+            with open(self.path, "r+b", buffering=0) as file:
+                for piece in pieces:
+                    view = memoryview(piece)
+                    while view:
+                        view = view[file.write(view):]
+                    found.update(piece)
+                    self._tell(len(piece))
+                if found.hexdigest() != digest.partition(":")[2]:
+                    raise EngineError("the upstream registry sent something else than blob %s" % digest)
+                os.fsync(file.fileno())
+        except (EngineError, OSError) as error:
+            self.end(str(error))
+            return False
+        return True
+
+    def _tell(self, count):
+        with self.changed:
+            self.there += count
+            self.changed.notify_all()
+
+    def end(self, error=None):
+        """Nothing more comes."""
+        with self.changed:
+            self.error, self.done = error, True
+            self.changed.notify_all()
+
+    def read(self, fd, offset, count):
+        """``count`` bytes from ``offset`` on, as they come; closes ``fd``, a descriptor of the file.
+
+        :raises ConnectionError: when they don't come.
+        """
+        try:
+            while count:
+                with self.changed:
+                    if not self.changed.wait_for(lambda: self.done or min(self.there, self.size - 1) > offset, PATIENCE):
+                        raise ConnectionError("the upstream registry sends nothing")
+                    whole = self.done and self.error is None
+                    ready = min((self.there if whole else min(self.there, self.size - 1)) - offset, count, PIECE)
+                if ready <= 0:
+                    raise ConnectionError(self.error or "the upstream registry sent too little")
+                piece = os.pread(fd, ready, offset)
+                if not piece:
+                    raise ConnectionError("what was fetched is gone")
+                offset, count = offset + len(piece), count - len(piece)
+                yield piece
+        finally:
+            os.close(fd)
+
+
+class Fetches:
+    """All that are under way. :param log: as ``server.Server``'s."""
+
+    def __init__(self, storage, log):
+        self.storage, self.log = storage, log
+        self._running, self._lock = {}, threading.Lock()
+
+    def begin(self, name, digest, size, pieces):
+        """The :class:`Fetch` of a blob and a descriptor of its file; begun unless it is under way.
+
+        :param pieces: called without arguments for the blob's pieces. :returns: None where the blob has come meanwhile.
+        """
+        with self._lock:
+            fetch = self._running.get((name, digest))
+            if fetch is None:
+                if self.storage.has_blob(name, digest):
+                    return None
+                fetch = Fetch(self.storage.temporary(), size)
+                fd = os.open(fetch.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                self._running[name, digest] = fetch
+                threading.Thread(target=self._run, args=(fetch, name, digest, pieces), daemon=True).start()
+                return fetch, fd
+            try:
+                return fetch, os.open(fetch.path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:  # it ended just now
+                return None
+
+    def _run(self, fetch, name, digest, pieces):
+        try:
+            if fetch.run(pieces(), digest):
+                self.storage.adopt(fetch.path, name, digest)
+                fetch.end()
+            else:
+                self.log("blob %s of %s could not be fetched: %s" % (digest, name, fetch.error))
+        except Exception as error:  # noqa: BLE001: whatever it is, readers must not wait for ever
+            self.log("blob %s of %s could not be stored: %s" % (digest, name, error))
+            fetch.end("it could not be stored")
+        finally:
+            with self._lock:
+                self._running.pop((name, digest), None)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(fetch.path)

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The process that a registry service is: it forks the server and forks it again when that ends.
+
+It reads ``config.json`` in the service's run directory and keeps there
+
+    lock              held (flock) by the supervisor and its server: as long as it is, the service lives
+    supervisor.json   {"pid", "start"}    server.json   the same of the server: who is to be told to end
+    status.json       {"nonce", "listening": [...]} or {"nonce", "error", "kind"}: what came of the last start
+    log               what went wrong, at most a megabyte and one older file
+
+When the supervisor alone is killed, the server goes on; the next task replaces both. This file imports nothing heavy: what
+the server needs is loaded in the server, so the supervisor costs a bare interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+import traceback
+
+from ...errors import EngineError
+from ...store import locks
+from ...store.files import read_json, write_json
+from ...store.operations import start_time
+
+FIRST_DELAY, LONGEST_DELAY = 0.1, 30.0  # seconds until the server is started again; doubled each time
+GOOD_TIME = 10.0  # seconds that a server must have run to be started again at once
+END = 12.0  # seconds that a server gets to end: its own grace and some
+LOG_SIZE = 1 << 20
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+class Log:
+    """A log file of bounded size: lines are few, so each opens it anew."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, text):
+        with contextlib.suppress(OSError):  # a full disk must not end the registry
+            with open(self.path, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write("%s %s\n" % (time.strftime("%Y-%m-%dT%H:%M:%S%z"), text.rstrip()))
+                full = file.tell() > LOG_SIZE
+            if full:
+                os.replace(self.path, self.path + ".1")
+
+
+def is_held(directory):
+    """Whether the service with this run directory lives."""
+    return locks.held(os.path.join(directory, "lock"))
+
+
+def take_lock(directory):
+    """The lock's file descriptor, or None when another supervisor holds it. Those who only ask hold it for a moment."""
+    fd = os.open(os.path.join(directory, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for _attempt in range(50):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        time.sleep(0.02)
+    os.close(fd)
+    return None
+
+
+def write_process(directory, name):
+    write_json(os.path.join(directory, name), {"pid": os.getpid(), "start": start_time(os.getpid())}, durable=False)
+
+
+def supervise(path):
+    """Run the service whose ``config.json`` is at ``path`` until SIGTERM. Returns an exit code."""
+    directory = os.path.dirname(os.path.abspath(path))
+    log = Log(os.path.join(directory, "log"))
+    if take_lock(directory) is None:
+        log("another supervisor runs this registry already")
+        return 1
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    write_process(directory, "supervisor.json")
+    delay = FIRST_DELAY
+    while True:
+        began, server = time.monotonic(), start_server(path, directory, log)
+        ended, status = watch(server)
+        if ended:
+            return 0
+        if time.monotonic() - began > GOOD_TIME:
+            delay = FIRST_DELAY
+        log("the server ended (%s); it is started again in %.1f seconds" % (describe(status), delay))
+        if signal.sigtimedwait((signal.SIGTERM, signal.SIGINT), delay):
+            return 0
+        delay = min(delay * 2, LONGEST_DELAY)
+
+
+def describe(status):
+    return "signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "exit code %d" % os.WEXITSTATUS(status)
+
+
+def watch(server):
+    """Wait for the server's end, or for being asked to end: ``(whether this service is to end, wait status)``."""
+    deadline = None
+    while True:
+        pid, status = os.waitpid(server, os.WNOHANG)
+        if pid:
+            return deadline is not None, status
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        got = signal.sigwaitinfo(SIGNALS) if left is None else signal.sigtimedwait(SIGNALS, left)
+        if got is None:
+            os.kill(server, signal.SIGKILL)
+            deadline = time.monotonic() + 60.0
+        elif got.si_signo != signal.SIGCHLD and deadline is None:
+            os.kill(server, signal.SIGTERM)
+            deadline = time.monotonic() + END
+
+
+def start_server(path, directory, log):
+    """Fork the server; returns its process id. This process has no threads, so a fork is enough."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        code = run_server(path, directory, log)
+    except BaseException:  # pylint: disable=broad-except
+        log(traceback.format_exc())
+    finally:
+        os._exit(code)
+
+
+def run_server(path, directory, log):
+    write_process(directory, "server.json")
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGCHLD,))
+    config = read_json(path)
+    status = os.path.join(directory, "status.json")
+    try:
+        from ..http import server
+
+        return server.serve(
+            config["path"], config["listen"], config["tls_cert"], config["tls_key"], config["users"], log, access_log=None, proxy=config.get("proxy"),
+            started=lambda where: write_json(status, {"nonce": config["nonce"], "listening": where}, durable=False))
+    except (EngineError, OSError) as error:
+        log(str(error))
+        write_json(status, {"nonce": config["nonce"], "error": str(error), "kind": type(error).__name__}, durable=False)
+        return 3
+
+
+def main(arguments):
+    """``start.py registry-service CONFIG``: what a task starts."""
+    return supervise(arguments[0])

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Content-addressed blobs: manifests, configs and layer archives, byte for byte as they came.
+
+A blob is written into the store's ``tmp`` directory, hashed on the way, and gets its name only when its digest has
+been seen to be right: a half-written or false blob is never visible. One whose transfer broke off may be gone on with
+another time (partials.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+
+from ..errors import HostError, Interrupted, NotFound
+from .files import sync_directory
+from .partials import name_of, Partials
+
+PIECE = 1 << 18  # bytes that are read at once
+LENGTHS = {"sha256": 64, "sha512": 128}  # hexadecimal digits by algorithm (image-spec, descriptor.md#digests)
+
+
+def valid_digest(digest):
+    """Whether ``digest`` is ``algorithm:hex`` of an algorithm and form that the store takes."""
+    algorithm, dummy, encoded = digest.partition(":")
+    return LENGTHS.get(algorithm) == len(encoded) and re.fullmatch("[0-9a-f]+", encoded) is not None
+
+
+class Blobs:
+    def __init__(self, paths):
+        self.paths = paths
+        self.partials = Partials(paths)
+
+    def has(self, digest, size=None):
+        """Whether a blob is there, of ``size`` bytes where that is known: one that a power cut has shortened counts as none."""
+        if not valid_digest(digest):
+            return False
+        try:
+            found = os.stat(self.paths.blob(digest)).st_size
+        except FileNotFoundError:
+            return False
+        return size is None or found == size
+
+    def size(self, digest):
+        """Bytes of a blob. :raises NotFound: when it is not there."""
+        try:
+            return os.stat(self.paths.blob(digest)).st_size
+        except FileNotFoundError:
+            raise NotFound("blob %s is not in the store" % digest) from None
+
+    def open(self, digest):
+        """A blob as a binary file. :raises NotFound: when it is not there."""
+        try:
+            return open(self.paths.blob(digest), "rb")
+        except FileNotFoundError:
+            raise NotFound("blob %s is not in the store" % digest) from None
+
+    def read(self, digest):
+        """A small blob (a manifest, a config) as bytes, its digest checked."""
+        with self.open(digest) as file:
+            data = file.read()
+        algorithm, dummy, encoded = digest.partition(":")
+        if hashlib.new(algorithm, data).hexdigest() != encoded:
+            raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
+        return data
+
+    def pieces(self, digest):
+        """A blob's content, piece by piece; when it ends, its digest was right. :raises HostError: when it was not."""
+        algorithm, dummy, encoded = digest.partition(":")
+        checksum = hashlib.new(algorithm)
+        with self.open(digest) as file:
+            while True:
+                piece = file.read(PIECE)
+                if not piece:
+                    break
+                checksum.update(piece)
+                yield piece
+        if checksum.hexdigest() != encoded:
+            raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
+
+    def put(self, data, durable=True):
+        """Store ``data`` (bytes) and return its sha256 digest."""
+        with self.writer(durable=durable) as writer:
+            writer.write(data)
+            return writer.commit()
+
+    @contextlib.contextmanager
+    def writer(self, algorithm="sha256", durable=True):
+        """A :class:`Writer`; what was not committed when the block ends is gone."""
+        writer = Writer(self.paths, algorithm, durable)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    @contextlib.contextmanager
+    def arrival(self, digest, size):
+        """A :class:`Writer` of a blob that is on its way from elsewhere, not durable yet. Its :meth:`Writer.replay` has what came before.
+
+        What was written stays for another time where the block ends with Interrupted, or not by an error at all (SIGTERM, SIGINT).
+        """
+        writer = Writer(self.paths, digest.partition(":")[0], False, name_of(digest) + "-", lambda path: self.partials.take(digest, size, path))
+        try:
+            yield writer
+        except BaseException as error:
+            if isinstance(error, Interrupted) or not isinstance(error, Exception):
+                self.partials.keep(writer.path, digest)
+            raise
+        finally:
+            writer.close()
+
+    def remove(self, digest):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.paths.blob(digest))
+
+
+class Writer:
+    """One blob on its way in: ``write`` as often as needed, then ``commit``.
+
+    :param mark: a part of its file's name. :param resume: called with the file's path: puts a beginning there, and says whether it did.
+    :ivar resumed: bytes of that, which :meth:`replay` has to go through before anything is written.
+    """
+
+    def __init__(self, paths, algorithm, durable, mark="", resume=None):
+        self._paths, self._durable, self._algorithm = paths, durable, algorithm
+        fd, self.path = tempfile.mkstemp(prefix="blob-%d-%s" % (os.getpid(), mark), dir=paths.tmp)
+        self._hash = hashlib.new(algorithm)
+        self.size = self.resumed = 0
+        if resume is not None and resume(self.path):
+            os.close(fd)
+            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            self.resumed = os.fstat(fd).st_size
+        self.file = os.fdopen(fd, "r+b", buffering=0)
+
+    def replay(self):
+        """The pieces that are there already, hashed again; the next ``write`` goes behind them."""
+        while self.size < self.resumed:
+            piece = self.file.read(min(PIECE, self.resumed - self.size))
+            if not piece:
+                raise HostError("the beginning of a blob became shorter while it was read")
+            self._hash.update(piece)
+            self.size += len(piece)
+            yield piece
+
+    def write(self, data):
+        view = memoryview(data)
+        self._hash.update(view)
+        self.size += len(view)
+        while view:
+            view = view[self.file.write(view):]
+
+    @property
+    def digest(self):
+        return "%s:%s" % (self._algorithm, self._hash.hexdigest())
+
+    def commit(self, expected=None):
+        """Give the blob its name and return its digest.
+
+        :param expected: the digest it must have. :raises HostError: when it has another; nothing is kept then.
+        """
+        digest = self.digest
+        if expected is not None and expected != digest:
+            raise HostError("content has digest %s where %s was promised" % (digest, expected))
+        if self._durable:
+            os.fsync(self.file.fileno())
+        final = self._paths.blob(digest)
+        os.makedirs(os.path.dirname(final), 0o700, exist_ok=True)
+        os.rename(self.path, final)
+        if self._durable:
+            sync_directory(os.path.dirname(final))
+        return digest
+
+    def close(self):
+        self.file.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)

@@ -1,0 +1,447 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""state.db: what was asked for, and which things exist. SQLite in WAL mode with full sync.
+
+What runs at this moment is not in here but in each container's ``state.json``, which its monitor owns, so that a
+monitor needs no database. Kernel objects are derived from both and can be made anew.
+
+``Database`` is the only way to the file in a process. Nothing else may open state.db, state.db-wal or state.db-shm, not even to read
+them: when a process closes any descriptor of a file, it loses all its POSIX locks on that file (fcntl(2)), here those that SQLite holds. Other
+processes then take the write-ahead log for unused and delete it, with committed work in it. Use stat(2), rename(2), and the connection's
+``backup`` for a copy. tests/unit/store/test_one_way.py looks for other ways.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import sqlite3
+import stat
+import time
+import weakref
+
+from ..errors import HostError, NoSpace, StoreDamaged
+from . import reserve, rowfiles
+
+# JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
+SCHEMA = """
+CREATE TABLE images (           -- one row for each image id
+    id TEXT PRIMARY KEY,        -- sha256:... of the config blob
+    manifest TEXT NOT NULL,     -- digest of the manifest blob, as the registry or archive gave it
+    size INTEGER NOT NULL,      -- bytes of all layers, unpacked
+    added REAL NOT NULL);
+CREATE TABLE tags (
+    reference TEXT PRIMARY KEY, -- registry/repository:tag, in full
+    image TEXT NOT NULL REFERENCES images (id));
+CREATE TABLE digests (          -- what a registry calls an image: repository@digest
+    repository TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL REFERENCES images (id),
+    PRIMARY KEY (repository, digest));
+CREATE TABLE layers (           -- unpacked layers, shared by all images with the same content
+    diff_id TEXT PRIMARY KEY,   -- sha256:... of the uncompressed archive
+    number INTEGER UNIQUE,      -- its directory's name below layers/ is this in base 36: short names fit in one mount(2) page
+    blob TEXT,                  -- digest of the archive in blobs/ that it came from
+    size INTEGER NOT NULL       -- bytes, unpacked
+    );
+CREATE TABLE containers (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    definition TEXT NOT NULL,   -- JSON: the options as asked for, normalised (containers/options.py)
+    image TEXT,                 -- image id
+    wanted TEXT NOT NULL,       -- created, running, paused, stopped: what it should be, also after a reboot
+    created REAL NOT NULL);
+CREATE TABLE volumes (
+    name TEXT PRIMARY KEY,
+    options TEXT NOT NULL,      -- JSON: driver, driver_options, labels
+    anonymous INTEGER NOT NULL, -- 1: made for one container, goes with it
+    created REAL NOT NULL);
+CREATE TABLE networks (
+    name TEXT PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    config TEXT NOT NULL,       -- JSON (networks/)
+    created REAL NOT NULL);
+CREATE TABLE addresses (        -- who has which address on which network
+    network TEXT NOT NULL REFERENCES networks (name), address TEXT NOT NULL,
+    container TEXT NOT NULL, mac TEXT NOT NULL,
+    PRIMARY KEY (network, address));
+CREATE TABLE ports (            -- published ports: no two containers get the same
+    protocol TEXT NOT NULL, host_ip TEXT NOT NULL, host_port INTEGER NOT NULL, container TEXT NOT NULL,
+    PRIMARY KEY (protocol, host_ip, host_port));
+CREATE TABLE registries (
+    name TEXT PRIMARY KEY,
+    config TEXT NOT NULL,       -- JSON (registry/)
+    wanted TEXT NOT NULL        -- started, stopped
+    );
+CREATE TABLE operations (       -- steps that span kernel and disk, entered before they begin
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL, detail TEXT NOT NULL,   -- detail: JSON
+    pid INTEGER NOT NULL, started INTEGER NOT NULL, boot TEXT NOT NULL, at REAL NOT NULL);
+"""
+
+# What came with version 2: the build cache.
+BUILDS = """
+CREATE TABLE steps (            -- what an instruction of a Containerfile made of what it was given
+    key TEXT PRIMARY KEY,       -- sha256 over what goes into it (builds/)
+    image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,   -- the intermediate image that it made
+    diff_id TEXT NOT NULL,      -- of the layer that it added, "" for none
+    created TEXT NOT NULL       -- when, as in the image's history
+    );
+CREATE TABLE uses (             -- built images and the intermediate ones that they came from
+    image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    used TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    PRIMARY KEY (image, used));
+CREATE INDEX uses_used ON uses (used);
+CREATE INDEX steps_image ON steps (image);
+"""
+
+
+# What came with version 3: user namespaces.
+IDS = """
+CREATE TABLE id_ranges (        -- which uids and gids of the host a container's own user namespace has (containers/spec/user_namespaces.py)
+    container TEXT PRIMARY KEY, first INTEGER NOT NULL, size INTEGER NOT NULL);
+"""
+
+# What came with version 4: a name that could be read as an image's id is none (images/model/reference.py).
+NAMES = """
+DELETE FROM tags WHERE reference LIKE 'docker.io/library/sha256:%' OR reference LIKE 'docker.io/library/sha512:%';
+DELETE FROM digests WHERE repository IN ('docker.io/library/sha256', 'docker.io/library/sha512');
+"""
+
+PATIENCE = 60  # seconds that a task waits for others' transactions
+ROOM = 1 << 20  # bytes that are enough for any transaction that removes something
+LITTLE = 1 << 17  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
+BACKUPS = 3  # copies of the database that are kept
+PARTS = (SCHEMA, BUILDS, IDS, NAMES)  # a store of version n has the first n
+VERSION = len(PARTS)
+
+
+class Database:
+    """A connection to state.db; made when first used.
+
+    Every thread needs an object of its own. A forked child can't use the file while its parent had it open: SQLite's knowledge of the locks
+    comes with the fork, the locks do not.
+
+    On a full disk SQLite can't make the files that it keeps beside a database that nobody else has open. What is read comes from a copy in memory then, and
+    what makes room (``freeing``) has the reserve for it.
+
+    :param beside: directories that are empty while a store is new; something in them with no database beside it is a lost database.
+    :param records: the directory of the copies of its rows (``rowfiles``), or None for none.
+    :param spare: the reserve.Reserve that is given up for what makes room.
+    """
+
+    def __init__(self, path, beside=(), records=None, spare=None):
+        self.path, self.beside, self.records, self.spare = path, beside, records, spare
+        self._connection = self._rows = None
+        self._copied, self._freeing = False, 0  # _copied: whether the connection is to a copy
+        _databases.add(self)
+
+    @property
+    def connection(self):
+        """The open connection.
+
+        :raises StoreDamaged: when the file is not this engine's database, or a broken one. :raises HostError: when it can't be opened.
+        """
+        until = time.monotonic() + PATIENCE
+        while self._connection is None:
+            try:
+                self._connect()
+            except NoSpace:
+                with _alone(os.path.dirname(self.path)):
+                    self._copy(until)
+        return self._connection
+
+    def _connect(self):
+        if self.path in _inherited:
+            raise RuntimeError("%s was open when this process was forked, and can't be used in it" % self.path)
+        try:
+            self._connection = self._open()
+            self._migrate()
+        except BaseException as error:
+            self.close()
+            self._raise_sentence(error)
+            raise
+
+    def _copy(self, until):
+        """Have a copy of the database in memory; not while somebody else has it open, and so has the files beside it that SQLite needs.
+
+        To read a database that it has locked as a whole, SQLite needs an empty log at most, which takes no room.
+        """
+        source = sqlite3.connect(self.path, timeout=1, isolation_level=None)
+        self._connection, self._copied = sqlite3.connect(":memory:", isolation_level=None), True
+        self._connection.row_factory = sqlite3.Row
+        try:
+            source.execute("PRAGMA locking_mode=EXCLUSIVE")
+            source.backup(self._connection)
+            if self._version() != VERSION or not self._ours():
+                raise NoSpace("no space left for %s" % self.path)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error) and time.monotonic() < until:
+                return
+            self._raise_sentence(error)
+            raise
+        finally:
+            source.close()
+
+    def refresh(self):
+        """What is read next is what is there now, also on a full disk."""
+        if self._copied:
+            self.close()
+
+    @contextlib.contextmanager
+    def freeing(self):
+        """The block makes room: on a full disk its transactions get the reserve, which is made again when there is room for it."""
+        self._freeing += 1
+        try:
+            yield
+        finally:
+            self._freeing -= 1
+            if not self._freeing and self.spare is not None:
+                self.spare.make()
+
+    def is_tight(self, room=ROOM):
+        """Whether the disk is so full that a transaction may fail for it."""
+        return self.path != ":memory:" and reserve.free(os.path.dirname(self.path)) < room
+
+    def _open(self):
+        if self.path != ":memory:" and not os.path.exists(self.path):
+            self._refuse_loss("is missing")
+            self._make()
+        # autocommit: transactions are begun by transaction() alone, so none is left open by a mere SELECT
+        connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()  # an error keeps it alive, and with it its locks
+            raise
+        return connection
+
+    @staticmethod
+    def _prepare(connection):
+        connection.row_factory = sqlite3.Row
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError as error:  # SQLite does not wait where several processes turn a new file into WAL mode
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")
+
+    def _make(self):
+        """Make the file, for root alone, without opening it. SQLite gives its other files the mode of this one."""
+        try:
+            os.mknod(self.path, stat.S_IFREG | 0o600)
+        except FileExistsError:  # another task was faster
+            pass
+        except OSError as error:
+            raise (NoSpace if error.errno == errno.ENOSPC else HostError)("%s can't be made: %s" % (self.path, os.strerror(error.errno).lower())) from None
+
+    def _refuse_loss(self, what):
+        for directory in self.beside:
+            if os.path.isdir(directory) and os.listdir(directory):
+                raise StoreDamaged("%s %s, though %s is not empty: the database of this store is lost" % (
+                    self.path if self.path != ":memory:" else "the store's database", what if self.path != ":memory:" else "is missing", directory))
+
+    def _migrate(self):
+        found = self._version()
+        if found == VERSION and self._ours():
+            return
+        with self.transaction():
+            found = self._version()  # again: another task may have made the tables meanwhile
+            if found > VERSION:
+                raise HostError("%s is of a newer version of pycontainer.engine (%d, this one knows %d)" % (self.path, found, VERSION))
+            if found == 0:
+                if self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    raise StoreDamaged("%s is not a database of pycontainer.engine" % self.path)
+                self._refuse_loss("is empty")
+            elif not self._ours():
+                raise StoreDamaged("%s is not a database of pycontainer.engine" % self.path)
+            for statement in "".join(PARTS[found:]).split(";\n"):
+                if statement.strip():
+                    self.connection.execute(statement)
+            self.connection.execute("PRAGMA user_version=%d" % VERSION)
+        if self.records is not None:
+            rowfiles.unmark(self.records)
+
+    def _version(self):
+        return self._connection.execute("PRAGMA user_version").fetchone()[0]
+
+    def _ours(self):
+        rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('containers', 'operations')")
+        return len(rows.fetchall()) == 2
+
+    def _raise_sentence(self, error):
+        """:raises HostError: for an error of SQLite's that comes of the file or the disk, with a sentence."""
+        if not isinstance(error, sqlite3.DatabaseError):
+            return
+        text = str(error)
+        if "not a database" in text or "malformed" in text:
+            raise StoreDamaged("%s is damaged: %s" % (self.path, text)) from None
+        if not isinstance(error, sqlite3.OperationalError):
+            return
+        if "full" in text or ("disk I/O" in text or "unable to open" in text) and self.is_tight(LITTLE):
+            raise NoSpace("no space left for %s" % self.path) from None  # SQLite says so of writes to the database alone, not of its other files'
+        if "locked" in text:
+            raise HostError("%s has been in use by another task for %d seconds" % (self.path, PATIENCE)) from None
+        if any(words in text for words in ("disk I/O", "unable to open", "readonly", "locking protocol")):
+            raise HostError("%s can't be used: %s" % (self.path, text)) from None
+
+    @contextlib.contextmanager
+    def transaction(self, durable=True):
+        """All of the block's statements or none; the block's reads see no other writer's later changes.
+
+        :param durable: False for what matters only together with a later transaction: on disk with that one at the latest, not waited for.
+        """
+        if self._freeing and self.spare is not None and self.is_tight():
+            self.spare.give_up()
+        self.refresh()
+        if self._connection is None:
+            self._connect()
+        connection = self._connection
+        if not durable:
+            connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            rows = self._watched(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection if rows is None else rows
+            if rows is not None:
+                rows.write_touched()
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:  # a full disk may have ended it
+                with contextlib.suppress(sqlite3.DatabaseError):
+                    connection.execute("ROLLBACK")
+            if self._rows is not None:
+                self._rows.undone()
+            self._raise_sentence(error)
+            raise
+        finally:
+            if not durable:
+                connection.execute("PRAGMA synchronous=FULL")
+
+    def _watched(self, connection):
+        """What keeps the copies of the rows; None where there are none, or the tables are not made yet."""
+        if self._rows is None and self.records is not None and self._version() == VERSION:
+            self._rows = rowfiles.RowFiles(self.records, connection)
+        return self._rows
+
+    def secure(self, mark, backup, again=False):
+        """Write all copies of rows anew, and one of the database as the file ``backup``, where it has not been done for ``mark``, or ``again``.
+
+        Nothing to do is the usual case. What fails for want of space is done another time.
+        """
+        if self.records is None or (rowfiles.mark_of(self.records) == mark and not again):
+            return
+        with contextlib.suppress(OSError, sqlite3.OperationalError):
+            with self.transaction() as connection:
+                self._rows.refresh(mark)
+                empty = not any(connection.execute("SELECT 1 FROM main.%s LIMIT 1" % table).fetchone() for table in rowfiles.KEYS)
+            if not empty:
+                self._back_up(backup)
+
+    def fill(self, rows):
+        """Enter ``{table: [row]}`` of another database. :returns: ``[(table, row, why)]`` of those that don't fit in with the others."""
+        left_out = []
+        with self.transaction() as connection:
+            for table in rowfiles.KEYS:
+                columns = [column[1] for column in connection.execute("PRAGMA table_info(%s)" % table)]
+                for row in rows.get(table, ()):
+                    try:
+                        connection.execute("INSERT INTO %s (%s) VALUES (%s)" % (table, ", ".join(columns), ", ".join("?" * len(columns))),
+                                           [row.get(column) for column in columns])
+                    except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+                        left_out.append((table, row, str(error)))
+        return left_out
+
+    def _back_up(self, path):
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        partial = path + ".partial"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
+        os.mknod(partial, stat.S_IFREG | 0o600)
+        copy = sqlite3.connect(partial)
+        try:
+            self.connection.backup(copy)
+        finally:
+            copy.close()
+        os.rename(partial, path)
+        older = sorted(name for name in os.listdir(os.path.dirname(path)) if not name.endswith(".partial"))[:-BACKUPS]
+        for name in older:
+            os.unlink(os.path.join(os.path.dirname(path), name))
+
+    @contextlib.contextmanager
+    def _reading(self, statement, parameters):
+        connection = self.connection
+        try:
+            yield connection.execute(statement, parameters)
+        except sqlite3.DatabaseError as error:
+            self._raise_sentence(error)
+            raise
+
+    def all(self, statement, *parameters):
+        """The rows of a SELECT as a list of dictionaries."""
+        with self._reading(statement, parameters) as rows:
+            return [dict(row) for row in rows]
+
+    def one(self, statement, *parameters):
+        """The first row of a SELECT as a dictionary, or None."""
+        with self._reading(statement, parameters) as rows:
+            row = rows.fetchone()
+        return dict(row) if row is not None else None
+
+    def run(self, statement, *parameters):
+        """One changing statement in a transaction of its own. Inside ``transaction()`` use its connection."""
+        with self.transaction() as connection:
+            return connection.execute(statement, parameters)
+
+    def close(self):
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._rows = None
+        self._copied = False
+
+
+@contextlib.contextmanager
+def _alone(directory):
+    """One process at a time in the block: several that want SQLite's lock of a whole file hinder each other."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+_databases = weakref.WeakSet()  # of this process
+_inherited = {}  # in a forked child: path -> connections of its parent's, kept so that they are never closed here
+
+
+def _disown():
+    """In a forked child: let nobody use, or close, a connection of the parent's. SQLite would believe in locks that the child does not have."""
+    for database in list(_databases):
+        connection = database._connection  # pylint: disable=protected-access
+        if connection is not None and database.path != ":memory:":
+            _inherited.setdefault(database.path, []).append(connection)
+            database._connection = database._rows = None  # pylint: disable=protected-access
+
+
+os.register_at_fork(after_in_child=_disown)
+
+
+def now():
+    return time.time()
+
+
+def encode(value):
+    """JSON for a column: one text for one value, so that texts can be compared."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+decode = json.loads

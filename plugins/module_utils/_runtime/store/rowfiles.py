@@ -1,0 +1,165 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A copy of every row of state.db in a file of its own, ``records/<table>/<digest of its key>``: from these a lost database is built again.
+
+``Database.transaction`` writes them: triggers tell which rows a transaction has touched, whatever statement did it, and their files are written
+before its end, while it bars other writers. They are not synced, for they are of use only together with the loss of the database; each boot
+and each version writes what differs again, synced (``refresh``). Entries of ``operations`` have no files: they are void without their task.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+
+from ..errors import EngineError
+from ..untrusted import files as foreign_files, json_reader
+from .files import write_whole
+
+KEYS = {  # the columns of each table's primary key; a table comes after those that it refers to
+    "images": ("id",), "tags": ("reference",), "digests": ("repository", "digest"), "layers": ("diff_id",), "containers": ("id",),
+    "volumes": ("name",), "networks": ("name",), "addresses": ("network", "address"), "ports": ("protocol", "host_ip", "host_port"),
+    "registries": ("name",), "steps": ("key",), "uses": ("image", "used"), "id_ranges": ("container",),
+}
+MARK = "written"  # a file: for which boot and version all rows have their files
+LARGEST = 1 << 24  # bytes of one row
+
+CASCADES = {"images": ("steps", "uses")}  # rows of these go with those of the first
+
+_CHANGE = re.compile(r"\s*(?:INSERT(?:\s+OR\s+\w+)?\s+INTO|REPLACE\s+INTO|UPDATE|DELETE\s+FROM)\s+(?:main\.)?(\w+)", re.I)
+_WIDTH = max(map(len, KEYS.values()))
+
+
+class RowFiles:
+    """What a transaction changes its rows by: it has the connection's ``execute``.
+
+    A table gets its triggers when it is changed first: they take longer to make than a command has to wait for most tables.
+
+    :param directory: ``records`` of the store. :param connection: SQLite's, on which rows are changed.
+    """
+
+    def __init__(self, directory, connection):
+        self.directory, self.connection, self.watched = directory, connection, set()
+        connection.execute("PRAGMA temp_store=MEMORY")  # a full disk must not keep anybody from removing
+        connection.execute("CREATE TEMP TABLE touched (tab TEXT, %s)" % ", ".join("k%d" % number for number in range(_WIDTH)))
+
+    def execute(self, statement, parameters=()):
+        match = _CHANGE.match(statement)
+        if match is not None and match[1] not in self.watched:
+            for table in (match[1],) + CASCADES.get(match[1], ()):
+                self._watch(table)
+        return self.connection.execute(statement, parameters)
+
+    def _watch(self, table):
+        self.watched.add(table)
+        for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")) if table in KEYS else ():
+            values = ", ".join(["'%s'" % table] + ["%s.%s" % (row, key) for key in KEYS[table]] + ["NULL"] * (_WIDTH - len(KEYS[table])))
+            self.connection.execute("CREATE TEMP TRIGGER IF NOT EXISTS touched_%s_%s AFTER %s ON main.%s BEGIN INSERT INTO touched VALUES (%s); END" % (
+                table, event.lower(), event, table, values))
+
+    def undone(self):
+        """The transaction was rolled back, and with it the triggers that it had made."""
+        self.watched.clear()
+
+    def write_touched(self):
+        """Inside a transaction, as its last step: bring the files of the rows that it has changed up to date.
+
+        Where that fails, on a full disk, the mark goes, and the next command that can writes all files anew.
+        """
+        touched = self.connection.execute("SELECT DISTINCT * FROM touched").fetchall()
+        if not touched:
+            return
+        self.connection.execute("DELETE FROM touched")
+        try:
+            for entry in touched:
+                table = entry[0]
+                self._write(table, tuple(entry[1:1 + len(KEYS[table])]))
+        except OSError:
+            unmark(self.directory)
+
+    def _write(self, table, key):
+        row = self.connection.execute("SELECT * FROM main.%s WHERE %s" % (table, " AND ".join("%s = ?" % name for name in KEYS[table])), key).fetchone()
+        path = os.path.join(self.directory, table, name_of(key))
+        if row is None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            return
+        text = json.dumps(dict(row), separators=(",", ":"))
+        try:
+            write_whole(path, text, durable=False)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            write_whole(path, text, durable=False)
+
+    def refresh(self, mark):
+        """Inside a transaction: write the files of all rows that differ, remove the others, sync, and set the mark. :raises OSError:"""
+        written = 0
+        for table, keys in KEYS.items():
+            rows = {name_of(tuple(row[key] for key in keys)): dict(row) for row in self.connection.execute("SELECT * FROM main.%s" % table)}
+            directory = os.path.join(self.directory, table)
+            if rows:
+                os.makedirs(directory, 0o700, exist_ok=True)
+            for name in set(_names(directory)) - set(rows):
+                os.unlink(os.path.join(directory, name))
+            for name, row in rows.items():
+                path = os.path.join(directory, name)
+                if _read(path, table) != row:
+                    write_whole(path, json.dumps(row, separators=(",", ":")), durable=False)
+                    written += 1
+        os.makedirs(self.directory, 0o700, exist_ok=True)
+        if written:
+            os.sync()  # many small files: one sync of the file system costs less than one fsync(2) each
+        write_whole(os.path.join(self.directory, MARK), mark, durable=bool(written))
+
+
+def name_of(key):
+    return hashlib.sha256(json.dumps(key).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def unmark(directory):
+    """Have the next command write all copies anew."""
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(directory, MARK))
+
+
+def mark_of(directory):
+    """For what the files were last written as a whole, or ''."""
+    try:
+        with open(os.path.join(directory, MARK), encoding="utf-8", errors="replace") as file:
+            return file.read(1000)
+    except OSError:
+        return ""
+
+
+def load(directory):
+    """``({table: [row]}, [sentences about files that can't be used])`` of all files."""
+    found, broken = {table: [] for table in KEYS}, []
+    for table in KEYS:
+        for name in sorted(_names(os.path.join(directory, table))):
+            if "." in name:
+                continue  # the beginning of one
+            row = _read(os.path.join(directory, table, name), table)
+            if row is None:
+                broken.append("the record %s/%s can't be read" % (table, name))
+            else:
+                found[table].append(row)
+    return found, broken
+
+
+def _read(path, table):
+    """The row of a file; None for one that is missing or broken."""
+    try:
+        row = json_reader.load(foreign_files.read(path, LARGEST), path, size=LARGEST)
+    except (EngineError, OSError):
+        return None
+    return row if all(row.get(key) is not None for key in KEYS[table]) else None
+
+
+def _names(directory):
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

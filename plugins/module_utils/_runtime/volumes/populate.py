@@ -1,0 +1,146 @@
+# Copyright (c) 2026, the pycontainer.engine authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A volume's first use: it gets a copy of what the image has at its mount point, owner and mode included, as in Docker.
+
+The image is foreign: its path is resolved inside its own root (kernel/mounts/rootfs.py), and every file is reached through its
+directory's descriptor without following links (CVE-2022-23648: VOLUME paths with ``..`` and links copied host files).
+The copy appears whole: it is made beside the volume's directory and takes its place by rename(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ..errors import HostError
+from ..kernel.mounts import overlay, rootfs
+from ..store import trees
+from ..store.files import sync_directory
+from . import catalog
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+CHUNK = 1 << 20
+
+
+def populate(engine, name, layers, target):
+    """Fill an empty volume with the image's content at ``target``; anything else is left alone.
+
+    :param layers: the image's layer directories, topmost first. :param target: absolute path in the container.
+    :raises HostError: when reading or writing fails; the volume stays empty then.
+    """
+    volume = catalog.get(engine, name)
+    data = catalog.path(engine, name)
+    if volume["driver_options"] or os.listdir(data) or catalog.used_by(engine, name):
+        return
+    with engine.locks.hold("volume", name):
+        if os.listdir(data):
+            return
+        root = overlay.overlay(layers, read_only=True)
+        try:
+            source = _open_inside(root, target)
+            if source is not None:
+                try:
+                    _fill(engine, name, source)
+                finally:
+                    os.close(source)
+        except OSError as error:
+            raise HostError("volume %s: can't copy the image's %s into it: %s" % (name, target, error.strerror)) from None
+        finally:
+            os.close(root)
+
+
+def _open_inside(root, target):
+    """The directory at ``target`` inside the root, or None."""
+    try:
+        return rootfs.open_in_root(root, target, _DIRECTORY)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
+        raise
+
+
+def _fill(engine, name, source):
+    directory = engine.paths.volume(name)
+    half = os.path.join(directory, "copy")
+    trees.remove(half)
+    os.mkdir(half, 0o700)
+    to = os.open(half, _DIRECTORY)
+    try:
+        copy_directory(source, to)
+    finally:
+        os.close(to)
+    os.sync()  # many small files: one sync of the file system costs less than one fsync(2) each
+    os.rename(half, os.path.join(directory, "_data"))
+    sync_directory(directory)
+
+
+def copy_directory(source, to):
+    """Copy what is in the directory ``source`` (an fd) into ``to`` (an fd), and its own owner, mode and times."""
+    seen = {}  # (device, inode) of files with several names -> the first name's (directory fd copy, name)
+    try:
+        _copy(source, to, seen, 0)
+    finally:
+        for fd, _name in seen.values():
+            os.close(fd)
+
+
+def _copy(source, to, seen, depth):
+    if depth > 200:
+        raise OSError(errno.ENAMETOOLONG, "directories nested too deeply")
+    for name in os.listdir(source):
+        info = os.stat(name, dir_fd=source, follow_symlinks=False)
+        if stat.S_ISDIR(info.st_mode):
+            os.mkdir(name, 0o700, dir_fd=to)
+            inner = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=source)
+            outer = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=to)
+            try:
+                _copy(inner, outer, seen, depth + 1)
+            finally:
+                os.close(inner)
+                os.close(outer)
+        elif not _linked(info, to, name, seen):
+            _copy_file(source, to, name, info)
+            if info.st_nlink > 1:
+                seen[info.st_dev, info.st_ino] = (os.dup(to), name)
+    _attributes(source, to, os.fstat(source))
+
+
+def _linked(info, to, name, seen):
+    first = seen.get((info.st_dev, info.st_ino))
+    if first is None:
+        return False
+    os.link(first[1], name, src_dir_fd=first[0], dst_dir_fd=to, follow_symlinks=False)
+    return True
+
+
+def _copy_file(source, to, name, info):
+    if stat.S_ISREG(info.st_mode):
+        inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source)
+        outer = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=to)
+        try:
+            while os.sendfile(outer, inner, None, CHUNK):
+                pass
+            _attributes(inner, outer, info)
+        finally:
+            os.close(inner)
+            os.close(outer)
+        return
+    if stat.S_ISLNK(info.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=to)
+    else:
+        os.mknod(name, info.st_mode, info.st_rdev, dir_fd=to)
+    os.chown(name, info.st_uid, info.st_gid, dir_fd=to, follow_symlinks=False)
+    if not stat.S_ISLNK(info.st_mode):
+        os.chmod(name, stat.S_IMODE(info.st_mode), dir_fd=to)
+    os.utime(name, ns=(info.st_atime_ns, info.st_mtime_ns), dir_fd=to, follow_symlinks=False)
+
+
+def _attributes(inner, outer, info):
+    """Owner before mode (chown clears set-id bits), then extended attributes but the overlay's own, then times."""
+    os.fchown(outer, info.st_uid, info.st_gid)
+    os.fchmod(outer, stat.S_IMODE(info.st_mode))
+    for key in os.listxattr(inner):
+        if not key.startswith(("trusted.overlay.", "user.overlay.")):
+            os.setxattr(outer, key, os.getxattr(inner, key))
+    os.utime(outer, ns=(info.st_atime_ns, info.st_mtime_ns))

@@ -29,7 +29,7 @@ packages_for() {
         test) echo python3-cffi python3-pyroute2 busybox-static nftables iproute2 procps util-linux openssh-client git gcc libc6-dev \
             qemu-user binutils-aarch64-linux-gnu libisal2 zstd ;;
         # engines that the tests compare results with
-        peers) echo skopeo umoci buildah runc podman docker-registry libseccomp2 python3-seccomp criu ;;
+        peers) echo skopeo umoci buildah runc podman netavark docker-registry libseccomp2 python3-seccomp criu ;;
         # tests/hosts: Debian roots, their kernels and the machine emulator
         hosts) echo mmdebstrap openssh-client iproute2 util-linux kmod busybox-static cpio zstd xz-utils e2fsprogs ;;
         # to get and build the suites, what their tests call, and the engines that take a runtime

@@ -49,7 +49,7 @@ def test_clone3():
 def test_clone3_runs_fork_hooks():
     """What was registered with os.register_at_fork runs, as with os.fork."""
     script = (
-        "import os, sys; sys.path.insert(0, %r); from runtime.kernel import syscalls\n"
+        "import os, sys; sys.path.insert(0, %r); from _runtime.kernel.calls import syscalls\n"
         "say = lambda text: lambda: os.write(1, text)\n"
         "os.register_at_fork(before=say(b'before '), after_in_child=say(b'child '), after_in_parent=lambda: None)\n"
         "pid, fd = syscalls.clone3(0)\n"
@@ -64,7 +64,7 @@ def test_clone3_runs_fork_hooks():
 def test_clone3_alone():
     """A process that never had another thread need not tell the interpreter of its fork; it needs no ctypes, and both can fork again."""
     script = (
-        "import os, sys; sys.path.insert(0, %r); from runtime.kernel import syscalls\n"
+        "import os, sys; sys.path.insert(0, %r); from _runtime.kernel.calls import syscalls\n"
         "pid, fd = syscalls.clone3(0x20000, alone=True)\n"
         "if pid == 0:\n"
         "    inner, inner_fd = syscalls.clone3(0, alone=True)\n"

@@ -220,7 +220,7 @@ def test_memory_policy(bundle):
                                            ({"mode": "MPOL_BIND", "nodes": "a-b"}, "'a-b'"),
                                            ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_FROB"]}, "MPOL_F_FROB"),
                                            ({"mode": "MPOL_BIND", "nodes": "900"}, "linux.memoryPolicy"),
-                                           ({}, "linux.memoryPolicy.mode: invalid memory policy mode: None is not known")])
+                                           ({}, "linux.memoryPolicy.mode: invalid memory policy mode: it is missing")])
 def test_memory_policies_that_can_not_be_are_refused(bundle, policy, words):
     bundle.linux["memoryPolicy"] = policy
     bundle.refused(words)

@@ -153,7 +153,7 @@ def _memory(entry):
         return None
     mode = entry.get("mode")
     if mode is None:
-        raise Unsupported("config.json: linux.memoryPolicy.mode is missing; known: %s" % ", ".join(MEMORY_MODES))
+        raise Unsupported("config.json: linux.memoryPolicy.mode: invalid memory policy mode: it is missing; known: %s" % ", ".join(MEMORY_MODES))
     number = _chosen("linux.memoryPolicy.mode: invalid memory policy mode", mode, MEMORY_MODES)
     flags = sum({_chosen("linux.memoryPolicy.flags: invalid memory policy flag", flag, MEMORY_FLAGS) for flag in entry.get("flags") or ()})
     nodes = _list("linux.memoryPolicy.nodes: invalid memory policy node", entry.get("nodes")) or set()

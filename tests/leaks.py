@@ -46,9 +46,13 @@ def cgroups(name=None):
     """Every cgroup with one of the engine's names in its path (or, where given, called ``name``), deepest first."""
     found = []
     for top in cgroup_mounts():
-        for path, _directories, _files in os.walk(top, topdown=False):
-            if (os.path.basename(path) == name) if name else "pycontainer" in path[len(top):]:
-                found.append(path)
+        below, waiting = [], [top]
+        while waiting:  # no recursion: a test has groups that are nested a thousand levels deep
+            path = waiting.pop()
+            below.append(path)
+            with contextlib.suppress(OSError):  # gone meanwhile
+                waiting += [entry.path for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
+        found += [path for path in reversed(below) if ((os.path.basename(path) == name) if name else "pycontainer" in path[len(top):])]
     return found
 
 

@@ -14,7 +14,7 @@ import pytest
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import layout
 
-RUNTIME = pathlib.Path(layout.__file__).parents[2]
+RUNTIME = pathlib.Path(layout.__file__).parents[3]
 INSIDE = """
 import importlib.util, json, os, subprocess, sys, time
 spec = importlib.util.spec_from_file_location("pycontainer", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])

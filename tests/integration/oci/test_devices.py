@@ -46,7 +46,7 @@ def test_what_is_there_already_must_be_that_device(bundle):
 @pytest.mark.parametrize("node, words", (
     ({"path": "dev/x", "type": "c", "major": 1, "minor": 3}, "'dev/x' is not an absolute path"),
     ({"path": "/dev/x", "type": "s", "major": 1, "minor": 3}, "type s"),
-    ({"path": "/dev/x", "type": "c", "major": 1}, "minor: None"), ({"path": "/dev/x", "type": "c", "major": -1, "minor": 3}, "major: -1"),
+    ({"path": "/dev/x", "type": "c", "major": 1}, "minor is missing"), ({"path": "/dev/x", "type": "c", "major": -1, "minor": 3}, "major: -1"),
     ({"type": "c"}, "''")))
 def test_devices_that_can_not_be_are_refused(bundle, node, words):
     bundle.linux["devices"] = [node]

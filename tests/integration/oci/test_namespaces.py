@@ -183,7 +183,7 @@ def test_sysctls_that_are_the_hosts_are_refused(bundle, name, lacking, words):
     if lacking:
         bundle.namespace(lacking, remove=True)
     bundle.linux["sysctl"] = {name: "1"}
-    bundle.refused("sysctl %s" % name, words)
+    bundle.refused("sysctl %s" % name.replace("\n", "\\n"), words)
 
 
 def test_a_network_namespace_that_is_joined_must_not_be_the_hosts(bundle):

@@ -262,7 +262,7 @@ def test_the_working_directory_is_made(bundle):
 
 @pytest.mark.parametrize("change, words", [({"args": []}, "process.args is empty"), ({"args": None}, "process.args is empty"),
     ({"cwd": "tmp"}, "Cwd must be an absolute path"), ({"cwd": ""}, "Cwd must be an absolute path"),
-    ({"env": ["=value"]}, "process.env: '=value'"), ({"args": ["true", 0]}, "an argument: 0 is not valid"), ({"args": "true"}, "process.args: 'true'")])
+    ({"env": ["=value"]}, "process.env: '=value'"), ({"args": ["true", 0]}, "an argument: 0 is not valid"), ({"args": "true"}, 'process.args: "true"')])
 def test_what_a_process_needs(bundle, change, words):
     bundle.process.update(change)
     bundle.refused(words)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -16,6 +17,7 @@ from pycontainer.errors import Conflict, HostError, InvalidInput, NotFound, Unsu
 from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups import location
 from pycontainer.kernel.cgroups.hierarchy import files, layout, lifecycle
+from pycontainer.kernel.systemd import units
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 
@@ -269,6 +271,45 @@ def test_pids_limit_as_root_of_a_container(top, start):
     group.apply(cgroups.with_default_devices({"pids": {"limit": 7}}))
     start(group)
     assert group.stats()["pids"] == {"current": 1, "limit": 7}
+
+
+def test_what_is_planned_is_told_before_it_is_made(top):
+    """What a killed maker leaves can be taken back by that: no group that was there before, and none that somebody else uses by now."""
+    above, first = "/%s/a/b" % top, layout.current().hierarchies[0].mount
+    os.makedirs(first + above)
+    before, plans = places(top + "/a/b/c/d"), []
+
+    def plan(record):
+        plans.append(json.loads(json.dumps(record)))
+        assert not any(os.path.exists(path) for path in before.values())
+
+    for later in (False, True):
+        group = cgroups.create_at(above + "/c/d", "c1", later=later, plan=plan)
+        group.complete()
+        assert sorted(plans[-1]["made"]) == sorted(group.made) and plans[-1]["paths"] == group.paths
+        cgroups.reopen(plans[-1]).remove()
+        assert left(top) == [first + "/" + top] and os.path.isdir(first + above) and not os.path.exists(first + above + "/c")
+    group = cgroups.create_at(above + "/c/d", "c1", plan=plan)
+    other = cgroups.create_at(above + "/c/other", "c2")
+    cgroups.reopen(plans[-1]).remove()
+    assert not group.exists and other.exists
+    other.remove()
+    cgroups.create_at(None, "pyc-test-" + top, plan=plans.append).remove()
+    assert len(plans) == 3  # one of its own name is known by that
+
+
+def test_what_is_planned_beside_a_scope(top, monkeypatch):
+    """The hierarchies that systemd leaves alone: here all of them, its answers being made up."""
+    monkeypatch.setattr(units, "user", lambda: False)
+    monkeypatch.setattr(units, "connect", lambda: io.BytesIO())
+    monkeypatch.setattr(units, "state", lambda _connection, _unit: "inactive")
+    monkeypatch.setattr(units, "start_scope", lambda _connection, _unit, _properties: None)
+    plans = []
+    group = cgroups.create_at("%s.slice:test:c" % top.replace("-", ""), "c1", systemd=True, plan=plans.append)
+    group.let_go()
+    assert group.exists and len(plans) == 1 and plans[0]["made"] == group.made
+    cgroups.reopen(plans[0]).remove()
+    assert not any(os.path.exists(path) for path in group.made)
 
 
 def test_realtime_budgets_without_a_path_of_its_own():

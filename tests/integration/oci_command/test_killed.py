@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
 
 import pytest
 from pycontainer.kernel import cgroups
+from pycontainer.kernel.cgroups.hierarchy import lifecycle
 
 from .conftest import until
 
@@ -53,8 +55,25 @@ def test_create_that_is_killed_anywhere(runtime, bundle, given):
         runtime.ok("delete", "--force", "c")
         assert not os.path.exists(runtime.root) or os.listdir(runtime.root) == []
         assert groups(given or "/pycontainer-oci/c") == []
+        assert not given or groups("/pycontainer-test-killed") == []  # what it made above the place goes too
         assert until(lambda: ours(str(bundle.path)) == [])
-    for parent in ("/pycontainer-test-killed/deep", "/pycontainer-test-killed"):
-        for path in groups(parent):
-            os.rmdir(path)  # what is above a place that was given is not taken: nobody knows whose it is
     assert unfinished
+
+
+def test_a_group_that_a_killed_create_found_stays(runtime, bundle):
+    """Nothing was noted down: nothing was made."""
+    bundle.config["linux"]["cgroupsPath"] = "/pycontainer-test-found/c"
+    bundle.save()
+    os.makedirs(os.path.join(runtime.root, "c"))
+    shutil.copy(bundle.path / "config.json", os.path.join(runtime.root, "c"))
+    places = [mount + "/pycontainer-test-found" for mount in cgroups.base_paths()]
+    try:
+        for path in places:
+            os.makedirs(path + "/c")
+        runtime.ok("delete", "--force", "c")
+        assert os.listdir(runtime.root) == []
+        assert len(groups("/pycontainer-test-found/c")) == len(places)
+    finally:
+        for path in places:
+            for one in (path + "/c", path):
+                lifecycle.remove_quietly(one)

@@ -18,7 +18,7 @@ from .hierarchy import layout, lifecycle, tree
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def create_at(path, ident, systemd=False, annotations=None, later=False):
+def create_at(path, ident, systemd=False, annotations=None, later=False, plan=None):
     """Make the group of a container, empty and without limits.
 
     :param path: linux.cgroupsPath; "" or None where the document has none. :param ident: the container's id.
@@ -26,6 +26,8 @@ def create_at(path, ident, systemd=False, annotations=None, later=False):
         None: there is to be no group; the container stays where its maker is, and a limit is refused by ``apply``.
     :param annotations: of config.json; ``org.systemd.property.NAME`` of them are given to the scope.
     :param later: leave out the hierarchies of version 1, which a process can go into when it is there, until ``complete``.
+    :param plan: called with a ``record()`` of what will be made, above the group too, before any of it is; not for a group of the container's own name,
+        which is known by that. Whoever keeps it can take back (``reopen``, ``remove``) what a killed maker has left.
     :returns: a Group. ``record()`` of it can be kept as JSON and given to ``reopen``. Where no path is given and this user may
         make no group in a hierarchy, the container has none there, and a limit that needs it is refused by ``apply``.
         Where the group is there and has processes, as runc's callers may have it, the container shares it with them: ``warnings`` of
@@ -41,8 +43,10 @@ def create_at(path, ident, systemd=False, annotations=None, later=False):
         raise InvalidInput("linux.cgroupsPath", path, "a path without line breaks and null characters")
     if systemd:
         from .systemd import scope  # here: it knows D-Bus, and most hosts' runtimes are never told to use systemd
-        return scope.create(path, ident, annotations or {})
+        return scope.create(path, ident, annotations or {}, plan)
     group = Located(path, ident)
+    if group.given and plan is not None:
+        plan(planned(group.later, group.top, group.name))
     group.make([hierarchy for hierarchy in group.later if not later or hierarchy.version == 2])
     return group
 
@@ -97,6 +101,18 @@ def reopen(record):
     group = Group(record["paths"], record["made"])
     group.shared = record.get("shared", False)
     return group
+
+
+def planned(hierarchies, top, name):
+    """The record of a group that is not made yet: what ``make_at`` would make is ``made``. What comes into it until then is not its own."""
+    paths, made = {hierarchy.mount: "%s%s/%s" % (hierarchy.mount, top, name) for hierarchy in hierarchies}, []
+    for path in paths.values():
+        missing = []
+        while not os.path.isdir(path):  # the mount point at last is one
+            missing.append(path)
+            path = os.path.dirname(path)
+        made += reversed(missing)
+    return {"paths": paths, "made": made, "shared": True}
 
 
 def places(path, ident):

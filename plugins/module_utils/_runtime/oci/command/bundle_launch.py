@@ -103,7 +103,8 @@ class Create(Launch):
 
     def make_group(self):
         later = self.abreast and self.maps is None and not os.geteuid() and bind_sources.can_be_copied_later()
-        return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations, later)
+        return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations, later,
+                                 self.container.plan_group)
 
     def _limit(self):
         if not self.group.paths and not self.document.private("pid"):

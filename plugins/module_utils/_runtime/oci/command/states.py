@@ -4,6 +4,7 @@
 
     <root>/<id>/status        what was made, written whole each time (form below)
     <root>/<id>/config.json   the bundle's document as it was at create
+    <root>/<id>/group         what of a group at a given place was not there before it was made: its record, as in the status (kernel/cgroups/location.py)
     <root>/<id>/notify        a directory that the container sees (oci/features/sd_notify.py), where its caller has a NOTIFY_SOCKET
     <root>/<id>/start         the socket at which the process of a created container waits; gone when it was started
 
@@ -130,6 +131,19 @@ class Container:
 
     def keep_config(self, text):
         write_whole(self.path + "/config.json", os.fsencode(text), 0o600)
+
+    def plan_group(self, record):
+        """Keep what is about to be made of its group, for whoever deletes it if that is not finished."""
+        write_whole(self.path + "/group", json_text.dump(record).encode(), 0o600)
+
+    def planned_group(self):
+        """That record; None where nothing was kept."""
+        try:
+            found = json_text.load(procfs.read(self.path + "/group", ALL))
+            kinds = {"paths": dict, "made": list}
+            return found if isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in kinds.items()) else None
+        except (OSError, ValueError, RecursionError, MemoryError):
+            return None
 
     def remove(self):
         """Remove its directory; the id is free then."""

@@ -41,7 +41,7 @@ def parse(path, ident):
     return slice_name, name if name.endswith(".scope") else name + ".scope"
 
 
-def create(path, ident, annotations):
+def create(path, ident, annotations, plan=None):
     """See ``location.create_at``."""
     slice_name, name = parse(path, ident)
     extra = unit.annotated(annotations)
@@ -58,7 +58,7 @@ def create(path, ident, annotations):
         connection.close()
     paths = {hierarchy.mount: "%s%s%s/%s" % (hierarchy.mount, above, top, name) for hierarchy in layout.current().hierarchies}
     group = Scope(paths, [], name, slice_name)
-    group.start(extra)
+    group.start(extra, plan)
     return group
 
 
@@ -111,8 +111,8 @@ class Scope(Group):
             finally:
                 connection.close()
 
-    def start(self, extra):
-        """Start the unit with a holder, and make what systemd doesn't."""
+    def start(self, extra, plan=None):
+        """Start the unit with a holder, and make what systemd doesn't. :param plan: see ``location.create_at``."""
         self.holder = hold()
         properties = [("Description", "s", "container " + self.unit), ("Slice", "s", self.slice), ("Delegate", "b", True),
                       ("PIDs", "au", [self.holder]), ("DefaultDependencies", "b", False)]
@@ -127,6 +127,10 @@ class Scope(Group):
             self.let_go()
             raise
         try:
+            missing = [hierarchy for hierarchy in layout.current().hierarchies if not os.path.isdir(self.paths[hierarchy.mount])]
+            if missing and plan is not None:  # the scope itself ends with its holder, which ends with this process
+                directory = self.paths[missing[0].mount]
+                plan(location.planned(missing, os.path.dirname(directory)[len(missing[0].mount):], self.unit))
             for hierarchy in layout.current().hierarchies:
                 self.join(hierarchy)
         except BaseException:

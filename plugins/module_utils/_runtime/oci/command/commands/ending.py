@@ -154,25 +154,26 @@ def _config(container):
 
 
 def _remove_unrecorded(container, config):
-    """The groups of one whose making was killed before they were written down, or whose status is lost, at the place that its document names.
+    """The groups of one whose making was killed before they were written down, or whose status is lost.
 
-    What is in a group of its own name is ended. A place that was given may be shared with others, and is taken when nobody is in it.
+    What is in a group of its own name is ended. A place that was given may be shared with others: of that and of what is above it goes what was planned
+    to be made, when nobody is in it.
 
     :raises Conflict: somebody is.
     """
     from ....kernel import cgroups
 
-    given = (config.get("linux") or {}).get("cgroupsPath")
+    given, planned = (config.get("linux") or {}).get("cgroupsPath"), container.planned_group()
     try:
-        group = cgroups.Group.open(cgroups.places(given, container.ident))
+        group = cgroups.reopen(planned) if planned else cgroups.Group(cgroups.places(given, container.ident), () if given else None)
     except EngineError:
         return
-    group.shared = bool(given)
+    group.shared = bool(given or planned)
     group.remove()
-    left = sorted(group.procs()) if given else []
+    left = sorted(group.procs()) if group.shared else []
     if left:
         raise Conflict("container %s can't be deleted: what it was is not known, and its cgroup %s has processes: %s; end them first" % (
-            container.ident, given, ", ".join(map(str, left))))
+            container.ident, given or next(iter(group.paths.values())), ", ".join(map(str, left))))
 
 
 def _has_own_mounts(config):

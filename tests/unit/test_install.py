@@ -79,7 +79,7 @@ def test_the_oci_command_runs_from_its_bundle(engine):
     for words in ("run", "exec x true", "kill x", "delete x", "pause x", "start x"):
         words = words.split() if " " in words else [words, "--bundle", engine.paths.run, "x"]
         done = subprocess.run([place, "--root", engine.paths.run + "/oci"] + words, stderr=subprocess.PIPE, text=True, check=False)
-        assert done.returncode and ("container x does not exist" in done.stderr or "config.json: no such file" in done.stderr), done.stderr
+        assert done.returncode and ("container x does not exist" in done.stderr or "config.json can't be opened: no such file" in done.stderr), done.stderr
     os.rename(package + ".away", package)
     for content in (b"something else", None):
         with open(os.path.join(copy.path, "oci.bundle"), "wb") as file:

@@ -49,7 +49,7 @@ def test_image_volumes_bring_nothing_of_the_host_in(store, host, rootfs, tmp_pat
     carry_out(images.plan_import(store, "evil:1", str(copy), {"command": ["sleep", "1000"]}), False)
     ident = images.get(store, "evil:1")["id"]
     # past what import would refuse, as an image from a registry may have it
-    monkeypatch.setitem(configurations._configs, ident, {"Cmd": ["sleep", "1000"], "Volumes": {target: {}}})
+    monkeypatch.setitem(configurations._configs, ident, {"config": {"Cmd": ["sleep", "1000"], "Volumes": {target: {}}}})
     try:
         do(store, image="evil:1")
     except EngineError:

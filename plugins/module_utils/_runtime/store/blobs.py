@@ -16,7 +16,7 @@ import re
 import tempfile
 
 from ..errors import HostError, Interrupted, NotFound
-from .files import sync_directory
+from .files import make_private, sync_directory
 from .partials import name_of, Partials
 
 PIECE = 1 << 18  # bytes that are read at once
@@ -167,7 +167,7 @@ class Writer:
         if self._durable:
             os.fsync(self.file.fileno())
         final = self._paths.blob(digest)
-        os.makedirs(os.path.dirname(final), 0o700, exist_ok=True)
+        make_private(os.path.dirname(final))
         os.rename(self.path, final)
         if self._durable:
             sync_directory(os.path.dirname(final))

@@ -25,6 +25,7 @@ import weakref
 
 from ..errors import HostError, NoSpace, StoreDamaged
 from . import reserve, rowfiles
+from .files import make_private
 
 # JSON columns hold documents whose form their noun's package defines; times are seconds since the epoch.
 SCHEMA = """
@@ -361,7 +362,7 @@ class Database:
         return left_out
 
     def _back_up(self, path):
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        make_private(os.path.dirname(path))
         partial = path + ".partial"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial)

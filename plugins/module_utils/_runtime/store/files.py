@@ -26,6 +26,18 @@ def sync_directory(path):
         os.close(fd)
 
 
+def make_private(path):
+    """Make a directory for root alone, and those above it that are missing, whatever the umask."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for directory in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+        os.chmod(directory, 0o700)
+
+
 def write_whole(path, data, mode=0o600, durable=True):
     """Replace the file at ``path`` by ``data`` (bytes or text) so that a reader or a crash sees the old or the new.
 

@@ -13,6 +13,8 @@ import os
 import re
 import time
 
+from .files import make_private
+
 LEAST = 1 << 20  # bytes: less is fetched again sooner than it is looked after
 AGE = 24 * 3600.0  # seconds that one is kept
 
@@ -59,7 +61,7 @@ class Partials:
             if os.stat(path).st_size < LEAST:
                 os.unlink(path)
                 return
-            os.makedirs(self.directory, 0o700, exist_ok=True)
+            make_private(self.directory)
             os.rename(path, self._path(name))
 
     def size(self):

@@ -17,7 +17,7 @@ import re
 
 from ..errors import EngineError
 from ..untrusted import files as foreign_files, json_reader
-from .files import write_whole
+from .files import make_private, write_whole
 
 KEYS = {  # the columns of each table's primary key; a table comes after those that it refers to
     "images": ("id",), "tags": ("reference",), "digests": ("repository", "digest"), "layers": ("diff_id",), "containers": ("id",),
@@ -91,7 +91,7 @@ class RowFiles:
         try:
             write_whole(path, text, durable=False)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            make_private(os.path.dirname(path))
             write_whole(path, text, durable=False)
 
     def refresh(self, mark):
@@ -101,7 +101,7 @@ class RowFiles:
             rows = {name_of(tuple(row[key] for key in keys)): dict(row) for row in self.connection.execute("SELECT * FROM main.%s" % table)}
             directory = os.path.join(self.directory, table)
             if rows:
-                os.makedirs(directory, 0o700, exist_ok=True)
+                make_private(directory)
             for name in set(_names(directory)) - set(rows):
                 os.unlink(os.path.join(directory, name))
             for name, row in rows.items():
@@ -109,7 +109,7 @@ class RowFiles:
                 if _read(path, table) != row:
                     write_whole(path, json.dumps(row, separators=(",", ":")), durable=False)
                     written += 1
-        os.makedirs(self.directory, 0o700, exist_ok=True)
+        make_private(self.directory)
         if written:
             os.sync()  # many small files: one sync of the file system costs less than one fsync(2) each
         write_whole(os.path.join(self.directory, MARK), mark, durable=bool(written))

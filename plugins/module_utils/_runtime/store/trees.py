@@ -18,12 +18,12 @@ def remove(path):
     :raises HostError: where the kernel refuses, e.g. because something is mounted in it.
     """
     try:
-        top = os.open(path, _FLAGS)
-    except FileNotFoundError:
-        return
-    except NotADirectoryError:
         os.unlink(path)
         return
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):  # a directory: unlink(2) says either
+        top = os.open(path, _FLAGS)
     try:
         turn = 0
         while _empty(top, turn):

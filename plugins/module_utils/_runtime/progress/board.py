@@ -161,7 +161,7 @@ class Look:
         """:param data: a board's bytes, which may come from a host that is not to be trusted: what is no report is passed over."""
         self.subjects, self.items, self.output = [], [], ""
         for line in data[:LIMIT].decode("utf-8", "replace").split("\n"):
-            kind, rest = line[:1], _line(line[1:])
+            kind, rest = line[:1], _line(line[1:].rstrip("\r"))  # a connection with a terminal ends lines with both
             if kind == "S":
                 self.subjects.append((len(self.items), rest.strip()))
             elif kind == "O":

@@ -100,6 +100,8 @@ class Fleet:
         net = directory / "net"
         net.touch()
         roots.run("unshare", "--net=%s" % net, "ip", "link", "set", "lo", "up")
+        subprocess.run(["nsenter", "--net=%s" % self.fabric, "ip", "link", "delete", "v%d" % number],  # of before, where the kernel has not done with it
+                       check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._ip(self.fabric, "link add v%d type veth peer name eth0 address 52:54:00:99:%02x:%02x netns %s" % (number, number // 256, number % 256, net),
                  "link set v%d master br0 up" % number)
         self._ip(net, "addr add %s.%d/24 dev eth0" % (SUBNET, number), "link set eth0 up", "route add default via %s.254" % SUBNET)

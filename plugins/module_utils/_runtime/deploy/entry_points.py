@@ -15,7 +15,7 @@ def everything():
     from ..cli.commands import (  # noqa: F401,F811
         archives, builds, checkpoints, containers, copying, images, layers, observing, pruning, registry, runs, storage, system)
     from ..containers import task  # noqa: F401,F811
-    from ..containers.access import commit, copy as copying  # noqa: F401,F811
+    from ..containers.access import commit, copy  # noqa: F401,F811
     from ..containers.lifecycle import recovery  # noqa: F401,F811
     from ..containers.monitor import zygote, zygote_main  # noqa: F401,F811
     from ..delivery import host  # noqa: F401,F811

@@ -205,7 +205,7 @@ class Build:
             where = " (%s)" % error.filename if error.filename else ""
             raise errors.HostError("%s: %s%s" % (self._where(instruction), error.strerror or error, where)) from None
         except errors.HostError as error:
-            if type(error) is not errors.HostError or "Containerfile step " in str(error):
+            if type(error) is not errors.HostError or "Containerfile step " in str(error):  # pylint: disable=unidiomatic-typecheck # not those below it
                 raise
             raise errors.HostError("%s: %s" % (self._where(instruction), error)) from None
 

@@ -37,7 +37,7 @@ UNITS = ("/etc/systemd/system/*.service", "/etc/systemd/system/*.service.d/*.con
 
 def leads_to(path):
     """Whether who writes at ``path`` of the host, or below, gets something executed on the host."""
-    for way in {os.path.normpath(path), os.path.realpath(path)}:
+    for way in (os.path.normpath(path), os.path.realpath(path)):
         if _within(way, INERT):
             continue
         if any(_within(way, place) or _within(place, way) for place in places()):

@@ -55,7 +55,9 @@ class Job:
         with tempfile.TemporaryDirectory(prefix="suite-") as place:
             report = pathlib.Path(place) / "report.xml"
             command = [sys.executable, "-m", "pytest", "--instafail", "--junitxml=%s" % report, "-o", "junit_family=xunit1", *options, *map(str, self.files)]
-            if self.apart and os.geteuid() == 0:
+            if not self.apart:
+                command += ["-o", "timeout=900"]  # the first builds roots and machines for the others
+            elif os.geteuid() == 0:
                 command = APART + command + ["--leak-check=apart"]
             done = subprocess.run(command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, check=False, env=dict(os.environ, PYCONTAINER_TEST_WORKER=str(worker)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -66,7 +67,7 @@ class Commands:
 
 
 def bridges():
-    return {link for link in os.listdir("/sys/class/net") if link.startswith("pyc")}
+    return {link for _index, link in socket.if_nameindex() if link.startswith("pyc")}
 
 
 @pytest.fixture

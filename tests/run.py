@@ -52,9 +52,13 @@ class Job:
     def run(self, worker, options):
         """Run pytest. :param worker: its number."""
         begin = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="suite-") as place:
-            report = pathlib.Path(place) / "report.xml"
-            command = [sys.executable, "-m", "pytest", "--instafail", "--junitxml=%s" % report, "-o", "junit_family=xunit1", *options, *map(str, self.files)]
+        place = pathlib.Path(tempfile.mkdtemp(prefix="suite-"))
+        try:
+            place.chmod(0o755)  # some tests are other users
+            report = place / "report.xml"
+            # Files of its own: every pytest that starts shuts the directory that they have in common to other users.
+            command = [sys.executable, "-m", "pytest", "--instafail", "--basetemp=%s" % (place / "t"), "--junitxml=%s" % report, "-o", "junit_family=xunit1",
+                       *options, *map(str, self.files)]
             if not self.apart:
                 command += ["-o", "timeout=900"]  # the first builds roots and machines for the others
             elif os.geteuid() == 0:
@@ -64,6 +68,8 @@ class Job:
             self.output, self.returncode, self.seconds = done.stdout.decode("utf-8", "replace"), done.returncode, time.monotonic() - begin
             if report.exists():
                 self.cases = list(cases(report))
+        finally:
+            subprocess.run(["rm", "-rf", place], check=False)  # of any depth
 
     def counts(self):
         return collections.Counter(outcome for _seconds, _name, outcome, _reason in self.cases)

@@ -63,7 +63,7 @@ def pieces(literal, longest=112):
 
 
 def generate():
-    """The text of ``_ffi.py``."""
+    """The text of ``ffi.py``."""
     ffi = cffi.FFI()
     ffi.cdef(DECLARATIONS)
     ffi.set_source("pycontainer_ffi", None)

@@ -211,7 +211,7 @@ def test_namespaces_of_another_of_his_containers(user, bundle):
 
 
 def test_a_sealed_maker(user, bundle):
-    """Its interpreter is executed again, as the small step's own call is forbidden (stepping.py), and is still to write the maps."""
+    """Its interpreter is executed again, as the small step's own call is forbidden (kernel/programs/trampoline.py), and is still to write the maps."""
     in_user_namespace(bundle)
     bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["execveat"], "action": "SCMP_ACT_ERRNO"}]}
     bundle.save(args=["id", "-u"])

@@ -49,7 +49,7 @@ CREATE TABLE layers (           -- unpacked layers, shared by all images with th
 CREATE TABLE containers (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    definition TEXT NOT NULL,   -- JSON: the options as asked for, normalised (containers/options.py)
+    definition TEXT NOT NULL,   -- JSON: the options as asked for, normalised (containers/options/)
     image TEXT,                 -- image id
     wanted TEXT NOT NULL,       -- created, running, paused, stopped: what it should be, also after a reboot
     created REAL NOT NULL);

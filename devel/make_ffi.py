@@ -17,7 +17,15 @@ import tempfile
 
 import cffi
 
-TARGET = pathlib.Path(__file__).resolve().parents[1] / "plugins" / "module_utils" / "_runtime" / "kernel" / "calls" / "ffi.py"
+TARGET = (
+    pathlib.Path(__file__).resolve().parents[1]
+    / "plugins"
+    / "module_utils"
+    / "_runtime"
+    / "kernel"
+    / "calls"
+    / "ffi.py"
+)
 
 # syscall(2) is variadic in C; with at most six integer or pointer arguments its calling convention on Linux (x86-64 System V,
 # AAPCS64) is that of a function with fixed arguments, which cffi calls faster.
@@ -49,7 +57,11 @@ else:
 
 def wrapped(line):
     """Cut a long bytes literal into pieces that stand below each other."""
-    return re.sub(r"b'((?:\\x..|[^'\\])*)'", lambda literal: "\n    ".join("b'%s'" % piece for piece in pieces(literal.group(1))), line)
+    return re.sub(
+        r"b'((?:\\x..|[^'\\])*)'",
+        lambda literal: "\n    ".join(f"b'{piece}'" for piece in pieces(literal.group(1))),
+        line,
+    )
 
 
 def pieces(literal, longest=112):
@@ -74,7 +86,7 @@ def generate():
     body = made[made.index("ffi = ") :]
     body = body.replace("),(", "),\n        (").replace(",b'", ",\n            b'")
     lines = "\n".join(wrapped(line) for line in body.rstrip().split("\n")).split("\n")
-    return HEADER + "".join("    %s\n" % line for line in lines)
+    return HEADER + "".join(f"    {line}\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,15 @@ import re
 import subprocess
 import textwrap
 
-TARGET = pathlib.Path(__file__).resolve().parents[1] / "plugins" / "module_utils" / "_runtime" / "kernel" / "seccomp" / "syscall_numbers.py"
+TARGET = (
+    pathlib.Path(__file__).resolve().parents[1]
+    / "plugins"
+    / "module_utils"
+    / "_runtime"
+    / "kernel"
+    / "seccomp"
+    / "syscall_numbers.py"
+)
 
 X86 = ["-I/usr/include/x86_64-linux-gnu"]
 HEADERS = {
@@ -31,7 +39,14 @@ SINCE = (
     "lsm_set_self_attr lsm_list_modules mseal setxattrat getxattrat listxattrat removexattrat open_tree_attr file_getattr file_setattr"
 )
 X86_64_ONLY = {"uretprobe": 335, "uprobe": 336}
-NOT_CALLS = {"syscalls", "SYSCALL_BASE", "BASE", "SYSCALL_MASK", "OABI_SYSCALL_BASE", "arch_specific_syscall"}
+NOT_CALLS = {
+    "syscalls",
+    "SYSCALL_BASE",
+    "BASE",
+    "SYSCALL_MASK",
+    "OABI_SYSCALL_BASE",
+    "arch_specific_syscall",
+}
 
 HEADER = '''# Copyright (c) 2026, the pycontainer.engine authors
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -72,13 +87,19 @@ def _parse(text):
 
 def read(header, options):
     """``{name: number}`` of a header."""
-    include = "#include <%s>\n" % header
+    include = f"#include <{header}>\n"
     cpp = ["cpp", "-undef", "-nostdinc", *options, "-I/usr/include"]
-    macros = subprocess.run([*cpp, "-dM"], input=include, capture_output=True, text=True, check=True).stdout
+    macros = subprocess.run(
+        [*cpp, "-dM"], input=include, capture_output=True, text=True, check=True
+    ).stdout
     names = re.findall(r"#define __(?:ARM_)?NR_(\w+) ", macros)
-    prefix = {name: "__ARM_NR_" if "__ARM_NR_%s " % name in macros else "__NR_" for name in names}
-    lines = "".join("@ %s %s%s\n" % (name[:1] + "#" + name[1:], prefix[name], name) for name in names)  # the # keeps cpp off the name
-    expanded = subprocess.run([*cpp, "-P"], input=include + lines, capture_output=True, text=True, check=True).stdout
+    prefix = {name: "__ARM_NR_" if f"__ARM_NR_{name} " in macros else "__NR_" for name in names}
+    lines = "".join(
+        f"@ {name[:1] + '#' + name[1:]} {prefix[name]}{name}\n" for name in names
+    )  # the # keeps cpp off the name
+    expanded = subprocess.run(
+        [*cpp, "-P"], input=include + lines, capture_output=True, text=True, check=True
+    ).stdout
     table = {}
     for name, value in re.findall(r"^@ (\w# ?\w+|_# ?\w+) (.+)$", expanded, re.M):
         name = name.replace("#", "").replace(" ", "")
@@ -127,8 +148,10 @@ def main():
         x32.pop(name)
     absent = sorted(name for name in x86_64 if x32.get(name) != x86_64[name])
     tables["x32"] = {name: number for name, number in x32.items() if x86_64.get(name) != number}
-    body = "_TABLES = {\n%s}\n" % "".join('    "%s": %s,\n' % (name, literal(encode(table))) for name, table in tables.items())
-    body += "# The other names of x32 have the numbers of x86-64.\n_NOT_X32 = set(\n    %s.split()\n)\n" % literal(" ".join(absent))
+    body = "_TABLES = {\n%s}\n" % "".join(
+        '    "%s": %s,\n' % (name, literal(encode(table))) for name, table in tables.items()
+    )
+    body += f"# The other names of x32 have the numbers of x86-64.\n_NOT_X32 = set(\n    {literal(' '.join(absent))}.split()\n)\n"
     TARGET.write_text(HEADER + body + FOOTER)
 
 

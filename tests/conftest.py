@@ -24,7 +24,9 @@ import leaks  # noqa: E402  # pylint: disable=wrong-import-position
 
 def runtime_as(name):
     """Make the runtime's directory importable as the package ``name``, as it is on a host where it was laid down."""
-    spec = importlib.util.spec_from_file_location(name, RUNTIME / "__init__.py", submodule_search_locations=[str(RUNTIME)])
+    spec = importlib.util.spec_from_file_location(
+        name, RUNTIME / "__init__.py", submodule_search_locations=[str(RUNTIME)]
+    )
     package = importlib.util.module_from_spec(spec)
     sys.modules[name] = package
     spec.loader.exec_module(package)
@@ -38,10 +40,16 @@ STORE = ("state.db", "state.db-wal", "state.db-shm")
 
 def only_sqlite_opens_a_store(event, arguments):
     """An audit hook (sys.addaudithook) for all tests: the engine opens no store's database but by SQLite (store/database.py)."""
-    if event == "open" and isinstance(arguments[0], (str, bytes)) and os.path.basename(os.fsdecode(arguments[0])) in STORE:
+    if (
+        event == "open"
+        and isinstance(arguments[0], (str, bytes))
+        and os.path.basename(os.fsdecode(arguments[0])) in STORE
+    ):
         frame = sys._getframe(1)  # pylint: disable=protected-access
         while frame is not None:
-            assert not frame.f_code.co_filename.startswith(str(RUNTIME)), "%s opens %r" % (frame.f_code.co_filename, arguments[0])
+            assert not frame.f_code.co_filename.startswith(str(RUNTIME)), (
+                f"{frame.f_code.co_filename} opens {arguments[0]!r}"
+            )
             frame = frame.f_back
 
 
@@ -49,8 +57,13 @@ sys.addaudithook(only_sqlite_opens_a_store)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--leak-check", nargs="?", const="all", choices=["all", "apart"],
-                     help="fail when the run leaves anything of the engine on this machine; apart: in its own namespaces, since others run beside it")
+    parser.addoption(
+        "--leak-check",
+        nargs="?",
+        const="all",
+        choices=["all", "apart"],
+        help="fail when the run leaves anything of the engine on this machine; apart: in its own namespaces, since others run beside it",
+    )
 
 
 def pytest_configure(config):
@@ -63,15 +76,18 @@ def pytest_sessionstart(session):
     config = session.config
     if config.getoption("--leak-check"):
         config.leaks_before = leaks.snapshot()
-        config.leak_kinds = leaks.OF_NAMESPACES if config.getoption("--leak-check") == "apart" else None
+        config.leak_kinds = (
+            leaks.OF_NAMESPACES if config.getoption("--leak-check") == "apart" else None
+        )
 
 
 def pytest_sessionfinish(session, exitstatus):
     if session.config.getoption("--leak-check"):
         seen = session.config.seen_after
         session.config.leaks_left = [
-            "%s (since %s)" % (left, seen.get(left, "the end"))
-            for left in leaks.since(session.config.leaks_before, kinds=session.config.leak_kinds)]
+            f"{left} (since {seen.get(left, 'the end')})"
+            for left in leaks.since(session.config.leaks_before, kinds=session.config.leak_kinds)
+        ]
         session.config.leaks_left += session.config.threads_left
         if session.config.leaks_left and exitstatus == 0:
             session.exitstatus = 1
@@ -80,7 +96,9 @@ def pytest_sessionfinish(session, exitstatus):
 def pytest_terminal_summary(terminalreporter, config):
     if config.getoption("--leak-check"):
         left = config.leaks_left
-        terminalreporter.section("leaks: %d" % len(left) if left else "no leaks", red=bool(left), green=not left)
+        terminalreporter.section(
+            f"leaks: {len(left)}" if left else "no leaks", red=bool(left), green=not left
+        )
         for line in left:
             terminalreporter.line(line)
 
@@ -97,9 +115,11 @@ def pytest_runtest_teardown(item, nextitem):
         for thread in set(threading.enumerate()) - {threading.main_thread()}:
             thread.join(max(0, until - time.monotonic()))
             if thread.is_alive():
-                item.config.threads_left.append("%s after %s" % (thread, item.path.relative_to(CHECKOUT)))
+                item.config.threads_left.append(f"{thread} after {item.path.relative_to(CHECKOUT)}")
         if item.config.getoption("--leak-check"):
-            for left in leaks.since(item.config.leaks_before, patience=0, kinds=item.config.leak_kinds):
+            for left in leaks.since(
+                item.config.leaks_before, patience=0, kinds=item.config.leak_kinds
+            ):
                 item.config.seen_after.setdefault(left, item.path.relative_to(CHECKOUT))
 
 
@@ -109,7 +129,11 @@ def pytest_collection_modifyitems(config, items):
         return
     for item in items:
         part = pathlib.Path(item.fspath).relative_to(CHECKOUT / "tests").parts[0]
-        if part in ("integration", "hosts") or item.get_closest_marker("root") or "engine" in getattr(item, "fixturenames", ()):
+        if (
+            part in ("integration", "hosts")
+            or item.get_closest_marker("root")
+            or "engine" in getattr(item, "fixturenames", ())
+        ):
             item.add_marker(pytest.mark.skip(reason="needs root"))
 
 
@@ -119,7 +143,9 @@ def scratch():
 
     The second has a short name because the address of a Unix socket has at most 107 bytes (unix(7)).
     """
-    data = tempfile.mkdtemp(prefix="pycontainer-test-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp"))
+    data = tempfile.mkdtemp(
+        prefix="pycontainer-test-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp")
+    )
     run = tempfile.mkdtemp(prefix="pct-", dir="/run")
     yield os.path.join(data, "data"), run
     leaks.remove(os.path.join(data, "data"), run)

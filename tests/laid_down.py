@@ -17,7 +17,9 @@ def oci_command():
     from pycontainer.deploy import install
     from pycontainer.store.paths import Paths
 
-    place = tempfile.mkdtemp(prefix="pyc-laid-down-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp"))
+    place = tempfile.mkdtemp(
+        prefix="pyc-laid-down-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp")
+    )
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     os.chmod(place, 0o755)
     paths = Paths(os.path.join(place, "data"), os.path.join(place, "run"))

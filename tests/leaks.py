@@ -21,13 +21,30 @@ import subprocess
 import sys
 import time
 
-OF_NAMESPACES = ("mount", "link", "nft table")  # what a process in a network and a mount namespace of its own sees alone
-NAMES = re.compile(r"pycontainer|/run/pct-")  # the engine's own names, and the suite's scratch directories
+OF_NAMESPACES = (
+    "mount",
+    "link",
+    "nft table",
+)  # what a process in a network and a mount namespace of its own sees alone
+NAMES = re.compile(
+    r"pycontainer|/run/pct-"
+)  # the engine's own names, and the suite's scratch directories
 PLACES = (
-    "/var/lib/pycontainer", "/var/lib/pycontainer/containers/*", "/var/lib/pycontainer/volumes/*", "/var/lib/pycontainer/tmp/*",
-    "/run/pycontainer", "/run/pycontainer/containers/*", "/run/pct-*", "/var/tmp/pycontainer-test-*", "/run/netns/*",
-    "/etc/systemd/system/pycontainer*", "/etc/systemd/system/*/pycontainer*", "/run/systemd/transient/pycontainer*",
-    "/etc/init.d/pycontainer*", "/usr/local/bin/pycontainer*", "/run/pycontainer-oci/*",
+    "/var/lib/pycontainer",
+    "/var/lib/pycontainer/containers/*",
+    "/var/lib/pycontainer/volumes/*",
+    "/var/lib/pycontainer/tmp/*",
+    "/run/pycontainer",
+    "/run/pycontainer/containers/*",
+    "/run/pct-*",
+    "/var/tmp/pycontainer-test-*",
+    "/run/netns/*",
+    "/etc/systemd/system/pycontainer*",
+    "/etc/systemd/system/*/pycontainer*",
+    "/run/systemd/transient/pycontainer*",
+    "/etc/init.d/pycontainer*",
+    "/usr/local/bin/pycontainer*",
+    "/run/pycontainer-oci/*",
 )
 
 
@@ -51,8 +68,14 @@ def cgroups(name=None):
             path = waiting.pop()
             below.append(path)
             with contextlib.suppress(OSError):  # gone meanwhile
-                waiting += [entry.path for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
-        found += [path for path in reversed(below) if ((os.path.basename(path) == name) if name else "pycontainer" in path[len(top):])]
+                waiting += [
+                    entry.path for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)
+                ]
+        found += [
+            path
+            for path in reversed(below)
+            if ((os.path.basename(path) == name) if name else "pycontainer" in path[len(top) :])
+        ]
     return found
 
 
@@ -85,13 +108,21 @@ def without_command_line(directory, groups):
     """What is to be said of a process that has come to its end and is still there, as one that nobody waits for is: its name, state and parent."""
     with open(directory + "/status") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-    return "(%s, %s, child of %s, %s)" % (status["Name"], status["State"], status["PPid"], ", ".join(line for line in groups.split() if "pycontainer" in line))
+    return f"({status['Name']}, {status['State']}, child of {status['PPid']}, {', '.join((line for line in groups.split() if 'pycontainer' in line))})"
 
 
 def nft_tables():
     if not shutil.which("nft"):
         return set()
-    return set(subprocess.run(["nft", "list", "tables"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout.splitlines())
+    return set(
+        subprocess.run(
+            ["nft", "list", "tables"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        ).stdout.splitlines()
+    )
 
 
 def snapshot():
@@ -101,7 +132,9 @@ def snapshot():
         "cgroup": sorted(cgroups()),
         "link": sorted(name for _index, name in socket.if_nameindex()),
         "nft table": sorted(nft_tables()),
-        "process": sorted("%d %s" % (pid, " ".join(command.split())[:300]) for pid, command in processes().items()),
+        "process": sorted(
+            "%d %s" % (pid, " ".join(command.split())[:300]) for pid, command in processes().items()
+        ),
         "file": sorted(path for pattern in PLACES for path in glob.glob(pattern)),
     }
 
@@ -111,8 +144,13 @@ def since(before, patience=5.0, kinds=None):
     end = time.monotonic() + patience
     while True:
         now = snapshot()
-        left = ["%s: %s" % (kind, name) for kind, names in now.items() if kinds is None or kind in kinds
-                for name in names if name not in before.get(kind, ())]
+        left = [
+            f"{kind}: {name}"
+            for kind, names in now.items()
+            if kinds is None or kind in kinds
+            for name in names
+            if name not in before.get(kind, ())
+        ]
         if not left or time.monotonic() > end:
             return left
         time.sleep(0.2)

@@ -21,13 +21,55 @@ LONGEST = 30  # seconds of one case: more is a hang
 MEMORY = 1 << 30  # bytes that a case may ask for beyond what is there
 
 # What stands in the place of something else in a JSON document.
-ODD = (None, True, False, 0, -1, 1, 1 << 63, -(1 << 70), 10 ** 30, 10 ** 400, 1.5, float("inf"), float("nan"), "", "x", "\0", "\ud800", "/", "..", "../../etc",
-       "a" * 300, "é" * 2000, "sha256:" + "0" * 64, "sha256:" + "A" * 64, "sha512:" + "0" * 64, "md5:" + "0" * 32, "sha256:", "unknown/unknown",
-       "2024-13-45T99:99:99Z", [], {}, [[]], [None], [0], [""], ["x"], {"": ""}, {"x": None}, {"x": []}, [{}], [[], {}])
+ODD = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    1 << 63,
+    -(1 << 70),
+    10**30,
+    10**400,
+    1.5,
+    float("inf"),
+    float("nan"),
+    "",
+    "x",
+    "\0",
+    "\ud800",
+    "/",
+    "..",
+    "../../etc",
+    "a" * 300,
+    "é" * 2000,
+    "sha256:" + "0" * 64,
+    "sha256:" + "A" * 64,
+    "sha512:" + "0" * 64,
+    "md5:" + "0" * 32,
+    "sha256:",
+    "unknown/unknown",
+    "2024-13-45T99:99:99Z",
+    [],
+    {},
+    [[]],
+    [None],
+    [0],
+    [""],
+    ["x"],
+    {"": ""},
+    {"x": None},
+    {"x": []},
+    [{}],
+    [[], {}],
+)
 
 # What Python calls things: no reader of the specification knows these words.
-PYTHON = re.compile(r"\bNone\b|NoneType|'(str|int|float|dict|list|bool)'|embedded null|int_max_str_digits|\[Errno|unhashable|codec can|surrogates|"
-                    r"\bTrue\b|\bFalse\b|argument must be|positional argument|object is not|indices must|too large to convert|\{'|\['|\\ud[89a-f]")
+PYTHON = re.compile(
+    r"\bNone\b|NoneType|'(str|int|float|dict|list|bool)'|embedded null|int_max_str_digits|\[Errno|unhashable|codec can|surrogates|"
+    r"\bTrue\b|\bFalse\b|argument must be|positional argument|object is not|indices must|too large to convert|\{'|\['|\\ud[89a-f]"
+)
 
 
 def cases(count):
@@ -42,6 +84,7 @@ class Wrong(Exception):
 @contextlib.contextmanager
 def bounded():
     """A case that takes too long, or too much memory, raises."""
+
     def late(_number, _frame):
         raise Wrong("it hangs")
 
@@ -78,8 +121,17 @@ def outcomes(seeds, attempt, accepted):
             while trace.tb_next is not None:
                 trace = trace.tb_next
             code = trace.tb_frame.f_code
-            wrong.append("case %d: %s:%d %s: %s: %s" % (seed, os.path.basename(code.co_filename), trace.tb_lineno, code.co_name, type(error).__name__,
-                                                        ascii(str(error))[:200]))
+            wrong.append(
+                "case %d: %s:%d %s: %s: %s"
+                % (
+                    seed,
+                    os.path.basename(code.co_filename),
+                    trace.tb_lineno,
+                    code.co_name,
+                    type(error).__name__,
+                    ascii(str(error))[:200],
+                )
+            )
     return wrong, fine
 
 
@@ -89,7 +141,13 @@ def outcomes(seeds, attempt, accepted):
 def places(value, path=()):
     """The paths of everything in a document."""
     found = [path]
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, inner in items:
         found += places(inner, path + (key,))
     return found
@@ -126,7 +184,9 @@ def _change(chance, holder, key):
     elif how == 1 and isinstance(holder, list):
         holder.insert(key, copy.deepcopy(holder[key]))
     elif how == 1:
-        holder[chance.choice(("x", "", key.upper() if isinstance(key, str) else "y"))] = copy.deepcopy(holder[key])
+        holder[chance.choice(("x", "", key.upper() if isinstance(key, str) else "y"))] = (
+            copy.deepcopy(holder[key])
+        )
     elif how == 2 and isinstance(holder[key], list) and holder[key]:
         holder[key] = holder[key] * chance.choice((2, 7, 300))
     elif how == 3 and isinstance(holder[key], str):
@@ -138,9 +198,42 @@ def _change(chance, holder, key):
 def text(chance, good):
     """A good text, damaged."""
     at = chance.randrange(len(good) + 1)
-    piece = chance.choice(("", "/", ":", "@", "..", "//", "\0", "\n", " ", "é", "\ud800", "A", "-", "_", "\U0001f433", "x" * 200, "[::1]",
-                           "%2f", "?", "#", good))
-    return chance.choice((good[:at] + piece + good[at:], good[:at] + piece + good[at + 1:], good[:at], good[at:], piece, good[::-1], good.upper()))
+    piece = chance.choice(
+        (
+            "",
+            "/",
+            ":",
+            "@",
+            "..",
+            "//",
+            "\0",
+            "\n",
+            " ",
+            "é",
+            "\ud800",
+            "A",
+            "-",
+            "_",
+            "\U0001f433",
+            "x" * 200,
+            "[::1]",
+            "%2f",
+            "?",
+            "#",
+            good,
+        )
+    )
+    return chance.choice(
+        (
+            good[:at] + piece + good[at:],
+            good[:at] + piece + good[at + 1 :],
+            good[:at],
+            good[at:],
+            piece,
+            good[::-1],
+            good.upper(),
+        )
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------------- bytes
@@ -156,15 +249,15 @@ def binary(chance, good):
         if how == 0 and at < len(data):
             data[at] ^= 1 << chance.randrange(8)
         elif how == 1:
-            data[at:at + length] = chance.randbytes(len(data[at:at + length]))
+            data[at : at + length] = chance.randbytes(len(data[at : at + length]))
         elif how == 2:
-            del data[at:at + length]
+            del data[at : at + length]
         elif how == 3:
-            data[at:at] = data[at:at + length]
+            data[at:at] = data[at : at + length]
         elif how == 4:
             del data[at:]
         elif how == 5:
-            data[at:at + length] = bytes(len(data[at:at + length]))
+            data[at : at + length] = bytes(len(data[at : at + length]))
         elif how == 6:
             data[at:at] = chance.randbytes(length)
         elif at < len(data):
@@ -173,26 +266,111 @@ def binary(chance, good):
 
 
 FIELDS = {  # of a tar header: where, how long
-    "name": (0, 100), "mode": (100, 8), "uid": (108, 8), "gid": (116, 8), "size": (124, 12), "mtime": (136, 12), "type": (156, 1), "link": (157, 100),
-    "magic": (257, 8), "major": (329, 8), "minor": (337, 8), "prefix": (345, 155), "sparse": (386, 96), "more": (482, 1), "real size": (483, 12)}
-NUMBERS = (b"", b"0", b"7777777", b"77777777777", b"-1", b"+1", b"8", b"0x1", b"1_0", b" 12 ", b"\x80" + bytes(11), b"\xff" * 12, b"\x80" + b"\xff" * 11,
-           b"\x80\0\0\0\0\0\0\1\0\0\0\0", b"\xff" + bytes(11))
-NAMES = (b"", b".", b"..", b"/", b"../x", b"a/../../x", b"/etc/passwd", b"a\xff\xfe", b"x" * 100, b".wh.", b".wh..", b".wh...", b".wh.a", b"a/.wh..wh..opq",
-         b".wh..wh..opq", b".wh..wh.plnk/x", b"a" + b"/a" * 49, b"file", b"dir", b"dir/", b"./", b"//", b"dir/file/x")
-PAX = (b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime", b"SCHILY.xattr.user.x", b"SCHILY.xattr.security.capability",
-       b"SCHILY.xattr.", b"GNU.sparse.major",
-       b"GNU.sparse.minor", b"GNU.sparse.map", b"GNU.sparse.offset", b"GNU.sparse.numbytes", b"GNU.sparse.numblocks", b"GNU.sparse.name",
-       b"GNU.sparse.realsize", b"GNU.sparse.size", b"comment", b"")
-VALUES = NAMES + (b"0", b"1", b"-1", b"1.5", b"1e9", b"9" * 19, b"9" * 40, b"0,1", b"0,512,1024,512", b"5,1,0,1", b"a" * 3000, b"x\0y",
-                  b"4294967295", b"\xff" * 50,
-                  b"-99999999999999999999.5", b"." * 20)
+    "name": (0, 100),
+    "mode": (100, 8),
+    "uid": (108, 8),
+    "gid": (116, 8),
+    "size": (124, 12),
+    "mtime": (136, 12),
+    "type": (156, 1),
+    "link": (157, 100),
+    "magic": (257, 8),
+    "major": (329, 8),
+    "minor": (337, 8),
+    "prefix": (345, 155),
+    "sparse": (386, 96),
+    "more": (482, 1),
+    "real size": (483, 12),
+}
+NUMBERS = (
+    b"",
+    b"0",
+    b"7777777",
+    b"77777777777",
+    b"-1",
+    b"+1",
+    b"8",
+    b"0x1",
+    b"1_0",
+    b" 12 ",
+    b"\x80" + bytes(11),
+    b"\xff" * 12,
+    b"\x80" + b"\xff" * 11,
+    b"\x80\0\0\0\0\0\0\1\0\0\0\0",
+    b"\xff" + bytes(11),
+)
+NAMES = (
+    b"",
+    b".",
+    b"..",
+    b"/",
+    b"../x",
+    b"a/../../x",
+    b"/etc/passwd",
+    b"a\xff\xfe",
+    b"x" * 100,
+    b".wh.",
+    b".wh..",
+    b".wh...",
+    b".wh.a",
+    b"a/.wh..wh..opq",
+    b".wh..wh..opq",
+    b".wh..wh.plnk/x",
+    b"a" + b"/a" * 49,
+    b"file",
+    b"dir",
+    b"dir/",
+    b"./",
+    b"//",
+    b"dir/file/x",
+)
+PAX = (
+    b"path",
+    b"linkpath",
+    b"size",
+    b"uid",
+    b"gid",
+    b"mtime",
+    b"SCHILY.xattr.user.x",
+    b"SCHILY.xattr.security.capability",
+    b"SCHILY.xattr.",
+    b"GNU.sparse.major",
+    b"GNU.sparse.minor",
+    b"GNU.sparse.map",
+    b"GNU.sparse.offset",
+    b"GNU.sparse.numbytes",
+    b"GNU.sparse.numblocks",
+    b"GNU.sparse.name",
+    b"GNU.sparse.realsize",
+    b"GNU.sparse.size",
+    b"comment",
+    b"",
+)
+VALUES = NAMES + (
+    b"0",
+    b"1",
+    b"-1",
+    b"1.5",
+    b"1e9",
+    b"9" * 19,
+    b"9" * 40,
+    b"0,1",
+    b"0,512,1024,512",
+    b"5,1,0,1",
+    b"a" * 3000,
+    b"x\0y",
+    b"4294967295",
+    b"\xff" * 50,
+    b"-99999999999999999999.5",
+    b"." * 20,
+)
 
 
 def archive(chance, good):
     """A good tar archive, damaged where readers look: header fields with a right checksum, pax records, parts of sparse files, order."""
     if chance.random() < 0.15:
         return binary(chance, good)
-    blocks = [good[at:at + 512] for at in range(0, len(good), 512)]
+    blocks = [good[at : at + 512] for at in range(0, len(good), 512)]
     headers = [number for number, block in enumerate(blocks) if block[257:262] == b"ustar"]
     for _number in range(chance.choice((1, 1, 2, 3))):
         number = chance.choice(headers)
@@ -206,7 +384,7 @@ def archive(chance, good):
         else:
             blocks[number] = b""
     data = b"".join(blocks)
-    return data[:chance.randrange(len(data))] if chance.random() < 0.1 else data
+    return data[: chance.randrange(len(data))] if chance.random() < 0.1 else data
 
 
 def header(chance, block):
@@ -218,12 +396,35 @@ def header(chance, block):
         if name in ("name", "link", "prefix"):
             value = chance.choice(NAMES)
         elif name == "type":
-            value = chance.choice((b"\0", b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"S", b"L", b"K", b"x", b"g", b"V", b"D", b"M", b"N", b"Z", b"\xff"))
+            value = chance.choice(
+                (
+                    b"\0",
+                    b"0",
+                    b"1",
+                    b"2",
+                    b"3",
+                    b"4",
+                    b"5",
+                    b"6",
+                    b"7",
+                    b"S",
+                    b"L",
+                    b"K",
+                    b"x",
+                    b"g",
+                    b"V",
+                    b"D",
+                    b"M",
+                    b"N",
+                    b"Z",
+                    b"\xff",
+                )
+            )
         elif name == "sparse":
             value = b"".join(chance.choice(NUMBERS).ljust(12, b"\0")[:12] for dummy in range(8))
         else:
             value = chance.choice(NUMBERS)
-        fields[at:at + length] = value.ljust(length, b"\0")[:length]
+        fields[at : at + length] = value.ljust(length, b"\0")[:length]
     fields[148:156] = b" " * 8
     fields[148:156] = b"%06o\0 " % sum(fields)
     return bytes(fields) + block[512:]
@@ -236,7 +437,14 @@ def pax(chance):
         key, value = chance.choice(PAX), chance.choice(VALUES)
         body = b" %s=%s\n" % (key, value)
         length = len(body) + len(str(len(body) + 3))
-        data += str(length if chance.random() < 0.95 else chance.choice((0, 1, 5, length + 1, length - 1, 10 ** 19))).encode() + body
+        data += (
+            str(
+                length
+                if chance.random() < 0.95
+                else chance.choice((0, 1, 5, length + 1, length - 1, 10**19))
+            ).encode()
+            + body
+        )
     made = bytearray(512)
     made[:4], made[100:107], made[124:135] = b"./PH", b"0000644", b"%011o" % len(data)
     made[156:157], made[257:265] = chance.choice((b"x", b"x", b"x", b"g")), b"ustar\x0000"

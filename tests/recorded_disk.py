@@ -23,20 +23,34 @@ RECORD = struct.Struct("<cQI")  # kind, offset, bytes that follow
 MOST = 1 << 20  # bytes of one request
 IN, OUT = struct.Struct("<IIQQIIIHH"), struct.Struct("<IiQ")
 ENOSYS = 38
-GETATTR, OPEN, READ, WRITE_TO, STATFS, RELEASE, FSYNC, FLUSH_FILE, INIT, INTERRUPT, DESTROY = 3, 14, 15, 16, 17, 18, 20, 25, 26, 36, 38
+GETATTR, OPEN, READ, WRITE_TO, STATFS, RELEASE, FSYNC, FLUSH_FILE, INIT, INTERRUPT, DESTROY = (
+    3,
+    14,
+    15,
+    16,
+    17,
+    18,
+    20,
+    25,
+    26,
+    36,
+    38,
+)
 FORGETS = (2, 42)
 BIG_WRITES, MAX_PAGES = 1 << 5, 1 << 22
 
 
 def run(*command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
+    return subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ).stdout.decode()
 
 
 def why_not():
     """Why this host can't have such a disk, or ""."""
     for path in ("/dev/fuse", "/dev/loop-control"):
         if not os.path.exists(path):
-            return "there is no %s" % path
+            return f"there is no {path}"
     with open("/proc/filesystems") as file:
         return "" if "\text4\n" in file.read() else "the kernel has no ext4"
 
@@ -58,25 +72,51 @@ class Server:
             _length, kind, unique, *_rest = IN.unpack_from(request)
             if kind in FORGETS or kind == INTERRUPT:
                 continue
-            answer = self.answer(kind, memoryview(request)[IN.size:])
+            answer = self.answer(kind, memoryview(request)[IN.size :])
             error, body = (-ENOSYS, b"") if answer is None else (0, answer)
             os.write(self.fd, OUT.pack(OUT.size + len(body), error, unique) + body)
 
     def answer(self, kind, body):
         if kind == INIT:
             _major, minor = struct.unpack_from("<II", body)
-            return struct.pack("<IIIIHHIIHHII", 7, min(minor, 31), 1 << 17, BIG_WRITES | MAX_PAGES, 16, 12, MOST, 1, MOST // mmap.PAGESIZE, 0, 0, 0
-                               ).ljust(64, b"\0")
+            return struct.pack(
+                "<IIIIHHIIHHII",
+                7,
+                min(minor, 31),
+                1 << 17,
+                BIG_WRITES | MAX_PAGES,
+                16,
+                12,
+                MOST,
+                1,
+                MOST // mmap.PAGESIZE,
+                0,
+                0,
+                0,
+            ).ljust(64, b"\0")
         if kind == GETATTR:
-            return struct.pack("<QII", 3600, 0, 0) + struct.pack("<QQQQQQ10I", 1, self.size, self.size // 512, *[0] * 6, 0o100600, 1, 0, 0, 0, 4096, 0)
+            return struct.pack("<QII", 3600, 0, 0) + struct.pack(
+                "<QQQQQQ10I",
+                1,
+                self.size,
+                self.size // 512,
+                *[0] * 6,
+                0o100600,
+                1,
+                0,
+                0,
+                0,
+                4096,
+                0,
+            )
         if kind == OPEN:
             return bytes(16)
         if kind == READ:
             _fh, offset, size = struct.unpack_from("<QQI", body)
-            return self.content[offset:offset + size]
+            return self.content[offset : offset + size]
         if kind == WRITE_TO:
             _fh, offset, size = struct.unpack_from("<QQI", body)
-            self.content[offset:offset + size] = data = body[40:40 + size]
+            self.content[offset : offset + size] = data = body[40 : 40 + size]
             self.note(RECORD.pack(WRITE, offset, size) + data)
             return struct.pack("<II", size, 0)
         if kind == FSYNC:
@@ -98,7 +138,9 @@ class Disk:
 
     def __init__(self, place, size=192 << 20):
         self.place, self.size = str(place), size
-        self.file, self.at, self.log = (os.path.join(self.place, name) for name in ("disk", "mounted", "log"))
+        self.file, self.at, self.log = (
+            os.path.join(self.place, name) for name in ("disk", "mounted", "log")
+        )
 
     def __enter__(self):
         base = os.path.join(self.place, "base")
@@ -118,8 +160,20 @@ class Disk:
 
     def _serve(self, stack):
         fuse = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        subprocess.run(["mount", "-i", "-t", "fuse", "-o", "fd=%d,rootmode=100000,user_id=0,group_id=0" % fuse, "recorded", self.file],
-                       check=True, pass_fds=[fuse])
+        subprocess.run(
+            [
+                "mount",
+                "-i",
+                "-t",
+                "fuse",
+                "-o",
+                "fd=%d,rootmode=100000,user_id=0,group_id=0" % fuse,
+                "recorded",
+                self.file,
+            ],
+            check=True,
+            pass_fds=[fuse],
+        )
         pid = os.fork()
         if pid == 0:
             try:
@@ -127,13 +181,17 @@ class Disk:
                 os.close(2)
                 with open(self._base, "r+b") as file:
                     content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-                Server(fuse, content, os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)).serve()
+                Server(
+                    fuse, content, os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                ).serve()
             finally:
                 os._exit(0)
         os.close(fuse)
         stack.callback(os.waitpid, pid, 0)
         stack.callback(os.kill, pid, signal.SIGKILL)
-        stack.callback(run, "umount", "--lazy", self.file)  # the loop device may hold it for a moment more
+        stack.callback(
+            run, "umount", "--lazy", self.file
+        )  # the loop device may hold it for a moment more
 
     @property
     def _base(self):
@@ -162,7 +220,9 @@ class Disk:
         :param seed: of what came after the last flush, keep the blocks that chance keeps. None: all of them, a disk without a cache.
         """
         chance = random.Random(seed)
-        flushed = max((number for number in range(count) if records[number][1] == FLUSH), default=-1)
+        flushed = max(
+            (number for number in range(count) if records[number][1] == FLUSH), default=-1
+        )
         keep = 1 if seed is None else chance.choice((0, 0.3, 0.7, 0.95))
         run("cp", "--sparse=always", self._base, path)
         with open(path, "r+b") as target, open(self.log, "rb") as log:
@@ -170,8 +230,14 @@ class Disk:
                 if kind == WRITE:
                     for start in range(0, size, size if number < flushed or keep == 1 else BLOCK):
                         if number < flushed or chance.random() < keep:
-                            length = size if number < flushed or keep == 1 else min(BLOCK, size - start)
-                            os.pwrite(target.fileno(), os.pread(log.fileno(), length, at + start), offset + start)
+                            length = (
+                                size if number < flushed or keep == 1 else min(BLOCK, size - start)
+                            )
+                            os.pwrite(
+                                target.fileno(),
+                                os.pread(log.fileno(), length, at + start),
+                                offset + start,
+                            )
 
 
 @contextlib.contextmanager

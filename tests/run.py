@@ -32,7 +32,18 @@ import leaks  # noqa: E402  # pylint: disable=wrong-import-position
 WITH_NETWORK = ("sanity", "hosts")  # one file a process: they wait more than they work
 LINES = 1200  # of test files that a process gets at most: a few seconds to a minute
 SLOWEST = 20
-APART = ["unshare", "--net", "--mount", "--propagation", "slave", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+APART = [
+    "unshare",
+    "--net",
+    "--mount",
+    "--propagation",
+    "slave",
+    "--",
+    "sh",
+    "-c",
+    'ip link set lo up && exec "$@"',
+    "sh",
+]
 
 
 class Job:
@@ -57,15 +68,39 @@ class Job:
             place.chmod(0o755)  # some tests are other users
             report = place / "report.xml"
             # Files of its own: every pytest that starts shuts the directory that they have in common to other users.
-            command = [sys.executable, "-m", "pytest", "--instafail", "--basetemp=%s" % (place / "t"), "--junitxml=%s" % report, "-o", "junit_family=xunit1",
-                       *options, *map(str, self.files)]
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "--instafail",
+                f"--basetemp={place / 't'}",
+                f"--junitxml={report}",
+                "-o",
+                "junit_family=xunit1",
+                *options,
+                *map(str, self.files),
+            ]
             if not self.apart:
-                command += ["-o", "timeout=900"]  # the first builds roots and machines for the others
+                command += [
+                    "-o",
+                    "timeout=900",
+                ]  # the first builds roots and machines for the others
             elif os.geteuid() == 0:
                 command = APART + command + ["--leak-check=apart"]
-            done = subprocess.run(command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, check=False, env=dict(os.environ, PYCONTAINER_TEST_WORKER=str(worker)))
-            self.output, self.returncode, self.seconds = done.stdout.decode("utf-8", "replace"), done.returncode, time.monotonic() - begin
+            done = subprocess.run(
+                command,
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=False,
+                env=dict(os.environ, PYCONTAINER_TEST_WORKER=str(worker)),
+            )
+            self.output, self.returncode, self.seconds = (
+                done.stdout.decode("utf-8", "replace"),
+                done.returncode,
+                time.monotonic() - begin,
+            )
             if report.exists():
                 self.cases = list(cases(report))
         finally:
@@ -81,8 +116,16 @@ def cases(report):
         outcome, reason = "passed", ""
         for child in case:
             if child.tag in ("failure", "error", "skipped"):
-                outcome, reason = {"failure": "failed"}.get(child.tag, child.tag), child.get("message") or ""
-        yield float(case.get("time") or 0), "%s::%s" % (case.get("file"), case.get("name")), outcome, reason
+                outcome, reason = (
+                    {"failure": "failed"}.get(child.tag, child.tag),
+                    child.get("message") or "",
+                )
+        yield (
+            float(case.get("time") or 0),
+            f"{case.get('file')}::{case.get('name')}",
+            outcome,
+            reason,
+        )
 
 
 def jobs(places):
@@ -107,7 +150,14 @@ def jobs(places):
 
 
 def summed(counts):
-    return ", ".join("%d %s" % (counts[outcome], outcome) for outcome in ("failed", "error", "passed", "skipped") if counts[outcome]) or "nothing ran"
+    return (
+        ", ".join(
+            "%d %s" % (counts[outcome], outcome)
+            for outcome in ("failed", "error", "passed", "skipped")
+            if counts[outcome]
+        )
+        or "nothing ran"
+    )
 
 
 def run(todo, workers, options):
@@ -129,9 +179,14 @@ def run(todo, workers, options):
                 done.append(job)
                 if job.returncode not in (0, 5):  # 5: nothing was selected
                     print(job.output, flush=True)
-                print("[%d/%d] %4.0f s  %s: %s" % (len(done), len(todo), job.seconds, job.name, summed(job.counts())), flush=True)
+                print(
+                    f"[{len(done)}/{len(todo)}] {job.seconds:4.0f} s  {job.name}: {summed(job.counts())}",
+                    flush=True,
+                )
 
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(workers)]
+    threads = [
+        threading.Thread(target=work, args=(number,), daemon=True) for number in range(workers)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -158,42 +213,64 @@ def report(done, begin):
     slowest = sorted((case for job in done for case in job.cases), reverse=True)[:SLOWEST]
     print("\nslowest:")
     for seconds, name, _outcome, _reason in slowest:
-        print("  %6.1f s  %s" % (seconds, name))
-    reasons = collections.Counter(reason for job in done for _seconds, _name, outcome, reason in job.cases if outcome == "skipped")
+        print(f"  {seconds:6.1f} s  {name}")
+    reasons = collections.Counter(
+        reason
+        for job in done
+        for _seconds, _name, outcome, reason in job.cases
+        if outcome == "skipped"
+    )
     if reasons:
         print("\nskipped:")
         for reason, count in reasons.most_common():
             print("  %4d  %s" % (count, reason))
-    failed = [name for job in done for _seconds, name, outcome, _reason in job.cases if outcome in ("failed", "error")]
-    broken = [job.name for job in done if job.returncode not in (0, 5) and not any(case[2] in ("failed", "error") for case in job.cases)]
+    failed = [
+        name
+        for job in done
+        for _seconds, name, outcome, _reason in job.cases
+        if outcome in ("failed", "error")
+    ]
+    broken = [
+        job.name
+        for job in done
+        if job.returncode not in (0, 5)
+        and not any(case[2] in ("failed", "error") for case in job.cases)
+    ]
     if failed or broken:
         print("\nfailed:")
-        for name in failed + ["%s: pytest ended with an error of its own" % name for name in broken]:
-            print("  %s" % name)
+        for name in failed + [f"{name}: pytest ended with an error of its own" for name in broken]:
+            print(f"  {name}")
     counts = sum((job.counts() for job in done), collections.Counter())
-    print("\n%s in %.0f s" % (summed(counts), time.monotonic() - begin))
+    print(f"\n{summed(counts)} in {time.monotonic() - begin:.0f} s")
 
 
 def main():
     own, dashes, options = sys.argv[1:], "--", []
     if dashes in own:
-        options = own[own.index(dashes) + 1:]
-        own = own[:own.index(dashes)]
+        options = own[own.index(dashes) + 1 :]
+        own = own[: own.index(dashes)]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workers", type=int, default=(os.cpu_count() or 1) + 1, help="processes side by side (default: one more than there are processors)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=(os.cpu_count() or 1) + 1,
+        help="processes side by side (default: one more than there are processors)",
+    )
     parser.add_argument("places", nargs="+", metavar="DIRECTORY|FILE")
     given = parser.parse_args(own)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and hands that on to all tests
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background job ignores it, and hands that on to all tests
     begin, before, there = time.monotonic(), leaks.snapshot(), base_there()
     done = run(jobs(given.places), given.workers, options)
     if not there:
         remove_base()
     left = leaks.since(before)
     report(done, begin)
-    print("leaks: %s" % len(left) if left else "no leaks")
+    print(f"leaks: {len(left)}" if left else "no leaks")
     for line in left:
-        print("  %s" % line)
+        print(f"  {line}")
     return int(bool(left) or any(job.returncode not in (0, 5) for job in done))
 
 

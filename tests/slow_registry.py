@@ -20,7 +20,10 @@ import tarfile
 import time
 
 LAYERS, SIZE = 3, 1 << 20
-TAR, CONFIG, MANIFEST = ("application/vnd.oci.image.%s.v1+%s" % pair for pair in (("layer", "tar"), ("config", "json"), ("manifest", "json")))
+TAR, CONFIG, MANIFEST = (
+    "application/vnd.oci.image.%s.v1+%s" % pair
+    for pair in (("layer", "tar"), ("config", "json"), ("manifest", "json"))
+)
 
 
 def digest(data):
@@ -41,10 +44,22 @@ def image():
             entry.size = SIZE
             archive.addfile(entry, io.BytesIO(random.Random(number).randbytes(SIZE)))
         layers.append(buffer.getvalue())
-    config = json.dumps({"os": "linux", "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine], "config": {},
-                         "rootfs": {"type": "layers", "diff_ids": [digest(data) for data in layers]}}).encode()
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described(config, CONFIG),
-                           "layers": [described(data, TAR.replace("+", ".")) for data in layers]}).encode()
+    config = json.dumps(
+        {
+            "os": "linux",
+            "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [digest(data) for data in layers]},
+        }
+    ).encode()
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": described(config, CONFIG),
+            "layers": [described(data, TAR.replace("+", ".")) for data in layers],
+        }
+    ).encode()
     return {digest(data): data for data in [config] + layers}, manifest
 
 
@@ -64,7 +79,9 @@ def handler(gate):
                 return
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
-            self.send_header("Content-Type", MANIFEST if data is manifest else "application/octet-stream")
+            self.send_header(
+                "Content-Type", MANIFEST if data is manifest else "application/octet-stream"
+            )
             self.send_header("Docker-Content-Digest", digest(data))
             self.end_headers()
             if self.command == "HEAD":

@@ -32,7 +32,11 @@ class Terminal:
                 resize(0, columns, rows)
                 if cwd:
                     os.chdir(cwd)
-                os.execvpe(str(argv[0]), [str(word) for word in argv], {**os.environ, "TERM": "xterm", **(env or {})})
+                os.execvpe(
+                    str(argv[0]),
+                    [str(word) for word in argv],
+                    {**os.environ, "TERM": "xterm", **(env or {})},
+                )
             finally:
                 os._exit(127)
 
@@ -55,7 +59,7 @@ class Terminal:
         """Read until ``found(terminal)`` is true."""
         until = time.monotonic() + seconds
         while not found(self):
-            assert self._read(until), "it ended; it wrote:\n%s" % self.output
+            assert self._read(until), f"it ended; it wrote:\n{self.output}"
 
     def end(self, seconds=60):
         """Read to the end; the exit code."""
@@ -67,7 +71,9 @@ class Terminal:
 
     def _read(self, until):
         """Take what comes; False when there is no more."""
-        assert select.select([self.fd], [], [], max(0, until - time.monotonic()))[0], "waited in vain; it wrote:\n%s" % self.output
+        assert select.select([self.fd], [], [], max(0, until - time.monotonic()))[0], (
+            f"waited in vain; it wrote:\n{self.output}"
+        )
         try:
             piece = os.read(self.fd, 1 << 16)
         except OSError:  # EIO: nobody has the other side open any more
@@ -90,7 +96,14 @@ class Screen:
     """What a terminal shows: carriage return, line feed, cursor up, erase line and screen, wrapping; no colours."""
 
     def __init__(self, columns, rows):
-        self.columns, self.rows, self._lines, self._row, self._column, self._rest = columns, rows, [""], 0, 0, ""
+        self.columns, self.rows, self._lines, self._row, self._column, self._rest = (
+            columns,
+            rows,
+            [""],
+            0,
+            0,
+            "",
+        )
 
     def feed(self, text):
         text, at = self._rest + text, 0
@@ -110,11 +123,11 @@ class Screen:
         if kind == "A":
             self._row = max(self._row - int(count or 1), len(self._lines) - self.rows, 0)
         elif kind in ("J", "K"):
-            self._lines[self._row] = self._lines[self._row][:self._column]
+            self._lines[self._row] = self._lines[self._row][: self._column]
             if kind == "J":
-                self._lines[self._row + 1:] = []
+                self._lines[self._row + 1 :] = []
         elif kind not in ("m", "n", None):  # n: where the cursor is, a shell asks; nobody answers
-            raise AssertionError("a sequence that nobody should send: %s %s" % (count, kind))
+            raise AssertionError(f"a sequence that nobody should send: {count} {kind}")
 
     def _put(self, character):
         if character == "\r":
@@ -127,7 +140,9 @@ class Screen:
             if character == "\n":
                 return
         line = self._lines[self._row]
-        self._lines[self._row] = line.ljust(self._column)[:self._column] + character + line[self._column + 1:]
+        self._lines[self._row] = (
+            line.ljust(self._column)[: self._column] + character + line[self._column + 1 :]
+        )
         self._column += 1
 
     def lines(self):

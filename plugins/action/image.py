@@ -21,8 +21,14 @@ class ActionModule(EngineAction):
         if arguments.get("source") != "controller" or arguments.get("state") == "absent":
             return super()._module(arguments, copy, task_vars, **told)
         if self._task.async_val:
-            raise AnsibleActionFail("source: 'controller' does not go together with async, for the controller has to stay connected")
+            raise AnsibleActionFail(
+                "source: 'controller' does not go together with async, for the controller has to stay connected"
+            )
         from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery
 
         ask = super()._module
-        return delivery.carry_out(self, arguments, lambda request: ask(arguments, copy, task_vars, params={"delivery": request}))
+        return delivery.carry_out(
+            self,
+            arguments,
+            lambda request: ask(arguments, copy, task_vars, params={"delivery": request}),
+        )

@@ -28,8 +28,9 @@ class ActionModule(EngineAction):
             line = self._line() if stray else typed
             if line is None:
                 raise AnsibleActionFail(
-                    "pycontainer: Ansible took %s out of the free-form command line; write the command as cmd: \"...\" or argv: [...]"
-                    % ", ".join("%s=..." % key for key in stray))
+                    'pycontainer: Ansible took %s out of the free-form command line; write the command as cmd: "..." or argv: [...]'
+                    % ", ".join("%s=..." % key for key in stray)
+                )
             arguments = {"cmd": line}
         elif arguments and not set(arguments) & set(OPTIONS) and self._line() is not None:
             arguments = {"cmd": self._line()}  # every word had a "=" in it
@@ -40,8 +41,17 @@ class ActionModule(EngineAction):
         line = context.CLIARGS.get("module_args")  # ansible HOSTS -m pycontainer -a 'LINE'
         source = self._task.get_ds()
         if line is None and isinstance(source, dict):
-            line = next((source[key] for key in (self._task.action, MODULE, "pycontainer") if isinstance(source.get(key), str)), None)
-            if line is None and isinstance(source.get("action"), str):  # action: pycontainer.engine.pycontainer ps -a
+            line = next(
+                (
+                    source[key]
+                    for key in (self._task.action, MODULE, "pycontainer")
+                    if isinstance(source.get(key), str)
+                ),
+                None,
+            )
+            if line is None and isinstance(
+                source.get("action"), str
+            ):  # action: pycontainer.engine.pycontainer ps -a
                 line = source["action"].strip().partition(" ")[2]
         if line is None or "{{" not in line:
             return line

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-
     # Of every module; each says itself what it supports of the first three.
     DOCUMENTATION = r"""
 options: {}

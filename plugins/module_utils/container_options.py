@@ -10,8 +10,16 @@ from __future__ import annotations
 CONTAINER = {
     "name": {"type": "str"},
     "image": {"type": "str"},
-    "state": {"type": "str", "default": "started", "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"]},
-    "pull": {"type": "raw", "default": "missing", "choices": ["always", "missing", "never", True, False]},
+    "state": {
+        "type": "str",
+        "default": "started",
+        "choices": ["absent", "healthy", "paused", "present", "restarted", "started", "stopped"],
+    },
+    "pull": {
+        "type": "raw",
+        "default": "missing",
+        "choices": ["always", "missing", "never", True, False],
+    },
     "platform": {"type": "str"},
     "insecure": {"type": "bool", "default": False},
     "validate_certs": {"type": "bool", "default": True},
@@ -20,7 +28,11 @@ CONTAINER = {
     "client_key": {"type": "path"},
     "auth_file": {"type": "path"},
     "recreate": {"type": "bool", "default": False},
-    "recreate_policy": {"type": "str", "default": "recreate", "choices": ["fail", "recreate", "warn"]},
+    "recreate_policy": {
+        "type": "str",
+        "default": "recreate",
+        "choices": ["fail", "recreate", "warn"],
+    },
     "restart": {"type": "bool", "default": False},
     "keep_volumes": {"type": "bool", "default": True},
     "force_kill": {"type": "bool", "default": False, "aliases": ["forcekill"]},
@@ -54,28 +66,32 @@ CONTAINER = {
     "pids_limit": {"type": "int"},
     "blkio_weight": {"type": "int"},
     "device_read_bps": {
-        "type": "list", "elements": "dict",
+        "type": "list",
+        "elements": "dict",
         "options": {
             "path": {"type": "str", "required": True},
             "rate": {"type": "str", "required": True},
         },
     },
     "device_write_bps": {
-        "type": "list", "elements": "dict",
+        "type": "list",
+        "elements": "dict",
         "options": {
             "path": {"type": "str", "required": True},
             "rate": {"type": "str", "required": True},
         },
     },
     "device_read_iops": {
-        "type": "list", "elements": "dict",
+        "type": "list",
+        "elements": "dict",
         "options": {
             "path": {"type": "str", "required": True},
             "rate": {"type": "int", "required": True},
         },
     },
     "device_write_iops": {
-        "type": "list", "elements": "dict",
+        "type": "list",
+        "elements": "dict",
         "options": {
             "path": {"type": "str", "required": True},
             "rate": {"type": "int", "required": True},
@@ -86,13 +102,17 @@ CONTAINER = {
     "oom_score_adj": {"type": "int"},
     "volumes": {"type": "list", "elements": "str"},
     "mounts": {
-        "type": "list", "elements": "dict",
+        "type": "list",
+        "elements": "dict",
         "options": {
             "type": {"type": "str", "choices": ["bind", "tmpfs", "volume"], "default": "volume"},
             "source": {"type": "str"},
             "target": {"type": "str", "required": True},
             "read_only": {"type": "bool"},
-            "propagation": {"type": "str", "choices": ["private", "rprivate", "shared", "rshared", "slave", "rslave"]},
+            "propagation": {
+                "type": "str",
+                "choices": ["private", "rprivate", "shared", "rshared", "slave", "rslave"],
+            },
             "no_copy": {"type": "bool"},
             "tmpfs_size": {"type": "str"},
             "tmpfs_mode": {"type": "str"},
@@ -107,7 +127,8 @@ CONTAINER = {
     "exposed_ports": {"type": "list", "elements": "str", "aliases": ["exposed", "expose"]},
     "publish_all_ports": {"type": "bool"},
     "networks": {
-        "type": "list", "elements": "dict",
+        "type": "list",
+        "elements": "dict",
         "options": {
             "name": {"type": "str", "required": True},
             "ipv4_address": {"type": "str"},
@@ -155,4 +176,8 @@ CONTAINER = {
 def argument_spec():
     """The container module's: one container, or ``containers`` with a list of them."""
     item = dict(CONTAINER, name={"type": "str", "required": True})
-    return dict(CONTAINER, containers={"type": "list", "elements": "dict", "options": item}, parallel={"type": "int"})
+    return dict(
+        CONTAINER,
+        containers={"type": "list", "elements": "dict", "options": item},
+        parallel={"type": "int"},
+    )

@@ -44,8 +44,11 @@ def laid_down(module):
         module.fail_json(msg="pycontainer.engine needs root on the host (in Ansible: become: true)")
     path = fingerprint.laid_down(paths.Paths().runtime, copy) if copy else None
     if path is None:
-        module.fail_json(msg="the engine %s is not on this host; the role pycontainer.engine.host lays it down" % (copy or "of this collection"),
-                         engine_missing=True)
+        module.fail_json(
+            msg="the engine %s is not on this host; the role pycontainer.engine.host lays it down"
+            % (copy or "of this collection"),
+            engine_missing=True,
+        )
     sys.path.insert(0, path)
     return fingerprint.PACKAGE
 
@@ -58,7 +61,9 @@ def reports(package, engine, name):
         return
     progress = importlib.import_module(package + ".progress.board")
     if not progress.NAME.fullmatch(name):
-        raise importlib.import_module(package + ".errors").InvalidInput("progress", name, "32 hexadecimal digits")
+        raise importlib.import_module(package + ".errors").InvalidInput(
+            "progress", name, "32 hexadecimal digits"
+        )
     with progress.board(engine.paths.progress, name) as engine.progress:
         yield
 
@@ -81,12 +86,17 @@ def run(part, function, argument_spec, store_needed=True, package=None, **option
         errors = importlib.import_module(package + ".errors")
         text = importlib.import_module(package + ".untrusted.text")
     except Exception as error:  # noqa: B902 - half a copy
-        module.fail_json(msg="the engine on this host is damaged: %s; remove %s, and the next task brings it again" % (
-            error, os.path.dirname(fingerprint.directory()) if brings else sys.path[0]), exception=traceback.format_exc())
+        module.fail_json(
+            msg=f"the engine on this host is damaged: {error}; remove {os.path.dirname(fingerprint.directory()) if brings else sys.path[0]}, and the next task brings it again",
+            exception=traceback.format_exc(),
+        )
     try:
         _carry_out(module, package, errors, text, part, function, store_needed, brings)
     except Exception as error:  # noqa: B902 - a defect, or a host that fails: one sentence, and the traceback for whoever wants it
-        module.fail_json(msg=errors.unexpected(error, "-vvv shows the traceback"), exception=traceback.format_exc())
+        module.fail_json(
+            msg=errors.unexpected(error, "-vvv shows the traceback"),
+            exception=traceback.format_exc(),
+        )
 
 
 def _carry_out(module, package, errors, text, part, function, store_needed, brings):
@@ -97,16 +107,31 @@ def _carry_out(module, package, errors, text, part, function, store_needed, brin
     bare = not os.path.exists(importlib.import_module(package + ".store.paths").Paths().database)
     storeless = bare and not store_needed
     try:
-        if bare and brings and store_needed and not module.check_mode and os.geteuid() == 0:  # the same play may be about to install it
-            importlib.import_module(package + ".deploy.install").refuse_unfit(module.params.get("interpreter"))
-        noun = importlib.import_module("%s.%s" % (package, part))
-        broken = {"broken": True} if getattr(noun, "tolerates", lambda _params: False)(module.params) else {}
-        with engine_class(check=module.check_mode or storeless, **broken) as engine, reports(package, engine, module.told.get("progress")):
+        if (
+            bare and brings and store_needed and not module.check_mode and os.geteuid() == 0
+        ):  # the same play may be about to install it
+            importlib.import_module(package + ".deploy.install").refuse_unfit(
+                module.params.get("interpreter")
+            )
+        noun = importlib.import_module(f"{package}.{part}")
+        broken = (
+            {"broken": True}
+            if getattr(noun, "tolerates", lambda _params: False)(module.params)
+            else {}
+        )
+        with (
+            engine_class(check=module.check_mode or storeless, **broken) as engine,
+            reports(package, engine, module.told.get("progress")),
+        ):
             if module.check_mode:
                 engine.foretold = module.told.get("foretold") or ()
             work = getattr(noun, function)
             outcome = work(engine, dict(module.params, **module.told.get("params", {})))
-            result = reconcile.carry_out(outcome, module.check_mode) if isinstance(outcome, reconcile.Plan) else dict(outcome)
+            result = (
+                reconcile.carry_out(outcome, module.check_mode)
+                if isinstance(outcome, reconcile.Plan)
+                else dict(outcome)
+            )
     except errors.EngineError as error:
         details = {key: value for key, value in vars(error).items() if value not in (None, "")}
         module.fail_json(msg=str(error), **details)

@@ -949,8 +949,12 @@ from ..module_utils import container_options, frontend  # noqa: E402
 
 def main():
     frontend.run(
-        "containers.task", "container", container_options.argument_spec(),
-        required_one_of=[("name", "containers")], mutually_exclusive=[("name", "containers")])
+        "containers.task",
+        "container",
+        container_options.argument_spec(),
+        required_one_of=[("name", "containers")],
+        mutually_exclusive=[("name", "containers")],
+    )
 
 
 if __name__ == "__main__":

@@ -109,14 +109,22 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("containers.task", "container_checkpoint", {
-        "container": {"type": "str", "required": True},
-        "checkpoint": {"type": "str", "required": True, "aliases": ["name"]},
-        "state": {"type": "str", "choices": ["present", "absent", "restored"], "default": "present"},
-        "leave_running": {"type": "bool", "default": False},
-        "tcp_established": {"type": "bool", "default": False},
-        "checkpoint_dir": {"type": "path"},
-    })
+    frontend.run(
+        "containers.task",
+        "container_checkpoint",
+        {
+            "container": {"type": "str", "required": True},
+            "checkpoint": {"type": "str", "required": True, "aliases": ["name"]},
+            "state": {
+                "type": "str",
+                "choices": ["present", "absent", "restored"],
+                "default": "present",
+            },
+            "leave_running": {"type": "bool", "default": False},
+            "tcp_established": {"type": "bool", "default": False},
+            "checkpoint_dir": {"type": "path"},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -132,7 +132,9 @@ from ..module_utils import frontend  # noqa: E402
 
 def main():
     frontend.run(
-        "containers.task", "container_exec", {
+        "containers.task",
+        "container_exec",
+        {
             "container": {"type": "str", "required": True},
             "argv": {"type": "list", "elements": "str"},
             "command": {"type": "str"},
@@ -145,7 +147,9 @@ def main():
             "tty": {"type": "bool", "default": False},
             "detach": {"type": "bool", "default": False},
         },
-        required_one_of=[("argv", "command")], mutually_exclusive=[("argv", "command")])
+        required_one_of=[("argv", "command")],
+        mutually_exclusive=[("argv", "command")],
+    )
 
 
 if __name__ == "__main__":

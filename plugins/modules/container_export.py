@@ -74,11 +74,15 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("containers.task", "container_export", {
-        "name": {"type": "str", "required": True},
-        "path": {"type": "path", "required": True},
-        "force": {"type": "bool", "default": False},
-    })
+    frontend.run(
+        "containers.task",
+        "container_export",
+        {
+            "name": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "force": {"type": "bool", "default": False},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -113,13 +113,18 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("containers.task", "container_info", {
-        "name": {"type": "list", "elements": "str"},
-        "all": {"type": "bool", "default": True},
-        "filters": {"type": "dict"},
-        "changes": {"type": "bool", "default": False},
-        "stats": {"type": "bool", "default": False},
-    }, store_needed=False)
+    frontend.run(
+        "containers.task",
+        "container_info",
+        {
+            "name": {"type": "list", "elements": "str"},
+            "all": {"type": "bool", "default": True},
+            "filters": {"type": "dict"},
+            "changes": {"type": "bool", "default": False},
+            "stats": {"type": "bool", "default": False},
+        },
+        store_needed=False,
+    )
 
 
 if __name__ == "__main__":

@@ -195,7 +195,8 @@ from ..module_utils import frontend, payload  # noqa: E402
 
 def main():
     frontend.run(
-        "host.task", "plan",
+        "host.task",
+        "plan",
         {
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "command": {"type": "path", "default": "/usr/local/bin/pycontainer"},
@@ -207,7 +208,9 @@ def main():
             "force": {"type": "bool", "default": False},
             "delete_data": {"type": "bool", "default": False},
         },
-        store_needed=lambda params: params["state"] == "present", package=payload.package())
+        store_needed=lambda params: params["state"] == "present",
+        package=payload.package(),
+    )
 
 
 if __name__ == "__main__":

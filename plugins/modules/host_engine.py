@@ -53,7 +53,13 @@ from ..module_utils import frontend, payload  # noqa: E402
 
 
 def main():
-    frontend.run("deploy.install", "bring", {"directory": {"type": "path"}}, package=payload.package(), store_needed=lambda params: params["directory"] is None)
+    frontend.run(
+        "deploy.install",
+        "bring",
+        {"directory": {"type": "path"}},
+        package=payload.package(),
+        store_needed=lambda params: params["directory"] is None,
+    )
 
 
 if __name__ == "__main__":

@@ -100,14 +100,22 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("images.task", "image_export", {
-        "names": {"type": "list", "elements": "str", "required": True, "aliases": ["name"]},
-        "tag": {"type": "str", "default": "latest"},
-        "path": {"type": "path", "required": True},
-        "format": {"type": "str", "choices": ["docker-archive", "oci-archive", "oci-dir"], "default": "docker-archive"},
-        "gzip": {"type": "bool", "default": False},
-        "force": {"type": "bool", "default": False},
-    })
+    frontend.run(
+        "images.task",
+        "image_export",
+        {
+            "names": {"type": "list", "elements": "str", "required": True, "aliases": ["name"]},
+            "tag": {"type": "str", "default": "latest"},
+            "path": {"type": "path", "required": True},
+            "format": {
+                "type": "str",
+                "choices": ["docker-archive", "oci-archive", "oci-dir"],
+                "default": "docker-archive",
+            },
+            "gzip": {"type": "bool", "default": False},
+            "force": {"type": "bool", "default": False},
+        },
+    )
 
 
 if __name__ == "__main__":

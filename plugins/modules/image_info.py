@@ -138,15 +138,19 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("images.task", "image_info", {
-        "name": {"type": "list", "elements": "str"},
-        "filters": {"type": "dict"},
-        "all": {"type": "bool", "default": False},
-        "history": {"type": "bool", "default": False},
-        "layers": {"type": "bool", "default": False},
-        "compare_to": {"type": "str"},
-        "referrers": {"type": "bool", "default": False},
-    })
+    frontend.run(
+        "images.task",
+        "image_info",
+        {
+            "name": {"type": "list", "elements": "str"},
+            "filters": {"type": "dict"},
+            "all": {"type": "bool", "default": False},
+            "history": {"type": "bool", "default": False},
+            "layers": {"type": "bool", "default": False},
+            "compare_to": {"type": "str"},
+            "referrers": {"type": "bool", "default": False},
+        },
+    )
 
 
 if __name__ == "__main__":

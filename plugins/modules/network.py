@@ -193,23 +193,31 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("networks.task", "plan", {
-        "name": {"type": "str", "required": True, "aliases": ["network_name"]},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "driver": {"type": "str", "choices": ["bridge"], "default": "bridge"},
-        "driver_options": {"type": "dict"},
-        "ipam_config": {"type": "list", "elements": "dict", "options": {
-            "subnet": {"type": "str", "required": True},
-            "iprange": {"type": "str"},
-            "gateway": {"type": "str"},
-            "aux_addresses": {"type": "dict"},
-        }},
-        "internal": {"type": "bool"},
-        "labels": {"type": "dict"},
-        "enable_ipv4": {"type": "bool"},
-        "enable_ipv6": {"type": "bool"},
-        "force": {"type": "bool"},
-    })
+    frontend.run(
+        "networks.task",
+        "plan",
+        {
+            "name": {"type": "str", "required": True, "aliases": ["network_name"]},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "driver": {"type": "str", "choices": ["bridge"], "default": "bridge"},
+            "driver_options": {"type": "dict"},
+            "ipam_config": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "subnet": {"type": "str", "required": True},
+                    "iprange": {"type": "str"},
+                    "gateway": {"type": "str"},
+                    "aux_addresses": {"type": "dict"},
+                },
+            },
+            "internal": {"type": "bool"},
+            "labels": {"type": "dict"},
+            "enable_ipv4": {"type": "bool"},
+            "enable_ipv6": {"type": "bool"},
+            "force": {"type": "bool"},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -72,8 +72,12 @@ from ..module_utils import frontend  # noqa: E402
 
 def main():
     frontend.run(
-        "networks.task", "info", {"name": {"type": "str"}, "filters": {"type": "dict"}},
-        store_needed=False, mutually_exclusive=[("name", "filters")])
+        "networks.task",
+        "info",
+        {"name": {"type": "str"}, "filters": {"type": "dict"}},
+        store_needed=False,
+        mutually_exclusive=[("name", "filters")],
+    )
 
 
 if __name__ == "__main__":

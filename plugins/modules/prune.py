@@ -154,17 +154,21 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("host.prune", "prune", {
-        "containers": {"type": "bool", "default": False},
-        "containers_filters": {"type": "dict"},
-        "images": {"type": "bool", "default": False},
-        "images_filters": {"type": "dict"},
-        "networks": {"type": "bool", "default": False},
-        "networks_filters": {"type": "dict"},
-        "volumes": {"type": "bool", "default": False},
-        "volumes_filters": {"type": "dict"},
-        "builder_cache": {"type": "bool", "default": False},
-    })
+    frontend.run(
+        "host.prune",
+        "prune",
+        {
+            "containers": {"type": "bool", "default": False},
+            "containers_filters": {"type": "dict"},
+            "images": {"type": "bool", "default": False},
+            "images_filters": {"type": "dict"},
+            "networks": {"type": "bool", "default": False},
+            "networks_filters": {"type": "dict"},
+            "volumes": {"type": "bool", "default": False},
+            "volumes_filters": {"type": "dict"},
+            "builder_cache": {"type": "bool", "default": False},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -91,9 +91,12 @@ from ..module_utils import frontend  # noqa: E402
 
 def main():
     frontend.run(
-        "cli.task", "pycontainer",
+        "cli.task",
+        "pycontainer",
         {"cmd": {"type": "str"}, "argv": {"type": "list", "elements": "str"}},
-        required_one_of=[("cmd", "argv")], mutually_exclusive=[("cmd", "argv")])
+        required_one_of=[("cmd", "argv")],
+        mutually_exclusive=[("cmd", "argv")],
+    )
 
 
 if __name__ == "__main__":

@@ -244,25 +244,42 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("registry.task", "plan", {
-        "name": {"type": "str", "default": "registry"},
-        "state": {"type": "str", "choices": ["started", "stopped", "absent"], "default": "started"},
-        "listen": {"type": "list", "elements": "str"},
-        "path": {"type": "path"},
-        "tls_cert": {"type": "str"},
-        "tls_key": {"type": "str", "no_log": False},
-        "users": {"type": "list", "elements": "dict", "options": {
-            "name": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True}}},
-        "proxy": {"type": "dict", "options": {
-            "remote_url": {"type": "str", "required": True},
-            "username": {"type": "str"},
-            "password": {"type": "str", "no_log": True},
-            "ca_path": {"type": "path"},
-            "insecure": {"type": "bool", "default": False},
-            "ttl": {"type": "str", "default": "168h"}}},
-        "delete_storage": {"type": "bool", "default": False},
-    })
+    frontend.run(
+        "registry.task",
+        "plan",
+        {
+            "name": {"type": "str", "default": "registry"},
+            "state": {
+                "type": "str",
+                "choices": ["started", "stopped", "absent"],
+                "default": "started",
+            },
+            "listen": {"type": "list", "elements": "str"},
+            "path": {"type": "path"},
+            "tls_cert": {"type": "str"},
+            "tls_key": {"type": "str", "no_log": False},
+            "users": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "password": {"type": "str", "required": True, "no_log": True},
+                },
+            },
+            "proxy": {
+                "type": "dict",
+                "options": {
+                    "remote_url": {"type": "str", "required": True},
+                    "username": {"type": "str"},
+                    "password": {"type": "str", "no_log": True},
+                    "ca_path": {"type": "path"},
+                    "insecure": {"type": "bool", "default": False},
+                    "ttl": {"type": "str", "default": "168h"},
+                },
+            },
+            "delete_storage": {"type": "bool", "default": False},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -148,17 +148,22 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("images.configuration.login", "plan", {
-        "registry_url": {"type": "str", "default": "docker.io", "aliases": ["registry", "url"]},
-        "username": {"type": "str"},
-        "password": {"type": "str", "no_log": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "config_path": {"type": "path", "aliases": ["dockercfg_path"]},
-        "verify": {"type": "bool", "default": True},
-        "reauthorize": {"type": "bool", "default": False, "aliases": ["reauth"]},
-        "insecure": {"type": "bool", "default": False},
-        "ca_path": {"type": "path"},
-    }, required_if=[("state", "present", ("username", "password"))])
+    frontend.run(
+        "images.configuration.login",
+        "plan",
+        {
+            "registry_url": {"type": "str", "default": "docker.io", "aliases": ["registry", "url"]},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "config_path": {"type": "path", "aliases": ["dockercfg_path"]},
+            "verify": {"type": "bool", "default": True},
+            "reauthorize": {"type": "bool", "default": False, "aliases": ["reauth"]},
+            "insecure": {"type": "bool", "default": False},
+            "ca_path": {"type": "path"},
+        },
+        required_if=[("state", "present", ("username", "password"))],
+    )
 
 
 if __name__ == "__main__":

@@ -118,14 +118,22 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("volumes.task", "volume", {
-        "name": {"type": "str", "required": True, "aliases": ["volume_name"]},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "driver": {"type": "str", "choices": ["local"], "default": "local"},
-        "driver_options": {"type": "dict"},
-        "labels": {"type": "dict"},
-        "recreate": {"type": "str", "choices": ["always", "never", "options-changed"], "default": "never"},
-    })
+    frontend.run(
+        "volumes.task",
+        "volume",
+        {
+            "name": {"type": "str", "required": True, "aliases": ["volume_name"]},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "driver": {"type": "str", "choices": ["local"], "default": "local"},
+            "driver_options": {"type": "dict"},
+            "labels": {"type": "dict"},
+            "recreate": {
+                "type": "str",
+                "choices": ["always", "never", "options-changed"],
+                "default": "never",
+            },
+        },
+    )
 
 
 if __name__ == "__main__":

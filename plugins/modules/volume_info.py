@@ -69,10 +69,12 @@ from ..module_utils import frontend  # noqa: E402
 
 
 def main():
-    frontend.run("volumes.task", "volume_info", {
-        "name": {"type": "str", "aliases": ["volume_name"]},
-        "filters": {"type": "dict"},
-    }, store_needed=False)
+    frontend.run(
+        "volumes.task",
+        "volume_info",
+        {"name": {"type": "str", "aliases": ["volume_name"]}, "filters": {"type": "dict"}},
+        store_needed=False,
+    )
 
 
 if __name__ == "__main__":

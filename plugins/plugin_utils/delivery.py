@@ -19,11 +19,26 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors, units
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import recipe as delivery_recipe, recompress
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery.recipe import decode, encode
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.model import manifest, reference
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted.text import printable
-from ansible_collections.pycontainer.engine.plugins.plugin_utils import delivery_cache, delivery_channel, delivery_source
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import (
+    recipe as delivery_recipe,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import recompress
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery.recipe import (
+    decode,
+    encode,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.model import (
+    manifest,
+    reference,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted.text import (
+    printable,
+)
+from ansible_collections.pycontainer.engine.plugins.plugin_utils import (
+    delivery_cache,
+    delivery_channel,
+    delivery_source,
+)
 
 TINY = 1 << 14  # bytes of a layer up to which it is sent whole without a question
 WORTH = 0.6  # of a layer's size, up to which what it lacks is sent instead of the layer
@@ -42,7 +57,9 @@ def carry_out(action, arguments, ask):
     channel = delivery_channel.Channel(action)
     try:
         cache = delivery_cache.Cache()
-        with delivery_source.Source(action._find_needle("files", arguments["path"]), cache) as source:
+        with delivery_source.Source(
+            action._find_needle("files", arguments["path"]), cache
+        ) as source:
             name = reference.full_text(arguments["name"], arguments.get("tag"))
             parsed = reference.parse(name)
             source.choose(parsed.tagged or name, name, _platform(action, arguments, source))
@@ -52,7 +69,9 @@ def carry_out(action, arguments, ask):
     except errors.EngineError as error:
         raise AnsibleActionFail(str(error)) from None
     except OSError as error:
-        raise AnsibleActionFail("the image could not be prepared on the controller: %s" % errors.reason(error)) from None
+        raise AnsibleActionFail(
+            f"the image could not be prepared on the controller: {errors.reason(error)}"
+        ) from None
 
 
 def _platform(action, arguments, source):
@@ -76,7 +95,9 @@ class Shipment:
 
     def streams(self):
         """What is sent besides recipes: ``(Place or path, offset, size)``."""
-        return list(self.whole.values()) + ([(self.pack, 0, os.stat(self.pack).st_size)] if self.pack else [])
+        return list(self.whole.values()) + (
+            [(self.pack, 0, os.stat(self.pack).st_size)] if self.pack else []
+        )
 
 
 class Delivery:
@@ -88,7 +109,10 @@ class Delivery:
 
     def carry_out(self, ask):
         source = self.source
-        request = {"id": source.id, "layers": [[layer.diff_id, layer.digest or "", layer.size] for layer in source.layers]}
+        request = {
+            "id": source.id,
+            "layers": [[layer.diff_id, layer.digest or "", layer.size] for layer in source.layers],
+        }
         if self.check:
             request["config"] = encode(source.config)
         result = ask(request)
@@ -103,7 +127,9 @@ class Delivery:
             answer = self._deliver(shipment)
             if "not_rebuilt" not in answer:
                 break
-            display.vv("%s; its layers are sent whole" % answer["not_rebuilt"], host=self.action.live.host)
+            display.vv(
+                f"{answer['not_rebuilt']}; its layers are sent whole", host=self.action.live.host
+            )
         return answer if answer.get("failed") else self._with_told(answer, shipment)
 
     # --- what is to be sent ---
@@ -120,7 +146,9 @@ class Delivery:
     def _prepare(self, delta):
         """A :class:`Shipment` of what the host lacks."""
         shipment, missing = Shipment(), self.wanted["missing"]
-        lacking = self._offer(missing) if delta and self.wanted["local"] and self.wanted["xz"] else {}
+        lacking = (
+            self._offer(missing) if delta and self.wanted["local"] and self.wanted["xz"] else {}
+        )
         for index in missing:
             layer = self.source.layers[index]
             if index in lacking and lacking[index] <= WORTH * layer.size:
@@ -128,27 +156,49 @@ class Delivery:
                 shipment.room += layer.size + self.recipes[index].size
             else:
                 place = shipment.whole[index] = self.source.blob(layer)
-                shipment.room += 3 * place[2]  # in the spool, in the store, and at least as much unpacked
+                shipment.room += (
+                    3 * place[2]
+                )  # in the spool, in the store, and at least as much unpacked
         if shipment.rebuilt:
-            shipment.pack, shipment.files, size = self.source.pack([self.source.layers[index] for index in shipment.rebuilt], self.lacking)
+            shipment.pack, shipment.files, size = self.source.pack(
+                [self.source.layers[index] for index in shipment.rebuilt], self.lacking
+            )
             shipment.room += size
         return shipment
 
     def _offer(self, missing):
         """Tell the host what the missing layers consist of. ``{index: bytes that it lacks, about as they travel}``."""
         indexes = [index for index in missing if self.source.layers[index].size > TINY]
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:  # hashing, inflating and compressing let others run
+        with concurrent.futures.ThreadPoolExecutor(
+            2
+        ) as pool:  # hashing, inflating and compressing let others run
             found = dict(zip(indexes, pool.map(self._recipe, indexes)))
         self.recipes = {index: recipe for index, recipe in found.items() if recipe is not None}
         if not self.recipes:
             return {}
         layers = self.source.layers
-        recipes = {layers[index].diff_id: (layers[index].diff_id, recipe.plain, recipe.digests) for index, recipe in self.recipes.items()}
-        request = {"id": self.source.id, "repository": self.parsed.full_repository, "layers": [layer.diff_id for layer in layers], "check": int(self.check)}
+        recipes = {
+            layers[index].diff_id: (layers[index].diff_id, recipe.plain, recipe.digests)
+            for index, recipe in self.recipes.items()
+        }
+        request = {
+            "id": self.source.id,
+            "repository": self.parsed.full_repository,
+            "layers": [layer.diff_id for layer in layers],
+            "check": int(self.check),
+        }
         answer = self._call("offer", request, delivery_recipe.pack(list(recipes.values())))
-        order = list(dict.fromkeys(digest[: delivery_recipe.SHORT] for _diff_id, _plain, digests in recipes.values() for digest in digests))
+        order = list(
+            dict.fromkeys(
+                digest[: delivery_recipe.SHORT]
+                for _diff_id, _plain, digests in recipes.values()
+                for digest in digests
+            )
+        )
         bits = decode(answer["missing"], len(order) // 8 + 1)
-        self.lacking = {short for number, short in enumerate(order) if bits[number // 8] >> number % 8 & 1}
+        self.lacking = {
+            short for number, short in enumerate(order) if bits[number // 8] >> number % 8 & 1
+        }
         return {index: self._lacks(layers[index], recipe) for index, recipe in self.recipes.items()}
 
     def _recipe(self, index):
@@ -158,15 +208,20 @@ class Delivery:
             return None  # above all zstd that nothing here reads; the host may
 
     def _lacks(self, layer, recipe):
-        plain = sum(size for _offset, size, digest in recipe.contents if digest[: delivery_recipe.SHORT] in self.lacking)
+        plain = sum(
+            size
+            for _offset, size, digest in recipe.contents
+            if digest[: delivery_recipe.SHORT] in self.lacking
+        )
         return plain * layer.size / max(recipe.size, 1)
 
     def _check_room(self, shipment):
         """:raises HostError: before anything is sent, when it can't fit."""
         if shipment.room > self.wanted["free"]:
             self._call("drop", {"id": self.source.id})
-            raise errors.HostError("no space left in %s for %s: it needs at least %s and there is %s" % (
-                self.wanted["data"], self.parsed.familiar, units.show_size(shipment.room), units.show_size(self.wanted["free"])))
+            raise errors.HostError(
+                f"no space left in {self.wanted['data']} for {self.parsed.familiar}: it needs at least {units.show_size(shipment.room)} and there is {units.show_size(self.wanted['free'])}"
+            )
 
     # --- sending it ---
 
@@ -174,13 +229,19 @@ class Delivery:
         answer = self.channel.call(self.wanted["command"] + [step], request, body)
         if answer.get("failed"):
             if answer.get("exception"):
-                display.vvv(printable(answer["exception"], 8000, lines=True), host=self.action.live.host)
+                display.vvv(
+                    printable(answer["exception"], 8000, lines=True), host=self.action.live.host
+                )
             raise AnsibleActionFail(printable(answer.get("msg") or "the host does not say why"))
         return answer
 
     def _deliver(self, shipment):
         """Send it, and have the host make the image of it: the result, or ``{"not_rebuilt": why}``."""
-        there, total, done = set(self.wanted["parts"]), sum(size for _path, _offset, size in shipment.streams()), 0
+        there, total, done = (
+            set(self.wanted["parts"]),
+            sum(size for _path, _offset, size in shipment.streams()),
+            0,
+        )
         names = {}
         for stream in shipment.streams():
             names[stream] = []
@@ -191,16 +252,21 @@ class Delivery:
                     self._store(name, data)
                     there.add(name)
                 done += len(data)
-                self.action.live.bytes("Sending %s" % self.parsed.familiar, done, total)
+                self.action.live.bytes(f"Sending {self.parsed.familiar}", done, total)
         with self.action.live.watched() as told:
-            return self.channel.call(self.wanted["command"] + ["take"], dict(self._request(shipment, names), progress=told.get("progress")))
+            return self.channel.call(
+                self.wanted["command"] + ["take"],
+                dict(self._request(shipment, names), progress=told.get("progress")),
+            )
 
     def _store(self, name, data):
         try:
             self.channel.store(self.wanted["spool"], name, data)
         except delivery_channel.Refused as error:
             self._call("drop", {"id": self.source.id})
-            raise AnsibleActionFail("%s could not be sent: %s; nothing of it was kept" % (self.parsed.familiar, error)) from None
+            raise AnsibleActionFail(
+                f"{self.parsed.familiar} could not be sent: {error}; nothing of it was kept"
+            ) from None
 
     def _request(self, shipment, names):
         """What the host makes the image of (``_runtime/delivery/host.py``)."""
@@ -210,17 +276,29 @@ class Delivery:
             item = {"diff_id": layer.diff_id, "digest": layer.digest, "size": layer.size}
             if index in shipment.whole:
                 place = shipment.whole[index]
-                item.update(parts=names[place], size=place[2], digest=layer.digest or _digest(*place))
+                item.update(
+                    parts=names[place], size=place[2], digest=layer.digest or _digest(*place)
+                )
             elif index in shipment.rebuilt:
                 again = self.recipes[index].again
-                item.update(rebuilt=True, again=again if again and (alike or again["level"] is None) else None)
+                item.update(
+                    rebuilt=True,
+                    again=again if again and (alike or again["level"] is None) else None,
+                )
             layers.append(item)
         exact = source.manifest is not None and all(
-            index in shipment.whole or self.wanted["blobs"][index] or item.get("again") for index, item in enumerate(layers))
+            index in shipment.whole or self.wanted["blobs"][index] or item.get("again")
+            for index, item in enumerate(layers)
+        )
         pack = [stream for stream in names if stream[0] == shipment.pack]
         return {
-            "step": "take", "id": source.id, "options": self.wanted["options"], "config": encode(source.config), "exact": exact,
-            "manifest": encode(source.manifest) if source.manifest is not None else "", "layers": layers,
+            "step": "take",
+            "id": source.id,
+            "options": self.wanted["options"],
+            "config": encode(source.config),
+            "exact": exact,
+            "manifest": encode(source.manifest) if source.manifest is not None else "",
+            "layers": layers,
             "pack": names[pack[0]] if pack else [],
         }
 
@@ -229,14 +307,24 @@ class Delivery:
     def _told(self, shipment):
         """The return value ``delivery``."""
         return {
-            "layers": len(shipment.whole), "rebuilt": len(shipment.rebuilt), "files": shipment.files, "bytes_sent": self.channel.sent,
+            "layers": len(shipment.whole),
+            "rebuilt": len(shipment.rebuilt),
+            "files": shipment.files,
+            "bytes_sent": self.channel.sent,
             "bytes_total": sum(layer.size for layer in self.source.layers),
         }
 
     def _foretold(self, result, shipment):
         """The module's prediction, with what would be sent."""
-        names = {stream: [hashlib.sha256(data).hexdigest() for data in _chunks(*stream)] for stream in shipment.streams()}
-        self.channel.sent += len(json.dumps(dict(self._request(shipment, names), progress=None))) + 1 + sum(size for _path, _offset, size in names)
+        names = {
+            stream: [hashlib.sha256(data).hexdigest() for data in _chunks(*stream)]
+            for stream in shipment.streams()
+        }
+        self.channel.sent += (
+            len(json.dumps(dict(self._request(shipment, names), progress=None)))
+            + 1
+            + sum(size for _path, _offset, size in names)
+        )
         return self._with_told(result, shipment)
 
     def _with_told(self, result, shipment):
@@ -244,8 +332,11 @@ class Delivery:
         told, diff = self._told(shipment), result.pop("diff", None)
         result = {key: value for key, value in result.items() if key != "warnings" or value}
         if self.action._task.diff:
-            text = "layers sent whole: %(layers)d\nlayers rebuilt on the host: %(rebuilt)d, with %(files)d contents that it lacks\n" % told
-            text += "sent: %s of %s\n" % (units.show_size(told["bytes_sent"]), units.show_size(told["bytes_total"]))
+            text = (
+                "layers sent whole: %(layers)d\nlayers rebuilt on the host: %(rebuilt)d, with %(files)d contents that it lacks\n"
+                % told
+            )
+            text += f"sent: {units.show_size(told['bytes_sent'])} of {units.show_size(told['bytes_total'])}\n"
             result["diff"] = [diff or {}, {"prepared": text}]
         return dict(result, delivery=told)
 
@@ -254,7 +345,9 @@ def _chunks(path, offset, size):
     """A part of a file in the portions in which it is sent."""
     end = offset + size
     for start in range(offset, end, delivery_channel.CHUNK):
-        yield b"".join(delivery_source.pieces(path, start, min(delivery_channel.CHUNK, end - start)))
+        yield b"".join(
+            delivery_source.pieces(path, start, min(delivery_channel.CHUNK, end - start))
+        )
 
 
 def _digest(path, offset, size):

@@ -21,7 +21,11 @@ SWEEP = "sweep-all"  # the lock that who makes a file shares
 
 def directory():
     """Where the files are: below ``XDG_CACHE_HOME``, else ``~/.cache``."""
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pycontainer.engine", "delivery")
+    return os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
+        "pycontainer.engine",
+        "delivery",
+    )
 
 
 class Cache:
@@ -47,7 +51,7 @@ class Cache:
         return True
 
     def _make(self, path, make):
-        temporary = "%s.new" % path  # the lock is held
+        temporary = f"{path}.new"  # the lock is held
         try:
             with open(temporary, "w+b") as file:
                 make(file)
@@ -62,5 +66,8 @@ class Cache:
         with contextlib.suppress(BlockingIOError), self._locks.hold("sweep", wait=False):
             for entry in os.scandir(self.path):
                 with contextlib.suppress(FileNotFoundError):
-                    if entry.name != SWEEP and time.time() - entry.stat(follow_symlinks=False).st_mtime > AGE:
+                    if (
+                        entry.name != SWEEP
+                        and time.time() - entry.stat(follow_symlinks=False).st_mtime > AGE
+                    ):
                         os.unlink(entry.path)

@@ -17,8 +17,12 @@ import tempfile
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import recipe
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import json_reader
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted.text import printable
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import (
+    json_reader,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted.text import (
+    printable,
+)
 
 CHUNK = 16 << 20  # bytes that are sent by one command
 
@@ -38,21 +42,34 @@ class Channel:
 
         :param command: argv. :param request: what it reads as a line of JSON. :param body: pieces of what it reads after that.
         """
-        words = [self.action._compute_environment_string()] + [shlex.quote(word) for word in command]
-        done = self._feed(" ".join(words).strip(), b"".join([json.dumps(request).encode(), b"\n", *body]))
+        words = [self.action._compute_environment_string()] + [
+            shlex.quote(word) for word in command
+        ]
+        done = self._feed(
+            " ".join(words).strip(), b"".join([json.dumps(request).encode(), b"\n", *body])
+        )
         for line in reversed(done["stdout"].splitlines()):
             if line.startswith("{"):
-                return json_reader.load(line, "the answer of the engine on the host", error=AnsibleActionFail, size=recipe.LARGEST)
-        raise AnsibleActionFail("the engine on the host ended with exit code %s: %s" % (done["rc"], _said(done)))
+                return json_reader.load(
+                    line,
+                    "the answer of the engine on the host",
+                    error=AnsibleActionFail,
+                    size=recipe.LARGEST,
+                )
+        raise AnsibleActionFail(
+            f"the engine on the host ended with exit code {done['rc']}: {_said(done)}"
+        )
 
     def store(self, directory, name, data):
         """Put ``data`` into the file ``name`` of a directory on the host; the file appears only when all has arrived.
 
         :raises Refused: when the host does not take it.
         """
-        path, new = (shlex.quote("%s/%s%s" % (directory, name, suffix)) for suffix in ("", ".new"))
-        done = self._feed('mkdir -p -m 700 %s && cat > %s && test "$(wc -c < %s)" -eq %d && mv -f %s %s'
-                          % (shlex.quote(directory), new, new, len(data), new, path), data)
+        path, new = (shlex.quote(f"{directory}/{name}{suffix}") for suffix in ("", ".new"))
+        done = self._feed(
+            f'mkdir -p -m 700 {shlex.quote(directory)} && cat > {new} && test "$(wc -c < {new})" -eq {len(data)} && mv -f {new} {path}',
+            data,
+        )
         if done["rc"]:
             raise Refused(_said(done))
 
@@ -62,7 +79,9 @@ class Channel:
         if self.action._is_pipelining_enabled("new"):
             return self.action._low_level_execute_command(command, in_data=data)
         shell = self.action._connection._shell
-        remote = shell.join_path(shell.tmpdir or self.action._make_tmp_path(), "part")  # which goes when the action ends
+        remote = shell.join_path(
+            shell.tmpdir or self.action._make_tmp_path(), "part"
+        )  # which goes when the action ends
         descriptor, local = tempfile.mkstemp(dir=C.DEFAULT_LOCAL_TMP)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -70,9 +89,13 @@ class Channel:
             self.action._connection.put_file(local, remote)
         finally:
             os.unlink(local)
-        return self.action._low_level_execute_command("{ %s; } < %s" % (command, shlex.quote(remote)))
+        return self.action._low_level_execute_command(
+            "{ %s; } < %s" % (command, shlex.quote(remote))
+        )
 
 
 def _said(done):
     """What a command complained of, in one line."""
-    return printable(" ".join((done["stderr"] or done["stdout"]).split())[-300:]) or "nothing was said"
+    return (
+        printable(" ".join((done["stderr"] or done["stdout"]).split())[-300:]) or "nothing was said"
+    )

@@ -15,13 +15,27 @@ import json
 import os
 import struct
 
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import recipe, recompress
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.delivery import (
+    recipe,
+    recompress,
+)
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.deploy import fingerprint
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.errors import RegistryError
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.archives import reader
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.model import manifest
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.layers.compression import streams
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import files, json_reader
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.errors import (
+    RegistryError,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.archives import (
+    reader,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images.model import (
+    manifest,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.layers.compression import (
+    streams,
+)
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import (
+    files,
+    json_reader,
+)
 
 WINDOW = 1 << 22  # bytes of xz's dictionary for recipes: 50 MiB of memory
 SMALL = 8 << 20  # bytes of contents that are worth the effort of xz
@@ -42,7 +56,7 @@ class Layer:
 
     @property
     def what(self):
-        return "layer %s" % (self.digest or self.diff_id)[:19]
+        return f"layer {(self.digest or self.diff_id)[:19]}"
 
     def pieces(self):
         """The pieces of it as it is in the archive."""
@@ -57,7 +71,13 @@ class Layer:
         fd = self.place[0].open()
         try:
             status = os.fstat(fd)
-            return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+            return [
+                status.st_dev,
+                status.st_ino,
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+            ]
         finally:
             os.close(fd)
 
@@ -68,7 +88,9 @@ class Layer:
         for piece in self.pieces() if self.digest else self.plain():
             found.update(piece)
         if found.hexdigest() != _hex(wanted):
-            raise RegistryError("%s of the archive is damaged: its content has another digest" % self.what)
+            raise RegistryError(
+                f"{self.what} of the archive is damaged: its content has another digest"
+            )
 
 
 def pieces(place, offset, size):
@@ -76,12 +98,18 @@ def pieces(place, offset, size):
 
     :raises RegistryError: when it is cut short, or not the file that it was.
     """
-    fd = place.open() if isinstance(place, reader.Place) else os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    fd = (
+        place.open()
+        if isinstance(place, reader.Place)
+        else os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    )
     try:
         while size:
             piece = os.pread(fd, min(size, streams.READ), offset)
             if not piece:
-                raise RegistryError("%s became shorter while it was read" % (place.name if isinstance(place, reader.Place) else place))
+                raise RegistryError(
+                    f"{place.name if isinstance(place, reader.Place) else place} became shorter while it was read"
+                )
             offset, size = offset + len(piece), size - len(piece)
             yield piece
     finally:
@@ -144,7 +172,9 @@ class Source:
             kind, status = streams.kind_of(file.read(8)), os.fstat(file.fileno())
         if not kind:
             return self.path
-        key = hashlib.sha256(repr((os.path.realpath(self.path), status.st_mtime_ns, status.st_size)).encode()).hexdigest()
+        key = hashlib.sha256(
+            repr((os.path.realpath(self.path), status.st_mtime_ns, status.st_size)).encode()
+        ).hexdigest()
         return self.cache.made("archive-" + key, self._lay_out)
 
     def _lay_out(self, target):
@@ -157,16 +187,27 @@ class Source:
         if "index.json" not in self._members:
             return False
         try:
-            index = json_reader.load(self._members.read("index.json", manifest.MAX_MANIFEST), "index.json", error=RegistryError)
-            return any(item.get("mediaType") in manifest.INDEXES for item in index.get("manifests", ()))
+            index = json_reader.load(
+                self._members.read("index.json", manifest.MAX_MANIFEST),
+                "index.json",
+                error=RegistryError,
+            )
+            return any(
+                item.get("mediaType") in manifest.INDEXES for item in index.get("manifests", ())
+            )
         except (RegistryError, AttributeError, TypeError):
             return False  # contents() says what is wrong
 
     def choose(self, wanted, text, platform):
         """Take the image that is meant, as ``archive.choose`` does. :param platform: as of ``manifest.parse_platform``."""
-        image = reader.choose(reader.contents(self._members, platform), wanted, text, self.path)[0][0]
+        image = reader.choose(reader.contents(self._members, platform), wanted, text, self.path)[0][
+            0
+        ]
         self.config, self.manifest = image.config, image.manifest
-        self.layers = [Layer(diff_id, digest, size, self._members.place(name)) for diff_id, digest, name, size in image.layers]
+        self.layers = [
+            Layer(diff_id, digest, size, self._members.place(name))
+            for diff_id, digest, name, size in image.layers
+        ]
         return self
 
     @property
@@ -176,8 +217,12 @@ class Source:
     def _check(self, layer):
         """Before anything of a layer is sent, its digest is held against all of it; once for each version of the archive."""
         if layer not in self._checked:
-            version = layer.version() if self._plain == self.path else self._plain  # each use changes the times of a file of the cache
-            key = hashlib.sha256(repr((version, layer.place[1], layer.size, layer.digest or layer.diff_id)).encode()).hexdigest()
+            version = (
+                layer.version() if self._plain == self.path else self._plain
+            )  # each use changes the times of a file of the cache
+            key = hashlib.sha256(
+                repr((version, layer.place[1], layer.size, layer.digest or layer.diff_id)).encode()
+            ).hexdigest()
             self.cache.made("checked-" + key, lambda _file: layer.check())
             self._checked.add(layer)
 
@@ -191,7 +236,10 @@ class Source:
         self._check(layer)
         if layer.digest or layer.kind:
             return layer.place + (layer.size,)
-        path = self.cache.made("blob-%s" % _hex(layer.diff_id), lambda file: _write_all(file, streams.compress(layer.plain())))
+        path = self.cache.made(
+            f"blob-{_hex(layer.diff_id)}",
+            lambda file: _write_all(file, streams.compress(layer.plain())),
+        )
         return path, 0, os.stat(path).st_size
 
     # --- a layer's recipe ---
@@ -199,7 +247,7 @@ class Source:
     def recipe(self, layer):
         """A layer's :class:`Recipe`. :raises RegistryError: when it is damaged. :raises Unsupported: where none can be made of it."""
         self._check(layer)
-        name = "recipe-%s-%s" % (fingerprint.name(), _hex(layer.digest or layer.diff_id))  # host and controller must read archives alike
+        name = f"recipe-{fingerprint.name()}-{_hex(layer.digest or layer.diff_id)}"  # host and controller must read archives alike
         return Recipe(self.cache.made(name, lambda file: _write_recipe(file, layer)))
 
     # --- contents ---
@@ -213,16 +261,22 @@ class Source:
         for layer in layers:
             ranges = []
             for offset, size, digest in self.recipe(layer).contents:
-                short = digest[:recipe.SHORT]
+                short = digest[: recipe.SHORT]
                 if short in lacking and short not in seen:
                     seen.add(short)
                     ranges.append((offset, size))
             wanted.append((layer, ranges))
-        key = hashlib.sha256(repr([(layer.diff_id, ranges) for layer, ranges in wanted]).encode()).hexdigest()
+        key = hashlib.sha256(
+            repr([(layer.diff_id, ranges) for layer, ranges in wanted]).encode()
+        ).hexdigest()
         total = sum(size for _layer, ranges in wanted for _offset, size in ranges)
         contents = (piece for layer, ranges in wanted for piece in _cut(layer.plain(), ranges))
         packed = _xz(contents) if total <= SMALL else streams.compress(contents, 6)
-        return self.cache.made("pack-" + key, lambda file: _write_all(file, packed)), len(seen), total
+        return (
+            self.cache.made("pack-" + key, lambda file: _write_all(file, packed)),
+            len(seen),
+            total,
+        )
 
 
 def _hex(digest):
@@ -251,9 +305,13 @@ def _cut(chunks, ranges):
         while current and current[0] < position + len(chunk):
             offset, size = current
             start = offset - position
-            piece = chunk[start:start + size]
+            piece = chunk[start : start + size]
             yield piece
-            current = (offset + len(piece), size - len(piece)) if len(piece) < size else next(waiting, None)
+            current = (
+                (offset + len(piece), size - len(piece))
+                if len(piece) < size
+                else next(waiting, None)
+            )
         if not current:
             return
         position += len(chunk)
@@ -262,7 +320,10 @@ def _cut(chunks, ranges):
 def _write_recipe(file, layer):
     import lzma
 
-    checked, plain = hashlib.new(layer.diff_id.partition(":")[0]), lzma.LZMACompressor(filters=[{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": WINDOW}])
+    checked, plain = (
+        hashlib.new(layer.diff_id.partition(":")[0]),
+        lzma.LZMACompressor(filters=[{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": WINDOW}]),
+    )
     trial = _Trial(layer)
     total = [0]
 
@@ -273,11 +334,23 @@ def _write_recipe(file, layer):
             total[0] += len(piece)
             yield piece
 
-    records = [_RECORD.pack(*item) for item in recipe.take_apart(watched(), lambda data: file.write(plain.compress(data)), layer.what)]
-    if "%s:%s" % (layer.diff_id.partition(":")[0], checked.hexdigest()) != layer.diff_id:
-        raise RegistryError("%s of the archive is damaged: its content is not what the image configuration promises" % layer.what)
+    records = [
+        _RECORD.pack(*item)
+        for item in recipe.take_apart(
+            watched(), lambda data: file.write(plain.compress(data)), layer.what
+        )
+    ]
+    if f"{layer.diff_id.partition(':')[0]}:{checked.hexdigest()}" != layer.diff_id:
+        raise RegistryError(
+            f"{layer.what} of the archive is damaged: its content is not what the image configuration promises"
+        )
     file.write(plain.flush())
-    head = {"plain": file.tell(), "contents": len(records), "again": trial.result(), "size": total[0]}
+    head = {
+        "plain": file.tell(),
+        "contents": len(records),
+        "again": trial.result(),
+        "size": total[0],
+    }
     _write_all(file, records)
     text = json.dumps(head).encode()
     file.write(text + _FOOT.pack(len(text)))
@@ -294,7 +367,9 @@ class _Trial:
         elif layer.digest and layer.kind == "gzip":
             with contextlib.suppress(RegistryError):
                 plain = b"".join(_cut(layer.plain(), [(0, recompress.TRIAL)]))
-                blob = b"".join(_cut(layer.pieces(), [(0, recompress.TRIAL + recompress.MAX_HEADER)]))
+                blob = b"".join(
+                    _cut(layer.pieces(), [(0, recompress.TRIAL + recompress.MAX_HEADER)])
+                )
                 self._settings = recompress.guess(blob, plain)
         if self._settings and self._settings["level"]:
             self._compressor = recompress.Compressor(self._settings)

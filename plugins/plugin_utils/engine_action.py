@@ -20,7 +20,9 @@ from ansible_collections.pycontainer.engine.plugins.plugin_utils import foretold
 
 COLLECTION = "pycontainer.engine"
 RUNTIME = "/var/lib/pycontainer/runtime"
-TOLD = "_pycontainer_told"  # what the module is told beside its options, see module_utils/frontend.py
+TOLD = (
+    "_pycontainer_told"  # what the module is told beside its options, see module_utils/frontend.py
+)
 
 
 class EngineAction(ActionBase):
@@ -33,7 +35,9 @@ class EngineAction(ActionBase):
     _supports_check_mode = True
     module = None
     only_looks = False
-    foretold = False  # whether in check mode the module is told what earlier tasks would have brought
+    foretold = (
+        False  # whether in check mode the module is told what earlier tasks would have brought
+    )
     live = None  # a progress.Live, while the task runs: how far it is, at the controller's terminal
 
     def run(self, tmp=None, task_vars=None):
@@ -48,7 +52,11 @@ class EngineAction(ActionBase):
             except errors.EngineError as error:
                 result.update(failed=True, msg=str(error))
             except Exception as error:  # noqa: B902 - a defect, or a controller that fails: one sentence, and the traceback for whoever wants it
-                result.update(failed=True, msg=errors.unexpected(error, "-vvv shows the traceback"), exception=traceback.format_exc())
+                result.update(
+                    failed=True,
+                    msg=errors.unexpected(error, "-vvv shows the traceback"),
+                    exception=traceback.format_exc(),
+                )
         return result
 
     def checked(self, result, task_vars):
@@ -57,9 +65,11 @@ class EngineAction(ActionBase):
     def carry_out(self, arguments, task_vars):
         """Run the module with ``arguments``; bring the engine first where it turns out to be missing."""
         if TOLD in arguments:
-            raise AnsibleActionFail("%s is no option of %s.%s" % (TOLD, COLLECTION, self.module))
+            raise AnsibleActionFail(f"{TOLD} is no option of {COLLECTION}.{self.module}")
         name = fingerprint.name()
-        if self._task.async_val and not self._has(name):  # its answer would come too late to be seen here
+        if self._task.async_val and not self._has(
+            name
+        ):  # its answer would come too late to be seen here
             brought = self._bring(None, task_vars)
             if brought.get("failed"):
                 return brought
@@ -76,18 +86,26 @@ class EngineAction(ActionBase):
             if self._task.check_mode and self.foretold:
                 told = dict(told, foretold=foretold.images_for(self, task_vars))
             told = {TOLD: dict(told, copy=copy, **watched)}
-            return self._execute_module(module_name="%s.%s" % (COLLECTION, self.module), module_args=dict(arguments, **told), task_vars=task_vars,
-                                        wrap_async=self._task.async_val)
+            return self._execute_module(
+                module_name=f"{COLLECTION}.{self.module}",
+                module_args=dict(arguments, **told),
+                task_vars=task_vars,
+                wrap_async=self._task.async_val,
+            )
 
     def _has(self, name):
-        found = self._low_level_execute_command("test -d %s/%s" % (RUNTIME, name))
+        found = self._low_level_execute_command(f"test -d {RUNTIME}/{name}")
         return found["rc"] == 0
 
     def _bring(self, directory, task_vars):
         """Lay the engine down on the host, for good or in ``directory``. In check mode that is not the task's change: it is how it can look."""
         check, self._task.check_mode = self._task.check_mode, False
         try:
-            return self._execute_module(module_name=COLLECTION + ".host_engine", module_args={"directory": directory}, task_vars=task_vars)
+            return self._execute_module(
+                module_name=COLLECTION + ".host_engine",
+                module_args={"directory": directory},
+                task_vars=task_vars,
+            )
         finally:
             self._task.check_mode = check
 
@@ -96,6 +114,10 @@ class EngineAction(ActionBase):
         directory = self._make_tmp_path()
         try:
             brought = self._bring(self._connection._shell.join_path(directory, "engine"), task_vars)
-            return brought if brought.get("failed") else self._module(arguments, brought["engine_copy"], task_vars)
+            return (
+                brought
+                if brought.get("failed")
+                else self._module(arguments, brought["engine_copy"], task_vars)
+            )
         finally:
             self._remove_tmp_path(directory)

@@ -15,15 +15,30 @@ import os
 
 from ansible import constants as C
 from ansible_collections.pycontainer.engine.plugins.module_utils._runtime import errors
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import json_reader
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.untrusted import (
+    json_reader,
+)
 
-KEPT = ("Id", "RepoTags", "RepoDigests", "Config", "Created", "Architecture", "Os", "Variant", "Size")  # of an image, for those who come later
+KEPT = (
+    "Id",
+    "RepoTags",
+    "RepoDigests",
+    "Config",
+    "Created",
+    "Architecture",
+    "Os",
+    "Variant",
+    "Size",
+)  # of an image, for those who come later
 MOST = 1 << 20  # bytes of all that a host is told
 
 
 def _path(action, task_vars):
     host = action._task.delegate_to or (task_vars or {}).get("inventory_hostname") or ""
-    return os.path.join(C.DEFAULT_LOCAL_TMP, "pycontainer-foretold-%s.json" % hashlib.sha256(host.encode()).hexdigest()[:32])
+    return os.path.join(
+        C.DEFAULT_LOCAL_TMP,
+        f"pycontainer-foretold-{hashlib.sha256(host.encode()).hexdigest()[:32]}.json",
+    )
 
 
 def images_for(action, task_vars):
@@ -40,13 +55,26 @@ def remember(action, arguments, result, task_vars):
     if result.get("failed") or not result.get("changed"):
         return
     image = {key: value for key, value in (result.get("image") or {}).items() if key in KEPT}
-    found, names = images_for(action, task_vars), set(_names(arguments)) | set(image.get("RepoTags") or ())
-    if arguments.get("state") != "absent":  # a name that it has already is the earlier task's: this one gives it others
-        names = names.difference(*(entry["names"] for entry in found if entry["image"].get("Id") == image.get("Id")))
+    found, names = (
+        images_for(action, task_vars),
+        set(_names(arguments)) | set(image.get("RepoTags") or ()),
+    )
+    if (
+        arguments.get("state") != "absent"
+    ):  # a name that it has already is the earlier task's: this one gives it others
+        names = names.difference(
+            *(entry["names"] for entry in found if entry["image"].get("Id") == image.get("Id"))
+        )
     for entry in found:
         entry["names"] = [name for name in entry["names"] if name not in names]
     if arguments.get("state") != "absent" and names:
-        found.append({"names": sorted(names), "image": image, "task": action._task.get_name(include_role_fqcn=False)})
+        found.append(
+            {
+                "names": sorted(names),
+                "image": image,
+                "task": action._task.get_name(include_role_fqcn=False),
+            }
+        )
     text = json.dumps(found)
     if len(text) > MOST:
         return
@@ -57,10 +85,14 @@ def remember(action, arguments, result, task_vars):
 
 
 def _names(arguments):
-    from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images import task as images  # here: most tasks do not need it
+    from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.images import (
+        task as images,  # here: most tasks do not need it
+    )
 
     tags = arguments.get("tags") or []
     try:
-        return images.names_of(dict(arguments, tags=tags.split(",") if isinstance(tags, str) else tags))
+        return images.names_of(
+            dict(arguments, tags=tags.split(",") if isinstance(tags, str) else tags)
+        )
     except errors.EngineError:
         return []

@@ -18,20 +18,39 @@ import threading
 import time
 import uuid
 
-from ansible import constants as C, context
+from ansible import constants as C
+from ansible import context
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.utils.display import Display
-from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.progress import bars, board
+from ansible_collections.pycontainer.engine.plugins.module_utils._runtime.progress import (
+    bars,
+    board,
+)
 from ansible_collections.pycontainer.engine.plugins.plugin_utils import screen
 
 ASKED = "PYCONTAINER_PROGRESS"  # the environment; ansible.cfg has [pycontainer] progress, a host or play the variable pycontainer_progress
 AUTO, PLAIN, OFF = "auto", "plain", "off"
 DIRECTORY = "/run/pycontainer/progress"
 FIRST, EACH = 2.0, 1.0  # seconds until the first look, and between two
-SHARE, RARELY = 10, 5.0  # after a look that took long, so many times as long until the next, but at most so many seconds; and where there is nothing to see
+SHARE, RARELY = (
+    10,
+    5.0,
+)  # after a look that took long, so many times as long until the next, but at most so many seconds; and where there is nothing to see
 PLAIN_EACH = 10.0  # seconds between two plain lines of a host
 # Callbacks whose output is for people and comes in whole lines. Others, such as json, get no line of ours between theirs.
-FOR_PEOPLE = {"default", "minimal", "debug", "yaml", "skippy", "timestamp", "unixy", "diy", "default_without_diff", "tasks_only", "print_task"}
+FOR_PEOPLE = {
+    "default",
+    "minimal",
+    "debug",
+    "yaml",
+    "skippy",
+    "timestamp",
+    "unixy",
+    "diy",
+    "default_without_diff",
+    "tasks_only",
+    "print_task",
+}
 NOISY = 3  # -vvv: the connections' own lines come at any time
 
 display = Display()
@@ -39,7 +58,11 @@ display = Display()
 
 def mode(variable=None):
     """``bars``, ``plain`` or ``off``. :param variable: the value of ``pycontainer_progress``. :raises AnsibleActionFail: for another word."""
-    for value, name in ((variable, "pycontainer_progress"), (os.environ.get(ASKED), ASKED), (_configured(), "[pycontainer] progress")):
+    for value, name in (
+        (variable, "pycontainer_progress"),
+        (os.environ.get(ASKED), ASKED),
+        (_configured(), "[pycontainer] progress"),
+    ):
         if value in (None, ""):
             continue
         asked = str(value).lower()
@@ -48,9 +71,14 @@ def mode(variable=None):
         if asked == PLAIN:
             return PLAIN
         if asked != AUTO:
-            raise AnsibleActionFail("%s: %r is not valid; accepted: auto, plain, off" % (name, value))
+            raise AnsibleActionFail(f"{name}: {value!r} is not valid; accepted: auto, plain, off")
         break
-    if not screen.TERMINAL or C.ANSIBLE_NOCOLOR or os.environ.get("TERM", "dumb") == "dumb" or not _for_people():
+    if (
+        not screen.TERMINAL
+        or C.ANSIBLE_NOCOLOR
+        or os.environ.get("TERM", "dumb") == "dumb"
+        or not _for_people()
+    ):
         return OFF
     return PLAIN if display.verbosity >= NOISY else "bars"
 
@@ -81,7 +109,12 @@ class Live:
     def __init__(self, action, task_vars):
         self.action = action
         self.host = str((task_vars or {}).get("inventory_hostname") or "host")
-        idle = action.only_looks or action._task.check_mode or action._task.async_val or action._task.no_log
+        idle = (
+            action.only_looks
+            or action._task.check_mode
+            or action._task.async_val
+            or action._task.no_log
+        )
         self.mode = OFF if idle else mode(_variable(action, task_vars))
         self.began, self.said = time.monotonic(), 0.0
         self._screen, self._lock = None, threading.Lock()
@@ -105,7 +138,11 @@ class Live:
             if self.mode == PLAIN:
                 if time.monotonic() >= self.said + PLAIN_EACH:
                     self.said = time.monotonic()
-                    display.display("%s: %s" % (self.host, bars.sentence(summary)), screen_only=True, stderr=not _for_people())
+                    display.display(
+                        f"{self.host}: {bars.sentence(summary)}",
+                        screen_only=True,
+                        stderr=not _for_people(),
+                    )
             elif self.mode != OFF:
                 self.said = time.monotonic()
                 self._screen = self._screen or screen.Screen(self.host)
@@ -114,7 +151,9 @@ class Live:
     def _due(self):
         """Whether it is time to show something again."""
         now = time.monotonic()
-        return now >= self.began + FIRST and now >= self.said + (PLAIN_EACH if self.mode == PLAIN else EACH / 2)
+        return now >= self.began + FIRST and now >= self.said + (
+            PLAIN_EACH if self.mode == PLAIN else EACH / 2
+        )
 
     @contextlib.contextmanager
     def watched(self):
@@ -136,7 +175,9 @@ class Live:
             reader = reader or _reader(self.action)
             began = time.monotonic()
             try:
-                answer = reader._low_level_execute_command("cat %s/%s 2>/dev/null || :" % (DIRECTORY, name))
+                answer = reader._low_level_execute_command(
+                    f"cat {DIRECTORY}/{name} 2>/dev/null || :"
+                )
             except (AnsibleError, OSError):
                 answer = {}
             found = board.Look(str(answer.get("stdout") or "").encode("utf-8", "replace"))
@@ -144,7 +185,10 @@ class Live:
             if seen and not ended.is_set():
                 self.show(bars.summary(found))
             idle = EACH if seen else min(RARELY, 2 * idle)
-            pause = max(PLAIN_EACH / 2 if seen and self.mode == PLAIN else idle, min(RARELY, SHARE * (time.monotonic() - began)))
+            pause = max(
+                PLAIN_EACH / 2 if seen and self.mode == PLAIN else idle,
+                min(RARELY, SHARE * (time.monotonic() - began)),
+            )
 
 
 def _variable(action, task_vars):

@@ -86,11 +86,19 @@ class Screen:
 
     def show(self, summary):
         """:param summary: a ``bars.Summary``."""
+
         def change(state):
             now = time.time()
             state["rows"][self.key] = [self.host, now, vars(summary)]
-            state["rows"] = {key: row for key, row in state["rows"].items() if now - row[1] < STALE and _lives(int(key))}
-            text = block([(host, bars.Summary(**found)) for host, _time, found in state["rows"].values()], *size())
+            state["rows"] = {
+                key: row
+                for key, row in state["rows"].items()
+                if now - row[1] < STALE and _lives(int(key))
+            }
+            text = block(
+                [(host, bars.Summary(**found)) for host, _time, found in state["rows"].values()],
+                *size(),
+            )
             if now < state["quiet"] or text == state["shown"]:
                 return ""
             state["shown"] = text
@@ -101,6 +109,7 @@ class Screen:
 
 def leave(screen=None):
     """A task has ended: nothing of ours is on the terminal when its result comes. :param screen: its row, if it had one."""
+
     def change(state):
         if screen is not None:
             state["rows"].pop(screen.key, None)
@@ -122,7 +131,7 @@ def _say(text):
     data = text.encode(getattr(sys.__stdout__, "encoding", None) or "utf-8", "replace")
     with contextlib.suppress(OSError):  # the terminal is gone
         while data:
-            data = data[os.write(_fd, data):]
+            data = data[os.write(_fd, data) :]
 
 
 def _lives(pid):

@@ -28,7 +28,8 @@ import tasks
 from engine import load_runtime
 
 NAME, BASE = "localhost/built:1", peers.IMAGE
-TEXT = """FROM %s
+TEXT = (
+    """FROM %s
 RUN mkdir -p /srv && echo "$PATH" > /srv/path
 COPY app /srv/app
 RUN find /srv/app -name '*7.py' -exec chmod 600 {} + && rm -r /srv/app/d0
@@ -37,7 +38,9 @@ RUN echo www:x:33: >> /etc/group && ln -s /srv/app /app
 ENV APP=/app
 EXPOSE 80
 CMD ["/bin/program"]
-""" % BASE
+"""
+    % BASE
+)
 
 
 def make_context(directory):
@@ -46,7 +49,9 @@ def make_context(directory):
     for number in range(1600):
         place = top / "app" / ("d%d" % (number % 40)) / ("file%d.py" % number)
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text("".join("value_%d = %d\n" % (line, generator.randrange(10**9)) for line in range(1200)))
+        place.write_text(
+            "".join("value_%d = %d\n" % (line, generator.randrange(10**9)) for line in range(1200))
+        )
     (top / "binary").write_bytes(generator.randbytes(9 << 20) + bytes(9 << 20))
     (top / "Dockerfile").write_text(TEXT)
     return str(top)
@@ -59,7 +64,7 @@ class Pycontainer:
         from pycontainer.deploy import install
         from pycontainer.engine import Engine
 
-        self.place, self.rootfs = ["%s/own%s" % (directory, suffix) for suffix in ("", "-run")], rootfs
+        self.place, self.rootfs = [f"{directory}/own{suffix}" for suffix in ("", "-run")], rootfs
         with Engine(*self.place) as engine:
             install.ensure(engine)
             self.argv = install.command_line(engine)
@@ -69,7 +74,12 @@ class Pycontainer:
         from pycontainer import images
         from pycontainer.engine import Engine
 
-        subprocess.run([*self.argv, "rmi", "-f", NAME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [*self.argv, "rmi", "-f", NAME],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
         with Engine(*self.place) as engine:
             images.plan_import(engine, BASE, self.rootfs).apply()
 
@@ -77,29 +87,60 @@ class Pycontainer:
         return [*self.argv, "build", "-q", "--network=none", "-t", NAME, context]
 
     def down(self):
-        subprocess.run([*self.argv, "rmi", "-f", NAME, BASE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [*self.argv, "rmi", "-f", NAME, BASE],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
 
 
 class Buildah:
     name, daemons = "buildah", ()
 
     def __init__(self, directory, rootfs):
-        self.argv = ["buildah", "--root", directory + "/buildah", "--runroot", directory + "/buildah-run"]
+        self.argv = [
+            "buildah",
+            "--root",
+            directory + "/buildah",
+            "--runroot",
+            directory + "/buildah-run",
+        ]
         self.archive = peers.tar_of(rootfs, directory)
         self.drop()
 
     def drop(self):
-        subprocess.run([*self.argv, "rmi", "-af"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [*self.argv, "rmi", "-af"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
         container = peers.run(*self.argv, "from", "scratch").split()[-1]
         peers.run(*self.argv, "add", container, self.archive, "/")
         peers.run(*self.argv, "commit", "-q", container, BASE)
         peers.run(*self.argv, "rm", container)
 
     def build(self, context):
-        return [*self.argv, "bud", "-q", "--layers", "--isolation=chroot", "--pull=never", "-t", NAME, context]
+        return [
+            *self.argv,
+            "bud",
+            "-q",
+            "--layers",
+            "--isolation=chroot",
+            "--pull=never",
+            "-t",
+            NAME,
+            context,
+        ]
 
     def down(self):
-        subprocess.run([*self.argv, "rmi", "-af"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [*self.argv, "rmi", "-af"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
 
 
 class Docker:
@@ -111,11 +152,31 @@ class Docker:
         self.argv, self.daemons = ["docker", "-H", self.peer.host], (self.peer.daemon.pid,)
 
     def drop(self):
-        subprocess.run([*self.argv, "rmi", "-f", NAME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        subprocess.run([*self.argv, "image", "prune", "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [*self.argv, "rmi", "-f", NAME],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        subprocess.run(
+            [*self.argv, "image", "prune", "-f"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
 
     def build(self, context):
-        return ["env", "DOCKER_BUILDKIT=0", *self.argv, "build", "-q", "--network=none", "-t", NAME, context]
+        return [
+            "env",
+            "DOCKER_BUILDKIT=0",
+            *self.argv,
+            "build",
+            "-q",
+            "--network=none",
+            "-t",
+            NAME,
+            context,
+        ]
 
     def down(self):
         self.peer.down()
@@ -126,12 +187,20 @@ def part(engine, context):
     from pycontainer.builds.plans import plan, request
     from pycontainer.engine import Engine
 
-    program = ("import sys, time; sys.path.insert(0, %r)\nfrom engine import load_runtime; load_runtime()\n"
-               "from pycontainer.builds.plans import plan, request\nfrom pycontainer.engine import Engine\nwith Engine(*%r) as engine:\n"
-               "    begin = time.perf_counter()\n    found = plan.plan_from(engine, [%r], request.Request(network='none'), %r)\n"
-               "    assert not found.changed, found.actions\n    print(time.perf_counter() - begin)\n")
+    program = (
+        "import sys, time; sys.path.insert(0, %r)\nfrom engine import load_runtime; load_runtime()\n"
+        "from pycontainer.builds.plans import plan, request\nfrom pycontainer.engine import Engine\nwith Engine(*%r) as engine:\n"
+        "    begin = time.perf_counter()\n    found = plan.plan_from(engine, [%r], request.Request(network='none'), %r)\n"
+        "    assert not found.changed, found.actions\n    print(time.perf_counter() - begin)\n"
+    )
     assert plan and request and Engine
-    return float(peers.run(sys.executable, "-c", program % (os.path.dirname(os.path.abspath(__file__)), engine.place, NAME, context)))
+    return float(
+        peers.run(
+            sys.executable,
+            "-c",
+            program % (os.path.dirname(os.path.abspath(__file__)), engine.place, NAME, context),
+        )
+    )
 
 
 def measure(chosen, context, rounds):
@@ -141,7 +210,9 @@ def measure(chosen, context, rounds):
         for engine in chosen:
             engine.drop()
             os.sync()
-            cold, cached = (metering.measure(engine.build(context), engine.daemons) for _time in range(2))
+            cold, cached = (
+                metering.measure(engine.build(context), engine.daemons) for _time in range(2)
+            )
             if number:  # the first warms up
                 figures[engine.name][0].append(cold)
                 figures[engine.name][1].append(cached)
@@ -156,20 +227,37 @@ def report(figures, parts):
     own = statistics.median(taken.wall for taken in figures["pycontainer"][0])
     for name, (cold, cached) in figures.items():
         wall = statistics.median(one.wall for one in cold)
-        print("%-14s%10.2f%10s%10.2f%10.2f%10.2f" % (name, wall, "%.2fx" % (wall / own), statistics.median(one.cpu for one in cold),
-                                                      statistics.median(one.wall for one in cached), statistics.median(one.cpu for one in cached)))
-    print("cached, in the engine: %.3f s" % statistics.median(parts))
+        print(
+            "%-14s%10.2f%10s%10.2f%10.2f%10.2f"
+            % (
+                name,
+                wall,
+                "%.2fx" % (wall / own),
+                statistics.median(one.cpu for one in cold),
+                statistics.median(one.wall for one in cached),
+                statistics.median(one.cpu for one in cached),
+            )
+        )
+    print(f"cached, in the engine: {statistics.median(parts):.3f} s")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--engines", default="buildah,docker", help="peers that take part")
-    parser.add_argument("--urgent", action="store_true", help="everything before other work on the machine (nice -20)")
+    parser.add_argument(
+        "--urgent",
+        action="store_true",
+        help="everything before other work on the machine (nice -20)",
+    )
     options = parser.parse_args()
     tasks.SCRATCH.mkdir(parents=True, exist_ok=True)
     directory = tempfile.mkdtemp(dir=isolated.enter(tasks.SCRATCH))
-    if options.urgent:  # no real-time priority: a cgroup without a share of that takes no such process
+    if (
+        options.urgent
+    ):  # no real-time priority: a cgroup without a share of that takes no such process
         os.nice(-20)
     load_runtime()
     rootfs, context = tasks.rootfs(directory), make_context(directory)
@@ -184,7 +272,7 @@ def main():
                 if shutil.which(program):
                     chosen.append(make(directory, rootfs))
                 else:
-                    print("left out: %s is not installed" % program)
+                    print(f"left out: {program} is not installed")
         report(*measure(chosen, context, options.rounds))
     finally:
         for engine in chosen:

@@ -58,7 +58,10 @@ def put_below(made, layout, body):
     """Put the lowest layer of an image as it is below the layers of another layout."""
     index = json.loads((made.where / "index.json").read_text())
     upper = json.loads(blob(made.where, index["manifests"][0]["digest"]).read_text())
-    config, lowest = (json.loads(blob(where, item["config"]["digest"]).read_text()) for where, item in ((made.where, upper), (layout, body)))
+    config, lowest = (
+        json.loads(blob(where, item["config"]["digest"]).read_text())
+        for where, item in ((made.where, upper), (layout, body))
+    )
     config["rootfs"]["diff_ids"].insert(0, lowest["rootfs"]["diff_ids"][0])
     config["history"].insert(0, lowest["history"][0])
     upper["layers"].insert(0, body["layers"][0])
@@ -81,8 +84,16 @@ def again(layer, path):
             content = archive.extractfile(member) if member.isreg() else None
             member.mtime += 86400
             if "mtime" in member.pax_headers:
-                member.pax_headers = dict(member.pax_headers, mtime="%d.%09d" % (member.mtime, zlib.crc32(os.fsencode(member.name)) % 10**9))
-            if left and member.name.endswith(".py") and member.name.startswith("app/") and member.size:
+                member.pax_headers = dict(
+                    member.pax_headers,
+                    mtime="%d.%09d" % (member.mtime, zlib.crc32(os.fsencode(member.name)) % 10**9),
+                )
+            if (
+                left
+                and member.name.endswith(".py")
+                and member.name.startswith("app/")
+                and member.size
+            ):
                 left -= 1
                 data = content.read() + b"# changed\n"
                 member.size = len(data)
@@ -95,15 +106,25 @@ def again(layer, path):
 def as_docker(layout, target, name):
     """The image of a layout as an archive of docker save."""
     if not target.exists():
-        subprocess.run(["skopeo", "copy", "-q", "oci:%s:t" % layout, "docker-archive:%s:%s" % (target, name)], check=True)
+        subprocess.run(
+            ["skopeo", "copy", "-q", f"oci:{layout}:t", f"docker-archive:{target}:{name}"],
+            check=True,
+        )
     return target
 
 
 def traffic(fleet):
     """Bytes that have gone through each host's interface, both directions."""
-    done = subprocess.run(["nsenter", "--net=%s" % fleet.fabric, "ip", "-s", "-j", "link"], stdout=subprocess.PIPE, check=True)
-    return {link["ifname"]: link["stats64"]["rx"]["bytes"] + link["stats64"]["tx"]["bytes"] for link in json.loads(done.stdout)
-            if link["ifname"].startswith("v")}
+    done = subprocess.run(
+        ["nsenter", f"--net={fleet.fabric}", "ip", "-s", "-j", "link"],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return {
+        link["ifname"]: link["stats64"]["rx"]["bytes"] + link["stats64"]["tx"]["bytes"]
+        for link in json.loads(done.stdout)
+        if link["ifname"].startswith("v")
+    }
 
 
 def play(fleet, scratch, title, task, *options):
@@ -111,14 +132,26 @@ def play(fleet, scratch, title, task, *options):
     book = scratch / "play.json"
     book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
     before, began = traffic(fleet), time.monotonic()
-    done = fleet.run(ansible(), book, *options, cwd=scratch, environment={
-        "ANSIBLE_FORKS": "20", "ANSIBLE_PIPELINING": "True", "XDG_CACHE_HOME": str(scratch / "cache"),
-        "ANSIBLE_COLLECTIONS_PATH": str(scratch / "collections"), "PYCONTAINER_PROGRESS": "off"})
+    done = fleet.run(
+        ansible(),
+        book,
+        *options,
+        cwd=scratch,
+        environment={
+            "ANSIBLE_FORKS": "20",
+            "ANSIBLE_PIPELINING": "True",
+            "XDG_CACHE_HOME": str(scratch / "cache"),
+            "ANSIBLE_COLLECTIONS_PATH": str(scratch / "collections"),
+            "PYCONTAINER_PROGRESS": "off",
+        },
+    )
     took, after = time.monotonic() - began, traffic(fleet)
     if done.returncode:
         raise SystemExit(done.stdout)
     each = sorted(after[name] - before[name] for name in before)
-    print("%-52s %7.2f s  %12s bytes a host" % (title, took, "{:,}".format(each[len(each) // 2])), flush=True)
+    print(
+        "%-52s %7.2f s  %12s bytes a host" % (title, took, f"{each[len(each) // 2]:,}"), flush=True
+    )
 
 
 def ansible():
@@ -134,7 +167,11 @@ def collections(scratch):
 
 
 def deliver(name, path, **options):
-    return {"pycontainer.engine.image": dict({"name": name, "source": "controller", "path": str(path)}, **options)}
+    return {
+        "pycontainer.engine.image": dict(
+            {"name": name, "source": "controller", "path": str(path)}, **options
+        )
+    }
 
 
 def measure(fleet, scratch, one, two):
@@ -142,13 +179,23 @@ def measure(fleet, scratch, one, two):
     play(fleet, scratch, "ping, the first connection", ping)
     play(fleet, scratch, "ping", ping)
     play(fleet, scratch, "the engine comes", {"pycontainer.engine.volume": {"name": "there"}})
-    play(fleet, scratch, "a module that changes nothing", {"pycontainer.engine.volume": {"name": "there"}})
+    play(
+        fleet,
+        scratch,
+        "a module that changes nothing",
+        {"pycontainer.engine.volume": {"name": "there"}},
+    )
     play(fleet, scratch, "the image, for the first time", deliver("bench:1", one))
     play(fleet, scratch, "again: nothing to do", deliver("bench:1", one))
     play(fleet, scratch, "the next version, in check mode", deliver("bench:2", two), "--check")
     play(fleet, scratch, "the next version", deliver("bench:2", two))
     play(fleet, scratch, "again: nothing to do", deliver("bench:2", two))
-    play(fleet, scratch, "it is removed again", {"pycontainer.engine.image": {"name": "bench:2", "state": "absent"}})
+    play(
+        fleet,
+        scratch,
+        "it is removed again",
+        {"pycontainer.engine.image": {"name": "bench:2", "state": "absent"}},
+    )
     play(fleet, scratch, "the next version once more, all prepared", deliver("bench:2", two))
 
 
@@ -161,16 +208,22 @@ def main():
     os.makedirs(given.scratch, exist_ok=True)
     place = pathlib.Path(given.scratch)
     one = sample_image.make(place)
-    two = rebuilt(one, place / ("%s-rebuilt" % one.name))
+    two = rebuilt(one, place / (f"{one.name}-rebuilt"))
     if given.docker:
-        one, two = (as_docker(layout, place / (layout.name + ".tar"), "bench:%d" % number) for number, layout in ((1, one), (2, two)))
+        one, two = (
+            as_docker(layout, place / (layout.name + ".tar"), "bench:%d" % number)
+            for number, layout in ((1, one), (2, two))
+        )
     fleet = namespaces.Fleet("bench-delivery")
     with tempfile.TemporaryDirectory(dir=given.scratch) as scratch:
         scratch = pathlib.Path(scratch)
         collections(scratch)
         try:
             measure(fleet.up(given.hosts), scratch, one, two)
-            print("largest process on the controller: %d MiB" % (resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10))
+            print(
+                "largest process on the controller: %d MiB"
+                % (resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)
+            )
         finally:
             fleet.down()
 

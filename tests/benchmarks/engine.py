@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The engine without Ansible, side by side with runc and podman in one run: starts, whole commands, memory of idle containers.
 
-    .venv/bin/python tests/benchmarks/engine.py [--rounds 5] [--many 50]
+.venv/bin/python tests/benchmarks/engine.py [--rounds 5] [--many 50]
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ IMAGE = peers.IMAGE
 
 
 def load_runtime():
-    spec = importlib.util.spec_from_file_location("pycontainer", RUNTIME / "__init__.py", submodule_search_locations=[str(RUNTIME)])
+    spec = importlib.util.spec_from_file_location(
+        "pycontainer", RUNTIME / "__init__.py", submodule_search_locations=[str(RUNTIME)]
+    )
     package = importlib.util.module_from_spec(spec)
     sys.modules["pycontainer"] = package
     spec.loader.exec_module(package)
@@ -70,7 +72,16 @@ def own_starts(engine, many, mode):
 
     names = ["start-%d" % number for number in range(many)]
     for name in names:
-        containers.plan(engine, {"name": name, "image": IMAGE, "command": ["sleep", "3600"], "network_mode": mode, "state": "present"}).apply()
+        containers.plan(
+            engine,
+            {
+                "name": name,
+                "image": IMAGE,
+                "command": ["sleep", "3600"],
+                "network_mode": mode,
+                "state": "present",
+            },
+        ).apply()
     records = [containers.find(engine, name) for name in names]
     begin = time.perf_counter()
     for record in records:
@@ -102,7 +113,9 @@ def runc_bundle(directory, root):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--many", type=int, default=50)
     options = parser.parse_args()
@@ -120,25 +133,57 @@ def main():
         command = install.command(engine) + ["run", "--rm", "--network", "none", IMAGE, "true"]
         for mode in ("none", "bridge"):
             single, together, memory = own_starts(engine, options.many, mode)
-            print("start, network %s: %.1f ms each one by one, %.1f ms each in one call of %d; monitor %.0f kB PSS" % (
-                mode, single, together, options.many, memory))
+            print(
+                "start, network %s: %.1f ms each one by one, %.1f ms each in one call of %d; monitor %.0f kB PSS"
+                % (mode, single, together, options.many, memory)
+            )
     podman = peers.Podman()
     podman.up(directory, root)
     bundle = runc_bundle(directory, root)
     wrapper = str(podman.wrapper)
     figures = {
-        "runc run (bundle, no overlay)": median(lambda: peers.run("runc", "run", "--bundle", bundle, "bench"), options.rounds),
+        "runc run (bundle, no overlay)": median(
+            lambda: peers.run("runc", "run", "--bundle", bundle, "bench"), options.rounds
+        ),
         "pycontainer run --rm --network none": median(lambda: peers.run(*command), options.rounds),
-        "podman run --rm --network none": median(lambda: peers.run(
-            wrapper, "run", "--rm", "--network", "none", "--ulimit", "nofile=10000:10000", "--ulimit", "nproc=10000:10000", IMAGE, "true"), options.rounds),
+        "podman run --rm --network none": median(
+            lambda: peers.run(
+                wrapper,
+                "run",
+                "--rm",
+                "--network",
+                "none",
+                "--ulimit",
+                "nofile=10000:10000",
+                "--ulimit",
+                "nproc=10000:10000",
+                IMAGE,
+                "true",
+            ),
+            options.rounds,
+        ),
     }
     own = figures["pycontainer run --rm --network none"]
     for name, milliseconds in figures.items():
-        print("%-40s %6.0f ms (%.2fx)" % (name, milliseconds, milliseconds / own))
+        print(f"{name:40} {milliseconds:6.0f} ms ({milliseconds / own:.2f}x)")
     for number in range(10):
-        peers.run(wrapper, "run", "-d", "--network", "none", "--ulimit", "nofile=10000:10000", "--ulimit", "nproc=10000:10000", "--name", "idle-%d" % number,
-                  IMAGE, "sleep", "3600")
-    print("conmon: %.0f kB PSS" % pss(processes("conmon")))
+        peers.run(
+            wrapper,
+            "run",
+            "-d",
+            "--network",
+            "none",
+            "--ulimit",
+            "nofile=10000:10000",
+            "--ulimit",
+            "nproc=10000:10000",
+            "--name",
+            "idle-%d" % number,
+            IMAGE,
+            "sleep",
+            "3600",
+        )
+    print(f"conmon: {pss(processes('conmon')):.0f} kB PSS")
     podman.down()
 
 

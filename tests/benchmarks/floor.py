@@ -52,7 +52,9 @@ def measure(layout, where, inflater):
     took["sync"] = time.perf_counter() - begin
     os.close(fd)
     shutil.rmtree(where)
-    took["wall"] = (took["inflate"] + took["hash"] + took["write"]) / (os.cpu_count() or 1) + took["sync"]
+    took["wall"] = (took["inflate"] + took["hash"] + took["write"]) / (os.cpu_count() or 1) + took[
+        "sync"
+    ]
     return took
 
 
@@ -77,7 +79,15 @@ def _plan(tar, plain):
         content = entry.link
         if entry.kind == tar.REGULAR:
             content = memoryview(plain)[stream.offset : stream.offset + entry.size]
-        yield entry.kind, entry.name.rstrip(b"/"), entry.mode, entry.uid, entry.gid, entry.mtime, content
+        yield (
+            entry.kind,
+            entry.name.rstrip(b"/"),
+            entry.mode,
+            entry.uid,
+            entry.gid,
+            entry.mtime,
+            content,
+        )
 
 
 def _write(top, packed, plan):

@@ -41,13 +41,28 @@ class Registry:
 
     def __init__(self, directory, layout):
         config = pathlib.Path(directory, "registry.yml")
-        config.write_text("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
-                          "storage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: 127.0.0.1:%d}\n" % (directory, PORT))
-        self.process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        config.write_text(
+            "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+            "storage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: 127.0.0.1:%d}\n"
+            % (directory, PORT)
+        )
+        self.process = subprocess.Popen(
+            ["docker-registry", "serve", str(config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for _attempt in range(50):
             time.sleep(0.1)
             try:
-                peers.run("skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false", "oci:%s:t" % layout, "docker://" + REFERENCE)
+                peers.run(
+                    "skopeo",
+                    "copy",
+                    "-q",
+                    "--preserve-digests",
+                    "--dest-tls-verify=false",
+                    f"oci:{layout}:t",
+                    "docker://" + REFERENCE,
+                )
                 return
             except RuntimeError as error:
                 failure = error
@@ -71,7 +86,7 @@ class Pycontainer:
         from pycontainer.engine import Engine
 
         self.name = OWN + ("+erofs" if layers != "directory" else "") + ("+isal" if isal else "")
-        self.place = ["%s/%s%s" % (directory, self.name, suffix) for suffix in ("", "-run")]
+        self.place = [f"{directory}/{self.name}{suffix}" for suffix in ("", "-run")]
         self.isal = isal
         with Engine(*self.place) as engine:
             pathlib.Path(engine.paths.config).write_text(json.dumps({"layers": layers}))
@@ -86,7 +101,12 @@ class Pycontainer:
         return [*self.argv, "pull", REFERENCE]
 
     def drop(self):
-        subprocess.run([*self.argv, "rmi", REFERENCE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [*self.argv, "rmi", REFERENCE],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
 
     def down(self):
         self.drop()
@@ -133,7 +153,12 @@ class Podman:
         return [self.peer.wrapper, "pull", "-q", "--tls-verify=false", REFERENCE]
 
     def drop(self):
-        subprocess.run([str(self.peer.wrapper), "rmi", "-af"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [str(self.peer.wrapper), "rmi", "-af"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
 
     def down(self):
         self.peer.down()
@@ -151,7 +176,12 @@ class Docker:
         return ["docker", "-H", self.peer.host, "pull", "-q", REFERENCE]
 
     def drop(self):
-        subprocess.run(["docker", "-H", self.peer.host, "rmi", "-f", REFERENCE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            ["docker", "-H", self.peer.host, "rmi", "-f", REFERENCE],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
 
     def down(self):
         self.peer.down()
@@ -165,7 +195,9 @@ def own(directory, isal):
     for layers in ("directory", "erofs"):
         if layers == "erofs" and erofs.why_not(directory):
             continue
-        made += [Pycontainer(directory, layers, quick) for quick in ((False, True) if isal else (False,))]
+        made += [
+            Pycontainer(directory, layers, quick) for quick in ((False, True) if isal else (False,))
+        ]
     return made
 
 
@@ -175,7 +207,7 @@ def engines(directory, wanted, isal):
     for name, peer, make in (("podman", peers.Podman, Podman), ("docker", peers.Docker, Docker)):
         reason = peer().available()
         if reason:
-            left_out.append("%s: %s" % (name, reason))
+            left_out.append(f"{name}: {reason}")
         elif not wanted or name in wanted:
             made.append(make(directory))
     return made, left_out
@@ -189,7 +221,11 @@ def pull_once(engine, memory=False):
 
 def measure(chosen, options):
     """``{engine: [Taken of each round]}``, ``{engine: peak bytes}`` and ``{own engine: [seconds of the engine's part]}``."""
-    figures, peaks, parts = {engine.name: [] for engine in chosen}, {engine.name: 0 for engine in chosen}, {}
+    figures, peaks, parts = (
+        {engine.name: [] for engine in chosen},
+        {engine.name: 0 for engine in chosen},
+        {},
+    )
     for engine in chosen:
         pull_once(engine)  # warms the page cache and the registry
     for number in range(options.rounds):
@@ -207,23 +243,51 @@ def measure(chosen, options):
 
 
 def report(figures, peaks, parts, bottom, image):
-    print("image: %(layers)d layers, %(entries)d entries, " % image + "%.0f MB, %.0f MB as gzip; %d processors" % (
-        image["plain"] / 1e6, image["gzip"] / 1e6, os.cpu_count()))
+    print(
+        "image: %(layers)d layers, %(entries)d entries, " % image
+        + "%.0f MB, %.0f MB as gzip; %d processors"
+        % (image["plain"] / 1e6, image["gzip"] / 1e6, os.cpu_count())
+    )
     own = statistics.median(taken.wall for taken in figures[OWN])
     own_cpu = statistics.median(taken.cpu for taken in figures[OWN])
-    print("%-24s%8s%8s%8s%8s%8s%10s%9s" % ("pull", "wall s", "least", "ratio", "CPU s", "ratio", "peak MiB", "part s"))
+    print(
+        "%-24s%8s%8s%8s%8s%8s%10s%9s"
+        % ("pull", "wall s", "least", "ratio", "CPU s", "ratio", "peak MiB", "part s")
+    )
     for name, taken in figures.items():
         wall = statistics.median(one.wall for one in taken)
         cpu = statistics.median(one.cpu for one in taken)
-        print("%-24s%8.2f%8.2f%8s%8.2f%8s%10.0f%9s" % (
-            name, wall, min(one.wall for one in taken), "%.2fx" % (wall / own), cpu, "%.2fx" % (cpu / own_cpu), peaks[name] / (1 << 20),
-            "%.2f" % statistics.median(parts[name]) if name in parts else ""))
+        print(
+            "%-24s%8.2f%8.2f%8s%8.2f%8s%10.0f%9s"
+            % (
+                name,
+                wall,
+                min(one.wall for one in taken),
+                "%.2fx" % (wall / own),
+                cpu,
+                "%.2fx" % (cpu / own_cpu),
+                peaks[name] / (1 << 20),
+                "%.2f" % statistics.median(parts[name]) if name in parts else "",
+            )
+        )
     for name, took in bottom.items():
         against = OWN if name == "zlib" else OWN + "+isal"
         if against in figures:
             wall = statistics.median(taken.wall for taken in figures[against])
-            print("floor, %s: %.2f s = (inflate %.2f + hash %.2f + write %.2f) / %d + sync %.2f; %s needs %.2f times that" % (
-                name, took["wall"], took["inflate"], took["hash"], took["write"], os.cpu_count(), took["sync"], against, wall / took["wall"]))
+            print(
+                "floor, %s: %.2f s = (inflate %.2f + hash %.2f + write %.2f) / %d + sync %.2f; %s needs %.2f times that"
+                % (
+                    name,
+                    took["wall"],
+                    took["inflate"],
+                    took["hash"],
+                    took["write"],
+                    os.cpu_count(),
+                    took["sync"],
+                    against,
+                    wall / took["wall"],
+                )
+            )
 
 
 def lowest(layout, directory, isal):
@@ -231,7 +295,10 @@ def lowest(layout, directory, isal):
     from pycontainer.layers.compression import native
 
     found = {}
-    for name, factory in {"zlib": lambda: floor.zlib.decompressobj(31), "isal": isal and native.inflater(1 << 18)}.items():
+    for name, factory in {
+        "zlib": lambda: floor.zlib.decompressobj(31),
+        "isal": isal and native.inflater(1 << 18),
+    }.items():
         if factory:
             where = os.path.join(directory, "floor")
             os.mkdir(where)
@@ -240,11 +307,17 @@ def lowest(layout, directory, isal):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="two rounds, for a look")
     parser.add_argument("--engines", default="", help="peers that take part; all by default")
-    parser.add_argument("--realtime", action="store_true", help="everything with real-time priority, where others work on the machine")
+    parser.add_argument(
+        "--realtime",
+        action="store_true",
+        help="everything with real-time priority, where others work on the machine",
+    )
     options = parser.parse_args()
     if options.quick:
         options.rounds = 2
@@ -258,11 +331,15 @@ def main():
 
     registry, chosen, isal = Registry(directory, layout), [], streams.gzip_is_quick()
     try:
-        chosen, left_out = engines(directory, options.engines.split(",") if options.engines else [], isal)
+        chosen, left_out = engines(
+            directory, options.engines.split(",") if options.engines else [], isal
+        )
         for reason in left_out:
             print("left out: " + reason)
         figures, peaks, parts = measure(chosen, options)
-        report(figures, peaks, parts, lowest(layout, directory, isal), sample_image.describe(layout))
+        report(
+            figures, peaks, parts, lowest(layout, directory, isal), sample_image.describe(layout)
+        )
     finally:
         for engine in chosen:
             engine.down()

@@ -22,10 +22,26 @@ def enter(scratch):
     :param scratch: a directory that is there, for the file system's image.
     """
     if INSIDE not in os.environ:
-        command = ["unshare", "--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv]
-        sys.exit(subprocess.run(command, env=dict(os.environ, **{INSIDE: "1"}), check=False).returncode)
+        command = [
+            "unshare",
+            "--net",
+            "--mount",
+            "--pid",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            sys.executable,
+            *sys.argv,
+        ]
+        sys.exit(
+            subprocess.run(command, env=dict(os.environ, **{INSIDE: "1"}), check=False).returncode
+        )
     _be_init()
-    image, top = pathlib.Path(scratch, "disk.img"), pathlib.Path("/run/bench")  # short: podman takes no long paths
+    image, top = (
+        pathlib.Path(scratch, "disk.img"),
+        pathlib.Path("/run/bench"),
+    )  # short: podman takes no long paths
     if not image.exists():
         with open(image, "wb") as file:
             file.truncate(8 << 30)

@@ -29,7 +29,9 @@ def measure(command, daemons=(), memory=False, env=None):
     :raises RuntimeError: with its output when it fails.
     """
     before, begin = sum(map(_cpu, daemons)), time.perf_counter()
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
+    process = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
+    )
     sampler = _Sampler([process.pid, *daemons]) if memory else None
     output = process.stdout.read()
     _pid, status, usage = os.wait4(process.pid, 0)
@@ -37,7 +39,7 @@ def measure(command, daemons=(), memory=False, env=None):
     wall = time.perf_counter() - begin
     peak = sampler.end() if sampler else 0
     if process.returncode:
-        raise RuntimeError("%s: %s" % (" ".join(map(str, command)), output.decode("utf-8", "replace")))
+        raise RuntimeError(f"{' '.join(map(str, command))}: {output.decode('utf-8', 'replace')}")
     return Taken(wall, usage.ru_utime + usage.ru_stime + sum(map(_cpu, daemons)) - before, peak)
 
 
@@ -72,7 +74,9 @@ def pss(pid):
     """Bytes of a process's proportional set size; 0 when it is gone."""
     try:
         with open("/proc/%d/smaps_rollup" % pid) as file:
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:")), 0)
+            return next(
+                (int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:")), 0
+            )
     except OSError:
         return 0
 

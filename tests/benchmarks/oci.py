@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The issue's three measures of the runtime, in one run on one machine that has nothing else to do:
 
-    a cold process          `pycontainer-oci run` of /bin/true from a bundle, beside runc and crun, in turns: `runc spec`'s, and one
-                            with the document of an engine's container (user namespace, Docker's seccomp profile)
-    in the engine           starts of many containers in one call, for each, beside `crun run --detach` of the same document
-    an idle container       PSS of its monitor, many of them, awake and asleep, beside conmon's
+a cold process          `pycontainer-oci run` of /bin/true from a bundle, beside runc and crun, in turns: `runc spec`'s, and one
+                        with the document of an engine's container (user namespace, Docker's seccomp profile)
+in the engine           starts of many containers in one call, for each, beside `crun run --detach` of the same document
+an idle container       PSS of its monitor, many of them, awake and asleep, beside conmon's
 
-    /usr/bin/python3 tests/benchmarks/oci.py [--rounds 40] [--many 50]
+/usr/bin/python3 tests/benchmarks/oci.py [--rounds 40] [--many 50]
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def run(command):
     """``(wall, CPU)`` of a command with what it waited for, in milliseconds; it says nothing. :raises RuntimeError: it fails."""
     begin = time.perf_counter()
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-    dummy, status, usage = os.wait4(os.posix_spawn(command[0], [str(word) for word in command], os.environ, file_actions=quiet), 0)
+    dummy, status, usage = os.wait4(
+        os.posix_spawn(command[0], [str(word) for word in command], os.environ, file_actions=quiet),
+        0,
+    )
     wall = (time.perf_counter() - begin) * 1000
     if status:
         raise RuntimeError("%s: status %d" % (" ".join(map(str, command)), status))
@@ -55,18 +58,39 @@ def like_the_engines(engine, directory, root):
     """A bundle with the document of a container of the engine's, but for what is bind-mounted, that crun of Debian 12 takes too."""
     from pycontainer import containers
 
-    containers.plan(engine, {"name": "pattern", "image": engines.IMAGE, "command": ["true"], "network_mode": "none", "state": "present"}).apply()
+    containers.plan(
+        engine,
+        {
+            "name": "pattern",
+            "image": engines.IMAGE,
+            "command": ["true"],
+            "network_mode": "none",
+            "state": "present",
+        },
+    ).apply()
     record = containers.find(engine, "pattern")
     containers.start(engine, [record])  # only then it has its ids
-    config = json.loads(pathlib.Path(engine.paths.container(record["id"]), "config.json").read_text())
+    config = json.loads(
+        pathlib.Path(engine.paths.container(record["id"]), "config.json").read_text()
+    )
     containers.remove(engine, record, force=True)
-    config.update(ociVersion="1.0.2", root={"path": "rootfs"}, annotations={},
-                  mounts=[mount for mount in config["mounts"] if "rbind" not in mount.get("options", ()) and mount.get("type") != "bind"])
+    config.update(
+        ociVersion="1.0.2",
+        root={"path": "rootfs"},
+        annotations={},
+        mounts=[
+            mount
+            for mount in config["mounts"]
+            if "rbind" not in mount.get("options", ()) and mount.get("type") != "bind"
+        ],
+    )
     config["process"]["args"] = ["/bin/true"]
     config["linux"].pop("cgroupsPath", None)
     bundle = pathlib.Path(directory, "like")
     shutil.copytree(root, bundle / "rootfs", symlinks=True)
-    owner = "%d:%d" % tuple(config["linux"][kind][0]["hostID"] for kind in ("uidMappings", "gidMappings"))
+    owner = "%d:%d" % tuple(
+        config["linux"][kind][0]["hostID"] for kind in ("uidMappings", "gidMappings")
+    )
     peers.run("chown", "-R", owner, bundle)
     (bundle / "config.json").write_text(json.dumps(config))
     os.chmod(directory, 0o755)
@@ -77,7 +101,9 @@ def detached(crun, directory, bundle, rounds):
     """Milliseconds of `crun run --detach` of a bundle, each; None without crun."""
     times = []
     for dummy in range(rounds if crun else 0):
-        times.append(run([crun, "--root", directory, "run", "--detach", "--bundle", bundle, "bench"])[0])
+        times.append(
+            run([crun, "--root", directory, "run", "--detach", "--bundle", bundle, "bench"])[0]
+        )
         peers.run(crun, "--root", directory, "delete", "--force", "bench")
     return statistics.median(times) if times else None
 
@@ -88,7 +114,16 @@ def starts(engine, many):
 
     names = ["start-%d" % number for number in range(many)]
     for name in names:
-        containers.plan(engine, {"name": name, "image": engines.IMAGE, "command": ["sleep", "3600"], "network_mode": "none", "state": "present"}).apply()
+        containers.plan(
+            engine,
+            {
+                "name": name,
+                "image": engines.IMAGE,
+                "command": ["sleep", "3600"],
+                "network_mode": "none",
+                "state": "present",
+            },
+        ).apply()
     records = [containers.find(engine, name) for name in names]
     each = []
     for _round in range(5):
@@ -113,21 +148,39 @@ def conmon(directory, root, many):
     podman = peers.Podman()
     podman.up(directory, root)
     for number in range(many):
-        peers.run(podman.wrapper, "run", "-d", "--network", "none", "--ulimit", "nofile=10000:10000", "--ulimit", "nproc=10000:10000",
-                  "--name", "idle-%d" % number, engines.IMAGE, "sleep", "3600")
+        peers.run(
+            podman.wrapper,
+            "run",
+            "-d",
+            "--network",
+            "none",
+            "--ulimit",
+            "nofile=10000:10000",
+            "--ulimit",
+            "nproc=10000:10000",
+            "--name",
+            "idle-%d" % number,
+            engines.IMAGE,
+            "sleep",
+            "3600",
+        )
     size = engines.pss(engines.processes("conmon"))
     podman.down()
     return size
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--many", type=int, default=50)
     options = parser.parse_args()
     tasks.SCRATCH.mkdir(parents=True, exist_ok=True)
     directory = tempfile.mkdtemp(dir=isolated.enter(tasks.SCRATCH))
-    if os.path.ismount("/sys/fs/cgroup/unified"):  # crun takes no hybrid host whose v2 tree has controllers; nobody gets it then
+    if os.path.ismount(
+        "/sys/fs/cgroup/unified"
+    ):  # crun takes no hybrid host whose v2 tree has controllers; nobody gets it then
         peers.run("umount", "/sys/fs/cgroup/unified")
     root = tasks.rootfs(directory)
     engines.load_runtime()
@@ -140,23 +193,53 @@ def main():
         copy = install.ensure(engine)
         ours = os.path.join(copy.path, "pycontainer-oci")
         bundle = engines.runc_bundle(directory, root)
-        runtimes = {"pycontainer-oci": ours, "runc": shutil.which("runc"), "crun": shutil.which("crun")}
+        runtimes = {
+            "pycontainer-oci": ours,
+            "runc": shutil.which("runc"),
+            "crun": shutil.which("crun"),
+        }
         like = like_the_engines(engine, directory, root)
         for what, place in (("runc spec's", bundle), ("an engine's", like)):
-            found = cold({name: (path, "--root", pathlib.Path(directory, name), "run", "--bundle", place, "bench")
-                          for name, path in runtimes.items() if path}, options.rounds)
+            found = cold(
+                {
+                    name: (
+                        path,
+                        "--root",
+                        pathlib.Path(directory, name),
+                        "run",
+                        "--bundle",
+                        place,
+                        "bench",
+                    )
+                    for name, path in runtimes.items()
+                    if path
+                },
+                options.rounds,
+            )
             for name, times in found.items():
                 wall, processor = ([time[number] for time in times] for number in (0, 1))
                 others = [time[0] for time in found["runc"]]
-                print("cold run of /bin/true, %s document: %-16s %5.1f ms median, %5.1f best (%.2f, %.2f of runc); CPU %5.1f median, %5.1f best" % (
-                    what, name, statistics.median(wall), min(wall), statistics.median(wall) / statistics.median(others), min(wall) / min(others),
-                    statistics.median(processor), min(processor)), flush=True)
+                print(
+                    f"cold run of /bin/true, {what} document: {name:16} {statistics.median(wall):5.1f} ms median, {min(wall):5.1f} best ({statistics.median(wall) / statistics.median(others):.2f}, {min(wall) / min(others):.2f} of runc); CPU {statistics.median(processor):5.1f} median, {min(processor):5.1f} best",
+                    flush=True,
+                )
         each, awake, asleep = starts(engine, options.many)
         other = detached(runtimes["crun"], pathlib.Path(directory, "crun"), like, options.rounds)
-        print("start in the engine, %d in one call: %.1f ms each%s" % (
-            options.many, each, "; crun's process for such a container %.1f (%.2f)" % (other, each / other) if other else ""), flush=True)
-    print("an idle container's monitor, PSS of %d: %.0f kB just started, %.0f kB asleep; conmon %.0f kB" % (
-        options.many, awake, asleep, conmon(directory, root, options.many)))
+        print(
+            "start in the engine, %d in one call: %.1f ms each%s"
+            % (
+                options.many,
+                each,
+                "; crun's process for such a container %.1f (%.2f)" % (other, each / other)
+                if other
+                else "",
+            ),
+            flush=True,
+        )
+    print(
+        "an idle container's monitor, PSS of %d: %.0f kB just started, %.0f kB asleep; conmon %.0f kB"
+        % (options.many, awake, asleep, conmon(directory, root, options.many))
+    )
 
 
 if __name__ == "__main__":

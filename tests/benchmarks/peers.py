@@ -20,9 +20,16 @@ IMAGE = "localhost/bench:1"
 
 def run(*command, **options):
     """A command's output. :raises RuntimeError: with that output when it fails."""
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **options,
+    )
     if done.returncode:
-        raise RuntimeError("%s: %s" % (" ".join(map(str, command)), done.stdout))
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stdout}")
     return done.stdout
 
 
@@ -42,20 +49,43 @@ class Pycontainer:
 
     def up(self, scratch, rootfs):
         self.ansible = pathlib.Path(__file__).parents[2] / ".venv/bin/ansible"
-        run(self.ansible, "localhost", "-m", "pycontainer.engine.image", "-a", "name=%s source=import path=%s" % (IMAGE, rootfs),
-            "-e", "ansible_python_interpreter=/usr/bin/python3")
+        run(
+            self.ansible,
+            "localhost",
+            "-m",
+            "pycontainer.engine.image",
+            "-a",
+            f"name={IMAGE} source=import path={rootfs}",
+            "-e",
+            "ansible_python_interpreter=/usr/bin/python3",
+        )
 
     def down(self):
-        run(self.ansible, "localhost", "-m", "pycontainer.engine.image", "-a", "name=%s state=absent" % IMAGE,
-            "-e", "ansible_python_interpreter=/usr/bin/python3")
+        run(
+            self.ansible,
+            "localhost",
+            "-m",
+            "pycontainer.engine.image",
+            "-a",
+            f"name={IMAGE} state=absent",
+            "-e",
+            "ansible_python_interpreter=/usr/bin/python3",
+        )
 
     def task(self, names, state):
-        common = {"state": "started" if state == "started" else "absent", "force_kill": state != "started"}
+        common = {
+            "state": "started" if state == "started" else "absent",
+            "force_kill": state != "started",
+        }
         if state == "started":
             common.update(image=IMAGE, command=list(self.command))
         if len(names) == 1:
             return {"pycontainer.engine.container": dict(common, name=names[0])}
-        return {"pycontainer.engine.container": {"containers": [dict(common, name=name) for name in names]}}
+        return {
+            "pycontainer.engine.container": {
+                "containers": [dict(common, name=name) for name in names]
+            }
+        }
 
 
 class Docker:
@@ -66,15 +96,35 @@ class Docker:
 
     def up(self, scratch, rootfs=None):
         self.log = open(pathlib.Path(scratch, "dockerd.log"), "w")
-        self.host = "unix://%s/docker.sock" % scratch
+        self.host = f"unix://{scratch}/docker.sock"
         self.daemon = subprocess.Popen(
-            ["dockerd", "--data-root", "%s/docker" % scratch, "--exec-root", "%s/docker-run" % scratch, "-p", "%s/docker.pid" % scratch,
-             "-H", self.host], stdout=self.log, stderr=self.log, start_new_session=True)
+            [
+                "dockerd",
+                "--data-root",
+                f"{scratch}/docker",
+                "--exec-root",
+                f"{scratch}/docker-run",
+                "-p",
+                f"{scratch}/docker.pid",
+                "-H",
+                self.host,
+            ],
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+        )
         for _attempt in range(150):
-            if subprocess.run(["docker", "-H", self.host, "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+            if (
+                subprocess.run(
+                    ["docker", "-H", self.host, "version"],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                ).returncode
+                == 0
+            ):
                 break
             if self.daemon.poll() is not None:
-                raise RuntimeError("dockerd ended: see %s" % self.log.name)
+                raise RuntimeError(f"dockerd ended: see {self.log.name}")
             time.sleep(0.2)
         if rootfs:
             run("docker", "-H", self.host, "import", tar_of(rootfs, scratch), IMAGE)
@@ -85,8 +135,12 @@ class Docker:
         self.log.close()
 
     def task(self, names, state):
-        arguments = {"name": "{{ item }}" if len(names) > 1 else names[0], "docker_host": self.host, "state": "started" if state == "started" else "absent",
-                     "force_kill": state != "started"}
+        arguments = {
+            "name": "{{ item }}" if len(names) > 1 else names[0],
+            "docker_host": self.host,
+            "state": "started" if state == "started" else "absent",
+            "force_kill": state != "started",
+        }
         if state == "started":
             arguments.update(image=IMAGE, command=["sleep", "3600"], pull="never")
         task = {"community.docker.docker_container": arguments}
@@ -104,8 +158,9 @@ class Podman:
     def up(self, scratch, rootfs=None):
         # the collection calls one executable: a wrapper gives it the scratch storage; runc, for crun refuses hybrid cgroups with hugetlb in version 2
         self.wrapper = pathlib.Path(scratch, "podman.sh")
-        self.wrapper.write_text("#!/bin/sh\nexec /usr/bin/podman --root %s/podman --runroot %s/podman-run --tmpdir %s/podman-tmp "
-                                "--runtime runc --cgroup-manager cgroupfs --events-backend file \"$@\"\n" % (scratch, scratch, scratch))
+        self.wrapper.write_text(
+            f'#!/bin/sh\nexec /usr/bin/podman --root {scratch}/podman --runroot {scratch}/podman-run --tmpdir {scratch}/podman-tmp --runtime runc --cgroup-manager cgroupfs --events-backend file "$@"\n'
+        )
         self.wrapper.chmod(0o755)
         if rootfs:
             run(self.wrapper, "import", tar_of(rootfs, scratch), IMAGE)
@@ -115,11 +170,20 @@ class Podman:
         run(self.wrapper, "rmi", "-af")
 
     def task(self, names, state):
-        arguments = {"name": "{{ item }}" if len(names) > 1 else names[0], "executable": str(self.wrapper),
-                     "state": "started" if state == "started" else "absent"}
+        arguments = {
+            "name": "{{ item }}" if len(names) > 1 else names[0],
+            "executable": str(self.wrapper),
+            "state": "started" if state == "started" else "absent",
+        }
         if state == "started":
             # nothing may raise a limit on a restricted host, and podman's default is to raise two
-            arguments.update(image=IMAGE, command=["sleep", "3600"], pull="never", ulimit=["nofile=10000:10000", "nproc=10000:10000"], stop_signal=9)
+            arguments.update(
+                image=IMAGE,
+                command=["sleep", "3600"],
+                pull="never",
+                ulimit=["nofile=10000:10000", "nproc=10000:10000"],
+                stop_signal=9,
+            )
         task = {"containers.podman.podman_container": arguments}
         if len(names) > 1:
             task["loop"] = names

@@ -23,10 +23,40 @@ import zlib
 VERSION = 3  # of what is made here
 MB = 1000000
 # layer: (packages whose files it has, bytes, entries): what is left over is cut off, what lacks is filled from LARGE
-PYTHON = ("python3.11", "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "python3-minimal", "python3-pip", "python3-setuptools")
-TOOLS = ("git", "git-man", "perl", "perl-modules-5.36", "libperl5.36", "openssh-client", "libcurl3-gnutls", "less")
-LARGE = ("/usr/bin", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/libexec", "/usr/sbin")
-DATA = ("/usr/share/zoneinfo", "/usr/share/doc", "/usr/share/locale", "/usr/share/man", "/usr/share/perl", "/usr/include")
+PYTHON = (
+    "python3.11",
+    "python3.11-minimal",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "python3-minimal",
+    "python3-pip",
+    "python3-setuptools",
+)
+TOOLS = (
+    "git",
+    "git-man",
+    "perl",
+    "perl-modules-5.36",
+    "libperl5.36",
+    "openssh-client",
+    "libcurl3-gnutls",
+    "less",
+)
+LARGE = (
+    "/usr/bin",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/libexec",
+    "/usr/sbin",
+)
+DATA = (
+    "/usr/share/zoneinfo",
+    "/usr/share/doc",
+    "/usr/share/locale",
+    "/usr/share/man",
+    "/usr/share/perl",
+    "/usr/include",
+)
 
 
 def make(scratch):
@@ -57,23 +87,43 @@ def _layers():
 
 
 def _base_packages():
-    listed = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Essential} ${Priority}\n"], stdout=subprocess.PIPE, text=True, check=True)
+    listed = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${Essential} ${Priority}\n"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     rows = [line.split() for line in listed.stdout.splitlines()]
     return [row[0] for row in rows if set(row[1:]) & {"yes", "required", "important"}]
 
 
 def _files(packages, taken):
     """Paths of packages' files and directories that are there and were not ``taken``, in order."""
-    listed = subprocess.run(["dpkg-query", "-L", *packages], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    paths = {os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)) for path in listed.stdout.splitlines()}  # /usr merged
-    return [path for path in sorted(paths) if path.startswith("/") and os.path.lexists(path) and path not in taken]
+    listed = subprocess.run(
+        ["dpkg-query", "-L", *packages],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    paths = {
+        os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        for path in listed.stdout.splitlines()
+    }  # /usr merged
+    return [
+        path
+        for path in sorted(paths)
+        if path.startswith("/") and os.path.lexists(path) and path not in taken
+    ]
 
 
 def _python_files():
     for top in ("/usr/lib/python3", "/usr/lib/python3.11", "/usr/share"):
         for directory, names, files in os.walk(top):
             names.sort()
-            yield from (os.path.join(directory, name) for name in sorted(files) if name.endswith(".py"))
+            yield from (
+                os.path.join(directory, name) for name in sorted(files) if name.endswith(".py")
+            )
 
 
 def _walk(tops):
@@ -88,14 +138,20 @@ class Layer:
     """One layer's archive on its way into a file. :ivar size: bytes of content. :ivar entries: members."""
 
     def __init__(self, sink):
-        self.archive = tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20)
+        self.archive = tarfile.open(
+            fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20
+        )
         self.size = self.entries = 0
         self.inodes = {}
 
     def add(self, path, name=None, **changes):
         """A file of this machine under its own or another name. False where it is of a kind that images do not have."""
         status = os.lstat(path)
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        if not (
+            stat.S_ISREG(status.st_mode)
+            or stat.S_ISDIR(status.st_mode)
+            or stat.S_ISLNK(status.st_mode)
+        ):
             return False
         info = tarfile.TarInfo((name or path).lstrip("/"))
         info.mode, info.uid, info.gid = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
@@ -125,7 +181,11 @@ class Layer:
     def fill(self, paths, size, entries, taken):
         """First ``paths``, then small files until there are enough entries, then large ones until there are enough bytes."""
         for path in paths:
-            if self.entries < entries and self.size + os.lstat(path).st_size <= size and self.add(path):
+            if (
+                self.entries < entries
+                and self.size + os.lstat(path).st_size <= size
+                and self.add(path)
+            ):
                 taken.add(path)
         for path in _walk(DATA):
             if self.entries >= entries - 200 or self.size >= size:
@@ -136,7 +196,12 @@ class Layer:
             if self.size >= size:
                 break
             status = os.lstat(path)
-            if path not in taken and stat.S_ISREG(status.st_mode) and 100000 < status.st_size <= size - self.size and self.add(path):
+            if (
+                path not in taken
+                and stat.S_ISREG(status.st_mode)
+                and 100000 < status.st_size <= size - self.size
+                and self.add(path)
+            ):
                 taken.add(path)
 
     def copies(self, paths, size, entries):
@@ -171,7 +236,11 @@ class Layer:
             if self.size > 1200000:
                 break
             self.add(path, uid=1000, gid=1000)
-        for name in ("usr/share/.wh.zoneinfo", "usr/share/doc/.wh.adduser", "usr/share/man/.wh..wh..opq"):
+        for name in (
+            "usr/share/.wh.zoneinfo",
+            "usr/share/doc/.wh.adduser",
+            "usr/share/man/.wh..wh..opq",
+        ):
             self.archive.addfile(tarfile.TarInfo(name))
             self.entries += 1
 
@@ -192,17 +261,44 @@ class Layout:
             fill(layer)
             layer.archive.close()
             sink.close()
-            described.append(self._keep(sink.packed.hexdigest(), sink.size, "application/vnd.oci.image.layer.v1.tar+gzip"))
+            described.append(
+                self._keep(
+                    sink.packed.hexdigest(),
+                    sink.size,
+                    "application/vnd.oci.image.layer.v1.tar+gzip",
+                )
+            )
             diff_ids.append("sha256:" + sink.plain.hexdigest())
-            for key, value in (("layers", 1), ("gzip", sink.size), ("plain", layer.size), ("entries", layer.entries)):
+            for key, value in (
+                ("layers", 1),
+                ("gzip", sink.size),
+                ("plain", layer.size),
+                ("entries", layer.entries),
+            ):
                 figures[key] += value
-        config = {"architecture": _architecture(), "os": "linux", "config": {"Cmd": ["sh"]}, "rootfs": {"type": "layers", "diff_ids": diff_ids},
-                  "history": [{"created_by": "sample"} for _layer in described]}
-        body = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                "config": self._put(json.dumps(config).encode(), "application/vnd.oci.image.config.v1+json"), "layers": described}
-        item = dict(self._put(json.dumps(body).encode(), body["mediaType"]), annotations={"org.opencontainers.image.ref.name": "t"})
+        config = {
+            "architecture": _architecture(),
+            "os": "linux",
+            "config": {"Cmd": ["sh"]},
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            "history": [{"created_by": "sample"} for _layer in described],
+        }
+        body = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": self._put(
+                json.dumps(config).encode(), "application/vnd.oci.image.config.v1+json"
+            ),
+            "layers": described,
+        }
+        item = dict(
+            self._put(json.dumps(body).encode(), body["mediaType"]),
+            annotations={"org.opencontainers.image.ref.name": "t"},
+        )
         (self.where / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-        (self.where / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [item]}))
+        (self.where / "index.json").write_text(
+            json.dumps({"schemaVersion": 2, "manifests": [item]})
+        )
         (self.where / "figures.json").write_text(json.dumps(figures))
 
     def _keep(self, digest, size, media_type):

@@ -30,8 +30,13 @@ SCRATCH = ROOT / ".cache" / "bench"
 
 def playbook(directory, name, task):
     path = pathlib.Path(directory, name + ".json")
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False,
-            "vars": {"ansible_python_interpreter": "/usr/bin/python3", "ansible_pipelining": True}, "tasks": [task]}
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": "/usr/bin/python3", "ansible_pipelining": True},
+        "tasks": [task],
+    }
     path.write_text(json.dumps([play]))
     return path
 
@@ -39,10 +44,17 @@ def playbook(directory, name, task):
 def timed(ansible, path, changed):
     """Seconds of one run. :param changed: what the recap must say, None for either."""
     begin = time.perf_counter()
-    done = subprocess.run([ansible, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [ansible, path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+    )
     seconds = time.perf_counter() - begin
     if done.returncode or (changed is not None and ("changed=1" in done.stdout) != changed):
-        raise SystemExit("%s did not do what was measured:\n%s" % (path, done.stdout))
+        raise SystemExit(f"{path} did not do what was measured:\n{done.stdout}")
     return seconds
 
 
@@ -58,13 +70,23 @@ def rootfs(directory):
 def cases(peer, directory, many):
     one, names = ["bench-one"], ["bench-%d" % number for number in range(many)]
     for title, group in (("one", one), ("%d" % many, names)):
-        for step, state, changed in (("start", "started", True), ("unchanged", "started", False), ("remove", "absent", True)):
-            name = "%s: %s" % (title, step)
-            yield name, playbook(directory, "%s-%s-%s" % (peer.name, title, step), peer.task(group, state)), changed
+        for step, state, changed in (
+            ("start", "started", True),
+            ("unchanged", "started", False),
+            ("remove", "absent", True),
+        ):
+            name = f"{title}: {step}"
+            yield (
+                name,
+                playbook(directory, f"{peer.name}-{title}-{step}", peer.task(group, state)),
+                changed,
+            )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--many", type=int, default=20)
     parser.add_argument("--peers", default="pycontainer,community.docker,containers.podman")
@@ -80,7 +102,7 @@ def main():
                 continue
             reason = peer.available()
             if reason:
-                print("left out: %s: %s" % (peer.name, reason))
+                print(f"left out: {peer.name}: {reason}")
                 continue
             peer.up(directory, root)
             chosen.append(peer)
@@ -98,22 +120,35 @@ def measure(chosen, directory, options):
     timed(options.ansible, ping, None)
     steps = {peer.name: list(cases(peer, directory, options.many)) for peer in chosen}
     for number in range(options.rounds):
-        figures.setdefault("ping", {}).setdefault("ansible", []).append(timed(options.ansible, ping, None))
+        figures.setdefault("ping", {}).setdefault("ansible", []).append(
+            timed(options.ansible, ping, None)
+        )
         for peer in chosen:
             for name, path, changed in steps[peer.name]:
-                figures.setdefault(name, {}).setdefault(peer.name, []).append(timed(options.ansible, path, changed))
+                figures.setdefault(name, {}).setdefault(peer.name, []).append(
+                    timed(options.ansible, path, changed)
+                )
         sys.stderr.write("round %d of %d\n" % (number + 1, options.rounds))
     return figures
 
 
 def report(figures, options):
     ping = statistics.median(figures.pop("ping")["ansible"])
-    print("ping: %.2f s; %d rounds, medians; the engine's part of a task (its time minus ping's), seconds" % (ping, options.rounds))
+    print(
+        "ping: %.2f s; %d rounds, medians; the engine's part of a task (its time minus ping's), seconds"
+        % (ping, options.rounds)
+    )
     print("%-16s%s" % ("", "".join("%22s" % name for name in next(iter(figures.values())))))
     for case, by_peer in figures.items():
         parts = {name: statistics.median(seconds) - ping for name, seconds in by_peer.items()}
         own = max(parts.get("pycontainer", 0), 0.001)
-        print("%-16s%s" % (case, "".join("%22s" % ("%.3f (%.1fx)" % (part, part / own)) for part in parts.values())))
+        print(
+            "%-16s%s"
+            % (
+                case,
+                "".join("%22s" % ("%.3f (%.1fx)" % (part, part / own)) for part in parts.values()),
+            )
+        )
 
 
 if __name__ == "__main__":

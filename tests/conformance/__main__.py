@@ -19,25 +19,46 @@ import time
 import isolation
 import report
 import sources
-from runtimes import ours, Runtime
+from runtimes import Runtime, ours
 
-SUITES = {"crun": "crun_suite", "podman": "podman_suite", "docker": "docker_suite", "runc": "runc_suite", "validation": "validation_suite"}
+SUITES = {
+    "crun": "crun_suite",
+    "podman": "podman_suite",
+    "docker": "docker_suite",
+    "runc": "runc_suite",
+    "validation": "validation_suite",
+}
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/conformance", description=__doc__)
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help="%s; all when none is named" % ", ".join(SUITES))
-    parser.add_argument("--runtime", action="append", choices=["runc", "crun", "ours"], help="run only these; the others' results are those kept")
+    parser.add_argument(
+        "suites", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)}; all when none is named"
+    )
+    parser.add_argument(
+        "--runtime",
+        action="append",
+        choices=["runc", "crun", "ours"],
+        help="run only these; the others' results are those kept",
+    )
     parser.add_argument("--path", help="the executable to test in place of this checkout's")
-    parser.add_argument("--only", metavar="REGEX", help="only tests whose file and name, joined by a colon, match")
-    parser.add_argument("--again", action="store_true", help="run runc and crun also where their results are kept")
-    parser.add_argument("--failed", action="store_true", help="only tests that did not pass when they last ran")
+    parser.add_argument(
+        "--only", metavar="REGEX", help="only tests whose file and name, joined by a colon, match"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="run runc and crun also where their results are kept"
+    )
+    parser.add_argument(
+        "--failed", action="store_true", help="only tests that did not pass when they last ran"
+    )
     parser.add_argument("--table", action="store_true", help="print what is kept, run nothing")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print what failed tests wrote")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print what failed tests wrote"
+    )
     options = parser.parse_args()
     unknown = set(options.suites) - set(SUITES)
     if unknown:
-        parser.error("no such suite: %s; there are %s" % (", ".join(sorted(unknown)), ", ".join(SUITES)))
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     return options
 
 
@@ -45,11 +66,15 @@ def runtimes(options):
     names = options.runtime or ["runc", "crun", "ours"]
     found = []
     for name in names:
-        path = (options.path or ours()) if name == "ours" else shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+        path = (
+            (options.path or ours())
+            if name == "ours"
+            else shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+        )
         if path:
             found.append(Runtime(name, str(path)))
         else:
-            print("%s is not installed: no results of it" % name, file=sys.stderr)
+            print(f"{name} is not installed: no results of it", file=sys.stderr)
     return found
 
 
@@ -59,7 +84,7 @@ def prepared(name):
         return __import__(SUITES[name]).Suite()
     except sources.Unavailable as error:
         if not isolation.inside():
-            print("%s: not available here: %s" % (name, error), file=sys.stderr)
+            print(f"{name}: not available here: {error}", file=sys.stderr)
         return None
 
 
@@ -79,10 +104,16 @@ def run_tests(name, suite, options):
     chosen = [test for test in tests if not options.only or re.search(options.only, ":".join(test))]
     for runtime in runtimes(options):
         kept = report.Results(name, runtime.kind)
-        todo = [test for test in chosen if runtime.kind == "ours" or options.again or options.runtime or not kept.has(test)]
+        todo = [
+            test
+            for test in chosen
+            if runtime.kind == "ours" or options.again or options.runtime or not kept.has(test)
+        ]
         if options.failed:
             todo = [test for test in todo if kept.status(":".join(test)) in ("fail", "timeout")]
-        with isolation.no_controllers_on_v2() if runtime.kind == "crun" else contextlib.nullcontext():
+        with (
+            isolation.no_controllers_on_v2() if runtime.kind == "crun" else contextlib.nullcontext()
+        ):
             for number, test in enumerate(todo, 1):
                 begin = time.monotonic()
                 status, output = suite.run(test, runtime)
@@ -90,7 +121,11 @@ def run_tests(name, suite, options):
                 for text, part in getattr(suite, "parts", lambda output: {})(output).items():
                     kept.add((*test, text), part, "", 0)
                 if status in ("fail", "timeout") or options.verbose:
-                    print("%s %s %d/%d %s: %s" % (name, runtime.kind, number, len(todo), ":".join(test), status), flush=True)
+                    print(
+                        "%s %s %d/%d %s: %s"
+                        % (name, runtime.kind, number, len(todo), ":".join(test), status),
+                        flush=True,
+                    )
                     if options.verbose and status != "pass":
                         print("    " + "\n    ".join(output.strip().splitlines()[-60:]), flush=True)
         kept.keep_only(tests)

@@ -32,8 +32,17 @@ class CommandLine:
         print("$ " + " ".join(map(str, words)), flush=True)
         if terminal:
             command = ["script", "-qefc", subprocess.list2cmdline(command), "/dev/null"]
-        done = subprocess.run(command, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=timeout, check=False, env=dict(os.environ, **self.environment))
+        done = subprocess.run(
+            command,
+            input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=dict(os.environ, **self.environment),
+        )
         print(done.stdout.rstrip(), flush=True)
         if code is not None:
             assert done.returncode == code, "exit code %d, not %d" % (done.returncode, code)
@@ -46,7 +55,7 @@ class CommandLine:
             output = self.call(*words, code=None)
             if wanted(output):
                 return output
-            assert time.monotonic() < end, "never came: %r" % output
+            assert time.monotonic() < end, f"never came: {output!r}"
             time.sleep(0.2)
 
 
@@ -57,6 +66,7 @@ def collector():
     def case(function):
         found[function.__name__] = function
         return function
+
     return found, case
 
 
@@ -68,4 +78,8 @@ def main(engine, cases):
 
 def lines(output):
     """``Name:value`` lines of a /proc/PID/status as a dictionary."""
-    return {key: value.strip() for key, colon, value in (line.partition(":") for line in output.splitlines()) if colon}
+    return {
+        key: value.strip()
+        for key, colon, value in (line.partition(":") for line in output.splitlines())
+        if colon
+    }

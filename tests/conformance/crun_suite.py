@@ -15,7 +15,10 @@ from isolation import Cage
 
 PYTHON = shutil.which("python3", path="/usr/bin") or sys.executable
 TIMEOUT = 60
-ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(pathlib.Path(__file__).parent / "standins")}
+ENVIRONMENT = {
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": str(pathlib.Path(__file__).parent / "standins"),
+}
 
 # runc has neither --cgroup-manager nor --config: it gets these tests without them, where they say what it does anyway.
 TRANSLATE = """\
@@ -48,15 +51,31 @@ class Suite:
             include = sources.CACHE / "include"
             include.mkdir(exist_ok=True)
             (include / "config.h").write_text("#define HAVE_SECCOMP 1\n#define HAVE_ERROR_H 1\n")
-            sources.run("gcc", "-D_GNU_SOURCE", "-w", "-I", include, "-static", "-o", self.init, self.init.with_suffix(".c"))
+            sources.run(
+                "gcc",
+                "-D_GNU_SOURCE",
+                "-w",
+                "-I",
+                include,
+                "-static",
+                "-o",
+                self.init,
+                self.init.with_suffix(".c"),
+            )
         self.cage = Cage(r"^(test-|crun-|libpod-)?tmp.{8}(\.scope)?$|^test-tmp")
 
     def tests(self):
         """``(file, name)`` of every test."""
         found = []
         for path in sorted(self.top.glob("tests/test_*.py")):
-            listing = subprocess.run([PYTHON, "-c", "import %s as it; print('\\n'.join(it.all_tests))" % path.stem], cwd=path.parent,
-                                     stdout=subprocess.PIPE, text=True, check=True, env=ENVIRONMENT).stdout
+            listing = subprocess.run(
+                [PYTHON, "-c", f"import {path.stem} as it; print('\\n'.join(it.all_tests))"],
+                cwd=path.parent,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+                env=ENVIRONMENT,
+            ).stdout
             found += [(path.stem, name) for name in listing.split()]
         return found
 
@@ -72,8 +91,18 @@ class Suite:
         """:returns: ``("pass" | "fail" | "skip" | "timeout", output)``"""
         file, name = test
         five_digits()
-        code, output = self.cage.run([PYTHON, "tests/%s.py" % file], TIMEOUT, cwd=self.top, terminal=file == "test_tty",
-                                     env={**ENVIRONMENT, "OCI_RUNTIME": str(self.command(runtime)), "INIT": str(self.init), "RUN_TESTS": name})
+        code, output = self.cage.run(
+            [PYTHON, f"tests/{file}.py"],
+            TIMEOUT,
+            cwd=self.top,
+            terminal=file == "test_tty",
+            env={
+                **ENVIRONMENT,
+                "OCI_RUNTIME": str(self.command(runtime)),
+                "INIT": str(self.init),
+                "RUN_TESTS": name,
+            },
+        )
         for directory in self.top.glob(".testsuite-run-*"):
             shutil.rmtree(directory, ignore_errors=True)
         if code is None:

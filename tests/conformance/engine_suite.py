@@ -29,7 +29,7 @@ class Suite:
 
     def __init__(self):
         if not shutil.which(self.program):
-            raise sources.Unavailable("%s is not installed" % self.program)
+            raise sources.Unavailable(f"{self.program} is not installed")
         self.image = sources.CACHE / "busybox.tar.xz"
         if not self.image.exists():
             sources.CACHE.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,11 @@ class Suite:
         """:returns: ``("pass" | "fail" | "skip" | "timeout", output)``"""
         if self.engine is None or self.engine.runtime != runtime.path:
             self.set_up(runtime.path)
-        code, output = self.cage.run([sys.executable, CASES / (self.module + ".py"), self.scratch, runtime.path, test[1]], TIMEOUT, cwd=self.scratch)
+        code, output = self.cage.run(
+            [sys.executable, CASES / (self.module + ".py"), self.scratch, runtime.path, test[1]],
+            TIMEOUT,
+            cwd=self.scratch,
+        )
         self.engine.clear()
         return ("timeout" if code is None else {0: "pass", 77: "skip"}.get(code, "fail")), output
 

@@ -34,7 +34,10 @@ def enter():
     """Go on in mount and network namespaces of our own: executes this program again."""
     if not inside():
         os.environ[INSIDE] = "1"
-        os.execvp("unshare", ["unshare", "--mount", "--net", "--propagation", "private", sys.executable, *sys.argv])
+        os.execvp(
+            "unshare",
+            ["unshare", "--mount", "--net", "--propagation", "private", sys.executable, *sys.argv],
+        )
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
@@ -56,7 +59,10 @@ def no_controllers_on_v2():
 
 def mounts():
     with open("/proc/self/mountinfo") as file:
-        return [re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), line.split()[4]) for line in file]
+        return [
+            re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), line.split()[4])
+            for line in file
+        ]
 
 
 def children():
@@ -124,7 +130,9 @@ def thaw(pid):
             for line in file:
                 _number, controllers, path = line.rstrip("\n").split(":", 2)
                 if controllers == "freezer" and path != "/":
-                    pathlib.Path("/sys/fs/cgroup/freezer" + path, "freezer.state").write_text("THAWED")
+                    pathlib.Path("/sys/fs/cgroup/freezer" + path, "freezer.state").write_text(
+                        "THAWED"
+                    )
                 elif not controllers and path != "/":
                     pathlib.Path("/sys/fs/cgroup/unified" + path, "cgroup.freeze").write_text("0")
 
@@ -164,7 +172,9 @@ class Cage:
 
     def __init__(self, cgroup_names):
         self.cgroup_names = re.compile(cgroup_names)
-        self.hierarchies = set(os.listdir("/sys/fs/cgroup"))  # on v1; where the top is cgroup v2 itself, groups go by their names alone
+        self.hierarchies = set(
+            os.listdir("/sys/fs/cgroup")
+        )  # on v1; where the top is cgroup v2 itself, groups go by their names alone
         self.spare = ()
 
     def run(self, command, timeout, cwd=None, env=None, terminal=False):
@@ -174,8 +184,15 @@ class Cage:
             command = ["script", "-qefc", shlex.join(map(str, command)), "/dev/null"]
         with tempfile.TemporaryFile() as output:
             # A terminal whose input ends gives the test a character that says so: it stays open and silent.
-            process = subprocess.Popen([str(word) for word in command], cwd=cwd, env=dict(os.environ, **env or {}), stdout=output, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.PIPE if terminal else subprocess.DEVNULL, start_new_session=True)
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                cwd=cwd,
+                env=dict(os.environ, **env or {}),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.PIPE if terminal else subprocess.DEVNULL,
+                start_new_session=True,
+            )
             code = attend(process, timeout)
             if code is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -189,7 +206,9 @@ class Cage:
 
     def clean(self, before):
         end_processes(self.spare)
-        os.chown("/dev/null", 0, 0)  # crun 1.8 gives it to the user of a process that it is the input of
+        os.chown(
+            "/dev/null", 0, 0
+        )  # crun 1.8 gives it to the user of a process that it is the input of
         left = mounts()
         for path in before:
             if path in left:
@@ -198,6 +217,11 @@ class Cage:
             subprocess.run(["umount", "--lazy", path], check=False, stderr=subprocess.DEVNULL)
         remove_cgroups(self.cgroup_names.search)
         unified = os.path.exists("/sys/fs/cgroup/cgroup.procs")
-        for name in set() if unified else set(os.listdir("/sys/fs/cgroup")) - self.hierarchies:  # plain directories, made for controllers that no hierarchy has
-            if not os.path.ismount("/sys/fs/cgroup/" + name) and os.stat("/sys/fs/cgroup").st_dev == os.stat("/sys/fs/cgroup/" + name).st_dev:
+        for name in (
+            set() if unified else set(os.listdir("/sys/fs/cgroup")) - self.hierarchies
+        ):  # plain directories, made for controllers that no hierarchy has
+            if (
+                not os.path.ismount("/sys/fs/cgroup/" + name)
+                and os.stat("/sys/fs/cgroup").st_dev == os.stat("/sys/fs/cgroup/" + name).st_dev
+            ):
                 shutil.rmtree("/sys/fs/cgroup/" + name, ignore_errors=True)

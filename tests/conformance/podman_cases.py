@@ -11,10 +11,13 @@ import subprocess
 import sys
 import time
 
-from cases import collector, CommandLine, lines, main
+from cases import CommandLine, collector, lines, main
 
 IMAGE = "localhost/conformance:1"
-LIMITS = ("nofile=10000:10000", "nproc=10000:10000")  # podman would raise both, and a machine may not let it
+LIMITS = (
+    "nofile=10000:10000",
+    "nproc=10000:10000",
+)  # podman would raise both, and a machine may not let it
 CASES, case = collector()
 CONF = """\
 [containers]
@@ -35,7 +38,17 @@ network_backend = "netavark"
 class Engine(CommandLine):
     def __init__(self, scratch, runtime):
         self.scratch, self.runtime = scratch, runtime
-        self.command = ["podman", "--root", scratch + "/root", "--runroot", scratch + "/run", "--tmpdir", scratch + "/tmp", "--runtime", runtime]
+        self.command = [
+            "podman",
+            "--root",
+            scratch + "/root",
+            "--runroot",
+            scratch + "/run",
+            "--tmpdir",
+            scratch + "/tmp",
+            "--runtime",
+            runtime,
+        ]
         self.environment = {"CONTAINERS_CONF": scratch + "/containers.conf", "TMPDIR": scratch}
 
     def up(self, image):
@@ -50,8 +63,15 @@ class Engine(CommandLine):
         return super().call(*words, **options)
 
     def silent(self, *words):
-        subprocess.run([*self.command, *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120,
-                       check=False, env=dict(os.environ, **self.environment))
+        subprocess.run(
+            [*self.command, *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=120,
+            check=False,
+            env=dict(os.environ, **self.environment),
+        )
 
     def processes(self):
         return ()
@@ -94,7 +114,16 @@ def run_stdin(podman):
 
 @case
 def run_terminal(podman):
-    output = podman.call("run", "--rm", "-t", IMAGE, "sh", "-c", "tty; test -t 0 && test -t 1 && echo both", terminal=True)
+    output = podman.call(
+        "run",
+        "--rm",
+        "-t",
+        IMAGE,
+        "sh",
+        "-c",
+        "tty; test -t 0 && test -t 1 && echo both",
+        terminal=True,
+    )
     assert "/dev/pts/0" in output and "both" in output
 
 
@@ -127,7 +156,9 @@ def restart(podman):
     podman.call("run", "-d", "--name", "c", IMAGE)
     before = podman.field("c", "State.Pid")
     podman.call("restart", "-t", "0", "c")
-    assert podman.field("c", "State.Status") == "running" and podman.field("c", "State.Pid") != before
+    assert (
+        podman.field("c", "State.Status") == "running" and podman.field("c", "State.Pid") != before
+    )
 
 
 @case
@@ -141,7 +172,22 @@ def exec_output(podman):
 @case
 def exec_user_env_workdir(podman):
     podman.call("run", "-d", "--name", "c", IMAGE)
-    assert podman.call("exec", "--user", "1000:1000", "--env", "FOO=bar", "--workdir", "/tmp", "c", "sh", "-c", "id -u; echo $FOO; pwd") == "1000\nbar\n/tmp"
+    assert (
+        podman.call(
+            "exec",
+            "--user",
+            "1000:1000",
+            "--env",
+            "FOO=bar",
+            "--workdir",
+            "/tmp",
+            "c",
+            "sh",
+            "-c",
+            "id -u; echo $FOO; pwd",
+        )
+        == "1000\nbar\n/tmp"
+    )
 
 
 @case
@@ -167,8 +213,13 @@ def exec_detached(podman):
 @case
 def exec_privileged(podman):
     podman.call("run", "-d", "--name", "c", "--cap-drop", "all", IMAGE)
-    assert lines(podman.call("exec", "c", "cat", "/proc/self/status"))["CapEff"] == "0000000000000000"
-    assert lines(podman.call("exec", "--privileged", "c", "cat", "/proc/self/status"))["CapEff"] != "0000000000000000"
+    assert (
+        lines(podman.call("exec", "c", "cat", "/proc/self/status"))["CapEff"] == "0000000000000000"
+    )
+    assert (
+        lines(podman.call("exec", "--privileged", "c", "cat", "/proc/self/status"))["CapEff"]
+        != "0000000000000000"
+    )
 
 
 @case
@@ -186,7 +237,16 @@ def exec_dies_with_container(podman):
 
 @case
 def stop_by_signal(podman):
-    podman.call("run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap 'echo bye; exit 5' TERM; echo ready; while true; do sleep 0.1; done")
+    podman.call(
+        "run",
+        "-d",
+        "--name",
+        "c",
+        IMAGE,
+        "sh",
+        "-c",
+        "trap 'echo bye; exit 5' TERM; echo ready; while true; do sleep 0.1; done",
+    )
     podman.until(lambda output: "ready" in output, "logs", "c")
     podman.call("stop", "-t", "20", "c")
     assert podman.field("c", "State.ExitCode") == "5" and "bye" in podman.call("logs", "c")
@@ -194,14 +254,25 @@ def stop_by_signal(podman):
 
 @case
 def stop_by_force(podman):
-    podman.call("run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap '' TERM; while true; do sleep 1; done")
+    podman.call(
+        "run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap '' TERM; while true; do sleep 1; done"
+    )
     podman.call("stop", "-t", "1", "c")
     assert podman.field("c", "State.ExitCode") == "137"
 
 
 @case
 def kill_signal(podman):
-    podman.call("run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap 'echo got' USR1; echo ready; while true; do sleep 0.1; done")
+    podman.call(
+        "run",
+        "-d",
+        "--name",
+        "c",
+        IMAGE,
+        "sh",
+        "-c",
+        "trap 'echo got' USR1; echo ready; while true; do sleep 0.1; done",
+    )
     podman.until(lambda output: "ready" in output, "logs", "c")
     podman.call("kill", "-s", "USR1", "c")
     podman.until(lambda output: "got" in output, "logs", "c")
@@ -211,7 +282,16 @@ def kill_signal(podman):
 
 @case
 def pause_unpause(podman):
-    podman.call("run", "-d", "--name", "c", IMAGE, "sh", "-c", "while true; do echo x >> /tmp/ticks; sleep 0.05; done")
+    podman.call(
+        "run",
+        "-d",
+        "--name",
+        "c",
+        IMAGE,
+        "sh",
+        "-c",
+        "while true; do echo x >> /tmp/ticks; sleep 0.05; done",
+    )
     podman.call("pause", "c")
     assert podman.field("c", "State.Status") == "paused"
     podman.call("exec", "c", "true", code=255)
@@ -231,7 +311,19 @@ def remove_paused(podman):
 @case
 def update_limits(podman):
     podman.call("run", "-d", "--name", "c", "--memory", "64m", IMAGE)
-    podman.call("update", "--memory", "128m", "--memory-swap", "128m", "--cpu-shares", "300", "--pids-limit", "50", "c", code=None)
+    podman.call(
+        "update",
+        "--memory",
+        "128m",
+        "--memory-swap",
+        "128m",
+        "--cpu-shares",
+        "300",
+        "--pids-limit",
+        "50",
+        "c",
+        code=None,
+    )
     podman.call("update", "--memory", "100m", "c")
     assert cgroup_value(podman, "memory", "memory.limit_in_bytes", "memory.max") == str(100 << 20)
 
@@ -242,15 +334,33 @@ def cgroup_value(podman, controller, v1, v2):
     paths = {}
     for line in pathlib.Path("/proc", pid, "cgroup").read_text().splitlines():
         _number, names, path = line.split(":", 2)
-        paths.update({name: path for name in names.split(",")})
+        paths.update(dict.fromkeys(names.split(","), path))
     if controller in paths:
-        return pathlib.Path("/sys/fs/cgroup/%s%s/%s" % (controller, paths[controller], v1)).read_text().strip()
-    return pathlib.Path("/sys/fs/cgroup%s/%s" % (paths[""], v2)).read_text().strip()
+        return (
+            pathlib.Path(f"/sys/fs/cgroup/{controller}{paths[controller]}/{v1}").read_text().strip()
+        )
+    return pathlib.Path(f"/sys/fs/cgroup{paths['']}/{v2}").read_text().strip()
 
 
 @case
 def limits(podman):
-    podman.call("run", "-d", "--name", "c", "--memory", "64m", "--cpus", "0.5", "--cpu-shares", "512", "--pids-limit", "77", "--cpuset-cpus", "0", IMAGE)
+    podman.call(
+        "run",
+        "-d",
+        "--name",
+        "c",
+        "--memory",
+        "64m",
+        "--cpus",
+        "0.5",
+        "--cpu-shares",
+        "512",
+        "--pids-limit",
+        "77",
+        "--cpuset-cpus",
+        "0",
+        IMAGE,
+    )
     assert cgroup_value(podman, "memory", "memory.limit_in_bytes", "memory.max") == str(64 << 20)
     assert cgroup_value(podman, "pids", "pids.max", "pids.max") == "77"
     assert cgroup_value(podman, "cpuset", "cpuset.cpus", "cpuset.cpus") == "0"
@@ -274,7 +384,17 @@ def remove_running(podman):
 
 @case
 def healthcheck(podman):
-    podman.call("run", "-d", "--name", "c", "--health-cmd", "test -e /tmp/fine", "--health-interval", "disable", IMAGE)
+    podman.call(
+        "run",
+        "-d",
+        "--name",
+        "c",
+        "--health-cmd",
+        "test -e /tmp/fine",
+        "--health-interval",
+        "disable",
+        IMAGE,
+    )
     podman.call("healthcheck", "run", "c", code=1)
     podman.call("exec", "c", "touch", "/tmp/fine")
     podman.call("healthcheck", "run", "c")
@@ -283,7 +403,9 @@ def healthcheck(podman):
 @case
 def userns_auto(podman):
     own_ranges(podman)
-    output = podman.call("run", "--rm", "--userns=auto:size=1000", IMAGE, "cat", "/proc/self/uid_map")
+    output = podman.call(
+        "run", "--rm", "--userns=auto:size=1000", IMAGE, "cat", "/proc/self/uid_map"
+    )
     assert output.split() == ["0", "200000", "1000"]
 
 
@@ -299,34 +421,60 @@ def own_ranges(podman):
 def userns_auto_write_and_exec(podman):
     own_ranges(podman)
     podman.call("run", "-d", "--name", "c", "--userns=auto:size=1000", IMAGE)
-    assert podman.call("exec", "c", "sh", "-c", "id -u; touch /tmp/x && stat -c %u /tmp/x") == "0\n0"
+    assert (
+        podman.call("exec", "c", "sh", "-c", "id -u; touch /tmp/x && stat -c %u /tmp/x") == "0\n0"
+    )
     pid = podman.field("c", "State.Pid")
-    assert os.stat("/proc/%s" % pid).st_uid == 200000
+    assert os.stat(f"/proc/{pid}").st_uid == 200000
 
 
 @case
 def userns_map(podman):
-    output = podman.call("run", "--rm", "--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000", IMAGE, "sh", "-c",
-                         "cat /proc/self/uid_map; ls -ld /etc | awk '{print $3}'")
+    output = podman.call(
+        "run",
+        "--rm",
+        "--uidmap",
+        "0:100000:5000",
+        "--gidmap",
+        "0:100000:5000",
+        IMAGE,
+        "sh",
+        "-c",
+        "cat /proc/self/uid_map; ls -ld /etc | awk '{print $3}'",
+    )
     assert output.split() == ["0", "100000", "5000", "root"]
 
 
 @case
 def userns_volume(podman):
     own_ranges(podman)
-    podman.call("run", "--rm", "--userns=auto:size=1000", "-v", "vol:/data", IMAGE, "sh", "-c", "touch /data/x && stat -c %u /data/x")
+    podman.call(
+        "run",
+        "--rm",
+        "--userns=auto:size=1000",
+        "-v",
+        "vol:/data",
+        IMAGE,
+        "sh",
+        "-c",
+        "touch /data/x && stat -c %u /data/x",
+    )
     podman.call("volume", "rm", "vol")
 
 
 @case
 def pid_host(podman):
-    output = podman.call("run", "--rm", "--pid", "host", IMAGE, "sh", "-c", "echo $$; readlink /proc/self/ns/pid")
+    output = podman.call(
+        "run", "--rm", "--pid", "host", IMAGE, "sh", "-c", "echo $$; readlink /proc/self/ns/pid"
+    )
     assert os.readlink("/proc/self/ns/pid") in output
 
 
 @case
 def pid_host_stop(podman):
-    podman.call("run", "-d", "--name", "c", "--pid", "host", IMAGE, "sh", "-c", "sleep 4567 & sleep 4568")
+    podman.call(
+        "run", "-d", "--name", "c", "--pid", "host", IMAGE, "sh", "-c", "sleep 4567 & sleep 4568"
+    )
     podman.call("stop", "-t", "1", "c")
     time.sleep(0.5)
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
@@ -338,21 +486,64 @@ def pid_host_stop(podman):
 
 @case
 def other_host_namespaces(podman):
-    output = podman.call("run", "--rm", "--ipc", "host", "--uts", "host", "--network", "host", "--cgroupns", "host", IMAGE, "readlink",
-                         "/proc/self/ns/ipc", "/proc/self/ns/uts",
-                         "/proc/self/ns/net", "/proc/self/ns/cgroup", code=None)
+    output = podman.call(
+        "run",
+        "--rm",
+        "--ipc",
+        "host",
+        "--uts",
+        "host",
+        "--network",
+        "host",
+        "--cgroupns",
+        "host",
+        IMAGE,
+        "readlink",
+        "/proc/self/ns/ipc",
+        "/proc/self/ns/uts",
+        "/proc/self/ns/net",
+        "/proc/self/ns/cgroup",
+        code=None,
+    )
     for kind in ("ipc", "uts", "net", "cgroup"):
-        seen = podman.call("run", "--rm", "--ipc", "host", "--uts", "host", "--network", "host", "--cgroupns", "host", IMAGE, "readlink",
-                           "/proc/self/ns/" + kind)
+        seen = podman.call(
+            "run",
+            "--rm",
+            "--ipc",
+            "host",
+            "--uts",
+            "host",
+            "--network",
+            "host",
+            "--cgroupns",
+            "host",
+            IMAGE,
+            "readlink",
+            "/proc/self/ns/" + kind,
+        )
         assert seen == os.readlink("/proc/self/ns/" + kind), output
 
 
 @case
 def join_container(podman):
     podman.call("run", "-d", "--name", "a", IMAGE)
-    podman.call("run", "-d", "--name", "b", "--network", "container:a", "--pid", "container:a", "--ipc", "container:a", IMAGE)
+    podman.call(
+        "run",
+        "-d",
+        "--name",
+        "b",
+        "--network",
+        "container:a",
+        "--pid",
+        "container:a",
+        "--ipc",
+        "container:a",
+        IMAGE,
+    )
     for kind in ("net", "pid", "ipc"):
-        assert podman.call("exec", "a", "readlink", "/proc/self/ns/" + kind) == podman.call("exec", "b", "readlink", "/proc/self/ns/" + kind)
+        assert podman.call("exec", "a", "readlink", "/proc/self/ns/" + kind) == podman.call(
+            "exec", "b", "readlink", "/proc/self/ns/" + kind
+        )
 
 
 @case
@@ -374,9 +565,22 @@ def read_only(podman):
 
 @case
 def tmpfs(podman):
-    output = podman.call("run", "--rm", "--tmpfs", "/scratch:rw,size=1m,mode=1770,noexec", IMAGE, "sh", "-c",
-                         "grep ' /scratch ' /proc/mounts; stat -c %a /scratch")
-    assert "tmpfs" in output and "noexec" in output and "size=1024k" in output and output.endswith("1770")
+    output = podman.call(
+        "run",
+        "--rm",
+        "--tmpfs",
+        "/scratch:rw,size=1m,mode=1770,noexec",
+        IMAGE,
+        "sh",
+        "-c",
+        "grep ' /scratch ' /proc/mounts; stat -c %a /scratch",
+    )
+    assert (
+        "tmpfs" in output
+        and "noexec" in output
+        and "size=1024k" in output
+        and output.endswith("1770")
+    )
 
 
 @case
@@ -388,16 +592,27 @@ def tmpfs_copies_up(podman):
 def volume(podman):
     top = pathlib.Path(podman.scratch, "vol")
     top.mkdir(exist_ok=True)
-    podman.call("run", "--rm", "-v", "%s:/data" % top, IMAGE, "sh", "-c", "echo written > /data/file")
+    podman.call("run", "--rm", "-v", f"{top}:/data", IMAGE, "sh", "-c", "echo written > /data/file")
     assert (top / "file").read_text() == "written\n"
-    podman.call("run", "--rm", "-v", "%s:/data:ro" % top, IMAGE, "sh", "-c", "echo no > /data/file", code=1)
+    podman.call(
+        "run", "--rm", "-v", f"{top}:/data:ro", IMAGE, "sh", "-c", "echo no > /data/file", code=1
+    )
 
 
 @case
 def volume_options(podman):
     top = pathlib.Path(podman.scratch, "vol")
     top.mkdir(exist_ok=True)
-    output = podman.call("run", "--rm", "-v", "%s:/data:nosuid,nodev,noexec,rslave" % top, IMAGE, "grep", " /data ", "/proc/self/mountinfo")
+    output = podman.call(
+        "run",
+        "--rm",
+        "-v",
+        f"{top}:/data:nosuid,nodev,noexec,rslave",
+        IMAGE,
+        "grep",
+        " /data ",
+        "/proc/self/mountinfo",
+    )
     assert all(option in output for option in ("nosuid", "nodev", "noexec"))
 
 
@@ -405,30 +620,82 @@ def volume_options(podman):
 def volume_on_file(podman):
     file = pathlib.Path(podman.scratch, "single")
     file.write_text("one file\n")
-    assert podman.call("run", "--rm", "-v", "%s:/etc/passwd:ro" % file, IMAGE, "cat", "/etc/passwd") == "one file"
+    assert (
+        podman.call("run", "--rm", "-v", f"{file}:/etc/passwd:ro", IMAGE, "cat", "/etc/passwd")
+        == "one file"
+    )
 
 
 @case
 def device(podman):
-    assert podman.call("run", "--rm", "--device", "/dev/fuse:/dev/renamed:rw", IMAGE, "stat", "-c", "%F %t:%T", "/dev/renamed") == "character special file a:e5"
+    assert (
+        podman.call(
+            "run",
+            "--rm",
+            "--device",
+            "/dev/fuse:/dev/renamed:rw",
+            IMAGE,
+            "stat",
+            "-c",
+            "%F %t:%T",
+            "/dev/renamed",
+        )
+        == "character special file a:e5"
+    )
 
 
 @case
 def device_rules(podman):
-    podman.call("run", "--rm", "--device", "/dev/kmsg:/dev/kmsg:r", "--cap-add", "syslog", IMAGE, "sh", "-c", "exec 3< /dev/kmsg")
-    podman.call("run", "--rm", "--cap-add", "mknod", IMAGE, "sh", "-c", "mknod /dev/mykmsg c 1 11 && exec 3< /dev/mykmsg", code=1)
+    podman.call(
+        "run",
+        "--rm",
+        "--device",
+        "/dev/kmsg:/dev/kmsg:r",
+        "--cap-add",
+        "syslog",
+        IMAGE,
+        "sh",
+        "-c",
+        "exec 3< /dev/kmsg",
+    )
+    podman.call(
+        "run",
+        "--rm",
+        "--cap-add",
+        "mknod",
+        IMAGE,
+        "sh",
+        "-c",
+        "mknod /dev/mykmsg c 1 11 && exec 3< /dev/mykmsg",
+        code=1,
+    )
 
 
 @case
 def ulimit(podman):
-    assert podman.call("run", "--rm", "--ulimit", "nofile=321:432", "--ulimit", "core=0:0", IMAGE, "sh", "-c",
-                       "ulimit -Sn; ulimit -Hn; ulimit -c") == "321\n432\n0"
+    assert (
+        podman.call(
+            "run",
+            "--rm",
+            "--ulimit",
+            "nofile=321:432",
+            "--ulimit",
+            "core=0:0",
+            IMAGE,
+            "sh",
+            "-c",
+            "ulimit -Sn; ulimit -Hn; ulimit -c",
+        )
+        == "321\n432\n0"
+    )
 
 
 @case
 def init(podman):
     podman.call("run", "-d", "--name", "c", "--init", IMAGE, "sleep", "1000")
-    assert "catatonit" in podman.call("exec", "c", "cat", "/proc/1/cmdline") or "init" in podman.call("exec", "c", "cat", "/proc/1/cmdline")
+    assert "catatonit" in podman.call(
+        "exec", "c", "cat", "/proc/1/cmdline"
+    ) or "init" in podman.call("exec", "c", "cat", "/proc/1/cmdline")
     podman.call("stop", "-t", "10", "c")
     assert podman.field("c", "State.ExitCode") == "143"
 
@@ -438,14 +705,20 @@ def privileged(podman):
     status = lines(podman.call("run", "--rm", "--privileged", IMAGE, "cat", "/proc/self/status"))
     own = lines(pathlib.Path("/proc/self/status").read_text())
     assert status["CapEff"] == own["CapEff"] and status["Seccomp"] == "0"
-    podman.call("run", "--rm", "--privileged", IMAGE, "sh", "-c", "mkdir /m && mount -t tmpfs tmpfs /m")
+    podman.call(
+        "run", "--rm", "--privileged", IMAGE, "sh", "-c", "mkdir /m && mount -t tmpfs tmpfs /m"
+    )
     podman.call("run", "--rm", "--privileged", IMAGE, "test", "-e", "/dev/vda", code=None)
 
 
 @case
 def default_security(podman):
     status = lines(podman.call("run", "--rm", IMAGE, "cat", "/proc/self/status"))
-    assert status["Seccomp"] == "2" and status["CapInh"] == "0000000000000000" and status["CapEff"] == status["CapBnd"]
+    assert (
+        status["Seccomp"] == "2"
+        and status["CapInh"] == "0000000000000000"
+        and status["CapEff"] == status["CapBnd"]
+    )
     podman.call("run", "--rm", IMAGE, "mount", "-t", "tmpfs", "tmpfs", "/tmp", code=1)
     podman.call("run", "--rm", IMAGE, "sh", "-c", "echo 1 > /proc/sys/kernel/sysrq", code=1)
     assert podman.call("run", "--rm", IMAGE, "cat", "/proc/timer_list") == ""
@@ -453,65 +726,178 @@ def default_security(podman):
 
 @case
 def seccomp_unconfined(podman):
-    assert lines(podman.call("run", "--rm", "--security-opt", "seccomp=unconfined", IMAGE, "cat", "/proc/self/status"))["Seccomp"] == "0"
+    assert (
+        lines(
+            podman.call(
+                "run",
+                "--rm",
+                "--security-opt",
+                "seccomp=unconfined",
+                IMAGE,
+                "cat",
+                "/proc/self/status",
+            )
+        )["Seccomp"]
+        == "0"
+    )
 
 
 @case
 def seccomp_profile(podman):
     profile = pathlib.Path(podman.scratch, "profile.json")
-    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO",
-                       "errnoRet": 17}]}))
-    output = podman.call("run", "--rm", "--security-opt", "seccomp=%s" % profile, IMAGE, "mkdir", "/new", code=1)
+    profile.write_text(
+        json.dumps(
+            {
+                "defaultAction": "SCMP_ACT_ALLOW",
+                "syscalls": [
+                    {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 17}
+                ],
+            }
+        )
+    )
+    output = podman.call(
+        "run", "--rm", "--security-opt", f"seccomp={profile}", IMAGE, "mkdir", "/new", code=1
+    )
     assert "File exists" in output
 
 
 @case
 def capabilities(podman):
-    status = lines(podman.call("run", "--rm", "--cap-drop", "all", "--cap-add", "chown,net_raw", IMAGE, "cat", "/proc/self/status"))
+    status = lines(
+        podman.call(
+            "run",
+            "--rm",
+            "--cap-drop",
+            "all",
+            "--cap-add",
+            "chown,net_raw",
+            IMAGE,
+            "cat",
+            "/proc/self/status",
+        )
+    )
     assert int(status["CapEff"], 16) == 1 << 0 | 1 << 13
-    status = lines(podman.call("run", "--rm", "--user", "1000", "--cap-add", "chown", IMAGE, "cat", "/proc/self/status"))
+    status = lines(
+        podman.call(
+            "run", "--rm", "--user", "1000", "--cap-add", "chown", IMAGE, "cat", "/proc/self/status"
+        )
+    )
     assert int(status["CapEff"], 16) == 1 and int(status["CapAmb"], 16) == 1
 
 
 @case
 def no_new_privileges(podman):
-    assert lines(podman.call("run", "--rm", "--security-opt", "no-new-privileges", IMAGE, "cat", "/proc/self/status"))["NoNewPrivs"] == "1"
+    assert (
+        lines(
+            podman.call(
+                "run",
+                "--rm",
+                "--security-opt",
+                "no-new-privileges",
+                IMAGE,
+                "cat",
+                "/proc/self/status",
+            )
+        )["NoNewPrivs"]
+        == "1"
+    )
 
 
 @case
 def mask_unmask(podman):
-    assert podman.call("run", "--rm", "--security-opt", "mask=/etc/passwd", IMAGE, "cat", "/etc/passwd") == ""
-    podman.call("run", "--rm", "--security-opt", "unmask=ALL", IMAGE, "test", "-s", "/proc/timer_list", code=None)
+    assert (
+        podman.call(
+            "run", "--rm", "--security-opt", "mask=/etc/passwd", IMAGE, "cat", "/etc/passwd"
+        )
+        == ""
+    )
+    podman.call(
+        "run",
+        "--rm",
+        "--security-opt",
+        "unmask=ALL",
+        IMAGE,
+        "test",
+        "-s",
+        "/proc/timer_list",
+        code=None,
+    )
 
 
 @case
 def sysctl(podman):
-    output = podman.call("run", "--rm", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=4096", IMAGE, "cat",
-                         "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/msgmax")
+    output = podman.call(
+        "run",
+        "--rm",
+        "--sysctl",
+        "net.ipv4.ip_forward=1",
+        "--sysctl",
+        "kernel.msgmax=4096",
+        IMAGE,
+        "cat",
+        "/proc/sys/net/ipv4/ip_forward",
+        "/proc/sys/kernel/msgmax",
+    )
     assert output.split() == ["1", "4096"]
 
 
 @case
 def user_and_groups(podman):
-    assert podman.call("run", "--rm", "--user", "1000:1001", "--group-add", "1234", IMAGE, "sh", "-c", "id -u; id -g; id -G") == "1000\n1001\n1001 1234"
+    assert (
+        podman.call(
+            "run",
+            "--rm",
+            "--user",
+            "1000:1001",
+            "--group-add",
+            "1234",
+            IMAGE,
+            "sh",
+            "-c",
+            "id -u; id -g; id -G",
+        )
+        == "1000\n1001\n1001 1234"
+    )
     assert podman.call("run", "--rm", "--user", "nobody", IMAGE, "id", "-u") == "65534"
 
 
 @case
 def hostname_env_workdir(podman):
-    assert podman.call("run", "--rm", "--hostname", "myhost", "--env", "A=b c", "--workdir", "/var/www", IMAGE, "sh", "-c",
-                       "hostname; echo $A; pwd") == "myhost\nb c\n/var/www"
+    assert (
+        podman.call(
+            "run",
+            "--rm",
+            "--hostname",
+            "myhost",
+            "--env",
+            "A=b c",
+            "--workdir",
+            "/var/www",
+            IMAGE,
+            "sh",
+            "-c",
+            "hostname; echo $A; pwd",
+        )
+        == "myhost\nb c\n/var/www"
+    )
     assert podman.call("run", "--rm", "--workdir", "/made/new", IMAGE, "pwd", code=None) is not None
 
 
 @case
 def shm_size(podman):
-    assert "size=2048k" in podman.call("run", "--rm", "--shm-size", "2m", IMAGE, "grep", "/dev/shm", "/proc/mounts")
+    assert "size=2048k" in podman.call(
+        "run", "--rm", "--shm-size", "2m", IMAGE, "grep", "/dev/shm", "/proc/mounts"
+    )
 
 
 @case
 def oom_score(podman):
-    assert podman.call("run", "--rm", "--oom-score-adj", "500", IMAGE, "cat", "/proc/self/oom_score_adj") == "500"
+    assert (
+        podman.call(
+            "run", "--rm", "--oom-score-adj", "500", IMAGE, "cat", "/proc/self/oom_score_adj"
+        )
+        == "500"
+    )
 
 
 @case
@@ -543,7 +929,10 @@ def secret(podman):
     file.write_text("classified")
     podman.call("secret", "create", "s1", file)
     try:
-        assert podman.call("run", "--rm", "--secret", "s1", IMAGE, "cat", "/run/secrets/s1") == "classified"
+        assert (
+            podman.call("run", "--rm", "--secret", "s1", IMAGE, "cat", "/run/secrets/s1")
+            == "classified"
+        )
     finally:
         podman.call("secret", "rm", "s1")
 
@@ -595,22 +984,46 @@ def rootfs(podman):
     if not top.exists():
         (top / "bin").mkdir(parents=True)
         subprocess.run(["cp", "/bin/busybox", str(top / "bin" / "busybox")], check=True)
-    assert podman.call("run", "--rm", "--rootfs", top, "/bin/busybox", "echo", "plain root") == "plain root"
+    assert (
+        podman.call("run", "--rm", "--rootfs", top, "/bin/busybox", "echo", "plain root")
+        == "plain root"
+    )
 
 
 @case
 def rootfs_overlay(podman):
     rootfs(podman)
-    podman.call("run", "--rm", "--rootfs", podman.scratch + "/plain:O", "/bin/busybox", "touch", "/made")
+    podman.call(
+        "run", "--rm", "--rootfs", podman.scratch + "/plain:O", "/bin/busybox", "touch", "/made"
+    )
     assert not pathlib.Path(podman.scratch, "plain", "made").exists()
 
 
 @case
 def preserve_fds(podman):
     limits = [word for limit in LIMITS for word in ("--ulimit", limit)]
-    command = " ".join([*podman.command, "run", *limits, "--rm", "--preserve-fds", "1", IMAGE, "sh", "-c", "'cat <&3'"])
-    done = subprocess.run(["sh", "-c", "echo handed | %s 3<&0" % command], stdout=subprocess.PIPE, text=True, timeout=60, check=True,
-                          env=dict(os.environ, **podman.environment))
+    command = " ".join(
+        [
+            *podman.command,
+            "run",
+            *limits,
+            "--rm",
+            "--preserve-fds",
+            "1",
+            IMAGE,
+            "sh",
+            "-c",
+            "'cat <&3'",
+        ]
+    )
+    done = subprocess.run(
+        ["sh", "-c", f"echo handed | {command} 3<&0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+        env=dict(os.environ, **podman.environment),
+    )
     assert done.stdout == "handed\n", done.stdout
 
 
@@ -621,10 +1034,19 @@ def hooks(podman):
     hook = pathlib.Path(podman.scratch, "hook.sh")
     seen = pathlib.Path(podman.scratch, "seen")
     seen.unlink(missing_ok=True)
-    hook.write_text("#!/bin/sh\ncat >> %s\necho >> %s\n" % (seen, seen))
+    hook.write_text(f"#!/bin/sh\ncat >> {seen}\necho >> {seen}\n")
     hook.chmod(0o755)
     stages = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
-    (directory / "h.json").write_text(json.dumps({"version": "1.0.0", "hook": {"path": str(hook)}, "when": {"always": True}, "stages": stages}))
+    (directory / "h.json").write_text(
+        json.dumps(
+            {
+                "version": "1.0.0",
+                "hook": {"path": str(hook)},
+                "when": {"always": True},
+                "stages": stages,
+            }
+        )
+    )
     podman.command += ["--hooks-dir", str(directory)]
     podman.call("run", "--name", "c", IMAGE, "true")
     podman.call("rm", "c")
@@ -635,7 +1057,7 @@ def hooks(podman):
 @case
 def annotations_and_labels(podman):
     podman.call("run", "-d", "--name", "c", "--annotation", "a=b", "--label", "l=m", IMAGE)
-    assert podman.field("c", 'Config.Annotations') and "l:m" in podman.field("c", "Config.Labels")
+    assert podman.field("c", "Config.Annotations") and "l:m" in podman.field("c", "Config.Labels")
 
 
 @case
@@ -643,7 +1065,9 @@ def pod(podman):
     podman.call("pod", "create", "--name", "p", "--infra=false")
     podman.call("run", "-d", "--pod", "p", "--name", "a", IMAGE)
     podman.call("run", "-d", "--pod", "p", "--name", "b", "--ipc", "container:a", IMAGE)
-    assert podman.call("exec", "a", "readlink", "/proc/self/ns/ipc") == podman.call("exec", "b", "readlink", "/proc/self/ns/ipc")
+    assert podman.call("exec", "a", "readlink", "/proc/self/ns/ipc") == podman.call(
+        "exec", "b", "readlink", "/proc/self/ns/ipc"
+    )
     podman.call("pod", "pause", "p")
     podman.call("pod", "unpause", "p")
     podman.call("pod", "stop", "-t", "0", "p")
@@ -664,7 +1088,18 @@ def many(podman):
 
 @case
 def restart_policy(podman):
-    podman.call("run", "-d", "--name", "c", "--restart", "on-failure:2", IMAGE, "sh", "-c", "echo again; exit 1")
+    podman.call(
+        "run",
+        "-d",
+        "--name",
+        "c",
+        "--restart",
+        "on-failure:2",
+        IMAGE,
+        "sh",
+        "-c",
+        "echo again; exit 1",
+    )
     podman.until(lambda output: output.count("again") == 3, "logs", "c")
 
 
@@ -686,7 +1121,17 @@ def runtime_info(podman):
 
 @case
 def device_cgroup_rule_and_readonly_paths(podman):
-    output = podman.call("run", "--rm", "--read-only", "--cap-drop", "all", IMAGE, "sh", "-c", "grep -c . /proc/self/mountinfo; ls /sys/firmware | wc -l")
+    output = podman.call(
+        "run",
+        "--rm",
+        "--read-only",
+        "--cap-drop",
+        "all",
+        IMAGE,
+        "sh",
+        "-c",
+        "grep -c . /proc/self/mountinfo; ls /sys/firmware | wc -l",
+    )
     assert output.splitlines()[-1] == "0"
 
 

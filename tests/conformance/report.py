@@ -26,13 +26,21 @@ class Results:
         return ":".join(test) in self.tests
 
     def add(self, test, status, output, seconds):
-        self.tests[":".join(test)] = {"status": status, "seconds": round(seconds, 2), "output": shortened(output)}
+        self.tests[":".join(test)] = {
+            "status": status,
+            "seconds": round(seconds, 2),
+            "output": shortened(output),
+        }
         self.save()
 
     def keep_only(self, tests):
         """Forget what there is no test of any more."""
         names = {":".join(test) for test in tests}
-        self.tests = {name: result for name, result in self.tests.items() if ":".join(name.split(":")[:2]) in names or name in names}
+        self.tests = {
+            name: result
+            for name, result in self.tests.items()
+            if ":".join(name.split(":")[:2]) in names or name in names
+        }
         self.save()
 
     def save(self):
@@ -48,7 +56,7 @@ class Results:
 def shortened(text, most=4000):
     """The beginning and the end of a long output, of lines that repeat only the first."""
     text = "\n".join(line for line, dummy in itertools.groupby(text.split("\n")))
-    return text if len(text) <= 2 * most else "%s\n[...]\n%s" % (text[:most], text[-most:])
+    return text if len(text) <= 2 * most else f"{text[:most]}\n[...]\n{text[-most:]}"
 
 
 def behind(statuses):
@@ -61,7 +69,14 @@ def table(suites, only=None):
     worse = []
     for suite in suites:
         results = [Results(suite, kind) for kind in KINDS]
-        names = list(dict.fromkeys(name for result in results for name in result.tests if not only or re.search(only, name)))
+        names = list(
+            dict.fromkeys(
+                name
+                for result in results
+                for name in result.tests
+                if not only or re.search(only, name)
+            )
+        )
         if not names:
             continue
         width = min(max(map(len, names)), 90)
@@ -72,12 +87,23 @@ def table(suites, only=None):
                 continue  # one assertion of many in a program of the validation suite
             mark = ""
             if behind(statuses):
-                worse.append("%s %s" % (suite, name))
+                worse.append(f"{suite} {name}")
                 mark = "  <-- behind"
-            print("%-*s  %s%s" % (width, name[:width], "  ".join("%-7s" % status for status in statuses), mark))
+            print(
+                "%-*s  %s%s"
+                % (width, name[:width], "  ".join("%-7s" % status for status in statuses), mark)
+            )
         for kind, result in zip(KINDS, results):
             count = collections.Counter(result.status(name) for name in names)
-            print("%s: %s" % (kind, ", ".join("%d %s" % (number, status) for status, number in sorted(count.items()))))
+            print(
+                "%s: %s"
+                % (
+                    kind,
+                    ", ".join(
+                        "%d %s" % (number, status) for status, number in sorted(count.items())
+                    ),
+                )
+            )
     if worse:
         print("\nours fails what runc or crun passes:\n  " + "\n  ".join(worse))
     return 1 if worse else 0

@@ -19,7 +19,12 @@ import sources
 from isolation import Cage
 
 TIMEOUT = 120
-GO = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "-buildvcs=false", "HOME": "/root"}
+GO = {
+    "GO111MODULE": "off",
+    "GOPATH": "/usr/share/gocode",
+    "GOFLAGS": "-buildvcs=false",
+    "HOME": "/root",
+}
 HELPERS = ("recvtty", "sd-helper", "seccompagent")
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nnobody:x:65534:65534:nobody:/home:/bin/false\n",
@@ -30,7 +35,17 @@ ACCOUNTS = {
 def make_busybox(archive):
     with tempfile.TemporaryDirectory(dir=archive.parent) as top:
         root = pathlib.Path(top, "rootfs")
-        for directory in ("bin", "dev", "etc", "home", "root", "tmp", "usr/sbin", "var/spool/mail", "var/www"):
+        for directory in (
+            "bin",
+            "dev",
+            "etc",
+            "home",
+            "root",
+            "tmp",
+            "usr/sbin",
+            "var/spool/mail",
+            "var/www",
+        ):
             (root / directory).mkdir(parents=True)
         os.chmod(root / "tmp", 0o1777)
         shutil.copy(shutil.which("busybox"), root / "bin" / "busybox")
@@ -51,7 +66,11 @@ def make_debian(archive):
 
 
 def codename():
-    release = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    release = dict(
+        line.split("=", 1)
+        for line in pathlib.Path("/etc/os-release").read_text().splitlines()
+        if "=" in line
+    )
     return release["VERSION_CODENAME"].strip('"')
 
 
@@ -68,19 +87,34 @@ class Suite:
         for name in HELPERS:
             directory = self.top / "contrib" / "cmd" / name
             if not (directory / name).exists():
-                sources.run("go", "build", "-tags", "seccomp", "-o", name, ".", cwd=directory, env=dict(os.environ, **GO))
+                sources.run(
+                    "go",
+                    "build",
+                    "-tags",
+                    "seccomp",
+                    "-o",
+                    name,
+                    ".",
+                    cwd=directory,
+                    env=dict(os.environ, **GO),
+                )
         architecture = sources.run("go", "env", "GOARCH").strip()
         for name, make in (("busybox", make_busybox), ("debian", make_debian)):
-            archive = self.files / "testdata" / ("%s-%s.tar.xz" % (name, architecture))
+            archive = self.files / "testdata" / (f"{name}-{architecture}.tar.xz")
             archive.parent.mkdir(exist_ok=True)
             if not archive.exists():
                 make(archive)
-        self.cage = Cage(r"^(test_|testbusybox|ct\d*$|runc-cgroups-integration-test|test-cgroup|state-test)")
+        self.cage = Cage(
+            r"^(test_|testbusybox|ct\d*$|runc-cgroups-integration-test|test-cgroup|state-test)"
+        )
 
     def tests(self):
         """``(file, name)`` of every test."""
-        return [(path.stem, name) for path in sorted(self.files.glob("*.bats"))
-                for name in re.findall(r'(?m)^@test "(.*)" \{', path.read_text())]
+        return [
+            (path.stem, name)
+            for path in sorted(self.files.glob("*.bats"))
+            for name in re.findall(r'(?m)^@test "(.*)" \{', path.read_text())
+        ]
 
     def run(self, test, runtime):
         """:returns: ``("pass" | "fail" | "skip" | "timeout", output)``"""
@@ -88,8 +122,13 @@ class Suite:
         exactly = "^%s$" % re.sub(r"([][\\.*^$+?(){}|])", r"\\\1", name)
         with tempfile.TemporaryDirectory(prefix="conf-", dir="/var/tmp") as scratch:
             os.chmod(scratch, 0o755)
-            code, output = self.cage.run(["bats", "--tap", "-f", exactly, self.files / (file + ".bats")], TIMEOUT, cwd=self.files, terminal=True,
-                                         env={"RUNC": runtime.path, "TMPDIR": scratch})
+            code, output = self.cage.run(
+                ["bats", "--tap", "-f", exactly, self.files / (file + ".bats")],
+                TIMEOUT,
+                cwd=self.files,
+                terminal=True,
+                env={"RUNC": runtime.path, "TMPDIR": scratch},
+            )
             subprocess.run(["chattr", "-R", "-i", scratch], check=False, stderr=subprocess.DEVNULL)
         if code is None:
             return "timeout", output

@@ -20,7 +20,9 @@ class Runtime(typing.NamedTuple):
 def ours():
     """The path of pycontainer-oci, laid down out of this checkout as on a host."""
     runtime = sources.CHECKOUT / "plugins" / "module_utils" / "_runtime"
-    spec = importlib.util.spec_from_file_location("pycontainer", runtime / "__init__.py", submodule_search_locations=[str(runtime)])
+    spec = importlib.util.spec_from_file_location(
+        "pycontainer", runtime / "__init__.py", submodule_search_locations=[str(runtime)]
+    )
     sys.modules["pycontainer"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["pycontainer"])
     from pycontainer.deploy import install

@@ -16,7 +16,9 @@ import subprocess
 import sys
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
-CACHE = pathlib.Path(os.environ.get("PYCONTAINER_CONFORMANCE_CACHE", CHECKOUT / ".cache" / "conformance"))
+CACHE = pathlib.Path(
+    os.environ.get("PYCONTAINER_CONFORMANCE_CACHE", CHECKOUT / ".cache" / "conformance")
+)
 
 
 class Unavailable(Exception):
@@ -25,24 +27,43 @@ class Unavailable(Exception):
 
 def run(*command, **options):
     """A command's output. :raises Unavailable: with the end of that output when it fails."""
-    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False, **options)
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **options,
+    )
     if done.returncode:
-        raise Unavailable("%s: %s" % (" ".join(map(str, command)), done.stdout.strip()[-1000:]))
+        raise Unavailable(f"{' '.join(map(str, command))}: {done.stdout.strip()[-1000:]}")
     return done.stdout
 
 
 def debian_sources():
     """apt's sources with every ``deb`` turned into ``deb-src``, only Debian's own archive, as ``{file name: text}``."""
     found = {}
-    for path in ["/etc/apt/sources.list", *glob.glob("/etc/apt/sources.list.d/*.list"), *glob.glob("/etc/apt/sources.list.d/*.sources")]:
+    for path in [
+        "/etc/apt/sources.list",
+        *glob.glob("/etc/apt/sources.list.d/*.list"),
+        *glob.glob("/etc/apt/sources.list.d/*.sources"),
+    ]:
         if os.path.exists(path):
             text = pathlib.Path(path).read_text()
             if path.endswith(".sources"):
-                stanzas = [re.sub(r"(?m)^Types:.*$", "Types: deb-src", part) for part in re.split(r"\n\s*\n", text) if "debian" in part]
+                stanzas = [
+                    re.sub(r"(?m)^Types:.*$", "Types: deb-src", part)
+                    for part in re.split(r"\n\s*\n", text)
+                    if "debian" in part
+                ]
                 found[os.path.basename(path)] = "\n\n".join(stanzas)
             else:
-                lines = [re.sub(r"^\s*deb\s", "deb-src ", line) for line in text.splitlines() if re.match(r"\s*deb\s.*debian", line)]
+                lines = [
+                    re.sub(r"^\s*deb\s", "deb-src ", line)
+                    for line in text.splitlines()
+                    if re.match(r"\s*deb\s.*debian", line)
+                ]
                 found[os.path.basename(path)] = "\n".join(lines) + "\n"
     return found
 
@@ -54,15 +75,28 @@ def apt_options():
         directory.mkdir(parents=True, exist_ok=True)
     for name, text in debian_sources().items():
         (parts / name).write_text(text)
-    return ["-o", "Dir::Etc::sourcelist=%s/none" % top, "-o", "Dir::Etc::sourceparts=%s" % parts, "-o", "Dir::State::lists=%s/lists" % top,
-            "-o", "Dir::Cache=%s/cache" % top, "-o", "APT::Sandbox::User=root", "-o", "APT::Update::Error-Mode=any", "-qq"]
+    return [
+        "-o",
+        f"Dir::Etc::sourcelist={top}/none",
+        "-o",
+        f"Dir::Etc::sourceparts={parts}",
+        "-o",
+        f"Dir::State::lists={top}/lists",
+        "-o",
+        f"Dir::Cache={top}/cache",
+        "-o",
+        "APT::Sandbox::User=root",
+        "-o",
+        "APT::Update::Error-Mode=any",
+        "-qq",
+    ]
 
 
 def source(package):
     """The unpacked source of a Debian source package, with Debian's patches: a directory."""
     home = CACHE / "source" / package
     if not home.exists():
-        print("getting the source of %s" % package, file=sys.stderr)
+        print(f"getting the source of {package}", file=sys.stderr)
         options = apt_options()
         run("apt-get", *options, "update")
         unfinished = CACHE / "source" / (package + ".part")
@@ -72,5 +106,5 @@ def source(package):
         unfinished.rename(home)
     trees = [path for path in home.iterdir() if path.is_dir()]
     if len(trees) != 1:
-        raise Unavailable("%s: %s holds %d directories, not one source tree" % (package, home, len(trees)))
+        raise Unavailable(f"{package}: {home} holds {len(trees)} directories, not one source tree")
     return trees[0]

@@ -15,7 +15,9 @@ import pytest
 
 from hosts import machines, namespaces, roots
 
-BIN = pathlib.Path(sys.executable).parent  # of the environment that the tests run in, with Ansible in it
+BIN = pathlib.Path(
+    sys.executable
+).parent  # of the environment that the tests run in, with Ansible in it
 CALLBACKS = pathlib.Path(__file__).resolve().parent / "callback"
 
 
@@ -46,7 +48,9 @@ def systemd_host():
 @pytest.fixture(scope="module")
 def openrc_host():
     """One namespace host h1 with OpenRC."""
-    with fleet_of(1, "openrc", init="openrc", root=roots.root(packages=roots.LIBRARIES + ["openrc"])) as made:
+    with fleet_of(
+        1, "openrc", init="openrc", root=roots.root(packages=roots.LIBRARIES + ["openrc"])
+    ) as made:
         yield made
 
 
@@ -62,7 +66,7 @@ def machine():
     """A virtual machine with systemd and cgroup v2, fresh from its kept state."""
     if not shutil.which("qemu-system-x86_64"):
         pytest.skip("qemu-system-x86 is not installed")
-    made = machines.Machine("vm%d9" % int(os.environ.get("PYCONTAINER_TEST_WORKER", "0")))
+    made = machines.Machine(f"vm{int(os.environ.get('PYCONTAINER_TEST_WORKER', '0'))}9")
     try:
         yield made.up()
     finally:
@@ -78,7 +82,9 @@ def collections(tmp_path_factory):
     top = tmp_path_factory.mktemp("collections")
     collection = top / "ansible_collections" / "pycontainer" / "engine"
     for name in ("meta", "plugins", "roles", "playbooks"):
-        shutil.copytree(roots.CHECKOUT / name, collection / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            roots.CHECKOUT / name, collection / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copy(roots.CHECKOUT / "galaxy.yml", collection)
     return top
 
@@ -105,8 +111,15 @@ class Play:
     @property
     def errors(self):
         """{host: [messages]} of the hosts where a task failed."""
-        return {host: [result.get("msg") for result in self.results(host) if result.get("failed") or result.get("unreachable")]
-                for host, stats in self.hosts.items() if stats["failures"] or stats["unreachable"]}
+        return {
+            host: [
+                result.get("msg")
+                for result in self.results(host)
+                if result.get("failed") or result.get("unreachable")
+            ]
+            for host, stats in self.hosts.items()
+            if stats["failures"] or stats["unreachable"]
+        }
 
 
 @pytest.fixture
@@ -115,12 +128,21 @@ def run_book(collections, tmp_path):
 
     :param may_fail: else a task that fails fails the test.
     """
+
     def run(where, book, *options, may_fail=False):
         whole = tmp_path / "whole.json"
         whole.unlink(missing_ok=True)
-        environment = {"ANSIBLE_FORKS": "10", "ANSIBLE_PIPELINING": "True", "WHOLE_FILE": str(whole), "ANSIBLE_COLLECTIONS_PATH": str(collections),
-                       "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "whole"}
-        done = where.run(BIN / "ansible-playbook", book, *options, environment=environment, cwd=tmp_path)
+        environment = {
+            "ANSIBLE_FORKS": "10",
+            "ANSIBLE_PIPELINING": "True",
+            "WHOLE_FILE": str(whole),
+            "ANSIBLE_COLLECTIONS_PATH": str(collections),
+            "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
+            "ANSIBLE_CALLBACKS_ENABLED": "whole",
+        }
+        done = where.run(
+            BIN / "ansible-playbook", book, *options, environment=environment, cwd=tmp_path
+        )
         assert whole.exists(), done.stdout
         played = Play(done.stdout, json.loads(whole.read_text()))
         assert may_fail or not played.errors, done.stdout
@@ -132,6 +154,7 @@ def run_book(collections, tmp_path):
 @pytest.fixture
 def play(run_book, tmp_path):
     """``play(fleet or machine, tasks, *options)``: run tasks, given as Ansible's dictionaries, as :func:`run_book` does."""
+
     def run(where, tasks, *options, may_fail=False):
         book = tmp_path / "play.json"
         book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))

@@ -21,7 +21,11 @@ def tar(files, mtime=1700000000):
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
-            info.size, info.mtime, info.mode = len(content), mtime, 0o755 if name.startswith("bin/") else 0o644
+            info.size, info.mtime, info.mode = (
+                len(content),
+                mtime,
+                0o755 if name.startswith("bin/") else 0o644,
+            )
             archive.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
 
@@ -43,8 +47,15 @@ def foreign(data):
 
 
 def config_of(layers, command=("/bin/sh",)):
-    return json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": list(command)}, "history": [{"created_by": "test"} for _layer in layers],
-                       "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]}}).encode()
+    return json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Cmd": list(command)},
+            "history": [{"created_by": "test"} for _layer in layers],
+            "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
+        }
+    ).encode()
 
 
 def layout(path, layers, compress=by_zlib, name="t"):
@@ -57,8 +68,13 @@ def layout(path, layers, compress=by_zlib, name="t"):
         return {"mediaType": OCI + kind, "digest": digest(data), "size": len(data)}
 
     described = [put(compress(layer), "layer.v1.tar+gzip") for layer in layers]
-    body = {"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json", "config": put(config_of(layers), "config.v1+json"), "layers": described,
-            "annotations": {"made.by": "test"}}
+    body = {
+        "schemaVersion": 2,
+        "mediaType": OCI + "manifest.v1+json",
+        "config": put(config_of(layers), "config.v1+json"),
+        "layers": described,
+        "annotations": {"made.by": "test"},
+    }
     item = put(json.dumps(body).encode(), "manifest.v1+json")
     item["annotations"] = {"org.opencontainers.image.ref.name": name}
     (path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
@@ -71,7 +87,14 @@ def docker_archive(path, layers, name="made:1"):
     config = config_of(layers)
     files = {digest(layer)[7:] + "/layer.tar": layer for layer in layers}
     files[digest(config)[7:] + ".json"] = config
-    files["manifest.json"] = json.dumps([{"Config": digest(config)[7:] + ".json", "RepoTags": [name],
-                                          "Layers": [digest(layer)[7:] + "/layer.tar" for layer in layers]}]).encode()
+    files["manifest.json"] = json.dumps(
+        [
+            {
+                "Config": digest(config)[7:] + ".json",
+                "RepoTags": [name],
+                "Layers": [digest(layer)[7:] + "/layer.tar" for layer in layers],
+            }
+        ]
+    ).encode()
     pathlib.Path(path).write_bytes(tar(files))
     return digest(config)

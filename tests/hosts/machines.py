@@ -41,10 +41,10 @@ class Qmp:
         for line in self.file:
             reply = json.loads(line)
             if "error" in reply:
-                raise RuntimeError("%s: %s" % (command, reply["error"]["desc"]))
+                raise RuntimeError(f"{command}: {reply['error']['desc']}")
             if "return" in reply:
                 return reply["return"]
-        raise RuntimeError("%s: the machine ended" % command)
+        raise RuntimeError(f"{command}: the machine ended")
 
     def close(self):
         self.file.close()
@@ -63,7 +63,10 @@ def wait(condition, seconds, what):
 
 def clock_rate():
     """The kernel argument that spares a guest the calibration of its clock, which fails on a busy machine."""
-    found = re.search(r"tsc: Detected ([\d.]+) MHz", subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, check=False).stdout)
+    found = re.search(
+        r"tsc: Detected ([\d.]+) MHz",
+        subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, check=False).stdout,
+    )
     return "tsc_early_khz=%d" % (float(found.group(1)) * 1000) if found else ""
 
 
@@ -74,7 +77,16 @@ class Machine:
     :param suite: of the root; :param kernel: suite of the kernel. :param memory: MiB. :param arguments: more for the kernel.
     """
 
-    def __init__(self, name="vm1", suite=roots.SUITE, kernel=None, memory=1024, cpus=1, root=None, arguments=""):
+    def __init__(
+        self,
+        name="vm1",
+        suite=roots.SUITE,
+        kernel=None,
+        memory=1024,
+        cpus=1,
+        root=None,
+        arguments="",
+    ):
         self.name, self.memory, self.cpus, self.arguments = name, memory, cpus, arguments
         self.number = int(re.sub(r"\D", "", name) or 0)
         self.port = PORT + self.number
@@ -84,7 +96,10 @@ class Machine:
     def up(self, cold=False):
         """Start it; returns itself when SSH answers. :param cold: boot, not start from the kept state."""
         self.down()
-        self.image, self.kernel = roots.image(self.root or roots.root(self.suite)), roots.kernel(self.kernel_suite)
+        self.image, self.kernel = (
+            roots.image(self.root or roots.root(self.suite)),
+            roots.kernel(self.kernel_suite),
+        )
         if cold:
             self._start(self.image)
         else:
@@ -96,47 +111,105 @@ class Machine:
     def _start(self, backing, state=None):
         self.directory.mkdir(parents=True)
         disk = self.directory / "disk.qcow2"
-        roots.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", backing.suffix[1:], "-b", backing, disk)
+        roots.run(
+            "qemu-img", "create", "-q", "-f", "qcow2", "-F", backing.suffix[1:], "-b", backing, disk
+        )
         command = [
-            "qemu-system-x86_64", "-daemonize", "-pidfile", self.directory / "pid", "-qmp", "unix:%s,server=on,wait=off" % self._socket(),
+            "qemu-system-x86_64",
+            "-daemonize",
+            "-pidfile",
+            self.directory / "pid",
+            "-qmp",
+            f"unix:{self._socket()},server=on,wait=off",
             # q35: the smaller microvm has no timer that a guest on a busy machine can rely on. A processor without AVX: that costs
             # more to emulate than it saves. 512 MB for translated code: with little of it a boot takes three times as long.
-            "-M", "q35", "-cpu", "Nehalem", "-accel", "tcg,thread=multi,tb-size=512", "-smp", self.cpus, "-m", self.memory,
-            "-nodefaults", "-no-user-config", "-display", "none", "-serial", "file:%s" % (self.directory / "console"),
-            "-device", "virtio-rng-pci", "-kernel", self.kernel / "vmlinuz", "-initrd", self.kernel / "initrd",
-            "-append", "console=ttyS0 net.ifnames=0 mitigations=off systemd.unified_cgroup_hierarchy=1 %s %s" % (clock_rate(), self.arguments),
-            "-drive", "id=root,if=none,file=%s,format=qcow2,cache=unsafe,discard=unmap" % disk,
-            "-drive", "id=modules,if=none,file=%s,format=raw,readonly=on" % (self.kernel / "modules.img"),
-            "-device", "virtio-blk-pci,drive=root", "-device", "virtio-blk-pci,drive=modules",
-            "-netdev", "user,id=net0,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:%d-:22" % self.port,
-            "-device", "virtio-net-pci,netdev=net0,romfile="]
-        roots.run(*command, *(["-incoming", "exec:cat %s" % state] if state else []))
+            "-M",
+            "q35",
+            "-cpu",
+            "Nehalem",
+            "-accel",
+            "tcg,thread=multi,tb-size=512",
+            "-smp",
+            self.cpus,
+            "-m",
+            self.memory,
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-serial",
+            f"file:{self.directory / 'console'}",
+            "-device",
+            "virtio-rng-pci",
+            "-kernel",
+            self.kernel / "vmlinuz",
+            "-initrd",
+            self.kernel / "initrd",
+            "-append",
+            f"console=ttyS0 net.ifnames=0 mitigations=off systemd.unified_cgroup_hierarchy=1 {clock_rate()} {self.arguments}",
+            "-drive",
+            f"id=root,if=none,file={disk},format=qcow2,cache=unsafe,discard=unmap",
+            "-drive",
+            f"id=modules,if=none,file={self.kernel / 'modules.img'},format=raw,readonly=on",
+            "-device",
+            "virtio-blk-pci,drive=root",
+            "-device",
+            "virtio-blk-pci,drive=modules",
+            "-netdev",
+            "user,id=net0,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:%d-:22" % self.port,
+            "-device",
+            "virtio-net-pci,netdev=net0,romfile=",
+        ]
+        roots.run(*command, *(["-incoming", f"exec:cat {state}"] if state else []))
         if state:  # a connection tried before the state is loaded would wait for its own time-out
             with contextlib.closing(Qmp(self._socket())) as qmp:
-                wait(lambda: qmp.call("query-status")["status"] == "running", 120, "%s: loading the state" % self.name)
+                wait(
+                    lambda: qmp.call("query-status")["status"] == "running",
+                    120,
+                    f"{self.name}: loading the state",
+                )
 
     def _socket(self):
         """A short path, for the address of a Unix socket has at most 107 bytes."""
-        return "/run/testvm-%s-%s" % (hashlib.sha256(str(self.directory).encode()).hexdigest()[:8], self.name)
+        return f"/run/testvm-{hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]}-{self.name}"
 
     def _kept(self):
         """The directory with the disk and the memory of a machine of this kind just after its boot."""
         version = roots.output("qemu-system-x86_64", "--version")
-        key = repr((str(self.image), str(self.kernel), self.memory, self.cpus, self.arguments, clock_rate(), version, pathlib.Path(__file__).read_text()))
+        key = repr(
+            (
+                str(self.image),
+                str(self.kernel),
+                self.memory,
+                self.cpus,
+                self.arguments,
+                clock_rate(),
+                version,
+                pathlib.Path(__file__).read_text(),
+            )
+        )
         kept = roots.CACHE / ("booted-" + hashlib.sha256(key.encode()).hexdigest()[:8])
         with roots.alone(kept.name):
             return kept if (kept / "state").exists() else self._keep(kept)
 
     def _keep(self, kept):
         self._start(self.image)
-        wait(lambda: self.ssh("systemctl is-system-running --wait", seconds=5).returncode == 0, 300, "%s: booting" % self.name)
+        wait(
+            lambda: self.ssh("systemctl is-system-running --wait", seconds=5).returncode == 0,
+            300,
+            f"{self.name}: booting",
+        )
         self.ssh("sync; echo 3 > /proc/sys/vm/drop_caches; sleep 0.5")
         with contextlib.closing(Qmp(self._socket())) as qmp:
             qmp.call("migrate-set-parameters", **{"max-bandwidth": 1 << 32})
-            qmp.call("migrate", uri="exec:cat > %s" % (self.directory / "state"))
-            wait(lambda: qmp.call("query-migrate")["status"] == "completed", 120, "%s: saving the state" % self.name)
+            qmp.call("migrate", uri=f"exec:cat > {self.directory / 'state'}")
+            wait(
+                lambda: qmp.call("query-migrate")["status"] == "completed",
+                120,
+                f"{self.name}: saving the state",
+            )
             qmp.call("quit")
-        wait(lambda: not (self.directory / "pid").exists(), 20, "%s: ending" % self.name)
+        wait(lambda: not (self.directory / "pid").exists(), 20, f"{self.name}: ending")
         shutil.rmtree(kept, ignore_errors=True)
         self.directory.rename(kept)
         return kept
@@ -144,30 +217,58 @@ class Machine:
     def _be_itself(self):
         """Wait for SSH, and set what sets this machine apart from the one that was kept."""
         ident = hashlib.sha256(self.name.encode()).hexdigest()[:32]
-        command = ("date -us @%d > /dev/null; hostname %s; echo %s > /etc/hostname; echo 127.0.1.1 %s >> /etc/hosts; echo %s > /etc/machine-id"
-                   % (time.time(), self.name, self.name, self.name, ident))
-        wait(lambda: self.ssh(command, seconds=5).returncode == 0, 240, "%s: SSH" % self.name)
+        command = (
+            "date -us @%d > /dev/null; hostname %s; echo %s > /etc/hostname; echo 127.0.1.1 %s >> /etc/hosts; echo %s > /etc/machine-id"
+            % (time.time(), self.name, self.name, self.name, ident)
+        )
+        wait(lambda: self.ssh(command, seconds=5).returncode == 0, 240, f"{self.name}: SSH")
 
     def ssh_command(self, seconds=60):
         keys = roots.keys()
-        return ["ssh", "-i", str(keys / "id"), "-o", "UserKnownHostsFile=%s" % (keys / "known_hosts"), "-o", "BatchMode=yes",
-                "-o", "ConnectTimeout=%d" % seconds, "-p", str(self.port), "root@127.0.0.1"]
+        return [
+            "ssh",
+            "-i",
+            str(keys / "id"),
+            "-o",
+            f"UserKnownHostsFile={keys / 'known_hosts'}",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "ConnectTimeout=%d" % seconds,
+            "-p",
+            str(self.port),
+            "root@127.0.0.1",
+        ]
 
     def ssh(self, command, seconds=60, **options):
         """Run a shell command on the machine. Options are subprocess.run's."""
-        return subprocess.run(self.ssh_command(seconds) + [command], check=False, **{
-            "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **options})
+        return subprocess.run(
+            self.ssh_command(seconds) + [command],
+            check=False,
+            **{
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.STDOUT,
+                "text": True,
+                **options,
+            },
+        )
 
     def copy_in(self, target, *paths, base=roots.CHECKOUT):
         """Put files and directories of the checkout below ``target`` on the machine."""
-        with subprocess.Popen(["tar", "-C", str(base), "--exclude=__pycache__", "-cf", "-", *map(str, paths)], stdout=subprocess.PIPE) as tar:
-            self.ssh("mkdir -p %s && tar -C %s --no-same-owner -xf -" % (target, target), stdin=tar.stdout).check_returncode()
+        with subprocess.Popen(
+            ["tar", "-C", str(base), "--exclude=__pycache__", "-cf", "-", *map(str, paths)],
+            stdout=subprocess.PIPE,
+        ) as tar:
+            self.ssh(
+                f"mkdir -p {target} && tar -C {target} --no-same-owner -xf -", stdin=tar.stdout
+            ).check_returncode()
 
     def reboot(self):
         """Boot anew, with the disk as it is; returns when all that starts by itself has started."""
         before = self._boot_id(60)
         self.ssh("systemctl --no-block reboot", seconds=5)
-        wait(lambda: self._boot_id(5) not in (before, None), 300, "%s: reboot" % self.name)
+        wait(lambda: self._boot_id(5) not in (before, None), 300, f"{self.name}: reboot")
         self.ssh("systemctl is-system-running --wait")
 
     def _boot_id(self, seconds):
@@ -179,7 +280,7 @@ class Machine:
         """Reset it as by its button: nothing is synced, nothing is stopped."""
         with contextlib.closing(Qmp(self._socket())) as qmp:
             qmp.call("system_reset")
-        wait(lambda: self.ssh("true", seconds=5).returncode == 0, 300, "%s: boot" % self.name)
+        wait(lambda: self.ssh("true", seconds=5).returncode == 0, 300, f"{self.name}: boot")
 
     def inventory(self):
         """The path of an Ansible inventory with this machine in it."""
@@ -188,14 +289,24 @@ class Machine:
         path.write_text(
             "%s ansible_host=127.0.0.1 ansible_port=%d ansible_user=root ansible_ssh_private_key_file=%s ansible_ssh_pipelining=true "
             "ansible_python_interpreter=/usr/bin/python3 ansible_ssh_common_args='-o UserKnownHostsFile=%s -o ControlPath=none'\n"
-            % (self.name, self.port, keys / "id", keys / "known_hosts"))
+            % (self.name, self.port, keys / "id", keys / "known_hosts")
+        )
         return path
 
     def run(self, *command, environment=None, **options):
         """Run a command here with Ansible's inventory set to this machine. Options are subprocess.run's."""
-        return subprocess.run([str(word) for word in command], check=False, env=dict(
-            os.environ, ANSIBLE_INVENTORY=str(self.inventory()), **(environment or {})), **{
-                "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **options})
+        return subprocess.run(
+            [str(word) for word in command],
+            check=False,
+            env=dict(os.environ, ANSIBLE_INVENTORY=str(self.inventory()), **(environment or {})),
+            **{
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.STDOUT,
+                "text": True,
+                **options,
+            },
+        )
 
     def down(self):
         """End it and remove its disk."""
@@ -203,6 +314,13 @@ class Machine:
             pid = int((self.directory / "pid").read_text())
             if str(self.directory) in pathlib.Path("/proc/%d/cmdline" % pid).read_text():
                 os.kill(pid, signal.SIGKILL)
-                wait(lambda: not pathlib.Path("/proc/%d/cmdline" % pid).exists() or not pathlib.Path("/proc/%d/cmdline" % pid).read_text(), 20, "ending")
+                wait(
+                    lambda: (
+                        not pathlib.Path("/proc/%d/cmdline" % pid).exists()
+                        or not pathlib.Path("/proc/%d/cmdline" % pid).read_text()
+                    ),
+                    20,
+                    "ending",
+                )
         pathlib.Path(self._socket()).unlink(missing_ok=True)
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -45,7 +45,9 @@ arch = any
 
 
 def field(package, name):
-    return subprocess.run(["dpkg-deb", "--field", package, name], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["dpkg-deb", "--field", package, name], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
 
 
 def run(*command, **options):
@@ -54,22 +56,46 @@ def run(*command, **options):
 
 def rpm(tree, target, text):
     files = [path for path in tree.rglob("*") if path.is_symlink() or not path.is_dir()]
-    pathlib.Path("%s.files" % tree).write_text("".join('"/%s"\n' % path.relative_to(tree) for path in files))
-    spec = pathlib.Path("%s.spec" % tree)
+    pathlib.Path(f"{tree}.files").write_text(
+        "".join(f'"/{path.relative_to(tree)}"\n' for path in files)
+    )
+    spec = pathlib.Path(f"{tree}.spec")
     spec.write_text(text)
-    run("rpmbuild", "-bb", "--quiet", "--define", "_rpmdir %s" % target, "--define", "_topdir %s.build" % tree, spec)
+    run(
+        "rpmbuild",
+        "-bb",
+        "--quiet",
+        "--define",
+        f"_rpmdir {target}",
+        "--define",
+        f"_topdir {tree}.build",
+        spec,
+    )
 
 
 def pacman(tree, target, text):
     (tree / ".PKGINFO").write_text(text)
     name = re.search("pkgname = (.*)", text).group(1)
-    run("tar", "-C", tree, "-czf", target / ("%s.pkg.tar.gz" % name), ".PKGINFO", *[path.name for path in tree.iterdir() if path.name != ".PKGINFO"])
+    run(
+        "tar",
+        "-C",
+        tree,
+        "-czf",
+        target / (f"{name}.pkg.tar.gz"),
+        ".PKGINFO",
+        *[path.name for path in tree.iterdir() if path.name != ".PKGINFO"],
+    )
 
 
 KINDS = {  # how one is made, its text, a line for what it wants, a name in its manner, what lists all of them
     "rpm": (rpm, SPEC, "Requires: %s", lambda name: name, ["createrepo_c", "--quiet", "."]),
-    "pacman": (pacman, PKGINFO, "depend = %s", lambda name: re.sub("^python3-", "python-", name),
-               ["sh", "-c", "exec repo-add --quiet debian.db.tar.gz *.pkg.tar.gz"]),
+    "pacman": (
+        pacman,
+        PKGINFO,
+        "depend = %s",
+        lambda name: re.sub("^python3-", "python-", name),
+        ["sh", "-c", "exec repo-add --quiet debian.db.tar.gz *.pkg.tar.gz"],
+    ),
 }
 
 
@@ -83,14 +109,29 @@ def main(kind, source, target):
             tree = pathlib.Path(work, name)
             run("dpkg-deb", "-x", path, tree)
             shutil.rmtree(tree / "usr/share/doc", ignore_errors=True)
-            for top in ("bin", "lib", "sbin"):  # links to those in /usr, which only dpkg does not mind
+            for top in (
+                "bin",
+                "lib",
+                "sbin",
+            ):  # links to those in /usr, which only dpkg does not mind
                 if (tree / top).is_dir():
                     run("cp", "-a", tree / top, tree / "usr")
                     shutil.rmtree(tree / top)
-            version = re.sub("[^0-9.]", ".", field(path, "Version").rpartition(":")[2].partition("-")[0])
-            needed = [word.split()[0].partition(":")[0] for words in field(path, "Depends").split(",") for word in words.split("|") if word.strip()]
+            version = re.sub(
+                "[^0-9.]", ".", field(path, "Version").rpartition(":")[2].partition("-")[0]
+            )
+            needed = [
+                word.split()[0].partition(":")[0]
+                for words in field(path, "Depends").split(",")
+                for word in words.split("|")
+                if word.strip()
+            ]
             requires = "\n".join(wants % named(word) for word in needed if word in packages)
-            make(tree, target, text.format(name=named(name), version=version, requires=requires, tree=tree))
+            make(
+                tree,
+                target,
+                text.format(name=named(name), version=version, requires=requires, tree=tree),
+            )
     run(*listing, cwd=target)
 
 

@@ -22,15 +22,49 @@ SUITE = "bookworm"
 EDITION = 2  # to be raised when this file makes something else of the same packages
 
 # A host as an administrator has it before the role: an init system, SSH and Python. And what looks at it from inside.
-BARE = ["systemd-sysv", "udev", "dbus", "openssh-server", "python3", "iproute2", "iputils-ping", "kmod", "procps", "ca-certificates", "tini", "busybox-static"]
+BARE = [
+    "systemd-sysv",
+    "udev",
+    "dbus",
+    "openssh-server",
+    "python3",
+    "iproute2",
+    "iputils-ping",
+    "kmod",
+    "procps",
+    "ca-certificates",
+    "tini",
+    "busybox-static",
+]
 # What the role would install, and what the suite needs where it runs on the host itself.
 LIBRARIES = ["python3-cffi", "python3-pyroute2", "nftables"]
-SUITE_PACKAGES = ["sudo", "python3-apt", "python3-pytest", "python3-pytest-timeout", "python3-pytest-instafail", "python3-yaml", "skopeo", "docker-registry",
-                  "runc", "umoci", "criu", "apparmor", "libpam-systemd"]
+SUITE_PACKAGES = [
+    "sudo",
+    "python3-apt",
+    "python3-pytest",
+    "python3-pytest-timeout",
+    "python3-pytest-instafail",
+    "python3-yaml",
+    "skopeo",
+    "docker-registry",
+    "runc",
+    "umoci",
+    "criu",
+    "apparmor",
+    "libpam-systemd",
+]
 # Of a host that confines by SELinux: its files are labelled when the root is made.
 SELINUX_SUITE = "trixie"  # bookworm's policy has no types for containers
-SELINUX_PACKAGES = ["sudo", "python3-pytest", "python3-pytest-timeout", "python3-pytest-instafail", "python3-yaml",
-                    "selinux-policy-default", "policycoreutils", "selinux-utils"]
+SELINUX_PACKAGES = [
+    "sudo",
+    "python3-pytest",
+    "python3-pytest-timeout",
+    "python3-pytest-instafail",
+    "python3-yaml",
+    "selinux-policy-default",
+    "policycoreutils",
+    "selinux-utils",
+]
 # What Red Hat's policy allows and Debian's does not: services may start containers.
 SELINUX_MODULE = "(allow initrc_t container_t (process (transition siginh rlimitinh noatsecure)))\n(allow container_t initrc_t (fd (use)))\n"
 
@@ -72,7 +106,12 @@ exec switch_root /new /sbin/init
 
 def run(*command, **options):
     """Run a command, its output on standard error so that standard output stays the caller's."""
-    return subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL, **{"stdout": sys.stderr, **options})
+    return subprocess.run(
+        [str(word) for word in command],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        **{"stdout": sys.stderr, **options},
+    )
 
 
 def output(*command):
@@ -81,7 +120,9 @@ def output(*command):
 
 def recipe(*words):
     """Eight digits that stand for how a thing is made: what was made by another recipe is another thing."""
-    return hashlib.sha256(repr((EDITION, SSHD, INITRD, UNWANTED_UNITS, SELINUX_MODULE, words)).encode()).hexdigest()[:8]
+    return hashlib.sha256(
+        repr((EDITION, SSHD, INITRD, UNWANTED_UNITS, SELINUX_MODULE, words)).encode()
+    ).hexdigest()[:8]
 
 
 def build(name, make):
@@ -110,10 +151,17 @@ def alone(name):
 
 def archive():
     """The address of the Debian archive of this machine's apt."""
+
     def found():
-        listing = output("apt-get", "indextargets", "--format", "$(ORIGIN) $(CREATED_BY) $(RELEASE) $(REPO_URI)")
+        listing = output(
+            "apt-get", "indextargets", "--format", "$(ORIGIN) $(CREATED_BY) $(RELEASE) $(REPO_URI)"
+        )
         rows = (line.split() for line in listing.splitlines())
-        return [row[3] for row in rows if len(row) == 4 and row[0] == "Debian" and row[1] == "Packages" and "-" not in row[2]]
+        return [
+            row[3]
+            for row in rows
+            if len(row) == 4 and row[0] == "Debian" and row[1] == "Packages" and "-" not in row[2]
+        ]
 
     addresses = found()
     if not addresses:
@@ -124,18 +172,31 @@ def archive():
 
 def bootstrap(target, suite, packages, *options):
     # updates are left out: a mirror may list what it has no longer; signatures are checked, but not whether they are recent
-    run("mmdebstrap", "--mode=root", "--quiet", "--aptopt=Acquire::Check-Valid-Until \"false\"", "--aptopt=Acquire::Languages \"none\"",
-        "--aptopt=APT::Install-Recommends \"false\"", "--include=" + ",".join(packages), *options,
-        suite, target, "deb %s %s main" % (archive(), suite))
+    run(
+        "mmdebstrap",
+        "--mode=root",
+        "--quiet",
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        '--aptopt=Acquire::Languages "none"',
+        '--aptopt=APT::Install-Recommends "false"',
+        "--include=" + ",".join(packages),
+        *options,
+        suite,
+        target,
+        f"deb {archive()} {suite} main",
+    )
 
 
 def keys():
     """A directory with the key that all hosts accept (``id``), the one that they show (``host``) and ``known_hosts``."""
+
     def make(path):
         path.mkdir()
         for name in ("id", "host"):
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path / name)
-        (path / "known_hosts").write_text("* %s\n" % " ".join((path / "host.pub").read_text().split()[:2]))
+        (path / "known_hosts").write_text(
+            f"* {' '.join((path / 'host.pub').read_text().split()[:2])}\n"
+        )
 
     return build("keys", make)
 
@@ -145,11 +206,17 @@ def root(suite=SUITE, packages=None):
     packages = BARE + (LIBRARIES + SUITE_PACKAGES if packages is None else list(packages))
 
     def make(path):
-        bootstrap(path, suite, packages, "--variant=minbase", "--dpkgopt=force-unsafe-io", *(
-            "--dpkgopt=path-exclude=/usr/share/%s/*" % what for what in ("doc", "man", "locale")))
+        bootstrap(
+            path,
+            suite,
+            packages,
+            "--variant=minbase",
+            "--dpkgopt=force-unsafe-io",
+            *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "man", "locale")),
+        )
         configure(path)
 
-    return build("root-%s-%s" % (suite, recipe(suite, packages)), make)
+    return build(f"root-{suite}-{recipe(suite, packages)}", make)
 
 
 def configure(path):
@@ -163,13 +230,25 @@ def configure(path):
     shutil.copy(keys() / "host", key)
     key.chmod(0o600)
     for name, text in {
-            "etc/ssh/sshd_config.d/test.conf": SSHD, "etc/machine-id": "0123456789abcdef0123456789abcdef\n", "etc/hostname": "testhost\n",
-            "etc/resolv.conf": "", "etc/hosts": "127.0.0.1 localhost\n"}.items():
+        "etc/ssh/sshd_config.d/test.conf": SSHD,
+        "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+        "etc/hostname": "testhost\n",
+        "etc/resolv.conf": "",
+        "etc/hosts": "127.0.0.1 localhost\n",
+    }.items():
         (path / name).write_text(text)
     for directory in ("lib/modules", "run/sshd", "var/lib/pycontainer"):
         (path / directory).mkdir(parents=True, exist_ok=True)
     (path / "var/lib/pycontainer").rmdir()
-    run("chroot", path, "systemctl", "--quiet", "set-default", "multi-user.target", stderr=subprocess.DEVNULL)
+    run(
+        "chroot",
+        path,
+        "systemctl",
+        "--quiet",
+        "set-default",
+        "multi-user.target",
+        stderr=subprocess.DEVNULL,
+    )
     run("chroot", path, "systemctl", "--quiet", "mask", *UNWANTED_UNITS, stderr=subprocess.DEVNULL)
     if (path / "etc/selinux/default").is_dir():
         (path / "root/local.cil").write_text(SELINUX_MODULE)
@@ -188,23 +267,36 @@ def repository(packages, suite=SUITE, base=None):
         work = path / "work"
         for directory in ("state/lists/partial", "cache/archives/partial"):
             (work / directory).mkdir(parents=True)
-        (work / "sources.list").write_text("deb %s %s main\n" % (archive(), suite))
-        options = [option for pair in {
-            "Dir::State": work / "state", "Dir::State::status": base / "var/lib/dpkg/status", "Dir::Cache": work / "cache",
-            "Dir::Etc::SourceList": work / "sources.list", "Dir::Etc::SourceParts": "/dev/null", "Acquire::Check-Valid-Until": "false",
-            "Acquire::Languages": "none", "APT::Install-Recommends": "false", "APT::Sandbox::User": "root"}.items() for option in ("-o", "%s=%s" % pair)]
+        (work / "sources.list").write_text(f"deb {archive()} {suite} main\n")
+        options = [
+            option
+            for pair in {
+                "Dir::State": work / "state",
+                "Dir::State::status": base / "var/lib/dpkg/status",
+                "Dir::Cache": work / "cache",
+                "Dir::Etc::SourceList": work / "sources.list",
+                "Dir::Etc::SourceParts": "/dev/null",
+                "Acquire::Check-Valid-Until": "false",
+                "Acquire::Languages": "none",
+                "APT::Install-Recommends": "false",
+                "APT::Sandbox::User": "root",
+            }.items()
+            for option in ("-o", "%s=%s" % pair)
+        ]
         run("apt-get", *options, "-qq", "update")
         run("apt-get", *options, "-qq", "-y", "--download-only", "install", *packages)
         index = []
         for file in sorted((work / "cache/archives").glob("*.deb")):
             file.rename(path / file.name)
             data = (path / file.name).read_bytes()
-            index.append(output("dpkg-deb", "--field", path / file.name) + "Filename: ./%s\nSize: %d\nSHA256: %s\n" % (
-                file.name, len(data), hashlib.sha256(data).hexdigest()))
+            index.append(
+                output("dpkg-deb", "--field", path / file.name)
+                + f"Filename: ./{file.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
+            )
         (path / "Packages").write_text("\n".join(index))
         shutil.rmtree(work)
 
-    return build("repository-%s-%s" % (suite, recipe(suite, packages, base.name)), make)
+    return build(f"repository-{suite}-{recipe(suite, packages, base.name)}", make)
 
 
 def controller(version, python):
@@ -212,22 +304,63 @@ def controller(version, python):
 
     Without cryptography, which is for Ansible's vault alone, and brings the library with it that a bare host lacks.
     """
-    wanted = ["ansible-core==%s.*" % version, "jinja2", "markupsafe", "packaging", "PyYAML", "resolvelib"]
+    wanted = [
+        f"ansible-core=={version}.*",
+        "jinja2",
+        "markupsafe",
+        "packaging",
+        "PyYAML",
+        "resolvelib",
+    ]
 
-    def make(path):  # this Python may be older than what ansible-core wants: it runs in a root that has another one
-        run(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", path, "--python-version", python,
-            "--only-binary=:all:", "--no-deps", "--no-compile", "--ignore-requires-python", *wanted)
+    def make(
+        path,
+    ):  # this Python may be older than what ansible-core wants: it runs in a root that has another one
+        run(
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--target",
+            path,
+            "--python-version",
+            python,
+            "--only-binary=:all:",
+            "--no-deps",
+            "--no-compile",
+            "--ignore-requires-python",
+            *wanted,
+        )
 
-    return build("ansible-%s-%s" % (version, recipe(python, wanted)), make)
+    return build(f"ansible-{version}-{recipe(python, wanted)}", make)
 
 
 def image(directory):
     """A raw ext4 image of a root, 8 GiB and sparse."""
-    return build(directory.name + ".raw", lambda path: run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-L", "root", "-d", directory, path, "8G"))
+    return build(
+        directory.name + ".raw",
+        lambda path: run(
+            "mke2fs",
+            "-q",
+            "-t",
+            "ext4",
+            "-O",
+            "^has_journal",
+            "-L",
+            "root",
+            "-d",
+            directory,
+            path,
+            "8G",
+        ),
+    )
 
 
 def kernel(suite=SUITE):
     """A directory with a Debian kernel: ``vmlinuz``, ``initrd``, ``modules.img``. Any root boots with any kernel."""
+
     def make(path):
         tree = path / "tree"
         path.mkdir()
@@ -238,18 +371,45 @@ def kernel(suite=SUITE):
             (tree / "lib/modules").rename(usr / "lib/modules")
         release = os.listdir(usr / "lib/modules")[0]
         modules = usr / "lib/modules" / release
-        shutil.copy(next(iter([*(tree / "boot").glob("vmlinuz-*"), modules / "vmlinuz"])), path / "vmlinuz")
-        for unused in ("kernel/drivers/gpu", "kernel/drivers/infiniband", "kernel/drivers/net/ethernet"):
+        shutil.copy(
+            next(iter([*(tree / "boot").glob("vmlinuz-*"), modules / "vmlinuz"])), path / "vmlinuz"
+        )
+        for unused in (
+            "kernel/drivers/gpu",
+            "kernel/drivers/infiniband",
+            "kernel/drivers/net/ethernet",
+        ):
             shutil.rmtree(modules / unused, ignore_errors=True)
         run("depmod", "-b", usr, release, stderr=subprocess.DEVNULL)
-        for file in [usr / "lib/modules", *(usr / "lib/modules").rglob("*")]:  # for a host with SELinux: there they are loaded on demand, too
-            os.setxattr(file, "security.selinux", b"system_u:object_r:modules_object_t:s0\0", follow_symlinks=False)
+        for file in [
+            usr / "lib/modules",
+            *(usr / "lib/modules").rglob("*"),
+        ]:  # for a host with SELinux: there they are loaded on demand, too
+            os.setxattr(
+                file,
+                "security.selinux",
+                b"system_u:object_r:modules_object_t:s0\0",
+                follow_symlinks=False,
+            )
         initrd(usr, release, path / "initrd")
         size = int(output("du", "-sk", usr / "lib/modules").split()[0]) * 5 // 4 + 8192
-        run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-L", "modules", "-d", usr / "lib/modules", path / "modules.img", "%dk" % size)
+        run(
+            "mke2fs",
+            "-q",
+            "-t",
+            "ext4",
+            "-O",
+            "^has_journal",
+            "-L",
+            "modules",
+            "-d",
+            usr / "lib/modules",
+            path / "modules.img",
+            "%dk" % size,
+        )
         shutil.rmtree(tree)
 
-    return build("kernel-%s-%s" % (suite, recipe(suite)), make)
+    return build(f"kernel-{suite}-{recipe(suite)}", make)
 
 
 def initrd(usr, release, target):
@@ -259,7 +419,9 @@ def initrd(usr, release, target):
     shutil.copy(shutil.which("busybox"), tree / "bin/busybox")
     order = []
     for name in ("virtio_pci", "virtio_blk", "virtio_net"):
-        for line in output("modprobe", "-d", usr, "-S", release, "--show-depends", name).splitlines():
+        for line in output(
+            "modprobe", "-d", usr, "-S", release, "--show-depends", name
+        ).splitlines():
             kind, dummy, file = line.partition(" ")
             file = pathlib.Path(file.strip())
             if kind == "insmod" and file not in order:
@@ -269,9 +431,11 @@ def initrd(usr, release, target):
         plain = tree / "modules" / (file.stem if file.suffix != ".ko" else file.name)
         with open(plain, "wb") as out:
             run(*opener, file, stdout=out)
-    (tree / "modules/order").write_text("".join((file.stem if file.suffix != ".ko" else file.name) + "\n" for file in order))
+    (tree / "modules/order").write_text(
+        "".join((file.stem if file.suffix != ".ko" else file.name) + "\n" for file in order)
+    )
     (tree / "init").write_text(INITRD)
     (tree / "init").chmod(0o755)
     with open(target, "wb") as out:
-        run("sh", "-c", "cd %s && find . | cpio --quiet -o -H newc | gzip -6" % tree, stdout=out)
+        run("sh", "-c", f"cd {tree} && find . | cpio --quiet -o -H newc | gzip -6", stdout=out)
     shutil.rmtree(tree)

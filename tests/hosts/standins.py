@@ -10,8 +10,18 @@ from __future__ import annotations
 
 HUB = "registry-1.docker.io"  # where an image's name without a registry leads
 NAMES = {"127.0.0.1": [HUB, "registry.example.com", "mirror.example.com"]}
-IMAGES = ["nginx:1.27", "postgres:17", "redis:7", "web:1", "cache:1", "registry.example.com/app:2", "registry.example.com/web:1.4",
-          "registry.example.com/shop/web:1.4", "registry.example.com/shop/web:stable", "alpine:3.20"]
+IMAGES = [
+    "nginx:1.27",
+    "postgres:17",
+    "redis:7",
+    "web:1",
+    "cache:1",
+    "registry.example.com/app:2",
+    "registry.example.com/web:1.4",
+    "registry.example.com/shop/web:1.4",
+    "registry.example.com/shop/web:stable",
+    "alpine:3.20",
+]
 ROOT = "/srv/demo/root"
 
 # The files of the one image: a web server, what the examples run inside, and the user that they run it as.
@@ -27,19 +37,23 @@ printf '#!/bin/sh\\nexec echo pong\\n' > {root}/bin/app
 chmod 755 {root}/bin/psql {root}/bin/app
 """.format(root=ROOT)
 
-MAKE_CERTIFICATE = """
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=stand-ins -addext 'subjectAltName={names}' \
-    -keyout /etc/ssl/private/registry.key -out /etc/ssl/registry.pem
+MAKE_CERTIFICATE = f"""
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=stand-ins -addext 'subjectAltName={",".join(("DNS:" + name for names in NAMES.values() for name in names))}'     -keyout /etc/ssl/private/registry.key -out /etc/ssl/registry.pem
 cp /etc/ssl/registry.pem /usr/local/share/ca-certificates/stand-ins.crt
 update-ca-certificates
-""".format(names=",".join("DNS:" + name for names in NAMES.values() for name in names))
+"""
 
-SERVER = {"command": ["httpd", "-f", "-p", "80", "-h", "/www"], "stop_signal": "SIGKILL"}  # as process 1 it takes no other
+SERVER = {
+    "command": ["httpd", "-f", "-p", "80", "-h", "/www"],
+    "stop_signal": "SIGKILL",
+}  # as process 1 it takes no other
 
 
 def prepare(fleet, host="h1"):
     """The host's files: names, a certificate, the root of an image."""
-    hosts = "".join("echo %s %s >> /etc/hosts\n" % (address, " ".join(names)) for address, names in NAMES.items())
+    hosts = "".join(
+        f"echo {address} {' '.join(names)} >> /etc/hosts\n" for address, names in NAMES.items()
+    )
     done = fleet.execute(host, "sh", "-ec", hosts + MAKE_ROOT + MAKE_CERTIFICATE)
     assert done.returncode == 0, done.stdout
 
@@ -50,7 +64,25 @@ def tasks(images=tuple(IMAGES)):
     return [
         {"pycontainer.engine.host": {}},
         {"pycontainer.engine.registry": dict(tls, name="public", listen=["127.0.0.1:443"])},
-        {"pycontainer.engine.image": {"name": "stand-in:1", "source": "import", "path": ROOT, "config": SERVER}},
-        {"pycontainer.engine.image": {"name": "stand-in:1", "source": "local", "repository": "{{ item }}", "push": True}, "loop": list(images)},
-        {"pycontainer.engine.image": {"name": "{{ item }}", "state": "absent"}, "loop": list(images)},
+        {
+            "pycontainer.engine.image": {
+                "name": "stand-in:1",
+                "source": "import",
+                "path": ROOT,
+                "config": SERVER,
+            }
+        },
+        {
+            "pycontainer.engine.image": {
+                "name": "stand-in:1",
+                "source": "local",
+                "repository": "{{ item }}",
+                "push": True,
+            },
+            "loop": list(images),
+        },
+        {
+            "pycontainer.engine.image": {"name": "{{ item }}", "state": "absent"},
+            "loop": list(images),
+        },
     ]

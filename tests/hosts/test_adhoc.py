@@ -34,7 +34,10 @@ def ad_hoc(fleet, collections, tmp_path_factory):
     :param bare: with the bare name, from this repository's directory.
     """
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    shutil.copy(roots.CHECKOUT / "ansible.cfg", collections / "ansible_collections" / "pycontainer" / "engine")
+    shutil.copy(
+        roots.CHECKOUT / "ansible.cfg",
+        collections / "ansible_collections" / "pycontainer" / "engine",
+    )
     callbacks = roots.CHECKOUT / "tests" / "hosts" / "callback"
 
     def run(line, *options, bare=False, whole=True):
@@ -42,21 +45,42 @@ def ad_hoc(fleet, collections, tmp_path_factory):
         file.unlink(missing_ok=True)
         environment = {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_PIPELINING": "True"}
         if whole:
-            environment.update(WHOLE_FILE=str(file), ANSIBLE_CALLBACK_PLUGINS=str(callbacks), ANSIBLE_CALLBACKS_ENABLED="whole",
-                               ANSIBLE_LOAD_CALLBACK_PLUGINS="True")
-        where = collections / "ansible_collections" / "pycontainer" / "engine" if bare else elsewhere
+            environment.update(
+                WHOLE_FILE=str(file),
+                ANSIBLE_CALLBACK_PLUGINS=str(callbacks),
+                ANSIBLE_CALLBACKS_ENABLED="whole",
+                ANSIBLE_LOAD_CALLBACK_PLUGINS="True",
+            )
+        where = (
+            collections / "ansible_collections" / "pycontainer" / "engine" if bare else elsewhere
+        )
         module = "pycontainer" if bare else "pycontainer.engine.pycontainer"
-        done = fleet.run(BIN / "ansible", "all", "-m", module, "-a", line, *options, environment=environment, cwd=where)
+        done = fleet.run(
+            BIN / "ansible",
+            "all",
+            "-m",
+            module,
+            "-a",
+            line,
+            *options,
+            environment=environment,
+            cwd=where,
+        )
         if not whole:
             return done.stdout
         assert file.exists(), done.stdout
         return json.loads(file.read_text())["tasks"][0]["hosts"]
 
     for host in ("h1", "h2"):  # an image from what is on the host
-        made = fleet.execute(host, "sh", "-c", "mkdir -p /var/tmp/box/bin /var/tmp/box/tmp && cp /bin/busybox /var/tmp/box/bin/ && "
-                             "for name in sh sleep echo cat env ls; do ln -sf busybox /var/tmp/box/bin/$name; done")
+        made = fleet.execute(
+            host,
+            "sh",
+            "-c",
+            "mkdir -p /var/tmp/box/bin /var/tmp/box/tmp && cp /bin/busybox /var/tmp/box/bin/ && "
+            "for name in sh sleep echo cat env ls; do ln -sf busybox /var/tmp/box/bin/$name; done",
+        )
         assert made.returncode == 0, made.stdout
-    results = run("import -c 'CMD [\"sleep\", \"1000\"]' /var/tmp/box box:1")
+    results = run('import -c \'CMD ["sleep", "1000"]\' /var/tmp/box box:1')
     assert all(result["changed"] for result in results.values()), results
     return run
 
@@ -66,19 +90,31 @@ def values(results, key="stdout"):
 
 
 def test_a_line_arrives_as_it_was_typed(ad_hoc):
-    line = RUN + """ --name web -e A=b -e "C=d e" --label 'x={"y": 1}' box:1 sh -c 'echo $A = $C; exec sleep 1000'"""
+    line = (
+        RUN
+        + """ --name web -e A=b -e "C=d e" --label 'x={"y": 1}' box:1 sh -c 'echo $A = $C; exec sleep 1000'"""
+    )
     first = ad_hoc(line)
-    assert values(first, "changed") == {True} and all(len(result["stdout"]) == 64 for result in first.values()), first
+    assert values(first, "changed") == {True} and all(
+        len(result["stdout"]) == 64 for result in first.values()
+    ), first
     assert values(ad_hoc("logs web")) == {"b = d e"}
-    assert values(ad_hoc("inspect -f '{% raw %}{{json .Config.Labels}}{% endraw %}' web")) == {'{"x": "{\\"y\\": 1}"}'}
+    assert values(ad_hoc("inspect -f '{% raw %}{{json .Config.Labels}}{% endraw %}' web")) == {
+        '{"x": "{\\"y\\": 1}"}'
+    }
 
 
 def test_output_and_exit_code(ad_hoc):
     shown = ad_hoc("ps -a", "--limit", "h1", whole=False)
     assert "h1 | SUCCESS" in shown and '"stdout_lines": [\n        "CONTAINER ID ' in shown, shown
     failed = ad_hoc("exec web sh -c 'echo out; echo no >&2; exit 3'")
-    assert {(result["rc"], result["stdout"], result["stderr"], result["failed"]) for result in failed.values()} == {(3, "out", "no", True)}
-    assert values(ad_hoc("frob"), "rc") == {125} and values(ad_hoc("rm nosuch"), "msg") == {"container nosuch does not exist"}
+    assert {
+        (result["rc"], result["stdout"], result["stderr"], result["failed"])
+        for result in failed.values()
+    } == {(3, "out", "no", True)}
+    assert values(ad_hoc("frob"), "rc") == {125} and values(ad_hoc("rm nosuch"), "msg") == {
+        "container nosuch does not exist"
+    }
 
 
 def test_the_bare_name_in_the_repository(ad_hoc):
@@ -89,22 +125,38 @@ def test_the_bare_name_in_the_repository(ad_hoc):
 
 def test_check_and_diff(ad_hoc):
     planned = ad_hoc("stop web", "--check", "--diff")
-    assert values(planned, "changed") == {True} and all(result["diff"][0]["before"] == {"status": "running"} for result in planned.values())
+    assert values(planned, "changed") == {True} and all(
+        result["diff"][0]["before"] == {"status": "running"} for result in planned.values()
+    )
     assert values(ad_hoc("ps -q --filter status=running"), "stdout") != {""}
-    assert values(ad_hoc("stop web"), "changed") == {True} and values(ad_hoc("stop web"), "changed") == {False}
+    assert values(ad_hoc("stop web"), "changed") == {True} and values(
+        ad_hoc("stop web"), "changed"
+    ) == {False}
     assert values(ad_hoc("start web"), "changed") == {True}
 
 
 def test_templates_on_the_line(ad_hoc):
     results = ad_hoc("exec -e HOST={{ inventory_hostname }} web sh -c 'echo $HOST'")
     assert {host: result["stdout"] for host, result in results.items()} == {"h1": "h1", "h2": "h2"}
-    assert values(ad_hoc("{{ word }} -e A={{ word }} web sh -c 'echo $A'", "-e", "word=exec")) == {"exec"}
+    assert values(ad_hoc("{{ word }} -e A={{ word }} web sh -c 'echo $A'", "-e", "word=exec")) == {
+        "exec"
+    }
 
 
 def test_in_the_background(ad_hoc, fleet):
-    started = ad_hoc("run --rm --network none --name brief -e A=b box:1 sh -c 'sleep 1; echo $A'", "-B", "60", "-P", "0")
+    started = ad_hoc(
+        "run --rm --network none --name brief -e A=b box:1 sh -c 'sleep 1; echo $A'",
+        "-B",
+        "60",
+        "-P",
+        "0",
+    )
     assert all(result["started"] in (1, True) for result in started.values()), started
-    assert values(ad_hoc("run --rm --network none -e A=b box:1 sh -c 'sleep 0.5; echo $A'", "-B", "60", "-P", "1")) == {"b"}
+    assert values(
+        ad_hoc(
+            "run --rm --network none -e A=b box:1 sh -c 'sleep 0.5; echo $A'", "-B", "60", "-P", "1"
+        )
+    ) == {"b"}
     for _attempt in range(40):
         if "brief" not in fleet.execute("h1", "pycontainer", "ps", "-a").stdout:
             break
@@ -115,23 +167,52 @@ def test_in_the_background(ad_hoc, fleet):
 
 def test_in_a_playbook(play, fleet):
     name = "pycontainer.engine.pycontainer"
-    made = play(fleet, [
-        {name: RUN + " --name play -e A=b -l x=y -e HOST={{ inventory_hostname }} box:1"},
-        {name: "exec play sh -c 'echo $A $HOST'"},
-        {name: {"cmd": "exec -e 'B={{ word }}' play sh -c 'echo $B'"}, "vars": {"word": "a b"}},
-        {name: {"argv": ["exec", "-e", "B={{ word }}", "play", "sh", "-c", "echo \"$B\"=1"]}, "vars": {"word": "c  d"}},
-        {name: "exec -e I={{ item }} play sh -c 'echo $I'", "loop": ["1", "x=y"]},
-        {"action": name + " exec -e A=z play sh -c 'echo $A'"},
-        {name: "ps -a"}, {name: "rm -f play"}])
+    made = play(
+        fleet,
+        [
+            {name: RUN + " --name play -e A=b -l x=y -e HOST={{ inventory_hostname }} box:1"},
+            {name: "exec play sh -c 'echo $A $HOST'"},
+            {name: {"cmd": "exec -e 'B={{ word }}' play sh -c 'echo $B'"}, "vars": {"word": "a b"}},
+            {
+                name: {"argv": ["exec", "-e", "B={{ word }}", "play", "sh", "-c", 'echo "$B"=1']},
+                "vars": {"word": "c  d"},
+            },
+            {name: "exec -e I={{ item }} play sh -c 'echo $I'", "loop": ["1", "x=y"]},
+            {"action": name + " exec -e A=z play sh -c 'echo $A'"},
+            {name: "ps -a"},
+            {name: "rm -f play"},
+        ],
+    )
     results = made.results("h1")
     assert [result.get("stdout") for result in results[1:4]] == ["b h1", "a b", "c  d=1"]
-    assert [item["stdout"] for item in results[4]["results"]] == ["1", "x=y"] and results[5]["stdout"] == "z"
-    assert [result["changed"] for result in results] == [True, True, True, True, True, True, False, True]
+    assert [item["stdout"] for item in results[4]["results"]] == ["1", "x=y"] and results[5][
+        "stdout"
+    ] == "z"
+    assert [result["changed"] for result in results] == [
+        True,
+        True,
+        True,
+        True,
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_stray_options_are_refused(play, fleet):
     name = "pycontainer.engine.pycontainer"
-    failed = play(fleet, [{name: {"cmd": "ps", "argv": ["ps"]}, "ignore_errors": True}, {name: {"cmd": "ps", "chdir": "/"}, "ignore_errors": True},
-                          {name: {"cmd": "ps 'x"}, "ignore_errors": True}])
+    failed = play(
+        fleet,
+        [
+            {name: {"cmd": "ps", "argv": ["ps"]}, "ignore_errors": True},
+            {name: {"cmd": "ps", "chdir": "/"}, "ignore_errors": True},
+            {name: {"cmd": "ps 'x"}, "ignore_errors": True},
+        ],
+    )
     messages = [result["msg"] for result in failed.results("h1")]
-    assert "mutually exclusive" in messages[0] and "chdir" in messages[1] and "closed quotes" in messages[2]
+    assert (
+        "mutually exclusive" in messages[0]
+        and "chdir" in messages[1]
+        and "closed quotes" in messages[2]
+    )

@@ -15,21 +15,45 @@ from hosts import roots
 from hosts.conftest import CALLBACKS, Play
 from hosts.namespaces import Fleet
 
-VERSIONS = {"2.20": "h1", "2.21": "h2"}  # of ansible-core, and the host that is its controller and its target
-ROLE = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"include_role": {"name": "pycontainer.engine.host"}}]}]
+VERSIONS = {
+    "2.20": "h1",
+    "2.21": "h2",
+}  # of ansible-core, and the host that is its controller and its target
+ROLE = [
+    {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [{"include_role": {"name": "pycontainer.engine.host"}}],
+    }
+]
 
 
 @pytest.fixture(scope="module")
 def bare_hosts(collections):
     """Hosts without cffi, pyroute2 and nftables; their apt has a source with them."""
     repository = roots.repository(roots.LIBRARIES + ["python3-apt"], suite="trixie")
-    binds = {roots.controller(version, "3.13"): "/srv/ansible-%s" % version for version in VERSIONS}
-    fleet = Fleet("controllers", root=roots.root("trixie", []), binds=dict(binds, **{
-        str(repository): "/srv/repository", str(collections): "/srv/collections", str(CALLBACKS): "/srv/callback"}))
+    binds = {roots.controller(version, "3.13"): f"/srv/ansible-{version}" for version in VERSIONS}
+    fleet = Fleet(
+        "controllers",
+        root=roots.root("trixie", []),
+        binds=dict(
+            binds,
+            **{
+                str(repository): "/srv/repository",
+                str(collections): "/srv/collections",
+                str(CALLBACKS): "/srv/callback",
+            },
+        ),
+    )
     try:
         fleet.up(len(VERSIONS))
         for host in VERSIONS.values():
-            fleet.execute(host, "sh", "-c", "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf /etc/apt/sources.list.d/*")
+            fleet.execute(
+                host,
+                "sh",
+                "-c",
+                "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf /etc/apt/sources.list.d/*",
+            )
         yield fleet
     finally:
         fleet.down()
@@ -37,11 +61,30 @@ def bare_hosts(collections):
 
 def run(fleet, version, book, *options):
     """Run a playbook on a host as its own controller; returns a :class:`Play`."""
-    words = ["PYTHONPATH=/srv/ansible-%s" % version, "ANSIBLE_COLLECTIONS_PATH=/srv/collections", "ANSIBLE_CALLBACK_PLUGINS=/srv/callback",
-             "ANSIBLE_CALLBACKS_ENABLED=whole", "WHOLE_FILE=/var/tmp/whole.json", "ANSIBLE_PIPELINING=True", "HOME=/root", "LC_ALL=C.UTF-8"]
-    done = fleet.execute(VERSIONS[version], "env", *words, "python3", "/srv/ansible-%s/bin/ansible-playbook" % version, *options, book)
+    words = [
+        f"PYTHONPATH=/srv/ansible-{version}",
+        "ANSIBLE_COLLECTIONS_PATH=/srv/collections",
+        "ANSIBLE_CALLBACK_PLUGINS=/srv/callback",
+        "ANSIBLE_CALLBACKS_ENABLED=whole",
+        "WHOLE_FILE=/var/tmp/whole.json",
+        "ANSIBLE_PIPELINING=True",
+        "HOME=/root",
+        "LC_ALL=C.UTF-8",
+    ]
+    done = fleet.execute(
+        VERSIONS[version],
+        "env",
+        *words,
+        "python3",
+        f"/srv/ansible-{version}/bin/ansible-playbook",
+        *options,
+        book,
+    )
     assert done.returncode == 0 and "DEPRECATION" not in done.stdout, done.stdout
-    return Play(done.stdout, json.loads(fleet.execute(VERSIONS[version], "cat", "/var/tmp/whole.json").stdout))
+    return Play(
+        done.stdout,
+        json.loads(fleet.execute(VERSIONS[version], "cat", "/var/tmp/whole.json").stdout),
+    )
 
 
 def lacks_libraries(fleet, host):
@@ -58,7 +101,16 @@ def test_role_in_check_mode_then_first_then_again(bare_hosts):
 
 
 def test_quickstart_twice(bare_hosts):
-    assert bare_hosts.execute("h2", "python3", "--version").stdout.startswith("Python 3.13.") and lacks_libraries(bare_hosts, "h2")
-    assert "Hello from a container" in run(bare_hosts, "2.21", "pycontainer.engine.quickstart").output
-    assert bare_hosts.execute("h2", "test", "-s", "/var/lib/pycontainer/runtime/current/oci.bundle").returncode == 0
+    assert bare_hosts.execute("h2", "python3", "--version").stdout.startswith(
+        "Python 3.13."
+    ) and lacks_libraries(bare_hosts, "h2")
+    assert (
+        "Hello from a container" in run(bare_hosts, "2.21", "pycontainer.engine.quickstart").output
+    )
+    assert (
+        bare_hosts.execute(
+            "h2", "test", "-s", "/var/lib/pycontainer/runtime/current/oci.bundle"
+        ).returncode
+        == 0
+    )
     assert run(bare_hosts, "2.21", "pycontainer.engine.quickstart").changed == {"localhost": 0}

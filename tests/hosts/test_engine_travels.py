@@ -11,7 +11,9 @@ LOOK = {"pycontainer.engine.host_info": None}
 
 def left(fleet, host):
     """What the engine and Ansible have left on a host."""
-    return fleet.execute(host, "sh", "-c", "ls -A %s; ls -d /root/.ansible/tmp/*/engine 2> /dev/null; true" % RUNTIME).stdout.split()
+    return fleet.execute(
+        host, "sh", "-c", f"ls -A {RUNTIME}; ls -d /root/.ansible/tmp/*/engine 2> /dev/null; true"
+    ).stdout.split()
 
 
 def test_looking_leaves_nothing_on_a_host(play, fleet):
@@ -30,11 +32,20 @@ def test_the_first_task_brings_the_engine_and_the_next_ones_use_it(play, fleet):
     copies = fleet.execute("h1", "ls", RUNTIME + "/runtime").stdout.split()
     again = play(fleet, [VOLUME, VOLUME])
     assert again.changed["h1"] == 0
-    assert fleet.execute("h1", "ls", RUNTIME + "/runtime").stdout.split() == copies and "current" in copies and len(copies) == 2
+    assert (
+        fleet.execute("h1", "ls", RUNTIME + "/runtime").stdout.split() == copies
+        and "current" in copies
+        and len(copies) == 2
+    )
 
 
 def test_a_task_that_is_not_waited_for_brings_the_engine_too(play, fleet):
-    fleet.execute("h1", "sh", "-c", "rm -r %s/*" % RUNTIME)
+    fleet.execute("h1", "sh", "-c", f"rm -r {RUNTIME}/*")
     started = play(fleet, [dict(VOLUME, **{"async": 60, "poll": 1})])
     assert started.changed["h1"] == 1
-    assert play(fleet, [{"pycontainer.engine.volume": {"name": "travels", "state": "absent"}}]).changed["h1"] == 1
+    assert (
+        play(
+            fleet, [{"pycontainer.engine.volume": {"name": "travels", "state": "absent"}}]
+        ).changed["h1"]
+        == 1
+    )

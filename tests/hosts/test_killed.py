@@ -21,12 +21,27 @@ from hosts.conftest import fleet_of
 TRIES = 4  # of each kind
 SEED = 1
 
-WEB = {"name": "web", "image": "box:1", "volumes": ["data:/data", "/anonymous"], "published_ports": ["8080:80"], "memory": "64m"}
+WEB = {
+    "name": "web",
+    "image": "box:1",
+    "volumes": ["data:/data", "/anonymous"],
+    "published_ports": ["8080:80"],
+    "memory": "64m",
+}
 PULLED = "127.0.0.1:5000/box:1"
 KINDS = {
-    "create": ({"pycontainer.engine.container": {"name": "web", "state": "absent", "keep_volumes": False}}, {"pycontainer.engine.container": WEB}),
-    "replace": ({"pycontainer.engine.container": dict(WEB, env={"VERSION": "1"})}, {"pycontainer.engine.container": dict(WEB, env={"VERSION": "2"})}),
-    "pull": ({"pycontainer.engine.image": {"name": PULLED, "state": "absent"}}, {"pycontainer.engine.image": {"name": PULLED}}),
+    "create": (
+        {"pycontainer.engine.container": {"name": "web", "state": "absent", "keep_volumes": False}},
+        {"pycontainer.engine.container": WEB},
+    ),
+    "replace": (
+        {"pycontainer.engine.container": dict(WEB, env={"VERSION": "1"})},
+        {"pycontainer.engine.container": dict(WEB, env={"VERSION": "2"})},
+    ),
+    "pull": (
+        {"pycontainer.engine.image": {"name": PULLED, "state": "absent"}},
+        {"pycontainer.engine.image": {"name": PULLED}},
+    ),
 }
 
 # On the host: for each number in turn, finds the module that has it in its environment, and kills it after a part of the time
@@ -82,44 +97,89 @@ def host():
 
 @pytest.fixture
 def filled(host, play):
-    play(host, [
-        {"pycontainer.engine.host": {}}, {"pycontainer.engine.registry": {}},
-        {"pycontainer.engine.image": {"name": "box:1", "source": "import", "path": standins.ROOT, "config": standins.SERVER}},
-        {"ansible.builtin.command": "dd if=/dev/urandom of=%s/var/lib/more bs=1M count=8" % standins.ROOT},
-        {"pycontainer.engine.image": {"name": PULLED, "source": "import", "path": standins.ROOT, "push": True}}])
+    play(
+        host,
+        [
+            {"pycontainer.engine.host": {}},
+            {"pycontainer.engine.registry": {}},
+            {
+                "pycontainer.engine.image": {
+                    "name": "box:1",
+                    "source": "import",
+                    "path": standins.ROOT,
+                    "config": standins.SERVER,
+                }
+            },
+            {
+                "ansible.builtin.command": f"dd if=/dev/urandom of={standins.ROOT}/var/lib/more bs=1M count=8"
+            },
+            {
+                "pycontainer.engine.image": {
+                    "name": PULLED,
+                    "source": "import",
+                    "path": standins.ROOT,
+                    "push": True,
+                }
+            },
+        ],
+    )
     return host
 
 
 def one_try(number, kind):
     before, task = KINDS[kind]
-    return [before, dict(task, environment={"VICTIM": str(number)}, ignore_errors=True), task, task,
-            {"ansible.builtin.command": {"argv": ["/usr/bin/python3", "-c", COUNT], "expand_argument_vars": False}}]
+    return [
+        before,
+        dict(task, environment={"VICTIM": str(number)}, ignore_errors=True),
+        task,
+        task,
+        {
+            "ansible.builtin.command": {
+                "argv": ["/usr/bin/python3", "-c", COUNT],
+                "expand_argument_vars": False,
+            }
+        },
+    ]
 
 
 def test_killed_at_random_moments(filled, play):
     chance = random.Random(SEED)
-    parts = [[None] * len(KINDS)] + [[(place + chance.random()) / TRIES for dummy in KINDS] for place in range(TRIES)]
-    tries = [(number, kind, part) for number, (kind, part) in enumerate(pair for row in parts for pair in zip(KINDS, row))]
-    killer = threading.Thread(target=lambda: filled.execute("h1", "/usr/bin/python3", "-c", KILLER, json.dumps(tries), timeout=250))
+    parts = [[None] * len(KINDS)] + [
+        [(place + chance.random()) / TRIES for dummy in KINDS] for place in range(TRIES)
+    ]
+    tries = [
+        (number, kind, part)
+        for number, (kind, part) in enumerate(pair for row in parts for pair in zip(KINDS, row))
+    ]
+    killer = threading.Thread(
+        target=lambda: filled.execute(
+            "h1", "/usr/bin/python3", "-c", KILLER, json.dumps(tries), timeout=250
+        )
+    )
     killer.start()
-    results = play(filled, [task for number, kind, _part in tries for task in one_try(number, kind)]).results("h1")
+    results = play(
+        filled, [task for number, kind, _part in tries for task in one_try(number, kind)]
+    ).results("h1")
     killer.join()
     expected, wrong, hits = {}, [], []
     for number, kind, part in tries:
-        _before, victim, again, second, counted = results[number * 5:number * 5 + 5]
+        _before, victim, again, second, counted = results[number * 5 : number * 5 + 5]
         counts = json.loads(counted["stdout"])
         if part is None:
             expected[kind] = counts
             assert not victim.get("failed")
         elif victim.get("failed"):
             hits.append(number)
-        where = "%s, %s" % (kind, "killed after %d %% of its time" % (100 * part) if number in hits else "not killed")
+        where = "%s, %s" % (
+            kind,
+            "killed after %d %% of its time" % (100 * part) if number in hits else "not killed",
+        )
         if second["changed"]:
-            wrong.append("%s: changed again: %s" % (where, second["actions"]))
+            wrong.append(f"{where}: changed again: {second['actions']}")
         if kind != "pull" and again["container"]["State"]["Status"] != "running":
-            wrong.append("%s: %s" % (where, again["container"]["State"]))
+            wrong.append(f"{where}: {again['container']['State']}")
         for what, found in counts.items():
             if found != expected[kind][what]:
-                wrong.append("%s: %s %s instead of %s" % (where, what, found, expected[kind][what]))
+                wrong.append(f"{where}: {what} {found} instead of {expected[kind][what]}")
     assert wrong == [], "\n".join(wrong)
     assert len(hits) >= len(KINDS) * TRIES // 2, hits

@@ -15,7 +15,16 @@ from hosts import roots
 from hosts.namespaces import Fleet
 
 ROLE = {"include_role": {"name": "pycontainer.engine.host"}}
-MANAGERS = ["dnf", "python3-dnf", "rpm", "createrepo-c", "zypper", "pacman-package-manager", "makepkg", "libarchive-tools"]
+MANAGERS = [
+    "dnf",
+    "python3-dnf",
+    "rpm",
+    "createrepo-c",
+    "zypper",
+    "pacman-package-manager",
+    "makepkg",
+    "libarchive-tools",
+]
 ALL = "dnf yum zypper pacman apt apt-get aptitude dpkg-query"
 
 DNF = """
@@ -35,7 +44,12 @@ pacman --sync --refresh
 """
 KINDS = {  # the form of its packages, how the host is made one of the kind, what it lists the installed ones by, their names
     "dnf": ("rpm", DNF, ["rpm", "-qa", "--qf", "%{NAME}\n"], "python3-"),
-    "zypper": ("rpm", ZYPPER, ["rpm", "--dbpath", "/var/lib/rpm", "-qa", "--qf", "%{NAME}\n"], "python3-"),
+    "zypper": (
+        "rpm",
+        ZYPPER,
+        ["rpm", "--dbpath", "/var/lib/rpm", "-qa", "--qf", "%{NAME}\n"],
+        "python3-",
+    ),
     "pacman": ("pacman", PACMAN, ["pacman", "-Qq"], "python-"),
 }
 
@@ -49,13 +63,20 @@ def base():
 def host(request, base):
     """``(a fleet of one, its package manager)``: it has that one alone."""
     kind, settings, dummy_listing, dummy_prefix = KINDS[request.param]
-    repository = roots.repository(["python3-cffi", "python3-pyroute2", "nftables", "python3-zstandard"], base=base)
-    fleet = Fleet("manager", root=base, binds={repository: "/srv/repository", pathlib.Path(__file__).parent: "/srv/hosts"})
+    repository = roots.repository(
+        ["python3-cffi", "python3-pyroute2", "nftables", "python3-zstandard"], base=base
+    )
+    fleet = Fleet(
+        "manager",
+        root=base,
+        binds={repository: "/srv/repository", pathlib.Path(__file__).parent: "/srv/hosts"},
+    )
     try:
         fleet.up(1)
-        for script in ("python3 /srv/hosts/repackage.py %s /srv/repository /srv/made" % kind,
-                       "for name in %s; do [ $name = %s ] || rm -f /usr/bin/$name; done; rm -rf /etc/debian_version /etc/apt /etc/os-release; %s" % (
-                           ALL, request.param, settings)):
+        for script in (
+            f"python3 /srv/hosts/repackage.py {kind} /srv/repository /srv/made",
+            f"for name in {ALL}; do [ $name = {request.param} ] || rm -f /usr/bin/$name; done; rm -rf /etc/debian_version /etc/apt /etc/os-release; {settings}",
+        ):
             done = fleet.execute("h1", "sh", "-ec", script)
             assert done.returncode == 0, done.stdout
         yield fleet, request.param
@@ -65,11 +86,18 @@ def host(request, base):
 
 def test_a_package_that_no_repository_has_is_named(play, host):
     fleet, manager = host
-    refused = play(fleet, [dict(ROLE, vars={"pycontainer_host_extras": ["nonesuch"]})], may_fail=True)
+    refused = play(
+        fleet, [dict(ROLE, vars={"pycontainer_host_extras": ["nonesuch"]})], may_fail=True
+    )
     message = refused.errors["h1"][-1]
-    assert "nonesuch: still missing for /usr/bin/python3 after %s was asked for " % manager in message, refused.output
-    assert {"dnf": "No package python3-nonesuch available.", "zypper": "No provider of 'python3-nonesuch' found.",
-            "pacman": "target not found: python-nonesuch"}[manager] in message
+    assert (
+        f"nonesuch: still missing for /usr/bin/python3 after {manager} was asked for " in message
+    ), refused.output
+    assert {
+        "dnf": "No package python3-nonesuch available.",
+        "zypper": "No provider of 'python3-nonesuch' found.",
+        "pacman": "target not found: python-nonesuch",
+    }[manager] in message
     assert ("epel-release" in message) == (manager == "dnf")  # which left out the others, too
     assert fleet.execute("h1", "test", "-e", "/var/lib/pycontainer/runtime/current").returncode != 0
 
@@ -83,7 +111,9 @@ def test_what_is_missing_is_installed_once(play, host):
 
     names = [prefix + "cffi", prefix + "pyroute2", "nftables"]
     checked = play(fleet, [ROLE], "--check")
-    assert [result["msg"] for result in checked.results("h1") if "nftables" in str(result.get("msg"))] == [" ".join(names)]
+    assert [
+        result["msg"] for result in checked.results("h1") if "nftables" in str(result.get("msg"))
+    ] == [" ".join(names)]
     assert not installed() & set(names)
     play(fleet, [ROLE])
     assert set(names) <= installed()

@@ -15,11 +15,25 @@ ROLE = {"include_role": {"name": "pycontainer.engine.host"}}
 @pytest.fixture(scope="module")
 def bare_host():
     """One namespace host without cffi, pyroute2 and nftables, whose apt has a source with them."""
-    repository = roots.repository(["python3-apt", "python3-cffi", "python3-pyroute2", "nftables", "python3-zstandard", "libisal2"])
+    repository = roots.repository(
+        [
+            "python3-apt",
+            "python3-cffi",
+            "python3-pyroute2",
+            "nftables",
+            "python3-zstandard",
+            "libisal2",
+        ]
+    )
     fleet = Fleet("bare", root=roots.root(packages=[]), binds={repository: "/srv/repository"})
     try:
         fleet.up(1)
-        fleet.execute("h1", "sh", "-c", "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf /etc/apt/sources.list.d/*")
+        fleet.execute(
+            "h1",
+            "sh",
+            "-c",
+            "echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list; rm -rf /etc/apt/sources.list.d/*",
+        )
         yield fleet
     finally:
         fleet.down()
@@ -32,7 +46,11 @@ def installed(fleet):
 def test_check_mode_says_what_would_come(play, bare_host):
     before = installed(bare_host)
     checked = play(bare_host, [ROLE], "--check")
-    said = [result["msg"] for result in checked.results("h1") if "python3-cffi" in str(result.get("msg"))]
+    said = [
+        result["msg"]
+        for result in checked.results("h1")
+        if "python3-cffi" in str(result.get("msg"))
+    ]
     assert said == ["python3-cffi python3-pyroute2 nftables"]
     assert checked.changed == {"h1": 2}
     assert installed(bare_host) == before
@@ -54,9 +72,19 @@ def test_extras_are_installed_on_request(play, bare_host):
 
 
 def test_unknown_package_manager_is_said(play, bare_host):
-    names = {"host_package_names": {"dnf": {"_cffi_backend": "x", "pyroute2": "y", "nft": "z", "library": "w"}}}
-    refused = play(bare_host, [dict(ROLE, vars=dict(names, pycontainer_host_extras=["nonesuch"]))], may_fail=True)
-    assert refused.errors["h1"][0].startswith("nonesuch: missing on this host, and its package manager is none of dnf.")
+    names = {
+        "host_package_names": {
+            "dnf": {"_cffi_backend": "x", "pyroute2": "y", "nft": "z", "library": "w"}
+        }
+    }
+    refused = play(
+        bare_host,
+        [dict(ROLE, vars=dict(names, pycontainer_host_extras=["nonesuch"]))],
+        may_fail=True,
+    )
+    assert refused.errors["h1"][0].startswith(
+        "nonesuch: missing on this host, and its package manager is none of dnf."
+    )
 
 
 OTHER = """
@@ -76,14 +104,31 @@ def test_ansible_core_alone_will_do_for_apk(play, bare_host):
     assert bare_host.execute("h1", "sh", "-c", OTHER).returncode == 0
     try:
         checked = play(bare_host, wanted, "--check")
-        assert [result["msg"] for result in checked.results("h1") if "nonesuch" in str(result.get("msg"))] == ["py3-nonesuch"]
+        assert [
+            result["msg"]
+            for result in checked.results("h1")
+            if "nonesuch" in str(result.get("msg"))
+        ] == ["py3-nonesuch"]
         play(bare_host, wanted)
-        assert bare_host.execute("h1", "cat", "/root/asked").stdout.strip() == "add --update-cache py3-nonesuch"
+        assert (
+            bare_host.execute("h1", "cat", "/root/asked").stdout.strip()
+            == "add --update-cache py3-nonesuch"
+        )
     finally:
-        bare_host.execute("h1", "sh", "-c", "mv /etc/os-release.kept /etc/os-release; rm -f /root/asked /sbin/apk /usr/lib/python3/dist-packages/nonesuch.py")
+        bare_host.execute(
+            "h1",
+            "sh",
+            "-c",
+            "mv /etc/os-release.kept /etc/os-release; rm -f /root/asked /sbin/apk /usr/lib/python3/dist-packages/nonesuch.py",
+        )
 
 
 def test_a_package_that_no_source_has_is_named(play, bare_host):
-    refused = play(bare_host, [dict(ROLE, vars={"pycontainer_host_extras": ["nonesuch"]})], may_fail=True)
+    refused = play(
+        bare_host, [dict(ROLE, vars={"pycontainer_host_extras": ["nonesuch"]})], may_fail=True
+    )
     message = refused.errors["h1"][-1]
-    assert message.startswith("nonesuch: still missing for /usr/bin/python3 after apt was asked for ") and "No package matching 'python3-nonesuch'" in message
+    assert (
+        message.startswith("nonesuch: still missing for /usr/bin/python3 after apt was asked for ")
+        and "No package matching 'python3-nonesuch'" in message
+    )

@@ -27,16 +27,35 @@ def test_quickstart_twice(run_book, play, release):
     suite, fleet = release
     python, library = RELEASES[suite]
     assert fleet.execute("h1", "python3", "--version").stdout.startswith(python)
-    assert fleet.execute("h1", "dpkg-query", "-W", "-f", "${Version}", "python3-pyroute2").stdout.startswith(library)
+    assert fleet.execute(
+        "h1", "dpkg-query", "-W", "-f", "${Version}", "python3-pyroute2"
+    ).stdout.startswith(library)
     first = run_book(fleet, "pycontainer.engine.quickstart", "-e", "demo_hosts=all")
     assert "Hello from a container" in first.output
-    assert fleet.execute("h1", "test", "-s", "/var/lib/pycontainer/runtime/current/oci.bundle").returncode == 0
-    assert run_book(fleet, "pycontainer.engine.quickstart", "-e", "demo_hosts=all").changed == {"h1": 0}
-    for subnet, gateway in (("10.77.1.0/24", "10.77.1.1"), ("10.77.2.0/24", "10.77.2.9")):  # the second takes the first one's address away
-        network = {"pycontainer.engine.network": {"name": "moving", "ipam_config": [{"subnet": subnet, "gateway": gateway}]}}
+    assert (
+        fleet.execute(
+            "h1", "test", "-s", "/var/lib/pycontainer/runtime/current/oci.bundle"
+        ).returncode
+        == 0
+    )
+    assert run_book(fleet, "pycontainer.engine.quickstart", "-e", "demo_hosts=all").changed == {
+        "h1": 0
+    }
+    for subnet, gateway in (
+        ("10.77.1.0/24", "10.77.1.1"),
+        ("10.77.2.0/24", "10.77.2.9"),
+    ):  # the second takes the first one's address away
+        network = {
+            "pycontainer.engine.network": {
+                "name": "moving",
+                "ipam_config": [{"subnet": subnet, "gateway": gateway}],
+            }
+        }
         moved = play(fleet, [network])
         assert moved.changed == {"h1": 1} and play(fleet, [network]).changed == {"h1": 0}
         bridge = moved.results("h1")[0]["network"]["Bridge"]
-        assert fleet.execute("h1", "ip", "-4", "-brief", "addr", "show", bridge).stdout.split()[2:] == [gateway + "/24"]
+        assert fleet.execute("h1", "ip", "-4", "-brief", "addr", "show", bridge).stdout.split()[
+            2:
+        ] == [gateway + "/24"]
     host = {"pycontainer.engine.host": {"state": "absent", "force": True, "delete_data": True}}
     assert play(fleet, [host]).changed == {"h1": 1}

@@ -20,7 +20,9 @@ from pycontainer.oci.command import bundle
 @pytest.fixture(scope="session", autouse=True)
 def no_base_left():
     """The engine's own parent group goes too, unless it was there before. tests/run.py does it for those that run side by side."""
-    there = "PYCONTAINER_TEST_WORKER" in os.environ or any(os.path.isdir(path) for path in cgroups.base_paths().values())
+    there = "PYCONTAINER_TEST_WORKER" in os.environ or any(
+        os.path.isdir(path) for path in cgroups.base_paths().values()
+    )
     yield
     if not there:
         lifecycle.until(cgroups.remove_base, 2)
@@ -39,7 +41,9 @@ def compiled_once():
 
     It takes a second, and ten in an emulated machine. tests/unit/test_install.py and the test hosts see to how it is really made.
     """
-    kept = tempfile.mkdtemp(prefix="pycontainer-test-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp"))
+    kept = tempfile.mkdtemp(
+        prefix="pycontainer-test-", dir=os.environ.get("PYCONTAINER_TEST_DIR", "/var/tmp")
+    )
     package, really, of = os.path.join(kept, fingerprint.PACKAGE), install.lay_down, []
 
     def lay_down(paths, copy, python):
@@ -51,10 +55,22 @@ def compiled_once():
             return
         partial = os.path.join(paths.tmp, "runtime-" + copy.name)
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(kept, partial, ignore=lambda top, _names: [fingerprint.PACKAGE] if top == kept else [])
-        shutil.copytree(package, os.path.join(partial, fingerprint.PACKAGE), copy_function=link_or_copy)
-        with open(os.path.join(partial, install.OCI_COMMAND), "w") as file:  # it alone holds where it lies
-            file.write(bundle.start(python["interpreter"], copy.path, list(dict.fromkeys(filter(None, python["libraries"].values())))))
+        shutil.copytree(
+            kept, partial, ignore=lambda top, _names: [fingerprint.PACKAGE] if top == kept else []
+        )
+        shutil.copytree(
+            package, os.path.join(partial, fingerprint.PACKAGE), copy_function=link_or_copy
+        )
+        with open(
+            os.path.join(partial, install.OCI_COMMAND), "w"
+        ) as file:  # it alone holds where it lies
+            file.write(
+                bundle.start(
+                    python["interpreter"],
+                    copy.path,
+                    list(dict.fromkeys(filter(None, python["libraries"].values()))),
+                )
+            )
         os.chmod(partial, 0o700)
         os.rename(partial, copy.path)
 
@@ -70,22 +86,44 @@ def docker_daemon(tmp_path):
     if shutil.which("dockerd") is None or shutil.which("docker") is None:
         pytest.skip("docker is not installed")
     place = tempfile.mkdtemp(prefix="pct-docker-", dir="/run")
-    host, data = "unix://%s/docker.sock" % place, tmp_path / "docker-data"
-    serve = ["dockerd", "--data-root", str(data), "--exec-root", place + "/run", "-p", place + "/pid", "-H", host, "--storage-driver=vfs",
-             "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
+    host, data = f"unix://{place}/docker.sock", tmp_path / "docker-data"
+    serve = [
+        "dockerd",
+        "--data-root",
+        str(data),
+        "--exec-root",
+        place + "/run",
+        "-p",
+        place + "/pid",
+        "-H",
+        host,
+        "--storage-driver=vfs",
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
+        "--ip-forward=false",
+        "--ip-masq=false",
+    ]
 
     def run(*words):
         command = ["docker", "--config", str(tmp_path / "docker-config"), "-H", host, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, "docker %s\n%s%s" % (" ".join(words), done.stdout, done.stderr)
+        assert done.returncode == 0, f"docker {' '.join(words)}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def answers():
-        return subprocess.run(["docker", "-H", host, "version"], capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                ["docker", "-H", host, "version"], capture_output=True, check=False
+            ).returncode
+            == 0
+        )
 
     daemon = None
     try:
-        for _attempt in range(2):  # its own daemon, containerd, has 15 seconds to answer, which a busy disk can take
+        for _attempt in range(
+            2
+        ):  # its own daemon, containerd, has 15 seconds to answer, which a busy disk can take
             with open(tmp_path / "dockerd.log", "w") as log:
                 daemon = subprocess.Popen(serve, stdout=log, stderr=log)
             end = time.monotonic() + 60
@@ -95,7 +133,9 @@ def docker_daemon(tmp_path):
                 break
             _end(daemon, data)
         else:
-            pytest.skip("dockerd does not start here: " + (tmp_path / "dockerd.log").read_text()[-300:])
+            pytest.skip(
+                "dockerd does not start here: " + (tmp_path / "dockerd.log").read_text()[-300:]
+            )
         yield run
     finally:
         _end(daemon, data)
@@ -105,4 +145,6 @@ def docker_daemon(tmp_path):
 def _end(daemon, data):
     daemon.terminate()
     daemon.wait(60)
-    subprocess.run(["umount", "-q", str(data)], check=False)  # where it did not come to its end, it leaves a mount of its own there
+    subprocess.run(
+        ["umount", "-q", str(data)], check=False
+    )  # where it did not come to its end, it leaves a mount of its own there

@@ -30,8 +30,16 @@ sys.exit(0)
 
 
 def run(*command, cwd=CHECKOUT, **environment):
-    done = subprocess.run([str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False, env=dict(os.environ, PATH="%s:%s" % (BIN, os.environ["PATH"]), **environment))
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env=dict(os.environ, PATH=f"{BIN}:{os.environ['PATH']}", **environment),
+    )
     assert done.returncode == 0, done.stdout[-60000:]
     return done.stdout
 
@@ -45,7 +53,9 @@ def tracked():
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """What is published, where ansible-test wants it: in .../ansible_collections/pycontainer/engine, as a git repository."""
-    collection = tmp_path_factory.mktemp("sanity") / "ansible_collections" / "pycontainer" / "engine"
+    collection = (
+        tmp_path_factory.mktemp("sanity") / "ansible_collections" / "pycontainer" / "engine"
+    )
     left_out = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())["build_ignore"]
     for path in tracked():
         parents = [path, *map(str, pathlib.PurePath(path).parents)]
@@ -61,11 +71,20 @@ def exported(tmp_path_factory):
 @pytest.mark.timeout(1200)
 def test_ansible_test(exported):
     home = pathlib.Path.home() / ".ansible" / "test" / "cache"
-    data = subprocess.run([BIN / "python", "-c", "import ansible_test._internal.python_requirements as r, inspect; print(inspect.getsource(r))"],
-                          stdout=subprocess.PIPE, text=True, check=True, env=dict(os.environ, PYTHONPATH="")).stdout
+    data = subprocess.run(
+        [
+            BIN / "python",
+            "-c",
+            "import ansible_test._internal.python_requirements as r, inspect; print(inspect.getsource(r))",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=dict(os.environ, PYTHONPATH=""),
+    ).stdout
     home.mkdir(parents=True, exist_ok=True)
     for version in set(re.findall(r"'(2\d\.\d(?:\.\d)?)'", data)):
-        stub = home / ("get_pip_%s.py" % version.replace(".", "_"))
+        stub = home / (f"get_pip_{version.replace('.', '_')}.py")
         if not stub.exists():
             stub.write_text(GET_PIP)
     try:
@@ -76,7 +95,10 @@ def test_ansible_test(exported):
 
 
 def test_documentation_of_every_module():
-    names = ["pycontainer.engine." + path.stem for path in (CHECKOUT / "plugins" / "modules").glob("*.py")]
+    names = [
+        "pycontainer.engine." + path.stem
+        for path in (CHECKOUT / "plugins" / "modules").glob("*.py")
+    ]
     run("ansible-doc", "--type", "module", "--json", *names)
     run("ansible-doc", "--type", "role", "--json", "pycontainer.engine.host")
 
@@ -89,8 +111,22 @@ def test_playbooks_are_well_formed():
 def test_collection_can_be_built_and_installed(exported, tmp_path):
     run("ansible-galaxy", "collection", "build", "--output-path", tmp_path, cwd=exported)
     (archive,) = tmp_path.glob("*.tar.gz")
-    run("ansible-galaxy", "collection", "install", "--offline", "--no-deps", "--force", "-p", tmp_path / "installed", archive, cwd=tmp_path)
-    assert (tmp_path / "installed/ansible_collections/pycontainer/engine/plugins/module_utils/_runtime/deploy/entry_points.py").exists()
+    run(
+        "ansible-galaxy",
+        "collection",
+        "install",
+        "--offline",
+        "--no-deps",
+        "--force",
+        "-p",
+        tmp_path / "installed",
+        archive,
+        cwd=tmp_path,
+    )
+    assert (
+        tmp_path
+        / "installed/ansible_collections/pycontainer/engine/plugins/module_utils/_runtime/deploy/entry_points.py"
+    ).exists()
 
 
 def test_licences(tmp_path):
@@ -111,18 +147,23 @@ def test_shell_scripts():
 
 
 def test_python_files():
-    run("flake8", "--isolated", "--select=F,E9", *(path for path in tracked() if path.endswith(".py") and not path.endswith("_runtime/deploy/entry_points.py")))
+    run("ruff", "check", "--quiet", ".")
+    run("ruff", "format", "--quiet", "--check", ".")
 
 
 def test_files_begin_with_copyright_and_licence():
     for path in tracked():
         if path.endswith((".py", ".sh")):
             head = (CHECKOUT / path).read_text(encoding="utf-8").splitlines()[:5]
-            assert any("Copyright (c)" in line for line in head) and any("SPDX-License-Identifier: GPL-3.0-or-later" in line for line in head), path
+            assert any("Copyright (c)" in line for line in head) and any(
+                "SPDX-License-Identifier: GPL-3.0-or-later" in line for line in head
+            ), path
 
 
 def test_no_line_is_too_long():
     for path in tracked():
         if path.endswith((".py", ".sh", ".yml", ".yaml")):
-            for number, line in enumerate((CHECKOUT / path).read_text(encoding="utf-8").splitlines(), 1):
+            for number, line in enumerate(
+                (CHECKOUT / path).read_text(encoding="utf-8").splitlines(), 1
+            ):
                 assert len(line) <= 160, "%s:%d has %d characters" % (path, number, len(line))

@@ -12,7 +12,9 @@ import os
 import sysconfig
 
 checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-link = os.path.join(sysconfig.get_paths()["purelib"], "ansible_collections", "pycontainer", "engine")
+link = os.path.join(
+    sysconfig.get_paths()["purelib"], "ansible_collections", "pycontainer", "engine"
+)
 os.makedirs(os.path.dirname(link), exist_ok=True)
 if os.path.lexists(link):
     os.unlink(link)

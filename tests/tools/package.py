@@ -28,13 +28,21 @@ FILES, MANIFEST = "FILES.json", "MANIFEST.json"
 def moment():
     """Seconds since the epoch that all files get."""
     told = os.environ.get("SOURCE_DATE_EPOCH")
-    return int(told or subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=CHECKOUT, stdout=subprocess.PIPE, check=True).stdout)
+    return int(
+        told
+        or subprocess.run(
+            ["git", "log", "-1", "--format=%ct"], cwd=CHECKOUT, stdout=subprocess.PIPE, check=True
+        ).stdout
+    )
 
 
 def members(path):
     """{name: bytes, or None for a directory} of an archive."""
     with tarfile.open(path) as archive:
-        return {member.name: archive.extractfile(member).read() if member.isfile() else None for member in archive}
+        return {
+            member.name: archive.extractfile(member).read() if member.isfile() else None
+            for member in archive
+        }
 
 
 def settle(found):
@@ -65,17 +73,29 @@ def packed(found, time, executable):
 
 def main(directory):
     with tempfile.TemporaryDirectory() as place:
-        subprocess.run([pathlib.Path(sys.executable).parent / "ansible-galaxy", "collection", "build", "--output-path", place], cwd=CHECKOUT,
-                       stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [
+                pathlib.Path(sys.executable).parent / "ansible-galaxy",
+                "collection",
+                "build",
+                "--output-path",
+                place,
+            ],
+            cwd=CHECKOUT,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
         built = next(pathlib.Path(place).glob("*.tar.gz"))
         with tarfile.open(built) as archive:
-            executable = {member.name for member in archive if member.isfile() and member.mode & 0o100}
+            executable = {
+                member.name for member in archive if member.isfile() and member.mode & 0o100
+            }
         found = members(built)
     settle(found)
     target = pathlib.Path(directory) / built.name
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(packed(found, moment(), executable))
-    print("%s  %s" % (hashlib.sha256(target.read_bytes()).hexdigest(), target))
+    print(f"{hashlib.sha256(target.read_bytes()).hexdigest()}  {target}")
 
 
 if __name__ == "__main__":

@@ -21,18 +21,43 @@ FOREIGN = {  # who may import what is neither the standard library nor relative
     "_cffi_backend": ("kernel/calls/ffi.py", "containers/monitor/zygote_main.py"),
     "pycontainer": ("containers/monitor/zygote_main.py",),
 }
-OPTIONAL = {"zstandard", "isal", "zlib_ng",  # only faster with them: layers/compression/streams.py looks whether they are there
-            "cryptography"}  # images/trust/keys.py does without where the command openssl is there
+OPTIONAL = {
+    "zstandard",
+    "isal",
+    "zlib_ng",  # only faster with them: layers/compression/streams.py looks whether they are there
+    "cryptography",
+}  # images/trust/keys.py does without where the command openssl is there
 FOLDER = 14  # files that a chapter has at most
 
 # The chapters of each part, lowest first: a file imports from its own chapter and those before it. What shares a line does not know each other.
 CHAPTERS = {
-    "kernel": ["calls", "files processes", "isolation", "mounts", "seccomp net systemd", "programs", "cgroups.hierarchy", "cgroups.limits cgroups.usage",
-               "cgroups", "cgroups.systemd", ""],
+    "kernel": [
+        "calls",
+        "files processes",
+        "isolation",
+        "mounts",
+        "seccomp net systemd",
+        "programs",
+        "cgroups.hierarchy",
+        "cgroups.limits cgroups.usage",
+        "cgroups",
+        "cgroups.systemd",
+        "",
+    ],
     "oci": ["spec", "features", "launch", "checkpoint", "command", "command.commands", ""],
     "layers": ["tar compression", ""],
     "images": ["model", "client", "configuration", "trust", "library", "archives", "plans", ""],
-    "containers": ["options", "records", "spec", "client", "view", "access", "lifecycle", "monitor", ""],
+    "containers": [
+        "options",
+        "records",
+        "spec",
+        "client",
+        "view",
+        "access",
+        "lifecycle",
+        "monitor",
+        "",
+    ],
     "registry": ["content", "http", "proxy", "service", ""],
     "builds": ["parse", "sources", "stage", "cache", "placing", "steps", "outputs", "plans", ""],
     "cli": ["", "commands"],
@@ -76,8 +101,13 @@ def inner(path):
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             foreign.add(node.module.split(".")[0])
         elif isinstance(node, ast.ImportFrom):
-            assert node.level <= len(package) + 1, "%s:%d leads out of the runtime" % (path, node.lineno)
-            base = package[:len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
+            assert node.level <= len(package) + 1, "%s:%d leads out of the runtime" % (
+                path,
+                node.lineno,
+            )
+            base = package[: len(package) - node.level + 1] + (
+                node.module.split(".") if node.module else []
+            )
             for alias in node.names:
                 full = ".".join(base + [alias.name])
                 found.add((full, None) if full in MODULES else (".".join(base), alias.name))
@@ -94,12 +124,14 @@ def level(module):
     own = part(module)
     if own not in CHAPTERS:
         return None
-    package = module if MODULES.get(module, "").endswith("__init__.py") else module.rpartition(".")[0]
-    inside = package[len(own) + 1:]
+    package = (
+        module if MODULES.get(module, "").endswith("__init__.py") else module.rpartition(".")[0]
+    )
+    inside = package[len(own) + 1 :]
     for number, line in enumerate(CHAPTERS[own]):
         if inside in line.split(" "):
             return own, number, inside
-    raise AssertionError("%s: the chapter %r of %s is not known" % (module, inside, own))
+    raise AssertionError(f"{module}: the chapter {inside!r} of {own} is not known")
 
 
 def backwards(path):
@@ -119,33 +151,39 @@ def backwards(path):
 
 @pytest.mark.parametrize("path", FILES)
 def test_chapters_know_only_those_below_them(path):
-    assert backwards(path) == set(BACKWARDS.get(path, "").split()), "what this list has too much is done: take it out"
+    assert backwards(path) == set(BACKWARDS.get(path, "").split()), (
+        "what this list has too much is done: take it out"
+    )
 
 
 @pytest.mark.parametrize("path", FILES)
 def test_runtime_is_free_of_ansible_and_of_what_a_host_may_lack(path):
     _inner, foreign = inner(path)
     for name in foreign - set(sys.stdlib_module_names) - OPTIONAL:
-        assert path.startswith(FOREIGN.get(name, "?")), "%s imports %s" % (path, name)
+        assert path.startswith(FOREIGN.get(name, "?")), f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith(("kernel/", "store/"))])
 def test_the_ground_floor_imports_nothing_from_upstairs(path):
-    allowed = {"kernel", "errors"} if path.startswith("kernel/") else {"store", "errors", "untrusted"}
+    allowed = (
+        {"kernel", "errors"} if path.startswith("kernel/") else {"store", "errors", "untrusted"}
+    )
     for module, _name in inner(path)[0]:
-        assert part(module) in allowed, "%s imports %s" % (path, module)
+        assert part(module) in allowed, f"{path} imports {module}"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith("untrusted/")])
 def test_what_reads_input_of_others_imports_errors_only(path):
     for module, _name in inner(path)[0]:
-        assert part(module) in {"untrusted", "errors"}, "%s imports %s" % (path, module)
+        assert part(module) in {"untrusted", "errors"}, f"{path} imports {module}"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith("oci/")])
 def test_the_oci_runtime_imports_no_noun(path):
     for module, _name in inner(path)[0]:
-        assert part(module) in {"oci", "kernel", "store", *GROUND} or module == "deploy.fingerprint", "%s imports %s" % (path, module)
+        assert (
+            part(module) in {"oci", "kernel", "store", *GROUND} or module == "deploy.fingerprint"
+        ), f"{path} imports {module}"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.split("/")[0] in NOUNS])
@@ -153,14 +191,18 @@ def test_a_noun_uses_another_only_through_its_front_door(path):
     own = path.split("/")[0]
     for module, name in inner(path)[0]:
         other = part(module)
-        assert other not in TOP, "%s imports %s" % (path, module)
+        assert other not in TOP, f"{path} imports {module}"
         if other in NOUNS - {own}:
             public = public_names(other)
-            asked = name if module == other else module[len(other) + 1:].split(".")[0]
-            assert asked is None or asked in public, "%s imports %s of %s, which is not in its __all__ %s" % (path, asked, other, sorted(public))
+            asked = name if module == other else module[len(other) + 1 :].split(".")[0]
+            assert asked is None or asked in public, (
+                f"{path} imports {asked} of {other}, which is not in its __all__ {sorted(public)}"
+            )
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.split("/")[0] in NOUNS - {"builds"}])
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.split("/")[0] in NOUNS - {"builds"}]
+)
 def test_builds_stand_above_the_other_nouns(path):
     assert not [module for module, _name in inner(path)[0] if part(module) == "builds"], path
 
@@ -168,7 +210,7 @@ def test_builds_stand_above_the_other_nouns(path):
 @pytest.mark.parametrize("path", [path for path in FILES if "/" not in path])
 def test_what_all_share_imports_no_noun(path):
     for module, _name in inner(path)[0]:
-        assert part(module) not in NOUNS | TOP, "%s imports %s" % (path, module)
+        assert part(module) not in NOUNS | TOP, f"{path} imports {module}"
 
 
 def test_a_chapter_has_few_files():
@@ -202,7 +244,9 @@ def test_everything_travels_with_a_module():
 def test_only_the_front_end_knows_ansible():
     for path in (CHECKOUT / "plugins" / "module_utils").rglob("*.py"):
         if path.name != "frontend.py":
-            assert not re.search(r"^\s*(from|import) ansible", path.read_text(encoding="utf-8"), re.M), path
+            assert not re.search(
+                r"^\s*(from|import) ansible", path.read_text(encoding="utf-8"), re.M
+            ), path
 
 
 def test_action_group_names_every_module():

@@ -15,23 +15,47 @@ def module(name, tmp_path, **arguments):
     """The result of a module."""
     path = tmp_path / "arguments.json"
     path.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
-    done = subprocess.run([sys.executable, "-m", "ansible_collections.pycontainer.engine.plugins.modules." + name, str(path)],
-                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, check=False)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible_collections.pycontainer.engine.plugins.modules." + name,
+            str(path),
+        ],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
     return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("name", ["image", "volume_info"])
 def test_supported_parameters_are_those_that_a_user_can_give(tmp_path, name):
     refused = module(name, tmp_path, nonesuch=1)["msg"]
-    assert refused.startswith("Unsupported parameters for ") and ": nonesuch. Supported parameters include: " in refused
-    assert not [word for word in ("engine", "delivery", "told") if word in refused.partition("include:")[2]], refused
-    refused = module(name, tmp_path, nonesuch=1, _pycontainer_told={"copy": "x", "progress": "y"})["msg"]
+    assert (
+        refused.startswith("Unsupported parameters for ")
+        and ": nonesuch. Supported parameters include: " in refused
+    )
+    assert not [
+        word for word in ("engine", "delivery", "told") if word in refused.partition("include:")[2]
+    ], refused
+    refused = module(name, tmp_path, nonesuch=1, _pycontainer_told={"copy": "x", "progress": "y"})[
+        "msg"
+    ]
     assert ": nonesuch. Supported" in refused and "told" not in refused
 
 
 def test_a_module_alone_says_what_lays_the_engine_down(tmp_path):
     said = module("volume_info", tmp_path)
-    assert said["msg"] == "the engine of this collection is not on this host; the role pycontainer.engine.host lays it down" and said["engine_missing"]
+    assert (
+        said["msg"]
+        == "the engine of this collection is not on this host; the role pycontainer.engine.host lays it down"
+        and said["engine_missing"]
+    )
     told = module("volume_info", tmp_path, _pycontainer_told={"copy": "0.0.0-absent"})
-    assert told["msg"] == "the engine 0.0.0-absent is not on this host; the role pycontainer.engine.host lays it down"
+    assert (
+        told["msg"]
+        == "the engine 0.0.0-absent is not on this host; the role pycontainer.engine.host lays it down"
+    )
     assert "0.0.0" not in json.dumps(told["invocation"])

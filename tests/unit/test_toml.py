@@ -59,10 +59,44 @@ deep = 1
 '''.replace("\\'\\'\\'", "'''")
 
 WRONG = [
-    "a", "a =", "= 1", "a = 1 b = 2", "a = 1\na = 2", "[a]\n[a]", "[a", "[[a]\n", "a = [1", "a = {", "a = {x = 1", 'a = "x', 'a = "x\ny"',
-    "a = 'x", 'a = """x', "a = tru", "a = 01", "a = 1__0x", 'a = "\\q"', 'a = "\\ud800"', "[a]\nb = 1\n[a.b]\nc = 1", "a = {b = 1}\na.c = 2",
-    "a = {b = 1}\n[a.c]", "a = []\n[[a]]", "[[a]]\n[a]", "[a.b]\n[a]\nb.c = 1", "a.b = 1\n[a.b]", "a = 1\n[a]", "\x00", "a = [1 2]",
-    "[[a.b]]\n[a.b]", 'a = "b"c', "a..b = 1", ".a = 1", "a. = 1", "[]", "[[]]"]
+    "a",
+    "a =",
+    "= 1",
+    "a = 1 b = 2",
+    "a = 1\na = 2",
+    "[a]\n[a]",
+    "[a",
+    "[[a]\n",
+    "a = [1",
+    "a = {",
+    "a = {x = 1",
+    'a = "x',
+    'a = "x\ny"',
+    "a = 'x",
+    'a = """x',
+    "a = tru",
+    "a = 01",
+    "a = 1__0x",
+    'a = "\\q"',
+    'a = "\\ud800"',
+    "[a]\nb = 1\n[a.b]\nc = 1",
+    "a = {b = 1}\na.c = 2",
+    "a = {b = 1}\n[a.c]",
+    "a = []\n[[a]]",
+    "[[a]]\n[a]",
+    "[a.b]\n[a]\nb.c = 1",
+    "a.b = 1\n[a.b]",
+    "a = 1\n[a]",
+    "\x00",
+    "a = [1 2]",
+    "[[a.b]]\n[a.b]",
+    'a = "b"c',
+    "a..b = 1",
+    ".a = 1",
+    "a. = 1",
+    "[]",
+    "[[]]",
+]
 
 
 def test_all_forms():
@@ -79,7 +113,9 @@ def test_what_is_wrong(text):
         toml.loads(text)
 
 
-@pytest.mark.parametrize("text", ["a = 1.5", "a = 1979-05-27", "a = 07:32:00", "a = inf", "a = nan", "a = 1e3"])
+@pytest.mark.parametrize(
+    "text", ["a = 1.5", "a = 1979-05-27", "a = 07:32:00", "a = inf", "a = nan", "a = 1e3"]
+)
 def test_what_is_not_read_here(text):
     with pytest.raises(toml.TomlError, match="line 1: "):
         toml.loads(text)
@@ -92,7 +128,9 @@ def test_damaged_documents():
         text = list(RIGHT)
         for _change in range(chance.randint(1, 4)):
             at = chance.randrange(len(text))
-            text[at:at + chance.randint(0, 3)] = chance.choice(["", "", '"', "'", "[", "]", "{", "}", "=", "\n", ",", ".", "a", "1", "\\", "#"])
+            text[at : at + chance.randint(0, 3)] = chance.choice(
+                ["", "", '"', "'", "[", "]", "{", "}", "=", "\n", ",", ".", "a", "1", "\\", "#"]
+            )
         text = "".join(text)
         try:
             found = toml.loads(text)
@@ -110,15 +148,38 @@ def test_depth():
         toml.loads("a = " + "[" * 100000)
 
 
-@pytest.mark.parametrize("number", ["1_", "_1", "1__0", "0_1", "0x", "0x_1", "0x1_", "0b1__0", "0o7_", "+0x1", "-0b1", "01", "1_000_", "0x1__", "+", "1-",
-                                    "1" * 81])
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1_",
+        "_1",
+        "1__0",
+        "0_1",
+        "0x",
+        "0x_1",
+        "0x1_",
+        "0b1__0",
+        "0o7_",
+        "+0x1",
+        "-0b1",
+        "01",
+        "1_000_",
+        "0x1__",
+        "+",
+        "1-",
+        "1" * 81,
+    ],
+)
 def test_numbers_that_are_none(number):
     with pytest.raises(toml.TomlError, match="line 2: a value is missing"):
-        toml.loads("b = 1\na = %s" % number)
+        toml.loads(f"b = 1\na = {number}")
 
 
 def test_numbers():
-    assert toml.loads("a = [1_000, -1, +1, 0, -0, 0xDEAD_beef, 0b1_0, 0o7_7]\nb = 10 # c") == {"a": [1000, -1, 1, 0, 0, 0xDEADBEEF, 2, 0o77], "b": 10}
+    assert toml.loads("a = [1_000, -1, +1, 0, -0, 0xDEAD_beef, 0b1_0, 0o7_7]\nb = 10 # c") == {
+        "a": [1000, -1, 1, 0, 0, 0xDEADBEEF, 2, 0o77],
+        "b": 10,
+    }
 
 
 @pytest.mark.parametrize("quote", ('"""', "'''"))
@@ -129,11 +190,26 @@ def test_no_key_has_several_lines(quote, form):
     assert toml.loads(form % '""') == toml.loads(form % "''")  # an empty key is one
 
 
-@pytest.mark.parametrize("unit", ["[t%d]\n", "[[t]]\nk%d = 1\n", "k%d = 1\n", "a.b%d.c = 1\n", "[a.t%d]\nx.y = 1\n", "# %d\n\n", "k%d = {a = {b = 1}}\n"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "[t%d]\n",
+        "[[t]]\nk%d = 1\n",
+        "k%d = 1\n",
+        "a.b%d.c = 1\n",
+        "[a.t%d]\nx.y = 1\n",
+        "# %d\n\n",
+        "k%d = {a = {b = 1}}\n",
+    ],
+)
 def test_many_tables_take_no_longer_each(unit):
     """Four times as much is not ten times the work: calls of the reader's functions are counted."""
+
     def work(count):
-        calls, text = [0], "".join(unit % number if "%d" in unit else unit for number in range(count))
+        calls, text = (
+            [0],
+            "".join(unit % number if "%d" in unit else unit for number in range(count)),
+        )
 
         def watch(_frame, event, _argument):
             calls[0] += event in ("call", "c_call")

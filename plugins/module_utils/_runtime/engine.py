@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One engine: the store of a host, opened. Nouns take it as their first argument.
 
-    with Engine() as engine:
-        plan = containers.plan(engine, definition)
+with Engine() as engine:
+    plan = containers.plan(engine, definition)
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Engine:
 
     def __init__(self, data=paths.DATA, run=paths.RUN, check=False, broken=False):
         if os.geteuid() != 0:
-            raise EngineError("pycontainer.engine needs root on the host (in Ansible: become: true)")
+            raise EngineError(
+                "pycontainer.engine needs root on the host (in Ansible: become: true)"
+            )
         self.paths = paths.Paths(data, run)
         self.check = check
         self.exists = os.path.exists(self.paths.database)
@@ -62,7 +64,12 @@ class Engine:
         spare = reserve.Reserve(self.paths.reserve)
         if not check:
             spare.make()
-        self.db = database.Database(self.paths.database if self.exists or not check else ":memory:", beside, None if check else self.paths.records, spare)
+        self.db = database.Database(
+            self.paths.database if self.exists or not check else ":memory:",
+            beside,
+            None if check else self.paths.records,
+            spare,
+        )
         self.blobs = blobs.Blobs(self.paths)
         self.locks = locks.Locks(self.paths.locks)
         self.operations = operations.Operations(self.db)
@@ -79,15 +86,19 @@ class Engine:
         return self
 
     def _enter(self):
-        self.db.connection  # pylint: disable=pointless-statement # a damaged one is told before anything else is done
+        self.db.connection  # noqa: B018 # pylint: disable=pointless-statement # a damaged one is told before anything else is done
         if not self.check:
             board.sweep(self.paths.progress)
             if os.path.isdir(self.paths.deliveries):
                 importlib.import_module(".delivery.spool", __package__).sweep(self.paths)
-            with contextlib.suppress(NoSpace):  # what only looks needs no room; the next call that has some goes on with it
+            with contextlib.suppress(
+                NoSpace
+            ):  # what only looks needs no room; the next call that has some goes on with it
                 self.recover()
                 self.secure(False)
-            if self._first and os.listdir(self.paths.tmp):  # what a power cut has left of work that was no operation yet
+            if self._first and os.listdir(
+                self.paths.tmp
+            ):  # what a power cut has left of work that was no operation yet
                 importlib.import_module(".images.library.garbage", __package__).sweep(self)
             self.adopt()
 
@@ -98,8 +109,12 @@ class Engine:
 
     def secure(self, again=True):
         """Write the copies of all rows, and a backup of the database: once for each boot and version, or ``again``."""
-        mark = "%s %s" % (operations.boot_id(), fingerprint.VERSION)
-        self.db.secure(mark, os.path.join(self.paths.backups, time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())), again)
+        mark = f"{operations.boot_id()} {fingerprint.VERSION}"
+        self.db.secure(
+            mark,
+            os.path.join(self.paths.backups, time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())),
+            again,
+        )
 
     def __exit__(self, *_exception):
         self.db.close()
@@ -109,7 +124,9 @@ class Engine:
         state = importlib.import_module(".containers.records.state", __package__)
         idents = os.listdir(self.paths.running)
         if not all(state.monitored(self.paths, ident) for ident in idents):
-            importlib.import_module(".containers.client.monitor_client", __package__).adopt_orphans(self.paths)
+            importlib.import_module(".containers.client.monitor_client", __package__).adopt_orphans(
+                self.paths
+            )
 
     def recover(self):
         """Finish or undo what killed tasks left half-done; one SELECT when there is nothing."""

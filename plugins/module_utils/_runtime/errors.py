@@ -33,8 +33,12 @@ class InvalidInput(EngineError):
     """
 
     def __init__(self, option, value, accepted):
-        said = "%.1000r is not valid; accepted: " % (value,) if value is not None else "missing; needed: "
-        super().__init__("%s: %s%s" % (option, said, accepted))
+        said = (
+            "%.1000r is not valid; accepted: " % (value,)
+            if value is not None
+            else "missing; needed: "
+        )
+        super().__init__(f"{option}: {said}{accepted}")
         self.option, self.value, self.accepted = option, value, accepted
 
 
@@ -62,7 +66,10 @@ class StoreDamaged(HostError):
     """The store's database is lost, broken, or not this engine's."""
 
     def __init__(self, message):
-        super().__init__(message + "; pycontainer system check --repair keeps what is there aside and builds the database again from what lies beside it")
+        super().__init__(
+            message
+            + "; pycontainer system check --repair keeps what is there aside and builds the database again from what lies beside it"
+        )
 
 
 class RegistryError(EngineError):
@@ -90,7 +97,11 @@ def reason(error):
     import os
 
     text = os.strerror(error.errno).lower() if error.errno else printable(error, 500)
-    names = [printable(os.fsdecode(name)) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+    names = [
+        printable(os.fsdecode(name))
+        for name in (error.filename, error.filename2)
+        if isinstance(name, (str, bytes))
+    ]
     return text + (": " + " and ".join(names) if error.errno and names else "")
 
 
@@ -104,8 +115,16 @@ def unexpected(error, where):
     kind, text = type(error).__name__, printable(error, 500)
     if isinstance(error, OSError) and error.errno:
         text = reason(error)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
-            return "this host refused a step: %s (%s)" % (text, where)
+        if error.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EIO,
+            errno.EROFS,
+            errno.ENOMEM,
+            errno.EMFILE,
+            errno.ENFILE,
+        ):
+            return f"this host refused a step: {text} ({where})"
     elif isinstance(error, MemoryError):
-        return "there is not enough memory for it on this host (%s)" % where
-    return "it failed unexpectedly: %s%s; this is a defect of pycontainer.engine (%s)" % (kind, ": " + text if text else "", where)
+        return f"there is not enough memory for it on this host ({where})"
+    return f"it failed unexpectedly: {kind}{': ' + text if text else ''}; this is a defect of pycontainer.engine ({where})"

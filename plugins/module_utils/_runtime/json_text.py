@@ -23,7 +23,11 @@ class _Context:
     """The options of a scanner, as json.JSONDecoder has them."""
 
     strict, object_hook, object_pairs_hook, parse_float, parse_int = True, None, None, float, int
-    parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
+    parse_constant = {
+        "NaN": float("nan"),
+        "Infinity": float("inf"),
+        "-Infinity": float("-inf"),
+    }.__getitem__
 
 
 def load(text):
@@ -35,7 +39,11 @@ def load(text):
     context.memo = {}
     try:
         value, end = make_scanner(context)(text, 0)
-    except (StopIteration, SystemError, ValueError):  # SystemError: it looks for json's own exception, which nobody has loaded
+    except (
+        StopIteration,
+        SystemError,
+        ValueError,
+    ):  # SystemError: it looks for json's own exception, which nobody has loaded
         end = None
     if end != len(text):
         return _json().loads(text)  # it has the words for what is wrong
@@ -57,7 +65,9 @@ def parse(data, what, error):
     from .untrusted.json_bounds import unfit
 
     text = os.fsdecode(data)
-    if unfit(data) is None and b"\\ud" not in data and b"\\uD" not in data:  # halves of surrogate pairs may be no text
+    if (
+        unfit(data) is None and b"\\ud" not in data and b"\\uD" not in data
+    ):  # halves of surrogate pairs may be no text
         try:
             value = load(text)
         except (ValueError, RecursionError, MemoryError):
@@ -65,7 +75,9 @@ def parse(data, what, error):
     else:
         value = _judged(data, what, error)
     if b"\\u0000" in data.replace(b"\\\\", b""):
-        raise error("%s: %s holds a NUL character, which nothing in a container may have" % (what, _with_nul(value, "") or "it"))
+        raise error(
+            f"{what}: {_with_nul(value, '') or 'it'} holds a NUL character, which nothing in a container may have"
+        )
     return text, value
 
 
@@ -80,11 +92,24 @@ def _with_nul(value, where):
     """The place of the first text with a NUL character, such as ``process.args[1]``."""
     if isinstance(value, str):
         return where if "\0" in value else None
-    entries = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    entries = (
+        enumerate(value)
+        if isinstance(value, list)
+        else value.items()
+        if isinstance(value, dict)
+        else ()
+    )
     for key, entry in entries:
         if isinstance(key, str) and "\0" in key:
             return "a name in " + (where or "it")
-        found = _with_nul(entry, "%s[%d]" % (where, key) if isinstance(value, list) else "%s.%s" % (where, key) if where else key)
+        found = _with_nul(
+            entry,
+            "%s[%d]" % (where, key)
+            if isinstance(value, list)
+            else f"{where}.{key}"
+            if where
+            else key,
+        )
         if found:
             return found
     return None
@@ -119,7 +144,7 @@ def _encoder():
 
 
 def _refuse(value):
-    raise TypeError("%s can't be written as JSON" % type(value).__name__)
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")
 
 
 def _json():

@@ -15,7 +15,7 @@ def door(package, homes):
 
     def find(name):
         if name not in homes:
-            raise AttributeError("module %s has no attribute %s" % (package, name))
+            raise AttributeError(f"module {package} has no attribute {name}")
         module, _colon, attribute = homes[name].partition(":")
         return getattr(importlib.import_module("." + module, package), attribute or name)
 

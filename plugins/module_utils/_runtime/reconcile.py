@@ -65,9 +65,16 @@ class Plan:
         """The plan as Ansible's diff mode shows it: equal keys on both sides, only what changes."""
         before, after = {}, {}
         for change in self.changes:
-            before.setdefault(change.name, change.before)  # of two steps on one thing, the first saw it as it was
+            before.setdefault(
+                change.name, change.before
+            )  # of two steps on one thing, the first saw it as it was
             after[change.name] = change.after
-        return {"before_header": self.subject, "after_header": self.subject, "before": before, "after": after}
+        return {
+            "before_header": self.subject,
+            "after_header": self.subject,
+            "before": before,
+            "after": after,
+        }
 
     def apply(self):
         for change in self.changes:
@@ -82,6 +89,11 @@ def carry_out(plan, check):
     """
     if not check:
         plan.apply()
-    result = {"changed": plan.changed, "actions": plan.actions, "diff": plan.diff(), "warnings": list(plan.warnings)}
+    result = {
+        "changed": plan.changed,
+        "actions": plan.actions,
+        "diff": plan.diff(),
+        "warnings": list(plan.warnings),
+    }
     result.update(plan.facts())
     return result

@@ -39,7 +39,11 @@ def size(value, option):
     factor = SIZES[(match.group(2) or "b").lower()]
     if float(match.group(1)) * factor >= 1 << 63:
         raise InvalidInput(option, value, accepted + ", less than 8192P")
-    return int(float(match.group(1)) * factor) if "." in match.group(1) else int(match.group(1)) * factor
+    return (
+        int(float(match.group(1)) * factor)
+        if "." in match.group(1)
+        else int(match.group(1)) * factor
+    )
 
 
 def duration(value, option):
@@ -70,7 +74,7 @@ def show_size(count):
     for unit in ("TiB", "GiB", "MiB", "KiB"):
         factor = SIZES[unit[0].lower()]
         if count >= factor:
-            return ("%.1f" % (count / factor)).rstrip("0").rstrip(".") + unit
+            return (f"{count / factor:.1f}").rstrip("0").rstrip(".") + unit
     return "%dB" % count
 
 
@@ -79,7 +83,7 @@ def show_decimal(number, digits=4, units=("B", "kB", "MB", "GB", "TB", "PB"), ba
     number = float(number)
     for unit in units:
         if number < base or unit == units[-1]:
-            return "%.*g%s" % (digits, number, unit) if number < 999.5 else "%.0f%s" % (number, unit)
+            return "%.*g%s" % (digits, number, unit) if number < 999.5 else f"{number:.0f}{unit}"
         number /= base
 
 
@@ -95,7 +99,9 @@ def pattern(value, option):
     try:
         return re.compile(str(value))
     except re.error as error:
-        raise InvalidInput(option, value, "a part of a name, or a regular expression such as ^web$ (%s)" % error) from None
+        raise InvalidInput(
+            option, value, f"a part of a name, or a regular expression such as ^web$ ({error})"
+        ) from None
 
 
 def moment(value, option, now=None):
@@ -113,12 +119,20 @@ def moment(value, option, now=None):
     if match is not None:
         day, clock, fraction, zone = match.groups()
         try:
-            when = datetime.datetime.fromisoformat("%sT%s%s" % (day, clock or "00:00:00", (zone or "").replace("Z", "+00:00")))
+            when = datetime.datetime.fromisoformat(
+                f"{day}T{clock or '00:00:00'}{(zone or '').replace('Z', '+00:00')}"
+            )
         except ValueError:
             raise InvalidInput(option, value, "a date and time that exist") from None
-        return (when if when.tzinfo else when.astimezone()).timestamp() + float("0." + (fraction or "0"))
+        return (when if when.tzinfo else when.astimezone()).timestamp() + float(
+            "0." + (fraction or "0")
+        )
     try:
         ago = duration(text, option)
     except InvalidInput:
-        raise InvalidInput(option, value, "a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or how long ago, such as 24h") from None
+        raise InvalidInput(
+            option,
+            value,
+            "a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or how long ago, such as 24h",
+        ) from None
     return (time.time() if now is None else now) - ago

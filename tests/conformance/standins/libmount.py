@@ -23,7 +23,9 @@ class Table:
                 left, dash, right = line.partition(" - ")
                 if dash:
                     fields = left.split()
-                    self.mounts.append(Mount(fields[4], fields[5], right.rstrip("\n").split(" ")[2]))
+                    self.mounts.append(
+                        Mount(fields[4], fields[5], right.rstrip("\n").split(" ")[2])
+                    )
 
     def find_target(self, target):
         """The mount that lies uppermost there."""

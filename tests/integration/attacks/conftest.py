@@ -57,8 +57,20 @@ def program(tmp_path_factory):
 
     def build(name, *flags):
         if (name, flags) not in made:
-            made[name, flags] = str(directory / ("%s-%d" % (name, len(made))))
-            subprocess.run(["gcc", "-O1", "-Wall", "-static", *flags, "-o", made[name, flags], str(PROGRAMS / (name + ".c"))], check=True)
+            made[name, flags] = str(directory / (f"{name}-{len(made)}"))
+            subprocess.run(
+                [
+                    "gcc",
+                    "-O1",
+                    "-Wall",
+                    "-static",
+                    *flags,
+                    "-o",
+                    made[name, flags],
+                    str(PROGRAMS / (name + ".c")),
+                ],
+                check=True,
+            )
         return made[name, flags]
 
     return build
@@ -69,6 +81,7 @@ def eventually():
     def ask(condition, seconds=10.0):
         end = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < end, "did not come true within %g seconds" % seconds
+            assert time.monotonic() < end, f"did not come true within {seconds:g} seconds"
             time.sleep(0.02)
+
     return ask

@@ -26,7 +26,12 @@ def default_config(ident, directory, args):
     for name in ("hostname", "hosts", "resolv.conf"):
         with open(os.path.join(directory, name), "w") as file:
             file.write("127.0.0.1 localhost\n" if name == "hosts" else "")
-    config = document.config(ident, {"network_mode": "none"}, {"Cmd": list(args), "Env": ["A=1"]}, document.Surroundings(directory, directory))
+    config = document.config(
+        ident,
+        {"network_mode": "none"},
+        {"Cmd": list(args), "Env": ["A=1"]},
+        document.Surroundings(directory, directory),
+    )
     config["hostname"] = "box"
     return config
 
@@ -49,7 +54,9 @@ class EngineBox(process.Box):
 
     def user(self, user, groups=""):
         """Whom the engine resolves in the image."""
-        self.config["annotations"].update({"org.pycontainer.user": user, "org.pycontainer.groups": groups})
+        self.config["annotations"].update(
+            {"org.pycontainer.user": user, "org.pycontainer.groups": groups}
+        )
 
     def terminal(self):
         self.run["tty"] = True
@@ -74,15 +81,27 @@ class OciBox:
 
         self.boxes, self.ident = boxes, "attack-" + secrets.token_hex(8)
         self.directory = os.path.join(boxes.paths.data, "bundles", self.ident)
-        self.master, self.keys, self.shift = None, {}, 0  # keys: more arguments of subprocess.run; shift: who owns the root
+        self.master, self.keys, self.shift = (
+            None,
+            {},
+            0,
+        )  # keys: more arguments of subprocess.run; shift: who owns the root
         os.makedirs(self.directory)
         self.config = default_config(self.ident, self.directory, args)
 
     def command(self, *words, **options):
         """Run the OCI command; the log goes to standard error."""
-        done = subprocess.run(oci_command() + ["--root", os.path.join(self.boxes.paths.run, "oci"), *words], check=False, timeout=60, **options)
+        done = subprocess.run(
+            oci_command() + ["--root", os.path.join(self.boxes.paths.run, "oci"), *words],
+            check=False,
+            timeout=60,
+            **options,
+        )
         if done.returncode and options.get("stderr") == subprocess.PIPE:
-            raise ContainerFailed(done.stderr.decode("utf-8", "replace").strip() or "exit code %d" % done.returncode, exit_code=done.returncode)
+            raise ContainerFailed(
+                done.stderr.decode("utf-8", "replace").strip() or "exit code %d" % done.returncode,
+                exit_code=done.returncode,
+            )
         return done
 
     def start(self):
@@ -91,7 +110,10 @@ class OciBox:
         if not os.path.exists(rootfs):
             subprocess.run(["cp", "-a", self.boxes.layer, rootfs], check=True)
             if self.shift:
-                subprocess.run(["chown", "-R", "--no-dereference", "%d:%d" % (self.shift, self.shift), rootfs], check=True)
+                subprocess.run(
+                    ["chown", "-R", "--no-dereference", "%d:%d" % (self.shift, self.shift), rootfs],
+                    check=True,
+                )
         with open(os.path.join(self.directory, "config.json"), "w") as file:
             json.dump(self.config, file)
         errors = os.path.join(self.directory, "errors")
@@ -101,14 +123,23 @@ class OciBox:
             listener = self._listen()
             words += ["--console-socket", listener.name]
         with open(os.path.join(self.directory, "log"), "wb") as log:
-            done = subprocess.run(self._base() + words + [self.ident], stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=60, check=False,
-                                  **self.keys)
+            done = subprocess.run(
+                self._base() + words + [self.ident],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=60,
+                check=False,
+                **self.keys,
+            )
         if listener is not None:
             if done.returncode == 0:
                 self.master = listener.receive()
             listener.close()
         if done.returncode:
-            raise ContainerFailed(self._text("errors") + self._text("log"), exit_code=done.returncode)
+            raise ContainerFailed(
+                self._text("errors") + self._text("log"), exit_code=done.returncode
+            )
         pid = self.pid
         self.boxes.host.watch(self.ident, pid)
         return pid
@@ -128,7 +159,9 @@ class OciBox:
 
     @property
     def state(self):
-        return json.loads(self.command("state", self.ident, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout)
+        return json.loads(
+            self.command("state", self.ident, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
+        )
 
     @property
     def pid(self):
@@ -136,7 +169,11 @@ class OciBox:
 
     def user(self, user, groups=""):
         uid, _colon, gid = user.partition(":")
-        self.config["process"]["user"] = {"uid": int(uid), "gid": int(gid or 0), "additionalGids": [int(group) for group in groups.split(",") if group]}
+        self.config["process"]["user"] = {
+            "uid": int(uid),
+            "gid": int(gid or 0),
+            "additionalGids": [int(group) for group in groups.split(",") if group],
+        }
 
     def terminal(self):
         self.config["process"]["terminal"] = True
@@ -144,7 +181,7 @@ class OciBox:
     def wait(self, timeout=20):
         end = time.monotonic() + timeout
         while self.state["status"] != "stopped":
-            assert time.monotonic() < end, "%s has not ended" % self.ident
+            assert time.monotonic() < end, f"{self.ident} has not ended"
             time.sleep(0.03)
 
     def log(self):
@@ -174,8 +211,16 @@ class OciBox:
         words += ["--cwd", cwd] if cwd else []
         for item in (env or {}).items():
             words += ["--env", "%s=%s" % item]
-        done = subprocess.run(self._base() + words + [self.ident, *argv], input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False, **self.keys)
+        done = subprocess.run(
+            self._base() + words + [self.ident, *argv],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+            **self.keys,
+        )
         errors = self._text("exec-errors")
         if errors and done.returncode:
             raise ContainerFailed(errors, exit_code=done.returncode)
@@ -183,7 +228,13 @@ class OciBox:
 
     def stop(self, timeout=0):
         if os.path.exists(os.path.join(self.boxes.paths.run, "oci", self.ident)):
-            subprocess.run(self._base() + ["delete", "--force", self.ident], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False)
+            subprocess.run(
+                self._base() + ["delete", "--force", self.ident],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=60,
+                check=False,
+            )
         if self.master is not None:
             os.close(self.master)
             self.master = None
@@ -270,7 +321,12 @@ class Boxes(process.Boxes):
 
             idents, end = [box.ident for box in self.made], time.monotonic() + 15
             while True:  # the monitor of a start that has just failed may be on its way out
-                running = [ident for ident in idents if state.monitored(self.paths, ident) or state.alive(state.read(self.paths, ident))]
+                running = [
+                    ident
+                    for ident in idents
+                    if state.monitored(self.paths, ident)
+                    or state.alive(state.read(self.paths, ident))
+                ]
                 try:
                     if running:
                         monitor_client.stop(self.paths, running, timeout=0)

@@ -21,19 +21,71 @@ import leaks
 
 # Other tests may mount there at the same time; what an attack mounts lands elsewhere, or in the test's own directories.
 FOREIGN = ("/run/", "/tmp/", "/var/tmp/", "/var/lib/", "/mnt/", "/root/", "/work/", "/home/")
-FILES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/console", "/dev/ptmx", "/dev/pts", "/dev/shm", "/etc", "/etc/passwd", "/etc/shadow",
-         "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/etc/ld.so.cache", "/usr/bin", "/usr/sbin", "/", "/dev", "/root")
-SETTINGS = ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname",
-            "/proc/sys/kernel/shmmni", "/proc/sys/kernel/msgmax", "/proc/sys/net/ipv4/ip_default_ttl", "/proc/sys/net/ipv4/ip_unprivileged_port_start",
-            "/proc/sys/fs/suid_dumpable", "/proc/self/attr/current")
-MUTABLE_TIMES = ("/", "/dev", "/dev/pts", "/dev/shm", "/etc", "/root", "/usr/bin", "/usr/sbin", "/dev/tty", "/dev/ptmx", "/dev/null", "/dev/console")
+FILES = (
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/tty",
+    "/dev/console",
+    "/dev/ptmx",
+    "/dev/pts",
+    "/dev/shm",
+    "/etc",
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/hostname",
+    "/etc/resolv.conf",
+    "/etc/mtab",
+    "/etc/ld.so.cache",
+    "/usr/bin",
+    "/usr/sbin",
+    "/",
+    "/dev",
+    "/root",
+)
+SETTINGS = (
+    "/proc/sys/kernel/core_pattern",
+    "/proc/sys/kernel/modprobe",
+    "/proc/sys/kernel/hostname",
+    "/proc/sys/kernel/domainname",
+    "/proc/sys/kernel/shmmni",
+    "/proc/sys/kernel/msgmax",
+    "/proc/sys/net/ipv4/ip_default_ttl",
+    "/proc/sys/net/ipv4/ip_unprivileged_port_start",
+    "/proc/sys/fs/suid_dumpable",
+    "/proc/self/attr/current",
+)
+MUTABLE_TIMES = (
+    "/",
+    "/dev",
+    "/dev/pts",
+    "/dev/shm",
+    "/etc",
+    "/root",
+    "/usr/bin",
+    "/usr/sbin",
+    "/dev/tty",
+    "/dev/ptmx",
+    "/dev/null",
+    "/dev/console",
+)
 
 
 def interpreter_files():
     """The host's Python and every library that this process maps."""
     with open("/proc/self/maps") as file:
-        mapped = {line.split(None, 5)[5].strip() for line in file if line.count(" /") == 1 and "(deleted)" not in line}
-    return sorted(path for path in mapped | {os.path.realpath(sys.executable)} if path.startswith("/usr/") or path.startswith("/lib"))
+        mapped = {
+            line.split(None, 5)[5].strip()
+            for line in file
+            if line.count(" /") == 1 and "(deleted)" not in line
+        }
+    return sorted(
+        path
+        for path in mapped | {os.path.realpath(sys.executable)}
+        if path.startswith(("/usr/", "/lib"))
+    )
 
 
 def digests(paths):
@@ -51,7 +103,9 @@ def _facts(path):
     except OSError:
         return None
     facts = [status.st_dev, status.st_ino, oct(status.st_mode), status.st_rdev]
-    if path != "/dev/null":  # other runtimes on this machine may chown it (crun 1.8.1 does); the canary has one of its own
+    if (
+        path != "/dev/null"
+    ):  # other runtimes on this machine may chown it (crun 1.8.1 does); the canary has one of its own
         facts += [status.st_uid, status.st_gid]
     if path not in MUTABLE_TIMES:
         facts += [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
@@ -64,11 +118,21 @@ def tree(top):
     for directory, names, files in os.walk(top):
         for path in [directory] + [os.path.join(directory, name) for name in names + files]:
             status = os.lstat(path)
-            facts = [status.st_ino, oct(status.st_mode), status.st_uid, status.st_gid, status.st_nlink, status.st_mtime_ns, status.st_ctime_ns]
+            facts = [
+                status.st_ino,
+                oct(status.st_mode),
+                status.st_uid,
+                status.st_gid,
+                status.st_nlink,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+            ]
             if stat.S_ISREG(status.st_mode):
                 with open(path, "rb") as file:
                     facts.append(file.read())
-            found[os.path.relpath(path, top)] = facts + [sorted(os.listxattr(path, follow_symlinks=False))]
+            found[os.path.relpath(path, top)] = facts + [
+                sorted(os.listxattr(path, follow_symlinks=False))
+            ]
     return found
 
 
@@ -77,7 +141,11 @@ class Host:
     :ivar watched: idents of containers; what is left of them is told."""
 
     def __init__(self, directory, own):
-        self.canary, self.own, self.watched = os.path.join(directory, "canary"), [os.path.join(path, "") for path in own], set()
+        self.canary, self.own, self.watched = (
+            os.path.join(directory, "canary"),
+            [os.path.join(path, "") for path in own],
+            set(),
+        )
         self.namespaces = {}
         os.makedirs(os.path.join(self.canary, "sub"))
         os.chmod(self.canary, 0o755)
@@ -95,8 +163,15 @@ class Host:
             "canary": tree(self.canary),
             "mounts": self._mounts(),
             "files": {path: _facts(path) for path in list(FILES) + self.interpreter},
-            "settings": {path: _read(path) for path in list(SETTINGS) + sorted(
-                path for top in leaks.cgroup_mounts() for path in glob.glob(os.path.join(top, "release_agent")))},
+            "settings": {
+                path: _read(path)
+                for path in list(SETTINGS)
+                + sorted(
+                    path
+                    for top in leaks.cgroup_mounts()
+                    for path in glob.glob(os.path.join(top, "release_agent"))
+                )
+            },
         }
 
     def _mounts(self):
@@ -128,9 +203,15 @@ class Host:
         for kind in ("canary", "files", "settings"):
             for path in sorted(set(self.before[kind]) | set(now[kind])):
                 if self.before[kind].get(path) != now[kind].get(path):
-                    found.append("%s %s: %s, was %s" % (kind, path, now[kind].get(path), self.before[kind].get(path)))
-        found += ["mount came: %s" % (entry,) for entry in now["mounts"] - self.before["mounts"]]
-        found += ["mount went: %s" % (entry,) for entry in self.before["mounts"] - now["mounts"] if not entry[0].startswith(tuple(self.own))]
+                    found.append(
+                        f"{kind} {path}: {now[kind].get(path)}, was {self.before[kind].get(path)}"
+                    )
+        found += [f"mount came: {entry}" for entry in now["mounts"] - self.before["mounts"]]
+        found += [
+            f"mount went: {entry}"
+            for entry in self.before["mounts"] - now["mounts"]
+            if not entry[0].startswith(tuple(self.own))
+        ]
         return found
 
     def left(self, patience=6.0):
@@ -143,16 +224,31 @@ class Host:
             time.sleep(0.1)
 
     def _left(self):
-        found = ["cgroup %s" % path for ident in self.watched for top in leaks.cgroup_mounts()
-                 for path in glob.glob(os.path.join(top, "**", ident), recursive=False) + glob.glob(os.path.join(top, "pycontainer", ident))]
-        foreign = set(self.namespaces.values()) - {os.readlink("/proc/self/ns/net"), os.readlink("/proc/self/ns/pid")}
+        found = [
+            f"cgroup {path}"
+            for ident in self.watched
+            for top in leaks.cgroup_mounts()
+            for path in glob.glob(os.path.join(top, "**", ident), recursive=False)
+            + glob.glob(os.path.join(top, "pycontainer", ident))
+        ]
+        foreign = set(self.namespaces.values()) - {
+            os.readlink("/proc/self/ns/net"),
+            os.readlink("/proc/self/ns/pid"),
+        }
         for directory in glob.glob("/proc/[0-9]*"):
             with contextlib.suppress(OSError):
                 groups = _read(directory + "/cgroup") or ""
                 if any(ident in groups for ident in self.watched):
-                    found.append("process %s is in a container's cgroup: %s" % (directory[6:], _read(directory + "/cmdline")))
-                if foreign & {os.readlink(directory + "/ns/net"), os.readlink(directory + "/ns/pid")}:
-                    found.append("process %s is in a container's namespaces: %s" % (directory[6:], _read(directory + "/cmdline")))
+                    found.append(
+                        f"process {directory[6:]} is in a container's cgroup: {_read(directory + '/cmdline')}"
+                    )
+                if foreign & {
+                    os.readlink(directory + "/ns/net"),
+                    os.readlink(directory + "/ns/pid"),
+                }:
+                    found.append(
+                        f"process {directory[6:]} is in a container's namespaces: {_read(directory + '/cmdline')}"
+                    )
         return found
 
 

@@ -29,7 +29,19 @@ def web(request, engine, image, tmp_path):  # noqa: F811 # the imported fixture
     (shared / "place" / "sub").mkdir(parents=True)
     (shared / "place" / "inner").write_text("the container's\n")
     (shared / "file").write_text("the container's\n")
-    carry_out(task.container(engine, {"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0, "volumes": ["%s:/vol" % shared]}), False)
+    carry_out(
+        task.container(
+            engine,
+            {
+                "name": "web",
+                "image": "box:1",
+                "network_mode": "none",
+                "stop_timeout": 0,
+                "volumes": [f"{shared}:/vol"],
+            },
+        ),
+        False,
+    )
     record = containers.find(engine, "web")
     if request.param == "stopped":
         containers.stop(engine, record)
@@ -47,7 +59,11 @@ def flipping(program):
     started = []
 
     def start(first, second):
-        started.append(subprocess.Popen([program("flip"), str(first), str(second), "100"], stdout=subprocess.DEVNULL))
+        started.append(
+            subprocess.Popen(
+                [program("flip"), str(first), str(second), "100"], stdout=subprocess.DEVNULL
+            )
+        )
 
     yield start
     for process in started:
@@ -58,7 +74,9 @@ def flipping(program):
 def racing():
     """Counts turns until there were enough."""
     began, count = time.monotonic(), 0
-    while time.monotonic() < began + SECONDS or (count < TURNS and time.monotonic() < began + 8 * SECONDS):
+    while time.monotonic() < began + SECONDS or (
+        count < TURNS and time.monotonic() < began + 8 * SECONDS
+    ):
         yield count
         count += 1
     assert count > 3
@@ -84,7 +102,9 @@ def contents(top):
     return found
 
 
-@pytest.mark.parametrize("target", ["/", "canary", "/proc/1/root", "../../../../../../../../../..canary"])
+@pytest.mark.parametrize(
+    "target", ["/", "canary", "/proc/1/root", "../../../../../../../../../..canary"]
+)
 def test_a_directory_that_becomes_a_link(web, host, flipping, tmp_path, target):
     engine, record, shared = web
     os.symlink(target.replace("canary", host.canary), shared / "trap")
@@ -95,11 +115,24 @@ def test_a_directory_that_becomes_a_link(web, host, flipping, tmp_path, target):
         for index, path in enumerate(("/vol/place", "/vol/place/sub", below, below + "/file")):
             attempt(containers.copy_in, engine, record, str(tmp_path / "in" / "evil"), path)
             attempt(containers.copy_in, engine, record, str(tmp_path / "in"), path, follow=True)
-            attempt(containers.copy_in, engine, record, str(tmp_path / "in") + "/.", path, archive=True)
-            if target != "/" or path.startswith(below):  # else it is all of the container's own root, /proc and all
+            attempt(
+                containers.copy_in, engine, record, str(tmp_path / "in") + "/.", path, archive=True
+            )
+            if target != "/" or path.startswith(
+                below
+            ):  # else it is all of the container's own root, /proc and all
                 # a place of its own each time: a link that was copied is a link on the host
-                attempt(containers.copy_out, engine, record, path, str(tmp_path / "out" / ("%d-%d" % (number, index))), follow=bool(number % 2))
-        attempt(containers.copy_out, engine, record, "/vol/.", str(tmp_path / "out"))  # links in a directory that is there are never followed
+                attempt(
+                    containers.copy_out,
+                    engine,
+                    record,
+                    path,
+                    str(tmp_path / "out" / ("%d-%d" % (number, index))),
+                    follow=bool(number % 2),
+                )
+        attempt(
+            containers.copy_out, engine, record, "/vol/.", str(tmp_path / "out")
+        )  # links in a directory that is there are never followed
     assert secret and not secret & contents(tmp_path / "out")
 
 
@@ -113,11 +146,19 @@ def test_a_file_that_becomes_something_else(web, host, flipping, tmp_path, other
     elif other == "device":
         os.mknod(trap, stat.S_IFCHR | 0o666, os.makedev(1, 5))  # /dev/zero: never ends
     else:
-        os.symlink(os.path.join(host.canary, sorted(name for name in os.listdir(host.canary) if name not in ("sub", "null"))[0]), trap)
+        os.symlink(
+            os.path.join(
+                host.canary,
+                sorted(name for name in os.listdir(host.canary) if name not in ("sub", "null"))[0],
+            ),
+            trap,
+        )
     secret = contents(host.canary)
     flipping(shared / "file", trap)
     for number in racing():
-        attempt(containers.copy_out, engine, record, "/vol/file", str(tmp_path / "out" / str(number)))
+        attempt(
+            containers.copy_out, engine, record, "/vol/file", str(tmp_path / "out" / str(number))
+        )
         attempt(containers.copy_out, engine, record, "/vol", str(tmp_path / "out"))
         attempt(containers.copy_in, engine, record, str(tmp_path / "in" / "evil"), "/vol/file")
         os.makedirs(shared / "place", exist_ok=True)
@@ -125,7 +166,12 @@ def test_a_file_that_becomes_something_else(web, host, flipping, tmp_path, other
             (shared / "file").write_text("the container's\n")
     found = contents(tmp_path / "out")
     assert not secret & found and all(len(data) < 100 for data in found)
-    assert not [name for top, _names, files in os.walk(tmp_path / "out") for name in files if stat.S_ISCHR(os.lstat(os.path.join(top, name)).st_mode)]
+    assert not [
+        name
+        for top, _names, files in os.walk(tmp_path / "out")
+        for name in files
+        if stat.S_ISCHR(os.lstat(os.path.join(top, name)).st_mode)
+    ]
 
 
 def test_what_is_exported_and_committed(web, host, flipping, tmp_path):

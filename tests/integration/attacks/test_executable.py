@@ -20,7 +20,14 @@ def loader(boxes, program):
     """The image's dynamic loader is the attacker's: the kernel runs it as the interpreter of the host's Python."""
     if MACHINE != "x86_64":
         pytest.skip("the attack is written for x86_64")
-    made = program("interpreter", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-Wl,-Ttext-segment=0x7e0000000", "-Wl,--build-id=none")
+    made = program(
+        "interpreter",
+        "-nostdlib",
+        "-ffreestanding",
+        "-fno-stack-protector",
+        "-Wl,-Ttext-segment=0x7e0000000",
+        "-Wl,--build-id=none",
+    )
     for name in LOADERS[:1]:
         boxes.program(made, name)
     boxes.file("bin/evil", "#!/proc/self/exe\n", 0o755)
@@ -31,7 +38,9 @@ def test_entry_point_that_is_proc_self_exe(boxes, program):
     box = boxes("/bin/evil")
     text = box.output()
     assert "WRITABLE" not in text
-    assert "interpreter of" in text or boxes.kind == "oci", "the attack ran: the kernel took the runtime's executable for an interpreter"
+    assert "interpreter of" in text or boxes.kind == "oci", (
+        "the attack ran: the kernel took the runtime's executable for an interpreter"
+    )
 
 
 def test_command_that_is_proc_self_exe(boxes, program):
@@ -47,13 +56,17 @@ def test_command_that_is_proc_self_exe(boxes, program):
         assert "interpreter of" in text or argv != ["/bin/evil"]
 
 
-@pytest.mark.parametrize("caps", [(), ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")], ids=("default", "may trace"))
+@pytest.mark.parametrize(
+    "caps", [(), ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")], ids=("default", "may trace")
+)
 def test_executables_of_commands_on_their_way_in(boxes, program, caps):
     """With CAP_SYS_PTRACE the file can be seen, and still not be written to."""
     loader(boxes, program)
     box = boxes(boxes.program(program("executable")), "3")
     for kind in ("bounding", "effective", "permitted"):
-        box.config["process"]["capabilities"][kind] = box.config["process"]["capabilities"][kind] + list(caps)
+        box.config["process"]["capabilities"][kind] = box.config["process"]["capabilities"][
+            kind
+        ] + list(caps)
     box.config["linux"].pop("seccomp")
     box.start()
     while True:
@@ -72,8 +85,8 @@ def test_the_runtime_itself(tmp_path):
     """A process that was sealed shows a read-only executable and can't be looked into; whatever it forks neither."""
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, sys\nsys.path.insert(0, %r)\nimport conftest\nfrom pycontainer.kernel.calls import syscalls\n"
-        "from pycontainer.oci.launch import sealed_interpreter as seal\n"
-        "seal.seal([sys.executable, *sys.argv])\nprint(os.access('/proc/self/exe', os.W_OK), syscalls.prctl(3, 0, 0, 0, 0), seal.SEALED in os.environ)\n"
-        % str(pathlib.Path(__file__).resolve().parents[2]))
-    assert subprocess.run([sys.executable, script], stdout=subprocess.PIPE, check=True, text=True).stdout.split() == ["False", "0", "False"]
+        f"import os, sys\nsys.path.insert(0, {str(pathlib.Path(__file__).resolve().parents[2])!r})\nimport conftest\nfrom pycontainer.kernel.calls import syscalls\nfrom pycontainer.oci.launch import sealed_interpreter as seal\nseal.seal([sys.executable, *sys.argv])\nprint(os.access('/proc/self/exe', os.W_OK), syscalls.prctl(3, 0, 0, 0, 0), seal.SEALED in os.environ)\n"
+    )
+    assert subprocess.run(
+        [sys.executable, script], stdout=subprocess.PIPE, check=True, text=True
+    ).stdout.split() == ["False", "0", "False"]

@@ -43,8 +43,12 @@ def test_without_a_filter_the_file_systems_stay_read_only(boxes):
 
 def test_without_capabilities_to_lose_the_filter_still_holds(boxes):
     """A read-write cgroup file system, asked for on purpose: the container's own cgroup, never one above it."""
-    box = boxes("/bin/sh", "-c", "cat /sys/fs/cgroup/release_agent /sys/fs/cgroup/*/release_agent 2>/dev/null; "
-                "for d in /sys/fs/cgroup/*/; do ls $d..; done | grep -c pycontainer; mkdir /sys/fs/cgroup/*/evil /sys/fs/cgroup/evil 2>/dev/null; echo done")
+    box = boxes(
+        "/bin/sh",
+        "-c",
+        "cat /sys/fs/cgroup/release_agent /sys/fs/cgroup/*/release_agent 2>/dev/null; "
+        "for d in /sys/fs/cgroup/*/; do ls $d..; done | grep -c pycontainer; mkdir /sys/fs/cgroup/*/evil /sys/fs/cgroup/evil 2>/dev/null; echo done",
+    )
     for entry in box.config["mounts"]:
         if entry["destination"] == "/sys/fs/cgroup":
             entry["options"] = ["rw", "nosuid", "noexec", "nodev"]

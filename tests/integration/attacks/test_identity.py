@@ -33,14 +33,58 @@ second:x:0:0::/:/bin/sh
 GROUP = "root:x:0:second\n1001:x:0:\nstaff:x:50:user,second\nbad:x:-1:user\nwheel:x:4294967296:user\nextra:x:77:\n"
 REFUSED = object()
 STRINGS = {  # what "user" may hold -> (uid, gid), or that it is refused; "" is the image's own
-    "0": (0, 0), "00": (0, 0), "root": (0, 0), "0:0": (0, 0), "root:root": (0, 0), "1000": (1000, 0), "1000:1000": (1000, 1000), "1000:root": (1000, 0),
-    "01000": (1000, 0), "1001": (1001, 1001), "1001:1001": (1001, 1001), "user": (1001, 1001), "user:1001": (1001, 1001), "user:staff": (1001, 50),
-    "second": (1002, 1002), "2147483647": (2147483647, 0), "2147483647:2147483647": (2147483647, 2147483647),
-    "2147483648": REFUSED, "4294967295": REFUSED, "4294967296": REFUSED, "4294967295:0": REFUSED, "18446744073709551616": REFUSED,
-    "1000:4294967296": REFUSED, "1000:4294967295": REFUSED, "1000:2147483648": REFUSED, "-1": REFUSED, "+5": REFUSED, "-0": REFUSED, "1000:-1": REFUSED,
-    "1000:": REFUSED, ":0": REFUSED, ":": REFUSED, "::": REFUSED, "0:0:0": REFUSED, " 0": REFUSED, "0 ": REFUSED, "0x0": (0, 0), " ": (0, 0),
-    "\u0660": REFUSED, "\u00b2": REFUSED, "1000\n": REFUSED, "0\n:0": REFUSED, "nobody-here": REFUSED, "word": REFUSED, "big": REFUSED, "minus": REFUSED,
-    "max": REFUSED, "short": REFUSED, "user:nogroup": REFUSED, "user:bad": REFUSED, "user:wheel": REFUSED, "root/../user": REFUSED,
+    "0": (0, 0),
+    "00": (0, 0),
+    "root": (0, 0),
+    "0:0": (0, 0),
+    "root:root": (0, 0),
+    "1000": (1000, 0),
+    "1000:1000": (1000, 1000),
+    "1000:root": (1000, 0),
+    "01000": (1000, 0),
+    "1001": (1001, 1001),
+    "1001:1001": (1001, 1001),
+    "user": (1001, 1001),
+    "user:1001": (1001, 1001),
+    "user:staff": (1001, 50),
+    "second": (1002, 1002),
+    "2147483647": (2147483647, 0),
+    "2147483647:2147483647": (2147483647, 2147483647),
+    "2147483648": REFUSED,
+    "4294967295": REFUSED,
+    "4294967296": REFUSED,
+    "4294967295:0": REFUSED,
+    "18446744073709551616": REFUSED,
+    "1000:4294967296": REFUSED,
+    "1000:4294967295": REFUSED,
+    "1000:2147483648": REFUSED,
+    "-1": REFUSED,
+    "+5": REFUSED,
+    "-0": REFUSED,
+    "1000:-1": REFUSED,
+    "1000:": REFUSED,
+    ":0": REFUSED,
+    ":": REFUSED,
+    "::": REFUSED,
+    "0:0:0": REFUSED,
+    " 0": REFUSED,
+    "0 ": REFUSED,
+    "0x0": (0, 0),
+    " ": (0, 0),
+    "\u0660": REFUSED,
+    "\u00b2": REFUSED,
+    "1000\n": REFUSED,
+    "0\n:0": REFUSED,
+    "nobody-here": REFUSED,
+    "word": REFUSED,
+    "big": REFUSED,
+    "minus": REFUSED,
+    "max": REFUSED,
+    "short": REFUSED,
+    "user:nogroup": REFUSED,
+    "user:bad": REFUSED,
+    "user:wheel": REFUSED,
+    "root/../user": REFUSED,
 }
 
 
@@ -56,7 +100,9 @@ def test_user_strings(boxes):
     wrong = {}
     for text, expected in STRINGS.items():
         try:
-            found = box.execute("/bin/sh", "-c", "id -u; id -g; grep -c '^CapEff:.0*$' /proc/self/status", user=text)
+            found = box.execute(
+                "/bin/sh", "-c", "id -u; id -g; grep -c '^CapEff:.0*$' /proc/self/status", user=text
+            )
             result = tuple(int(word) for word in found["stdout"].split())
         except (ContainerFailed, EngineError):
             result = REFUSED
@@ -69,9 +115,22 @@ def test_user_strings(boxes):
     assert not wrong
 
 
-@pytest.mark.parametrize("uid, gid, more", [
-    (2 ** 32 - 1, 0, ()), (0, 2 ** 32 - 1, ()), (2 ** 32, 0, ()), (-1, 0, ()), (0, -1, ()), (0, 2 ** 40, ()), (0, 0, (2 ** 32 - 1,)), (0, 0, (-1,)),
-    ("0", 0, ()), (1.5, 0, ()), (None, None, ("a",))])
+@pytest.mark.parametrize(
+    "uid, gid, more",
+    [
+        (2**32 - 1, 0, ()),
+        (0, 2**32 - 1, ()),
+        (2**32, 0, ()),
+        (-1, 0, ()),
+        (0, -1, ()),
+        (0, 2**40, ()),
+        (0, 0, (2**32 - 1,)),
+        (0, 0, (-1,)),
+        ("0", 0, ()),
+        (1.5, 0, ()),
+        (None, None, ("a",)),
+    ],
+)
 def test_numbers_out_of_range(boxes, uid, gid, more):
     """process.user as a document has it."""
     box = boxes("/bin/id")
@@ -80,8 +139,15 @@ def test_numbers_out_of_range(boxes, uid, gid, more):
         box.start()
 
 
-@pytest.mark.parametrize("user, groups, expected", [
-    ("1001", "", {1001, 50}), ("1001:1001", "77", {1001, 77}), ("1000:1000", "", {1000}), ("1000", "50,77", {0, 50, 77})])
+@pytest.mark.parametrize(
+    "user, groups, expected",
+    [
+        ("1001", "", {1001, 50}),
+        ("1001:1001", "77", {1001, 77}),
+        ("1000:1000", "", {1000}),
+        ("1000", "50,77", {0, 50, 77}),
+    ],
+)
 def test_groups(boxes, user, groups, expected):
     """CVE-2022-36109, CVE-2022-2989, CVE-2022-2990, CVE-2023-25173: the groups are the image's and those asked for, the primary
     one among them, so that neither a group's file nor a file that a group is shut out of can be read through a gap."""
@@ -94,7 +160,9 @@ def test_groups(boxes, user, groups, expected):
     shut = sorted(expected)[0]
     os.chown(boxes.file("srv/shut-out", "secret", 0o604), 0, shut)
     os.chown(boxes.file("srv/others", "secret", 0o640), 0, 4711)
-    script = "grep Groups: /proc/self/status; grep Gid: /proc/self/status; cat /srv/shut-out /srv/others"
+    script = (
+        "grep Groups: /proc/self/status; grep Gid: /proc/self/status; cat /srv/shut-out /srv/others"
+    )
     box = boxes("/bin/sh", "-c", script)
     box.user(user, groups)
     text = box.output()
@@ -109,8 +177,14 @@ def test_groups(boxes, user, groups, expected):
 
 def check_groups(text, expected, kind):
     """(Whether the primary group is among the others is in an OCI document as it wants it.)"""
-    lines = {line.split(":")[0]: set(map(int, line.split()[1:])) for line in text.splitlines() if line.startswith(("Groups:", "Gid:"))}
-    assert lines["Groups"] | lines["Gid"] == expected and (kind == "oci" or lines["Gid"] <= lines["Groups"]), text
+    lines = {
+        line.split(":")[0]: set(map(int, line.split()[1:]))
+        for line in text.splitlines()
+        if line.startswith(("Groups:", "Gid:"))
+    }
+    assert lines["Groups"] | lines["Gid"] == expected and (
+        kind == "oci" or lines["Gid"] <= lines["Groups"]
+    ), text
     assert "secret" not in text and text.count("Permission denied") == 2, text
 
 
@@ -118,7 +192,11 @@ CAPS = "grep -E '^Cap|NoNew' /proc/self/status"
 
 
 def sets(text):
-    return {line.split(":")[0][3:]: int(line.split()[1], 16) for line in text.splitlines() if line.startswith("Cap")}
+    return {
+        line.split(":")[0][3:]: int(line.split()[1], 16)
+        for line in text.splitlines()
+        if line.startswith("Cap")
+    }
 
 
 @pytest.mark.parametrize("more", [(), ("CAP_NET_ADMIN", "CAP_SYS_ADMIN")], ids=["default", "added"])
@@ -146,32 +224,48 @@ def test_inheritable_and_ambient_capabilities(boxes, uid, more):
 def file_capability(path, names):
     """security.capability, version 2 (capabilities(7), linux/capability.h): permitted and effective."""
     mask = capabilities.mask(names)
-    os.setxattr(path, "security.capability", struct.pack("<IIIII", 0x02000001, mask & 0xffffffff, 0, mask >> 32, 0))
+    os.setxattr(
+        path,
+        "security.capability",
+        struct.pack("<IIIII", 0x02000001, mask & 0xFFFFFFFF, 0, mask >> 32, 0),
+    )
 
 
-@pytest.mark.parametrize("bounded", [False, True], ids=["in the bounding set", "not in the bounding set"])
+@pytest.mark.parametrize(
+    "bounded", [False, True], ids=["in the bounding set", "not in the bounding set"]
+)
 @pytest.mark.parametrize("no_new_privileges", [False, True])
 def test_programs_with_capabilities_in_their_file(boxes, program, bounded, no_new_privileges):
     names = ["CAP_SYS_ADMIN"] if bounded else ["CAP_NET_RAW"]
     target = os.path.join(boxes.layer, "bin", "capable")
     boxes.program(program("status"), "bin/capable")
     file_capability(target, names)
-    os.chmod(boxes.program(program("status"), "bin/setuid") and os.path.join(boxes.layer, "bin/setuid"), 0o4755)
+    os.chmod(
+        boxes.program(program("status"), "bin/setuid") and os.path.join(boxes.layer, "bin/setuid"),
+        0o4755,
+    )
     box = boxes("/bin/sh", "-c", "/bin/capable; echo ==; /bin/setuid")
     box.user("1000:1000")
     box.config["process"]["noNewPrivileges"] = no_new_privileges
     text = box.output()
     first, dummy, second = text.partition("==")
     if no_new_privileges:
-        assert sets(first).get("Eff", 0) == 0 and sets(second)["Eff"] == 0 and "Uid:\t1000\t1000\t1000" in second, text
+        assert (
+            sets(first).get("Eff", 0) == 0
+            and sets(second)["Eff"] == 0
+            and "Uid:\t1000\t1000\t1000" in second
+        ), text
     elif bounded:
         assert sets(first).get("Eff", 0) == 0, text
     else:
         assert sets(first)["Prm"] == capabilities.mask(names), text
 
 
-STREAMS = {"the host's null": lambda host: os.open(host.null, os.O_RDWR), "a file": lambda host: os.open(os.path.join(host.canary, "file"), os.O_RDWR),
-           "nothing": lambda host: None}
+STREAMS = {
+    "the host's null": lambda host: os.open(host.null, os.O_RDWR),
+    "a file": lambda host: os.open(os.path.join(host.canary, "file"), os.O_RDWR),
+    "nothing": lambda host: None,
+}
 
 
 @pytest.mark.parametrize("user", ["", "0", "1000", "1000:1000", "0:5"])
@@ -185,10 +279,20 @@ def test_streams_of_the_host_keep_their_owner(boxes, host, user):
             if boxes.kind == "engine":
                 from pycontainer.containers.access import execute
 
-                assert execute.Session(boxes.paths, box.ident, ["/bin/true"], streams, user=user or None).result() == 0
+                assert (
+                    execute.Session(
+                        boxes.paths, box.ident, ["/bin/true"], streams, user=user or None
+                    ).result()
+                    == 0
+                )
             else:
                 words = ["exec"] + (["--user", user] if user else []) + [box.ident, "/bin/true"]
-                keys = dict(zip(("stdin", "stdout", "stderr"), [subprocess.DEVNULL if fd is None else fd for fd in streams]))
+                keys = dict(
+                    zip(
+                        ("stdin", "stdout", "stderr"),
+                        [subprocess.DEVNULL if fd is None else fd for fd in streams],
+                    )
+                )
                 assert box.command(*words, **keys).returncode == 0
         finally:
             for fd in streams:

@@ -19,22 +19,71 @@ from pycontainer.kernel.isolation import capabilities
 
 DATA_FILES = ("/etc/passwd", "/etc/group")  # read as text, by our own code (kernel/mounts/users.py)
 HOST_RIGHTS = capabilities.mask(["CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE"])
-MODULES = ("socket", "signal", "traceback", "encodings/idna", "encodings/ascii", "encodings/latin_1", "encodings/utf_8",
-           "_cffi_backend", "linecache", "os", "pwd",
-           "grp", "struct", "resource", "re", "errors", "warnings", "stat", "sitecustomize", "usercustomize", "site", "codecs", "subprocess",
-           "json/__init__", "ctypes/__init__")
-LIBRARIES = ("lib/x86_64-linux-gnu/libnss_files.so.2", "lib/x86_64-linux-gnu/libnss_compat.so.2", "lib/libnss_files.so.2", "usr/lib/libnss_dns.so.2",
-             "lib/x86_64-linux-gnu/libc.so.6", "lib64/ld-linux-x86-64.so.2", "lib/x86_64-linux-gnu/gconv/gconv-modules", "etc/nsswitch.conf",
-             "etc/ld.so.preload",
-             "etc/ld.so.cache", "etc/localtime", "usr/share/zoneinfo/UTC", "usr/lib/locale/locale-archive", "etc/resolv.conf", "etc/host.conf", "etc/gai.conf",
-             "bin/ps", "usr/bin/ps", "usr/bin/nsenter", "usr/bin/xz", "usr/bin/unpigz", "usr/bin/python3", "pyvenv.cfg", "python311.zip")
+MODULES = (
+    "socket",
+    "signal",
+    "traceback",
+    "encodings/idna",
+    "encodings/ascii",
+    "encodings/latin_1",
+    "encodings/utf_8",
+    "_cffi_backend",
+    "linecache",
+    "os",
+    "pwd",
+    "grp",
+    "struct",
+    "resource",
+    "re",
+    "errors",
+    "warnings",
+    "stat",
+    "sitecustomize",
+    "usercustomize",
+    "site",
+    "codecs",
+    "subprocess",
+    "json/__init__",
+    "ctypes/__init__",
+)
+LIBRARIES = (
+    "lib/x86_64-linux-gnu/libnss_files.so.2",
+    "lib/x86_64-linux-gnu/libnss_compat.so.2",
+    "lib/libnss_files.so.2",
+    "usr/lib/libnss_dns.so.2",
+    "lib/x86_64-linux-gnu/libc.so.6",
+    "lib64/ld-linux-x86-64.so.2",
+    "lib/x86_64-linux-gnu/gconv/gconv-modules",
+    "etc/nsswitch.conf",
+    "etc/ld.so.preload",
+    "etc/ld.so.cache",
+    "etc/localtime",
+    "usr/share/zoneinfo/UTC",
+    "usr/lib/locale/locale-archive",
+    "etc/resolv.conf",
+    "etc/host.conf",
+    "etc/gai.conf",
+    "bin/ps",
+    "usr/bin/ps",
+    "usr/bin/nsenter",
+    "usr/bin/xz",
+    "usr/bin/unpigz",
+    "usr/bin/python3",
+    "pyvenv.cfg",
+    "python311.zip",
+)
 
 
 def poison(layer):
     code = "import os\nos.write(1, b'POISONED')\n"
-    bases = [os.path.dirname(os.__file__).lstrip("/"), "usr/lib/python3/dist-packages", "usr/lib/python311.zip", ""]
+    bases = [
+        os.path.dirname(os.__file__).lstrip("/"),
+        "usr/lib/python3/dist-packages",
+        "usr/lib/python311.zip",
+        "",
+    ]
     bases.append(os.path.dirname(os.path.dirname(capabilities.__file__)).lstrip("/"))
-    for path in ["%s/%s.py" % (base, name) for base in bases for name in MODULES] + list(LIBRARIES):
+    for path in [f"{base}/{name}.py" for base in bases for name in MODULES] + list(LIBRARIES):
         path = os.path.join(layer, path.lstrip("/"))
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -43,7 +92,10 @@ def poison(layer):
         if not os.path.lexists(path):
             with open(path, "w") as file:
                 file.write(code)
-    for name in ("hostname", "hosts"):  # mount points are there: making them would be an opening too
+    for name in (
+        "hostname",
+        "hosts",
+    ):  # mount points are there: making them would be an opening too
         with open(os.path.join(layer, "etc", name), "w"):
             pass
 
@@ -52,15 +104,31 @@ class Gate:
     """Takes down every opening on one file system and with what rights its process had: ``opened`` is [(path, capabilities, name)]."""
 
     INIT, MARK = {"x86_64": (300, 301), "aarch64": (262, 263)}[os.uname().machine]
-    CONTENT, CLOEXEC, NONBLOCK, ADD, FILESYSTEM, OPEN_PERM, OPEN_EXEC_PERM, ALLOW = 4, 1, 2, 1, 0x100, 0x10000, 0x40000, 1
+    CONTENT, CLOEXEC, NONBLOCK, ADD, FILESYSTEM, OPEN_PERM, OPEN_EXEC_PERM, ALLOW = (
+        4,
+        1,
+        2,
+        1,
+        0x100,
+        0x10000,
+        0x40000,
+        1,
+    )
 
     def __init__(self, place):
         libc = ctypes.CDLL(None, use_errno=True)
-        self.fd = libc.syscall(self.INIT, self.CONTENT | self.CLOEXEC | self.NONBLOCK, os.O_RDONLY | os.O_CLOEXEC)
+        self.fd = libc.syscall(
+            self.INIT, self.CONTENT | self.CLOEXEC | self.NONBLOCK, os.O_RDONLY | os.O_CLOEXEC
+        )
         if self.fd < 0:
-            pytest.skip("no fanotify permission events here: %s" % os.strerror(ctypes.get_errno()))
+            pytest.skip(f"no fanotify permission events here: {os.strerror(ctypes.get_errno())}")
         masks = ctypes.c_uint64(self.OPEN_PERM | self.OPEN_EXEC_PERM)
-        assert libc.syscall(self.MARK, self.fd, self.ADD | self.FILESYSTEM, masks, -100, os.fsencode(place)) == 0, os.strerror(ctypes.get_errno())
+        assert (
+            libc.syscall(
+                self.MARK, self.fd, self.ADD | self.FILESYSTEM, masks, -100, os.fsencode(place)
+            )
+            == 0
+        ), os.strerror(ctypes.get_errno())
         self.opened, self.stop = [], os.pipe2(os.O_CLOEXEC)
         self.thread = threading.Thread(target=self._serve)
         self.thread.start()
@@ -72,7 +140,9 @@ class Gate:
                 return
             data = os.read(self.fd, 4096)
             while len(data) >= 24:
-                length, _version, _reserved, _size, mask, fd, pid = struct.unpack_from("=IBBHQii", data)
+                length, _version, _reserved, _size, mask, fd, pid = struct.unpack_from(
+                    "=IBBHQii", data
+                )
                 data = data[length:]
                 self._note(fd, pid, mask)
                 os.write(self.fd, struct.pack("=iI", fd, self.ALLOW))
@@ -82,7 +152,14 @@ class Gate:
         try:
             with open("/proc/%d/status" % pid) as file:
                 status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-            self.opened.append((os.readlink("/proc/self/fd/%d" % fd), int(status["CapEff"], 16), status["Name"], pid))
+            self.opened.append(
+                (
+                    os.readlink("/proc/self/fd/%d" % fd),
+                    int(status["CapEff"], 16),
+                    status["Name"],
+                    pid,
+                )
+            )
         except (OSError, KeyError) as error:
             self.opened.append(("?", -1, str(error), pid))
 
@@ -94,8 +171,16 @@ class Gate:
 
     def with_host_rights(self, top):
         """The files below ``top`` that a process with the host's rights opened; not this one, and not the data files."""
-        return sorted({(path[len(top):], name) for path, rights, name, pid in self.opened
-                       if rights & HOST_RIGHTS and pid != os.getpid() and path[len(top):] not in DATA_FILES and not path.endswith(DATA_FILES)})
+        return sorted(
+            {
+                (path[len(top) :], name)
+                for path, rights, name, pid in self.opened
+                if rights & HOST_RIGHTS
+                and pid != os.getpid()
+                and path[len(top) :] not in DATA_FILES
+                and not path.endswith(DATA_FILES)
+            }
+        )
 
 
 @pytest.fixture
@@ -111,21 +196,30 @@ def separate(boxes, tmp_path):
 
 def test_start(boxes, separate):
     if boxes.kind == "engine":
-        pytest.skip("an overlay's file system is there only once it is mounted; the code is that of the OCI command")
+        pytest.skip(
+            "an overlay's file system is there only once it is mounted; the code is that of the OCI command"
+        )
     poison(separate)
     box = boxes("/bin/sh", "-c", "echo fine")
     box.config["root"]["path"] = separate
     gate = Gate(separate)
     try:
         assert "fine" in box.output()
-        for args in (["/bin/nöpe"], ["nope"], ["/etc/passwd"]):  # an error's way out opens nothing either
+        for args in (
+            ["/bin/nöpe"],
+            ["nope"],
+            ["/etc/passwd"],
+        ):  # an error's way out opens nothing either
             failing = boxes(*args)
             failing.config["root"]["path"] = separate
             with pytest.raises(ContainerFailed):
                 failing.start()
     finally:
         gate.close()
-    assert any(path.endswith("/busybox") and not rights & HOST_RIGHTS for path, rights, _name, _pid in gate.opened), "it sees the program's opening"
+    assert any(
+        path.endswith("/busybox") and not rights & HOST_RIGHTS
+        for path, rights, _name, _pid in gate.opened
+    ), "it sees the program's opening"
     assert gate.with_host_rights(separate) == []
 
 
@@ -134,12 +228,20 @@ def test_commands(boxes):
     box = boxes("/bin/sleep", "100")
     if boxes.kind == "oci":
         boxes.made.remove(box)
-        pytest.skip("the gate needs a file system of its own; exec is the same code as the engine's")
+        pytest.skip(
+            "the gate needs a file system of its own; exec is the same code as the engine's"
+        )
     box.start()
     top = "/proc/%d/root" % box.pid
     gate = Gate(top)
     try:
-        for options in ({}, {"user": "user"}, {"stdin": b"x"}, {"tty": True}, {"user": "1:1", "cwd": "/tmp"}):
+        for options in (
+            {},
+            {"user": "user"},
+            {"stdin": b"x"},
+            {"tty": True},
+            {"user": "1:1", "cwd": "/tmp"},
+        ):
             assert b"fine" in box.execute("/bin/echo", "fine", **options)["stdout"]
         for args in (["/bin/nöpe"], ["nope"], ["/etc/passwd"]):
             with pytest.raises(ContainerFailed):
@@ -148,5 +250,8 @@ def test_commands(boxes):
             box.execute("/bin/true", user="nobody-here")
     finally:
         gate.close()
-    assert any(path.endswith("/busybox") and not rights & HOST_RIGHTS for path, rights, _name, _pid in gate.opened), gate.opened
+    assert any(
+        path.endswith("/busybox") and not rights & HOST_RIGHTS
+        for path, rights, _name, _pid in gate.opened
+    ), gate.opened
     assert gate.with_host_rights("") == []

@@ -40,7 +40,10 @@ def small(tmp_path):
     """A directory on a file system of 64 MiB and 20,000 files: the disk that a bomb is to fill."""
     place = tmp_path / "small"
     place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=20000,mode=755", "tmpfs", place], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=20000,mode=755", "tmpfs", place],
+        check=True,
+    )
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
 
@@ -68,6 +71,7 @@ def refused(chunks, target, what="the layer"):
 
 def test_a_bomb_stops_before_the_disk_is_full(small):
     """What a layer unpacks to is bounded by what the disk has left: some of it is never touched."""
+
     def chunks():
         yield header("bomb", 1 << 30)
         yield from zeros(1 << 30)
@@ -98,8 +102,12 @@ def test_what_grows_ten_thousandfold_is_refused(kind, target):
     if kind == "zstd":
         if not shutil.which("zstd"):
             pytest.skip("needs zstd to make the bomb")
-        packed = subprocess.run(["zstd", "-q", "-19"], input=piece, stdout=subprocess.PIPE, check=True).stdout
-        more = subprocess.run(["zstd", "-q", "-19"], input=b"\0" * (16 * MIB), stdout=subprocess.PIPE, check=True).stdout
+        packed = subprocess.run(
+            ["zstd", "-q", "-19"], input=piece, stdout=subprocess.PIPE, check=True
+        ).stdout
+        more = subprocess.run(
+            ["zstd", "-q", "-19"], input=b"\0" * (16 * MIB), stdout=subprocess.PIPE, check=True
+        ).stdout
     else:
         packed, more = PACKERS[kind](piece), PACKERS[kind](b"\0" * (16 * MIB))
     stream.write(packed)
@@ -120,14 +128,33 @@ def test_what_grows_ten_thousandfold_is_refused(kind, target):
 def test_an_honest_file_of_zeros_passes():
     """A gigabyte and a half of zeros in gzip: 1:1030, as an empty disk image has it."""
     inside = gzip.compress(b"\0" * (16 * MIB), 9)
-    assert sum(len(piece) for piece in streams.decompress(iter([inside] * 96), "the layer")) == 96 * 16 * MIB
+    assert (
+        sum(len(piece) for piece in streams.decompress(iter([inside] * 96), "the layer"))
+        == 96 * 16 * MIB
+    )
 
 
-@pytest.mark.parametrize("make", [
-    lambda: header("f", 2 ** 63 - 1), lambda: header("f", 2 ** 63 + 5), lambda: header("x", 2 ** 63, b"x"),
-    lambda: header("x", 4 << 30, b"x"), lambda: header("L", 4 << 30, b"L"),
-    lambda: header("g", 4 << 30, b"g"), lambda: header("K", 1 << 62, b"K"),
-], ids=["2^63-1 bytes", "more than 2^63", "pax 2^63", "pax 4 GiB", "long name 4 GiB", "global 4 GiB", "link 2^62"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: header("f", 2**63 - 1),
+        lambda: header("f", 2**63 + 5),
+        lambda: header("x", 2**63, b"x"),
+        lambda: header("x", 4 << 30, b"x"),
+        lambda: header("L", 4 << 30, b"L"),
+        lambda: header("g", 4 << 30, b"g"),
+        lambda: header("K", 1 << 62, b"K"),
+    ],
+    ids=[
+        "2^63-1 bytes",
+        "more than 2^63",
+        "pax 2^63",
+        "pax 4 GiB",
+        "long name 4 GiB",
+        "global 4 GiB",
+        "link 2^62",
+    ],
+)
 def test_headers_that_promise_too_much(make, target):
     try:
         data = make()
@@ -141,12 +168,25 @@ def test_headers_that_promise_too_much(make, target):
     refused(chunks(), target)
 
 
-@pytest.mark.parametrize("size", [2 ** 63 - 1, 2 ** 62, 2 ** 64])
+@pytest.mark.parametrize("size", [2**63 - 1, 2**62, 2**64])
 def test_sparse_files_beyond_any_disk(size, target):
     """ftruncate to 2^63 is refused by the file system, or the file has no blocks: no time and no space goes into it."""
-    data = layer([member(b"sparse", b"x" * 512, pax={
-        "GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.name": "sparse", "GNU.sparse.size": str(size),
-        "GNU.sparse.numblocks": "1", "GNU.sparse.map": "0,512"})])
+    data = layer(
+        [
+            member(
+                b"sparse",
+                b"x" * 512,
+                pax={
+                    "GNU.sparse.major": "0",
+                    "GNU.sparse.minor": "1",
+                    "GNU.sparse.name": "sparse",
+                    "GNU.sparse.size": str(size),
+                    "GNU.sparse.numblocks": "1",
+                    "GNU.sparse.map": "0,512",
+                },
+            )
+        ]
+    )
     began = time.monotonic()
     try:
         unpack.unpack([data], str(target), "the layer")
@@ -163,26 +203,51 @@ def test_giant_attributes(value, target):
 
 
 def test_many_attributes(target):
-    refused([layer([member(b"f", b"x", pax={"SCHILY.xattr.user.n%d" % number: "v" * 3000 for number in range(340)})])], target)
+    refused(
+        [
+            layer(
+                [
+                    member(
+                        b"f",
+                        b"x",
+                        pax={"SCHILY.xattr.user.n%d" % number: "v" * 3000 for number in range(340)},
+                    )
+                ]
+            )
+        ],
+        target,
+    )
 
 
-def test_nothing_is_left_of_a_bomb(engine, task, tmp_path):  # noqa: F811
+def test_nothing_is_left_of_a_bomb(engine, task, tmp_path):
     """The whole way: an image whose second layer is refused leaves no blob, no layer, no row."""
     bomb = layer([member(b"f", b"x", pax={"SCHILY.xattr.user.big": "v" * 70000})])
     layout(tmp_path / "layout", [layer([member(b"ok", b"x")]), bomb])
     with pytest.raises(EngineError):
         task(engine, source="load", path=str(tmp_path / "layout"), name="evil:1")
-    assert os.listdir(engine.paths.layers) == [] and os.listdir(engine.paths.tmp) == [] and list(garbage._all_blobs(engine)) == []
-    assert not engine.db.all("SELECT * FROM images") and not engine.db.all("SELECT * FROM operations")
+    assert (
+        os.listdir(engine.paths.layers) == []
+        and os.listdir(engine.paths.tmp) == []
+        and list(garbage._all_blobs(engine)) == []
+    )
+    assert not engine.db.all("SELECT * FROM images") and not engine.db.all(
+        "SELECT * FROM operations"
+    )
 
 
 def turning(canary, count):
     """A layer in which a directory and a link to the canary take turns, with files through it."""
     members = []
     for number in range(count):
-        members += [member(b"a/", kind=tarfile.DIRTYPE, mode=0o755), member(b"a/file", b"evil"), member(b"a", kind=tarfile.SYMTYPE, linkname=canary),
-                    member(b"a/file", b"evil"), member(b"a/sub/inner", b"evil"), member(b"a/.wh.file"),
-                    member(b"a/new%d" % number, b"evil", mode=0o777, uid=5)]
+        members += [
+            member(b"a/", kind=tarfile.DIRTYPE, mode=0o755),
+            member(b"a/file", b"evil"),
+            member(b"a", kind=tarfile.SYMTYPE, linkname=canary),
+            member(b"a/file", b"evil"),
+            member(b"a/sub/inner", b"evil"),
+            member(b"a/.wh.file"),
+            member(b"a/new%d" % number, b"evil", mode=0o777, uid=5),
+        ]
     return layer(members)
 
 
@@ -193,7 +258,9 @@ def _unpack(data, path):
         pass
 
 
-@pytest.mark.parametrize("swapped", [False, True], ids=["at once", "with parents that are exchanged"])
+@pytest.mark.parametrize(
+    "swapped", [False, True], ids=["at once", "with parents that are exchanged"]
+)
 def test_unpacked_at_once(host, program, tmp_path, swapped):
     """CVE-2025-47290: the same layer several times at once; and while somebody exchanges directories below it for links."""
     data = turning(host.canary, 150)
@@ -204,8 +271,16 @@ def test_unpacked_at_once(host, program, tmp_path, swapped):
         if swapped:
             os.mkdir(os.path.join(place, "a"))
             os.symlink(host.canary, os.path.join(place, "other"))
-            racers.append(subprocess.Popen([program("flip"), os.path.join(place, "a"), os.path.join(place, "other"), "30"], stdout=subprocess.DEVNULL))
-    workers = [multiprocessing.get_context("fork").Process(target=_unpack, args=(data, place)) for place in places]
+            racers.append(
+                subprocess.Popen(
+                    [program("flip"), os.path.join(place, "a"), os.path.join(place, "other"), "30"],
+                    stdout=subprocess.DEVNULL,
+                )
+            )
+    workers = [
+        multiprocessing.get_context("fork").Process(target=_unpack, args=(data, place))
+        for place in places
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -33,15 +33,23 @@ def test_a_reused_pid_is_somebody_else(boxes, victim, eventually):
         from pycontainer.containers.records import state
 
         monitor = procfs.stat(pid)["parent"]
-        for killed in (procfs.stat(monitor)["parent"], monitor, pid):  # the zygote, too: it would give the container another monitor
+        for killed in (
+            procfs.stat(monitor)["parent"],
+            monitor,
+            pid,
+        ):  # the zygote, too: it would give the container another monitor
             os.kill(killed, 9)
         eventually(lambda: procfs.start_time(pid) is None)
         record = state.read(boxes.paths, box.ident)
         for group in record["cgroup"].values():
             assert os.path.isdir(group)
         state.write(boxes.paths, box.ident, dict(record, pid=victim.pid))
-        calls = [lambda: monitor_client.kill(boxes.paths, box.ident, "SIGKILL"), lambda: monitor_client.stop(boxes.paths, [box.ident], timeout=0),
-                 lambda: box.execute("/bin/true"), lambda: monitor_client.cleanup(boxes.paths, box.ident)]
+        calls = [
+            lambda: monitor_client.kill(boxes.paths, box.ident, "SIGKILL"),
+            lambda: monitor_client.stop(boxes.paths, [box.ident], timeout=0),
+            lambda: box.execute("/bin/true"),
+            lambda: monitor_client.cleanup(boxes.paths, box.ident),
+        ]
     else:
         os.kill(pid, 9)
         eventually(lambda: procfs.start_time(pid) is None)
@@ -50,8 +58,17 @@ def test_a_reused_pid_is_somebody_else(boxes, victim, eventually):
             status = json.load(file)
         with open(path, "w") as file:
             json.dump(dict(status, pid=victim.pid), file)
-        calls = [lambda words=words: box.command(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for words in (
-            ["kill", box.ident, "KILL"], ["kill", "--all", box.ident, "KILL"], ["exec", box.ident, "/bin/true"], ["delete", "--force", box.ident])]
+        calls = [
+            lambda words=words: box.command(
+                *words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for words in (
+                ["kill", box.ident, "KILL"],
+                ["kill", "--all", box.ident, "KILL"],
+                ["exec", box.ident, "/bin/true"],
+                ["delete", "--force", box.ident],
+            )
+        ]
     for call in calls:
         try:
             call()
@@ -93,13 +110,24 @@ def test_a_frozen_container_is_removed(boxes, how):
 @pytest.mark.parametrize("way", ["stopped", "its first process ends"])
 def test_everything_of_a_container_without_a_pid_namespace_ends(boxes, way, eventually):
     """Nothing in the kernel ends the others with process 1 then; daemons that changed session are in the cgroup all the same."""
-    script = "for n in 1 2 3; do (setsid sh -c 'sleep 987654 & sleep 987654' &) ; done; echo up; %s" % ("sleep 1000" if way == "stopped" else "sleep 1")
+    script = f"for n in 1 2 3; do (setsid sh -c 'sleep 987654 & sleep 987654' &) ; done; echo up; {'sleep 1000' if way == 'stopped' else 'sleep 1'}"
     box = boxes("/bin/sh", "-c", script)
-    box.config["linux"]["namespaces"] = [entry for entry in box.config["linux"]["namespaces"] if entry["type"] != "pid"]
-    box.config["mounts"] = [dict(entry, type="bind", source="/proc", options=["rbind"]) if entry["destination"] == "/proc" else entry
-                            for entry in box.config["mounts"]]
+    box.config["linux"]["namespaces"] = [
+        entry for entry in box.config["linux"]["namespaces"] if entry["type"] != "pid"
+    ]
+    box.config["mounts"] = [
+        dict(entry, type="bind", source="/proc", options=["rbind"])
+        if entry["destination"] == "/proc"
+        else entry
+        for entry in box.config["mounts"]
+    ]
     box.start()
-    eventually(lambda: len(group_of(box).procs()) >= 5 or (way != "stopped" and box.state["status"] in ("stopped", "exited")))
+    eventually(
+        lambda: (
+            len(group_of(box).procs()) >= 5
+            or (way != "stopped" and box.state["status"] in ("stopped", "exited"))
+        )
+    )
     if way == "stopped":
         box.stop(timeout=0)
     else:
@@ -114,7 +142,7 @@ def test_everything_of_a_container_without_a_pid_namespace_ends(boxes, way, even
 
 def cgroup_of(pid):
     try:
-        with open("/proc/%s/cgroup" % pid) as file:
+        with open(f"/proc/{pid}/cgroup") as file:
             return file.read()
     except OSError:
         return ""
@@ -128,4 +156,10 @@ def test_a_command_ends_with_its_container(boxes, eventually):
     else:
         box.execute("/bin/sleep", "987653", detach=True)
     box.stop(timeout=0)
-    eventually(lambda: not [pid for pid in os.listdir("/proc") if pid.isdigit() and box.ident in cgroup_of(pid)])
+    eventually(
+        lambda: (
+            not [
+                pid for pid in os.listdir("/proc") if pid.isdigit() and box.ident in cgroup_of(pid)
+            ]
+        )
+    )

@@ -13,7 +13,10 @@ import time
 import pytest
 from pycontainer.errors import ContainerFailed
 
-SECONDS, STARTS = 2.5, 10  # of racing at least, and no more than five times as long on a slow machine
+SECONDS, STARTS = (
+    2.5,
+    10,
+)  # of racing at least, and no more than five times as long on a slow machine
 
 
 @pytest.fixture
@@ -30,7 +33,9 @@ def flipping(program):
     started = []
 
     def start(first, second):
-        started.append(subprocess.Popen([program("flip"), first, second, "100"], stdout=subprocess.DEVNULL))
+        started.append(
+            subprocess.Popen([program("flip"), first, second, "100"], stdout=subprocess.DEVNULL)
+        )
         return started[-1]
 
     yield start
@@ -42,7 +47,9 @@ def flipping(program):
 def racing():
     """Counts starts until there were enough."""
     began, count = time.monotonic(), 0
-    while time.monotonic() < began + SECONDS or (count < STARTS and time.monotonic() < began + 8 * SECONDS):
+    while time.monotonic() < began + SECONDS or (
+        count < STARTS and time.monotonic() < began + 8 * SECONDS
+    ):
         yield count
         count += 1
     assert count > 3
@@ -63,7 +70,10 @@ def volume(shared):
     return {"destination": "/vol", "type": "bind", "source": shared, "options": ["rbind", "rw"]}
 
 
-@pytest.mark.parametrize("target", ["/", "canary", "../../../../../../../../../..canary", "/proc/1/root", "/proc/self/cwd"])
+@pytest.mark.parametrize(
+    "target",
+    ["/", "canary", "../../../../../../../../../..canary", "/proc/1/root", "/proc/self/cwd"],
+)
 def test_mount_points(boxes, host, shared, flipping, target):
     """Mounts on and below the place that turns into a link, and working directories and files that are made there."""
     target = target.replace("canary", host.canary)
@@ -76,13 +86,32 @@ def test_mount_points(boxes, host, shared, flipping, target):
     flipping(os.path.join(shared, "place"), os.path.join(shared, "trap"))
     inside = host.canary.lstrip("/")
     for number in racing():
-        box = boxes("/bin/sh", "-c", "cat /proc/self/mountinfo | grep -c vol; echo evil > /vol/place/file; echo evil > /vol/place/sub/inner; ls /vol/place/sub")
+        box = boxes(
+            "/bin/sh",
+            "-c",
+            "cat /proc/self/mountinfo | grep -c vol; echo evil > /vol/place/file; echo evil > /vol/place/sub/inner; ls /vol/place/sub",
+        )
         box.config["mounts"] += [
             volume(shared),
             {"destination": "/vol/place/sub", "type": "tmpfs", "source": "tmpfs", "options": []},
-            {"destination": "/vol/place/made/deep", "type": "bind", "source": made, "options": ["rbind", "rw"]},
-            {"destination": "/vol/place/file", "type": "bind", "source": os.path.join(made, "file"), "options": ["bind", "rw"]},
-            {"destination": "/vol/place/%s/new" % inside, "type": "tmpfs", "source": "tmpfs", "options": []},
+            {
+                "destination": "/vol/place/made/deep",
+                "type": "bind",
+                "source": made,
+                "options": ["rbind", "rw"],
+            },
+            {
+                "destination": "/vol/place/file",
+                "type": "bind",
+                "source": os.path.join(made, "file"),
+                "options": ["bind", "rw"],
+            },
+            {
+                "destination": f"/vol/place/{inside}/new",
+                "type": "tmpfs",
+                "source": "tmpfs",
+                "options": [],
+            },
         ]
         box.config["process"]["cwd"] = "/vol/place/work/%d" % number
         attempt(box)
@@ -98,7 +127,9 @@ def test_masks_and_read_only_paths(boxes, host, shared, flipping):
         box.config["mounts"].append(volume(shared))
         box.config["linux"]["maskedPaths"] += ["/vol/place", "/vol/place/sub", "/vol/place/file"]
         box.config["linux"]["readonlyPaths"] += ["/vol/place", "/vol/trap", "/vol/place/sub"]
-        box.config["linux"]["devices"] = [{"path": "/vol/place/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o666}]
+        box.config["linux"]["devices"] = [
+            {"path": "/vol/place/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o666}
+        ]
         attempt(box)
 
 
@@ -120,7 +151,9 @@ def test_commands_while_their_user_file_turns(boxes, host, shared, flipping):
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             try:
-                done = box.execute("/bin/grep", "Uid:", "/proc/self/status", user="evil")  # id reads the FIFO itself, and waits
+                done = box.execute(
+                    "/bin/grep", "Uid:", "/proc/self/status", user="evil"
+                )  # id reads the FIFO itself, and waits
                 assert done["stdout"].split() == [b"Uid:"] + [b"1234"] * 4, done
             except ContainerFailed as error:
                 assert "evil" in str(error)

@@ -14,7 +14,9 @@ def run(boxes, program, caps=(), user=None, commands=200):
     box = boxes(boxes.program(program("trace")), "5", "true")
     box.config["linux"].pop("seccomp")
     for kind in ("bounding", "effective", "permitted"):
-        box.config["process"]["capabilities"][kind] = sorted(set(box.config["process"]["capabilities"][kind]) | set(caps))
+        box.config["process"]["capabilities"][kind] = sorted(
+            set(box.config["process"]["capabilities"][kind]) | set(caps)
+        )
     box.start()
     try:
         for _number in range(commands):

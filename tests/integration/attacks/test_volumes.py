@@ -18,7 +18,16 @@ from pycontainer.reconcile import carry_out
 
 
 def do(engine, **params):
-    return carry_out(task.container(engine, dict({"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0}, **params)), False)
+    return carry_out(
+        task.container(
+            engine,
+            dict(
+                {"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0},
+                **params,
+            ),
+        ),
+        False,
+    )
 
 
 @pytest.fixture
@@ -29,36 +38,69 @@ def store(engine, image):  # noqa: F811 # the imported fixture
 
 
 def sh(engine, script, name="web"):
-    return containers.run_command(engine, containers.find(engine, name)["id"], ["sh", "-c", script])["stdout"].decode()
+    return containers.run_command(
+        engine, containers.find(engine, name)["id"], ["sh", "-c", script]
+    )["stdout"].decode()
 
 
 def volume_paths(engine):
     return [volumes.path(engine, row["name"]) for row in volumes.listing(engine)]
 
 
-@pytest.mark.parametrize("place", [
-    "/srv/data", "up", "/../../../../../../../..%s", "/srv/../../../../..%s", "//..//..%s",
-    "/proc/self/cwd/..%s", "/link", "/link/sub", "/dev/../../..%s", "/", ""])
-def test_image_volumes_bring_nothing_of_the_host_in(store, host, rootfs, tmp_path, monkeypatch, place):  # noqa: F811
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/srv/data",
+        "up",
+        "/../../../../../../../..%s",
+        "/srv/../../../../..%s",
+        "//..//..%s",
+        "/proc/self/cwd/..%s",
+        "/link",
+        "/link/sub",
+        "/dev/../../..%s",
+        "/",
+        "",
+    ],
+)
+def test_image_volumes_bring_nothing_of_the_host_in(
+    store, host, rootfs, tmp_path, monkeypatch, place
+):
     import shutil
 
     copy = tmp_path / "rootfs"
     shutil.copytree(rootfs, copy, symlinks=True)
     os.symlink(host.canary, copy / "link")
-    target = "../../../../../../../.." + host.canary if place == "up" else place.replace("%s", host.canary)
+    target = (
+        "../../../../../../../.." + host.canary
+        if place == "up"
+        else place.replace("%s", host.canary)
+    )
     carry_out(images.plan_import(store, "evil:1", str(copy), {"command": ["sleep", "1000"]}), False)
     ident = images.get(store, "evil:1")["id"]
     # past what import would refuse, as an image from a registry may have it
-    monkeypatch.setitem(configurations._configs, ident, {"config": {"Cmd": ["sleep", "1000"], "Volumes": {target: {}}}})
+    monkeypatch.setitem(
+        configurations._configs,
+        ident,
+        {"config": {"Cmd": ["sleep", "1000"], "Volumes": {target: {}}}},
+    )
     try:
         do(store, image="evil:1")
     except EngineError:
         pass
     found = volume_paths(store)
-    assert place != "/srv/data" or [os.listdir(path) for path in found] == [["file"]], "an honest one is filled"
+    assert place != "/srv/data" or [os.listdir(path) for path in found] == [["file"]], (
+        "an honest one is filled"
+    )
     for path in found:
-        assert "untouched" not in "".join(open(os.path.join(directory, name)).read() for directory, _names, files in os.walk(path) for name in files)
-        assert not {"core_pattern", "inner"} & {name for _directory, _names, files in os.walk(path) for name in files}
+        assert "untouched" not in "".join(
+            open(os.path.join(directory, name)).read()
+            for directory, _names, files in os.walk(path)
+            for name in files
+        )
+        assert not {"core_pattern", "inner"} & {
+            name for _directory, _names, files in os.walk(path) for name in files
+        }
 
 
 def test_a_volume_is_filled_once_and_never_again(store):
@@ -67,7 +109,9 @@ def test_a_volume_is_filled_once_and_never_again(store):
     sh(store, "echo mine > /srv/data/file; rm -f /srv/data/gone; echo x > /srv/data/more")
     path = volumes.path(store, "data")
     before = {name: open(os.path.join(path, name)).read() for name in os.listdir(path)}
-    containers.remove(store, containers.find(store, "web"), force=True, keep_volumes=True)  # nobody uses it
+    containers.remove(
+        store, containers.find(store, "web"), force=True, keep_volumes=True
+    )  # nobody uses it
     do(store, name="other", volumes=["data:/srv/data"])
     containers.remove(store, containers.find(store, "other"), force=True, keep_volumes=True)
     do(store, name="third", volumes=["data:/etc"])
@@ -76,8 +120,14 @@ def test_a_volume_is_filled_once_and_never_again(store):
 
 def test_a_host_directory_that_is_mounted_keeps_its_mode_and_gets_nothing(store, host):
     """A bind mount is no volume: no content, owner or mode of the image's directory goes to it."""
-    do(store, volumes=["%s:/srv/data" % host.canary], user="www")
-    assert sh(store, "ls /srv/data").split() == ["core_pattern", "file", "null", "sub", "sysrq-trigger"]
+    do(store, volumes=[f"{host.canary}:/srv/data"], user="www")
+    assert sh(store, "ls /srv/data").split() == [
+        "core_pattern",
+        "file",
+        "null",
+        "sub",
+        "sysrq-trigger",
+    ]
 
 
 @pytest.mark.parametrize("name", ["hosts", "hostname", "resolv.conf"])
@@ -85,8 +135,11 @@ def test_the_engines_files_are_not_written_through_links(store, host, name):
     """The container's root can change its hosts file; not what its name leads to when the engine writes it anew."""
     do(store)
     record = containers.find(store, "web")
-    sh(store, "rm -f /etc/%s; ln -sf %s /etc/%s; mv /etc/%s /etc/x; umount /etc/%s" % (name, host.canary + "/file", name, name, name))
-    sh(store, "echo evil > /etc/%s" % name)
+    sh(
+        store,
+        f"rm -f /etc/{name}; ln -sf {host.canary + '/file'} /etc/{name}; mv /etc/{name} /etc/x; umount /etc/{name}",
+    )
+    sh(store, f"echo evil > /etc/{name}")
     path = os.path.join(store.paths.container(record["id"]), name)
     assert os.path.isfile(path) and not os.path.islink(path)
     do(store, hostname="another", etc_hosts={"a": "1.2.3.4"})
@@ -97,8 +150,11 @@ def test_the_engines_files_are_not_written_through_links(store, host, name):
 def test_top_runs_nothing_of_the_container(store):
     """It reads /proc of the host; the container's ps and nsenter, which could be anything, stay unused."""
     do(store)
-    sh(store, "printf '#!/bin/sh\\ntouch /ran; exec sleep 1' > /bin/evil; "
-       "for n in ps nsenter sh cat; do rm -f /bin/$n; cp /bin/evil /bin/$n 2>/dev/null; done; true")
+    sh(
+        store,
+        "printf '#!/bin/sh\\ntouch /ran; exec sleep 1' > /bin/evil; "
+        "for n in ps nsenter sh cat; do rm -f /bin/$n; cp /bin/evil /bin/$n 2>/dev/null; done; true",
+    )
     ident = containers.find(store, "web")["id"]
     found = running.top(store, ident)
     assert "sleep" in repr(found)

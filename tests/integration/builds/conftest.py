@@ -23,11 +23,17 @@ def make_base(top):
     for name in ("bin", "etc", "srv/data", "tmp", "root", "usr/lib"):
         os.makedirs(os.path.join(top, name))
     shutil.copy2(BUSYBOX, os.path.join(top, "bin", "busybox"))
-    for applet in subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split():
+    for applet in subprocess.run(
+        [BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.split():
         if applet != "busybox":
             os.symlink("busybox", os.path.join(top, "bin", applet))
-    texts = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nwww:x:33:34:www:/srv:/bin/sh\n", "etc/group": "root:x:0:\nweb:x:34:\nextra:x:77:\n",
-             "srv/data/file": "from the image\n", "srv/data/other": "another\n"}
+    texts = {
+        "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nwww:x:33:34:www:/srv:/bin/sh\n",
+        "etc/group": "root:x:0:\nweb:x:34:\nextra:x:77:\n",
+        "srv/data/file": "from the image\n",
+        "srv/data/other": "another\n",
+    }
     for name, text in texts.items():
         with open(os.path.join(top, name), "w") as file:
             file.write(text)
@@ -42,7 +48,10 @@ def make_base(top):
 
 @pytest.fixture(scope="session")
 def base_tree(tmp_path_factory):
-    if BUSYBOX is None or subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode == 0:
+    if (
+        BUSYBOX is None
+        or subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode == 0
+    ):
         pytest.skip("needs a statically linked busybox (Debian: busybox-static)")
     top = tmp_path_factory.mktemp("base")
     top.chmod(0o755)
@@ -89,8 +98,15 @@ class Builder:
         self.lines = []
         path = path or self.context(files or {})
         options.setdefault("network", "none")
-        return plan.plan_build(self.engine, [name] if name else [], request.Request(**options), path, data=text.encode(), named=named,
-                               progress=build_progress.Plain(self.lines.append))
+        return plan.plan_build(
+            self.engine,
+            [name] if name else [],
+            request.Request(**options),
+            path,
+            data=text.encode(),
+            named=named,
+            progress=build_progress.Plain(self.lines.append),
+        )
 
     def __call__(self, text, files=None, name="t:1", **options):
         from pycontainer import images
@@ -102,7 +118,11 @@ class Builder:
     @property
     def ran(self):
         """Titles of the steps that the last build ran, without their numbers."""
-        steps = [(index, line) for index, line in enumerate(self.lines) if " [" in line and line.startswith("#")]
+        steps = [
+            (index, line)
+            for index, line in enumerate(self.lines)
+            if " [" in line and line.startswith("#")
+        ]
         done = {line.split()[0] for line in self.lines if " DONE " in line}
         return [line.partition("] ")[2] for _index, line in steps if line.split()[0] in done]
 
@@ -135,7 +155,7 @@ def tree(top, times=False):
             path = os.path.join(directory, name)
             status = os.lstat(path)
             kind = stat.S_IFMT(status.st_mode)
-            facts = ["%o" % status.st_mode, status.st_uid, status.st_gid]
+            facts = [f"{status.st_mode:o}", status.st_uid, status.st_gid]
             if kind == stat.S_IFREG:
                 with open(path, "rb") as file:
                     facts.append(file.read())
@@ -153,7 +173,12 @@ def builder(engine, base_tree, tmp_path):
     from pycontainer import images
     from pycontainer.reconcile import carry_out
 
-    carry_out(images.plan_import(engine, "box:1", base_tree, {"command": ["sh"], "env": {"FROM": "image"}}), False)
+    carry_out(
+        images.plan_import(
+            engine, "box:1", base_tree, {"command": ["sh"], "env": {"FROM": "image"}}
+        ),
+        False,
+    )
     return Builder(engine, str(tmp_path))
 
 
@@ -166,9 +191,15 @@ def registry(tmp_path_factory):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (root / "config.yml").write_text("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s/data}}\n"
-                                     "http: {addr: 127.0.0.1:%d}\n" % (root, port))
-    process = subprocess.Popen(["docker-registry", "serve", str(root / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (root / "config.yml").write_text(
+        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s/data}}\n"
+        "http: {addr: 127.0.0.1:%d}\n" % (root, port)
+    )
+    process = subprocess.Popen(
+        ["docker-registry", "serve", str(root / "config.yml")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     for _attempt in range(100):
         with contextlib.suppress(OSError):
             http.client.HTTPConnection("127.0.0.1", port, timeout=5).request("GET", "/v2/")

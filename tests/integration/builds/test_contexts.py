@@ -24,8 +24,17 @@ TEXT = "FROM box:1\nCOPY f d/ /in/\n"
 
 
 def sh(*words, cwd=None):
-    env = dict(os.environ, GIT_AUTHOR_NAME="a", GIT_AUTHOR_EMAIL="a@b", GIT_COMMITTER_NAME="a", GIT_COMMITTER_EMAIL="a@b", GIT_CONFIG_GLOBAL="/dev/null")
-    return subprocess.run(words, cwd=cwd, env=env, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+    env = dict(
+        os.environ,
+        GIT_AUTHOR_NAME="a",
+        GIT_AUTHOR_EMAIL="a@b",
+        GIT_COMMITTER_NAME="a",
+        GIT_COMMITTER_EMAIL="a@b",
+        GIT_CONFIG_GLOBAL="/dev/null",
+    )
+    return subprocess.run(
+        words, cwd=cwd, env=env, stdout=subprocess.PIPE, check=True, text=True
+    ).stdout.strip()
 
 
 class Repositories:
@@ -40,8 +49,14 @@ class Repositories:
         sh("git", "init", "-q", "-b", "main", cwd=work)
         self.commits = []
         for number in (1, 2):
-            for name, text in {"Dockerfile": "FROM box:1\nCOPY . /in/\n", "sub/Dockerfile": "FROM box:1\nCOPY . /sub/\n", "f": "version %d\n" % number,
-                               "run.sh": "#!/bin/sh\n", "sub/g": "g\n", ".dockerignore": "Dockerfile\n.git\n"}.items():
+            for name, text in {
+                "Dockerfile": "FROM box:1\nCOPY . /in/\n",
+                "sub/Dockerfile": "FROM box:1\nCOPY . /sub/\n",
+                "f": "version %d\n" % number,
+                "run.sh": "#!/bin/sh\n",
+                "sub/g": "g\n",
+                ".dockerignore": "Dockerfile\n.git\n",
+            }.items():
                 with open(os.path.join(work, name), "w") as file:
                     file.write(text)
             os.chmod(os.path.join(work, "run.sh"), 0o775)
@@ -57,11 +72,28 @@ class Repositories:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.process = subprocess.Popen(["git", "daemon", "--base-path=" + self.top, "--export-all", "--listen=127.0.0.1", "--port=%d" % self.port,
-                                         "--reuseaddr", self.top], stderr=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen(
+            [
+                "git",
+                "daemon",
+                "--base-path=" + self.top,
+                "--export-all",
+                "--listen=127.0.0.1",
+                "--port=%d" % self.port,
+                "--reuseaddr",
+                self.top,
+            ],
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         self.url = "git://127.0.0.1:%d/repo.git" % self.port
         for _attempt in range(100):
-            if subprocess.run(["git", "ls-remote", self.url], capture_output=True, check=False).returncode == 0:
+            if (
+                subprocess.run(
+                    ["git", "ls-remote", self.url], capture_output=True, check=False
+                ).returncode
+                == 0
+            ):
                 return
             time.sleep(0.05)
         raise AssertionError("git daemon does not answer")
@@ -98,7 +130,9 @@ def web(tmp_path):
     """A directory and its address."""
     top = tmp_path / "web"
     top.mkdir()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(top))) as server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(top))
+    ) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield top, "http://127.0.0.1:%d" % server.server_port
@@ -109,19 +143,33 @@ def web(tmp_path):
 @pytest.fixture
 def build(builder):
     """``build(where, name=None, stdin=None, **options) -> record``."""
+
     def do(where, name=None, stdin=None, named=None, **options):
         options.setdefault("network", "none")
-        made = plan.plan_from(builder.engine, ["t:1"], request.Request(**options), where, name, stdin and io.BytesIO(stdin), named=named)
+        made = plan.plan_from(
+            builder.engine,
+            ["t:1"],
+            request.Request(**options),
+            where,
+            name,
+            stdin and io.BytesIO(stdin),
+            named=named,
+        )
         do.plan = made
         made.apply()
         return images.get(builder.engine, made.image)
+
     yield do
     assert not os.listdir(builder.engine.paths.tmp)
 
 
 def test_a_git_repository(build, builder, repositories):
     tree = builder.tree(build(repositories.url))
-    assert tree["in/f"] == ["100644", 0, 0, b"version 2\n"] and tree["in/run.sh"][0] == "100755" and tree["in/sub"][0] == "40755"
+    assert (
+        tree["in/f"] == ["100644", 0, 0, b"version 2\n"]
+        and tree["in/run.sh"][0] == "100755"
+        and tree["in/sub"][0] == "40755"
+    )
     assert "in/Dockerfile" not in tree and "in/.git" not in tree
     build(repositories.url)
     assert not build.plan.changed
@@ -129,17 +177,31 @@ def test_a_git_repository(build, builder, repositories):
 
 def test_parts_of_a_repository(build, builder, repositories):
     assert builder.read(build(repositories.url + "#v1"), "in/f") == "version 1\n"
-    assert builder.read(build(repositories.url + "#" + repositories.commits[0]), "in/f") == "version 1\n"
-    assert builder.read(build(repositories.url + "#" + repositories.commits[0][:9]), "in/f") == "version 1\n"
+    assert (
+        builder.read(build(repositories.url + "#" + repositories.commits[0]), "in/f")
+        == "version 1\n"
+    )
+    assert (
+        builder.read(build(repositories.url + "#" + repositories.commits[0][:9]), "in/f")
+        == "version 1\n"
+    )
     assert builder.read(build(repositories.url + "#main:sub"), "sub/g") == "g\n"
     assert builder.read(build(repositories.url + "?tag=v1&subdir=sub"), "sub/g") == "g\n"
     assert builder.read(build(repositories.url + "#:sub", "Dockerfile"), "sub/g") == "g\n"
 
 
-@pytest.mark.parametrize("part, said", [
-    ("#nosuch", "no branch or tag nosuch"), ("#:nosuch", "no directory nosuch"), ("#:out", "no directory out"), ("?foo=1", "foo is not known"),
-    ("?tag=a&branch=b", "names two"), ("?commit=abcd", "not abcd"), ("#--upload-pack=x", "can't begin with -"),
-])
+@pytest.mark.parametrize(
+    "part, said",
+    [
+        ("#nosuch", "no branch or tag nosuch"),
+        ("#:nosuch", "no directory nosuch"),
+        ("#:out", "no directory out"),
+        ("?foo=1", "foo is not known"),
+        ("?tag=a&branch=b", "names two"),
+        ("?commit=abcd", "not abcd"),
+        ("#--upload-pack=x", "can't begin with -"),
+    ],
+)
 def test_what_a_repository_has_not(build, repositories, part, said):
     with pytest.raises(errors.InvalidInput, match=said):
         build(repositories.url + part)
@@ -151,42 +213,85 @@ def test_a_containerfile_that_leads_out_of_the_repository(build, repositories):
 
 
 def test_a_repository_that_can_not_be_reached(build):
-    with pytest.raises(errors.InvalidInput, match="can be fetched .*" + ("git ls-remote" if shutil.which("git") else "needs the program git")):
+    with pytest.raises(
+        errors.InvalidInput,
+        match="can be fetched .*"
+        + ("git ls-remote" if shutil.which("git") else "needs the program git"),
+    ):
         build("git://127.0.0.1:1/x.git")
 
 
 def test_addresses_and_their_secrets():
-    for text in ("git://h/x", "ssh://git@h/x", "git@h:x/y.git", "https://h/x.git", "http://h/x.git#a:b", "https://h/x.git?ref=a"):
+    for text in (
+        "git://h/x",
+        "ssh://git@h/x",
+        "git@h:x/y.git",
+        "https://h/x.git",
+        "http://h/x.git#a:b",
+        "https://h/x.git?ref=a",
+    ):
         assert git.is_git(text), text
     for text in ("https://h/x.tar.gz", "x.git", "./git@h:x", "/a/b.git", "https://h/x.git/y"):
         assert not git.is_git(text), text
     tool = git.Git({"GIT_AUTH_TOKEN.h": lambda: b"secret\n"})
-    assert tool._environment(git.Repository("https://h/x.git"))["GIT_CONFIG_VALUE_0"] == "Authorization: basic eC1hY2Nlc3MtdG9rZW46c2VjcmV0"
+    assert (
+        tool._environment(git.Repository("https://h/x.git"))["GIT_CONFIG_VALUE_0"]
+        == "Authorization: basic eC1hY2Nlc3MtdG9rZW46c2VjcmV0"
+    )
     assert "GIT_CONFIG_COUNT" not in tool._environment(git.Repository("https://other/x.git"))
 
 
 def test_add_of_a_repository(builder, repositories):
-    text = "FROM box:1\nADD %s#v1 /a/\nADD --keep-git-dir=true --chown=33:34 %s#:sub /b/\n" % (repositories.url, repositories.url)
+    text = f"FROM box:1\nADD {repositories.url}#v1 /a/\nADD --keep-git-dir=true --chown=33:34 {repositories.url}#:sub /b/\n"
     record = builder(text)
     tree = builder.tree(record)
-    assert tree["a/f"] == ["100644", 0, 0, b"version 1\n"] and "a/.git" not in tree and tree["b/g"] == ["100644", 33, 34, b"g\n"]
-    assert record["config"]["history"][-2]["created_by"] == "ADD %s#v1 /a/ # buildkit" % repositories.url
+    assert (
+        tree["a/f"] == ["100644", 0, 0, b"version 1\n"]
+        and "a/.git" not in tree
+        and tree["b/g"] == ["100644", 33, 34, b"g\n"]
+    )
+    assert (
+        record["config"]["history"][-2]["created_by"] == f"ADD {repositories.url}#v1 /a/ # buildkit"
+    )
     assert not builder.look(text, path=builder.context({})).changed
     assert "b/.git" not in tree  # it is in the directory above
-    assert "k/.git" in builder.tree(builder("FROM box:1\nADD --keep-git-dir %s /k/" % repositories.url))
-    assert builder.read(builder("FROM box:1\nADD --checksum=%s %s /c/" % (repositories.commits[1][:7], repositories.url)), "c/f") == "version 2\n"
-    for line, said in (("ADD --checksum=abcdef %s /c/" % repositories.url, "not abcdef"), ("COPY %s /c/" % repositories.url, "is for ADD"),
-                       ("ADD --keep-git-dir=false %s?keep-git-dir=1 /c/" % repositories.url, "something else")):
+    assert "k/.git" in builder.tree(
+        builder(f"FROM box:1\nADD --keep-git-dir {repositories.url} /k/")
+    )
+    assert (
+        builder.read(
+            builder(
+                f"FROM box:1\nADD --checksum={repositories.commits[1][:7]} {repositories.url} /c/"
+            ),
+            "c/f",
+        )
+        == "version 2\n"
+    )
+    for line, said in (
+        (f"ADD --checksum=abcdef {repositories.url} /c/", "not abcdef"),
+        (f"COPY {repositories.url} /c/", "is for ADD"),
+        (f"ADD --keep-git-dir=false {repositories.url}?keep-git-dir=1 /c/", "something else"),
+    ):
         with pytest.raises(errors.EngineError, match=said):
             builder("FROM box:1\n" + line)
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])
 def test_an_archive_at_standard_input(build, builder, mode):
-    record = build("-", stdin=archive({"./Dockerfile": TEXT, "f": "1", "d/g": "2", ".dockerignore": "d/h", "d/h": "3"}, mode))
+    record = build(
+        "-",
+        stdin=archive(
+            {"./Dockerfile": TEXT, "f": "1", "d/g": "2", ".dockerignore": "d/h", "d/h": "3"}, mode
+        ),
+    )
     tree = builder.tree(record)
     assert tree["in/f"] == ["100640", 0, 0, b"1"] and tree["in/g"][3] == b"2" and "in/h" not in tree
-    assert builder.read(build("-", "x/File", archive({"x/File": TEXT, "f": "9", "d/g": "2"}, mode)), "in/f") == "9"
+    assert (
+        builder.read(
+            build("-", "x/File", archive({"x/File": TEXT, "f": "9", "d/g": "2"}, mode)), "in/f"
+        )
+        == "9"
+    )
 
 
 def test_a_containerfile_at_standard_input(build, builder):
@@ -217,10 +322,18 @@ def test_named_contexts(builder, web, repositories, build):
     top, address = web
     (top / "c.tar").write_bytes(archive({"f": "web"}))
     text = b"FROM box:1 AS two\nCOPY --from=one /f /one\nCOPY --from=three /f /three\nFROM base AS last\nCOPY --from=two /one /three /out/\n"
-    named = {"one": address + "/c.tar", "three": repositories.url, "base": builder.context({"etc/x": "base"})}
+    named = {
+        "one": address + "/c.tar",
+        "three": repositories.url,
+        "base": builder.context({"etc/x": "base"}),
+    }
     record = build("-", stdin=text, named=named)
     tree = builder.tree(record)
-    assert tree["out/one"][3] == b"web" and tree["out/three"][3] == b"version 2\n" and tree["etc/x"] == ["100644", 0, 0, b"base"]
+    assert (
+        tree["out/one"][3] == b"web"
+        and tree["out/three"][3] == b"version 2\n"
+        and tree["etc/x"] == ["100644", 0, 0, b"base"]
+    )
     assert record["config"]["config"]["WorkingDir"] == "/" and len(record["layers"]) == 2
 
 
@@ -228,6 +341,15 @@ def test_a_context_in_place_of_a_stage(builder, build):
     text = b"FROM box:1 AS tool\nRUN false\nFROM box:1\nCOPY --from=tool /f /f\nFROM tool\nCOPY --from=1 /f /g\n"
     tree = builder.tree(build("-", stdin=text, named={"tool": builder.context({"f": "given"})}))
     assert tree["g"][3] == b"given" and sorted(tree) == ["f", "g"]
-    record = build("-", stdin=b"FROM box:1 AS tool\nRUN false\nFROM tool\n", named={"tool": "docker-image://box:1"})
+    record = build(
+        "-",
+        stdin=b"FROM box:1 AS tool\nRUN false\nFROM tool\n",
+        named={"tool": "docker-image://box:1"},
+    )
     assert record["config"]["config"]["Env"][0] == "FROM=image"
-    assert build("-", stdin=b"FROM nowhere:latest\n", named={"nowhere": "docker-image://box:1"})["layers"] == record["layers"]
+    assert (
+        build("-", stdin=b"FROM nowhere:latest\n", named={"nowhere": "docker-image://box:1"})[
+            "layers"
+        ]
+        == record["layers"]
+    )

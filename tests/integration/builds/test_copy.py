@@ -17,13 +17,26 @@ from pycontainer import errors
 from pycontainer.builds.parse import modes, words
 
 
-@pytest.mark.parametrize("text, old, directory, new", [
-    ("755", 0o600, False, 0o755), ("0644", 0o777, True, 0o644), ("4755", 0, False, 0o4755), ("u+x", 0o600, False, 0o700), ("go-rwx", 0o755, False, 0o700),
-    ("u=rwX,go=rX", 0o600, False, 0o644), ("u=rwX,go=rX", 0o600, True, 0o755), ("u=rwX,go=rX", 0o700, False, 0o755), ("a+r", 0o200, False, 0o644),
-    ("+x", 0o600, False, 0o711),
-    ("g=u", 0o750, False, 0o770), ("u+s,g+s,+t", 0o755, False, 0o7755), ("o=", 0o777, False, 0o770), ("u=rw,g=r,o=", 0o777, False, 0o640),
-    ("ug+w-x", 0o555, False, 0o665),
-])
+@pytest.mark.parametrize(
+    "text, old, directory, new",
+    [
+        ("755", 0o600, False, 0o755),
+        ("0644", 0o777, True, 0o644),
+        ("4755", 0, False, 0o4755),
+        ("u+x", 0o600, False, 0o700),
+        ("go-rwx", 0o755, False, 0o700),
+        ("u=rwX,go=rX", 0o600, False, 0o644),
+        ("u=rwX,go=rX", 0o600, True, 0o755),
+        ("u=rwX,go=rX", 0o700, False, 0o755),
+        ("a+r", 0o200, False, 0o644),
+        ("+x", 0o600, False, 0o711),
+        ("g=u", 0o750, False, 0o770),
+        ("u+s,g+s,+t", 0o755, False, 0o7755),
+        ("o=", 0o777, False, 0o770),
+        ("u=rw,g=r,o=", 0o777, False, 0o640),
+        ("ug+w-x", 0o555, False, 0o665),
+    ],
+)
 def test_modes(text, old, directory, new):
     assert modes.parse(text)(old, directory) == new
 
@@ -40,47 +53,78 @@ def test_links_of_a_source(builder):
     os.link(path + "/d/a", path + "/d/b")
     os.setxattr(path + "/d/a", "user.note", b"x")
     os.utime(path + "/d/a", (1600000000, 1600000000))
-    record = builder("FROM box:1 AS one\nCOPY d /in\nFROM box:1\nCOPY --from=one /in /out", path=path)
+    record = builder(
+        "FROM box:1 AS one\nCOPY d /in\nFROM box:1\nCOPY --from=one /in /out", path=path
+    )
     with builder.mounted(record) as top:
         status = os.stat(top + "/out/a")
-        assert status.st_nlink == 2 and status.st_ino == os.stat(top + "/out/b").st_ino and status.st_mtime == 1600000000
+        assert (
+            status.st_nlink == 2
+            and status.st_ino == os.stat(top + "/out/b").st_ino
+            and status.st_mtime == 1600000000
+        )
         assert os.getxattr(top + "/out/a", "user.note") == b"x"
 
 
 def test_nodes_of_a_stage(builder):
-    record = builder("FROM box:1 AS one\nRUN mkdir /n && mkfifo /n/f && mknod /n/c c 1 3 && ln -s f /n/l && chmod 2750 /n\nFROM box:1\nCOPY --from=one /n /n/")
+    record = builder(
+        "FROM box:1 AS one\nRUN mkdir /n && mkfifo /n/f && mknod /n/c c 1 3 && ln -s f /n/l && chmod 2750 /n\nFROM box:1\nCOPY --from=one /n /n/"
+    )
     with builder.mounted(record) as top:
-        assert os.lstat(top + "/n/c").st_rdev == os.makedev(1, 3) and os.readlink(top + "/n/l") == "f"
+        assert (
+            os.lstat(top + "/n/c").st_rdev == os.makedev(1, 3) and os.readlink(top + "/n/l") == "f"
+        )
         assert oct(os.lstat(top + "/n/f").st_mode)[:4] == "0o10"
 
 
 PARENTS = {"x/a.txt": "1", "y/z/b.txt": "2", "y/z/c.md": "3"}
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("COPY --parents x/a.txt y/z/b.txt /p/", {"p/x/a.txt", "p/y/z/b.txt"}), ("COPY --parents y/./z/b.txt /p/", {"p/z/b.txt"}),
-    ("COPY --parents **/*.txt /p/", {"p/x/a.txt", "p/y/z/b.txt"}),
-    ("COPY --parents y/z /p/", {"p/y/z/b.txt", "p/y/z/c.md"}), ("COPY --parents ./y/*/*.txt /p/", {"p/y/z/b.txt"}),
-    ("COPY --exclude=*.md y/z /p/", {"p/b.txt"}), ("COPY --exclude=z y /p/", set()), ("COPY --exclude=**/*.md --exclude=x . /p/", {"p/y/z/b.txt"}),
-    ("COPY --exclude=*.md --exclude=!c.md y/z /p/", {"p/b.txt", "p/c.md"}),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("COPY --parents x/a.txt y/z/b.txt /p/", {"p/x/a.txt", "p/y/z/b.txt"}),
+        ("COPY --parents y/./z/b.txt /p/", {"p/z/b.txt"}),
+        ("COPY --parents **/*.txt /p/", {"p/x/a.txt", "p/y/z/b.txt"}),
+        ("COPY --parents y/z /p/", {"p/y/z/b.txt", "p/y/z/c.md"}),
+        ("COPY --parents ./y/*/*.txt /p/", {"p/y/z/b.txt"}),
+        ("COPY --exclude=*.md y/z /p/", {"p/b.txt"}),
+        ("COPY --exclude=z y /p/", set()),
+        ("COPY --exclude=**/*.md --exclude=x . /p/", {"p/y/z/b.txt"}),
+        ("COPY --exclude=*.md --exclude=!c.md y/z /p/", {"p/b.txt", "p/c.md"}),
+    ],
+)
 def test_parents_and_exclude(builder, text, expected):
     tree = builder.tree(builder("FROM box:1\n" + text, PARENTS))
-    assert {name for name, facts in tree.items() if name.startswith("p/") and facts[0].startswith("100")} == expected
+    assert {
+        name for name, facts in tree.items() if name.startswith("p/") and facts[0].startswith("100")
+    } == expected
 
 
-@pytest.mark.parametrize("ignore, expected", [
-    ("b", {"a", "d/b", "d/c"}), ("**/b", {"a", "d/c"}), ("d", {"a", "b"}), ("*\n!d/c", {"d/c"}), ("*\n!d\nd/b", {"d/c"}),
-    ("# a\n\nb\n!b", {"a", "b", "d/b", "d/c"}), ("d/*", {"a", "b"}),
-])
+@pytest.mark.parametrize(
+    "ignore, expected",
+    [
+        ("b", {"a", "d/b", "d/c"}),
+        ("**/b", {"a", "d/c"}),
+        ("d", {"a", "b"}),
+        ("*\n!d/c", {"d/c"}),
+        ("*\n!d\nd/b", {"d/c"}),
+        ("# a\n\nb\n!b", {"a", "b", "d/b", "d/c"}),
+        ("d/*", {"a", "b"}),
+    ],
+)
 def test_ignore_files(builder, ignore, expected):
     files = {"a": "1", "b": "2", "d/b": "3", "d/c": "4", ".dockerignore": ignore}
     tree = builder.tree(builder("FROM box:1\nCOPY . /p/", files))
-    assert {name[2:] for name, facts in tree.items() if name.startswith("p/") and facts[0].startswith("100")} - {".dockerignore"} == expected
+    assert {
+        name[2:]
+        for name, facts in tree.items()
+        if name.startswith("p/") and facts[0].startswith("100")
+    } - {".dockerignore"} == expected
     for name in ("a", "b", "d/b", "d/c"):
         plan_works = name in expected
         try:
-            builder("FROM box:1\nCOPY %s /p/" % name, files)
+            builder(f"FROM box:1\nCOPY {name} /p/", files)
             assert plan_works
         except errors.EngineError:
             assert not plan_works
@@ -89,8 +133,14 @@ def test_ignore_files(builder, ignore, expected):
 def test_named_contexts(builder, tmp_path):
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "f").write_text("more")
-    record = builder("FROM base AS one\nCOPY --from=more f /f\nFROM one\nCOPY --from=other /srv/data/file /g",
-                     named={"more": str(tmp_path / "more"), "base": "docker-image://box:1", "other": "docker-image://box:1"})
+    record = builder(
+        "FROM base AS one\nCOPY --from=more f /f\nFROM one\nCOPY --from=other /srv/data/file /g",
+        named={
+            "more": str(tmp_path / "more"),
+            "base": "docker-image://box:1",
+            "other": "docker-image://box:1",
+        },
+    )
     assert builder.read(record, "f") == "more" and builder.read(record, "g") == "from the image\n"
 
 
@@ -110,7 +160,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("ETag", Handler.tag)
         if Handler.time:
             self.send_header("Last-Modified", Handler.time)
-        self.send_header("Content-Length", str(len(Handler.content) + (5 if self.path.startswith("/short") else 0)))
+        self.send_header(
+            "Content-Length",
+            str(len(Handler.content) + (5 if self.path.startswith("/short") else 0)),
+        )
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(Handler.content)
@@ -123,7 +176,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web():
-    Handler.content, Handler.tag, Handler.time, Handler.asked = b"one", '"1"', "Tue, 14 Nov 2023 22:13:20 GMT", []
+    Handler.content, Handler.tag, Handler.time, Handler.asked = (
+        b"one",
+        '"1"',
+        "Tue, 14 Nov 2023 22:13:20 GMT",
+        [],
+    )
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield "http://127.0.0.1:%d" % server.server_port
@@ -131,9 +189,12 @@ def web():
 
 
 def test_a_file_from_the_web(builder, web):
-    text = "FROM box:1\nADD %s/d/file.txt?x=1 /in/\nADD %s/other /name" % (web, web)
+    text = f"FROM box:1\nADD {web}/d/file.txt?x=1 /in/\nADD {web}/other /name"
     tree = builder.tree(builder(text), times=True)
-    assert tree["in/file.txt"] == ["100600", 0, 0, b"one", 1700000000 * 10**9] and tree["name"][3] == b"one"
+    assert (
+        tree["in/file.txt"] == ["100600", 0, 0, b"one", 1700000000 * 10**9]
+        and tree["name"][3] == b"one"
+    )
     Handler.asked.clear()
     assert not builder.look(text).changed and set(Handler.asked) == {"HEAD"}
     Handler.content, Handler.tag = b"two", '"2"'
@@ -146,7 +207,7 @@ def test_a_file_from_the_web(builder, web):
 def test_an_address_that_says_nothing_of_its_version(builder, web):
     """Its content tells whether there is anything to do; it is fetched once for that and for the build."""
     Handler.tag = Handler.time = None
-    text = "FROM box:1\nADD %s/f /f" % web
+    text = f"FROM box:1\nADD {web}/f /f"
     assert builder.read(builder(text), "f") == "one"
     Handler.asked.clear()
     assert not builder.look(text).changed and Handler.asked == ["HEAD", "GET"]
@@ -158,15 +219,26 @@ def test_an_address_that_says_nothing_of_its_version(builder, web):
 
 def test_a_checksum_is_checked(builder, web):
     good, bad = hashlib.sha256(b"one").hexdigest(), "0" * 64
-    builder("FROM box:1\nADD --checksum=sha256:%s %s/f /f" % (good, web))
+    builder(f"FROM box:1\nADD --checksum=sha256:{good} {web}/f /f")
     Handler.asked.clear()
-    assert not builder.look("FROM box:1\nADD --checksum=sha256:%s %s/f /f" % (good, web)).changed and Handler.asked == []
-    for text, part in (("--checksum=sha256:%s %s/f" % (bad, web), "has the digest"), ("--checksum=md5:ab %s/f" % web, "--checksum=md5:ab is not valid"),
-                       ("--checksum=sha256:%s f" % good, "is for web addresses"), ("%s/missing" % web, "404"), ("%s/short" % web, "bytes"),
-                       ("http://127.0.0.1:1/x", "refused"),
-                       ("http://127.0.0.1:1/repo.git", "git ls-remote: fatal" if shutil.which("git") else "needs the program git")):
+    assert (
+        not builder.look(f"FROM box:1\nADD --checksum=sha256:{good} {web}/f /f").changed
+        and Handler.asked == []
+    )
+    for text, part in (
+        (f"--checksum=sha256:{bad} {web}/f", "has the digest"),
+        (f"--checksum=md5:ab {web}/f", "--checksum=md5:ab is not valid"),
+        (f"--checksum=sha256:{good} f", "is for web addresses"),
+        (f"{web}/missing", "404"),
+        (f"{web}/short", "bytes"),
+        ("http://127.0.0.1:1/x", "refused"),
+        (
+            "http://127.0.0.1:1/repo.git",
+            "git ls-remote: fatal" if shutil.which("git") else "needs the program git",
+        ),
+    ):
         with pytest.raises(errors.EngineError, match=part):
-            builder("FROM box:1\nADD %s /f" % text, {"f": "one"})
+            builder(f"FROM box:1\nADD {text} /f", {"f": "one"})
 
 
 # ----------------------------------------------------------------------------------------------------------------- attacks
@@ -182,20 +254,44 @@ def canary(tmp_path):
 
     def check():
         assert os.listdir(top) == ["file"] and (top / "file").read_text() == "untouched"
-        assert os.stat(top / "file").st_ctime_ns == status.st_ctime_ns and os.stat(top).st_mode & 0o777 == 0o755
+        assert (
+            os.stat(top / "file").st_ctime_ns == status.st_ctime_ns
+            and os.stat(top).st_mode & 0o777 == 0o755
+        )
+
     return str(top), check
 
 
-@pytest.mark.parametrize("link", ["{0}", "{0}/file", "../../../../../../../../../../..{0}", "/proc/self/root{0}", "/proc/1/root{0}"])
-@pytest.mark.parametrize("copy", ["COPY f /l", "COPY f /l/", "COPY f /l/new/f", "COPY d /l", "COPY d/ /l/x/",
-                                  "ADD f.tar /l/", "COPY --chown=5 --chmod=777 d /l/", "WORKDIR /l/w"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "{0}",
+        "{0}/file",
+        "../../../../../../../../../../..{0}",
+        "/proc/self/root{0}",
+        "/proc/1/root{0}",
+    ],
+)
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "COPY f /l",
+        "COPY f /l/",
+        "COPY f /l/new/f",
+        "COPY d /l",
+        "COPY d/ /l/x/",
+        "ADD f.tar /l/",
+        "COPY --chown=5 --chmod=777 d /l/",
+        "WORKDIR /l/w",
+    ],
+)
 def test_a_link_of_the_image_leads_nowhere(builder, canary, link, copy):
     """The image's links are made before anything is copied onto them (CVE-2018-15664 and its kind): the host stays as it is."""
     top, check = canary
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         tar.addfile(tarfile.TarInfo("t"), io.BytesIO(b""))
-    text = "FROM box:1\nRUN ln -s %s /l\n%s" % (link.format(top), copy)
+    text = f"FROM box:1\nRUN ln -s {link.format(top)} /l\n{copy}"
     try:
         builder(text, {"f": "1", "d/g": "2", "f.tar": buffer.getvalue()})
     except errors.EngineError:
@@ -206,22 +302,33 @@ def test_a_link_of_the_image_leads_nowhere(builder, canary, link, copy):
 @pytest.mark.parametrize("source", ["l", "l/file", "d", "d/l/file", "l/../canary/file"])
 def test_a_link_of_a_source_leads_nowhere(builder, canary, source):
     top, dummy = canary
-    for text in ("FROM box:1\nCOPY %s /x/" % source,
-                 "FROM box:1 AS one\nRUN mkdir /c && ln -s %s /c/l && mkdir /c/d && ln -s %s /c/d/l\nFROM box:1\nCOPY --from=one /c/%s /x/"
-                 % (top, top, source),
-                 "FROM box:1\nRUN --mount=target=/m,source=%s mkdir /x; cp -r /m /x" % source):
+    for text in (
+        f"FROM box:1\nCOPY {source} /x/",
+        f"FROM box:1 AS one\nRUN mkdir /c && ln -s {top} /c/l && mkdir /c/d && ln -s {top} /c/d/l\nFROM box:1\nCOPY --from=one /c/{source} /x/",
+        f"FROM box:1\nRUN --mount=target=/m,source={source} mkdir /x; cp -r /m /x",
+    ):
         try:
             record = builder(text, {"l": ("link", top), "d/l": ("link", top), "f": "1"})
         except errors.EngineError:
             continue
-        assert b"untouched" not in [facts[3] for facts in builder.tree(record).values() if len(facts) > 3]
+        assert b"untouched" not in [
+            facts[3] for facts in builder.tree(record).values() if len(facts) > 3
+        ]
 
 
-@pytest.mark.parametrize("members", [
-    [("../escape", b"1")], [("/abs", b"1")], [("l", "link", "{0}"), ("l/new", b"1")], [("l", "link", "../../../../../../..{0}"),
-    ("l/file", b"1")], [("h", "hard", "{0}/file")],
-    [("h", "hard", "../../../../../../../..{0}/file")], [("l", "link", "{0}"), ("l", "dir")], [("l", "link", "{0}/file"), ("h", "hard", "l"), ("h", b"1")],
-])
+@pytest.mark.parametrize(
+    "members",
+    [
+        [("../escape", b"1")],
+        [("/abs", b"1")],
+        [("l", "link", "{0}"), ("l/new", b"1")],
+        [("l", "link", "../../../../../../..{0}"), ("l/file", b"1")],
+        [("h", "hard", "{0}/file")],
+        [("h", "hard", "../../../../../../../..{0}/file")],
+        [("l", "link", "{0}"), ("l", "dir")],
+        [("l", "link", "{0}/file"), ("h", "hard", "l"), ("h", b"1")],
+    ],
+)
 def test_an_archive_stays_in_its_directory(builder, canary, members):
     top, check = canary
     buffer = io.BytesIO()
@@ -233,7 +340,9 @@ def test_an_archive_stays_in_its_directory(builder, canary, members):
                 info.size = len(rest[0])
                 tar.addfile(info, io.BytesIO(rest[0]))
                 continue
-            info.type = {"link": tarfile.SYMTYPE, "hard": tarfile.LNKTYPE, "dir": tarfile.DIRTYPE}[rest[0]]
+            info.type = {"link": tarfile.SYMTYPE, "hard": tarfile.LNKTYPE, "dir": tarfile.DIRTYPE}[
+                rest[0]
+            ]
             info.linkname = rest[1].format(top) if len(rest) > 1 else ""
             tar.addfile(info)
     try:
@@ -246,24 +355,36 @@ def test_an_archive_stays_in_its_directory(builder, canary, members):
 
 
 def test_context_must_be_there(builder, tmp_path):
-    with pytest.raises(errors.EngineError, match="path: .* is not valid; accepted: an existing directory"):
+    with pytest.raises(
+        errors.EngineError, match="path: .* is not valid; accepted: an existing directory"
+    ):
         builder("FROM box:1\nCOPY a /a", path=str(tmp_path / "none"))
 
 
 def test_the_same_layer_twice(builder):
     """What is copied again is the same layer; overlayfs takes none twice."""
-    record = builder("FROM box:1\nCOPY a /x/a\nRUN echo b > /x/b; rm /x/a\nCOPY a /x/a\nRUN cat /x/a /x/b > /c", {"a": "1\n"},
-                     args={"SOURCE_DATE_EPOCH": "1"})  # the layer has the directory too, with its time
-    assert len(record["layers"]) > len(set(record["layers"])) and builder.read(record, "c") == "1\nb\n"
+    record = builder(
+        "FROM box:1\nCOPY a /x/a\nRUN echo b > /x/b; rm /x/a\nCOPY a /x/a\nRUN cat /x/a /x/b > /c",
+        {"a": "1\n"},
+        args={"SOURCE_DATE_EPOCH": "1"},
+    )  # the layer has the directory too, with its time
+    assert (
+        len(record["layers"]) > len(set(record["layers"])) and builder.read(record, "c") == "1\nb\n"
+    )
     again = builder("FROM box:1\nCOPY a /x/a\nCOPY a /x/a\nRUN cat /x/a > /c", {"a": "1\n"})
     assert builder.read(again, "c") == "1\n"
 
 
 def test_an_empty_destination_is_the_working_directory(builder):
-    record = builder("FROM box:1\nWORKDIR /w\nCOPY a $NOPE\nCOPY [\"a\", \"b\", \"\"]\n", {"a": "1\n", "b": "2\n"})
+    record = builder(
+        'FROM box:1\nWORKDIR /w\nCOPY a $NOPE\nCOPY ["a", "b", ""]\n', {"a": "1\n", "b": "2\n"}
+    )
     assert builder.read(record, "w/a") == "1\n" and builder.read(record, "w/b") == "2\n"
 
 
 def test_a_heredoc_needs_the_name_of_a_file(builder):
-    with pytest.raises(errors.EngineError, match=r":2: COPY: the here-document a/b has no name that a file can have"):
+    with pytest.raises(
+        errors.EngineError,
+        match=r":2: COPY: the here-document a/b has no name that a file can have",
+    ):
         builder("FROM box:1\nCOPY <<a/b /n/\nx\na/b\n")

@@ -50,6 +50,7 @@ def asked():
         thread.start()
         running.append((server, thread))
         return "http://127.0.0.1:%d" % server.server_port, server.seen
+
     yield serve
     for server, thread in running:
         server.shutdown()
@@ -65,33 +66,50 @@ def home(tmp_path, monkeypatch):
     (found / ".netrc").write_text("machine 127.0.0.1 login root password secret\n")
     (found / ".netrc").chmod(0o600)
     (found / ".git-credentials").write_text("http://root:secret@127.0.0.1\n")
-    (found / ".gitconfig").write_text("[credential]\n\thelper = \"!echo username=root; echo password=secret\"\n"
-                                      "[http]\n\textraHeader = \"Authorization: secret\"\n")
+    (found / ".gitconfig").write_text(
+        '[credential]\n\thelper = "!echo username=root; echo password=secret"\n'
+        '[http]\n\textraHeader = "Authorization: secret"\n'
+    )
     script = found / "askpass"
     script.write_text("#!/bin/sh\necho secret\n")
     script.chmod(0o755)
     for name in ("GIT_ASKPASS", "SSH_ASKPASS"):
         monkeypatch.setenv(name, str(script))
     for name, value in {
-            "HOME": found, "XDG_CONFIG_HOME": found, "SSH_AUTH_SOCK": found / "agent", "GIT_CONFIG_COUNT": "1", "GIT_SSH": script,
-            "GIT_SSH_COMMAND": "ssh -i /root/.ssh/id", "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": "Authorization: secret"}.items():
+        "HOME": found,
+        "XDG_CONFIG_HOME": found,
+        "SSH_AUTH_SOCK": found / "agent",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_SSH": script,
+        "GIT_SSH_COMMAND": "ssh -i /root/.ssh/id",
+        "GIT_CONFIG_KEY_0": "http.extraHeader",
+        "GIT_CONFIG_VALUE_0": "Authorization: secret",
+    }.items():
         monkeypatch.setenv(name, str(value))
     here = tmp_path / "here"
     here.mkdir()
     subprocess.run(["git", "init", "-q", here], check=True)
-    subprocess.run(["git", "-C", here, "config", "http.extraHeader", "Authorization: secret"], check=True)
+    subprocess.run(
+        ["git", "-C", here, "config", "http.extraHeader", "Authorization: secret"], check=True
+    )
     monkeypatch.chdir(here)
     return found
 
 
 def test_no_password_of_the_host_is_sent(builder, asked, home):
     address, seen = asked()
-    for text in ("FROM box:1\nADD %s/x.git /a/" % address, "FROM box:1\nADD http://user@%s/x.git /a/" % address[7:]):
-        with pytest.raises(errors.EngineError, match="git ls-remote: .*(could not read|Authentication failed)"):
+    for text in (
+        f"FROM box:1\nADD {address}/x.git /a/",
+        f"FROM box:1\nADD http://user@{address[7:]}/x.git /a/",
+    ):
+        with pytest.raises(
+            errors.EngineError, match="git ls-remote: .*(could not read|Authentication failed)"
+        ):
             builder(text)
     assert seen and set(seen) <= {None, "Basic " + base64.b64encode(b"user:").decode()}, seen
     with pytest.raises(errors.InvalidInput, match="git ls-remote: "):
         from pycontainer.builds.sources import fetching
+
         fetching.locate(builder.engine, address + "/x.git", request.Request())
     assert not [one for one in seen if one and "secret" in one]
 
@@ -101,46 +119,76 @@ def test_the_password_that_the_build_was_given_is_sent_to_nobody_else(builder, a
     other, astray = asked(address)
     for where in (address, other):
         with pytest.raises(errors.EngineError, match="git ls-remote: "):
-            builder("FROM box:1\nADD %s/x.git /a/" % where, secrets={"GIT_AUTH_TOKEN": lambda: b"token\n"})
+            builder(
+                f"FROM box:1\nADD {where}/x.git /a/", secrets={"GIT_AUTH_TOKEN": lambda: b"token\n"}
+            )
     assert astray[0] == TOKEN and set(seen) == {TOKEN}
     seen.clear()
     with pytest.raises(errors.EngineError, match="git ls-remote: "):
-        builder("FROM box:1\nADD %s/x.git /a/" % other, secrets={"GIT_AUTH_TOKEN": lambda: b"token\n"})
+        builder(
+            f"FROM box:1\nADD {other}/x.git /a/", secrets={"GIT_AUTH_TOKEN": lambda: b"token\n"}
+        )
     assert not seen
 
 
 @pytest.mark.parametrize("agent", [None, "/run/an-agent"])
 @pytest.mark.parametrize("address", ["git@127.0.0.1:x.git", "ssh://127.0.0.1/x.git"])
-def test_ssh_is_given_the_builds_agent_or_nothing(builder, home, tmp_path, monkeypatch, agent, address):
+def test_ssh_is_given_the_builds_agent_or_nothing(
+    builder, home, tmp_path, monkeypatch, agent, address
+):
     tools = tmp_path / "bin"
     tools.mkdir()
-    (tools / "ssh").write_text("#!/usr/bin/python3\nimport json, os, sys\njson.dump([sys.argv[1:], dict(os.environ)], open(%r, 'w'))\nsys.exit(1)\n" %
-                               str(tmp_path / "said"))
+    (tools / "ssh").write_text(
+        f"#!/usr/bin/python3\nimport json, os, sys\njson.dump([sys.argv[1:], dict(os.environ)], open({str(tmp_path / 'said')!r}, 'w'))\nsys.exit(1)\n"
+    )
     (tools / "ssh").chmod(0o755)
-    monkeypatch.setenv("PATH", "%s:%s" % (tools, os.environ["PATH"]))
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises(errors.EngineError, match="git ls-remote: "):
-        builder("FROM box:1\nADD %s /a/" % address, ssh={"default": agent} if agent else {})
+        builder(f"FROM box:1\nADD {address} /a/", ssh={"default": agent} if agent else {})
     words, env = json.loads((tmp_path / "said").read_text())
-    assert env.get("SSH_AUTH_SOCK") == agent and env["HOME"] == "/dev/null" and not [name for name in env if "ASKPASS" in name and env[name]]
+    assert (
+        env.get("SSH_AUTH_SOCK") == agent
+        and env["HOME"] == "/dev/null"
+        and not [name for name in env if "ASKPASS" in name and env[name]]
+    )
     real = shutil.which("ssh", path="/usr/bin:/bin")
     if real is None:
         return
     host = [word for word in words if "127.0.0.1" in word][0]
-    shown = subprocess.run([real, "-G"] + words[:words.index(host)] + [host], env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    shown = subprocess.run(
+        [real, "-G"] + words[: words.index(host)] + [host],
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
     settings = dict(line.partition(" ")[::2] for line in shown.lower().splitlines())
-    assert settings["identityfile"] == "/dev/null" and settings["gssapiauthentication"] == settings["passwordauthentication"] == "no"
-    assert settings["identityagent"] == ("ssh_auth_sock" if agent else "none") and (settings["pubkeyauthentication"] == "false") == (agent is None)
+    assert (
+        settings["identityfile"] == "/dev/null"
+        and settings["gssapiauthentication"] == settings["passwordauthentication"] == "no"
+    )
+    assert settings["identityagent"] == ("ssh_auth_sock" if agent else "none") and (
+        settings["pubkeyauthentication"] == "false"
+    ) == (agent is None)
 
 
 @pytest.mark.parametrize("url", ["file://%s", "ext::sh -c touch%% %s/touched", "%s"])
 def test_submodules_come_over_the_network(tmp_path, home, monkeypatch, url):
     """A repository names the host's directories, or a program, as where its submodule comes from."""
-    env = dict(os.environ, HOME=str(tmp_path), GIT_CONFIG_GLOBAL="/dev/null", XDG_CONFIG_HOME="/nonexistent", GIT_CONFIG_COUNT="0")
+    env = dict(
+        os.environ,
+        HOME=str(tmp_path),
+        GIT_CONFIG_GLOBAL="/dev/null",
+        XDG_CONFIG_HOME="/nonexistent",
+        GIT_CONFIG_COUNT="0",
+    )
     for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
         env[name + "_NAME"], env[name + "_EMAIL"] = "a", "a@b"
 
     def run(*words):
-        return subprocess.run(("git",) + words, cwd=tmp_path, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        return subprocess.run(
+            ("git",) + words, cwd=tmp_path, env=env, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout.strip()
 
     secret, outer = str(tmp_path / "secret"), str(tmp_path / "outer")
     for path in (secret, outer):
@@ -150,8 +198,15 @@ def test_submodules_come_over_the_network(tmp_path, home, monkeypatch, url):
         run("-C", path, "add", "-A")
         run("-C", path, "commit", "-qm", "x")
     with open(os.path.join(outer, ".gitmodules"), "w") as file:
-        file.write('[submodule "s"]\n\tpath = s\n\turl = "%s"\n' % (url % secret))
-    run("-C", outer, "update-index", "--add", "--cacheinfo", "160000,%s,s" % run("-C", secret, "rev-parse", "HEAD"))
+        file.write(f'[submodule "s"]\n\tpath = s\n\turl = "{url % secret}"\n')
+    run(
+        "-C",
+        outer,
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        f"160000,{run('-C', secret, 'rev-parse', 'HEAD')},s",
+    )
     run("-C", outer, "add", ".gitmodules")
     run("-C", outer, "commit", "-qm", "y")
     repository, tool = git.Repository("https://example.com/x.git"), git.Git()
@@ -160,9 +215,15 @@ def test_submodules_come_over_the_network(tmp_path, home, monkeypatch, url):
     target.mkdir()
     real = tool._environment
     with monkeypatch.context() as patch:  # the repository itself comes out of a directory here
-        patch.setattr(tool, "_environment", lambda wanted: dict(real(wanted), GIT_ALLOW_PROTOCOL="file"))
+        patch.setattr(
+            tool, "_environment", lambda wanted: dict(real(wanted), GIT_ALLOW_PROTOCOL="file")
+        )
         repository.submodules = False
         tool.check_out(repository, str(target), True)
     with pytest.raises(git.Trouble, match="git submodule: "):
-        tool._run(repository, ["submodule", "update", "-q", "--init", "--recursive", "--depth=1"], str(target))
+        tool._run(
+            repository,
+            ["submodule", "update", "-q", "--init", "--recursive", "--depth=1"],
+            str(target),
+        )
     assert not os.path.exists(os.path.join(secret, "touched")) and not os.listdir(target / "s")

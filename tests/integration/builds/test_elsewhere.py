@@ -40,7 +40,7 @@ def pushed(builder, registry):
 def need(*programs):
     for program in programs:
         if not shutil.which(program):
-            pytest.skip("%s is not installed" % program)
+            pytest.skip(f"{program} is not installed")
 
 
 def run(*words):
@@ -50,21 +50,44 @@ def run(*words):
 def test_umoci_and_skopeo(builder, pushed, tmp_path):
     need("skopeo", "umoci")
     name, record = pushed
-    run("skopeo", "copy", "-q", "--src-tls-verify=false", "docker://" + name, "oci:%s:t" % (tmp_path / "out"))
-    run("umoci", "unpack", "--image", "%s:t" % (tmp_path / "out"), str(tmp_path / "bundle"))
+    run(
+        "skopeo",
+        "copy",
+        "-q",
+        "--src-tls-verify=false",
+        "docker://" + name,
+        f"oci:{tmp_path / 'out'}:t",
+    )
+    run("umoci", "unpack", "--image", f"{tmp_path / 'out'}:t", str(tmp_path / "bundle"))
     assert tree(str(tmp_path / "bundle" / "rootfs"), times=True) == builder.tree(record, times=True)
-    described = json.loads(run("skopeo", "inspect", "--config", "--tls-verify=false", "docker://" + name))
-    assert described["config"]["Labels"] == {"a": "b c"} and described["config"]["ExposedPorts"] == {"80/tcp": {}}
-    assert len([entry for entry in described["history"] if not entry.get("empty_layer")]) == len(described["rootfs"]["diff_ids"])
+    described = json.loads(
+        run("skopeo", "inspect", "--config", "--tls-verify=false", "docker://" + name)
+    )
+    assert described["config"]["Labels"] == {"a": "b c"} and described["config"][
+        "ExposedPorts"
+    ] == {"80/tcp": {}}
+    assert len([entry for entry in described["history"] if not entry.get("empty_layer")]) == len(
+        described["rootfs"]["diff_ids"]
+    )
 
 
 def test_buildah(builder, pushed, tmp_path):
     need("buildah")
     name, record = pushed
-    store = ["--root", str(tmp_path / "root"), "--runroot", str(tmp_path / "run"), "--storage-driver", "vfs"]
+    store = [
+        "--root",
+        str(tmp_path / "root"),
+        "--runroot",
+        str(tmp_path / "run"),
+        "--storage-driver",
+        "vfs",
+    ]
     run("buildah", *store, "pull", "-q", "--tls-verify=false", name)
     described = json.loads(run("buildah", *store, "inspect", "--type", "image", name))["Docker"]
-    assert described["config"]["Healthcheck"] == {"Test": ["CMD-SHELL", "true"], "Interval": 5000000000} and described["config"]["OnBuild"] == ["RUN true"]
+    assert described["config"]["Healthcheck"] == {
+        "Test": ["CMD-SHELL", "true"],
+        "Interval": 5000000000,
+    } and described["config"]["OnBuild"] == ["RUN true"]
     (found,) = json.loads(run("buildah", *store, "images", "--json"))
     assert record["id"].startswith("sha256:" + found["id"])
 
@@ -76,4 +99,8 @@ def test_a_built_image_comes_back_as_it_was(builder, pushed):
     images.plan_absent(builder.engine, "box:1").apply()
     images.plan_present(builder.engine, name).apply()
     again = images.get(builder.engine, name)
-    assert again["id"] == record["id"] and again["manifest"] == record["manifest"] and builder.tree(again, times=True) == before
+    assert (
+        again["id"] == record["id"]
+        and again["manifest"] == record["manifest"]
+        and builder.tree(again, times=True) == before
+    )

@@ -37,15 +37,35 @@ def hosts(builder, tmp_path, base_tree):
 
     def build(number, text=TEXT, check=False, **options):
         if number not in engines:
-            engines[number] = stack.enter_context(Engine(data=str(tmp_path / ("data%d" % number)), run=str(tmp_path / ("run%d" % number))))
-            carry_out(images.plan_import(engines[number], "box:1", base_tree, {"command": ["sh"], "env": {"FROM": "image"}}), False)
+            engines[number] = stack.enter_context(
+                Engine(
+                    data=str(tmp_path / ("data%d" % number)), run=str(tmp_path / ("run%d" % number))
+                )
+            )
+            carry_out(
+                images.plan_import(
+                    engines[number],
+                    "box:1",
+                    base_tree,
+                    {"command": ["sh"], "env": {"FROM": "image"}},
+                ),
+                False,
+            )
         engine, build.lines = engines[number], []
         options.setdefault("network", "none")
-        build.plan = plan.plan_build(engine, ["t:1"], request.Request(**options), path, data=text.encode(), progress=build_progress.Plain(build.lines.append))
+        build.plan = plan.plan_build(
+            engine,
+            ["t:1"],
+            request.Request(**options),
+            path,
+            data=text.encode(),
+            progress=build_progress.Plain(build.lines.append),
+        )
         if check:
             return build.plan
         build.plan.apply()
         return images.get(engine, "t:1")
+
     build.engines = engines
     with contextlib.ExitStack() as stack:
         yield build
@@ -59,9 +79,9 @@ def ran(lines):
 def place(request, tmp_path):
     """``(text for cache_to, text for cache_from)``."""
     if request.param == "registry":
-        address = request.getfixturevalue("registry") + "/cache/%s:c" % os.urandom(4).hex()
-        return "type=registry,ref=%s" % address, address
-    return "type=local,dest=%s/cache" % tmp_path, "type=local,src=%s/cache" % tmp_path
+        address = request.getfixturevalue("registry") + f"/cache/{os.urandom(4).hex()}:c"
+        return f"type=registry,ref={address}", address
+    return f"type=local,dest={tmp_path}/cache", f"type=local,src={tmp_path}/cache"
 
 
 def test_a_cache_from_elsewhere(hosts, place):
@@ -71,9 +91,16 @@ def test_a_cache_from_elsewhere(hosts, place):
     hosts(0, cache_to=[to + ",mode=max"])
     assert not hosts.plan.changed
     second = hosts(1, cache_from=[source])
-    assert ran(hosts.lines) == 0 and second["layers"] == first["layers"] and second["id"] == first["id"]
+    assert (
+        ran(hosts.lines) == 0
+        and second["layers"] == first["layers"]
+        and second["id"] == first["id"]
+    )
     shown = images.listing(hosts.engines[1])
-    assert sorted(tag for image in shown for tag in image["RepoTags"]) == ["box:1", "t:1"] and len(shown) == 2  # the cache's own image is gone
+    assert (
+        sorted(tag for image in shown for tag in image["RepoTags"]) == ["box:1", "t:1"]
+        and len(shown) == 2
+    )  # the cache's own image is gone
     hosts(1)
     assert not hosts.plan.changed
     hosts(2, TEXT.replace("RUN true", "RUN echo new > /new"), cache_from=[source])
@@ -89,7 +116,9 @@ def test_a_cache_of_the_last_stage_alone(hosts, place):
 def test_check_mode_asks_and_fetches_nothing(hosts, place):
     hosts(0, cache_to=[place[0] + ",mode=max"])
     found = hosts(1, check=True, cache_from=[place[1]])
-    assert found.actions == ["build image t:1: all steps are in the cache, its configuration is new"]
+    assert found.actions == [
+        "build image t:1: all steps are in the cache, its configuration is new"
+    ]
     assert len(images.listing(hosts.engines[1], everything=True)) == 1
 
 
@@ -108,14 +137,25 @@ def test_a_cache_in_the_image(hosts, registry):
 def test_a_cache_that_is_not_there(hosts, registry, tmp_path):
     (tmp_path / "junk").mkdir()
     (tmp_path / "junk" / "index.json").write_text("[]")
-    hosts(0, cache_from=[registry + "/none:1", "127.0.0.1:1/none:1", "type=local,src=%s/none" % tmp_path, "type=local,src=%s/junk" % tmp_path])
+    hosts(
+        0,
+        cache_from=[
+            registry + "/none:1",
+            "127.0.0.1:1/none:1",
+            f"type=local,src={tmp_path}/none",
+            f"type=local,src={tmp_path}/junk",
+        ],
+    )
     assert ran(hosts.lines) == 6
-    assert [sum(part in warning for warning in hosts.plan.warnings) for part in ("/none:1 can't be read", "%s/none" % tmp_path, "junk")] == [2, 1, 1]
+    assert [
+        sum(part in warning for warning in hosts.plan.warnings)
+        for part in ("/none:1 can't be read", f"{tmp_path}/none", "junk")
+    ] == [2, 1, 1]
 
 
 def test_a_cache_that_lies(hosts, tmp_path):
     """What a cache's configuration says is not trusted: steps of wrong forms, of layers that it has not."""
-    hosts(0, cache_to=["type=local,dest=%s/cache,mode=max" % tmp_path])
+    hosts(0, cache_to=[f"type=local,dest={tmp_path}/cache,mode=max"])
     blobs = tmp_path / "cache" / "blobs" / "sha256"
     index = json.loads((tmp_path / "cache" / "index.json").read_text())
     document = json.loads((blobs / index["manifests"][0]["digest"][7:]).read_text())
@@ -123,7 +163,12 @@ def test_a_cache_that_lies(hosts, tmp_path):
     steps = config[exchange.KEY]["steps"]
     for step in steps:
         step["diff_id"] = "sha256:" + "0" * 64 if step["diff_id"] else step["diff_id"]
-    config[exchange.KEY]["steps"] = steps + [None, {}, {"keys": 1}, {"keys": ["a"], "diff_id": None, "created": ""}]
+    config[exchange.KEY]["steps"] = steps + [
+        None,
+        {},
+        {"keys": 1},
+        {"keys": ["a"], "diff_id": None, "created": ""},
+    ]
     data = json.dumps(config).encode()
     document["config"].update(digest=manifest.digest_of(data), size=len(data))
     (blobs / document["config"]["digest"][7:]).write_bytes(data)
@@ -131,14 +176,21 @@ def test_a_cache_that_lies(hosts, tmp_path):
     index["manifests"][0].update(digest=manifest.digest_of(text), size=len(text))
     (blobs / index["manifests"][0]["digest"][7:]).write_bytes(text)
     (tmp_path / "cache" / "index.json").write_text(json.dumps(index))
-    hosts(1, cache_from=["type=local,src=%s/cache" % tmp_path])
+    hosts(1, cache_from=[f"type=local,src={tmp_path}/cache"])
     assert ran(hosts.lines) == 6
 
 
-@pytest.mark.parametrize("text, said", [
-    ("type=gha", "type=registry, type=local"), ("type=registry", "ref="), ("type=registry,ref=x,mode=all", "mode"), ("type=local,dest=x,foo=1", "dest, mode"),
-    ("UPPER:1", "cache_to"), ("type=registry,ref=a@sha256:" + "0" * 64, "tag"),
-])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("type=gha", "type=registry, type=local"),
+        ("type=registry", "ref="),
+        ("type=registry,ref=x,mode=all", "mode"),
+        ("type=local,dest=x,foo=1", "dest, mode"),
+        ("UPPER:1", "cache_to"),
+        ("type=registry,ref=a@sha256:" + "0" * 64, "tag"),
+    ],
+)
 def test_places_that_are_refused(text, said):
     with pytest.raises(errors.InvalidInput, match=said):
         request.Request(cache_to=[text])
@@ -147,7 +199,11 @@ def test_places_that_are_refused(text, said):
 def test_a_stage_without_cache(builder):
     first = builder(TEXT, {"f": "1"})
     again = builder(TEXT, {"f": "1"}, nocache_stages=["Tool"])
-    assert builder.ran == ["RUN cat /proc/sys/kernel/random/uuid > /stamp", "COPY --from=tool /stamp /tool"] and first["layers"][:4] == again["layers"][:4]
+    assert (
+        builder.ran
+        == ["RUN cat /proc/sys/kernel/random/uuid > /stamp", "COPY --from=tool /stamp /tool"]
+        and first["layers"][:4] == again["layers"][:4]
+    )
     builder("FROM box:1\nRUN echo 1", nocache_stages=["stage-0"])
     builder("FROM box:1\nRUN echo 1", nocache_stages=["stage-0"])
     assert builder.ran == ["RUN echo 1"]
@@ -170,6 +226,8 @@ def test_limits_of_run(builder):
     from pycontainer import containers
 
     normal = containers.definition({"ulimits": ["nofile=77:88"], "memory": "64m"})
-    record = builder("FROM box:1\nRUN ulimit -n > /n; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null > /m; true",
-                     limits=normal)
+    record = builder(
+        "FROM box:1\nRUN ulimit -n > /n; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null > /m; true",
+        limits=normal,
+    )
     assert builder.read(record, "n") == "77\n" and builder.read(record, "m") == "67108864\n"

@@ -24,7 +24,9 @@ def endless(path, kind):
 
 
 @pytest.mark.parametrize("kind", ["fifo", "zero", "large"])
-@pytest.mark.parametrize("name", [".dockerignore", ".containerignore", "Containerfile.dockerignore"])
+@pytest.mark.parametrize(
+    "name", [".dockerignore", ".containerignore", "Containerfile.dockerignore"]
+)
 def test_an_ignore_file(builder, kind, name):
     context = builder.context({"f": "f"})
     with open(os.path.join(context, "Containerfile"), "w") as file:
@@ -35,7 +37,9 @@ def test_an_ignore_file(builder, kind, name):
     if kind == "zero":  # the link stays in the context, where no such file is
         plan.plan_from(builder.engine, ["t:1"], request.Request(network="none"), context)
         return
-    with pytest.raises(errors.InvalidInput, match="ignore.* a regular file of at most 1048576 bytes"):
+    with pytest.raises(
+        errors.InvalidInput, match="ignore.* a regular file of at most 1048576 bytes"
+    ):
         plan.plan_from(builder.engine, ["t:1"], request.Request(network="none"), context)
 
 

@@ -13,11 +13,51 @@ from pycontainer.builds.plans import plan, request
 
 from . import corpus
 
-TOKENS = ["${", "}", "$", "\"", "'", "\\", "`", "<<", "<<-", "[", "]", "--", "=", "\n", "\r\n", "\0", "FROM ", "ONBUILD ", "EOF", "**", "!", "#", ",",
-          " ", "\t",
-          ":-", "//", "..", "/./", "\u00e9", "9" * 30, "${a:-" * 60, "[" * 200, "--from=", "--mount=type=", "--parents ", "--chown=", "AS ", "scratch",
-          "git://x/y",
-          "\\\n", "# escape=`\n", "http://127.0.0.1:1/x"]
+TOKENS = [
+    "${",
+    "}",
+    "$",
+    '"',
+    "'",
+    "\\",
+    "`",
+    "<<",
+    "<<-",
+    "[",
+    "]",
+    "--",
+    "=",
+    "\n",
+    "\r\n",
+    "\0",
+    "FROM ",
+    "ONBUILD ",
+    "EOF",
+    "**",
+    "!",
+    "#",
+    ",",
+    " ",
+    "\t",
+    ":-",
+    "//",
+    "..",
+    "/./",
+    "\u00e9",
+    "9" * 30,
+    "${a:-" * 60,
+    "[" * 200,
+    "--from=",
+    "--mount=type=",
+    "--parents ",
+    "--chown=",
+    "AS ",
+    "scratch",
+    "git://x/y",
+    "\\\n",
+    "# escape=`\n",
+    "http://127.0.0.1:1/x",
+]
 
 
 def damaged(generator, text):
@@ -26,12 +66,12 @@ def damaged(generator, text):
         if kind == 0:
             text = text[:at] + generator.choice(TOKENS) + text[at:]
         elif kind == 1:
-            text = text[:at] + text[at + generator.randint(1, 20):]
+            text = text[:at] + text[at + generator.randint(1, 20) :]
         elif kind == 2:
-            text = text[:at] + chr(generator.randrange(1, 256)) + text[at + 1:]
+            text = text[:at] + chr(generator.randrange(1, 256)) + text[at + 1 :]
         elif kind == 3:
             start = generator.randrange(len(text) + 1)
-            text = text[:at] + text[start:start + generator.randint(1, 40)] + text[at:]
+            text = text[:at] + text[start : start + generator.randint(1, 40)] + text[at:]
         else:
             rows = text.split("\n")
             generator.shuffle(rows)
@@ -43,20 +83,31 @@ def damaged(generator, text):
 def test_damaged_containerfiles(builder, monkeypatch, seed):
     from pycontainer import images
 
-    def absent(_engine, name, *_words, **_more):  # no registry is asked: what is not here is nowhere
+    def absent(
+        _engine, name, *_words, **_more
+    ):  # no registry is asked: what is not here is nowhere
         if images.find(builder.engine, name) is None:
-            raise errors.NotFound("there is no image %s" % name)
+            raise errors.NotFound(f"there is no image {name}")
         return present(_engine, name, *_words, **_more)
+
     present = images.plan_present
     monkeypatch.setattr(images, "plan_present", absent)
-    monkeypatch.setattr(builder.engine, "check", True)  # a plan that is to be carried out keeps its context open
+    monkeypatch.setattr(
+        builder.engine, "check", True
+    )  # a plan that is to be carried out keeps its context open
     generator, path, planned = random.Random(seed), builder.context(corpus.FILES), 0
     texts = [text for text, _options in corpus.CASES.values()]
     before = len(os.listdir("/proc/self/fd"))
     for _count in range(500):
         text = damaged(generator, generator.choice(texts))
         try:
-            found = plan.plan_build(builder.engine, ["t:1"], request.Request(network="none"), path, data=text.encode("utf-8", "replace"))
+            found = plan.plan_build(
+                builder.engine,
+                ["t:1"],
+                request.Request(network="none"),
+                path,
+                data=text.encode("utf-8", "replace"),
+            )
             assert found.actions
             planned += 1
         except errors.EngineError as error:

@@ -62,8 +62,10 @@ def _child(builder):
 
 def _traffic(builder):
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Page)
-    text = ("FROM box:1\nRUN wget -q -O /page http://host:%d/ && ip -o addr show eth0 > /address && grep host /etc/hosts | tail -1 > /hosts\n"
-            "RUN --network=none ip link | grep -c ' eth0' > /links; true" % server.server_port)
+    text = (
+        "FROM box:1\nRUN wget -q -O /page http://host:%d/ && ip -o addr show eth0 > /address && grep host /etc/hosts | tail -1 > /hosts\n"
+        "RUN --network=none ip link | grep -c ' eth0' > /links; true" % server.server_port
+    )
     started = threading.Thread(target=server.serve_forever, daemon=True)
     plan = builder.look(text, network="default", extra_hosts={"host": "host-gateway"})
     before = {name for _index, name in socket.if_nameindex()}
@@ -71,7 +73,9 @@ def _traffic(builder):
     plan.apply()
     server.shutdown()
     record = images.get(builder.engine, "t:1")
-    assert builder.read(record, "page") == "from the host\n" and builder.read(record, "links") == "0\n"
+    assert (
+        builder.read(record, "page") == "from the host\n" and builder.read(record, "links") == "0\n"
+    )
     assert " inet " in builder.read(record, "address")
     assert builder.engine.db.all("SELECT * FROM addresses") == []
     left = {name for _index, name in socket.if_nameindex()} - before

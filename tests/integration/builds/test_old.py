@@ -29,7 +29,9 @@ FILES = {"a": "1", "d/b": "2", "d/s/c": "3", ".dockerignore": "x"}
 ARGS = {"SOURCE_DATE_EPOCH": "1700000000"}
 
 
-@pytest.mark.parametrize("modules", [[overlay], [overlay, mounts], [overlay, mounts, rootfs], [rootfs]])
+@pytest.mark.parametrize(
+    "modules", [[overlay], [overlay, mounts], [overlay, mounts, rootfs], [rootfs]]
+)
 def test_older_kernels(builder, monkeypatch, modules):
     new = builder(TEXT, FILES, args=ARGS)
     for module in modules:
@@ -49,4 +51,8 @@ def test_another_umask(builder):
         os.umask(saved)
     tree = builder.tree(new, times=True)
     assert tree == builder.tree(old, times=True) and new["id"] == old["id"]
-    assert tree["w/x"][0] == "40755" and tree["in/s/c"][0] == "100644" and tree["umask"][3] == b"0022\n"
+    assert (
+        tree["w/x"][0] == "40755"
+        and tree["in/s/c"][0] == "100644"
+        and tree["umask"][3] == b"0022\n"
+    )

@@ -14,7 +14,20 @@ import pytest
 from . import corpus
 from .conftest import tree
 
-KEYS = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "OnBuild", "Shell", "StopSignal", "User", "Volumes", "WorkingDir")
+KEYS = (
+    "Cmd",
+    "Entrypoint",
+    "Env",
+    "ExposedPorts",
+    "Healthcheck",
+    "Labels",
+    "OnBuild",
+    "Shell",
+    "StopSignal",
+    "User",
+    "Volumes",
+    "WorkingDir",
+)
 
 
 class Peer:
@@ -24,8 +37,23 @@ class Peer:
         self.top = str(top)
 
     def __call__(self, *words, check=True):
-        command = ["buildah", "--root", self.top + "/root", "--runroot", self.top + "/run", "--storage-driver", "vfs"] + list(words)
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, stdin=subprocess.DEVNULL)
+        command = [
+            "buildah",
+            "--root",
+            self.top + "/root",
+            "--runroot",
+            self.top + "/run",
+            "--storage-driver",
+            "vfs",
+        ] + list(words)
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout.strip() if done.returncode == 0 else None
 
@@ -34,11 +62,24 @@ class Peer:
         file = os.path.join(self.top, "Containerfile")
         with open(file, "w", encoding="utf-8") as written:
             written.write(text)
-        words = ["bud", "--isolation", "chroot", "--format", "docker", "--layers=false", "--pull=never", "-q", "-t", "t", "-f", file]
+        words = [
+            "bud",
+            "--isolation",
+            "chroot",
+            "--format",
+            "docker",
+            "--layers=false",
+            "--pull=never",
+            "-q",
+            "-t",
+            "t",
+            "-f",
+            file,
+        ]
         for key, value in options.get("args", {}).items():
-            words += ["--build-arg", "%s=%s" % (key, value)]
+            words += ["--build-arg", f"{key}={value}"]
         for key, value in options.get("labels", {}).items():
-            words += ["--label", "%s=%s" % (key, value)]
+            words += ["--label", f"{key}={value}"]
         if options.get("target"):
             words += ["--target", options["target"]]
         if self(*words, path, check=False) is None:
@@ -49,7 +90,9 @@ class Peer:
             return described["config"], None
         container = self("from", "--pull=never", "t")
         try:
-            return described["config"] | {"author": described.get("author", "")}, tree(self("mount", container))
+            return described["config"] | {"author": described.get("author", "")}, tree(
+                self("mount", container)
+            )
         finally:
             self("umount", container)
             self("rm", container)
@@ -64,7 +107,9 @@ def peer(tmp_path_factory, base_tree):
     container = found("from", "scratch")
     top = found("mount", container)
     subprocess.run(["cp", "-a", base_tree + "/.", top], check=True)
-    found("config", "--cmd", "[\"sh\"]", "--env", "FROM=image", "--env", "PATH=/bin:/usr/bin", container)
+    found(
+        "config", "--cmd", '["sh"]', "--env", "FROM=image", "--env", "PATH=/bin:/usr/bin", container
+    )
     found("commit", "-q", "--format", "docker", container, "box:1")
     found("umount", container)
     found("rm", container)
@@ -78,7 +123,15 @@ def peers_box(builder, base_tree):
     from pycontainer import images
     from pycontainer.reconcile import carry_out
 
-    carry_out(images.plan_import(builder.engine, "box:1", base_tree, {"command": ["sh"], "env": {"FROM": "image", "PATH": "/bin:/usr/bin"}}), False)
+    carry_out(
+        images.plan_import(
+            builder.engine,
+            "box:1",
+            base_tree,
+            {"command": ["sh"], "env": {"FROM": "image", "PATH": "/bin:/usr/bin"}},
+        ),
+        False,
+    )
     return builder
 
 
@@ -90,7 +143,9 @@ def ours(builder, text, path, options):
         record = builder(text, path=path, **options)
     except EngineError as error:
         return str(error)
-    return record["config"]["config"] | {"author": record["config"].get("author", "")}, builder.tree(record)
+    return record["config"]["config"] | {
+        "author": record["config"].get("author", "")
+    }, builder.tree(record)
 
 
 def compared(config):
@@ -99,7 +154,11 @@ def compared(config):
     found["Env"] = sorted(found.get("Env") or ())
     if found.get("WorkingDir") == "/":
         del found["WorkingDir"]  # says the same as none
-    labels = {key: value for key, value in (found.pop("Labels", None) or {}).items() if not key.startswith("io.buildah")}
+    labels = {
+        key: value
+        for key, value in (found.pop("Labels", None) or {}).items()
+        if not key.startswith("io.buildah")
+    }
     return found | ({"Labels": labels} if labels else {})
 
 
@@ -114,10 +173,35 @@ def test_as_buildah(peer, peers_box, name):
     if theirs is None or isinstance(our, str):
         assert (theirs is None and isinstance(our, str)) == (different != "result"), (our, theirs)
         return
-    assert (compared(our[0]) == compared(theirs[0])) == (different != "config"), (compared(our[0]), compared(theirs[0]))
+    assert (compared(our[0]) == compared(theirs[0])) == (different != "config"), (
+        compared(our[0]),
+        compared(theirs[0]),
+    )
     if theirs[1] is None:
         return
-    gone = {"proc", "sys", "dev", "run", "etc/hosts", "etc/resolv.conf", "etc/hostname", "etc/mtab", "run/secrets", "run/.containerenv"}
-    mine, other = ({key: value for key, value in each[1].items() if key not in gone and not key.startswith("bin/")} for each in (our, theirs))
-    changed = {key: (mine.get(key), other.get(key)) for key in set(mine) | set(other) if mine.get(key) != other.get(key)}
+    gone = {
+        "proc",
+        "sys",
+        "dev",
+        "run",
+        "etc/hosts",
+        "etc/resolv.conf",
+        "etc/hostname",
+        "etc/mtab",
+        "run/secrets",
+        "run/.containerenv",
+    }
+    mine, other = (
+        {
+            key: value
+            for key, value in each[1].items()
+            if key not in gone and not key.startswith("bin/")
+        }
+        for each in (our, theirs)
+    )
+    changed = {
+        key: (mine.get(key), other.get(key))
+        for key in set(mine) | set(other)
+        if mine.get(key) != other.get(key)
+    }
     assert (not changed) == (different != "tree"), changed

@@ -27,10 +27,20 @@ made = []  # names of the control groups that this test's builds made
 
 def leftovers(engine):
     """What a build may leave in the kernel and in the store's tmp: nothing."""
-    found = [path for top in cgroups.base_paths().values() for name in made for path in glob.glob("%s/%s" % (top, name))]
+    found = [
+        path
+        for top in cgroups.base_paths().values()
+        for name in made
+        for path in glob.glob(f"{top}/{name}")
+    ]
     with open("/proc/self/mountinfo") as file:
         found += [line for line in file if engine.paths.data in line]
-    return found + os.listdir(engine.paths.tmp) + engine.db.all("SELECT * FROM operations") + engine.db.all("SELECT * FROM addresses")
+    return (
+        found
+        + os.listdir(engine.paths.tmp)
+        + engine.db.all("SELECT * FROM operations")
+        + engine.db.all("SELECT * FROM addresses")
+    )
 
 
 @pytest.fixture
@@ -53,7 +63,12 @@ cat /proc/1/comm; ls /dev/pts; cat /etc/hostname; cat /proc/sys/net/ipv4/ip_unpr
     assert lines[0] == "buildkitsandbox" and lines[1] == "0"
     assert lines[2] == "3"  # loopback and two lines of title
     assert lines[3].split()[1] == "00000000a80425fb" and lines[4].split()[1] == "2"
-    assert lines[5] != os.readlink("/proc/self/ns/pid") and lines[6] == "1" and lines[7] == "sh" and lines[-1] == "not a tty"
+    assert (
+        lines[5] != os.readlink("/proc/self/ns/pid")
+        and lines[6] == "1"
+        and lines[7] == "sh"
+        and lines[-1] == "not a tty"
+    )
     assert leftovers(builder.engine) == before
 
 
@@ -65,9 +80,27 @@ RUN rm -r /tmp"""
     record = builder(text, {"f": "1"}, secrets=[secret_of("s", value="hush")])
     tree = builder.tree(record)
     assert tree["x"][3] == b"f\nhushhush"
-    left = {"var", "var/cache", "c", "t", "run", "proc", "dev", "sys", "etc/deep", "etc/hosts", "etc/resolv.conf", "etc/hostname"}
+    left = {
+        "var",
+        "var/cache",
+        "c",
+        "t",
+        "run",
+        "proc",
+        "dev",
+        "sys",
+        "etc/deep",
+        "etc/hosts",
+        "etc/resolv.conf",
+        "etc/hostname",
+    }
     assert not left & set(tree)
-    secret_files = subprocess.run(["grep", "-rl", "hush", builder.engine.paths.data], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    secret_files = subprocess.run(
+        ["grep", "-rl", "hush", builder.engine.paths.data],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    ).stdout.split()
     assert [path for path in secret_files if not path.startswith(builder.engine.paths.layers)] == []
     assert leftovers(builder.engine) == before
 
@@ -81,35 +114,51 @@ def test_a_cache_is_kept_and_can_have_a_mode(builder):
     text = "FROM box:1\nRUN --mount=type=cache,id=c,target=/c,mode=0700,uid=33,gid=34 ls -ldn /c > /x; ls /c >> /x; echo 1 > /c/%s"
     builder(text % "one")
     found = builder.read(builder(text % "two"), "x")
-    assert found.startswith("drwx------") and found.split()[2:4] == ["33", "34"] and found.splitlines()[1:] == ["one"]
-    record = builder("FROM box:1\nRUN --mount=type=cache,id=c,target=/d,readonly ls /d > /x; touch /d/no || echo read-only >> /x")
+    assert (
+        found.startswith("drwx------")
+        and found.split()[2:4] == ["33", "34"]
+        and found.splitlines()[1:] == ["one"]
+    )
+    record = builder(
+        "FROM box:1\nRUN --mount=type=cache,id=c,target=/d,readonly ls /d > /x; touch /d/no || echo read-only >> /x"
+    )
     assert builder.read(record, "x") == "one\ntwo\nread-only\n"
-    other = builder("FROM box:1\nRUN --mount=type=cache,id=c,target=/c ls /c > /x", args={"BUILDKIT_CACHE_MOUNT_NS": "mine"})
+    other = builder(
+        "FROM box:1\nRUN --mount=type=cache,id=c,target=/c ls /c > /x",
+        args={"BUILDKIT_CACHE_MOUNT_NS": "mine"},
+    )
     assert builder.read(other, "x") == ""
 
 
 def test_a_cache_can_begin_with_a_stages_files(builder):
     record = builder(
-        "FROM box:1 AS one\nRUN mkdir /seed && echo 1 > /seed/f\nFROM box:1\nRUN --mount=type=cache,id=n,target=/c,from=one,source=/seed cat /c/f > /x")
+        "FROM box:1 AS one\nRUN mkdir /seed && echo 1 > /seed/f\nFROM box:1\nRUN --mount=type=cache,id=n,target=/c,from=one,source=/seed cat /c/f > /x"
+    )
     assert builder.read(record, "x") == "1\n"
 
 
 def test_a_bind_is_read_only_or_loses_what_is_written(builder):
-    record = builder("FROM box:1\nRUN --mount=target=/c touch /c/new || echo refused > /x\nRUN --mount=target=/c,rw echo 2 > /c/f && cat /c/f >> /x",
-                     {"f": "1\n"})
+    record = builder(
+        "FROM box:1\nRUN --mount=target=/c touch /c/new || echo refused > /x\nRUN --mount=target=/c,rw echo 2 > /c/f && cat /c/f >> /x",
+        {"f": "1\n"},
+    )
     assert builder.read(record, "x") == "refused\n2\n"
     with open(os.path.join(builder.scratch, "context1", "f")) as file:
         assert file.read() == "1\n"
 
 
 def test_a_bind_does_not_show_what_is_ignored(builder):
-    record = builder("FROM box:1\nRUN --mount=target=/c ls -A /c > /x; cat /c/d/* >> /x",
-                     {"f": "1", "no": "2", "d/a": "3", "d/no": "4", ".dockerignore": "no\n**/no"})
+    record = builder(
+        "FROM box:1\nRUN --mount=target=/c ls -A /c > /x; cat /c/d/* >> /x",
+        {"f": "1", "no": "2", "d/a": "3", "d/no": "4", ".dockerignore": "no\n**/no"},
+    )
     assert builder.read(record, "x") == ".dockerignore\nd\nf\n3"
 
 
 def test_a_bind_of_a_file(builder):
-    record = builder("FROM box:1\nRUN --mount=target=/f.txt,source=d/f cat /f.txt > /x", {"d/f": "1"})
+    record = builder(
+        "FROM box:1\nRUN --mount=target=/f.txt,source=d/f cat /f.txt > /x", {"d/f": "1"}
+    )
     assert builder.read(record, "x") == "1" and "f.txt" not in builder.tree(record)
 
 
@@ -119,10 +168,19 @@ def test_secrets(builder, monkeypatch, tmp_path):
     text = """FROM box:1
 RUN --mount=type=secret,id=a --mount=type=secret,id=b,env=B --mount=type=secret,id=c,target=/s/c,mode=0440,uid=33,gid=34 --mount=type=secret,id=none \
 (cat /run/secrets/a; echo; echo $B; cat /s/c; echo; ls -ln /run/secrets/a /s/c; ls /run/secrets) > /x"""
-    secrets = [secret_of("a", value="one"), secret_of("b", variable="TOKEN"), secret_of("c", path=str(tmp_path / "file"))]
+    secrets = [
+        secret_of("a", value="one"),
+        secret_of("b", variable="TOKEN"),
+        secret_of("c", path=str(tmp_path / "file")),
+    ]
     lines = builder.read(builder(text, secrets=secrets), "x").splitlines()
     assert lines[:3] == ["one", "from-env", "from-file"]
-    assert lines[3].split()[0] == "-r--------" and lines[4].split()[0] == "-r--r-----" and lines[4].split()[2:4] == ["33", "34"] and lines[5:] == ["a"]
+    assert (
+        lines[3].split()[0] == "-r--------"
+        and lines[4].split()[0] == "-r--r-----"
+        and lines[4].split()[2:4] == ["33", "34"]
+        and lines[5:] == ["a"]
+    )
     with pytest.raises(errors.EngineError, match="not given a secret none"):
         builder("FROM box:1\nRUN --mount=type=secret,id=none,required true")
 
@@ -132,7 +190,10 @@ def test_an_agents_socket(builder, tmp_path):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(1)
-        record = builder("FROM box:1\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK && echo $SSH_AUTH_SOCK > /x", ssh={"default": path})
+        record = builder(
+            "FROM box:1\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK && echo $SSH_AUTH_SOCK > /x",
+            ssh={"default": path},
+        )
     assert builder.read(record, "x") == "/run/buildkit/ssh_agent.0\n"
 
 
@@ -144,7 +205,10 @@ def test_an_agent_for_another_user(builder, tmp_path):
         agent.listen(4)
         agent.settimeout(10)
         text = "FROM box:1\nUSER www\nRUN --mount=type=ssh,uid=33,mode=0640,target=/tmp/s stat -c '%u %g %a' $SSH_AUTH_SOCK > /tmp/x"
-        assert builder.read(builder(text, ssh={"default": path}), "tmp/x") == "33 0 640\n" and os.stat(path).st_uid == 0
+        assert (
+            builder.read(builder(text, ssh={"default": path}), "tmp/x") == "33 0 640\n"
+            and os.stat(path).st_uid == 0
+        )
         place = agents.relay(str(tmp_path), "relay", path, (0, 0), 0o600, stack)
         for word in (b"one", b"two"):
             with socket.socket(socket.AF_UNIX) as client:
@@ -158,8 +222,12 @@ def test_an_agent_for_another_user(builder, tmp_path):
 
 
 def test_host_network_and_more_hosts(builder):
-    record = builder("FROM box:1\nRUN readlink /proc/self/ns/net > /x; grep other /etc/hosts >> /x", network="host", extra_hosts={"other": "10.1.2.3"})
-    assert builder.read(record, "x") == "%s\n10.1.2.3\tother\n" % os.readlink("/proc/self/ns/net")
+    record = builder(
+        "FROM box:1\nRUN readlink /proc/self/ns/net > /x; grep other /etc/hosts >> /x",
+        network="host",
+        extra_hosts={"other": "10.1.2.3"},
+    )
+    assert builder.read(record, "x") == f"{os.readlink('/proc/self/ns/net')}\n10.1.2.3\tother\n"
 
 
 def test_a_process_that_is_left_running_ends(builder, before):
@@ -173,12 +241,20 @@ def test_a_process_that_is_left_running_ends(builder, before):
 def test_a_failed_step(builder, before):
     old = builder("FROM box:1\nRUN echo old > /x")
     with pytest.raises(errors.EngineError) as caught:
-        builder("FROM box:1\nRUN echo first > /y\n\nRUN echo begin; \\\n  for i in $(seq 40); do echo line $i; done; exit 7\nRUN never")
+        builder(
+            "FROM box:1\nRUN echo first > /y\n\nRUN echo begin; \\\n  for i in $(seq 40); do echo line $i; done; exit 7\nRUN never"
+        )
     error = caught.value
     assert (error.line, error.exit_code) == (4, 7)
-    assert str(error).startswith("Containerfile:4: step 3 of 4 ended with exit code 7: RUN echo begin;")
-    assert error.logs.splitlines() == ["line %d" % number for number in range(21, 41)] and error.logs in str(error)
-    assert images.get(builder.engine, "t:1")["id"] == old["id"] and leftovers(builder.engine) == before
+    assert str(error).startswith(
+        "Containerfile:4: step 3 of 4 ended with exit code 7: RUN echo begin;"
+    )
+    assert error.logs.splitlines() == [
+        "line %d" % number for number in range(21, 41)
+    ] and error.logs in str(error)
+    assert (
+        images.get(builder.engine, "t:1")["id"] == old["id"] and leftovers(builder.engine) == before
+    )
     builder("FROM box:1\nRUN echo first > /y\n\nRUN echo better")
     assert builder.ran == ["RUN echo better"]  # what had been done was not lost
 
@@ -191,13 +267,18 @@ def test_a_failed_build_keeps_nothing_of_its_failed_step(builder, engine):
     assert [image["RepoTags"] for image in images.listing(engine, everything=True)] == [["box:1"]]
 
 
-@pytest.mark.parametrize("text, part", [
-    ("RUN nosuchprogram", "ended with exit code 127"), ("RUN [\"nosuch\"]", "could not be started: exec nosuch: executable file not found"),
-    ("USER nobody-here\nRUN id", "could not be started: user: 'nobody-here'"), ("RUN sh -c 'kill -9 $$'; exit $?", "ended with exit code 137"),
-    ("RUN --mount=from=box:1,source=/none,target=/x true", "source /none: no such file"),
-    ("RUN --mount=type=ssh,required true", "not given an agent default"),
-    ("RUN --mount=source=none,target=/x true", "/none: not found in the context"),
-])
+@pytest.mark.parametrize(
+    "text, part",
+    [
+        ("RUN nosuchprogram", "ended with exit code 127"),
+        ('RUN ["nosuch"]', "could not be started: exec nosuch: executable file not found"),
+        ("USER nobody-here\nRUN id", "could not be started: user: 'nobody-here'"),
+        ("RUN sh -c 'kill -9 $$'; exit $?", "ended with exit code 137"),
+        ("RUN --mount=from=box:1,source=/none,target=/x true", "source /none: no such file"),
+        ("RUN --mount=type=ssh,required true", "not given an agent default"),
+        ("RUN --mount=source=none,target=/x true", "/none: not found in the context"),
+    ],
+)
 def test_errors(builder, before, text, part):
     with pytest.raises(errors.EngineError, match=part) as caught:
         builder("FROM box:1\n" + text)
@@ -220,14 +301,29 @@ def test_a_full_disk(base_tree, tmp_path):
             carry_out(images.plan_import(engine, "box:1", base_tree, {}), False)
             builder = Builder(engine, str(tmp_path))
             big = {"big": os.urandom(20 << 20)}
-            for text, part in (("FROM box:1\nCOPY big /big", r"step \[2/2\] COPY big /big \(line 2\): no space left in .* for the build"),
-                               ("FROM box:1\nRUN dd if=/dev/zero of=/big bs=1M count=30", "No space left"),
-                               ("FROM box:1\nRUN --mount=type=tmpfs,target=/t head -c 9m /dev/urandom > /a", r"step \[2/2\] RUN .*o space left")):
+            for text, part in (
+                (
+                    "FROM box:1\nCOPY big /big",
+                    r"step \[2/2\] COPY big /big \(line 2\): no space left in .* for the build",
+                ),
+                ("FROM box:1\nRUN dd if=/dev/zero of=/big bs=1M count=30", "No space left"),
+                (
+                    "FROM box:1\nRUN --mount=type=tmpfs,target=/t head -c 9m /dev/urandom > /a",
+                    r"step \[2/2\] RUN .*o space left",
+                ),
+            ):
                 with pytest.raises(errors.EngineError, match=part):
                     builder(text, big)
-                assert os.listdir(engine.paths.tmp) == [] and len(os.listdir(engine.paths.layers)) == 1
-                assert [image["RepoTags"] for image in images.listing(engine, everything=True)] == [["box:1"]]
-            assert builder.read(builder("FROM box:1\nCOPY small /small", {"small": "1"}), "small") == "1"
+                assert (
+                    os.listdir(engine.paths.tmp) == [] and len(os.listdir(engine.paths.layers)) == 1
+                )
+                assert [image["RepoTags"] for image in images.listing(engine, everything=True)] == [
+                    ["box:1"]
+                ]
+            assert (
+                builder.read(builder("FROM box:1\nCOPY small /small", {"small": "1"}), "small")
+                == "1"
+            )
     finally:
         subprocess.run(["umount", "--lazy", str(data)], check=True)
 
@@ -245,7 +341,10 @@ def test_two_builds_at_once(builder, engine, scratch):
             try:
                 with Engine(*scratch) as own:
                     builder.engine, builder.count = own, number * 100
-                    text = "FROM box:1\nRUN echo same > /same; touch -d '2020-01-01 00:00:00' /same\nRUN echo %d > /own\nCOPY f /f" % number
+                    text = (
+                        "FROM box:1\nRUN echo same > /same; touch -d '2020-01-01 00:00:00' /same\nRUN echo %d > /own\nCOPY f /f"
+                        % number
+                    )
                     builder(text, {"f": "x" * 400000}, name="t:%d" % number)
                     code = 0
             finally:
@@ -254,7 +353,11 @@ def test_two_builds_at_once(builder, engine, scratch):
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0, 0]
     for number in range(3):
         record = images.get(engine, "t:%d" % number)
-        assert builder.read(record, "own") == "%d\n" % number and builder.read(record, "same") == "same\n" and len(builder.read(record, "f")) == 400000
+        assert (
+            builder.read(record, "own") == "%d\n" % number
+            and builder.read(record, "same") == "same\n"
+            and len(builder.read(record, "f")) == 400000
+        )
     assert os.listdir(engine.paths.tmp) == []
 
 
@@ -262,9 +365,15 @@ def test_caches_can_be_removed(builder, engine):
     from pycontainer.cli import task as cli
 
     for ident in ("one", "two"):
-        builder("FROM box:1\nRUN --mount=type=cache,id=%s,target=/c head -c 1000 /dev/zero > /c/f" % ident)
+        builder(
+            f"FROM box:1\nRUN --mount=type=cache,id={ident},target=/c head -c 1000 /dev/zero > /c/f"
+        )
     result = cli.pycontainer(engine, {"cmd": "builder prune", "argv": None})
-    assert result["stdout_lines"] == ["Deleted build caches:", "one", "two", "", "Total reclaimed space: 2.01kB"] and result["changed"]
+    assert (
+        result["stdout_lines"]
+        == ["Deleted build caches:", "one", "two", "", "Total reclaimed space: 2.01kB"]
+        and result["changed"]
+    )
     assert not cli.pycontainer(engine, {"cmd": "builder prune -f", "argv": None})["changed"]
     record = builder("FROM box:1\nRUN --mount=type=cache,id=one,target=/c ls /c > /x")
     assert builder.read(record, "x") == ""
@@ -282,16 +391,27 @@ def test_a_killed_build_leaves_nothing_after_the_next_call(builder, engine, scra
         with Engine(%r, %r) as engine:
             plan.plan_build(engine, ["t:1"], request.Request(network="none"), None, data=b"FROM box:1\\nRUN echo 1 > /x\\n"
                             b"RUN echo started; sleep %s").apply()
-    """) % (os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), *scratch, mark)
+    """) % (
+        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+        *scratch,
+        mark,
+    )
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     try:
         end = time.monotonic() + 30
-        while not any(_runs(path, mark) for path in glob.glob("/proc/[0-9]*")) and time.monotonic() < end:
+        while (
+            not any(_runs(path, mark) for path in glob.glob("/proc/[0-9]*"))
+            and time.monotonic() < end
+        ):
             time.sleep(0.05)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    made.append(json.loads(engine.db.one("SELECT detail FROM operations WHERE kind = 'build-step'")["detail"])["ident"])
+    made.append(
+        json.loads(
+            engine.db.one("SELECT detail FROM operations WHERE kind = 'build-step'")["detail"]
+        )["ident"]
+    )
     assert [item for item in leftovers(engine) if str(item).endswith(made[-1])]
     engine.recover()
     assert leftovers(engine) == before

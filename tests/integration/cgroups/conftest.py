@@ -26,8 +26,16 @@ def run_in(group):
     started = []
 
     def run(source, *arguments, where=group):
-        started.append(subprocess.Popen([sys.executable, "-I", "-S", "-c", source, *map(str, arguments)], preexec_fn=lambda: where.attach(0),
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", source, *map(str, arguments)],
+                preexec_fn=lambda: where.attach(0),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
         return started[-1]
 
     yield run

@@ -81,27 +81,55 @@ def test_a_reader_of_a_group_that_goes():
 
 def test_lines_of_a_file():
     text = "\ncache 1\ntotal_cache 20\ninactive_file 3\ntotal_inactive_file 44"
-    assert [stats.value_of(text, key) for key in ("cache", "total_cache", "inactive_file", "total_inactive_file", "file")] == [1, 20, 3, 44, None]
+    assert [
+        stats.value_of(text, key)
+        for key in ("cache", "total_cache", "inactive_file", "total_inactive_file", "file")
+    ] == [1, 20, 3, 44, None]
 
 
 def test_all_that_is_accounted(worked):
     found = json.loads(json.dumps(worked.accounts()))
     usage = found["cpu"]["usage"]
-    assert usage["total"] > 10_000_000 and usage["user"] > 0 and "periods" in found["cpu"]["throttling"]
+    assert (
+        usage["total"] > 10_000_000
+        and usage["user"] > 0
+        and "periods" in found["cpu"]["throttling"]
+    )
     if "cpuacct" in worked.v1:
-        assert len(usage["percpu"]) == len(usage["percpu_user"]) == len(usage["percpu_kernel"]) >= os.cpu_count()
+        assert (
+            len(usage["percpu"])
+            == len(usage["percpu_user"])
+            == len(usage["percpu_kernel"])
+            >= os.cpu_count()
+        )
         assert sum(usage["percpu"]) <= worked.stats()["cpu"]["total"]
     assert found["pids"] == {"current": 1, "limit": 0}
     memory = found["memory"]
-    assert memory["usage"]["usage"] > MIB and memory["usage"]["max"] in range(memory["usage"]["usage"], 1 << 40) or memory["usage"]["max"] == 0
-    assert memory["usage"]["limit"] >= 1 << 62 and memory["usage"]["failcnt"] == 0 and memory["swap"]["usage"] >= memory["usage"]["usage"] - 16 * MIB
+    assert (
+        memory["usage"]["usage"] > MIB
+        and memory["usage"]["max"] in range(memory["usage"]["usage"], 1 << 40)
+        or memory["usage"]["max"] == 0
+    )
+    assert (
+        memory["usage"]["limit"] >= 1 << 62
+        and memory["usage"]["failcnt"] == 0
+        and memory["swap"]["usage"] >= memory["usage"]["usage"] - 16 * MIB
+    )
     assert memory["raw"] and memory["kernel"]["usage"] > 0
     assert found["cpuset"]["cpus"] and found["cpuset"]["mems"] == [0]
-    writes = [entry for entry in found["blkio"].get("ioServiceBytesRecursive", ()) if entry["op"] == "Write"]
+    writes = [
+        entry
+        for entry in found["blkio"].get("ioServiceBytesRecursive", ())
+        if entry["op"] == "Write"
+    ]
     if os.stat("/var/tmp").st_dev >> 8 and writes:
         assert sum(entry["value"] for entry in writes) >= 8 * MIB
         assert {"major", "minor", "op", "value"} == set(writes[0])
-    if os.path.exists("/proc/pressure/cpu") and worked.unified and os.path.exists(worked.unified + "/cpu.pressure"):
+    if (
+        os.path.exists("/proc/pressure/cpu")
+        and worked.unified
+        and os.path.exists(worked.unified + "/cpu.pressure")
+    ):
         for part in ("cpu", "memory", "blkio"):
             assert set(found[part]["psi"]["some"]) == {"avg10", "avg60", "avg300", "total"}
     if not worked.check({"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}):
@@ -119,18 +147,30 @@ def test_limits_in_what_is_accounted(group):
 
 def test_forms_of_the_files():
     assert accounting.entries_of("8:0 Read 5\n8:16 7\nTotal 12\n") == [
-        {"major": 8, "minor": 0, "op": "Read", "value": 5}, {"major": 8, "minor": 16, "op": "", "value": 7}]
+        {"major": 8, "minor": 0, "op": "Read", "value": 5},
+        {"major": 8, "minor": 16, "op": "", "value": 7},
+    ]
     assert accounting.listed("0-2,7") == [0, 1, 2, 7] and accounting.listed("") == []
-    assert accounting.devices_of("mlx4_0 hca_handle=2 hca_object=2000\n") == {"mlx4_0": {"hca_handle": 2, "hca_object": 2000}}
+    assert accounting.devices_of("mlx4_0 hca_handle=2 hca_object=2000\n") == {
+        "mlx4_0": {"hca_handle": 2, "hca_object": 2000}
+    }
 
 
 def test_version_2_files(tmp_path):
     """Forms that this machine may not have, as cgroup-v2.rst gives them."""
-    for name, text in {"io.stat": "8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=0\n"
-                                  "8:0 rbytes=90430464 wbytes=0 rios=8950 wios=1 dbytes=5 dios=2\n",
-                       "memory.current": "1000\n", "memory.max": "max\n", "memory.peak": "2000\n", "memory.swap.current": "50\n", "memory.swap.max": "70\n",
-                       "memory.stat": "anon 1\nfile 300\nkernel 20\nsock 3\n", "memory.events": "low 0\nmax 4\noom 1\n",
-                       "hugetlb.2MB.rsvd.current": "4\n", "hugetlb.2MB.events": "max 6\n"}.items():
+    for name, text in {
+        "io.stat": "8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=0\n"
+        "8:0 rbytes=90430464 wbytes=0 rios=8950 wios=1 dbytes=5 dios=2\n",
+        "memory.current": "1000\n",
+        "memory.max": "max\n",
+        "memory.peak": "2000\n",
+        "memory.swap.current": "50\n",
+        "memory.swap.max": "70\n",
+        "memory.stat": "anon 1\nfile 300\nkernel 20\nsock 3\n",
+        "memory.events": "low 0\nmax 4\noom 1\n",
+        "hugetlb.2MB.rsvd.current": "4\n",
+        "hugetlb.2MB.events": "max 6\n",
+    }.items():
         (tmp_path / name).write_text(text)
     path = str(tmp_path)
     blkio = accounting.blkio_v2(path)
@@ -138,9 +178,15 @@ def test_version_2_files(tmp_path):
     assert {"major": 8, "minor": 16, "op": "Read", "value": 192} in blkio["ioServicedRecursive"]
     memory = accounting.memory_v2(path)
     assert memory["usage"] == {"limit": (1 << 64) - 1, "usage": 1000, "max": 2000, "failcnt": 4}
-    assert memory["swap"]["usage"] == 1050 and memory["swap"]["limit"] == (1 << 64) - 1 and memory["cache"] == 300
+    assert (
+        memory["swap"]["usage"] == 1050
+        and memory["swap"]["limit"] == (1 << 64) - 1
+        and memory["cache"] == 300
+    )
     assert memory["kernel"]["usage"] == 20 and memory["kernelTCP"]["usage"] == 3
-    assert accounting.hugetlb(None, path, ["2MB", "1GB"]) == {"2MB": {"usage": 4, "max": 0, "failcnt": 6}}
+    assert accounting.hugetlb(None, path, ["2MB", "1GB"]) == {
+        "2MB": {"usage": 4, "max": 0, "failcnt": 6}
+    }
 
 
 def test_want_of_memory_is_told(group, run_in):
@@ -178,8 +224,10 @@ def test_a_limit_that_is_only_reached_is_no_want(group, run_in):
     group.apply(wanted)
     watch = group.oom_watch()
     try:
-        code = ("import os, sys\nfd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\nos.unlink(sys.argv[1])\n"
-                "for n in range(48): os.write(fd, bytes(1 << 20)); os.fdatasync(fd)")
+        code = (
+            "import os, sys\nfd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\nos.unlink(sys.argv[1])\n"
+            "for n in range(48): os.write(fd, bytes(1 << 20)); os.fdatasync(fd)"
+        )
         assert run_in(code, PATH).wait(60) == 0
         time.sleep(0.1)
         assert watch.read() == 0 and group.oom_kills() == 0

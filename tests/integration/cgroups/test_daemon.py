@@ -75,7 +75,9 @@ def test_it_is_cut_off(start):
         os.close(writer)
     assert layout.of_process(pid) == cgroups.engine().paths
     # its loader may have a library open for a moment after the exec
-    assert lifecycle.until(lambda: sorted(os.listdir("/proc/%d/fd" % pid)) == ["0", "1", "2"], 10), os.listdir("/proc/%d/fd" % pid)
+    assert lifecycle.until(
+        lambda: sorted(os.listdir("/proc/%d/fd" % pid)) == ["0", "1", "2"], 10
+    ), os.listdir("/proc/%d/fd" % pid)
     assert {os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in "012"} == {"/dev/null"}
     assert os.readlink("/proc/%d/cwd" % pid) == "/"
     with open("/proc/%d/environ" % pid) as file:
@@ -84,7 +86,9 @@ def test_it_is_cut_off(start):
     assert os.getsid(pid) != os.getsid(0)
     found = status(pid)
     assert found["Umask"] == "0022" and int(found["SigBlk"], 16) == 0
-    ignored = int(found["SigIgn"], 16) & ~(0b11 << 31)  # 32 and 33 are the C library's own, and as whoever started the tests left them
+    ignored = int(found["SigIgn"], 16) & ~(
+        0b11 << 31
+    )  # 32 and 33 are the C library's own, and as whoever started the tests left them
     assert daemon.booted_by_systemd() or ignored == 0  # systemd's services ignore SIGPIPE
     with open("/proc/%d/stat" % pid) as file:
         assert int(file.read().rpartition(") ")[2].split()[1]) != os.getpid()
@@ -94,7 +98,11 @@ def test_output_environment_and_arguments(start, tmp_path):
     log = tmp_path / "log"
     log.write_text("before\n")
     source = "import os, sys, time; print(sys.argv[1:], os.environ['NAME']); print('wrong', file=sys.stderr, flush=True); sys.stdout.flush(); time.sleep(60)"
-    start(["/usr/bin/python3", "-c", source, "a b", "$HOME ${x} %n", "\"'\\"], env={"NAME": "a $b %c"}, stdout_path=str(log))
+    start(
+        ["/usr/bin/python3", "-c", source, "a b", "$HOME ${x} %n", "\"'\\"],
+        env={"NAME": "a $b %c"},
+        stdout_path=str(log),
+    )
     assert lifecycle.until(lambda: "wrong" in log.read_text() and "[" in log.read_text(), 30)
     text = log.read_text()
     assert text.startswith("before\n")
@@ -110,15 +118,21 @@ def test_the_caller_is_not_waited_for(start):
     """A task ends when the module's pipes are closed: the daemon must not have them."""
     began = time.monotonic()
     command = [sys.executable, "-c", CALLER, RUNTIME, "test-" + secrets.token_hex(4)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40, check=True)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40, check=True
+    )
     start.pids.append(int(done.stdout))
     assert time.monotonic() - began < 35
     assert alive(int(done.stdout))
 
 
 def test_the_caller_session_and_cgroup_are_killed(start, group):
-    caller = subprocess.Popen([sys.executable, "-c", CALLER, RUNTIME, "test-" + secrets.token_hex(4), "stay"], stdout=subprocess.PIPE,
-                              preexec_fn=lambda: group.attach(0), start_new_session=True)
+    caller = subprocess.Popen(
+        [sys.executable, "-c", CALLER, RUNTIME, "test-" + secrets.token_hex(4), "stay"],
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: group.attach(0),
+        start_new_session=True,
+    )
     pid = int(caller.stdout.readline())
     start.pids.append(pid)
     os.killpg(caller.pid, 1)
@@ -132,7 +146,9 @@ def test_it_starts_again_though_children_of_the_first_live(start, tmp_path):
     """A zygote that is killed leaves monitors; the next has the same name."""
     name = "test-" + secrets.token_hex(4)
     log = tmp_path / "child"
-    first = start(["/bin/sh", "-c", "sleep 60 & echo $!; exec sleep 61"], name=name, stdout_path=str(log))  # as early a fork as can be
+    first = start(
+        ["/bin/sh", "-c", "sleep 60 & echo $!; exec sleep 61"], name=name, stdout_path=str(log)
+    )  # as early a fork as can be
     assert lifecycle.until(lambda: log.exists() and log.read_text().endswith("\n"), 30)
     child = int(log.read_text())
     start.pids.append(child)
@@ -153,12 +169,30 @@ def test_limits_outlive_systemd_at_work(group, start):
     """systemd hands controllers on as its own units need them; those of our groups stay."""
     if not daemon.booted_by_systemd() or cgroups.mode() != "v2":
         pytest.skip("systemd on cgroup v2 alone")
-    resources = {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}, "cpu": {"quota": 50000, "period": 100000, "cpus": "0"}}
+    resources = {
+        "memory": {"limit": 64 << 20},
+        "pids": {"limit": 50},
+        "cpu": {"quota": 50000, "period": 100000, "cpus": "0"},
+    }
     group.apply(resources)
     start(["/bin/sleep", "60"])
-    for command in (("daemon-reload",), ("daemon-reexec",), ("restart", "systemd-journald"), ("daemon-reload",)):
+    for command in (
+        ("daemon-reload",),
+        ("daemon-reexec",),
+        ("restart", "systemd-journald"),
+        ("daemon-reload",),
+    ):
         subprocess.run(("systemctl",) + command, check=True, timeout=60)
-    subprocess.run(("systemd-run", "--quiet", "--wait", "--property=CPUQuota=50%", "/bin/true"), check=True, timeout=60)
-    for file, text in (("memory.max", str(64 << 20)), ("pids.max", "50"), ("cpu.max", "50000 100000"), ("cpuset.cpus", "0")):
-        with open("%s/%s" % (group.unified, file)) as opened:
+    subprocess.run(
+        ("systemd-run", "--quiet", "--wait", "--property=CPUQuota=50%", "/bin/true"),
+        check=True,
+        timeout=60,
+    )
+    for file, text in (
+        ("memory.max", str(64 << 20)),
+        ("pids.max", "50"),
+        ("cpu.max", "50000 100000"),
+        ("cpuset.cpus", "0"),
+    ):
+        with open(f"{group.unified}/{file}") as opened:
             assert opened.read().strip() == text

@@ -41,7 +41,9 @@ def set_rules(request, group):
         if "devices" not in group.v1:
             pytest.skip("the group's own way is the program")
         try:
-            device_program.set_v2(group.unified, devices.normalise([{"allow": True, "access": "rwm"}]))
+            device_program.set_v2(
+                group.unified, devices.normalise([{"allow": True, "access": "rwm"}])
+            )
         except Unsupported as error:
             pytest.skip(str(error))
         return lambda rules: device_program.set_v2(group.unified, devices.normalise(rules))
@@ -53,8 +55,13 @@ def probe(group):
     import subprocess
     import sys
 
-    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", PROBE], preexec_fn=lambda: group.attach(0),
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", PROBE],
+        preexec_fn=lambda: group.attach(0),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
     def ask():
         process.stdin.write("?\n")
@@ -120,7 +127,11 @@ def test_a_kernel_that_can_not_replace(group, monkeypatch, probe):
     if not group.unified:
         pytest.skip("no cgroup v2 here")
     monkeypatch.setattr(device_program, "REPLACE", 1 << 20)  # a flag that no kernel knows: EINVAL
-    for rules, answer in (([DENY, character(3)], "1100"), ([DENY, character(5)], "0010"), ([{"allow": True, "access": "rwm"}], "1111")):
+    for rules, answer in (
+        ([DENY, character(3)], "1100"),
+        ([DENY, character(5)], "0010"),
+        ([{"allow": True, "access": "rwm"}], "1111"),
+    ):
         try:
             device_program.set_v2(group.unified, devices.normalise(rules))
         except Unsupported as error:

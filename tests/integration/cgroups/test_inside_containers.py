@@ -78,10 +78,18 @@ print(json.dumps(result))
 @pytest.fixture
 def inside(group):
     def run(*how):
-        done = subprocess.run([sys.executable, "-c", INSIDE, str(RUNTIME), *how], preexec_fn=lambda: group.attach(0),
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=100, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", INSIDE, str(RUNTIME), *how],
+            preexec_fn=lambda: group.attach(0),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=100,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
     return run
 
 
@@ -114,7 +122,7 @@ def test_mounts_that_show_a_part_of_the_tree(inside, group):
     """A container of an engine without cgroup namespaces: the mounts begin at its own cgroup, the names in /proc don't."""
     result = inside("part", "leaf")
     name = os.path.basename(next(iter(group.paths.values())))
-    assert all(cgroup.endswith("/%s/pycontainer/inner" % name) for cgroup in result["cgroups"])
+    assert all(cgroup.endswith(f"/{name}/pycontainer/inner") for cgroup in result["cgroups"])
     assert all(result["places"].values()) and result["places"]
     assert result["check"] == [] and result["stats"]["pids"]["limit"] == 5
     assert result["frozen"] and result["gone"]

@@ -56,8 +56,13 @@ def test_it_is_in_every_hierarchy_and_quickly_made(group):
         other = cgroups.create("test-" + secrets.token_hex(4))
         times.append(time.perf_counter() - began)
         other.remove()
-    emulated = 20 if "QEMU" in open("/proc/cpuinfo").read() or os.path.exists("/sys/class/dmi/id/product_name") and "Standard PC" in open(
-        "/sys/class/dmi/id/product_name").read() else 1
+    emulated = (
+        20
+        if "QEMU" in open("/proc/cpuinfo").read()
+        or os.path.exists("/sys/class/dmi/id/product_name")
+        and "Standard PC" in open("/sys/class/dmi/id/product_name").read()
+        else 1
+    )
     assert min(times) < 0.0015 * emulated
 
 
@@ -185,7 +190,11 @@ def test_kill_without_cgroup_kill(group, run_in):
 
 def test_kill_where_there_is_v1_alone(group, run_in, tmp_path, monkeypatch):
     """It writes nowhere else: not to a file below this process's working directory either."""
-    mounts = [mount for mount, hierarchy in layout.current().by_mount.items() if hierarchy.version == 1 and "freezer" in hierarchy.controllers]
+    mounts = [
+        mount
+        for mount, hierarchy in layout.current().by_mount.items()
+        if hierarchy.version == 1 and "freezer" in hierarchy.controllers
+    ]
     if not mounts:
         pytest.skip("no v1 freezer here")
     (tmp_path / "None").mkdir()
@@ -274,14 +283,19 @@ def test_open_from_json(group):
 
 def test_other_parents():
     name = secrets.token_hex(4)
-    made = cgroups.create("inner", parent="/pyc-%s/work" % name)
+    made = cgroups.create("inner", parent=f"/pyc-{name}/work")
     try:
-        assert all(path.endswith("/pyc-%s/work/inner" % name) for path in directories(made))
+        assert all(path.endswith(f"/pyc-{name}/work/inner") for path in directories(made))
         assert len(directories(made)) == len(made.paths)
         if not cgroups.check({"pids": {"limit": 5}}):
             made.apply({"pids": {"limit": 5}, "cpu": {"shares": 100}})
             assert made.stats()["pids"]["limit"] == 5
-        assert not [path for path in made.v1.values() if os.path.exists(path + "/cpuset.cpus") and not open(path + "/cpuset.cpus").read().strip()]
+        assert not [
+            path
+            for path in made.v1.values()
+            if os.path.exists(path + "/cpuset.cpus")
+            and not open(path + "/cpuset.cpus").read().strip()
+        ]
     finally:
         made.remove()
         for path in made.paths.values():
@@ -291,12 +305,24 @@ def test_other_parents():
 
 def test_slices_are_nested_as_systemd_does():
     from pycontainer.kernel.cgroups.hierarchy.tree import parent_path
+
     assert parent_path("a-b-c.slice") == "/a.slice/a-b.slice/a-b-c.slice"
     assert parent_path("work.slice") == "/work.slice"
     assert parent_path(None) == cgroups.base() == "/pycontainer"
 
 
-@pytest.mark.parametrize("name, parent", [("", None), ("a/b", None), ("..", None), ("a\n", None), ("a", "/"), ("a", "../x"), ("a", "/x/../y")])
+@pytest.mark.parametrize(
+    "name, parent",
+    [
+        ("", None),
+        ("a/b", None),
+        ("..", None),
+        ("a\n", None),
+        ("a", "/"),
+        ("a", "../x"),
+        ("a", "/x/../y"),
+    ],
+)
 def test_bad_names(name, parent):
     with pytest.raises(InvalidInput):
         cgroups.create(name, parent=parent)
@@ -346,7 +372,10 @@ def test_many_at_once():
                 for path in made.v1.values():
                     if os.path.exists(path + "/cpuset.cpus"):
                         assert open(path + "/cpuset.cpus").read().strip()
-                if made.unified and "memory" in open(made.unified + "/cgroup.controllers").read().split():
+                if (
+                    made.unified
+                    and "memory" in open(made.unified + "/cgroup.controllers").read().split()
+                ):
                     assert os.path.exists(made.unified + "/memory.max")
                 made.remove()
         except Exception as error:  # pylint: disable=broad-except
@@ -364,7 +393,10 @@ def test_pressure_and_figures_have_their_units(group, run_in):
     run_in("for n in range(3000000): pass").wait(60)
     figures = group.stats()
     assert figures["cpu"]["total"] > 10_000_000
-    assert abs(figures["cpu"]["user"] + figures["cpu"]["system"] - figures["cpu"]["total"]) <= 0.2 * figures["cpu"]["total"] + 50_000_000
+    assert (
+        abs(figures["cpu"]["user"] + figures["cpu"]["system"] - figures["cpu"]["total"])
+        <= 0.2 * figures["cpu"]["total"] + 50_000_000
+    )
     if "pressure" in figures:
         assert figures["pressure"]["cpu"]["some"]["avg10"] >= 0
         assert isinstance(figures["pressure"]["memory"]["full"]["total"], int)

@@ -39,7 +39,7 @@ def needs(group, resources):
 def read(group, v1, v2):
     """The text of a file under either name, with the group's directory of that controller."""
     controller = v1.split(".")[0]
-    path = "%s/%s" % (group.v1[controller], v1) if controller in group.v1 else "%s/%s" % (group.unified, v2)
+    path = f"{group.v1[controller]}/{v1}" if controller in group.v1 else f"{group.unified}/{v2}"
     with open(path) as file:
         return file.read().strip()
 
@@ -60,7 +60,12 @@ def test_memory_limit_goes_up_and_down_live(group, run_in):
     group.apply({"memory": {"limit": 64 * MIB, "swap": 64 * MIB}})
     process = run_in(HOLD, 20 * MIB)
     assert process.stdout.readline() == "held\n"
-    for limit, swap in ((200 * MIB, 300 * MIB), (100 * MIB, 100 * MIB), (50 * MIB, 400 * MIB), (40 * MIB, 60 * MIB)):
+    for limit, swap in (
+        (200 * MIB, 300 * MIB),
+        (100 * MIB, 100 * MIB),
+        (50 * MIB, 400 * MIB),
+        (40 * MIB, 60 * MIB),
+    ):
         group.update({"memory": {"limit": limit, "swap": swap}})
         assert group.stats()["memory"]["limit"] == limit
         assert read(group, "memory.limit_in_bytes", "memory.max") == str(limit)
@@ -125,7 +130,9 @@ def test_cpu_weight_burst_idle(group):
     burst = {"cpu": {"quota": 50000, "period": 100000, "burst": 20000}}
     if not group.check(burst):
         group.apply(burst)
-        group.update({"cpu": {"quota": 10000, "burst": 5000}})  # the old burst is more than the new quota
+        group.update(
+            {"cpu": {"quota": 10000, "burst": 5000}}
+        )  # the old burst is more than the new quota
         assert read(group, "cpu.cfs_burst_us", "cpu.max.burst") == "5000"
         with pytest.raises(HostError, match="cpu"):
             group.update({"cpu": {"burst": 10**7}})
@@ -173,7 +180,11 @@ def test_block_io_rate_and_figures(group, run_in, tmp_path):
     numbers = disk()
     if not numbers:
         pytest.skip("the disk of /var/tmp has no device of its own")
-    resources = {"blockIO": {"throttleWriteBpsDevice": [{"major": numbers[0], "minor": numbers[1], "rate": MIB}]}}
+    resources = {
+        "blockIO": {
+            "throttleWriteBpsDevice": [{"major": numbers[0], "minor": numbers[1], "rate": MIB}]
+        }
+    }
     needs(group, resources)
     group.apply(resources)
     path = "/var/tmp/pycontainer-io-%d" % os.getpid()
@@ -186,10 +197,18 @@ def test_block_io_rate_and_figures(group, run_in, tmp_path):
         os.unlink(path)
     figures = group.stats()["io"]
     assert figures["write_bytes"] >= MIB and figures["writes"] >= 16
-    group.update({"blockIO": {"throttleWriteBpsDevice": [{"major": numbers[0], "minor": numbers[1], "rate": 0}]}})
+    group.update(
+        {
+            "blockIO": {
+                "throttleWriteBpsDevice": [{"major": numbers[0], "minor": numbers[1], "rate": 0}]
+            }
+        }
+    )
     assert "wbps=%d" % MIB not in read(group, "blkio.throttle.write_bps_device", "io.max")
     with pytest.raises(HostError, match="whole disk"):
-        group.update({"blockIO": {"throttleReadBpsDevice": [{"major": 4095, "minor": 77, "rate": MIB}]}})
+        group.update(
+            {"blockIO": {"throttleReadBpsDevice": [{"major": 4095, "minor": 77, "rate": MIB}]}}
+        )
 
 
 def test_block_io_weight(group):
@@ -199,8 +218,14 @@ def test_block_io_weight(group):
     if "blkio" in group.v1:
         assert read(group, "blkio.bfq.weight", "") == "200"
     else:
-        names = [name for name in ("io.bfq.weight", "io.weight") if os.path.exists("%s/%s" % (group.unified, name))]
-        assert [read(group, "x.", name) for name in names] == ["default 200" if "bfq" in name else "default 1920" for name in names]
+        names = [
+            name
+            for name in ("io.bfq.weight", "io.weight")
+            if os.path.exists(f"{group.unified}/{name}")
+        ]
+        assert [read(group, "x.", name) for name in names] == [
+            "default 200" if "bfq" in name else "default 1920" for name in names
+        ]
 
 
 def test_hugepages(group):
@@ -224,7 +249,11 @@ def test_unified(group):
 
 def test_what_is_not_here_is_said_before_anything_is_changed(group):
     needs(group, {"pids": {"limit": 5}})
-    resources = {"pids": {"limit": 5}, "rdma": {"mlx5_0": {"hcaObjects": 1}}, "network": {"classID": 3}}
+    resources = {
+        "pids": {"limit": 5},
+        "rdma": {"mlx5_0": {"hcaObjects": 1}},
+        "network": {"classID": 3},
+    }
     if not group.check(resources):
         pytest.skip("this host has rdma and net_cls")
     with pytest.raises(Unsupported, match="controller"):
@@ -232,21 +261,42 @@ def test_what_is_not_here_is_said_before_anything_is_changed(group):
     assert group.stats()["pids"]["limit"] is None
 
 
-@pytest.mark.parametrize("resources", [
-    {"memory": {"limit": MIB, "swap": 2 * MIB, "reservation": MIB, "swappiness": 10, "disableOOMKiller": True}},
-    {"cpu": {"shares": 3, "quota": 5000, "period": 10000, "cpus": "0", "mems": "0"}, "pids": {"limit": 3}},
-    {"blockIO": {"weight": 100, "leafWeight": 100}, "rdma": {"x": {"hcaObjects": 1}}, "network": {"classID": 1}},
-    {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]},
-])
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {
+            "memory": {
+                "limit": MIB,
+                "swap": 2 * MIB,
+                "reservation": MIB,
+                "swappiness": 10,
+                "disableOOMKiller": True,
+            }
+        },
+        {
+            "cpu": {"shares": 3, "quota": 5000, "period": 10000, "cpus": "0", "mems": "0"},
+            "pids": {"limit": 3},
+        },
+        {
+            "blockIO": {"weight": 100, "leafWeight": 100},
+            "rdma": {"x": {"hcaObjects": 1}},
+            "network": {"classID": 1},
+        },
+        {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]},
+    ],
+)
 def test_what_is_said_beforehand_is_what_the_group_says(group, resources):
     def keys(found):
         return sorted({key for key, _sentence in found})
+
     assert keys(cgroups.check(resources)) == keys(group.check(resources))
     assert keys(cgroups.warnings(resources)) == keys(group.warnings(resources))
 
 
 def test_limit_of_tcp_buffers(group):
-    if "memory" not in group.v1 or not os.path.exists(group.v1["memory"] + "/memory.kmem.tcp.limit_in_bytes"):
+    if "memory" not in group.v1 or not os.path.exists(
+        group.v1["memory"] + "/memory.kmem.tcp.limit_in_bytes"
+    ):
         assert group.warnings({"memory": {"kernelTCP": 40 * MIB}}) if "memory" in group.v1 else True
         pytest.skip("no limit of TCP buffers here")
     group.apply({"memory": {"kernelTCP": 40 * MIB}})
@@ -265,12 +315,18 @@ def test_idle_and_back(group):
     group.update({"cpu": {"quota": 50000}})
     assert read(group, "cpu.idle", "cpu.idle") == "1"
     group.update({"cpu": {"idle": 0, "shares": 100}})
-    assert read(group, "cpu.idle", "cpu.idle") == "0" and read(group, "cpu.shares", "cpu.weight") in ("100", "17")
+    assert read(group, "cpu.idle", "cpu.idle") == "0" and read(
+        group, "cpu.shares", "cpu.weight"
+    ) in ("100", "17")
 
 
 def test_a_change_merged_with_the_record(group):
     """What ``runc update`` asks for, option by option, on limits that are there."""
-    record = {"memory": {"limit": 32 * MIB, "reservation": 24 * MIB}, "cpu": {"shares": 100, "quota": 500000, "period": 1000000}, "pids": {"limit": 20}}
+    record = {
+        "memory": {"limit": 32 * MIB, "reservation": 24 * MIB},
+        "cpu": {"shares": 100, "quota": 500000, "period": 1000000},
+        "pids": {"limit": 20},
+    }
     needs(group, record)
     group.apply(record)
 
@@ -280,8 +336,10 @@ def test_a_change_merged_with_the_record(group):
         group.update(writes)
 
     def quota():
-        words = read(group, "cpu.cfs_quota_us", "cpu.max").split() + [read(group, "cpu.cfs_period_us", "cpu.max")]
-        return "%s %s" % (words[0].replace("max", "-1"), words[1] if " " not in words[1] else words[1].split()[1])
+        words = read(group, "cpu.cfs_quota_us", "cpu.max").split() + [
+            read(group, "cpu.cfs_period_us", "cpu.max")
+        ]
+        return f"{words[0].replace('max', '-1')} {words[1] if ' ' not in words[1] else words[1].split()[1]}"
 
     change(cpu={"period": 900000})
     assert quota() == "500000 900000"
@@ -300,12 +358,22 @@ def test_a_change_merged_with_the_record(group):
             found = int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max"))
             assert found == (total if "memory" in group.v1 else total - limit) * MIB
         change(memory={"limit": 25 * MIB})
-        assert int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max")) == (30 if "memory" in group.v1 else 5) * MIB
+        assert (
+            int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max"))
+            == (30 if "memory" in group.v1 else 5) * MIB
+        )
         change(memory={"swap": 60 * MIB})
-        assert int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max")) == (60 if "memory" in group.v1 else 35) * MIB
+        assert (
+            int(read(group, "memory.memsw.limit_in_bytes", "memory.swap.max"))
+            == (60 if "memory" in group.v1 else 35) * MIB
+        )
     change(memory={"limit": -1})
     assert group.stats()["memory"]["limit"] is None
-    assert read(group, "memory.memsw.limit_in_bytes", "memory.swap.max") in ("max", read(group, "memory.limit_in_bytes", "memory.max"), "")
+    assert read(group, "memory.memsw.limit_in_bytes", "memory.swap.max") in (
+        "max",
+        read(group, "memory.limit_in_bytes", "memory.max"),
+        "",
+    )
     change(pids={"limit": 0})
     assert group.stats()["pids"]["limit"] == 1
     change(pids={"limit": -1})
@@ -315,7 +383,9 @@ def test_a_change_merged_with_the_record(group):
 
 def test_memory_in_use_is_not_taken_away(group, run_in):
     needs(group, {"memory": {"limit": 64 * MIB}})
-    process = run_in("data = bytearray(20 << 20)\nprint('up', flush=True)\nimport time; time.sleep(60)")
+    process = run_in(
+        "data = bytearray(20 << 20)\nprint('up', flush=True)\nimport time; time.sleep(60)"
+    )
     process.stdout.readline()
     with pytest.raises(Conflict, match="rejecting memory limit"):
         group.update({"memory": {"limit": MIB, "checkBeforeUpdate": True}})

@@ -28,7 +28,7 @@ def top():
     name = "pyc-test-" + secrets.token_hex(4)
     yield name
     for hierarchy in layout.current().hierarchies:
-        cgroups.Group.open({hierarchy.mount: "%s/%s" % (hierarchy.mount, name)}).remove()
+        cgroups.Group.open({hierarchy.mount: f"{hierarchy.mount}/{name}"}).remove()
 
 
 @pytest.fixture
@@ -36,8 +36,14 @@ def start():
     started = []
 
     def run(group, **options):
-        started.append(subprocess.Popen([sys.executable, "-I", "-S", "-c", SLEEP], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        preexec_fn=lambda: group.attach(0, **options)))
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", SLEEP],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                preexec_fn=lambda: group.attach(0, **options),
+            )
+        )
         started[-1].stdout.readline()
         return started[-1]
 
@@ -48,14 +54,18 @@ def start():
 
 
 def places(name):
-    return {hierarchy.mount: "%s/%s" % (hierarchy.mount, name) for hierarchy in layout.current().hierarchies}
+    return {
+        hierarchy.mount: f"{hierarchy.mount}/{name}" for hierarchy in layout.current().hierarchies
+    }
 
 
 def left(name):
     return [path for path in places(name).values() if os.path.exists(path)]
 
 
-@pytest.mark.parametrize("form", ["/%s", "%s", "/%s/a/b", "%s/a", "//%s//a/", "../../%s", "/%s/x/../a", "%s:prefix:name"])
+@pytest.mark.parametrize(
+    "form", ["/%s", "%s", "/%s/a/b", "%s/a", "//%s//a/", "../../%s", "/%s/x/../a", "%s:prefix:name"]
+)
 def test_forms_of_a_path(top, start, form):
     path = form % top
     group = cgroups.create_at(path, "c1")
@@ -70,8 +80,10 @@ def test_forms_of_a_path(top, start, form):
 
 
 def test_the_same_path_is_the_same_place_wherever_the_caller_is(group, run_in, top):
-    code = ("import sys, types; package = types.ModuleType('pycontainer'); package.__path__ = [sys.argv[1]]; sys.modules['pycontainer'] = package; "
-            "from pycontainer.kernel import cgroups; print(cgroups.create_at(sys.argv[2], 'c').paths)")
+    code = (
+        "import sys, types; package = types.ModuleType('pycontainer'); package.__path__ = [sys.argv[1]]; sys.modules['pycontainer'] = package; "
+        "from pycontainer.kernel import cgroups; print(cgroups.create_at(sys.argv[2], 'c').paths)"
+    )
     output, errors = run_in(code, pycontainer.__path__[0], top + "/x").communicate(timeout=60)
     assert output.strip() == str(places(top + "/x")), errors
 
@@ -95,7 +107,7 @@ def test_no_such_path(path):
 def test_what_was_there_stays(top):
     for path in places(top + "/there").values():
         os.makedirs(path)
-    group = cgroups.create_at("/%s/there" % top, "c1")
+    group = cgroups.create_at(f"/{top}/there", "c1")
     for path in group.paths.values():
         os.mkdir(path + "/inner")
     group.remove()
@@ -103,7 +115,7 @@ def test_what_was_there_stays(top):
 
 
 def test_a_parent_that_another_uses_stays_until_then(top):
-    first, second = cgroups.create_at("/%s/one" % top, "c1"), cgroups.create_at("/%s/two" % top, "c2")
+    first, second = cgroups.create_at(f"/{top}/one", "c1"), cgroups.create_at(f"/{top}/two", "c2")
     first.remove()
     assert second.exists and len(left(top)) == len(second.paths)
     second.remove()
@@ -114,7 +126,10 @@ def test_a_group_in_use_is_shared(top, start):
     first = start(group)
     assert not group.warnings({})
     second = cgroups.create_at("/" + top, "c2")
-    assert second.warnings({})[0][0] == "cgroupsPath" and "container's cgroup is not empty" in second.warnings({})[0][1]
+    assert (
+        second.warnings({})[0][0] == "cgroupsPath"
+        and "container's cgroup is not empty" in second.warnings({})[0][1]
+    )
     other = start(second)
     assert layout.of_process(first.pid) == layout.of_process(other.pid) == group.paths
     other.kill()
@@ -126,7 +141,7 @@ def test_a_group_in_use_is_shared(top, start):
 
 
 def test_a_process_below_counts(top, start):
-    start(cgroups.create_at("/%s/inner" % top, "c1"))
+    start(cgroups.create_at(f"/{top}/inner", "c1"))
     assert "not empty" in cgroups.create_at("/" + top, "c2").warnings({})[0][1]
 
 
@@ -136,7 +151,7 @@ def test_in_use_in_the_last_hierarchy_alone(top, start):
         pytest.skip("one hierarchy")
     used = cgroups.Group({last.mount: location.make_at(last, "/" + top, "x", [])})
     process = start(used)
-    group = cgroups.create_at("/%s/x" % top, "c2")
+    group = cgroups.create_at(f"/{top}/x", "c2")
     assert group.shared and group.found == {used.paths[last.mount]}
     group.remove()
     assert process.poll() is None and left(top + "/x") == list(used.paths.values())
@@ -145,9 +160,10 @@ def test_in_use_in_the_last_hierarchy_alone(top, start):
 def test_a_refusal_leaves_nothing(top, monkeypatch):
     def refuse(_group):
         raise Conflict("no")
+
     monkeypatch.setattr(location, "refuse_frozen", refuse)
     with pytest.raises(Conflict):
-        cgroups.create_at("/%s/a/b" % top, "c1")
+        cgroups.create_at(f"/{top}/a/b", "c1")
     assert not left(top)
 
 
@@ -167,7 +183,7 @@ def test_v1_freezer_alone(top):
     freezer = layout.current().v1.get("freezer")
     if not freezer:
         pytest.skip("no v1 freezer here")
-    path = "%s/%s" % (freezer.mount, top)
+    path = f"{freezer.mount}/{top}"
     os.mkdir(path)
     with open(path + "/freezer.state", "w") as file:
         file.write("FROZEN")
@@ -194,7 +210,7 @@ def test_a_completion_that_fails_leaves_what_is_anothers(top, start):
     found = layout.current().v1
     if not {"freezer", "pids"} <= set(found):
         pytest.skip("no v1 freezer and pids here")
-    frozen, used = ("%s/%s" % (found[name].mount, top) for name in ("freezer", "pids"))
+    frozen, used = (f"{found[name].mount}/{top}" for name in ("freezer", "pids"))
     for path in (frozen, used):
         os.mkdir(path)
     process = start(cgroups.Group({found["pids"].mount: used}))
@@ -236,11 +252,15 @@ def test_joining_a_group_below(top, start):
         if "cpuset" in hierarchy.controllers:
             assert open(group.paths[hierarchy.mount] + "/inner/cpuset.cpus").read().strip()
     process = start(group, below="inner")
-    assert layout.of_process(process.pid) == {mount: path + "/inner" for mount, path in group.paths.items()}
+    assert layout.of_process(process.pid) == {
+        mount: path + "/inner" for mount, path in group.paths.items()
+    }
     with pytest.raises(NotFound, match="adding pid .*/other/cgroup.procs: no such file"):
         group.attach(process.pid, below="/other")
-    for path in ("..", "../%s-x" % top, "inner/../../x"):
-        with pytest.raises(InvalidInput, match=" %s is not a sub cgroup path, `..` components are not allowed" % path):
+    for path in ("..", f"../{top}-x", "inner/../../x"):
+        with pytest.raises(
+            InvalidInput, match=f" {path} is not a sub cgroup path, `..` components are not allowed"
+        ):
             group.attach(process.pid, below=path)
     with pytest.raises(InvalidInput, match="unknown controller warp"):
         group.attach(process.pid, below={"warp": "/inner"})
@@ -255,17 +275,29 @@ def test_joining_a_group_below(top, start):
 def test_given_to_a_user(top):
     group = cgroups.create_at("/" + top, "c1")
     group.chown(12345)
-    owners = {name: os.stat(path + name).st_uid for path in group.paths.values() for name in ("", "/cgroup.procs")}
+    owners = {
+        name: os.stat(path + name).st_uid
+        for path in group.paths.values()
+        for name in ("", "/cgroup.procs")
+    }
     if cgroups.mode() != "v2":
         assert set(owners.values()) == {0}
         return
-    assert set(owners.values()) == {12345} == {os.stat(group.unified + "/cgroup.subtree_control").st_uid}
-    assert os.stat(group.unified + "/cgroup.events").st_uid == os.stat(group.unified + "/cgroup.type").st_uid == 0
+    assert (
+        set(owners.values())
+        == {12345}
+        == {os.stat(group.unified + "/cgroup.subtree_control").st_uid}
+    )
+    assert (
+        os.stat(group.unified + "/cgroup.events").st_uid
+        == os.stat(group.unified + "/cgroup.type").st_uid
+        == 0
+    )
 
 
 def test_pids_limit_as_root_of_a_container(top, start):
     """Every resource goes to a group at any place."""
-    group = cgroups.create_at("/%s/deep/er" % top, "c1")
+    group = cgroups.create_at(f"/{top}/deep/er", "c1")
     if group.check({"pids": {"limit": 7}}):
         pytest.skip("no pids controller")
     group.apply(cgroups.with_default_devices({"pids": {"limit": 7}}))
@@ -275,7 +307,7 @@ def test_pids_limit_as_root_of_a_container(top, start):
 
 def test_what_is_planned_is_told_before_it_is_made(top):
     """What a killed maker leaves can be taken back by that: no group that was there before, and none that somebody else uses by now."""
-    above, first = "/%s/a/b" % top, layout.current().hierarchies[0].mount
+    above, first = f"/{top}/a/b", layout.current().hierarchies[0].mount
     os.makedirs(first + above)
     before, plans = places(top + "/a/b/c/d"), []
 
@@ -288,7 +320,11 @@ def test_what_is_planned_is_told_before_it_is_made(top):
         group.complete()
         assert sorted(plans[-1]["made"]) == sorted(group.made) and plans[-1]["paths"] == group.paths
         cgroups.reopen(plans[-1]).remove()
-        assert left(top) == [first + "/" + top] and os.path.isdir(first + above) and not os.path.exists(first + above + "/c")
+        assert (
+            left(top) == [first + "/" + top]
+            and os.path.isdir(first + above)
+            and not os.path.exists(first + above + "/c")
+        )
     group = cgroups.create_at(above + "/c/d", "c1", plan=plan)
     other = cgroups.create_at(above + "/c/other", "c2")
     cgroups.reopen(plans[-1]).remove()
@@ -305,7 +341,9 @@ def test_what_is_planned_beside_a_scope(top, monkeypatch):
     monkeypatch.setattr(units, "state", lambda _connection, _unit: "inactive")
     monkeypatch.setattr(units, "start_scope", lambda _connection, _unit, _properties: None)
     plans = []
-    group = cgroups.create_at("%s.slice:test:c" % top.replace("-", ""), "c1", systemd=True, plan=plans.append)
+    group = cgroups.create_at(
+        f"{top.replace('-', '')}.slice:test:c", "c1", systemd=True, plan=plans.append
+    )
     group.let_go()
     assert group.exists and len(plans) == 1 and plans[0]["made"] == group.made
     cgroups.reopen(plans[0]).remove()
@@ -322,7 +360,10 @@ def test_realtime_budgets_without_a_path_of_its_own():
         groups[0].apply({"cpu": {"realtimeRuntime": 2000, "realtimePeriod": 100000}})
         groups[1].apply({"cpu": {"realtimeRuntime": 30000}})
         groups[0].update({"cpu": {"realtimeRuntime": 3000}})
-        assert [files.read(group.v1["cpu"] + "/cpu.rt_runtime_us") for group in groups] == ["3000", "30000"]
+        assert [files.read(group.v1["cpu"] + "/cpu.rt_runtime_us") for group in groups] == [
+            "3000",
+            "30000",
+        ]
         with pytest.raises(HostError, match="cpu.realtimeRuntime"):
             groups[1].update({"cpu": {"realtimeRuntime": 1000000}})
     finally:
@@ -338,21 +379,26 @@ def test_realtime_budgets_where_the_groups_above_have_them(top):
         pytest.skip("this kernel has no real-time budgets for groups")
     path = cpu.mount
     for part in (top, "inner"):
-        path = "%s/%s" % (path, part)
+        path = f"{path}/{part}"
         os.mkdir(path)
         for name, value in (("cpu.rt_period_us", "1000000"), ("cpu.rt_runtime_us", "900000")):
-            with open("%s/%s" % (path, name), "w") as file:
+            with open(f"{path}/{name}", "w") as file:
                 file.write(value)
 
     def budget():
-        return [open("%s/%s" % (path, name)).read().strip() for name in ("cpu.rt_period_us", "cpu.rt_runtime_us")]
+        return [
+            open(f"{path}/{name}").read().strip()
+            for name in ("cpu.rt_period_us", "cpu.rt_runtime_us")
+        ]
 
-    group = cgroups.create_at("/%s/inner" % top, "c1")
+    group = cgroups.create_at(f"/{top}/inner", "c1")
     assert budget() == ["1000000", "900000"]
-    for change, expected in (({"realtimeRuntime": 500001}, ["1000000", "500001"]),
-                             ({"realtimePeriod": 800001, "realtimeRuntime": 500001}, ["800001", "500001"]),
-                             ({"realtimePeriod": 400001, "realtimeRuntime": 300001}, ["400001", "300001"]),
-                             ({"realtimePeriod": 900001, "realtimeRuntime": 600001}, ["900001", "600001"])):
+    for change, expected in (
+        ({"realtimeRuntime": 500001}, ["1000000", "500001"]),
+        ({"realtimePeriod": 800001, "realtimeRuntime": 500001}, ["800001", "500001"]),
+        ({"realtimePeriod": 400001, "realtimeRuntime": 300001}, ["400001", "300001"]),
+        ({"realtimePeriod": 900001, "realtimeRuntime": 600001}, ["900001", "600001"]),
+    ):
         group.update({"cpu": change})
         assert budget() == expected
     with pytest.raises(HostError, match="cpu.realtimeRuntime"):
@@ -366,8 +412,8 @@ def test_a_quota_within_that_of_the_group_above(top):
     cpu = layout.current().v1.get("cpu")
     if not cpu:
         pytest.skip("no v1 cpu controller")
-    group = cgroups.create_at("/%s/inner" % top, "c1")
-    with open("%s/%s/cpu.cfs_quota_us" % (cpu.mount, top), "w") as file:
+    group = cgroups.create_at(f"/{top}/inner", "c1")
+    with open(f"{cpu.mount}/{top}/cpu.cfs_quota_us", "w") as file:
         file.write("50000")
     group.apply({"cpu": {"quota": 40000, "period": 100000}})
     with pytest.raises(HostError, match="cpu.quota"):
@@ -381,7 +427,13 @@ def test_a_quota_within_that_of_the_group_above(top):
 
 def test_no_group_at_all():
     group = cgroups.create_at("/ignored", "c1", systemd=None)
-    assert group.paths == {} and not group.exists and group.fd() is None and group.procs() == [] and not group.frozen()
+    assert (
+        group.paths == {}
+        and not group.exists
+        and group.fd() is None
+        and group.procs() == []
+        and not group.frozen()
+    )
     group.apply(cgroups.with_default_devices({}))
     with pytest.raises(Unsupported, match="pids.limit: the container has no cgroup"):
         group.apply({"pids": {"limit": 3}})

@@ -15,7 +15,9 @@ from pycontainer.kernel import cgroups
 from pycontainer.kernel.cgroups.hierarchy import layout, lifecycle
 from pycontainer.kernel.systemd import units
 
-pytestmark = pytest.mark.skipif(not units.booted(), reason="this machine wasn't booted with systemd")
+pytestmark = pytest.mark.skipif(
+    not units.booted(), reason="this machine wasn't booted with systemd"
+)
 MIB = 1 << 20
 
 
@@ -40,31 +42,69 @@ def sleeper():
 
 @pytest.fixture
 def scope(name):
-    group = cgroups.create_at("pyctest.slice:test:" + name, name, systemd=True, annotations={
-        "org.systemd.property.TimeoutStopUSec": "uint64 3000000", "org.systemd.property.CollectMode": "'inactive-or-failed'"})
+    group = cgroups.create_at(
+        "pyctest.slice:test:" + name,
+        name,
+        systemd=True,
+        annotations={
+            "org.systemd.property.TimeoutStopUSec": "uint64 3000000",
+            "org.systemd.property.CollectMode": "'inactive-or-failed'",
+        },
+    )
     yield group
     group.thaw()
     group.remove()
 
 
 def show(unit, *names):
-    output = subprocess.run(["systemctl", "show", "-p", ",".join(names), unit], check=True, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(
+        ["systemctl", "show", "-p", ",".join(names), unit],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
     return dict(line.split("=", 1) for line in output.splitlines())
 
 
 def test_a_scope_with_its_limits(scope, name, sleeper):
     first, second = sleeper(), sleeper()
-    resources = {"memory": {"limit": 64 * MIB}, "pids": {"limit": 20}, "cpu": {"quota": 50000, "period": 100000}}
+    resources = {
+        "memory": {"limit": 64 * MIB},
+        "pids": {"limit": 20},
+        "cpu": {"quota": 50000, "period": 100000},
+    }
     scope.apply(cgroups.with_default_devices(resources))
     scope.attach(first.pid)
-    assert scope.unit == "test-%s.scope" % name
+    assert scope.unit == f"test-{name}.scope"
     assert layout.of_process(first.pid) == scope.paths
-    found = show(scope.unit, "MemoryMax", "MemoryLimit", "TasksMax", "CPUQuotaPerSecUSec", "Delegate", "DevicePolicy", "Slice", "TimeoutStopUSec",
-                 "CollectMode", "ControlGroup")
+    found = show(
+        scope.unit,
+        "MemoryMax",
+        "MemoryLimit",
+        "TasksMax",
+        "CPUQuotaPerSecUSec",
+        "Delegate",
+        "DevicePolicy",
+        "Slice",
+        "TimeoutStopUSec",
+        "CollectMode",
+        "ControlGroup",
+    )
     assert str(64 * MIB) in (found["MemoryMax"], found["MemoryLimit"])
-    assert found["TasksMax"] == "20" and found["CPUQuotaPerSecUSec"] == "500ms" and found["Delegate"] == "yes"
-    assert found["DevicePolicy"] == "strict" and found["Slice"] == "pyctest.slice" and found["TimeoutStopUSec"] == "3s"
-    assert found["CollectMode"] == "inactive-or-failed" and found["ControlGroup"] == "/pyctest.slice/" + scope.unit
+    assert (
+        found["TasksMax"] == "20"
+        and found["CPUQuotaPerSecUSec"] == "500ms"
+        and found["Delegate"] == "yes"
+    )
+    assert (
+        found["DevicePolicy"] == "strict"
+        and found["Slice"] == "pyctest.slice"
+        and found["TimeoutStopUSec"] == "3s"
+    )
+    assert (
+        found["CollectMode"] == "inactive-or-failed"
+        and found["ControlGroup"] == "/pyctest.slice/" + scope.unit
+    )
     assert scope.stats()["memory"]["limit"] == 64 * MIB
     again = cgroups.reopen(json.loads(json.dumps(scope.record())))
     again.update({"memory": {"limit": 32 * MIB}})
@@ -93,18 +133,28 @@ def test_changes_of_a_quota_reach_systemd_whole(scope, sleeper):
     scope.attach(sleeper().pid)
     record = {"cpu": {"quota": 500000, "period": 1000000, "shares": 100}}
     scope.apply(record)
-    for change, expected in (({"period": 900000}, ["560ms", "900ms"]), ({"quota": 600000}, ["670ms", "900ms"]), ({"quota": -1}, ["infinity", "900ms"]),
-                             ({"quota": 30000, "period": 100000}, ["300ms", "100ms"]), ({"shares": 200}, ["300ms", "100ms"])):
+    for change, expected in (
+        ({"period": 900000}, ["560ms", "900ms"]),
+        ({"quota": 600000}, ["670ms", "900ms"]),
+        ({"quota": -1}, ["infinity", "900ms"]),
+        ({"quota": 30000, "period": 100000}, ["300ms", "100ms"]),
+        ({"shares": 200}, ["300ms", "100ms"]),
+    ):
         record, writes = cgroups.merge(record, {"cpu": change})
         scope.update(writes)
         found = show(scope.unit, "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec")
         assert [found["CPUQuotaPerSecUSec"], found["CPUQuotaPeriodUSec"]] == expected, change
         path = scope.v1.get("cpu", scope.unified)
         if "cpu" in scope.v1:
-            words = [open("%s/cpu.cfs_%s_us" % (path, name)).read().strip() for name in ("quota", "period")]
+            words = [
+                open(f"{path}/cpu.cfs_{name}_us").read().strip() for name in ("quota", "period")
+            ]
         else:
             words = open(path + "/cpu.max").read().split()
-        assert words == [str(record["cpu"]["quota"]) if record["cpu"]["quota"] > 0 else words[0], str(record["cpu"]["period"])]
+        assert words == [
+            str(record["cpu"]["quota"]) if record["cpu"]["quota"] > 0 else words[0],
+            str(record["cpu"]["period"]),
+        ]
         assert words[0] in ("max", "-1") or int(words[0]) > 0
 
 
@@ -118,6 +168,7 @@ def test_devices_stay_what_they_were_when_systemd_reloads(scope, sleeper):
             assert "a *:* rwm" not in file.read()
     else:
         from pycontainer.kernel.cgroups.limits import device_program
+
         fd = os.open(scope.unified, os.O_RDONLY)
         try:
             assert len(device_program.attached(fd)) == 2  # systemd's and ours
@@ -135,8 +186,16 @@ def test_a_unit_that_is_there_is_refused(scope, name, sleeper):
 
 def test_what_systemd_refuses_leaves_nothing(name):
     with pytest.raises(HostError, match="NoSuchThing"):
-        cgroups.create_at("pyctest.slice:test:" + name, name, systemd=True, annotations={"org.systemd.property.NoSuchThing": "'x'"})
-    places = [hierarchy.mount + "/pyctest.slice/test-%s.scope" % name for hierarchy in layout.current().hierarchies]
+        cgroups.create_at(
+            "pyctest.slice:test:" + name,
+            name,
+            systemd=True,
+            annotations={"org.systemd.property.NoSuchThing": "'x'"},
+        )
+    places = [
+        hierarchy.mount + f"/pyctest.slice/test-{name}.scope"
+        for hierarchy in layout.current().hierarchies
+    ]
     assert not [path for path in places if os.path.exists(path)] and not children()
 
 
@@ -146,7 +205,9 @@ def children():
 
 
 def test_it_is_there_before_its_first_process(scope, sleeper):
-    assert all(os.path.isdir(path) for path in scope.paths.values()) and len(scope.procs()) == 1 == len(children())
+    assert all(os.path.isdir(path) for path in scope.paths.values()) and len(
+        scope.procs()
+    ) == 1 == len(children())
     assert scope.fd() is None
     process = sleeper()
     scope.attach(process.pid)
@@ -173,7 +234,7 @@ def test_without_a_path(name, sleeper):
     group = cgroups.create_at("", name, systemd=True)
     try:
         group.attach(sleeper().pid)
-        assert show("pycontainer-%s.scope" % name, "Slice")["Slice"] == "system.slice"
+        assert show(f"pycontainer-{name}.scope", "Slice")["Slice"] == "system.slice"
     finally:
         group.remove()
 

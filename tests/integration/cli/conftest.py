@@ -17,17 +17,24 @@ BUSYBOX = shutil.which("busybox")
 @pytest.fixture(scope="session")
 def rootfs(tmp_path_factory):
     """A root file system with all of busybox, users, and a directory for volumes to be filled from."""
-    if BUSYBOX is None or subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode == 0:
+    if (
+        BUSYBOX is None
+        or subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode == 0
+    ):
         pytest.skip("needs a statically linked busybox (Debian: busybox-static)")
     top = tmp_path_factory.mktemp("rootfs")
     top.chmod(0o755)
     for name in ("bin", "etc", "srv/data", "tmp", "proc", "sys", "dev", "root"):
         (top / name).mkdir(parents=True)
     shutil.copy2(BUSYBOX, top / "bin" / "busybox")
-    for applet in subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split():
+    for applet in subprocess.run(
+        [BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.split():
         if applet != "busybox":
             os.symlink("busybox", top / "bin" / applet)
-    (top / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\nwww:x:33:33:www:/srv:/bin/sh\n")
+    (top / "etc" / "passwd").write_text(
+        "root:x:0:0:root:/root:/bin/sh\nwww:x:33:33:www:/srv:/bin/sh\n"
+    )
     (top / "etc" / "group").write_text("root:x:0:\nwww:x:33:\nextra:x:77:\n")
     (top / "srv" / "data" / "file").write_text("from the image\n")
     return str(top)
@@ -53,7 +60,9 @@ class Commands:
         """As the ad-hoc module: its output."""
         result = self.task(*argv)
         if result["rc"] != rc:
-            pytest.fail("%s: exit code %s: %s" % (" ".join(argv), result["rc"], result["stderr"] or result["stdout"]))
+            pytest.fail(
+                f"{' '.join(argv)}: exit code {result['rc']}: {result['stderr'] or result['stdout']}"
+            )
         return result["stderr"] if rc else result["stdout"]
 
     def on_host(self, *argv, stdin=None, timeout=60):
@@ -61,8 +70,16 @@ class Commands:
         from pycontainer.deploy import install
 
         install.ensure(self.engine)
-        done = subprocess.run(install.command_line(self.engine) + list(argv), input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            install.command_line(self.engine) + list(argv),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
         return done.returncode, done.stdout, done.stderr
 
 
@@ -77,14 +94,28 @@ def docker(engine, rootfs):
 
     commands, before = Commands(engine), bridges()
     commands.rootfs = rootfs
-    commands("import", "-c", 'CMD ["sleep","1000"]', "-c", "EXPOSE 80", "-c", "ENV FROM=image", rootfs, "box:1")
+    commands(
+        "import",
+        "-c",
+        'CMD ["sleep","1000"]',
+        "-c",
+        "EXPOSE 80",
+        "-c",
+        "ENV FROM=image",
+        rootfs,
+        "box:1",
+    )
     yield commands
     for record in containers.every(engine):
         containers.remove(engine, record, force=True)
     for link in bridges() - before:
         subprocess.run(["ip", "link", "delete", link], check=True)
         if not before:
-            subprocess.run(["nft", "delete", "table", "ip", "pycontainer"], stderr=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                ["nft", "delete", "table", "ip", "pycontainer"],
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
 
 
 @pytest.fixture
@@ -94,14 +125,29 @@ def snapshot(docker):
 
     def take():
         engine, found = docker.engine, {}
-        for name in [row["name"] for row in engine.db.all("SELECT name FROM sqlite_master WHERE type = 'table'")]:
-            found[name] = [tuple(row.values()) for row in engine.db.all("SELECT * FROM %s ORDER BY 1" % name)]
+        for name in [
+            row["name"]
+            for row in engine.db.all("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]:
+            found[name] = [
+                tuple(row.values()) for row in engine.db.all(f"SELECT * FROM {name} ORDER BY 1")
+            ]
         for top, _names, files in os.walk(engine.paths.data):
             for name in files:
                 if not name.startswith("state.db"):
                     status = os.lstat(os.path.join(top, name))
-                    found[os.path.join(top, name)] = (status.st_ino, status.st_mtime_ns, status.st_size)
-        found["running"] = {record["id"]: (containers.status(engine, record["id"])["status"], containers.status(engine, record["id"])["pid"])
-                            for record in containers.every(engine)}
+                    found[os.path.join(top, name)] = (
+                        status.st_ino,
+                        status.st_mtime_ns,
+                        status.st_size,
+                    )
+        found["running"] = {
+            record["id"]: (
+                containers.status(engine, record["id"])["status"],
+                containers.status(engine, record["id"])["pid"],
+            )
+            for record in containers.every(engine)
+        }
         return found
+
     return take

@@ -45,10 +45,19 @@ def test_a_container_and_a_volume(deep, tmp_path):
     with tarfile.open(tmp_path / "deep.tar") as archive:
         found = max(archive, key=lambda member: member.name.count("/"))
     assert found.name == "./" + "/".join([NAME] * DEEP + ["file"]) and found.size == 1000
-    assert "/" + "/".join([NAME] * DEEP + ["file"]) in deep("diff", "deep").replace("A ", "").split("\n")
-    for words in (("commit", "deep", "deep:1"), ("cp", "deep:/" + NAME, str(tmp_path))):  # no image and no copy has so many
+    assert "/" + "/".join([NAME] * DEEP + ["file"]) in deep("diff", "deep").replace("A ", "").split(
+        "\n"
+    )
+    for words in (
+        ("commit", "deep", "deep:1"),
+        ("cp", "deep:/" + NAME, str(tmp_path)),
+    ):  # no image and no copy has so many
         result = deep.task(*words)
-        assert result["rc"] == 1 and "nested deeper than 250" in result["stderr"] and "\n" not in result["stderr"], result
+        assert (
+            result["rc"] == 1
+            and "nested deeper than 250" in result["stderr"]
+            and "\n" not in result["stderr"]
+        ), result
     assert deep("system", "check") == "No damage found"
     deep("rm", "deep")
     deep("volume", "prune", "-af")

@@ -28,16 +28,40 @@ def check(tmp_path):
         pytest.skip("needs ansible-core beside this Python")
 
     def run(*tasks):
-        (tmp_path / "play.json").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]))
+        (tmp_path / "play.json").write_text(
+            json.dumps([{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}])
+        )
         file = tmp_path / "whole.json"
-        environment = dict(os.environ, WHOLE_FILE=str(file), ANSIBLE_CALLBACK_PLUGINS=CALLBACKS, ANSIBLE_CALLBACKS_ENABLED="whole")
+        environment = dict(
+            os.environ,
+            WHOLE_FILE=str(file),
+            ANSIBLE_CALLBACK_PLUGINS=CALLBACKS,
+            ANSIBLE_CALLBACKS_ENABLED="whole",
+        )
         done = subprocess.run(
-            [PLAYBOOK, "--check", "--diff", "-i", "here,", "-e", "ansible_connection=local ansible_python_interpreter=/usr/bin/python3",
-             tmp_path / "play.json"],
-            capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+            [
+                PLAYBOOK,
+                "--check",
+                "--diff",
+                "-i",
+                "here,",
+                "-e",
+                "ansible_connection=local ansible_python_interpreter=/usr/bin/python3",
+                tmp_path / "play.json",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env=environment,
+        )
         assert file.exists(), done.stdout + done.stderr
         written = json.loads(file.read_text())
-        return {entry["name"]: entry["hosts"].get("here") for entry in (written["tasks"] if isinstance(written, dict) else written)}
+        return {
+            entry["name"]: entry["hosts"].get("here")
+            for entry in (written["tasks"] if isinstance(written, dict) else written)
+        }
+
     return run
 
 
@@ -45,17 +69,42 @@ def test_images_of_earlier_tasks(check, docker, tmp_path):
     archive = str(tmp_path / "web.tar")
     docker("tag", "box:1", NAME)
     docker("save", "-o", archive, NAME)
-    (tmp_path / "Containerfile").write_text("FROM scratch\nCOPY web.tar /\nCMD [\"/x\"]\n")
+    (tmp_path / "Containerfile").write_text('FROM scratch\nCOPY web.tar /\nCMD ["/x"]\n')
     found = check(
         task("deliver", "image", name=NAME, source="controller", path=archive),
-        task("tag", "image", name=NAME, source="local", repository="pct-foretold/other:2", push=True),
-        task("build", "image", name="pct-foretold/built:1", source="build", build={"path": str(tmp_path)}),
-        task("run", "container", containers=[
-            {"name": "pct-one", "image": NAME, "network_mode": "none"},
-            {"name": "pct-two", "image": "pct-foretold/other:2", "network_mode": "none"},
-            {"name": "pct-three", "image": "pct-foretold/built:1", "network_mode": "none", "state": "healthy", "healthcheck": {"test": "true"}}]),
+        task(
+            "tag", "image", name=NAME, source="local", repository="pct-foretold/other:2", push=True
+        ),
+        task(
+            "build",
+            "image",
+            name="pct-foretold/built:1",
+            source="build",
+            build={"path": str(tmp_path)},
+        ),
+        task(
+            "run",
+            "container",
+            containers=[
+                {"name": "pct-one", "image": NAME, "network_mode": "none"},
+                {"name": "pct-two", "image": "pct-foretold/other:2", "network_mode": "none"},
+                {
+                    "name": "pct-three",
+                    "image": "pct-foretold/built:1",
+                    "network_mode": "none",
+                    "state": "healthy",
+                    "healthcheck": {"test": "true"},
+                },
+            ],
+        ),
     )
-    assert found["tag"]["actions"] == ["tag image as pct-foretold/other:2", "push image pct-foretold/other:2"]
+    assert found["tag"]["actions"] == [
+        "tag image as pct-foretold/other:2",
+        "push image pct-foretold/other:2",
+    ]
     for result, by in zip(found["run"]["results"], ("deliver", "tag", "build")):
         name = result["name"]
-        assert result["actions"] == ["create container %s from the image that the task %s would bring" % (name, by), "start container %s" % name]
+        assert result["actions"] == [
+            f"create container {name} from the image that the task {by} would bring",
+            f"start container {name}",
+        ]

@@ -24,14 +24,24 @@ def command(docker, *argv):
 
 def test_input_from_a_pipe_ends_where_the_pipe_ends(docker):
     assert docker.on_host(*RUN, "-i", "box:1", "cat", stdin="one\ntwo\n") == (0, "one\ntwo\n", "")
-    assert docker.on_host(*RUN, "-i", "--init", "box:1", "wc", "-c", stdin="x" * 300000) == (0, "300000\n", "")
-    assert docker.on_host(*RUN, "-i", "box:1", "sh", "-c", "read a; echo got $a; exit 4", stdin="one\ntwo\n") == (4, "got one\n", "")
+    assert docker.on_host(*RUN, "-i", "--init", "box:1", "wc", "-c", stdin="x" * 300000) == (
+        0,
+        "300000\n",
+        "",
+    )
+    assert docker.on_host(
+        *RUN, "-i", "box:1", "sh", "-c", "read a; echo got $a; exit 4", stdin="one\ntwo\n"
+    ) == (4, "got one\n", "")
     assert docker.on_host(*RUN, "box:1", "cat", stdin="not passed on\n") == (0, "", "")
     assert docker("ps", "-aq") == ""
 
 
 def test_input_that_goes_on_does_not_hold_up_the_end(docker):
-    process = subprocess.Popen(command(docker, *RUN, "-i", "box:1", "echo", "quick"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(docker, *RUN, "-i", "box:1", "echo", "quick"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert process.wait(timeout=20) == 0 and process.stdout.read() == b"quick\n"
     process.stdin.close()
     process.stdout.close()
@@ -40,26 +50,51 @@ def test_input_that_goes_on_does_not_hold_up_the_end(docker):
 def test_the_container_does_not_get_hold_of_the_file_itself(docker, tmp_path):
     (tmp_path / "file").write_text("kept\n")
     with open(tmp_path / "file") as file:
-        done = subprocess.run(command(docker, *RUN, "-i", "box:1", "sh", "-c", "cat; echo lost > /proc/self/fd/0"), stdin=file, stdout=subprocess.PIPE,
-                              timeout=20, check=False)
+        done = subprocess.run(
+            command(docker, *RUN, "-i", "box:1", "sh", "-c", "cat; echo lost > /proc/self/fd/0"),
+            stdin=file,
+            stdout=subprocess.PIPE,
+            timeout=20,
+            check=False,
+        )
     assert done.stdout == b"kept\n" and (tmp_path / "file").read_text() == "kept\n"
 
 
 def test_every_attached_start_has_input_of_its_own(docker):
     docker("create", "-i", "--network", "none", "--name", "count", "box:1", "wc", "-l")
     for lines in (3, 5):
-        assert docker.on_host("start", "-ai", "count", stdin="x\n" * lines) == (0, "%d\n" % lines, "")
+        assert docker.on_host("start", "-ai", "count", stdin="x\n" * lines) == (
+            0,
+            "%d\n" % lines,
+            "",
+        )
 
 
 def test_a_detached_container_keeps_its_input_open(docker):
-    docker("run", "-d", "-i", "--network", "none", "--stop-timeout", "0", "--name", "open", "box:1", "cat")
+    docker(
+        "run",
+        "-d",
+        "-i",
+        "--network",
+        "none",
+        "--stop-timeout",
+        "0",
+        "--name",
+        "open",
+        "box:1",
+        "cat",
+    )
     time.sleep(0.3)
     assert docker("inspect", "-f", "{{.State.Running}}", "open") == "true"
 
 
 def test_signals_are_passed_on(docker):
     script = "trap 'echo got it; exit 9' TERM; echo ready; while :; do sleep 0.05; done"
-    process = subprocess.Popen(command(docker, *RUN, "box:1", "sh", "-c", script), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(docker, *RUN, "box:1", "sh", "-c", script),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 9 and process.stdout.read() == b"got it\n"
@@ -92,10 +127,27 @@ def at_terminal(docker, *argv, typed=b"", timeout=20):
 
 
 def test_at_a_terminal(docker):
-    docker("create", "--network", "none", "--name", "warm", "box:1")  # the command is laid down before anything is timed
-    code, shown = at_terminal(docker, *RUN, "-it", "-e", "PS1=# ", "box:1", "sh", typed=b"tty; exit 3\n")
+    docker(
+        "create", "--network", "none", "--name", "warm", "box:1"
+    )  # the command is laid down before anything is timed
+    code, shown = at_terminal(
+        docker, *RUN, "-it", "-e", "PS1=# ", "box:1", "sh", typed=b"tty; exit 3\n"
+    )
     assert code == 3 and "/dev/pts/0" in shown
-    docker("run", "-dit", "--network", "none", "--stop-timeout", "0", "--name", "shell", "-e", "PS1=# ", "box:1", "sh")
+    docker(
+        "run",
+        "-dit",
+        "--network",
+        "none",
+        "--stop-timeout",
+        "0",
+        "--name",
+        "shell",
+        "-e",
+        "PS1=# ",
+        "box:1",
+        "sh",
+    )
     code, shown = at_terminal(docker, "exec", "-it", "shell", "sh", "-c", "tty; exit 5")
     assert code == 5 and "/dev/pts/" in shown
     code, shown = at_terminal(docker, "attach", "shell", typed=b"echo $((6*7)); exit 6\n")
@@ -119,7 +171,9 @@ def left(docker, *argv, keys=LEAVE, first=""):
 def test_the_detach_keys_leave_a_container_running(docker):
     left(docker, "run", "-it", "--name", "one", *SHELL, first="cd /srv\n")
     assert docker("ps", "--format", "{{.Names}}") == "one"
-    with terminals.Terminal(command(docker, "attach", "--detach-keys", "ctrl-a,x", "one")) as terminal:
+    with terminals.Terminal(
+        command(docker, "attach", "--detach-keys", "ctrl-a,x", "one")
+    ) as terminal:
         terminal.wait_for(lambda terminal: "#" in terminal.output)  # what it has written before
         terminal.type("pwd\n")
         terminal.wait_for(lambda terminal: "/srv\r" in terminal.output)
@@ -145,12 +199,16 @@ def test_a_container_that_was_left_still_goes_at_its_end(docker):
 def test_a_command_that_was_left_goes_on_with_its_terminal(docker):
     docker("run", "-d", "--name", "host", "--network", "none", "--stop-timeout", "0", "box:1")
     script = "echo '#'; trap 'echo HUP > /tmp/hup' HUP; read x; seq 100000; echo through > /tmp/told; read y; exit 1"
-    with terminals.Terminal(command(docker, "exec", "-it", "--detach-keys", "ctrl-]", "host", "sh", "-c", script)) as terminal:
+    with terminals.Terminal(
+        command(docker, "exec", "-it", "--detach-keys", "ctrl-]", "host", "sh", "-c", script)
+    ) as terminal:
         terminal.wait_for(lambda terminal: "#" in terminal.output)
         terminal.type("go\n\x1d")
         assert terminal.end() == 0
     until = time.monotonic() + 20
-    while docker.task("exec", "host", "cat", "/tmp/told")["stdout"] != "through":  # more than a terminal holds was taken from it
+    while (
+        docker.task("exec", "host", "cat", "/tmp/told")["stdout"] != "through"
+    ):  # more than a terminal holds was taken from it
         assert time.monotonic() < until
         time.sleep(0.05)
     assert docker.task("exec", "host", "cat", "/tmp/hup")["rc"] == 1
@@ -158,39 +216,89 @@ def test_a_command_that_was_left_goes_on_with_its_terminal(docker):
 
 def test_wrong_keys_are_refused_before_anything_is_made(docker):
     code, _out, errors = docker.on_host("run", "-i", "--detach-keys", "ctrl-1", "box:1", "true")
-    assert code == 125 and "--detach-keys: 'ctrl-1' is not valid" in errors and docker("ps", "-aq") == ""
+    assert (
+        code == 125
+        and "--detach-keys: 'ctrl-1' is not valid" in errors
+        and docker("ps", "-aq") == ""
+    )
 
 
 def test_attach_without_a_terminal_shows_what_it_writes_and_passes_on_input(docker):
-    docker("run", "-d", "-i", "--network", "none", "--stop-timeout", "0", "--name", "reader", "box:1", "sh", "-c",
-           "while read line; do echo got $line; echo err $line >&2; [ $line != end ] || exit 7; done")
-    process = subprocess.Popen(command(docker, "attach", "reader"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    docker(
+        "run",
+        "-d",
+        "-i",
+        "--network",
+        "none",
+        "--stop-timeout",
+        "0",
+        "--name",
+        "reader",
+        "box:1",
+        "sh",
+        "-c",
+        "while read line; do echo got $line; echo err $line >&2; [ $line != end ] || exit 7; done",
+    )
+    process = subprocess.Popen(
+        command(docker, "attach", "reader"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     process.stdin.write(b"one\n")
     process.stdin.flush()
     assert process.stdout.readline() == b"got one\n" and process.stderr.readline() == b"err one\n"
-    second = subprocess.Popen(command(docker, "attach", "--no-stdin", "reader"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    second = subprocess.Popen(
+        command(docker, "attach", "--no-stdin", "reader"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     second.stdin.write(b"unread\n")
     second.stdin.flush()
     until = time.monotonic() + 20
-    while not select.select([second.stdout], [], [], 0.05)[0]:  # it has joined when it sees something
+    while not select.select([second.stdout], [], [], 0.05)[
+        0
+    ]:  # it has joined when it sees something
         assert time.monotonic() < until
         process.stdin.write(b"two\n")
         process.stdin.flush()
     out, errors = process.communicate(b"end\n", timeout=20)
-    assert (process.returncode, set(out.split(b"\n"))) == (7, {b"got two", b"got end", b""}) and errors.endswith(b"err two\nerr end\n")
+    assert (process.returncode, set(out.split(b"\n"))) == (
+        7,
+        {b"got two", b"got end", b""},
+    ) and errors.endswith(b"err two\nerr end\n")
     out, _errors = second.communicate(timeout=20)
     assert second.returncode == 7 and b"unread" not in out and out.endswith(b"got end\n")
 
 
 def test_attach_passes_signals_on_unless_told_not_to(docker):
     script = "trap 'echo caught; exit 9' INT; echo ready; while :; do echo on; sleep 0.05; done"
-    docker("run", "-d", "--network", "none", "--stop-timeout", "0", "--name", "busy", "box:1", "sh", "-c", script)
-    alone = subprocess.Popen(command(docker, "attach", "--sig-proxy=false", "busy"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    docker(
+        "run",
+        "-d",
+        "--network",
+        "none",
+        "--stop-timeout",
+        "0",
+        "--name",
+        "busy",
+        "box:1",
+        "sh",
+        "-c",
+        script,
+    )
+    alone = subprocess.Popen(
+        command(docker, "attach", "--sig-proxy=false", "busy"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
     assert alone.stdout.readline() == b"on\n"
     alone.send_signal(signal.SIGINT)
     assert alone.wait(timeout=20) == 130 and docker("ps", "--format", "{{.Names}}") == "busy"
     alone.stdout.close()
-    process = subprocess.Popen(command(docker, "attach", "busy"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(docker, "attach", "busy"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    )
     assert process.stdout.readline() == b"on\n"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20)[0].endswith(b"caught\n") and process.returncode == 9

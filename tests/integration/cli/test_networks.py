@@ -43,7 +43,9 @@ def _child(docker, test):
     from pycontainer.kernel.calls import syscalls
 
     syscalls.unshare(CLONE_NEWNET)
-    daemon.booted_by_systemd = lambda: False  # systemd would start the zygote in the machine's own network
+    daemon.booted_by_systemd = lambda: (
+        False
+    )  # systemd would start the zygote in the machine's own network
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with Engine(docker.engine.paths.data, docker.engine.paths.run) as own:
         docker.engine = own
@@ -65,7 +67,7 @@ def get(port, host="127.0.0.1"):
             return connection.getresponse().read().decode().strip()
         except OSError:
             time.sleep(0.05)
-    raise AssertionError("port %s does not answer" % port)
+    raise AssertionError(f"port {port} does not answer")
 
 
 def test_networks(docker):
@@ -73,39 +75,98 @@ def test_networks(docker):
 
 
 def networks(docker):
-    first = docker.task("network", "create", "--subnet", "10.199.7.0/24", "-l", "tier=front", "front")
+    first = docker.task(
+        "network", "create", "--subnet", "10.199.7.0/24", "-l", "tier=front", "front"
+    )
     assert first["changed"] and len(first["stdout"]) == 64
     assert docker("network", "create", "front", rc=1) == "network front exists already"
     docker("network", "create", "--internal", "back")
     run = ("run", "-d", "--stop-timeout", "0")
-    docker(*run, "--name", "web", "--network", "front", "--ip", "10.199.7.9", "--mac-address", "02:42:0a:c7:07:09", "-p", "127.0.0.1:8081:80", "box:1", *SERVE)
-    docker(*run, "--name", "two", "--network", "name=front,ip=10.199.7.10", "--network", "back", "box:1")
+    docker(
+        *run,
+        "--name",
+        "web",
+        "--network",
+        "front",
+        "--ip",
+        "10.199.7.9",
+        "--mac-address",
+        "02:42:0a:c7:07:09",
+        "-p",
+        "127.0.0.1:8081:80",
+        "box:1",
+        *SERVE,
+    )
+    docker(
+        *run,
+        "--name",
+        "two",
+        "--network",
+        "name=front,ip=10.199.7.10",
+        "--network",
+        "back",
+        "box:1",
+    )
     assert get(8081) == "page"
-    assert docker("port", "web") == "80/tcp -> 127.0.0.1:8081" and docker("port", "web", "80") == "127.0.0.1:8081"
+    assert (
+        docker("port", "web") == "80/tcp -> 127.0.0.1:8081"
+        and docker("port", "web", "80") == "127.0.0.1:8081"
+    )
     assert "127.0.0.1:8081->80/tcp" in docker("ps")
-    assert docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.MacAddress}}{{end}}", "web") == "10.199.7.9 02:42:0a:c7:07:09"
-    assert docker("inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", "two").split() == ["back", "front"]
+    assert (
+        docker(
+            "inspect",
+            "-f",
+            "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.MacAddress}}{{end}}",
+            "web",
+        )
+        == "10.199.7.9 02:42:0a:c7:07:09"
+    )
+    assert docker(
+        "inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", "two"
+    ).split() == ["back", "front"]
     assert docker("exec", "two", "wget", "-qO-", "http://10.199.7.9/") == "page"
     assert docker("network", "ls").splitlines()[0].split("   ")[0] == "NETWORK ID"
     assert docker("network", "ls", "-f", "label=tier", "--format", "{{.Name}}") == "front"
     assert docker("ps", "-f", "network=back", "--format", "{{.Names}}") == "two"
-    assert sorted(row["Name"] for row in json.loads(docker("network", "inspect", "front"))[0]["Containers"].values()) == ["two", "web"]
+    assert sorted(
+        row["Name"]
+        for row in json.loads(docker("network", "inspect", "front"))[0]["Containers"].values()
+    ) == ["two", "web"]
     assert "front" in docker("network", "rm", "front", rc=1)
     # connect and disconnect, as it runs
     pid = docker("inspect", "-f", "{{.State.Pid}}", "web")
-    assert docker.task("network", "connect", "--ip", "10.199.7.77", "front", "web")["rc"] == 1  # it is on it already
-    assert docker.task("network", "connect", "back", "web")["changed"] and "eth1" in docker("exec", "web", "ip", "addr")
-    assert docker.task("network", "disconnect", "back", "web")["changed"] and "eth1" not in docker("exec", "web", "ip", "addr")
-    assert "only" in docker("network", "disconnect", "front", "web", rc=1) and "is not on network" in docker("network", "disconnect", "back", "web", rc=1)
-    assert docker("network", "disconnect", "front", "two") == "" and docker("ps", "-f", "network=front", "--format", "{{.Names}}") == "web"
+    assert (
+        docker.task("network", "connect", "--ip", "10.199.7.77", "front", "web")["rc"] == 1
+    )  # it is on it already
+    assert docker.task("network", "connect", "back", "web")["changed"] and "eth1" in docker(
+        "exec", "web", "ip", "addr"
+    )
+    assert docker.task("network", "disconnect", "back", "web")["changed"] and "eth1" not in docker(
+        "exec", "web", "ip", "addr"
+    )
+    assert "only" in docker(
+        "network", "disconnect", "front", "web", rc=1
+    ) and "is not on network" in docker("network", "disconnect", "back", "web", rc=1)
+    assert (
+        docker("network", "disconnect", "front", "two") == ""
+        and docker("ps", "-f", "network=front", "--format", "{{.Names}}") == "web"
+    )
     assert docker("inspect", "-f", "{{.State.Pid}}", "web") == pid
     # all exposed ports
     docker(*run, "--name", "all", "-P", "--expose", "90/udp", "box:1", *SERVE)
     published = dict(line.split(" -> ") for line in docker("port", "all").splitlines())
-    assert sorted(published) == ["80/tcp", "90/udp"] and get(int(published["80/tcp"].rpartition(":")[2])) == "page"
+    assert (
+        sorted(published) == ["80/tcp", "90/udp"]
+        and get(int(published["80/tcp"].rpartition(":")[2])) == "page"
+    )
     assert "8081" in docker(*run, "-p", "8081:80", "box:1", rc=125)
     # prune and remove
     docker("rm", "-f", "two", "all", "web")
     result = docker.task("network", "prune", "-f")
-    assert result["changed"] and result["stdout_lines"][:3] == ["Deleted Networks:", "back", "front"]
+    assert result["changed"] and result["stdout_lines"][:3] == [
+        "Deleted Networks:",
+        "back",
+        "front",
+    ]
     assert not docker.task("network", "prune", "-f")["changed"]

@@ -19,9 +19,13 @@ SERVER = pathlib.Path(__file__).resolve().parents[2] / "slow_registry.py"
 def slow(docker, tmp_path):
     """``(image, gate)``: a registry's image whose layers come half, until the file ``gate`` is there."""
     gate = tmp_path / "gate"
-    with subprocess.Popen([sys.executable, str(SERVER), "127.0.0.1", "0", str(gate)], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, str(SERVER), "127.0.0.1", "0", str(gate)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
         try:
-            yield "127.0.0.1:%s/slow:1" % server.stdout.readline().split()[-1], gate
+            yield f"127.0.0.1:{server.stdout.readline().split()[-1]}/slow:1", gate
         finally:
             server.kill()
 
@@ -33,22 +37,44 @@ def command(docker, *words):
 
 def names(docker, image):
     """The short names of the image's layers."""
-    row = docker.engine.db.one("SELECT images.manifest FROM images JOIN tags ON tags.image = images.id WHERE reference = ?", image)
+    row = docker.engine.db.one(
+        "SELECT images.manifest FROM images JOIN tags ON tags.image = images.id WHERE reference = ?",
+        image,
+    )
     from pycontainer.images.model import manifest
 
-    return [layer["digest"][7:19] for layer in manifest.parse(docker.engine.blobs.read(row["manifest"]), image)["layers"]]
+    return [
+        layer["digest"][7:19]
+        for layer in manifest.parse(docker.engine.blobs.read(row["manifest"]), image)["layers"]
+    ]
 
 
 def test_bars_at_a_terminal(docker, slow):
     image, gate = slow
     with terminals.Terminal(command(docker, "pull", image), columns=80, rows=24) as terminal:
-        terminal.wait_for(lambda terminal: sum(": Downloading [" in line and "]  524.3kB/1.055MB" in line for line in terminal.lines()) >= 2)
-        assert terminal.lines()[0] == "Pulling " + image and all(len(line) == 79 for line in terminal.lines() if "[" in line)
+        terminal.wait_for(
+            lambda terminal: (
+                sum(
+                    ": Downloading [" in line and "]  524.3kB/1.055MB" in line
+                    for line in terminal.lines()
+                )
+                >= 2
+            )
+        )
+        assert terminal.lines()[0] == "Pulling " + image and all(
+            len(line) == 79 for line in terminal.lines() if "[" in line
+        )
         terminal.resize(45, 24)
-        terminal.wait_for(lambda terminal: sum(": Downloading  524.3kB/1.055MB" in line for line in terminal.lines()) >= 2)
+        terminal.wait_for(
+            lambda terminal: (
+                sum(": Downloading  524.3kB/1.055MB" in line for line in terminal.lines()) >= 2
+            )
+        )
         gate.touch()
         assert terminal.end() == 0
-    assert terminal.lines() == ["Pulling " + image] + ["%s: Pull complete" % name for name in names(docker, image)] + [image]
+    assert terminal.lines() == ["Pulling " + image] + [
+        f"{name}: Pull complete" for name in names(docker, image)
+    ] + [image]
 
 
 def test_what_is_finished_scrolls_away(docker, slow):
@@ -58,7 +84,9 @@ def test_what_is_finished_scrolls_away(docker, slow):
         terminal.wait_for(lambda terminal: terminal.lines()[-1:] == ["2 more"])
         gate.touch()
         assert terminal.end() == 0
-    assert terminal.lines() == ["Pulling " + image] + ["%s: Pull complete" % name for name in names(docker, image)] + [image]
+    assert terminal.lines() == ["Pulling " + image] + [
+        f"{name}: Pull complete" for name in names(docker, image)
+    ] + [image]
 
 
 def test_an_interrupt_leaves_nothing(docker, slow):
@@ -67,7 +95,9 @@ def test_an_interrupt_leaves_nothing(docker, slow):
         terminal.wait_for(lambda terminal: "524.3kB" in terminal.output)
         terminal.type("\x03")
         assert terminal.end() == 130
-    assert "Downloading" in terminal.lines()[1] and docker("images", "-q") == docker("images", "-q", "box")
+    assert "Downloading" in terminal.lines()[1] and docker("images", "-q") == docker(
+        "images", "-q", "box"
+    )
     gate.touch()
     assert image in docker("pull", image)
 
@@ -83,7 +113,7 @@ def test_plain_lines_elsewhere(docker, slow, quiet):
     else:
         assert errors.splitlines()[0] == "Pulling " + image
         ends = [line for line in errors.splitlines() if line.endswith(": Pull complete")]
-        assert sorted(ends) == sorted("%s: Pull complete" % name for name in names(docker, image))
+        assert sorted(ends) == sorted(f"{name}: Pull complete" for name in names(docker, image))
     assert docker.on_host("pull", image)[1:] == (image + "\n", "")  # there was nothing to do
 
 
@@ -100,17 +130,27 @@ def test_pushes_and_runs(docker, slow):
         docker("tag", image, other)
         with terminals.Terminal(command(docker, "push", other)) as terminal:
             assert terminal.end() == 0
-        assert terminal.lines() == ["Pushing " + other] + ["%s: %s" % (layer, end) for layer in names(docker, image)] + [other]
+        assert terminal.lines() == ["Pushing " + other] + [
+            f"{layer}: {end}" for layer in names(docker, image)
+        ] + [other]
 
 
 def test_a_build_at_a_terminal(docker, tmp_path):
     (tmp_path / "Containerfile").write_text("FROM box:1\nRUN echo one; echo two\nENV A=b\n")
-    with terminals.Terminal(command(docker, "build", "-t", "built:1", "."), columns=80, cwd=tmp_path) as terminal:
+    with terminals.Terminal(
+        command(docker, "build", "-t", "built:1", "."), columns=80, cwd=tmp_path
+    ) as terminal:
         assert terminal.end() == 0
     title, *steps, ident = terminal.lines()
     assert title == "Building built:1" and ident.startswith("sha256:") and len(steps) == 3
-    assert steps[1].startswith(" => [2/3] RUN echo one; echo two ") and steps[1].endswith("s") and len(steps[1]) == 79
-    with terminals.Terminal(command(docker, "build", "--no-cache", "--progress", "plain", "."), columns=80, cwd=tmp_path) as terminal:
+    assert (
+        steps[1].startswith(" => [2/3] RUN echo one; echo two ")
+        and steps[1].endswith("s")
+        and len(steps[1]) == 79
+    )
+    with terminals.Terminal(
+        command(docker, "build", "--no-cache", "--progress", "plain", "."), columns=80, cwd=tmp_path
+    ) as terminal:
         assert terminal.end() == 0
     assert "#2 [2/3] RUN echo one; echo two" in terminal.lines()
     assert "needs a terminal" in docker.on_host("build", "--progress", "tty", str(tmp_path))[2]

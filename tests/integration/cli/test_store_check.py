@@ -31,7 +31,10 @@ def write(path, data):
 def rows(engine):
     from pycontainer.store import rowfiles
 
-    return {table: sorted(map(tuple, (row.items() for row in engine.db.all("SELECT * FROM %s" % table)))) for table in rowfiles.KEYS}
+    return {
+        table: sorted(map(tuple, (row.items() for row in engine.db.all(f"SELECT * FROM {table}"))))
+        for table in rowfiles.KEYS
+    }
 
 
 def lose(engine, how):
@@ -46,8 +49,24 @@ def lose(engine, how):
 def served(docker):
     """A container with an address and a published port that answers: ``(its inspect document, the port)``."""
     docker("network", "create", "--label", "a=b", "inner")
-    docker("run", "-d", "--name", "web", "--network", "inner", "-p", "127.0.0.1::80", "-v", "kept:/kept", "-l", "x=y", "box:1",
-           "sh", "-c", "mkdir /www; echo hello > /www/index.html; exec httpd -f -p 80 -h /www")
+    docker(
+        "run",
+        "-d",
+        "--name",
+        "web",
+        "--network",
+        "inner",
+        "-p",
+        "127.0.0.1::80",
+        "-v",
+        "kept:/kept",
+        "-l",
+        "x=y",
+        "box:1",
+        "sh",
+        "-c",
+        "mkdir /www; echo hello > /www/index.html; exec httpd -f -p 80 -h /www",
+    )
     document = json.loads(docker("inspect", "web"))[0]
     port = int(document["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"])
     listening(port)
@@ -77,23 +96,45 @@ def test_a_lost_database_is_built_again_under_running_containers(docker, served,
     docker("volume", "create", "--label", "l=m", "plain")
     engine, before = docker.engine, rows(docker.engine)
     lose(engine, how)
-    for command in (("ps", "-a"), ("images",), ("volume", "ls"), ("run", "-d", "box:1"), ("system", "check")):
-        rc, out, err = docker.on_host("--root", engine.paths.data, "--runroot", engine.paths.run, *command)
-        assert rc and out == "" and err.startswith("Error: ") and HINT in err and err.count("\n") == 1, (command, out, err)
-    rc, out, err = docker.on_host("--root", engine.paths.data, "--runroot", engine.paths.run, "system", "check", "--repair")
+    for command in (
+        ("ps", "-a"),
+        ("images",),
+        ("volume", "ls"),
+        ("run", "-d", "box:1"),
+        ("system", "check"),
+    ):
+        rc, out, err = docker.on_host(
+            "--root", engine.paths.data, "--runroot", engine.paths.run, *command
+        )
+        assert (
+            rc and out == "" and err.startswith("Error: ") and HINT in err and err.count("\n") == 1
+        ), (command, out, err)
+    rc, out, err = docker.on_host(
+        "--root", engine.paths.data, "--runroot", engine.paths.run, "system", "check", "--repair"
+    )
     assert rc == 0 and err == "", (out, err)
     kept = [name for name in os.listdir(engine.paths.data) if name.startswith("state.db.damaged-")]
     assert len(kept) == (how != "missing")
     assert rows(engine) == before
     again = json.loads(docker("inspect", "web"))[0]
-    assert again["State"]["Pid"] == document["State"]["Pid"] and again["State"]["Running"] and again["NetworkSettings"] == document["NetworkSettings"]
+    assert (
+        again["State"]["Pid"] == document["State"]["Pid"]
+        and again["State"]["Running"]
+        and again["NetworkSettings"] == document["NetworkSettings"]
+    )
     assert answer(port) == b"hello\n"
     docker("run", "-d", "--name", "second", "--network", "inner", "box:1")
-    assert json.loads(docker("inspect", "second"))[0]["NetworkSettings"]["IPAddress"] != document["NetworkSettings"]["IPAddress"]
+    assert (
+        json.loads(docker("inspect", "second"))[0]["NetworkSettings"]["IPAddress"]
+        != document["NetworkSettings"]["IPAddress"]
+    )
     assert docker("system", "check") == "No damage found"
     docker("stop", "-t", "0", "web")
     docker("rm", "web")
-    assert docker("volume", "ls", "-q") == "kept\nplain" and docker("ps", "-aq", "--filter", "name=web") == ""
+    assert (
+        docker("volume", "ls", "-q") == "kept\nplain"
+        and docker("ps", "-aq", "--filter", "name=web") == ""
+    )
 
 
 @pytest.mark.parametrize("source", ("backup", "directories"))
@@ -109,7 +150,9 @@ def test_without_copies_of_its_rows(docker, served, source):
     shutil.rmtree(engine.paths.records)
     if source == "directories":
         shutil.rmtree(engine.paths.backups, ignore_errors=True)
-    said = docker.on_host("--root", engine.paths.data, "--runroot", engine.paths.run, "system", "check", "--repair")
+    said = docker.on_host(
+        "--root", engine.paths.data, "--runroot", engine.paths.run, "system", "check", "--repair"
+    )
     assert said[0] == 0, said
     after = rows(engine)
     assert answer(port) == b"hello\n"
@@ -120,16 +163,27 @@ def test_without_copies_of_its_rows(docker, served, source):
         assert after[table] == before[table]
     again = json.loads(docker("inspect", "web"))[0]
     assert again["State"]["Pid"] == document["State"]["Pid"]
-    assert docker("images", "-aq") and docker("volume", "ls", "-q") == "kept" and docker("network", "inspect", "inner")
+    assert (
+        docker("images", "-aq")
+        and docker("volume", "ls", "-q") == "kept"
+        and docker("network", "inspect", "inner")
+    )
     docker("system", "prune", "-f")
     docker("restart", "-t", "0", "web")
     assert json.loads(docker("inspect", "web"))[0]["State"]["Running"]
     docker("rm", "-f", "web")
-    assert docker("system", "check", "--repair") in ("No damage found", "") and docker("system", "check") == "No damage found"
+    assert (
+        docker("system", "check", "--repair") in ("No damage found", "")
+        and docker("system", "check") == "No damage found"
+    )
 
 
 def files(engine):
-    return {(top, name): os.lstat(os.path.join(top, name)).st_mtime_ns for top, _names, files in os.walk(engine.paths.data) for name in files}
+    return {
+        (top, name): os.lstat(os.path.join(top, name)).st_mtime_ns
+        for top, _names, files in os.walk(engine.paths.data)
+        for name in files
+    }
 
 
 def test_check_mode_changes_nothing(docker, served):
@@ -141,10 +195,24 @@ def test_check_mode_changes_nothing(docker, served):
     before = files(docker.engine)
     params = {"argv": ["system", "check", "--repair"], "cmd": None}
     assert task.tolerates(params) and not task.tolerates({"argv": ["ps"], "cmd": None}) and cli
-    with Engine(docker.engine.paths.data, docker.engine.paths.run, check=True, broken=True) as engine:
+    with Engine(
+        docker.engine.paths.data, docker.engine.paths.run, check=True, broken=True
+    ) as engine:
         result = task.pycontainer(engine, params)
-    assert result["changed"] and result["actions"] == ["build the database again"] and files(docker.engine) == before
-    docker.on_host("--root", docker.engine.paths.data, "--runroot", docker.engine.paths.run, "system", "check", "--repair")
+    assert (
+        result["changed"]
+        and result["actions"] == ["build the database again"]
+        and files(docker.engine) == before
+    )
+    docker.on_host(
+        "--root",
+        docker.engine.paths.data,
+        "--runroot",
+        docker.engine.paths.run,
+        "system",
+        "check",
+        "--repair",
+    )
 
 
 def repaired(docker, *expected):
@@ -154,7 +222,10 @@ def repaired(docker, *expected):
     for line, part in zip(found["stdout_lines"], expected):
         assert part in line
     before = docker.task("system", "check", "--quick")["stdout"]
-    assert docker.task("system", "check", "--quick", "--repair", check=True)["changed"] and docker.task("system", "check", "--quick")["stdout"] == before
+    assert (
+        docker.task("system", "check", "--quick", "--repair", check=True)["changed"]
+        and docker.task("system", "check", "--quick")["stdout"] == before
+    )
     done = docker.task("system", "check", "--quick", "--repair")
     assert done["rc"] == 0 and done["changed"], done
     assert docker("system", "check", "--quick") == "No damage found"
@@ -167,11 +238,15 @@ def test_directories_that_no_row_knows(docker, served):
     engine.db.close()
     with engine.db.transaction() as connection:
         for table in ("containers", "volumes", "addresses", "ports", "id_ranges"):
-            connection.execute("DELETE FROM %s" % table)
+            connection.execute(f"DELETE FROM {table}")
     engine.db.close()
     engine.db.records = engine.paths.records
     found = docker.task("system", "check", "--quick")
-    assert found["rc"] == 1 and "container web is not in the database" in found["stdout"] and "volume kept is not in the database" in found["stdout"]
+    assert (
+        found["rc"] == 1
+        and "container web is not in the database" in found["stdout"]
+        and "volume kept is not in the database" in found["stdout"]
+    )
     docker("system", "check", "--quick", "--repair")
     assert rows(engine) == before and docker("system", "check", "--quick") == "No damage found"
     docker("rm", "-f", "web")
@@ -184,7 +259,10 @@ def test_rows_whose_directories_are_gone(docker):
     (ident,) = os.listdir(engine.paths.containers)
     shutil.rmtree(engine.paths.container(ident))
     shutil.rmtree(engine.paths.volume("kept"))
-    assert docker("ps", "-a", "--format", "{{.Names}}") == "web" and docker("volume", "ls", "-q") == "kept"
+    assert (
+        docker("ps", "-a", "--format", "{{.Names}}") == "web"
+        and docker("volume", "ls", "-q") == "kept"
+    )
     repaired(docker, "container web: its directory is gone", "volume kept: its directory is gone")
     assert docker("ps", "-aq") == docker("volume", "ls", "-q") == ""
 
@@ -207,16 +285,26 @@ def test_what_runs_and_nothing_tells_of(docker, served):
     engine, ident = docker.engine, document["Id"]
     pid = document["State"]["Pid"]
     began = procfs.start_time(pid)
-    for table, column in (("containers", "id"), ("addresses", "container"), ("ports", "container"), ("id_ranges", "container")):
-        engine.db.run("DELETE FROM %s WHERE %s = ?" % (table, column), ident)
+    for table, column in (
+        ("containers", "id"),
+        ("addresses", "container"),
+        ("ports", "container"),
+        ("id_ranges", "container"),
+    ):
+        engine.db.run(f"DELETE FROM {table} WHERE {column} = ?", ident)
     shutil.rmtree(engine.paths.container(ident))
     found = docker.task("system", "check", "--quick")
-    assert found["rc"] == 1 and "container %s is gone, but 1 process is left of it" % ident[:12] in found["stdout"], found
+    assert (
+        found["rc"] == 1
+        and f"container {ident[:12]} is gone, but 1 process is left of it" in found["stdout"]
+    ), found
     assert "is no container's" in found["stdout"] and len(found["stdout_lines"]) == 2
     docker("system", "check", "--quick", "--repair")
     assert procfs.start_time(pid) != began and not os.path.exists(engine.paths.container_run(ident))
     assert docker("system", "check", "--quick") == "No damage found"
-    docker("run", "-d", "--name", "next", "--network", "inner", "-p", "127.0.0.1:%d:80" % port, "box:1")
+    docker(
+        "run", "-d", "--name", "next", "--network", "inner", "-p", "127.0.0.1:%d:80" % port, "box:1"
+    )
 
 
 def test_rules_that_lead_to_nobody(docker):
@@ -227,9 +315,13 @@ def test_rules_that_lead_to_nobody(docker):
     docker("run", "-d", "--name", "web", "--network", "inner", "-p", "18080:80", "box:1")
     address = json.loads(docker("inspect", "web"))[0]["NetworkSettings"]["IPAddress"]
     docker("rm", "-f", "web")
-    if not publish.publish("a" * 64, address, [{"host_ip": "0.0.0.0", "host_port": 18081, "container_port": 80, "protocol": "tcp"}]):
+    if not publish.publish(
+        "a" * 64,
+        address,
+        [{"host_ip": "0.0.0.0", "host_port": 18081, "container_port": 80, "protocol": "tcp"}],
+    ):
         pytest.skip("no nf_tables here")
-    repaired(docker, "published ports lead to %s, which no container has" % address)
+    repaired(docker, f"published ports lead to {address}, which no container has")
 
 
 def test_copies_that_are_not_as_the_rows(docker):
@@ -250,7 +342,20 @@ BROKEN = {"config.json": b"garbage", "run.json": b'{"half": ', "state.json": b"\
 def test_one_broken_container_breaks_no_command_about_the_others(docker, name, runs):
     engine = docker.engine
     docker("run", "-d", "--name", "good", "--network", "none", "-v", "named:/a", "box:1")
-    docker("run", *(["-d"] if runs else []), "--name", "bad", "--network", "none", "-v", "/b", "-v", "other:/c", "box:1", *([] if runs else ["true"]))
+    docker(
+        "run",
+        *(["-d"] if runs else []),
+        "--name",
+        "bad",
+        "--network",
+        "none",
+        "-v",
+        "/b",
+        "-v",
+        "other:/c",
+        "box:1",
+        *([] if runs else ["true"]),
+    )
     ident = json.loads(docker("inspect", "bad"))[0]["Id"]
     for file in BROKEN if name == "all, gone" else [name]:
         path = os.path.join(engine.paths.container(ident), file)
@@ -259,12 +364,30 @@ def test_one_broken_container_breaks_no_command_about_the_others(docker, name, r
         else:
             write(path, BROKEN[name])
     assert sorted(docker("ps", "-a", "--format", "{{.Names}}").split()) == ["bad", "good"]
-    for words in (("ps",), ("ps", "-a"), ("ps", "-as"), ("ps", "-a", "--filter", "network=none"), ("ps", "-a", "--filter", "publish=80"), ("volume", "ls"),
-                  ("images",), ("network", "ls"), ("info",), ("system", "df"), ("inspect", "good"), ("volume", "inspect", "named"), ("volume", "prune", "-f"),
-                  ("ps", "-a", "--filter", "volume=other"), ("image", "prune", "-f"), ("stats", "--no-stream"), ("boot",)):
+    for words in (
+        ("ps",),
+        ("ps", "-a"),
+        ("ps", "-as"),
+        ("ps", "-a", "--filter", "network=none"),
+        ("ps", "-a", "--filter", "publish=80"),
+        ("volume", "ls"),
+        ("images",),
+        ("network", "ls"),
+        ("info",),
+        ("system", "df"),
+        ("inspect", "good"),
+        ("volume", "inspect", "named"),
+        ("volume", "prune", "-f"),
+        ("ps", "-a", "--filter", "volume=other"),
+        ("image", "prune", "-f"),
+        ("stats", "--no-stream"),
+        ("boot",),
+    ):
         result = docker.task(*words)
         assert not result["rc"] or "bad" in result["stderr"], (words, result)
-    assert len(docker("volume", "ls", "-q").split()) == 3  # nobody took away what the broken one may need
+    assert (
+        len(docker("volume", "ls", "-q").split()) == 3
+    )  # nobody took away what the broken one may need
     found = docker.task("inspect", "bad")
     assert not found["rc"] or ("container bad" in found["stderr"] and "\n" not in found["stderr"])
     if name != "state.json":

@@ -11,9 +11,36 @@ import subprocess
 import pytest
 
 BUSYBOX = shutil.which("busybox")
-APPLETS = ("sh", "sleep", "cat", "echo", "ls", "id", "env", "hostname", "mount", "true", "false", "touch", "httpd", "wget", "ip",
-    "stat", "ps", "kill", "nc", "test",
-           "mkdir", "readlink", "head", "grep", "ulimit", "tail", "dd", "trap")
+APPLETS = (
+    "sh",
+    "sleep",
+    "cat",
+    "echo",
+    "ls",
+    "id",
+    "env",
+    "hostname",
+    "mount",
+    "true",
+    "false",
+    "touch",
+    "httpd",
+    "wget",
+    "ip",
+    "stat",
+    "ps",
+    "kill",
+    "nc",
+    "test",
+    "mkdir",
+    "readlink",
+    "head",
+    "grep",
+    "ulimit",
+    "tail",
+    "dd",
+    "trap",
+)
 
 
 def make_rootfs(directory):
@@ -35,7 +62,10 @@ def make_rootfs(directory):
 
 @pytest.fixture(scope="session")
 def rootfs(tmp_path_factory):
-    if BUSYBOX is None or subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode == 0:
+    if (
+        BUSYBOX is None
+        or subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode == 0
+    ):
         pytest.skip("needs a statically linked busybox (Debian: busybox-static)")
     directory = tmp_path_factory.mktemp("rootfs")
     directory.chmod(0o755)

@@ -12,7 +12,8 @@ import pytest
 from pycontainer import containers, images, volumes
 from pycontainer.containers import task
 from pycontainer.containers.lifecycle.batch import BatchFailed
-from pycontainer.containers.view import running, stats as metering
+from pycontainer.containers.view import running
+from pycontainer.containers.view import stats as metering
 from pycontainer.errors import Conflict, ContainerFailed, EngineError, InvalidInput
 from pycontainer.kernel.processes import procfs
 from pycontainer.reconcile import carry_out
@@ -46,15 +47,25 @@ def test_whole_life(engine):
     planned = do(engine, True, **base())
     assert planned["changed"] and planned["container"] == {} and containers.every(engine) == []
     first = do(engine, **base(env={"A": 1}))
-    assert first["changed"] and first["container"]["State"]["Running"] and first["actions"] == ["create container web", "start container web"]
+    assert (
+        first["changed"]
+        and first["container"]["State"]["Running"]
+        and first["actions"] == ["create container web", "start container web"]
+    )
     assert sh(engine, "echo $A") == "1"
     assert not do(engine, **base(env={"A": 1}))["changed"]
     pid = first["container"]["State"]["Pid"]
     assert do(engine, name="web", state="restarted")["container"]["State"]["Pid"] != pid
-    assert do(engine, state="paused")["container"]["State"]["Paused"] and not do(engine, state="paused")["changed"]
+    assert (
+        do(engine, state="paused")["container"]["State"]["Paused"]
+        and not do(engine, state="paused")["changed"]
+    )
     assert do(engine, state="started")["actions"] == ["unpause container web"]
     assert not do(engine, state="started")["changed"]
-    assert not do(engine, state="stopped")["container"]["State"]["Running"] and not do(engine, state="stopped")["changed"]
+    assert (
+        not do(engine, state="stopped")["container"]["State"]["Running"]
+        and not do(engine, state="stopped")["changed"]
+    )
     assert not do(engine, state="present")["changed"]
     assert do(engine, state="absent")["changed"] and containers.every(engine) == []
     assert os.listdir(engine.paths.containers) == [] and os.listdir(engine.paths.running) == []
@@ -64,24 +75,41 @@ def test_whole_life(engine):
 def test_a_container_is_found_by_its_id(engine):
     ident = do(engine, **base())["container"]["Id"]
     assert not do(engine, **base(name=ident))["changed"]
-    assert do(engine, name=ident[:12], labels={"a": "b"})["actions"] == ["change labels of container web"]
-    assert carry_out(task.container(engine, {"name": ident[:11], "state": "absent"}), True)["actions"] == []
-    assert do(engine, name=ident[:12], state="absent")["actions"] == ["stop container web", "remove container web"] and containers.every(engine) == []
+    assert do(engine, name=ident[:12], labels={"a": "b"})["actions"] == [
+        "change labels of container web"
+    ]
+    assert (
+        carry_out(task.container(engine, {"name": ident[:11], "state": "absent"}), True)["actions"]
+        == []
+    )
+    assert (
+        do(engine, name=ident[:12], state="absent")["actions"]
+        == ["stop container web", "remove container web"]
+        and containers.every(engine) == []
+    )
 
 
 def test_what_a_container_was_made_of_may_be_gone_when_it_is_stopped(engine, tmp_path):
     (tmp_path / "dir").mkdir()
     do(engine, name="first", **base())
-    params = base(volumes=["%s:/x" % (tmp_path / "dir")])
+    params = base(volumes=[f"{tmp_path / 'dir'}:/x"])
     do(engine, **params)
     do(engine, name="joined", **base(network_mode="container:first"))
     (tmp_path / "dir").rmdir()
     do(engine, name="first", state="absent")
-    assert not do(engine, **params)["changed"] and not do(engine, name="joined")["changed"], "they run, and nothing is asked for that they are not"
+    assert not do(engine, **params)["changed"] and not do(engine, name="joined")["changed"], (
+        "they run, and nothing is asked for that they are not"
+    )
     for name in ("web", "joined"):
         assert do(engine, True, name=name, state="stopped")["actions"] == ["stop container " + name]
-        assert do(engine, name=name, state="stopped")["changed"] and not do(engine, name=name, state="stopped")["changed"]
-    for name, word in (("web", "volumes: .*a path that exists"), ("joined", "container first does not exist")):
+        assert (
+            do(engine, name=name, state="stopped")["changed"]
+            and not do(engine, name=name, state="stopped")["changed"]
+        )
+    for name, word in (
+        ("web", "volumes: .*a path that exists"),
+        ("joined", "container first does not exist"),
+    ):
         with pytest.raises(EngineError, match=word):
             do(engine, name=name)
     with pytest.raises(EngineError, match="a path that exists"):
@@ -91,7 +119,10 @@ def test_what_a_container_was_made_of_may_be_gone_when_it_is_stopped(engine, tmp
 def test_a_paused_container_that_is_restarted_is_paused_again(engine):
     do(engine, **base(state="paused"))
     done = do(engine, state="paused", restart=True)
-    assert done["actions"] == ["restart container web", "pause container web"] and done["container"]["State"]["Paused"]
+    assert (
+        done["actions"] == ["restart container web", "pause container web"]
+        and done["container"]["State"]["Paused"]
+    )
 
 
 def test_an_image_that_is_ignored_is_not_said_to_be_the_containers(engine, rootfs):
@@ -99,42 +130,101 @@ def test_an_image_that_is_ignored_is_not_said_to_be_the_containers(engine, rootf
     do(engine, **base())
     done = do(engine, **base(image="later:1", labels={"a": "b"}, comparisons={"image": "ignore"}))
     assert done["actions"] == ["change labels of container web"]
-    assert (done["container"]["Config"]["Image"], done["container"]["Image"]) == ("box:1", images.get(engine, "box:1")["id"])
+    assert (done["container"]["Config"]["Image"], done["container"]["Image"]) == (
+        "box:1",
+        images.get(engine, "box:1")["id"],
+    )
 
 
 def test_filters_know_labels_of_the_image_and_its_other_names(engine, rootfs):
-    carry_out(images.plan_import(engine, "labelled:1", rootfs, {"command": ["sleep", "1000"], "labels": {"tier": "db", "own": "no"}}), False)
+    carry_out(
+        images.plan_import(
+            engine,
+            "labelled:1",
+            rootfs,
+            {"command": ["sleep", "1000"], "labels": {"tier": "db", "own": "no"}},
+        ),
+        False,
+    )
     images.tag(engine, "labelled:1", "docker.io/library/other:2")
     do(engine, **base(image="labelled:1", labels={"own": "yes"}))
-    select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])  # noqa: E731
-    assert select(label="tier=db") == select(label=["tier", "own=yes"]) == select(ancestor="other:2") == select(ancestor="docker.io/library/labelled:1") == 1
+    select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])
+    assert (
+        select(label="tier=db")
+        == select(label=["tier", "own=yes"])
+        == select(ancestor="other:2")
+        == select(ancestor="docker.io/library/labelled:1")
+        == 1
+    )
     assert select(label="own=no") == select(ancestor="box:1") == 0
     images.untag(engine, "docker.io/library/other:2")
     assert select(ancestor="other:2") == 0
 
 
 def test_process_options(engine):
-    do(engine, **base(
-        user="www", groups=["extra"], working_dir="/made/here", hostname="box", domainname="example.org", env={"X": "a b"}, labels={"a": 1},
-        tty=False, init=True,
-        ulimits=["nofile:64:128"], oom_score_adj=100, entrypoint=["sh", "-c"], command=["id > /tmp/id; pwd > /tmp/pwd; exec sleep 1000"]))
-    assert sh(engine, "while ! test -e /tmp/pwd; do sleep 0.02; done; cat /tmp/id") == "uid=33(www) gid=33(www) groups=33(www),77(extra)"
-    assert sh(engine, "cat /tmp/pwd; hostname; echo $HOME $X; ulimit -n; ulimit -Hn") == "/made/here\nbox\n/srv a b\n64\n128"
+    do(
+        engine,
+        **base(
+            user="www",
+            groups=["extra"],
+            working_dir="/made/here",
+            hostname="box",
+            domainname="example.org",
+            env={"X": "a b"},
+            labels={"a": 1},
+            tty=False,
+            init=True,
+            ulimits=["nofile:64:128"],
+            oom_score_adj=100,
+            entrypoint=["sh", "-c"],
+            command=["id > /tmp/id; pwd > /tmp/pwd; exec sleep 1000"],
+        ),
+    )
+    assert (
+        sh(engine, "while ! test -e /tmp/pwd; do sleep 0.02; done; cat /tmp/id")
+        == "uid=33(www) gid=33(www) groups=33(www),77(extra)"
+    )
+    assert (
+        sh(engine, "cat /tmp/pwd; hostname; echo $HOME $X; ulimit -n; ulimit -Hn")
+        == "/made/here\nbox\n/srv a b\n64\n128"
+    )
     found = containers.inspect(engine, containers.find(engine, "web"))
     assert open("/proc/%d/oom_score_adj" % found["State"]["Pid"]).read().strip() == "100"
     assert found["Config"]["Labels"] == {"a": "1"} and found["Config"]["Hostname"] == "box"
 
 
 def test_security_options(engine):
-    do(engine, **base(cap_drop=["ALL"], capabilities=["CHOWN"], security_opts=["no-new-privileges"], read_only=True, sysctls={"net.ipv4.ip_default_ttl": 99},
-                      tmpfs=["/tmp:size=1m,mode=700"], shm_size="2m"))
+    do(
+        engine,
+        **base(
+            cap_drop=["ALL"],
+            capabilities=["CHOWN"],
+            security_opts=["no-new-privileges"],
+            read_only=True,
+            sysctls={"net.ipv4.ip_default_ttl": 99},
+            tmpfs=["/tmp:size=1m,mode=700"],
+            shm_size="2m",
+        ),
+    )
     status = sh(engine, "cat /proc/self/status")
-    caps = {line.split()[0]: line.split()[1] for line in status.splitlines() if line.startswith(("Cap", "NoNewPrivs", "Seccomp:"))}
-    assert caps["CapEff:"] == caps["CapBnd:"] == "0000000000000001" and caps["CapInh:"] == "0000000000000000"
+    caps = {
+        line.split()[0]: line.split()[1]
+        for line in status.splitlines()
+        if line.startswith(("Cap", "NoNewPrivs", "Seccomp:"))
+    }
+    assert (
+        caps["CapEff:"] == caps["CapBnd:"] == "0000000000000001"
+        and caps["CapInh:"] == "0000000000000000"
+    )
     assert caps["NoNewPrivs:"] == "1" and caps["Seccomp:"] == "2"
-    assert sh(engine, "cat /proc/sys/net/ipv4/ip_default_ttl; touch /x 2>/dev/null || echo read-only; touch /tmp/x && stat -c %a /tmp; "
-              "(echo 9 > /proc/sys/net/ipv4/ip_default_ttl) 2>/dev/null || echo no") \
+    assert (
+        sh(
+            engine,
+            "cat /proc/sys/net/ipv4/ip_default_ttl; touch /x 2>/dev/null || echo read-only; touch /tmp/x && stat -c %a /tmp; "
+            "(echo 9 > /proc/sys/net/ipv4/ip_default_ttl) 2>/dev/null || echo no",
+        )
         == "99\nread-only\n700\nno"
+    )
     with open("/proc/sys/net/ipv4/ip_default_ttl") as file:
         assert file.read().strip() != "99"
 
@@ -142,42 +232,90 @@ def test_security_options(engine):
 def test_privileged_and_shared_namespaces(engine):
     result = do(engine, **base(privileged=True, pid_mode="host", uts="host", ipc_mode="host"))
     assert len(result["security"]) == 5 and "Seccomp:\t0" in sh(engine, "cat /proc/self/status")
-    assert sh(engine, "hostname") == os.uname().nodename and sh(engine, "readlink /proc/self/ns/pid") == os.readlink("/proc/self/ns/pid")
+    assert sh(engine, "hostname") == os.uname().nodename and sh(
+        engine, "readlink /proc/self/ns/pid"
+    ) == os.readlink("/proc/self/ns/pid")
 
 
 def test_joined_namespaces_and_what_follows_from_them(engine):
     do(engine, name="first", **base(ipc_mode="shareable"))
-    do(engine, **base(network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"))
-    assert sh(engine, "readlink /proc/self/ns/net; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc") \
-        == sh(engine, "readlink /proc/self/ns/net; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc", "first")
+    do(
+        engine,
+        **base(
+            network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"
+        ),
+    )
+    assert sh(
+        engine, "readlink /proc/self/ns/net; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc"
+    ) == sh(
+        engine,
+        "readlink /proc/self/ns/net; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc",
+        "first",
+    )
     sh(engine, "echo hello > /dev/shm/x", "first")
     assert sh(engine, "cat /dev/shm/x") == "hello"
-    assert not do(engine, **base(network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"))["changed"]
+    assert not do(
+        engine,
+        **base(
+            network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"
+        ),
+    )["changed"]
     ident = containers.find(engine, "first")["id"]
     for said in (ident, ident[:12]):  # however it is named
-        joined = {option: "container:" + said for option in ("network_mode", "pid_mode", "ipc_mode")}
+        joined = dict.fromkeys(("network_mode", "pid_mode", "ipc_mode"), "container:" + said)
         assert not do(engine, **base(**joined))["changed"]
     with pytest.raises(InvalidInput, match="another container"):
         do(engine, name="first", **base(pid_mode="container:" + ident))
-    with pytest.raises(Conflict, match="network_mode: .*goes by this task.*name it container:first"):
-        task.container(engine, {"containers": [dict(base(network_mode="container:" + ident), name="web"), dict(base(), name="first", recreate=True)]})
+    with pytest.raises(
+        Conflict, match="network_mode: .*goes by this task.*name it container:first"
+    ):
+        task.container(
+            engine,
+            {
+                "containers": [
+                    dict(base(network_mode="container:" + ident), name="web"),
+                    dict(base(), name="first", recreate=True),
+                ]
+            },
+        )
     do(engine, name="first", recreate=True)
-    again = do(engine, True, **base(network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"))
+    again = do(
+        engine,
+        True,
+        **base(
+            network_mode="container:first", pid_mode="container:first", ipc_mode="container:first"
+        ),
+    )
     assert any("replace container web" in action for action in again["actions"])
 
 
 def test_volumes_and_mounts(engine, tmp_path):
     (tmp_path / "dir").mkdir()
     (tmp_path / "dir" / "x").write_text("host")
-    params = base(volumes=["data:/srv/data", "%s:/host:ro" % (tmp_path / "dir"), "/anonymous"], mounts=[{"type": "tmpfs", "target": "/t", "tmpfs_size": "1m"}])
+    params = base(
+        volumes=["data:/srv/data", f"{tmp_path / 'dir'}:/host:ro", "/anonymous"],
+        mounts=[{"type": "tmpfs", "target": "/t", "tmpfs_size": "1m"}],
+    )
     do(engine, **params)
-    assert sh(engine, "cat /srv/data/file; cat /host/x; stat -c %u /srv/data; touch /host/y 2>/dev/null || echo ro; touch /anonymous/kept /srv/data/new /t/x") \
+    assert (
+        sh(
+            engine,
+            "cat /srv/data/file; cat /host/x; stat -c %u /srv/data; touch /host/y 2>/dev/null || echo ro; touch /anonymous/kept /srv/data/new /t/x",
+        )
         == "from the image\nhost33\nro"
+    )
     assert not do(engine, **params)["changed"]
     names = {row["name"]: row["anonymous"] for row in volumes.listing(engine)}
     assert names["data"] is False and list(names.values()).count(True) == 1
-    mounts = {entry["Destination"]: entry for entry in containers.inspect(engine, containers.find(engine, "web"))["Mounts"]}
-    assert mounts["/srv/data"]["Name"] == "data" and mounts["/host"]["RW"] is False and set(mounts) == {"/srv/data", "/host", "/anonymous"}
+    mounts = {
+        entry["Destination"]: entry
+        for entry in containers.inspect(engine, containers.find(engine, "web"))["Mounts"]
+    }
+    assert (
+        mounts["/srv/data"]["Name"] == "data"
+        and mounts["/host"]["RW"] is False
+        and set(mounts) == {"/srv/data", "/host", "/anonymous"}
+    )
     do(engine, **dict(params, recreate=True))
     assert sh(engine, "ls /anonymous /srv/data") == "/anonymous:\nkept\n\n/srv/data:\nfile\nnew"
     do(engine, state="absent", keep_volumes=False)
@@ -189,7 +327,10 @@ def test_a_volume_with_driver_options_is_shared(engine):
     for name in ("web", "other"):
         do(engine, name=name, **base(volumes=["mem:/mem"]))
     sh(engine, "echo x > /mem/x")
-    assert sh(engine, "cat /mem/x", "other") == "x" and sh(engine, "grep ' /mem ' /proc/mounts").split()[2] == "tmpfs"
+    assert (
+        sh(engine, "cat /mem/x", "other") == "x"
+        and sh(engine, "grep ' /mem ' /proc/mounts").split()[2] == "tmpfs"
+    )
     for name in ("web", "other"):
         do(engine, name=name, state="absent")
     volumes.remove(engine, "mem")
@@ -197,22 +338,51 @@ def test_a_volume_with_driver_options_is_shared(engine):
 
 def test_limits_change_while_it_runs(engine):
     first = do(engine, **base(memory="64m", memory_swap="64m", cpus=0.5, pids_limit=20))
-    second = do(engine, memory="32m", memory_swap="-1", pids_limit=30, cpus=0, labels={"x": "y"}, restart_policy="always", stop_timeout=1)
+    second = do(
+        engine,
+        memory="32m",
+        memory_swap="-1",
+        pids_limit=30,
+        cpus=0,
+        labels={"x": "y"},
+        restart_policy="always",
+        stop_timeout=1,
+    )
     assert second["changed"] and second["container"]["Id"] == first["container"]["Id"]
     assert second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
     stats = containers.stats(engine, second["container"]["Id"])
     assert stats["memory"]["limit"] == 32 << 20 and stats["pids"]["limit"] == 30
     host = second["container"]["HostConfig"]
-    assert host["Memory"] == 32 << 20 and host["RestartPolicy"]["Name"] == "always" and host["NanoCpus"] == 0
-    assert not do(engine, memory="32m", memory_swap="-1", pids_limit=30, cpus=0, labels={"x": "y"}, restart_policy="always", stop_timeout=1)["changed"]
+    assert (
+        host["Memory"] == 32 << 20
+        and host["RestartPolicy"]["Name"] == "always"
+        and host["NanoCpus"] == 0
+    )
+    assert not do(
+        engine,
+        memory="32m",
+        memory_swap="-1",
+        pids_limit=30,
+        cpus=0,
+        labels={"x": "y"},
+        restart_policy="always",
+        stop_timeout=1,
+    )["changed"]
     assert do(engine, labels={})["container"]["Config"]["Labels"] == {}
 
 
 def test_a_replacement_keeps_what_the_task_does_not_name(engine):
     first = do(engine, **base(env={"A": "1"}, memory="64m"))
     second = do(engine, env={"A": "2"})
-    assert second["container"]["Id"] != first["container"]["Id"] and second["container"]["HostConfig"]["Memory"] == 64 << 20 and sh(engine, "echo $A") == "2"
-    assert second["diff"]["before"]["env"] == {"A": "1"} and len(os.listdir(engine.paths.containers)) == 1
+    assert (
+        second["container"]["Id"] != first["container"]["Id"]
+        and second["container"]["HostConfig"]["Memory"] == 64 << 20
+        and sh(engine, "echo $A") == "2"
+    )
+    assert (
+        second["diff"]["before"]["env"] == {"A": "1"}
+        and len(os.listdir(engine.paths.containers)) == 1
+    )
     assert not do(engine, **base(env={"A": "2"}, memory="64m"))["changed"]
 
 
@@ -222,7 +392,10 @@ def test_a_mount_is_the_same_in_volumes_and_mounts(engine):
     assert not do(engine, mounts=[same])["changed"]
     after = do(engine, mounts=[same, {"type": "tmpfs", "target": "/t"}])["diff"]["after"]
     assert "mounts" in after and "volumes" not in after
-    assert sh(engine, "mount | grep -c -e ' /srv ' -e ' /t '") == "2" and not do(engine, volumes=["data:/srv"])["changed"]
+    assert (
+        sh(engine, "mount | grep -c -e ' /srv ' -e ' /t '") == "2"
+        and not do(engine, volumes=["data:/srv"])["changed"]
+    )
     do(engine, tmpfs=["/other"], volumes=[], mounts=[])
     do(engine, volumes=["data:/other"], labels={"l": "1"}, recreate_policy="warn")
     assert containers.find(engine, "web")["definition"]["tmpfs"][0].startswith("/other:")
@@ -233,7 +406,11 @@ def test_recreate_policy(engine):
     with pytest.raises(EngineError, match="env"):
         do(engine, env={"A": "2"}, recreate_policy="fail")
     kept = do(engine, env={"A": "2"}, labels={"l": "1"}, recreate_policy="warn")
-    assert "env" in kept["warnings"][0] and kept["container"]["Id"] == first["container"]["Id"] and kept["container"]["Config"]["Labels"] == {"l": "1"}
+    assert (
+        "env" in kept["warnings"][0]
+        and kept["container"]["Id"] == first["container"]["Id"]
+        and kept["container"]["Config"]["Labels"] == {"l": "1"}
+    )
     assert sh(engine, "echo $A") == "1"
 
 
@@ -241,11 +418,20 @@ def test_a_failing_replacement_puts_the_old_one_back(engine):
     do(engine, **base(volumes=["/anonymous"]))
     sh(engine, "touch /anonymous/kept")
     before = containers.find(engine, "web")
-    for bad in ({"command": ["/does/not/exist"]}, {"command": ["sh", "-c", "echo my last words; exit 3"]}):
+    for bad in (
+        {"command": ["/does/not/exist"]},
+        {"command": ["sh", "-c", "echo my last words; exit 3"]},
+    ):
         with pytest.raises(ContainerFailed) as caught:
             do(engine, **bad)
-        assert containers.find(engine, "web") == before and containers.status(engine, before["id"])["status"] == "running"
-        assert os.listdir(engine.paths.containers) == [before["id"]] and sh(engine, "ls /anonymous") == "kept"
+        assert (
+            containers.find(engine, "web") == before
+            and containers.status(engine, before["id"])["status"] == "running"
+        )
+        assert (
+            os.listdir(engine.paths.containers) == [before["id"]]
+            and sh(engine, "ls /anonymous") == "kept"
+        )
     assert caught.value.exit_code == 3 and "my last words" in caught.value.logs
     assert engine.db.all("SELECT * FROM operations") == []
 
@@ -253,25 +439,56 @@ def test_a_failing_replacement_puts_the_old_one_back(engine):
 def test_an_unhealthy_replacement_puts_the_old_one_back(engine):
     good = {"test": ["CMD", "true"], "interval": "50ms", "retries": 1}
     first = do(engine, state="healthy", **base(healthcheck=good))
-    assert first["container"]["State"]["Health"]["Status"] == "healthy" and not do(engine, state="healthy", **base(healthcheck=good))["changed"]
+    assert (
+        first["container"]["State"]["Health"]["Status"] == "healthy"
+        and not do(engine, state="healthy", **base(healthcheck=good))["changed"]
+    )
     with pytest.raises(ContainerFailed, match="unhealthy"):
-        do(engine, state="healthy", env={"B": "1"}, healthcheck=dict(good, test=["CMD", "false"]), healthy_wait_timeout=20)
-    assert containers.find(engine, "web")["id"] == first["container"]["Id"] and containers.status(engine, first["container"]["Id"])["status"] == "running"
+        do(
+            engine,
+            state="healthy",
+            env={"B": "1"},
+            healthcheck=dict(good, test=["CMD", "false"]),
+            healthy_wait_timeout=20,
+        )
+    assert (
+        containers.find(engine, "web")["id"] == first["container"]["Id"]
+        and containers.status(engine, first["container"]["Id"])["status"] == "running"
+    )
 
 
 def test_a_replacement_that_its_policy_starts_again_and_again_is_given_up(engine):
     """Each of its ends comes after the moment in which an end counts as a start that failed; no check comes to anything."""
     check = {"test": ["CMD", "true"], "interval": "1h"}
     first = do(engine, **base(restart_policy="always", healthcheck=check))["container"]["Id"]
-    crashing = base(restart_policy="always", healthcheck=check, state="healthy", command=["sh", "-c", "sleep 0.35; echo broken pipe; exit 3"])
-    with pytest.raises(ContainerFailed, match="container web ended 5 times before it was healthy, the last time with exit code 3") as caught:
+    crashing = base(
+        restart_policy="always",
+        healthcheck=check,
+        state="healthy",
+        command=["sh", "-c", "sleep 0.35; echo broken pipe; exit 3"],
+    )
+    with pytest.raises(
+        ContainerFailed,
+        match="container web ended 5 times before it was healthy, the last time with exit code 3",
+    ) as caught:
         do(engine, **crashing)
-    assert caught.value.exit_code == 3 and "broken pipe" in caught.value.logs and caught.value.downtime > 0
-    assert containers.find(engine, "web")["id"] == first and containers.status(engine, first)["status"] == "running"
+    assert (
+        caught.value.exit_code == 3
+        and "broken pipe" in caught.value.logs
+        and caught.value.downtime > 0
+    )
+    assert (
+        containers.find(engine, "web")["id"] == first
+        and containers.status(engine, first)["status"] == "running"
+    )
     with pytest.raises(BatchFailed) as caught:
         task.container(engine, {"containers": [dict(crashing, name="new")]})
-    result, = caught.value.results
-    assert "ended 5 times" in result["msg"] and result["exit_code"] == 3 and "broken pipe" in result["logs"]
+    (result,) = caught.value.results
+    assert (
+        "ended 5 times" in result["msg"]
+        and result["exit_code"] == 3
+        and "broken pipe" in result["logs"]
+    )
 
 
 def test_how_long_nothing_answered_stands_in_the_result(engine):
@@ -279,27 +496,49 @@ def test_how_long_nothing_answered_stands_in_the_result(engine):
     assert "downtime" not in do(engine, **base())
     assert do(engine, state="healthy", healthcheck=check, **base(env={"A": "1"}))["downtime"] > 0
     assert "downtime" not in do(engine, state="healthy", **base())
-    result = task.container(engine, {"containers": [dict(base(env={"A": "2"}), name="web"), dict(base(), name="new")]})["results"]
+    result = task.container(
+        engine, {"containers": [dict(base(env={"A": "2"}), name="web"), dict(base(), name="new")]}
+    )["results"]
     assert result[0]["downtime"] > 0 and "downtime" not in result[1]
 
 
 def test_a_new_image_is_one_change_and_a_new_name_none(engine, rootfs, tmp_path):
     from pycontainer import images
+
     first = do(engine, **base())
     images.tag(engine, "box:1", images.parse("box:other").tagged)
     renamed = do(engine, **base(image="box:other"))
-    assert renamed["container"]["Id"] == first["container"]["Id"] and renamed["container"]["Config"]["Image"] == "box:other"
-    carry_out(images.plan_import(engine, "box:other", rootfs, {"command": ["sleep", "2000"], "env": {"NEW": "1"}}), False)
+    assert (
+        renamed["container"]["Id"] == first["container"]["Id"]
+        and renamed["container"]["Config"]["Image"] == "box:other"
+    )
+    carry_out(
+        images.plan_import(
+            engine, "box:other", rootfs, {"command": ["sleep", "2000"], "env": {"NEW": "1"}}
+        ),
+        False,
+    )
     planned = do(engine, True, **base(image="box:other"))
-    assert planned["diff"]["before"]["image"].startswith("sha256:") and list(planned["diff"]["after"]) == ["image", "container"]
+    assert planned["diff"]["before"]["image"].startswith("sha256:") and list(
+        planned["diff"]["after"]
+    ) == ["image", "container"]
     assert do(engine, **base(image="box:other"))["container"]["Args"] == ["2000"]
 
 
 BAD = [
-    ({"image": "box:nope", "pull": "never"}, "box:nope"), ({"image": "UPPER"}, "UPPER"), ({"volumes": ["/does/not/exist:/x"]}, "/does/not/exist"),
-    ({"networks": [{"name": "nope"}], "network_mode": "nope"}, "nope"), ({"network_mode": "container:nope"}, "nope"), ({"cpus": 4096}, "cpus"),
-    ({"devices": ["/dev/nope"]}, "/dev/nope"), ({"command": [], "entrypoint": []}, "command"), ({"name": "x"}, "name"), ({"name": "../x"}, "name"),
-    ({"env": {"A": None}}, "env"), ({"device_read_bps": [{"path": "/dev/null", "rate": "1m"}]}, "device_read_bps"), ({"cpuset_cpus": "4000"}, "cpuset"),
+    ({"image": "box:nope", "pull": "never"}, "box:nope"),
+    ({"image": "UPPER"}, "UPPER"),
+    ({"volumes": ["/does/not/exist:/x"]}, "/does/not/exist"),
+    ({"networks": [{"name": "nope"}], "network_mode": "nope"}, "nope"),
+    ({"network_mode": "container:nope"}, "nope"),
+    ({"cpus": 4096}, "cpus"),
+    ({"devices": ["/dev/nope"]}, "/dev/nope"),
+    ({"command": [], "entrypoint": []}, "command"),
+    ({"name": "x"}, "name"),
+    ({"name": "../x"}, "name"),
+    ({"env": {"A": None}}, "env"),
+    ({"device_read_bps": [{"path": "/dev/null", "rate": "1m"}]}, "device_read_bps"),
+    ({"cpuset_cpus": "4000"}, "cpuset"),
 ]
 
 
@@ -309,23 +548,41 @@ def test_bad_input_changes_nothing(engine, bad, word):
         with pytest.raises(EngineError) as caught:
             do(engine, check, **dict(base(), **bad))
         assert word in str(caught.value) and "\n" not in str(caught.value)
-    assert containers.every(engine) == [] == os.listdir(engine.paths.containers) and volumes.listing(engine) == []
+    assert (
+        containers.every(engine) == [] == os.listdir(engine.paths.containers)
+        and volumes.listing(engine) == []
+    )
 
 
 def test_list_of_containers(engine):
-    items = [dict(base(), name="box%d" % number, memory="32m") for number in range(5)] + [dict(base(network_mode="container:box0"), name="side")]
+    items = [dict(base(), name="box%d" % number, memory="32m") for number in range(5)] + [
+        dict(base(network_mode="container:box0"), name="side")
+    ]
     params = {"name": None, "containers": items}
     first = task.container(engine, params)
-    assert first["changed"] and [result["name"] for result in first["results"]] == [item["name"] for item in items]
+    assert first["changed"] and [result["name"] for result in first["results"]] == [
+        item["name"] for item in items
+    ]
     assert all(result["container"]["State"]["Running"] for result in first["results"])
     assert not task.container(engine, params)["changed"]
-    mixed = [dict(base(), name="box0", memory="40m"), {"name": "box1", "state": "absent"}, dict(base(command=["/nope"]), name="fails"),
-             dict(base(), name="good")]
+    mixed = [
+        dict(base(), name="box0", memory="40m"),
+        {"name": "box1", "state": "absent"},
+        dict(base(command=["/nope"]), name="fails"),
+        dict(base(), name="good"),
+    ]
     with pytest.raises(EngineError, match="1 of 4") as caught:
         task.container(engine, {"containers": mixed, "parallel": 2})
     results = {result["name"]: result for result in caught.value.results}
-    assert results["fails"]["failed"] and "nope" in results["fails"]["msg"] and results["good"]["container"]["State"]["Running"]
-    assert results["box0"]["container"]["HostConfig"]["Memory"] == 40 << 20 and results["box1"]["container"] == {}
+    assert (
+        results["fails"]["failed"]
+        and "nope" in results["fails"]["msg"]
+        and results["good"]["container"]["State"]["Running"]
+    )
+    assert (
+        results["box0"]["container"]["HostConfig"]["Memory"] == 40 << 20
+        and results["box1"]["container"] == {}
+    )
 
 
 def test_a_quiet_container_gets_a_health_check_and_is_waited_for(engine):
@@ -333,41 +590,75 @@ def test_a_quiet_container_gets_a_health_check_and_is_waited_for(engine):
     for check in (True, False):
         with pytest.raises(EngineError, match="container web has no health check"):
             do(engine, check, state="healthy")
-    health = do(engine, healthcheck={"test": "true", "interval": "100ms"}, state="healthy", healthy_wait_timeout=60)["container"]["State"]["Health"]
-    assert health["Status"] == "healthy" and not do(engine, healthcheck={"test": "true", "interval": "100ms"}, state="healthy")["changed"]
+    health = do(
+        engine,
+        healthcheck={"test": "true", "interval": "100ms"},
+        state="healthy",
+        healthy_wait_timeout=60,
+    )["container"]["State"]["Health"]
+    assert (
+        health["Status"] == "healthy"
+        and not do(engine, healthcheck={"test": "true", "interval": "100ms"}, state="healthy")[
+            "changed"
+        ]
+    )
     assert "Health" not in do(engine, healthcheck={"test": "NONE"})["container"]["State"]
 
 
 def test_retries_go_with_the_policy_that_they_are_of(engine):
     do(engine, **base(state="present", restart_policy="on-failure", restart_retries=3))
-    assert do(engine, restart_policy="always", state="present")["actions"] == ["change restart_policy, restart_retries of container web"]
+    assert do(engine, restart_policy="always", state="present")["actions"] == [
+        "change restart_policy, restart_retries of container web"
+    ]
     assert not do(engine, restart_policy="always", state="present")["changed"]
     do(engine, restart_policy="on-failure", state="present")
     assert containers.find(engine, "web")["definition"]["restart_retries"] == 0
     do(engine, **base(state="present", cpus=0.5))
-    with pytest.raises(EngineError, match="cpus: 0.5 is not valid; .*what the container has of before"):
+    with pytest.raises(
+        EngineError, match="cpus: 0.5 is not valid; .*what the container has of before"
+    ):
         do(engine, **base(state="present", cpu_quota=50000))
 
 
 def test_who_joins_a_container_that_a_list_makes_anew_is_made_anew_with_it(engine):
     """In whatever order, and in check mode as in earnest; alone, its task says who is left with the old one's namespaces."""
+
     def whole(number):
-        return {"containers": [dict(base(pid_mode="container:side"), name="last"), dict(base(network_mode="container:first"), name="side"),
-                               dict(base(env={"NUMBER": number}), name="first")]}
+        return {
+            "containers": [
+                dict(base(pid_mode="container:side"), name="last"),
+                dict(base(network_mode="container:first"), name="side"),
+                dict(base(env={"NUMBER": number}), name="first"),
+            ]
+        }
+
     task.container(engine, whole("1"))
     engine.check = True
     planned = task.container(engine, whole("2"))["actions"]
     engine.check = False
-    assert planned == ["replace container last because of pid_mode", "replace container side because of network_mode", "replace container first because of env"]
-    assert task.container(engine, whole("2"))["actions"] == planned and not task.container(engine, whole("2"))["changed"]
+    assert planned == [
+        "replace container last because of pid_mode",
+        "replace container side because of network_mode",
+        "replace container first because of env",
+    ]
+    assert (
+        task.container(engine, whole("2"))["actions"] == planned
+        and not task.container(engine, whole("2"))["changed"]
+    )
     spaces = [sh(engine, "readlink /proc/self/ns/net", name) for name in ("first", "side")]
     assert spaces[0] == spaces[1]
     alone = do(engine, name="first", **base(env={"NUMBER": "3"}))
-    assert alone["warnings"] == ["container side has network_mode container:first: it stays with the namespace of the old one until it is made anew"]
+    assert alone["warnings"] == [
+        "container side has network_mode container:first: it stays with the namespace of the old one until it is made anew"
+    ]
 
 
 def test_list_is_checked_before_anything_is_changed(engine):
-    for bad in (dict(base(), name="bad", volumes=["/does/not/exist:/x"]), dict(base(), name="good"), dict(base(), name="bad", cpus="many")):
+    for bad in (
+        dict(base(), name="bad", volumes=["/does/not/exist:/x"]),
+        dict(base(), name="good"),
+        dict(base(), name="bad", cpus="many"),
+    ):
         with pytest.raises(EngineError):
             task.container(engine, {"containers": [dict(base(), name="good"), bad]})
         assert containers.every(engine) == []
@@ -377,30 +668,53 @@ def test_exec_and_info(engine):
     with pytest.raises(EngineError):
         task.container_exec(engine, {"container": "web", "command": "true"})
     do(engine, **base(env={"A": "1"}))
-    run = lambda **params: task.container_exec(engine, dict(params, container="web"))  # noqa: E731
-    for bad, word in (({"chdir": "tmp"}, "chdir: 'tmp'"), ({"env": {"A": True}}, "env.A"), ({"user": "a:b:c"}, "user")):
+    run = lambda **params: task.container_exec(engine, dict(params, container="web"))
+    for bad, word in (
+        ({"chdir": "tmp"}, "chdir: 'tmp'"),
+        ({"env": {"A": True}}, "env.A"),
+        ({"user": "a:b:c"}, "user"),
+    ):
         engine.check = True
         with pytest.raises(EngineError, match=word):
             run(command="true", **bad)
         engine.check = False
     assert run(command="sh -c 'echo $A $B; echo err >&2; exit 7'", env={"B": 2})["rc"] == 7
     found = run(argv=["cat"], stdin="hello", user="www")
-    assert (found["rc"], found["stdout"], found["stderr"], found["stdout_lines"]) == (0, "hello", "", ["hello"])
-    assert run(argv=["sh", "-c", "id -u; pwd"], user="www", chdir="/tmp", strip_empty_ends=False)["stdout"] == "33\n/tmp\n"
+    assert (found["rc"], found["stdout"], found["stderr"], found["stdout_lines"]) == (
+        0,
+        "hello",
+        "",
+        ["hello"],
+    )
+    assert (
+        run(argv=["sh", "-c", "id -u; pwd"], user="www", chdir="/tmp", strip_empty_ends=False)[
+            "stdout"
+        ]
+        == "33\n/tmp\n"
+    )
     assert run(argv=["test", "-t", "0"], tty=True)["rc"] == 0
     assert run(argv=["sleep", "5"], detach=True)["pid"] > 0
     info = task.container_info(engine, {"name": ["web", "nope"]})
     assert info["exists"] and info["container"]["Name"] == "/web"
     assert "Stats" not in info["container"]
     used = task.container_info(engine, {"name": ["web"], "stats": True})["container"]["Stats"]
-    assert used["pids"]["current"] == 2 and used["network"] == {"received": 0, "sent": 0} and used["cpu"]["total"] > 0
+    assert (
+        used["pids"]["current"] == 2
+        and used["network"] == {"received": 0, "sent": 0}
+        and used["cpu"]["total"] > 0
+    )
     if os.path.exists("/proc/pressure/memory"):
         assert used["pressure"]["memory"]["some"]["avg60"] >= 0
-    select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])  # noqa: E731
-    assert select(name="we") == select(ancestor="box:1") == select(status="running") == 1 and select(status="exited") == select(label="x") == 0
+    select = lambda **filters: len(task.container_info(engine, {"filters": filters})["containers"])
+    assert (
+        select(name="we") == select(ancestor="box:1") == select(status="running") == 1
+        and select(status="exited") == select(label="x") == 0
+    )
     assert select(ancestor="box") == 1 and select(ancestor="box:2") == 0
     do(engine, state="stopped")
-    assert task.container_info(engine, {"name": ["web"], "stats": True})["container"]["Stats"] is None
+    assert (
+        task.container_info(engine, {"name": ["web"], "stats": True})["container"]["Stats"] is None
+    )
     with pytest.raises(EngineError, match="not running"):
         run(command="true")
 
@@ -423,8 +737,12 @@ def test_a_meter_reads_on_over_the_runs_of_a_container(engine, monkeypatch):
                 meter.close()
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, descriptors + 40), limits[1]))
                 meter.most = metering.room(soft)
-                assert meter.read(ident)["pids"]["current"] == 1 and meter.open  # it raises the limit
-                assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (limits[1] if soft == 70 else soft)
+                assert (
+                    meter.read(ident)["pids"]["current"] == 1 and meter.open
+                )  # it raises the limit
+                assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (
+                    limits[1] if soft == 70 else soft
+                )
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         monkeypatch.setattr(metering, "more_room", lambda: 0)  # as where it can't be raised enough
@@ -443,14 +761,21 @@ def test_a_meter_reads_on_over_the_runs_of_a_container(engine, monkeypatch):
         assert meter.read(ident)["pids"]["current"] == 1
     finally:
         meter.close()
-    assert not [name for name in os.listdir("/proc/self/fd") if os.path.realpath("/proc/self/fd/" + name).startswith("/sys/fs/cgroup/")]
+    assert not [
+        name
+        for name in os.listdir("/proc/self/fd")
+        if os.path.realpath("/proc/self/fd/" + name).startswith("/sys/fs/cgroup/")
+    ]
 
 
 def test_rename_and_find(engine):
     do(engine, **base())
     record = containers.find(engine, "web")
     containers.rename(engine, record, "site")
-    assert containers.find(engine, record["id"][:6])["name"] == "site" and containers.get(engine, "web") is None
+    assert (
+        containers.find(engine, record["id"][:6])["name"] == "site"
+        and containers.get(engine, "web") is None
+    )
     assert containers.inspect(engine, containers.find(engine, "site"))["Name"] == "/site"
 
 
@@ -463,13 +788,22 @@ def test_boot_brings_back_what_should_run(engine):
     for name in ("always", "never", "failed"):
         running.end(engine, containers.find(engine, name)["id"], 0)
     containers.boot(engine)
-    states = {record["name"]: containers.status(engine, record["id"])["status"] for record in containers.every(engine)}
-    assert states == {"always": "running", "stopped": "exited", "never": "exited", "failed": "exited"}
+    states = {
+        record["name"]: containers.status(engine, record["id"])["status"]
+        for record in containers.every(engine)
+    }
+    assert states == {
+        "always": "running",
+        "stopped": "exited",
+        "never": "exited",
+        "failed": "exited",
+    }
 
 
 def test_two_tasks_at_once(engine):
     """The second waits for the first, sees what it did, and has nothing left to do."""
     from pycontainer.engine import Engine
+
     children = []
     engine.db.close()
     for _ in range(4):
@@ -484,7 +818,10 @@ def test_two_tasks_at_once(engine):
                 os._exit(code)
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
-    assert len(containers.every(engine)) == 1 == len(os.listdir(engine.paths.containers)) and sh(engine, "echo $A") == "1"
+    assert (
+        len(containers.every(engine)) == 1 == len(os.listdir(engine.paths.containers))
+        and sh(engine, "echo $A") == "1"
+    )
 
 
 def test_devices(engine, tmp_path):
@@ -502,17 +839,27 @@ def test_devices(engine, tmp_path):
 
 def test_seccomp_profile_of_ones_own(engine, tmp_path):
     profile = tmp_path / "profile.json"
-    profile.write_text('{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}')
-    do(engine, **base(security_opts=["seccomp=%s" % profile]))
+    profile.write_text(
+        '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}'
+    )
+    do(engine, **base(security_opts=[f"seccomp={profile}"]))
     assert "not supported" in sh(engine, "mkdir /x 2>&1 || true").lower()
-    assert not do(engine, **base(security_opts=["seccomp=%s" % profile]))["changed"]
+    assert not do(engine, **base(security_opts=[f"seccomp={profile}"]))["changed"]
 
 
 def test_logs(engine):
-    do(engine, **base(command=["sh", "-c", "echo out; echo err >&2; exec sleep 1000"], log_options={"max-size": "1m", "max-file": 2}))
+    do(
+        engine,
+        **base(
+            command=["sh", "-c", "echo out; echo err >&2; exec sleep 1000"],
+            log_options={"max-size": "1m", "max-file": 2},
+        ),
+    )
     record = containers.find(engine, "web")
     for _ in range(100):
-        entries = [(entry["stream"], entry["log"]) for entry in containers.read_log(engine, record["id"])]
+        entries = [
+            (entry["stream"], entry["log"]) for entry in containers.read_log(engine, record["id"])
+        ]
         if len(entries) == 2:
             break
         sh(engine, "sleep 0.02")
@@ -525,7 +872,10 @@ def test_cgroup_parent_and_namespace(engine):
     assert "/pycontainer-test-parent/" in sh(engine, "cat /proc/self/cgroup")
     do(engine, state="absent")
     import glob
-    for path in glob.glob("/sys/fs/cgroup/*/pycontainer-test-parent") + glob.glob("/sys/fs/cgroup/pycontainer-test-parent"):
+
+    for path in glob.glob("/sys/fs/cgroup/*/pycontainer-test-parent") + glob.glob(
+        "/sys/fs/cgroup/pycontainer-test-parent"
+    ):
         os.rmdir(path)  # the parent is the user's own: the engine leaves it
 
 
@@ -534,15 +884,23 @@ def test_the_next_call_of_any_kind_gives_a_container_its_monitor_back(engine):
     import time
 
     from pycontainer.engine import Engine
+
     first = do(engine, **base())["container"]
     monitor = procfs.stat(first["State"]["Pid"])["parent"]
-    for victim in (procfs.stat(monitor)["parent"], monitor):  # its zygote would see to it that another follows
+    for victim in (
+        procfs.stat(monitor)["parent"],
+        monitor,
+    ):  # its zygote would see to it that another follows
         os.kill(victim, signal.SIGKILL)
     while containers.status(engine, first["Id"])["monitored"]:
         time.sleep(0.01)
     with Engine(engine.paths.data, engine.paths.run) as again:
         state = containers.status(again, first["Id"])
-        assert state["monitored"] and state["status"] == "running" and state["pid"] == first["State"]["Pid"]
+        assert (
+            state["monitored"]
+            and state["status"] == "running"
+            and state["pid"] == first["State"]["Pid"]
+        )
 
 
 def test_a_container_of_an_older_version_has_todays_filter_from_its_next_start_on(engine):
@@ -560,11 +918,20 @@ def test_a_container_of_an_older_version_has_todays_filter_from_its_next_start_o
 @pytest.mark.parametrize("architecture", ["386", "amd64"])
 def test_socketcall_is_for_images_of_32_bit_x86(engine, rootfs, architecture):
     """As it is made, and as it is started."""
-    carry_out(images.plan_import(engine, "of:1", rootfs, {"command": ["sleep", "1000"]}, platform="linux/" + architecture), False)
+    carry_out(
+        images.plan_import(
+            engine, "of:1", rootfs, {"command": ["sleep", "1000"]}, platform="linux/" + architecture
+        ),
+        False,
+    )
     do(engine, **base(image="of:1"))
     record = containers.find(engine, "web")
-    rules = files.read_json(os.path.join(engine.paths.container(record["id"]), "config.json"))["linux"]["seccomp"]["syscalls"]
-    assert [rule["action"] for rule in rules if "socketcall" in rule["names"]] == ["SCMP_ACT_ALLOW" if architecture == "386" else "SCMP_ACT_ERRNO"]
+    rules = files.read_json(os.path.join(engine.paths.container(record["id"]), "config.json"))[
+        "linux"
+    ]["seccomp"]["syscalls"]
+    assert [rule["action"] for rule in rules if "socketcall" in rule["names"]] == [
+        "SCMP_ACT_ALLOW" if architecture == "386" else "SCMP_ACT_ERRNO"
+    ]
 
 
 def test_a_command_may_have_as_much_as_the_kernel_takes(engine):
@@ -572,10 +939,15 @@ def test_a_command_may_have_as_much_as_the_kernel_takes(engine):
     do(engine, **base())
     ident = containers.find(engine, "web")["id"]
     words, env = ["w" * 1000] * 300, {"V%d" % number: "v" * 100_000 for number in range(8)}
-    found = containers.run_command(engine, ident, ["sh", "-c", "echo $# ${#V7}", "sh", *words], env=env)
+    found = containers.run_command(
+        engine, ident, ["sh", "-c", "echo $# ${#V7}", "sh", *words], env=env
+    )
     assert found["stdout"].split() == [b"300", b"100000"], found
     for arguments in (["true", "x" * (1 << 17)], ["true", *["x" * 100_000] * 70]):
-        with pytest.raises(ContainerFailed, match="^exec true: its arguments and environment are larger than this kernel takes") as refused:
+        with pytest.raises(
+            ContainerFailed,
+            match="^exec true: its arguments and environment are larger than this kernel takes",
+        ) as refused:
             containers.run_command(engine, ident, arguments)
         assert refused.value.exit_code == 126
     with pytest.raises(ContainerFailed, match="^exec x{400}[.]{3}: "):

@@ -17,10 +17,16 @@ from pycontainer import containers, volumes
 from pycontainer.containers import task
 from pycontainer.containers.client import monitor_client
 from pycontainer.engine import Engine
-from pycontainer.reconcile import carry_out, Plan
+from pycontainer.reconcile import Plan, carry_out
 from pycontainer.store import database, files, trees
 
-FIRST = {"name": "web", "image": "box:1", "network_mode": "none", "stop_timeout": 0, "volumes": ["/anonymous", "data:/srv/data"]}
+FIRST = {
+    "name": "web",
+    "image": "box:1",
+    "network_mode": "none",
+    "stop_timeout": 0,
+    "volumes": ["/anonymous", "data:/srv/data"],
+}
 
 
 def do(engine, params):
@@ -39,6 +45,7 @@ def killed_at(paths, params, step):
             os._exit(0)
         except BaseException:
             import traceback
+
             traceback.print_exc()
         finally:
             os._exit(1)
@@ -61,11 +68,16 @@ def _count_steps(limit):
         def wrapper(*args, **kwargs):
             step()
             return original(*args, **kwargs)
+
         setattr(owner, name, wrapper)
 
-    for owner, names in ((database.Database, ("transaction",)), (files, ("write_whole", "write_json")), (trees, ("remove",)),
-                         (os, ("mkdir", "rename", "rmdir")),
-                         (monitor_client, ("start", "stop", "cleanup", "reload"))):
+    for owner, names in (
+        (database.Database, ("transaction",)),
+        (files, ("write_whole", "write_json")),
+        (trees, ("remove",)),
+        (os, ("mkdir", "rename", "rmdir")),
+        (monitor_client, ("start", "stop", "cleanup", "reload")),
+    ):
         for name in names:
             counted(owner, name)
 
@@ -73,12 +85,22 @@ def _count_steps(limit):
 def check_clean(engine):
     """Rows, directories and cgroups are of the same containers and volumes."""
     idents = {record["id"] for record in containers.every(engine)}
-    assert set(os.listdir(engine.paths.containers)) == idents and set(os.listdir(engine.paths.running)) <= idents
+    assert (
+        set(os.listdir(engine.paths.containers)) == idents
+        and set(os.listdir(engine.paths.running)) <= idents
+    )
     assert set(os.listdir(engine.paths.volumes)) == {row["name"] for row in volumes.listing(engine)}
-    assert not [row["name"] for row in volumes.listing(engine, {"dangling": True}) if row["anonymous"]]
+    assert not [
+        row["name"] for row in volumes.listing(engine, {"dangling": True}) if row["anonymous"]
+    ]
     assert engine.operations.abandoned() == []
-    everything = {os.path.basename(path) for path in glob.glob("/sys/fs/cgroup/**/pycontainer/*", recursive=True)}
-    assert not {name for name in everything if len(name) == 64 and name not in idents and name in SEEN}
+    everything = {
+        os.path.basename(path)
+        for path in glob.glob("/sys/fs/cgroup/**/pycontainer/*", recursive=True)
+    }
+    assert not {
+        name for name in everything if len(name) == 64 and name not in idents and name in SEEN
+    }
     SEEN.update(idents)
 
 
@@ -140,8 +162,12 @@ def test_replace(engine):
 
     def check(now):
         record = runs(now)
-        assert record["definition"]["env"] == {"A": "2"} and [entry["name"] for entry in containers.every(now)] == ["web"]
-        assert containers.run_command(now, record["id"], ["ls", "/anonymous"])["stdout"] == b"kept\n"
+        assert record["definition"]["env"] == {"A": "2"} and [
+            entry["name"] for entry in containers.every(now)
+        ] == ["web"]
+        assert (
+            containers.run_command(now, record["id"], ["ls", "/anonymous"])["stdout"] == b"kept\n"
+        )
 
     every_step(engine, wanted, before, check)
 
@@ -153,7 +179,9 @@ def test_remove(engine):
         do(now, FIRST)
 
     def check(now):
-        assert containers.every(now) == [] and [row["name"] for row in volumes.listing(now)] == ["data"]
+        assert containers.every(now) == [] and [row["name"] for row in volumes.listing(now)] == [
+            "data"
+        ]
 
     every_step(engine, {"name": "web", "state": "absent", "keep_volumes": False}, before, check)
 
@@ -166,6 +194,8 @@ def test_live_change(engine):
 
     def check(now):
         record = runs(now)
-        assert containers.stats(now, record["id"])["memory"]["limit"] == 32 << 20 and record["definition"]["labels"] == {"a": "b"}
+        assert containers.stats(now, record["id"])["memory"]["limit"] == 32 << 20 and record[
+            "definition"
+        ]["labels"] == {"a": "b"}
 
     every_step(engine, {"name": "web", "memory": "32m", "labels": {"a": "b"}}, before, check)

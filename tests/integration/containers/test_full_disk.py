@@ -14,7 +14,7 @@ from pycontainer.containers import task
 from pycontainer.deploy import install
 from pycontainer.engine import Engine
 from pycontainer.errors import NoSpace
-from pycontainer.reconcile import carry_out, Plan
+from pycontainer.reconcile import Plan, carry_out
 from pycontainer.store import reserve
 
 SIZE = 80 << 20
@@ -71,18 +71,35 @@ def full(disk, scratch, rootfs):
     """``(command, engine)`` of a store on a disk that is full: three containers run, one is exited, and there are volumes and an image that nobody uses."""
     data = os.path.join(disk, "data")
     with Engine(data, scratch[1]) as engine:
-        carry_out(images.plan_import(engine, "box:1", rootfs, {"command": ["sleep", "1000"]}), False)
+        carry_out(
+            images.plan_import(engine, "box:1", rootfs, {"command": ["sleep", "1000"]}), False
+        )
         carry_out(images.plan_import(engine, "spare:1", rootfs, {"command": ["sleep", "1"]}), False)
         for number in range(3):
-            do(engine, name="web%d" % number, volumes=["data%d:/data" % number], command=CHATTY if number == 2 else None)
+            do(
+                engine,
+                name="web%d" % number,
+                volumes=["data%d:/data" % number],
+                command=CHATTY if number == 2 else None,
+            )
         do(engine, name="old", state="present")
         volumes.create(engine, "unused")
         words = install.command_line(engine)
         engine.db.close()
 
         def command(*more, ok=True):
-            done = subprocess.run([words[0]] + words[1:] + list(more), capture_output=True, text=True, timeout=60, check=False)
-            assert not ok or done.returncode == 0 and "Traceback" not in done.stderr, (more, done.stdout, done.stderr)
+            done = subprocess.run(
+                [words[0]] + words[1:] + list(more),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert not ok or done.returncode == 0 and "Traceback" not in done.stderr, (
+                more,
+                done.stdout,
+                done.stderr,
+            )
             return done.stdout if ok else done
 
         with filled(disk):
@@ -99,17 +116,43 @@ def full(disk, scratch, rootfs):
 def test_what_looks_and_what_makes_room_work_on_a_full_disk(full):
     command, engine = full
     assert set(command("ps", "--format", "{{.Names}}").split()) == {"web0", "web1", "web2"}
-    assert "old" in command("ps", "-a", "-s") and "begun" in command("logs", "web2") and "box" in command("images")
+    assert (
+        "old" in command("ps", "-a", "-s")
+        and "begun" in command("logs", "web2")
+        and "box" in command("images")
+    )
     assert command("exec", "web0", "echo", "hello") == "hello\n"
-    assert '"Running": true' in command("inspect", "web0") and "web1" in command("stats", "--no-stream")
-    for words in (["system", "check"], ["system", "df"], ["volume", "ls"], ["network", "ls"], ["info"], ["top", "web0"], ["history", "box:1"],
-                  ["image", "inspect", "box:1"], ["diff", "web0"], ["port", "web0"], ["volume", "inspect", "data0"]):
+    assert '"Running": true' in command("inspect", "web0") and "web1" in command(
+        "stats", "--no-stream"
+    )
+    for words in (
+        ["system", "check"],
+        ["system", "df"],
+        ["volume", "ls"],
+        ["network", "ls"],
+        ["info"],
+        ["top", "web0"],
+        ["history", "box:1"],
+        ["image", "inspect", "box:1"],
+        ["diff", "web0"],
+        ["port", "web0"],
+        ["volume", "inspect", "data0"],
+    ):
         command(*words)
     assert os.path.exists(engine.paths.reserve), "what only looks needs no room"
-    some = [subprocess.Popen(install.command_line(engine) + ["ps", "-q"], stdout=subprocess.PIPE) for dummy in range(6)]
-    assert [len(one.communicate()[0].split()) for one in some] == [3] * 6, "several at once wait for each other"
+    some = [
+        subprocess.Popen(install.command_line(engine) + ["ps", "-q"], stdout=subprocess.PIPE)
+        for dummy in range(6)
+    ]
+    assert [len(one.communicate()[0].split()) for one in some] == [3] * 6, (
+        "several at once wait for each other"
+    )
     refused = command("create", "--name", "more", "box:1", ok=False)
-    assert refused.returncode == 1 and "no space left" in refused.stderr.lower() and "Traceback" not in refused.stderr
+    assert (
+        refused.returncode == 1
+        and "no space left" in refused.stderr.lower()
+        and "Traceback" not in refused.stderr
+    )
     assert os.path.exists(engine.paths.reserve), "what takes room does not get the reserve"
     command("kill", "web0")
     command("stop", "web1", "web2")
@@ -122,7 +165,11 @@ def test_what_looks_and_what_makes_room_work_on_a_full_disk(full):
     command("container", "prune", "-f")
     command("builder", "prune", "-f")
     command("system", "prune", "-a", "-f", "--volumes")
-    assert command("ps", "-aq") == "" and command("images", "-q") == "" and os.listdir(engine.paths.containers) == []
+    assert (
+        command("ps", "-aq") == ""
+        and command("images", "-q") == ""
+        and os.listdir(engine.paths.containers) == []
+    )
     assert engine.db.all("SELECT * FROM operations") == []
 
 
@@ -148,12 +195,19 @@ def test_without_a_reserve_what_can_not_be_done_is_said(full):
     command, engine = full
     engine.db.spare.give_up()
     disk = os.path.dirname(engine.paths.data)
-    with contextlib.suppress(OSError), open(os.path.join(disk, "filler"), "ab", buffering=0) as file:
+    with (
+        contextlib.suppress(OSError),
+        open(os.path.join(disk, "filler"), "ab", buffering=0) as file,
+    ):
         while file.write(b"x" * 4096):
             pass
     assert "old" in command("ps", "-a")
     refused = command("rm", "old", ok=False)
-    assert refused.returncode == 1 and "no space left" in refused.stderr and "Traceback" not in refused.stderr
+    assert (
+        refused.returncode == 1
+        and "no space left" in refused.stderr
+        and "Traceback" not in refused.stderr
+    )
     with pytest.raises(NoSpace):
         engine.db.run("DELETE FROM containers")
     assert len(containers.every(engine)) == 4
@@ -165,11 +219,23 @@ def test_a_full_run_directory(disk, rootfs, scratch):
     """Locks and sockets take no room there; state and log are elsewhere."""
     at = os.path.join(disk, "run")
     with Engine(scratch[0], at) as engine:
-        carry_out(images.plan_import(engine, "box:1", rootfs, {"command": ["sleep", "1000"]}), False)
+        carry_out(
+            images.plan_import(engine, "box:1", rootfs, {"command": ["sleep", "1000"]}), False
+        )
         do(engine, name="web")
         words = install.command_line(engine)
         with filled(disk):
-            for more in (["ps"], ["exec", "web", "true"], ["logs", "web"], ["system", "check"], ["stop", "web"], ["rm", "web"], ["rmi", "box:1"]):
-                done = subprocess.run(words + more, capture_output=True, text=True, timeout=60, check=False)
+            for more in (
+                ["ps"],
+                ["exec", "web", "true"],
+                ["logs", "web"],
+                ["system", "check"],
+                ["stop", "web"],
+                ["rm", "web"],
+                ["rmi", "box:1"],
+            ):
+                done = subprocess.run(
+                    words + more, capture_output=True, text=True, timeout=60, check=False
+                )
                 assert done.returncode == 0, (more, done.stdout, done.stderr)
         assert containers.every(engine) == []

@@ -30,11 +30,22 @@ def box(request, engine, rootfs):
 
 
 def do(engine, name="web", **params):
-    return carry_out(task.container(engine, dict({"name": name, "image": "box:1", "network_mode": "none", "stop_timeout": 0}, **params)), False)
+    return carry_out(
+        task.container(
+            engine,
+            dict(
+                {"name": name, "image": "box:1", "network_mode": "none", "stop_timeout": 0},
+                **params,
+            ),
+        ),
+        False,
+    )
 
 
 def sh(engine, script, name="web"):
-    found = containers.run_command(engine, containers.find(engine, name)["id"], ["sh", "-c", script])
+    found = containers.run_command(
+        engine, containers.find(engine, name)["id"], ["sh", "-c", script]
+    )
     assert found["rc"] == 0, found
     return found["stdout"].decode().strip()
 
@@ -43,12 +54,22 @@ def sh(engine, script, name="web"):
 def test_files_owners_and_changes(engine, box, mode):
     before = open("/proc/self/mountinfo").read()
     do(engine, userns_mode=mode)
-    assert sh(engine, "cat /srv/data/file; stat -c %u:%g /srv/data; id -u") == "from the image\n33:33\n0"
+    assert (
+        sh(engine, "cat /srv/data/file; stat -c %u:%g /srv/data; id -u")
+        == "from the image\n33:33\n0"
+    )
     assert sh(engine, "echo more >> /srv/data/file; rm /etc/group; mkdir /srv/new; mv /tmp /srv/new/tmp; cat /srv/data/file; ls /srv/new") == (
         "from the image\nmore\ntmp")  # fmt: skip
     do(engine, state="restarted", userns_mode=mode)
-    assert sh(engine, "cat /srv/data/file; test -e /etc/group || echo gone") == "from the image\nmore\ngone"
-    found = [line for line in open("/proc/self/mountinfo").read().splitlines() if line not in before.splitlines()]
+    assert (
+        sh(engine, "cat /srv/data/file; test -e /etc/group || echo gone")
+        == "from the image\nmore\ngone"
+    )
+    found = [
+        line
+        for line in open("/proc/self/mountinfo").read().splitlines()
+        if line not in before.splitlines()
+    ]
     assert [line for line in found if "erofs" in line] == []
     do(engine, state="absent")
     do(engine, name="fresh", userns_mode=mode)
@@ -74,7 +95,9 @@ def remove(path):
 
 def test_a_start_makes_a_lost_layer_again(engine, box):
     def start():
-        return carry_out(task.container(engine, {"name": "web", "state": "started"}), False)["actions"]
+        return carry_out(task.container(engine, {"name": "web", "state": "started"}), False)[
+            "actions"
+        ]
 
     do(engine)
     do(engine, state="stopped")
@@ -94,7 +117,10 @@ def test_a_start_makes_a_lost_layer_again(engine, box):
     row = engine.db.one("SELECT * FROM layers")
     remove(place)
     engine.blobs.remove(row["blob"])
-    with pytest.raises(HostError, match="container web can't start: image box:1 is damaged: .* load or build the image again"):
+    with pytest.raises(
+        HostError,
+        match="container web can't start: image box:1 is damaged: .* load or build the image again",
+    ):
         start()
 
 
@@ -114,7 +140,12 @@ def test_repair_spares_what_a_running_container_stands_on(engine, box):
             file.write(b"x")
     before = os.lstat(place).st_ino
     done = check("--repair")
-    assert done["rc"] == 1 and "stop web first, which stands on it" in done["stderr"] and not done["changed"] and os.lstat(place).st_ino == before
+    assert (
+        done["rc"] == 1
+        and "stop web first, which stands on it" in done["stderr"]
+        and not done["changed"]
+        and os.lstat(place).st_ino == before
+    )
     do(engine, state="stopped")
     assert check("--repair")["changed"] and check()["stdout"] == "No damage found"
     do(engine, state="started")

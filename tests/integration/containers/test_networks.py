@@ -25,6 +25,7 @@ SERVE = "mkdir -p /www && hostname > /www/index.html && exec httpd -f -p 80 -h /
 
 def in_own_network(test):
     """Run the test in a forked child after unshare(2); its engine is the fixture's store, opened anew."""
+
     @functools.wraps(test)
     def wrapper(engine, image):
         reader, writer = os.pipe()
@@ -43,6 +44,7 @@ def in_own_network(test):
         os.waitpid(child, 0)
         if verdict:
             pytest.fail(verdict, pytrace=False)
+
     del wrapper.__wrapped__  # pytest would ask it for its fixtures
     return wrapper
 
@@ -52,7 +54,9 @@ def _child(test, engine):
     from pycontainer.kernel.calls import syscalls
 
     syscalls.unshare(CLONE_NEWNET)
-    daemon.booted_by_systemd = lambda: False  # systemd would start the zygote in the machine's own network
+    daemon.booted_by_systemd = lambda: (
+        False
+    )  # systemd would start the zygote in the machine's own network
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with Engine(engine.paths.data, engine.paths.run) as own:
         try:
@@ -96,19 +100,34 @@ def refused(port):
 
 
 def network(engine, name, subnet):
-    carry_out(networks.plan(engine, {"name": name, "state": "present", "ipam_config": [{"subnet": subnet}]}), False)
+    carry_out(
+        networks.plan(
+            engine, {"name": name, "state": "present", "ipam_config": [{"subnet": subnet}]}
+        ),
+        False,
+    )
 
 
 @in_own_network
 def test_published_port_and_its_change_while_it_runs(engine):
     first = do(engine, **web(hostname="one", published_ports=["127.0.0.1:8081:80"]))
-    assert get(8081) == "one" and first["container"]["NetworkSettings"]["Ports"] == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8081"}]}
+    assert get(8081) == "one" and first["container"]["NetworkSettings"]["Ports"] == {
+        "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8081"}]
+    }
     assert not do(engine, **web(hostname="one", published_ports=["127.0.0.1:8081:80"]))["changed"]
     second = do(engine, published_ports=["8082:80"])
-    assert second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"] and get(8082) == "one" and refused(8081)
+    assert (
+        second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
+        and get(8082) == "one"
+        and refused(8081)
+    )
     assert get(8082, second["container"]["NetworkSettings"]["Gateway"]) == "one"
     third = do(engine, published_ports=[])
-    assert refused(8082) and third["container"]["NetworkSettings"]["Ports"] == {} and engine.db.all("SELECT * FROM ports") == []
+    assert (
+        refused(8082)
+        and third["container"]["NetworkSettings"]["Ports"] == {}
+        and engine.db.all("SELECT * FROM ports") == []
+    )
 
 
 @in_own_network
@@ -123,7 +142,11 @@ def test_a_change_to_a_port_that_another_process_has_changes_nothing(engine):
                 do(engine, **web(published_ports=["127.0.0.1:8091:80", "127.0.0.1:8092:80"]))
         assert get(8091) == served
         assert not do(engine, **web(published_ports=["127.0.0.1:8091:80"]))["changed"]
-    assert do(engine, **web(published_ports=["127.0.0.1:8092:80"]))["changed"] and get(8092) == served and refused(8091)
+    assert (
+        do(engine, **web(published_ports=["127.0.0.1:8092:80"]))["changed"]
+        and get(8092) == served
+        and refused(8091)
+    )
 
 
 @in_own_network
@@ -136,12 +159,22 @@ def test_a_port_is_published_by_the_first_change_of_a_quiet_container(engine):
 
 @in_own_network
 def test_ports_that_are_chosen_stay(engine):
-    first = do(engine, **web(published_ports=["80", "9000-9010:81"], exposed_ports=["82"], publish_all_ports=True))
+    first = do(
+        engine,
+        **web(published_ports=["80", "9000-9010:81"], exposed_ports=["82"], publish_all_ports=True),
+    )
     ports = first["container"]["NetworkSettings"]["Ports"]
     number = int(ports["80/tcp"][0]["HostPort"])
-    assert get(number) and ports["81/tcp"][0]["HostPort"] == "9000" and set(ports) == {"80/tcp", "81/tcp", "82/tcp"}
+    assert (
+        get(number)
+        and ports["81/tcp"][0]["HostPort"] == "9000"
+        and set(ports) == {"80/tcp", "81/tcp", "82/tcp"}
+    )
     assert do(engine, state="restarted")["container"]["NetworkSettings"]["Ports"] == ports
-    assert do(engine, env={"A": "1"})["container"]["NetworkSettings"]["Ports"]["81/tcp"][0]["HostPort"] == "9000"
+    assert (
+        do(engine, env={"A": "1"})["container"]["NetworkSettings"]["Ports"]["81/tcp"][0]["HostPort"]
+        == "9000"
+    )
 
 
 @in_own_network
@@ -153,25 +186,45 @@ def test_one_port_of_a_container_under_several_of_the_host(engine):
     assert second["container"]["NetworkSettings"]["Ports"]["80/tcp"] == numbers
     third = do(engine, published_ports=["8081:80", "80", "127.0.0.1::80", "9000-9010:80"])
     kept = third["container"]["NetworkSettings"]["Ports"]["80/tcp"]
-    assert [entry for entry in kept if entry not in numbers] == [{"HostIp": "0.0.0.0", "HostPort": "8081"}]
+    assert [entry for entry in kept if entry not in numbers] == [
+        {"HostIp": "0.0.0.0", "HostPort": "8081"}
+    ]
 
 
 @in_own_network
 def test_networks_change_while_it_runs(engine):
     network(engine, "front", "10.77.1.0/24")
     network(engine, "back", "10.77.2.0/24")
-    do(engine, name="peer", networks=[{"name": "back", "ipv4_address": "10.77.2.50"}], **web(hostname="peer"))
-    first = do(engine, networks=[{"name": "front"}], **web(hostname="web", published_ports=["8080:80"]))
-    run = lambda script: containers.run_command(engine, first["container"]["Id"], ["sh", "-c", script])  # noqa: E731
+    do(
+        engine,
+        name="peer",
+        networks=[{"name": "back", "ipv4_address": "10.77.2.50"}],
+        **web(hostname="peer"),
+    )
+    first = do(
+        engine, networks=[{"name": "front"}], **web(hostname="web", published_ports=["8080:80"])
+    )
+    run = lambda script: containers.run_command(
+        engine, first["container"]["Id"], ["sh", "-c", script]
+    )
     # nc, not wget: a static busybox's resolver may crash where the root has no NSS libraries
-    ask = lambda host: run("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 %s 80 | tail -n 1" % host)["stdout"].decode().strip()  # noqa: E731
+    ask = lambda host: (
+        run(f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 {host} 80 | tail -n 1")["stdout"]
+        .decode()
+        .strip()
+    )
     assert ask("10.77.2.50") == "" and get(8080) == "web"
     second = do(engine, networks=[{"name": "front"}, {"name": "back", "ipv4_address": "10.77.2.9"}])
     assert second["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
-    assert ask("10.77.2.50") == "peer" and second["container"]["NetworkSettings"]["Networks"]["back"]["IPAddress"] == "10.77.2.9"
+    assert (
+        ask("10.77.2.50") == "peer"
+        and second["container"]["NetworkSettings"]["Networks"]["back"]["IPAddress"] == "10.77.2.9"
+    )
     assert "10.77.2.9" in run("cat /etc/hosts")["stdout"].decode()
     third = do(engine, networks=[{"name": "back", "ipv4_address": "10.77.2.9"}])
-    assert list(third["container"]["NetworkSettings"]["Networks"]) == ["back"] and get(8080) == "web"
+    assert (
+        list(third["container"]["NetworkSettings"]["Networks"]) == ["back"] and get(8080) == "web"
+    )
     assert not do(engine, networks=[{"name": "back", "ipv4_address": "10.77.2.9"}])["changed"]
     assert third["container"]["State"]["Pid"] == first["container"]["State"]["Pid"]
 
@@ -179,7 +232,10 @@ def test_networks_change_while_it_runs(engine):
 @in_own_network
 def test_a_replacement_takes_over_address_and_port(engine):
     network(engine, "front", "10.77.1.0/24")
-    params = {"networks": [{"name": "front", "ipv4_address": "10.77.1.20"}], "published_ports": ["8080:80"]}
+    params = {
+        "networks": [{"name": "front", "ipv4_address": "10.77.1.20"}],
+        "published_ports": ["8080:80"],
+    }
     do(engine, **web(hostname="old", **params))
     assert get(8080) == "old"
     do(engine, **web(hostname="new", **params))
@@ -191,44 +247,91 @@ def test_a_replacement_takes_over_address_and_port(engine):
     except ContainerFailed:
         pass
     assert get(8080) == "new" and containers.find(engine, "web") == before
-    assert [(row["container"], row["address"]) for row in engine.db.all("SELECT * FROM addresses")] == [(before["id"], "10.77.1.20")]
+    assert [
+        (row["container"], row["address"]) for row in engine.db.all("SELECT * FROM addresses")
+    ] == [(before["id"], "10.77.1.20")]
     assert [row["container"] for row in engine.db.all("SELECT * FROM ports")] == [before["id"]]
 
 
 @in_own_network
 def test_what_is_taken_is_refused_and_nothing_changes(engine):
     network(engine, "front", "10.77.1.0/24")
-    do(engine, **web(published_ports=["8080:80"], networks=[{"name": "front", "ipv4_address": "10.77.1.20"}]))
-    for bad, error in (({"published_ports": ["8080:80"]}, Conflict), ({"networks": [{"name": "front", "ipv4_address": "10.1.1.1"}]}, InvalidInput),
-                       ({"networks": [{"name": "front", "ipv4_address": "10.77.1.20"}]}, Conflict)):
+    do(
+        engine,
+        **web(
+            published_ports=["8080:80"], networks=[{"name": "front", "ipv4_address": "10.77.1.20"}]
+        ),
+    )
+    for bad, error in (
+        ({"published_ports": ["8080:80"]}, Conflict),
+        ({"networks": [{"name": "front", "ipv4_address": "10.1.1.1"}]}, InvalidInput),
+        ({"networks": [{"name": "front", "ipv4_address": "10.77.1.20"}]}, Conflict),
+    ):
         try:
             do(engine, name="other", **web(**bad))
-            raise AssertionError("it should have been refused: %r" % bad)
+            raise AssertionError(f"it should have been refused: {bad!r}")
         except error as caught:
             assert "\n" not in str(caught)
-        assert containers.get(engine, "other") is None and len(os.listdir(engine.paths.containers)) == 1
-    assert len(engine.db.all("SELECT * FROM addresses")) == 1 == len(engine.db.all("SELECT * FROM ports"))
+        assert (
+            containers.get(engine, "other") is None
+            and len(os.listdir(engine.paths.containers)) == 1
+        )
+    assert (
+        len(engine.db.all("SELECT * FROM addresses"))
+        == 1
+        == len(engine.db.all("SELECT * FROM ports"))
+    )
 
 
 @in_own_network
 def test_what_an_internal_network_has_not_is_refused(engine):
-    carry_out(networks.plan(engine, {"name": "shut", "state": "present", "internal": True, "ipam_config": [{"subnet": "10.77.9.0/24"}]}), False)
+    carry_out(
+        networks.plan(
+            engine,
+            {
+                "name": "shut",
+                "state": "present",
+                "internal": True,
+                "ipam_config": [{"subnet": "10.77.9.0/24"}],
+            },
+        ),
+        False,
+    )
     for option in ({"published_ports": ["8080:80"]}, {"etc_hosts": {"up": "host-gateway"}}):
-        with pytest.raises(Conflict, match="^%s: .*the container is on shut only" % next(iter(option))):
+        with pytest.raises(
+            Conflict, match=f"^{next(iter(option))}: .*the container is on shut only"
+        ):
             do(engine, True, networks=[{"name": "shut"}], **web(**option))
-        assert do(engine, True, networks=[{"name": "shut"}, {"name": "bridge"}], **web(**option))["changed"]
+        assert do(engine, True, networks=[{"name": "shut"}, {"name": "bridge"}], **web(**option))[
+            "changed"
+        ]
 
 
 @in_own_network
 def test_names_and_resolver(engine):
-    do(engine, etc_hosts={"db": "10.0.0.5", "up": "host-gateway"}, dns_servers=["10.0.0.53"], dns_search_domains=["example.org"], dns_opts=["ndots:2"],
-       hostname="web", domainname="example.org")
+    do(
+        engine,
+        etc_hosts={"db": "10.0.0.5", "up": "host-gateway"},
+        dns_servers=["10.0.0.53"],
+        dns_search_domains=["example.org"],
+        dns_opts=["ndots:2"],
+        hostname="web",
+        domainname="example.org",
+    )
     record = containers.find(engine, "web")
-    run = lambda script: containers.run_command(engine, record["id"], ["sh", "-c", script])["stdout"].decode()  # noqa: E731
+    run = lambda script: containers.run_command(engine, record["id"], ["sh", "-c", script])[
+        "stdout"
+    ].decode()
     attachment = containers.inspect(engine, record)["NetworkSettings"]
     hosts = [line.split() for line in run("cat /etc/hosts").splitlines()]
-    assert ["10.0.0.5", "db"] in hosts and [attachment["Gateway"], "up"] in hosts and [attachment["IPAddress"], "web.example.org", "web"] in hosts
-    assert run("cat /etc/resolv.conf") == "nameserver 10.0.0.53\nsearch example.org\noptions ndots:2\n"
+    assert (
+        ["10.0.0.5", "db"] in hosts
+        and [attachment["Gateway"], "up"] in hosts
+        and [attachment["IPAddress"], "web.example.org", "web"] in hosts
+    )
+    assert (
+        run("cat /etc/resolv.conf") == "nameserver 10.0.0.53\nsearch example.org\noptions ndots:2\n"
+    )
 
 
 @in_own_network
@@ -236,4 +339,9 @@ def test_nothing_is_left(engine):
     do(engine, **web(published_ports=["8080:80"]))
     do(engine, state="absent")
     assert engine.db.all("SELECT * FROM addresses") == [] == engine.db.all("SELECT * FROM ports")
-    assert "pyv-" not in subprocess.run(["ip", "-o", "link"], capture_output=True, check=True, text=True).stdout
+    assert (
+        "pyv-"
+        not in subprocess.run(
+            ["ip", "-o", "link"], capture_output=True, check=True, text=True
+        ).stdout
+    )

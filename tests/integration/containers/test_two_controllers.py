@@ -56,8 +56,21 @@ class Controller:
     """
 
     def __init__(self, paths, network):
-        command = ["nsenter", "-t", str(network), "-n", sys.executable, "-c", TASKS, PACKAGE, paths.data, paths.run]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [
+            "nsenter",
+            "-t",
+            str(network),
+            "-n",
+            sys.executable,
+            "-c",
+            TASKS,
+            PACKAGE,
+            paths.data,
+            paths.run,
+        ]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout.readline() == "ready\n"
 
     def begin(self, *tasks):
@@ -75,7 +88,11 @@ class Controller:
 @pytest.fixture
 def both(engine, image):
     install.ensure(engine)
-    holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert holder.stdout.readline() == b"up\n"
     pair = [Controller(engine.paths, holder.pid) for dummy in range(2)]
     yield pair
@@ -87,7 +104,10 @@ def both(engine, image):
 
 
 def web(number, **more):
-    return dict({"name": "web%d" % number, "image": "box:1", "network_mode": "none", "stop_timeout": 0}, **more)
+    return dict(
+        {"name": "web%d" % number, "image": "box:1", "network_mode": "none", "stop_timeout": 0},
+        **more,
+    )
 
 
 def many(*items):
@@ -110,9 +130,15 @@ def check_whole(engine):
     records = containers.every(engine)
     assert set(os.listdir(engine.paths.containers)) == {record["id"] for record in records}
     assert engine.db.all("SELECT * FROM operations") == []
-    assert {row["container"] for row in engine.db.all("SELECT container FROM ports UNION SELECT container FROM addresses")} <= {
-        record["id"] for record in records}
-    states = {record["name"]: containers.status(engine, record["id"])["status"] for record in records}
+    assert {
+        row["container"]
+        for row in engine.db.all(
+            "SELECT container FROM ports UNION SELECT container FROM addresses"
+        )
+    } <= {record["id"] for record in records}
+    states = {
+        record["name"]: containers.status(engine, record["id"])["status"] for record in records
+    }
     assert "created" not in states.values(), states
     return {record["name"]: record["definition"] for record in records}, states
 
@@ -120,7 +146,15 @@ def check_whole(engine):
 @pytest.mark.parametrize("listed", [False, True])
 def test_the_same_task_twice_at_once(engine, both, listed):
     """Both succeed, also where it publishes ports, which each would find taken by the other."""
-    items = [web(number, env={"A": "1"}, network_mode="bridge", published_ports=["127.0.0.1:%d:80" % (18000 + number)]) for number in range(3)]
+    items = [
+        web(
+            number,
+            env={"A": "1"},
+            network_mode="bridge",
+            published_ports=["127.0.0.1:%d:80" % (18000 + number)],
+        )
+        for number in range(3)
+    ]
     tasks = [many(*items)] if listed else items
     for turn in range(ROUNDS or 4):
         answers = together(both, tasks, tasks)
@@ -169,18 +203,31 @@ def test_nothing_is_lost_while_somebody_looks(engine, both):
     for turn in range(ROUNDS or 3):
         engine.db.close()  # so that those who look are the last to leave
         both[0].begin(many(*items))
-        lookers = [subprocess.Popen(look, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for dummy in range(2)]
+        lookers = [
+            subprocess.Popen(look, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            for dummy in range(2)
+        ]
         while not select.select([both[0].process.stdout], [], [], 0)[0]:
             for number, looker in enumerate(lookers):
                 if looker.poll() is not None:
                     assert looker.returncode == 0, looker.stderr.read()
-                    lookers[number] = subprocess.Popen(look, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                    lookers[number] = subprocess.Popen(
+                        look, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+                    )
         answer = both[0].end()
         for looker in lookers:
             assert looker.wait() == 0, looker.stderr.read()
         assert not answer["failed"], (turn, answer)
         ids = {result["container"]["Id"] for result in answer["results"]}
-        assert ids == set(subprocess.run(look + ["--no-trunc"], check=True, capture_output=True, text=True).stdout.split()) and len(ids) == 5, turn
+        assert (
+            ids
+            == set(
+                subprocess.run(
+                    look + ["--no-trunc"], check=True, capture_output=True, text=True
+                ).stdout.split()
+            )
+            and len(ids) == 5
+        ), turn
         check_whole(engine)
         assert engine.db.all("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
         absent(both, *[item["name"] for item in items])

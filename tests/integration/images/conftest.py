@@ -42,7 +42,7 @@ PARAMS = dict(
 def need(*programs):
     for program in programs:
         if not shutil.which(program):
-            pytest.skip("%s is not installed" % program)
+            pytest.skip(f"{program} is not installed")
 
 
 def run(*command, **options):
@@ -77,7 +77,11 @@ def registry(tmp_path_factory):
         "storage: {filesystem: {rootdirectory: %s/data}, delete: {enabled: true}}\n"
         "http: {addr: 127.0.0.1:%d}\n" % (root, port)
     )
-    process = subprocess.Popen(["docker-registry", "serve", str(root / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        ["docker-registry", "serve", str(root / "config.yml")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     for _number in range(100):
         with contextlib.suppress(OSError):
             http.client.HTTPConnection("127.0.0.1", port, timeout=5).request("GET", "/v2/")
@@ -121,14 +125,24 @@ def layout(directory, layers, config=None):
         return {"mediaType": media_type, "digest": "sha256:" + digest, "size": len(data)}
 
     described = [put(data, "application/vnd.oci.image.layer.v1.tar") for data in layers]
-    document = dict({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]}}, **(config or {}))
+    document = dict(
+        {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]}}, **(config or {})
+    )
     document["rootfs"] = {"type": "layers", "diff_ids": [item["digest"] for item in described]}
     document["history"] = [{"created_by": "test"} for _item in described]
     config_item = put(json.dumps(document).encode(), "application/vnd.oci.image.config.v1+json")
-    body = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config_item, "layers": described}
+    body = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": config_item,
+        "layers": described,
+    }
     item = put(json.dumps(body).encode(), body["mediaType"])
     item["annotations"] = {"org.opencontainers.image.ref.name": "t"}
-    for name, content in (("oci-layout", {"imageLayoutVersion": "1.0.0"}), ("index.json", {"schemaVersion": 2, "manifests": [item]})):
+    for name, content in (
+        ("oci-layout", {"imageLayoutVersion": "1.0.0"}),
+        ("index.json", {"schemaVersion": 2, "manifests": [item]}),
+    ):
         with open(os.path.join(str(directory), name), "w") as file:
             json.dump(content, file)
     return item["digest"]
@@ -143,7 +157,9 @@ def mounted(paths, at):
         if len(paths) == 1:
             run("mount", "--bind", paths[0], str(at))
         else:
-            run("mount", "-t", "overlay", "overlay", "-o", "ro,lowerdir=" + ":".join(paths), str(at))
+            run(
+                "mount", "-t", "overlay", "overlay", "-o", "ro,lowerdir=" + ":".join(paths), str(at)
+            )
         try:
             yield str(at)
         finally:
@@ -198,9 +214,21 @@ def podman(tmp_path):
     """podman with a store of its own: a function of a command's words."""
     need("podman")
     run_root = tempfile.mkdtemp(prefix="pct-podman-", dir="/run")
-    base = ["podman", "--root", str(tmp_path / "podman"), "--runroot", run_root, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
+    base = [
+        "podman",
+        "--root",
+        str(tmp_path / "podman"),
+        "--runroot",
+        run_root,
+        "--storage-driver",
+        "vfs",
+        "--cgroup-manager",
+        "cgroupfs",
+    ]
     yield lambda *words: run(*base, *words)
-    subprocess.run([*base, "rmi", "-af"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(
+        [*base, "rmi", "-af"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
     shutil.rmtree(run_root, ignore_errors=True)
 
 
@@ -221,7 +249,13 @@ def fingerprint(root):
             elif kind != stat.S_IFDIR:
                 facts.append(status.st_rdev)
             if kind != stat.S_IFLNK:
-                facts.append({key: os.getxattr(path, key) for key in os.listxattr(path) if not key.startswith("trusted.overlay.")})
+                facts.append(
+                    {
+                        key: os.getxattr(path, key)
+                        for key in os.listxattr(path)
+                        if not key.startswith("trusted.overlay.")
+                    }
+                )
             if kind != stat.S_IFDIR and status.st_nlink > 1:
                 inodes.setdefault((status.st_dev, status.st_ino), []).append(relative)
             found[relative] = facts

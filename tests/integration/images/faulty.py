@@ -17,14 +17,28 @@ from .conftest import layer, member
 
 LAYER = layer([member(b"f", os.urandom(3 << 20))])
 CONFIG = json.dumps(
-    {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(LAYER)]}}
+    {
+        "architecture": "amd64",
+        "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(LAYER)]},
+    }
 ).encode()
 MANIFEST = json.dumps(
     {
         "schemaVersion": 2,
         "mediaType": manifest.OCI_MANIFEST,
-        "config": {"mediaType": manifest.OCI_CONFIG, "digest": manifest.digest_of(CONFIG), "size": len(CONFIG)},
-        "layers": [{"mediaType": manifest.OCI_LAYER, "digest": manifest.digest_of(LAYER), "size": len(LAYER)}],
+        "config": {
+            "mediaType": manifest.OCI_CONFIG,
+            "digest": manifest.digest_of(CONFIG),
+            "size": len(CONFIG),
+        },
+        "layers": [
+            {
+                "mediaType": manifest.OCI_LAYER,
+                "digest": manifest.digest_of(LAYER),
+                "size": len(LAYER),
+            }
+        ],
     }
 ).encode()
 
@@ -52,12 +66,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(404, b"{}")
             return
         start = int(self.headers.get("Range", "bytes=0-")[6:-1])
-        headers = {"Content-Range": "bytes %d-%d/%d" % (start, len(content) - 1, len(content))} if start else {}
+        headers = (
+            {"Content-Range": "bytes %d-%d/%d" % (start, len(content) - 1, len(content))}
+            if start
+            else {}
+        )
         self.answer(
             206 if start else 200,
             content[start:],
-            dict(headers, **{"Content-Type": manifest.OCI_MANIFEST if "manifests" in self.path else "x/y",
-                            "Docker-Content-Digest": manifest.digest_of(content)}),
+            dict(
+                headers,
+                **{
+                    "Content-Type": manifest.OCI_MANIFEST if "manifests" in self.path else "x/y",
+                    "Docker-Content-Digest": manifest.digest_of(content),
+                },
+            ),
         )
 
     do_HEAD = do_POST = do_GET
@@ -95,4 +118,8 @@ def serving():
 
 def blobs(server):
     """Range headers of the requests for the layer."""
-    return [headers.get("Range") for _method, path, headers in server.seen if manifest.digest_of(LAYER) in path]
+    return [
+        headers.get("Range")
+        for _method, path, headers in server.seen
+        if manifest.digest_of(LAYER) in path
+    ]

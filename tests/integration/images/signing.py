@@ -26,9 +26,19 @@ class Key:
 
     def __init__(self, directory, kind="p256"):
         directory.mkdir(exist_ok=True)
-        self.kind, self.private, self.public = kind, str(directory / (kind + ".key")), str(directory / (kind + ".pub"))
-        subprocess.run(["openssl", "genpkey", "-out", self.private] + KINDS[kind], check=True, stderr=subprocess.DEVNULL)
-        subprocess.run(["openssl", "pkey", "-in", self.private, "-pubout", "-out", self.public], check=True)
+        self.kind, self.private, self.public = (
+            kind,
+            str(directory / (kind + ".key")),
+            str(directory / (kind + ".pub")),
+        )
+        subprocess.run(
+            ["openssl", "genpkey", "-out", self.private] + KINDS[kind],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
+        subprocess.run(
+            ["openssl", "pkey", "-in", self.private, "-pubout", "-out", self.public], check=True
+        )
         self._scratch = str(directory / "data")
 
     def sign(self, data):
@@ -46,7 +56,7 @@ class _Bytes:
         self.data, self.size = data, len(data)
 
     def pieces(self, offset, count):
-        yield self.data[offset:offset + count]
+        yield self.data[offset : offset + count]
 
 
 def put_blob(client, data):
@@ -56,21 +66,48 @@ def put_blob(client, data):
 
 
 def payload(digest, name, **critical):
-    document = {"identity": {"docker-reference": name}, "image": {"docker-manifest-digest": digest}, "type": "cosign container image signature"}
-    return json.dumps({"critical": dict(document, **critical), "optional": {"creator": "test"}}).encode()
+    document = {
+        "identity": {"docker-reference": name},
+        "image": {"docker-manifest-digest": digest},
+        "type": "cosign container image signature",
+    }
+    return json.dumps(
+        {"critical": dict(document, **critical), "optional": {"creator": "test"}}
+    ).encode()
 
 
 def attach(client, digest, entries, referrer=False, size=2):
     """Store simple signing ``entries``, ``[(payload, signature)]``, for an image: by cosign's tag or as a referrer."""
     client.for_push()
-    layers = [dict(put_blob(client, data), mediaType=SIMPLE,
-                   annotations={"dev.cosignproject.cosign/signature": base64.b64encode(signature).decode()}) for data, signature in entries]
-    document = {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "layers": layers,
-                "config": dict(put_blob(client, b'{"rootfs":{"type":"layers"}}'), mediaType=manifest.OCI_CONFIG)}
+    layers = [
+        dict(
+            put_blob(client, data),
+            mediaType=SIMPLE,
+            annotations={
+                "dev.cosignproject.cosign/signature": base64.b64encode(signature).decode()
+            },
+        )
+        for data, signature in entries
+    ]
+    document = {
+        "schemaVersion": 2,
+        "mediaType": manifest.OCI_MANIFEST,
+        "layers": layers,
+        "config": dict(
+            put_blob(client, b'{"rootfs":{"type":"layers"}}'), mediaType=manifest.OCI_CONFIG
+        ),
+    }
     if referrer:
-        document.update(artifactType="application/vnd.dev.cosign.artifact.sig.v1+json", subject=_subject(digest, size))
+        document.update(
+            artifactType="application/vnd.dev.cosign.artifact.sig.v1+json",
+            subject=_subject(digest, size),
+        )
     data = json.dumps(document).encode()
-    client.put_manifest(manifest.digest_of(data) if referrer else digest.replace(":", "-") + ".sig", data, manifest.OCI_MANIFEST)
+    client.put_manifest(
+        manifest.digest_of(data) if referrer else digest.replace(":", "-") + ".sig",
+        data,
+        manifest.OCI_MANIFEST,
+    )
     return dict(document, digest=manifest.digest_of(data), size=len(data))
 
 
@@ -81,30 +118,63 @@ def _subject(digest, size):
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
-def bundle(client, digest, key, predicate="https://sigstore.dev/cosign/sign/v1", subject=None, **named):
+def bundle(
+    client, digest, key, predicate="https://sigstore.dev/cosign/sign/v1", subject=None, **named
+):
     """Store a Sigstore bundle with an in-toto statement about an image, as cosign 3 does."""
     client.for_push()
     kind = "application/vnd.in-toto+json"
-    statement = json.dumps({"_type": "https://in-toto.io/Statement/v1", "predicateType": predicate, "predicate": {},
-                            "subject": [dict(named, digest={"sha256": (subject or digest).partition(":")[2]})]}).encode()
+    statement = json.dumps(
+        {
+            "_type": "https://in-toto.io/Statement/v1",
+            "predicateType": predicate,
+            "predicate": {},
+            "subject": [dict(named, digest={"sha256": (subject or digest).partition(":")[2]})],
+        }
+    ).encode()
     signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(statement), statement)
-    document = {"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": ""}},
-                "dsseEnvelope": {"payload": base64.b64encode(statement).decode(), "payloadType": kind,
-                                 "signatures": [{"sig": base64.b64encode(key.sign(signed)).decode()}]}}
+    document = {
+        "mediaType": BUNDLE,
+        "verificationMaterial": {"publicKey": {"hint": ""}},
+        "dsseEnvelope": {
+            "payload": base64.b64encode(statement).decode(),
+            "payloadType": kind,
+            "signatures": [{"sig": base64.b64encode(key.sign(signed)).decode()}],
+        },
+    }
     put_bundle(client, digest, document)
 
 
 def message_bundle(client, digest, key, data):
     """Store a Sigstore bundle with a signature of the manifest's bytes."""
     client.for_push()
-    put_bundle(client, digest, {"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": ""}}, "messageSignature": {
-        "messageDigest": {"algorithm": "SHA2_256", "digest": base64.b64encode(hashlib.sha256(data).digest()).decode()},
-        "signature": base64.b64encode(key.sign(data)).decode()}})
+    put_bundle(
+        client,
+        digest,
+        {
+            "mediaType": BUNDLE,
+            "verificationMaterial": {"publicKey": {"hint": ""}},
+            "messageSignature": {
+                "messageDigest": {
+                    "algorithm": "SHA2_256",
+                    "digest": base64.b64encode(hashlib.sha256(data).digest()).decode(),
+                },
+                "signature": base64.b64encode(key.sign(data)).decode(),
+            },
+        },
+    )
 
 
 def put_bundle(client, digest, document):
     layer = dict(put_blob(client, json.dumps(document).encode()), mediaType=BUNDLE)
-    data = json.dumps({"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "artifactType": BUNDLE, "layers": [layer],
-                       "config": dict(put_blob(client, b"{}"), mediaType="application/vnd.oci.empty.v1+json"),
-                       "subject": _subject(digest, 2)}).encode()
+    data = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": manifest.OCI_MANIFEST,
+            "artifactType": BUNDLE,
+            "layers": [layer],
+            "config": dict(put_blob(client, b"{}"), mediaType="application/vnd.oci.empty.v1+json"),
+            "subject": _subject(digest, 2),
+        }
+    ).encode()
     client.put_manifest(manifest.digest_of(data), data, manifest.OCI_MANIFEST)

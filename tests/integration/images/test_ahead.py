@@ -17,7 +17,9 @@ from pycontainer.layers.compression import read_ahead
 
 from .conftest import fingerprint, layer, member
 
-PLAIN = layer([member(b"d%d/f%d" % (number % 7, number), b"%d" % number * 40000) for number in range(60)])
+PLAIN = layer(
+    [member(b"d%d/f%d" % (number % 7, number), b"%d" % number * 40000) for number in range(60)]
+)
 PACKED = gzip.compress(PLAIN, 1)
 
 
@@ -27,7 +29,12 @@ def digest(data):
 
 def coming(packed=PACKED, plain=PLAIN, size=None):
     """A layer that arrives as ``packed``, and is said to be what the other two are."""
-    return ingest.Layer(digest(plain), lambda: (packed[at : at + 5000] for at in range(0, len(packed), 5000)), digest(PACKED), size)
+    return ingest.Layer(
+        digest(plain),
+        lambda: (packed[at : at + 5000] for at in range(0, len(packed), 5000)),
+        digest(PACKED),
+        size,
+    )
 
 
 def tree(path):
@@ -45,8 +52,12 @@ def threads_end():
 @pytest.mark.parametrize("threads", (0, 1, 2))
 def test_the_layer_is_the_same(engine, tmp_path, threads):
     unpack.unpack([PLAIN], tree(tmp_path / "alone"), "x")
-    answer = arrival.bring(engine, "x", coming(size=len(PACKED)), str(tmp_path / "tree"), DIRECTORY, threads)
-    assert answer["digest"] == digest(PACKED) and answer["ends"]["size"] == sum(len(b"%d" % number * 40000) for number in range(60))
+    answer = arrival.bring(
+        engine, "x", coming(size=len(PACKED)), str(tmp_path / "tree"), DIRECTORY, threads
+    )
+    assert answer["digest"] == digest(PACKED) and answer["ends"]["size"] == sum(
+        len(b"%d" % number * 40000) for number in range(60)
+    )
     assert fingerprint(str(tmp_path / "tree")) == fingerprint(str(tmp_path / "alone"))
 
 

@@ -25,30 +25,49 @@ TWO = layer([member(b"g", b"two" * 1000)])
 @pytest.fixture
 def source(tmp_path):
     layout(tmp_path / "source", [ONE, TWO])
-    return "oci:%s:t" % (tmp_path / "source")
+    return f"oci:{tmp_path / 'source'}:t"
 
 
 @pytest.mark.parametrize(
-    "kind, pack", [(kind, pack) for kind in ("docker-archive", "oci-archive") for pack in (None, "gzip", "zstd", "xz", "bzip2")] + [("oci", None)]
+    "kind, pack",
+    [
+        (kind, pack)
+        for kind in ("docker-archive", "oci-archive")
+        for pack in (None, "gzip", "zstd", "xz", "bzip2")
+    ]
+    + [("oci", None)],
 )
 def test_archives_of_skopeo(engine, task, tmp_path, source, kind, pack):
     need("skopeo")
     path = str(tmp_path / "archive")
-    run("skopeo", "copy", "-q", source, "%s:%s:registry.example.com/app:3" % (kind, path))
+    run("skopeo", "copy", "-q", source, f"{kind}:{path}:registry.example.com/app:3")
     if pack:
         need(pack)
         run(pack, "-q", path) if pack != "gzip" else run(pack, path)
         path += {"gzip": ".gz", "zstd": ".zst", "xz": ".xz", "bzip2": ".bz2"}[pack]
-    expected = json.loads(run("skopeo", "inspect", "--config", "--raw", source))["rootfs"]["diff_ids"]
+    expected = json.loads(run("skopeo", "inspect", "--config", "--raw", source))["rootfs"][
+        "diff_ids"
+    ]
     foretold = task(engine, True, source="load", path=path)
     assert foretold["changed"] and engine.db.all("SELECT * FROM images") == []
     result = task(engine, source="load", path=path)
-    assert result["image"]["RepoTags"] == ["registry.example.com/app:3"] and result["image"]["RootFS"]["Layers"] == expected
-    assert result["image"]["Id"] == foretold["image"]["Id"] and result["actions"] == foretold["actions"]
+    assert (
+        result["image"]["RepoTags"] == ["registry.example.com/app:3"]
+        and result["image"]["RootFS"]["Layers"] == expected
+    )
+    assert (
+        result["image"]["Id"] == foretold["image"]["Id"]
+        and result["actions"] == foretold["actions"]
+    )
     assert not task(engine, source="load", path=path)["changed"]
     assert not task(engine, source="load", path=path, name="registry.example.com/app:3")["changed"]
-    assert task(engine, source="load", path=path, name="other:1")["actions"] == ["tag image as other:1"]
-    assert [names_in(place) for place in images.layer_paths(engine, "other:1")] == [["g"], ["d", "f"]]
+    assert task(engine, source="load", path=path, name="other:1")["actions"] == [
+        "tag image as other:1"
+    ]
+    assert [names_in(place) for place in images.layer_paths(engine, "other:1")] == [
+        ["g"],
+        ["d", "f"],
+    ]
 
 
 def test_one_image_under_several_entries(engine, task, tmp_path):
@@ -61,16 +80,37 @@ def test_one_image_under_several_entries(engine, task, tmp_path):
     document = json.loads((blobs / item["digest"][7:]).read_text())
     again = json.dumps(dict(document, annotations={"a": "b"})).encode()
     (blobs / hashlib.sha256(again).hexdigest()).write_bytes(again)
-    index["manifests"] = [dict(item, annotations={"org.opencontainers.image.ref.name": "one:1"}), {
-        "mediaType": item["mediaType"], "digest": "sha256:" + hashlib.sha256(again).hexdigest(), "size": len(again),
-        "annotations": {"org.opencontainers.image.ref.name": "two:1"}}]
+    index["manifests"] = [
+        dict(item, annotations={"org.opencontainers.image.ref.name": "one:1"}),
+        {
+            "mediaType": item["mediaType"],
+            "digest": "sha256:" + hashlib.sha256(again).hexdigest(),
+            "size": len(again),
+            "annotations": {"org.opencontainers.image.ref.name": "two:1"},
+        },
+    ]
     (tmp_path / "layout" / "index.json").write_text(json.dumps(index))
-    entries = [{"Config": "c.json", "RepoTags": [name], "Layers": ["l.tar"]} for name in ("one:1", "two:1", "one:1")]
+    entries = [
+        {"Config": "c.json", "RepoTags": [name], "Layers": ["l.tar"]}
+        for name in ("one:1", "two:1", "one:1")
+    ]
     config = (blobs / document["config"]["digest"][7:]).read_bytes()
-    (tmp_path / "a.tar").write_bytes(layer([member(b"manifest.json", json.dumps(entries).encode()), member(b"c.json", config), member(b"l.tar", content)]))
+    (tmp_path / "a.tar").write_bytes(
+        layer(
+            [
+                member(b"manifest.json", json.dumps(entries).encode()),
+                member(b"c.json", config),
+                member(b"l.tar", content),
+            ]
+        )
+    )
     for path in ("layout", "a.tar"):
         assert task(engine, source="load", path=str(tmp_path / path))["changed"]
-        assert images.find(engine, "one:1")["id"] == images.find(engine, "two:1")["id"] == document["config"]["digest"]
+        assert (
+            images.find(engine, "one:1")["id"]
+            == images.find(engine, "two:1")["id"]
+            == document["config"]["digest"]
+        )
         assert not task(engine, source="load", path=str(tmp_path / path))["changed"]
         for name in ("one:1", "two:1"):
             task(engine, name=name, state="absent")
@@ -79,9 +119,18 @@ def test_one_image_under_several_entries(engine, task, tmp_path):
 def test_several_images_in_one_archive(engine, task, tmp_path):
     """As ``docker save a b`` writes it: shared layers, links between equal ones."""
     parts, listed = {"shared/layer.tar": ONE, "two/layer.tar": TWO}, []
-    for name, layers in (("a:1", ["shared/layer.tar"]), ("b:1", ["shared/layer.tar", "two/layer.tar"])):
+    for name, layers in (
+        ("a:1", ["shared/layer.tar"]),
+        ("b:1", ["shared/layer.tar", "two/layer.tar"]),
+    ):
         diff_ids = [images_digest(parts[item]) for item in layers]
-        config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode()
+        config = json.dumps(
+            {
+                "architecture": "amd64",
+                "os": "linux",
+                "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            }
+        ).encode()
         parts[images_digest(config)[7:] + ".json"] = config
         listed.append(
             {
@@ -98,10 +147,14 @@ def test_several_images_in_one_archive(engine, task, tmp_path):
     path = tmp_path / "both.tar"
     path.write_bytes(layer(members))
     result = task(engine, source="load", path=str(path))
-    assert len(result["actions"]) == 2 and [images.find(engine, name) is not None for name in ("a:1", "b:1")] == [True, True]
+    assert len(result["actions"]) == 2 and [
+        images.find(engine, name) is not None for name in ("a:1", "b:1")
+    ] == [True, True]
     assert not task(engine, source="load", path=str(path))["changed"]
     task(engine, name="a:1", state="absent")
-    assert task(engine, source="load", path=str(path), name="a:1")["actions"] == ["load image a:1 from %s" % path]
+    assert task(engine, source="load", path=str(path), name="a:1")["actions"] == [
+        f"load image a:1 from {path}"
+    ]
     with pytest.raises(InvalidInput, match="a:1, b:1"):
         task(engine, source="load", path=str(path), name="c:1")
 
@@ -118,9 +171,21 @@ def test_our_layers_come_back_equal_from_podman(engine, task, registry, tmp_path
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "f").write_text("x" * 100000)
     name = registry + "/round/trip:1"
-    first = task(engine, name=name, source="import", path=str(tmp_path / "root"), push=True)["image"]
-    run("skopeo", "copy", "-q", "--src-tls-verify=false", "docker://" + name, "docker-archive:%s:trip:1" % (tmp_path / "trip.tar"))
-    assert task(engine, source="load", path=str(tmp_path / "trip.tar"))["image"]["RootFS"] == first["RootFS"]
+    first = task(engine, name=name, source="import", path=str(tmp_path / "root"), push=True)[
+        "image"
+    ]
+    run(
+        "skopeo",
+        "copy",
+        "-q",
+        "--src-tls-verify=false",
+        "docker://" + name,
+        f"docker-archive:{tmp_path / 'trip.tar'}:trip:1",
+    )
+    assert (
+        task(engine, source="load", path=str(tmp_path / "trip.tar"))["image"]["RootFS"]
+        == first["RootFS"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,10 +194,18 @@ def test_our_layers_come_back_equal_from_podman(engine, task, registry, tmp_path
         (lambda data: data[: len(data) // 2], "cut short|damaged|lacks"),
         (lambda data: b"\0" * 1024, "neither manifest.json nor index.json"),
         (lambda data: layer([member(b"manifest.json", b"{")]), "not JSON"),
-        (lambda data: layer([member(b"manifest.json", b'[{"Config":"x","Layers":[]}]')]), "lacks x"),
+        (
+            lambda data: layer([member(b"manifest.json", b'[{"Config":"x","Layers":[]}]')]),
+            "lacks x",
+        ),
         (lambda data: layer([member(b"manifest.json", b'[{"Layers":[1]}]')]), "without Config"),
         (
-            lambda data: layer([member(b"index.json", b'{"manifests":[{"digest":"sha256:../x"}]}'), member(b"oci-layout", b"{}")]),
+            lambda data: layer(
+                [
+                    member(b"index.json", b'{"manifests":[{"digest":"sha256:../x"}]}'),
+                    member(b"oci-layout", b"{}"),
+                ]
+            ),
             "without a digest",
         ),
         (lambda data: b"nothing of the kind" * 100, "not a tar archive"),
@@ -140,7 +213,7 @@ def test_our_layers_come_back_equal_from_podman(engine, task, registry, tmp_path
 )
 def test_damaged_archives(engine, task, tmp_path, source, spoil, words):
     need("skopeo")
-    run("skopeo", "copy", "-q", source, "docker-archive:%s:app:3" % (tmp_path / "good"))
+    run("skopeo", "copy", "-q", source, f"docker-archive:{tmp_path / 'good'}:app:3")
     (tmp_path / "bad").write_bytes(spoil((tmp_path / "good").read_bytes()))
     with pytest.raises((RegistryError, InvalidInput), match=words):
         task(engine, source="load", path=str(tmp_path / "bad"))
@@ -155,7 +228,12 @@ def test_a_changed_layer_in_a_layout(engine, task, tmp_path, source):
     largest.write_bytes(bytes(data))
     with pytest.raises(RegistryError):
         task(engine, source="load", path=str(tmp_path / "source"), name="x:1")
-    assert os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(garbage._all_blobs(engine)) == []
+    assert (
+        os.listdir(engine.paths.tmp)
+        == os.listdir(engine.paths.layers)
+        == list(garbage._all_blobs(engine))
+        == []
+    )
 
 
 @pytest.fixture
@@ -191,7 +269,9 @@ CONFIG = {
 
 def test_import_of_a_directory(engine, task, root, tmp_path):
     foretold = task(engine, True, name="web:1", source="import", path=str(root), config=CONFIG)
-    result = task(engine, name="web:1", source="import", path=str(root), config=CONFIG, comment="made here")
+    result = task(
+        engine, name="web:1", source="import", path=str(root), config=CONFIG, comment="made here"
+    )
     assert foretold["changed"] and result["image"]["Comment"] == "made here"
     assert result["image"]["Config"] == {
         "Cmd": ["httpd", "-f"],
@@ -205,9 +285,21 @@ def test_import_of_a_directory(engine, task, root, tmp_path):
         "StopSignal": "SIGQUIT",
     }
     assert layer_fingerprint(images.layer_paths(engine, "web:1")[0]) == fingerprint(root)
-    assert not task(engine, name="web:1", source="import", path=str(root), config=CONFIG, comment="made here")["changed"]
-    changed = task(engine, name="web:1", source="import", path=str(root), config=dict(CONFIG, user="1"), comment="made here")
-    assert changed["diff"]["before"] == {"image": result["image"]["Id"]} and changed["image"]["RootFS"] == result["image"]["RootFS"]
+    assert not task(
+        engine, name="web:1", source="import", path=str(root), config=CONFIG, comment="made here"
+    )["changed"]
+    changed = task(
+        engine,
+        name="web:1",
+        source="import",
+        path=str(root),
+        config=dict(CONFIG, user="1"),
+        comment="made here",
+    )
+    assert (
+        changed["diff"]["before"] == {"image": result["image"]["Id"]}
+        and changed["image"]["RootFS"] == result["image"]["RootFS"]
+    )
     (root / "dir" / "file").write_text("other")
     assert task(engine, True, name="web:1", source="import", path=str(root))["changed"]
 
@@ -237,8 +329,15 @@ def test_imported_images_run_elsewhere(engine, task, root, registry, tmp_path):
     need("skopeo", "umoci")
     name = registry + "/elsewhere/web:1"
     task(engine, name=name, source="import", path=str(root), push=True)
-    run("skopeo", "copy", "-q", "--src-tls-verify=false", "docker://" + name, "oci:%s:t" % (tmp_path / "out"))
-    run("umoci", "unpack", "--image", "%s:t" % (tmp_path / "out"), str(tmp_path / "bundle"))
+    run(
+        "skopeo",
+        "copy",
+        "-q",
+        "--src-tls-verify=false",
+        "docker://" + name,
+        f"oci:{tmp_path / 'out'}:t",
+    )
+    run("umoci", "unpack", "--image", f"{tmp_path / 'out'}:t", str(tmp_path / "bundle"))
     assert fingerprint(tmp_path / "bundle" / "rootfs") == fingerprint(root)
 
 
@@ -254,8 +353,14 @@ def test_imported_images_run_elsewhere(engine, task, root, registry, tmp_path):
         ({"state": "absent", "name": None}, "^name: "),
         ({"source": "pull", "path": "/etc"}, "^path: "),
         ({"source": "local", "config": {"user": "x"}}, "^config: "),
-        ({"source": "import", "path": "ROOT", "config": {"exposed_ports": ["99999"]}}, "^config.exposed_ports: "),
-        ({"source": "import", "path": "ROOT", "config": {"working_dir": "relative"}}, "^config.working_dir: "),
+        (
+            {"source": "import", "path": "ROOT", "config": {"exposed_ports": ["99999"]}},
+            "^config.exposed_ports: ",
+        ),
+        (
+            {"source": "import", "path": "ROOT", "config": {"working_dir": "relative"}},
+            "^config.working_dir: ",
+        ),
         ({"source": "import", "path": "ROOT", "config": {"env": {"A": True}}}, "^config.env: "),
         ({"source": "import", "path": "ROOT", "platform": "windows/amd64"}, "^platform: "),
         ({"source": "import", "path": "ROOT", "name": "web@sha256:" + "0" * 64}, "^name: "),
@@ -276,7 +381,9 @@ def test_local(engine, task, root):
     with pytest.raises(NotFound):
         task(engine, name="web:1", source="local")
     task(engine, name="web", tag="1", source="import", path=str(root))
-    assert task(engine, name="web:1", source="local", repository="copy")["actions"] == ["tag image as copy:1"]
+    assert task(engine, name="web:1", source="local", repository="copy")["actions"] == [
+        "tag image as copy:1"
+    ]
     assert not task(engine, name="copy:1", source="local")["changed"]
 
 
@@ -289,13 +396,19 @@ def test_info(engine, task, root):
     def names(**params):
         return sorted(
             image["RepoTags"][0]
-            for image in part.image_info(engine, dict({"name": None, "filters": None, "all": False}, **params))["images"]
+            for image in part.image_info(
+                engine, dict({"name": None, "filters": None, "all": False}, **params)
+            )["images"]
         )
 
     assert names() == ["shop/db:2", "web:1"]
     assert names(name=["web:1", "nothing"]) == ["web:1"]
-    assert names(filters={"label": "team=shop"}) == ["web:1"] and names(filters={"label": ["team", "team=db"]}) == ["shop/db:2"]
-    assert names(filters={"reference": "shop/*"}) == ["shop/db:2"] and names(filters={"reference": ["web", "x"]}) == ["web:1"]
+    assert names(filters={"label": "team=shop"}) == ["web:1"] and names(
+        filters={"label": ["team", "team=db"]}
+    ) == ["shop/db:2"]
+    assert names(filters={"reference": "shop/*"}) == ["shop/db:2"] and names(
+        filters={"reference": ["web", "x"]}
+    ) == ["web:1"]
     assert names(filters={"dangling": True}) == []
     with pytest.raises(InvalidInput, match="^filters: 'size'"):
         names(filters={"size": 1})
@@ -309,5 +422,10 @@ def test_prune(engine, task, root):
     assert len(engine.db.all("SELECT * FROM images")) == 2
     result = carry_out(images.plan_prune(engine), False)
     assert len(result["images"]) == 1 and len(engine.db.all("SELECT * FROM images")) == 1
-    assert not carry_out(images.plan_prune(engine), False)["changed"] and images.layer_paths(engine, "web:1")
-    assert carry_out(images.plan_prune(engine, True), False)["changed"] and os.listdir(engine.paths.layers) == []
+    assert not carry_out(images.plan_prune(engine), False)["changed"] and images.layer_paths(
+        engine, "web:1"
+    )
+    assert (
+        carry_out(images.plan_prune(engine, True), False)["changed"]
+        and os.listdir(engine.paths.layers) == []
+    )

@@ -13,13 +13,32 @@ import pytest
 from pycontainer import images, reconcile
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError, NotFound
-from pycontainer.images.library import garbage, layers as places
+from pycontainer.images.library import garbage
+from pycontainer.images.library import layers as places
 from pycontainer.store import settings, trees
 
 from .conftest import layer, layout, member, names_in, run
 
-STEPS = {"pwrite", "rename", "unlink", "rmdir", "mkdir", "fsync", "execute", "open", "write", "fork", "mkstemp", "kill", "waitpid", "close"}
-LAYERS = [layer([member(b"f%d" % number, bytes(range(256)) * 300), member(b"dir/through", b"x")]) for number in range(3)]
+STEPS = {
+    "pwrite",
+    "rename",
+    "unlink",
+    "rmdir",
+    "mkdir",
+    "fsync",
+    "execute",
+    "open",
+    "write",
+    "fork",
+    "mkstemp",
+    "kill",
+    "waitpid",
+    "close",
+}
+LAYERS = [
+    layer([member(b"f%d" % number, bytes(range(256)) * 300), member(b"dir/through", b"x")])
+    for number in range(3)
+]
 
 
 def killed_at(scratch, count, work):
@@ -33,7 +52,11 @@ def killed_at(scratch, count, work):
             me, left = os.getpid(), [count]
 
             def profile(_frame, event, argument):
-                if event == "c_call" and getattr(argument, "__name__", "") in STEPS and os.getpid() == me:
+                if (
+                    event == "c_call"
+                    and getattr(argument, "__name__", "") in STEPS
+                    and os.getpid() == me
+                ):
                     left[0] -= 1
                     if left[0] <= 0:
                         os.kill(me, signal.SIGKILL)
@@ -111,7 +134,9 @@ def test_killed_while_an_image_is_taken_in(scratch, stored, task, source):
     def work(engine):
         task(engine, source="load", path=source, name="x:1")
 
-    every_step(scratch, task, remove_all, work, lambda engine: images.find(engine, "x:1") is not None, 7)
+    every_step(
+        scratch, task, remove_all, work, lambda engine: images.find(engine, "x:1") is not None, 7
+    )
 
 
 def test_killed_while_blobs_are_made(scratch, task, tmp_path):
@@ -121,7 +146,11 @@ def test_killed_while_blobs_are_made(scratch, task, tmp_path):
     from pycontainer.images.model import manifest
 
     config = json.dumps(
-        {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(item) for item in LAYERS]}}
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(item) for item in LAYERS]},
+        }
     ).encode()
     listed = [{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["0.tar", "1.tar", "2.tar"]}]
     path = tmp_path / "a.tar"
@@ -132,7 +161,12 @@ def test_killed_while_blobs_are_made(scratch, task, tmp_path):
         )
     )
     every_step(
-        scratch, task, remove_all, lambda engine: task(engine, source="load", path=str(path)), lambda engine: images.find(engine, "x:1"), 9
+        scratch,
+        task,
+        remove_all,
+        lambda engine: task(engine, source="load", path=str(path)),
+        lambda engine: images.find(engine, "x:1"),
+        9,
     )
 
 
@@ -156,7 +190,9 @@ def test_killed_while_an_image_is_made_whole(scratch, stored, task, source):
         for found in images.damaged(engine, True):
             images.plan_repair(engine, found).apply()
 
-    every_step(scratch, task, damage, work, lambda engine: not images.damaged(engine, True), 9, lost=2)
+    every_step(
+        scratch, task, damage, work, lambda engine: not images.damaged(engine, True), 9, lost=2
+    )
 
 
 def test_killed_while_an_image_is_removed(scratch, stored, task, source):
@@ -170,7 +206,9 @@ def test_killed_while_an_image_is_removed(scratch, stored, task, source):
     )
 
 
-def test_a_worker_that_is_killed_fails_the_task_and_leaves_nothing(engine, task, source, monkeypatch):
+def test_a_worker_that_is_killed_fails_the_task_and_leaves_nothing(
+    engine, task, source, monkeypatch
+):
     from pycontainer.images.model import manifest
     from pycontainer.layers import unpack
 
@@ -194,7 +232,13 @@ def test_workers_end_with_their_task(scratch, task, tmp_path):
     """Two slow layers: the task is killed while both are under way."""
     import time
 
-    layout(tmp_path / "slow", [layer([member(b"f%d-%d" % (part, number), b"x") for number in range(60000)]) for part in range(2)])
+    layout(
+        tmp_path / "slow",
+        [
+            layer([member(b"f%d-%d" % (part, number), b"x") for number in range(60000)])
+            for part in range(2)
+        ],
+    )
     pid = os.fork()
     if pid == 0:
         with Engine(data=scratch[0], run=scratch[1]) as engine:
@@ -224,7 +268,13 @@ def _runs(pid):
 
 
 def test_a_full_disk(scratch, task, tmp_path):
-    layout(tmp_path / "big", [layer([member(b"f", os.urandom(3 << 20))]), layer([member(b"g", os.urandom(3 << 20)), member(b"h", b"x")])])
+    layout(
+        tmp_path / "big",
+        [
+            layer([member(b"f", os.urandom(3 << 20))]),
+            layer([member(b"g", os.urandom(3 << 20)), member(b"h", b"x")]),
+        ],
+    )
     layout(tmp_path / "small", [layer([member(b"f", b"x")])])
     data = tmp_path / "full"
     data.mkdir()
@@ -241,8 +291,14 @@ def test_a_full_disk(scratch, task, tmp_path):
                 finally:
                     monkey.undo()
                 assert len(engine.db.all("SELECT * FROM images")) == 1
-                assert engine.db.all("SELECT * FROM operations") == [] and os.listdir(engine.paths.tmp) == []
-                assert len(os.listdir(engine.paths.layers)) == 1 and len(os.listdir(engine.paths.blobs + "/sha256")) == 3
+                assert (
+                    engine.db.all("SELECT * FROM operations") == []
+                    and os.listdir(engine.paths.tmp) == []
+                )
+                assert (
+                    len(os.listdir(engine.paths.layers)) == 1
+                    and len(os.listdir(engine.paths.blobs + "/sha256")) == 3
+                )
             assert task(engine, name="small:1", state="absent")["changed"]
     finally:
         run("umount", str(data))
@@ -270,7 +326,12 @@ def test_many_tasks_at_once(scratch, task, tmp_path):
                         name = "abc"[(number + turn) % 3]
                         while True:
                             try:
-                                task(engine, source="load", path=str(tmp_path / name), name="%s:%d" % (name, number))
+                                task(
+                                    engine,
+                                    source="load",
+                                    path=str(tmp_path / name),
+                                    name="%s:%d" % (name, number),
+                                )
                                 break
                             except NotFound as error:  # it was there when the task was planned, and was removed before it got its name
                                 assert "there is no image" in str(error)
@@ -298,8 +359,13 @@ def test_what_a_running_pull_has_found_is_not_taken_away(scratch, task, tmp_path
 
     layout(tmp_path / "first", LAYERS[:1])
     digests = [manifest.digest_of(item) for item in LAYERS[:2]]
-    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": digests}}).encode()
-    sizes = [{"digest": digest, "size": len(item), "compression": ""} for digest, item in zip(digests, LAYERS)]
+    config = json.dumps(
+        {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": digests}}
+    ).encode()
+    sizes = [
+        {"digest": digest, "size": len(item), "compression": ""}
+        for digest, item in zip(digests, LAYERS)
+    ]
     data = manifest.build({"digest": manifest.digest_of(config), "size": len(config)}, sizes)
 
     def meanwhile():
@@ -310,11 +376,19 @@ def test_what_a_running_pull_has_found_is_not_taken_away(scratch, task, tmp_path
 
     with Engine(data=scratch[0], run=scratch[1]) as engine:
         task(engine, source="load", path=str(tmp_path / "first"), name="first:1")
-        parts = [ingest.Layer(digests[0], None, digests[0], len(LAYERS[0])), ingest.Layer(digests[1], meanwhile, digests[1], len(LAYERS[1]))]
-        ident = ingest.take(engine, "second:1", config, parts, data, references=["docker.io/library/second:1"])
+        parts = [
+            ingest.Layer(digests[0], None, digests[0], len(LAYERS[0])),
+            ingest.Layer(digests[1], meanwhile, digests[1], len(LAYERS[1])),
+        ]
+        ident = ingest.take(
+            engine, "second:1", config, parts, data, references=["docker.io/library/second:1"]
+        )
         rows = engine.db.all("SELECT * FROM layers")
         assert len(rows) == 2 and all(engine.blobs.has(digest) for digest in digests)
-        assert ["dir" in names_in(place) for place in images.layer_paths(engine, ident)] == [True, True]
+        assert ["dir" in names_in(place) for place in images.layer_paths(engine, ident)] == [
+            True,
+            True,
+        ]
         assert engine.db.all("SELECT * FROM layers") == rows  # nothing had to be made again
 
 
@@ -335,7 +409,9 @@ def test_killed_while_an_image_is_saved(scratch, task, source, tmp_path):
         path = str(tmp_path / "to" / form)
 
         def work(engine, path=path, form=form):
-            reconcile.carry_out(part.image_export(engine, {"names": ["x:1"], "path": path, "format": form}), False)
+            reconcile.carry_out(
+                part.image_export(engine, {"names": ["x:1"], "path": path, "format": form}), False
+            )
 
         def prepare(engine, path=path):
             trees.remove(path)
@@ -358,7 +434,15 @@ def test_killed_while_layers_are_merged(scratch, task, source):
     def work(engine):
         images.plan_squash(engine, "x:1", ["flat:1"], "2").apply()
 
-    every_step(scratch, task, prepare, work, lambda engine: not images.plan_squash(engine, "x:1", ["flat:1"], "2").changed, 9, layers=(2, 3))
+    every_step(
+        scratch,
+        task,
+        prepare,
+        work,
+        lambda engine: not images.plan_squash(engine, "x:1", ["flat:1"], "2").changed,
+        9,
+        layers=(2, 3),
+    )
 
 
 def test_killed_while_a_container_is_committed(scratch, task, source):
@@ -369,11 +453,32 @@ def test_killed_while_a_container_is_committed(scratch, task, source):
 
     with Engine(data=scratch[0], run=scratch[1]) as engine:
         loaded(engine, task, source)
-        containers.plan(engine, {"name": "worker", "image": "x:1", "command": ["sh"], "network_mode": "none", "state": "present"}).apply()
-        with open(os.path.join(engine.paths.container(containers.find(engine, "worker")["id"]), "upper", "new"), "wb") as file:
+        containers.plan(
+            engine,
+            {
+                "name": "worker",
+                "image": "x:1",
+                "command": ["sh"],
+                "network_mode": "none",
+                "state": "present",
+            },
+        ).apply()
+        with open(
+            os.path.join(
+                engine.paths.container(containers.find(engine, "worker")["id"]), "upper", "new"
+            ),
+            "wb",
+        ) as file:
             file.write(os.urandom(100000))
-    every_step(scratch, task, lambda engine: task(engine, name="made:1", state="absent"), lambda engine: commit(engine).apply(),
-               lambda engine: not commit(engine).changed, 11, layers=(3, 4))
+    every_step(
+        scratch,
+        task,
+        lambda engine: task(engine, name="made:1", state="absent"),
+        lambda engine: commit(engine).apply(),
+        lambda engine: not commit(engine).changed,
+        11,
+        layers=(3, 4),
+    )
 
 
 def test_killed_while_an_image_is_pushed(scratch, task, source, registry):
@@ -381,7 +486,7 @@ def test_killed_while_an_image_is_pushed(scratch, task, source, registry):
     names = []
 
     def prepare(_engine):
-        names.append("%s/crash/r%d:1" % (registry, len(names)))
+        names.append(f"{registry}/crash/r{len(names)}:1")
 
     def plan(engine):
         found = images.plan_local(engine, "x:1")
@@ -390,4 +495,11 @@ def test_killed_while_an_image_is_pushed(scratch, task, source, registry):
 
     with Engine(data=scratch[0], run=scratch[1]) as engine:
         loaded(engine, task, source)
-    every_step(scratch, task, prepare, lambda engine: plan(engine).apply(), lambda engine: not plan(engine).changed, 2)
+    every_step(
+        scratch,
+        task,
+        prepare,
+        lambda engine: plan(engine).apply(),
+        lambda engine: not plan(engine).changed,
+        2,
+    )

@@ -16,19 +16,22 @@ import time
 import pytest
 from hosts import images_made
 from pycontainer import images
-from pycontainer.delivery import host, recompress, spool as delivery_spool
+from pycontainer.delivery import host, recompress
+from pycontainer.delivery import spool as delivery_spool
 from pycontainer.engine import Engine
 from pycontainer.errors import EngineError
 from pycontainer.images.library import records
 from pycontainer.images.model.manifest import digest_of
 
-from .conftest import fingerprint, layer, member, mounted, need, PARAMS, run
+from .conftest import PARAMS, fingerprint, layer, member, mounted, need, run
 from .test_crash import killed_at
 
 PLUGINS = "ansible_collections.pycontainer.engine.plugins.plugin_utils."
 controllers = pytest.importorskip(PLUGINS + "delivery")  # of the environment that has Ansible
 delivery_cache, delivery_channel, delivery_source = (
-    importlib.import_module(PLUGINS + name) for name in ("delivery_cache", "delivery_channel", "delivery_source"))
+    importlib.import_module(PLUGINS + name)
+    for name in ("delivery_cache", "delivery_channel", "delivery_source")
+)
 NAME = "shop/web:1"
 
 
@@ -59,7 +62,11 @@ class Connection:
         body, request = b"".join(body), json.dumps(request)
         self.sent += len(request) + 1 + len(body)
         try:
-            return json.loads(json.dumps(host.COMMANDS[command[-1]](self.engine, json.loads(request), io.BytesIO(body))))
+            return json.loads(
+                json.dumps(
+                    host.COMMANDS[command[-1]](self.engine, json.loads(request), io.BytesIO(body))
+                )
+            )
         except host.NotRebuilt as error:
             return {"not_rebuilt": str(error)}
         except EngineError as error:
@@ -87,35 +94,60 @@ def deliver(engine, tmp_path, monkeypatch):
     def do(path, check=False, name=NAME, on_store=None, on_call=None, **options):
         opened = Engine(engine.paths.data, engine.paths.run, check=True) if check else engine
         connection = do.connection = Connection(opened, check)
-        connection.on_store, connection.on_call = on_store or connection.on_store, on_call or connection.on_call
+        connection.on_store, connection.on_call = (
+            on_store or connection.on_store,
+            on_call or connection.on_call,
+        )
         monkeypatch.setattr(delivery_channel, "Channel", lambda _action: connection)
         params = dict(PARAMS, name=name, source="controller", path=str(path), **options)
 
         def ask(request):
             outcome = task.image(opened, dict(params, delivery=json.loads(json.dumps(request))))
-            return reconcile.carry_out(outcome, check) if isinstance(outcome, reconcile.Plan) else dict(outcome)
+            return (
+                reconcile.carry_out(outcome, check)
+                if isinstance(outcome, reconcile.Plan)
+                else dict(outcome)
+            )
 
-        return controllers.carry_out(connection, {key: value for key, value in params.items() if value is not None}, ask)
+        return controllers.carry_out(
+            connection, {key: value for key, value in params.items() if value is not None}, ask
+        )
 
     return do
 
 
 def text(word, count=3000):
-    return b"".join(b"%s %d %x\n" % (word, number, number * 7919 % 10007) for number in range(count // 10))
+    return b"".join(
+        b"%s %d %x\n" % (word, number, number * 7919 % 10007) for number in range(count // 10)
+    )
 
 
 def versions(tmp_path, compress=images_made.by_zlib):
     """Two layouts: in the second, of 40 files two are not as before, all times differ, and there is a link more."""
+
     def archive(number):
         members = [member(b"srv/", kind=tarfile.DIRTYPE, mode=0o755, mtime=number)]
         for item in range(40):
             content = text(b"%d-%d" % (item, number if item in (3, 4) else 0))
-            members.append(member(b"srv/f%d" % item, content, mtime=1700000000 + number, pax={"SCHILY.xattr.user.n": "%d" % number}))
+            members.append(
+                member(
+                    b"srv/f%d" % item,
+                    content,
+                    mtime=1700000000 + number,
+                    pax={"SCHILY.xattr.user.n": "%d" % number},
+                )
+            )
         members.append(member(b"srv/link", kind=tarfile.LNKTYPE, linkname="srv/f3"))
         return layer(members)
 
     base = layer([member(b"base%d" % item, text(b"base%d" % item, 30000)) for item in range(3)])
-    return [(tmp_path / ("v%d" % number), images_made.layout(tmp_path / ("v%d" % number), [base, archive(number)], compress)) for number in (1, 2)]
+    return [
+        (
+            tmp_path / ("v%d" % number),
+            images_made.layout(tmp_path / ("v%d" % number), [base, archive(number)], compress),
+        )
+        for number in (1, 2)
+    ]
 
 
 def tree(engine, name, tmp_path):
@@ -124,18 +156,27 @@ def tree(engine, name, tmp_path):
 
 
 def is_clean(engine):
-    return not os.path.exists(engine.paths.deliveries) and os.listdir(engine.paths.tmp) == [] and engine.db.all("SELECT * FROM operations") == []
+    return (
+        not os.path.exists(engine.paths.deliveries)
+        and os.listdir(engine.paths.tmp) == []
+        and engine.db.all("SELECT * FROM operations") == []
+    )
 
 
 @pytest.mark.usefixtures("kind")
 def test_the_next_version_is_rebuilt_from_the_one_before(engine, deliver, task, tmp_path):
     (one, first), (two, second) = versions(tmp_path)
     whole = deliver(one)
-    assert whole["image"]["ManifestDigest"] == first and (whole["delivery"]["layers"], whole["delivery"]["rebuilt"]) == (2, 0)
+    assert whole["image"]["ManifestDigest"] == first and (
+        whole["delivery"]["layers"],
+        whole["delivery"]["rebuilt"],
+    ) == (2, 0)
     update = deliver(two, name="shop/web:2")
     assert update["image"]["ManifestDigest"] == second
     told = update["delivery"]
-    assert (told["layers"], told["rebuilt"], told["files"]) == (0, 1, 2) and told["bytes_sent"] < told["bytes_total"] / 4
+    assert (told["layers"], told["rebuilt"], told["files"]) == (0, 1, 2) and told[
+        "bytes_sent"
+    ] < told["bytes_total"] / 4
     assert is_clean(engine)
     rebuilt = tree(engine, "shop/web:2", tmp_path)
     for name in ("shop/web:1", "shop/web:2"):
@@ -150,7 +191,10 @@ def test_nothing_is_sent_when_it_is_there(engine, deliver, tmp_path):
     again = deliver(one)
     assert not again["changed"] and again["delivery"]["bytes_sent"] == 0
     named = deliver(one, name="other:5", tags=["third:1"])
-    assert named["actions"] == ["tag image as other:5", "tag image as third:1"] and named["delivery"]["bytes_sent"] == 0
+    assert (
+        named["actions"] == ["tag image as other:5", "tag image as third:1"]
+        and named["delivery"]["bytes_sent"] == 0
+    )
 
 
 def test_check_mode_foretells_it_and_stores_nothing(engine, deliver, tmp_path):
@@ -158,7 +202,11 @@ def test_check_mode_foretells_it_and_stores_nothing(engine, deliver, tmp_path):
     foretold = deliver(one, check=True)
     assert foretold["changed"] and engine.db.all("SELECT * FROM images") == [] and is_clean(engine)
     done = deliver(one)
-    assert foretold["delivery"] == done["delivery"] and foretold["actions"] == done["actions"] and foretold["image"]["Id"] == done["image"]["Id"]
+    assert (
+        foretold["delivery"] == done["delivery"]
+        and foretold["actions"] == done["actions"]
+        and foretold["image"]["Id"] == done["image"]["Id"]
+    )
     foretold = deliver(two, check=True, name="shop/web:2")
     assert is_clean(engine)
     done = deliver(two, name="shop/web:2")
@@ -167,17 +215,28 @@ def test_check_mode_foretells_it_and_stores_nothing(engine, deliver, tmp_path):
 
 
 @pytest.mark.parametrize("delta", [True, False])
-def test_gzip_of_others_keeps_its_digest_only_when_it_is_sent_whole(engine, deliver, tmp_path, delta):
+def test_gzip_of_others_keeps_its_digest_only_when_it_is_sent_whole(
+    engine, deliver, tmp_path, delta
+):
     (one, first), (two, second) = versions(tmp_path, images_made.foreign)
     assert deliver(one)["image"]["ManifestDigest"] == first
     update = deliver(two, name="shop/web:2", delta=delta)
-    assert (update["image"]["ManifestDigest"] == second) is not delta and update["delivery"]["rebuilt"] == int(delta)
+    assert (update["image"]["ManifestDigest"] == second) is not delta and update["delivery"][
+        "rebuilt"
+    ] == int(delta)
     document = json.loads(engine.blobs.read(update["image"]["ManifestDigest"]))
     assert document["annotations"] == {"made.by": "test"}
-    assert document["layers"][0]["digest"] == json.loads(engine.blobs.read(first))["layers"][0]["digest"]
+    assert (
+        document["layers"][0]["digest"]
+        == json.loads(engine.blobs.read(first))["layers"][0]["digest"]
+    )
     for item in document["layers"]:  # what the manifest says of each blob is so
         data = engine.blobs.read(item["digest"])
-        assert len(data) == item["size"] and item["mediaType"].endswith("+gzip") and gzip.decompress(data)
+        assert (
+            len(data) == item["size"]
+            and item["mediaType"].endswith("+gzip")
+            and gzip.decompress(data)
+        )
 
 
 def test_another_zlib_on_the_host_makes_no_promise(engine, deliver, tmp_path, monkeypatch):
@@ -188,19 +247,29 @@ def test_another_zlib_on_the_host_makes_no_promise(engine, deliver, tmp_path, mo
     assert update["delivery"]["rebuilt"] == 1 and update["image"]["ManifestDigest"] != second
 
 
-def test_a_zlib_that_keeps_no_promise_costs_a_second_sending(engine, deliver, tmp_path, monkeypatch):
+def test_a_zlib_that_keeps_no_promise_costs_a_second_sending(
+    engine, deliver, tmp_path, monkeypatch
+):
     (one, _first), (two, second) = versions(tmp_path)
     deliver(one)
-    monkeypatch.setattr(recompress, "compressed", lambda plain, _settings: iter([gzip.compress(b"".join(plain))]))
+    monkeypatch.setattr(
+        recompress, "compressed", lambda plain, _settings: iter([gzip.compress(b"".join(plain))])
+    )
     update = deliver(two, name="shop/web:2")
-    assert (update["delivery"]["layers"], update["delivery"]["rebuilt"]) == (1, 0) and update["image"]["ManifestDigest"] == second
+    assert (update["delivery"]["layers"], update["delivery"]["rebuilt"]) == (1, 0) and update[
+        "image"
+    ]["ManifestDigest"] == second
     assert is_clean(engine)
 
 
 def test_a_damaged_file_of_the_version_before_is_sent_anew(engine, deliver, tmp_path):
     (one, _first), (two, second) = versions(tmp_path)
     deliver(one)
-    victim = next(os.path.join(path, "srv/f7") for path in images.layer_paths(engine, NAME) if os.path.exists(os.path.join(path, "srv/f7")))
+    victim = next(
+        os.path.join(path, "srv/f7")
+        for path in images.layer_paths(engine, NAME)
+        if os.path.exists(os.path.join(path, "srv/f7"))
+    )
     with open(victim, "r+b") as file:
         file.write(b"X")
     update = deliver(two, name="shop/web:2")
@@ -210,7 +279,11 @@ def test_a_damaged_file_of_the_version_before_is_sent_anew(engine, deliver, tmp_
 def test_a_file_that_changes_between_the_steps_is_found_out(engine, deliver, tmp_path):
     (one, _first), (two, second) = versions(tmp_path)
     deliver(one)
-    victim = next(os.path.join(path, "srv/f7") for path in images.layer_paths(engine, NAME) if os.path.exists(os.path.join(path, "srv/f7")))
+    victim = next(
+        os.path.join(path, "srv/f7")
+        for path in images.layer_paths(engine, NAME)
+        if os.path.exists(os.path.join(path, "srv/f7"))
+    )
 
     def spoil(_name, data):
         with open(victim, "r+b") as file:
@@ -218,16 +291,29 @@ def test_a_file_that_changes_between_the_steps_is_found_out(engine, deliver, tmp
         return data
 
     update = deliver(two, name="shop/web:2", on_store=spoil)
-    assert update["delivery"]["rebuilt"] == 0 and update["image"]["ManifestDigest"] == second and is_clean(engine)
+    assert (
+        update["delivery"]["rebuilt"] == 0
+        and update["image"]["ManifestDigest"] == second
+        and is_clean(engine)
+    )
 
 
 @pytest.mark.parametrize("pack", [None, gzip.compress])
 def test_docker_archives(engine, deliver, tmp_path, pack):
     def made(number):
-        ident = images_made.docker_archive(tmp_path / "plain.tar", [images_made.tar({"a%d" % item: text(b"a%d" % item) for item in range(30)}),
-                                                                    images_made.tar({"b%d" % item: text(b"b%d" % item) for item in range(30)}, number)])
+        ident = images_made.docker_archive(
+            tmp_path / "plain.tar",
+            [
+                images_made.tar({"a%d" % item: text(b"a%d" % item) for item in range(30)}),
+                images_made.tar({"b%d" % item: text(b"b%d" % item) for item in range(30)}, number),
+            ],
+        )
         path = tmp_path / ("archive%d" % number)
-        path.write_bytes(pack((tmp_path / "plain.tar").read_bytes()) if pack else (tmp_path / "plain.tar").read_bytes())
+        path.write_bytes(
+            pack((tmp_path / "plain.tar").read_bytes())
+            if pack
+            else (tmp_path / "plain.tar").read_bytes()
+        )
         return path, ident
 
     (one, first), (two, second) = made(1), made(2)
@@ -244,10 +330,17 @@ def test_archives_of_skopeo(engine, deliver, tmp_path, kind):
     need("skopeo")
     made = []
     for path, _digest in versions(tmp_path):
-        run("skopeo", "copy", "-q", "oci:%s:t" % path, "docker-archive:%s.docker:any:1" % path)
-        target = "%s.%s" % (path, kind)
-        run("skopeo", "copy", "-q", "docker-archive:%s.docker" % path, "%s:%s:any:1" % (kind, target))
-        made.append((target, digest_of(run("skopeo", "inspect", "--raw", "oci:%s:any:1" % target).encode()) if kind == "oci" else None))
+        run("skopeo", "copy", "-q", f"oci:{path}:t", f"docker-archive:{path}.docker:any:1")
+        target = f"{path}.{kind}"
+        run("skopeo", "copy", "-q", f"docker-archive:{path}.docker", f"{kind}:{target}:any:1")
+        made.append(
+            (
+                target,
+                digest_of(run("skopeo", "inspect", "--raw", f"oci:{target}:any:1").encode())
+                if kind == "oci"
+                else None,
+            )
+        )
     assert deliver(made[0][0])["changed"]
     update = deliver(made[1][0], name="shop/web:2")
     assert (update["delivery"]["rebuilt"], update["delivery"]["files"]) == (1, 2)
@@ -256,7 +349,10 @@ def test_archives_of_skopeo(engine, deliver, tmp_path, kind):
     if kind == "oci":
         assert update["image"]["ManifestDigest"] != made[1][1]
         records.remove(engine, update["image"]["Id"])
-        assert deliver(made[1][0], name="shop/web:2", delta=False)["image"]["ManifestDigest"] == made[1][1]
+        assert (
+            deliver(made[1][0], name="shop/web:2", delta=False)["image"]["ManifestDigest"]
+            == made[1][1]
+        )
 
 
 def broken_off(deliver, tmp_path, monkeypatch):
@@ -283,7 +379,9 @@ def test_parts_that_are_there_are_not_sent_again(engine, deliver, tmp_path, monk
     assert result["changed"] and is_clean(engine)
 
 
-def test_a_part_that_a_power_cut_has_left_without_content_is_sent_again(engine, deliver, tmp_path, monkeypatch):
+def test_a_part_that_a_power_cut_has_left_without_content_is_sent_again(
+    engine, deliver, tmp_path, monkeypatch
+):
     one = broken_off(deliver, tmp_path, monkeypatch)
     lost, kept = deliver.connection.stored[:2]
     (directory,) = os.scandir(engine.paths.deliveries)
@@ -314,7 +412,11 @@ def test_killed_while_it_is_taken(scratch, engine, deliver, tmp_path, delta):
         if not killed_at(scratch, count, lambda opened: host.take(opened, requests[-1], None)):
             break
         with Engine(data=scratch[0], run=scratch[1]) as opened:
-            assert engine.db.all("SELECT * FROM operations") == [] and os.listdir(opened.paths.tmp) == [] and not images.damaged(opened, True)
+            assert (
+                engine.db.all("SELECT * FROM operations") == []
+                and os.listdir(opened.paths.tmp) == []
+                and not images.damaged(opened, True)
+            )
         result = deliver(two, name="shop/web:2", delta=delta)
         assert not result.get("failed") and is_clean(engine) and not images.damaged(engine, True)
         assert not deliver(two, name="shop/web:2", delta=delta)["changed"]
@@ -326,8 +428,12 @@ def test_a_damaged_part_is_a_clear_error_and_nothing_stays(engine, deliver, tmp_
     one = versions(tmp_path)[0][0]
     result = deliver(one, on_store=lambda _name, data: data[:-1] + b"X")
     assert result["failed"] and "was damaged on its way to this host" in result["msg"]
-    assert engine.db.all("SELECT * FROM images") == [] and is_clean(engine) and not os.path.exists(os.path.join(engine.paths.blobs, "sha256")) or \
-        os.listdir(os.path.join(engine.paths.blobs, "sha256")) == []
+    assert (
+        engine.db.all("SELECT * FROM images") == []
+        and is_clean(engine)
+        and not os.path.exists(os.path.join(engine.paths.blobs, "sha256"))
+        or os.listdir(os.path.join(engine.paths.blobs, "sha256")) == []
+    )
     assert deliver(one)["changed"]
 
 
@@ -338,11 +444,17 @@ def test_a_damaged_archive_is_a_clear_error_and_nothing_stays(engine, deliver, t
         if data[:2] == b"\x1f\x8b":
             path.write_bytes(data[:-20] + bytes(20))
     for check in (True, False):
-        with pytest.raises(Exception, match="^layer sha256:.* of the archive is damaged: its content has another digest"):
+        with pytest.raises(
+            Exception,
+            match="^layer sha256:.* of the archive is damaged: its content has another digest",
+        ):
             deliver(one, check)
         assert is_clean(engine) and not deliver.connection.stored
     assert deliver(two)["changed"]  # and where a recipe would show it first:
-    with pytest.raises(Exception, match="^layer sha256:.* of the archive is damaged: its content has another digest"):
+    with pytest.raises(
+        Exception,
+        match="^layer sha256:.* of the archive is damaged: its content has another digest",
+    ):
         deliver(one)
     assert is_clean(engine) and not deliver.connection.stored
 
@@ -355,8 +467,12 @@ def secret(tmp_path, like):
 
 def layer_blob(layout, other):
     """The blob of the layer that only one of two layouts has."""
-    return next(path for path in (layout / "blobs" / "sha256").iterdir()
-                if path.read_bytes()[:2] == b"\x1f\x8b" and not (other / "blobs" / "sha256" / path.name).exists())
+    return next(
+        path
+        for path in (layout / "blobs" / "sha256").iterdir()
+        if path.read_bytes()[:2] == b"\x1f\x8b"
+        and not (other / "blobs" / "sha256" / path.name).exists()
+    )
 
 
 @pytest.mark.parametrize("delta", (True, False))
@@ -374,10 +490,19 @@ def test_a_layout_leads_to_no_other_file_of_the_controller(engine, deliver, tmp_
         other.rename(tmp_path / "sha256" / blob.name)
     else:
         blob.unlink()
-        {"link": lambda: blob.symlink_to(other), "fifo": lambda: os.mkfifo(blob), "hard link": lambda: blob.hardlink_to(other)}[way]()
+        {
+            "link": lambda: blob.symlink_to(other),
+            "fifo": lambda: os.mkfifo(blob),
+            "hard link": lambda: blob.hardlink_to(other),
+        }[way]()
     with pytest.raises(Exception, match="is damaged: ") as caught:
         deliver(one, name="shop/web:2", delta=delta)
-    assert not deliver.connection.stored and deliver.connection.sent < 500 and is_clean(engine) and "\n" not in str(caught.value)
+    assert (
+        not deliver.connection.stored
+        and deliver.connection.sent < 500
+        and is_clean(engine)
+        and "\n" not in str(caught.value)
+    )
 
 
 @pytest.mark.parametrize("name", ("index.json", "oci-layout", "manifest.json"))
@@ -387,10 +512,16 @@ def test_a_layouts_documents_are_files_of_it(engine, task, deliver, tmp_path, na
     with contextlib.suppress(FileNotFoundError):
         (one / name).unlink()
     (one / name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Exception, match="is damaged: %s is a symbolic link; accepted: a regular file" % name):
+    with pytest.raises(
+        Exception, match=f"is damaged: {name} is a symbolic link; accepted: a regular file"
+    ):
         deliver(one)
-    with pytest.raises(EngineError, match="is damaged: %s is a symbolic link; accepted: a regular file" % name):
-        task(engine, source="load", path=str(one), name=NAME)  # where the layout lies on the host itself
+    with pytest.raises(
+        EngineError, match=f"is damaged: {name} is a symbolic link; accepted: a regular file"
+    ):
+        task(
+            engine, source="load", path=str(one), name=NAME
+        )  # where the layout lies on the host itself
 
 
 def test_a_blob_that_is_replaced_while_it_is_sent(engine, deliver, tmp_path):
@@ -416,13 +547,39 @@ def test_an_older_archive_is_checked_by_its_configuration(engine, deliver, tmp_p
     """docker save before 25 has no digests of its layers: the configuration has those of their content."""
     (tmp_path / "tree").mkdir()
     good, bad = layer([member(b"f", b"good" * 100)]), layer([member(b"f", b"evil" * 100)])
-    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [digest_of(good)]}}).encode()
-    for name, data in (("c.json", config), ("layer.tar", bad),
-                       ("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": [NAME], "Layers": ["layer.tar"]}]).encode())):
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": [digest_of(good)]},
+        }
+    ).encode()
+    for name, data in (
+        ("c.json", config),
+        ("layer.tar", bad),
+        (
+            "manifest.json",
+            json.dumps(
+                [{"Config": "c.json", "RepoTags": [NAME], "Layers": ["layer.tar"]}]
+            ).encode(),
+        ),
+    ):
         (tmp_path / "tree" / name).write_bytes(data)
-    run("tar", "-cf", str(tmp_path / "bad.tar"), "-C", str(tmp_path / "tree"), "c.json", "layer.tar", "manifest.json")
+    run(
+        "tar",
+        "-cf",
+        str(tmp_path / "bad.tar"),
+        "-C",
+        str(tmp_path / "tree"),
+        "c.json",
+        "layer.tar",
+        "manifest.json",
+    )
     for path in (tmp_path / "tree", tmp_path / "bad.tar"):
-        with pytest.raises(Exception, match="^layer sha256:.* of the archive is damaged: its content has another digest"):
+        with pytest.raises(
+            Exception,
+            match="^layer sha256:.* of the archive is damaged: its content has another digest",
+        ):
             deliver(path)
         assert not deliver.connection.stored
     (tmp_path / "tree" / "layer.tar").write_bytes(good)
@@ -442,7 +599,9 @@ def test_what_nobody_comes_back_for_goes_by_itself(engine):
         assert not os.path.exists(engine.paths.deliveries)
 
 
-def test_a_host_without_room_is_told_before_anything_is_sent(engine, deliver, tmp_path, monkeypatch):
+def test_a_host_without_room_is_told_before_anything_is_sent(
+    engine, deliver, tmp_path, monkeypatch
+):
     one = versions(tmp_path)[0][0]
     real = host._wanted
     monkeypatch.setattr(host, "_wanted", lambda *words: dict(real(*words), free=1000))
@@ -458,7 +617,12 @@ def test_what_an_image_has_lost_is_delivered_again(engine, deliver, tmp_path):
     lost = json.loads(engine.blobs.read(first))["layers"][1]["digest"]
     engine.blobs.remove(lost)
     again = deliver(one)
-    assert again["changed"] and engine.blobs.has(lost) and tree(engine, NAME, tmp_path) == before and is_clean(engine)
+    assert (
+        again["changed"]
+        and engine.blobs.has(lost)
+        and tree(engine, NAME, tmp_path) == before
+        and is_clean(engine)
+    )
     assert again["delivery"]["layers"] + again["delivery"]["rebuilt"] == 1
 
 
@@ -466,7 +630,13 @@ def test_the_policy_of_the_host_is_asked(engine, deliver, tmp_path):
     one = versions(tmp_path)[0][0]
     engine.paths.policy = str(tmp_path / "policy.json")
     with open(engine.paths.policy, "w") as file:
-        json.dump({"default": [{"type": "insecureAcceptAnything"}], "transports": {"controller": {"": [{"type": "reject"}]}}}, file)
+        json.dump(
+            {
+                "default": [{"type": "insecureAcceptAnything"}],
+                "transports": {"controller": {"": [{"type": "reject"}]}},
+            },
+            file,
+        )
     with pytest.raises(EngineError, match="from the controller"):
         deliver(one)
     assert deliver.connection.stored == [] and is_clean(engine)
@@ -480,8 +650,12 @@ def test_the_engine_refuses_a_task_without_its_other_half(engine, task):
 def test_input_that_does_not_fit(engine, deliver, tmp_path):
     one = versions(tmp_path)[0][0]
     (tmp_path / "junk").write_bytes(b"junk" * 1000)
-    for words, options in (("not a tar archive|neither", {"path": tmp_path / "junk"}), ("existing archive", {"path": tmp_path / "none"}),
-                           ("is not valid", {"path": one, "name": "Shop"}), ("a name with a tag", {"path": one, "name": "a@sha256:" + "a" * 64})):
+    for words, options in (
+        ("not a tar archive|neither", {"path": tmp_path / "junk"}),
+        ("existing archive", {"path": tmp_path / "none"}),
+        ("is not valid", {"path": one, "name": "Shop"}),
+        ("a name with a tag", {"path": one, "name": "a@sha256:" + "a" * 64}),
+    ):
         with pytest.raises(Exception, match=words):
             deliver(options.pop("path"), **options)
 
@@ -524,6 +698,14 @@ def test_the_sweep_leaves_locks_that_are_held(tmp_path):
 
 def test_contents_are_cut_out_of_a_stream():
     data = bytes(range(256)) * 40
-    chunks = [data[start:start + 100] for start in range(0, len(data), 100)]
-    for ranges in ([(0, 1)], [(5, 500)], [(0, len(data))], [(99, 2), (101, 99), (200, 1), (5000, 240)], []):
-        assert b"".join(delivery_source._cut(iter(chunks), ranges)) == b"".join(data[offset:offset + size] for offset, size in ranges)
+    chunks = [data[start : start + 100] for start in range(0, len(data), 100)]
+    for ranges in (
+        [(0, 1)],
+        [(5, 500)],
+        [(0, len(data))],
+        [(99, 2), (101, 99), (200, 1), (5000, 240)],
+        [],
+    ):
+        assert b"".join(delivery_source._cut(iter(chunks), ranges)) == b"".join(
+            data[offset : offset + size] for offset, size in ranges
+        )

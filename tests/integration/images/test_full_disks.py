@@ -15,10 +15,21 @@ from pycontainer.images.library import ingest
 
 from .conftest import layout, run
 from .faulty import serving
-from .test_power_cuts import check, LAYERS, noise, Work
+from .test_power_cuts import LAYERS, Work, check, noise
 
 SIZE = 40 << 20
-FREE = [0, 20, 60, 130, 300, 500, 1100, 2400, 5000, 20000]  # KiB, one after the other, until it is enough
+FREE = [
+    0,
+    20,
+    60,
+    130,
+    300,
+    500,
+    1100,
+    2400,
+    5000,
+    20000,
+]  # KiB, one after the other, until it is enough
 
 
 @pytest.fixture
@@ -31,7 +42,9 @@ def work(scratch, tmp_path, monkeypatch):
         run("tar", "-C", str(tmp_path / name), "-czf", str(tmp_path / (name + ".tar")), ".")
     (tmp_path / "context").mkdir()
     (tmp_path / "context" / "one").write_bytes(noise("one", 100000))
-    (tmp_path / "context" / "Containerfile").write_text("FROM loaded:1\nCOPY one /one\nENV A=1\nCOPY one /two\n")
+    (tmp_path / "context" / "Containerfile").write_text(
+        "FROM loaded:1\nCOPY one /one\nENV A=1\nCOPY one /two\n"
+    )
     at = tmp_path / "disk"
     at.mkdir()
     run("mount", "-t", "tmpfs", "-o", "size=%d" % SIZE, "tmpfs", str(at))
@@ -61,7 +74,10 @@ def state(engine):
     """Names, and images that are not a build's steps."""
     steps = {row["image"] for row in engine.db.all("SELECT image FROM steps")}
     return {row["reference"]: row["image"] for row in engine.db.all("SELECT * FROM tags")}, [
-        row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY id") if row["id"] not in steps]
+        row["id"]
+        for row in engine.db.all("SELECT id FROM images ORDER BY id")
+        if row["id"] not in steps
+    ]
 
 
 def attempt(work, part):
@@ -102,7 +118,10 @@ def test_a_disk_that_fills(work):
             failed.setdefault(part.__name__, []).append(said)
             with work.engine() as engine:
                 check(engine)
-                assert state(engine) == before or part.__name__ == "load", (part.__name__, free)  # that consists of two tasks
+                assert state(engine) == before or part.__name__ == "load", (
+                    part.__name__,
+                    free,
+                )  # that consists of two tasks
         assert attempt(work, part) == ""
         with work.engine() as engine:
             check(engine)

@@ -36,7 +36,9 @@ def scratch(request, scratch):
     top = tempfile.mkdtemp(prefix="pycontainer-test-", dir="/dev/shm")
     try:
         os.setxattr(top, "user.a", b"b")
-        fit = room.f_bavail * room.f_frsize >= 1 << 28 and (callspec is None or callspec.params.get("kind") != "erofs")
+        fit = room.f_bavail * room.f_frsize >= 1 << 28 and (
+            callspec is None or callspec.params.get("kind") != "erofs"
+        )
     except OSError:
         fit = False
     yield (os.path.join(top, "data"), scratch[1]) if fit else scratch
@@ -48,7 +50,11 @@ def digest(data):
 
 
 def config_of(layers, **more):
-    return dict(documents.CONFIG, rootfs={"type": "layers", "diff_ids": [digest(data) for data in layers]}, **more)
+    return dict(
+        documents.CONFIG,
+        rootfs={"type": "layers", "diff_ids": [digest(data) for data in layers]},
+        **more,
+    )
 
 
 def tar_of(members):
@@ -65,7 +71,10 @@ def docker_archive(layers, config=None, index=None):
     """``docker save``'s form. :param config, index: bytes in the place of the right ones."""
     config = json.dumps(config_of(layers)).encode() if config is None else config
     names = ["%d/layer.tar" % number for number in range(len(layers))]
-    index = index or json.dumps([{"Config": "config.json", "RepoTags": ["fuzz:1"], "Layers": names}]).encode()
+    index = (
+        index
+        or json.dumps([{"Config": "config.json", "RepoTags": ["fuzz:1"], "Layers": names}]).encode()
+    )
     return tar_of(dict({"manifest.json": index, "config.json": config}, **dict(zip(names, layers))))
 
 
@@ -73,23 +82,56 @@ def layout(layers, config=None, document=None, index=None, pack=gzip.compress):
     """An OCI layout as a tar. :param config: bytes; :param document: a function that makes bytes of the manifest's object; :param index: likewise."""
     blobs = [pack(data) for data in layers]
     config = json.dumps(config_of(layers)).encode() if config is None else config
-    body = {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST,
-            "config": {"mediaType": manifest.OCI_CONFIG, "digest": digest(config), "size": len(config)},
-            "layers": [{"mediaType": manifest.OCI_LAYER + "+gzip", "digest": digest(data), "size": len(data)} for data in blobs]}
+    body = {
+        "schemaVersion": 2,
+        "mediaType": manifest.OCI_MANIFEST,
+        "config": {"mediaType": manifest.OCI_CONFIG, "digest": digest(config), "size": len(config)},
+        "layers": [
+            {"mediaType": manifest.OCI_LAYER + "+gzip", "digest": digest(data), "size": len(data)}
+            for data in blobs
+        ],
+    }
     data = json.dumps(body).encode() if document is None else document(body)
-    listed = {"schemaVersion": 2, "manifests": [{"mediaType": manifest.OCI_MANIFEST, "digest": digest(data), "size": len(data),
-                                                 "annotations": {"org.opencontainers.image.ref.name": "fuzz:1"}}]}
-    members = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', "index.json": json.dumps(listed).encode() if index is None else index(listed)}
+    listed = {
+        "schemaVersion": 2,
+        "manifests": [
+            {
+                "mediaType": manifest.OCI_MANIFEST,
+                "digest": digest(data),
+                "size": len(data),
+                "annotations": {"org.opencontainers.image.ref.name": "fuzz:1"},
+            }
+        ],
+    }
+    members = {
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+        "index.json": json.dumps(listed).encode() if index is None else index(listed),
+    }
     members.update({"blobs/sha256/" + digest(item)[7:]: item for item in blobs + [config, data]})
     return tar_of(members)
 
 
 def trace(engine):
     """All that an image could leave: files by name, and rows."""
-    files = [os.path.join(top, name)[len(engine.paths.data):] for top, directories, names in os.walk(engine.paths.data) for name in directories + names]
-    tables = [row["name"] for row in engine.db.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
-    rows = {table: engine.db.one("SELECT count(*) AS n FROM %s" % table)["n"] for table in tables if table != "numbers"}
-    stay = re.compile("/state.db.*|/blobs/sha(256|512)|/records(/[a-z_]+)?")  # directories that come with the first of their kind
+    files = [
+        os.path.join(top, name)[len(engine.paths.data) :]
+        for top, directories, names in os.walk(engine.paths.data)
+        for name in directories + names
+    ]
+    tables = [
+        row["name"]
+        for row in engine.db.all(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        )
+    ]
+    rows = {
+        table: engine.db.one(f"SELECT count(*) AS n FROM {table}")["n"]
+        for table in tables
+        if table != "numbers"
+    }
+    stay = re.compile(
+        "/state.db.*|/blobs/sha(256|512)|/records(/[a-z_]+)?"
+    )  # directories that come with the first of their kind
     return sorted(name for name in files if not stay.fullmatch(name)), rows
 
 
@@ -115,8 +157,12 @@ def taken_apart(engine, tmp_path):
 
     archive = str(tmp_path / "saved.tar")
     for row in engine.db.all("SELECT id FROM images"):
-        for line in (["image", "waste", row["id"]], ["image", "diff", row["id"], row["id"]], ["save", "-o", archive, row["id"]],
-                     ["image", "squash", "-t", "squashed:1", row["id"]]):
+        for line in (
+            ["image", "waste", row["id"]],
+            ["image", "diff", row["id"], row["id"]],
+            ["save", "-o", archive, row["id"]],
+            ["image", "squash", "-t", "squashed:1", row["id"]],
+        ):
             done = task.pycontainer(engine, {"argv": line, "cmd": None})
             assert done["rc"] in (0, 1) and (done["rc"] == 0 or done["msg"]), done
     if os.path.exists(archive):
@@ -138,13 +184,17 @@ def attempts(engine, made, count, then=used):
             plan.facts()
             then(engine)
         except errors.EngineError as error:
-            assert type(error) is not errors.EngineError, "an error of Python's in an engine's clothes: %s" % error
+            assert type(error) is not errors.EngineError, (
+                f"an error of Python's in an engine's clothes: {error}"
+            )
             raise
         finally:
             for row in engine.db.all("SELECT id FROM images"):
                 records.remove(engine, row["id"], force=True)
             after = trace(engine)
-            assert after == before, "traces: %s" % sorted(set(map(str, after[0])) ^ set(map(str, before[0]))) or after[1]
+            assert after == before, (
+                f"traces: {sorted(set(map(str, after[0])) ^ set(map(str, before[0])))}" or after[1]
+            )
 
     return mutations.outcomes(mutations.cases(count), attempt, errors.EngineError)
 
@@ -161,15 +211,30 @@ def loading(engine, tmp_path, make):
 
 
 SINGLE = {
-    "docker save, its list": lambda chance: docker_archive(LAYERS[:1], index=mutations.document(
-        chance, [{"Config": "config.json", "RepoTags": ["fuzz:1", "a/b:2"], "Layers": ["0/layer.tar"]}])),
-    "docker save, configuration": lambda chance: docker_archive(LAYERS[:1], mutations.document(chance, config_of(LAYERS[:1]))),
+    "docker save, its list": lambda chance: docker_archive(
+        LAYERS[:1],
+        index=mutations.document(
+            chance,
+            [{"Config": "config.json", "RepoTags": ["fuzz:1", "a/b:2"], "Layers": ["0/layer.tar"]}],
+        ),
+    ),
+    "docker save, configuration": lambda chance: docker_archive(
+        LAYERS[:1], mutations.document(chance, config_of(LAYERS[:1]))
+    ),
     "docker save, all of it": lambda chance: mutations.archive(chance, docker_archive(LAYERS)),
-    "layout, index": lambda chance: layout(LAYERS[:1], index=lambda body: mutations.document(chance, body)),
-    "layout, manifest": lambda chance: layout(LAYERS[:1], document=lambda body: mutations.document(chance, body)),
-    "layout, configuration": lambda chance: layout(LAYERS[:1], mutations.document(chance, config_of(LAYERS[:1]))),
+    "layout, index": lambda chance: layout(
+        LAYERS[:1], index=lambda body: mutations.document(chance, body)
+    ),
+    "layout, manifest": lambda chance: layout(
+        LAYERS[:1], document=lambda body: mutations.document(chance, body)
+    ),
+    "layout, configuration": lambda chance: layout(
+        LAYERS[:1], mutations.document(chance, config_of(LAYERS[:1]))
+    ),
     "layout, all of it": lambda chance: mutations.archive(chance, layout(LAYERS)),
-    "layout, compressed layer": lambda chance: layout(LAYERS[:1], pack=lambda data: mutations.binary(chance, gzip.compress(data))),
+    "layout, compressed layer": lambda chance: layout(
+        LAYERS[:1], pack=lambda data: mutations.binary(chance, gzip.compress(data))
+    ),
 }
 
 
@@ -188,7 +253,9 @@ def test_layers(engine, kind, tmp_path, what):
         bad = mutations.archive(chance, chance.choice(LAYERS))
         return form(chance.choice(([bad], [LAYERS[0], bad], [bad, LAYERS[1]])))
 
-    wrong, fine = attempts(engine, loading(engine, tmp_path, make), 80 if kind == "directory" else 40)
+    wrong, fine = attempts(
+        engine, loading(engine, tmp_path, make), 80 if kind == "directory" else 40
+    )
     assert wrong == [] and fine
 
 
@@ -196,7 +263,9 @@ def test_images_with_odd_layers_are_taken_apart(engine, kind, tmp_path):
     def make(chance):
         return layout([mutations.archive(chance, data) for data in LAYERS])
 
-    wrong, fine = attempts(engine, loading(engine, tmp_path, make), 40, lambda engine: taken_apart(engine, tmp_path))
+    wrong, fine = attempts(
+        engine, loading(engine, tmp_path, make), 40, lambda engine: taken_apart(engine, tmp_path)
+    )
     assert wrong == [] and fine
 
 
@@ -224,15 +293,31 @@ def test_what_a_registry_says(engine, tmp_path):
             self.chance = chance
             blobs = [gzip.compress(data) for data in LAYERS]
             config = json.dumps(config_of(LAYERS)).encode()
-            body = {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST,
-                    "config": {"mediaType": manifest.OCI_CONFIG, "digest": digest(config), "size": len(config)},
-                    "layers": [{"mediaType": manifest.OCI_LAYER + "+gzip", "digest": digest(data), "size": len(data)} for data in blobs]}
+            body = {
+                "schemaVersion": 2,
+                "mediaType": manifest.OCI_MANIFEST,
+                "config": {
+                    "mediaType": manifest.OCI_CONFIG,
+                    "digest": digest(config),
+                    "size": len(config),
+                },
+                "layers": [
+                    {
+                        "mediaType": manifest.OCI_LAYER + "+gzip",
+                        "digest": digest(data),
+                        "size": len(data),
+                    }
+                    for data in blobs
+                ],
+            }
             self.document, self.blobs = body, {digest(data): data for data in blobs + [config]}
             self.which = chance.choice(("manifest", "blob"))
 
         def manifest(self, _wanted):
             data = json.dumps(self.document).encode()
-            return mutations.document(self.chance, self.document) if self.which == "manifest" else data, manifest.OCI_MANIFEST
+            return mutations.document(
+                self.chance, self.document
+            ) if self.which == "manifest" else data, manifest.OCI_MANIFEST
 
         def small_blob(self, wanted, _limit):
             if wanted not in self.blobs:
@@ -241,10 +326,14 @@ def test_what_a_registry_says(engine, tmp_path):
 
         def blob(self, wanted, _size=None, offset=0):
             data = self.small_blob(wanted, None)
-            return iter([(mutations.binary(self.chance, data) if self.which == "blob" else data)[offset:]])
+            return iter(
+                [(mutations.binary(self.chance, data) if self.which == "blob" else data)[offset:]]
+            )
 
     def made(chance):
-        plan = pull.Remote(Client(chance), reference.parse("registry.example.com/fuzz:1"), ("linux", "amd64", ""))
+        plan = pull.Remote(
+            Client(chance), reference.parse("registry.example.com/fuzz:1"), ("linux", "amd64", "")
+        )
 
         class Plan:
             apply, facts = staticmethod(lambda: plan.take(engine)), dict

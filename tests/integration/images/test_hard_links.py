@@ -20,10 +20,22 @@ from pycontainer.reconcile import carry_out
 from .conftest import as_directory, fingerprint, layer, layout, member, mounted, need, run
 
 LINK, SYMLINK, FIFO = tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE
-BELOW = [member(b"low", b"x", uid=1, gid=1, mode=0o600), member(b"low2", kind=LINK, linkname="low", uid=1, gid=1, mode=0o600)]
+BELOW = [
+    member(b"low", b"x", uid=1, gid=1, mode=0o600),
+    member(b"low2", kind=LINK, linkname="low", uid=1, gid=1, mode=0o600),
+]
 ABOVE = [
     member(b"f", b"hello", uid=1, gid=1, mode=0o600, pax={"SCHILY.xattr.user.a": "1"}),
-    member(b"l", kind=LINK, linkname="f", uid=7, gid=8, mode=0o4755, mtime=1600000000, pax={"SCHILY.xattr.user.b": "2"}),
+    member(
+        b"l",
+        kind=LINK,
+        linkname="f",
+        uid=7,
+        gid=8,
+        mode=0o4755,
+        mtime=1600000000,
+        pax={"SCHILY.xattr.user.b": "2"},
+    ),
     member(b"m", kind=LINK, linkname="low", uid=9, gid=9, mode=0o640, mtime=1500000000),
     member(b"n", kind=LINK, linkname="m", uid=10, gid=9, mode=0o640, mtime=1500000000),
 ]
@@ -39,7 +51,9 @@ OTHERS = [
 def load(engine, task, tmp_path):
     def do(*layers):
         layout(tmp_path / "layout", [layer(each) for each in layers])
-        return task(engine, source="load", path=str(tmp_path / "layout"), name="test:1")["image"]["Id"]
+        return task(engine, source="load", path=str(tmp_path / "layout"), name="test:1")["image"][
+            "Id"
+        ]
 
     return do
 
@@ -47,7 +61,9 @@ def load(engine, task, tmp_path):
 @pytest.fixture
 def shown(engine, tmp_path):
     def do(name):
-        with mounted(images.layer_paths(engine, name), tmp_path / ("at-" + os.urandom(4).hex())) as at:
+        with mounted(
+            images.layer_paths(engine, name), tmp_path / ("at-" + os.urandom(4).hex())
+        ) as at:
             return fingerprint(at)
 
     return do
@@ -64,8 +80,18 @@ def test_the_last_header_describes_the_file(engine, load, shown):
     tree = shown("test:1")
     assert described(tree, b"f") == described(tree, b"l") == (0o4755, 7, 8, 1600000000)
     assert tree[b"f"][6:] == [{"user.a": b"1", "user.b": b"2"}, [b"f", b"l"]]
-    assert described(tree, b"low") == described(tree, b"m") == described(tree, b"n") == (0o640, 10, 9, 1500000000)
-    assert described(tree, b"low2") == (0o600, 1, 1, 1700000000)  # copied up by one name, as overlayfs does it
+    assert (
+        described(tree, b"low")
+        == described(tree, b"m")
+        == described(tree, b"n")
+        == (0o640, 10, 9, 1500000000)
+    )
+    assert described(tree, b"low2") == (
+        0o600,
+        1,
+        1,
+        1700000000,
+    )  # copied up by one name, as overlayfs does it
     assert described(tree, b"s") == described(tree, b"sl") == (0o777, 5, 0, 1700000000)
     assert described(tree, b"p") == described(tree, b"pl") == (0o640, 5, 0, 1600000000)
     assert not images.damaged(engine, True)
@@ -74,10 +100,18 @@ def test_the_last_header_describes_the_file(engine, load, shown):
 def test_as_buildah_has_it(load, shown, tmp_path):
     """In one tree of files: over two layers its storage for overlayfs refuses the link."""
     need("buildah")
-    peer = [shutil.which("buildah"), "--root", str(tmp_path / "root"), "--runroot", str(tmp_path / "run"), "--storage-driver", "vfs"]
+    peer = [
+        shutil.which("buildah"),
+        "--root",
+        str(tmp_path / "root"),
+        "--runroot",
+        str(tmp_path / "run"),
+        "--storage-driver",
+        "vfs",
+    ]
     load(BELOW[:1], ABOVE[:3])
-    run(*peer, "pull", "-q", "oci:%s:t" % (tmp_path / "layout"))
-    container = run(*peer, "from", "--pull=never", "oci:%s:t" % (tmp_path / "layout")).strip()
+    run(*peer, "pull", "-q", f"oci:{tmp_path / 'layout'}:t")
+    container = run(*peer, "from", "--pull=never", f"oci:{tmp_path / 'layout'}:t").strip()
     try:
         assert fingerprint(run(*peer, "mount", container).strip()) == shown("test:1")
     finally:
@@ -87,8 +121,17 @@ def test_as_buildah_has_it(load, shown, tmp_path):
 
 
 def test_a_link_keeps_the_capabilities_of_its_file(load, shown):
-    capability = b"\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00".decode("latin-1")
-    load([member(b"f", b"x", mode=0o755, pax={"SCHILY.xattr.security.capability": capability}), member(b"l", kind=LINK, linkname="f", mode=0o755)])
+    capability = (
+        b"\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00".decode(
+            "latin-1"
+        )
+    )
+    load(
+        [
+            member(b"f", b"x", mode=0o755, pax={"SCHILY.xattr.security.capability": capability}),
+            member(b"l", kind=LINK, linkname="f", mode=0o755),
+        ]
+    )
     assert shown("test:1")[b"f"][6] == {"security.capability": capability.encode("latin-1")}
 
 
@@ -109,8 +152,14 @@ def test_what_is_told_of_layers(engine, load):
         for each in found:
             pile.add(each)
         items = {path: node.item for path, node in pile.walk()}
-        assert items[b"f"] is items[b"l"] and (items[b"f"].st_uid, stat.S_IMODE(items[b"f"].st_mode)) == (7, 0o4755)
-        assert items[b"low"] is items[b"m"] is items[b"n"] and (items[b"m"].st_uid, items[b"low2"].st_uid) == (10, 1)
+        assert items[b"f"] is items[b"l"] and (
+            items[b"f"].st_uid,
+            stat.S_IMODE(items[b"f"].st_mode),
+        ) == (7, 0o4755)
+        assert items[b"low"] is items[b"m"] is items[b"n"] and (
+            items[b"m"].st_uid,
+            items[b"low2"].st_uid,
+        ) == (10, 1)
         assert items[b"sl"].st_uid == 5 and stat.S_ISLNK(items[b"sl"].st_mode)
 
 

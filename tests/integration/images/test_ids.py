@@ -22,7 +22,9 @@ def pair(engine, task, tmp_path):
     found = []
     for name in ("a", "b"):
         layout(tmp_path / name, [layer([member(name.encode(), name.encode())])])
-        found.append(task(engine, source="load", path=str(tmp_path / name), name=name + ":1")["image"]["Id"])
+        found.append(
+            task(engine, source="load", path=str(tmp_path / name), name=name + ":1")["image"]["Id"]
+        )
     return found
 
 
@@ -45,7 +47,13 @@ def test_no_way_to_give_an_id_as_a_name(engine, task, pair, tmp_path):
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "f").write_text("x")
-    for name in (two, two[7:], "sha256:" + two[7:19], "docker.io/library/" + two, "docker.io/library/%s:1" % two[7:]):
+    for name in (
+        two,
+        two[7:],
+        "sha256:" + two[7:19],
+        "docker.io/library/" + two,
+        f"docker.io/library/{two[7:]}:1",
+    ):
         with pytest.raises(InvalidInput, match="^tags: .*not an image ID"):
             task(engine, source="local", name="a:1", tags=[name])
         with pytest.raises(InvalidInput, match="^repository: .*not an image ID"):
@@ -56,12 +64,19 @@ def test_no_way_to_give_an_id_as_a_name(engine, task, pair, tmp_path):
             task(engine, source="import", path=str(tree), name=name)
         with pytest.raises(InvalidInput, match="not an image ID"):
             images.plan_squash(engine, "a:1", [name])
-    for full in ("docker.io/library/" + two, "docker.io/library/%s:1" % two[7:], "a:1", "docker.io/library/a@" + two):  # the last door
+    for full in (
+        "docker.io/library/" + two,
+        f"docker.io/library/{two[7:]}:1",
+        "a:1",
+        "docker.io/library/a@" + two,
+    ):  # the last door
         with pytest.raises(InvalidInput, match="^name: "):
             records.tag(engine, one, full)
         with pytest.raises(InvalidInput, match="^name: "), engine.db.transaction() as connection:
             records.save(engine, connection, one, one, 1, [full])
-    assert records.tags_of(engine, one) == ["docker.io/library/a:1"] and records.tags_of(engine, two) == ["docker.io/library/b:1"]
+    assert records.tags_of(engine, one) == ["docker.io/library/a:1"] and records.tags_of(
+        engine, two
+    ) == ["docker.io/library/b:1"]
 
 
 def test_archives_that_call_an_image_by_another_ones_id(engine, task, pair, tmp_path):
@@ -87,11 +102,16 @@ def test_ids_come_before_names(engine, task, pair):
     task(engine, source="local", name="a:1", tags=[two[7:19], two[7:11]])
     for text in (two, two[7:], two[7:19], two[:19], two[:11]):
         assert records.find(engine, text)["id"] == two
-        assert images.plan_present(engine, text).image == two and images.plan_local(engine, text).image == two
+        assert (
+            images.plan_present(engine, text).image == two
+            and images.plan_local(engine, text).image == two
+        )
         assert [record["id"] for record, _names in images.chosen(engine, [text])] == [two]
     assert images.find(engine, two[7:11])["id"] == one
-    assert images.find(engine, two[7:19] + ":latest")["id"] == one  # what is written as a name is one
-    assert task(engine, name=two[7:19], state="absent")["actions"] == ["remove image %s" % two[7:19]]
+    assert (
+        images.find(engine, two[7:19] + ":latest")["id"] == one
+    )  # what is written as a name is one
+    assert task(engine, name=two[7:19], state="absent")["actions"] == [f"remove image {two[7:19]}"]
     assert images.find(engine, "b:1") is None and images.find(engine, "a:1")["id"] == one
     assert images.find(engine, two[7:19])["id"] == one  # now nothing else is meant
     with pytest.raises(Conflict, match="several names"):
@@ -108,9 +128,12 @@ def test_an_id_that_is_not_here_is_asked_of_no_registry(engine, task, pair):
     absent = "sha256:" + "0" * 64
     for text in (absent, absent[7:], absent[:20]):
         for pull in ("missing", "always", "never"):
-            with pytest.raises(NotFound, match="^there is no image with the ID %s on this host, and no registry can be asked for an ID$" % text):
+            with pytest.raises(
+                NotFound,
+                match=f"^there is no image with the ID {text} on this host, and no registry can be asked for an ID$",
+            ):
                 images.plan_present(engine, text, pull, registries=Registries())
-        with pytest.raises(NotFound, match="^there is no image with the ID %s on this host$" % text):
+        with pytest.raises(NotFound, match=f"^there is no image with the ID {text} on this host$"):
             task(engine, source="local", name=text)
         assert not task(engine, name=text, state="absent")["changed"]
     assert not asked and os.listdir(engine.paths.tmp) == []

@@ -39,14 +39,26 @@ def layers(count):
     """busybox below, then a file for each layer; each of these replaces ``last``."""
     with open(BUSYBOX, "rb") as file:
         busybox = file.read()
-    links = [member(b"bin/" + name, kind=tarfile.SYMTYPE, linkname="busybox", size=0) for name in (b"sh", b"cat", b"ls", b"true")]
-    places = [member(name, kind=tarfile.DIRTYPE, mode=0o755) for name in (b"bin", b"n", b"etc", b"proc", b"sys", b"dev")]
+    links = [
+        member(b"bin/" + name, kind=tarfile.SYMTYPE, linkname="busybox", size=0)
+        for name in (b"sh", b"cat", b"ls", b"true")
+    ]
+    places = [
+        member(name, kind=tarfile.DIRTYPE, mode=0o755)
+        for name in (b"bin", b"n", b"etc", b"proc", b"sys", b"dev")
+    ]
     found = [layer([*places, member(b"bin/busybox", busybox, mode=0o755), *links])]
-    return found + [layer([member(b"n/%03d" % number, b"x"), member(b"last", b"%d\n" % number)]) for number in range(1, count)]
+    return found + [
+        layer([member(b"n/%03d" % number, b"x"), member(b"last", b"%d\n" % number)])
+        for number in range(1, count)
+    ]
 
 
 def test_as_many_as_the_kernel_stacks(engine, command, tmp_path):
-    if BUSYBOX is None or subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode == 0:
+    if (
+        BUSYBOX is None
+        or subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode == 0
+    ):
         pytest.skip("needs a statically linked busybox (Debian: busybox-static)")
     if procfs.kernel_version() < (5, 4):
         pytest.skip("needs Linux 5.4")
@@ -56,22 +68,40 @@ def test_as_many_as_the_kernel_stacks(engine, command, tmp_path):
     command("tag", ident, "most:1")
     (tmp_path / "context").mkdir()
     (tmp_path / "context" / "Containerfile").write_text("FROM most:1\nRUN ls /n > /seen\n")
-    command("build", "-q", "--network", "none", "-t", "full:1", tmp_path / "context")  # the last layer that there is room for
+    command(
+        "build", "-q", "--network", "none", "-t", "full:1", tmp_path / "context"
+    )  # the last layer that there is room for
     assert command("run", "--rm", "--network", "none", "most:1") == str(MOST - 2)
     names = command("run", "--rm", "--network", "none", "full:1", "cat", "/seen").split()
     assert len(names) == MOST - 2 and names[-1] == "%03d" % (MOST - 2)
     (tmp_path / "context" / "Containerfile").write_text("FROM full:1\nRUN true > /more\n")
-    assert "%d layers" % (MOST + 1) in command("build", "-q", "--network", "none", "-t", "over:1", tmp_path / "context", rc=1)
+    assert "%d layers" % (MOST + 1) in command(
+        "build", "-q", "--network", "none", "-t", "over:1", tmp_path / "context", rc=1
+    )
     command("run", "--name", "writer", "--network", "none", "full:1", "sh", "-c", "echo 1 > /more")
-    assert command("diff", "writer") == "A /more" and "%d layers" % (MOST + 1) in command("commit", "writer", "over:1", rc=1)
+    assert command("diff", "writer") == "A /more" and "%d layers" % (MOST + 1) in command(
+        "commit", "writer", "over:1", rc=1
+    )
     assert command("images", "-q", "over:1") == "" and os.listdir(engine.paths.tmp) == []
     report = command("image", "waste", "full:1")
-    assert report.splitlines()[0].startswith("LAYER") and "Wasted: " in report and len(command("history", "-q", "full:1").splitlines()) == MOST
+    assert (
+        report.splitlines()[0].startswith("LAYER")
+        and "Wasted: " in report
+        and len(command("history", "-q", "full:1").splitlines()) == MOST
+    )
     command("image", "squash", "full:1", "-t", "one:1")
-    assert command("image", "diff", "full:1", "one:1") == "" and command("run", "--rm", "--network", "none", "one:1", "cat", "/last") == str(MOST - 2)
+    assert command("image", "diff", "full:1", "one:1") == "" and command(
+        "run", "--rm", "--network", "none", "one:1", "cat", "/last"
+    ) == str(MOST - 2)
 
 
 def test_one_more_is_refused(engine, command, tmp_path):
-    layout(tmp_path / "over", [layer([member(b"f%d" % number, b"x")]) for number in range(MOST + 1)])
+    layout(
+        tmp_path / "over", [layer([member(b"f%d" % number, b"x")]) for number in range(MOST + 1)]
+    )
     said = command("load", "-i", tmp_path / "over", rc=1)
-    assert "has %d layers" % (MOST + 1) in said and "at most %d" % MOST in said and engine.db.all("SELECT * FROM images") == []
+    assert (
+        "has %d layers" % (MOST + 1) in said
+        and "at most %d" % MOST in said
+        and engine.db.all("SELECT * FROM images") == []
+    )

@@ -16,12 +16,19 @@ import tarfile
 import pytest
 from pycontainer import errors
 from pycontainer.images.library import layers
-from pycontainer.kernel.mounts import erofs as kernel, overlay
+from pycontainer.kernel.mounts import erofs as kernel
+from pycontainer.kernel.mounts import overlay
 from pycontainer.layers import erofs, formats
 
 from .conftest import as_directory, fingerprint, layer, member, mounted
 
-DIRECTORY, LINK, SYMLINK, CHAR, FIFO = tarfile.DIRTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE
+DIRECTORY, LINK, SYMLINK, CHAR, FIFO = (
+    tarfile.DIRTYPE,
+    tarfile.LNKTYPE,
+    tarfile.SYMTYPE,
+    tarfile.CHRTYPE,
+    tarfile.FIFOTYPE,
+)
 KINDS = (layers.DIRECTORY, layers.EROFS)
 
 
@@ -42,7 +49,9 @@ def bring(engine):
         for data in archives:
             number[0] += 1
             path = os.path.join(engine.paths.tmp, "layer-%d" % number[0])
-            ends = formats.fill(kind, path, [data[at:at + 5000] for at in range(0, len(data), 5000)], "the layer")
+            ends = formats.fill(
+                kind, path, [data[at : at + 5000] for at in range(0, len(data), 5000)], "the layer"
+            )
             if ends["passed"] or ends["links"]:
                 opened = [overlay.opened(place) for place in found]
                 formats.close(path, [each.__enter__() for each in opened], ends, "the layer")
@@ -87,56 +96,105 @@ def both(bring, *archives):
 
 def test_everything_a_layer_can_have(bring):
     long = "l" * 255
-    assert both(
-        bring,
-        layer(
-            [
-                member(b"./", kind=DIRECTORY, mode=0o700, uid=5, gid=6, mtime=1234),
-                member(b"many/", kind=DIRECTORY, mode=0o755),
-                *[member(b"many/" + b"%d" % number * (number % 40 + 1), b"%d" % number) for number in range(700)],
-                member(b"sizes/", kind=DIRECTORY),
-                *[member(b"sizes/%d" % size, os.urandom(size)) for size in (0, 1, 511, 512, 513, 4095, 4096, 4097, 70000, 1 << 20)],
-                member(b"links/", kind=DIRECTORY),
-                *[member(b"links/%d" % size, kind=SYMLINK, linkname="t" * size) for size in (1, 60, 99, 400, 447, 448, 449, 512, 513, 4000)],
-                member(b"x" * 255, b"longest name"),
-                member((b"deep/" * 40) + long.encode(), b"pax path"),
-                member(b"caf\xe9", b"bytes", kind=tarfile.REGTYPE),
-                member(b"dev/null", kind=CHAR, devmajor=1, devminor=3),
-                member(b"dev/big", kind=CHAR, devmajor=4095, devminor=1048575, mode=0o600),
-                member(b"dev/pipe", kind=FIFO, mode=0o622),
-                member(b"setuid", b"x", mode=0o6755, uid=4294967294, gid=70000),
-                member(b"before", b"1901", pax={"mtime": "-1.5"}),
-                member(b"exact", b"ns", pax={"mtime": "1700000000.999999999"}),
-                member(
-                    b"attributes",
-                    b"",
-                    pax={"SCHILY.xattr.user.a": "x" * 500, "SCHILY.xattr.user." + "n" * 200: "", "SCHILY.xattr.security.selinux": "no"},
-                ),
-                member(b"linked", b"once"),
-                *[member(b"many/link%d" % number, kind=LINK, linkname="linked") for number in range(20)],
-            ]
-        ),
-        layer([member(b".wh.many"), member(b"sizes/.wh.1"), member(b"links/.wh..wh..opq"), member(b"links/new", b"n")]),
-        layer([member(b"again", kind=LINK, linkname="setuid"), member(b"new/deep", kind=LINK, linkname="sizes/70000"), member(b"links/1/x", b"")]),
-    ) == ["erofs"] * 3
+    assert (
+        both(
+            bring,
+            layer(
+                [
+                    member(b"./", kind=DIRECTORY, mode=0o700, uid=5, gid=6, mtime=1234),
+                    member(b"many/", kind=DIRECTORY, mode=0o755),
+                    *[
+                        member(b"many/" + b"%d" % number * (number % 40 + 1), b"%d" % number)
+                        for number in range(700)
+                    ],
+                    member(b"sizes/", kind=DIRECTORY),
+                    *[
+                        member(b"sizes/%d" % size, os.urandom(size))
+                        for size in (0, 1, 511, 512, 513, 4095, 4096, 4097, 70000, 1 << 20)
+                    ],
+                    member(b"links/", kind=DIRECTORY),
+                    *[
+                        member(b"links/%d" % size, kind=SYMLINK, linkname="t" * size)
+                        for size in (1, 60, 99, 400, 447, 448, 449, 512, 513, 4000)
+                    ],
+                    member(b"x" * 255, b"longest name"),
+                    member((b"deep/" * 40) + long.encode(), b"pax path"),
+                    member(b"caf\xe9", b"bytes", kind=tarfile.REGTYPE),
+                    member(b"dev/null", kind=CHAR, devmajor=1, devminor=3),
+                    member(b"dev/big", kind=CHAR, devmajor=4095, devminor=1048575, mode=0o600),
+                    member(b"dev/pipe", kind=FIFO, mode=0o622),
+                    member(b"setuid", b"x", mode=0o6755, uid=4294967294, gid=70000),
+                    member(b"before", b"1901", pax={"mtime": "-1.5"}),
+                    member(b"exact", b"ns", pax={"mtime": "1700000000.999999999"}),
+                    member(
+                        b"attributes",
+                        b"",
+                        pax={
+                            "SCHILY.xattr.user.a": "x" * 500,
+                            "SCHILY.xattr.user." + "n" * 200: "",
+                            "SCHILY.xattr.security.selinux": "no",
+                        },
+                    ),
+                    member(b"linked", b"once"),
+                    *[
+                        member(b"many/link%d" % number, kind=LINK, linkname="linked")
+                        for number in range(20)
+                    ],
+                ]
+            ),
+            layer(
+                [
+                    member(b".wh.many"),
+                    member(b"sizes/.wh.1"),
+                    member(b"links/.wh..wh..opq"),
+                    member(b"links/new", b"n"),
+                ]
+            ),
+            layer(
+                [
+                    member(b"again", kind=LINK, linkname="setuid"),
+                    member(b"new/deep", kind=LINK, linkname="sizes/70000"),
+                    member(b"links/1/x", b""),
+                ]
+            ),
+        )
+        == ["erofs"] * 3
+    )
 
 
 def test_gnu_names(bring):
     name = b"directory/" * 15 + b"file"
-    archive = layer([member(name, b"x"), member(b"l", kind=SYMLINK, linkname="t" * 300)], form=tarfile.GNU_FORMAT)
+    archive = layer(
+        [member(name, b"x"), member(b"l", kind=SYMLINK, linkname="t" * 300)],
+        form=tarfile.GNU_FORMAT,
+    )
     assert both(bring, archive) == ["erofs"]
 
 
 def test_open_ends_meet_both_kinds_below(bring, engine):
     """A layer that is completed from layers of the other kind."""
-    lower = layer([member(b"d/", kind=DIRECTORY, mode=0o711, uid=3, mtime=99), member(b"d/f", b"f" * 3000, mode=0o4755, uid=8)])
-    upper = layer([member(b"d/new", b"new")] + [member(name, kind=LINK, linkname="d/f", mode=0o4755, uid=8) for name in (b"link", b"other")])
+    lower = layer(
+        [
+            member(b"d/", kind=DIRECTORY, mode=0o711, uid=3, mtime=99),
+            member(b"d/f", b"f" * 3000, mode=0o4755, uid=8),
+        ]
+    )
+    upper = layer(
+        [member(b"d/new", b"new")]
+        + [
+            member(name, kind=LINK, linkname="d/f", mode=0o4755, uid=8)
+            for name in (b"link", b"other")
+        ]
+    )
     expected = facts(bring(layers.DIRECTORY, [lower, upper])[0])
-    assert expected[b"d"][:4] == ["0o40711", 3, 0, 99 * 10**9] and expected[b"link"][:2] == ["0o104755", 8]
+    assert expected[b"d"][:4] == ["0o40711", 3, 0, 99 * 10**9] and expected[b"link"][:2] == [
+        "0o104755",
+        8,
+    ]
     for below in KINDS:
         bottom = bring(below, [lower])
         for kind in KINDS:
-            path = os.path.join(engine.paths.tmp, "layer-%s-%s" % (below, kind))
+            path = os.path.join(engine.paths.tmp, f"layer-{below}-{kind}")
             ends = formats.fill(kind, path, [upper], "the layer")
             with overlay.opened(bottom[0]) as fd:
                 formats.close(path, [fd], ends, "the layer")
@@ -163,13 +221,18 @@ def test_names_that_no_file_system_has(bring, hostile):
 def test_a_link_to_a_name_that_no_file_system_has(bring):
     for kind in KINDS:
         with pytest.raises(OSError, match="too long"):
-            bring(kind, [layer([member(b"l", kind=SYMLINK, linkname="n" * 256), member(b"l/x", b"")])])
+            bring(
+                kind, [layer([member(b"l", kind=SYMLINK, linkname="n" * 256), member(b"l/x", b"")])]
+            )
 
 
 def test_more_than_memory_should_hold_is_unpacked(bring, monkeypatch):
     from pycontainer.layers import inodes
 
-    few = layer([member(b"f%d" % number, b"%d" % number) for number in range(30)] + [member(b"a/b/c/d/e/f", b"")])
+    few = layer(
+        [member(b"f%d" % number, b"%d" % number) for number in range(30)]
+        + [member(b"a/b/c/d/e/f", b"")]
+    )
     assert both(bring, few) == ["erofs"]
     for name, limit in (("MOST", 30), ("WEIGHT", 60)):
         with monkeypatch.context() as patch:
@@ -182,7 +245,9 @@ def test_an_archive_can_not_bring_a_file_system(bring):
     from pycontainer.kernel.mounts import erofs as mounting
 
     image = mounting._smallest()
-    archive = layer([member(b"first", image), member(b"x", image[512:]), member(b"y", image[1024:])])
+    archive = layer(
+        [member(b"first", image), member(b"x", image[512:]), member(b"y", image[1024:])]
+    )
     assert both(bring, archive) == ["erofs"]
 
 
@@ -191,14 +256,20 @@ def test_sparse_files_are_unpacked(bring, tmp_path):
         file.seek(1 << 20)
         file.write(b"end")
     for form in ("gnu", "pax"):
-        data = subprocess.run(["tar", "-cS", "--format=" + form, "-C", str(tmp_path), "sparse"], stdout=subprocess.PIPE, check=True).stdout
+        data = subprocess.run(
+            ["tar", "-cS", "--format=" + form, "-C", str(tmp_path), "sparse"],
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
         assert both(bring, data) == ["directory"]
 
 
 def test_attributes_too_large_for_an_index(bring):
     """128 KiB of attributes fit in the file's index, and in the directory they do where the store's file system has room."""
     value = {"SCHILY.xattr.user.%d" % number: "x" * 60000 for number in range(3)}
-    with pytest.raises(errors.Unsupported):  # ext4's limit is a block: what the fallback says is the user's sentence
+    with pytest.raises(
+        errors.Unsupported
+    ):  # ext4's limit is a block: what the fallback says is the user's sentence
         bring(layers.EROFS, [layer([member(b"f", b"", pax=value)])])
 
 
@@ -211,13 +282,27 @@ def test_random_archives(bring, seed):
     def one():
         name = chance.choice(names)
         pick = chance.random()
-        facts_ = {"uid": chance.randrange(3), "mode": chance.choice((0o600, 0o755, 0o4711)), "mtime": chance.randrange(10**9)}
+        facts_ = {
+            "uid": chance.randrange(3),
+            "mode": chance.choice((0o600, 0o755, 0o4711)),
+            "mtime": chance.randrange(10**9),
+        }
         if pick < 0.35:
             return member(name, b"%d" % chance.randrange(1000) * chance.randrange(400), **facts_)
         if pick < 0.6:
-            return member(name + b"/", kind=DIRECTORY, pax={"SCHILY.xattr.user.d": "%d" % chance.randrange(9)}, **facts_)
+            return member(
+                name + b"/",
+                kind=DIRECTORY,
+                pax={"SCHILY.xattr.user.d": "%d" % chance.randrange(9)},
+                **facts_,
+            )
         if pick < 0.7:
-            return member(name, kind=SYMLINK, linkname=chance.choice(["a", "b", "../b", "/c", "a/b", "nowhere/at/all"]), **facts_)
+            return member(
+                name,
+                kind=SYMLINK,
+                linkname=chance.choice(["a", "b", "../b", "/c", "a/b", "nowhere/at/all"]),
+                **facts_,
+            )
         if pick < 0.8:
             return member(name, kind=LINK, linkname=os.fsdecode(chance.choice(names)))
         directory, _slash, last = name.rpartition(b"/")
@@ -226,13 +311,20 @@ def test_random_archives(bring, seed):
 
     alike = 0
     for _turn in range(25):
-        archives = [layer([one() for _number in range(chance.randrange(1, 12))]) for _layer in range(3)]
+        archives = [
+            layer([one() for _number in range(chance.randrange(1, 12))]) for _layer in range(3)
+        ]
         for count in (1, 2, 3):
             outcomes = []
             for kind in KINDS:
                 try:
-                    outcomes.append([without_times(facts(place)) for place in bring(kind, archives[:count])])
-                except (errors.RegistryError, OSError):  # which one does not matter: such archives contradict themselves
+                    outcomes.append(
+                        [without_times(facts(place)) for place in bring(kind, archives[:count])]
+                    )
+                except (
+                    errors.RegistryError,
+                    OSError,
+                ):  # which one does not matter: such archives contradict themselves
                     outcomes.append(None)
             if None in outcomes:
                 break
@@ -253,22 +345,39 @@ def test_the_index_is_a_proper_file_system(bring, engine, tmp_path):
     """Every file can be read where the index says, and its digest in the head is right."""
     content = {b"f%d" % number: os.urandom(number * 37 % 9000) for number in range(300)}
     directories = [member(name, kind=DIRECTORY) for name in (b"d/", b"d/e/", b"d/f/")]
-    (place,) = bring(layers.EROFS, [layer([member(name, data) for name, data in content.items()] + directories)])
+    (place,) = bring(
+        layers.EROFS, [layer([member(name, data) for name, data in content.items()] + directories)]
+    )
     with mounted([place], tmp_path / "mnt") as top:
         for name, data in content.items():
             with open(os.path.join(os.fsencode(top), name), "rb") as file:
                 assert file.read() == data
         assert os.statvfs(top).f_flag & os.ST_RDONLY
-        assert [os.stat(os.path.join(top, name)).st_nlink for name in ("", "d", "d/e", "f1")] == [3, 4, 2, 1]
+        assert [os.stat(os.path.join(top, name)).st_nlink for name in ("", "d", "d/e", "f1")] == [
+            3,
+            4,
+            2,
+            1,
+        ]
     length, base, index, digest = erofs.head(place)
     with open(place, "rb") as file:
         data = file.read()
-    assert len(data) == base + index == erofs.length(place) and hashlib.sha256(data[base:]).digest() == digest
-    assert struct.unpack("<I", data[1024:1028]) == (0xE0F5E1E2,) and data[erofs.START:erofs.START + 3] == b"f0\0" and length % 512 == 0
+    assert (
+        len(data) == base + index == erofs.length(place)
+        and hashlib.sha256(data[base:]).digest() == digest
+    )
+    assert (
+        struct.unpack("<I", data[1024:1028]) == (0xE0F5E1E2,)
+        and data[erofs.START : erofs.START + 3] == b"f0\0"
+        and length % 512 == 0
+    )
 
 
 def test_five_hundred_layers(bring):
-    archives = [layer([member(b"f%d" % number, b"%d" % number), member(b"same", b"%d" % number)]) for number in range(500)]
+    archives = [
+        layer([member(b"f%d" % number, b"%d" % number), member(b"same", b"%d" % number)])
+        for number in range(500)
+    ]
     paths = bring(layers.EROFS, archives)
     fd = overlay.overlay(paths)
     try:
@@ -283,7 +392,13 @@ def test_five_hundred_layers(bring):
 def test_before_detached_mounts_could_be_stacked(bring, monkeypatch):
     """As Linux 6.12 to 6.14 do it: in a mount namespace that nobody else sees."""
     monkeypatch.setattr(overlay, "FORCE_OLD", True)
-    paths = bring(layers.EROFS, [layer([member(b"f", b"low"), member(b"g", b"")]), layer([member(b"f", b"high"), member(b".wh.g")])])
+    paths = bring(
+        layers.EROFS,
+        [
+            layer([member(b"f", b"low"), member(b"g", b"")]),
+            layer([member(b"f", b"high"), member(b".wh.g")]),
+        ],
+    )
     before = open("/proc/self/mountinfo").read()
     for chosen, expected in ((paths, {"f"}), (paths[:1], {"f", "g"})):
         fd = overlay.overlay(chosen)

@@ -23,14 +23,17 @@ import pytest
 import recorded_disk
 from pycontainer import containers, images, reconcile
 from pycontainer.builds import task as tasks
-from pycontainer.delivery import host as delivery, recipe, spool as delivery_spool
+from pycontainer.delivery import host as delivery
+from pycontainer.delivery import recipe
+from pycontainer.delivery import spool as delivery_spool
 from pycontainer.engine import Engine
 from pycontainer.errors import HostError
-from pycontainer.images.library import garbage, layers as places
+from pycontainer.images.library import garbage
+from pycontainer.images.library import layers as places
 from pycontainer.images.model import manifest
 from pycontainer.store import settings
 
-from .conftest import layer, layout, member, PARAMS
+from .conftest import PARAMS, layer, layout, member
 from .faulty import serving
 
 CUTS = 5
@@ -40,7 +43,10 @@ def noise(seed, count):
     return random.Random(seed).randbytes(count)
 
 
-LAYERS = [layer([member(b"f%d" % number, noise(number, 150000)), member(b"dir/through", b"x")]) for number in range(3)]
+LAYERS = [
+    layer([member(b"f%d" % number, noise(number, 150000)), member(b"dir/through", b"x")])
+    for number in range(3)
+]
 SENT = layer([member(b"sent%d" % number, noise("s%d" % number, 50000)) for number in range(3)])
 
 
@@ -59,12 +65,30 @@ class Work:
         return Engine(data=os.path.join(self.at, "data"), run=self.run)
 
     def parts(self):
-        return [self.load, self.pull, self.build, self.create, self.commit, self.take, self.squash, self.save, self.move, self.remove]
+        return [
+            self.load,
+            self.pull,
+            self.build,
+            self.create,
+            self.commit,
+            self.take,
+            self.squash,
+            self.save,
+            self.move,
+            self.remove,
+        ]
 
     def names(self, part):
         """What is there when a part is done."""
-        return {"load": ["loaded:1"], "pull": [self.host + "/a/b:1"], "build": ["built:1"], "commit": ["made:1"], "take": ["sent:1"], "squash": ["flat:1"],
-                "move": ["moved:1"]}.get(part.__name__, [])
+        return {
+            "load": ["loaded:1"],
+            "pull": [self.host + "/a/b:1"],
+            "build": ["built:1"],
+            "commit": ["made:1"],
+            "take": ["sent:1"],
+            "squash": ["flat:1"],
+            "move": ["moved:1"],
+        }.get(part.__name__, [])
 
     @staticmethod
     def task(engine, **params):
@@ -82,8 +106,20 @@ class Work:
 
     def create(self, engine):
         if not containers.every(engine):
-            containers.plan(engine, {"name": "worker", "image": "loaded:1", "command": ["sh"], "network_mode": "none", "state": "present"}).apply()
-        with open(os.path.join(engine.paths.container(containers.every(engine)[0]["id"]), "upper", "new"), "wb") as file:
+            containers.plan(
+                engine,
+                {
+                    "name": "worker",
+                    "image": "loaded:1",
+                    "command": ["sh"],
+                    "network_mode": "none",
+                    "state": "present",
+                },
+            ).apply()
+        with open(
+            os.path.join(engine.paths.container(containers.every(engine)[0]["id"]), "upper", "new"),
+            "wb",
+        ) as file:
             file.write(noise("new", 100000))
 
     def commit(self, engine):
@@ -91,7 +127,13 @@ class Work:
 
     def take(self, engine):
         """The host's half of a delivery of one layer, in two parts."""
-        config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(SENT)]}}).encode()
+        config = json.dumps(
+            {
+                "architecture": "amd64",
+                "os": "linux",
+                "rootfs": {"type": "layers", "diff_ids": [manifest.digest_of(SENT)]},
+            }
+        ).encode()
         ident = manifest.digest_of(config)
         if images.find(engine, ident):
             return
@@ -102,12 +144,31 @@ class Work:
             try:
                 with open(os.path.join(spool.path, parts[-1]), "wb") as file:
                     file.write(piece)
-            except OSError as error:  # what the host's shell says; the controller has the spool removed then
+            except (
+                OSError
+            ) as error:  # what the host's shell says; the controller has the spool removed then
                 spool.remove()
                 raise HostError(error.strerror) from None
-        item = {"diff_id": manifest.digest_of(SENT), "digest": manifest.digest_of(SENT), "size": len(SENT), "parts": parts}
-        delivery.take(engine, {"id": ident, "step": "take", "config": recipe.encode(config), "manifest": "", "exact": False, "layers": [item],
-                               "pack": [], "options": dict(PARAMS, name="sent:1", source="controller", path="/x")}, io.BytesIO())
+        item = {
+            "diff_id": manifest.digest_of(SENT),
+            "digest": manifest.digest_of(SENT),
+            "size": len(SENT),
+            "parts": parts,
+        }
+        delivery.take(
+            engine,
+            {
+                "id": ident,
+                "step": "take",
+                "config": recipe.encode(config),
+                "manifest": "",
+                "exact": False,
+                "layers": [item],
+                "pack": [],
+                "options": dict(PARAMS, name="sent:1", source="controller", path="/x"),
+            },
+            io.BytesIO(),
+        )
 
     def squash(self, engine):
         self.task(engine, source="squash", name="flat:1", squash={"image": "loaded:1"})
@@ -134,7 +195,9 @@ def recorded(request, scratch, tmp_path):
     for name in ("context", "disk"):
         (tmp_path / name).mkdir()
     (tmp_path / "context" / "one").write_bytes(noise("one", 100000))
-    (tmp_path / "context" / "Containerfile").write_text("FROM loaded:1\nCOPY one /one\nENV A=1\nCOPY one /two\n")
+    (tmp_path / "context" / "Containerfile").write_text(
+        "FROM loaded:1\nCOPY one /one\nENV A=1\nCOPY one /two\n"
+    )
     with serving() as server, recorded_disk.Disk(tmp_path / "disk") as disk:
         work = Work(disk.at, str(tmp_path), server.host, scratch[1])
         with work.engine() as engine:
@@ -170,7 +233,9 @@ def check(engine):
     with engine.db.transaction() as connection:
         blobs, _keys, _unnamed = garbage.needed(engine, connection)
     assert set(garbage._all_blobs(engine)) == blobs
-    assert set(os.listdir(engine.paths.layers)) == {places.base36(row["number"]) for row in engine.db.all("SELECT number FROM layers")}
+    assert set(os.listdir(engine.paths.layers)) == {
+        places.base36(row["number"]) for row in engine.db.all("SELECT number FROM layers")
+    }
 
 
 @contextlib.contextmanager
@@ -196,7 +261,9 @@ def test_a_power_cut_at_any_moment(recorded, tmp_path):
             try:
                 _look(after, [name for position, name in done if position <= records[count - 1][0]])
             except BaseException as error:
-                raise AssertionError("a cut after record %d of %d, case %d: %s" % (count, len(records), seed, error)) from error
+                raise AssertionError(
+                    "a cut after record %d of %d, case %d: %s" % (count, len(records), seed, error)
+                ) from error
 
 
 def _look(after, finished):
@@ -204,7 +271,9 @@ def _look(after, finished):
         check(engine)
         for part in after.parts():
             if part.__name__ in finished and not (part.__name__ == "squash" and "save" in finished):
-                assert all(images.find(engine, name) for name in after.names(part)), "%s is lost" % part.__name__
+                assert all(images.find(engine, name) for name in after.names(part)), (
+                    f"{part.__name__} is lost"
+                )
     for part in after.parts():
         with after.engine() as engine:
             part(engine)

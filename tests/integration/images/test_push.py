@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pycontainer import images
 from pycontainer.errors import HostError, InvalidInput, NotFound, RegistryError, Untrusted
-from pycontainer.images.client import client as clients, referrers, retry, transport, upload
+from pycontainer.images.client import client as clients
+from pycontainer.images.client import referrers, retry, transport, upload
 from pycontainer.images.model import manifest, reference
 from pycontainer.images.plans import pushed
 from pycontainer.images.trust import keys, signatures
@@ -46,7 +47,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def body(self):
         """The request's body into the upload; False where the connection is cut in it."""
-        left, taken = int(self.headers.get("Content-Length") or 0), self.server.takes.pop(0) if self.server.takes else None
+        left, taken = (
+            int(self.headers.get("Content-Length") or 0),
+            self.server.takes.pop(0) if self.server.takes else None,
+        )
         data = self.rfile.read(left if taken is None else min(left, taken))
         self.server.uploads[self.ident] += data
         if taken is None or taken >= left:
@@ -57,15 +61,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def session(self, status):
         size = len(self.server.uploads[self.ident])
-        self.server.states[self.ident] = "%d-%d" % (size, len(self.server.seen))  # an address is good once, as distribution's are
-        self.answer(status, {"Location": "/v2/a/b/blobs/uploads/%s?state=%s" % (self.ident, self.server.states[self.ident]),
-                             "Range": "0-%d" % max(0, size - 1)})
+        self.server.states[self.ident] = "%d-%d" % (
+            size,
+            len(self.server.seen),
+        )  # an address is good once, as distribution's are
+        self.answer(
+            status,
+            {
+                "Location": f"/v2/a/b/blobs/uploads/{self.ident}?state={self.server.states[self.ident]}",
+                "Range": "0-%d" % max(0, size - 1),
+            },
+        )
 
     def handle_any(self):
         server, path = self.server, urlsplit(self.path)
         self.ident = path.path.rpartition("/")[2]
         with server.lock:
-            server.seen.append((self.command, int(self.headers.get("Content-Length") or 0), self.headers.get("Content-Range")))
+            server.seen.append(
+                (
+                    self.command,
+                    int(self.headers.get("Content-Length") or 0),
+                    self.headers.get("Content-Range"),
+                )
+            )
             if server.fault and server.fault(self):
                 return
             if path.path == "/v2/":
@@ -73,7 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif self.command == "HEAD":
                 self.answer(200 if path.path.rpartition("/")[2] in server.blobs else 404)
             elif self.command == "POST":
-                self.ident = "u%d" % len(server.seen)
+                self.ident = f"u{len(server.seen)}"
                 server.uploads[self.ident] = b""
                 self.session(202)
             elif self.ident not in server.uploads:
@@ -81,7 +99,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif self.command == "GET":
                 self.session(204)
             elif parse_qs(path.query).get("state") != [server.states[self.ident]]:
-                self.answer(400, body=b'{"errors": [{"code": "BLOB_UPLOAD_INVALID", "message": "an old state"}]}')
+                self.answer(
+                    400,
+                    body=b'{"errors": [{"code": "BLOB_UPLOAD_INVALID", "message": "an old state"}]}',
+                )
             elif self.command == "PATCH":
                 self.patch()
             else:
@@ -112,7 +133,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     found = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.blobs, found.uploads, found.seen, found.takes, found.fault, found.states = {}, {}, [], [], None, {}
+    found.blobs, found.uploads, found.seen, found.takes, found.fault, found.states = (
+        {},
+        {},
+        [],
+        [],
+        None,
+        {},
+    )
     found.lock, found.daemon_threads = threading.Lock(), True
     thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -129,7 +157,9 @@ def short_pauses(monkeypatch):
 
 @pytest.fixture
 def client(server):
-    return clients.Client(reference.parse("127.0.0.1:%d/a/b:1" % server.server_port), transport.Transport()).for_push()
+    return clients.Client(
+        reference.parse("127.0.0.1:%d/a/b:1" % server.server_port), transport.Transport()
+    ).for_push()
 
 
 class Source:
@@ -138,7 +168,7 @@ class Source:
 
     def pieces(self, offset, count):
         for start in range(offset, offset + count, 100000):
-            yield self.data[start:min(start + 100000, offset + count)]
+            yield self.data[start : min(start + 100000, offset + count)]
 
 
 def sent(server):
@@ -152,7 +182,11 @@ def test_in_one_request(server, client):
     assert upload.push_blob(client, manifest.digest_of(b""), Source(b"")) == "pushed"
 
 
-@pytest.mark.parametrize("takes", ([1000000], [1, 1000000, 0, 500000], [0, 0, 0, 0], [len(DATA) - 1]), ids=lambda value: "-".join(map(str, value)))
+@pytest.mark.parametrize(
+    "takes",
+    ([1000000], [1, 1000000, 0, 500000], [0, 0, 0, 0], [len(DATA) - 1]),
+    ids=lambda value: "-".join(map(str, value)),
+)
 def test_one_that_breaks_off_goes_on(server, client, takes):
     server.takes = list(takes)
     assert upload.push_blob(client, DIGEST, Source()) == "pushed" and server.blobs[DIGEST] == DATA
@@ -186,14 +220,20 @@ def test_an_upload_that_the_registry_forgets(server, client):
         return False
 
     server.fault = fault
-    assert upload.push_blob(client, DIGEST, Source()) == "pushed" and server.blobs[DIGEST] == DATA and len(forgotten[0]) == 1000000
+    assert (
+        upload.push_blob(client, DIGEST, Source()) == "pushed"
+        and server.blobs[DIGEST] == DATA
+        and len(forgotten[0]) == 1000000
+    )
 
 
 @pytest.mark.parametrize("status, limit", [(413, 1 << 20), (413, 600000), (405, 8 << 20)])
 def test_what_is_too_large_for_one_request_goes_in_chunks(server, client, status, limit):
     def fault(handler):
         length = int(handler.headers.get("Content-Length") or 0)
-        if handler.command in ("PUT", "PATCH") and (length > limit or status == 405 and handler.command == "PUT" and length):
+        if handler.command in ("PUT", "PATCH") and (
+            length > limit or status == 405 and handler.command == "PUT" and length
+        ):
             handler.rfile.read(length)
             handler.answer(status)
             return True
@@ -202,7 +242,9 @@ def test_what_is_too_large_for_one_request_goes_in_chunks(server, client, status
     server.fault = fault
     assert upload.push_blob(client, DIGEST, Source()) == "pushed" and server.blobs[DIGEST] == DATA
     chunks = [item for item in sent(server) if item[0] == "PATCH" and item[1] <= limit]
-    assert sum(item[1] for item in chunks) == len(DATA) and len(chunks) == -(-len(DATA) // max(item[1] for item in chunks))
+    assert sum(item[1] for item in chunks) == len(DATA) and len(chunks) == -(
+        -len(DATA) // max(item[1] for item in chunks)
+    )
 
 
 def test_the_least_chunk_that_a_registry_takes(server, client):
@@ -214,7 +256,13 @@ def test_the_least_chunk_that_a_registry_takes(server, client):
             handler.ident = "least"
             server.uploads["least"] = b""
             server.states["least"] = "0"
-            handler.answer(202, {"Location": "/v2/a/b/blobs/uploads/least?state=0", "OCI-Chunk-Min-Length": str(least)})
+            handler.answer(
+                202,
+                {
+                    "Location": "/v2/a/b/blobs/uploads/least?state=0",
+                    "OCI-Chunk-Min-Length": str(least),
+                },
+            )
             return True
         if handler.command in ("PUT", "PATCH") and length > least:
             handler.rfile.read(length)
@@ -236,7 +284,9 @@ def test_a_proxy_that_takes_nothing(server, client):
         return False
 
     server.fault = fault
-    with pytest.raises(RegistryError, match="status 413 .*a page with the title '413 Request Entity Too Large'"):
+    with pytest.raises(
+        RegistryError, match="status 413 .*a page with the title '413 Request Entity Too Large'"
+    ):
         upload.push_blob(client, DIGEST, Source())
 
 
@@ -254,7 +304,9 @@ def test_busy_and_refused(server, client):
     assert upload.push_blob(client, DIGEST, Source()) == "pushed"
     with pytest.raises(RegistryError, match="DIGEST_INVALID: wrong"):
         upload.push_blob(client, "sha256:" + "1" * 64, Source())
-    server.fault = lambda handler: handler.command == "POST" and (handler.answer(403, body=b"no") or True)
+    server.fault = lambda handler: (
+        handler.command == "POST" and (handler.answer(403, body=b"no") or True)
+    )
     with pytest.raises(RegistryError, match="refuses access"):
         upload.push_blob(client, "sha256:" + "2" * 64, Source())
 
@@ -272,12 +324,18 @@ def test_a_mount_that_is_refused_is_no_reason_not_to_send_the_blob(server, clien
 
     server.fault = fault
     client.authorizer._credentials = ("me", "secret")
-    assert upload.push_blob(client.for_push(["x/y"]), DIGEST, Source(), "x/y") == "pushed" and server.blobs[DIGEST] == DATA
+    assert (
+        upload.push_blob(client.for_push(["x/y"]), DIGEST, Source(), "x/y") == "pushed"
+        and server.blobs[DIGEST] == DATA
+    )
     assert "from=x%2Fy" in mounts[0] and client.scopes == ["repository:a/b:pull,push"]
 
 
-def test_a_token_service_that_does_not_let_read_the_other_repository(engine, task, server, tmp_path):
+def test_a_token_service_that_does_not_let_read_the_other_repository(
+    engine, task, server, tmp_path
+):
     """It gives nothing at all to one who asks for more than he may have."""
+
     def fault(handler):
         parts = urlsplit(handler.path)
         if parts.path == "/token":
@@ -288,7 +346,13 @@ def test_a_token_service_that_does_not_let_read_the_other_repository(engine, tas
             return True
         if handler.headers.get("Authorization") != "Bearer good":
             handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-            handler.answer(401, {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1:%d/token"' % server.server_port})
+            handler.answer(
+                401,
+                {
+                    "WWW-Authenticate": 'Bearer realm="http://127.0.0.1:%d/token"'
+                    % server.server_port
+                },
+            )
             return True
         if "/manifests/" in handler.path:
             handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
@@ -299,16 +363,29 @@ def test_a_token_service_that_does_not_let_read_the_other_repository(engine, tas
     server.fault = fault
     layout(tmp_path / "layout", [layer([member(b"f", os.urandom(1000))])])
     host = "127.0.0.1:%d" % server.server_port
-    ident = task(engine, name=host + "/a/b:1", source="load", path=str(tmp_path / "layout"))["image"]["Id"]
-    engine.db.run("INSERT INTO digests (repository, digest, image) VALUES (?, ?, ?)", host + "/x/y", "sha256:" + "1" * 64, ident)
-    assert task(engine, name=host + "/a/b:1", source="local", push=True)["changed"] and len(server.blobs) == 2
+    ident = task(engine, name=host + "/a/b:1", source="load", path=str(tmp_path / "layout"))[
+        "image"
+    ]["Id"]
+    engine.db.run(
+        "INSERT INTO digests (repository, digest, image) VALUES (?, ?, ?)",
+        host + "/x/y",
+        "sha256:" + "1" * 64,
+        ident,
+    )
+    assert (
+        task(engine, name=host + "/a/b:1", source="local", push=True)["changed"]
+        and len(server.blobs) == 2
+    )
 
 
 def test_an_id_is_no_name_to_push_to(engine, task, tmp_path):
     layout(tmp_path / "layout", [layer([member(b"f", b"x")])])
     ident = task(engine, name="a:1", source="load", path=str(tmp_path / "layout"))["image"]["Id"]
     for text in (ident[7:19], ident[:19], ident):
-        with pytest.raises(InvalidInput, match="name: '%s' is not valid; accepted: the name under which the image is pushed" % text):
+        with pytest.raises(
+            InvalidInput,
+            match=f"name: '{text}' is not valid; accepted: the name under which the image is pushed",
+        ):
             task(engine, name=text, source="local", push=True)
 
 
@@ -316,11 +393,19 @@ def test_a_damaged_blob_of_the_store_is_named(engine, task, server, tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "file").write_bytes(os.urandom(100000))
     task(engine, name="a:1", source="import", path=str(tmp_path / "root"))
-    digest = manifest.parse(engine.blobs.read(images.get(engine, "a:1")["manifest"]), "a")["layers"][0]["digest"]
+    digest = manifest.parse(engine.blobs.read(images.get(engine, "a:1")["manifest"]), "a")[
+        "layers"
+    ][0]["digest"]
     with open(engine.paths.blob(digest), "r+b") as file:
         file.write(b"xx")
-    with pytest.raises(HostError, match="blob %s in the store is damaged" % digest):
-        task(engine, name="a:1", source="local", repository="127.0.0.1:%d/a/b" % server.server_port, push=True)
+    with pytest.raises(HostError, match=f"blob {digest} in the store is damaged"):
+        task(
+            engine,
+            name="a:1",
+            source="local",
+            repository="127.0.0.1:%d/a/b" % server.server_port,
+            push=True,
+        )
 
 
 def test_layers_go_several_at_once(engine, task, server, tmp_path):
@@ -329,8 +414,14 @@ def test_layers_go_several_at_once(engine, task, server, tmp_path):
     layout(tmp_path / "layout", layers)
     task(engine, name="a:1", source="load", path=str(tmp_path / "layout"))
     name = "127.0.0.1:%d/a/b" % server.server_port
-    server.fault = lambda handler: "manifests" in handler.path and (handler.rfile.read(int(handler.headers.get("Content-Length") or 0)), handler.answer(
-        404 if handler.command == "HEAD" else 201))[1] is None
+    server.fault = lambda handler: (
+        "manifests" in handler.path
+        and (
+            handler.rfile.read(int(handler.headers.get("Content-Length") or 0)),
+            handler.answer(404 if handler.command == "HEAD" else 201),
+        )[1]
+        is None
+    )
     assert task(engine, name="a:1", source="local", repository=name, push=True)["changed"]
     assert len(server.blobs) == 9 and sum(1 for item in server.seen if item[0] == "POST") == 9
     server.blobs.clear()
@@ -360,7 +451,12 @@ def test_layers_go_several_at_once(engine, task, server, tmp_path):
 def own(tmp_path_factory):
     from pycontainer.registry.http.server import Server
 
-    server = Server(str(tmp_path_factory.mktemp("own") / "registry"), [("127.0.0.1", 0)], log=print, access_log=None)
+    server = Server(
+        str(tmp_path_factory.mktemp("own") / "registry"),
+        [("127.0.0.1", 0)],
+        log=print,
+        access_log=None,
+    )
     server.start()
     yield "127.0.0.1:%d" % server.addresses[0][1]
     server.stop(grace=2.0)
@@ -382,21 +478,46 @@ def repository(host):
 
 
 def load(engine, task, tmp_path, name, architecture="amd64"):
-    layout(tmp_path / architecture, [layer([member(b"f", architecture.encode() * 1000)])], {"architecture": architecture})
-    task(engine, name=name, source="load", path=str(tmp_path / architecture), platform="linux/" + architecture)
+    layout(
+        tmp_path / architecture,
+        [layer([member(b"f", architecture.encode() * 1000)])],
+        {"architecture": architecture},
+    )
+    task(
+        engine,
+        name=name,
+        source="load",
+        path=str(tmp_path / architecture),
+        platform="linux/" + architecture,
+    )
 
 
 def test_an_index(engine, task, repository, tmp_path):
     need("skopeo")
     for architecture in ("amd64", "s390x"):
         load(engine, task, tmp_path, "app:" + architecture, architecture)
-    options = {"name": "app:amd64", "source": "local", "repository": repository + ":1", "push": True, "index": ["app:s390x"]}
+    options = {
+        "name": "app:amd64",
+        "source": "local",
+        "repository": repository + ":1",
+        "push": True,
+        "index": ["app:s390x"],
+    }
     foreseen = task(engine, True, **options)
     done = task(engine, **options)
-    assert foreseen["actions"] == done["actions"] == ["tag image as %s:1" % repository, "push index %s:1" % repository] and foreseen["diff"] == done["diff"]
+    assert (
+        foreseen["actions"]
+        == done["actions"]
+        == [f"tag image as {repository}:1", f"push index {repository}:1"]
+        and foreseen["diff"] == done["diff"]
+    )
     assert not task(engine, **options)["changed"]
-    found = json.loads(run("skopeo", "inspect", "--raw", "--tls-verify=false", "docker://%s:1" % repository))
-    assert [item["platform"] for item in found["manifests"]] == [{"architecture": name, "os": "linux"} for name in ("amd64", "s390x")]
+    found = json.loads(
+        run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{repository}:1")
+    )
+    assert [item["platform"] for item in found["manifests"]] == [
+        {"architecture": name, "os": "linux"} for name in ("amd64", "s390x")
+    ]
     for name in ("app:amd64", "app:s390x", repository + ":1"):
         task(engine, name=name, state="absent")
     for architecture in ("amd64", "s390x"):
@@ -409,7 +530,11 @@ def test_in_a_check_an_image_that_is_here_is_no_other_tasks(engine, task, reposi
     load(engine, task, tmp_path, "app:1")
     options = {"name": "app:1", "source": "local", "repository": repository + ":1", "push": True}
     ident = task(engine, **options)["image"]["Id"]
-    for image, names, changed in (({"Id": ident}, ["app:1", "app:2"], False), ({"Id": "sha256:" + "0" * 64}, ["app:1"], True), ({}, ["app:1"], True)):
+    for image, names, changed in (
+        ({"Id": ident}, ["app:1", "app:2"], False),
+        ({"Id": "sha256:" + "0" * 64}, ["app:1"], True),
+        ({}, ["app:1"], True),
+    ):
         engine.foretold = [{"names": names, "image": image, "task": "earlier"}]
         assert task(engine, True, **options)["changed"] == changed
     engine.foretold = [{"names": ["app:2"], "image": {"Id": ident}, "task": "earlier"}]
@@ -431,24 +556,42 @@ def test_an_index_that_can_not_be(engine, task, repository, tmp_path):
 def test_what_refers_to_an_image(engine, task, repository, tmp_path):
     """By the API where there is one, else in the fallback tag's list; twice the same is there once."""
     load(engine, task, tmp_path, "app:1")
-    digest = task(engine, name="app:1", source="local", repository=repository + ":1", push=True)["image"]["ManifestDigest"]
+    digest = task(engine, name="app:1", source="local", repository=repository + ":1", push=True)[
+        "image"
+    ]["ManifestDigest"]
     client = clients.Client(reference.parse(repository + ":1"), transport.Transport()).for_push()
     assert client.referrers(digest) == []
     config = signing.put_blob(client, b"{}")
     for number in (1, 2, 2):
-        data = json.dumps({"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "artifactType": "application/x-note-%d" % number, "layers": [],
-                           "config": dict(config, mediaType="application/vnd.oci.empty.v1+json"), "annotations": {"n": str(number)},
-                           "subject": {"mediaType": manifest.OCI_MANIFEST, "digest": digest, "size": 1}}).encode()
+        data = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": manifest.OCI_MANIFEST,
+                "artifactType": "application/x-note-%d" % number,
+                "layers": [],
+                "config": dict(config, mediaType="application/vnd.oci.empty.v1+json"),
+                "annotations": {"n": str(number)},
+                "subject": {"mediaType": manifest.OCI_MANIFEST, "digest": digest, "size": 1},
+            }
+        ).encode()
         assert referrers.put(client, data, digest) == manifest.digest_of(data)
     found = client.referrers(digest)
-    assert sorted((item["artifactType"], item["annotations"]["n"]) for item in found) == [("application/x-note-1", "1"), ("application/x-note-2", "2")]
-    assert [item["artifactType"] for item in client.referrers(digest, "application/x-note-2")] == ["application/x-note-2"]
+    assert sorted((item["artifactType"], item["annotations"]["n"]) for item in found) == [
+        ("application/x-note-1", "1"),
+        ("application/x-note-2", "2"),
+    ]
+    assert [item["artifactType"] for item in client.referrers(digest, "application/x-note-2")] == [
+        "application/x-note-2"
+    ]
     assert client.manifest(found[0]["digest"])[1] == manifest.OCI_MANIFEST
     from pycontainer.images import task as part
 
-    shown = part.image_info(engine, {"name": [repository + ":1"], "referrers": True})["images"][0]["Referrers"]
-    assert sorted((item["repository"], item["subject"], item["artifactType"]) for item in shown) == [
-        (repository, digest, "application/x-note-%d" % number) for number in (1, 2)]
+    shown = part.image_info(engine, {"name": [repository + ":1"], "referrers": True})["images"][0][
+        "Referrers"
+    ]
+    assert sorted(
+        (item["repository"], item["subject"], item["artifactType"]) for item in shown
+    ) == [(repository, digest, "application/x-note-%d" % number) for number in (1, 2)]
     assert "Referrers" not in part.image_info(engine, {"name": [repository + ":1"]})["images"][0]
 
 
@@ -458,21 +601,38 @@ def test_signing(engine, task, repository, tmp_path, referrer):
     key, other = signing.Key(tmp_path / "key"), signing.Key(tmp_path / "other", "ed25519")
     load(engine, task, tmp_path, "app:1")
     name = repository + ":1"
-    options = {"name": "app:1", "source": "local", "repository": name, "push": True, "sign": {"key": key.private, "referrer": referrer}}
+    options = {
+        "name": "app:1",
+        "source": "local",
+        "repository": name,
+        "push": True,
+        "sign": {"key": key.private, "referrer": referrer},
+    }
     foreseen = task(engine, True, **options)
     done = task(engine, **options)
-    assert foreseen["actions"] == done["actions"] == [
-        "tag image as " + name, "push image " + name, "sign image %s with %s" % (name, key.private)] and foreseen["diff"] == done["diff"]
+    assert (
+        foreseen["actions"]
+        == done["actions"]
+        == ["tag image as " + name, "push image " + name, f"sign image {name} with {key.private}"]
+        and foreseen["diff"] == done["diff"]
+    )
     assert not task(engine, **options)["changed"]
-    assert task(engine, **dict(options, sign={"key": other.private, "referrer": referrer}))["actions"] == ["sign image %s with %s" % (name, other.private)]
-    assert not task(engine, **options)["changed"] and not task(engine, **dict(options, sign={"key": other.private}))["changed"]
+    assert task(engine, **dict(options, sign={"key": other.private, "referrer": referrer}))[
+        "actions"
+    ] == [f"sign image {name} with {other.private}"]
+    assert (
+        not task(engine, **options)["changed"]
+        and not task(engine, **dict(options, sign={"key": other.private}))["changed"]
+    )
     for word in ("app:1", name):
         task(engine, name=word, state="absent")
     for public in (key.public, other.public):
         task(engine, name=name, verify={"key": public})
 
 
-def test_what_another_one_pushes_meanwhile_is_not_signed(engine, task, repository, tmp_path, monkeypatch):
+def test_what_another_one_pushes_meanwhile_is_not_signed(
+    engine, task, repository, tmp_path, monkeypatch
+):
     need("openssl")
     key = signing.Key(tmp_path / "key")
     load(engine, task, tmp_path, "app:1")
@@ -485,10 +645,28 @@ def test_what_another_one_pushes_meanwhile_is_not_signed(engine, task, repositor
 
     monkeypatch.setattr(pushed, "_push", push)
     digest = images.inspect(engine, "app:1")["ManifestDigest"]
-    task(engine, name="app:1", source="local", repository=repository + ":1", push=True, sign={"key": key.private})
+    task(
+        engine,
+        name="app:1",
+        source="local",
+        repository=repository + ":1",
+        push=True,
+        sign={"key": key.private},
+    )
     with pytest.raises(Untrusted, match="it is not signed"):
-        task(engine, name=repository + ":1", platform="linux/s390x", pull="always", verify={"key": key.public})
-    assert task(engine, name="%s@%s" % (repository, digest), verify={"key": key.public})["image"]["ManifestDigest"] == digest
+        task(
+            engine,
+            name=repository + ":1",
+            platform="linux/s390x",
+            pull="always",
+            verify={"key": key.public},
+        )
+    assert (
+        task(engine, name=f"{repository}@{digest}", verify={"key": key.public})["image"][
+            "ManifestDigest"
+        ]
+        == digest
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(signing.KINDS))
@@ -500,7 +678,20 @@ def test_private_keys(tmp_path, monkeypatch, kind, means):
         pytest.importorskip("cryptography")
     plain = signing.Key(tmp_path / "key", kind)
     locked = str(tmp_path / "locked.key")
-    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", plain.private, "-out", locked, "-passout", "pass:open sesame"], check=True)
+    subprocess.run(
+        [
+            "openssl",
+            "pkcs8",
+            "-topk8",
+            "-in",
+            plain.private,
+            "-out",
+            locked,
+            "-passout",
+            "pass:open sesame",
+        ],
+        check=True,
+    )
     if means == "openssl":
         monkeypatch.setattr(keys, "means", lambda: "openssl")
     for path, passphrase in ((plain.private, None), (locked, "open sesame")):
@@ -508,7 +699,13 @@ def test_private_keys(tmp_path, monkeypatch, kind, means):
         made = key.sign(b"data")
         assert key.public.verifies(made, b"data") and not key.public.verifies(made, b"other")
         assert keys.load(plain.public, "x").verifies(made, b"data")
-    for path, passphrase in ((locked, None), (locked, "wrong"), (plain.public, None), ("/nonexistent", None), ("relative", None)):
+    for path, passphrase in (
+        (locked, None),
+        (locked, "wrong"),
+        (plain.public, None),
+        ("/nonexistent", None),
+        ("relative", None),
+    ):
         with pytest.raises(InvalidInput, match="^sign.key: "):
             keys.PrivateKey(path, "sign.key", passphrase)
 
@@ -516,5 +713,11 @@ def test_private_keys(tmp_path, monkeypatch, kind, means):
 def test_payloads_are_as_cosign_writes_them():
     digest = "sha256:" + hashlib.sha256(b"x").hexdigest()
     document = json.loads(signatures.payload(digest, "registry.example.com/a/b"))
-    assert document == {"critical": {"identity": {"docker-reference": "registry.example.com/a/b"}, "image": {"docker-manifest-digest": digest},
-                                     "type": "cosign container image signature"}, "optional": None}
+    assert document == {
+        "critical": {
+            "identity": {"docker-reference": "registry.example.com/a/b"},
+            "image": {"docker-manifest-digest": digest},
+            "type": "cosign container image signature",
+        },
+        "optional": None,
+    }

@@ -13,12 +13,20 @@ from pycontainer.errors import HostError
 from pycontainer.images.library import garbage, layers
 from pycontainer.reconcile import carry_out
 
-from .conftest import as_directory, fingerprint, layer, layout, member, mounted, PARAMS
+from .conftest import PARAMS, as_directory, fingerprint, layer, layout, member, mounted
 from .test_registry import put
 from .test_unpack import base, second, third
 
-FEW = layer([member(b"etc/", kind=b"5", mode=0o755), member(b"etc/x", b"content of x", mode=0o640, uid=3), member(b"etc/y", b"y" * 9000)])
-OPEN = layer([member(b"etc/passed", b"through"), member(b"etc/linked", kind=b"1", linkname="etc/x")])
+FEW = layer(
+    [
+        member(b"etc/", kind=b"5", mode=0o755),
+        member(b"etc/x", b"content of x", mode=0o640, uid=3),
+        member(b"etc/y", b"y" * 9000),
+    ]
+)
+OPEN = layer(
+    [member(b"etc/passed", b"through"), member(b"etc/linked", kind=b"1", linkname="etc/x")]
+)
 
 
 @pytest.fixture
@@ -34,7 +42,7 @@ def places(engine, reference):
 
 
 def tree(engine, reference, tmp_path):
-    at = tmp_path / ("mnt-%d" % len(os.listdir(tmp_path)))
+    at = tmp_path / (f"mnt-{len(os.listdir(tmp_path))}")
     with mounted(places(engine, reference), at) as root:
         return fingerprint(root)
 
@@ -61,8 +69,19 @@ LOSSES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("lost, how", [("id", "gone"), ("id", "changed"), ("manifest", "gone"), ("manifest", "changed"), ("both", "changed")])
-def test_an_image_whose_documents_are_lost_is_listed_and_can_be_removed(engine, task, tmp_path, lost, how):
+@pytest.mark.parametrize(
+    "lost, how",
+    [
+        ("id", "gone"),
+        ("id", "changed"),
+        ("manifest", "gone"),
+        ("manifest", "changed"),
+        ("both", "changed"),
+    ],
+)
+def test_an_image_whose_documents_are_lost_is_listed_and_can_be_removed(
+    engine, task, tmp_path, lost, how
+):
     """Without a registry that has it. Till then its layers stay, whichever other image goes: a container may run on them."""
     for name, content in (("a", FEW), ("b", layer([member(b"b", b"b")]))):
         layout(tmp_path / name, [content])
@@ -74,12 +93,24 @@ def test_an_image_whose_documents_are_lost_is_listed_and_can_be_removed(engine, 
         else:
             os.truncate(engine.paths.blob(digest), 10)
     found = {image["RepoTags"][0]: image for image in images.listing(engine)}
-    assert sorted(found) == ["a:1", "b:1"] and ("system check --repair" in found["a:1"].get("Damaged", "")) is (lost != "manifest")
+    assert sorted(found) == ["a:1", "b:1"] and (
+        "system check --repair" in found["a:1"].get("Damaged", "")
+    ) is (lost != "manifest")
     assert not images.plan_prune(engine, True, {"label": "a"}).changed
-    assert task(engine, name="b:1", state="absent")["changed"] and all(os.path.exists(path) for path in before)
+    assert task(engine, name="b:1", state="absent")["changed"] and all(
+        os.path.exists(path) for path in before
+    )
     planned = task(engine, True, name="a:1", state="absent")
-    assert task(engine, name="a:1", state="absent")["actions"] == planned["actions"] == ["remove image a:1"]
-    assert blobs(engine) == {} and os.listdir(engine.paths.layers) == [] and images.listing(engine) == []
+    assert (
+        task(engine, name="a:1", state="absent")["actions"]
+        == planned["actions"]
+        == ["remove image a:1"]
+    )
+    assert (
+        blobs(engine) == {}
+        and os.listdir(engine.paths.layers) == []
+        and images.listing(engine) == []
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -91,12 +122,18 @@ def test_a_task_repairs_what_is_lost(engine, task, pulled, tmp_path, loss):
     described = manifest.parse(engine.blobs.read(row["manifest"]), "it")["layers"]
     LOSSES[loss](engine, row, before, described)
     planned = task(engine, True, name=pulled)
-    assert planned["changed"] and planned["actions"][0].startswith("repair image %s: " % pulled)
-    assert blobs(engine) != stored or not all(os.path.exists(path) for path in before)  # check mode changed nothing
+    assert planned["changed"] and planned["actions"][0].startswith(f"repair image {pulled}: ")
+    assert blobs(engine) != stored or not all(
+        os.path.exists(path) for path in before
+    )  # check mode changed nothing
     done = task(engine, name=pulled)
     assert done["actions"] == planned["actions"] and done["image"]["Id"] == row["id"]
     assert not task(engine, name=pulled)["changed"] and not images.damaged(engine, True)
-    assert places(engine, pulled) == before and blobs(engine) == stored and tree(engine, pulled, tmp_path) == expected
+    assert (
+        places(engine, pulled) == before
+        and blobs(engine) == stored
+        and tree(engine, pulled, tmp_path) == expected
+    )
     assert os.listdir(engine.paths.tmp) == []
 
 
@@ -124,8 +161,14 @@ CHANGES = {
     "owner": (lambda top: os.chown(top + "/etc/x", 9, 9), "has another owner or mode"),
     "mode": (lambda top: os.chmod(top + "/etc/x", 0o777), "has another owner or mode"),
     "time": (lambda top: os.utime(top + "/etc/x", (5, 5)), "has another time"),
-    "type": (lambda top: (os.unlink(top + "/etc/x"), os.mkdir(top + "/etc/x")), "is of another type"),
-    "more": (lambda top: open(top + "/etc/more", "w").close(), "has 'etc/more', which is not of it"),
+    "type": (
+        lambda top: (os.unlink(top + "/etc/x"), os.mkdir(top + "/etc/x")),
+        "is of another type",
+    ),
+    "more": (
+        lambda top: open(top + "/etc/more", "w").close(),
+        "has 'etc/more', which is not of it",
+    ),
 }
 
 
@@ -152,13 +195,26 @@ def test_what_is_whole_is_found_whole(engine, kind, task, tmp_path):
 def test_names_of_the_greatest_length(engine, kind, task, tmp_path):
     """A whiteout's mark is no part of the name that it hides."""
     longest = b"n" * 255
-    layout(tmp_path / "all", [layer([member(longest, b"x"), member(b"d/" + longest, b"y")]),
-                              layer([member(b".wh." + longest), member(b"d/.wh." + longest), member(b".wh..wh.plnk/" + b"p" * 300)])])
+    layout(
+        tmp_path / "all",
+        [
+            layer([member(longest, b"x"), member(b"d/" + longest, b"y")]),
+            layer(
+                [
+                    member(b".wh." + longest),
+                    member(b"d/.wh." + longest),
+                    member(b".wh..wh.plnk/" + b"p" * 300),
+                ]
+            ),
+        ],
+    )
     task(engine, source="load", path=str(tmp_path / "all"), name="all:1")
     assert not images.damaged(engine, True)
 
 
-def test_a_layer_that_can_not_be_held_against_its_archive_is_told_with_the_others(engine, task, tmp_path, monkeypatch):
+def test_a_layer_that_can_not_be_held_against_its_archive_is_told_with_the_others(
+    engine, task, tmp_path, monkeypatch
+):
     from pycontainer.layers import inodes
 
     layout(tmp_path / "one", [FEW])
@@ -186,7 +242,9 @@ def test_more_directories_than_descriptors(engine, task, tmp_path):
 
 
 @pytest.mark.parametrize("back", (False, True), ids=("gone", "back"))
-def test_an_image_that_is_removed_meanwhile_has_no_damage(engine, task, tmp_path, monkeypatch, back):
+def test_an_image_that_is_removed_meanwhile_has_no_damage(
+    engine, task, tmp_path, monkeypatch, back
+):
     """Another task removes it, and may bring it again, between the look at its row and the looks at its files."""
     from pycontainer.images.library import integrity as damage
 
@@ -235,7 +293,10 @@ def test_without_a_registry_the_sentence_says_what_to_do(engine, kind, task, tmp
     (place,), (row,) = places(engine, "web:1"), engine.db.all("SELECT * FROM layers")
     engine.blobs.remove(row["blob"])
     assert places(engine, "web:1") == [place]  # who only needs the files has them
-    with pytest.raises(HostError, match="image web:1 is damaged: sha256:.* is lost, and no registry is known to have it; load or build the image"):
+    with pytest.raises(
+        HostError,
+        match="image web:1 is damaged: sha256:.* is lost, and no registry is known to have it; load or build the image",
+    ):
         task(engine, name="web:1", source="local")
     assert layers.is_there(place)
     assert task(engine, source="load", path=str(tmp_path / "one"), name="web:1")["changed"]
@@ -335,11 +396,22 @@ def use(engine, what, reference, place, check):
     from pycontainer.images import task as part
 
     if what == "save alone":
-        return carry_out(part.image_export(engine, {"names": [reference], "path": str(place / "alone.tar")}), check)
-    params = dict(PARAMS, name=reference, **{key: value for key, value in USES[what].items() if key not in ("name",)})
+        return carry_out(
+            part.image_export(engine, {"names": [reference], "path": str(place / "alone.tar")}),
+            check,
+        )
+    params = dict(
+        PARAMS,
+        name=reference,
+        **{key: value for key, value in USES[what].items() if key not in ("name",)},
+    )
     params["name"] = USES[what].get("name", reference)
-    for option, value in (("archive_path", str(place / "saved.tar")), ("squash", {"image": reference}), ("build", {"path": str(place / "context")}),
-                          ("repository", reference.rpartition("/")[0] + "/again:1")):
+    for option, value in (
+        ("archive_path", str(place / "saved.tar")),
+        ("squash", {"image": reference}),
+        ("build", {"path": str(place / "context")}),
+        ("repository", reference.rpartition("/")[0] + "/again:1"),
+    ):
         if params.get(option):
             params[option] = value
     return carry_out(tasks.image(engine, params), check)
@@ -351,25 +423,47 @@ def test_what_stands_on_an_image_repairs_it_first(engine, task, registry, tmp_pa
     from pycontainer import containers
     from pycontainer.images.model import manifest
 
-    reference, _digest = put(registry, tmp_path, "repair/%s%d:1" % (what[:4], sorted(LOSSES).index(loss)), FEW, OPEN)
+    reference, _digest = put(
+        registry, tmp_path, "repair/%s%d:1" % (what[:4], sorted(LOSSES).index(loss)), FEW, OPEN
+    )
     task(engine, name=reference)
     if what == "commit":
-        containers.plan(engine, {"name": "worker", "image": reference, "command": ["sh"], "network_mode": "none", "state": "present"}).apply()
+        containers.plan(
+            engine,
+            {
+                "name": "worker",
+                "image": reference,
+                "command": ["sh"],
+                "network_mode": "none",
+                "state": "present",
+            },
+        ).apply()
         (record,) = containers.every(engine)
         with open(os.path.join(engine.paths.container(record["id"]), "upper", "new"), "w") as file:
             file.write("new")
     (tmp_path / "context").mkdir()
-    (tmp_path / "context" / "Containerfile").write_text("FROM %s\nCOPY Containerfile /x\n" % reference)
+    (tmp_path / "context" / "Containerfile").write_text(
+        f"FROM {reference}\nCOPY Containerfile /x\n"
+    )
     before, stored = places(engine, reference), blobs(engine)
     row = engine.db.one("SELECT * FROM images")
-    LOSSES[loss](engine, row, before, manifest.parse(engine.blobs.read(row["manifest"]), "it")["layers"])
+    LOSSES[loss](
+        engine, row, before, manifest.parse(engine.blobs.read(row["manifest"]), "it")["layers"]
+    )
     lost = images.damaged(engine)[0].sentences
     foretold = use(engine, what, reference, tmp_path, True)
-    assert foretold["changed"] and [damage.sentences for damage in images.damaged(engine)] == [lost]  # check mode changed nothing
+    assert foretold["changed"] and [damage.sentences for damage in images.damaged(engine)] == [
+        lost
+    ]  # check mode changed nothing
     done = use(engine, what, reference, tmp_path, False)
-    assert done["changed"] and not images.damaged(engine, True) and set(blobs(engine)) >= set(stored)
+    assert (
+        done["changed"] and not images.damaged(engine, True) and set(blobs(engine)) >= set(stored)
+    )
     assert what == "build" or foretold["actions"] == done["actions"]
-    assert not use(engine, what, reference, tmp_path, False)["changed"] and os.listdir(engine.paths.tmp) == []
+    assert (
+        not use(engine, what, reference, tmp_path, False)["changed"]
+        and os.listdir(engine.paths.tmp) == []
+    )
 
 
 @pytest.mark.parametrize("what", sorted(set(USES) - {"push"}))
@@ -379,12 +473,26 @@ def test_what_stands_on_an_image_that_nobody_has_says_so(engine, task, tmp_path,
     layout(tmp_path / "one", [FEW, OPEN])
     task(engine, source="load", path=str(tmp_path / "one"), name="web:1")
     if what == "commit":
-        containers.plan(engine, {"name": "worker", "image": "web:1", "command": ["sh"], "network_mode": "none", "state": "present"}).apply()
+        containers.plan(
+            engine,
+            {
+                "name": "worker",
+                "image": "web:1",
+                "command": ["sh"],
+                "network_mode": "none",
+                "state": "present",
+            },
+        ).apply()
     (tmp_path / "context").mkdir()
     (tmp_path / "context" / "Containerfile").write_text("FROM web:1\nCOPY Containerfile /x\n")
     before = len(engine.db.all("SELECT * FROM images"))
     engine.blobs.remove(engine.db.all("SELECT * FROM layers")[0]["blob"])
-    with pytest.raises(HostError, match="image web:1 is damaged: sha256:.* is lost, and no registry is known to have it"):
+    with pytest.raises(
+        HostError,
+        match="image web:1 is damaged: sha256:.* is lost, and no registry is known to have it",
+    ):
         use(engine, what, "web:1", tmp_path, False)
-    assert len(engine.db.all("SELECT * FROM images")) == before and os.listdir(engine.paths.tmp) == []
+    assert (
+        len(engine.db.all("SELECT * FROM images")) == before and os.listdir(engine.paths.tmp) == []
+    )
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".tar")]

@@ -17,7 +17,7 @@ from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest
 from pycontainer.store import partials
 
-from .faulty import blobs, LAYER, serving
+from .faulty import LAYER, blobs, serving
 
 DIGEST = manifest.digest_of(LAYER)
 CUT = 2 << 20
@@ -52,14 +52,22 @@ def broken(handler, cut=CUT):
 
 def kept(engine):
     try:
-        return [os.stat(os.path.join(engine.paths.partial, name)).st_size for name in os.listdir(engine.paths.partial)]
+        return [
+            os.stat(os.path.join(engine.paths.partial, name)).st_size
+            for name in os.listdir(engine.paths.partial)
+        ]
     except FileNotFoundError:
         return []
 
 
 def nothing_else(engine):
-    return os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == list(garbage._all_blobs(engine)) == [] \
+    return (
+        os.listdir(engine.paths.tmp)
+        == os.listdir(engine.paths.layers)
+        == list(garbage._all_blobs(engine))
+        == []
         and engine.db.all("SELECT * FROM operations") == []
+    )
 
 
 def test_another_run_goes_on(engine, task, server, name):
@@ -70,7 +78,11 @@ def test_another_run_goes_on(engine, task, server, name):
     server.fault = None
     server.seen.clear()
     assert task(engine, name=name)["changed"]
-    assert blobs(server) == ["bytes=%d-" % CUT] and kept(engine) == [] and engine.blobs.size(DIGEST) == len(LAYER)
+    assert (
+        blobs(server) == ["bytes=%d-" % CUT]
+        and kept(engine) == []
+        and engine.blobs.size(DIGEST) == len(LAYER)
+    )
     assert not task(engine, name=name)["changed"]
 
 
@@ -89,8 +101,11 @@ def test_too_little_is_not_kept(engine, task, server, name):
     assert kept(engine) == [] and nothing_else(engine)
 
 
-@pytest.mark.parametrize("content", (b"\0" * CUT, LAYER[:1000] + b"x" + LAYER[1001:CUT], LAYER + b"more", LAYER[:-1] + b"x"),
-                         ids=("zeros", "changed", "longer", "whole"))
+@pytest.mark.parametrize(
+    "content",
+    (b"\0" * CUT, LAYER[:1000] + b"x" + LAYER[1001:CUT], LAYER + b"more", LAYER[:-1] + b"x"),
+    ids=("zeros", "changed", "longer", "whole"),
+)
 def test_what_was_kept_is_not_trusted(engine, task, server, name, content):
     """A beginning that the disk has not kept well, or that is of something else: the blob is fetched from its start, in the same run."""
     os.mkdir(engine.paths.partial)
@@ -115,13 +130,21 @@ def test_image_prune_takes_it_away(engine, task, server, name):
     plan = images.plan_prune(engine, filters={"until": "1h"})
     assert not plan.changed  # it has neither labels nor an age that anybody would know
     plan = images.plan_prune(engine)
-    assert [change.action for change in plan.changes] == ["remove what has come of layers whose transfer broke off"] and kept(engine)
+    assert [change.action for change in plan.changes] == [
+        "remove what has come of layers whose transfer broke off"
+    ] and kept(engine)
     plan.apply()
-    assert plan.facts() == {"images": [], "space_reclaimed": len(LAYER)} and kept(engine) == [] and not images.plan_prune(engine).changed
+    assert (
+        plan.facts() == {"images": [], "space_reclaimed": len(LAYER)}
+        and kept(engine) == []
+        and not images.plan_prune(engine).changed
+    )
 
 
 def test_wrong_bytes_are_not_kept(engine, task, server, name):
-    server.fault = lambda handler: DIGEST in handler.path and (handler.answer(200, LAYER[:-1] + b"x") or True)
+    server.fault = lambda handler: (
+        DIGEST in handler.path and (handler.answer(200, LAYER[:-1] + b"x") or True)
+    )
     with pytest.raises(RegistryError):
         task(engine, name=name)
     assert kept(engine) == [] and nothing_else(engine)
@@ -154,7 +177,13 @@ def test_a_task_that_was_killed(scratch, server, name, what):
             os._exit(0)
     end = time.monotonic() + 30
     tmp = os.path.join(scratch[0], "tmp")
-    while not (os.path.isdir(tmp) and any(os.stat(os.path.join(tmp, entry)).st_size >= CUT - (1 << 18) for entry in os.listdir(tmp))):
+    while not (
+        os.path.isdir(tmp)
+        and any(
+            os.stat(os.path.join(tmp, entry)).st_size >= CUT - (1 << 18)
+            for entry in os.listdir(tmp)
+        )
+    ):
         assert time.monotonic() < end
         time.sleep(0.02)
     os.kill(pid, what)
@@ -165,7 +194,11 @@ def test_a_task_that_was_killed(scratch, server, name, what):
         plan = images.plan_present(engine, name)
         assert plan.changed
         plan.apply()
-        assert blobs(server)[0].startswith("bytes=") and kept(engine) == [] and os.listdir(engine.paths.tmp) == []
+        assert (
+            blobs(server)[0].startswith("bytes=")
+            and kept(engine) == []
+            and os.listdir(engine.paths.tmp) == []
+        )
         assert not images.plan_present(engine, name).changed
 
 

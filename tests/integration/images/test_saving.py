@@ -25,11 +25,20 @@ TWO = layer([member(b"g", b"two" * 1000), member(b".wh.f")])
 @pytest.fixture
 def stored(engine, task, tmp_path):
     """Two images of one base in the store: ``shop/web:1`` with gzip layers and two names, ``base:1``; the first one's id and manifest's digest."""
-    layout(tmp_path / "source", [ONE, TWO], config={"config": {"Cmd": ["sh"], "Labels": {"a": "b"}}})
+    layout(
+        tmp_path / "source", [ONE, TWO], config={"config": {"Cmd": ["sh"], "Labels": {"a": "b"}}}
+    )
     layout(tmp_path / "base", [ONE])
     if shutil.which("skopeo"):  # its layers are compressed
-        run("skopeo", "copy", "-q", "--dest-compress", "oci:%s:t" % (tmp_path / "source"), "dir:%s" % (tmp_path / "dir"))
-        run("skopeo", "copy", "-q", "dir:%s" % (tmp_path / "dir"), "oci:%s:t" % (tmp_path / "packed"))
+        run(
+            "skopeo",
+            "copy",
+            "-q",
+            "--dest-compress",
+            f"oci:{tmp_path / 'source'}:t",
+            f"dir:{tmp_path / 'dir'}",
+        )
+        run("skopeo", "copy", "-q", f"dir:{tmp_path / 'dir'}", f"oci:{tmp_path / 'packed'}:t")
         source = tmp_path / "packed"
     else:
         source = tmp_path / "source"
@@ -60,8 +69,12 @@ def test_twice_is_once(engine, stored, tmp_path, form, gzip):
         return
     assert save(engine, path, form=form, gzip=gzip) and not save(engine, path, form=form, gzip=gzip)
     assert save(engine, path, form=form, gzip=gzip, force=True)
-    assert save(engine, path, [WEB], form=form, gzip=gzip) and not save(engine, path, [WEB], form=form, gzip=gzip)
-    assert save(engine, path, ["base:1"], form=form, gzip=gzip)  # what the other one had alone is gone again
+    assert save(engine, path, [WEB], form=form, gzip=gzip) and not save(
+        engine, path, [WEB], form=form, gzip=gzip
+    )
+    assert save(
+        engine, path, ["base:1"], form=form, gzip=gzip
+    )  # what the other one had alone is gone again
     if form == "oci-dir":
         assert len(os.listdir(path / "blobs" / "sha256")) == 3
         victim = sorted((path / "blobs" / "sha256").iterdir())[0]
@@ -70,7 +83,9 @@ def test_twice_is_once(engine, stored, tmp_path, form, gzip):
         with open(path, "r+b") as file:
             file.seek(2000)
             file.write(b"damaged")
-    assert save(engine, path, ["base:1"], form=form, gzip=gzip) and not save(engine, path, ["base:1"], form=form, gzip=gzip)
+    assert save(engine, path, ["base:1"], form=form, gzip=gzip) and not save(
+        engine, path, ["base:1"], form=form, gzip=gzip
+    )
     assert not [name for name in os.listdir(tmp_path) if "partial" in name]
 
 
@@ -80,7 +95,11 @@ def test_a_layout_is_known_by_the_content_of_its_blobs_too(engine, stored, tmp_p
     for victim in (path / "blobs" / "sha256").iterdir():
         data = victim.read_bytes()
         victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-        assert save(engine, path, form="oci-dir") and victim.read_bytes() == data and not save(engine, path, form="oci-dir")
+        assert (
+            save(engine, path, form="oci-dir")
+            and victim.read_bytes() == data
+            and not save(engine, path, form="oci-dir")
+        )
 
 
 @pytest.mark.parametrize("form", writer.FORMS)
@@ -93,15 +112,27 @@ def test_our_own_come_back(engine, task, stored, tmp_path, form):
     assert task(engine, source="load", path=str(path))["changed"]
     after = [images.inspect(engine, name) for name in (WEB, "base:1")]
     for old, new in zip(before, after):
-        assert (old["Id"], old["ManifestDigest"], old["RepoTags"], old["RootFS"]) == (new["Id"], new["ManifestDigest"], new["RepoTags"], new["RootFS"])
+        assert (old["Id"], old["ManifestDigest"], old["RepoTags"], old["RootFS"]) == (
+            new["Id"],
+            new["ManifestDigest"],
+            new["RepoTags"],
+            new["RootFS"],
+        )
 
 
 def test_what_is_named(engine, stored, tmp_path):
     ident = stored[0]
     every = images.chosen(engine, ["registry.example.com/shop/web"], every_tag=True)
-    assert [names for _record, names in every] == [["registry.example.com/shop/web:1", "registry.example.com/shop/web:latest"]]
-    assert images.chosen(engine, ["registry.example.com/shop/web"])[0][1] == ["registry.example.com/shop/web:latest"]
-    assert [names for _record, names in images.chosen(engine, [ident[7:19], "base:1"])] == [[], ["docker.io/library/base:1"]]
+    assert [names for _record, names in every] == [
+        ["registry.example.com/shop/web:1", "registry.example.com/shop/web:latest"]
+    ]
+    assert images.chosen(engine, ["registry.example.com/shop/web"])[0][1] == [
+        "registry.example.com/shop/web:latest"
+    ]
+    assert [names for _record, names in images.chosen(engine, [ident[7:19], "base:1"])] == [
+        [],
+        ["docker.io/library/base:1"],
+    ]
     assert save(engine, tmp_path / "id", [ident])
     with tarfile.open(tmp_path / "id") as archive:
         assert json.load(archive.extractfile("manifest.json"))[0]["RepoTags"] is None
@@ -116,10 +147,13 @@ def test_bad_places(engine, stored, tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("x")
-    for path, form, said in ((tmp_path / "no" / "where", "oci-archive", "directory that exists"),
-                             (tmp_path / "full", "docker-archive", "a file, not a directory"),
-                             (tmp_path / "file", "oci-dir", "a directory, not a file"), (tmp_path / "full", "oci-dir", "an empty directory or an OCI layout"),
-                             (tmp_path / "x", "tar", "docker-archive, oci-archive, oci-dir")):
+    for path, form, said in (
+        (tmp_path / "no" / "where", "oci-archive", "directory that exists"),
+        (tmp_path / "full", "docker-archive", "a file, not a directory"),
+        (tmp_path / "file", "oci-dir", "a directory, not a file"),
+        (tmp_path / "full", "oci-dir", "an empty directory or an OCI layout"),
+        (tmp_path / "x", "tar", "docker-archive, oci-archive, oci-dir"),
+    ):
         with pytest.raises(InvalidInput, match=said):
             save(engine, path, form=form)
     assert os.listdir(tmp_path / "full") == ["mine"] and not (tmp_path / "x").exists()
@@ -139,9 +173,14 @@ def test_a_store_that_is_damaged(engine, stored, tmp_path):
     plan = images.plan_save(engine, images.chosen(engine, [WEB]), str(path))
     with pytest.raises(HostError, match="is damaged: its content has another digest"):
         plan.apply()
-    assert path.read_bytes() == before and sorted(name for name in os.listdir(tmp_path) if name.startswith("saved")) == ["saved"]
+    assert path.read_bytes() == before and sorted(
+        name for name in os.listdir(tmp_path) if name.startswith("saved")
+    ) == ["saved"]
     os.unlink(blob)
-    with pytest.raises(HostError, match="is lost, and no registry is known to have it; load or build the image again"):
+    with pytest.raises(
+        HostError,
+        match="is lost, and no registry is known to have it; load or build the image again",
+    ):
         images.plan_save(engine, images.chosen(engine, [WEB]), str(path)).apply()
 
 
@@ -151,21 +190,47 @@ def test_skopeo_reads_it(engine, stored, tmp_path):
     for form in writer.FORMS:
         path = tmp_path / form
         save(engine, path, form=form)
-        source = {"docker-archive": "oci-archive", "oci-archive": "oci-archive", "oci-dir": "oci"}[form]
-        for name, wanted in zip((WEB, "base:1"), (digest, images.inspect(engine, "base:1")["ManifestDigest"])):
-            raw = run("skopeo", "inspect", "--raw", "%s:%s:%s" % (source, path, name))
+        source = {"docker-archive": "oci-archive", "oci-archive": "oci-archive", "oci-dir": "oci"}[
+            form
+        ]
+        for name, wanted in zip(
+            (WEB, "base:1"), (digest, images.inspect(engine, "base:1")["ManifestDigest"])
+        ):
+            raw = run("skopeo", "inspect", "--raw", f"{source}:{path}:{name}")
             assert manifest.digest_of(raw.encode()) == wanted
-    assert manifest.digest_of(run("skopeo", "inspect", "--config", "--raw",
-                                         "docker-archive:%s:%s" % (tmp_path / "docker-archive", WEB)).encode()) == ident
-    save(engine, tmp_path / "one", [WEB], form="oci-dir")  # a tag that only one has is the name in the layout
-    run("skopeo", "copy", "-q", "oci:%s:1" % (tmp_path / "one"), "oci:%s:back" % (tmp_path / "back"))
-    assert json.loads((tmp_path / "back" / "index.json").read_text())["manifests"][0]["digest"] == digest
+    assert (
+        manifest.digest_of(
+            run(
+                "skopeo",
+                "inspect",
+                "--config",
+                "--raw",
+                f"docker-archive:{tmp_path / 'docker-archive'}:{WEB}",
+            ).encode()
+        )
+        == ident
+    )
+    save(
+        engine, tmp_path / "one", [WEB], form="oci-dir"
+    )  # a tag that only one has is the name in the layout
+    run("skopeo", "copy", "-q", f"oci:{tmp_path / 'one'}:1", f"oci:{tmp_path / 'back'}:back")
+    assert (
+        json.loads((tmp_path / "back" / "index.json").read_text())["manifests"][0]["digest"]
+        == digest
+    )
 
 
 def test_umoci_unpacks_it(engine, stored, tmp_path):
     need("umoci")
     save(engine, tmp_path / "layout", [WEB], form="oci-dir")
-    run("umoci", "unpack", "--image", "%s:1" % (tmp_path / "layout"), str(tmp_path / "bundle"), stderr=subprocess.DEVNULL)
+    run(
+        "umoci",
+        "unpack",
+        "--image",
+        f"{tmp_path / 'layout'}:1",
+        str(tmp_path / "bundle"),
+        stderr=subprocess.DEVNULL,
+    )
     assert sorted(os.listdir(tmp_path / "bundle" / "rootfs")) == ["d", "g"]
 
 
@@ -178,10 +243,18 @@ def test_podman_loads_it_and_saves_it(engine, task, stored, podman, tmp_path):
     podman("rmi", "-af")
     podman("load", "-i", str(tmp_path / "oci.tar"))
     found = json.loads(podman("image", "inspect", ident[7:]))[0]
-    assert (found["Digest"], found["RootFS"]["Layers"]) == (digest, images.inspect(engine, WEB)["RootFS"]["Layers"])
+    assert (found["Digest"], found["RootFS"]["Layers"]) == (
+        digest,
+        images.inspect(engine, WEB)["RootFS"]["Layers"],
+    )
     podman("save", "-q", "--format", "oci-archive", "-o", str(tmp_path / "theirs.tar"), ident[7:])
-    result = task(engine, source="load", path=str(tmp_path / "theirs.tar"))  # the two are in one order or the other, as it happens
-    assert not result["changed"] and result["image"]["Id"] in (ident, images.inspect(engine, "base:1")["Id"])
+    result = task(
+        engine, source="load", path=str(tmp_path / "theirs.tar")
+    )  # the two are in one order or the other, as it happens
+    assert not result["changed"] and result["image"]["Id"] in (
+        ident,
+        images.inspect(engine, "base:1")["Id"],
+    )
     assert images.inspect(engine, WEB)["Id"] == ident
 
 
@@ -195,6 +268,11 @@ def test_docker_loads_it_and_saves_it(engine, task, stored, docker_daemon, tmp_p
         docker_daemon("rmi", WEB)
     docker_daemon("load", "-i", str(tmp_path / "ours.tar"))
     docker_daemon("save", "-o", str(tmp_path / "theirs.tar"), WEB, "base:1")
-    result = task(engine, source="load", path=str(tmp_path / "theirs.tar"))  # the two are in one order or the other, as it happens
-    assert not result["changed"] and result["image"]["Id"] in (ident, images.inspect(engine, "base:1")["Id"])
+    result = task(
+        engine, source="load", path=str(tmp_path / "theirs.tar")
+    )  # the two are in one order or the other, as it happens
+    assert not result["changed"] and result["image"]["Id"] in (
+        ident,
+        images.inspect(engine, "base:1")["Id"],
+    )
     assert images.inspect(engine, WEB)["Id"] == ident

@@ -16,11 +16,16 @@ from pycontainer.errors import InvalidInput, RegistryError
 from pycontainer.images.client import retry, transport
 
 from .conftest import need
-from .faulty import Handler, MANIFEST, serving
+from .faulty import MANIFEST, Handler, serving
 
 
 def openssl(*words):
-    subprocess.run(["openssl"] + [str(word) for word in words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        ["openssl"] + [str(word) for word in words],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +34,56 @@ def certificates(tmp_path_factory):
     need("openssl")
     place = tmp_path_factory.mktemp("certificates")
     for name in ("ca", "other"):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", place / (name + ".key"),
-                "-out", place / (name + ".pem"), "-days", "2", "-subj", "/CN=" + name)
+        openssl(
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            place / (name + ".key"),
+            "-out",
+            place / (name + ".pem"),
+            "-days",
+            "2",
+            "-subj",
+            "/CN=" + name,
+        )
     (place / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
     for name in ("server", "client"):
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", place / (name + ".key"),
-                "-out", place / (name + ".csr"), "-subj", "/CN=" + name)
-        openssl("x509", "-req", "-in", place / (name + ".csr"), "-CA", place / "ca.pem", "-CAkey", place / "ca.key", "-CAcreateserial",
-                "-out", place / (name + ".pem"), "-days", "2", "-extfile", place / "names")
+        openssl(
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            place / (name + ".key"),
+            "-out",
+            place / (name + ".csr"),
+            "-subj",
+            "/CN=" + name,
+        )
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            place / (name + ".csr"),
+            "-CA",
+            place / "ca.pem",
+            "-CAkey",
+            place / "ca.key",
+            "-CAcreateserial",
+            "-out",
+            place / (name + ".pem"),
+            "-days",
+            "2",
+            "-extfile",
+            place / "names",
+        )
     return place
 
 
@@ -55,8 +102,16 @@ def make(certificates):
             context.maximum_version = version
         server = http.server.ThreadingHTTPServer((address, 0), Handler)
         server.handle_error = lambda *_arguments: None  # a handshake that fails is meant to
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        server.seen, server.fault, server.manifest, server.connections, server.daemon_threads = [], None, MANIFEST, set(), True
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        server.seen, server.fault, server.manifest, server.connections, server.daemon_threads = (
+            [],
+            None,
+            MANIFEST,
+            set(),
+            True,
+        )
         server.host = "%s:%d" % (address, server.server_port)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -86,7 +141,9 @@ def test_an_authority_of_ones_own(engine, task, make, certificates):
     with pytest.raises(RegistryError, match="its certificate can't be verified"):
         task(engine, name=name, ca_path=str(certificates / "other.pem"))
     assert task(engine, name=name, ca_path=str(certificates / "ca.pem"))["changed"]
-    assert not task(engine, name=name, ca_path=str(certificates / "ca.pem"), pull="always")["changed"]
+    assert not task(engine, name=name, ca_path=str(certificates / "ca.pem"), pull="always")[
+        "changed"
+    ]
     assert not task(engine, name=name, validate_certs=False, pull="always")["changed"]
     assert not task(engine, name=name, insecure=True, pull="always")["changed"]
 
@@ -97,8 +154,18 @@ def test_what_a_container_needs_to_reach_its_image(engine, make, certificates):
     from pycontainer.reconcile import carry_out
 
     engine.check = True
-    params = {"name": "web", "image": make().host + "/a/b:1", "state": "present", "command": "x", "network_mode": "none"}
-    for more in ({"ca_path": str(certificates / "ca.pem")}, {"validate_certs": False}, {"insecure": True}):
+    params = {
+        "name": "web",
+        "image": make().host + "/a/b:1",
+        "state": "present",
+        "command": "x",
+        "network_mode": "none",
+    }
+    for more in (
+        {"ca_path": str(certificates / "ca.pem")},
+        {"validate_certs": False},
+        {"insecure": True},
+    ):
         with pytest.raises(RegistryError, match="its certificate can't be verified"):
             carry_out(containers.container(engine, params), True)
         assert carry_out(containers.container(engine, dict(params, **more)), True)["changed"]
@@ -110,7 +177,9 @@ def test_what_a_container_needs_to_reach_its_image(engine, make, certificates):
 def test_another_name(engine, task, make, certificates):
     """The certificate is for 127.0.0.1 and localhost, not for this address of the same machine."""
     server = make(address="127.0.0.2")
-    with pytest.raises(RegistryError, match="its certificate can't be verified: .*(mismatch|not valid for)"):
+    with pytest.raises(
+        RegistryError, match="its certificate can't be verified: .*(mismatch|not valid for)"
+    ):
         task(engine, name=server.host + "/a/b:1", ca_path=str(certificates / "ca.pem"))
 
 
@@ -119,10 +188,18 @@ def test_client_certificates(engine, task, make, certificates):
     name, ca = server.host + "/a/b:1", str(certificates / "ca.pem")
     with pytest.raises(RegistryError, match="it asks for a client's certificate"):
         task(engine, name=name, ca_path=ca)
-    options = {"client_cert": str(certificates / "client.pem"), "client_key": str(certificates / "client.key")}
+    options = {
+        "client_cert": str(certificates / "client.pem"),
+        "client_key": str(certificates / "client.key"),
+    }
     assert task(engine, name=name, ca_path=ca, **options)["changed"]
-    for wrong in ({"client_cert": str(certificates / "client.pem"), "client_key": str(certificates / "server.key")},
-                  {"client_cert": str(certificates / "names")}):
+    for wrong in (
+        {
+            "client_cert": str(certificates / "client.pem"),
+            "client_key": str(certificates / "server.key"),
+        },
+        {"client_cert": str(certificates / "names")},
+    ):
         with pytest.raises(InvalidInput, match="^client_cert: "):
             task(engine, name=name, ca_path=ca, pull="always", **wrong)
     with pytest.raises(InvalidInput, match="^ca_path: "):
@@ -137,7 +214,11 @@ def test_certs_d(engine, task, make, certificates, tmp_path, monkeypatch, direct
     monkeypatch.setattr(transport, "CERTIFICATE_DIRECTORIES", tuple(str(place) for place in places))
     place = places[directory] / server.host
     place.mkdir(parents=True)
-    for source, target in (("ca.pem", "ca.crt"), ("client.pem", "me.cert"), ("client.key", "me.key")):
+    for source, target in (
+        ("ca.pem", "ca.crt"),
+        ("client.pem", "me.cert"),
+        ("client.key", "me.key"),
+    ):
         shutil.copy(certificates / source, place / target)
     assert task(engine, name=server.host + "/a/b:1")["changed"]
     os.rename(place, str(place) + "0")
@@ -147,7 +228,9 @@ def test_certs_d(engine, task, make, certificates, tmp_path, monkeypatch, direct
 
 def test_one_that_speaks_no_tls(engine, task):
     with serving() as server:
-        with pytest.raises(RegistryError, match="it does not speak TLS; insecure lets it be spoken to without"):
+        with pytest.raises(
+            RegistryError, match="it does not speak TLS; insecure lets it be spoken to without"
+        ):
             task(engine, name=server.host + "/a/b:1")
         assert task(engine, name=server.host + "/a/b:1", insecure=True)["changed"]
 

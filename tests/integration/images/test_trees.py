@@ -70,13 +70,21 @@ class Image:
             self._put(path, kind)
 
     def _new(self):
-        parent = self.random.choice(sorted(path for path, kind in self.tree.items() if kind == "directory"))
+        parent = self.random.choice(
+            sorted(path for path, kind in self.tree.items() if kind == "directory")
+        )
         path = (parent + b"/" if parent else b"") + self._name()
         if path in self.tree or not self._free(path) or not self._parents(path):
             return
         if self.files and self.random.random() < 0.15:
             target, options = self.random.choice(self.files)
-            self.members.append(member(path, kind=tarfile.LNKTYPE, **dict(options, linkname=target.decode("utf-8", "surrogateescape"))))
+            self.members.append(
+                member(
+                    path,
+                    kind=tarfile.LNKTYPE,
+                    **dict(options, linkname=target.decode("utf-8", "surrogateescape")),
+                )
+            )
             self.tree[path] = "file"
             self.done.add(path)
         else:
@@ -84,8 +92,17 @@ class Image:
 
     def _name(self):
         word = b"%x" % self.random.getrandbits(24)
-        return self.random.choice((word, word, b"caf\xe9 " + word, b"\xc3\xa9-" + word, b"n" * self.random.randint(90, 200) + word,
-                                   b"." + word, b"-" + word + b".so.1"))
+        return self.random.choice(
+            (
+                word,
+                word,
+                b"caf\xe9 " + word,
+                b"\xc3\xa9-" + word,
+                b"n" * self.random.randint(90, 200) + word,
+                b"." + word,
+                b"-" + word + b".so.1",
+            )
+        )
 
     def _parents(self, path):
         """Entries for the directories above ``path``, which may change them; False where this layer took one of them away."""
@@ -103,18 +120,35 @@ class Image:
         options = {"mode": pick.choice((0o644, 0o755, 0o600, 0o4755, 0o2755, 0o1777, 0)), "uid": pick.choice((0, 0, 1, 65534, 100000)),
                    "gid": pick.choice((0, 0, 8, 65534, 2000000)), "mtime": pick.randint(0, 2000000000)}  # fmt: skip
         if self.form == tarfile.PAX_FORMAT:
-            pax = {"mtime": "%d.%09d" % (options["mtime"], pick.getrandbits(29))} if pick.random() < 0.7 else {}
-            if kind == "file" and pick.random() < 0.2:  # podman without overlayfs leaves a directory those that it had in a layer below
+            pax = (
+                {"mtime": "%d.%09d" % (options["mtime"], pick.getrandbits(29))}
+                if pick.random() < 0.7
+                else {}
+            )
+            if (
+                kind == "file" and pick.random() < 0.2
+            ):  # podman without overlayfs leaves a directory those that it had in a layer below
                 pax["SCHILY.xattr.user.note"] = "n" * pick.randint(1, 300)
             if kind == "file" and pick.random() < 0.1:
                 pax["SCHILY.xattr.security.capability"] = CAPABILITY
             options["pax"] = pax
         content = b""
         if kind == "file":
-            content = pick.choice((b"", b"x", pick.randbytes(511), pick.randbytes(512), b"\0" * 70000, pick.randbytes(pick.randint(1, 200000))))
+            content = pick.choice(
+                (
+                    b"",
+                    b"x",
+                    pick.randbytes(511),
+                    pick.randbytes(512),
+                    b"\0" * 70000,
+                    pick.randbytes(pick.randint(1, 200000)),
+                )
+            )
             self.files.append((path, options))
         elif kind == "symlink":
-            options["linkname"] = pick.choice(("/etc/passwd", "../..", "nowhere", "a/" * 60 + "b", "caf\u00e9"))
+            options["linkname"] = pick.choice(
+                ("/etc/passwd", "../..", "nowhere", "a/" * 60 + "b", "caf\u00e9")
+            )
         elif kind in ("char", "block"):
             options.update(devmajor=pick.choice((1, 8, 250)), devminor=pick.choice((3, 255, 300)))
         self.members.append(member(path, content, kind=KINDS[kind], **options))
@@ -122,7 +156,9 @@ class Image:
         self.done.add(path)
 
     def _forget(self, path):
-        for other in [other for other in self.tree if other == path or other.startswith(path + b"/")]:
+        for other in [
+            other for other in self.tree if other == path or other.startswith(path + b"/")
+        ]:
             del self.tree[other]
 
 
@@ -130,17 +166,26 @@ class Image:
 def test_the_tree_is_podmans(engine, task, podman, tmp_path, seed):
     image = Image(seed)
     layout(tmp_path / "layout", image.layers)
-    name = podman("pull", "-q", "oci:%s:t" % (tmp_path / "layout")).strip()
+    name = podman("pull", "-q", f"oci:{tmp_path / 'layout'}:t").strip()
     expected = fingerprint(podman("image", "mount", name).strip())
     podman("image", "umount", name)
     assert set(expected) == set(image.tree) - {b""}
     for kind in ["directory"] + ([] if erofs.why_not(engine.paths.tmp) else ["erofs"]):
         settings.write(engine.paths.config, {"layers": kind})
-        ident = task(engine, source="load", path=str(tmp_path / "layout"), name="test:1")["image"]["Id"]
+        ident = task(engine, source="load", path=str(tmp_path / "layout"), name="test:1")["image"][
+            "Id"
+        ]
         with contextlib.ExitStack() as stack:
-            paths = [stack.enter_context(as_directory(path)) for path in images.layer_paths(engine, ident)]
+            paths = [
+                stack.enter_context(as_directory(path))
+                for path in images.layer_paths(engine, ident)
+            ]
             with mounted(paths, tmp_path / kind) as root:
                 found = fingerprint(root)
-        differing = {path: (found.get(path), expected.get(path)) for path in set(found) | set(expected) if found.get(path) != expected.get(path)}
+        differing = {
+            path: (found.get(path), expected.get(path))
+            for path in set(found) | set(expected)
+            if found.get(path) != expected.get(path)
+        }
         assert not differing, (kind, list(differing.items())[:3])
         task(engine, name=ident, state="absent")

@@ -10,7 +10,8 @@ import os
 import pytest
 from pycontainer import images, reconcile
 from pycontainer.errors import InvalidInput, Unsupported, Untrusted
-from pycontainer.images.client import client as clients, transport
+from pycontainer.images.client import client as clients
+from pycontainer.images.client import transport
 from pycontainer.images.library import garbage
 from pycontainer.images.model import manifest, reference
 from pycontainer.images.trust import keys, trust
@@ -27,7 +28,12 @@ def own(tmp_path_factory):
     """A registry of ours, which has the referrers API: ``127.0.0.1:PORT``."""
     from pycontainer.registry.http.server import Server
 
-    server = Server(str(tmp_path_factory.mktemp("own") / "registry"), [("127.0.0.1", 0)], log=print, access_log=None)
+    server = Server(
+        str(tmp_path_factory.mktemp("own") / "registry"),
+        [("127.0.0.1", 0)],
+        log=print,
+        access_log=None,
+    )
     server.start()
     yield "127.0.0.1:%d" % server.addresses[0][1]
     server.stop(grace=2.0)
@@ -58,13 +64,22 @@ class Image:
         self.name = self.repository + ":1"
         where = tmp_path / ("layout-%d" % _count[0])
         layout(where, [data])
-        run("skopeo", "copy", "-q", "--dest-tls-verify=false", "oci:%s:t" % where, "docker://" + self.name)
+        run(
+            "skopeo",
+            "copy",
+            "-q",
+            "--dest-tls-verify=false",
+            f"oci:{where}:t",
+            "docker://" + self.name,
+        )
         self.client = clients.Client(reference.parse(self.name), transport.Transport())
         self.data = self.client.manifest("1")[0]
         self.digest = manifest.digest_of(self.data)
 
     def sign(self, key, name=None, digest=None, referrer=False, **critical):
-        data = signing.payload(digest or self.digest, self.repository if name is None else name, **critical)
+        data = signing.payload(
+            digest or self.digest, self.repository if name is None else name, **critical
+        )
         return signing.attach(self.client, self.digest, [(data, key.sign(data))], referrer)
 
 
@@ -74,8 +89,11 @@ def image(own, tmp_path):
 
 
 def nothing(engine):
-    return engine.db.all("SELECT * FROM images") == [] and os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == [] \
+    return (
+        engine.db.all("SELECT * FROM images") == []
+        and os.listdir(engine.paths.tmp) == os.listdir(engine.paths.layers) == []
         and list(garbage._all_blobs(engine)) == []
+    )
 
 
 def refused(engine, task, image, words, check=False, **options):
@@ -97,7 +115,13 @@ def test_kinds_of_keys(engine, task, image, tmp_path, monkeypatch, kind, means):
         monkeypatch.setattr(keys, "means", lambda: "openssl")
     key, other = signing.Key(tmp_path / "mine", kind), signing.Key(tmp_path / "other", kind)
     image.sign(key)
-    refused(engine, task, image, "there is none that counts: one is not by that key", verify={"key": other.public})
+    refused(
+        engine,
+        task,
+        image,
+        "there is none that counts: one is not by that key",
+        verify={"key": other.public},
+    )
     assert task(engine, name=image.name, verify={"key": key.public})["changed"]
     with open(key.public) as file:
         assert not task(engine, name=image.name, verify={"key": file.read()})["changed"]
@@ -105,7 +129,13 @@ def test_kinds_of_keys(engine, task, image, tmp_path, monkeypatch, kind, means):
 
 @pytest.mark.parametrize("referrer", (False, True), ids=("tag", "referrer"))
 def test_where_signatures_are(engine, task, image, key, stranger, referrer):
-    refused(engine, task, image, "verify asks for a signature by .*p256.pub, and it is not signed", verify={"key": key.public})
+    refused(
+        engine,
+        task,
+        image,
+        "verify asks for a signature by .*p256.pub, and it is not signed",
+        verify={"key": key.public},
+    )
     image.sign(key, referrer=referrer)
     refused(engine, task, image, "not by that key", verify={"key": stranger.public})
     done = task(engine, name=image.name, verify={"key": key.public})
@@ -117,8 +147,15 @@ def test_a_registry_without_the_referrers_api(engine, task, registry, tmp_path, 
     image = Image(registry, tmp_path)
     refused(engine, task, image, "it is not signed", verify={"key": key.public})
     item = image.sign(key, referrer=True)
-    entry = {"mediaType": manifest.OCI_MANIFEST, "digest": item["digest"], "size": item["size"], "artifactType": item["artifactType"]}
-    index = json.dumps({"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [entry]}).encode()
+    entry = {
+        "mediaType": manifest.OCI_MANIFEST,
+        "digest": item["digest"],
+        "size": item["size"],
+        "artifactType": item["artifactType"],
+    }
+    index = json.dumps(
+        {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [entry]}
+    ).encode()
     image.client.put_manifest(image.digest.replace(":", "-"), index, manifest.OCI_INDEX)
     assert task(engine, name=image.name, verify={"key": key.public})["changed"]
 
@@ -127,7 +164,9 @@ def test_bundles(engine, task, own, tmp_path, key, stranger):
     image = Image(own, tmp_path)
     verify = {"key": key.public, "digest_only": True}
     signing.bundle(image.client, image.digest, key, predicate="https://slsa.dev/provenance/v1")
-    refused(engine, task, image, "no use: it is a statement of type https://slsa.dev", verify=verify)
+    refused(
+        engine, task, image, "no use: it is a statement of type https://slsa.dev", verify=verify
+    )
     signing.bundle(image.client, image.digest, key, subject="sha256:" + "1" * 64)
     refused(engine, task, image, "it is for another image", verify=verify)
     signing.bundle(image.client, image.digest, stranger)
@@ -149,17 +188,47 @@ def test_a_bundle_says_nothing_of_the_name(engine, task, own, tmp_path, key, pol
     else:
         signing.bundle(image.client, image.digest, key)
     for check in (True, False):
-        refused(engine, task, image, "no name .a Sigstore bundle.*; digest_only accepts that", check, verify={"key": key.public})
+        refused(
+            engine,
+            task,
+            image,
+            "no name .a Sigstore bundle.*; digest_only accepts that",
+            check,
+            verify={"key": key.public},
+        )
     with pytest.raises(InvalidInput, match="^verify.repository: .*digest_only"):
-        task(engine, name=image.name, verify={"key": key.public, "digest_only": True, "repository": OTHER})
+        task(
+            engine,
+            name=image.name,
+            verify={"key": key.public, "digest_only": True, "repository": OTHER},
+        )
     wanted = {"type": "sigstoreSigned", "keyPath": key.public}
-    for named in ({}, *({"signedIdentity": {"type": kind}} for kind in ("matchRepository", "matchExact", "matchRepoDigestOrExact")),
-                  {"signedIdentity": {"type": "exactRepository", "dockerRepository": image.repository}},
-                  {"signedIdentity": {"type": "remapIdentity", "prefix": image.repository, "signedPrefix": OTHER}}):
+    for named in (
+        {},
+        *(
+            {"signedIdentity": {"type": kind}}
+            for kind in ("matchRepository", "matchExact", "matchRepoDigestOrExact")
+        ),
+        {"signedIdentity": {"type": "exactRepository", "dockerRepository": image.repository}},
+        {
+            "signedIdentity": {
+                "type": "remapIdentity",
+                "prefix": image.repository,
+                "signedPrefix": OTHER,
+            }
+        },
+    ):
         policy("reject", {image.repository: [dict(wanted, **named)]})
-        refused(engine, task, image, "no name .a Sigstore bundle.*; signedIdentity matchDigestOnly accepts that")
+        refused(
+            engine,
+            task,
+            image,
+            "no name .a Sigstore bundle.*; signedIdentity matchDigestOnly accepts that",
+        )
     policy("reject", {image.repository: [dict(wanted, signedIdentity={"type": "matchDigestOnly"})]})
-    refused(engine, task, image, "no name .a Sigstore bundle.*; digest_only", verify={"key": key.public})
+    refused(
+        engine, task, image, "no name .a Sigstore bundle.*; digest_only", verify={"key": key.public}
+    )
     assert task(engine, name=image.name, verify={"key": key.public, "digest_only": True})["changed"]
 
 
@@ -168,20 +237,30 @@ def test_a_statement_that_names_its_subject(engine, task, own, tmp_path, key):
     signing.bundle(image.client, image.digest, key, name="_")
     refused(engine, task, image, "no name", verify={"key": key.public})
     signing.bundle(image.client, image.digest, key, name=OTHER)
-    refused(engine, task, image, "one is for the name 'registry.example.com/other/name'", verify={"key": key.public})
+    refused(
+        engine,
+        task,
+        image,
+        "one is for the name 'registry.example.com/other/name'",
+        verify={"key": key.public},
+    )
     signing.bundle(image.client, image.digest, key, name=image.repository)
     assert task(engine, name=image.name, verify={"key": key.public})["changed"]
 
 
-@pytest.mark.parametrize("change, words", [
-    (dict(digest="sha256:" + "2" * 64), "one is for another image \\(sha256:2222"),
-    (dict(name=OTHER), "one is for the name 'registry.example.com/other/name'"),
-    (dict(name=""), "one is for the name ''"),
-    (dict(name="UPPER/Case"), "one is for the name"),
-    (dict(type="something else"), "its type is 'something else'"),
-    (dict(image=[]), "image is not an object"),
-    (dict(image={"docker-manifest-digest": 7}), "it names no image"),
-], ids=lambda value: None if isinstance(value, str) else "-".join(value))
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (dict(digest="sha256:" + "2" * 64), "one is for another image \\(sha256:2222"),
+        (dict(name=OTHER), "one is for the name 'registry.example.com/other/name'"),
+        (dict(name=""), "one is for the name ''"),
+        (dict(name="UPPER/Case"), "one is for the name"),
+        (dict(type="something else"), "its type is 'something else'"),
+        (dict(image=[]), "image is not an object"),
+        (dict(image={"docker-manifest-digest": 7}), "it names no image"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else "-".join(value),
+)
 def test_payloads_that_say_something_else(engine, task, image, key, change, words):
     image.sign(key, **change)
     refused(engine, task, image, words, verify={"key": key.public})
@@ -194,7 +273,9 @@ def test_a_tag_that_is_signed_must_be_the_one_that_is_asked_for(engine, task, im
     assert task(engine, name=image.name, verify={"key": key.public})["changed"]
     task(engine, name=image.name, state="absent")
     image.sign(key, name=image.repository + ":2")
-    assert task(engine, name=image.repository + "@" + image.digest, verify={"key": key.public})["changed"]
+    assert task(engine, name=image.repository + "@" + image.digest, verify={"key": key.public})[
+        "changed"
+    ]
 
 
 def test_an_image_that_was_copied_from_elsewhere(engine, task, image, key):
@@ -221,9 +302,15 @@ def test_a_payload_that_was_changed(engine, task, image, key):
 def test_the_index_is_signed(engine, task, own, tmp_path, key):
     """cosign signs what the tag names; the manifest below is tied to it by its digest."""
     image = Image(own, tmp_path)
-    entry = {"mediaType": manifest.OCI_MANIFEST, "digest": image.digest, "size": len(image.data),
-             "platform": {"os": "linux", "architecture": manifest.host_platform()[1]}}
-    index = json.dumps({"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [entry]}).encode()
+    entry = {
+        "mediaType": manifest.OCI_MANIFEST,
+        "digest": image.digest,
+        "size": len(image.data),
+        "platform": {"os": "linux", "architecture": manifest.host_platform()[1]},
+    }
+    index = json.dumps(
+        {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [entry]}
+    ).encode()
     digest = image.client.for_push().put_manifest("1", index, manifest.OCI_INDEX)
     refused(engine, task, image, "it is not signed", verify={"key": key.public})
     data = signing.payload(digest, image.repository)
@@ -276,8 +363,17 @@ def test_a_host_that_can_check_nothing(engine, task, image, key, monkeypatch):
 def test_keys_that_are_none(engine, task, image, key, tmp_path):
     (tmp_path / "not.pub").write_text("nonsense")
     cut = tmp_path / "cut.pub"
-    cut.write_text("-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n")
-    for value in (None, "", "relative.pub", str(tmp_path / "absent"), str(tmp_path / "not.pub"), key.private):
+    cut.write_text(
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+    )
+    for value in (
+        None,
+        "",
+        "relative.pub",
+        str(tmp_path / "absent"),
+        str(tmp_path / "not.pub"),
+        key.private,
+    ):
         with pytest.raises(InvalidInput, match="^verify.key: "):
             task(engine, name=image.name, verify={"key": value})
     image.sign(key)
@@ -286,7 +382,13 @@ def test_keys_that_are_none(engine, task, image, key, tmp_path):
     assert nothing(engine)
     for source in ("local", "import", "load"):
         with pytest.raises(InvalidInput, match="^verify: .*no verify with source " + source):
-            task(engine, name=image.name, source=source, path=None if source == "local" else "/nonexistent", verify={"key": key.public})
+            task(
+                engine,
+                name=image.name,
+                source=source,
+                path=None if source == "local" else "/nonexistent",
+                verify={"key": key.public},
+            )
 
 
 # --- the policy ---
@@ -316,7 +418,7 @@ def test_registries_that_are_accepted(engine, task, image, policy):
     refused(engine, task, image, "policy.json rejects everything that it does not name")
     host, repository = image.name.partition("/")[0], image.repository
     policy("reject", {host: ANY, repository.rpartition("/")[0]: NONE})
-    refused(engine, task, image, "rejects docker: %s/trust$" % host)
+    refused(engine, task, image, f"rejects docker: {host}/trust$")
     policy("reject", {host: NONE, repository: ANY})
     assert task(engine, name=image.name)["changed"]
     policy("reject", {repository: ANY, image.name: NONE})
@@ -334,43 +436,83 @@ def test_nothing_is_asked_of_a_registry_that_is_rejected(engine, task, policy):
 
 
 def test_signed_by_whom(engine, task, image, policy, key, stranger):
-    wanted = {"type": "sigstoreSigned", "keyPath": key.public, "signedIdentity": {"type": "matchRepository"}}
+    wanted = {
+        "type": "sigstoreSigned",
+        "keyPath": key.public,
+        "signedIdentity": {"type": "matchRepository"},
+    }
     policy("reject", {image.repository: [wanted]})
-    refused(engine, task, image, "policy.json, for docker: .*, asks for a signature by .*p256.pub, and it is not signed")
+    refused(
+        engine,
+        task,
+        image,
+        "policy.json, for docker: .*, asks for a signature by .*p256.pub, and it is not signed",
+    )
     image.sign(stranger)
     refused(engine, task, image, "not by that key", check=True)
     image.sign(key)
     assert task(engine, name=image.name)["changed"]
     task(engine, name=image.name, state="absent")
-    policy("reject", {image.repository: [dict(wanted, signedIdentity={"type": "matchRepoDigestOrExact"})]})
+    policy(
+        "reject",
+        {image.repository: [dict(wanted, signedIdentity={"type": "matchRepoDigestOrExact"})]},
+    )
     refused(engine, task, image, "one is for the name")  # cosign names the repository alone
     policy("reject", {image.repository: [wanted, dict(wanted, keyPath=stranger.public)]})
     refused(engine, task, image, "stranger.*not by that key")
-    keys_ = {"type": "sigstoreSigned", "keyPaths": [stranger.public, key.public], "signedIdentity": {"type": "matchRepository"}}
+    keys_ = {
+        "type": "sigstoreSigned",
+        "keyPaths": [stranger.public, key.public],
+        "signedIdentity": {"type": "matchRepository"},
+    }
     policy("reject", {image.repository: [keys_]})
     assert task(engine, name=image.name)["changed"]
 
 
-@pytest.mark.parametrize("requirement, words", [
-    ({"type": "signedBy", "keyType": "GPGKeys", "keyPath": "/x"}, "a GPG signature \\(signedBy\\).*can't be checked here"),
-    ({"type": "sigstoreSigned", "fulcio": {}, "rekorPublicKeyPath": "/x"}, "asks for fulcio.*can't be checked here"),
-    ({"type": "sigstoreSigned", "keyPath": "/nonexistent.pub"}, "the policy's key can't be used"),
-    ({"type": "sigstoreSigned", "keyData": "!"}, "the policy's key can't be used"),
-], ids=("gpg", "fulcio", "absent", "data"))
+@pytest.mark.parametrize(
+    "requirement, words",
+    [
+        (
+            {"type": "signedBy", "keyType": "GPGKeys", "keyPath": "/x"},
+            "a GPG signature \\(signedBy\\).*can't be checked here",
+        ),
+        (
+            {"type": "sigstoreSigned", "fulcio": {}, "rekorPublicKeyPath": "/x"},
+            "asks for fulcio.*can't be checked here",
+        ),
+        (
+            {"type": "sigstoreSigned", "keyPath": "/nonexistent.pub"},
+            "the policy's key can't be used",
+        ),
+        ({"type": "sigstoreSigned", "keyData": "!"}, "the policy's key can't be used"),
+    ],
+    ids=("gpg", "fulcio", "absent", "data"),
+)
 def test_what_can_not_be_checked_is_refused(engine, task, image, policy, requirement, words):
     policy("insecureAcceptAnything", {image.repository: [requirement]})
     refused(engine, task, image, words)
 
 
-@pytest.mark.parametrize("document", [
-    "", "{", "[]", "{}", '{"default": []}', '{"default": [{"type": "accept"}]}', '{"default": [{"type": "reject", "more": 1}]}',
-    '{"default": [{"type": "insecureAcceptAnything"}], "default": [{"type": "reject"}]}',
-    '{"default": [{"type": "insecureAcceptAnything"}], "transport": {}}',
-    '{"default": [{"type": "sigstoreSigned"}]}', '{"default": [{"type": "sigstoreSigned", "keyPath": "/a", "keyData": "b"}]}',
-    '{"default": [{"type": "sigstoreSigned", "keyPath": "/a", "signedIdentity": {"type": "matchAnything"}}]}',
-    '{"default": [{"type": "sigstoreSigned", "keyPath": "/a", "signedIdentity": {"type": "matchTagIfSigned", "dockerRepository": "a/b"}}]}',
-    '{"default": [{"type": "insecureAcceptAnything"}], "transports": {"docker": {"a": {}}}}', "[" * 100000,
-])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"default": []}',
+        '{"default": [{"type": "accept"}]}',
+        '{"default": [{"type": "reject", "more": 1}]}',
+        '{"default": [{"type": "insecureAcceptAnything"}], "default": [{"type": "reject"}]}',
+        '{"default": [{"type": "insecureAcceptAnything"}], "transport": {}}',
+        '{"default": [{"type": "sigstoreSigned"}]}',
+        '{"default": [{"type": "sigstoreSigned", "keyPath": "/a", "keyData": "b"}]}',
+        '{"default": [{"type": "sigstoreSigned", "keyPath": "/a", "signedIdentity": {"type": "matchAnything"}}]}',
+        '{"default": [{"type": "sigstoreSigned", "keyPath": "/a", "signedIdentity": {"type": "matchTagIfSigned", "dockerRepository": "a/b"}}]}',
+        '{"default": [{"type": "insecureAcceptAnything"}], "transports": {"docker": {"a": {}}}}',
+        "[" * 100000,
+    ],
+)
 def test_a_policy_that_is_not_understood_accepts_nothing(engine, task, image, policy, document):
     policy(document=document)
     with pytest.raises(Untrusted, match="no image is accepted on this host"):
@@ -383,7 +525,12 @@ def test_a_policy_that_is_not_understood_accepts_nothing(engine, task, image, po
 def test_archives(engine, task, policy, tmp_path):
     layout(tmp_path / "layout", [ONE])
     run("tar", "-cf", str(tmp_path / "layout.tar"), "-C", str(tmp_path / "layout"), ".")
-    policy("reject", None, oci={"": NONE, str(tmp_path): ANY}, **{"oci-archive": {"": [{"type": "sigstoreSigned", "keyPath": "/x"}]}})
+    policy(
+        "reject",
+        None,
+        oci={"": NONE, str(tmp_path): ANY},
+        **{"oci-archive": {"": [{"type": "sigstoreSigned", "keyPath": "/x"}]}},
+    )
     with pytest.raises(Untrusted, match="can't be used"):
         task(engine, source="load", path=str(tmp_path / "layout.tar"), name="a:1")
     assert task(engine, source="load", path=str(tmp_path / "layout"), name="a:1")["changed"]
@@ -398,14 +545,25 @@ def test_every_way_in(engine, task, image, policy, tmp_path, key):
     from pycontainer.builds import task as builds
     from pycontainer.containers import task as containers
 
-    policy("insecureAcceptAnything", {image.repository: [{"type": "sigstoreSigned", "keyPath": key.public}]})
+    policy(
+        "insecureAcceptAnything",
+        {image.repository: [{"type": "sigstoreSigned", "keyPath": key.public}]},
+    )
     (tmp_path / "context").mkdir()
-    (tmp_path / "context" / "Containerfile").write_text("FROM %s\nCMD x\n" % image.name)
-    params = {"state": "present", "source": "build", "name": "built:1", "build": {"path": str(tmp_path / "context")}}
+    (tmp_path / "context" / "Containerfile").write_text(f"FROM {image.name}\nCMD x\n")
+    params = {
+        "state": "present",
+        "source": "build",
+        "name": "built:1",
+        "build": {"path": str(tmp_path / "context")},
+    }
     with pytest.raises(Untrusted, match="it is not signed"):
         reconcile.carry_out(builds.image(engine, params), False)
     with pytest.raises(Untrusted, match="it is not signed"):
-        reconcile.carry_out(containers.container(engine, {"name": "web", "image": image.name, "state": "present"}), False)
+        reconcile.carry_out(
+            containers.container(engine, {"name": "web", "image": image.name, "state": "present"}),
+            False,
+        )
     with pytest.raises(Untrusted, match="it is not signed"):
         images.plan_present(engine, image.name, "always")
     assert nothing(engine)
@@ -415,7 +573,12 @@ def test_what_host_info_shows(engine, policy):
     assert images.describe_policy(engine)["found"] is False
     policy("reject", {"example.com": ANY})
     shown = images.describe_policy(engine)
-    assert shown["found"] and shown["default"] == NONE and shown["transports"]["docker"] == {"example.com": ANY} and shown["error"] is None
+    assert (
+        shown["found"]
+        and shown["default"] == NONE
+        and shown["transports"]["docker"] == {"example.com": ANY}
+        and shown["error"] is None
+    )
 
 
 def test_where_the_library_fails_the_command_says_the_same(key, stranger, tmp_path):
@@ -426,19 +589,38 @@ def test_where_the_library_fails_the_command_says_the_same(key, stranger, tmp_pa
         pair = signing.Key(tmp_path / kind, kind)
         public = keys.load(pair.public, "x")
         good = pair.sign(b"data")
-        for signature, data in ((good, b"data"), (good, b"Data"), (good[:-1], b"data"), (b"", b"data"), (b"\0" * len(good), b"data")):
-            found = [any(check(public, signature, data, algorithm) for algorithm in public._hashes) for check in (keys._by_library, keys._by_command)]
+        for signature, data in (
+            (good, b"data"),
+            (good, b"Data"),
+            (good[:-1], b"data"),
+            (b"", b"data"),
+            (b"\0" * len(good), b"data"),
+        ):
+            found = [
+                any(check(public, signature, data, algorithm) for algorithm in public._hashes)
+                for check in (keys._by_library, keys._by_command)
+            ]
             assert found == [signature == good and data == b"data"] * 2, (kind, signature)
 
 
-def test_a_pulled_image_is_the_one_that_was_verified(engine, task, image, key, monkeypatch, tmp_path):
+def test_a_pulled_image_is_the_one_that_was_verified(
+    engine, task, image, key, monkeypatch, tmp_path
+):
     """The tag moves to an unsigned image between the look at the signature and the pull: what comes is what was verified."""
     image.sign(key)
     real = trust.Trust.check
 
     def check(self, client, chain):
         real(self, client, chain)
-        run("skopeo", "copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", "docker://" + other.name, "docker://" + image.name)
+        run(
+            "skopeo",
+            "copy",
+            "-q",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+            "docker://" + other.name,
+            "docker://" + image.name,
+        )
 
     other = Image(image.name.partition("/")[0], tmp_path, layer([member(b"evil", b"x")]))
     monkeypatch.setattr(trust.Trust, "check", check)

@@ -23,7 +23,9 @@ DIRECTORY, LINK, SYMLINK, CHAR, BLOCK, FIFO = (
     tarfile.BLKTYPE,
     tarfile.FIFOTYPE,
 )
-CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0).decode("latin-1")  # cap_net_bind_service+ep
+CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0).decode(
+    "latin-1"
+)  # cap_net_bind_service+ep
 
 
 def base(twice=True):
@@ -36,7 +38,9 @@ def base(twice=True):
             member(b"bin/soft", kind=SYMLINK, linkname="/etc/../bin/tool", mtime=1600000000),
             member(b"tmp/", kind=DIRECTORY, mode=0o1777, mtime=1500000000),
             member(b"home/", kind=DIRECTORY, mode=0o750, uid=1000, gid=1000),
-            member(b"home/file", b"mine", uid=1000, gid=1000, pax={"mtime": "1700000000.123456789"}),
+            member(
+                b"home/file", b"mine", uid=1000, gid=1000, pax={"mtime": "1700000000.123456789"}
+            ),
             member(b"dev/", kind=DIRECTORY, mode=0o755),
             member(b"dev/null", kind=CHAR, devmajor=1, devminor=3, mode=0o666),
             member(b"dev/sda", kind=BLOCK, devmajor=8, devminor=0, mode=0o660, gid=6),
@@ -102,7 +106,7 @@ def loaded(engine, kind, task, tmp_path):
     with contextlib.ExitStack() as stack:
 
         def load(*layers):
-            path = tmp_path / ("layout-%d" % len(os.listdir(tmp_path)))
+            path = tmp_path / (f"layout-{len(os.listdir(tmp_path))}")
             layout(path, layers)
             ident = task(engine, source="load", path=str(path), name="test:1")["image"]["Id"]
             for place in images.layer_paths(engine, ident):
@@ -116,7 +120,7 @@ def loaded(engine, kind, task, tmp_path):
 def by_umoci(tmp_path, layers):
     need("umoci")
     layout(tmp_path / "peer", layers)
-    run("umoci", "unpack", "--image", "%s:t" % (tmp_path / "peer"), str(tmp_path / "bundle"))
+    run("umoci", "unpack", "--image", f"{tmp_path / 'peer'}:t", str(tmp_path / "bundle"))
     return fingerprint(tmp_path / "bundle" / "rootfs")
 
 
@@ -128,7 +132,9 @@ def test_the_tree_is_umocis(loaded, tmp_path, count):
     with mounted(paths, tmp_path / "mnt") as root:
         found = fingerprint(root)
     assert sorted(found) == sorted(expected)
-    differing = {path: (found[path], expected[path]) for path in found if found[path] != expected[path]}
+    differing = {
+        path: (found[path], expected[path]) for path in found if found[path] != expected[path]
+    }
     # made without an entry: umoci gives the current time, we the epoch
     made = {b"deep"} | {b"deep/" + b"/".join([b"d"] * depth) for depth in range(1, 61)}
     for path in made & set(differing):
@@ -140,7 +146,7 @@ def test_the_tree_is_podmans(loaded, podman, tmp_path):
     """But for what podman does not do: it refuses entries that come twice, and directories that a layer only passes through get a new time."""
     layers = [base(twice=False), second(), third()]
     layout(tmp_path / "podman", layers)
-    name = podman("pull", "-q", "oci:%s:t" % (tmp_path / "podman")).strip()
+    name = podman("pull", "-q", f"oci:{tmp_path / 'podman'}:t").strip()
     expected = fingerprint(podman("image", "mount", name).strip())
     podman("image", "umount", name)
     _ident, paths = loaded(*layers)
@@ -149,7 +155,9 @@ def test_the_tree_is_podmans(loaded, podman, tmp_path):
     for facts in [*found.values(), *expected.values()]:
         if facts[0].startswith("0o4"):
             facts[3] = None
-    differing = {path for path in set(found) | set(expected) if found.get(path) != expected.get(path)}
+    differing = {
+        path for path in set(found) | set(expected) if found.get(path) != expected.get(path)
+    }
     assert not differing, sorted(differing)[:5]
 
 
@@ -187,7 +195,11 @@ def test_whiteouts_whatever_the_order(loaded):
             member(b"f", b"new"),
         ]
         # the directory's own entry stays before what is in it
-        top = layer([members[0]] + members[1:] if order == 1 else [members[1], members[2], members[4], members[0], members[3]])
+        top = layer(
+            [members[0]] + members[1:]
+            if order == 1
+            else [members[1], members[2], members[4], members[0], members[3]]
+        )
         _ident, paths = loaded(lower, top)
         assert os.getxattr(paths[0] + "/d", "trusted.overlay.opaque") == b"y"
         with open(paths[0] + "/f") as file:
@@ -198,7 +210,10 @@ def test_a_whiteout_and_something_below_its_name(loaded, tmp_path):
     lower = layer([member(b"d/", kind=DIRECTORY, mode=0o700), member(b"d/old", b"old")])
     _ident, paths = loaded(lower, layer([member(b".wh.d"), member(b"d/new", b"new")]))
     with mounted(paths, tmp_path / "mnt") as root:
-        assert os.listdir(root + "/d") == ["new"] and stat.S_IMODE(os.stat(root + "/d").st_mode) == 0o755
+        assert (
+            os.listdir(root + "/d") == ["new"]
+            and stat.S_IMODE(os.stat(root + "/d").st_mode) == 0o755
+        )
 
 
 def test_sparse_files_stay_sparse(loaded, tmp_path):
@@ -217,15 +232,29 @@ def test_sparse_files_stay_sparse(loaded, tmp_path):
 def subprocess_tar(directory, name):
     import subprocess
 
-    return subprocess.run(["tar", "-cS", "--format=pax", "-C", str(directory), name], stdout=subprocess.PIPE, check=True).stdout
+    return subprocess.run(
+        ["tar", "-cS", "--format=pax", "-C", str(directory), name],
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
 
 
 def test_a_hard_link_over_three_layers(loaded, tmp_path):
     """Its target lies two layers down, in a directory with attributes; another link of the same layer shares the copy."""
     layers = [
-        layer([member(b"d/", kind=DIRECTORY, mode=0o711, uid=5, mtime=1300000000), member(b"d/t", b"target", mode=0o4711, uid=9)]),
+        layer(
+            [
+                member(b"d/", kind=DIRECTORY, mode=0o711, uid=5, mtime=1300000000),
+                member(b"d/t", b"target", mode=0o4711, uid=9),
+            ]
+        ),
         layer([member(b"other", b"")]),
-        layer([member(name, kind=LINK, linkname=target, mode=0o4711, uid=9) for name, target in ((b"one", "d/t"), (b"two", "./d/t"))]),
+        layer(
+            [
+                member(name, kind=LINK, linkname=target, mode=0o4711, uid=9)
+                for name, target in ((b"one", "d/t"), (b"two", "./d/t"))
+            ]
+        ),
     ]
     _ident, paths = loaded(*layers)
     with mounted(paths, tmp_path / "mnt") as root:
@@ -233,7 +262,11 @@ def test_a_hard_link_over_three_layers(loaded, tmp_path):
         assert len({status.st_ino for status in statuses}) == 1 and statuses[0].st_nlink == 3
         assert (stat.S_IMODE(statuses[0].st_mode), statuses[0].st_uid) == (0o4711, 9)
         status = os.stat(root + "/d")
-        assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_mtime) == (0o711, 5, 1300000000)
+        assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_mtime) == (
+            0o711,
+            5,
+            1300000000,
+        )
 
 
 def test_a_layer_with_open_ends_is_not_shared_between_different_parents(loaded):
@@ -241,7 +274,10 @@ def test_a_layer_with_open_ends_is_not_shared_between_different_parents(loaded):
     _first, one = loaded(layer([member(b"d/", kind=DIRECTORY, mode=0o700)]), top)
     _second, two = loaded(layer([member(b"d/", kind=DIRECTORY, mode=0o750)]), top)
     assert one[0] != two[0]
-    assert [stat.S_IMODE(os.stat(paths[0] + "/d").st_mode) for paths in (one, two)] == [0o700, 0o750]
+    assert [stat.S_IMODE(os.stat(paths[0] + "/d").st_mode) for paths in (one, two)] == [
+        0o700,
+        0o750,
+    ]
 
 
 def test_a_complete_layer_is_shared(loaded):

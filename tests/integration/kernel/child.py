@@ -8,7 +8,8 @@ import json
 import os
 import traceback
 
-from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.calls import constants as c
+from pycontainer.kernel.calls import syscalls
 from pycontainer.kernel.mounts import mounts
 
 
@@ -31,7 +32,7 @@ def run(function, flags=c.CLONE_NEWNS, **options):
     ended = syscalls.waitid_pidfd(pidfd)
     os.close(pidfd)
     if not text:
-        raise AssertionError("the child ended with %s" % (ended,))
+        raise AssertionError(f"the child ended with {ended}")
     answer = json.loads(text)
     if "error" in answer:
         raise AssertionError(answer["error"])

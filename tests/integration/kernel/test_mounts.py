@@ -12,7 +12,8 @@ import sys
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.calls import constants as c
+from pycontainer.kernel.calls import syscalls
 from pycontainer.kernel.mounts import mounts, rootfs
 from pycontainer.kernel.processes import procfs
 
@@ -47,13 +48,17 @@ def test_bind(root):
         for source, destination in (("host", "/a/b"), ("host/file", "/c/d")):
             mount = mounts.bind(str(root.parent / source))
             assert not os.get_inheritable(mount)
-            attributes = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
+            attributes = (
+                c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
+            )
             mounts.attach(mount, fd, destination, attributes=attributes, propagation=c.MS_PRIVATE)
         assert (root / "c/d").read_text() == (root / "a/b/file").read_text() == "host"
         for path in ("a/b", "c/d"):
             assert {"ro", "nosuid", "nodev", "noexec"} <= mount_at(root / path)["options"]
             assert mount_at(root / path)["propagation"] == []
-        return child.errno_of((root / "a/b/new").write_text, "x"), child.errno_of((root / "c/d").write_text, "x")
+        return child.errno_of((root / "a/b/new").write_text, "x"), child.errno_of(
+            (root / "c/d").write_text, "x"
+        )
 
     assert child.run(inside) == [errno.EROFS, errno.EROFS]
     assert (root / "a/b").is_dir() and os.listdir(root / "a/b") == []
@@ -80,7 +85,9 @@ def test_recursive_read_only(root):
         below = mounts.new_fs("tmpfs")
         mounts.attach(below, open_root(root.parent / "host"), "/sub")
         mount = mounts.bind(str(root.parent / "host"))
-        mounts.attach(mount, open_root(root), "/data", attributes=c.MOUNT_ATTR_RDONLY, recursive=True)
+        mounts.attach(
+            mount, open_root(root), "/data", attributes=c.MOUNT_ATTR_RDONLY, recursive=True
+        )
         return child.errno_of((root / "data/sub/x").write_text, "x")
 
     if mounts.FORCE_OLD:
@@ -96,9 +103,20 @@ def test_not_recursive(root):
     def inside():
         mounts.attach(mounts.new_fs("tmpfs"), open_root(root.parent / "host"), "/sub")
         (root.parent / "host/sub/below").write_text("x")
-        mounts.attach(mounts.bind(str(root.parent / "host")), open_root(root), "/deep", attributes=c.MOUNT_ATTR_RDONLY)
-        mounts.attach(mounts.bind(str(root.parent / "host"), recursive=False), open_root(root), "/flat")
-        return child.errno_of((root / "deep/sub/x").write_text, "x"), os.listdir(root / "flat/sub"), os.listdir(root / "deep/sub")
+        mounts.attach(
+            mounts.bind(str(root.parent / "host")),
+            open_root(root),
+            "/deep",
+            attributes=c.MOUNT_ATTR_RDONLY,
+        )
+        mounts.attach(
+            mounts.bind(str(root.parent / "host"), recursive=False), open_root(root), "/flat"
+        )
+        return (
+            child.errno_of((root / "deep/sub/x").write_text, "x"),
+            os.listdir(root / "flat/sub"),
+            os.listdir(root / "deep/sub"),
+        )
 
     written, flat, deep = child.run(inside)
     assert written == 0 and flat == [] and "below" in deep
@@ -109,7 +127,13 @@ def test_remount_keeps_flags(root):
 
     def inside():
         fd = open_root(root)
-        mounts.attach(mounts.new_fs("tmpfs", None, c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC), fd, "/t")
+        mounts.attach(
+            mounts.new_fs(
+                "tmpfs", None, c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
+            ),
+            fd,
+            "/t",
+        )
         mounts.make_read_only(fd, ["/t", "/missing"])
         return sorted(mount_at(root / "t")["options"])
 
@@ -124,17 +148,32 @@ def test_file_systems(root):
         for fstype, destination, options in (
             ("proc", "/proc", {}),
             ("tmpfs", "/dev", {"mode": "755", "size": "65536k"}),
-            ("devpts", "/dev/pts", {"newinstance": None, "ptmxmode": "0666", "mode": "0620", "gid": "5"}),
+            (
+                "devpts",
+                "/dev/pts",
+                {"newinstance": None, "ptmxmode": "0666", "mode": "0620", "gid": "5"},
+            ),
             ("mqueue", "/dev/mqueue", {}),
             ("sysfs", "/sys", {}),
             ("tmpfs", "/dev/shm", {"mode": "1777", "size": "67108864"}),
         ):
-            mounts.attach(mounts.new_fs(fstype, options, c.MOUNT_ATTR_NOSUID, "shm" if "shm" in destination else None), fd, destination)
+            mounts.attach(
+                mounts.new_fs(
+                    fstype, options, c.MOUNT_ATTR_NOSUID, "shm" if "shm" in destination else None
+                ),
+                fd,
+                destination,
+            )
             assert mount_at(root / destination[1:])["type"] == fstype
         assert os.listdir(root / "proc/self/fd")
-        assert mount_at(root / "dev/shm")["source"] == "shm" and "size=65536k" in mount_at(root / "dev/shm")["fs_options"]
+        assert (
+            mount_at(root / "dev/shm")["source"] == "shm"
+            and "size=65536k" in mount_at(root / "dev/shm")["fs_options"]
+        )
         assert os.stat(root / "dev/pts/ptmx").st_mode & 0o777 == 0o666
-        assert sorted(name for name in os.listdir(root / "proc") if name.isdigit()) == ["1"]  # its own pid namespace's
+        assert sorted(name for name in os.listdir(root / "proc") if name.isdigit()) == [
+            "1"
+        ]  # its own pid namespace's
         try:
             mounts.new_fs("tmpfs", {"sise": "1"})
         except OSError as error:
@@ -154,7 +193,18 @@ def test_masks(root):
 
     def inside():
         fd, null = open_root(root), mounts.open_null()
-        mounts.mask(fd, ["/proc/dir", "/proc/file", "/proc/missing", "/proc/file/x", "/proc/out", "/proc/other"], null)
+        mounts.mask(
+            fd,
+            [
+                "/proc/dir",
+                "/proc/file",
+                "/proc/missing",
+                "/proc/file/x",
+                "/proc/out",
+                "/proc/other",
+            ],
+            null,
+        )
         assert os.listdir(root / "proc/dir") == os.listdir(root / "proc/other") == []
         assert (root / "proc/file").read_text() == ""
         assert os.stat(root / "proc/file").st_rdev == os.makedev(1, 3)
@@ -201,7 +251,9 @@ def test_destinations_stay_inside(root):
         for destination in ("/", "/.."):
             above = mounts.new_fs("tmpfs")
             mounts.attach(above, fd, destination)
-            assert os.path.samestat(os.fstat(above), os.fstat(fd)), "the root's descriptor is of what is there now"
+            assert os.path.samestat(os.fstat(above), os.fstat(fd)), (
+                "the root's descriptor is of what is there now"
+            )
         assert [mount["point"] for mount in procfs.mounts()[-2:]] == [str(root)] * 2
         return found
 
@@ -221,7 +273,9 @@ def test_pivot(root):
         mounts.attach(mounts.new_fs("proc"), fd, "/proc")
         mounts.pivot(fd)
         points = [mount["point"] for mount in procfs.mounts()]
-        assert os.getcwd() == "/" and sorted(os.listdir("/")) == ["bin", "proc"] == sorted(os.listdir("/.."))
+        assert os.getcwd() == "/" and sorted(os.listdir("/")) == ["bin", "proc"] == sorted(
+            os.listdir("/..")
+        )
         assert not os.path.exists(str(root))
         return points
 

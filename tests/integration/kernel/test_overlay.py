@@ -27,7 +27,7 @@ def store(tmp_path_factory):
     """500 layers with short names, each with a file of its own and all with one named "who"."""
     base = tmp_path_factory.mktemp("layers")
     for number in range(LAYERS):
-        directory = base / ("%x" % number)
+        directory = base / (f"{number:x}")
         directory.mkdir()
         (directory / ("file%d" % number)).write_text(str(number))
         (directory / "who").write_text(str(number))
@@ -40,7 +40,7 @@ def stack(request, store, tmp_path, monkeypatch):
     monkeypatch.setattr(overlay, "FORCE_OLD", request.param)
     (tmp_path / "upper").mkdir()
     (tmp_path / "work").mkdir()
-    stack = lambda count: [str(store / ("%x" % number)) for number in range(count)]  # noqa: E731
+    stack = lambda count: [str(store / (f"{number:x}")) for number in range(count)]
     stack.upper, stack.work = str(tmp_path / "upper"), str(tmp_path / "work")
     return stack
 
@@ -144,7 +144,10 @@ def test_options(stack, tmp_path):
     fd = overlay.overlay([*stack(2), str(tmp_path / "layer")], stack.upper, stack.work)
     os.rename("file1", "moved", src_dir_fd=fd, dst_dir_fd=fd)
     assert read(fd, "moved") == "1"
-    assert child.errno_of(lambda: os.rename("directory", "other", src_dir_fd=fd, dst_dir_fd=fd)) == errno.EXDEV
+    assert (
+        child.errno_of(lambda: os.rename("directory", "other", src_dir_fd=fd, dst_dir_fd=fd))
+        == errno.EXDEV
+    )
     os.chmod("who", 0o600, dir_fd=fd)
     os.close(fd)
     assert pathlib.Path(stack.upper, "who").read_text() == "0"  # copied up as a whole
@@ -165,10 +168,16 @@ def test_errors(stack, tmp_path):
         overlay.overlay([str(tmp_path / "missing"), stack(1)[0]], stack.upper, stack.work)
     assert caught.value.errno == errno.ENOENT
     with pytest.raises(Unsupported, match="501 layers"):
-        overlay.overlay([str(tmp_path / str(number)) for number in range(501)], stack.upper, stack.work)
+        overlay.overlay(
+            [str(tmp_path / str(number)) for number in range(501)], stack.upper, stack.work
+        )
     before = sorted(os.listdir("/proc/self/fd"))
     for _attempt in range(3):
-        assert child.errno_of(overlay.overlay, stack(2), stack.upper, "/proc") in (errno.EINVAL, errno.EXDEV, errno.EROFS)
+        assert child.errno_of(overlay.overlay, stack(2), stack.upper, "/proc") in (
+            errno.EINVAL,
+            errno.EXDEV,
+            errno.EROFS,
+        )
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
@@ -189,7 +198,10 @@ def test_threads_on_old_kernels(store, monkeypatch):
     """A task with a list of containers mounts in one of its threads while the others work."""
     monkeypatch.setattr(overlay, "FORCE_OLD", True)
     ended, interval = threading.Event(), sys.getswitchinterval()
-    threads = [threading.Thread(target=lambda: [sum(range(1000)) for _turn in iter(ended.is_set, True)]) for _number in range(2)]
+    threads = [
+        threading.Thread(target=lambda: [sum(range(1000)) for _turn in iter(ended.is_set, True)])
+        for _number in range(2)
+    ]
     for thread in threads:
         thread.start()
     sys.setswitchinterval(1e-6)  # the others ask for the interpreter's lock at every moment
@@ -268,4 +280,6 @@ def test_as_owner_gives_all_rights_back(tmp_path, mapped):
     (tmp_path / "two").write_text("")
     assert os.stat(tmp_path / "one").st_uid == 7 and os.stat(tmp_path / "two").st_uid == 0
     after = procfs.status(os.getpid())
-    assert {key: after[key] for key in ("Uid", "Gid", "CapEff", "CapPrm")} == {key: before[key] for key in ("Uid", "Gid", "CapEff", "CapPrm")}
+    assert {key: after[key] for key in ("Uid", "Gid", "CapEff", "CapPrm")} == {
+        key: before[key] for key in ("Uid", "Gid", "CapEff", "CapPrm")
+    }

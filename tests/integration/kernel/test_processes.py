@@ -16,7 +16,8 @@ import time
 
 import pytest
 from pycontainer.errors import Unsupported
-from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.calls import constants as c
+from pycontainer.kernel.calls import syscalls
 from pycontainer.kernel.isolation import namespaces
 from pycontainer.kernel.processes import pidfd, procfs
 
@@ -24,7 +25,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import child  # noqa: E402
 
-EVERY = c.CLONE_NEWNS | c.CLONE_NEWPID | c.CLONE_NEWNET | c.CLONE_NEWUTS | c.CLONE_NEWIPC | c.CLONE_NEWCGROUP
+EVERY = (
+    c.CLONE_NEWNS
+    | c.CLONE_NEWPID
+    | c.CLONE_NEWNET
+    | c.CLONE_NEWUTS
+    | c.CLONE_NEWIPC
+    | c.CLONE_NEWCGROUP
+)
 
 
 def test_clone3():
@@ -33,13 +41,20 @@ def test_clone3():
     def inside():
         syscalls.sethostname("inside")
         syscalls.setdomainname("domain")
-        assert os.uname().nodename == "inside" and procfs.read("/proc/sys/kernel/domainname").strip() == "domain"
+        assert (
+            os.uname().nodename == "inside"
+            and procfs.read("/proc/sys/kernel/domainname").strip() == "domain"
+        )
         assert [name for _number, name in socket.if_nameindex()] == ["lo"]
         results = []
-        thread = threading.Thread(target=results.append, args=(threading.current_thread() is threading.main_thread(),))
+        thread = threading.Thread(
+            target=results.append, args=(threading.current_thread() is threading.main_thread(),)
+        )
         thread.start()
         thread.join()
-        assert subprocess.run(["/bin/echo", "x"], stdout=subprocess.PIPE, check=True).stdout == b"x\n"
+        assert (
+            subprocess.run(["/bin/echo", "x"], stdout=subprocess.PIPE, check=True).stdout == b"x\n"
+        )
         return os.getpid(), results
 
     assert child.run(inside, EVERY) == [1, [True]]
@@ -48,16 +63,10 @@ def test_clone3():
 
 def test_clone3_runs_fork_hooks():
     """What was registered with os.register_at_fork runs, as with os.fork."""
-    script = (
-        "import os, sys; sys.path.insert(0, %r); from _runtime.kernel.calls import syscalls\n"
-        "say = lambda text: lambda: os.write(1, text)\n"
-        "os.register_at_fork(before=say(b'before '), after_in_child=say(b'child '), after_in_parent=lambda: None)\n"
-        "pid, fd = syscalls.clone3(0)\n"
-        "os._exit(0) if pid == 0 else os.waitpid(pid, 0)\n"
-        "try: syscalls.clone3(0x20200)\n"
-        "except OSError as error: print(error.errno)\n"
-    ) % str(pathlib.Path(__file__).parents[3] / "plugins/module_utils")
-    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    script = f"import os, sys; sys.path.insert(0, {str(pathlib.Path(__file__).parents[3] / 'plugins/module_utils')!r}); from _runtime.kernel.calls import syscalls\nsay = lambda text: lambda: os.write(1, text)\nos.register_at_fork(before=say(b'before '), after_in_child=say(b'child '), after_in_parent=lambda: None)\npid, fd = syscalls.clone3(0)\nos._exit(0) if pid == 0 else os.waitpid(pid, 0)\ntry: syscalls.clone3(0x20200)\nexcept OSError as error: print(error.errno)\n"
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
     assert output == "before child before %d\n" % errno.EINVAL
 
 
@@ -76,7 +85,9 @@ def test_clone3_alone():
         "try: syscalls.clone3(0x20200, alone=True)\n"
         "except OSError as error: print(error.errno)\n"
     ) % str(pathlib.Path(__file__).parents[3] / "plugins/module_utils")
-    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     code, place, has_ctypes, number = output.split()
     assert (code, has_ctypes, int(number)) == ("3", "False", errno.EINVAL) and "pidfd" in place
 
@@ -110,7 +121,9 @@ def test_clone_into_cgroup():
     os.mkdir(directory)
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        assert child.run(lambda: procfs.cgroups()[""], 0, cgroup_fd=fd).endswith(os.path.basename(directory))
+        assert child.run(lambda: procfs.cgroups()[""], 0, cgroup_fd=fd).endswith(
+            os.path.basename(directory)
+        )
     finally:
         os.close(fd)
         os.rmdir(directory)
@@ -131,11 +144,19 @@ def test_join():
 
             def inside(join=join):
                 join(fd, pid, types)
-                found = {name: namespaces.identity("self", name) for name in types if name not in ("pid", "mount")}
+                found = {
+                    name: namespaces.identity("self", name)
+                    for name in types
+                    if name not in ("pid", "mount")
+                }
                 inner, inner_fd = syscalls.clone3(0)
                 if inner == 0:
                     os._exit(os.getpid())
-                return found, pidfd.ended(inner_fd, 10) and pidfd.reap(inner_fd)[0], os.uname().nodename
+                return (
+                    found,
+                    pidfd.ended(inner_fd, 10) and pidfd.reap(inner_fd)[0],
+                    os.uname().nodename,
+                )
 
             host = os.open("/proc", os.O_PATH)
             found, inner, name = child.run(inside)
@@ -165,7 +186,9 @@ def test_time_namespace():
             namespaces.restore_time(fd)
         return ahead, time.monotonic(), child.run(time.monotonic, 0)
 
-    ahead, now, then = child.run(inside, 0)  # what fails there can't leave this process with children of another time
+    ahead, now, then = child.run(
+        inside, 0
+    )  # what fails there can't leave this process with children of another time
     assert 86300 < ahead - now < 86500
     assert abs(then - now) < 60
 
@@ -194,7 +217,9 @@ def test_small_calls():
         syscalls.prlimit(0, 7, 100, 200)
         assert "100                  200" in procfs.read("/proc/self/limits")
         syscalls.sched_setattr(0, 3, nice=5)
-        assert os.sched_getscheduler(0) == os.SCHED_BATCH and os.getpriority(os.PRIO_PROCESS, 0) == 5
+        assert (
+            os.sched_getscheduler(0) == os.SCHED_BATCH and os.getpriority(os.PRIO_PROCESS, 0) == 5
+        )
         syscalls.ioprio_set(0, 3, 0)
         assert syscalls.personality(0xFFFFFFFF) == 0
         syscalls.personality(8)

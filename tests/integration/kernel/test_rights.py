@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 import pytest
-from pycontainer.kernel.calls import constants as c, syscalls
+from pycontainer.kernel.calls import constants as c
+from pycontainer.kernel.calls import syscalls
 from pycontainer.kernel.isolation import capabilities
 from pycontainer.kernel.mounts import userns
 from pycontainer.kernel.processes import procfs
@@ -34,8 +35,15 @@ def sets(pid="self"):
 
 def sets_after_exec():
     """The same in a program that this process executes."""
-    text = subprocess.run(["/bin/cat", "/proc/self/status"], stdout=subprocess.PIPE, check=True, text=True).stdout
-    return sets({key: value.strip() for key, _colon, value in (line.partition(":") for line in text.splitlines())})
+    text = subprocess.run(
+        ["/bin/cat", "/proc/self/status"], stdout=subprocess.PIPE, check=True, text=True
+    ).stdout
+    return sets(
+        {
+            key: value.strip()
+            for key, _colon, value in (line.partition(":") for line in text.splitlines())
+        }
+    )
 
 
 def test_root_with_docker_default():
@@ -54,7 +62,11 @@ def test_user_with_docker_default():
 
     def inside():
         capabilities.switch_user_and_apply(1000, 1001, [1001, 29], DOCKER, DOCKER, 0, DOCKER, 0)
-        assert (os.getresuid(), os.getresgid(), sorted(os.getgroups())) == ((1000,) * 3, (1001,) * 3, [29, 1001])
+        assert (os.getresuid(), os.getresgid(), sorted(os.getgroups())) == (
+            (1000,) * 3,
+            (1001,) * 3,
+            [29, 1001],
+        )
         return sets(), sets_after_exec()
 
     before, after = child.run(inside, 0)
@@ -87,7 +99,9 @@ def test_nothing():
 
 # ------------------------------------------------------------------------------------------------------------------ seccomp
 
-machine = pytest.mark.skipif(c.MACHINE not in ("x86_64", "aarch64"), reason="no filters for this architecture")
+machine = pytest.mark.skipif(
+    c.MACHINE not in ("x86_64", "aarch64"), reason="no filters for this architecture"
+)
 
 
 def call(name, *arguments):
@@ -139,21 +153,37 @@ def test_default_filter_in_force():
     """Below the default filter each of these calls ends with EPERM, and none did without; clone3 and new calls do not exist."""
 
     def inside():
-        free = {name: call(name, *arguments) for name, arguments in REFUSED.items() if name not in ("unshare", "clone", "personality")}
+        free = {
+            name: call(name, *arguments)
+            for name, arguments in REFUSED.items()
+            if name not in ("unshare", "clone", "personality")
+        }
         allowed = {name: call(name, *arguments) for name, arguments in ALLOWED.items()}
-        profile = default_profile.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version())
+        profile = default_profile.default_profile(
+            capabilities.DOCKER_DEFAULT, procfs.kernel_version()
+        )
         program = compiler.compile(profile)
         syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
         compiler.install(program, compiler.flags(profile))
         assert procfs.status(os.getpid())["Seccomp"] == "2"
         filtered = {name: call(name, *arguments) for name, arguments in REFUSED.items()}
         after = {name: call(name, *arguments) for name, arguments in ALLOWED.items()}
-        sly = [call("socket", upper | family, 5, 0) for upper in (0, 1 << 32, 2**64 - 2**32) for family in (38, 40)]
-        missing = [call("clone3", 0, 0), call("file_setattr"), 0 if syscalls._lib.syscall(600, 0, 0, 0, 0, 0, 0) == 0 else syscalls.ffi.errno]
+        sly = [
+            call("socket", upper | family, 5, 0)
+            for upper in (0, 1 << 32, 2**64 - 2**32)
+            for family in (38, 40)
+        ]
+        missing = [
+            call("clone3", 0, 0),
+            call("file_setattr"),
+            0 if syscalls._lib.syscall(600, 0, 0, 0, 0, 0, 0) == 0 else syscalls.ffi.errno,
+        ]
         return free, allowed, filtered, after, sly, missing
 
     free, allowed, filtered, after, sly, missing = child.run(inside, 0)
-    assert set(filtered.values()) == {errno.EPERM}, {name: code for name, code in filtered.items() if code != errno.EPERM}
+    assert set(filtered.values()) == {errno.EPERM}, {
+        name: code for name, code in filtered.items() if code != errno.EPERM
+    }
     assert [name for name, code in free.items() if code == errno.EPERM] == []
     assert after == allowed and errno.EPERM not in allowed.values()
     assert sly == [errno.EPERM] * 6
@@ -191,7 +221,12 @@ def test_other_entries(tmp_path):
     subprocess.run(["gcc", "-o", tmp_path / "probe", tmp_path / "probe.c"], check=True)
 
     def inside():
-        run = lambda: [int(word) for word in subprocess.run([tmp_path / "probe"], stdout=subprocess.PIPE, check=False).stdout.split()]  # noqa: E731
+        run = lambda: [
+            int(word)
+            for word in subprocess.run(
+                [tmp_path / "probe"], stdout=subprocess.PIPE, check=False
+            ).stdout.split()
+        ]
         free = run()
         syscalls.prctl(c.PR_SET_NO_NEW_PRIVS, 1)
         profile = default_profile.default_profile((), procfs.kernel_version())
@@ -211,7 +246,10 @@ def test_other_entries(tmp_path):
 def test_actions_in_force():
     """KILL_PROCESS and TRAP end the process with SIGSYS, ERRNO gives its number, an unlisted architecture is not needed to run."""
     for action, expected in (("SCMP_ACT_KILL_PROCESS", 31), ("SCMP_ACT_TRAP", 31)):
-        profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["sethostname"], "action": action}]}
+        profile = {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["sethostname"], "action": action}],
+        }
         pid, fd = syscalls.clone3(0)
         if pid == 0:
             syscalls.prlimit(0, 4, 0, 0)  # no core file
@@ -221,7 +259,10 @@ def test_actions_in_force():
         result = syscalls.waitid_pidfd(fd)
         os.close(fd)
         assert result.si_status == expected, action
-    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_ERRNO", "errnoRet": 77}]}
+    profile = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_ERRNO", "errnoRet": 77}],
+    }
 
     def inside():
         compiler.install(compiler.compile(profile), compiler.flags(profile))
@@ -233,7 +274,10 @@ def test_actions_in_force():
 @machine
 def test_listener():
     """SCMP_ACT_NOTIFY: the listener's descriptor comes from install()."""
-    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_NOTIFY"}]}
+    profile = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_NOTIFY"}],
+    }
 
     def inside():
         fd = compiler.install(compiler.compile(profile), c.SECCOMP_FILTER_FLAG_NEW_LISTENER)
@@ -245,9 +289,14 @@ def test_listener():
 
 def test_what_a_user_namespace_may_mount():
     """proc is had only where it is shown whole."""
+
     def look():
         whole = userns.can_mount(("proc", "sysfs", "mqueue"), MAP, MAP)
         syscalls.mount("/proc/version", "/proc/uptime", None, c.MS_BIND)
-        return whole, userns.can_mount(("mqueue", "proc"), MAP, MAP), userns.can_mount(("mqueue",), MAP, MAP)
+        return (
+            whole,
+            userns.can_mount(("mqueue", "proc"), MAP, MAP),
+            userns.can_mount(("mqueue",), MAP, MAP),
+        )
 
     assert child.run(look) == [None, "proc", None]

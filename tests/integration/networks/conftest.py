@@ -61,7 +61,7 @@ def judge(test, arguments):
         run("ip link set lo up")
         test(**arguments)
     except pytest.skip.Exception as reason:
-        return "skip:%s" % reason
+        return f"skip:{reason}"
     except BaseException:
         return traceback.format_exc()
     return "passed"
@@ -77,9 +77,15 @@ def die_with(parent):
 
 def run(command, check=True):
     """Run shell commands in this namespace, return their output."""
-    done = subprocess.run(["sh", "-ec", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=30)
+    done = subprocess.run(
+        ["sh", "-ec", command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=30,
+    )
     if check and done.returncode:
-        raise AssertionError("%s: %s" % (command, done.stdout.decode()))
+        raise AssertionError(f"{command}: {done.stdout.decode()}")
     return done.stdout.decode()
 
 
@@ -125,7 +131,11 @@ class Namespace:
                 syscalls.setns(self.fd, CLONE_NEWNET)
                 with os.fdopen(writer, "w") as file:
                     try:
-                        answer = function(*arguments) if not getattr(function, "serves", False) else function(file, *arguments)
+                        answer = (
+                            function(*arguments)
+                            if not getattr(function, "serves", False)
+                            else function(file, *arguments)
+                        )
                     except OSError as error:
                         answer = type(error).__name__
                     file.write(json.dumps(answer))
@@ -180,7 +190,9 @@ servers.serves = True
 def ask(address, port, protocol="tcp", text="hello", timeout=0.7):
     """Send a text to a server and return its answer, or the name of the error."""
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM) as sock:
+        with socket.socket(
+            socket.AF_INET, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+        ) as sock:
             sock.settimeout(timeout)
             sock.connect((address, port))
             sock.sendall(text.encode())
@@ -192,7 +204,9 @@ def ask(address, port, protocol="tcp", text="hello", timeout=0.7):
 class Container:
     """A namespace that is attached as a container's is, with servers in it."""
 
-    def __init__(self, net, engine, ident, network="bridge", ports=(), tcp=(80,), udp=(53,), wanted_ip=None):
+    def __init__(
+        self, net, engine, ident, network="bridge", ports=(), tcp=(80,), udp=(53,), wanted_ip=None
+    ):
         from pycontainer import networks
         from pycontainer.networks import attach, publish
 
@@ -271,9 +285,14 @@ class Net:
     def lan(self):
         """Another host on a LAN: it routes to containers' subnets by way of this one, as an attacker would."""
         peer = Namespace(self)
-        run("ip link add up0 type veth peer name eth0 netns %d; ip addr add %s/24 dev up0; ip link set up0 up" % (peer.pid, LAN_HOST))
-        peer.run("ip addr add %s/24 dev eth0; ip link set eth0 up; ip link set lo up; ip route add 172.16.0.0/12 via %s" % (LAN_PEER, LAN_HOST))
-        run("ip route add default via %s" % LAN_PEER)
+        run(
+            "ip link add up0 type veth peer name eth0 netns %d; ip addr add %s/24 dev up0; ip link set up0 up"
+            % (peer.pid, LAN_HOST)
+        )
+        peer.run(
+            f"ip addr add {LAN_PEER}/24 dev eth0; ip link set eth0 up; ip link set lo up; ip route add 172.16.0.0/12 via {LAN_HOST}"
+        )
+        run(f"ip route add default via {LAN_PEER}")
         peer.serve(tcp=[9000], udp=[9000])
         peer.ask = lambda *arguments, **options: peer.call(lambda: ask(*arguments, **options))
         return peer
@@ -300,8 +319,15 @@ def net(scratch):
 @pytest.fixture
 def port():
     """A published port, ready for run.json."""
+
     def make(host_port, container_port=80, protocol="tcp", host_ip="0.0.0.0"):
-        return {"host_ip": host_ip, "host_port": host_port, "container_port": container_port, "protocol": protocol}
+        return {
+            "host_ip": host_ip,
+            "host_port": host_port,
+            "container_port": container_port,
+            "protocol": protocol,
+        }
+
     return make
 
 
@@ -314,4 +340,5 @@ def wait():
                 return True
             time.sleep(0.02)
         return condition()
+
     return until

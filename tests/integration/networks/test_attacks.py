@@ -43,12 +43,30 @@ def checksum(data):
 def datagram(source, target, port, text):
     """An IPv4 packet with a UDP datagram (without a checksum) in it."""
     udp = struct.pack("!HHHH", 5555, port, 8 + len(text), 0) + text
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(target))
+    header = struct.pack(
+        "!BBHHHBBH4s4s",
+        0x45,
+        0,
+        20 + len(udp),
+        1,
+        0,
+        64,
+        17,
+        0,
+        socket.inet_aton(source),
+        socket.inet_aton(target),
+    )
     return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + udp
 
 
 def arp(sender_mac, sender, target_mac, target, operation=2):
-    return struct.pack("!HHBBH", 1, IPV4, 6, 4, operation) + sender_mac + socket.inet_aton(sender) + target_mac + socket.inet_aton(target)
+    return (
+        struct.pack("!HHBBH", 1, IPV4, 6, 4, operation)
+        + sender_mac
+        + socket.inet_aton(sender)
+        + target_mac
+        + socket.inet_aton(target)
+    )
 
 
 def send(frames):
@@ -64,6 +82,7 @@ def send(frames):
 
 def heard(namespace, address, port, act, seconds=1.0):
     """What comes to a UDP socket of a namespace while ``act`` runs."""
+
     def listen():
         found = []
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -83,21 +102,61 @@ def heard(namespace, address, port, act, seconds=1.0):
 def test_frames_to_another_network(net):
     engine = net.engine()
     make(engine, name="other")
-    evil, neighbour, far = net.container(engine, "a"), net.container(engine, "b"), net.container(engine, "c", "other")
+    evil, neighbour, far = (
+        net.container(engine, "a"),
+        net.container(engine, "b"),
+        net.container(engine, "c", "other"),
+    )
     bridge = address_of(net, "pyc0")
     broadcast = b"\xff" * 6
 
     def frames(target, port):
-        return [(destination, IPV4, datagram(source, target, port, text)) for destination in (bridge, broadcast) for source, text in (
-            (evil.address, b"own"), (far.address, b"target's"), ("172.18.0.1", b"its gateway's"), ("172.17.0.1", b"own gateway's"), ("127.0.0.1", b"loopback"),
-            ("10.1.2.3", b"nobody's"))] + [(bridge, VLAN, struct.pack("!HH", 1, IPV4) + datagram(evil.address, target, port, b"tagged"))]
+        return [
+            (destination, IPV4, datagram(source, target, port, text))
+            for destination in (bridge, broadcast)
+            for source, text in (
+                (evil.address, b"own"),
+                (far.address, b"target's"),
+                ("172.18.0.1", b"its gateway's"),
+                ("172.17.0.1", b"own gateway's"),
+                ("127.0.0.1", b"loopback"),
+                ("10.1.2.3", b"nobody's"),
+            )
+        ] + [
+            (
+                bridge,
+                VLAN,
+                struct.pack("!HH", 1, IPV4) + datagram(evil.address, target, port, b"tagged"),
+            )
+        ]
 
-    direct = [(address_of(neighbour.namespace, "eth0"), IPV4, datagram(evil.address, neighbour.address, 7001, b"direct"))]
-    assert "direct" in heard(neighbour.namespace, neighbour.address, 7001, lambda: evil.namespace.call(send, direct)), "frames do go out"
-    assert heard(far.namespace, far.address, 7001, lambda: evil.namespace.call(send, frames(far.address, 7001))) == []
+    direct = [
+        (
+            address_of(neighbour.namespace, "eth0"),
+            IPV4,
+            datagram(evil.address, neighbour.address, 7001, b"direct"),
+        )
+    ]
+    assert "direct" in heard(
+        neighbour.namespace, neighbour.address, 7001, lambda: evil.namespace.call(send, direct)
+    ), "frames do go out"
+    assert (
+        heard(
+            far.namespace,
+            far.address,
+            7001,
+            lambda: evil.namespace.call(send, frames(far.address, 7001)),
+        )
+        == []
+    )
     net.run("ip addr add 127.0.0.9/8 dev lo 2>/dev/null || true")
     for address in ("127.0.0.1", "127.0.0.9"):
-        assert heard(net.host(), address, 7002, lambda: evil.namespace.call(send, frames(address, 7002))) == []
+        assert (
+            heard(
+                net.host(), address, 7002, lambda: evil.namespace.call(send, frames(address, 7002))
+            )
+            == []
+        )
 
 
 def test_neighbours_and_routes_of_others_stay(net):
@@ -108,15 +167,34 @@ def test_neighbours_and_routes_of_others_stay(net):
 
     def look():
         bridge = networks.get(engine, "other")["bridge"]
-        return (far.namespace.run("ip -4 neigh show | sed 's/ ref.*//; s/[A-Z]*$//'; ip route"),
-                net.run("ip route; ip -6 route; ip -4 neigh show dev %s | sed 's/[A-Z]*$//'" % bridge))
+        return (
+            far.namespace.run("ip -4 neigh show | sed 's/ ref.*//; s/[A-Z]*$//'; ip route"),
+            net.run(f"ip route; ip -6 route; ip -4 neigh show dev {bridge} | sed 's/[A-Z]*$//'"),
+        )
 
     before = look()
     own, broadcast = mac("02:42:ac:11:00:99"), b"\xff" * 6
-    advertisement = bytes.fromhex("6000000000383afffe8000000000000000000000000000aaff020000000000000000000000000001") + struct.pack(
-        "!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + bytes.fromhex("030440c000015180000151800000000020010db8000000000000000000000000") + b"\0" * 8
-    evil.namespace.call(send, [(broadcast, ARP, arp(own, claimed, broadcast, target, operation)) for operation in (1, 2) for claimed, target in (
-        (far.address, "172.18.0.1"), ("172.18.0.1", far.address), ("10.9.0.1", "10.9.0.2"))] + [(bytes.fromhex("333300000001"), IPV6, advertisement)])
+    advertisement = (
+        bytes.fromhex(
+            "6000000000383afffe8000000000000000000000000000aaff020000000000000000000000000001"
+        )
+        + struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+        + bytes.fromhex("030440c000015180000151800000000020010db8000000000000000000000000")
+        + b"\0" * 8
+    )
+    evil.namespace.call(
+        send,
+        [
+            (broadcast, ARP, arp(own, claimed, broadcast, target, operation))
+            for operation in (1, 2)
+            for claimed, target in (
+                (far.address, "172.18.0.1"),
+                ("172.18.0.1", far.address),
+                ("10.9.0.1", "10.9.0.2"),
+            )
+        ]
+        + [(bytes.fromhex("333300000001"), IPV6, advertisement)],
+    )
     assert look() == before
     assert net.ask(far.address, 80) == "172.18.0.1 HELLO"
 

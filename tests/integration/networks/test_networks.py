@@ -27,11 +27,18 @@ def link(net, name):
 
 
 def bridge_address(net, name):
-    return [(one["local"], one["prefixlen"]) for one in json.loads(net.run("ip -j addr show dev " + name))[0]["addr_info"]]
+    return [
+        (one["local"], one["prefixlen"])
+        for one in json.loads(net.run("ip -j addr show dev " + name))[0]["addr_info"]
+    ]
 
 
 def rule_elements(net, name):
-    entry = next(list(entry.values())[0] for entry in net.rules() if list(entry.values())[0].get("name") == name and ("set" in entry or "map" in entry))
+    entry = next(
+        list(entry.values())[0]
+        for entry in net.rules()
+        if list(entry.values())[0].get("name") == name and ("set" in entry or "map" in entry)
+    )
     return entry.get("elem", [])
 
 
@@ -40,18 +47,37 @@ def test_create_again_change_and_remove(net):
     first = do(engine, name="web", ipam_config=[{"subnet": "172.28.0.0/24"}], labels={"a": "1"})
     assert first["changed"] and first["diff"]["before"] == {"state": "absent"}
     bridge = first["network"]["Bridge"]
-    assert first["network"]["IPAM"]["Config"] == [{"Subnet": "172.28.0.0/24", "Gateway": "172.28.0.1"}]
-    assert link(net, bridge)["linkinfo"]["info_kind"] == "bridge" and "UP" in link(net, bridge)["flags"]
+    assert first["network"]["IPAM"]["Config"] == [
+        {"Subnet": "172.28.0.0/24", "Gateway": "172.28.0.1"}
+    ]
+    assert (
+        link(net, bridge)["linkinfo"]["info_kind"] == "bridge"
+        and "UP" in link(net, bridge)["flags"]
+    )
     assert bridge_address(net, bridge) == [("172.28.0.1", 24)]
-    assert do(engine, name="web", ipam_config=[{"subnet": "172.28.0.0/24"}], labels={"a": "1"})["changed"] is False
+    assert (
+        do(engine, name="web", ipam_config=[{"subnet": "172.28.0.0/24"}], labels={"a": "1"})[
+            "changed"
+        ]
+        is False
+    )
     assert do(engine, name="web")["changed"] is False
     changed = do(engine, name="web", labels={"b": "2"})
-    assert changed["diff"]["before"] == {"labels": {"a": "1"}} and changed["network"]["Labels"] == {"b": "2"}
+    assert changed["diff"]["before"] == {"labels": {"a": "1"}} and changed["network"]["Labels"] == {
+        "b": "2"
+    }
     assert changed["network"]["Id"] == first["network"]["Id"]
-    moved = do(engine, name="web", ipam_config=[{"subnet": "172.29.0.0/24", "gateway": "172.29.0.9"}])
+    moved = do(
+        engine, name="web", ipam_config=[{"subnet": "172.29.0.0/24", "gateway": "172.29.0.9"}]
+    )
     assert sorted(moved["diff"]["after"]) == ["ipam_config.gateway", "ipam_config.subnet"]
     assert bridge_address(net, bridge) == [("172.29.0.9", 24)]
-    assert do(engine, name="web", ipam_config=[{"subnet": "172.29.0.0/24", "gateway": "172.29.0.9"}])["changed"] is False
+    assert (
+        do(engine, name="web", ipam_config=[{"subnet": "172.29.0.0/24", "gateway": "172.29.0.9"}])[
+            "changed"
+        ]
+        is False
+    )
     assert do(engine, name="web", state="absent")["actions"] == ["remove network web"]
     assert link(net, bridge) is None
     assert do(engine, name="web", state="absent")["changed"] is False
@@ -61,22 +87,49 @@ def test_create_again_change_and_remove(net):
 def test_what_nft_reads_is_what_was_meant(net):
     engine = net.engine()
     networks.ensure_links(engine, ["bridge"])
-    do(engine, name="inner", internal=True, ipam_config=[{"subnet": "172.28.0.0/24"}], driver_options={"com.docker.network.bridge.name": "inner0"})
+    do(
+        engine,
+        name="inner",
+        internal=True,
+        ipam_config=[{"subnet": "172.28.0.0/24"}],
+        driver_options={"com.docker.network.bridge.name": "inner0"},
+    )
     assert sorted(rule_elements(net, "bridges")) == ["inner0", "pyc0"]
     assert rule_elements(net, "internal") == ["inner0"]
     assert rule_elements(net, "subnets") == [{"prefix": {"addr": "172.17.0.0", "len": 16}}]
     published = {"host_ip": "0.0.0.0", "host_port": 8080, "container_port": 80, "protocol": "tcp"}
-    publish.publish("a", "172.17.0.2/16", [published, dict(published, host_ip="10.9.0.1", protocol="udp"), dict(published, host_ip="127.0.0.1")])
-    assert rule_elements(net, "published") == [[{"concat": ["tcp", 8080]}, {"concat": ["172.17.0.2", 80]}]]
-    assert rule_elements(net, "published_on") == [[{"concat": ["10.9.0.1", "udp", 8080]}, {"concat": ["172.17.0.2", 80]}]]
+    publish.publish(
+        "a",
+        "172.17.0.2/16",
+        [
+            published,
+            dict(published, host_ip="10.9.0.1", protocol="udp"),
+            dict(published, host_ip="127.0.0.1"),
+        ],
+    )
+    assert rule_elements(net, "published") == [
+        [{"concat": ["tcp", 8080]}, {"concat": ["172.17.0.2", 80]}]
+    ]
+    assert rule_elements(net, "published_on") == [
+        [{"concat": ["10.9.0.1", "udp", 8080]}, {"concat": ["172.17.0.2", 80]}]
+    ]
     text = net.run("nft list table ip pycontainer")
-    for line in ('iifname != "lo" ip daddr 127.0.0.0/8 drop', "iifname @bridges fib saddr . iif oif missing drop",
-                 "fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @published_on",
-                 "fib daddr type local dnat ip to meta l4proto . th dport map @published",
-                 "ip daddr 127.0.0.0/8 return", "ip saddr @subnets oifname != @bridges masquerade",
-                 "ip saddr @subnets oifname @bridges ct status dnat masquerade",
-                 "iifname . oifname @within accept", "iifname @internal drop", "oifname @internal drop", "ct state established,related accept",
-                 "ct status dnat accept", "oifname @bridges drop", "ip saddr . meta l4proto . th dport @own_ports return"):
+    for line in (
+        'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+        "iifname @bridges fib saddr . iif oif missing drop",
+        "fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @published_on",
+        "fib daddr type local dnat ip to meta l4proto . th dport map @published",
+        "ip daddr 127.0.0.0/8 return",
+        "ip saddr @subnets oifname != @bridges masquerade",
+        "ip saddr @subnets oifname @bridges ct status dnat masquerade",
+        "iifname . oifname @within accept",
+        "iifname @internal drop",
+        "oifname @internal drop",
+        "ct state established,related accept",
+        "ct status dnat accept",
+        "oifname @bridges drop",
+        "ip saddr . meta l4proto . th dport @own_ports return",
+    ):
         assert line in text
 
 
@@ -87,26 +140,39 @@ def test_pyroute2_reads_what_was_packed_by_hand(net):
     with pyroute2.IPRoute() as route:
         host = route.get_links(ifname=container.attachment["ifname"])[0]
         bridge = route.link_lookup(ifname="pyc0")[0]
-    assert host.get_attr("IFLA_MASTER") == bridge and host["flags"] & 1 and host.get_attr("IFLA_MTU") == 1500
+    assert (
+        host.get_attr("IFLA_MASTER") == bridge
+        and host["flags"] & 1
+        and host.get_attr("IFLA_MTU") == 1500
+    )
     seen = json.loads(container.namespace.run("ip -j addr show dev eth0"))[0]
     assert (seen["address"], seen["operstate"]) == (container.attachment["mac"], "UP")
-    assert [(one["local"], one["prefixlen"], one["broadcast"]) for one in seen["addr_info"]] == [("172.17.0.2", 16, "172.17.255.255")]
-    assert json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"] == "172.17.0.1"
+    assert [(one["local"], one["prefixlen"], one["broadcast"]) for one in seen["addr_info"]] == [
+        ("172.17.0.2", 16, "172.17.255.255")
+    ]
+    assert (
+        json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"]
+        == "172.17.0.1"
+    )
     assert json.loads(net.run("ip -j link show dev pyc0"))[0]["address"] == "02:42:ac:11:00:01"
 
 
 def test_subnets_avoid_the_hosts_and_each_other(net):
     engine = net.engine()
     networks.ensure_links(engine, ["bridge"])
-    net.run("ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip addr add 172.19.4.1/24 dev up0;"
-            "ip route add 172.20.0.0/14 via 172.19.4.2")
+    net.run(
+        "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip addr add 172.19.4.1/24 dev up0;"
+        "ip route add 172.20.0.0/14 via 172.19.4.2"
+    )
     assert do(engine, name="one")["network"]["IPAM"]["Config"][0]["Subnet"] == "172.18.0.0/16"
     assert do(engine, name="two")["network"]["IPAM"]["Config"][0]["Subnet"] == "172.24.0.0/16"
     with pytest.raises(Conflict, match="overlaps 172.18.0.0/16 of network one"):
         do(engine, name="three", ipam_config=[{"subnet": "172.18.128.0/24"}])
     with pytest.raises(Conflict, match="overlaps 172.19.4.0/24 of this host's link up0"):
         do(engine, name="three", ipam_config=[{"subnet": "172.19.0.0/16"}])
-    do(engine, name="three", ipam_config=[{"subnet": "172.20.1.0/24"}])  # more specific than a route elsewhere: the user's affair
+    do(
+        engine, name="three", ipam_config=[{"subnet": "172.20.1.0/24"}]
+    )  # more specific than a route elsewhere: the user's affair
     net.run("ip route add 172.16.0.0/12 via 172.19.4.2")
     assert do(engine, name="four")["network"]["IPAM"]["Config"][0]["Subnet"] == "192.168.0.0/20"
     net.run("ip route add 192.168.0.0/16 via 172.19.4.2")
@@ -123,7 +189,10 @@ def test_mtu_follows_the_uplink(net):
     assert link(net, name)["mtu"] == 1400
     assert do(engine, name="web", driver_options={"com.docker.network.driver.mtu": 1280})["changed"]
     assert link(net, name)["mtu"] == 1280
-    assert do(engine, name="web", driver_options={"com.docker.network.driver.mtu": "1280"})["changed"] is False
+    assert (
+        do(engine, name="web", driver_options={"com.docker.network.driver.mtu": "1280"})["changed"]
+        is False
+    )
     assert do(engine, name="web", driver_options={})["network"]["MTU"] == 1400
     assert link(net, name)["mtu"] == 1400
 
@@ -133,14 +202,22 @@ def test_a_network_in_use_is_kept(net):
     do(engine, name="web")
     container = net.container(engine, "a", "web")
     before = net.run("ip -br link | cut -d' ' -f1; nft list ruleset")
-    for params in ({"internal": True}, {"ipam_config": [{"subnet": "172.28.0.0/16"}]}, {"driver_options": {"com.docker.network.driver.mtu": 1300}}):
+    for params in (
+        {"internal": True},
+        {"ipam_config": [{"subnet": "172.28.0.0/16"}]},
+        {"driver_options": {"com.docker.network.driver.mtu": 1300}},
+    ):
         with pytest.raises(Conflict, match="while containers use network web .aaaa"):
             do(engine, name="web", **params)
     with pytest.raises(Conflict, match="network web is used by aaaa"):
         do(engine, name="web", state="absent")
     assert net.run("ip -br link | cut -d' ' -f1; nft list ruleset") == before
     assert do(engine, name="web", labels={"x": "y"})["changed"]
-    assert do(engine, name="web", driver_options={"com.docker.network.bridge.enable_ip_masquerade": "false"})["changed"]
+    assert do(
+        engine,
+        name="web",
+        driver_options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
+    )["changed"]
     assert rule_elements(net, "subnets") == [{"prefix": {"addr": "172.17.0.0", "len": 16}}]
     assert do(engine, name="web", state="absent", force=True)["changed"]
     assert link(net, container.attachment["ifname"]) is None and networks.users(engine, "web") == []
@@ -151,14 +228,24 @@ def test_a_network_in_use_is_kept(net):
 def test_check_mode_changes_nothing(net):
     engine = net.engine()
     do(engine, name="web")
-    before, rows = net.run("ip -br link | cut -d' ' -f1; nft list ruleset"), engine.db.all("SELECT * FROM networks")
+    before, rows = (
+        net.run("ip -br link | cut -d' ' -f1; nft list ruleset"),
+        engine.db.all("SELECT * FROM networks"),
+    )
     checking = net.engine(check=True)
-    for params in ({"name": "new"}, {"name": "web", "labels": {"a": "b"}}, {"name": "web", "state": "absent"}):
+    for params in (
+        {"name": "new"},
+        {"name": "web", "labels": {"a": "b"}},
+        {"name": "web", "state": "absent"},
+    ):
         predicted = do(checking, **params)
         assert predicted["changed"] and predicted["actions"]
     assert do(checking, name="web")["changed"] is False
     assert do(checking, name="new", labels={"a": "b"})["network"]["Labels"] == {"a": "b"}
-    assert net.run("ip -br link | cut -d' ' -f1; nft list ruleset") == before and engine.db.all("SELECT * FROM networks") == rows
+    assert (
+        net.run("ip -br link | cut -d' ' -f1; nft list ruleset") == before
+        and engine.db.all("SELECT * FROM networks") == rows
+    )
     predicted, done = do(checking, name="new"), do(engine, name="new")
     assert (predicted["actions"], predicted["diff"]) == (done["actions"], done["diff"])
 
@@ -166,7 +253,11 @@ def test_check_mode_changes_nothing(net):
 def test_check_mode_on_a_bare_host(net):
     checking = net.engine(check=True)
     assert do(checking, name="web")["network"]["IPAM"]["Config"][0]["Subnet"] == "172.17.0.0/16"
-    assert task.info(checking, {"name": "web", "filters": None}) == {"exists": False, "network": None, "networks": []}
+    assert task.info(checking, {"name": "web", "filters": None}) == {
+        "exists": False,
+        "network": None,
+        "networks": [],
+    }
     assert not os.path.exists(checking.paths.database) and net.run("ip -o link").count("\n") == 1
 
 
@@ -175,23 +266,41 @@ def test_after_a_reboot_or_a_foreign_hand_everything_comes_back(net, port):
     do(engine, name="web")
     container = net.container(engine, "a", ports=[port(8080)])
     os.makedirs(engine.paths.container(container.ident))
-    state = {"status": "running", "network": {"mode": "bridge", "attachments": [container.attachment], "ports": container.ports}}
+    state = {
+        "status": "running",
+        "network": {
+            "mode": "bridge",
+            "attachments": [container.attachment],
+            "ports": container.ports,
+        },
+    }
     with open(os.path.join(engine.paths.container(container.ident), "state.json"), "w") as file:
         json.dump(state, file)
     before = net.run("nft list ruleset")
-    for harm in ("nft flush ruleset", "nft flush chain ip pycontainer forward", "nft flush set ip pycontainer bridges",
+    for harm in (
+        "nft flush ruleset",
+        "nft flush chain ip pycontainer forward",
+        "nft flush set ip pycontainer bridges",
         "echo 0 > /proc/sys/net/ipv4/ip_forward",
-                 "ip addr flush dev pyc0", "ip link set pyc0 down", "ip link del pyc0"):
+        "ip addr flush dev pyc0",
+        "ip link set pyc0 down",
+        "ip link del pyc0",
+    ):
         net.run(harm)
         networks.ensure_links(engine, ["bridge"])
         assert net.run("nft list ruleset") == before, harm
         assert net.run("cat /proc/sys/net/ipv4/ip_forward").strip() == "1"
-        assert bridge_address(net, "pyc0") == [("172.17.0.1", 16)] and "UP" in link(net, "pyc0")["flags"], harm
+        assert (
+            bridge_address(net, "pyc0") == [("172.17.0.1", 16)]
+            and "UP" in link(net, "pyc0")["flags"]
+        ), harm
         if harm != "ip link del pyc0":
             assert peer.ask("10.9.0.1", 8080) == "10.9.0.2 HELLO", harm
     net.run("ip link del " + networks.get(engine, "web")["bridge"])
     again = do(engine, name="web")
-    assert again["changed"] and again["actions"] == ["restore bridge %s" % networks.get(engine, "web")["bridge"]]
+    assert again["changed"] and again["actions"] == [
+        f"restore bridge {networks.get(engine, 'web')['bridge']}"
+    ]
     assert do(engine, name="web")["changed"] is False
 
 
@@ -212,18 +321,26 @@ def test_ports_are_taken_over_and_taken_back(net, port):
     publish.publish("dead", "172.17.0.7/16", ports)
     publish.publish("heir", "172.17.0.8/16", ports)
     publish.publish("heir", "172.17.0.8/16", ports)
-    assert rule_elements(net, "published") == [[{"concat": ["tcp", 8080]}, {"concat": ["172.17.0.8", 80]}]]
+    assert rule_elements(net, "published") == [
+        [{"concat": ["tcp", 8080]}, {"concat": ["172.17.0.8", 80]}]
+    ]
     publish.unpublish("dead", "172.17.0.7", ports)
     assert len(rule_elements(net, "published")) == len(rule_elements(net, "published_on")) == 1
     publish.unpublish("heir", "172.17.0.8", ports)
     publish.unpublish("heir", "172.17.0.8", ports)
-    assert [rule_elements(net, name) for name in ("published", "published_on", "own_ports")] == [[], [], []]
+    assert [rule_elements(net, name) for name in ("published", "published_on", "own_ports")] == [
+        [],
+        [],
+        [],
+    ]
 
 
 def test_foreign_drop_policies_are_told(net):
     engine = net.engine()
     assert networks.ensure_links(engine, ["bridge"]) == []
-    net.run("nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'")
+    net.run(
+        "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'"
+    )
     warnings = networks.ensure_links(engine, ["bridge"])
     assert len(warnings) == 1 and "FORWARD of nf_tables table ip filter drops" in warnings[0]
     assert do(engine, name="web")["warnings"] == warnings
@@ -232,7 +349,9 @@ def test_foreign_drop_policies_are_told(net):
     assert len(warnings) == 1 and "iptables-legacy" in warnings[0]
     net.run("iptables-legacy -A FORWARD -i pyc+ -j ACCEPT")
     assert networks.ensure_links(engine, ["bridge"]) == [], "somebody has seen to it"
-    net.run("iptables-legacy -F FORWARD; iptables-legacy -P FORWARD ACCEPT; iptables-nft -P FORWARD DROP")
+    net.run(
+        "iptables-legacy -F FORWARD; iptables-legacy -P FORWARD ACCEPT; iptables-nft -P FORWARD DROP"
+    )
     assert len(networks.ensure_links(engine, ["bridge"])) == 1
     net.run("iptables-nft -A FORWARD -i pyc+ -j ACCEPT")
     assert networks.ensure_links(engine, ["bridge"]) == []
@@ -240,8 +359,10 @@ def test_foreign_drop_policies_are_told(net):
 
 def test_firewalld_without_the_bridges_is_told(net):
     engine = net.engine()
-    net.run("nft 'add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; };"
-            "add rule inet firewalld filter_FORWARD reject'")
+    net.run(
+        "nft 'add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; };"
+        "add rule inet firewalld filter_FORWARD reject'"
+    )
     warnings = networks.ensure_links(engine, ["bridge"])
     assert len(warnings) == 1 and "(pyc0)" in warnings[0] and "firewall-cmd" in warnings[0]
     net.run("nft 'insert rule inet firewalld filter_FORWARD iifname \"pyc0\" accept'")
@@ -253,9 +374,21 @@ def test_without_nf_tables_the_relay_serves(net, port, monkeypatch):
     from pycontainer.kernel.seccomp import compiler
 
     engine, peer = net.engine(), net.lan()
-    refuse = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"], "syscalls": [{
-        "names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 93,  # EPROTONOSUPPORT for NETLINK_NETFILTER alone
-        "args": [{"index": 0, "value": 16, "op": "SCMP_CMP_EQ"}, {"index": 2, "value": 12, "op": "SCMP_CMP_EQ"}]}]}
+    refuse = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+        "syscalls": [
+            {
+                "names": ["socket"],
+                "action": "SCMP_ACT_ERRNO",
+                "errnoRet": 93,  # EPROTONOSUPPORT for NETLINK_NETFILTER alone
+                "args": [
+                    {"index": 0, "value": 16, "op": "SCMP_CMP_EQ"},
+                    {"index": 2, "value": 12, "op": "SCMP_CMP_EQ"},
+                ],
+            }
+        ],
+    }
     syscalls.prctl(38, 1)
     compiler.install(compiler.compile(refuse, os.uname().machine), 0)
     container = net.container(engine, "a", ports=[port(8080)])
@@ -273,14 +406,24 @@ def test_attachments_survive_reruns_and_partings(net):
     other = networks.allocate(engine, "two", container.ident)
     networks.ensure_links(engine, ["two"])
     attach.connect(container.namespace.fd, other, 1)
-    assert json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"] == "172.17.0.1", "the first keeps it"
+    assert (
+        json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"]
+        == "172.17.0.1"
+    ), "the first keeps it"
     attach.disconnect(container.attachment, container.namespace.fd, [other])
-    assert json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"] == "172.18.0.1"
+    assert (
+        json.loads(container.namespace.run("ip -j route show default"))[0]["gateway"]
+        == "172.18.0.1"
+    )
     attach.disconnect(container.attachment)
     successor = net.namespace()
-    attach.connect(successor.fd, other, 0)  # the same container, started again while its old link is still there
+    attach.connect(
+        successor.fd, other, 0
+    )  # the same container, started again while its old link is still there
     assert [entry["ifname"] for entry in json.loads(successor.run("ip -j link"))] == ["lo", "eth0"]
-    assert [entry["ifname"] for entry in json.loads(container.namespace.run("ip -j link"))] == ["lo"]
+    assert [entry["ifname"] for entry in json.loads(container.namespace.run("ip -j link"))] == [
+        "lo"
+    ]
     assert os.readlink("/proc/thread-self/ns/net") == home
     alone = net.namespace()
     attach.loopback(alone.fd)
@@ -298,7 +441,9 @@ def test_a_failed_attachment_leaves_nothing(net):
         attach.connect(container.namespace.fd, dict(second, gateway="10.99.0.1"), 1)
     with pytest.raises(HostError, match="its bridge nope is not there"):
         attach.connect(container.namespace.fd, dict(second, bridge="nope"), 1)
-    assert net.run("ip -o link | wc -l") == before and os.readlink("/proc/thread-self/ns/net") == home
+    assert (
+        net.run("ip -o link | wc -l") == before and os.readlink("/proc/thread-self/ns/net") == home
+    )
     assert container.namespace.run("ip -o link | wc -l").strip() == "2"
 
 
@@ -306,11 +451,17 @@ def test_a_kernel_that_lacks_one_of_the_modules(net, monkeypatch):
     """As where it may not be loaded. Nothing of the rules is there then, and the next start tries again."""
     engine, rules = net.engine(), firewall.CHAINS[-1]
     unknown = nftables_rules.text(1, "nosuch") + nftables_rules.nested(2)
-    monkeypatch.setattr(firewall, "CHAINS", firewall.CHAINS[:-1] + (rules[:-1] + (rules[-1] + [[unknown]],),))
-    assert networks.ensure_links(engine, ["bridge"]) == [firewall.INCOMPLETE_NFTABLES % "No such file or directory"]
+    monkeypatch.setattr(
+        firewall, "CHAINS", firewall.CHAINS[:-1] + (rules[:-1] + (rules[-1] + [[unknown]],),)
+    )
+    assert networks.ensure_links(engine, ["bridge"]) == [
+        firewall.INCOMPLETE_NFTABLES % "No such file or directory"
+    ]
     assert "table ip pycontainer" not in net.run("nft list ruleset")
     monkeypatch.undo()
-    assert networks.ensure_links(engine, ["bridge"]) == [] and "chain forward" in net.run("nft list table ip pycontainer")
+    assert networks.ensure_links(engine, ["bridge"]) == [] and "chain forward" in net.run(
+        "nft list table ip pycontainer"
+    )
 
 
 def test_links_that_are_no_bridges_are_left_alone(net):
@@ -376,9 +527,17 @@ def test_info_and_inspect(net):
     shown = task.info(engine, {"name": "web", "filters": None})
     assert shown["exists"] and list(shown["network"]["Containers"]) == [container.ident]
     endpoint = shown["network"]["Containers"][container.ident]
-    assert endpoint["IPv4Address"] == container.attachment["address"] and endpoint["MacAddress"] == container.attachment["mac"]
-    assert [entry["Name"] for entry in task.info(engine, {"name": None, "filters": {"label": "tier"}})["networks"]] == ["web"]
-    assert [entry["Name"] for entry in task.info(engine, {"name": None, "filters": None})["networks"]] == ["bridge", "web"]
+    assert (
+        endpoint["IPv4Address"] == container.attachment["address"]
+        and endpoint["MacAddress"] == container.attachment["mac"]
+    )
+    assert [
+        entry["Name"]
+        for entry in task.info(engine, {"name": None, "filters": {"label": "tier"}})["networks"]
+    ] == ["web"]
+    assert [
+        entry["Name"] for entry in task.info(engine, {"name": None, "filters": None})["networks"]
+    ] == ["bridge", "web"]
     with pytest.raises(NotFound):
         networks.inspect(engine, "nope")
 

@@ -54,11 +54,16 @@ class Loop:
 @pytest.fixture
 def world(net):
     """Called in the test: a container's namespace at 10.8.0.2 behind a link, as if there were no firewall rules at all."""
+
     def make():
         container = net.namespace()
-        net.run("ip link add v0 type veth peer name eth0 netns %d; ip addr add 10.8.0.1/24 dev v0; ip link set v0 up" % container.pid)
-        container.run("ip addr add %s/24 dev eth0; ip link set eth0 up; ip link set lo up" % SERVER)
+        net.run(
+            "ip link add v0 type veth peer name eth0 netns %d; ip addr add 10.8.0.1/24 dev v0; ip link set v0 up"
+            % container.pid
+        )
+        container.run(f"ip addr add {SERVER}/24 dev eth0; ip link set eth0 up; ip link set lo up")
         return container
+
     return make
 
 
@@ -106,11 +111,13 @@ def test_half_close_and_large_transfers_both_ways(net, world, port):
 
     answer, loop = serve(container, behaviour), Loop([port(8080)])
     with connect() as client:
-        writer = threading.Thread(target=lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR)))
+        writer = threading.Thread(
+            target=lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR))
+        )
         writer.start()
         assert everything(client) == data[::-1]
         writer.join()
-    assert answer.read() == "[%d]" % len(data)
+    assert answer.read() == f"[{len(data)}]"
     time.sleep(0.1)
     assert loop.relay.connections == 0 and len(loop.relay.sources) == 1
     rounds = loop.rounds
@@ -258,7 +265,9 @@ def test_udp(net, world, port):
     ports = set()
     for number, client in enumerate(clients):
         client.settimeout(2)
-        client.connect((["10.8.0.1", "127.0.0.1", "127.0.0.2"][number], 5353))  # connected: takes answers from this very address alone
+        client.connect(
+            (["10.8.0.1", "127.0.0.1", "127.0.0.2"][number], 5353)
+        )  # connected: takes answers from this very address alone
         client.send(b"from")
         ports.add(client.recv(100))
         client.send(bytes(1200))
@@ -322,14 +331,19 @@ def test_other_ports_leave_those_that_stay(net, world, port):
         with loop.paused():
             loop.relay.serve([port(8080), port(8083)], SERVER)
             now = listening(loop.relay)
-            assert now == {("tcp", "0.0.0.0", 8080): ("0.0.0.0", 8080), ("tcp", "0.0.0.0", 8083): ("0.0.0.0", 8083)}
+            assert now == {
+                ("tcp", "0.0.0.0", 8080): ("0.0.0.0", 8080),
+                ("tcp", "0.0.0.0", 8083): ("0.0.0.0", 8083),
+            }
             with pytest.raises(Conflict, match="8082/tcp is taken"):
                 loop.relay.serve([port(8084), port(8082)], SERVER)
             assert listening(loop.relay) == now
         client.sendall(b"still")
         assert client.recv(10) == b"still"
     with loop.paused():
-        loop.relay.serve([port(8080, host_ip="127.0.0.1"), port(8085)], SERVER)  # 0.0.0.0 of before would be in its way
+        loop.relay.serve(
+            [port(8080, host_ip="127.0.0.1"), port(8085)], SERVER
+        )  # 0.0.0.0 of before would be in its way
         assert set(listening(loop.relay)) == {("tcp", "127.0.0.1", 8080), ("tcp", "0.0.0.0", 8085)}
         loop.relay.pause()
     loop.close()
@@ -355,11 +369,17 @@ def test_only_light_modules():
     import subprocess
     import sys
 
-    code = ("import sys; sys.path.insert(0, %r); import conftest; before = set(sys.modules);"
-            "from pycontainer.containers.monitor import port_relay as ports; from pycontainer.networks import attach, publish; "
-            "print(*(set(sys.modules) - before))")
+    code = (
+        "import sys; sys.path.insert(0, %r); import conftest; before = set(sys.modules);"
+        "from pycontainer.containers.monitor import port_relay as ports; from pycontainer.networks import attach, publish; "
+        "print(*(set(sys.modules) - before))"
+    )
     tests = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    found = set(subprocess.run([sys.executable, "-c", code % tests], stdout=subprocess.PIPE, check=True).stdout.decode().split())
+    found = set(
+        subprocess.run([sys.executable, "-c", code % tests], stdout=subprocess.PIPE, check=True)
+        .stdout.decode()
+        .split()
+    )
     lean = {"_cffi_backend", "_ctypes", "_socket", "socket", "array", "selectors", "select"}
     assert not {name for name in found if not name.startswith("pycontainer")} - lean
     assert not {"pycontainer.networks.catalog", "pycontainer.store.database"} & found

@@ -57,7 +57,11 @@ def test_container_reaches_the_lan_with_the_hosts_address(net):
 def test_without_masquerading_the_containers_address_is_seen(net):
     engine = net.engine()
     net.lan()
-    make(engine, name="routed", driver_options={"com.docker.network.bridge.enable_ip_masquerade": False})
+    make(
+        engine,
+        name="routed",
+        driver_options={"com.docker.network.bridge.enable_ip_masquerade": False},
+    )
     container = net.container(engine, "a", "routed")
     assert container.ask(PEER, 9000) == container.address + " HELLO"
 
@@ -77,7 +81,9 @@ def test_container_reaches_published_ports_of_its_own_network(net, port, bridged
         net.run("echo %d > /proc/sys/net/bridge/bridge-nf-call-iptables" % bridged)
     except AssertionError:
         if bridged:
-            pytest.skip("the kernel module br_netfilter, without which this is always 0, is not loaded")
+            pytest.skip(
+                "the kernel module br_netfilter, without which this is always 0, is not loaded"
+            )
     one, two = net.container(engine, "a", ports=[port(8080)]), net.container(engine, "b")
     assert two.ask(HOST, 8080).endswith(" HELLO")
     assert one.ask(HOST, 8080).endswith(" HELLO"), "its own"
@@ -99,7 +105,11 @@ def test_nothing_enters_or_leaves_an_internal_network(net, port):
 
     engine, peer = net.engine(), net.lan()
     make(engine, name="inner", internal=True)
-    one, two, outer = net.container(engine, "a", "inner"), net.container(engine, "b", "inner"), net.container(engine, "c")
+    one, two, outer = (
+        net.container(engine, "a", "inner"),
+        net.container(engine, "b", "inner"),
+        net.container(engine, "c"),
+    )
     assert one.ask(two.address, 80) == one.address + " HELLO"
     assert one.namespace.run("ip route show default") == ""
     assert net.ask(one.address, 80).endswith("HELLO"), "the host reaches it"
@@ -123,13 +133,18 @@ def test_nothing_enters_or_leaves_an_internal_network(net, port):
 
 def test_loopback_ports_are_never_reached_from_the_lan(net, port):
     engine, peer = net.engine(), net.lan()
-    net.run("for f in all up0; do echo 1 > /proc/sys/net/ipv4/conf/$f/route_localnet; done")  # as bad as a host can be set up
+    net.run(
+        "for f in all up0; do echo 1 > /proc/sys/net/ipv4/conf/$f/route_localnet; done"
+    )  # as bad as a host can be set up
     container = net.container(engine, "a", ports=[port(8080, host_ip="127.0.0.1")])
     assert container.published is True
-    assert net.ask("127.0.0.1", 8080) == "172.17.0.1 HELLO", "by the relay, and not from 127.0.0.1 (CVE-2021-20199)"
+    assert net.ask("127.0.0.1", 8080) == "172.17.0.1 HELLO", (
+        "by the relay, and not from 127.0.0.1 (CVE-2021-20199)"
+    )
     assert peer.ask(HOST, 8080) == "ConnectionRefusedError"
-    peer.run("for f in all eth0; do echo 1 > /proc/sys/net/ipv4/conf/$f/route_localnet; done;"
-             "ip route del local 127.0.0.0/8 dev lo; ip route del local 127.0.0.1 dev lo; ip route add 127.0.0.1 via %s" % HOST)
+    peer.run(
+        f"for f in all eth0; do echo 1 > /proc/sys/net/ipv4/conf/$f/route_localnet; done;ip route del local 127.0.0.0/8 dev lo; ip route del local 127.0.0.1 dev lo; ip route add 127.0.0.1 via {HOST}"
+    )
     assert peer.ask("127.0.0.1", 8080) == TIMEOUT
     assert not arrives(peer, 9001)
     net.run("nft delete table ip pycontainer")
@@ -155,6 +170,7 @@ def test_a_container_can_not_claim_another_networks_address(net):
     make(engine, name="other")
     one = net.container(engine, "a")
     one.namespace.run("ip addr add 172.18.0.77/32 dev lo")
+
     def send():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(("172.18.0.77", 0))
@@ -177,8 +193,13 @@ def test_containers_get_no_ipv6(net):
     engine = net.engine()
     one = net.container(engine, "a")
     assert "inet6" not in one.namespace.run("ip addr show dev eth0")
-    assert "inet6" not in net.run("ip addr show dev pyc0; ip addr show dev %s" % one.attachment["ifname"])
-    assert one.namespace.call(lambda: open("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").read().strip()) == "1"
+    assert "inet6" not in net.run(
+        f"ip addr show dev pyc0; ip addr show dev {one.attachment['ifname']}"
+    )
+    assert (
+        one.namespace.call(lambda: open("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").read().strip())
+        == "1"
+    )
     assert net.run("cat /proc/sys/net/ipv6/conf/pyc0/accept_ra").strip() == "0"
 
 

@@ -39,17 +39,39 @@ class Bundle:
             os.makedirs(os.path.join(self.root, name))
         os.chmod(os.path.join(self.root, "tmp"), 0o1777)
         shutil.copy(BUSYBOX, os.path.join(self.root, "bin"))
-        applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
+        applets = subprocess.run(
+            [BUSYBOX, "--list"], capture_output=True, text=True, check=True
+        ).stdout.split()
         for applet in applets:
             if applet != "busybox":
                 os.symlink("busybox", os.path.join(self.root, "bin", applet))
         self.config = {
-            "ociVersion": "1.3.0", "root": {"path": "rootfs"},
-            "process": {"user": {"uid": 0, "gid": 0}, "args": ["true"], "env": ["PATH=/bin"], "cwd": "/",
-                        "capabilities": {kind: ["CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_AUDIT_WRITE"] for kind in SETS[:3]}},
-            "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
-                       {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]}],
-            "linux": {"namespaces": [{"type": kind} for kind in ("mount", "pid", "uts", "ipc", "network", "cgroup")]},
+            "ociVersion": "1.3.0",
+            "root": {"path": "rootfs"},
+            "process": {
+                "user": {"uid": 0, "gid": 0},
+                "args": ["true"],
+                "env": ["PATH=/bin"],
+                "cwd": "/",
+                "capabilities": {
+                    kind: ["CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_AUDIT_WRITE"]
+                    for kind in SETS[:3]
+                },
+            },
+            "mounts": [
+                {"destination": "/proc", "type": "proc", "source": "proc"},
+                {
+                    "destination": "/dev",
+                    "type": "tmpfs",
+                    "source": "tmpfs",
+                    "options": ["nosuid", "mode=755"],
+                },
+            ],
+            "linux": {
+                "namespaces": [
+                    {"type": kind} for kind in ("mount", "pid", "uts", "ipc", "network", "cgroup")
+                ]
+            },
         }
 
     @property
@@ -61,12 +83,27 @@ class Bundle:
         return self.config["process"]
 
     def mount(self, destination, kind=None, source=None, *options, **more):
-        self.config["mounts"].append(dict({key: value for key, value in (
-            ("destination", destination), ("type", kind), ("source", source), ("options", list(options))) if value is not None}, **more))
+        self.config["mounts"].append(
+            dict(
+                {
+                    key: value
+                    for key, value in (
+                        ("destination", destination),
+                        ("type", kind),
+                        ("source", source),
+                        ("options", list(options)),
+                    )
+                    if value is not None
+                },
+                **more,
+            )
+        )
 
     def namespace(self, kind, path=None, remove=False):
         """Take away a namespace, or have one joined."""
-        self.linux["namespaces"] = [entry for entry in self.linux["namespaces"] if entry["type"] != kind]
+        self.linux["namespaces"] = [
+            entry for entry in self.linux["namespaces"] if entry["type"] != kind
+        ]
         if not remove:
             self.linux["namespaces"].append({"type": kind, **({"path": path} if path else {})})
 
@@ -87,8 +124,15 @@ class Bundle:
             self.process["args"] = list(args)
         with open(os.path.join(self.directory, "config.json"), "w", encoding="utf-8") as file:
             json.dump(self.config, file)
-        done = subprocess.run([sys.executable, DRIVER, self.directory, "oci-test-" + secrets.token_hex(8)], input=stdin, capture_output=True,
-                              text=True, env=dict(os.environ, **(env or {})), timeout=120, check=False)
+        done = subprocess.run(
+            [sys.executable, DRIVER, self.directory, "oci-test-" + secrets.token_hex(8)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=dict(os.environ, **(env or {})),
+            timeout=120,
+            check=False,
+        )
         return Result(done)
 
     def refused(self, *words):

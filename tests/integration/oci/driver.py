@@ -22,7 +22,8 @@ from pycontainer.kernel.mounts import mounts  # noqa: E402  # pylint: disable=wr
 from pycontainer.kernel.processes import pidfd, procfs  # noqa: E402  # pylint: disable=wrong-import-position
 from pycontainer.oci.features import hooks  # noqa: E402  # pylint: disable=wrong-import-position
 from pycontainer.oci.launch import join, launch  # noqa: E402  # pylint: disable=wrong-import-position
-from pycontainer.oci.spec import document, process as program  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.oci.spec import document  # noqa: E402  # pylint: disable=wrong-import-position
+from pycontainer.oci.spec import process as program
 
 
 class Start(launch.Launch):
@@ -47,7 +48,9 @@ class Start(launch.Launch):
 def further(start, process):
     """Execute a process in the container; returns its exit code."""
     parsed = program.Program(process, start.document.linux)
-    extra = join.Process(start.ident, (start.pid, procfs.start_time(start.pid)), start.group, parsed, (0, 1, 2))
+    extra = join.Process(
+        start.ident, (start.pid, procfs.start_time(start.pid)), start.group, parsed, (0, 1, 2)
+    )
     extra.start()
     return ended(extra)
 
@@ -81,13 +84,15 @@ def main(bundle, ident):
             first = ended(start)
             start.group.kill()
             start.group.remove()
-            for sentence in hooks.run(start.document, "poststop", dict(start.state("stopped"), pid=0)):
+            for sentence in hooks.run(
+                start.document, "poststop", dict(start.state("stopped"), pid=0)
+            ):
                 print("warning: " + sentence, file=sys.stderr)
         return first if code is None else code
     except EngineError as error:
         for sentence in start.warnings if start else ():
             print("warning: " + sentence, file=sys.stderr)
-        print("%s: %s" % (type(error).__name__, error), file=sys.stderr)
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 125
 
 

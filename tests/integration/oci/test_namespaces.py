@@ -12,16 +12,29 @@ import time
 import pytest
 from pycontainer.kernel.isolation import namespaces
 
-KINDS = {"mount": "mnt", "pid": "pid", "uts": "uts", "ipc": "ipc", "network": "net", "cgroup": "cgroup", "time": "time"}
-needs_time = pytest.mark.skipif(not namespaces.supported("time"), reason="this kernel has no time namespaces (Linux 5.6)")
+KINDS = {
+    "mount": "mnt",
+    "pid": "pid",
+    "uts": "uts",
+    "ipc": "ipc",
+    "network": "net",
+    "cgroup": "cgroup",
+    "time": "time",
+}
+needs_time = pytest.mark.skipif(
+    not namespaces.supported("time"), reason="this kernel has no time namespaces (Linux 5.6)"
+)
 
 
 def of(pid, kind):
-    return os.readlink("/proc/%s/ns/%s" % (pid, KINDS[kind]))
+    return os.readlink(f"/proc/{pid}/ns/{KINDS[kind]}")
 
 
 def started(pid, forked):
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as children, open("/proc/%d/comm" % pid) as name:
+    with (
+        open("/proc/%d/task/%d/children" % (pid, pid)) as children,
+        open("/proc/%d/comm" % pid) as name,
+    ):
         return children.read() != "" if forked else name.read() == "sleep\n"
 
 
@@ -42,7 +55,7 @@ def other(*flags):
 
 def seen(bundle):
     """Identities of the namespaces that a container's process is in."""
-    result = bundle.shell("; ".join("readlink /proc/self/ns/%s" % name for name in KINDS.values()))
+    result = bundle.shell("; ".join(f"readlink /proc/self/ns/{name}" for name in KINDS.values()))
     assert result.code == 0, result
     return dict(zip(KINDS, result.lines))
 
@@ -64,14 +77,27 @@ def test_all_of_them(bundle):
             assert found[kind] != of("self", kind), kind
 
 
-@pytest.mark.parametrize("kind, flag", (("network", "--net"), ("uts", "--uts"), ("ipc", "--ipc"), ("cgroup", "--cgroup"), ("time", "--time")))
+@pytest.mark.parametrize(
+    "kind, flag",
+    (
+        ("network", "--net"),
+        ("uts", "--uts"),
+        ("ipc", "--ipc"),
+        ("cgroup", "--cgroup"),
+        ("time", "--time"),
+    ),
+)
 def test_joining_by_path(bundle, kind, flag):
     if not namespaces.supported(kind):
-        pytest.skip("this kernel has no %s namespaces" % kind)
+        pytest.skip(f"this kernel has no {kind} namespaces")
     with other(flag, *(["--fork", "--kill-child"] if kind == "time" else [])) as pid:
         path = "/proc/%d/ns/%s" % (pid, "time_for_children" if kind == "time" else KINDS[kind])
         bundle.namespace(kind, path)
-        assert seen(bundle)[kind] == os.readlink(path).replace("time_for_children", "time") != of("self", kind)
+        assert (
+            seen(bundle)[kind]
+            == os.readlink(path).replace("time_for_children", "time")
+            != of("self", kind)
+        )
 
 
 def test_joining_a_pid_namespace(bundle):
@@ -79,16 +105,18 @@ def test_joining_a_pid_namespace(bundle):
         bundle.namespace("pid", "/proc/%d/ns/pid_for_children" % pid)
         result = bundle.shell("readlink /proc/self/ns/pid; echo $$; ps | grep -c 'sleep 100'")
         assert result.lines[0] == os.readlink("/proc/%d/ns/pid_for_children" % pid), result
-        assert int(result.lines[1]) > 1 and int(result.lines[2]) >= 1, "it sees the other processes there"
+        assert int(result.lines[1]) > 1 and int(result.lines[2]) >= 1, (
+            "it sees the other processes there"
+        )
 
 
 @pytest.mark.parametrize("kind", ("network", "uts", "ipc", "pid", "cgroup", "time"))
 def test_a_path_of_another_type_is_refused(bundle, kind):
     wrong = "/proc/self/ns/" + ("uts" if kind != "uts" else "ipc")
     bundle.namespace(kind, wrong)
-    bundle.refused("can't join the %s namespace %s: it is no namespace of that type" % (kind, wrong))
+    bundle.refused(f"can't join the {kind} namespace {wrong}: it is no namespace of that type")
     bundle.namespace(kind, "/etc/passwd")
-    bundle.refused("can't join the %s namespace /etc/passwd: it is no namespace of that type" % kind)
+    bundle.refused(f"can't join the {kind} namespace /etc/passwd: it is no namespace of that type")
 
 
 def test_a_path_that_is_not_there_or_not_absolute_is_refused(bundle):
@@ -98,8 +126,13 @@ def test_a_path_that_is_not_there_or_not_absolute_is_refused(bundle):
     bundle.refused("'not/absolute' of the network namespace is not absolute")
 
 
-@pytest.mark.parametrize("entries, words", (([{"type": "pid"}, {"type": "pid", "path": "/proc/self/ns/pid"}], "pid is there twice"),
-    ([{"type": "frob"}], "type frob")))
+@pytest.mark.parametrize(
+    "entries, words",
+    (
+        ([{"type": "pid"}, {"type": "pid", "path": "/proc/self/ns/pid"}], "pid is there twice"),
+        ([{"type": "frob"}], "type frob"),
+    ),
+)
 def test_duplicates_and_unknown_types_are_refused(bundle, entries, words):
     bundle.linux["namespaces"] = [{"type": "mount"}] + entries
     bundle.refused(words)
@@ -107,7 +140,14 @@ def test_duplicates_and_unknown_types_are_refused(bundle, entries, words):
 
 def test_without_a_mount_namespace_the_mounts_are_the_hosts_and_gone_with_the_container(bundle):
     bundle.namespace("mount", remove=True)
-    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "grep -c %s /proc/self/mountinfo > mounted" % bundle.root]}]}
+    bundle.config["hooks"] = {
+        "createRuntime": [
+            {
+                "path": "/bin/sh",
+                "args": ["sh", "-c", f"grep -c {bundle.root} /proc/self/mountinfo > mounted"],
+            }
+        ]
+    }
     before = open("/proc/self/mountinfo").read()  # pylint: disable=consider-using-with
     result = bundle.shell("readlink /proc/self/ns/mnt; ls /; cat /proc/1/comm")
     try:
@@ -116,7 +156,9 @@ def test_without_a_mount_namespace_the_mounts_are_the_hosts_and_gone_with_the_co
     finally:
         subprocess.run(["umount", "--recursive", "--lazy", bundle.root], check=False)
     after = open("/proc/self/mountinfo").read()  # pylint: disable=consider-using-with
-    assert [line.split()[6:] for line in before.splitlines()] == [line.split()[6:] for line in after.splitlines()], "propagation of the host's mounts is left"
+    assert [line.split()[6:] for line in before.splitlines()] == [
+        line.split()[6:] for line in after.splitlines()
+    ], "propagation of the host's mounts is left"
 
 
 def test_masking_needs_a_mount_namespace(bundle):
@@ -131,19 +173,31 @@ def test_masking_needs_a_mount_namespace(bundle):
 @needs_time
 def test_time_offsets(bundle):
     bundle.namespace("time")
-    bundle.linux["timeOffsets"] = {"monotonic": {"secs": 7881, "nanosecs": 2718281}, "boottime": {"secs": 1000000}}
+    bundle.linux["timeOffsets"] = {
+        "monotonic": {"secs": 7881, "nanosecs": 2718281},
+        "boottime": {"secs": 1000000},
+    }
     result = bundle.shell("cat /proc/self/timens_offsets /proc/uptime")
     words = [line.split() for line in result.lines]
-    assert words[0] == ["monotonic", "7881", "2718281"] and words[1] == ["boottime", "1000000", "0"], result
+    assert words[0] == ["monotonic", "7881", "2718281"] and words[1] == [
+        "boottime",
+        "1000000",
+        "0",
+    ], result
     with open("/proc/uptime") as file:
         assert 999000 < float(words[2][0]) - float(file.read().split()[0]) < 1001000
     assert of("self", "time") == os.readlink("/proc/self/ns/time_for_children")
 
 
 @needs_time
-@pytest.mark.parametrize("offsets, own, words", (
-    ({"monotonic": {"secs": 1}}, False, "timeOffsets needs a time namespace"), ({"realtime": {"secs": 1}}, True, "'realtime' is not known"),
-    ({"monotonic": {"nanosecs": 10 ** 9}}, True, "nanosecs: 1000000000")))
+@pytest.mark.parametrize(
+    "offsets, own, words",
+    (
+        ({"monotonic": {"secs": 1}}, False, "timeOffsets needs a time namespace"),
+        ({"realtime": {"secs": 1}}, True, "'realtime' is not known"),
+        ({"monotonic": {"nanosecs": 10**9}}, True, "nanosecs: 1000000000"),
+    ),
+)
 def test_time_offsets_that_can_not_be_are_refused(bundle, offsets, own, words):
     if own:
         bundle.namespace("time")
@@ -157,28 +211,55 @@ def test_time_offsets_that_can_not_be_are_refused(bundle, offsets, own, words):
 def test_hostname_and_domainname(bundle):
     bundle.config.update(hostname="box", domainname="example.test")
     own = os.uname().nodename
-    assert bundle.shell("hostname; cat /proc/sys/kernel/domainname").lines == ["box", "example.test"]
+    assert bundle.shell("hostname; cat /proc/sys/kernel/domainname").lines == [
+        "box",
+        "example.test",
+    ]
     assert os.uname().nodename == own
     bundle.namespace("uts", remove=True)
     bundle.refused("unable to set hostname without a private UTS namespace")
 
 
 def test_sysctls_of_each_namespace(bundle):
-    bundle.linux["sysctl"] = {"kernel.shmmax": "1048576", "fs.mqueue.msg_max": "7", "net.ipv4.ip_forward": "1", "net/ipv4/conf/lo/rp_filter": "2",
-                              "net.ipv6.conf.lo.disable_ipv6": "1", "kernel.domainname": "a.domain"}
+    bundle.linux["sysctl"] = {
+        "kernel.shmmax": "1048576",
+        "fs.mqueue.msg_max": "7",
+        "net.ipv4.ip_forward": "1",
+        "net/ipv4/conf/lo/rp_filter": "2",
+        "net.ipv6.conf.lo.disable_ipv6": "1",
+        "kernel.domainname": "a.domain",
+    }
     own = open("/proc/sys/kernel/shmmax").read()  # pylint: disable=consider-using-with
     places = "kernel/shmmax fs/mqueue/msg_max net/ipv4/ip_forward net/ipv4/conf/lo/rp_filter net/ipv6/conf/lo/disable_ipv6 kernel/domainname".split()
-    assert bundle.shell("cat " + " ".join("/proc/sys/" + place for place in places)).lines == ["1048576", "7", "1", "2", "1", "a.domain"]
+    assert bundle.shell("cat " + " ".join("/proc/sys/" + place for place in places)).lines == [
+        "1048576",
+        "7",
+        "1",
+        "2",
+        "1",
+        "a.domain",
+    ]
     assert open("/proc/sys/kernel/shmmax").read() == own  # pylint: disable=consider-using-with
 
 
-@pytest.mark.parametrize("name, lacking, words", (
-    ("kernel.shmmax", "ipc", "no ipc namespace"), ("fs.mqueue.msg_max", "ipc", "no ipc namespace"), ("net.core.somaxconn", "network", "no network namespace"),
-    ("kernel.domainname", "uts", "no uts namespace"), ("kernel.hostname", None, "the field hostname is for that"),
-    ("user.max_user_namespaces", None, "no user namespace"),
-    ("kernel.core_pattern", None, "only parameters of a namespace"), ("vm.swappiness", None, "only parameters of a namespace"),
-    ("net/../kernel/core_pattern", None, "only parameters of a namespace"), ("net.ipv4./../kernel.core_pattern", None, "net.ipv4./../kernel.core_pattern"),
-    ("kernel.shm_rmid_forced\n", None, "only parameters of a namespace"), ("net", None, "only parameters of a namespace"), ("", None, "only parameters")))
+@pytest.mark.parametrize(
+    "name, lacking, words",
+    (
+        ("kernel.shmmax", "ipc", "no ipc namespace"),
+        ("fs.mqueue.msg_max", "ipc", "no ipc namespace"),
+        ("net.core.somaxconn", "network", "no network namespace"),
+        ("kernel.domainname", "uts", "no uts namespace"),
+        ("kernel.hostname", None, "the field hostname is for that"),
+        ("user.max_user_namespaces", None, "no user namespace"),
+        ("kernel.core_pattern", None, "only parameters of a namespace"),
+        ("vm.swappiness", None, "only parameters of a namespace"),
+        ("net/../kernel/core_pattern", None, "only parameters of a namespace"),
+        ("net.ipv4./../kernel.core_pattern", None, "net.ipv4./../kernel.core_pattern"),
+        ("kernel.shm_rmid_forced\n", None, "only parameters of a namespace"),
+        ("net", None, "only parameters of a namespace"),
+        ("", None, "only parameters"),
+    ),
+)
 def test_sysctls_that_are_the_hosts_are_refused(bundle, name, lacking, words):
     if lacking:
         bundle.namespace(lacking, remove=True)

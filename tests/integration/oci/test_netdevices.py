@@ -29,12 +29,30 @@ def ip(*words):
 
 
 def here():
-    return {link["ifname"] for link in json.loads(subprocess.run(["ip", "-j", "link"], check=True, capture_output=True).stdout)}
+    return {
+        link["ifname"]
+        for link in json.loads(
+            subprocess.run(["ip", "-j", "link"], check=True, capture_output=True).stdout
+        )
+    }
 
 
 @pytest.fixture
 def device():
-    ip("link", "add", "moved", "mtu", "1400", "address", "02:00:00:00:00:07", "type", "veth", "peer", "name", "other")
+    ip(
+        "link",
+        "add",
+        "moved",
+        "mtu",
+        "1400",
+        "address",
+        "02:00:00:00:00:07",
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "other",
+    )
     ip("addr", "add", "10.1.2.3/24", "brd", "10.1.2.254", "dev", "moved")
     ip("addr", "add", "10.1.3.3/24", "dev", "moved")
     ip("addr", "add", "10.1.4.4/24", "scope", "link", "dev", "moved")
@@ -43,14 +61,20 @@ def device():
     return "moved"
 
 
-@pytest.mark.parametrize("entry, name", (({}, "moved"), ({"name": "inside"}, "inside"), ({"name": "eth%d"}, "eth0")))
+@pytest.mark.parametrize(
+    "entry, name", (({}, "moved"), ({"name": "inside"}, "inside"), ({"name": "eth%d"}, "eth0"))
+)
 def test_a_link_moves_with_its_addresses(bundle, device, entry, name):
     bundle.linux["netDevices"] = {device: entry}
-    result = bundle.shell("ip addr show dev %s" % name)
+    result = bundle.shell(f"ip addr show dev {name}")
     assert result.code == 0 and device not in here(), result
     text = result.out
     assert "mtu 1400" in text and "02:00:00:00:00:07" in text and ("UP" in text.split(">")[0])
-    assert "inet 10.1.2.3/24 brd 10.1.2.254 scope global" in text and "inet 10.1.3.3/24 scope global" in text and "inet6 fd00::7/64" in text
+    assert (
+        "inet 10.1.2.3/24 brd 10.1.2.254 scope global" in text
+        and "inet 10.1.3.3/24 scope global" in text
+        and "inet6 fd00::7/64" in text
+    )
     assert "10.1.4.4" not in text and "10.1.5.5" not in text, "only permanent ones of global scope"
 
 
@@ -62,16 +86,32 @@ def test_into_a_namespace_that_is_joined(bundle, device):
         bundle.namespace("network", "/proc/%d/ns/net" % process.pid)
         bundle.linux["netDevices"] = {device: {}}
         assert "10.1.2.3" in bundle.run("ip", "addr", "show", "dev", device).out
-        assert "10.1.2.3" in subprocess.run(["nsenter", "--net=/proc/%d/ns/net" % process.pid, "ip", "addr"], capture_output=True, text=True, check=True).stdout
+        assert (
+            "10.1.2.3"
+            in subprocess.run(
+                ["nsenter", "--net=/proc/%d/ns/net" % process.pid, "ip", "addr"],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
     finally:
         process.kill()
         process.wait()
 
 
-@pytest.mark.parametrize("devices, words", (
-    ({"nothere": {}}, "network device nothere can't be moved to the container as nothere: there is no such device"),
-    ({"moved": {"name": "lo"}}, "there is one of that name"),
-    ({"moved": {"name": "a/b"}}, "invalid network device name 'a/b'"), ({"x" * 16: {}}, "invalid network device name")))
+@pytest.mark.parametrize(
+    "devices, words",
+    (
+        (
+            {"nothere": {}},
+            "network device nothere can't be moved to the container as nothere: there is no such device",
+        ),
+        ({"moved": {"name": "lo"}}, "there is one of that name"),
+        ({"moved": {"name": "a/b"}}, "invalid network device name 'a/b'"),
+        ({"x" * 16: {}}, "invalid network device name"),
+    ),
+)
 def test_what_can_not_be_moved_is_refused(bundle, device, devices, words):
     bundle.linux["netDevices"] = devices
     bundle.refused(words)

@@ -24,8 +24,12 @@ def test_a_read_only_dev_has_its_nodes_and_mounts(bundle, userns):
             os.chmod(path, os.stat(path).st_mode | 0o111)
     bundle.config["mounts"][1]["options"].append("ro")
     bundle.mount("/dev/shm", "tmpfs", "shm", "mode=1777")
-    result = bundle.shell("grep ' /dev ' /proc/mounts; echo x > /dev/null && touch /dev/shm/x && touch /dev/x")
-    assert result.code == 1 and "Read-only file system" in result.err and "ro," in result.lines[0], result
+    result = bundle.shell(
+        "grep ' /dev ' /proc/mounts; echo x > /dev/null && touch /dev/shm/x && touch /dev/x"
+    )
+    assert (
+        result.code == 1 and "Read-only file system" in result.err and "ro," in result.lines[0]
+    ), result
 
 
 @pytest.mark.parametrize("kind, place", (("proc", "proc"), ("sysfs", "sys")))
@@ -35,4 +39,6 @@ def test_proc_and_sys_are_not_mounted_through_a_link(bundle, kind, place):
     if kind == "sysfs":
         bundle.mount("/sys", "sysfs", "sysfs")
     result = bundle.run("true")
-    assert result.code != 0 and "%s must be mounted on ordinary directory" % kind in result.err, result
+    assert result.code != 0 and f"{kind} must be mounted on ordinary directory" in result.err, (
+        result
+    )

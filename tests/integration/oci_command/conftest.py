@@ -18,9 +18,38 @@ from pycontainer.kernel.cgroups.hierarchy import lifecycle
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = laid_down.oci_command()
-BUSYBOX = next((path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path)), None)
-APPLETS = ("sh", "true", "sleep", "cat", "echo", "ls", "id", "kill", "env", "readlink", "stty", "tty", "touch", "pwd", "trap", "ps", "seq", "cp",
-           "ip", "mkdir", "mount", "unshare", "head", "wc", "test", "rm", "ln")
+BUSYBOX = next(
+    (path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path)), None
+)
+APPLETS = (
+    "sh",
+    "true",
+    "sleep",
+    "cat",
+    "echo",
+    "ls",
+    "id",
+    "kill",
+    "env",
+    "readlink",
+    "stty",
+    "tty",
+    "touch",
+    "pwd",
+    "trap",
+    "ps",
+    "seq",
+    "cp",
+    "ip",
+    "mkdir",
+    "mount",
+    "unshare",
+    "head",
+    "wc",
+    "test",
+    "rm",
+    "ln",
+)
 
 
 class Bundle:
@@ -35,13 +64,31 @@ class Bundle:
             (self.rootfs / "bin" / name).symlink_to("busybox")
         self.config = {
             "ociVersion": "1.0.2",
-            "process": {"args": ["sleep", "1000"], "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}},
+            "process": {
+                "args": ["sleep", "1000"],
+                "cwd": "/",
+                "env": ["PATH=/bin"],
+                "user": {"uid": 0, "gid": 0},
+            },
             "root": {"path": "rootfs"},
-            "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
-                       {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"]},
-                       {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
-                        "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]}],
-            "linux": {"namespaces": [{"type": kind} for kind in ("mount", "pid", "uts", "ipc", "network")]},
+            "mounts": [
+                {"destination": "/proc", "type": "proc", "source": "proc"},
+                {
+                    "destination": "/dev",
+                    "type": "tmpfs",
+                    "source": "tmpfs",
+                    "options": ["nosuid", "mode=755", "size=65536k"],
+                },
+                {
+                    "destination": "/dev/pts",
+                    "type": "devpts",
+                    "source": "devpts",
+                    "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
+                },
+            ],
+            "linux": {
+                "namespaces": [{"type": kind} for kind in ("mount", "pid", "uts", "ipc", "network")]
+            },
         }
         self.save()
 
@@ -68,7 +115,9 @@ class Runtime:
         """Run it: a CompletedProcess with text in stdout and stderr."""
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        return subprocess.run(self.argv(*words), stdin=stdin, text=True, timeout=120, check=False, **options)
+        return subprocess.run(
+            self.argv(*words), stdin=stdin, text=True, timeout=120, check=False, **options
+        )
 
     def ok(self, *words, **options):
         """Run it, see that it succeeds, and return what it prints."""
@@ -80,7 +129,9 @@ class Runtime:
         """Run it, see that it fails with one line, and return that."""
         done = self(*words, **options)
         assert done.returncode != 0
-        assert done.stderr.count("\n") == 1 and done.stderr.startswith("pycontainer-oci: "), done.stderr
+        assert done.stderr.count("\n") == 1 and done.stderr.startswith("pycontainer-oci: "), (
+            done.stderr
+        )
         return done.stderr
 
     def state(self, ident):
@@ -89,7 +140,16 @@ class Runtime:
     def detached(self, bundle, ident, *options):
         """``run --detach``; its output goes to <bundle>/output."""
         with open(bundle.path / "output", "w") as output:
-            done = self("run", "--detach", *options, "--bundle", bundle.path, ident, stdout=output, stderr=subprocess.STDOUT)
+            done = self(
+                "run",
+                "--detach",
+                *options,
+                "--bundle",
+                bundle.path,
+                ident,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         assert done.returncode == 0, (bundle.path / "output").read_text()
 
 

@@ -13,8 +13,10 @@ from pycontainer.kernel.isolation import apparmor
 PROFILE = "profile pycontainer-test-oci flags=(attach_disconnected) {\n  file,\n  capability,\n  network,\n  signal,\n  deny /etc/** w,\n}\n"
 CONFINED = "pycontainer-test-oci (enforce)"
 
-pytestmark = pytest.mark.skipif(not apparmor.enabled() or not shutil.which("apparmor_parser", path="/usr/sbin:/sbin"),
-                                reason="needs a kernel with AppArmor, and apparmor_parser")
+pytestmark = pytest.mark.skipif(
+    not apparmor.enabled() or not shutil.which("apparmor_parser", path="/usr/sbin:/sbin"),
+    reason="needs a kernel with AppArmor, and apparmor_parser",
+)
 
 
 @pytest.fixture
@@ -33,6 +35,16 @@ def test_the_process_and_an_exec(runtime, box):
 
 
 def test_hooks_that_are_the_hosts_are_not_confined(runtime, box):
-    box.config["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "cat /proc/self/attr/current > %s/hook" % box.path]}]}
-    assert runtime.ok("run", "--bundle", box.shell("cat /proc/self/attr/current").path, "c").strip() == CONFINED
+    box.config["hooks"] = {
+        "createContainer": [
+            {
+                "path": "/bin/sh",
+                "args": ["sh", "-c", f"cat /proc/self/attr/current > {box.path}/hook"],
+            }
+        ]
+    }
+    assert (
+        runtime.ok("run", "--bundle", box.shell("cat /proc/self/attr/current").path, "c").strip()
+        == CONFINED
+    )
     assert (box.path / "hook").read_text().strip() == "unconfined"

@@ -17,19 +17,52 @@ from pycontainer.oci.command import arguments
 
 HUGE = "9" * 5000
 MORE = {
-    "hostname": "box", "annotations": {"key": "value"},
-    "hooks": {"createRuntime": [{"path": "/bin/true", "args": ["true"], "env": ["A=b"], "timeout": 3}]}}
+    "hostname": "box",
+    "annotations": {"key": "value"},
+    "hooks": {
+        "createRuntime": [{"path": "/bin/true", "args": ["true"], "env": ["A=b"], "timeout": 3}]
+    },
+}
 PROCESS = {
-    "user": {"uid": 0, "gid": 0, "umask": 18, "additionalGids": [1]}, "capabilities": {kind: ["CAP_KILL"] for kind in ("bounding", "effective", "permitted")},
-    "rlimits": [{"type": "RLIMIT_CORE", "soft": 1, "hard": 1}], "noNewPrivileges": True, "oomScoreAdj": 5, "consoleSize": {"height": 1, "width": 2},
-    "scheduler": {"policy": "SCHED_OTHER", "nice": 1}, "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 3}}
+    "user": {"uid": 0, "gid": 0, "umask": 18, "additionalGids": [1]},
+    "capabilities": {kind: ["CAP_KILL"] for kind in ("bounding", "effective", "permitted")},
+    "rlimits": [{"type": "RLIMIT_CORE", "soft": 1, "hard": 1}],
+    "noNewPrivileges": True,
+    "oomScoreAdj": 5,
+    "consoleSize": {"height": 1, "width": 2},
+    "scheduler": {"policy": "SCHED_OTHER", "nice": 1},
+    "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 3},
+}
 LINUX = {
-    "sysctl": {"net.ipv4.ip_forward": "1"}, "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"], "rootfsPropagation": "private",
-    "devices": [{"path": "/dev/null2", "type": "c", "major": 1, "minor": 3, "fileMode": 438, "uid": 0, "gid": 0}],
-    "resources": {"memory": {"limit": 1 << 28, "swappiness": 1}, "cpu": {"shares": 100, "quota": 10000, "period": 100000, "cpus": "0"},
-                  "pids": {"limit": 100},
-                  "devices": [{"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"}]},
-    "seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}}
+    "sysctl": {"net.ipv4.ip_forward": "1"},
+    "maskedPaths": ["/proc/kcore"],
+    "readonlyPaths": ["/proc/sys"],
+    "rootfsPropagation": "private",
+    "devices": [
+        {
+            "path": "/dev/null2",
+            "type": "c",
+            "major": 1,
+            "minor": 3,
+            "fileMode": 438,
+            "uid": 0,
+            "gid": 0,
+        }
+    ],
+    "resources": {
+        "memory": {"limit": 1 << 28, "swappiness": 1},
+        "cpu": {"shares": 100, "quota": 10000, "period": 100000, "cpus": "0"},
+        "pids": {"limit": 100},
+        "devices": [
+            {"allow": False, "access": "rwm"},
+            {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"},
+        ],
+    },
+    "seccomp": {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}],
+    },
+}
 
 
 def sentence(done):
@@ -41,13 +74,19 @@ def sentence(done):
 
 
 def left():
-    return [path for path in (mount + "/pycontainer-oci/c" for mount in cgroups.base_paths()) if os.path.exists(path)]
+    return [
+        path
+        for path in (mount + "/pycontainer-oci/c" for mount in cgroups.base_paths())
+        if os.path.exists(path)
+    ]
 
 
 def create(runtime, bundle):
     """Its streams are the container's too: files, which nobody waits for the end of."""
     with open(bundle.path / "errors", "w+") as errors:
-        done = runtime("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=errors)
+        done = runtime(
+            "create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=errors
+        )
         errors.seek(0)
         done.stderr = errors.read()
     return done
@@ -57,12 +96,23 @@ def test_create_with_another_value_somewhere(runtime, bundle):
     bundle.config.update(MORE)
     bundle.config["process"].update(PROCESS)
     bundle.config["linux"].update(LINUX)
-    bundle.config["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["size=1m", "mode=755"]})
+    bundle.config["mounts"].append(
+        {
+            "destination": "/tmp",
+            "type": "tmpfs",
+            "source": "tmpfs",
+            "options": ["size=1m", "mode=755"],
+        }
+    )
     bundle.save()
     assert create(runtime, bundle).returncode == 0
     runtime.ok("delete", "c")
     chance, made = random.Random(7), 0
-    places = [path for path in mutations.places(bundle.config) if path and path != ("linux", "namespaces", 0)]
+    places = [
+        path
+        for path in mutations.places(bundle.config)
+        if path and path != ("linux", "namespaces", 0)
+    ]
     for _number in mutations.cases(60):
         config = copy.deepcopy(bundle.config)
         path = chance.choice(places)
@@ -70,8 +120,11 @@ def test_create_with_another_value_somewhere(runtime, bundle):
         for key in path[:-1]:
             holder = holder[key]
         holder[path[-1]] = chance.choice(mutations.ODD)
-        if [entry["type"] for entry in config["linux"].get("namespaces") or () if isinstance(entry, dict)] != [
-                entry["type"] for entry in bundle.config["linux"]["namespaces"]]:
+        if [
+            entry["type"]
+            for entry in config["linux"].get("namespaces") or ()
+            if isinstance(entry, dict)
+        ] != [entry["type"] for entry in bundle.config["linux"]["namespaces"]]:
             continue  # it would work on the host's own
         (bundle.path / "config.json").write_text(json.dumps(config))
         done = create(runtime, bundle)
@@ -90,18 +143,27 @@ def test_numbers_without_end_in_documents(runtime, bundle):
         bundle.save()
         text = (bundle.path / "config.json").read_text()
         for value in (HUGE, "1." + HUGE, "1e" + HUGE, "-" + HUGE):
-            (bundle.path / "config.json").write_text(text.replace(old, '"%s": %s' % (path, value)))
+            (bundle.path / "config.json").write_text(text.replace(old, f'"{path}": {value}'))
             assert "config.json" in sentence(runtime("create", "--bundle", bundle.path, "c"))
             assert os.listdir(runtime.root) == [] if os.path.exists(runtime.root) else True
     bundle.config["linux"].pop("resources")
     runtime.detached(bundle.save(), "c")
-    (bundle.path / "other.json").write_text('{"pids": {"limit": %s}, "args": ["true"], "cwd": "/", "user": {"uid": %s}}' % (HUGE, HUGE))
-    for words in (("update", "--resources", bundle.path / "other.json", "c"), ("exec", "--process", bundle.path / "other.json", "c")):
+    (bundle.path / "other.json").write_text(
+        '{"pids": {"limit": %s}, "args": ["true"], "cwd": "/", "user": {"uid": %s}}' % (HUGE, HUGE)
+    )
+    for words in (
+        ("update", "--resources", bundle.path / "other.json", "c"),
+        ("exec", "--process", bundle.path / "other.json", "c"),
+    ):
         done = runtime(*words)
         assert done.returncode and "a number of 5000 digits" in sentence(done)
 
 
-@pytest.mark.parametrize("value", [HUGE, "-" + HUGE, "\u0663", "1e5", "", "x\ny", "0x10"], ids=["huge", "negative", "arabic", "float", "empty", "lines", "hex"])
+@pytest.mark.parametrize(
+    "value",
+    [HUGE, "-" + HUGE, "\u0663", "1e5", "", "x\ny", "0x10"],
+    ids=["huge", "negative", "arabic", "float", "empty", "lines", "hex"],
+)
 def test_odd_words_for_every_option(runtime, bundle, tmp_path, value):
     """Each option that takes a value, with one that is none; what is taken does no harm."""
     runtime.detached(bundle, "c")
@@ -110,11 +172,31 @@ def test_odd_words_for_every_option(runtime, bundle, tmp_path, value):
         for entry in table:
             name, equals, _kind = entry.partition("=")
             name = name.partition("|")[0]
-            if not equals or command in endless and name != "interval" or command in ("create", "restore", "spec", "checkpoint") and name not in (
-                    "preserve-fds", "status-fd", "manage-cgroups-mode", "empty-ns", "page-server"):
+            if (
+                not equals
+                or command in endless
+                and name != "interval"
+                or command in ("create", "restore", "spec", "checkpoint")
+                and name
+                not in (
+                    "preserve-fds",
+                    "status-fd",
+                    "manage-cgroups-mode",
+                    "empty-ns",
+                    "page-server",
+                )
+            ):
                 continue  # names of files
-            call = [command, "--%s=%s" % (name, value)] + (["c"] if words else []) + (["true"] if command == "exec" else [])
-            root = ["--root", str(tmp_path / "nobody")] if command in ("events", "create", "restore", "checkpoint") else []
+            call = (
+                [command, f"--{name}={value}"]
+                + (["c"] if words else [])
+                + (["true"] if command == "exec" else [])
+            )
+            root = (
+                ["--root", str(tmp_path / "nobody")]
+                if command in ("events", "create", "restore", "checkpoint")
+                else []
+            )
             done = runtime(*root, *call, cwd=tmp_path)  # what takes a file's name makes it there
             sentence(done)
     sentence(runtime("kill", "c", value))

@@ -19,7 +19,9 @@ from .conftest import until
 
 
 def groups(place):
-    return [path for path in (mount + place for mount in cgroups.base_paths()) if os.path.exists(path)]
+    return [
+        path for path in (mount + place for mount in cgroups.base_paths()) if os.path.exists(path)
+    ]
 
 
 def ours(rootfs):
@@ -28,7 +30,7 @@ def ours(rootfs):
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                with open("/proc/%s/cmdline" % name, "rb") as file:
+                with open(f"/proc/{name}/cmdline", "rb") as file:
                     if os.fsencode(rootfs) in file.read():
                         found.append(int(name))
             except OSError:
@@ -43,19 +45,29 @@ def test_create_that_is_killed_anywhere(runtime, bundle, given):
     bundle.save()
     argv = runtime.argv("create", "--bundle", bundle.path, "c")
     began = time.monotonic()
-    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        argv,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     whole = time.monotonic() - began
     runtime.ok("delete", "--force", "c")
     chance, unfinished = random.Random(3), 0
     for _attempt in range(20):
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         time.sleep(chance.uniform(whole / 4, whole))
         process.send_signal(signal.SIGKILL)
         unfinished += process.wait() != 0
         runtime.ok("delete", "--force", "c")
         assert not os.path.exists(runtime.root) or os.listdir(runtime.root) == []
         assert groups(given or "/pycontainer-oci/c") == []
-        assert not given or groups("/pycontainer-test-killed") == []  # what it made above the place goes too
+        assert (
+            not given or groups("/pycontainer-test-killed") == []
+        )  # what it made above the place goes too
         assert until(lambda: ours(str(bundle.path)) == [])
     assert unfinished
 

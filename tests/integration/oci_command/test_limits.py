@@ -14,21 +14,23 @@ from .conftest import until
 
 
 def group_of(runtime, ident):
-    with open("%s/%s/status" % (runtime.root, ident)) as file:
+    with open(f"{runtime.root}/{ident}/status") as file:
         return cgroups.reopen(json.load(file)["cgroup"])
 
 
 def limit(group, controller, v1, v2):
     """A limit's file, as text."""
-    path = "%s/%s" % (group.v1[controller], v1) if controller in group.v1 else "%s/%s" % (group.unified, v2)
+    path = f"{group.v1[controller]}/{v1}" if controller in group.v1 else f"{group.unified}/{v2}"
     with open(path) as file:
         return file.read().strip()
 
 
 def need(*controllers):
-    missing = [key for key, sentence in cgroups.check({name: {"limit": 1 << 30} for name in controllers})]
+    missing = [
+        key for key, sentence in cgroups.check({name: {"limit": 1 << 30} for name in controllers})
+    ]
     if missing:
-        pytest.skip("no controller for %s here" % ", ".join(missing))
+        pytest.skip(f"no controller for {', '.join(missing)} here")
 
 
 def test_pause_and_resume(runtime, bundle):
@@ -43,7 +45,9 @@ def test_pause_and_resume(runtime, bundle):
     runtime.ok("list")
     assert count.read_text() == before
     runtime.ok("resume", "c")
-    assert runtime.state("c")["status"] == "running" and "running, not paused" in runtime.fails("resume", "c")
+    assert runtime.state("c")["status"] == "running" and "running, not paused" in runtime.fails(
+        "resume", "c"
+    )
     assert until(lambda: count.read_text() != before)
 
 
@@ -61,7 +65,10 @@ def test_limits_of_the_document(runtime, bundle):
     bundle.save()
     runtime.detached(bundle, "c")
     group = group_of(runtime, "c")
-    assert limit(group, "memory", "memory.limit_in_bytes", "memory.max") == str(64 << 20) and limit(group, "pids", "pids.max", "pids.max") == "33"
+    assert (
+        limit(group, "memory", "memory.limit_in_bytes", "memory.max") == str(64 << 20)
+        and limit(group, "pids", "pids.max", "pids.max") == "33"
+    )
 
 
 def test_cgroups_path(runtime, bundle):
@@ -79,20 +86,38 @@ def test_update_by_options_and_by_file(runtime, bundle):
     runtime.detached(bundle, "c")
     group = group_of(runtime, "c")
     runtime.ok("update", "--memory", "64m", "--pids-limit=20", "c")
-    assert limit(group, "memory", "memory.limit_in_bytes", "memory.max") == str(64 << 20) and limit(group, "pids", "pids.max", "pids.max") == "20"
+    assert (
+        limit(group, "memory", "memory.limit_in_bytes", "memory.max") == str(64 << 20)
+        and limit(group, "pids", "pids.max", "pids.max") == "20"
+    )
     (bundle.path / "resources").write_text(json.dumps({"pids": {"limit": 21}}))
     runtime.ok("update", "-r", bundle.path / "resources", "c")
     assert limit(group, "pids", "pids.max", "pids.max") == "21"
-    done = subprocess.run(runtime.argv("update", "--resources", "-", "c"), input=json.dumps({"memory": {"limit": 65 << 20}}), text=True, check=True)
-    assert done.returncode == 0 and limit(group, "memory", "memory.limit_in_bytes", "memory.max") == str(65 << 20)
+    done = subprocess.run(
+        runtime.argv("update", "--resources", "-", "c"),
+        input=json.dumps({"memory": {"limit": 65 << 20}}),
+        text=True,
+        check=True,
+    )
+    assert done.returncode == 0 and limit(
+        group, "memory", "memory.limit_in_bytes", "memory.max"
+    ) == str(65 << 20)
     with open(runtime.root + "/c/config.json") as file:
-        assert json.load(file)["linux"]["resources"] == {"memory": {"limit": 65 << 20}, "pids": {"limit": 21}}
+        assert json.load(file)["linux"]["resources"] == {
+            "memory": {"limit": 65 << 20},
+            "pids": {"limit": 21},
+        }
 
 
 def test_updates_that_are_none(runtime, bundle):
     runtime.detached(bundle, "c")
-    for words, said in (((), "a limit"), (("--memory", "much"), "--memory"), (("--pids-limit", "x"), "--pids-limit"), (("-r", "/nope"), "--resources"),
-                        (("--l3-cache-schema", "L3:0=f"), "resctrl")):
+    for words, said in (
+        ((), "a limit"),
+        (("--memory", "much"), "--memory"),
+        (("--pids-limit", "x"), "--pids-limit"),
+        (("-r", "/nope"), "--resources"),
+        (("--l3-cache-schema", "L3:0=f"), "resctrl"),
+    ):
         assert said in runtime.fails("update", *words, "c")
 
 
@@ -101,9 +126,16 @@ def test_events(runtime, bundle):
     runtime.detached(bundle, "c")
     event = json.loads(runtime.ok("events", "--stats", "c"))
     assert (event["type"], event["id"], event["data"]["pids"]["current"]) == ("stats", "c", 1)
-    assert event["data"]["cpu"]["usage"]["total"] > 0 and {"memory", "blkio", "hugetlb", "cpuset"} <= set(event["data"])
+    assert event["data"]["cpu"]["usage"]["total"] > 0 and {
+        "memory",
+        "blkio",
+        "hugetlb",
+        "cpuset",
+    } <= set(event["data"])
     assert event["data"]["network_interfaces"] == []
-    call = subprocess.Popen(runtime.argv("events", "--interval", "50ms", "c"), stdout=subprocess.PIPE, text=True)
+    call = subprocess.Popen(
+        runtime.argv("events", "--interval", "50ms", "c"), stdout=subprocess.PIPE, text=True
+    )
     assert [json.loads(call.stdout.readline())["type"] for dummy in range(3)] == ["stats"] * 3
     runtime.ok("delete", "-f", "c")
     call.stdout.read()
@@ -113,13 +145,17 @@ def test_events(runtime, bundle):
 def test_out_of_memory_is_an_event(runtime, bundle):
     need("memory")
     bundle.config["linux"]["resources"] = {"memory": {"limit": 8 << 20, "swap": 8 << 20}}
-    bundle.shell("while ! test -e /tmp/go; do sleep 0.02; done; cat /dev/zero > /dev/big; sleep 1000")
+    bundle.shell(
+        "while ! test -e /tmp/go; do sleep 0.02; done; cat /dev/zero > /dev/big; sleep 1000"
+    )
     bundle.config["linux"]["namespaces"] = [{"type": "mount"}, {"type": "pid"}]
     bundle.save()
     if cgroups.warnings(bundle.config["linux"]["resources"]):
         pytest.skip("no limit of swap here")
     runtime.detached(bundle, "c")
-    call = subprocess.Popen(runtime.argv("events", "--interval", "1h", "c"), stdout=subprocess.PIPE, text=True)
+    call = subprocess.Popen(
+        runtime.argv("events", "--interval", "1h", "c"), stdout=subprocess.PIPE, text=True
+    )
     assert json.loads(call.stdout.readline())["type"] == "stats"
     (bundle.rootfs / "tmp" / "go").touch()
     assert json.loads(call.stdout.readline())["type"] == "oom"
@@ -134,8 +170,23 @@ def test_no_cgroup(runtime, bundle):
         own = file.read()
     bundle.config["linux"]["cgroupsPath"] = "/pyc-test-disabled"
     bundle.shell("cat /proc/self/cgroup > /tmp/groups; ln /tmp/groups /tmp/all; exec sleep 1000")
-    assert runtime(*disabled, "run", "-d", "-b", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
-    assert until((bundle.rootfs / "tmp" / "all").exists) and (bundle.rootfs / "tmp" / "all").read_text() == own
+    assert (
+        runtime(
+            *disabled,
+            "run",
+            "-d",
+            "-b",
+            bundle.path,
+            "c",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ).returncode
+        == 0
+    )
+    assert (
+        until((bundle.rootfs / "tmp" / "all").exists)
+        and (bundle.rootfs / "tmp" / "all").read_text() == own
+    )
     pid = runtime.state("c")["pid"]
     assert json.loads(runtime.ok("ps", "--format", "json", "c")) == [pid]
     assert "no cgroup" in runtime.fails("update", "--pids-limit", "5", "c")

@@ -14,9 +14,17 @@ def test_a_whole_life_comes_out_of_the_bundle(engine, bundle, runtime):
     """What is loaded besides costs each start some milliseconds, as fractions and decimal once did at the end of every container."""
     copy = install.ensure(engine)
     command = [os.path.join(copy.path, install.OCI_COMMAND), "--root", runtime.root]
-    assert subprocess.run([*command, "--version"], stdout=subprocess.PIPE, check=True).stdout  # it makes the bundle
+    assert subprocess.run(
+        [*command, "--version"], stdout=subprocess.PIPE, check=True
+    ).stdout  # it makes the bundle
     os.rename(os.path.join(copy.path, "pycontainer"), os.path.join(copy.path, "away"))
     bundle.shell("echo hello")
-    done = subprocess.run([*command, "run", "--bundle", str(bundle.path), "c"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [*command, "run", "--bundle", str(bundle.path), "c"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     assert done.stderr == "" and (done.returncode, done.stdout) == (0, "hello\n")
     assert os.listdir(runtime.root) == []

@@ -45,9 +45,15 @@ def heard(server):
 
 def begun(runtime, bundle, *words):
     output = open(bundle.path / "output", "w")
-    process = subprocess.Popen(runtime.argv(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    assert until(lambda: (bundle.rootfs / "tmp" / "readonly").exists()), (bundle.path / "output").read_text()
-    assert (bundle.rootfs / "tmp" / "there").exists() and (bundle.rootfs / "tmp" / "place").read_text() == "/run/notify/notify.sock\n"
+    process = subprocess.Popen(
+        runtime.argv(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+    )
+    assert until(lambda: (bundle.rootfs / "tmp" / "readonly").exists()), (
+        bundle.path / "output"
+    ).read_text()
+    assert (bundle.rootfs / "tmp" / "there").exists() and (
+        bundle.rootfs / "tmp" / "place"
+    ).read_text() == "/run/notify/notify.sock\n"
     return process
 
 
@@ -55,7 +61,17 @@ def begun(runtime, bundle, *words):
 def test_ready_is_passed_on(runtime, bundle, manager, how):
     bundle.shell(WORDS)
     if how == "start":
-        assert runtime("create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        assert (
+            runtime(
+                "create",
+                "--bundle",
+                bundle.path,
+                "c",
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            ).returncode
+            == 0
+        )
         process = begun(runtime, bundle, "start", "c")
     else:
         process = begun(runtime, bundle, *how.split(), "--bundle", bundle.path, "c")
@@ -73,7 +89,18 @@ def test_ready_is_passed_on(runtime, bundle, manager, how):
 
 def test_who_ends_is_waited_for_no_longer(runtime, bundle, manager):
     bundle.shell("exit 3")
-    assert runtime("run", "--detach", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    assert (
+        runtime(
+            "run",
+            "--detach",
+            "--bundle",
+            bundle.path,
+            "c",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ).returncode
+        == 0
+    )
 
 
 def test_without_a_socket_there_is_none(runtime, bundle):

@@ -30,7 +30,12 @@ def test_few_open_files(bundle, runtime, tmp_path, soft, user):
         bundle.config["linux"].update(uidMappings=MAP, gidMappings=MAP)
     bundle.save(args=["sh", "-c", SHOW[2] + "; exec sleep 1000"], rlimits=files(soft))
     with open(tmp_path / "output", "w", encoding="ascii") as output:
-        assert runtime("create", "--bundle", bundle.path, "few", stdout=output, stderr=subprocess.STDOUT).returncode == 0
+        assert (
+            runtime(
+                "create", "--bundle", bundle.path, "few", stdout=output, stderr=subprocess.STDOUT
+            ).returncode
+            == 0
+        )
         runtime.ok("start", "few")
     until(lambda: (tmp_path / "output").read_text().count("\n") == 2)
     assert (tmp_path / "output").read_text().split() == [str(soft), "64"]
@@ -40,16 +45,38 @@ def test_few_open_files(bundle, runtime, tmp_path, soft, user):
 
 
 def test_other_limits_that_are_tight(bundle, runtime):
-    tight = {"AS": 1 << 22, "CPU": 1, "FSIZE": 0, "STACK": 1 << 16, "NPROC": 0, "SIGPENDING": 0, "MEMLOCK": 0, "CORE": 0, "RTTIME": 0}
-    bundle.save(args=["sh", "-c", "echo ran"], rlimits=[{"type": "RLIMIT_" + name, "soft": value, "hard": value} for name, value in tight.items()])
+    tight = {
+        "AS": 1 << 22,
+        "CPU": 1,
+        "FSIZE": 0,
+        "STACK": 1 << 16,
+        "NPROC": 0,
+        "SIGPENDING": 0,
+        "MEMLOCK": 0,
+        "CORE": 0,
+        "RTTIME": 0,
+    }
+    bundle.save(
+        args=["sh", "-c", "echo ran"],
+        rlimits=[
+            {"type": "RLIMIT_" + name, "soft": value, "hard": value}
+            for name, value in tight.items()
+        ],
+    )
     assert runtime.ok("run", "--bundle", bundle.path, "tight") == "ran\n"
 
 
 def test_hooks_inside_have_the_programs(bundle, runtime):
     """With eight descriptors they can be run."""
-    bundle.config["hooks"] = {"startContainer": [{"path": "/bin/cp", "args": ["cp", "/proc/self/limits", "/tmp/hook"]}]}
+    bundle.config["hooks"] = {
+        "startContainer": [{"path": "/bin/cp", "args": ["cp", "/proc/self/limits", "/tmp/hook"]}]
+    }
     runtime.ok("run", "--bundle", bundle.save(args=SHOW, rlimits=files(8)).path, "hook")
-    line = next(line for line in (bundle.rootfs / "tmp" / "hook").read_text().splitlines() if line.startswith("Max open files"))
+    line = next(
+        line
+        for line in (bundle.rootfs / "tmp" / "hook").read_text().splitlines()
+        if line.startswith("Max open files")
+    )
     assert line.split()[3:5] == ["8", "64"]
 
 
@@ -62,8 +89,15 @@ def test_a_caller_that_left_nearly_all_its_files_open(bundle, runtime):
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 3, hard))
 
     try:
-        done = subprocess.run(runtime.argv("run", "--bundle", bundle.save(args=SHOW, rlimits=[]).path, "left"), stdin=subprocess.DEVNULL, pass_fds=kept,
-                              capture_output=True, text=True, preexec_fn=limit, check=False)  # pylint: disable=subprocess-popen-preexec-fn
+        done = subprocess.run(
+            runtime.argv("run", "--bundle", bundle.save(args=SHOW, rlimits=[]).path, "left"),
+            stdin=subprocess.DEVNULL,
+            pass_fds=kept,
+            capture_output=True,
+            text=True,
+            preexec_fn=limit,
+            check=False,
+        )  # pylint: disable=subprocess-popen-preexec-fn
     finally:
         for fd in kept:
             os.close(fd)

@@ -17,7 +17,10 @@ import time
 import pytest
 
 ENFORCE = "/sys/fs/selinux/enforce"
-PROCESS, FILE = "system_u:system_r:container_t:s0:c1,c2", "system_u:object_r:container_file_t:s0:c1,c2"
+PROCESS, FILE = (
+    "system_u:system_r:container_t:s0:c1,c2",
+    "system_u:object_r:container_file_t:s0:c1,c2",
+)
 OTHERS = "system_u:object_r:container_file_t:s0:c3,c4"
 
 
@@ -59,10 +62,21 @@ def box(bundle):
     bundle.config["process"]["selinuxLabel"] = PROCESS
     bundle.config["linux"]["mountLabel"] = FILE
     bundle.config["mounts"] += [
-        {"destination": "/out", "type": "bind", "source": str(bundle.path / "out"), "options": ["rbind"]},
-        {"destination": "/foreign", "type": "bind", "source": str(bundle.path / "foreign"), "options": ["rbind"]},
+        {
+            "destination": "/out",
+            "type": "bind",
+            "source": str(bundle.path / "out"),
+            "options": ["rbind"],
+        },
+        {
+            "destination": "/foreign",
+            "type": "bind",
+            "source": str(bundle.path / "foreign"),
+            "options": ["rbind"],
+        },
         {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["mode=1777"]},
-        {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue"}]
+        {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue"},
+    ]
     label(bundle.rootfs, FILE)
     label(bundle.path / "out", FILE)
     return bundle
@@ -71,11 +85,12 @@ def box(bundle):
 @pytest.fixture
 def said(runtime, box):
     """``said(script)``: what a script says in the box, in ``$o``; ``also``: done while it runs, before it may end."""
+
     def run(script, also=None):
         out = box.path / "out"
         with contextlib.suppress(FileNotFoundError):
             (out / "done").unlink()
-        box.shell("exec > /out/said 2>&1; %s; touch /out/done; exec sleep 1000" % script)
+        box.shell(f"exec > /out/said 2>&1; {script}; touch /out/done; exec sleep 1000")
         runtime.detached(box, "c")
         end = time.monotonic() + 60
         while not (out / "done").exists():
@@ -85,11 +100,14 @@ def said(runtime, box):
             also(runtime.state("c")["pid"])
         runtime.ok("delete", "--force", "c")
         return (out / "said").read_text()
+
     return run
 
 
 def test_a_process_has_its_label_and_what_is_labelled_for_it(said):
-    assert said("cat /proc/self/attr/current; echo; touch /etc/made && echo wrote").replace("\0", "").splitlines() == [PROCESS, "wrote"]
+    assert said("cat /proc/self/attr/current; echo; touch /etc/made && echo wrote").replace(
+        "\0", ""
+    ).splitlines() == [PROCESS, "wrote"]
 
 
 @pytest.mark.parametrize("context", (None, OTHERS))
@@ -107,15 +125,33 @@ def test_it_has_nothing_else(said, box, context):
 def test_new_file_systems_have_the_mounts_label(said):
     def look(pid):
         inside = "/proc/%d/root" % pid
-        assert {label_of(inside + path) for path in ("/dev", "/dev/null", "/dev/pts", "/dev/shm", "/dev/mqueue")} == {FILE}
-        assert label_of(inside + "/proc/1") == PROCESS and "proc_t" in label_of(inside + "/proc/uptime")
+        assert {
+            label_of(inside + path)
+            for path in ("/dev", "/dev/null", "/dev/pts", "/dev/shm", "/dev/mqueue")
+        } == {FILE}
+        assert label_of(inside + "/proc/1") == PROCESS and "proc_t" in label_of(
+            inside + "/proc/uptime"
+        )
+
     assert said("echo > /dev/null && touch /dev/shm/x && echo all", look).strip() == "all"
 
 
 def test_a_context_with_commas_beside_long_parameters(said, box):
     """fsconfig(2) takes 255 bytes of a value: what is longer goes to mount(2), in one text that commas divide."""
-    box.config["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=%0300o" % 0o1777]})
-    assert said("touch /tmp/x && echo there", lambda pid: label_of("/proc/%d/root/tmp" % pid) == FILE).strip() == "there"
+    box.config["mounts"].append(
+        {
+            "destination": "/tmp",
+            "type": "tmpfs",
+            "source": "tmpfs",
+            "options": [f"mode={1023:0300o}"],
+        }
+    )
+    assert (
+        said(
+            "touch /tmp/x && echo there", lambda pid: label_of("/proc/%d/root/tmp" % pid) == FILE
+        ).strip()
+        == "there"
+    )
 
 
 def test_its_keyring_is_its_own(said):
@@ -163,19 +199,35 @@ def test_with_a_user_namespace(said, box):
     for path in (box.path, *box.path.parents):
         if path.stat().st_mode & 0o77 == 0:
             path.chmod(0o711)
-    assert said("cat /proc/self/attr/current; echo; touch /dev/shm/x /etc/made && cat /foreign/file").replace("\0", "").splitlines() == [
-        PROCESS, "cat: can't open '/foreign/file': Permission denied"]
+    assert said(
+        "cat /proc/self/attr/current; echo; touch /dev/shm/x /etc/made && cat /foreign/file"
+    ).replace("\0", "").splitlines() == [
+        PROCESS,
+        "cat: can't open '/foreign/file': Permission denied",
+    ]
 
 
 def test_hooks_that_are_the_hosts_are_not_confined(said, box):
-    box.config["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "cat /proc/self/attr/current > %s/hook" % box.path]}]}
+    box.config["hooks"] = {
+        "createContainer": [
+            {
+                "path": "/bin/sh",
+                "args": ["sh", "-c", f"cat /proc/self/attr/current > {box.path}/hook"],
+            }
+        ]
+    }
     assert said("cat /proc/self/attr/current").strip("\n\0") == PROCESS
-    assert (box.path / "hook").read_text().strip("\n\0") == pathlib.Path("/proc/self/attr/current").read_text().strip("\n\0")
+    assert (box.path / "hook").read_text().strip("\n\0") == pathlib.Path(
+        "/proc/self/attr/current"
+    ).read_text().strip("\n\0")
 
 
 def test_a_label_that_the_policy_has_not(runtime, box):
     box.config["process"]["selinuxLabel"] = "system_u:system_r:nonsense_t:s0"
-    assert "security label 'system_u:system_r:nonsense_t:s0' can't be set: Invalid argument" in runtime.fails("run", "--bundle", box.save().path, "c")
+    assert (
+        "security label 'system_u:system_r:nonsense_t:s0' can't be set: Invalid argument"
+        in runtime.fails("run", "--bundle", box.save().path, "c")
+    )
     assert runtime.ok("list", "-q") == ""
     box.config["process"]["selinuxLabel"] = PROCESS
     box.config["linux"]["mountLabel"] = "system_u:object_r:nonsense_t:s0"

@@ -66,7 +66,17 @@ def test_the_master_goes_to_the_console_socket(runtime, bundle):
 def test_exec_with_a_console_socket(runtime, bundle):
     runtime.detached(bundle.save(), "c")
     receiver = Receiver(bundle.path / "socket")
-    runtime.ok("exec", "--tty", "--detach", "--console-socket", receiver.path, "c", "sh", "-c", "read line; echo got $line")
+    runtime.ok(
+        "exec",
+        "--tty",
+        "--detach",
+        "--console-socket",
+        receiver.path,
+        "c",
+        "sh",
+        "-c",
+        "read line; echo got $line",
+    )
     master = receiver.take()
     os.write(master, b"word\n")
     assert b"got word" in read_until(master, b"got word")
@@ -77,8 +87,21 @@ def test_a_descriptor_of_the_process_goes_to_the_pidfd_socket(runtime, bundle, c
     if command == "exec":
         runtime.detached(bundle.save(), "c")
     receiver = Receiver(bundle.path / "socket")
-    more = {"create": ("--bundle", bundle.path, "c"), "run": ("--detach", "--bundle", bundle.path, "c"), "exec": ("--detach", "c", "sleep", "1000")}
-    runtime.ok(command, "--pidfd-socket", receiver.path, "--pid-file", bundle.path / "pid", *more[command], stdout=subprocess.DEVNULL, stderr=None)
+    more = {
+        "create": ("--bundle", bundle.path, "c"),
+        "run": ("--detach", "--bundle", bundle.path, "c"),
+        "exec": ("--detach", "c", "sleep", "1000"),
+    }
+    runtime.ok(
+        command,
+        "--pidfd-socket",
+        receiver.path,
+        "--pid-file",
+        bundle.path / "pid",
+        *more[command],
+        stdout=subprocess.DEVNULL,
+        stderr=None,
+    )
     fd = receiver.take(b"pidfd")
     pid = int((bundle.path / "pid").read_text())
     with open("/proc/self/fdinfo/%d" % fd) as file:
@@ -89,7 +112,9 @@ def test_a_descriptor_of_the_process_goes_to_the_pidfd_socket(runtime, bundle, c
 
 
 def test_a_pidfd_socket_at_which_nobody_listens(runtime, bundle):
-    assert "--pidfd-socket" in runtime.fails("run", "--pidfd-socket", bundle.path / "none", "--bundle", bundle.path, "c")
+    assert "--pidfd-socket" in runtime.fails(
+        "run", "--pidfd-socket", bundle.path / "none", "--bundle", bundle.path, "c"
+    )
     assert os.listdir(runtime.root) == []
 
 
@@ -97,19 +122,27 @@ def test_terminals_that_nobody_takes(runtime, bundle):
     bundle.save(terminal=True)
     for command in (("create",), ("run", "--detach")):
         assert "--console-socket" in runtime.fails(*command, "--bundle", bundle.path, "c")
-    assert "--console-socket" in runtime.fails("create", "--console-socket", bundle.path / "nobody", "--bundle", bundle.path, "c")
+    assert "--console-socket" in runtime.fails(
+        "create", "--console-socket", bundle.path / "nobody", "--bundle", bundle.path, "c"
+    )
     bundle.save(terminal=False)
-    assert "no terminal" in runtime.fails("create", "--console-socket", bundle.path / "nobody", "--bundle", bundle.path, "c")
+    assert "no terminal" in runtime.fails(
+        "create", "--console-socket", bundle.path / "nobody", "--bundle", bundle.path, "c"
+    )
     assert not os.path.exists(runtime.root) or os.listdir(runtime.root) == []
 
 
 def test_run_copies_its_own_terminal_with_its_size(runtime, bundle):
-    script = "stty size; trap 'stty size; exit 3' WINCH; touch /tmp/ready; while :; do sleep 0.05; done"
+    script = (
+        "stty size; trap 'stty size; exit 3' WINCH; touch /tmp/ready; while :; do sleep 0.05; done"
+    )
     bundle.save(terminal=True, args=["sh", "-c", script])
     master, slave = pty.openpty()
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     before = termios.tcgetattr(slave)
-    call = subprocess.Popen(runtime.argv("run", "--bundle", bundle.path, "c"), stdin=slave, stdout=slave, stderr=slave)
+    call = subprocess.Popen(
+        runtime.argv("run", "--bundle", bundle.path, "c"), stdin=slave, stdout=slave, stderr=slave
+    )
     assert b"40 120" in read_until(master, b"40 120")
     assert until((bundle.rootfs / "tmp" / "ready").exists)
     assert not termios.tcgetattr(slave)[3] & termios.ECHO  # raw
@@ -124,7 +157,9 @@ def test_input_and_control_c_reach_the_program(runtime, bundle):
     runtime.detached(bundle.save(), "c")
     master, slave = pty.openpty()
     script = "trap 'echo interrupted; exit 5' INT; read line; echo got $line; while :; do sleep 0.05; done"
-    call = subprocess.Popen(runtime.argv("exec", "-t", "c", "sh", "-c", script), stdin=slave, stdout=slave, stderr=slave)
+    call = subprocess.Popen(
+        runtime.argv("exec", "-t", "c", "sh", "-c", script), stdin=slave, stdout=slave, stderr=slave
+    )
     os.write(master, b"word\r")
     assert b"got word" in read_until(master, b"got word")
     os.write(master, b"\x03")
@@ -134,5 +169,13 @@ def test_input_and_control_c_reach_the_program(runtime, bundle):
 
 def test_lines_end_as_written_where_the_output_is_no_terminal(runtime, bundle):
     bundle.save(terminal=True, args=["sh", "-c", "test -t 1 && printf 'one\\ntwo\\n'"])
-    assert subprocess.run(runtime.argv("run", "--bundle", bundle.path, "c"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60,
-                          check=True).stdout == b"one\ntwo\n"
+    assert (
+        subprocess.run(
+            runtime.argv("run", "--bundle", bundle.path, "c"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=60,
+            check=True,
+        ).stdout
+        == b"one\ntwo\n"
+    )

@@ -16,47 +16,134 @@ import pytest
 
 BUSYBOX = "/bin/busybox"
 MOUNTS = [
-    {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
-    {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
-    {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
-     "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]},
-    {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]},
-    {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro", "nosuid", "noexec", "nodev"]},
-    {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]},
-    {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]},
+    {
+        "destination": "/proc",
+        "type": "proc",
+        "source": "proc",
+        "options": ["nosuid", "noexec", "nodev"],
+    },
+    {
+        "destination": "/dev",
+        "type": "tmpfs",
+        "source": "tmpfs",
+        "options": ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
+    {
+        "destination": "/dev/pts",
+        "type": "devpts",
+        "source": "devpts",
+        "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+    },
+    {
+        "destination": "/sys",
+        "type": "sysfs",
+        "source": "sysfs",
+        "options": ["nosuid", "noexec", "nodev", "ro"],
+    },
+    {
+        "destination": "/sys/fs/cgroup",
+        "type": "cgroup",
+        "source": "cgroup",
+        "options": ["ro", "nosuid", "noexec", "nodev"],
+    },
+    {
+        "destination": "/dev/mqueue",
+        "type": "mqueue",
+        "source": "mqueue",
+        "options": ["nosuid", "noexec", "nodev"],
+    },
+    {
+        "destination": "/dev/shm",
+        "type": "tmpfs",
+        "source": "shm",
+        "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
+    },
 ]
-CAPABILITIES = ["CAP_" + name for name in (
-    "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE").split()]
+CAPABILITIES = [
+    "CAP_" + name
+    for name in (
+        "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE"
+    ).split()
+]
 
 
 def config(args):
     from pycontainer.kernel.processes import procfs
     from pycontainer.kernel.seccomp import default_profile
 
-    sets = {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")}
+    sets = dict.fromkeys(("bounding", "effective", "permitted"), CAPABILITIES)
     return {
-        "ociVersion": "1.2.0", "root": {"path": "rootfs", "readonly": False}, "hostname": "box",
-        "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": list(args), "env": ["PATH=/usr/bin:/bin", "A=1"], "cwd": "/",
-                    "capabilities": dict(sets, inheritable=[], ambient=[]), "rlimits": [], "noNewPrivileges": False, "oomScoreAdj": 0},
+        "ociVersion": "1.2.0",
+        "root": {"path": "rootfs", "readonly": False},
+        "hostname": "box",
+        "process": {
+            "terminal": False,
+            "user": {"uid": 0, "gid": 0},
+            "args": list(args),
+            "env": ["PATH=/usr/bin:/bin", "A=1"],
+            "cwd": "/",
+            "capabilities": dict(sets, inheritable=[], ambient=[]),
+            "rlimits": [],
+            "noNewPrivileges": False,
+            "oomScoreAdj": 0,
+        },
         "mounts": copy.deepcopy(MOUNTS),
         "linux": {
-            "namespaces": [{"type": kind} for kind in ("mount", "network", "uts", "pid", "ipc", "cgroup")],
-            "resources": {"devices": [{"allow": False, "access": "rwm"}] + [
-                {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
-                for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2))]
-                + [{"allow": True, "type": "c", "major": 136, "access": "rwm"}]},
+            "namespaces": [
+                {"type": kind} for kind in ("mount", "network", "uts", "pid", "ipc", "cgroup")
+            ],
+            "resources": {
+                "devices": [{"allow": False, "access": "rwm"}]
+                + [
+                    {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
+                    for major, minor in (
+                        (1, 3),
+                        (1, 5),
+                        (1, 7),
+                        (1, 8),
+                        (1, 9),
+                        (5, 0),
+                        (5, 1),
+                        (5, 2),
+                    )
+                ]
+                + [{"allow": True, "type": "c", "major": 136, "access": "rwm"}]
+            },
             "seccomp": default_profile.default_profile(CAPABILITIES, procfs.kernel_version()),
-            "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/proc/scsi"],
-            "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+            "maskedPaths": [
+                "/proc/kcore",
+                "/proc/keys",
+                "/proc/timer_list",
+                "/sys/firmware",
+                "/proc/scsi",
+            ],
+            "readonlyPaths": [
+                "/proc/bus",
+                "/proc/fs",
+                "/proc/irq",
+                "/proc/sys",
+                "/proc/sysrq-trigger",
+            ],
         },
         "annotations": {},
     }
 
 
 def run_json(ident, layer):
-    return {"id": ident, "name": ident[:8], "layers": [layer], "network": {"mode": "none", "attachments": [], "ports": []},
-            "log": {"driver": "json-file", "max_size": None, "max_file": 1}, "restart": {"policy": "no", "retries": None}, "health": None,
-            "stop": {"signal": "SIGTERM", "timeout": 10}, "init": False, "tty": False, "interactive": False, "auto_remove": False}
+    return {
+        "id": ident,
+        "name": ident[:8],
+        "layers": [layer],
+        "network": {"mode": "none", "attachments": [], "ports": []},
+        "log": {"driver": "json-file", "max_size": None, "max_file": 1},
+        "restart": {"policy": "no", "retries": None},
+        "health": None,
+        "stop": {"signal": "SIGTERM", "timeout": 10},
+        "init": False,
+        "tty": False,
+        "interactive": False,
+        "auto_remove": False,
+    }
 
 
 class Box:
@@ -123,10 +210,14 @@ class Boxes:
             os.makedirs(os.path.join(self.layer, name))
         os.chmod(os.path.join(self.layer, "tmp"), 0o1777)
         shutil.copy(BUSYBOX, os.path.join(self.layer, "bin"))
-        for applet in subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split():
+        for applet in subprocess.run(
+            [BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True
+        ).stdout.split():
             if applet != "busybox":
                 os.symlink("busybox", os.path.join(self.layer, "bin", applet))
-        self.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
+        self.file(
+            "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n"
+        )
         self.file("etc/group", "root:x:0:\nuser:x:1000:\naudio:x:29:user\n")
 
     def file(self, name, content, mode=0o644):
@@ -157,7 +248,11 @@ def boxes(scratch):
     made = Boxes(paths)
     yield made
     idents = [box.ident for box in made.made]
-    running = [ident for ident in idents if state.monitored(paths, ident) or state.alive(state.read(paths, ident))]
+    running = [
+        ident
+        for ident in idents
+        if state.monitored(paths, ident) or state.alive(state.read(paths, ident))
+    ]
     if running:
         monitor_client.stop(paths, running, timeout=0)
     for ident in idents:
@@ -170,6 +265,7 @@ def eventually():
     def ask(condition, seconds=60.0):  # much, for an emulated machine
         end = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < end, "did not come true within %g seconds" % seconds
+            assert time.monotonic() < end, f"did not come true within {seconds:g} seconds"
             time.sleep(0.02)
+
     return ask

@@ -28,7 +28,7 @@ def named(paths, name):
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                with open("/proc/%s/cmdline" % entry) as file, open("/proc/%s/comm" % entry) as comm:
+                with open(f"/proc/{entry}/cmdline") as file, open(f"/proc/{entry}/comm") as comm:
                     if paths.run in file.read() and comm.read().strip() == name:
                         found.append(int(entry))
             except OSError:
@@ -47,7 +47,9 @@ def kill_monitor(box, eventually):
 
 
 def left(ident):
-    return [path for path in cgroups.base_paths().values() if os.path.exists(os.path.join(path, ident))]
+    return [
+        path for path in cgroups.base_paths().values() if os.path.exists(os.path.join(path, ident))
+    ]
 
 
 def test_container_outlives_its_monitor_and_is_adopted(boxes, eventually):
@@ -55,7 +57,9 @@ def test_container_outlives_its_monitor_and_is_adopted(boxes, eventually):
     pid = box.start()
     eventually(lambda: "5\n" in box.log())
     os.kill(pid, signal.SIGSTOP)
-    time.sleep(0.5)  # what the monitor has read it has written: a line between the two would go with it
+    time.sleep(
+        0.5
+    )  # what the monitor has read it has written: a line between the two would go with it
     kill_monitor(box, eventually)
     os.kill(pid, signal.SIGCONT)
     now = box.state
@@ -66,7 +70,11 @@ def test_container_outlives_its_monitor_and_is_adopted(boxes, eventually):
     eventually(lambda: "40\n" in box.log())
     numbers = [int(line) for line in box.log().split()]
     assert numbers == list(range(1, len(numbers) + 1))  # nothing is missing, nothing twice
-    assert box.stop(timeout=5) in (143, 137, None)  # None: before Linux 6.15, where init was the first to reap it
+    assert box.stop(timeout=5) in (
+        143,
+        137,
+        None,
+    )  # None: before Linux 6.15, where init was the first to reap it
     assert box.state["status"] == "exited" and left(box.ident) == []
 
 
@@ -93,7 +101,12 @@ def test_end_without_a_monitor_is_found_later(boxes, eventually):
     eventually(lambda: procfs.start_time(pid) is None)
     assert box.state["status"] == "exited" and box.state["error"]
     monitor_client.adopt_orphans(box.paths)
-    eventually(lambda: state.read(box.paths, box.ident)["status"] == "exited" and not state.monitored(box.paths, box.ident))
+    eventually(
+        lambda: (
+            state.read(box.paths, box.ident)["status"] == "exited"
+            and not state.monitored(box.paths, box.ident)
+        )
+    )
     assert left(box.ident) == []
     assert box.start() > 0
 
@@ -130,7 +143,7 @@ def test_stop_and_wait_need_no_living_monitor(boxes, eventually):
 def test_zygote_may_die(boxes, eventually):
     box = boxes.shell(COUNT)
     pid = box.start()
-    zygote, = named(box.paths, "pyc-zygote")
+    (zygote,) = named(box.paths, "pyc-zygote")
     os.kill(zygote, 9)
     eventually(lambda: not named(box.paths, "pyc-zygote"))
     before = len(box.log())
@@ -154,17 +167,26 @@ def test_start_that_is_killed_anywhere(boxes, eventually):
         box.write()
         connection = zygote_client.connect(boxes.paths)
         from pycontainer.containers.client import messages
+
         messages.send(connection, {"op": "start", "id": box.ident, "command": None})
         time.sleep(chance.uniform(0, 0.03))
         zygote = named(boxes.paths, "pyc-zygote")
-        victims = [pid for pid in named(boxes.paths, "pyc-zygote") + named(boxes.paths, "pyc-monitor") if pid not in first_zygote(zygote)]
+        victims = [
+            pid
+            for pid in named(boxes.paths, "pyc-zygote") + named(boxes.paths, "pyc-monitor")
+            if pid not in first_zygote(zygote)
+        ]
         for pid in victims if chance.random() < 0.5 else victims[:1]:
             try:
                 os.kill(pid, 9)
             except ProcessLookupError:
                 pass
         connection.close()
-        eventually(lambda box=box: not state.monitored(boxes.paths, box.ident) or box.state["status"] == "running")
+        eventually(
+            lambda box=box: (
+                not state.monitored(boxes.paths, box.ident) or box.state["status"] == "running"
+            )
+        )
         answer = monitor_client.start(boxes.paths, [box.ident])[box.ident]
         assert "error" not in answer, answer
         eventually(lambda box=box: box.state["status"] == "running" and "run\n" in box.log())

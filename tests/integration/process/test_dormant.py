@@ -35,6 +35,7 @@ def size(pid):
 @pytest.fixture
 def sleeping(eventually):
     """Start containers and wait until their monitors sleep: the monitors' pids."""
+
     def start(*boxes):
         for box in boxes:
             box.start()
@@ -47,8 +48,11 @@ def sleeping(eventually):
 
 
 def test_sleep_after_output(boxes, sleeping, eventually):
-    ends, polite, asks = boxes.shell(UNTIL_GO), boxes.shell("trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"), boxes.shell(
-        "printf 'name? '; read name; echo hello $name; exit 5")
+    ends, polite, asks = (
+        boxes.shell(UNTIL_GO),
+        boxes.shell("trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"),
+        boxes.shell("printf 'name? '; read name; echo hello $name; exit 5"),
+    )
     asks.run.update(tty=True, interactive=True)
     pid = sleeping(ends, polite, asks)[0]
 
@@ -92,7 +96,7 @@ def test_restart_after_sleep(boxes, sleeping, eventually):
     assert sealed_interpreter.sealed(pid)
 
 
-def test_published_ports_during_sleep_and_a_second_sleep(boxes, bridge, sleeping, eventually):  # noqa: F811
+def test_published_ports_during_sleep_and_a_second_sleep(boxes, bridge, sleeping, eventually):
     port = free_port()
     box, _link = web(boxes, bridge, port)
     [pid] = sleeping(box)
@@ -107,7 +111,7 @@ def test_published_ports_during_sleep_and_a_second_sleep(boxes, bridge, sleeping
     assert not fetched("127.0.0.1:%d" % port)
 
 
-def test_other_ports_of_one_that_sleeps(boxes, bridge, sleeping):  # noqa: F811
+def test_other_ports_of_one_that_sleeps(boxes, bridge, sleeping):
     """What is no longer published is closed, what stays is served on by the same socket, and what can't be had changes nothing."""
     gone, kept = free_port(), free_port()
     box, _link = web(boxes, bridge, gone)

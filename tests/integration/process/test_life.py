@@ -20,7 +20,10 @@ TRAP = "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"
 
 
 def test_stop_by_signal_then_by_force(boxes, eventually):
-    polite, deaf = boxes.shell(TRAP), boxes.shell("trap '' TERM; echo up; while :; do sleep 0.05; done")
+    polite, deaf = (
+        boxes.shell(TRAP),
+        boxes.shell("trap '' TERM; echo up; while :; do sleep 0.05; done"),
+    )
     for box in (polite, deaf):
         box.start()
         eventually(lambda box=box: box.log() == "up\n")
@@ -30,7 +33,11 @@ def test_stop_by_signal_then_by_force(boxes, eventually):
     assert 0.4 < time.monotonic() - began < 3
     assert polite.stop() is None  # it does not run
     for box in (polite, deaf):
-        assert not [path for path in cgroups.base_paths().values() if os.path.exists(os.path.join(path, box.ident))]
+        assert not [
+            path
+            for path in cgroups.base_paths().values()
+            if os.path.exists(os.path.join(path, box.ident))
+        ]
 
 
 def test_many_start_and_stop_in_one_call(boxes):
@@ -43,11 +50,19 @@ def test_many_start_and_stop_in_one_call(boxes):
     assert all(answers[box.ident]["pid"] > 0 for box in made)
     assert "no such file" in answers[bad.ident]["error"]
     assert monitor_client.start(boxes.paths, [made[0].ident])[made[0].ident]["running"] is True
-    assert set(monitor_client.stop(boxes.paths, [box.ident for box in made], timeout=0.3).values()) == {137}
+    assert set(
+        monitor_client.stop(boxes.paths, [box.ident for box in made], timeout=0.3).values()
+    ) == {137}
 
 
-@pytest.mark.parametrize("policy, code, runs", [
-    ({"policy": "no", "retries": None}, 1, 1), ({"policy": "on-failure", "retries": 2}, 1, 3), ({"policy": "on-failure", "retries": None}, 0, 1)])
+@pytest.mark.parametrize(
+    "policy, code, runs",
+    [
+        ({"policy": "no", "retries": None}, 1, 1),
+        ({"policy": "on-failure", "retries": 2}, 1, 3),
+        ({"policy": "on-failure", "retries": None}, 0, 1),
+    ],
+)
 def test_restart_policy_that_ends(boxes, policy, code, runs):
     box = boxes.shell("echo run; exit %d" % code)
     box.run["restart"] = policy
@@ -99,17 +114,30 @@ def test_pause(boxes):
 
 def test_health(boxes, eventually):
     box = boxes("/bin/sleep", "100")
-    box.run["health"] = {"test": ["CMD-SHELL", "echo looking; test -e /well"], "interval": 0.1, "timeout": 1, "retries": 2}
+    box.run["health"] = {
+        "test": ["CMD-SHELL", "echo looking; test -e /well"],
+        "interval": 0.1,
+        "timeout": 1,
+        "retries": 2,
+    }
     box.start()
     assert box.state["health"]["status"] == "starting"
     eventually(lambda: box.state["health"]["status"] == "unhealthy")
     assert box.state["health"]["failing_streak"] >= 2
-    assert box.state["health"]["log"][-1]["exit_code"] == 1 and box.state["health"]["log"][-1]["output"] == "looking\n"
+    assert (
+        box.state["health"]["log"][-1]["exit_code"] == 1
+        and box.state["health"]["log"][-1]["output"] == "looking\n"
+    )
     box.execute("/bin/touch", "/well")
     eventually(lambda: box.state["health"]["status"] == "healthy")
     assert box.state["health"]["failing_streak"] == 0
     eventually(lambda: len(box.state["health"]["log"]) == 5)
-    box.run["health"] = {"test": ["CMD", "/bin/sleep", "10"], "interval": 0.1, "timeout": 0.2, "retries": 1}
+    box.run["health"] = {
+        "test": ["CMD", "/bin/sleep", "10"],
+        "interval": 0.1,
+        "timeout": 0.2,
+        "retries": 1,
+    }
     box.write()
     monitor_client.reload(box.paths, box.ident)
     eventually(lambda: box.state["health"]["status"] == "unhealthy")
@@ -120,9 +148,26 @@ def test_health(boxes, eventually):
 def test_exec(boxes):
     box = boxes("/bin/sleep", "100")
     box.start()
-    assert box.execute("/bin/echo", "a b") == {"rc": 0, "stdout": b"a b\n", "stderr": b"", "timed_out": False}
-    assert box.execute("sh", "-c", "cat; echo e >&2; exit 9", stdin=b"in") == {"rc": 9, "stdout": b"in", "stderr": b"e\n", "timed_out": False}
-    done = box.execute("sh", "-c", "id -u; pwd; echo $X $A $HOME; hostname; readlink /proc/self/ns/pid", user="user", cwd="/tmp", env={"X": "y"})
+    assert box.execute("/bin/echo", "a b") == {
+        "rc": 0,
+        "stdout": b"a b\n",
+        "stderr": b"",
+        "timed_out": False,
+    }
+    assert box.execute("sh", "-c", "cat; echo e >&2; exit 9", stdin=b"in") == {
+        "rc": 9,
+        "stdout": b"in",
+        "stderr": b"e\n",
+        "timed_out": False,
+    }
+    done = box.execute(
+        "sh",
+        "-c",
+        "id -u; pwd; echo $X $A $HOME; hostname; readlink /proc/self/ns/pid",
+        user="user",
+        cwd="/tmp",
+        env={"X": "y"},
+    )
     assert done["stdout"].split()[:6] == [b"1000", b"/tmp", b"y", b"1", b"/home/user", b"box"]
     assert done["stdout"].split()[6].decode() == os.readlink("/proc/%d/ns/pid" % box.state["pid"])
     assert box.execute("sh", "-c", "kill -15 $$")["rc"] == 143
@@ -130,13 +175,21 @@ def test_exec(boxes):
     assert b"\n" in box.execute("tty", tty=True)["stdout"]
     big = b"x" * 3000000
     assert box.execute("cat", stdin=big)["stdout"] == big
-    for argv, code, words in ((["nope"], 127, "not found"), (["/etc/passwd"], 126, "permission denied")):
+    for argv, code, words in (
+        (["nope"], 127, "not found"),
+        (["/etc/passwd"], 126, "permission denied"),
+    ):
         with pytest.raises(ContainerFailed, match=words) as caught:
             box.execute(*argv)
         assert caught.value.exit_code == code
     with pytest.raises(ContainerFailed, match="not-there"):
         box.execute("/bin/true", cwd="/not-there")
-    assert execute.run(box.paths, box.ident, ["sh", "-c", "sleep 0.2; touch /detached"], detach=True)["pid"] > 0
+    assert (
+        execute.run(box.paths, box.ident, ["sh", "-c", "sleep 0.2; touch /detached"], detach=True)[
+            "pid"
+        ]
+        > 0
+    )
     box.stop(timeout=0)
     with pytest.raises(ContainerFailed, match="is not running"):
         box.execute("/bin/true")
@@ -146,31 +199,48 @@ def test_exec_has_the_containers_limits_and_rights(boxes):
     box = boxes("/bin/sleep", "100")
     box.config["linux"]["resources"]["pids"] = {"limit": 5}
     box.start()
-    status = box.execute("sh", "-c", "grep -E 'Cap(Eff|Inh|Bnd)|Seccomp:' /proc/self/status; cat /proc/self/cgroup | grep -c "
-                                     "/pycontainer; ls -l /proc/$$/fd")["stdout"].decode()
-    assert status.count("00000000a80425fb") == 2 and "CapInh:\t0000000000000000" in status and "Seccomp:\t2" in status
+    status = box.execute(
+        "sh",
+        "-c",
+        "grep -E 'Cap(Eff|Inh|Bnd)|Seccomp:' /proc/self/status; cat /proc/self/cgroup | grep -c "
+        "/pycontainer; ls -l /proc/$$/fd",
+    )["stdout"].decode()
+    assert (
+        status.count("00000000a80425fb") == 2
+        and "CapInh:\t0000000000000000" in status
+        and "Seccomp:\t2" in status
+    )
     assert [line.split()[-3] for line in status.split("\n") if "->" in line] == ["0", "1", "2"]
-    assert b"can't fork" in box.execute("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait")["stderr"]
+    assert (
+        b"can't fork"
+        in box.execute("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait")["stderr"]
+    )
     privileged = box.execute("sh", "-c", "grep CapEff /proc/self/status", privileged=True)["stdout"]
     assert b"a80425fb" not in privileged
 
 
 def test_exec_can_not_be_looked_into(boxes):
     """CVE-2016-9962: a process of the container tries to trace and read each process that joins, until its program runs."""
-    box = boxes.shell("while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { ls -l $p/fd $p/cwd $p/root $p/exe 2>/dev/null | grep -- '->'; }; done; done")
+    box = boxes.shell(
+        "while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { ls -l $p/fd $p/cwd $p/root $p/exe 2>/dev/null | grep -- '->'; }; done; done"
+    )
     box.start()
     for _attempt in range(20):
         box.execute("/bin/true")
     box.stop(timeout=0)
     for line in box.log().split("\n"):
         target = line.partition("-> ")[2]
-        assert not target.startswith((boxes.paths.data, boxes.paths.run, "/usr/bin/python", "/usr/lib/python")), line
+        assert not target.startswith(
+            (boxes.paths.data, boxes.paths.run, "/usr/bin/python", "/usr/lib/python")
+        ), line
         assert "python" not in target, line
 
 
 def test_log_entries_rotation_and_reading(boxes):
-    box = boxes.shell("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line-$i-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; "
-                      "done; printf %s no-line-feed; head -c 40000 /dev/zero | tr '\\0' y")
+    box = boxes.shell(
+        "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line-$i-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; "
+        "done; printf %s no-line-feed; head -c 40000 /dev/zero | tr '\\0' y"
+    )
     box.run["log"] = {"driver": "json-file", "max_size": 100000, "max_file": 3}
     box.start()
     box.wait()
@@ -182,7 +252,11 @@ def test_log_entries_rotation_and_reading(boxes):
     numbers = [int(line.split("-")[1]) for line in lines]
     assert numbers == list(range(numbers[0], 3001))
     assert [len(entry["log"]) for entry in entries[-3:]] == [16384, 16384, 40012 - 2 * 16384]
-    assert json.loads(open(os.path.join(box.directory, "log.json")).readline()).keys() == {"log", "stream", "time"}
+    assert json.loads(open(os.path.join(box.directory, "log.json")).readline()).keys() == {
+        "log",
+        "stream",
+        "time",
+    }
     assert [entry["log"] for entry in logs.read(box.paths, box.ident, tail=3)][:2] == lines[-2:]
 
 
@@ -190,25 +264,49 @@ def test_log_is_followed_across_rotation(boxes):
     box = boxes.shell("i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i; sleep 0.005; done")
     box.run["log"] = {"driver": "json-file", "max_size": 5000, "max_file": 10}
     box.start()
-    seen = [entry["log"] for entry in logs.read(box.paths, box.ident, follow=True, running=lambda: monitor_client.running(box.paths, box.ident))]
+    seen = [
+        entry["log"]
+        for entry in logs.read(
+            box.paths,
+            box.ident,
+            follow=True,
+            running=lambda: monitor_client.running(box.paths, box.ident),
+        )
+    ]
     assert seen == ["%d\n" % number for number in range(1, 301)]
 
 
 def test_flood_keeps_monitor_and_disk_small(boxes):
-    box = boxes.shell("yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -c 30000000")
+    box = boxes.shell(
+        "yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -c 30000000"
+    )
     box.run["log"] = {"driver": "json-file", "max_size": 1 << 20, "max_file": 2}
     box.start()
     pid = int(next(open("/proc/%d/stat" % box.state["pid"])).rpartition(")")[2].split()[1])
     most = 0
     while box.state["status"] == "running":
         try:
-            most = max(most, int(next(line for line in open("/proc/%d/status" % pid) if line.startswith("VmRSS")).split()[1]))
+            most = max(
+                most,
+                int(
+                    next(
+                        line for line in open("/proc/%d/status" % pid) if line.startswith("VmRSS")
+                    ).split()[1]
+                ),
+            )
         except (OSError, StopIteration):
             break
         time.sleep(0.05)
     box.wait(240)
     assert 0 < most < 20000  # kB
-    assert sum(os.path.getsize(os.path.join(box.directory, name)) for name in os.listdir(box.directory) if name.startswith("log")) <= 2 << 20
+    assert (
+        sum(
+            os.path.getsize(os.path.join(box.directory, name))
+            for name in os.listdir(box.directory)
+            if name.startswith("log")
+        )
+        <= 2 << 20
+    )
 
 
 def test_no_log_when_none_is_wanted(boxes):
@@ -223,7 +321,9 @@ def test_limits_change_as_it_runs(boxes):
     box = boxes("/bin/sleep", "100")
     box.config["linux"]["resources"]["memory"] = {"limit": 64 << 20}
     box.start()
-    monitor_client.update_resources(box.paths, box.ident, {"memory": {"limit": 32 << 20}, "pids": {"limit": 9}})
+    monitor_client.update_resources(
+        box.paths, box.ident, {"memory": {"limit": 32 << 20}, "pids": {"limit": 9}}
+    )
     stats = cgroups.Group.open(box.state["cgroup"]).stats()
     assert stats["memory"]["limit"] == 32 << 20 and stats["pids"]["limit"] == 9
     assert monitor_client.processes(box.paths, box.ident) == [box.state["pid"]]
@@ -258,7 +358,12 @@ def test_auto_remove_calls_the_command(boxes, eventually, tmp_path):
     box.run["auto_remove"] = True
     box.write()
     script = tmp_path / "command"
-    script.write_text('#!/bin/sh\necho "$@" > %s\n' % (tmp_path / "said"))
+    script.write_text(f'#!/bin/sh\necho "$@" > {tmp_path / "said"}\n')
     script.chmod(0o755)
     monitor_client.start(box.paths, [box.ident], command=[str(script)])
-    eventually(lambda: (tmp_path / "said").exists() and (tmp_path / "said").read_text() == "rm --volumes %s\n" % box.ident)
+    eventually(
+        lambda: (
+            (tmp_path / "said").exists()
+            and (tmp_path / "said").read_text() == f"rm --volumes {box.ident}\n"
+        )
+    )

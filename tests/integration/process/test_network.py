@@ -43,14 +43,27 @@ def web(boxes, bridge, port, number=2):
     box = boxes("/bin/httpd", "-f", "-p", "8080", "-h", "/www")
     link = "v" + secrets.token_hex(4)
     box.run["network"] = {
-        "mode": "bridge", "ports": [{"host_ip": "127.0.0.1", "host_port": port, "container_port": 8080, "protocol": "tcp"}],
-        "attachments": [{"network": "test", "bridge": bridge, "ifname": link, "address": NET + "%d/24" % number, "gateway": NET + "1",
-                         "mac": "02:42:c6:12:4d:%02x" % number, "mtu": 1500}]}
+        "mode": "bridge",
+        "ports": [
+            {"host_ip": "127.0.0.1", "host_port": port, "container_port": 8080, "protocol": "tcp"}
+        ],
+        "attachments": [
+            {
+                "network": "test",
+                "bridge": bridge,
+                "ifname": link,
+                "address": NET + "%d/24" % number,
+                "gateway": NET + "1",
+                "mac": f"02:42:c6:12:4d:{number:02x}",
+                "mtu": 1500,
+            }
+        ],
+    }
     return box, link
 
 
 def fetch(address):
-    with urllib.request.urlopen("http://%s/index.html" % address, timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{address}/index.html", timeout=5) as answer:
         return answer.read()
 
 

@@ -27,7 +27,11 @@ def children(pid):
 
 def restarted(box, pid):
     now = state.read(box.paths, box.ident)
-    return now["status"] == "running" and now["pid"] not in (0, pid) and state.monitored(box.paths, box.ident)
+    return (
+        now["status"] == "running"
+        and now["pid"] not in (0, pid)
+        and state.monitored(box.paths, box.ident)
+    )
 
 
 @pytest.mark.parametrize("policy", ["always", "on-failure"])
@@ -37,7 +41,11 @@ def test_policy_without_monitor_and_process(boxes, eventually, policy):
     box.run["restart"] = {"policy": policy, "retries": None}
     pid = box.start()
     for _again in range(2):
-        monitor = parent(pid) if parent(pid) in named(box.paths, "pyc-monitor") else named(box.paths, "pyc-monitor")[0]
+        monitor = (
+            parent(pid)
+            if parent(pid) in named(box.paths, "pyc-monitor")
+            else named(box.paths, "pyc-monitor")[0]
+        )
         for victim in (monitor, pid):
             os.kill(victim, 9)
         eventually(lambda pid=pid: restarted(box, pid))
@@ -53,7 +61,7 @@ def test_a_killed_monitor_is_followed_by_another(boxes, eventually):
     assert state.read(stays.paths, stays.ident)["restarts"] == 0
     ends.execute("touch", "/go")
     eventually(lambda: state.read(ends.paths, ends.ident)["status"] == "exited")
-    zygote, = named(boxes.paths, "pyc-zygote")
+    (zygote,) = named(boxes.paths, "pyc-zygote")
     eventually(lambda: "Z" not in children(zygote))
 
 
@@ -77,7 +85,11 @@ def test_run_directory_is_gone(boxes, eventually):
         pid = state.read(box.paths, box.ident)["pid"]
         assert parent(pid) == monitor
         eventually(lambda: "Z" not in children(monitor))
-    assert os.stat(box.paths.run).st_mode & 0o777 == os.stat(box.paths.running).st_mode & 0o777 == 0o700
+    assert (
+        os.stat(box.paths.run).st_mode & 0o777
+        == os.stat(box.paths.running).st_mode & 0o777
+        == 0o700
+    )
     box.paths.make()  # as every command does
     assert box.execute("true")["rc"] == 0
     assert box.stop(timeout=0) == 137
@@ -116,8 +128,11 @@ def test_a_start_that_fails_again_and_again(boxes, eventually):
         if now["error"]:
             ends.setdefault(now["restarts"], now["finished_at"])
         return max(ends, default=0)
+
     eventually(lambda: failures() >= 4)
-    assert ends[4] - ends[min(ends)] >= sum((0, 0.2, 0.4, 0.8)[min(ends):]) - 0.1  # it never waits less
+    assert (
+        ends[4] - ends[min(ends)] >= sum((0, 0.2, 0.4, 0.8)[min(ends) :]) - 0.1
+    )  # it never waits less
     eventually(lambda: "Z" not in children(monitor))
     os.rename(os.path.join(box.directory, "away"), os.path.join(box.directory, "config.json"))
     eventually(lambda: restarted(box, pid))

@@ -29,7 +29,7 @@ sys.exit(serve(sys.argv[2], ["127.0.0.1:0"], started=lambda where: print(where[0
 
 
 def digest_of(data, algorithm="sha256"):
-    return "%s:%s" % (algorithm, hashlib.new(algorithm, data).hexdigest())
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 class Answer:
@@ -60,8 +60,13 @@ class Client:
     def __call__(self, method, path, body=None, **headers):
         """``path``: absolute, or below the repository. ``headers``: with _ for -."""
         if not path.startswith("/"):
-            path = "/v2/%s/%s" % (self.repository, path)
-        self.connection.request(method, path, body, {name.replace("_", "-"): str(value) for name, value in headers.items()})
+            path = f"/v2/{self.repository}/{path}"
+        self.connection.request(
+            method,
+            path,
+            body,
+            {name.replace("_", "-"): str(value) for name, value in headers.items()},
+        )
         return Answer(self.connection.getresponse())
 
     def raw(self, data, half_close=False):
@@ -80,7 +85,7 @@ class Client:
 
     def push_blob(self, data, algorithm="sha256"):
         digest = digest_of(data, algorithm)
-        assert self("PUT", "%s?digest=%s" % (self.begin(), digest), data).status == 201
+        assert self("PUT", f"{self.begin()}?digest={digest}", data).status == 201
         return digest
 
     def put(self, reference, document, media_type=IMAGE, **headers):
@@ -88,12 +93,18 @@ class Client:
         return self("PUT", "manifests/" + reference, data, Content_Type=media_type, **headers)
 
     def descriptor(self, data, media_type="application/vnd.oci.image.layer.v1.tar", **more):
-        return dict({"mediaType": media_type, "digest": self.push_blob(data), "size": len(data)}, **more)
+        return dict(
+            {"mediaType": media_type, "digest": self.push_blob(data), "size": len(data)}, **more
+        )
 
     def image(self, seed=b"x", **more):
         """An image manifest's bytes, its blobs pushed."""
-        document = {"schemaVersion": 2, "mediaType": IMAGE, "config": self.descriptor(b"{}", "application/vnd.oci.image.config.v1+json"),
-                    "layers": [self.descriptor(b"layer " + seed)]}
+        document = {
+            "schemaVersion": 2,
+            "mediaType": IMAGE,
+            "config": self.descriptor(b"{}", "application/vnd.oci.image.config.v1+json"),
+            "layers": [self.descriptor(b"layer " + seed)],
+        }
         return json.dumps(dict(document, **more)).encode()
 
 
@@ -142,7 +153,12 @@ def process(root):
     started = []
 
     def start(interpreter=sys.executable):
-        process = subprocess.Popen([interpreter, "-c", SERVE, RUNTIME, root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [interpreter, "-c", SERVE, RUNTIME, root],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         started.append(process)
         return process, int(process.stdout.readline())
 
@@ -154,8 +170,30 @@ def process(root):
 
 def make_certificate(directory, name="localhost"):
     paths = str(directory / "cert.pem"), str(directory / "key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=" + name,
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-out",
+            paths[0],
+            "-keyout",
+            paths[1],
+        ],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     return paths
 
 

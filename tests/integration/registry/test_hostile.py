@@ -17,16 +17,28 @@ NEWER = ["python3.%d" % minor for minor in range(9, 16) if minor != sys.version_
 
 def answers(interpreter):
     path = shutil.which(interpreter)
-    return path is not None and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
+    return (
+        path is not None
+        and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
+    )
 
 
-@pytest.mark.parametrize("data", [b"[" * 10_000, b'{"a":' * 2_000 + b"1" + b"}" * 2_000,
-                                  b'{"schemaVersion":2,"layers":' + b"[" * 60_000 + b"]" * 60_000 + b"}", b'{"a":' + b"9" * 10_000 + b"}"],
-                         ids=["open", "objects", "balanced", "number"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 10_000,
+        b'{"a":' * 2_000 + b"1" + b"}" * 2_000,
+        b'{"schemaVersion":2,"layers":' + b"[" * 60_000 + b"]" * 60_000 + b"}",
+        b'{"a":' + b"9" * 10_000 + b"}",
+    ],
+    ids=["open", "objects", "balanced", "number"],
+)
 @pytest.mark.parametrize("interpreter", [sys.executable] + NEWER)
-def test_a_nested_manifest_is_refused_and_the_registry_lives(process, new_client, interpreter, data):
+def test_a_nested_manifest_is_refused_and_the_registry_lives(
+    process, new_client, interpreter, data
+):
     if interpreter != sys.executable and not answers(interpreter):
-        pytest.skip("no %s here" % interpreter)
+        pytest.skip(f"no {interpreter} here")
     server, port = process(interpreter)
     client = new_client(port)
     answer = client.put("latest", data)
@@ -35,12 +47,21 @@ def test_a_nested_manifest_is_refused_and_the_registry_lives(process, new_client
     assert server.poll() is None and client("GET", "/v2/").status == 200
 
 
-RAISED = [OSError(errno.ENOSPC, "x", "/x"), OSError(errno.EIO, "x"), ValueError("it"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"),
-          RecursionError("maximum recursion depth exceeded"), MemoryError(), KeyError("x\x1b[31m")]
+RAISED = [
+    OSError(errno.ENOSPC, "x", "/x"),
+    OSError(errno.EIO, "x"),
+    ValueError("it"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"),
+    RecursionError("maximum recursion depth exceeded"),
+    MemoryError(),
+    KeyError("x\x1b[31m"),
+]
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-def test_an_exception_is_an_answer_and_the_connection_lives(make_server, new_client, monkeypatch, error):
+def test_an_exception_is_an_answer_and_the_connection_lives(
+    make_server, new_client, monkeypatch, error
+):
     from pycontainer.registry.http import api
 
     logged = []
@@ -55,14 +76,23 @@ def test_an_exception_is_an_answer_and_the_connection_lives(make_server, new_cli
     with monkeypatch.context() as patch:
         patch.setattr(api.Api, "get_base", fail)
         answer = client("GET", "/v2/")
-    assert answer.status == (507 if getattr(error, "errno", None) == errno.ENOSPC else 500) and answer.code == "UNKNOWN"
+    assert (
+        answer.status == (507 if getattr(error, "errno", None) == errno.ENOSPC else 500)
+        and answer.code == "UNKNOWN"
+    )
     assert len(answer.json()["errors"][0]["message"]) < 100
     assert client("GET", "/v2/").status == 200 and client.connection.sock is sock
-    assert len(logged) == 1 and logged[0].startswith("GET /v2/: ") and all(one.isprintable() or one == "\n" for one in logged[0])
+    assert (
+        len(logged) == 1
+        and logged[0].startswith("GET /v2/: ")
+        and all(one.isprintable() or one == "\n" for one in logged[0])
+    )
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-def test_the_registry_outlives_an_exception_outside_of_a_request(make_server, new_client, monkeypatch, error):
+def test_the_registry_outlives_an_exception_outside_of_a_request(
+    make_server, new_client, monkeypatch, error
+):
     from pycontainer.registry.http import server as servers
 
     logged = []
@@ -75,12 +105,15 @@ def test_the_registry_outlives_an_exception_outside_of_a_request(make_server, ne
             if failing:
                 raise failing.pop()
             return function(*arguments)
+
         return called
 
     server = make_server(log=logged.append)
     port = server.addresses[0][1]
     monkeypatch.setattr(server, "_take", once(server._take))
-    assert new_client(port)("GET", "/v2/", Connection="close").status == 200  # it does not wait for another request
+    assert (
+        new_client(port)("GET", "/v2/", Connection="close").status == 200
+    )  # it does not wait for another request
     assert len(logged) == 1
     monkeypatch.setattr(servers, "read_request", once(servers.read_request))
     with contextlib.suppress(OSError):
@@ -93,5 +126,14 @@ def test_what_is_logged_of_a_request_is_one_line_and_harmless(make_server, new_c
     logged, accessed = [], []
     server = make_server(log=logged.append, access_log=accessed.append)
     client = new_client(server.addresses[0][1])
-    client.raw(b"G\x1b[31mT /v2/%0aforged%20%1b[2J%22%e2%80%ae" + b"x" * 8000 + b" HTTP/1.1\r\nConnection: close\r\n\r\n")
-    assert len(accessed) == 1 and accessed[0].isprintable() and len(accessed[0]) < 1000 and '\\"' in accessed[0]
+    client.raw(
+        b"G\x1b[31mT /v2/%0aforged%20%1b[2J%22%e2%80%ae"
+        + b"x" * 8000
+        + b" HTTP/1.1\r\nConnection: close\r\n\r\n"
+    )
+    assert (
+        len(accessed) == 1
+        and accessed[0].isprintable()
+        and len(accessed[0]) < 1000
+        and '\\"' in accessed[0]
+    )

@@ -17,12 +17,20 @@ import pytest
 
 
 def needs(program):
-    return pytest.mark.skipif(shutil.which(program) is None, reason="%s is not installed" % program)
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
 
 
 def run(*command, **options):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False, **options)
-    assert done.returncode == 0, "%s\n%s%s" % (" ".join(command), done.stdout, done.stderr)
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
@@ -67,11 +75,31 @@ def oci_layout(tmp_path):
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
         diff_ids.append("sha256:" + hashlib.sha256(buffer.getvalue()).hexdigest())
-        layers.append(put(gzip.compress(buffer.getvalue()), "application/vnd.oci.image.layer.v1.tar+gzip"))
-    config = put(json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode(),
-                 "application/vnd.oci.image.config.v1+json")
-    manifest = put(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": layers}).encode(),
-                   "application/vnd.oci.image.manifest.v1+json")
+        layers.append(
+            put(gzip.compress(buffer.getvalue()), "application/vnd.oci.image.layer.v1.tar+gzip")
+        )
+    config = put(
+        json.dumps(
+            {
+                "architecture": "amd64",
+                "os": "linux",
+                "config": {},
+                "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            }
+        ).encode(),
+        "application/vnd.oci.image.config.v1+json",
+    )
+    manifest = put(
+        json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": config,
+                "layers": layers,
+            }
+        ).encode(),
+        "application/vnd.oci.image.manifest.v1+json",
+    )
     manifest["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
     (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
     (path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
@@ -80,22 +108,62 @@ def oci_layout(tmp_path):
 
 # --- skopeo ---
 
+
 @needs("skopeo")
 def test_skopeo_there_and_back(address, oci_layout, tmp_path):
     layout, digest = oci_layout
-    run("skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "oci:%s:latest" % layout, "docker://%s/team/app:1" % address)
-    found = json.loads(run("skopeo", "inspect", "--tls-verify=false", "docker://%s/team/app:1" % address))
+    run(
+        "skopeo",
+        "copy",
+        "--insecure-policy",
+        "--dest-tls-verify=false",
+        f"oci:{layout}:latest",
+        f"docker://{address}/team/app:1",
+    )
+    found = json.loads(
+        run("skopeo", "inspect", "--tls-verify=false", f"docker://{address}/team/app:1")
+    )
     assert found["Digest"] == digest and found["RepoTags"] == ["1"]
-    run("skopeo", "copy", "--insecure-policy", "--src-tls-verify=false", "docker://%s/team/app:1" % address, "oci:%s:latest" % (tmp_path / "back"))
+    run(
+        "skopeo",
+        "copy",
+        "--insecure-policy",
+        "--src-tls-verify=false",
+        f"docker://{address}/team/app:1",
+        f"oci:{tmp_path / 'back'}:latest",
+    )
     back = json.loads((tmp_path / "back" / "index.json").read_text())
     assert back["manifests"][0]["digest"] == digest
-    run("skopeo", "copy", "--insecure-policy", "--src-tls-verify=false", "--dest-tls-verify=false", "--format=v2s2",
-        "docker://%s/team/app@%s" % (address, digest), "docker://%s/team/docker:1" % address)  # mounts the blobs, converts the manifest
-    run("skopeo", "copy", "--insecure-policy", "--src-tls-verify=false", "docker://%s/team/docker:1" % address, "dir:%s" % (tmp_path / "dir"))
-    assert json.loads((tmp_path / "dir" / "manifest.json").read_text())["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
-    assert "1" in run("skopeo", "list-tags", "--tls-verify=false", "docker://%s/team/app" % address)
-    run("skopeo", "delete", "--tls-verify=false", "docker://%s/team/app:1" % address)
-    assert json.loads(run("skopeo", "list-tags", "--tls-verify=false", "docker://%s/team/app" % address))["Tags"] == []
+    run(
+        "skopeo",
+        "copy",
+        "--insecure-policy",
+        "--src-tls-verify=false",
+        "--dest-tls-verify=false",
+        "--format=v2s2",
+        f"docker://{address}/team/app@{digest}",
+        f"docker://{address}/team/docker:1",
+    )  # mounts the blobs, converts the manifest
+    run(
+        "skopeo",
+        "copy",
+        "--insecure-policy",
+        "--src-tls-verify=false",
+        f"docker://{address}/team/docker:1",
+        f"dir:{tmp_path / 'dir'}",
+    )
+    assert (
+        json.loads((tmp_path / "dir" / "manifest.json").read_text())["mediaType"]
+        == "application/vnd.docker.distribution.manifest.v2+json"
+    )
+    assert "1" in run("skopeo", "list-tags", "--tls-verify=false", f"docker://{address}/team/app")
+    run("skopeo", "delete", "--tls-verify=false", f"docker://{address}/team/app:1")
+    assert (
+        json.loads(
+            run("skopeo", "list-tags", "--tls-verify=false", f"docker://{address}/team/app")
+        )["Tags"]
+        == []
+    )
 
 
 @needs("skopeo")
@@ -105,41 +173,68 @@ def test_skopeo_with_users(make_server, oci_layout, tmp_path):
     path = tmp_path / "users"
     path.write_text(auth.write({"ann": auth.derive("secret")}))
     address = "127.0.0.1:%d" % make_server(users=str(path)).addresses[0][1]
-    copy = ["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "oci:%s:latest" % oci_layout[0], "docker://%s/app:1" % address]
+    copy = [
+        "skopeo",
+        "copy",
+        "--insecure-policy",
+        "--dest-tls-verify=false",
+        f"oci:{oci_layout[0]}:latest",
+        f"docker://{address}/app:1",
+    ]
     assert subprocess.run(copy, stderr=subprocess.DEVNULL, check=False).returncode
     run(*copy, "--dest-creds=ann:secret")
 
 
 # --- podman ---
 
+
 @pytest.fixture
 def podman(tmp_path):
     if shutil.which("podman") is None:
         pytest.skip("podman is not installed")
-    run_root = tempfile.mkdtemp(prefix="pct-podman-", dir="/run")  # podman takes at most 50 characters
-    base = ["podman", "--root", str(tmp_path / "podman"), "--runroot", run_root, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
+    run_root = tempfile.mkdtemp(
+        prefix="pct-podman-", dir="/run"
+    )  # podman takes at most 50 characters
+    base = [
+        "podman",
+        "--root",
+        str(tmp_path / "podman"),
+        "--runroot",
+        run_root,
+        "--storage-driver",
+        "vfs",
+        "--cgroup-manager",
+        "cgroupfs",
+    ]
     yield lambda *words: run(*base, *words)
     shutil.rmtree(run_root, ignore_errors=True)
 
 
 def test_podman_push_and_pull(address, podman, root_file_system):
-    podman("import", root_file_system, "%s/podman/one:1" % address)
-    podman("push", "--tls-verify=false", "%s/podman/one:1" % address)
-    image = podman("image", "inspect", "--format", "{{.Id}}", "%s/podman/one:1" % address)
+    podman("import", root_file_system, f"{address}/podman/one:1")
+    podman("push", "--tls-verify=false", f"{address}/podman/one:1")
+    image = podman("image", "inspect", "--format", "{{.Id}}", f"{address}/podman/one:1")
     podman("rmi", "-a", "-f")
-    podman("pull", "--tls-verify=false", "%s/podman/one:1" % address)
-    assert podman("image", "inspect", "--format", "{{.Id}}", "%s/podman/one:1" % address) == image
-    podman("tag", "%s/podman/one:1" % address, "%s/podman/two:1" % address)
-    podman("push", "--tls-verify=false", "%s/podman/two:1" % address)
-    podman("search", "--tls-verify=false", "--list-tags", "%s/podman/two" % address)
+    podman("pull", "--tls-verify=false", f"{address}/podman/one:1")
+    assert podman("image", "inspect", "--format", "{{.Id}}", f"{address}/podman/one:1") == image
+    podman("tag", f"{address}/podman/one:1", f"{address}/podman/two:1")
+    podman("push", "--tls-verify=false", f"{address}/podman/two:1")
+    podman("search", "--tls-verify=false", "--list-tags", f"{address}/podman/two")
 
 
 def test_podman_pushes_a_list(address, podman, root_file_system, client):
-    podman("import", root_file_system, "%s/podman/arch:amd64" % address)
-    podman("push", "--tls-verify=false", "%s/podman/arch:amd64" % address)
+    podman("import", root_file_system, f"{address}/podman/arch:amd64")
+    podman("push", "--tls-verify=false", f"{address}/podman/arch:amd64")
     podman("manifest", "create", "many")
-    podman("manifest", "add", "--tls-verify=false", "many", "docker://%s/podman/arch:amd64" % address)
-    podman("manifest", "push", "--all", "--tls-verify=false", "many", "docker://%s/podman/arch:many" % address)
+    podman("manifest", "add", "--tls-verify=false", "many", f"docker://{address}/podman/arch:amd64")
+    podman(
+        "manifest",
+        "push",
+        "--all",
+        "--tls-verify=false",
+        "many",
+        f"docker://{address}/podman/arch:many",
+    )
     answer = client("GET", "/v2/podman/arch/manifests/many")
     assert answer.status == 200 and len(answer.json()["manifests"]) == 1
 
@@ -167,12 +262,20 @@ def test_eight_pushes_at_once(address, podman, root_file_system):
 
 @needs("buildah")
 def test_buildah(address, tmp_path, root_file_system):
-    base = ["buildah", "--root", str(tmp_path / "b"), "--runroot", str(tmp_path / "br"), "--storage-driver", "vfs"]
+    base = [
+        "buildah",
+        "--root",
+        str(tmp_path / "b"),
+        "--runroot",
+        str(tmp_path / "br"),
+        "--storage-driver",
+        "vfs",
+    ]
     container = run(*base, "from", "scratch").strip()
     run(*base, "add", container, root_file_system, "/")
-    run(*base, "commit", "--tls-verify=false", container, "docker://%s/built:1" % address)
+    run(*base, "commit", "--tls-verify=false", container, f"docker://{address}/built:1")
     run(*base, "rm", container)
-    run(*base, "pull", "--tls-verify=false", "%s/built:1" % address)
+    run(*base, "pull", "--tls-verify=false", f"{address}/built:1")
 
 
 # --- docker ---
@@ -181,20 +284,23 @@ def test_buildah(address, tmp_path, root_file_system):
 def test_docker_push_and_pull(address, docker_daemon, root_file_system, make_server, tmp_path):
     from pycontainer.registry.http import auth
 
-    name = "%s/docker/one:1" % address
+    name = f"{address}/docker/one:1"
     docker_daemon("import", root_file_system, name)
     pushed = docker_daemon("push", name)
-    digest = pushed[pushed.index("sha256:"):].split()[0]
+    digest = pushed[pushed.index("sha256:") :].split()[0]
     image = docker_daemon("image", "inspect", "--format", "{{.Id}}", name)
     docker_daemon("rmi", name)
     docker_daemon("pull", name)
     found = docker_daemon("image", "inspect", "--format", "{{.Id}} {{index .RepoDigests 0}}", name)
-    assert found.split() == [image.strip(), "%s/docker/one@%s" % (address, digest)]
+    assert found.split() == [image.strip(), f"{address}/docker/one@{digest}"]
     docker_daemon("tag", name, name.replace("one", "two"))
     assert "Mounted from docker/one" in docker_daemon("push", name.replace("one", "two"))
 
     (tmp_path / "users").write_text(auth.write({"ann": auth.derive("secret")}))
-    guarded = "127.0.0.1:%d" % make_server(root=str(tmp_path / "guarded"), users=str(tmp_path / "users")).addresses[0][1]
+    guarded = (
+        "127.0.0.1:%d"
+        % make_server(root=str(tmp_path / "guarded"), users=str(tmp_path / "users")).addresses[0][1]
+    )
     docker_daemon("tag", name, guarded + "/one:1")
     with pytest.raises(AssertionError, match="no basic auth credentials"):
         docker_daemon("push", guarded + "/one:1")
@@ -210,7 +316,9 @@ def test_docker_pulls_through_a_cache(docker_daemon, root_file_system, make_serv
     upstream = Server(str(tmp_path / "upstream"), [("127.0.0.1", 0)], log=print, access_log=None)
     upstream.start()
     there = "127.0.0.1:%d/team/app:1" % upstream.addresses[0][1]
-    cache = make_server(root=str(tmp_path / "cache"), proxy={"remote_url": "http://" + there.partition("/")[0]})
+    cache = make_server(
+        root=str(tmp_path / "cache"), proxy={"remote_url": "http://" + there.partition("/")[0]}
+    )
     name = "127.0.0.1:%d/team/app:1" % cache.addresses[0][1]
     docker_daemon("import", root_file_system, there)
     docker_daemon("push", there)

@@ -20,42 +20,80 @@ import time
 import pytest
 from pycontainer.errors import Conflict, InvalidInput
 from pycontainer.registry.content import collect, uploads
-from pycontainer.registry.http import auth, server as servers, wire
+from pycontainer.registry.http import auth, wire
+from pycontainer.registry.http import server as servers
 
 # --- requests that are not what they should be ---
 
-@pytest.mark.parametrize("data, status", [
-    (b"nonsense\r\n\r\n", 400), (b"GET /v2/ HTTP/2.0\r\n\r\n", 400), (b"GET http://x/v2/ HTTP/1.1\r\n\r\n", 400),
-    (b"GET /v2/ HTTP/1.1\r\nno colon\r\n\r\n", 400), (b"GET /v2/ HTTP/1.1\r\nName : value\r\n\r\n", 400),
-    (b"GET /v2/ HTTP/1.1\r\na: b\r\n folded\r\n\r\n", 400),
-    (b"GET /v2/ HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n", 431), (b"GET /v2/" + b"x" * 20000 + b" HTTP/1.1\r\n\r\n", 431),
-    (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400), (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n", 400),
-    (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
-    (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    (b"POST /v2/a/blobs/uploads/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501)])
+
+@pytest.mark.parametrize(
+    "data, status",
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/2.0\r\n\r\n", 400),
+        (b"GET http://x/v2/ HTTP/1.1\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nName : value\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\na: b\r\n folded\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n", 431),
+        (b"GET /v2/" + b"x" * 20000 + b" HTTP/1.1\r\n\r\n", 431),
+        (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n", 400),
+        (
+            b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+            400,
+        ),
+        (
+            b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST /v2/a/blobs/uploads/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+    ],
+)
 def test_false_requests_are_refused_and_end_the_connection(client, data, status):
     answer = client.raw(data + b"GET /v2/_catalog HTTP/1.1\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 %d " % status) and answer.count(b"HTTP/1.1 ") == 1 and b"Connection: close" in answer
+    assert (
+        answer.startswith(b"HTTP/1.1 %d " % status)
+        and answer.count(b"HTTP/1.1 ") == 1
+        and b"Connection: close" in answer
+    )
 
 
-@pytest.mark.parametrize("body", [b"zz\r\n", b"-1\r\n", b"0x5\r\nhello\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"\r\n", b"1" * 17 + b"\r\n"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"zz\r\n",
+        b"-1\r\n",
+        b"0x5\r\nhello\r\n",
+        b"5\r\nhelloX\r\n0\r\n\r\n",
+        b"\r\n",
+        b"1" * 17 + b"\r\n",
+    ],
+)
 def test_false_chunks(client, body):
     location = client.begin()
-    answer = client.raw(b"PATCH %s HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" % location.encode() + body, half_close=True)
+    answer = client.raw(
+        b"PATCH %s HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" % location.encode() + body,
+        half_close=True,
+    )
     assert answer.startswith(b"HTTP/1.1 400 ") and b"Connection: close" in answer
 
 
 def test_http_1_0_and_keep_alive(client):
     assert b"Connection: close" in client.raw(b"GET /v2/ HTTP/1.0\r\n\r\n")
-    answer = client.raw(b"\r\nGET /v2/ HTTP/1.1\r\n\r\nGET /v2/_catalog HTTP/1.1\r\nConnection: close\r\n\r\n")
+    answer = client.raw(
+        b"\r\nGET /v2/ HTTP/1.1\r\n\r\nGET /v2/_catalog HTTP/1.1\r\nConnection: close\r\n\r\n"
+    )
     assert answer.count(b"HTTP/1.1 200 OK") == 2
 
 
 def test_a_connection_is_closed_although_something_still_refers_to_it(server, client, monkeypatch):
     kept = []
     forget = server._forget
-    monkeypatch.setattr(server, "_forget", lambda connection: (kept.append(connection), forget(connection)))
+    monkeypatch.setattr(
+        server, "_forget", lambda connection: (kept.append(connection), forget(connection))
+    )
     began = time.monotonic()
     assert b"200 OK" in client.raw(b"GET /v2/ HTTP/1.0\r\n\r\n")
     assert time.monotonic() - began < 5 and len(kept) == 1
@@ -63,12 +101,17 @@ def test_a_connection_is_closed_although_something_still_refers_to_it(server, cl
 
 def test_expect_continue(client):
     with socket.create_connection(("127.0.0.1", client.port), timeout=10) as sock:
-        sock.sendall(b"PATCH %s HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n" % client.begin().encode())
+        sock.sendall(
+            b"PATCH %s HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+            % client.begin().encode()
+        )
         assert sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         sock.sendall(b"data")
         assert b"HTTP/1.1 202" in sock.recv(1000)
     with socket.create_connection(("127.0.0.1", client.port), timeout=10) as sock:
-        sock.sendall(b"PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+        sock.sendall(
+            b"PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+        )
         answer = b"".join(iter(lambda: sock.recv(1000), b""))
         assert answer.startswith(b"HTTP/1.1 404") and b"Connection: close" in answer
 
@@ -86,6 +129,7 @@ def test_what_a_small_refused_request_carried_is_skipped(client):
 
 
 # --- slow clients and many ---
+
 
 def test_a_client_that_never_ends_its_request_is_dropped(server, client, monkeypatch):
     monkeypatch.setattr(servers, "IDLE", 0.5)
@@ -142,7 +186,11 @@ def test_uploads_are_bounded_and_expire(server, client, monkeypatch):
     first = client.begin()
     client.begin()
     answer = client("POST", "blobs/uploads/")
-    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (429, "TOOMANYREQUESTS", "60")
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (
+        429,
+        "TOOMANYREQUESTS",
+        "60",
+    )
     client("PATCH", first, b"x")
     assert len(os.listdir(server.storage.path("uploads"))) == 1
     monkeypatch.setattr(uploads, "IDLE", -1)
@@ -171,7 +219,7 @@ def test_a_broken_upload_goes_on_where_it_stopped(client):
     while client("GET", location).headers["Range"] != "0-4" and time.monotonic() < end:
         time.sleep(0.02)
     assert client("PATCH", location, b"56789", Content_Range="5-9").headers["Range"] == "0-9"
-    assert client("PUT", "%s?digest=%s" % (location, client.digest(b"0123456789"))).status == 201
+    assert client("PUT", f"{location}?digest={client.digest(b'0123456789')}").status == 201
 
 
 def test_eight_pushes_at_once(client, new_client):
@@ -180,14 +228,19 @@ def test_eight_pushes_at_once(client, new_client):
     def push(number):
         try:
             mine = new_client(client.port)
-            mine.repository = "parallel/%d" % (number % 4)  # two in each repository, on the same blobs
+            mine.repository = "parallel/%d" % (
+                number % 4
+            )  # two in each repository, on the same blobs
             shared, own = b"shared" * 200000, os.urandom(1 << 20)
             for _turn in range(3):
                 digests = [mine.push_blob(data) for data in (shared, own)]
                 assert [mine("GET", "blobs/" + digest).body for digest in digests] == [shared, own]
                 tag = "t%d" % number
                 manifest = mine.image(b"%d" % number)
-                assert mine.put(tag, manifest).status == 201 and mine("GET", "manifests/" + tag).body == manifest
+                assert (
+                    mine.put(tag, manifest).status == 201
+                    and mine("GET", "manifests/" + tag).body == manifest
+                )
         except Exception as error:  # noqa: BLE001
             errors.append(error)
 
@@ -197,10 +250,13 @@ def test_eight_pushes_at_once(client, new_client):
     for thread in threads:
         thread.join(60)
     assert errors == []
-    assert client("GET", "/v2/_catalog").json()["repositories"] == ["parallel/%d" % number for number in range(4)]
+    assert client("GET", "/v2/_catalog").json()["repositories"] == [
+        "parallel/%d" % number for number in range(4)
+    ]
 
 
 # --- disk ---
+
 
 def test_a_full_disk_is_said_and_room_is_made(server, client, monkeypatch):
     location = client.begin()
@@ -212,11 +268,14 @@ def test_a_full_disk_is_said_and_room_is_made(server, client, monkeypatch):
     answer = client("PATCH", location, b"data")
     assert answer.status == 507 and answer.code == "UNKNOWN"
     monkeypatch.undo()
-    assert os.listdir(server.storage.path("uploads")) == [] and client("GET", location).status == 404
+    assert (
+        os.listdir(server.storage.path("uploads")) == [] and client("GET", location).status == 404
+    )
     client.push_blob(b"data")
 
 
 # --- addresses ---
+
 
 def test_several_addresses(make_server, new_client):
     server = make_server(listen=[("127.0.0.1", 0), ("127.0.0.2", 0), ("::1", 0)])
@@ -237,9 +296,12 @@ def test_a_taken_port_and_a_strange_address(make_server, server, tmp_path):
 
 # --- TLS and users ---
 
+
 def tls_client(new_client, server, cafile):
     client = new_client(server.addresses[0][1])
-    client.connection = http.client.HTTPSConnection("127.0.0.1", client.port, timeout=30, context=ssl.create_default_context(cafile=cafile))
+    client.connection = http.client.HTTPSConnection(
+        "127.0.0.1", client.port, timeout=30, context=ssl.create_default_context(cafile=cafile)
+    )
     return client
 
 
@@ -256,7 +318,9 @@ def test_tls(make_server, new_client, certificate):
     assert answer.status == 404
 
 
-def test_a_renewed_certificate_is_used_without_a_restart(make_server, new_client, certificate, new_certificate, tmp_path):
+def test_a_renewed_certificate_is_used_without_a_restart(
+    make_server, new_client, certificate, new_certificate, tmp_path
+):
     server = make_server(tls_cert=certificate[0], tls_key=certificate[1])
     old = open(certificate[0]).read()
     assert tls_client(new_client, server, certificate[0])("GET", "/v2/").status == 200
@@ -267,8 +331,12 @@ def test_a_renewed_certificate_is_used_without_a_restart(make_server, new_client
 
 def test_false_certificates(make_server, certificate, tmp_path):
     (tmp_path / "none.pem").write_text("nothing")
-    for arguments in ((str(tmp_path / "missing"), None), (str(tmp_path / "none.pem"), None),
-                      (certificate[0], str(tmp_path / "none.pem")), (certificate[0], None)):
+    for arguments in (
+        (str(tmp_path / "missing"), None),
+        (str(tmp_path / "none.pem"), None),
+        (certificate[0], str(tmp_path / "none.pem")),
+        (certificate[0], None),
+    ):
         with pytest.raises(InvalidInput, match="tls_cert"):
             make_server(tls_cert=arguments[0], tls_key=arguments[1])
 
@@ -277,12 +345,23 @@ def test_users(make_server, new_client, tmp_path, monkeypatch):
     path = tmp_path / "users"
     path.write_text(auth.write({"ann": auth.derive("secret")}))
     client = new_client(make_server(users=str(path)).addresses[0][1])
-    for method, where in (("GET", "/v2/"), ("GET", "/v2/_catalog"), ("POST", "blobs/uploads/"), ("GET", "manifests/latest")):
+    for method, where in (
+        ("GET", "/v2/"),
+        ("GET", "/v2/_catalog"),
+        ("POST", "blobs/uploads/"),
+        ("GET", "manifests/latest"),
+    ):
         answer = client(method, where)
-        assert (answer.status, answer.code) == (401, "UNAUTHORIZED") and answer.headers["WWW-Authenticate"].startswith("Basic realm=")
+        assert (answer.status, answer.code) == (401, "UNAUTHORIZED") and answer.headers[
+            "WWW-Authenticate"
+        ].startswith("Basic realm=")
     good = "Basic " + base64.b64encode(b"ann:secret").decode()
     derived, matches = [], auth.matches
-    monkeypatch.setattr(auth, "matches", lambda password, secret: derived.append(password) or matches(password, secret))
+    monkeypatch.setattr(
+        auth,
+        "matches",
+        lambda password, secret: derived.append(password) or matches(password, secret),
+    )
     for _turn in range(5):
         assert client("GET", "/v2/", Authorization=good).status == 200
     assert derived == ["secret"]  # once: it costs a core's tenth of a second
@@ -291,17 +370,23 @@ def test_users(make_server, new_client, tmp_path, monkeypatch):
 
 # --- its end ---
 
+
 def half_an_upload(client):
     """Begin an upload and send half of it: the socket that waits for the rest."""
     location = client.begin()
     sock = socket.create_connection(("127.0.0.1", client.port), timeout=10)
-    sock.sendall(b"PUT %s?digest=%s HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" % (location.encode(), client.digest(b"x" * 2000000).encode()))
+    sock.sendall(
+        b"PUT %s?digest=%s HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n"
+        % (location.encode(), client.digest(b"x" * 2000000).encode())
+    )
     sock.sendall(b"x" * 1000000)
     return sock
 
 
 def files_below(path):
-    return [os.path.join(where, file) for where, _directories, files in os.walk(path) for file in files]
+    return [
+        os.path.join(where, file) for where, _directories, files in os.walk(path) for file in files
+    ]
 
 
 def test_a_killed_server_leaves_nothing_half(process, root, new_client):
@@ -310,7 +395,10 @@ def test_a_killed_server_leaves_nothing_half(process, root, new_client):
     whole = client.push_blob(b"whole")
     with half_an_upload(client):
         end = time.monotonic() + 5
-        while not any(os.path.getsize(path) for path in files_below(root + "/uploads")) and time.monotonic() < end:
+        while (
+            not any(os.path.getsize(path) for path in files_below(root + "/uploads"))
+            and time.monotonic() < end
+        ):
             time.sleep(0.01)
         running.send_signal(signal.SIGKILL)
         running.wait()
@@ -368,8 +456,13 @@ def test_file_descriptors_are_given_back(server, client):
     gc.collect()  # what other tests left open
     before = len(os.listdir("/proc/self/fd"))
     for _turn in range(20):
-        for path, headers in (("blobs/" + digest, {}), ("blobs/" + digest, {"Range": "bytes=99-"}), ("blobs/" + digest, {"If_None_Match": "*"}),
-                              ("manifests/latest", {"Accept": "x/y"}), ("manifests/latest", {})):
+        for path, headers in (
+            ("blobs/" + digest, {}),
+            ("blobs/" + digest, {"Range": "bytes=99-"}),
+            ("blobs/" + digest, {"If_None_Match": "*"}),
+            ("manifests/latest", {"Accept": "x/y"}),
+            ("manifests/latest", {}),
+        ):
             client("GET", path, **headers)
             client("HEAD", path, **headers)
         client("POST", "blobs/uploads/?digest=sha256:" + "0" * 64, b"x")

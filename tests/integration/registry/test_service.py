@@ -24,8 +24,17 @@ from pycontainer.registry.content.storage import Storage
 from pycontainer.registry.http import listen
 from pycontainer.registry.service import recovery, service, supervisor
 
-DEFAULTS = {"name": "registry", "state": "started", "listen": None, "path": None, "tls_cert": None, "tls_key": None, "users": None,
-            "delete_storage": False, "proxy": None}
+DEFAULTS = {
+    "name": "registry",
+    "state": "started",
+    "listen": None,
+    "path": None,
+    "tls_cert": None,
+    "tls_key": None,
+    "users": None,
+    "delete_storage": False,
+    "proxy": None,
+}
 
 
 def free_port():
@@ -53,7 +62,11 @@ class Host:
         """The task as a check, for real, and again: the check and the real run say the same, and the second changes nothing."""
         foreseen = self.task(check=True, **options)
         result = self.task(**options)
-        assert (foreseen["changed"], foreseen["actions"], foreseen["diff"]) == (result["changed"], result["actions"], result["diff"])
+        assert (foreseen["changed"], foreseen["actions"], foreseen["diff"]) == (
+            result["changed"],
+            result["actions"],
+            result["diff"],
+        )
         again = self.task(**options)
         assert not again["changed"] and again["actions"] == []
         return result
@@ -69,7 +82,7 @@ class Host:
     def wait(self, what, seconds=10.0):
         end = time.monotonic() + seconds
         while not what():
-            assert time.monotonic() < end, "waited %s seconds" % seconds
+            assert time.monotonic() < end, f"waited {seconds} seconds"
             time.sleep(0.02)
 
 
@@ -86,7 +99,11 @@ def test_a_registry_comes_runs_stops_and_goes(host):
     assert host.twice()["actions"] == ["create and start registry registry"]
     assert host.answers()
     registry = host.task()["registry"]
-    assert registry["state"] == "started" and registry["listen"] == host.listen and registry["pid"] == host.process("supervisor")
+    assert (
+        registry["state"] == "started"
+        and registry["listen"] == host.listen
+        and registry["pid"] == host.process("supervisor")
+    )
     assert host.twice(state="stopped")["actions"] == ["stop registry registry"]
     assert not host.answers() and host.process("server") is None
     assert host.twice()["actions"] == ["start registry registry"]
@@ -114,14 +131,18 @@ def test_changed_addresses(host):
     host.task()
     pid = host.process("supervisor")
     other = free_port()
-    assert host.twice(listen=["127.0.0.1:%d" % other, "127.0.0.2:%d" % host.port])["diff"]["before"] == {"listen": host.listen}
+    assert host.twice(listen=["127.0.0.1:%d" % other, "127.0.0.2:%d" % host.port])["diff"][
+        "before"
+    ] == {"listen": host.listen}
     assert host.answers(other) and not host.answers() and host.process("supervisor") != pid
 
 
 def status(port, user):
     """What the registry answers to a user with a password."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", "/v2/", headers={"Authorization": "Basic " + base64.b64encode(user).decode()})
+    connection.request(
+        "GET", "/v2/", headers={"Authorization": "Basic " + base64.b64encode(user).decode()}
+    )
     with connection.getresponse() as answer:
         return answer.status
 
@@ -129,22 +150,49 @@ def status(port, user):
 def test_changed_users_need_no_restart(host):
     host.task(users=[{"name": "ann", "password": "secret"}])
     pid = host.process("server")
-    result = host.twice(users=[{"name": "ann", "password": "other"}, {"name": "bob", "password": "bobs"}])
-    assert result["diff"]["after"] == {"users": ["ann (new password)", "bob"]} and host.process("server") == pid
+    result = host.twice(
+        users=[{"name": "ann", "password": "other"}, {"name": "bob", "password": "bobs"}]
+    )
+    assert (
+        result["diff"]["after"] == {"users": ["ann (new password)", "bob"]}
+        and host.process("server") == pid
+    )
     for secret in ("other", "bobs", "secret"):
         assert secret not in str(result)
     with host.engine() as engine:
         stored = str(service.rows(engine)) + str(service.running_config(engine, "registry"))
         assert "other" not in stored and "bobs" not in stored
-    assert [status(host.port, user) for user in (b"ann:other", b"ann:secret", b"bob:bobs")] == [200, 401, 200]
+    assert [status(host.port, user) for user in (b"ann:other", b"ann:secret", b"bob:bobs")] == [
+        200,
+        401,
+        200,
+    ]
     assert host.twice(users=[])["diff"]["after"] == {"users": []}
     assert host.task()["registry"]["users"] == []
 
 
 def test_tls(host, tmp_path):
     cert, key = str(tmp_path / "c"), str(tmp_path / "k")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x", "-out", cert, "-keyout", key],
-                   check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=x",
+            "-out",
+            cert,
+            "-keyout",
+            key,
+        ],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     host.twice(tls_cert=cert, tls_key=key)
     assert host.answers(tls=True) and not host.answers()
     assert host.twice(tls_cert="")["diff"]["after"] == {"tls_cert": None, "tls_key": None}
@@ -153,13 +201,27 @@ def test_tls(host, tmp_path):
 
 # --- bad input ---
 
-@pytest.mark.parametrize("options, sentence", [
-    ({"name": "a/b"}, "name: 'a/b' is not valid"), ({"listen": ["5000"]}, "listen: '5000' is not valid; accepted: ADDRESS:PORT"),
-    ({"listen": []}, "listen: "), ({"listen": ["127.0.0.1:1", "localhost:1"]}, "listen: "),
-    ({"path": "srv"}, "path: 'srv' is not valid; accepted: an absolute path"),
-    ({"path": "/etc"}, "path: '/etc' is not valid"), ({"tls_key": "/k"}, "tls_key: "), ({"tls_cert": "/nowhere"}, "tls_cert: '/nowhere'"),
-    ({"users": [{"name": "a:b", "password": "x"}]}, "users.name: 'a:b'"), ({"users": [{"name": "a", "password": ""}]}, "users.password"),
-    ({"users": [{"name": "a", "password": "x"}, {"name": "a", "password": "y"}]}, "each name once"), ({"delete_storage": True}, "state=absent only")])
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        ({"name": "a/b"}, "name: 'a/b' is not valid"),
+        ({"listen": ["5000"]}, "listen: '5000' is not valid; accepted: ADDRESS:PORT"),
+        ({"listen": []}, "listen: "),
+        ({"listen": ["127.0.0.1:1", "localhost:1"]}, "listen: "),
+        ({"path": "srv"}, "path: 'srv' is not valid; accepted: an absolute path"),
+        ({"path": "/etc"}, "path: '/etc' is not valid"),
+        ({"tls_key": "/k"}, "tls_key: "),
+        ({"tls_cert": "/nowhere"}, "tls_cert: '/nowhere'"),
+        ({"users": [{"name": "a:b", "password": "x"}]}, "users.name: 'a:b'"),
+        ({"users": [{"name": "a", "password": ""}]}, "users.password"),
+        (
+            {"users": [{"name": "a", "password": "x"}, {"name": "a", "password": "y"}]},
+            "each name once",
+        ),
+        ({"delete_storage": True}, "state=absent only"),
+    ],
+)
 def test_bad_options_are_refused_before_anything_is_changed(host, options, sentence):
     for check in (True, False):
         with pytest.raises(InvalidInput) as error:
@@ -174,7 +236,9 @@ def test_a_taken_port(host):
         sock.bind(("127.0.0.1", host.port))
         sock.listen()
         for check in (True, False):
-            with pytest.raises(Conflict, match="listen: 127.0.0.1:%d is taken by another process" % host.port):
+            with pytest.raises(
+                Conflict, match="listen: 127.0.0.1:%d is taken by another process" % host.port
+            ):
                 host.task(check=check)
         assert host.task(state="stopped")["changed"]  # it need not listen
 
@@ -194,8 +258,14 @@ def test_two_registries(host, tmp_path):
         host.task(name="second", listen=["127.0.0.1:%d" % free_port()], path=first["path"] + "/")
     host.twice(name="second", listen=["127.0.0.1:%d" % free_port()])
     with host.engine() as engine:
-        assert [(found["name"], found["state"]) for found in services(engine)] == [("registry", "started"), ("second", "started")]
-    assert host.twice(name="second", state="absent", listen=None, delete_storage=True)["changed"] and host.answers()
+        assert [(found["name"], found["state"]) for found in services(engine)] == [
+            ("registry", "started"),
+            ("second", "started"),
+        ]
+    assert (
+        host.twice(name="second", state="absent", listen=None, delete_storage=True)["changed"]
+        and host.answers()
+    )
 
 
 def test_a_start_that_fails_puts_back_what_was(host, tmp_path):
@@ -206,7 +276,9 @@ def test_a_start_that_fails_puts_back_what_was(host, tmp_path):
             host.task(path=str(tmp_path / "busy"))
         assert host.answers() and not host.task()["changed"]
         with pytest.raises(Conflict, match="already served"):
-            host.task(name="new", path=str(tmp_path / "busy"), listen=["127.0.0.1:%d" % free_port()])
+            host.task(
+                name="new", path=str(tmp_path / "busy"), listen=["127.0.0.1:%d" % free_port()]
+            )
     finally:
         storage.close()
     with host.engine() as engine:
@@ -220,13 +292,17 @@ def test_a_stopped_registry_whose_start_fails_stays_stopped(host, tmp_path):
         with pytest.raises(Conflict, match="already served by another process"):
             host.task()
         with host.engine() as engine:
-            assert not service.lives(engine, "registry") and service.get(engine, "registry")["wanted"] == "stopped"
+            assert (
+                not service.lives(engine, "registry")
+                and service.get(engine, "registry")["wanted"] == "stopped"
+            )
     finally:
         storage.close()
     assert host.task()["changed"]
 
 
 # --- crashes ---
+
 
 def test_a_dead_process_that_nobody_has_waited_for_does_not_count(host):
     child = os.fork()
@@ -236,8 +312,13 @@ def test_a_dead_process_that_nobody_has_waited_for_does_not_count(host):
     with host.engine() as engine:
         directory = engine.paths.registry_run("registry")
         os.makedirs(directory)
-        with open("/proc/%d/stat" % child) as stat, open(os.path.join(directory, "supervisor.json"), "w") as file:
-            json.dump({"pid": child, "start": int(stat.read().rpartition(")")[2].split()[19])}, file)
+        with (
+            open("/proc/%d/stat" % child) as stat,
+            open(os.path.join(directory, "supervisor.json"), "w") as file,
+        ):
+            json.dump(
+                {"pid": child, "start": int(stat.read().rpartition(")")[2].split()[19])}, file
+            )
         assert service.start_of(engine, "registry", "supervisor") is None
     os.waitpid(child, 0)
 
@@ -258,7 +339,9 @@ def test_a_killed_supervisor_leaves_the_server_and_is_replaced(host):
     host.wait(lambda: host.process("supervisor") is None)
     assert host.process("server") == server and host.answers()
     result = host.twice()
-    assert result["diff"]["before"] == {"state": "started without its supervisor"} and host.process("server") not in (None, server)
+    assert result["diff"]["before"] == {"state": "started without its supervisor"} and host.process(
+        "server"
+    ) not in (None, server)
 
 
 def test_all_killed(host):
@@ -332,9 +415,15 @@ def test_a_removal_that_was_cut_off_is_finished(host):
     path = host.task()["registry"]["path"]
     killed(host, "stop", state="absent", delete_storage=True)
     with host.engine() as engine:  # opening it recovers
-        assert service.rows(engine) == [] and not os.path.exists(path) and engine.operations.abandoned() == []
+        assert (
+            service.rows(engine) == []
+            and not os.path.exists(path)
+            and engine.operations.abandoned() == []
+        )
     with host.engine() as engine:
-        recovery.recover(engine, "remove-registry", {"name": "registry", "storage": path})  # once more is no harm
+        recovery.recover(
+            engine, "remove-registry", {"name": "registry", "storage": path}
+        )  # once more is no harm
 
 
 def test_boot(host):
@@ -363,7 +452,17 @@ def test_a_port_that_is_taken_at_boot_is_waited_for(host):
         sock.listen()
         with host.engine() as engine:
             boot(engine)
-            host.wait(lambda: "is taken" in (service.read_json(os.path.join(engine.paths.registry_run("registry"), "status.json")) or {}).get("error", ""))
+            host.wait(
+                lambda: (
+                    "is taken"
+                    in (
+                        service.read_json(
+                            os.path.join(engine.paths.registry_run("registry"), "status.json")
+                        )
+                        or {}
+                    ).get("error", "")
+                )
+            )
     host.wait(host.answers)
 
 
@@ -384,7 +483,11 @@ def test_a_service_that_never_answers_is_an_error_with_the_logs_last_line(host, 
         return False
 
     monkeypatch.setattr(service, "_answers", never)
-    monkeypatch.setattr(service, "time", types.SimpleNamespace(monotonic=lambda: time.monotonic() + sum(passed), sleep=time.sleep))
+    monkeypatch.setattr(
+        service,
+        "time",
+        types.SimpleNamespace(monotonic=lambda: time.monotonic() + sum(passed), sleep=time.sleep),
+    )
     with pytest.raises(HostError, match="does not answer on .*; its log ends with: .*serving"):
         host.task()
     monkeypatch.undo()
@@ -394,28 +497,52 @@ def test_a_service_that_never_answers_is_an_error_with_the_logs_last_line(host, 
 
 # --- a cache of another registry ---
 
+
 def test_a_cache(host):
     """From an ordinary registry to a cache and back; what the proxy is shows, but for the password."""
-    wanted = {"remote_url": "http://127.0.0.1:1", "username": "me", "password": "first", "ca_path": None, "insecure": False, "ttl": "1h"}
+    wanted = {
+        "remote_url": "http://127.0.0.1:1",
+        "username": "me",
+        "password": "first",
+        "ca_path": None,
+        "insecure": False,
+        "ttl": "1h",
+    }
     assert host.twice()["registry"]["proxy"] is None
     result = host.twice(proxy=wanted)
     assert result["registry"]["proxy"] == {
-        "remote_url": "http://127.0.0.1:1", "username": "me", "ca_path": None, "insecure": False, "ttl": 3600}
+        "remote_url": "http://127.0.0.1:1",
+        "username": "me",
+        "ca_path": None,
+        "insecure": False,
+        "ttl": 3600,
+    }
     assert "first" not in json.dumps(result)
     assert not host.task()["changed"]  # a task that does not name it
     result = host.twice(proxy=dict(wanted, password="second"))
-    assert result["actions"] == ["change proxy of registry registry"] and "second" not in json.dumps(result) and "new password" in json.dumps(result)
+    assert (
+        result["actions"] == ["change proxy of registry registry"]
+        and "second" not in json.dumps(result)
+        and "new password" in json.dumps(result)
+    )
     connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=60)
     connection.request("GET", "/v2/a/b/manifests/1")
     assert connection.getresponse().status == 504
     assert host.twice(proxy=dict(dict.fromkeys(wanted), remote_url=""))["registry"]["proxy"] is None
 
 
-@pytest.mark.parametrize("change, option", [
-    ({"remote_url": "ftp://x"}, "remote_url"), ({"remote_url": "", "username": "me"}, "username"), ({"username": None}, "username"),
-    ({"ttl": "soon"}, "ttl"), ({"ca_path": "/nonexistent"}, "ca_path")])
+@pytest.mark.parametrize(
+    "change, option",
+    [
+        ({"remote_url": "ftp://x"}, "remote_url"),
+        ({"remote_url": "", "username": "me"}, "username"),
+        ({"username": None}, "username"),
+        ({"ttl": "soon"}, "ttl"),
+        ({"ca_path": "/nonexistent"}, "ca_path"),
+    ],
+)
 def test_a_cache_that_can_not_be(host, change, option):
     wanted = dict({"remote_url": "http://127.0.0.1:1", "username": "me", "password": "x"}, **change)
-    with pytest.raises(InvalidInput, match="^proxy.%s: " % option):
+    with pytest.raises(InvalidInput, match=f"^proxy.{option}: "):
         host.task(proxy=wanted)
     assert host.process("supervisor") is None

@@ -12,9 +12,12 @@ import threading
 import time
 
 import pytest
-from pycontainer.registry.http import auth, server as servers, wire
+from pycontainer.registry.http import auth, wire
+from pycontainer.registry.http import server as servers
 
-PATIENT = 120  # seconds after which a test gives up; by the registry's own limits it would take longer
+PATIENT = (
+    120  # seconds after which a test gives up; by the registry's own limits it would take longer
+)
 DRIP = b"PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\nx"
 
 
@@ -22,10 +25,13 @@ DRIP = b"PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: 6000
 def hold():
     """Open connections and keep them: ``hold(address, count, data, source)``; ``data`` may be a function that is called for each."""
     with contextlib.ExitStack() as opened:
+
         def connect(address, count, data=b"", source="127.0.0.1"):
             found = []
             for _number in range(count):
-                sock = opened.enter_context(socket.create_connection(address, timeout=PATIENT, source_address=(source, 0)))
+                sock = opened.enter_context(
+                    socket.create_connection(address, timeout=PATIENT, source_address=(source, 0))
+                )
                 with contextlib.suppress(OSError):
                     sock.sendall(data() if callable(data) else data)
                 found.append(sock)
@@ -37,7 +43,12 @@ def hold():
 def ask(address, source="127.0.0.1", context=None, headers=None):
     """The status of GET /v2/."""
     kind = http.client.HTTPSConnection if context else http.client.HTTPConnection
-    connection = kind(*address, timeout=PATIENT, source_address=(source, 0), **({"context": context} if context else {}))
+    connection = kind(
+        *address,
+        timeout=PATIENT,
+        source_address=(source, 0),
+        **({"context": context} if context else {}),
+    )
     with contextlib.closing(connection):
         connection.request("GET", "/v2/", headers=headers or {})
         return connection.getresponse().status
@@ -80,7 +91,10 @@ def few(monkeypatch):
 LOGIN = {"Authorization": "Basic YW5uOnNlY3JldA=="}
 
 
-@pytest.mark.parametrize("data", [b"", b"GET /v2/ HT", DRIP, DRIP.replace(b"Content", b"Expect: 100-continue\r\nContent")])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"GET /v2/ HT", DRIP, DRIP.replace(b"Content", b"Expect: 100-continue\r\nContent")],
+)
 def test_without_credentials_nobody_holds_others_out(make_server, hold, users, data):
     server = make_server(users=users)
     held = hold(server.addresses[0], 20, data)
@@ -92,7 +106,7 @@ def test_without_credentials_nobody_holds_others_out(make_server, hold, users, d
 
 def test_the_answer_comes_before_the_body(make_server, hold, users):
     server = make_server(users=users)
-    sock, = hold(server.addresses[0], 1, DRIP)
+    (sock,) = hold(server.addresses[0], 1, DRIP)
     assert sock.recv(12) == b"HTTP/1.1 401"
 
 
@@ -109,7 +123,7 @@ def test_silent_connections_do_not_hold_up_tls(make_server, hold, certificate, u
 def test_a_handshake_has_an_end(make_server, hold, certificate, monkeypatch):
     monkeypatch.setattr(servers, "HANDSHAKE", 0.1)
     server = make_server(tls_cert=certificate[0], tls_key=certificate[1])
-    sock, = hold(server.addresses[0], 1)
+    (sock,) = hold(server.addresses[0], 1)
     assert sock.recv(1) == b""
 
 
@@ -120,7 +134,12 @@ def test_bodies_that_drip_make_room_without_users_too(make_server, new_client, h
     locations = [client.begin().encode() for _number in range(8)]
     client.connection.close()
     for source in ("127.0.0.1", "127.0.0.2"):
-        hold(server.addresses[0], 4, lambda: b"PATCH %s HTTP/1.1\r\nContent-Length: 60000\r\n\r\nx" % locations.pop(), source)
+        hold(
+            server.addresses[0],
+            4,
+            lambda: b"PATCH %s HTTP/1.1\r\nContent-Length: 60000\r\n\r\nx" % locations.pop(),
+            source,
+        )
     wait_until(lambda: sum(not connection.idle for connection in list(server._clients)) == 8)
     assert ask(server.addresses[0], "127.0.0.4") == 200
 
@@ -140,8 +159,12 @@ def test_a_request_under_way_is_not_closed_for_another(make_server, new_client, 
     server = make_server(users=users)
     client = new_client(server.addresses[0][1])
     location = client("POST", "blobs/uploads/", **LOGIN).headers["Location"]
-    sock, = hold(server.addresses[0], 1, b"PATCH %s HTTP/1.1\r\nAuthorization: %s\r\nContent-Length: 4\r\n\r\nda" % (
-        location.encode(), LOGIN["Authorization"].encode()))
+    (sock,) = hold(
+        server.addresses[0],
+        1,
+        b"PATCH %s HTTP/1.1\r\nAuthorization: %s\r\nContent-Length: 4\r\n\r\nda"
+        % (location.encode(), LOGIN["Authorization"].encode()),
+    )
     wait_until(lambda: not all(connection.idle for connection in list(server._clients)))
     hold(server.addresses[0], 20, DRIP)
     assert ask(server.addresses[0], headers=LOGIN) == 200
@@ -153,7 +176,10 @@ def test_those_that_wait_are_served_in_their_turn(make_server, new_client, hold)
     server = make_server()
     held = hold(server.addresses[0], 6, upload(new_client(server.addresses[0][1])))
     answered = []
-    threads = [threading.Thread(target=lambda: answered.append(ask(server.addresses[0]))) for _number in range(4)]
+    threads = [
+        threading.Thread(target=lambda: answered.append(ask(server.addresses[0])))
+        for _number in range(4)
+    ]
     for thread in threads:
         thread.start()
     for sock in held:
@@ -165,5 +191,7 @@ def test_those_that_wait_are_served_in_their_turn(make_server, new_client, hold)
 
 def test_a_head_is_bounded_as_a_whole(make_server, new_client):
     server = make_server()
-    answer = new_client(server.addresses[0][1]).raw(b"GET /v2/ HTTP/1.1\r\n" + (b"a: " + b"x" * 16000 + b"\r\n") * 5 + b"\r\n")
+    answer = new_client(server.addresses[0][1]).raw(
+        b"GET /v2/ HTTP/1.1\r\n" + (b"a: " + b"x" * 16000 + b"\r\n") * 5 + b"\r\n"
+    )
     assert answer.startswith(b"HTTP/1.1 431")

@@ -42,9 +42,21 @@ def test_an_entry_takes_the_place_of_another_type(tmp_path):
     (top / "d/in/f").write_text("f")
     (top / "f").write_text("f")
     (top / "l").symlink_to("target")
-    extract(top, ("d", tarfile.REGTYPE, "new"), ("f", tarfile.DIRTYPE, ""), ("f/x", tarfile.REGTYPE, "x"), ("l", tarfile.DIRTYPE, ""),
-            ("dd", tarfile.SYMTYPE, "f"), ("target/kept", tarfile.REGTYPE, "k"))
-    assert (top / "d").read_text() == "new" and (top / "f/x").read_text() == "x" and not (top / "l").is_symlink() and os.readlink(top / "dd") == "f"
+    extract(
+        top,
+        ("d", tarfile.REGTYPE, "new"),
+        ("f", tarfile.DIRTYPE, ""),
+        ("f/x", tarfile.REGTYPE, "x"),
+        ("l", tarfile.DIRTYPE, ""),
+        ("dd", tarfile.SYMTYPE, "f"),
+        ("target/kept", tarfile.REGTYPE, "k"),
+    )
+    assert (
+        (top / "d").read_text() == "new"
+        and (top / "f/x").read_text() == "x"
+        and not (top / "l").is_symlink()
+        and os.readlink(top / "dd") == "f"
+    )
     extract(top, ("target", tarfile.DIRTYPE, ""))
     assert (top / "target/kept").exists()  # a directory onto a directory is that one
 
@@ -53,16 +65,38 @@ def test_names_lead_over_links_and_make_what_is_missing(tmp_path):
     top = tmp_path / "top"
     top.mkdir()
     (tmp_path / "out").mkdir()
-    extract(top, ("l", tarfile.SYMTYPE, "../../a/../b/c"), ("abs", tarfile.SYMTYPE, "/b"), ("l/d/f", tarfile.REGTYPE, "1"), ("abs/g", tarfile.REGTYPE, "2"))
-    assert (top / "b/c/d/f").read_text() == "1" and (top / "b/g").read_text() == "2" and not os.listdir(tmp_path / "out")
+    extract(
+        top,
+        ("l", tarfile.SYMTYPE, "../../a/../b/c"),
+        ("abs", tarfile.SYMTYPE, "/b"),
+        ("l/d/f", tarfile.REGTYPE, "1"),
+        ("abs/g", tarfile.REGTYPE, "2"),
+    )
+    assert (
+        (top / "b/c/d/f").read_text() == "1"
+        and (top / "b/g").read_text() == "2"
+        and not os.listdir(tmp_path / "out")
+    )
     with pytest.raises(Trouble, match="part of this path is not a directory"):
         extract(top, ("b/g/x", tarfile.REGTYPE, ""))
     with pytest.raises(Trouble, match="/m: a part of this path is not a directory"):
-        extract(top, ("m", tarfile.SYMTYPE, "n"), ("n", tarfile.SYMTYPE, "m"), ("m/x", tarfile.REGTYPE, ""))
+        extract(
+            top,
+            ("m", tarfile.SYMTYPE, "n"),
+            ("n", tarfile.SYMTYPE, "m"),
+            ("m/x", tarfile.REGTYPE, ""),
+        )
 
 
-@pytest.mark.parametrize("name, said", [("a/" * 1900 + "f", "nested deeper than"), ("b" * 300 + "/f", "too long"), ("c/" * 3000 + "f", "too long"),
-                                        ("e" * 300, "the entry e+: File name too long")])
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("a/" * 1900 + "f", "nested deeper than"),
+        ("b" * 300 + "/f", "too long"),
+        ("c/" * 3000 + "f", "too long"),
+        ("e" * 300, "the entry e+: File name too long"),
+    ],
+)
 def test_depth_and_length_are_refused_in_a_sentence(tmp_path, name, said):
     top = tmp_path / "top"
     top.mkdir()

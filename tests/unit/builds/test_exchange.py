@@ -30,7 +30,9 @@ def test_what_a_cache_takes_the_place_of(tmp_path):
     (tmp_path / "empty").mkdir()
     layout(tmp_path / "cache", {exchange.KEY: {"version": 1}})
     for name in ("nothing", "empty", "cache"):
-        assert exchange.target("type=local,dest=%s,mode=max" % (tmp_path / name)).where == str(tmp_path / name)
+        assert exchange.target(f"type=local,dest={tmp_path / name},mode=max").where == str(
+            tmp_path / name
+        )
 
 
 def test_what_it_does_not(tmp_path):
@@ -43,5 +45,7 @@ def test_what_it_does_not(tmp_path):
     (layout(tmp_path / "older", {exchange.KEY: {}}) / "index.json").unlink()
     (tmp_path / "link").symlink_to(layout(tmp_path / "other", {exchange.KEY: {}}))
     for name in ("file", "full", "images", "more", "damaged", "older", "link"):
-        with pytest.raises(InvalidInput, match="cache_to: .* an empty directory, or one with a build cache"):
-            exchange.target("type=local,dest=%s" % (tmp_path / name))
+        with pytest.raises(
+            InvalidInput, match="cache_to: .* an empty directory, or one with a build cache"
+        ):
+            exchange.target(f"type=local,dest={tmp_path / name}")

@@ -44,8 +44,41 @@ FROM one
 COPY --link --parents ./a/./b /c
 """
 TOKENS = [
-    b"${", b"}", b"$", b"\"", b"'", b"\\", b"`", b"<<", b"<<-", b"[", b"]", b"--", b"=", b"\n", b"\r\n", b"\0", b"\xff", b"FROM ", b"ONBUILD ", b"EOF", b"**",
-    b"!", b"#", b",", b" ", b"\t", b":-", b"//", b"..", b"\xc3\xa9", b"9" * 30, b"{" * 20, b"${a:-" * 60, b"[" * 200]
+    b"${",
+    b"}",
+    b"$",
+    b'"',
+    b"'",
+    b"\\",
+    b"`",
+    b"<<",
+    b"<<-",
+    b"[",
+    b"]",
+    b"--",
+    b"=",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"\xff",
+    b"FROM ",
+    b"ONBUILD ",
+    b"EOF",
+    b"**",
+    b"!",
+    b"#",
+    b",",
+    b" ",
+    b"\t",
+    b":-",
+    b"//",
+    b"..",
+    b"\xc3\xa9",
+    b"9" * 30,
+    b"{" * 20,
+    b"${a:-" * 60,
+    b"[" * 200,
+]
 
 
 def damaged(generator, seed):
@@ -100,7 +133,9 @@ def carry_through(file):
             elif instruction.name == "RUN":
                 for text in instruction.flags.get("mount", ()):
                     try:
-                        mount_flags.parse(text, instruction.line, lambda part: file.lexer.word(part, {}))
+                        mount_flags.parse(
+                            text, instruction.line, lambda part: file.lexer.word(part, {})
+                        )
                     except EngineError:
                         return
         current.document()
@@ -118,13 +153,23 @@ def test_ignore_files_and_modes():
         except words.Trouble:
             pass
         try:
-            modes.parse("".join(generator.choice("ugoa+-=rwxXst0789,") for _number in range(generator.randint(0, 8))))(0o644, False)
+            modes.parse(
+                "".join(
+                    generator.choice("ugoa+-=rwxXst0789,")
+                    for _number in range(generator.randint(0, 8))
+                )
+            )(0o644, False)
         except words.Trouble:
             pass
 
 
 def test_nothing_is_without_bounds():
-    stages.Containerfile(b"FROM a\nENV " + b" ".join(b"a%d=%d" % (number, number) for number in range(5000)))
+    stages.Containerfile(
+        b"FROM a\nENV " + b" ".join(b"a%d=%d" % (number, number) for number in range(5000))
+    )
     with pytest.raises(lines.BadFile, match="nested deeper"):
         stages.Containerfile(b"ARG X=" + b"${a:-" * 1000 + b"}" * 1000 + b"\nFROM a")
-    assert stages.Containerfile(b"FROM a\nCMD " + b"[" * 100000).stages[0].commands[0].exec_form is False
+    assert (
+        stages.Containerfile(b"FROM a\nCMD " + b"[" * 100000).stages[0].commands[0].exec_form
+        is False
+    )

@@ -17,6 +17,7 @@ from pycontainer.builds.sources import remote, sources
 @pytest.fixture
 def copied(tmp_path):
     """``copied(*names)``: copies the contents of these directories, one after the other, into the directory whose path it returns."""
+
     def do(*names):
         target = tmp_path / "target"
         target.mkdir()
@@ -24,7 +25,9 @@ def copied(tmp_path):
         placer = placing.Placer(top)
         try:
             for name in names:
-                tree = sources.Tree(os.open(tmp_path / name, os.O_RDONLY | os.O_DIRECTORY), "the context")
+                tree = sources.Tree(
+                    os.open(tmp_path / name, os.O_RDONLY | os.O_DIRECTORY), "the context"
+                )
                 placer.tree(tree, tree.find("/")[0], "")
                 tree.close()
         finally:
@@ -47,11 +50,18 @@ def test_more_hard_links_than_a_process_may_have_files_open(tmp_path, copied, fe
     (tmp_path / "source" / "deep" / "er").mkdir(parents=True)
     for number in range(150):
         (tmp_path / "source" / ("%d" % number)).write_text(str(number))
-        os.link(tmp_path / "source" / ("%d" % number), tmp_path / "source" / "deep" / "er" / ("%d" % number))
+        os.link(
+            tmp_path / "source" / ("%d" % number),
+            tmp_path / "source" / "deep" / "er" / ("%d" % number),
+        )
     target = copied("source")
     for number in range(150):
         one, other = target / ("%d" % number), target / "deep" / "er" / ("%d" % number)
-        assert one.read_text() == str(number) and os.path.samefile(one, other) and one.stat().st_nlink == 2
+        assert (
+            one.read_text() == str(number)
+            and os.path.samefile(one, other)
+            and one.stat().st_nlink == 2
+        )
 
 
 @pytest.mark.root
@@ -76,10 +86,23 @@ def test_one_file_under_the_same_name_in_two_sources(tmp_path, copied):
     assert (target / "a").read_text() == "same" and os.path.samefile(target / "a", target / "b")
 
 
-@pytest.mark.parametrize("word, found", [
-    ("a/f", ["a", "a/f"]), ("./a/f", ["a", "a/f"]), ("a/./f", ["f"]), ("*/f", ["a", "a/f"]), ("a/./**/g", ["b", "b/g"]),
-    ("**/nothing", []), ("nothing/./*", None),
-    ("link/f", None), ("link/./f", ["f"]), ("a/./", None), ("nothing", None), ("a/nothing", None)])
+@pytest.mark.parametrize(
+    "word, found",
+    [
+        ("a/f", ["a", "a/f"]),
+        ("./a/f", ["a", "a/f"]),
+        ("a/./f", ["f"]),
+        ("*/f", ["a", "a/f"]),
+        ("a/./**/g", ["b", "b/g"]),
+        ("**/nothing", []),
+        ("nothing/./*", None),
+        ("link/f", None),
+        ("link/./f", ["f"]),
+        ("a/./", None),
+        ("nothing", None),
+        ("a/nothing", None),
+    ],
+)
 def test_what_parents_names(tmp_path, word, found):
     """What is named and not there is heard of; a pattern that matches nothing is for the caller to tell."""
     (tmp_path / "a" / "b").mkdir(parents=True)
@@ -93,31 +116,54 @@ def test_what_parents_names(tmp_path, word, found):
                 tree.parents(word)
         else:
             chosen = tree.parents(word)
-            assert len(chosen) == bool(found) and [name for each in chosen for name, _entry in tree.selection(each)] == found
+            assert (
+                len(chosen) == bool(found)
+                and [name for each in chosen for name, _entry in tree.selection(each)] == found
+            )
     finally:
         tree.close()
 
 
-@pytest.mark.parametrize("url, name", [
-    ("http://h/a/file.tar.gz?x=/y", "file.tar.gz"), ("http://h/a%20b", "a b"), ("http://h/a/", ""), ("http://h", ""),
-    ("http://h/a/..%2F..%2F..%2Fetc%2Fpasswd", "passwd"), ("http://h/%2e%2E", ""), ("http://h/a/%2E", ""), ("http://h/a%00b", ""), ("http://h/a%2F", ""),
-])
+@pytest.mark.parametrize(
+    "url, name",
+    [
+        ("http://h/a/file.tar.gz?x=/y", "file.tar.gz"),
+        ("http://h/a%20b", "a b"),
+        ("http://h/a/", ""),
+        ("http://h", ""),
+        ("http://h/a/..%2F..%2F..%2Fetc%2Fpasswd", "passwd"),
+        ("http://h/%2e%2E", ""),
+        ("http://h/a/%2E", ""),
+        ("http://h/a%00b", ""),
+        ("http://h/a%2F", ""),
+    ],
+)
 def test_the_name_of_a_file_of_the_web_leads_to_no_other_directory(url, name):
     assert remote.Fetched(url, "/nowhere", 0, "").name == name
 
 
-@pytest.mark.parametrize("error, said", [
-    (socket.gaierror(-3, "Temporary failure in name resolution"), "the name of h:8 can't be resolved: temporary failure in name resolution"),
-    (socket.timeout("timed out"), "h:8 does not answer within 60 seconds"),
-    (ConnectionRefusedError(111, "Connection refused"), "h:8 can't be reached: Connection refused"),
-])
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (
+            socket.gaierror(-3, "Temporary failure in name resolution"),
+            "the name of h:8 can't be resolved: temporary failure in name resolution",
+        ),
+        (socket.timeout("timed out"), "h:8 does not answer within 60 seconds"),
+        (
+            ConnectionRefusedError(111, "Connection refused"),
+            "h:8 can't be reached: Connection refused",
+        ),
+    ],
+)
 def test_a_host_that_does_not_answer_is_named(monkeypatch, error, said):
-    from urllib import error as errors, request
+    from urllib import error as errors
+    from urllib import request
 
     class Opener:
         def open(self, *_arguments, **_options):
             raise errors.URLError(error)
 
     monkeypatch.setattr(request, "build_opener", Opener)
-    with pytest.raises(words.Trouble, match="^ADD http://h:8/x: %s$" % said):
+    with pytest.raises(words.Trouble, match=f"^ADD http://h:8/x: {said}$"):
         remote.fetch("http://u:p@h:8/x", "/nonexistent/x", {})

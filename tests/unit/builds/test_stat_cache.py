@@ -15,7 +15,10 @@ from pycontainer.builds.sources import sources
 
 def entry(**changes):
     old = time.time_ns() - 10 * 10**9
-    facts = dict({"st_ino": 1, "st_size": 2, "st_mtime_ns": old, "st_ctime_ns": old, "st_mode": 0o100644}, **changes)
+    facts = dict(
+        {"st_ino": 1, "st_size": 2, "st_mtime_ns": old, "st_ctime_ns": old, "st_mode": 0o100644},
+        **changes,
+    )
     return types.SimpleNamespace(path="a/b", status=types.SimpleNamespace(**facts))
 
 
@@ -41,7 +44,10 @@ def test_any_difference_counts(tmp_path, field):
 @pytest.mark.parametrize("field", ["st_mtime_ns", "st_ctime_ns"])
 def test_what_changed_a_moment_ago_is_not_remembered(tmp_path, field):
     """It could change again within the clock's grain and look the same."""
-    cache, young = sources.StatCache(str(tmp_path / "cache"), True), entry(**{field: time.time_ns()})
+    cache, young = (
+        sources.StatCache(str(tmp_path / "cache"), True),
+        entry(**{field: time.time_ns()}),
+    )
     cache.put(young, "digest")
     assert cache.get(young) is None
 

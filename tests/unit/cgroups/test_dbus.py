@@ -20,12 +20,23 @@ def test_types_are_split():
     assert dbus.split("aai{sv}(i(ii))u") == ["aai", "{sv}", "(i(ii))", "u"]
 
 
-@pytest.mark.parametrize("kind, value, data", [
-    ("y", 7, "07"), ("b", True, "01000000"), ("u", 258, "02010000"), ("s", "ab", "02000000616200"), ("g", "su", "02737500"),
-    ("t", 1, "0100000000000000"), ("au", [1, 2], "080000000100000002000000"), ("ay", b"\1\2", "020000000102"), ("as", [], "00000000"),
-    ("v", ("u", 5), "0175000005000000"), ("a(ss)", [("a", "b")], "0e00000000000000" "010000006100" "0000" "010000006200"),
-    ("at", [], "0000000000000000"),
-])
+@pytest.mark.parametrize(
+    "kind, value, data",
+    [
+        ("y", 7, "07"),
+        ("b", True, "01000000"),
+        ("u", 258, "02010000"),
+        ("s", "ab", "02000000616200"),
+        ("g", "su", "02737500"),
+        ("t", 1, "0100000000000000"),
+        ("au", [1, 2], "080000000100000002000000"),
+        ("ay", b"\1\2", "020000000102"),
+        ("as", [], "00000000"),
+        ("v", ("u", 5), "0175000005000000"),
+        ("a(ss)", [("a", "b")], "0e000000000000000100000061000000010000006200"),
+        ("at", [], "0000000000000000"),
+    ],
+)
 def test_values_as_bytes(kind, value, data):
     written = bytearray()
     dbus.write(written, kind, value)
@@ -41,7 +52,9 @@ def test_a_call_as_bytes():
     reader = dbus.Reader(data, "<")
     reader.at = 12
     assert dict(reader.read("a(yv)")) == {1: "/a", 2: "b.c", 3: "D", 8: "su"}
-    assert len(data) == 16 + length + -length % 8 + 12 and data.endswith(b"\1\0\0\0x\0\0\0\x09\0\0\0")
+    assert len(data) == 16 + length + -length % 8 + 12 and data.endswith(
+        b"\1\0\0\0x\0\0\0\x09\0\0\0"
+    )
 
 
 def test_unit_paths():
@@ -55,10 +68,13 @@ def bus(tmp_path):
         pytest.skip("dbus-daemon is not installed")
     path = tmp_path / "bus"
     config = tmp_path / "config"
-    config.write_text('<busconfig><listen>unix:path=%s</listen><auth>EXTERNAL</auth><policy context="default"><allow send_destination="*"/>'
-                      '<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/><allow own="*"/>'
-                      "</policy></busconfig>" % path)
-    daemon = subprocess.Popen(["dbus-daemon", "--config-file=%s" % config, "--nofork", "--print-address"], stdout=subprocess.PIPE)
+    config.write_text(
+        f'<busconfig><listen>unix:path={path}</listen><auth>EXTERNAL</auth><policy context="default"><allow send_destination="*"/><allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/><allow own="*"/></policy></busconfig>'
+    )
+    daemon = subprocess.Popen(
+        ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"],
+        stdout=subprocess.PIPE,
+    )
     daemon.stdout.readline()
     yield str(path)
     daemon.kill()
@@ -74,7 +90,12 @@ def test_against_a_bus(bus):
         assert "org.freedesktop.DBus" in connection.call(*BUS, "ListNames")[0]
         assert connection.call(*BUS, "RequestName", "su", ("org.test.Name", 4)) == [1]
         assert connection.call(*BUS, "NameHasOwner", "s", ("org.test.Name",)) == [True]
-        assert isinstance(connection.call(BUS[0], "org.freedesktop.DBus.Properties", "Get", "ss", (BUS[1], "Features"))[0], list)
+        assert isinstance(
+            connection.call(
+                BUS[0], "org.freedesktop.DBus.Properties", "Get", "ss", (BUS[1], "Features")
+            )[0],
+            list,
+        )
         with pytest.raises(HostError, match="ListNothing"):
             connection.call(*BUS, "ListNothing")
     finally:
@@ -101,6 +122,7 @@ def serve(path, *answers, at_once=b""):
             peer.sendall(answer)
         peer.close()
         server.close()
+
     threading.Thread(target=work, daemon=True).start()
 
 
@@ -127,8 +149,13 @@ def test_what_comes_with_the_word_that_lets_in_is_a_message(tmp_path):
 
 def test_answers_errors_and_signals(tmp_path):
     signal = answer(4, 0, "s", ("news",))
-    serve(tmp_path / "peer", signal + answer(2, 1, "as", (["x"],)), answer(3, 2, "s", ("gone",), "org.freedesktop.systemd1.NoSuchUnit"),
-          answer(3, 3, "s", ("bad",), "org.x.Bad"), b"")
+    serve(
+        tmp_path / "peer",
+        signal + answer(2, 1, "as", (["x"],)),
+        answer(3, 2, "s", ("gone",), "org.freedesktop.systemd1.NoSuchUnit"),
+        answer(3, 3, "s", ("bad",), "org.x.Bad"),
+        b"",
+    )
     connection = dbus.Connection(str(tmp_path / "peer"), "x", False, 0)
     try:
         assert connection.call("/", "x", "A") == [["x"]]

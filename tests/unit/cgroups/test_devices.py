@@ -15,20 +15,36 @@ from pycontainer.kernel.cgroups.limits import device_program, devices
 DENY_ALL = {"allow": False, "access": "rwm"}
 ALLOW_ALL = {"allow": True, "access": "rwm"}
 NODES = ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (136, None))
-DOCKER = [DENY_ALL, {"allow": True, "type": "c", "access": "m"}, {"allow": True, "type": "b", "access": "m"}]
-DOCKER += [{"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"} for major, minor in NODES]
+DOCKER = [
+    DENY_ALL,
+    {"allow": True, "type": "c", "access": "m"},
+    {"allow": True, "type": "b", "access": "m"},
+]
+DOCKER += [
+    {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
+    for major, minor in NODES
+]
 DOCKER += [{"allow": False, "type": "c", "major": 10, "minor": 229, "access": "rwm"}]
 
 
 def judge(rules, kind, major, minor, access):
     """What the rules say, read as OCI words it: for each kind of access the last rule that speaks of it."""
+
     def one(bit):
         allowed = False
         for rule in rules:
-            numbers = all(rule.get(name) in (None, -1, number) for name, number in (("major", major), ("minor", minor)))
-            if rule.get("type", "a") in ("a", kind) and numbers and bit in (rule.get("access") or "rwm"):
+            numbers = all(
+                rule.get(name) in (None, -1, number)
+                for name, number in (("major", major), ("minor", minor))
+            )
+            if (
+                rule.get("type", "a") in ("a", kind)
+                and numbers
+                and bit in (rule.get("access") or "rwm")
+            ):
                 allowed = rule["allow"]
         return allowed
+
     return all(one(bit) for bit in access)
 
 
@@ -66,16 +82,31 @@ def bits(access):
     return sum(devices.LETTERS[letter] for letter in access)
 
 
-ACCESSES = ["".join(letters) for count in (1, 2, 3) for letters in itertools.combinations("rwm", count)]
+ACCESSES = [
+    "".join(letters) for count in (1, 2, 3) for letters in itertools.combinations("rwm", count)
+]
 
 
 def compare(rules, tries):
     program = device_program.assemble(devices.normalise(rules))
     for kind, major, minor, access in tries:
-        assert run(program, kind, major, minor, bits(access)) == judge(rules, kind, major, minor, access), (rules, kind, major, minor, access)
+        assert run(program, kind, major, minor, bits(access)) == judge(
+            rules, kind, major, minor, access
+        ), (rules, kind, major, minor, access)
 
 
-@pytest.mark.parametrize("rules", [[], [DENY_ALL], [ALLOW_ALL], DOCKER, [ALLOW_ALL, DENY_ALL], [DENY_ALL, ALLOW_ALL], DOCKER + [ALLOW_ALL]])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [],
+        [DENY_ALL],
+        [ALLOW_ALL],
+        DOCKER,
+        [ALLOW_ALL, DENY_ALL],
+        [DENY_ALL, ALLOW_ALL],
+        DOCKER + [ALLOW_ALL],
+    ],
+)
 def test_program(rules):
     compare(rules, itertools.product("bc", (1, 8, 10, 136), (0, 3, 229), ACCESSES))
 
@@ -83,8 +114,16 @@ def test_program(rules):
 def test_program_against_random_rules():
     chance = random.Random(7)
     for dummy in range(300):
-        rules = [{"allow": chance.random() < 0.5, "type": chance.choice("abc"), "major": chance.choice((None, -1, 1, 2)),
-                  "minor": chance.choice((None, 1, 2)), "access": chance.choice(ACCESSES)} for dummy in range(chance.randrange(8))]
+        rules = [
+            {
+                "allow": chance.random() < 0.5,
+                "type": chance.choice("abc"),
+                "major": chance.choice((None, -1, 1, 2)),
+                "minor": chance.choice((None, 1, 2)),
+                "access": chance.choice(ACCESSES),
+            }
+            for dummy in range(chance.randrange(8))
+        ]
         compare(rules, itertools.product("bc", (1, 2, 3), (1, 2, 3), ACCESSES))
 
 
@@ -103,19 +142,36 @@ def test_v1_table_of_the_usual_rules():
 def test_v1_takes_back_what_was_allowed():
     allow = {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"}
     assert table([DENY_ALL, allow, dict(allow, allow=False, access="w")]) == (False, ["c 1:3 rm"])
-    assert table([DENY_ALL, allow, {"allow": False, "type": "c", "major": 1, "access": "rw"}]) == (False, ["c 1:3 m"])
+    assert table([DENY_ALL, allow, {"allow": False, "type": "c", "major": 1, "access": "rw"}]) == (
+        False,
+        ["c 1:3 m"],
+    )
     assert table([DENY_ALL, allow, dict(allow, allow=False)]) == (False, [])
 
 
 def test_v1_allow_all_with_exceptions():
-    assert table([ALLOW_ALL, {"allow": False, "type": "b", "major": 8, "access": "rw"}]) == (True, ["b 8:* rw"])
+    assert table([ALLOW_ALL, {"allow": False, "type": "b", "major": 8, "access": "rw"}]) == (
+        True,
+        ["b 8:* rw"],
+    )
     assert table([ALLOW_ALL]) == (True, [])
 
 
-@pytest.mark.parametrize("rules", [
-    [DENY_ALL, {"allow": True, "type": "c", "major": 1, "access": "rw"}, {"allow": False, "type": "c", "major": 1, "minor": 3, "access": "r"}],
-    [ALLOW_ALL, {"allow": False, "type": "c", "access": "rwm"}, {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "r"}],
-])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [
+            DENY_ALL,
+            {"allow": True, "type": "c", "major": 1, "access": "rw"},
+            {"allow": False, "type": "c", "major": 1, "minor": 3, "access": "r"},
+        ],
+        [
+            ALLOW_ALL,
+            {"allow": False, "type": "c", "access": "rwm"},
+            {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "r"},
+        ],
+    ],
+)
 def test_v1_hole_in_a_wildcard_is_refused(rules):
     with pytest.raises(Unsupported, match="can't make an exception"):
         table(rules)
@@ -124,23 +180,46 @@ def test_v1_hole_in_a_wildcard_is_refused(rules):
 def test_v1_table_agrees_with_the_rules_where_it_can_be_had():
     chance, tried = random.Random(3), 0
     for dummy in range(400):
-        rules = [{"allow": chance.random() < 0.6, "type": chance.choice("bc"), "major": chance.choice((None, 1, 2)),
-                  "minor": chance.choice((None, 1)), "access": chance.choice(("r", "w", "rw"))} for dummy in range(chance.randrange(6))]
+        rules = [
+            {
+                "allow": chance.random() < 0.6,
+                "type": chance.choice("bc"),
+                "major": chance.choice((None, 1, 2)),
+                "minor": chance.choice((None, 1)),
+                "access": chance.choice(("r", "w", "rw")),
+            }
+            for dummy in range(chance.randrange(6))
+        ]
         try:
             default, found = devices.exceptions(devices.normalise(rules))
         except Unsupported:
             continue
         tried += 1
         for kind, major, minor, bit in itertools.product("bc", (1, 2), (1, 2), "rw"):
-            other = any(devices.covers(key, (kind, major, minor)) and access & bits(bit) for key, access in found.items())
-            assert (default != other) == judge(rules, kind, major, minor, bit), (rules, kind, major, minor, bit)
+            other = any(
+                devices.covers(key, (kind, major, minor)) and access & bits(bit)
+                for key, access in found.items()
+            )
+            assert (default != other) == judge(rules, kind, major, minor, bit), (
+                rules,
+                kind,
+                major,
+                minor,
+                bit,
+            )
     assert tried > 100
 
 
-@pytest.mark.parametrize("rule", [
-    {"allow": True, "type": "x"}, {"allow": True, "access": "rx"}, {"allow": True, "type": "c", "major": -2}, {"allow": True, "type": "c", "minor": "3"},
-    {"allow": True, "type": "c", "major": 1 << 20},
-])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"allow": True, "type": "x"},
+        {"allow": True, "access": "rx"},
+        {"allow": True, "type": "c", "major": -2},
+        {"allow": True, "type": "c", "minor": "3"},
+        {"allow": True, "type": "c", "major": 1 << 20},
+    ],
+)
 def test_bad_rules(rule):
     with pytest.raises(InvalidInput, match="devices"):
         devices.normalise([rule])

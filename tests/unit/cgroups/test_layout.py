@@ -46,12 +46,17 @@ def test_hybrid_with_controllers_mounted_together():
 
 def test_pure_v1():
     mounts = "\n".join(line for line in COMOUNTED.splitlines() if "cgroup2" not in line)
-    found = layout.parse(mounts, COMOUNTED_SELF.replace("0::/user.slice/session-1.scope", "").strip())
+    found = layout.parse(
+        mounts, COMOUNTED_SELF.replace("0::/user.slice/session-1.scope", "").strip()
+    )
     assert found.mode == "v1" and found.unified is None
 
 
 def test_options_that_are_no_controllers():
-    found = layout.parse("30 25 0:29 / /c rw - cgroup cgroup rw,cpuset,noprefix,release_agent=/sbin/cpu", "4:cpuset:/")
+    found = layout.parse(
+        "30 25 0:29 / /c rw - cgroup cgroup rw,cpuset,noprefix,release_agent=/sbin/cpu",
+        "4:cpuset:/",
+    )
     assert found.hierarchies[0].controllers == ("cpuset",)
 
 
@@ -73,12 +78,22 @@ def test_the_whole_tree_is_preferred_to_a_bind_mount_of_a_part():
 def test_what_is_mounted_over_is_not_seen():
     over = V2_MOUNTS + "\n40 24 0:22 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
     assert layout.parse(over, V2_SELF).unified.root == "/docker/abc"
-    assert layout.parse(V2_MOUNTS + "\n40 24 0:99 / /sys/fs/cgroup rw - tmpfs none rw", V2_SELF).mode == ""
+    assert (
+        layout.parse(V2_MOUNTS + "\n40 24 0:99 / /sys/fs/cgroup rw - tmpfs none rw", V2_SELF).mode
+        == ""
+    )
 
 
-@pytest.mark.parametrize("root, cgroup, directory", [
-    ("/", "/", "/m"), ("/", "/a/b", "/m/a/b"), ("/docker/abc", "/docker/abc", "/m"), ("/docker/abc", "/docker/abc/x", "/m/x"),
-    ("/docker/abc", "/docker/abcd", None), ("/docker/abc", "/", None),
-])
+@pytest.mark.parametrize(
+    "root, cgroup, directory",
+    [
+        ("/", "/", "/m"),
+        ("/", "/a/b", "/m/a/b"),
+        ("/docker/abc", "/docker/abc", "/m"),
+        ("/docker/abc", "/docker/abc/x", "/m/x"),
+        ("/docker/abc", "/docker/abcd", None),
+        ("/docker/abc", "/", None),
+    ],
+)
 def test_directory_of_a_cgroup(root, cgroup, directory):
     assert layout.Hierarchy("/m", root, 2).directory(cgroup) == directory

@@ -4,7 +4,7 @@
 
 import pytest
 from pycontainer.cli import command_table, grammar, read
-from pycontainer.cli.run_flags import options, RUN_FLAGS
+from pycontainer.cli.run_flags import RUN_FLAGS, options
 from pycontainer.errors import InvalidInput
 
 
@@ -18,9 +18,18 @@ def run_options(*argv):
     return options(given, RUN_FLAGS)
 
 
-@pytest.mark.parametrize("argv, name", [
-    (["ps", "-a"], "ps"), (["container", "ls"], "ps"), (["image", "ls"], "images"), (["images"], "images"),
-    (["volume", "ls"], "volume ls"), (["container", "inspect", "web"], "container inspect"), (["inspect", "web"], "inspect")])
+@pytest.mark.parametrize(
+    "argv, name",
+    [
+        (["ps", "-a"], "ps"),
+        (["container", "ls"], "ps"),
+        (["image", "ls"], "images"),
+        (["images"], "images"),
+        (["volume", "ls"], "volume ls"),
+        (["container", "inspect", "web"], "container inspect"),
+        (["inspect", "web"], "inspect"),
+    ],
+)
 def test_a_command_is_found_by_each_of_its_names(argv, name):
     assert said(*argv)[0] == name
 
@@ -37,7 +46,11 @@ def test_switches_can_stand_together_and_be_turned_off():
 
 def test_all_after_the_image_belongs_to_the_container():
     _name, given = said("run", "--name", "w", "web:1", "sh", "-c", "ps -a", "--rm")
-    assert given.words == ["web:1", "sh", "-c", "ps -a", "--rm"] and given.name == "w" and given.rm is False
+    assert (
+        given.words == ["web:1", "sh", "-c", "ps -a", "--rm"]
+        and given.name == "w"
+        and given.rm is False
+    )
     assert options(given, RUN_FLAGS)["command"] == ["sh", "-c", "ps -a", "--rm"]
 
 
@@ -46,15 +59,19 @@ def test_exec_leaves_the_command_alone():
     assert (given.user, given.words) == ("1000", ["web", "ls", "-l"])
 
 
-@pytest.mark.parametrize("argv, part", [
-    (["frobnicate"], "is not a pycontainer command"),
-    (["volume", "frob"], "accepted: volume ls"),
-    (["ps", "--nonsense"], "unknown flag --nonsense"),
-    (["run", "--name"], "needs a value"),
-    (["rm"], "takes CONTAINER..."),
-    (["rename", "a"], "takes CONTAINER NEW_NAME"),
-    (["rename", "a", "b", "c"], "takes CONTAINER NEW_NAME"),
-    (["run", "--rm=perhaps", "web"], "true or false")])
+@pytest.mark.parametrize(
+    "argv, part",
+    [
+        (["frobnicate"], "is not a pycontainer command"),
+        (["volume", "frob"], "accepted: volume ls"),
+        (["ps", "--nonsense"], "unknown flag --nonsense"),
+        (["run", "--name"], "needs a value"),
+        (["rm"], "takes CONTAINER..."),
+        (["rename", "a"], "takes CONTAINER NEW_NAME"),
+        (["rename", "a", "b", "c"], "takes CONTAINER NEW_NAME"),
+        (["run", "--rm=perhaps", "web"], "true or false"),
+    ],
+)
 def test_a_wrong_line_is_refused_with_what_is_accepted(argv, part):
     with pytest.raises(grammar.UsageError) as caught:
         read(argv)
@@ -63,27 +80,88 @@ def test_a_wrong_line_is_refused_with_what_is_accepted(argv, part):
 
 def test_run_flags_become_the_modules_options():
     found = run_options(
-        "-p", "8080:80", "-v", "data:/data", "-l", "a=b", "-m", "64m", "--cpus", ".5", "--pids-limit=50", "--restart", "on-failure:3", "--network", "none",
-        "--ulimit", "nofile=10:20", "--add-host", "db:10.0.0.2", "--health-cmd", "true", "--health-retries", "2", "--device-read-bps", "/dev/sda:1mb",
-        "--mount", "type=bind,src=/a,dst=/b,readonly", "--entrypoint", "/bin/x", "--oom-kill-disable", "web:1", "a", "b")
+        "-p",
+        "8080:80",
+        "-v",
+        "data:/data",
+        "-l",
+        "a=b",
+        "-m",
+        "64m",
+        "--cpus",
+        ".5",
+        "--pids-limit=50",
+        "--restart",
+        "on-failure:3",
+        "--network",
+        "none",
+        "--ulimit",
+        "nofile=10:20",
+        "--add-host",
+        "db:10.0.0.2",
+        "--health-cmd",
+        "true",
+        "--health-retries",
+        "2",
+        "--device-read-bps",
+        "/dev/sda:1mb",
+        "--mount",
+        "type=bind,src=/a,dst=/b,readonly",
+        "--entrypoint",
+        "/bin/x",
+        "--oom-kill-disable",
+        "web:1",
+        "a",
+        "b",
+    )
     assert found == {
-        "published_ports": ["8080:80"], "volumes": ["data:/data"], "labels": {"a": "b"}, "memory": "64m", "cpus": 0.5, "pids_limit": 50,
-        "restart_policy": "on-failure", "restart_retries": 3, "network_mode": "none", "ulimits": ["nofile=10:20"], "etc_hosts": {"db": "10.0.0.2"},
-        "healthcheck": {"test": ["CMD-SHELL", "true"], "retries": 2}, "device_read_bps": [{"path": "/dev/sda", "rate": "1mb"}],
-        "mounts": [{"type": "bind", "source": "/a", "target": "/b", "read_only": True}], "entrypoint": ["/bin/x"], "oom_killer": True,
-        "command": ["a", "b"]}
+        "published_ports": ["8080:80"],
+        "volumes": ["data:/data"],
+        "labels": {"a": "b"},
+        "memory": "64m",
+        "cpus": 0.5,
+        "pids_limit": 50,
+        "restart_policy": "on-failure",
+        "restart_retries": 3,
+        "network_mode": "none",
+        "ulimits": ["nofile=10:20"],
+        "etc_hosts": {"db": "10.0.0.2"},
+        "healthcheck": {"test": ["CMD-SHELL", "true"], "retries": 2},
+        "device_read_bps": [{"path": "/dev/sda", "rate": "1mb"}],
+        "mounts": [{"type": "bind", "source": "/a", "target": "/b", "read_only": True}],
+        "entrypoint": ["/bin/x"],
+        "oom_killer": True,
+        "command": ["a", "b"],
+    }
 
 
 def test_add_host_and_mount_in_every_form():
-    assert run_options("--add-host", "a=10.0.0.1", "--add-host", "b:::1", "--add-host", "c=[::2]", "--add-host", "d:host-gateway", "w") == {
-        "etc_hosts": {"a": "10.0.0.1", "b": "::1", "c": "::2", "d": "host-gateway"}}
-    assert run_options("--mount", 'type=bind,"src=/a,b",dst=/c', "w") == {"mounts": [{"type": "bind", "source": "/a,b", "target": "/c"}]}
+    assert run_options(
+        "--add-host",
+        "a=10.0.0.1",
+        "--add-host",
+        "b:::1",
+        "--add-host",
+        "c=[::2]",
+        "--add-host",
+        "d:host-gateway",
+        "w",
+    ) == {"etc_hosts": {"a": "10.0.0.1", "b": "::1", "c": "::2", "d": "host-gateway"}}
+    assert run_options("--mount", 'type=bind,"src=/a,b",dst=/c', "w") == {
+        "mounts": [{"type": "bind", "source": "/a,b", "target": "/c"}]
+    }
 
 
 def test_a_wrong_word_among_many_is_told_its_neighbours():
-    for argv, sentence in ((["run", "--user-ns", "x", "w"], "unknown flag --user-ns for pycontainer run; accepted: --userns, "),
-                           (["exce", "w"], "'exce' is not a pycontainer command; accepted: exec, "), (["volume", "foo"], "accepted: volume ls, "),
-                           (["top", "-x", "w"], "accepted: none")):
+    for argv, sentence in (
+        (
+            ["run", "--user-ns", "x", "w"],
+            "unknown flag --user-ns for pycontainer run; accepted: --userns, ",
+        ),
+        (["exce", "w"], "'exce' is not a pycontainer command; accepted: exec, "),
+        (["volume", "foo"], "accepted: volume ls, "),
+        (["top", "-x", "w"], "accepted: none"),
+    ):
         with pytest.raises(grammar.UsageError) as caught:
             read(argv)
         assert sentence in str(caught.value) and len(str(caught.value)) < 200
@@ -91,13 +169,28 @@ def test_a_wrong_word_among_many_is_told_its_neighbours():
 
 def test_networks_by_name_keep_their_address():
     assert run_options("--network", "front", "--ip", "172.30.0.9", "w") == {
-        "networks": [{"name": "front", "ipv4_address": "172.30.0.9"}], "network_mode": "front"}
+        "networks": [{"name": "front", "ipv4_address": "172.30.0.9"}],
+        "network_mode": "front",
+    }
 
 
 def test_networks_in_every_form():
-    assert run_options("--network", "name=front,ip=172.30.0.9,mac-address=02:42:ac:1e:00:09", "--network", "back", "w") == {
-        "networks": [{"name": "front", "ipv4_address": "172.30.0.9", "mac_address": "02:42:ac:1e:00:09"}, {"name": "back"}], "network_mode": "front"}
-    assert run_options("--network", "host", "w") == {"network_mode": "host"} and run_options("--net", "container:x", "w") == {"network_mode": "container:x"}
+    assert run_options(
+        "--network",
+        "name=front,ip=172.30.0.9,mac-address=02:42:ac:1e:00:09",
+        "--network",
+        "back",
+        "w",
+    ) == {
+        "networks": [
+            {"name": "front", "ipv4_address": "172.30.0.9", "mac_address": "02:42:ac:1e:00:09"},
+            {"name": "back"},
+        ],
+        "network_mode": "front",
+    }
+    assert run_options("--network", "host", "w") == {"network_mode": "host"} and run_options(
+        "--net", "container:x", "w"
+    ) == {"network_mode": "container:x"}
     with pytest.raises(InvalidInput, match="--network"):
         run_options("--network", "name=front,alias=x", "w")
 
@@ -105,7 +198,9 @@ def test_networks_in_every_form():
 def test_env_files_and_labels(tmp_path, monkeypatch):
     (tmp_path / "env").write_text("\n# c\nA=1\nB=a b=c\nHERE\nNOWHERE\n")
     monkeypatch.setenv("HERE", "here")
-    assert run_options("--env-file", str(tmp_path / "env"), "-e", "A=2", "w") == {"env": {"A": "2", "B": "a b=c", "HERE": "here"}}
+    assert run_options("--env-file", str(tmp_path / "env"), "-e", "A=2", "w") == {
+        "env": {"A": "2", "B": "a b=c", "HERE": "here"}
+    }
     (tmp_path / "env").write_bytes(b"\xef\xbb\xbfA=1\x0c2\r\nMIIEvQ secret\n")
     with pytest.raises(InvalidInput, match="--env-file: .*env line 2' is not valid") as refused:
         run_options("--env-file", str(tmp_path / "env"), "w")
@@ -115,15 +210,32 @@ def test_env_files_and_labels(tmp_path, monkeypatch):
         run_options("--env-file", str(tmp_path / "env"), "w")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["-h"], [], ["help"], ["run", "--help"], ["run", "-d", "--help"], ["ps", "-h"], ["help", "volume", "ls"],
-                                  ["volume"], ["volume", "--help"], ["container"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--help"],
+        ["-h"],
+        [],
+        ["help"],
+        ["run", "--help"],
+        ["run", "-d", "--help"],
+        ["ps", "-h"],
+        ["help", "volume", "ls"],
+        ["volume"],
+        ["volume", "--help"],
+        ["container"],
+    ],
+)
 def test_help(argv):
     with pytest.raises(grammar.HelpAsked, match="Usage:  pycontainer"):
         read(argv)
 
 
 def test_h_is_the_host_name_of_run_and_help_of_the_container_is_its_own():
-    assert run_options("-h", "box", "w", "sh", "--help") == {"hostname": "box", "command": ["sh", "--help"]}
+    assert run_options("-h", "box", "w", "sh", "--help") == {
+        "hostname": "box",
+        "command": ["sh", "--help"],
+    }
 
 
 def test_no_two_commands_share_a_name_and_no_two_flags_of_one():
@@ -136,6 +248,9 @@ def test_no_two_commands_share_a_name_and_no_two_flags_of_one():
 
 def test_every_command_has_its_function():
     import importlib
+
     for command in command_table.COMMANDS:
         module, dummy, function = command.function.partition(":")
-        assert callable(getattr(importlib.import_module("pycontainer.cli.commands." + module), function)), command.names
+        assert callable(
+            getattr(importlib.import_module("pycontainer.cli.commands." + module), function)
+        ), command.names

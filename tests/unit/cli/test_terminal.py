@@ -13,24 +13,42 @@ from pycontainer.containers.access import detach_keys
 from pycontainer.errors import InvalidInput
 
 
-@pytest.mark.parametrize("text, sent", [
-    (None, b"\x10\x11"), ("ctrl-p,ctrl-q", b"\x10\x11"),
-    ("ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_", b"\0\x1b\x1c\x1d\x1e\x1f"), ("a,CTRL-A,~", b"a\x01~")])
+@pytest.mark.parametrize(
+    "text, sent",
+    [
+        (None, b"\x10\x11"),
+        ("ctrl-p,ctrl-q", b"\x10\x11"),
+        ("ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_", b"\0\x1b\x1c\x1d\x1e\x1f"),
+        ("a,CTRL-A,~", b"a\x01~"),
+    ],
+)
 def test_detach_keys(text, sent):
     assert detach_keys.parse(text) == sent
 
 
-@pytest.mark.parametrize("text", ["", "ctrl-", "ctrl-1", "ctrl-pq", "ab", "a,,b", "a, b", "é", "ctrl-p ctrl-q"])
+@pytest.mark.parametrize(
+    "text", ["", "ctrl-", "ctrl-1", "ctrl-pq", "ab", "a,,b", "a, b", "é", "ctrl-p ctrl-q"]
+)
 def test_other_detach_keys_are_refused(text):
-    with pytest.raises(InvalidInput, match="^--detach-keys: .* is not valid; accepted: single characters and ctrl-<a to z"):
+    with pytest.raises(
+        InvalidInput,
+        match="^--detach-keys: .* is not valid; accepted: single characters and ctrl-<a to z",
+    ):
         detach_keys.parse(text)
 
 
-@pytest.mark.parametrize("keys, typed, passed, left", [
-    (b"\x10\x11", [b"ls\n"], b"ls\n", False), (b"\x10\x11", [b"ls\x10\x11rm"], b"ls", True), (b"\x10\x11", [b"a\x10", b"\x11b"], b"a", True),
-    (b"\x10\x11", [b"a\x10", b"b"], b"a\x10b", False), (b"\x10\x11", [b"\x10", b"\x10", b"\x11"], b"\x10", True),
-    (b"aab", [b"a", b"a", b"a", b"b"], b"a", True),
-    (b"x", [b"12", b"x3"], b"12", True)])
+@pytest.mark.parametrize(
+    "keys, typed, passed, left",
+    [
+        (b"\x10\x11", [b"ls\n"], b"ls\n", False),
+        (b"\x10\x11", [b"ls\x10\x11rm"], b"ls", True),
+        (b"\x10\x11", [b"a\x10", b"\x11b"], b"a", True),
+        (b"\x10\x11", [b"a\x10", b"b"], b"a\x10b", False),
+        (b"\x10\x11", [b"\x10", b"\x10", b"\x11"], b"\x10", True),
+        (b"aab", [b"a", b"a", b"a", b"b"], b"a", True),
+        (b"x", [b"12", b"x3"], b"12", True),
+    ],
+)
 def test_what_is_typed_is_passed_on_but_the_keys(keys, typed, passed, left):
     watch, got = detach_keys.Watch(keys), b""
     for data in typed:
@@ -54,21 +72,34 @@ def test_help_lists_every_command_or_its_group():
     lines = said("--help").splitlines()
     listed = [line.split()[0] for line in lines if line.startswith("  ")]
     assert len(set(listed)) == len(listed) < 60
-    assert [line for line in lines if line.endswith(":")] == ["Common commands:", "Groups of commands:", "Commands:"]
+    assert [line for line in lines if line.endswith(":")] == [
+        "Common commands:",
+        "Groups of commands:",
+        "Commands:",
+    ]
     for command in command_table.COMMANDS:
         assert command.names[0].split()[0] in listed
     for group in command_table.GROUPS:
         below = said(group, "--help")
         for command in command_table.COMMANDS:
-            assert all(name in below for name in [name for name in command.names if name.startswith(group + " ")][:1])
+            assert all(
+                name in below
+                for name in [name for name in command.names if name.startswith(group + " ")][:1]
+            )
 
 
-@pytest.mark.parametrize("argv, sentence", [
-    (["run", "--nonsense", "w"], "accepted: what pycontainer run --help lists"), (["run", "-Z", "w"], "accepted: what pycontainer run --help lists"),
-    (["run", "--xyz", "w"], "accepted: what pycontainer run --help lists"), (["run", "--memry", "w"], "accepted: --memory, what pycontainer"),
-    (["run", "--publsh", "w"], "accepted: --publish, --publish-all, what pycontainer"),
-    (["build", "--tags"], "accepted: --tag, what pycontainer build --help lists"),
-    (["frobnicate"], "accepted: what pycontainer --help lists")])
+@pytest.mark.parametrize(
+    "argv, sentence",
+    [
+        (["run", "--nonsense", "w"], "accepted: what pycontainer run --help lists"),
+        (["run", "-Z", "w"], "accepted: what pycontainer run --help lists"),
+        (["run", "--xyz", "w"], "accepted: what pycontainer run --help lists"),
+        (["run", "--memry", "w"], "accepted: --memory, what pycontainer"),
+        (["run", "--publsh", "w"], "accepted: --publish, --publish-all, what pycontainer"),
+        (["build", "--tags"], "accepted: --tag, what pycontainer build --help lists"),
+        (["frobnicate"], "accepted: what pycontainer --help lists"),
+    ],
+)
 def test_only_flags_that_look_alike_are_suggested(argv, sentence):
     assert sentence in said(*argv)
 
@@ -78,13 +109,28 @@ class Screen(io.StringIO):
         return True
 
 
-ROWS = tables.table(["STATUS", "NAMES"], [["Up 2 minutes", "web"], ["Exited (137) 3 days ago", "db"], ["Exited (0) now", "one"],
-                                          ["Up 2 days (unhealthy)", "ill"], ["Restarting (1) now", "again"], ["Created", "Up"]])
+ROWS = tables.table(
+    ["STATUS", "NAMES"],
+    [
+        ["Up 2 minutes", "web"],
+        ["Exited (137) 3 days ago", "db"],
+        ["Exited (0) now", "one"],
+        ["Up 2 days (unhealthy)", "ill"],
+        ["Restarting (1) now", "again"],
+        ["Created", "Up"],
+    ],
+)
 
 
-@pytest.mark.parametrize("environment, out, coloured", [
-    ({"TERM": "xterm"}, Screen, True), ({"TERM": "xterm"}, io.StringIO, False),
-    ({"TERM": "xterm", "NO_COLOR": "1"}, Screen, False), ({"TERM": "dumb"}, Screen, False)])
+@pytest.mark.parametrize(
+    "environment, out, coloured",
+    [
+        ({"TERM": "xterm"}, Screen, True),
+        ({"TERM": "xterm"}, io.StringIO, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, Screen, False),
+        ({"TERM": "dumb"}, Screen, False),
+    ],
+)
 def test_colours_are_for_people_at_terminals(monkeypatch, environment, out, coloured):
     for name in ("TERM", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
@@ -99,20 +145,35 @@ def test_colours_are_for_people_at_terminals(monkeypatch, environment, out, colo
     made.listing(["STATUS", "Up"])
     made.complain("no")
     shown, errors = sys.stdout.getvalue(), sys.stderr.getvalue()
-    assert re.sub(r"\033\[\d+m", "", shown) == "".join(line + "\n" for line in ROWS + ["STATUS", "Up"]) and made.lines == ROWS + ["STATUS", "Up"]
+    assert re.sub(r"\033\[\d+m", "", shown) == "".join(
+        line + "\n" for line in ROWS + ["STATUS", "Up"]
+    ) and made.lines == ROWS + ["STATUS", "Up"]
     assert ("\033" in shown) == ("\033" in errors) == coloured
     if coloured:
         assert errors == "\033[31mError:\033[0m no\n"
         assert [re.findall(r"\033\[(\d+)m(.*?)\033\[0m", line) for line in shown.splitlines()] == [
-            [("1", ROWS[0])], [("32", "Up")], [("31", "Exited (137)")], [], [("31", "Up 2 days (unhealthy)")], [("33", "Restarting")], [], [], []]
+            [("1", ROWS[0])],
+            [("32", "Up")],
+            [("31", "Exited (137)")],
+            [],
+            [("31", "Up 2 days (unhealthy)")],
+            [("33", "Restarting")],
+            [],
+            [],
+            [],
+        ]
 
 
 def test_a_status_is_looked_for_in_its_column_alone():
-    lines = colours.table(tables.table(["NAMES", "STATUS"], [["Up", "Created"], ["Dead", "Paused"]]))
+    lines = colours.table(
+        tables.table(["NAMES", "STATUS"], [["Up", "Created"], ["Dead", "Paused"]])
+    )
     assert lines[1:] == ["Up      Created", "Dead    \033[33mPaused\033[0m"]
 
 
-@pytest.mark.parametrize("answer, removed", [("n\n", False), ("\n", False), ("", False), ("y\n", True), ("yes\n", True)])
+@pytest.mark.parametrize(
+    "answer, removed", [("n\n", False), ("\n", False), ("", False), ("y\n", True), ("yes\n", True)]
+)
 def test_no_is_an_answer(monkeypatch, answer, removed):
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     made = session.Session(None, terminal=True)

@@ -9,7 +9,12 @@ import pathlib
 
 import pytest
 
-FILE = pathlib.Path(__file__).resolve().parents[3] / "plugins" / "module_utils" / "container_options.py"
+FILE = (
+    pathlib.Path(__file__).resolve().parents[3]
+    / "plugins"
+    / "module_utils"
+    / "container_options.py"
+)
 
 
 @pytest.fixture(scope="session")

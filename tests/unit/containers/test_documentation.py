@@ -22,7 +22,9 @@ def compare(spec, docs, where):
     assert set(spec) == set(docs), where
     for name, entry in spec.items():
         for key in ("type", "elements", "default", "choices", "required", "aliases"):
-            assert entry.get(key) == docs[name].get(key) or (key == "required" and not entry.get(key)), (where, name, key)
+            assert entry.get(key) == docs[name].get(key) or (
+                key == "required" and not entry.get(key)
+            ), (where, name, key)
         assert ("options" in entry) == ("suboptions" in docs[name]), (where, name)
         if "options" in entry:
             compare(entry["options"], docs[name]["suboptions"], where + "." + name)

@@ -17,8 +17,15 @@ def host(monkeypatch):
     """``host({path: text})``: files of the host that are read, by pattern too."""
     texts = {}
     monkeypatch.setattr(executed_places, "_text", lambda path: texts.get(path, ""))
-    monkeypatch.setattr(executed_places.glob, "glob", lambda pattern: [
-        path for path in texts if executed_places.os.path.dirname(path) == os.path.dirname(pattern)])
+    monkeypatch.setattr(
+        executed_places.glob,
+        "glob",
+        lambda pattern: [
+            path
+            for path in texts
+            if executed_places.os.path.dirname(path) == os.path.dirname(pattern)
+        ],
+    )
     monkeypatch.setenv("PATH", "/opt/root/bin:/usr/bin")
     for cached in (executed_places.places, executed_places._homes):
         cached.cache_clear()
@@ -27,38 +34,122 @@ def host(monkeypatch):
         cached.cache_clear()
 
 
-@pytest.mark.parametrize("path", [
-    "/usr/local/bin", "/usr/local", "/usr/bin/env", "/bin", "/lib/systemd", "/usr/lib/systemd/system-generators", "/etc/systemd/system", "/etc/systemd",
-    "/etc/cron.d", "/etc/cron.daily", "/etc/crontab", "/var/spool/cron/crontabs", "/etc/init.d", "/etc/profile.d", "/etc/profile.d/x.sh", "/etc/pam.d",
-    "/etc/ld.so.conf.d", "/root/.bashrc", "/root/.ssh", "/root/.config/systemd", "/root", "/home", "/opt/root/bin", "/opt/root", "/etc/default/grub", "/var"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usr/local/bin",
+        "/usr/local",
+        "/usr/bin/env",
+        "/bin",
+        "/lib/systemd",
+        "/usr/lib/systemd/system-generators",
+        "/etc/systemd/system",
+        "/etc/systemd",
+        "/etc/cron.d",
+        "/etc/cron.daily",
+        "/etc/crontab",
+        "/var/spool/cron/crontabs",
+        "/etc/init.d",
+        "/etc/profile.d",
+        "/etc/profile.d/x.sh",
+        "/etc/pam.d",
+        "/etc/ld.so.conf.d",
+        "/root/.bashrc",
+        "/root/.ssh",
+        "/root/.config/systemd",
+        "/root",
+        "/home",
+        "/opt/root/bin",
+        "/opt/root",
+        "/etc/default/grub",
+        "/var",
+    ],
+)
 def test_places_that_the_host_executes_from(host, path):
-    host({"/etc/crontab": "", "/etc/cron.d/job": "", "/etc/cron.daily/job": "", "/etc/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\n",
-          "/etc/ld.so.conf.d": "", "/etc/cron.d": ""})
+    host(
+        {
+            "/etc/crontab": "",
+            "/etc/cron.d/job": "",
+            "/etc/cron.daily/job": "",
+            "/etc/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\n",
+            "/etc/ld.so.conf.d": "",
+            "/etc/cron.d": "",
+        }
+    )
     assert executed_places.leads_to(path)
 
 
-@pytest.mark.parametrize("path", ["/srv/data", "/var/log", "/var/lib/mysql", "/etc/localtime", "/etc/pycontainer.test", "/root/data", "/home/bob",
-                                  "/opt/data", "/mnt", "/tmp", "/dev/shm", "/usr/share/zoneinfo/UTC"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/srv/data",
+        "/var/log",
+        "/var/lib/mysql",
+        "/etc/localtime",
+        "/etc/pycontainer.test",
+        "/root/data",
+        "/home/bob",
+        "/opt/data",
+        "/mnt",
+        "/tmp",
+        "/dev/shm",
+        "/usr/share/zoneinfo/UTC",
+    ],
+)
 def test_other_places(host, path):
-    host({"/etc/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\nbob:x:999:999::/home/bob:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"})
+    host(
+        {
+            "/etc/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\nbob:x:999:999::/home/bob:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
+        }
+    )
     assert not executed_places.leads_to(path)
 
 
 def test_what_the_host_itself_names(host):
-    host({
-        "/etc/environment": 'LANG=C\nPATH="/snap/bin:/usr/bin"\n', "/etc/login.defs": "ENV_SUPATH\tPATH=/opt/sbin:/sbin\n#ENV_PATH /no/bin\n",
-        "/etc/ld.so.conf": "# libraries\n/opt/lib\n", "/etc/systemd/system/app.service": "[Service]\nExecStartPre=-/srv/app/prepare\n"
-        "ExecStart=/srv/app/run --x /srv/x\n",
-        "/etc/cron.d/app": "# /srv/commented\n0 4 * * * root cd / && /srv/jobs/nightly >/dev/null 2>&1\n",
-        "/etc/passwd": "root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/data/alice:/bin/sh\n"})
-    for path in ("/snap/bin", "/opt/sbin", "/opt/lib/x.so", "/srv/app", "/srv", "/srv/app/run", "/srv/jobs", "/data/alice", "/data/alice/.profile", "/data"):
+    host(
+        {
+            "/etc/environment": 'LANG=C\nPATH="/snap/bin:/usr/bin"\n',
+            "/etc/login.defs": "ENV_SUPATH\tPATH=/opt/sbin:/sbin\n#ENV_PATH /no/bin\n",
+            "/etc/ld.so.conf": "# libraries\n/opt/lib\n",
+            "/etc/systemd/system/app.service": "[Service]\nExecStartPre=-/srv/app/prepare\n"
+            "ExecStart=/srv/app/run --x /srv/x\n",
+            "/etc/cron.d/app": "# /srv/commented\n0 4 * * * root cd / && /srv/jobs/nightly >/dev/null 2>&1\n",
+            "/etc/passwd": "root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/data/alice:/bin/sh\n",
+        }
+    )
+    for path in (
+        "/snap/bin",
+        "/opt/sbin",
+        "/opt/lib/x.so",
+        "/srv/app",
+        "/srv",
+        "/srv/app/run",
+        "/srv/jobs",
+        "/data/alice",
+        "/data/alice/.profile",
+        "/data",
+    ):
         assert executed_places.leads_to(path), path
-    for path in ("/srv/x", "/srv/app/other", "/srv/commented", "/no/bin", "/data/alice/files", "/dev/null"):
+    for path in (
+        "/srv/x",
+        "/srv/app/other",
+        "/srv/commented",
+        "/no/bin",
+        "/data/alice/files",
+        "/dev/null",
+    ):
         assert not executed_places.leads_to(path), path
 
 
-@pytest.mark.parametrize("content, mode, found", [
-    (b"#!/bin/sh\n", 0o755, True), (b"\x7fELF", 0o700, True), (b"#!/bin/sh\n", 0o644, False), (b"text", 0o755, False)])
+@pytest.mark.parametrize(
+    "content, mode, found",
+    [
+        (b"#!/bin/sh\n", 0o755, True),
+        (b"\x7fELF", 0o700, True),
+        (b"#!/bin/sh\n", 0o644, False),
+        (b"text", 0o755, False),
+    ],
+)
 def test_executable_files_below_a_directory(tmp_path, content, mode, found):
     (tmp_path / "hooks/deep").mkdir(parents=True)
     (tmp_path / "hooks/deep/50-hook").write_bytes(content)
@@ -67,13 +158,51 @@ def test_executable_files_below_a_directory(tmp_path, content, mode, found):
     assert executed_places._holds_executables(str(tmp_path / "hooks")) is found
 
 
-@pytest.mark.parametrize("profile, first, refuses", [
-    ({"defaultAction": "SCMP_ACT_ALLOW"}, "mount", False), ({"defaultAction": "SCMP_ACT_LOG", "syscalls": []}, "mount", False),
-    ({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_ERRNO"}]}, "bpf", True),
-    ({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_ERRNO", "args": [
-        {"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}]}, "mount", False),
-    ({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read", "bpf"], "action": "SCMP_ACT_ALLOW"}]}, "bpf", True),
-    ({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}, None, True)])
+@pytest.mark.parametrize(
+    "profile, first, refuses",
+    [
+        ({"defaultAction": "SCMP_ACT_ALLOW"}, "mount", False),
+        ({"defaultAction": "SCMP_ACT_LOG", "syscalls": []}, "mount", False),
+        (
+            {
+                "defaultAction": "SCMP_ACT_ALLOW",
+                "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_ERRNO"}],
+            },
+            "bpf",
+            True,
+        ),
+        (
+            {
+                "defaultAction": "SCMP_ACT_ALLOW",
+                "syscalls": [
+                    {
+                        "names": ["mount"],
+                        "action": "SCMP_ACT_ERRNO",
+                        "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}],
+                    }
+                ],
+            },
+            "mount",
+            False,
+        ),
+        (
+            {
+                "defaultAction": "SCMP_ACT_ERRNO",
+                "syscalls": [{"names": ["read", "bpf"], "action": "SCMP_ACT_ALLOW"}],
+            },
+            "bpf",
+            True,
+        ),
+        (
+            {
+                "defaultAction": "SCMP_ACT_ERRNO",
+                "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}],
+            },
+            None,
+            True,
+        ),
+    ],
+)
 def test_profiles_are_compared_with_the_default(profile, first, refuses):
     text = json.dumps(profile)
     allowed, refused = audit._beyond_default({"security_opts": ["seccomp=" + text]}, text)

@@ -17,16 +17,34 @@ from pycontainer.oci.spec.document import Document
 @pytest.fixture
 def bundle():
     """Of a container whose filter asks an agent."""
-    profile = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/agent", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}
-    found = SimpleNamespace(ident="box", directory="/bundle", config={"ociVersion": "1.2.0"}, annotations={}, process={"args": ["sleep"], "cwd": "/"},
-                            linux={"seccomp": profile}, user=None, groups=())
+    profile = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "listenerPath": "/agent",
+        "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}],
+    }
+    found = SimpleNamespace(
+        ident="box",
+        directory="/bundle",
+        config={"ociVersion": "1.2.0"},
+        annotations={},
+        process={"args": ["sleep"], "cwd": "/"},
+        linux={"seccomp": profile},
+        user=None,
+        groups=(),
+    )
     found.state = functools.partial(Document.state, found)
     return found
 
 
 def test_the_agent_of_its_filter_can_be_told_of_it(bundle):
     process = exec_worker.process(bundle, {"pid": 7, "pid_start": 1, "cgroup": {}}, ["sh"])
-    assert process.state == {"ociVersion": "1.2.0", "id": "box", "status": "running", "pid": 7, "bundle": "/bundle"}
+    assert process.state == {
+        "ociVersion": "1.2.0",
+        "id": "box",
+        "status": "running",
+        "pid": 7,
+        "bundle": "/bundle",
+    }
     child.prepare_listener(process.program, process.state, None)
     for fd in process.program.kept:
         os.close(fd)

@@ -19,26 +19,56 @@ FORMS = [
     ("command", ["sleep", 10], ["sleep", "10"]),
     ("env", {"A": 1, "B": 1.5, "C": "yes"}, {"A": "1", "B": "1.5", "C": "yes"}),
     ("user", "1000:1000", "1000:1000"),
-    ("working_dir", "/a/./b/../c/", "/a/c"), ("hostname", "my_box.example.org", "my_box.example.org"),
-    ("stop_signal", 15, "SIGTERM"), ("stop_signal", "term", "SIGTERM"), ("stop_signal", "SIGRTMIN+3", "SIGRTMIN+3"), ("stop_signal", 37, "SIGRTMIN+3"),
-    ("memory", "512m", 512 << 20), ("memory_swap", "unlimited", -1), ("memory_swap", -1, -1), ("memory_swap", "1g", 1 << 30),
-    ("cpus", 1.5, 1.5), ("cpus", "2", 2), ("cpus", 0.33333, 0.333),
-    ("cpuset_cpus", "3,0-1,2", "0-3"), ("cpuset_cpus", "0,2", "0,2"), ("cpuset_cpus", "", ""),
+    ("working_dir", "/a/./b/../c/", "/a/c"),
+    ("hostname", "my_box.example.org", "my_box.example.org"),
+    ("stop_signal", 15, "SIGTERM"),
+    ("stop_signal", "term", "SIGTERM"),
+    ("stop_signal", "SIGRTMIN+3", "SIGRTMIN+3"),
+    ("stop_signal", 37, "SIGRTMIN+3"),
+    ("memory", "512m", 512 << 20),
+    ("memory_swap", "unlimited", -1),
+    ("memory_swap", -1, -1),
+    ("memory_swap", "1g", 1 << 30),
+    ("cpus", 1.5, 1.5),
+    ("cpus", "2", 2),
+    ("cpus", 0.33333, 0.333),
+    ("cpuset_cpus", "3,0-1,2", "0-3"),
+    ("cpuset_cpus", "0,2", "0,2"),
+    ("cpuset_cpus", "", ""),
     ("ulimits", ["nofile=1024:2048", "nproc:unlimited"], ["nofile:1024:2048", "nproc:-1:-1"]),
-    ("device_read_bps", [{"path": "/dev/sda", "rate": "1m"}], [{"path": "/dev/sda", "rate": 1 << 20}]),
+    (
+        "device_read_bps",
+        [{"path": "/dev/sda", "rate": "1m"}],
+        [{"path": "/dev/sda", "rate": 1 << 20}],
+    ),
     ("tmpfs", ["/run"], ["/run:rw,noexec,nosuid,nodev"]),
-    ("tmpfs", ["/run:size=64m,exec,mode=755"], ["/run:rw,exec,nosuid,nodev,mode=0755,size=67108864"]),
-    ("devices", ["/dev/fuse"], ["/dev/fuse:/dev/fuse:rwm"]), ("devices", ["/dev/fuse:/dev/x:mr"], ["/dev/fuse:/dev/x:rm"]),
+    (
+        "tmpfs",
+        ["/run:size=64m,exec,mode=755"],
+        ["/run:rw,exec,nosuid,nodev,mode=0755,size=67108864"],
+    ),
+    ("devices", ["/dev/fuse"], ["/dev/fuse:/dev/fuse:rwm"]),
+    ("devices", ["/dev/fuse:/dev/x:mr"], ["/dev/fuse:/dev/x:rm"]),
     ("devices", ["/dev/fuse:r"], ["/dev/fuse:/dev/fuse:r"]),
     ("device_cgroup_rules", ["c 42:* rwm"], ["c 42:* rwm"]),
     ("exposed_ports", ["80", "8000-8001/udp"], ["80/tcp", "8000/udp", "8001/udp"]),
     ("network_mode", "default", "bridge"),
-    ("networks", [{"name": "a", "ipv4_address": None}], [{"name": "a", "ipv4_address": "", "mac_address": ""}]),
+    (
+        "networks",
+        [{"name": "a", "ipv4_address": None}],
+        [{"name": "a", "ipv4_address": "", "mac_address": ""}],
+    ),
     ("capabilities", ["net_admin", "CAP_SYS_TIME"], ["CAP_NET_ADMIN", "CAP_SYS_TIME"]),
-    ("security_opts", ["no-new-privileges"], ["no-new-privileges=true"]), ("security_opts", ["seccomp:unconfined"], ["seccomp=unconfined"]),
+    ("security_opts", ["no-new-privileges"], ["no-new-privileges=true"]),
+    ("security_opts", ["seccomp:unconfined"], ["seccomp=unconfined"]),
     ("sysctls", {"net.core.somaxconn": 1024}, {"net.core.somaxconn": "1024"}),
-    ("healthcheck", {"test": "true", "interval": "1m30s", "retries": None}, {"test": ["CMD-SHELL", "true"], "interval": 90}),
-    ("healthcheck", {"test": "NONE"}, {"test": ["NONE"]}), ("healthcheck", {"test": ["NONE"]}, {"test": ["NONE"]}),
+    (
+        "healthcheck",
+        {"test": "true", "interval": "1m30s", "retries": None},
+        {"test": ["CMD-SHELL", "true"], "interval": 90},
+    ),
+    ("healthcheck", {"test": "NONE"}, {"test": ["NONE"]}),
+    ("healthcheck", {"test": ["NONE"]}, {"test": ["NONE"]}),
     ("log_options", {"max-size": "10m", "max-file": "3"}, {"max-size": 10 << 20, "max-file": 3}),
     ("etc_hosts", {"db": "10.0.0.5"}, {"db": "10.0.0.5"}),
     ("mac_address", "02-42-AC-11-00-02", "02:42:ac:11:00:02"),
@@ -52,43 +82,121 @@ def test_normal_form(name, given, expected):
 
 def test_every_normal_form_is_kept_by_json():
     import json
+
     for name, given, _expected in FORMS:
         form = one(name, given)
         assert json.loads(json.dumps(form)) == form
 
 
 BAD = [
-    ("command", "echo 'a"), ("env", {"A": None}), ("env", {"A": True}), ("env", {"A=B": "x"}), ("env", ["A=B"]),
-    ("user", "a:b:c"), ("user", "4294967296"), ("user", "-1"), ("user", "1000:"), ("user", ":0"), ("user", "root\nx"), ("groups", ["99999999999"]),
-    ("working_dir", "relative"), ("hostname", "a b"), ("hostname", "-a"), ("hostname", "\u00e4"), ("hostname", "a\nb"), ("hostname", "x" * 65),
-    ("stop_signal", "SIGNOPE"), ("stop_signal", "\u00b2"), ("tmpfs", ["/run:uid=\u00b2"]), ("stop_signal", 99),
-    ("stop_timeout", -1), ("memory", "4k"), ("memory", "lots"), ("memory", "8192p"), ("memory", "9" * 400 + ".5g"),
-    ("cpus", -1), ("cpus", "nan"), ("cpus", 0.001), ("cpu_shares", 1),
-    ("cpuset_cpus", "3-1"), ("cpuset_cpus", "a"), ("pids_limit", -2), ("blkio_weight", 5), ("ulimits", ["nofiles:1"]), ("ulimits", ["nofile:2:1"]),
-    ("device_read_bps", [{"path": "sda", "rate": "1m"}]), ("device_read_iops", [{"path": "/dev/sda"}]),
-    ("volumes", ["data"]), ("volumes", ["vol:/b:rq"]), ("volumes", ["./a:/b"]), ("volumes", ["vol:/"]), ("volumes", ["vol:b"]), ("volumes", ["/a:/b:nocopy"]),
+    ("command", "echo 'a"),
+    ("env", {"A": None}),
+    ("env", {"A": True}),
+    ("env", {"A=B": "x"}),
+    ("env", ["A=B"]),
+    ("user", "a:b:c"),
+    ("user", "4294967296"),
+    ("user", "-1"),
+    ("user", "1000:"),
+    ("user", ":0"),
+    ("user", "root\nx"),
+    ("groups", ["99999999999"]),
+    ("working_dir", "relative"),
+    ("hostname", "a b"),
+    ("hostname", "-a"),
+    ("hostname", "\u00e4"),
+    ("hostname", "a\nb"),
+    ("hostname", "x" * 65),
+    ("stop_signal", "SIGNOPE"),
+    ("stop_signal", "\u00b2"),
+    ("tmpfs", ["/run:uid=\u00b2"]),
+    ("stop_signal", 99),
+    ("stop_timeout", -1),
+    ("memory", "4k"),
+    ("memory", "lots"),
+    ("memory", "8192p"),
+    ("memory", "9" * 400 + ".5g"),
+    ("cpus", -1),
+    ("cpus", "nan"),
+    ("cpus", 0.001),
+    ("cpu_shares", 1),
+    ("cpuset_cpus", "3-1"),
+    ("cpuset_cpus", "a"),
+    ("pids_limit", -2),
+    ("blkio_weight", 5),
+    ("ulimits", ["nofiles:1"]),
+    ("ulimits", ["nofile:2:1"]),
+    ("device_read_bps", [{"path": "sda", "rate": "1m"}]),
+    ("device_read_iops", [{"path": "/dev/sda"}]),
+    ("volumes", ["data"]),
+    ("volumes", ["vol:/b:rq"]),
+    ("volumes", ["./a:/b"]),
+    ("volumes", ["vol:/"]),
+    ("volumes", ["vol:b"]),
+    ("volumes", ["/a:/b:nocopy"]),
     ("volumes", ["vol:/b:cached"]),
-    ("volumes", ["vol:/b:rshared"]), ("volumes", ["vol:/b:ro:x"]), ("volumes", ["a/b:/c"]),
-    ("mounts", [{"target": "/a", "type": "npipe"}]), ("mounts", [{"target": "/a", "type": "bind", "source": "x"}]), ("mounts", [{"target": "a"}]),
-    ("mounts", [{"target": "/a", "type": "tmpfs", "source": "x"}]), ("mounts", [{"target": "/a", "colour": 1}]),
+    ("volumes", ["vol:/b:rshared"]),
+    ("volumes", ["vol:/b:ro:x"]),
+    ("volumes", ["a/b:/c"]),
+    ("mounts", [{"target": "/a", "type": "npipe"}]),
+    ("mounts", [{"target": "/a", "type": "bind", "source": "x"}]),
+    ("mounts", [{"target": "a"}]),
+    ("mounts", [{"target": "/a", "type": "tmpfs", "source": "x"}]),
+    ("mounts", [{"target": "/a", "colour": 1}]),
     ("mounts", [{"target": "/a", "type": "volume", "tmpfs_size": "1m"}]),
-    ("tmpfs", ["/run:huge=yes"]), ("tmpfs", ["run"]), ("shm_size", "0"), ("devices", ["fuse"]), ("devices", ["/dev/a:/dev/b:x"]),
+    ("tmpfs", ["/run:huge=yes"]),
+    ("tmpfs", ["run"]),
+    ("shm_size", "0"),
+    ("devices", ["fuse"]),
+    ("devices", ["/dev/a:/dev/b:x"]),
     ("device_cgroup_rules", ["c 1 rwm"]),
-    ("published_ports", ["0"]), ("published_ports", ["70000:80"]), ("published_ports", ["80/icmp"]), ("published_ports", ["1-2:80-90"]),
-    ("published_ports", ["x:80"]), ("published_ports", ["1.2.3.4.5:80:80"]), ("published_ports", ["a:b:c:d"]), ("published_ports", ["[::1]:80:80"]),
-    ("exposed_ports", ["http"]), ("networks", [{"name": "host"}]), ("networks", [{"name": "a", "aliases": ["b"]}]),
+    ("published_ports", ["0"]),
+    ("published_ports", ["70000:80"]),
+    ("published_ports", ["80/icmp"]),
+    ("published_ports", ["1-2:80-90"]),
+    ("published_ports", ["x:80"]),
+    ("published_ports", ["1.2.3.4.5:80:80"]),
+    ("published_ports", ["a:b:c:d"]),
+    ("published_ports", ["[::1]:80:80"]),
+    ("exposed_ports", ["http"]),
+    ("networks", [{"name": "host"}]),
+    ("networks", [{"name": "a", "aliases": ["b"]}]),
     ("networks", [{"name": "a", "ipv4_address": "x"}]),
-    ("network_mode", "container:"), ("network_mode", "ns:/proc/1/ns/net"), ("mac_address", "01:00:00:00:00:00"), ("mac_address", "x"),
-    ("etc_hosts", {"a b": "1.2.3.4"}), ("etc_hosts", {"a": "1.2.3.4\n5.6.7.8 b"}),
-    ("dns_servers", ["dns.example"]), ("dns_opts", ["a b"]), ("dns_search_domains", ["a\nb"]),
-    ("capabilities", ["FLY"]), ("privileged", "yes"), ("security_opts", ["apparmor"]), ("security_opts", ["label=type:"]), ("security_opts", ["label=kind:t"]),
+    ("network_mode", "container:"),
+    ("network_mode", "ns:/proc/1/ns/net"),
+    ("mac_address", "01:00:00:00:00:00"),
+    ("mac_address", "x"),
+    ("etc_hosts", {"a b": "1.2.3.4"}),
+    ("etc_hosts", {"a": "1.2.3.4\n5.6.7.8 b"}),
+    ("dns_servers", ["dns.example"]),
+    ("dns_opts", ["a b"]),
+    ("dns_search_domains", ["a\nb"]),
+    ("capabilities", ["FLY"]),
+    ("privileged", "yes"),
+    ("security_opts", ["apparmor"]),
+    ("security_opts", ["label=type:"]),
+    ("security_opts", ["label=kind:t"]),
     ("security_opts", ["seccomp=rel"]),
-    ("security_opts", ["seccomp=/does/not/exist"]), ("security_opts", ["writable-cgroups"]),
-    ("sysctls", {"kernel.core_pattern": "|x"}), ("sysctls", {"vm.swappiness": "1"}), ("sysctls", {"net.core.somaxconn": "1\n2"}), ("sysctls", {"net..x": "1"}),
-    ("pid_mode", "private"), ("ipc_mode", "shared"), ("uts", "private"), ("cgroupns_mode", "x"), ("cgroup_parent", "../x"),
-    ("restart_policy", "maybe"), ("healthcheck", {"test": ["echo"]}), ("healthcheck", {"test": "x", "interval": "5"[:0] + "fast"}),
-    ("healthcheck", {"every": "1s"}), ("healthcheck", {"test": ["CMD-SHELL", "a", "b"]}),
-    ("log_driver", "syslog"), ("log_options", {"labels": "a"}), ("log_options", {"max-file": 0}), ("no_such_option", 1),
+    ("security_opts", ["seccomp=/does/not/exist"]),
+    ("security_opts", ["writable-cgroups"]),
+    ("sysctls", {"kernel.core_pattern": "|x"}),
+    ("sysctls", {"vm.swappiness": "1"}),
+    ("sysctls", {"net.core.somaxconn": "1\n2"}),
+    ("sysctls", {"net..x": "1"}),
+    ("pid_mode", "private"),
+    ("ipc_mode", "shared"),
+    ("uts", "private"),
+    ("cgroupns_mode", "x"),
+    ("cgroup_parent", "../x"),
+    ("restart_policy", "maybe"),
+    ("healthcheck", {"test": ["echo"]}),
+    ("healthcheck", {"test": "x", "interval": "5"[:0] + "fast"}),
+    ("healthcheck", {"every": "1s"}),
+    ("healthcheck", {"test": ["CMD-SHELL", "a", "b"]}),
+    ("log_driver", "syslog"),
+    ("log_options", {"labels": "a"}),
+    ("log_options", {"max-file": 0}),
+    ("no_such_option", 1),
 ]
 
 
@@ -99,24 +207,58 @@ def test_refused(name, given):
     assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("given, expected", [
-    ("80", [(80, "tcp", "0.0.0.0", 0)]), ("0:80", [(80, "tcp", "0.0.0.0", 0)]),
-    ("80/udp", [(80, "udp", "0.0.0.0", 0)]), ("8080:80", [(80, "tcp", "0.0.0.0", 8080)]),
-    ("127.0.0.1:8080:80", [(80, "tcp", "127.0.0.1", 8080)]), ("127.0.0.1::80", [(80, "tcp", "127.0.0.1", 0)]),
-    ("9000-9001:80-81", [(80, "tcp", "0.0.0.0", 9000), (81, "tcp", "0.0.0.0", 9001)]), ("80-81", [(80, "tcp", "0.0.0.0", 0), (81, "tcp", "0.0.0.0", 0)]),
-    ("9000-9010:80", [(80, "tcp", "0.0.0.0", "9000-9010")]), ("53:53/UDP", [(53, "udp", "0.0.0.0", 53)])])
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ("80", [(80, "tcp", "0.0.0.0", 0)]),
+        ("0:80", [(80, "tcp", "0.0.0.0", 0)]),
+        ("80/udp", [(80, "udp", "0.0.0.0", 0)]),
+        ("8080:80", [(80, "tcp", "0.0.0.0", 8080)]),
+        ("127.0.0.1:8080:80", [(80, "tcp", "127.0.0.1", 8080)]),
+        ("127.0.0.1::80", [(80, "tcp", "127.0.0.1", 0)]),
+        ("9000-9001:80-81", [(80, "tcp", "0.0.0.0", 9000), (81, "tcp", "0.0.0.0", 9001)]),
+        ("80-81", [(80, "tcp", "0.0.0.0", 0), (81, "tcp", "0.0.0.0", 0)]),
+        ("9000-9010:80", [(80, "tcp", "0.0.0.0", "9000-9010")]),
+        ("53:53/UDP", [(53, "udp", "0.0.0.0", 53)]),
+    ],
+)
 def test_published_ports(given, expected):
-    found = [(entry["container_port"], entry["protocol"], entry["host_ip"], entry["host_port"]) for entry in one("published_ports", [given])]
+    found = [
+        (entry["container_port"], entry["protocol"], entry["host_ip"], entry["host_port"])
+        for entry in one("published_ports", [given])
+    ]
     assert found == expected
 
 
-@pytest.mark.parametrize("text, entry", [
-    ("data:/srv", {"type": "volume", "source": "data", "target": "/srv"}),
-    ("data:/srv:ro,nocopy", {"type": "volume", "source": "data", "target": "/srv", "read_only": True, "no_copy": True}),
-    ("/srv/a/:/b/", {"type": "bind", "source": "/srv/a", "target": "/b"}),
-    ("/srv/a:/b:ro,rslave", {"type": "bind", "source": "/srv/a", "target": "/b", "read_only": True, "propagation": "rslave"}),
-    ("/srv/a:/b:cached", {"type": "bind", "source": "/srv/a", "target": "/b"}),
-    ("/anonymous", {"type": "volume", "target": "/anonymous"})])
+@pytest.mark.parametrize(
+    "text, entry",
+    [
+        ("data:/srv", {"type": "volume", "source": "data", "target": "/srv"}),
+        (
+            "data:/srv:ro,nocopy",
+            {
+                "type": "volume",
+                "source": "data",
+                "target": "/srv",
+                "read_only": True,
+                "no_copy": True,
+            },
+        ),
+        ("/srv/a/:/b/", {"type": "bind", "source": "/srv/a", "target": "/b"}),
+        (
+            "/srv/a:/b:ro,rslave",
+            {
+                "type": "bind",
+                "source": "/srv/a",
+                "target": "/b",
+                "read_only": True,
+                "propagation": "rslave",
+            },
+        ),
+        ("/srv/a:/b:cached", {"type": "bind", "source": "/srv/a", "target": "/b"}),
+        ("/anonymous", {"type": "volume", "target": "/anonymous"}),
+    ],
+)
 def test_volumes_and_mounts_have_one_form(text, entry):
     assert one("volumes", [text]) == one("mounts", [entry])
 
@@ -129,31 +271,55 @@ def test_order_is_kept_where_it_counts():
 def test_env_file_and_env(tmp_path):
     path = tmp_path / "env"
     path.write_text("# comment\n\nA=file\nB='quoted' # kept\nC=\n")
-    assert options.definition({"env_file": str(path), "env": {"A": "task"}}) == {"env": {"A": "task", "B": "'quoted' # kept", "C": ""}}
+    assert options.definition({"env_file": str(path), "env": {"A": "task"}}) == {
+        "env": {"A": "task", "B": "'quoted' # kept", "C": ""}
+    }
     path.write_bytes(b"\xef\xbb\xbfA=1\r\nB=x\x0cy\xe2\x80\xa8z\xc2\x85=\n")
-    assert options.definition({"env_file": str(path)}) == {"env": {"A": "1", "B": "x\x0cy\u2028z\x85="}}, "other ends of a line than a line feed are text"
+    assert options.definition({"env_file": str(path)}) == {
+        "env": {"A": "1", "B": "x\x0cy\u2028z\x85="}
+    }, "other ends of a line than a line feed are text"
     path.write_text("NOT A PAIR\n")
     with pytest.raises(InvalidInput, match="line 1") as refused:
         options.definition({"env_file": str(path)})
-    assert "A PAIR" not in str(refused.value), "the rest of a secret of several lines would look like this"
+    assert "A PAIR" not in str(refused.value), (
+        "the rest of a secret of several lines would look like this"
+    )
 
 
 def test_seccomp_file_is_taken_by_content(tmp_path):
     path = tmp_path / "profile.json"
     path.write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
-    first = one("security_opts", ["seccomp=%s" % path])
+    first = one("security_opts", [f"seccomp={path}"])
     path.write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
-    assert first == ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'] != one("security_opts", ["seccomp=%s" % path])
+    assert (
+        first
+        == ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}']
+        != one("security_opts", [f"seccomp={path}"])
+    )
 
 
 CONTRADICTIONS = [
-    {"memory_swap": "1g"}, {"memory": "1g", "memory_swap": "512m"}, {"memory": "1g", "memory_reservation": "2g"}, {"cpus": 1, "cpu_quota": 50000},
-    {"ulimits": ["nofile:1", "nofile:2"]}, {"volumes": ["va:/x", "vb:/x"]}, {"volumes": ["va:/x"], "mounts": [{"target": "/x"}]},
-    {"volumes": ["va:/x"], "tmpfs": ["/x"]}, {"network_mode": "host", "published_ports": ["80:80"]}, {"network_mode": "none", "networks": [{"name": "a"}]},
-    {"network_mode": "container:a", "dns_servers": ["1.1.1.1"]}, {"networks": [{"name": "a"}, {"name": "a"}]}, {"published_ports": ["80:80", "80:81"]},
-    {"network_mode": "host", "sysctls": {"net.core.somaxconn": "1"}}, {"ipc_mode": "host", "sysctls": {"kernel.shmmax": "1"}},
-    {"uts": "host", "hostname": "a"}, {"security_opts": ["seccomp=unconfined", "seccomp=default"]}, {"init": True, "pid_mode": "host"},
-    {"restart_retries": 3}, {"auto_remove": True, "restart_policy": "always"}, {"log_driver": "none", "log_options": {"max-size": "1m"}},
+    {"memory_swap": "1g"},
+    {"memory": "1g", "memory_swap": "512m"},
+    {"memory": "1g", "memory_reservation": "2g"},
+    {"cpus": 1, "cpu_quota": 50000},
+    {"ulimits": ["nofile:1", "nofile:2"]},
+    {"volumes": ["va:/x", "vb:/x"]},
+    {"volumes": ["va:/x"], "mounts": [{"target": "/x"}]},
+    {"volumes": ["va:/x"], "tmpfs": ["/x"]},
+    {"network_mode": "host", "published_ports": ["80:80"]},
+    {"network_mode": "none", "networks": [{"name": "a"}]},
+    {"network_mode": "container:a", "dns_servers": ["1.1.1.1"]},
+    {"networks": [{"name": "a"}, {"name": "a"}]},
+    {"published_ports": ["80:80", "80:81"]},
+    {"network_mode": "host", "sysctls": {"net.core.somaxconn": "1"}},
+    {"ipc_mode": "host", "sysctls": {"kernel.shmmax": "1"}},
+    {"uts": "host", "hostname": "a"},
+    {"security_opts": ["seccomp=unconfined", "seccomp=default"]},
+    {"init": True, "pid_mode": "host"},
+    {"restart_retries": 3},
+    {"auto_remove": True, "restart_policy": "always"},
+    {"log_driver": "none", "log_options": {"max-size": "1m"}},
     {"log_options": {"max-file": 3}},
 ]
 
@@ -166,25 +332,56 @@ def test_contradictions_are_refused(params):
 
 
 def changed(now, wanted, comparisons=None):
-    found = options.differences(options.definition(now), options.definition(wanted), options.comparisons(comparisons))
+    found = options.differences(
+        options.definition(now), options.definition(wanted), options.comparisons(comparisons)
+    )
     return {option.name: after for option, _before, after in found}
 
 
 def test_only_named_options_are_compared_and_defaults_are_no_difference():
     assert changed({"memory": "1g", "env": {"A": "1"}}, {"memory": "1024m"}) == {}
     assert changed({}, {option.name: value for option, value in ()}) == {}
-    assert changed({}, {"privileged": False, "env": {}, "restart_policy": "no", "network_mode": "default", "memory": 0, "shm_size": "64m",
-                        "pids_limit": 0, "cpu_quota": -1}) == {}
+    assert (
+        changed(
+            {},
+            {
+                "privileged": False,
+                "env": {},
+                "restart_policy": "no",
+                "network_mode": "default",
+                "memory": 0,
+                "shm_size": "64m",
+                "pids_limit": 0,
+                "cpu_quota": -1,
+            },
+        )
+        == {}
+    )
 
 
-@pytest.mark.parametrize("now, wanted, after", [
-    ({"volumes": ["va:/a", "vb:/b"]}, {"mounts": [{"source": "va", "target": "/a"}]}, {}),
-    ({"mounts": [{"source": "va", "target": "/a"}]}, {"volumes": ["va:/a"], "mounts": []}, {}),
-    ({"volumes": ["va:/a"]}, {"mounts": [{"source": "other", "target": "/a"}]}, {"mounts": "other"}),
-    ({"tmpfs": ["/a"]}, {"volumes": ["va:/a"]}, {"volumes": "va"}), ({"volumes": ["va:/a"]}, {"tmpfs": ["/b"]}, {"tmpfs": None})])
+@pytest.mark.parametrize(
+    "now, wanted, after",
+    [
+        ({"volumes": ["va:/a", "vb:/b"]}, {"mounts": [{"source": "va", "target": "/a"}]}, {}),
+        ({"mounts": [{"source": "va", "target": "/a"}]}, {"volumes": ["va:/a"], "mounts": []}, {}),
+        (
+            {"volumes": ["va:/a"]},
+            {"mounts": [{"source": "other", "target": "/a"}]},
+            {"mounts": "other"},
+        ),
+        ({"tmpfs": ["/a"]}, {"volumes": ["va:/a"]}, {"volumes": "va"}),
+        ({"volumes": ["va:/a"]}, {"tmpfs": ["/b"]}, {"tmpfs": None}),
+    ],
+)
 def test_a_mount_is_what_it_is_in_either_option(now, wanted, after):
-    now, wanted = storage.respelled(options.definition(now), options.definition(wanted)), options.definition(wanted)
-    found = {option.name: value for option, _before, value in options.differences(now, wanted, options.comparisons(None))}
+    now, wanted = (
+        storage.respelled(options.definition(now), options.definition(wanted)),
+        options.definition(wanted),
+    )
+    found = {
+        option.name: value
+        for option, _before, value in options.differences(now, wanted, options.comparisons(None))
+    }
     assert list(found) == list(after)
     for name, source in after.items():
         assert source is None or [entry["source"] for entry in found[name]] == [source]
@@ -193,31 +390,76 @@ def test_a_mount_is_what_it_is_in_either_option(now, wanted, after):
 
 def test_lists_and_maps_are_exact():
     assert changed({"env": {"A": "1", "B": "2"}}, {"env": {"A": "1"}}) == {"env": {"A": "1"}}
-    assert changed({"published_ports": ["80:80", "81:81"]}, {"published_ports": ["80:80"]}).keys() == {"published_ports"}
+    assert changed(
+        {"published_ports": ["80:80", "81:81"]}, {"published_ports": ["80:80"]}
+    ).keys() == {"published_ports"}
 
 
 def test_comparisons():
-    assert changed({"env": {"A": "1", "B": "2"}}, {"env": {"A": "1"}}, {"env": "allow_more_present"}) == {}
-    assert changed({"env": {"A": "1", "B": "2"}}, {"env": {"A": "9"}}, {"env": "allow_more_present"}) == {"env": {"A": "9", "B": "2"}}
-    assert changed({"volumes": ["va:/a", "vb:/b"]}, {"volumes": ["va:/a"]}, {"volumes": "allow_more_present"}) == {}
+    assert (
+        changed({"env": {"A": "1", "B": "2"}}, {"env": {"A": "1"}}, {"env": "allow_more_present"})
+        == {}
+    )
+    assert changed(
+        {"env": {"A": "1", "B": "2"}}, {"env": {"A": "9"}}, {"env": "allow_more_present"}
+    ) == {"env": {"A": "9", "B": "2"}}
+    assert (
+        changed(
+            {"volumes": ["va:/a", "vb:/b"]},
+            {"volumes": ["va:/a"]},
+            {"volumes": "allow_more_present"},
+        )
+        == {}
+    )
     assert changed({"memory": "1g"}, {"memory": "2g"}, {"memory": "ignore"}) == {}
-    assert changed({"memory": "1g", "cpus": 1}, {"memory": "2g", "cpus": 2}, {"*": "ignore", "cpus": "strict"}) == {"cpus": 2}
-    for bad in ({"memory": "allow_more_present"}, {"memory": "loose"}, {"*": "allow_more_present"}, {"nope": "strict"}):
+    assert changed(
+        {"memory": "1g", "cpus": 1}, {"memory": "2g", "cpus": 2}, {"*": "ignore", "cpus": "strict"}
+    ) == {"cpus": 2}
+    for bad in (
+        {"memory": "allow_more_present"},
+        {"memory": "loose"},
+        {"*": "allow_more_present"},
+        {"nope": "strict"},
+    ):
         with pytest.raises(InvalidInput, match="comparisons"):
             options.comparisons(bad)
 
 
-@pytest.mark.parametrize("option, has, says, becomes", [
-    ("ulimits", ["nofile:1", "nproc:5"], ["nofile:9"], ["nofile:9", "nproc:5"]),
-    ("volumes", ["va:/a", "vb:/b"], ["va:/a:ro"], ["va:/a:ro", "vb:/b"]),
-    ("mounts", [{"target": "/a", "source": "va"}, {"target": "/b"}], [{"target": "/a", "source": "vc"}], [{"target": "/a", "source": "vc"}, {"target": "/b"}]),
-    ("tmpfs", ["/run", "/tmp"], ["/run:size=1m"], ["/run:size=1m", "/tmp"]),
-    ("devices", ["/dev/null", "/dev/zero"], ["/dev/null:r"], ["/dev/null:r", "/dev/zero"]),
-    ("published_ports", ["80:80", "81:81"], ["80:8080"], ["80:8080", "81:81"]), ("published_ports", ["80"], ["80:80"], ["80", "80:80"]),
-    ("networks", [{"name": "a", "ipv4_address": "10.0.0.2"}, {"name": "b"}], [{"name": "c"}, {"name": "a", "ipv4_address": "10.0.0.3"}],
-     [{"name": "a", "ipv4_address": "10.0.0.3"}, {"name": "b"}, {"name": "c"}]),
-    ("device_write_bps", [{"path": "/dev/sda", "rate": "1m"}], [{"path": "/dev/sda", "rate": "2m"}], [{"path": "/dev/sda", "rate": "2m"}]),
-    ("security_opts", ["no-new-privileges", "label=disable"], ["no-new-privileges=false"], ["no-new-privileges=false", "label=disable"])])
+@pytest.mark.parametrize(
+    "option, has, says, becomes",
+    [
+        ("ulimits", ["nofile:1", "nproc:5"], ["nofile:9"], ["nofile:9", "nproc:5"]),
+        ("volumes", ["va:/a", "vb:/b"], ["va:/a:ro"], ["va:/a:ro", "vb:/b"]),
+        (
+            "mounts",
+            [{"target": "/a", "source": "va"}, {"target": "/b"}],
+            [{"target": "/a", "source": "vc"}],
+            [{"target": "/a", "source": "vc"}, {"target": "/b"}],
+        ),
+        ("tmpfs", ["/run", "/tmp"], ["/run:size=1m"], ["/run:size=1m", "/tmp"]),
+        ("devices", ["/dev/null", "/dev/zero"], ["/dev/null:r"], ["/dev/null:r", "/dev/zero"]),
+        ("published_ports", ["80:80", "81:81"], ["80:8080"], ["80:8080", "81:81"]),
+        ("published_ports", ["80"], ["80:80"], ["80", "80:80"]),
+        (
+            "networks",
+            [{"name": "a", "ipv4_address": "10.0.0.2"}, {"name": "b"}],
+            [{"name": "c"}, {"name": "a", "ipv4_address": "10.0.0.3"}],
+            [{"name": "a", "ipv4_address": "10.0.0.3"}, {"name": "b"}, {"name": "c"}],
+        ),
+        (
+            "device_write_bps",
+            [{"path": "/dev/sda", "rate": "1m"}],
+            [{"path": "/dev/sda", "rate": "2m"}],
+            [{"path": "/dev/sda", "rate": "2m"}],
+        ),
+        (
+            "security_opts",
+            ["no-new-privileges", "label=disable"],
+            ["no-new-privileges=false"],
+            ["no-new-privileges=false", "label=disable"],
+        ),
+    ],
+)
 def test_what_is_there_once_is_replaced_where_more_may_be_present(option, has, says, becomes):
     found = changed({option: has}, {option: says}, {option: "allow_more_present"})
     assert found == {option: one(option, becomes)}
@@ -226,18 +468,40 @@ def test_what_is_there_once_is_replaced_where_more_may_be_present(option, has, s
 
 def test_networks_that_a_definition_attaches():
     from pycontainer.containers.options import network
-    names = lambda params: [entry["name"] for entry in network.attachments(options.definition(params))]  # noqa: E731
+
+    names = lambda params: [
+        entry["name"] for entry in network.attachments(options.definition(params))
+    ]
     assert names({}) == ["bridge"] == names({"network_mode": "bridge"})
-    assert names({"networks": [{"name": "a"}]}) == ["a"] == names({"networks": [{"name": "a"}], "network_mode": "default"})
-    assert names({"network_mode": "a"}) == ["a"] and names({"network_mode": "a", "networks": [{"name": "b"}]}) == ["a", "b"]
-    assert names({"network_mode": "host"}) == [] == names({"network_mode": "none"}) == names({"network_mode": "container:x"})
+    assert (
+        names({"networks": [{"name": "a"}]})
+        == ["a"]
+        == names({"networks": [{"name": "a"}], "network_mode": "default"})
+    )
+    assert names({"network_mode": "a"}) == ["a"] and names(
+        {"network_mode": "a", "networks": [{"name": "b"}]}
+    ) == ["a", "b"]
+    assert (
+        names({"network_mode": "host"})
+        == []
+        == names({"network_mode": "none"})
+        == names({"network_mode": "container:x"})
+    )
 
 
 def test_image_health_and_defaults():
     from pycontainer.containers.options import lifecycle
+
     image = {"Test": ["CMD", "true"], "Interval": 5000000000}
     assert lifecycle.health({}, None) is None
-    assert lifecycle.health({}, image) == {"test": ["CMD", "true"], "interval": 5, "timeout": 30, "start_period": 0, "start_interval": 5, "retries": 3}
+    assert lifecycle.health({}, image) == {
+        "test": ["CMD", "true"],
+        "interval": 5,
+        "timeout": 30,
+        "start_period": 0,
+        "start_interval": 5,
+        "retries": 3,
+    }
     assert lifecycle.health({"healthcheck": {"test": ["NONE"]}}, image) is None
     assert lifecycle.health({"healthcheck": {"retries": 9}}, image)["retries"] == 9
 
@@ -245,28 +509,59 @@ def test_image_health_and_defaults():
 def test_argument_spec_covers_every_option(argument_spec):
     assert set(argument_spec) == set(options.OPTIONS) | set(options.BEHAVIOUR) | {"env_file"}
     assert set(options.OPTIONS) <= set(argument_spec["containers"]["options"])
-    assert "default" not in [key for name in options.OPTIONS for key in argument_spec[name]], "a default would name an option that the task does not"
+    assert "default" not in [key for name in options.OPTIONS for key in argument_spec[name]], (
+        "a default would name an option that the task does not"
+    )
 
 
 def test_aliases_are_known_by_what_they_stand_for(argument_spec):
-    assert options.ALIASES == {alias: name for name, entry in argument_spec.items() for alias in entry.get("aliases", ())}
-    left_by_ansible = {"ports": [80], "published_ports": ["80"], "cap_add": ["net_admin"], "capabilities": ["net_admin"], "forcekill": True, "force_kill": True}
-    assert options.definition(left_by_ansible) == options.definition({"published_ports": ["80"], "capabilities": ["net_admin"]})
-    assert options.definition({"log_opt": {"max-size": "1m"}}) == {"log_options": {"max-size": 1 << 20}}
+    assert options.ALIASES == {
+        alias: name for name, entry in argument_spec.items() for alias in entry.get("aliases", ())
+    }
+    left_by_ansible = {
+        "ports": [80],
+        "published_ports": ["80"],
+        "cap_add": ["net_admin"],
+        "capabilities": ["net_admin"],
+        "forcekill": True,
+        "force_kill": True,
+    }
+    assert options.definition(left_by_ansible) == options.definition(
+        {"published_ports": ["80"], "capabilities": ["net_admin"]}
+    )
+    assert options.definition({"log_opt": {"max-size": "1m"}}) == {
+        "log_options": {"max-size": 1 << 20}
+    }
     assert options.comparisons({"exposed": "ignore"})["exposed_ports"] == "ignore"
 
 
-@pytest.mark.parametrize("beside", [{"state": "absent"}, {"memory": "64m"}, {"name": "web"}, {"env_file": "/etc/env"}, {"pull": "never"}, {"restart": True}])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"state": "absent"},
+        {"memory": "64m"},
+        {"name": "web"},
+        {"env_file": "/etc/env"},
+        {"pull": "never"},
+        {"restart": True},
+    ],
+)
 def test_nothing_stands_beside_a_list(argument_spec, beside):
     defaults = {name: entry.get("default") for name, entry in argument_spec.items()}
     options.check_alone(dict(defaults, containers=[], parallel=2))
-    with pytest.raises(InvalidInput, match="^%s: .*beside containers" % next(iter(beside))):
+    with pytest.raises(InvalidInput, match=f"^{next(iter(beside))}: .*beside containers"):
         options.check_alone(dict(defaults, containers=[], **beside))
 
 
-@pytest.mark.parametrize("params, normal", [
-    ({"userns_mode": ""}, {"userns_mode": None}), ({"userns_mode": "auto:size=65536"}, {"userns_mode": "auto"}),
-    ({"userns_mode": "auto:size=2000"}, {"userns_mode": "auto:size=2000"}), ({"uidmap": ["5:6", "0:1:2"]}, {"uidmap": ["0:1:2", "5:6:1"]})])
+@pytest.mark.parametrize(
+    "params, normal",
+    [
+        ({"userns_mode": ""}, {"userns_mode": None}),
+        ({"userns_mode": "auto:size=65536"}, {"userns_mode": "auto"}),
+        ({"userns_mode": "auto:size=2000"}, {"userns_mode": "auto:size=2000"}),
+        ({"uidmap": ["5:6", "0:1:2"]}, {"uidmap": ["0:1:2", "5:6:1"]}),
+    ],
+)
 def test_user_namespaces(params, normal):
     assert options.definition(params) == normal
 
@@ -275,7 +570,10 @@ def test_user_namespaces(params, normal):
 def test_what_is_wrong_with_a_volume_is_the_whole_of_it(text):
     from pycontainer.containers.options import storage
 
-    with pytest.raises(InvalidInput, match="^volumes: '%s' is not valid; accepted: target, name:target.*absolute path in the container$" % text):
+    with pytest.raises(
+        InvalidInput,
+        match=f"^volumes: '{text}' is not valid; accepted: target, name:target.*absolute path in the container$",
+    ):
         storage.volume(text, "volumes")
 
 
@@ -284,5 +582,7 @@ def test_a_volume_whose_target_is_relative_is_told_of_the_target(text):
     from pycontainer.containers.options import storage
 
     target = text.split(":")[1] if ":" in text else text
-    with pytest.raises(InvalidInput, match="^volumes: '%s' is not valid; accepted: an absolute path$" % target):
+    with pytest.raises(
+        InvalidInput, match=f"^volumes: '{target}' is not valid; accepted: an absolute path$"
+    ):
         storage.volume(text, "volumes")

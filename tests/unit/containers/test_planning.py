@@ -17,26 +17,53 @@ def test_check_mode_on_a_bare_host_makes_nothing(check_engine, scratch):
         task.container(check_engine, {"name": "web", "image": "box:1", "pull": "never"})
     with pytest.raises(InvalidInput, match="image"):
         task.container(check_engine, {"name": "web"})
-    assert carry_out(task.container(check_engine, {"name": "web", "state": "absent"}), True)["changed"] is False
-    assert task.container_info(check_engine, {"name": ["web"]}) == {"exists": False, "container": {}, "containers": []}
+    assert (
+        carry_out(task.container(check_engine, {"name": "web", "state": "absent"}), True)["changed"]
+        is False
+    )
+    assert task.container_info(check_engine, {"name": ["web"]}) == {
+        "exists": False,
+        "container": {},
+        "containers": [],
+    }
     assert not os.path.exists(scratch[0]) and os.listdir(scratch[1]) == []
 
 
-@pytest.mark.parametrize("params, word", [
-    ({"name": "web", "state": "running"}, "state"), ({"name": "a"}, "name"), ({"name": "-x"}, "name"), ({"name": None}, "name"),
-    ({"name": "web", "comparisons": {"x": "strict"}}, "comparisons")])
+@pytest.mark.parametrize(
+    "params, word",
+    [
+        ({"name": "web", "state": "running"}, "state"),
+        ({"name": "a"}, "name"),
+        ({"name": "-x"}, "name"),
+        ({"name": None}, "name"),
+        ({"name": "web", "comparisons": {"x": "strict"}}, "comparisons"),
+    ],
+)
 def test_refused(check_engine, params, word):
     with pytest.raises(InvalidInput, match=word):
         task.container(check_engine, dict(params, image="box:1"))
 
 
-@pytest.mark.parametrize("items, word", [
-    ([{"name": "web"}, {"name": "web"}], "once"), ([{"name": "web", "memory": "lots"}], r"containers\[0\] \(web\)"),
-    ([{"name": "w1", "published_ports": ["80:80"]}, {"name": "w2", "published_ports": ["127.0.0.1:80:81"]}], "w1 and w2")])
+@pytest.mark.parametrize(
+    "items, word",
+    [
+        ([{"name": "web"}, {"name": "web"}], "once"),
+        ([{"name": "web", "memory": "lots"}], r"containers\[0\] \(web\)"),
+        (
+            [
+                {"name": "w1", "published_ports": ["80:80"]},
+                {"name": "w2", "published_ports": ["127.0.0.1:80:81"]},
+            ],
+            "w1 and w2",
+        ),
+    ],
+)
 def test_refused_lists(check_engine, items, word):
     with pytest.raises(InvalidInput, match=word):
         task.container(check_engine, {"containers": items})
     with pytest.raises(InvalidInput, match="parallel"):
         task.container(check_engine, {"containers": [], "parallel": 0})
-    with pytest.raises(InvalidInput, match="^state: 'absent' is not valid; accepted: nothing beside containers"):
+    with pytest.raises(
+        InvalidInput, match="^state: 'absent' is not valid; accepted: nothing beside containers"
+    ):
         task.container(check_engine, {"containers": [{"name": "web"}], "state": "absent"})

@@ -11,23 +11,64 @@ from pycontainer.errors import EngineError
 from pycontainer.images.model import manifest, reference
 
 DIGEST = "sha256:" + "ab" * 32
-LAYER = {"mediaType": manifest.OCI_LAYER + "+gzip", "digest": DIGEST, "size": 1234, "annotations": {"a": "b"}, "urls": ["https://example.com/x"]}
-MANIFEST = {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "config": {"mediaType": manifest.OCI_CONFIG, "digest": DIGEST, "size": 10},
-            "layers": [LAYER, dict(LAYER, mediaType=manifest.FOREIGN[0])], "annotations": {"a": "b"},
-            "subject": {"mediaType": "x", "digest": DIGEST, "size": 1}}
+LAYER = {
+    "mediaType": manifest.OCI_LAYER + "+gzip",
+    "digest": DIGEST,
+    "size": 1234,
+    "annotations": {"a": "b"},
+    "urls": ["https://example.com/x"],
+}
+MANIFEST = {
+    "schemaVersion": 2,
+    "mediaType": manifest.OCI_MANIFEST,
+    "config": {"mediaType": manifest.OCI_CONFIG, "digest": DIGEST, "size": 10},
+    "layers": [LAYER, dict(LAYER, mediaType=manifest.FOREIGN[0])],
+    "annotations": {"a": "b"},
+    "subject": {"mediaType": "x", "digest": DIGEST, "size": 1},
+}
 PLATFORM = {"architecture": "arm", "os": "linux", "variant": "v7", "os.features": ["x"]}
-INDEX = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [
-    {"mediaType": manifest.OCI_MANIFEST, "digest": DIGEST, "size": 1, "platform": PLATFORM},
-    {"mediaType": manifest.OCI_MANIFEST, "digest": DIGEST, "size": 1, "platform": {"architecture": "amd64", "os": "linux"}},
-    {"mediaType": manifest.OCI_INDEX, "digest": DIGEST, "size": 1}]}
+INDEX = {
+    "schemaVersion": 2,
+    "mediaType": manifest.OCI_INDEX,
+    "manifests": [
+        {"mediaType": manifest.OCI_MANIFEST, "digest": DIGEST, "size": 1, "platform": PLATFORM},
+        {
+            "mediaType": manifest.OCI_MANIFEST,
+            "digest": DIGEST,
+            "size": 1,
+            "platform": {"architecture": "amd64", "os": "linux"},
+        },
+        {"mediaType": manifest.OCI_INDEX, "digest": DIGEST, "size": 1},
+    ],
+}
 CONFIG = {
-    "created": "2024-01-02T03:04:05.123456789Z", "author": "me", "architecture": "amd64", "os": "linux", "variant": "v2", "os.version": "1",
+    "created": "2024-01-02T03:04:05.123456789Z",
+    "author": "me",
+    "architecture": "amd64",
+    "os": "linux",
+    "variant": "v2",
+    "os.version": "1",
     "os.features": ["x"],
-    "config": {"User": "0", "ExposedPorts": {"80/tcp": {}}, "Env": ["A=b"], "Entrypoint": ["/x"], "Cmd": ["y"], "Volumes": {"/v": {}}, "WorkingDir": "/",
-               "Labels": {"l": "m"}, "StopSignal": "SIGTERM", "Shell": ["/bin/sh", "-c"], "OnBuild": ["RUN x"],
-               "Healthcheck": {"Test": ["CMD", "x"], "Interval": 1000000000, "Retries": 3}},
+    "config": {
+        "User": "0",
+        "ExposedPorts": {"80/tcp": {}},
+        "Env": ["A=b"],
+        "Entrypoint": ["/x"],
+        "Cmd": ["y"],
+        "Volumes": {"/v": {}},
+        "WorkingDir": "/",
+        "Labels": {"l": "m"},
+        "StopSignal": "SIGTERM",
+        "Shell": ["/bin/sh", "-c"],
+        "OnBuild": ["RUN x"],
+        "Healthcheck": {"Test": ["CMD", "x"], "Interval": 1000000000, "Retries": 3},
+    },
     "rootfs": {"type": "layers", "diff_ids": [DIGEST, DIGEST]},
-    "history": [{"created": "2024-01-02T03:04:05Z", "created_by": "x", "empty_layer": True}, {"comment": "c", "author": "a"}]}
+    "history": [
+        {"created": "2024-01-02T03:04:05Z", "created_by": "x", "empty_layer": True},
+        {"comment": "c", "author": "a"},
+    ],
+}
 ANY = manifest.MANIFESTS + manifest.INDEXES + ("application/json", None, "", "x;y")
 
 
@@ -45,7 +86,13 @@ def test_indexes():
     def attempt(chance):
         document = manifest.parse(mutations.document(chance, INDEX), "it", chance.choice(ANY))
         if manifest.is_index(document):
-            chosen = manifest.choose(document, chance.choice((("linux", "amd64", ""), ("linux", "arm", "v7"), ("linux", "s390x", ""))), "it")
+            chosen = manifest.choose(
+                document,
+                chance.choice(
+                    (("linux", "amd64", ""), ("linux", "arm", "v7"), ("linux", "s390x", ""))
+                ),
+                "it",
+            )
             assert chosen in document["manifests"]
 
     wrong, fine = mutations.outcomes(mutations.cases(6000), attempt, EngineError)
@@ -59,8 +106,17 @@ def test_configurations():
     engine = None
 
     def attempt(chance):
-        config = manifest.parse_config(mutations.document(chance, CONFIG), "it", chance.choice((2, 2, None)))
-        record = {"id": DIGEST, "config": config, "layers": config["rootfs"]["diff_ids"], "manifest": DIGEST, "size": 0, "added": None}
+        config = manifest.parse_config(
+            mutations.document(chance, CONFIG), "it", chance.choice((2, 2, None))
+        )
+        record = {
+            "id": DIGEST,
+            "config": config,
+            "layers": config["rootfs"]["diff_ids"],
+            "manifest": DIGEST,
+            "size": 0,
+            "added": None,
+        }
         shown = records.describe(engine, record, [], [])
         json.dumps(shown)
         manifest.runs_on(config, ("linux", "amd64", ""))
@@ -71,7 +127,13 @@ def test_configurations():
 
 
 def test_references():
-    good = ("alpine", "registry.example.com:5000/a/b_c/d-e.f:1.2-x", "localhost/a@" + DIGEST, "[::1]:80/x:y@" + DIGEST, "me/app:latest")
+    good = (
+        "alpine",
+        "registry.example.com:5000/a/b_c/d-e.f:1.2-x",
+        "localhost/a@" + DIGEST,
+        "[::1]:80/x:y@" + DIGEST,
+        "me/app:latest",
+    )
 
     def attempt(chance):
         text = mutations.text(chance, chance.choice(good))
@@ -91,6 +153,8 @@ def test_digests_and_platforms():
 
     def attempt(chance):
         valid_digest(mutations.text(chance, DIGEST))
-        manifest.parse_platform(mutations.text(chance, chance.choice(("linux/arm/v7", "linux/amd64", "arm64"))))
+        manifest.parse_platform(
+            mutations.text(chance, chance.choice(("linux/arm/v7", "linux/amd64", "arm64")))
+        )
 
     assert mutations.outcomes(mutations.cases(5000), attempt, EngineError)[0] == []

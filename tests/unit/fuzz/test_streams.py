@@ -23,6 +23,7 @@ def good_archive(form):
     """A bit of everything: directories, long names, links, devices, attributes, whiteouts, times before the epoch, a sparse file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+
         def add(name, kind=tarfile.REGTYPE, content=b"", **more):
             info = tarfile.TarInfo(name)
             info.type, info.size, info.mode, info.mtime = kind, len(content), 0o755, 1700000000
@@ -40,9 +41,21 @@ def good_archive(form):
         add("dir/.wh.gone")
         add("dir/.wh..wh..opq")
         if form == tarfile.PAX_FORMAT:
-            add("attributes", content=b"z", pax_headers={"SCHILY.xattr.user.a": "b", "mtime": "-1.5", "uid": "70000"})
-            add("sparse", content=b"2\n0\n1\n5\n1\n".ljust(512, b"\0") + b"ab",
-                pax_headers={"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "sparse", "GNU.sparse.realsize": "6"})
+            add(
+                "attributes",
+                content=b"z",
+                pax_headers={"SCHILY.xattr.user.a": "b", "mtime": "-1.5", "uid": "70000"},
+            )
+            add(
+                "sparse",
+                content=b"2\n0\n1\n5\n1\n".ljust(512, b"\0") + b"ab",
+                pax_headers={
+                    "GNU.sparse.major": "1",
+                    "GNU.sparse.minor": "0",
+                    "GNU.sparse.name": "sparse",
+                    "GNU.sparse.realsize": "6",
+                },
+            )
     return buffer.getvalue()
 
 
@@ -51,7 +64,7 @@ ARCHIVES = [good_archive(form) for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORM
 
 def chopped(chance, data):
     size = chance.choice((100, 512, 1000, 1 << 18))
-    return (data[at:at + size] for at in range(0, len(data), size))
+    return (data[at : at + size] for at in range(0, len(data), size))
 
 
 def test_archives():
@@ -77,8 +90,14 @@ def test_archives():
 
 
 PLAIN = ARCHIVES[0] * 20
-PACKED = {"gzip": gzip.compress(PLAIN, mtime=0), "members": gzip.compress(PLAIN[:5000], mtime=0) + gzip.compress(PLAIN[5000:], mtime=0) + bytes(512),
-          "xz": lzma.compress(PLAIN), "bzip2": bz2.compress(PLAIN)}
+PACKED = {
+    "gzip": gzip.compress(PLAIN, mtime=0),
+    "members": gzip.compress(PLAIN[:5000], mtime=0)
+    + gzip.compress(PLAIN[5000:], mtime=0)
+    + bytes(512),
+    "xz": lzma.compress(PLAIN),
+    "bzip2": bz2.compress(PLAIN),
+}
 
 
 def zstd():

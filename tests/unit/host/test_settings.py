@@ -17,8 +17,17 @@ from pycontainer.store import settings
 
 @pytest.fixture
 def plan(engine, tmp_path):
-    params = {"state": "present", "command": str(tmp_path / "bin" / "pycontainer"), "boot": False, "interpreter": None, "layers": None,
-              "selinux": None, "container_ids": None, "force": False, "delete_data": False}
+    params = {
+        "state": "present",
+        "command": str(tmp_path / "bin" / "pycontainer"),
+        "boot": False,
+        "interpreter": None,
+        "layers": None,
+        "selinux": None,
+        "container_ids": None,
+        "force": False,
+        "delete_data": False,
+    }
     return lambda **changes: task.plan(engine, dict(params, **changes))
 
 
@@ -26,7 +35,9 @@ def test_layers_are_settled_by_the_module(engine, plan):
     plan().apply()
     assert not os.path.exists(engine.paths.config) and layers.kind(engine) == "directory"
     changing = plan(layers="auto")
-    assert [change.action for change in changing.changes] == ["set layers to auto in %s" % engine.paths.config]
+    assert [change.action for change in changing.changes] == [
+        f"set layers to auto in {engine.paths.config}"
+    ]
     changing.apply()
     assert not plan(layers="auto").changes and not plan().changes
     assert layers.kind(engine) == ("directory" if layers.why_no_erofs(engine) else "erofs")
@@ -47,17 +58,26 @@ def test_a_host_without_erofs_says_so(engine, plan, monkeypatch):
     assert info.info(engine)["features"]["erofs_layers"]["reason"] == "no EROFS here"
 
 
-@pytest.mark.parametrize("text, sentence", [
-    ("{", "is not JSON ("),
-    ("[]", "is JSON, but not an object"),
-    ('{"layer": "erofs"}', "there is no setting 'layer'; accepted are: layers, selinux, container_ids"),
-    ('{"container_ids": "100-200"}', "container_ids: '100-200' is not valid; accepted: FIRST-LAST, with 65536 or more ids, from 65536 to 4294967294"),
-    ('{"container_ids": 65536}', "container_ids: 65536 is not valid"),
-    ('{"layers": "tar"}', "layers is \"tar\"; accepted are: directory, erofs, auto"),
-    ('{"layers": ["erofs"]}', "accepted are: directory, erofs, auto"),
-    ('{"selinux": 1}', "selinux is 1; accepted are: false, true"),
-    ('{"selinux": "yes"}', "accepted are: false, true"),
-])
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("{", "is not JSON ("),
+        ("[]", "is JSON, but not an object"),
+        (
+            '{"layer": "erofs"}',
+            "there is no setting 'layer'; accepted are: layers, selinux, container_ids",
+        ),
+        (
+            '{"container_ids": "100-200"}',
+            "container_ids: '100-200' is not valid; accepted: FIRST-LAST, with 65536 or more ids, from 65536 to 4294967294",
+        ),
+        ('{"container_ids": 65536}', "container_ids: 65536 is not valid"),
+        ('{"layers": "tar"}', 'layers is "tar"; accepted are: directory, erofs, auto'),
+        ('{"layers": ["erofs"]}', "accepted are: directory, erofs, auto"),
+        ('{"selinux": 1}', "selinux is 1; accepted are: false, true"),
+        ('{"selinux": "yes"}', "accepted are: false, true"),
+    ],
+)
 def test_a_file_that_makes_no_sense(engine, text, sentence):
     with open(engine.paths.config, "w") as file:
         file.write(text)
@@ -69,25 +89,56 @@ def test_a_file_that_makes_no_sense(engine, text, sentence):
 def test_where_it_lies():
     from pycontainer.store import paths
 
-    assert paths.Paths().config == "/etc/pycontainer/config.json" and paths.Paths("/x", "/y").config == "/x/config.json"
+    assert (
+        paths.Paths().config == "/etc/pycontainer/config.json"
+        and paths.Paths("/x", "/y").config == "/x/config.json"
+    )
 
 
 def test_what_is_written(tmp_path):
     path = str(tmp_path / "etc" / "config.json")
     settings.write(path, {"layers": "erofs"})
-    assert json.load(open(path)) == {"layers": "erofs"} and settings.read(path) == {"layers": "erofs", "selinux": False, "container_ids": None}
+    assert json.load(open(path)) == {"layers": "erofs"} and settings.read(path) == {
+        "layers": "erofs",
+        "selinux": False,
+        "container_ids": None,
+    }
     settings.write(path, {})
-    assert not os.path.exists(path) and settings.read(path) == {"layers": "directory", "selinux": False, "container_ids": None}
+    assert not os.path.exists(path) and settings.read(path) == {
+        "layers": "directory",
+        "selinux": False,
+        "container_ids": None,
+    }
 
 
 def test_ids_are_settled_by_the_module(engine, plan):
     plan(container_ids="2100000000-2147483647").apply()
     assert json.load(open(engine.paths.config)) == {"container_ids": "2100000000-2147483647"}
-    assert not plan(container_ids="2100000000-2147483647").changes and plan().facts()["host"]["container_ids"] == "2100000000-2147483647"
+    assert (
+        not plan(container_ids="2100000000-2147483647").changes
+        and plan().facts()["host"]["container_ids"] == "2100000000-2147483647"
+    )
 
 
-@pytest.mark.parametrize("value", ["", "2100000000", "2100000000-", "a-b", "2147483647-2100000000", "65536-131070", "65535-200000", "65536-4294967295",
-                                   "-1-900000", "65536-99999999999999", "٦٥٥٣٦-200000"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "2100000000",
+        "2100000000-",
+        "a-b",
+        "2147483647-2100000000",
+        "65536-131070",
+        "65535-200000",
+        "65536-4294967295",
+        "-1-900000",
+        "65536-99999999999999",
+        "٦٥٥٣٦-200000",
+    ],
+)
 def test_other_ranges_are_refused(value):
-    with pytest.raises(InvalidInput, match="^container_ids: .* is not valid; accepted: FIRST-LAST, with 65536 or more ids"):
+    with pytest.raises(
+        InvalidInput,
+        match="^container_ids: .* is not valid; accepted: FIRST-LAST, with 65536 or more ids",
+    ):
         settings.check_ids(value)

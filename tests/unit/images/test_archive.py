@@ -31,8 +31,18 @@ class Layout:
     def image(self, architecture, there=True):
         """Descriptor of an image, with its platform."""
         layer = self.put(architecture.encode() * 600, manifest.OCI_LAYER, there)
-        config = self.put({"os": "linux", "architecture": architecture, "rootfs": {"diff_ids": [layer["digest"]]}}, manifest.OCI_CONFIG, there)
-        found = self.put({"schemaVersion": 2, "config": config, "layers": [layer]}, manifest.OCI_MANIFEST, there)
+        config = self.put(
+            {
+                "os": "linux",
+                "architecture": architecture,
+                "rootfs": {"diff_ids": [layer["digest"]]},
+            },
+            manifest.OCI_CONFIG,
+            there,
+        )
+        found = self.put(
+            {"schemaVersion": 2, "config": config, "layers": [layer]}, manifest.OCI_MANIFEST, there
+        )
         return dict(found, platform={"os": "linux", "architecture": architecture}), config, layer
 
     def index(self, *items):
@@ -43,9 +53,14 @@ class Layout:
 
     def contents(self, platform=AMD64):
         """``[(architecture, names)]``."""
-        (self.path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": self.entries}))
+        (self.path / "index.json").write_text(
+            json.dumps({"schemaVersion": 2, "manifests": self.entries})
+        )
         with reader.opened(str(self.path), None) as members:
-            return [(json.loads(image.config)["architecture"], image.names) for image in reader.contents(members, platform)]
+            return [
+                (json.loads(image.config)["architecture"], image.names)
+                for image in reader.contents(members, platform)
+            ]
 
 
 @pytest.fixture
@@ -59,7 +74,10 @@ def test_several_platforms_under_one_name(layout):
     layout.add(layout.image("s390x")[0], **{TAG: "other:1"})
     assert layout.contents() == [("amd64", ["web:1"]), ("s390x", ["other:1"])]
     assert layout.contents(ARM64) == [("arm64", ["web:1"]), ("s390x", ["other:1"])]
-    with pytest.raises(Unsupported, match="web:1 in .* is not there for linux/riscv64; it is for linux/amd64, linux/arm64"):
+    with pytest.raises(
+        Unsupported,
+        match="web:1 in .* is not there for linux/riscv64; it is for linux/amd64, linux/arm64",
+    ):
         layout.contents(("linux", "riscv64", ""))
 
 
@@ -85,7 +103,10 @@ def test_what_is_no_image_is_passed_over(layout):
 
 
 def test_an_index_of_which_some_platforms_are_there(layout):
-    layout.add(layout.index(layout.image("amd64", False)[0], layout.image("arm64")[0]), **{NAME: "docker.io/library/web:1", TAG: "1"})
+    layout.add(
+        layout.index(layout.image("amd64", False)[0], layout.image("arm64")[0]),
+        **{NAME: "docker.io/library/web:1", TAG: "1"},
+    )
     assert layout.contents(ARM64) == [("arm64", ["docker.io/library/web:1"])]
     with pytest.raises(Unsupported, match="is not there for linux/amd64; it is for linux/arm64"):
         layout.contents()
@@ -96,7 +117,9 @@ def test_what_docker_has_saved_of_another_platform(layout):
     item, config, layer = layout.image("arm64")
     layout.add(layout.index(layout.image("amd64", False)[0], item))
     names = ["blobs/" + each["digest"].replace(":", "/") for each in (config, layer)]
-    (layout.path / "manifest.json").write_text(json.dumps([{"Config": names[0], "RepoTags": ["web:1"], "Layers": names[1:]}]))
+    (layout.path / "manifest.json").write_text(
+        json.dumps([{"Config": names[0], "RepoTags": ["web:1"], "Layers": names[1:]}])
+    )
     assert layout.contents() == layout.contents(ARM64) == [("arm64", ["web:1"])]
 
 

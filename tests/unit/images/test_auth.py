@@ -19,9 +19,17 @@ from pycontainer.images.client import auth, headers, retry, transport
     [
         (
             ['Bearer realm="https://a/t",service="x y",scope="repository:a:pull,push"'],
-            [("bearer", {"realm": "https://a/t", "service": "x y", "scope": "repository:a:pull,push"})],
+            [
+                (
+                    "bearer",
+                    {"realm": "https://a/t", "service": "x y", "scope": "repository:a:pull,push"},
+                )
+            ],
         ),
-        (['Basic realm="a, b", Bearer realm="https://a/t"'], [("basic", {"realm": "a, b"}), ("bearer", {"realm": "https://a/t"})]),
+        (
+            ['Basic realm="a, b", Bearer realm="https://a/t"'],
+            [("basic", {"realm": "a, b"}), ("bearer", {"realm": "https://a/t"})],
+        ),
         (["Basic realm=plain"], [("basic", {"realm": "plain"})]),
         (["Negotiate", 'Basic realm="r"'], [("negotiate", {}), ("basic", {"realm": "r"})]),
         (['BEARER realm="a\\"b"'], [("bearer", {"realm": 'a"b'})]),
@@ -68,7 +76,9 @@ def test_of_requests_at_once_all_may_be_challenged():
 
 def test_what_a_challenge_says_is_shown_up_to_a_length():
     with pytest.raises(RegistryError) as seen:
-        auth.Authorizer(None, "r.example").answer([" ".join("way%d x=y," % number for number in range(500))], [])
+        auth.Authorizer(None, "r.example").answer(
+            [" ".join("way%d x=y," % number for number in range(500))], []
+        )
     assert "way4" in str(seen.value) and len(str(seen.value)) < 400
 
 
@@ -84,21 +94,53 @@ def test_of_certs_d_all_authorities_count(tmp_path, monkeypatch):
     if not shutil.which("openssl"):
         pytest.skip("openssl is not installed")
     names = []
-    for directory, name in (("containers", "a.crt"), ("containers", "b.crt"), ("docker", "ca.crt"), ("host", "all.crt")):
+    for directory, name in (
+        ("containers", "a.crt"),
+        ("containers", "b.crt"),
+        ("docker", "ca.crt"),
+        ("host", "all.crt"),
+    ):
         place = tmp_path / directory / "r.example:5000"
         place.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null",
-                        "-out", str(place / name), "-subj", "/CN=%s %s" % (directory, name)], stderr=subprocess.DEVNULL, check=True)
-        names.append("%s %s" % (directory, name))
-    monkeypatch.setattr(transport, "CERTIFICATE_DIRECTORIES", (str(tmp_path / "containers"), str(tmp_path / "docker")))
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-keyout",
+                "/dev/null",
+                "-out",
+                str(place / name),
+                "-subj",
+                f"/CN={directory} {name}",
+            ],
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+        names.append(f"{directory} {name}")
+    monkeypatch.setattr(
+        transport,
+        "CERTIFICATE_DIRECTORIES",
+        (str(tmp_path / "containers"), str(tmp_path / "docker")),
+    )
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "host" / "r.example:5000" / "all.crt"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
     def trusted(**options):
-        return sorted(item["subject"][0][0][1] for item in transport.Options(**options).context("r.example:5000").get_ca_certs())
+        return sorted(
+            item["subject"][0][0][1]
+            for item in transport.Options(**options).context("r.example:5000").get_ca_certs()
+        )
 
     assert trusted() == sorted(names)
-    assert trusted(ca_path=str(tmp_path / "docker" / "r.example:5000" / "ca.crt")) == ["docker ca.crt"]
+    assert trusted(ca_path=str(tmp_path / "docker" / "r.example:5000" / "ca.crt")) == [
+        "docker ca.crt"
+    ]
     (tmp_path / "containers" / "r.example:5000" / "b.crt").write_text("nonsense")
     with pytest.raises(InvalidInput, match="b.crt.* is not valid"):
         trusted()

@@ -34,8 +34,12 @@ def readers(request, monkeypatch):
         factory = native.inflater(streams.PIECE)
         if factory is None:
             pytest.skip("no libisal2")
-        monkeypatch.setattr(streams, "_gzip_factory", lambda _digested=False: (members.Damaged, factory))
-        monkeypatch.setattr(streams, "_zstd_library", lambda: (native.unzstd(streams.PIECE), members.Damaged))
+        monkeypatch.setattr(
+            streams, "_gzip_factory", lambda _digested=False: (members.Damaged, factory)
+        )
+        monkeypatch.setattr(
+            streams, "_zstd_library", lambda: (native.unzstd(streams.PIECE), members.Damaged)
+        )
     else:
         monkeypatch.setattr(native, "_ctypes", None)
 
@@ -51,7 +55,11 @@ class Undo:
     digested = False
 
     def __call__(self, data, piece=1000):
-        return b"".join(streams.decompress((data[at : at + piece] for at in range(0, len(data), piece)), digested=self.digested))
+        return b"".join(
+            streams.decompress(
+                (data[at : at + piece] for at in range(0, len(data), piece)), digested=self.digested
+            )
+        )
 
 
 undo = Undo()
@@ -70,7 +78,11 @@ def test_round_trip_of_one_and_of_several_members(kind):
 @pytest.mark.parametrize("kind", PACKERS)
 def test_what_is_cut_short_or_changed_is_noticed(kind):
     data = PACKERS[kind](DATA)
-    for broken in (data[:-9], data[: len(data) // 2], data[:100] + bytes([data[100] ^ 0xFF]) + data[101:] if kind != "zstd" else data[:-1]):
+    for broken in (
+        data[:-9],
+        data[: len(data) // 2],
+        data[:100] + bytes([data[100] ^ 0xFF]) + data[101:] if kind != "zstd" else data[:-1],
+    ):
         with pytest.raises(RegistryError):
             undo(broken)
 
@@ -98,15 +110,27 @@ def test_a_bomb_comes_out_in_bounded_pieces(kind):
 
 def test_compression_is_the_same_every_time_and_for_every_cut():
     once = b"".join(streams.compress([DATA]))
-    assert once == b"".join(streams.compress(DATA[at : at + 999] for at in range(0, len(DATA), 999))) and gzip.decompress(once) == DATA
+    assert (
+        once == b"".join(streams.compress(DATA[at : at + 999] for at in range(0, len(DATA), 999)))
+        and gzip.decompress(once) == DATA
+    )
 
 
 def test_what_does_not_get_smaller_is_only_wrapped():
     import random
 
     noise = random.Random(1).randbytes(3 << 20)
-    for data, most in ((noise, len(noise) * 1.001), (b"text " * (1 << 19), 1 << 17), (b"", 100), (b"x", 100)):
-        packed = b"".join(streams.compress_if_worth([data[at : at + 100000] for at in range(0, len(data), 100000)]))
+    for data, most in (
+        (noise, len(noise) * 1.001),
+        (b"text " * (1 << 19), 1 << 17),
+        (b"", 100),
+        (b"x", 100),
+    ):
+        packed = b"".join(
+            streams.compress_if_worth(
+                [data[at : at + 100000] for at in range(0, len(data), 100000)]
+            )
+        )
         assert b"".join(streams.decompress([packed])) == data and len(packed) <= most
         assert streams.kind_of(packed) == "gzip"
 

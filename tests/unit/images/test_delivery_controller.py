@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-delivery = pytest.importorskip("ansible_collections.pycontainer.engine.plugins.plugin_utils.delivery")  # of the environment that has Ansible
+delivery = pytest.importorskip(
+    "ansible_collections.pycontainer.engine.plugins.plugin_utils.delivery"
+)  # of the environment that has Ansible
 
 
 def test_an_error_of_the_controller_is_a_sentence_with_the_path(monkeypatch, tmp_path):
@@ -14,4 +16,6 @@ def test_an_error_of_the_controller_is_a_sentence_with_the_path(monkeypatch, tmp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(delivery.AnsibleActionFail) as seen:
         delivery.carry_out(None, {"name": "x", "path": "x.tar"}, None)
-    assert "controller: not a directory: %s/file" % tmp_path in str(seen.value) and "[Errno" not in str(seen.value)
+    assert f"controller: not a directory: {tmp_path}/file" in str(
+        seen.value
+    ) and "[Errno" not in str(seen.value)

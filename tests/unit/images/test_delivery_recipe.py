@@ -41,7 +41,13 @@ def gnu_sparse(path, form):
     return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
 
 
-PLAIN = [(b"a", b"one" * 1000, {}), (b"dir", b"", {"type": tarfile.DIRTYPE}), (b"b", b"", {}), (b"c", b"x" * 512, {}), (b"d", b"one" * 1000, {})]
+PLAIN = [
+    (b"a", b"one" * 1000, {}),
+    (b"dir", b"", {"type": tarfile.DIRTYPE}),
+    (b"b", b"", {}),
+    (b"c", b"x" * 512, {}),
+    (b"d", b"one" * 1000, {}),
+]
 LONG = b"n" * 90 + b"/" + b"m" * 200
 CASES = {
     "plain": archive(PLAIN),
@@ -50,15 +56,47 @@ CASES = {
     "nothing": b"",
     "no end": archive(PLAIN)[:9216],
     "only zeros": b"\0" * 10240,
-    "hard links": archive([(b"a", b"content", {}), (b"b", b"", {"type": tarfile.LNKTYPE, "linkname": "a"}), (b"c", b"after", {})]),
-    "symbolic links and nodes": archive([(b"l", b"", {"type": tarfile.SYMTYPE, "linkname": "a" * 300}), (b"n", b"", {"type": tarfile.CHRTYPE}),
-                                         (b"f", b"", {"type": tarfile.FIFOTYPE}), (b"z", b"z", {})]),
+    "hard links": archive(
+        [
+            (b"a", b"content", {}),
+            (b"b", b"", {"type": tarfile.LNKTYPE, "linkname": "a"}),
+            (b"c", b"after", {}),
+        ]
+    ),
+    "symbolic links and nodes": archive(
+        [
+            (b"l", b"", {"type": tarfile.SYMTYPE, "linkname": "a" * 300}),
+            (b"n", b"", {"type": tarfile.CHRTYPE}),
+            (b"f", b"", {"type": tarfile.FIFOTYPE}),
+            (b"z", b"z", {}),
+        ]
+    ),
     "long names": archive([(LONG, b"long", {}), (b"s", b"short", {})]),
     "long names of GNU": archive([(LONG, b"long", {}), (b"s", b"short", {})], tarfile.GNU_FORMAT),
-    "names that are no UTF-8": archive([(b"\xff\xfe/\x80", b"bytes", {}), (b"\xff", b"more", {})], tarfile.GNU_FORMAT),
-    "names twice": archive([(b"a", b"first", {}), (b"a", b"second, longer", {}), (b"./a", b"third", {})]),
-    "attributes": archive([(b"a", b"1", {"pax_headers": {"SCHILY.xattr.user.x": "y" * 2000, "mtime": "1700000000.123456789"}}), (b"b", b"2", {})]),
-    "whiteouts": archive([(b"d/.wh.x", b"", {}), (b"d/.wh..wh..opq", b"", {}), (b"d/y", b"why", {})]),
+    "names that are no UTF-8": archive(
+        [(b"\xff\xfe/\x80", b"bytes", {}), (b"\xff", b"more", {})], tarfile.GNU_FORMAT
+    ),
+    "names twice": archive(
+        [(b"a", b"first", {}), (b"a", b"second, longer", {}), (b"./a", b"third", {})]
+    ),
+    "attributes": archive(
+        [
+            (
+                b"a",
+                b"1",
+                {
+                    "pax_headers": {
+                        "SCHILY.xattr.user.x": "y" * 2000,
+                        "mtime": "1700000000.123456789",
+                    }
+                },
+            ),
+            (b"b", b"2", {}),
+        ]
+    ),
+    "whiteouts": archive(
+        [(b"d/.wh.x", b"", {}), (b"d/.wh..wh..opq", b"", {}), (b"d/y", b"why", {})]
+    ),
     "something behind the end": archive(PLAIN) + b"behind" * 1000,
     "large": archive([(b"big", os.urandom(3 << 20), {}), (b"bigger", b"\0" * (5 << 20), {})]),
 }
@@ -69,7 +107,11 @@ def apart(data, size=1 << 16):
     plain = []
     chunks = (data[start : start + size] for start in range(0, len(data), size))
     contents = list(recipe.take_apart(chunks, lambda piece: plain.append(bytes(piece)), "it"))
-    return b"".join(plain), contents, [data[offset : offset + length] for offset, length, _digest in contents]
+    return (
+        b"".join(plain),
+        contents,
+        [data[offset : offset + length] for offset, length, _digest in contents],
+    )
 
 
 def check(data, size=1 << 16):
@@ -78,7 +120,9 @@ def check(data, size=1 << 16):
     made = recipe.put_together(pieces, lambda number, length: [contents[number][:length]], "it")
     assert b"".join(made) == data
     assert len(plain) + sum(map(len, contents)) <= len(data)
-    assert [length for _name, length in recipe.contents([plain], "it")] == [length for _offset, length, _digest in described]
+    assert [length for _name, length in recipe.contents([plain], "it")] == [
+        length for _offset, length, _digest in described
+    ]
     return plain, contents
 
 
@@ -88,7 +132,15 @@ def test_it_comes_out_the_same(case, size):
     check(CASES[case], size)
 
 
-@pytest.mark.parametrize("form", [["--format=gnu"], ["--format=posix"], ["--format=posix", "--sparse-version=0.0"], ["--format=posix", "--sparse-version=0.1"]])
+@pytest.mark.parametrize(
+    "form",
+    [
+        ["--format=gnu"],
+        ["--format=posix"],
+        ["--format=posix", "--sparse-version=0.0"],
+        ["--format=posix", "--sparse-version=0.1"],
+    ],
+)
 def test_sparse_files(tmp_path, form):
     _plain, contents = check(gnu_sparse(tmp_path, form))
     assert b"plain" * 200 in contents and len(contents[0]) < 900000  # the parts alone
@@ -128,7 +180,11 @@ def test_names_are_those_of_the_archive():
 
 def test_another_content_gives_another_archive():
     plain, _described, contents = apart(CASES["plain"])
-    made = b"".join(recipe.put_together([plain], lambda number, _size: [contents[number].replace(b"o", b"0")], "it"))
+    made = b"".join(
+        recipe.put_together(
+            [plain], lambda number, _size: [contents[number].replace(b"o", b"0")], "it"
+        )
+    )
     assert made != CASES["plain"] and len(made) == len(CASES["plain"])
 
 
@@ -142,11 +198,23 @@ def test_packed_and_unpacked():
     layers = []
     for number, case in enumerate(("plain", "long names", "empty")):
         plain, described, _contents = apart(CASES[case])
-        layers.append(("sha256:%064d" % number, zlib.compress(plain), [digest for _offset, _size, digest in described]))
-    packed = b"".join(recipe.pack([(diff_id, b"".join(streams.compress([zlib.decompress(plain)])), digests)
-                                            for diff_id, plain, digests in layers]))
+        layers.append(
+            (
+                "sha256:%064d" % number,
+                zlib.compress(plain),
+                [digest for _offset, _size, digest in described],
+            )
+        )
+    packed = b"".join(
+        recipe.pack(
+            [
+                (diff_id, b"".join(streams.compress([zlib.decompress(plain)])), digests)
+                for diff_id, plain, digests in layers
+            ]
+        )
+    )
     found = recipe.unpack(io.BytesIO(packed))
-    for (diff_id, plain, digests) in layers:
+    for diff_id, plain, digests in layers:
         assert b"".join(found[diff_id].plain()) == zlib.decompress(plain)
         assert found[diff_id].digests == [digest[: recipe.SHORT] for digest in digests]
     for length in (len(packed) - 1, len(packed) // 2):
@@ -160,7 +228,9 @@ TEXT = b"".join(b"line %d of %d\n" % (number, number * number) for number in ran
 
 
 def again(blob, plain):
-    settings = recompress.guess(blob[: recompress.TRIAL + recompress.MAX_HEADER], plain[: recompress.TRIAL])
+    settings = recompress.guess(
+        blob[: recompress.TRIAL + recompress.MAX_HEADER], plain[: recompress.TRIAL]
+    )
     return settings and b"".join(recompress.compressed([plain[:70000], plain[70000:]], settings))
 
 

@@ -20,7 +20,7 @@ from pycontainer.images.model import reference
 
 RUNTIME = pathlib.Path(pycontainer.__file__).parent
 LOOKED_AT = {
-    r"'%s(?:/%s)*' % (_COMPONENT, _COMPONENT)",
+    r"f'{_COMPONENT}(?:/{_COMPONENT})*'",
     r"'(?:%s(?:\\.%s)*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{1,5})?' % (_LABEL, _LABEL)",
     r"((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)((?:/[a-z0-9._-]+)*)",
     r"(?:[ \t\r\n]|#[^\n]*)*",
@@ -58,7 +58,7 @@ LOOKED_AT = {
     r"sha256:[0-9a-f]{1,64}|[0-9a-f]{1,64}",
 }
 BOUNDED = {  # what could begin at every digit, and is given short texts only (units.LONGEST_TEXT)
-    r"(\d+(?:\.\d+)?)(us|ms|s|m|h)",
+    r"(\d+(?:\.\d+)?)(us|ms|s|m|h)"
 }
 DYNAMIC = {("units.py", "str(value)")}  # the user's own filter is an expression
 
@@ -67,13 +67,21 @@ def uses():
     """``{(file, expression or None)}``."""
     found = set()
     files = [RUNTIME / "units.py"] + [
-        path for part in ("images", "layers", "delivery", "volumes", "store") for path in sorted((RUNTIME / part).rglob("*.py"))]
+        path
+        for part in ("images", "layers", "delivery", "volumes", "store")
+        for path in sorted((RUNTIME / part).rglob("*.py"))
+    ]
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
             name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             if name.startswith("re.") and name != "re.escape":
                 given = node.args[0]
-                found.add((path.name, given.value if isinstance(given, ast.Constant) else ast.unparse(given)))
+                found.add(
+                    (
+                        path.name,
+                        given.value if isinstance(given, ast.Constant) else ast.unparse(given),
+                    )
+                )
     return found
 
 
@@ -82,7 +90,30 @@ def test_every_expression_was_looked_at():
     assert set(LOOKED_AT) <= {text for _name, text in uses()}
 
 
-UNITS = ["a", "1", "\\", " ", "a.", "-", "/", "\\ ", "_", "#", "0-", "1.", "f", "a-", "\n", '"', "::", "=", "1s", "T0", "a__", "\\\n "]
+UNITS = [
+    "a",
+    "1",
+    "\\",
+    " ",
+    "a.",
+    "-",
+    "/",
+    "\\ ",
+    "_",
+    "#",
+    "0-",
+    "1.",
+    "f",
+    "a-",
+    "\n",
+    '"',
+    "::",
+    "=",
+    "1s",
+    "T0",
+    "a__",
+    "\\\n ",
+]
 
 
 def seconds(expression, text, searched):
@@ -100,5 +131,8 @@ def test_four_times_as_much_is_not_ten_times_the_work(text):
     searched = text.startswith(("/(", "^", "(?<!", "\\\\"))
     for unit in UNITS:
         for start, end in (("", "!"), (text[:1], "\0")):
-            few, many = (min(seconds(expression, start + unit * count + end, searched) for _turn in range(3)) for count in (2000, 8000))
+            few, many = (
+                min(seconds(expression, start + unit * count + end, searched) for _turn in range(3))
+                for count in (2000, 8000)
+            )
             assert many < 10 * max(few, 0.003), (unit, few, many)

@@ -36,22 +36,34 @@ def many_then_replaced(n):
 
 
 def passed_then_replaced(n):
-    return b"".join(entry("d%d/f" % number) for number in range(n)) + (entry("x/y/z") + entry("x")) * n
+    return (
+        b"".join(entry("d%d/f" % number) for number in range(n)) + (entry("x/y/z") + entry("x")) * n
+    )
 
 
 def whiteouts(n):
-    return b"".join(entry("d/.wh.f%d" % number) for number in range(n)) + b"".join(entry("d/f%d" % number) + entry("d/.wh..wh..opq") for number in range(n))
+    return b"".join(entry("d/.wh.f%d" % number) for number in range(n)) + b"".join(
+        entry("d/f%d" % number) + entry("d/.wh..wh..opq") for number in range(n)
+    )
 
 
 def links(n):
     """Each a link to the one before."""
-    return entry("f0") + b"".join(entry("f%d" % number, tarfile.LNKTYPE, "f%d" % (number - 1)) for number in range(1, n))
+    return entry("f0") + b"".join(
+        entry("f%d" % number, tarfile.LNKTYPE, "f%d" % (number - 1)) for number in range(1, n)
+    )
 
 
 def symbolic(n):
     """Links that change while names lead through them."""
-    return directory("a") + directory("b") + b"".join(
-        entry("l", tarfile.SYMTYPE, "ab"[number % 2]) + entry("l/f%d" % number) for number in range(n))
+    return (
+        directory("a")
+        + directory("b")
+        + b"".join(
+            entry("l", tarfile.SYMTYPE, "ab"[number % 2]) + entry("l/f%d" % number)
+            for number in range(n)
+        )
+    )
 
 
 def deep(n):
@@ -61,8 +73,13 @@ def deep(n):
 
 def common(n):
     """Headers for every entry."""
-    return entry("g", tarfile.XGLTYPE) + b"".join(_global({"SCHILY.xattr.user.%d" % (n + number): "v" * 40 for number in range(n)})) + b"".join(
-        entry("f%d" % number) for number in range(n))
+    return (
+        entry("g", tarfile.XGLTYPE)
+        + b"".join(
+            _global({"SCHILY.xattr.user.%d" % (n + number): "v" * 40 for number in range(n)})
+        )
+        + b"".join(entry("f%d" % number) for number in range(n))
+    )
 
 
 def _global(records):
@@ -75,17 +92,42 @@ def records(n):
 
 def sparse(n):
     places = ",".join("%d,0" % (2 * number) for number in range(n * 8))
-    return entry("f", pax={"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.map": places, "GNU.sparse.realsize": str(n * 32)}) + entry("g") * n
+    return (
+        entry(
+            "f",
+            pax={
+                "GNU.sparse.major": "0",
+                "GNU.sparse.minor": "1",
+                "GNU.sparse.map": places,
+                "GNU.sparse.realsize": str(n * 32),
+            },
+        )
+        + entry("g") * n
+    )
 
 
 def endless_map(n):
     """A map before the content that has no line's end."""
     info = tarfile.TarInfo("f")
-    info.size, info.pax_headers = n * 512 * 8, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "5"}
+    info.size, info.pax_headers = (
+        n * 512 * 8,
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "5"},
+    )
     return info.tobuf(tarfile.PAX_FORMAT) + b"1" * info.size + entry("g") * n
 
 
-ARCHIVES = [many_then_replaced, passed_then_replaced, whiteouts, links, symbolic, deep, common, records, sparse, endless_map]
+ARCHIVES = [
+    many_then_replaced,
+    passed_then_replaced,
+    whiteouts,
+    links,
+    symbolic,
+    deep,
+    common,
+    records,
+    sparse,
+    endless_map,
+]
 
 
 def unpacked(data, place):
@@ -197,16 +239,32 @@ def work(way, data, place):
 
 
 @pytest.mark.parametrize("make", ARCHIVES)
-@pytest.mark.parametrize("way, count", [(unpacked, 40), (listed, 300), (indexed, 300), (over_another, 40), (added, 40),
-                                        (imported, 100), (squashed, 100), (loaded, 300)])
+@pytest.mark.parametrize(
+    "way, count",
+    [
+        (unpacked, 40),
+        (listed, 300),
+        (indexed, 300),
+        (over_another, 40),
+        (added, 40),
+        (imported, 100),
+        (squashed, 100),
+        (loaded, 300),
+    ],
+)
 def test_growth(tmp_path, make, way, count):
     if os.geteuid():
         pytest.skip("owners and devices are root's to set")
     end = b"\0" * 1024
     small, large = make(count) + end, make(4 * count) + end
     for attempt in range(3):  # a moment in which the machine is twice as slow
-        once, grown = work(way, small, str(tmp_path / ("s%d" % attempt))), work(way, large, str(tmp_path / ("l%d" % attempt)))
+        once, grown = (
+            work(way, small, str(tmp_path / ("s%d" % attempt))),
+            work(way, large, str(tmp_path / ("l%d" % attempt))),
+        )
         assert grown[0] < 5 * once[0] + 200
-        if way not in (listed, indexed) or grown[1] < 8 * once[1] + 0.02:  # these two leave the kernel alone
+        if (
+            way not in (listed, indexed) or grown[1] < 8 * once[1] + 0.02
+        ):  # these two leave the kernel alone
             return
-    raise AssertionError("%.3f s became %.3f s with four times as much" % (once[1], grown[1]))
+    raise AssertionError(f"{once[1]:.3f} s became {grown[1]:.3f} s with four times as much")

@@ -9,37 +9,93 @@ from pycontainer.errors import RegistryError
 from pycontainer.images.client import headers, retry
 
 
-@pytest.mark.parametrize("values, expected", [
-    (['Bearer realm = "https://a/t" , service="x"'], [("bearer", {"realm": "https://a/t", "service": "x"})]),
-    (['Basic realm="a", Bearer realm="b",scope="c, d=e"', "Negotiate"], [("basic", {"realm": "a"}), ("bearer", {"realm": "b", "scope": "c, d=e"}),
-                                                                         ("negotiate", {})]),
-    ([', ,Basic  realm=x ,,'], [("basic", {"realm": "x"})]),
-    (["Negotiate YIIB==", "Basic realm=r"], [("negotiate", {"yiib": "="}), ("basic", {"realm": "r"})]),
-    (['Bearer realm="not closed'], [("bearer", {})]), (['realm="of nothing"'], []), (["", "=", '"', "Basic =", "\xff"], []),
-    (['Bearer realm=""'], [("bearer", {"realm": ""})])])
+@pytest.mark.parametrize(
+    "values, expected",
+    [
+        (
+            ['Bearer realm = "https://a/t" , service="x"'],
+            [("bearer", {"realm": "https://a/t", "service": "x"})],
+        ),
+        (
+            ['Basic realm="a", Bearer realm="b",scope="c, d=e"', "Negotiate"],
+            [
+                ("basic", {"realm": "a"}),
+                ("bearer", {"realm": "b", "scope": "c, d=e"}),
+                ("negotiate", {}),
+            ],
+        ),
+        ([", ,Basic  realm=x ,,"], [("basic", {"realm": "x"})]),
+        (
+            ["Negotiate YIIB==", "Basic realm=r"],
+            [("negotiate", {"yiib": "="}), ("basic", {"realm": "r"})],
+        ),
+        (['Bearer realm="not closed'], [("bearer", {})]),
+        (['realm="of nothing"'], []),
+        (["", "=", '"', "Basic =", "\xff"], []),
+        (['Bearer realm=""'], [("bearer", {"realm": ""})]),
+    ],
+)
 def test_challenges(values, expected):
     assert headers.challenges(values) == expected
 
 
-@pytest.mark.parametrize("values, expected", [
-    (['</v2/a/tags/list?n=1&last=b>; rel="next"'], "/v2/a/tags/list?n=1&last=b"), (["<x>; rel=next"], "x"),
-    (["<x>;title=\"a, b; rel=next\"; rel=\"prev\", <y> ; REL = \"first next\""], "y"),
-    (["<x>; rel=prev"], None), (["<x>; rel=prev", "<y>; rel=next"], "y"), (["<x>"], None), ([], None), (["<x"], None), (["x; rel=next"], None),
-    (["<x>; rel=\"next"], None),
-    (["<a,b>; rel=next"], "a,b"), (["<x>; rel=prev; rel=next"], None), (["<>; rel=next"], "")])
+@pytest.mark.parametrize(
+    "values, expected",
+    [
+        (['</v2/a/tags/list?n=1&last=b>; rel="next"'], "/v2/a/tags/list?n=1&last=b"),
+        (["<x>; rel=next"], "x"),
+        (['<x>;title="a, b; rel=next"; rel="prev", <y> ; REL = "first next"'], "y"),
+        (["<x>; rel=prev"], None),
+        (["<x>; rel=prev", "<y>; rel=next"], "y"),
+        (["<x>"], None),
+        ([], None),
+        (["<x"], None),
+        (["x; rel=next"], None),
+        (['<x>; rel="next'], None),
+        (["<a,b>; rel=next"], "a,b"),
+        (["<x>; rel=prev; rel=next"], None),
+        (["<>; rel=next"], ""),
+    ],
+)
 def test_next_page(values, expected):
     assert headers.next_page(values) == expected
 
 
-@pytest.mark.parametrize("text, expected", [("0", 0), (" 12 ", 12), ("9" * 18, 10 ** 18 - 1), ("9" * 19, None), ("9" * 5000, None), ("\xb2", None),
-                                            ("\u0663", None), ("-1", None),
-                                            ("1.0", None), ("", None), (None, None), ("0x1", None)])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("0", 0),
+        (" 12 ", 12),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+        ("9" * 5000, None),
+        ("\xb2", None),
+        ("\u0663", None),
+        ("-1", None),
+        ("1.0", None),
+        ("", None),
+        (None, None),
+        ("0x1", None),
+    ],
+)
 def test_number(text, expected):
     assert headers.number(text) == expected
 
 
-@pytest.mark.parametrize("value", ["\xb2", "9" * 5000, "9" * 18, "-5", "Mon, 99 Foo 99999999999 99:99:99 GMT", ", " * 4000,
-                                   "Thu, 01 Jan 999999999 00:00:00 +9999", "(" * 8000, ""])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\xb2",
+        "9" * 5000,
+        "9" * 18,
+        "-5",
+        "Mon, 99 Foo 99999999999 99:99:99 GMT",
+        ", " * 4000,
+        "Thu, 01 Jan 999999999 00:00:00 +9999",
+        "(" * 8000,
+        "",
+    ],
+)
 def test_what_is_no_pause(value):
     assert 0 < retry.asked_pause(value, 1) <= retry.LONGEST_WAIT + 1
 
@@ -53,10 +109,17 @@ class Message:
 
 
 def test_headers_have_a_limit():
-    assert headers.Headers(Message("a", "b"), "h").get("X") == "a" and headers.Headers(Message(), "h").get("X", "none") == "none"
-    assert headers.Headers(Message("a" * headers.LONGEST), "h").get_all("Link") == ["a" * headers.LONGEST]
+    assert (
+        headers.Headers(Message("a", "b"), "h").get("X") == "a"
+        and headers.Headers(Message(), "h").get("X", "none") == "none"
+    )
+    assert headers.Headers(Message("a" * headers.LONGEST), "h").get_all("Link") == [
+        "a" * headers.LONGEST
+    ]
     for values in (["a" * (headers.LONGEST + 1)], ["a" * 5000, "b" * 5000]):
-        with pytest.raises(RegistryError, match="^h sent a header Link of [0-9]+ bytes; at most 8192 are accepted$"):
+        with pytest.raises(
+            RegistryError, match="^h sent a header Link of [0-9]+ bytes; at most 8192 are accepted$"
+        ):
             headers.Headers(Message(*values), "h").get("Link")
 
 
@@ -74,7 +137,9 @@ class Counted(str):
 
     def find(self, *arguments):
         found = super().find(*arguments)
-        self.work += (found if found >= 0 else len(self)) - (arguments[1] if len(arguments) > 1 else 0)
+        self.work += (found if found >= 0 else len(self)) - (
+            arguments[1] if len(arguments) > 1 else 0
+        )
         return found
 
     def startswith(self, *arguments):
@@ -82,12 +147,36 @@ class Counted(str):
         return super().startswith(*arguments)
 
 
-@pytest.mark.parametrize("unit", ["<", "<>", "<>;", "<a>,", ";", '"', "\\", "<x>;rel=prev,", "a=", 'a="', "a ", "a,", "a=b,", "a b", "=", " ", ",", "\t;",
-                                  '<x>;a="\\"', "a" * 7 + " "])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<",
+        "<>",
+        "<>;",
+        "<a>,",
+        ";",
+        '"',
+        "\\",
+        "<x>;rel=prev,",
+        "a=",
+        'a="',
+        "a ",
+        "a,",
+        "a=b,",
+        "a b",
+        "=",
+        " ",
+        ",",
+        "\t;",
+        '<x>;a="\\"',
+        "a" * 7 + " ",
+    ],
+)
 @pytest.mark.parametrize("end", ["", "!", '"', ">; rel=next", "\x00"])
 @pytest.mark.parametrize("read", [headers.challenges, headers.next_page])
 def test_work_grows_with_the_length(read, unit, end):
     """Counted, not timed: twice the length is at most about twice the work."""
+
     def work(count):
         text = Counted(("Bearer " if read is headers.challenges else "") + unit * count + end)
         read([text])

@@ -19,13 +19,21 @@ def descriptor(kind=manifest.OCI_LAYER + "+gzip", **more):
 
 def image(**more):
     return dict(
-        {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST, "config": descriptor(manifest.OCI_CONFIG), "layers": [descriptor()]},
+        {
+            "schemaVersion": 2,
+            "mediaType": manifest.OCI_MANIFEST,
+            "config": descriptor(manifest.OCI_CONFIG),
+            "layers": [descriptor()],
+        },
         **more,
     )
 
 
 def index(*platforms):
-    entries = [descriptor(manifest.OCI_MANIFEST, digest="sha256:%064d" % number) for number, _platform in enumerate(platforms)]
+    entries = [
+        descriptor(manifest.OCI_MANIFEST, digest="sha256:%064d" % number)
+        for number, _platform in enumerate(platforms)
+    ]
     for entry, platform in zip(entries, platforms):
         if platform:
             entry["platform"] = dict(zip(("os", "architecture", "variant"), platform.split("/")))
@@ -37,10 +45,18 @@ def encode(document):
 
 
 def test_an_image_and_an_index_are_taken_with_and_without_their_media_type():
-    assert not manifest.is_index(manifest.parse(encode(image()), "x", manifest.OCI_MANIFEST + "; charset=utf-8"))
-    assert manifest.parse(encode(image(mediaType=None)), "x", "application/json")["mediaType"] == manifest.OCI_MANIFEST
+    assert not manifest.is_index(
+        manifest.parse(encode(image()), "x", manifest.OCI_MANIFEST + "; charset=utf-8")
+    )
+    assert (
+        manifest.parse(encode(image(mediaType=None)), "x", "application/json")["mediaType"]
+        == manifest.OCI_MANIFEST
+    )
     assert manifest.is_index(manifest.parse(encode(index("linux/amd64")), "x"))
-    assert manifest.parse(encode(image(mediaType=manifest.DOCKER_MANIFEST)), "x")["mediaType"] == manifest.DOCKER_MANIFEST
+    assert (
+        manifest.parse(encode(image(mediaType=manifest.DOCKER_MANIFEST)), "x")["mediaType"]
+        == manifest.DOCKER_MANIFEST
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +83,10 @@ def test_ambiguous_or_broken_manifests_are_refused(document, content_type):
 
 
 def test_schema_1_is_refused_in_its_own_words():
-    for data, kind in ((encode({"schemaVersion": 1, "fsLayers": []}), None), (encode({"x": 1}), manifest.SCHEMA1[1])):
+    for data, kind in (
+        (encode({"schemaVersion": 1, "fsLayers": []}), None),
+        (encode({"x": 1}), manifest.SCHEMA1[1]),
+    ):
         with pytest.raises(Unsupported, match="schema 1"):
             manifest.parse(data, "x", kind)
 
@@ -97,7 +116,11 @@ def test_configurations():
     data = {"rootfs": {"type": "layers", "diff_ids": [DIGEST]}, "config": None}
     assert manifest.parse_config(encode(data), "x", 1)["config"] == {}
     assert manifest.parse_config(b"{}", "x", 0)["rootfs"]["diff_ids"] == []
-    for broken, count in ((data, 2), ({"rootfs": {"diff_ids": ["x"]}}, 1), (dict(data, config=[1]), 1)):
+    for broken, count in (
+        (data, 2),
+        ({"rootfs": {"diff_ids": ["x"]}}, 1),
+        (dict(data, config=[1]), 1),
+    ):
         with pytest.raises(RegistryError):
             manifest.parse_config(encode(broken), "x", count)
 
@@ -122,14 +145,32 @@ def test_platforms(platforms, wanted, chosen):
 
 
 def test_no_platform_fits():
-    with pytest.raises(Unsupported, match="x is not there for linux/s390x; it is for linux/amd64, linux/arm/v7$"):
-        manifest.choose(index("linux/arm/v7", "linux/amd64", "unknown/unknown"), manifest.parse_platform("s390x"), "x")
-    for text in ("windows/amd64", "linux/a/b/c", "linux/", "linux/a;b", "linux", "windows", "darwin", "linux/linux", "linux/windows/v1", "/", "/amd64"):
-        with pytest.raises(InvalidInput, match="^platform: '%s' is not valid" % text):
+    with pytest.raises(
+        Unsupported, match="x is not there for linux/s390x; it is for linux/amd64, linux/arm/v7$"
+    ):
+        manifest.choose(
+            index("linux/arm/v7", "linux/amd64", "unknown/unknown"),
+            manifest.parse_platform("s390x"),
+            "x",
+        )
+    for text in (
+        "windows/amd64",
+        "linux/a/b/c",
+        "linux/",
+        "linux/a;b",
+        "linux",
+        "windows",
+        "darwin",
+        "linux/linux",
+        "linux/windows/v1",
+        "/",
+        "/amd64",
+    ):
+        with pytest.raises(InvalidInput, match=f"^platform: '{text}' is not valid"):
             manifest.parse_platform(text)
 
 
 def test_chain_ids_follow_the_specification():
     first, second = "sha256:" + "1" * 64, "sha256:" + "2" * 64
     chains = manifest.chain_ids([first, second])
-    assert chains == [first, manifest.digest_of(("%s %s" % (first, second)).encode())]
+    assert chains == [first, manifest.digest_of(f"{first} {second}".encode())]

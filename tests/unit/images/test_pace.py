@@ -36,17 +36,24 @@ def read(drops, between=0):
         total, raw.now = total + count, raw.now + between
 
 
-@pytest.mark.parametrize("drops", [[(0, 1)] + [(1, 1)] * 100, [(59, 1)] + [(1, 999)] * 61, [(1, 1 << 20)] * 9 + [(50, 10)] * 9])
+@pytest.mark.parametrize(
+    "drops",
+    [[(0, 1)] + [(1, 1)] * 100, [(59, 1)] + [(1, 999)] * 61, [(1, 1 << 20)] * 9 + [(50, 10)] * 9],
+)
 def test_too_slow(drops):
     with pytest.raises(min_speed.TooSlow, match="only [0-9]+ bytes came in [0-9]+ seconds"):
         read(drops)
 
 
-@pytest.mark.parametrize("drops", [
-    [(59, 1), (59, 1)],  # small, and late
-    [(59, 300), (30, 1), (40, 1 << 20), (59, 70000), (0, 1)],
-    [(1, 1001)] * 500,
-    [(0, 1)] * 5000])
+@pytest.mark.parametrize(
+    "drops",
+    [
+        [(59, 1), (59, 1)],  # small, and late
+        [(59, 300), (30, 1), (40, 1 << 20), (59, 70000), (0, 1)],
+        [(1, 1001)] * 500,
+        [(0, 1)] * 5000,
+    ],
+)
 def test_slow_and_no_more(drops):
     assert read(drops) == sum(count for _wait, count in drops)
 

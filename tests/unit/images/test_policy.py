@@ -18,21 +18,43 @@ def scope_of(tmp_path):
 
     def do(path, transport="docker-archive", scope="images"):
         scopes = {str(tmp_path / scope): [{"type": "insecureAcceptAnything"}]}
-        found = policy.Policy("policy.json", {"default": [{"type": "reject"}], "transports": {transport: scopes}})
-        rule = found.for_file(transport, "%s/%s" % (tmp_path, path))
+        found = policy.Policy(
+            "policy.json", {"default": [{"type": "reject"}], "transports": {transport: scopes}}
+        )
+        rule = found.for_file(transport, f"{tmp_path}/{path}")
         return rule.requirements[0]["type"]
 
     return do
 
 
-@pytest.mark.parametrize("path, scope, taken", [
-    ("images/web.tar", "images", True), ("images", "images", True), ("images/", "images", True), ("images/a/../web.tar", "images", True),
-    ("other/../images/web.tar", "images", True), ("link/web.tar", "images", True), ("images/web.tar", "link", True), ("link/web.tar", "link", True),
-    ("images/../other/web.tar", "images", False), ("images/out/web.tar", "images", False), ("images2/web.tar", "images", False), ("web.tar", "images", False)])
+@pytest.mark.parametrize(
+    "path, scope, taken",
+    [
+        ("images/web.tar", "images", True),
+        ("images", "images", True),
+        ("images/", "images", True),
+        ("images/a/../web.tar", "images", True),
+        ("other/../images/web.tar", "images", True),
+        ("link/web.tar", "images", True),
+        ("images/web.tar", "link", True),
+        ("link/web.tar", "link", True),
+        ("images/../other/web.tar", "images", False),
+        ("images/out/web.tar", "images", False),
+        ("images2/web.tar", "images", False),
+        ("web.tar", "images", False),
+    ],
+)
 def test_files_of_the_host(scope_of, path, scope, taken):
     assert scope_of(path, scope=scope) == ("insecureAcceptAnything" if taken else "reject")
 
 
-@pytest.mark.parametrize("path, taken", [("images/web.tar", True), ("images/../other/web.tar", False), ("other/../images/web.tar", True)])
+@pytest.mark.parametrize(
+    "path, taken",
+    [
+        ("images/web.tar", True),
+        ("images/../other/web.tar", False),
+        ("other/../images/web.tar", True),
+    ],
+)
 def test_files_of_the_controller(scope_of, path, taken):
     assert scope_of(path, "controller") == ("insecureAcceptAnything" if taken else "reject")

@@ -23,7 +23,11 @@ HEX = "0123456789abcdef" * 4
         ("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"),
         ("localhost/app", "localhost/app:latest", "localhost/app:latest"),
         ("localhost:5000/app:1", "localhost:5000/app:1", "localhost:5000/app:1"),
-        ("registry.example.com/a/b/c:T_1.x-y", "registry.example.com/a/b/c:T_1.x-y", "registry.example.com/a/b/c:T_1.x-y"),
+        (
+            "registry.example.com/a/b/c:T_1.x-y",
+            "registry.example.com/a/b/c:T_1.x-y",
+            "registry.example.com/a/b/c:T_1.x-y",
+        ),
         ("[::1]:5000/app", "[::1]:5000/app:latest", "[::1]:5000/app:latest"),
         ("Host/app", "Host/app:latest", "Host/app:latest"),
         ("x/a__b--c.d", "docker.io/x/a__b--c.d:latest", "x/a__b--c.d:latest"),
@@ -99,8 +103,16 @@ def test_refused(text):
 
 
 def test_spellings_of_one_name():
-    assert reference.same_name("web", "docker.io/library/web:latest") and reference.same_name("a/b:1", "docker.io/a/b:1") and reference.same_name(None, None)
-    assert not reference.same_name("web", "web:2") and not reference.same_name("sha256:" + 64 * "a", "web") and not reference.same_name(None, "web")
+    assert (
+        reference.same_name("web", "docker.io/library/web:latest")
+        and reference.same_name("a/b:1", "docker.io/a/b:1")
+        and reference.same_name(None, None)
+    )
+    assert (
+        not reference.same_name("web", "web:2")
+        and not reference.same_name("sha256:" + 64 * "a", "web")
+        and not reference.same_name(None, "web")
+    )
 
 
 def test_the_digest_wins_and_the_tag_is_kept():
@@ -116,4 +128,9 @@ def test_the_option_is_named():
 
 def test_what_can_be_nothing_but_an_id():
     assert reference.is_id("sha256:" + HEX) and reference.is_id("sha256:0") and reference.is_id(HEX)
-    assert not reference.is_id(HEX[:12]) and not reference.is_id("sha256:x") and not reference.is_id("sha256") and not reference.is_id("web")
+    assert (
+        not reference.is_id(HEX[:12])
+        and not reference.is_id("sha256:x")
+        and not reference.is_id("sha256")
+        and not reference.is_id("web")
+    )

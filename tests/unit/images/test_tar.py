@@ -19,7 +19,9 @@ FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarf
 def read(data, piece=777):
     """``[(entry, content)]`` of an archive that comes in small pieces."""
     found = []
-    for entry in reader.entries(reader.Stream(data[at : at + piece] for at in range(0, len(data), piece))):
+    for entry in reader.entries(
+        reader.Stream(data[at : at + piece] for at in range(0, len(data), piece))
+    ):
         parts = []
         if entry.sparse is None:
             entry.write_to(lambda view: parts.append(bytes(view)))
@@ -53,7 +55,16 @@ def test_all_types_and_attributes(form):
         FORMATS[form],
         [
             (b"dir", {"type": tarfile.DIRTYPE, "mode": 0o1777, "mtime": 5}),
-            (b"dir/file", {"content": b"x" * 1000, "mode": 0o4755, "uid": 1000, "gid": 65534, "mtime": 1700000000}),
+            (
+                b"dir/file",
+                {
+                    "content": b"x" * 1000,
+                    "mode": 0o4755,
+                    "uid": 1000,
+                    "gid": 65534,
+                    "mtime": 1700000000,
+                },
+            ),
             (b"empty", {}),
             (b"hard", {"type": tarfile.LNKTYPE, "linkname": "dir/file"}),
             (b"soft", {"type": tarfile.SYMTYPE, "linkname": "../../x"}),
@@ -76,7 +87,13 @@ def test_all_types_and_attributes(form):
         reader.REGULAR,
     ]
     entry, content = found[b"dir/file"]
-    assert (content, entry.mode, entry.uid, entry.gid, entry.mtime) == (b"x" * 1000, 0o4755, 1000, 65534, 1700000000 * 10**9)
+    assert (content, entry.mode, entry.uid, entry.gid, entry.mtime) == (
+        b"x" * 1000,
+        0o4755,
+        1000,
+        65534,
+        1700000000 * 10**9,
+    )
     assert found[b"hard"][0].link == b"dir/file" and found[b"soft"][0].link == b"../../x"
     assert found[b"char"][0].device == (5, 300) and found[b"last"][1] == b"y" * 512
 
@@ -86,23 +103,46 @@ def test_long_names_links_and_big_numbers(form):
     long = b"d/" * 60 + b"n" * 200
     data = archive(
         FORMATS[form],
-        [(long, {"type": tarfile.SYMTYPE, "linkname": "t" * 300, "uid": 3000000, "gid": 2**32 - 2}), (b"after", {"content": b"z"})],
+        [
+            (
+                long,
+                {"type": tarfile.SYMTYPE, "linkname": "t" * 300, "uid": 3000000, "gid": 2**32 - 2},
+            ),
+            (b"after", {"content": b"z"}),
+        ],
     )
     (first, _content), (second, content) = read(data)
-    assert first.name == long and first.link == b"t" * 300 and (first.uid, first.gid) == (3000000, 2**32 - 2)
+    assert (
+        first.name == long
+        and first.link == b"t" * 300
+        and (first.uid, first.gid) == (3000000, 2**32 - 2)
+    )
     assert second.name == b"after" and content == b"z"
 
 
 def test_ustar_prefix_and_names_that_are_not_utf8():
     data = archive(tarfile.USTAR_FORMAT, [(b"p" * 90 + b"/" + b"q" * 90, {}), (b"caf\xe9\xff", {})])
-    assert [entry.name for entry, _content in read(data)] == [b"p" * 90 + b"/" + b"q" * 90, b"caf\xe9\xff"]
+    assert [entry.name for entry, _content in read(data)] == [
+        b"p" * 90 + b"/" + b"q" * 90,
+        b"caf\xe9\xff",
+    ]
 
 
 def test_pax_fractions_xattrs_and_global_records():
     data = archive(
         tarfile.PAX_FORMAT,
         [
-            (b"f", {"pax_headers": {"mtime": "1.123456789", "SCHILY.xattr.user.a": "b", "size": "3"}, "content": b"abc"}),
+            (
+                b"f",
+                {
+                    "pax_headers": {
+                        "mtime": "1.123456789",
+                        "SCHILY.xattr.user.a": "b",
+                        "size": "3",
+                    },
+                    "content": b"abc",
+                },
+            ),
             (b"g", {"pax_headers": {"mtime": "-1.5"}}),
         ],
     )
@@ -127,13 +167,19 @@ def test_sparse_files(tmp_path, options):
             file.seek(number * 100000)
             file.write(b"part %d" % number)
         file.truncate(5000000)
-    data = subprocess.run(["tar", "-cS", "-C", str(tmp_path)] + options + ["sparse"], stdout=subprocess.PIPE, check=True).stdout
+    data = subprocess.run(
+        ["tar", "-cS", "-C", str(tmp_path)] + options + ["sparse"],
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
     ((entry, content),) = read(data)
     assert entry.name == b"sparse" and entry.sparse and content == path.read_bytes()
 
 
 def test_content_that_is_not_read_is_skipped():
-    data = archive(tarfile.GNU_FORMAT, [(b"a", {"content": b"1" * 5000}), (b"b", {"content": b"2"})])
+    data = archive(
+        tarfile.GNU_FORMAT, [(b"a", {"content": b"1" * 5000}), (b"b", {"content": b"2"})]
+    )
     assert [entry.name for entry in reader.entries(reader.Stream([data]))] == [b"a", b"b"]
 
 
@@ -154,7 +200,15 @@ def test_damage_is_noticed(damage):
 
 
 def _header(name=b"x", size=b"00000000000\0", kind=b"0"):
-    block = bytearray(name.ljust(100, b"\0") + b"0000644\0" * 3 + size + b"00000000000\0" + b" " * 8 + kind + b"\0" * 355)
+    block = bytearray(
+        name.ljust(100, b"\0")
+        + b"0000644\0" * 3
+        + size
+        + b"00000000000\0"
+        + b" " * 8
+        + kind
+        + b"\0" * 355
+    )
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
 
@@ -168,7 +222,9 @@ def _header(name=b"x", size=b"00000000000\0", kind=b"0"):
         _header(size=b"zzz".ljust(12, b"\0")),
         _header(size=b"%011o\0" % 20, kind=b"x") + b"9999999999 path=x\n".ljust(512, b"\0"),
         _header(size=b"%011o\0" % 20, kind=b"x") + b"0 path=xxxxxxxxxxxx\n".ljust(512, b"\0"),
-        _header(size=b"%011o\0" % 15, kind=b"x") + b"15 size=-10000\n".ljust(512, b"\0") + _header(),
+        _header(size=b"%011o\0" % 15, kind=b"x")
+        + b"15 size=-10000\n".ljust(512, b"\0")
+        + _header(),
     ],
 )
 def test_hostile_headers_end_in_an_error(data):
@@ -187,17 +243,36 @@ def test_our_own_archives_are_read_by_us_and_by_tarfile(tmp_path):
     first = b"".join(writer.directory(str(root)))
     assert first == b"".join(writer.directory(str(root)))
     names = [entry.name for entry, _content in read(first)]
-    assert names == [b"./", b"./caf\xe9/", b"./dir/", b"./dir/" + b"n" * 150, b"./hard", b"./pipe", b"./soft"]
+    assert names == [
+        b"./",
+        b"./caf\xe9/",
+        b"./dir/",
+        b"./dir/" + b"n" * 150,
+        b"./hard",
+        b"./pipe",
+        b"./soft",
+    ]
     with tarfile.open(fileobj=io.BytesIO(first)) as file:
         members = {member.name: member for member in file.getmembers()}
-    assert members["./hard"].linkname == "./dir/" + "n" * 150 and members["./soft"].linkname == "s" * 150
+    assert (
+        members["./hard"].linkname == "./dir/" + "n" * 150
+        and members["./soft"].linkname == "s" * 150
+    )
 
 
 def test_a_global_header_holds_for_all_that_have_none_of_their_own():
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "a commit", "mtime": "5.25"}) as file:
+    with tarfile.open(
+        fileobj=buffer,
+        mode="w",
+        format=tarfile.PAX_FORMAT,
+        pax_headers={"comment": "a commit", "mtime": "5.25"},
+    ) as file:
         for name, mtime in (("plain", 0), ("own", 7.5)):
             info = tarfile.TarInfo(name)
             info.mtime = mtime
             file.addfile(info)
-    assert [(entry.name, entry.mtime) for entry, _content in read(buffer.getvalue())] == [(b"plain", 5250000000), (b"own", 7500000000)]
+    assert [(entry.name, entry.mtime) for entry, _content in read(buffer.getvalue())] == [
+        (b"plain", 5250000000),
+        (b"own", 7500000000),
+    ]

@@ -17,14 +17,18 @@ PYTHON = "/usr/bin/python3"
 
 def missing():
     """Why libseccomp can't be asked here, "" when it can."""
-    if subprocess.run([PYTHON, "-c", "import seccomp"], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        [PYTHON, "-c", "import seccomp"], capture_output=True, check=False
+    ).returncode:
         return "python3-seccomp is not installed"
     return ""
 
 
 def compile(profile):  # pylint: disable=redefined-builtin
     """The program that libseccomp makes of a profile, on this machine's architecture."""
-    return subprocess.run([PYTHON, __file__], input=json.dumps(profile).encode(), capture_output=True, check=True).stdout
+    return subprocess.run(
+        [PYTHON, __file__], input=json.dumps(profile).encode(), capture_output=True, check=True
+    ).stdout
 
 
 def _action(seccomp, name, errno_ret):
@@ -58,7 +62,11 @@ def _main():
         arguments = []
         for argument in entry.get("args") or []:
             operator = getattr(seccomp, argument["op"][len("SCMP_CMP_") :])
-            values = [argument["value"], argument["valueTwo"]] if argument["op"] == "SCMP_CMP_MASKED_EQ" else [argument["value"]]
+            values = (
+                [argument["value"], argument["valueTwo"]]
+                if argument["op"] == "SCMP_CMP_MASKED_EQ"
+                else [argument["value"]]
+            )
             arguments.append(seccomp.Arg(argument["index"], operator, *values))
         for name in entry["names"]:
             try:

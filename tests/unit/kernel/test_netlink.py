@@ -14,7 +14,10 @@ from pycontainer.kernel.net import netlink, nftables, rules
 def test_attributes_survive_a_round_trip():
     chance = random.Random(7)
     for dummy in range(200):
-        wanted = [(kind, chance.randbytes(chance.choice([0, 1, 3, 4, 5, 255, 4096]))) for kind in range(chance.randint(0, 9))]
+        wanted = [
+            (kind, chance.randbytes(chance.choice([0, 1, 3, 4, 5, 255, 4096])))
+            for kind in range(chance.randint(0, 9))
+        ]
         packed = b"".join(netlink.attribute(kind, payload) for kind, payload in wanted)
         assert len(packed) % 4 == 0
         assert netlink.attribute_list(packed) == wanted
@@ -42,7 +45,10 @@ def test_nested_flag_is_taken_off():
 def test_acknowledgements():
     assert netlink.acknowledgement(0, struct.pack("=i", 0) + bytes(16)) == (0, "")
     explained = struct.pack("=i", -22) + bytes(16) + netlink.text(1, "no such thing")
-    assert netlink.acknowledgement(netlink.NLM_F_ACK_TLVS | netlink.NLM_F_CAPPED, explained) == (22, "no such thing")
+    assert netlink.acknowledgement(netlink.NLM_F_ACK_TLVS | netlink.NLM_F_CAPPED, explained) == (
+        22,
+        "no such thing",
+    )
     echoed = struct.pack("=iI", -22, 20) + bytes(16) + netlink.text(1, "why")
     assert netlink.acknowledgement(netlink.NLM_F_ACK_TLVS, echoed) == (22, "why")
 

@@ -52,7 +52,9 @@ def test_plain(root):
         assert read(root, path) == "inside"
     assert code(root, rootfs.open_in_root, "/etc/nothing", os.O_RDONLY) == errno.ENOENT
     assert code(root, rootfs.open_in_root, "/etc/file/x", os.O_RDONLY) == errno.ENOTDIR
-    assert code(root, rootfs.open_in_root, "/etc/file", os.O_RDONLY | os.O_DIRECTORY) == errno.ENOTDIR
+    assert (
+        code(root, rootfs.open_in_root, "/etc/file", os.O_RDONLY | os.O_DIRECTORY) == errno.ENOTDIR
+    )
     fd = call(root, rootfs.open_in_root, "/", os.O_PATH)
     assert os.path.samestat(os.fstat(fd), os.stat(root))
     os.close(fd)
@@ -74,7 +76,9 @@ def test_links(root):
         assert code(root, rootfs.open_in_root, path, os.O_RDONLY) == errno.ENOENT
     (root / "etc/loop").symlink_to("loop")
     assert code(root, rootfs.open_in_root, "/etc/loop", os.O_RDONLY) == errno.ELOOP
-    assert code(root, rootfs.open_in_root, "/etc/absolute", os.O_RDONLY | os.O_NOFOLLOW) == errno.ELOOP
+    assert (
+        code(root, rootfs.open_in_root, "/etc/absolute", os.O_RDONLY | os.O_NOFOLLOW) == errno.ELOOP
+    )
     fd = call(root, rootfs.open_in_root, "/etc/absolute", os.O_PATH | os.O_NOFOLLOW)
     assert os.readlink("", dir_fd=fd) == "/etc/file"
     os.close(fd)
@@ -120,8 +124,18 @@ def test_no_descriptor_is_left(root):
     """Whatever comes of it, only the answer stays open."""
     before = set(os.listdir("/proc/self/fd"))
     (root / "etc/loop").symlink_to("loop/x")
-    for path in ("/etc/file", "/etc/loop", "/etc/nothing/x", "/new/one", "/etc/deep/../../etc/file"):
-        for function, *args in ((rootfs.open_in_root, os.O_RDONLY), (rootfs.make_in_root, True), (rootfs.open_in_root, os.O_PATH)):
+    for path in (
+        "/etc/file",
+        "/etc/loop",
+        "/etc/nothing/x",
+        "/new/one",
+        "/etc/deep/../../etc/file",
+    ):
+        for function, *args in (
+            (rootfs.open_in_root, os.O_RDONLY),
+            (rootfs.make_in_root, True),
+            (rootfs.open_in_root, os.O_PATH),
+        ):
             try:
                 os.close(call(root, function, path, *args))
             except OSError:

@@ -30,25 +30,43 @@ def test_unconditional_names():
     """The names that are always allowed are the 361 of moby's default.json of 2026-05 but riscv_hwprobe and socketcall; a change here is one of policy."""
     names = sorted(default_profile._ALLOWED.split() + ["socketcall"])
     assert len(names) == len(set(names)) == 360
-    assert hashlib.sha256(" ".join(names).encode()).hexdigest() == "b934bf5b3eb9bdf61f6e7f16932b7cf9a6befbb31b5a9e6b487c93fbd4ead65c"
+    assert (
+        hashlib.sha256(" ".join(names).encode()).hexdigest()
+        == "b934bf5b3eb9bdf61f6e7f16932b7cf9a6befbb31b5a9e6b487c93fbd4ead65c"
+    )
 
 
-ENTRIES = {"x86_64": {"x86_64": X86_64, "x86": 0x40000003, "x32": X86_64}, "aarch64": {"aarch64": AARCH64, "arm": 0x40000028}}
+ENTRIES = {
+    "x86_64": {"x86_64": X86_64, "x86": 0x40000003, "x32": X86_64},
+    "aarch64": {"aarch64": AARCH64, "arm": 0x40000028},
+}
 
 
-@pytest.mark.parametrize("machine, entry", [(machine, entry) for machine, entries in ENTRIES.items() for entry in entries])
+@pytest.mark.parametrize(
+    "machine, entry",
+    [(machine, entry) for machine, entries in ENTRIES.items() for entry in entries],
+)
 def test_no_entry_opens_the_two_families(machine, entry):
     """AF_ALG and AF_VSOCK by every entry that the machine has; what has its arguments in memory does not exist, but for a 32-bit image."""
     numbers = syscall_numbers.numbers(entry)
     for image in ("", "amd64", "arm64", "386", "arm"):
-        program = compiler.compile(default_profile.default_profile((), (6, 18), machine, image), machine)
+        program = compiler.compile(
+            default_profile.default_profile((), (6, 18), machine, image), machine
+        )
         for family in (38, 40, 39):
-            assert bpf.run(program, numbers["socket"], ENTRIES[machine][entry], (family, 5)) == (ALLOW if family == 39 else EPERM)
+            assert bpf.run(program, numbers["socket"], ENTRIES[machine][entry], (family, 5)) == (
+                ALLOW if family == 39 else EPERM
+            )
         if "socketcall" in numbers:
-            assert bpf.run(program, numbers["socketcall"], ENTRIES[machine][entry], (1, 0)) == (ALLOW if image == "386" else ENOSYS)
+            assert bpf.run(program, numbers["socketcall"], ENTRIES[machine][entry], (1, 0)) == (
+                ALLOW if image == "386" else ENOSYS
+            )
 
 
-@pytest.mark.parametrize("name", "io_uring_setup io_uring_enter userfaultfd keyctl add_key request_key bpf mount unshare setns kexec_load".split())
+@pytest.mark.parametrize(
+    "name",
+    "io_uring_setup io_uring_enter userfaultfd keyctl add_key request_key bpf mount unshare setns kexec_load".split(),
+)
 def test_refused(name):
     """Calls that reach much of the kernel are refused by default."""
     assert decide(name) == EPERM
@@ -58,19 +76,33 @@ def test_every_call_has_one_gate():
     """Each capability adds its calls and nothing else."""
     program = compiler.compile(default_profile.default_profile((), (6, 18), "x86_64"), "x86_64")
     for capability in capabilities.NAMES:
-        more = compiler.compile(default_profile.default_profile((capability,), (6, 18), "x86_64"), "x86_64")
+        more = compiler.compile(
+            default_profile.default_profile((capability,), (6, 18), "x86_64"), "x86_64"
+        )
         added = {
             name
             for name, number in syscall_numbers.numbers("x86_64").items()
-            if bpf.run(program, number, X86_64, (0xFFFFFFFF,)) != bpf.run(more, number, X86_64, (0xFFFFFFFF,))
+            if bpf.run(program, number, X86_64, (0xFFFFFFFF,))
+            != bpf.run(more, number, X86_64, (0xFFFFFFFF,))
         }
-        expected = set(default_profile._OF_CAPABILITY.get(capability, "").split()) & set(syscall_numbers.numbers("x86_64"))
+        expected = set(default_profile._OF_CAPABILITY.get(capability, "").split()) & set(
+            syscall_numbers.numbers("x86_64")
+        )
         assert added == expected - {"ptrace", "process_vm_readv", "process_vm_writev"}, capability
 
 
 def test_size():
     """The kernel runs the program at every call: it stays small."""
-    assert len(compiler.compile(default_profile.default_profile(capabilities.DOCKER_DEFAULT, (6, 18), "x86_64"), "x86_64")) // 8 <= 412
+    assert (
+        len(
+            compiler.compile(
+                default_profile.default_profile(capabilities.DOCKER_DEFAULT, (6, 18), "x86_64"),
+                "x86_64",
+            )
+        )
+        // 8
+        <= 412
+    )
 
 
 def test_kernel_gate():
@@ -87,14 +119,21 @@ def test_clone():
     for flag in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000):
         assert decide("clone", flag | 0x11) == EPERM
     assert decide("clone3") == ENOSYS
-    assert decide("clone", 0x10000000, given=("CAP_SYS_ADMIN",)) == decide("clone3", given=("CAP_SYS_ADMIN",)) == ALLOW
+    assert (
+        decide("clone", 0x10000000, given=("CAP_SYS_ADMIN",))
+        == decide("clone3", given=("CAP_SYS_ADMIN",))
+        == ALLOW
+    )
 
 
 def test_socket():
     """AF_ALG and AF_VSOCK are refused, whatever is in the upper half of the register that the kernel does not look at."""
     for upper in (0, 1 << 32, 0xFFFFFFFF << 32):
         for family in range(64):
-            assert decide("socket", upper | family) == (EPERM if family in (38, 40) else ALLOW), (upper, family)
+            assert decide("socket", upper | family) == (EPERM if family in (38, 40) else ALLOW), (
+                upper,
+                family,
+            )
 
 
 def test_personality():
@@ -124,10 +163,25 @@ DOCKER = {
         {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": None},
     ],
     "syscalls": [
-        {"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": None, "includes": {}, "excludes": {}},
-        {"name": "mount", "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN", "CAP_MKNOD"]}},
+        {
+            "names": ["read"],
+            "action": "SCMP_ACT_ALLOW",
+            "args": None,
+            "includes": {},
+            "excludes": {},
+        },
+        {
+            "name": "mount",
+            "action": "SCMP_ACT_ALLOW",
+            "includes": {"caps": ["CAP_SYS_ADMIN", "CAP_MKNOD"]},
+        },
         {"names": ["ptrace"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "5.10"}},
-        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38, "excludes": {"caps": ["CAP_SYS_ADMIN"], "arches": ["s390x"]}},
+        {
+            "names": ["clone3"],
+            "action": "SCMP_ACT_ERRNO",
+            "errnoRet": 38,
+            "excludes": {"caps": ["CAP_SYS_ADMIN"], "arches": ["s390x"]},
+        },
         {"names": ["arch_prctl"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["amd64"]}},
     ],
 }
@@ -142,21 +196,37 @@ def test_from_docker():
     profile = default_profile.from_docker(DOCKER, (), (6, 1), "x86_64")
     assert profile["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
     assert names_of(profile) == ["read", "ptrace", "clone3", "arch_prctl"]
-    assert profile["syscalls"][2] == {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}
+    assert profile["syscalls"][2] == {
+        "names": ["clone3"],
+        "action": "SCMP_ACT_ERRNO",
+        "errnoRet": 38,
+    }
     assert compiler.compile(profile, "x86_64")
     profile = default_profile.from_docker(DOCKER, ("CAP_SYS_ADMIN", "CAP_MKNOD"), (5, 9), "aarch64")
     assert profile["architectures"] == ["SCMP_ARCH_AARCH64"]
     assert names_of(profile) == ["read", "mount"]
-    assert names_of(default_profile.from_docker(DOCKER, ("CAP_SYS_ADMIN",), (5, 9), "aarch64")) == ["read"]
+    assert names_of(default_profile.from_docker(DOCKER, ("CAP_SYS_ADMIN",), (5, 9), "aarch64")) == [
+        "read"
+    ]
 
 
 def test_from_docker_takes_oci():
     """A profile that already has OCI's form stays what it is."""
     profile = default_profile.default_profile((), (6, 1), "x86_64")
-    assert compiler.compile(default_profile.from_docker(profile, (), (6, 1), "x86_64"), "x86_64") == compiler.compile(profile, "x86_64")
+    assert compiler.compile(
+        default_profile.from_docker(profile, (), (6, 1), "x86_64"), "x86_64"
+    ) == compiler.compile(profile, "x86_64")
 
 
-@pytest.mark.parametrize("wrong", [[], {}, dict(DOCKER, architectures=["SCMP_ARCH_X86"]), dict(DOCKER, syscalls=[{"name": "a", "names": ["b"]}])])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        {},
+        dict(DOCKER, architectures=["SCMP_ARCH_X86"]),
+        dict(DOCKER, syscalls=[{"name": "a", "names": ["b"]}]),
+    ],
+)
 def test_from_docker_refuses(wrong):
     """What is in neither form is refused."""
     with pytest.raises(InvalidInput):

@@ -21,7 +21,10 @@ from pycontainer.kernel.processes import pidfd, procfs
 
 def test_capability_names():
     """With or without CAP_, in any case; an unknown one names the option."""
-    assert capabilities.parse(["cap_chown", "NET_ADMIN", "CAP_CHOWN"]) == ("CAP_CHOWN", "CAP_NET_ADMIN")
+    assert capabilities.parse(["cap_chown", "NET_ADMIN", "CAP_CHOWN"]) == (
+        "CAP_CHOWN",
+        "CAP_NET_ADMIN",
+    )
     for wrong in ("CAP_", "CHOW", "", "CAP_CAP_CHOWN", "chown,kill", None, 3):
         with pytest.raises(InvalidInput, match="^cap_add: "):
             capabilities.parse([wrong], "cap_add")
@@ -34,7 +37,9 @@ def test_capability_names():
 def test_last_cap():
     """The highest capability is what the kernel says it is, with no look into /proc."""
     assert capabilities.last_cap() == int(procfs.read("/proc/sys/kernel/cap_last_cap"))
-    assert capabilities.parse(["all"]) == tuple(sorted(capabilities.of_mask(int(procfs.status(os.getpid())["CapBnd"], 16))))
+    assert capabilities.parse(["all"]) == tuple(
+        sorted(capabilities.of_mask(int(procfs.status(os.getpid())["CapBnd"], 16)))
+    )
 
 
 def test_processes():
@@ -124,7 +129,9 @@ def test_namespaces():
 
 def test_overlay_options():
     """Names are relative and escaped for mount(2); more than a page of them is said with the number."""
-    text = overlay._option_string(["/l/a", "/l/b:c", "/other/d"], "/u,p", "/w", {"index": "off", "volatile": None})
+    text = overlay._option_string(
+        ["/l/a", "/l/b:c", "/other/d"], "/u,p", "/w", {"index": "off", "volatile": None}
+    )
     assert text == "lowerdir=a:b\\:c:/other/d,upperdir=/u\\,p,workdir=/w,index=off,volatile"
     with pytest.raises(overlay.Unsupported, match="300 layers"):
         overlay._option_string(["/long/%d/diff" % number for number in range(300)], None, None, {})
@@ -135,18 +142,30 @@ def test_overlay_options():
 
 def test_features():
     """Every feature says whether it is there, what for, and why not; asking changes nothing and is quick."""
-    before = (procfs.read("/proc/modules") if os.path.exists("/proc/modules") else "", sorted(os.listdir("/proc/self/fd")))
+    before = (
+        procfs.read("/proc/modules") if os.path.exists("/proc/modules") else "",
+        sorted(os.listdir("/proc/self/fd")),
+    )
     started = time.monotonic()
     found = features.detect()
     assert time.monotonic() - started < 0.5
-    assert (procfs.read("/proc/modules") if os.path.exists("/proc/modules") else "", sorted(os.listdir("/proc/self/fd"))) == before
+    assert (
+        procfs.read("/proc/modules") if os.path.exists("/proc/modules") else "",
+        sorted(os.listdir("/proc/self/fd")),
+    ) == before
     for name, feature in found.items():
         assert set(feature) == {"found", "reason", "needed_for", "detail"}, name
         assert isinstance(feature["found"], bool) and feature["needed_for"], name
         assert feature["found"] or feature["reason"], name
     assert found["kernel"]["detail"] == "%d.%d" % procfs.kernel_version()
-    loadable = shutil.which("modprobe") and subprocess.run(["modprobe", "--dry-run", "--quiet", "overlay"], check=False).returncode == 0
-    assert found["overlay"]["found"] == bool(loadable or "overlay" in procfs.read("/proc/filesystems").split())
+    loadable = (
+        shutil.which("modprobe")
+        and subprocess.run(["modprobe", "--dry-run", "--quiet", "overlay"], check=False).returncode
+        == 0
+    )
+    assert found["overlay"]["found"] == bool(
+        loadable or "overlay" in procfs.read("/proc/filesystems").split()
+    )
     assert features.missing(["kernel"]) == []
 
 
@@ -154,37 +173,52 @@ def test_features_of_a_lesser_host(monkeypatch):
     """A missing system call, an old kernel and a missing part are named."""
     monkeypatch.setitem(constants.NUMBERS, "mount_setattr", 9999)
     monkeypatch.setattr(procfs, "kernel_version", lambda: (5, 3))
-    monkeypatch.setattr(features._Modules, "has", lambda self, module, symbol: module != "nf_tables")
+    monkeypatch.setattr(
+        features._Modules, "has", lambda self, module, symbol: module != "nf_tables"
+    )
     found = features.detect()
     assert not found["mount_setattr"]["found"] and "5.12" in found["mount_setattr"]["reason"]
     assert not found["kernel"]["found"] and "5.4" in found["kernel"]["reason"]
     assert not found["overlay_lowerdir_plus"]["found"]
-    assert features.missing(["nf_tables"]) == ["published ports and masquerading: the kernel has no nf_tables (CONFIG_NF_TABLES)"]
+    assert features.missing(["nf_tables"]) == [
+        "published ports and masquerading: the kernel has no nf_tables (CONFIG_NF_TABLES)"
+    ]
 
 
 def test_ffi_is_what_its_generator_makes():
     """The declarations that are shipped are those of devel/make_ffi.py, and need nothing but cffi's compiled half."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    root = os.path.dirname(
+        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    )
     pytest.importorskip("cffi")
-    assert subprocess.run([sys.executable, os.path.join(root, "devel/make_ffi.py"), "--check"], capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, os.path.join(root, "devel/make_ffi.py"), "--check"],
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 0
+    )
     script = (
         "import sys; sys.path.insert(0, %r); sys.meta_path.insert(0, type('F', (), {'find_spec': staticmethod(lambda name, *_:"
         " (_ for _ in ()).throw(ImportError(name)) if name in ('cffi', 'pycparser', 'ctypes') else None)})());"
         "import _runtime.kernel.calls.syscalls as s; s.prctl(3); print(sorted(set(sys.modules) & {'cffi', 'ctypes', 'signal', 'subprocess'}))"
     ) % os.path.join(root, "plugins/module_utils")
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, check=True, text=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_without_cffi():
     """Where cffi is missing, everything can be imported and the first call says what to install."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    script = (
-        "import sys; sys.path.insert(0, %r); sys.modules['_cffi_backend'] = None\n"
-        "from _runtime.kernel import features\nfrom _runtime.kernel.calls import syscalls\n"
-        "from _runtime.kernel.mounts import mounts, overlay\nfrom _runtime.kernel.seccomp import compiler\n"
-        "assert not features.detect()['cffi']['found']\n"
-        "try: syscalls.unshare(0)\n"
-        "except Exception as error: print(error)"
-    ) % os.path.join(root, "plugins/module_utils")
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    root = os.path.dirname(
+        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    )
+    script = f"import sys; sys.path.insert(0, {os.path.join(root, 'plugins/module_utils')!r}); sys.modules['_cffi_backend'] = None\nfrom _runtime.kernel import features\nfrom _runtime.kernel.calls import syscalls\nfrom _runtime.kernel.mounts import mounts, overlay\nfrom _runtime.kernel.seccomp import compiler\nassert not features.detect()['cffi']['found']\ntry: syscalls.unshare(0)\nexcept Exception as error: print(error)"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
     assert "python3-cffi" in result.stdout

@@ -93,7 +93,12 @@ def test_refused_user_strings(root, user):
 
 def test_groups(root):
     """More groups by name or number; an unknown one is refused."""
-    assert resolve(root, "app", ["wheel", "77", 78]) == (1000, 1001, [0, 10, 29, 44, 77, 78, 1001], "/srv/app")
+    assert resolve(root, "app", ["wheel", "77", 78]) == (
+        1000,
+        1001,
+        [0, 10, 29, 44, 77, 78, 1001],
+        "/srv/app",
+    )
     assert resolve(root, "5000:5000", ["audio"]) == (5000, 5000, [29, 5000], "/")
     for wrong in ("nogroup", "-1", "4294967296", ""):
         with pytest.raises(InvalidInput, match="^groups: "):
@@ -115,7 +120,12 @@ def test_links_stay_inside(root):
     assert resolve(root, "5") == (5, 0, [0], "/")
     (root / "etc/shadowed").write_text("inside:x:9:9::/in:/bin/sh\n")
     assert resolve(root, "inside")[0] == 9
-    for target in ("../../../../../../../../../etc/passwd", "/proc/self/root/etc/passwd", "passwd", "/dev/zero"):
+    for target in (
+        "../../../../../../../../../etc/passwd",
+        "/proc/self/root/etc/passwd",
+        "passwd",
+        "/dev/zero",
+    ):
         (root / "etc/passwd").unlink()
         (root / "etc/passwd").symlink_to(target)
         with pytest.raises(InvalidInput):
@@ -145,7 +155,12 @@ def test_huge_file(root):
     for number in (count, count + 500):
         with pytest.raises(InvalidInput):
             resolve(root, "u%07d" % number)
-    text = "".join("filler:x:1:1::/:/%s\n" % ("s" * 1000) for _line in range(size // 1018)) + "late:x:5:5::/:/s" + "s" * 2000 + "\n"
+    text = (
+        "".join(f"filler:x:1:1::/:/{'s' * 1000}\n" for _line in range(size // 1018))
+        + "late:x:5:5::/:/s"
+        + "s" * 2000
+        + "\n"
+    )
     assert text.index("late:") + 20 < size < len(text)
     (root / "etc/passwd").write_text(text)
     with pytest.raises(InvalidInput):

@@ -22,10 +22,25 @@ def host():
     engine = types.SimpleNamespace(db=Database(":memory:"))
     for name, subnet, internal in (("web", "10.55.0.0/29", False), ("inner", "10.56.0.0/24", True)):
         start = subnet.rpartition(".")[0]
-        catalog.add(engine, {
-            "name": name, "id": name.encode().hex().ljust(64, "0"), "driver": "bridge", "bridge": "pyc-" + name, "subnet": subnet,
-            "gateway": start + ".1", "ip_range": None, "aux_addresses": {"x": start + ".3"} if name == "web" else {}, "internal": internal,
-            "masquerade": True, "mtu": 1500, "labels": {"tier": name}, "driver_options": {}, "automatic": False})
+        catalog.add(
+            engine,
+            {
+                "name": name,
+                "id": name.encode().hex().ljust(64, "0"),
+                "driver": "bridge",
+                "bridge": "pyc-" + name,
+                "subnet": subnet,
+                "gateway": start + ".1",
+                "ip_range": None,
+                "aux_addresses": {"x": start + ".3"} if name == "web" else {},
+                "internal": internal,
+                "masquerade": True,
+                "mtu": 1500,
+                "labels": {"tier": name},
+                "driver_options": {},
+                "automatic": False,
+            },
+        )
     engine.db.run("INSERT INTO containers VALUES (?, 'first', '{}', NULL, 'created', 0)", A)
     yield engine
     engine.db.close()
@@ -33,8 +48,15 @@ def host():
 
 def test_attachment(host):
     found = networks.allocate(host, "web", A)
-    assert found == {"network": "web", "bridge": "pyc-web", "ifname": found["ifname"], "address": "10.55.0.2/29", "gateway": "10.55.0.1",
-                     "mac": "02:42:0a:37:00:02", "mtu": 1500}
+    assert found == {
+        "network": "web",
+        "bridge": "pyc-web",
+        "ifname": found["ifname"],
+        "address": "10.55.0.2/29",
+        "gateway": "10.55.0.1",
+        "mac": "02:42:0a:37:00:02",
+        "mtu": 1500,
+    }
     assert len(found["ifname"]) <= 15 and found["ifname"].startswith("pyv-")
     assert networks.allocate(host, "web", A) == found
     assert networks.allocate(host, "inner", A)["gateway"] is None
@@ -55,7 +77,9 @@ def test_wanted_address(host):
     with pytest.raises(Conflict, match="10.55.0.5 on network web is container first's"):
         networks.allocate(host, "web", B, "10.55.0.5")
     assert networks.allocate(host, "web", A, "10.55.0.6")["address"] == "10.55.0.6/29", "it moves"
-    assert networks.allocate(host, "web", A, "")["address"] == "10.55.0.6/29", "any: keeps what it has"
+    assert networks.allocate(host, "web", A, "")["address"] == "10.55.0.6/29", (
+        "any: keeps what it has"
+    )
     assert networks.allocate(host, "web", B, "10.55.0.5")["address"] == "10.55.0.5/29"
     assert networks.allocate(host, "web", C, "10.55.0.6", replaces=A)["address"] == "10.55.0.6/29"
     assert [user["id"] for user in networks.users(host, "web")] == [B, C]
@@ -75,7 +99,9 @@ def test_checks_say_what_allocate_would(host):
     networks.check_address(host, "web", A)
 
 
-@pytest.mark.parametrize("address", ["10.55.1.2", "10.55.0.0", "10.55.0.7", "10.55.0.1", "10.55.0.3", "x", "fd00::1"])
+@pytest.mark.parametrize(
+    "address", ["10.55.1.2", "10.55.0.0", "10.55.0.7", "10.55.0.1", "10.55.0.3", "x", "fd00::1"]
+)
 def test_bad_addresses(host, address):
     with pytest.raises(InvalidInput):
         networks.allocate(host, "web", A, address)
@@ -110,7 +136,13 @@ def test_listing(host):
         return [config["name"] for config in networks.listing(host, filters)]
 
     assert names() == ["inner", "web"]
-    assert names(name="inn") == names(label="tier=inner") == names(dangling=True) == names(dangling="true") == ["inner"]
+    assert (
+        names(name="inn")
+        == names(label="tier=inner")
+        == names(dangling=True)
+        == names(dangling="true")
+        == ["inner"]
+    )
     assert names(dangling=False) == names(label=["tier", "tier=web"]) == ["web"]
     assert names(type="builtin") == names(driver="overlay") == []
     with pytest.raises(InvalidInput, match="filters"):
@@ -158,7 +190,9 @@ def test_ports_of_other_processes(host):
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)
         number = taken.getsockname()[1]
-        with pytest.raises(Conflict, match=r"port 0.0.0.0:%d/tcp is taken by another process" % number):
+        with pytest.raises(
+            Conflict, match=r"port 0.0.0.0:%d/tcp is taken by another process" % number
+        ):
             networks.check_ports(host, A, [port(number)])
         networks.check_ports(host, A, [port(number, "udp")])
 
@@ -173,9 +207,17 @@ def test_chosen_ports(host, free):
     assert len(host.db.all("SELECT * FROM ports")) == 3
 
 
-@pytest.mark.parametrize("bad, error", [
-    (port(80, "sctp"), InvalidInput), (port(80, host_ip="::"), Unsupported), (port(80, host_ip="web"), InvalidInput), (port(70000), InvalidInput),
-    (port(80, inner=0), InvalidInput), (port(8077, host_ip="203.0.113.9"), InvalidInput)])
+@pytest.mark.parametrize(
+    "bad, error",
+    [
+        (port(80, "sctp"), InvalidInput),
+        (port(80, host_ip="::"), Unsupported),
+        (port(80, host_ip="web"), InvalidInput),
+        (port(70000), InvalidInput),
+        (port(80, inner=0), InvalidInput),
+        (port(8077, host_ip="203.0.113.9"), InvalidInput),
+    ],
+)
 def test_bad_ports(host, bad, error):
     with pytest.raises(error, match="published_ports"):
         networks.reserve_ports(host, A, [bad])

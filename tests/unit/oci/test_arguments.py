@@ -6,29 +6,67 @@ from __future__ import annotations
 
 import pytest
 from pycontainer.oci.command import arguments
-from pycontainer.oci.command.arguments import parse, Usage
+from pycontainer.oci.command.arguments import Usage, parse
 
 
 def test_global_options_then_a_command_with_its_own():
-    call = parse(["--root", "/r", "--log=/l", "--systemd-cgroup", "create", "--bundle", "/b", "--no-pivot", "--preserve-fds", "3", "id"])
+    call = parse(
+        [
+            "--root",
+            "/r",
+            "--log=/l",
+            "--systemd-cgroup",
+            "create",
+            "--bundle",
+            "/b",
+            "--no-pivot",
+            "--preserve-fds",
+            "3",
+            "id",
+        ]
+    )
     assert (call.command, call.arguments) == ("create", ["id"])
-    assert (call.options["root"], call.options["log"], call.options["systemd-cgroup"], call.options["debug"]) == ("/r", "/l", True, False)
-    assert (call["bundle"], call["no-pivot"], call["preserve-fds"], call["pid-file"]) == ("/b", True, 3, None)
+    assert (
+        call.options["root"],
+        call.options["log"],
+        call.options["systemd-cgroup"],
+        call.options["debug"],
+    ) == ("/r", "/l", True, False)
+    assert (call["bundle"], call["no-pivot"], call["preserve-fds"], call["pid-file"]) == (
+        "/b",
+        True,
+        3,
+        None,
+    )
 
 
-@pytest.mark.parametrize("words", [["-b", "/b"], ["-b/b"], ["-b=/b"], ["--bundle", "/b"], ["--bundle=/b"], ["-bundle", "/b"]])
+@pytest.mark.parametrize(
+    "words",
+    [["-b", "/b"], ["-b/b"], ["-b=/b"], ["--bundle", "/b"], ["--bundle=/b"], ["-bundle", "/b"]],
+)
 def test_ways_to_write_a_value(words):
-    assert parse(["run", *words, "id"])["bundle"] == "/b" if words != ["-b=/b"] else parse(["run", *words, "id"])["bundle"] in ("/b", "=/b")
+    assert (
+        parse(["run", *words, "id"])["bundle"] == "/b"
+        if words != ["-b=/b"]
+        else parse(["run", *words, "id"])["bundle"] in ("/b", "=/b")
+    )
 
 
 def test_flags_together_and_negated():
     call = parse(["exec", "-td", "c", "sh"])
     assert call["tty"] and call["detach"]
-    assert parse(["exec", "--tty=false", "c", "sh"])["tty"] is False and parse(["exec", "--tty=true", "c", "sh"])["tty"] is True
+    assert (
+        parse(["exec", "--tty=false", "c", "sh"])["tty"] is False
+        and parse(["exec", "--tty=true", "c", "sh"])["tty"] is True
+    )
 
 
 def test_an_option_several_times():
-    assert parse(["exec", "-e", "A=1", "--env", "B=2", "--env=C=3", "c", "x"])["env"] == ["A=1", "B=2", "C=3"]
+    assert parse(["exec", "-e", "A=1", "--env", "B=2", "--env=C=3", "c", "x"])["env"] == [
+        "A=1",
+        "B=2",
+        "C=3",
+    ]
     assert parse(["update", "--memory", "-1", "c"])["memory"] == "-1"
 
 
@@ -45,11 +83,24 @@ def test_elsewhere_options_may_follow():
     assert parse(["kill", "--", "c", "-1"]).arguments == ["c", "-1"]
 
 
-@pytest.mark.parametrize("words, said", [
-    (["nope"], "unknown command 'nope'"), (["--nope"], "unknown option --nope"), (["run", "--nope", "c"], "run: unknown option --nope"),
-    (["run"], "an argument is missing"), (["run", "a", "b"], "too many arguments: b"), (["run", "--bundle"], "needs a value"),
-    (["restore", "--lsm-mount-context"], "flag needs an argument"),  # what podman looks for, to learn that there is this option
-    (["run", "--detach=maybe", "c"], "is a flag"), (["run", "--preserve-fds", "x", "c"], "not a number"), (["run", "-x", "c"], "unknown option -x")])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["nope"], "unknown command 'nope'"),
+        (["--nope"], "unknown option --nope"),
+        (["run", "--nope", "c"], "run: unknown option --nope"),
+        (["run"], "an argument is missing"),
+        (["run", "a", "b"], "too many arguments: b"),
+        (["run", "--bundle"], "needs a value"),
+        (
+            ["restore", "--lsm-mount-context"],
+            "flag needs an argument",
+        ),  # what podman looks for, to learn that there is this option
+        (["run", "--detach=maybe", "c"], "is a flag"),
+        (["run", "--preserve-fds", "x", "c"], "not a number"),
+        (["run", "-x", "c"], "unknown option -x"),
+    ],
+)
 def test_calls_that_are_none(words, said):
     with pytest.raises(Usage, match=said):
         parse(words)
@@ -70,4 +121,8 @@ def test_every_command_has_its_function():
     from pycontainer.oci.command import main
 
     for command in arguments.COMMANDS:
-        assert callable(getattr(import_module("pycontainer.oci.command.commands." + main._PLACES[command]), command))
+        assert callable(
+            getattr(
+                import_module("pycontainer.oci.command.commands." + main._PLACES[command]), command
+            )
+        )

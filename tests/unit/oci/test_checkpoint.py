@@ -19,10 +19,13 @@ def call(root, *words):
     return made
 
 
-@pytest.mark.parametrize("options, names", [
-    (["--manage-cgroups-mode", "props"], "--manage-cgroups-mode.*ignore, soft, full, strict"),
-    (["--empty-ns", "network", "--empty-ns", "uts"], "--empty-ns.*'uts'.*network"),
-])
+@pytest.mark.parametrize(
+    "options, names",
+    [
+        (["--manage-cgroups-mode", "props"], "--manage-cgroups-mode.*ignore, soft, full, strict"),
+        (["--empty-ns", "network", "--empty-ns", "uts"], "--empty-ns.*'uts'.*network"),
+    ],
+)
 def test_values(tmp_path, options, names):
     with pytest.raises(InvalidInput, match=names):
         checkpoint.restore(call(tmp_path, "restore", *options, "c1"), None)
@@ -30,21 +33,49 @@ def test_values(tmp_path, options, names):
 
 def test_no_images(tmp_path):
     with pytest.raises(InvalidInput, match="--image-path.*checkpoint has written"):
-        checkpoint.restore(call(tmp_path / "root", "restore", "--image-path", str(tmp_path), "c1"), None)
+        checkpoint.restore(
+            call(tmp_path / "root", "restore", "--image-path", str(tmp_path), "c1"), None
+        )
 
 
 def test_no_criu(tmp_path):
     (tmp_path / "inventory.img").touch()
-    words = ["--criu", str(tmp_path / "none"), "restore", "--image-path", str(tmp_path), "--work-path", str(tmp_path / "work"), "-d", "c1"]
-    with pytest.raises(Unsupported, match="CRIU is not installed: there is no program %s" % (tmp_path / "none")):
+    words = [
+        "--criu",
+        str(tmp_path / "none"),
+        "restore",
+        "--image-path",
+        str(tmp_path),
+        "--work-path",
+        str(tmp_path / "work"),
+        "-d",
+        "c1",
+    ]
+    with pytest.raises(
+        Unsupported, match=f"CRIU is not installed: there is no program {tmp_path / 'none'}"
+    ):
         checkpoint.restore(call(tmp_path / "root", *words), None)
     assert os.listdir(tmp_path) == ["inventory.img"]
 
 
 def test_criu_that_does_not_work(tmp_path):
     (tmp_path / "inventory.img").touch()
-    with pytest.raises(Unsupported, match="CRIU at /bin/false does not work with this kernel.*by its own check$"):
-        checkpoint.restore(call(tmp_path / "root", "--criu", "/bin/false", "restore", "--image-path", str(tmp_path), "-d", "c1"), None)
+    with pytest.raises(
+        Unsupported, match="CRIU at /bin/false does not work with this kernel.*by its own check$"
+    ):
+        checkpoint.restore(
+            call(
+                tmp_path / "root",
+                "--criu",
+                "/bin/false",
+                "restore",
+                "--image-path",
+                str(tmp_path),
+                "-d",
+                "c1",
+            ),
+            None,
+        )
     assert os.listdir(tmp_path) == ["inventory.img"]
 
 
@@ -86,9 +117,13 @@ def test_status_descriptor():
 
 
 def test_errors_of_a_log(tmp_path):
-    (tmp_path / "dump.log").write_text("(00.1) Warn  (a.c:1): no\n(00.2) Error (b.c:2): first\n(00.3)     12: Error (c.c:3): second\n"
-                                       "(00.4) Error (d.c:4): third\n(00.5) Error (criu/util.c:1534): rlimit: Can't setup RLIMIT_NOFILE for self\n")
-    assert criu.errors(str(tmp_path), "dump.log") == "Error (b.c:2): first; 12: Error (c.c:3): second"
+    (tmp_path / "dump.log").write_text(
+        "(00.1) Warn  (a.c:1): no\n(00.2) Error (b.c:2): first\n(00.3)     12: Error (c.c:3): second\n"
+        "(00.4) Error (d.c:4): third\n(00.5) Error (criu/util.c:1534): rlimit: Can't setup RLIMIT_NOFILE for self\n"
+    )
+    assert (
+        criu.errors(str(tmp_path), "dump.log") == "Error (b.c:2): first; 12: Error (c.c:3): second"
+    )
     assert criu.errors(str(tmp_path), "none") == ""
 
 
@@ -107,14 +142,26 @@ def test_files_of_images(tmp_path):
     """Images may come from elsewhere: their files are bounded, regular, and have the form that checkpoint gives them."""
     images = str(tmp_path)
     assert save.read(images, save.RECORD) is None
-    for name, value in ((save.STREAMS, ["/dev/null", "pipe:[1]", ""]), (save.RECORD, {"mounts": ["/x"], "files": [["file[1:2]", 1]]})):
+    for name, value in (
+        (save.STREAMS, ["/dev/null", "pipe:[1]", ""]),
+        (save.RECORD, {"mounts": ["/x"], "files": [["file[1:2]", 1]]}),
+    ):
         save.write(images, name, value)
         assert save.read(images, name) == value
-    for name, text in ((save.STREAMS, "[1]"), (save.STREAMS, '["a", "b", "c", "d"]'), (save.STREAMS, "{}"), (save.RECORD, "[]"),
-                       (save.RECORD, '{"mounts": []}'), (save.RECORD, '{"mounts": [], "files": [["x", 9]]}'), (save.RECORD, "[" * 100000),
-                       (save.RECORD, '{"mounts": %s, "files": []}' % ("9" * 5000)), (save.STREAMS, "no"), (save.STREAMS, "")):
+    for name, text in (
+        (save.STREAMS, "[1]"),
+        (save.STREAMS, '["a", "b", "c", "d"]'),
+        (save.STREAMS, "{}"),
+        (save.RECORD, "[]"),
+        (save.RECORD, '{"mounts": []}'),
+        (save.RECORD, '{"mounts": [], "files": [["x", 9]]}'),
+        (save.RECORD, "[" * 100000),
+        (save.RECORD, '{"mounts": %s, "files": []}' % ("9" * 5000)),
+        (save.STREAMS, "no"),
+        (save.STREAMS, ""),
+    ):
         (tmp_path / name).write_text(text)
-        with pytest.raises(EngineError, match="%s.* is " % name):
+        with pytest.raises(EngineError, match=f"{name}.* is "):
             save.read(images, name)
     (tmp_path / save.RECORD).unlink()
     os.mkfifo(tmp_path / save.RECORD)

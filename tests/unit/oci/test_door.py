@@ -33,6 +33,7 @@ def test_without_clone_into_cgroup(monkeypatch, code):
         if cgroup is not None:
             raise OSError(code, "no")
         return 7, 8
+
     monkeypatch.setattr(syscalls, "clone3", clone3)
     made = launch(Door(5))
     door = made.door
@@ -45,6 +46,7 @@ def test_without_clone_into_cgroup(monkeypatch, code):
 def test_what_has_another_cause(monkeypatch, unified, code):
     def clone3(*_arguments):
         raise OSError(code, "no")
+
     monkeypatch.setattr(syscalls, "clone3", clone3)
     with pytest.raises(ContainerFailed, match="namespaces can't be made"):
         launch(Door(unified)).clone3(0)
@@ -53,6 +55,7 @@ def test_what_has_another_cause(monkeypatch, unified, code):
 @pytest.mark.parametrize("closed", (False, True))
 def test_a_further_process_goes_in_by_itself_where_it_can(monkeypatch, closed):
     """Being moved from outside takes the kernel milliseconds on cgroup v1."""
+
     class Group:
         def __init__(self):
             self.attached, self.way = [], Door(5)
@@ -70,9 +73,12 @@ def test_a_further_process_goes_in_by_itself_where_it_can(monkeypatch, closed):
         if closed and cgroup is not None:
             raise OSError(errno.EBUSY, "no")
         return 7, 8
+
     monkeypatch.setattr(syscalls, "clone3", clone3)
     monkeypatch.setattr(syscalls, "setns", lambda *_arguments: None)
     group = Group()
     process = join.Process("c", (1, 1), group, Program)
     process._fork(None, [])  # pylint: disable=protected-access
-    assert group.attached == ([(7, 1, "")] if closed else []) and group.way.closed and process.pid == 7
+    assert (
+        group.attached == ([(7, 1, "")] if closed else []) and group.way.closed and process.pid == 7
+    )

@@ -11,10 +11,19 @@ from pycontainer.oci.command import arguments
 from pycontainer.oci.command.commands import exec as further
 
 BASE = {
-    "args": ["sleep"], "cwd": "/", "env": ["A=b"], "user": {"uid": 5, "gid": 6, "additionalGids": [7]}, "noNewPrivileges": True,
-    "capabilities": {"bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"]}, "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 2}],
-    "apparmorProfile": "profile", "selinuxLabel": "label", "oomScoreAdj": 9, "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 7},
-    "scheduler": {"policy": "SCHED_BATCH"}, "execCPUAffinity": {"final": "0"},
+    "args": ["sleep"],
+    "cwd": "/",
+    "env": ["A=b"],
+    "user": {"uid": 5, "gid": 6, "additionalGids": [7]},
+    "noNewPrivileges": True,
+    "capabilities": {"bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"]},
+    "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 2}],
+    "apparmorProfile": "profile",
+    "selinuxLabel": "label",
+    "oomScoreAdj": 9,
+    "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 7},
+    "scheduler": {"policy": "SCHED_BATCH"},
+    "execCPUAffinity": {"final": "0"},
 }
 
 
@@ -22,7 +31,10 @@ BASE = {
 def wanted(tmp_path):
     def ask(process):
         (tmp_path / "process").write_text(json.dumps(process))
-        return further.wanted(BASE, arguments.parse(["exec", "--process", str(tmp_path / "process"), "c"]))
+        return further.wanted(
+            BASE, arguments.parse(["exec", "--process", str(tmp_path / "process"), "c"])
+        )
+
     return ask
 
 
@@ -31,14 +43,27 @@ def test_what_a_process_in_a_file_says_nothing_of_is_the_containers(wanted, none
     """As with runc; above all what keeps it in bounds, which else it would be without. The rest is the file's alone."""
     process = {"args": ["x"], "cwd": "/"}
     if none is not None:
-        process.update(apparmorProfile="", selinuxLabel="", rlimits=[], capabilities=None, oomScoreAdj=None)
+        process.update(
+            apparmorProfile="", selinuxLabel="", rlimits=[], capabilities=None, oomScoreAdj=None
+        )
     found = wanted(process)
-    assert {key: found.pop(key) for key in further.OF_CONTAINER} == {key: BASE[key] for key in further.OF_CONTAINER}
+    assert {key: found.pop(key) for key in further.OF_CONTAINER} == {
+        key: BASE[key] for key in further.OF_CONTAINER
+    }
     assert found == {"args": ["x"], "cwd": "/", "user": {}}
 
 
 def test_what_it_says_holds(wanted):
-    own = {"args": ["x"], "cwd": "/", "capabilities": {}, "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}], "apparmorProfile": "other",
-           "selinuxLabel": "own", "oomScoreAdj": 0, "ioPriority": {"class": "IOPRIO_CLASS_IDLE"}, "scheduler": {"policy": "SCHED_IDLE"},
-           "execCPUAffinity": {"final": "1"}}
+    own = {
+        "args": ["x"],
+        "cwd": "/",
+        "capabilities": {},
+        "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}],
+        "apparmorProfile": "other",
+        "selinuxLabel": "own",
+        "oomScoreAdj": 0,
+        "ioPriority": {"class": "IOPRIO_CLASS_IDLE"},
+        "scheduler": {"policy": "SCHED_IDLE"},
+        "execCPUAffinity": {"final": "1"},
+    }
     assert wanted(dict(own)) == dict(own, user={})

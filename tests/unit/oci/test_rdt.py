@@ -38,10 +38,20 @@ def resctrl(tmp_path, monkeypatch):
 
 def test_a_class_of_its_own(resctrl):
     root, written, dummy = resctrl
-    entry = {"memBwSchema": "MB:0=20", "l3CacheSchema": "L3:0=f", "schemata": ["L2:0=3"], "enableMonitoring": True}
+    entry = {
+        "memBwSchema": "MB:0=20",
+        "l3CacheSchema": "L3:0=f",
+        "schemata": ["L2:0=3"],
+        "enableMonitoring": True,
+    }
     rdt.apply(entry, "box", 77, root)
-    assert written == [("root/box/schemata", "L3:0=f\n"), ("root/box/schemata", "MB:0=20\n"), ("root/box/schemata", "L2:0=3\n"), ("root/box/tasks", "77"),
-                       ("root/box/mon_groups/box/tasks", "77")]
+    assert written == [
+        ("root/box/schemata", "L3:0=f\n"),
+        ("root/box/schemata", "MB:0=20\n"),
+        ("root/box/schemata", "L2:0=3\n"),
+        ("root/box/tasks", "77"),
+        ("root/box/mon_groups/box/tasks", "77"),
+    ]
     for name in ("mon_groups/box/tasks", "mon_groups/box/schemata", "tasks", "schemata"):
         os.unlink(root + "/box/" + name)
     os.rmdir(root + "/box/mon_groups/box")
@@ -55,7 +65,11 @@ def test_the_default_class_and_one_that_is_there(resctrl):
     rdt.apply({"closID": "/"}, "box", 5, root)
     fill(root + "/gold")
     rdt.apply({"closID": "gold", "schemata": ["MB:0=10"]}, "box", 6, root)
-    assert written == [("root/tasks", "5"), ("root/gold/schemata", "MB:0=10\n"), ("root/gold/tasks", "6")]
+    assert written == [
+        ("root/tasks", "5"),
+        ("root/gold/schemata", "MB:0=10\n"),
+        ("root/gold/tasks", "6"),
+    ]
     rdt.remove({"closID": "gold"}, "box", root)
     assert os.path.isdir(root + "/gold"), "it is not the container's"
 
@@ -79,13 +93,31 @@ def test_a_class_that_is_not_there_needs_a_schema(resctrl):
     assert written == [("root/silver/schemata", "MB:0=10\n"), ("root/silver/tasks", "5")]
 
 
-@pytest.mark.parametrize("entry", ({"closID": ".."}, {"closID": "a/b"}, {"closID": "info"}, {"memBwSchema": "L3:0=f"}, {"l3CacheSchema": "L3:0=f\nMB:0=1"},
-                                   {"schemata": ["a\nb"]}, {"enableCMT": True}))
+@pytest.mark.parametrize(
+    "entry",
+    (
+        {"closID": ".."},
+        {"closID": "a/b"},
+        {"closID": "info"},
+        {"memBwSchema": "L3:0=f"},
+        {"l3CacheSchema": "L3:0=f\nMB:0=1"},
+        {"schemata": ["a\nb"]},
+        {"enableCMT": True},
+    ),
+)
 def test_what_can_not_be_is_refused(monkeypatch, entry):
     monkeypatch.setattr(rdt, "place", lambda: "/sys/fs/resctrl")
     with pytest.raises(Unsupported, match="linux.intelRdt." + next(iter(entry))):
         rdt.check(entry)
-    rdt.check({"closID": "gold", "memBwSchema": "MB:0=1", "l3CacheSchema": "L3:0=f", "schemata": ["L2:0=1"], "enableMonitoring": True})
+    rdt.check(
+        {
+            "closID": "gold",
+            "memBwSchema": "MB:0=1",
+            "l3CacheSchema": "L3:0=f",
+            "schemata": ["L2:0=1"],
+            "enableMonitoring": True,
+        }
+    )
 
 
 def test_without_resctrl_it_is_refused(monkeypatch):
@@ -97,10 +129,18 @@ def test_without_resctrl_it_is_refused(monkeypatch):
 def test_update(resctrl):
     root, written, fill = resctrl
     fill(root + "/box")
-    assert rdt.update({"l3CacheSchema": "L3:0=1"}, {"l3CacheSchema": "L3:0=f"}, "box", [5], root) == {"l3CacheSchema": "L3:0=f"}
+    assert rdt.update(
+        {"l3CacheSchema": "L3:0=1"}, {"l3CacheSchema": "L3:0=f"}, "box", [5], root
+    ) == {"l3CacheSchema": "L3:0=f"}
     assert written == [("root/box/schemata", "L3:0=f\n")]  # its processes are there
     del written[:]
-    assert rdt.update(None, {"memBwSchema": "MB:0=20"}, "new", [5, 6], root) == {"memBwSchema": "MB:0=20"}
-    assert written == [("root/new/schemata", "MB:0=20\n"), ("root/new/tasks", "5"), ("root/new/tasks", "6")]
+    assert rdt.update(None, {"memBwSchema": "MB:0=20"}, "new", [5, 6], root) == {
+        "memBwSchema": "MB:0=20"
+    }
+    assert written == [
+        ("root/new/schemata", "MB:0=20\n"),
+        ("root/new/tasks", "5"),
+        ("root/new/tasks", "6"),
+    ]
     with pytest.raises(Unsupported, match="memBwSchema"):
         rdt.update(None, {"memBwSchema": "20"}, "new", [], root)

@@ -16,7 +16,17 @@ from pycontainer.oci.command.commands import ending
 @pytest.fixture
 def container(tmp_path):
     made = states.Container(str(tmp_path / "root"), "c-1_x+y.z")
-    made.make({"id": made.ident, "bundle": "/b", "rootfs": "/b/rootfs", "pid": 0, "pid_start": None, "created": "", "annotations": {"a": "b"}})
+    made.make(
+        {
+            "id": made.ident,
+            "bundle": "/b",
+            "rootfs": "/b/rootfs",
+            "pid": 0,
+            "pid_start": None,
+            "created": "",
+            "annotations": {"a": "b"},
+        }
+    )
     yield made
     if made.directory is not None:
         made.unlock()
@@ -73,13 +83,29 @@ def test_names_that_are_none(ident):
         states.check_id(ident)
 
 
-@pytest.mark.parametrize("text, number", [("9", 9), ("KILL", 9), ("SIGKILL", 9), ("sigterm", 15), ("Term", 15), ("RTMIN", 34), ("SIGRTMIN+3", 37),
-                                          ("RTMAX-1", 63), ("64", 64), ("0", 0)])
+@pytest.mark.parametrize(
+    "text, number",
+    [
+        ("9", 9),
+        ("KILL", 9),
+        ("SIGKILL", 9),
+        ("sigterm", 15),
+        ("Term", 15),
+        ("RTMIN", 34),
+        ("SIGRTMIN+3", 37),
+        ("RTMAX-1", 63),
+        ("64", 64),
+        ("0", 0),
+    ],
+)
 def test_signals(text, number):
     assert ending.signal_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "00", "65", "-9", "NOPE", "SIG", "SIG_DFL", "TERM+1", "RTMIN+x", "BLOCK", "RTMAX+1"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "00", "65", "-9", "NOPE", "SIG", "SIG_DFL", "TERM+1", "RTMIN+x", "BLOCK", "RTMAX+1"],
+)
 def test_signals_that_are_none(text):
     with pytest.raises(InvalidInput, match="signal"):
         ending.signal_number(text)

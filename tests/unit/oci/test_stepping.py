@@ -28,10 +28,18 @@ def run(machine, tmp_path, argv, channel):
     if machine != os.uname().machine:
         executable = shutil.which(EMULATORS[machine])
         if executable is None:
-            pytest.skip("no emulator for %s on this machine" % machine)
+            pytest.skip(f"no emulator for {machine} on this machine")
         argv = [executable, "-0", argv[0], str(path), *argv[1:]]
-    return subprocess.run(argv, executable=executable, pass_fds=[channel.fileno()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env={"A": "b"}, check=False)
+    return subprocess.run(
+        argv,
+        executable=executable,
+        pass_fds=[channel.fileno()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"A": "b"},
+        check=False,
+    )
 
 
 @pytest.fixture(name="pair")
@@ -44,7 +52,12 @@ def fixture_pair():
 
 @pytest.mark.parametrize("machine", sorted(EMULATORS))
 def test_it_executes_the_program_without_the_channel(machine, tmp_path, pair):
-    done = run(machine, tmp_path, ["/bin/sh", "name", "-c", "echo $0 $A; ls /proc/self/fd", "first"], pair[1])
+    done = run(
+        machine,
+        tmp_path,
+        ["/bin/sh", "name", "-c", "echo $0 $A; ls /proc/self/fd", "first"],
+        pair[1],
+    )
     assert done.stdout.split() == ["first", "b", "0", "1", "2", "3"], done.stderr  # 3: ls's own
     pair[1].close()
     assert pair[0].recv(10) == b""
@@ -57,34 +70,92 @@ def test_it_tells_why_not(machine, tmp_path, pair):
 
 
 def asked(**changes):
-    values = dict({"label": None, "listener": None, "filter": b"", "no_new_privileges": False}, **changes)
+    values = dict(
+        {"label": None, "listener": None, "filter": b"", "no_new_privileges": False}, **changes
+    )
     return types.SimpleNamespace(**values)
 
 
 def test_where_it_serves():
     def profile(default, *names, action="SCMP_ACT_ALLOW"):
-        return compiler.compile({"defaultAction": default, "syscalls": [{"names": list(names), "action": action}] if names else []}, MACHINE)
+        return compiler.compile(
+            {
+                "defaultAction": default,
+                "syscalls": [{"names": list(names), "action": action}] if names else [],
+            },
+            MACHINE,
+        )
 
     assert trampoline.possible(asked()) and not trampoline.possible(asked(), seen=True)
-    assert not trampoline.possible(asked(label=("exec", "x"))) and not trampoline.possible(asked(listener="x"))
+    assert not trampoline.possible(asked(label=("exec", "x"))) and not trampoline.possible(
+        asked(listener="x")
+    )
     assert trampoline.possible(asked(filter=profile("SCMP_ACT_ALLOW")))
     strict = profile("SCMP_ACT_ERRNO", "execve")
-    assert not trampoline.possible(asked(filter=strict)) and not trampoline.possible(asked(filter=strict, no_new_privileges=True))
-    assert trampoline.possible(asked(filter=profile("SCMP_ACT_ERRNO", "execve", "execveat", "fcntl")))
-    assert not trampoline.possible(asked(filter=profile("SCMP_ACT_ALLOW", "fcntl", action="SCMP_ACT_LOG")))
+    assert not trampoline.possible(asked(filter=strict)) and not trampoline.possible(
+        asked(filter=strict, no_new_privileges=True)
+    )
+    assert trampoline.possible(
+        asked(filter=profile("SCMP_ACT_ERRNO", "execve", "execveat", "fcntl"))
+    )
+    assert not trampoline.possible(
+        asked(filter=profile("SCMP_ACT_ALLOW", "fcntl", action="SCMP_ACT_LOG"))
+    )
     set_flags = [{"index": 1, "value": fcntl.F_SETFD, "op": "SCMP_CMP_EQ"}]
-    for arguments, serves in ((set_flags, True), ([dict(set_flags[0], value=fcntl.F_GETFD)], False)):
-        rules = [{"names": ["execve", "execveat"], "action": "SCMP_ACT_ALLOW"}, {"names": ["fcntl"], "action": "SCMP_ACT_ALLOW", "args": arguments}]
-        assert trampoline.possible(asked(filter=compiler.compile({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}, MACHINE))) is serves
+    for arguments, serves in (
+        (set_flags, True),
+        ([dict(set_flags[0], value=fcntl.F_GETFD)], False),
+    ):
+        rules = [
+            {"names": ["execve", "execveat"], "action": "SCMP_ACT_ALLOW"},
+            {"names": ["fcntl"], "action": "SCMP_ACT_ALLOW", "args": arguments},
+        ]
+        assert (
+            trampoline.possible(
+                asked(
+                    filter=compiler.compile(
+                        {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}, MACHINE
+                    )
+                )
+            )
+            is serves
+        )
 
 
 def test_what_a_filter_decides():
-    profile = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
-        {"names": ["read"], "action": "SCMP_ACT_ALLOW"},
-        {"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]},
-        {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]},
-        {"names": ["prctl"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0xF0, "valueTwo": 0x10, "op": "SCMP_CMP_MASKED_EQ"}]}]}
+    profile = {
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [
+            {"names": ["read"], "action": "SCMP_ACT_ALLOW"},
+            {
+                "names": ["personality"],
+                "action": "SCMP_ACT_ALLOW",
+                "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}],
+            },
+            {
+                "names": ["socket"],
+                "action": "SCMP_ACT_ALLOW",
+                "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}],
+            },
+            {
+                "names": ["prctl"],
+                "action": "SCMP_ACT_ALLOW",
+                "args": [{"index": 0, "value": 0xF0, "valueTwo": 0x10, "op": "SCMP_CMP_MASKED_EQ"}],
+            },
+        ],
+    }
     program = compiler.compile(profile, MACHINE)
-    for name, arguments, allowed in (("read", (), True), ("write", (), False), ("personality", (8,), True), ("personality", (1 << 32 | 8,), False),
-                                     ("socket", (41,), True), ("socket", (40,), False), ("prctl", (0x1F,), True), ("prctl", (0x2F,), False)):
-        assert (compiler.decide(program, name, arguments) == compiler.ALLOW) is allowed, (name, arguments)
+    for name, arguments, allowed in (
+        ("read", (), True),
+        ("write", (), False),
+        ("personality", (8,), True),
+        ("personality", (1 << 32 | 8,), False),
+        ("socket", (41,), True),
+        ("socket", (40,), False),
+        ("prctl", (0x1F,), True),
+        ("prctl", (0x2F,), False),
+    ):
+        assert (compiler.decide(program, name, arguments) == compiler.ALLOW) is allowed, (
+            name,
+            arguments,
+        )

@@ -27,7 +27,12 @@ WRITERS = []
 
 
 def writer(paths, **options):
-    WRITERS.append(logs.Writer(logs.path(paths, IDENT), dict({"driver": "json-file", "max_size": None, "max_file": 1}, **options)))
+    WRITERS.append(
+        logs.Writer(
+            logs.path(paths, IDENT),
+            dict({"driver": "json-file", "max_size": None, "max_file": 1}, **options),
+        )
+    )
     return WRITERS[-1]
 
 
@@ -53,7 +58,9 @@ def test_file_is_json_lines_with_three_keys(paths):
         entry = json.loads(file.read())
     assert sorted(entry) == ["log", "stream", "time"]
     assert entry["log"] == 'a "quoted" \\ \ufffd \u00fc\x00\n'
-    assert len(entry["time"]) == len("2026-01-02T03:04:05.123456789Z") and entry["time"].endswith("Z")
+    assert len(entry["time"]) == len("2026-01-02T03:04:05.123456789Z") and entry["time"].endswith(
+        "Z"
+    )
 
 
 def test_long_lines_are_split_at_16_kib_and_not_inside_a_character(paths):
@@ -75,9 +82,14 @@ def test_rotation_keeps_so_many_files(paths):
 
 
 def test_one_large_write_is_spread_over_files(paths):
-    writer(paths, max_size=2000, max_file=50).feed("stdout", b"".join(b"%d\n" % number for number in range(300)))
+    writer(paths, max_size=2000, max_file=50).feed(
+        "stdout", b"".join(b"%d\n" % number for number in range(300))
+    )
     assert [int(text) for text in texts(paths)] == list(range(300))
-    assert all(os.path.getsize(name) <= 2000 for name in logs.files(paths, IDENT)) and len(logs.files(paths, IDENT)) > 5
+    assert (
+        all(os.path.getsize(name) <= 2000 for name in logs.files(paths, IDENT))
+        and len(logs.files(paths, IDENT)) > 5
+    )
 
 
 def test_rotation_of_a_single_file_empties_it(paths):
@@ -94,7 +106,7 @@ def test_tail_is_the_end_of_all(paths, count):
         out.feed("stdout", b"line %d\n" % number)
     everything = texts(paths)
     assert everything == ["line %d\n" % number for number in range(1000)]
-    assert texts(paths, tail=count) == everything[len(everything) - min(count, 1000):]
+    assert texts(paths, tail=count) == everything[len(everything) - min(count, 1000) :]
 
 
 def test_tail_counts_a_split_line_once(paths):
@@ -146,7 +158,11 @@ def test_without_a_driver_nothing_is_written(paths):
 def test_a_full_disk_loses_lines_and_nothing_else(paths, monkeypatch):
     out = writer(paths)
     real = os.write
-    monkeypatch.setattr(logs.os, "write", lambda fd, data: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        logs.os,
+        "write",
+        lambda fd, data: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+    )
     out.feed("stdout", b"lost\n")
     monkeypatch.setattr(logs.os, "write", real)
     out.feed("stdout", b"kept\n")

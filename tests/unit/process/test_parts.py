@@ -21,20 +21,34 @@ from pycontainer.containers.spec import run_file
 from pycontainer.errors import InvalidInput, NotFound, Unsupported
 from pycontainer.kernel.calls import constants as c
 from pycontainer.kernel.programs import init, trampoline
-from pycontainer.oci.spec import devices, mounts, process as program
+from pycontainer.oci.spec import devices, mounts
+from pycontainer.oci.spec import process as program
 from pycontainer.store.paths import Paths
 
 IDENT = "b" * 64
 
 
-@pytest.mark.parametrize("name, number", [
-    ("SIGTERM", 15), ("TERM", 15), ("term", 15), ("15", 15), (9, 9), ("SIGRTMIN+3", signal.SIGRTMIN + 3), ("SIGRTMAX-1", signal.SIGRTMAX - 1),
-    ("SIGRTMIN", signal.SIGRTMIN), ("USR1", 10)])
+@pytest.mark.parametrize(
+    "name, number",
+    [
+        ("SIGTERM", 15),
+        ("TERM", 15),
+        ("term", 15),
+        ("15", 15),
+        (9, 9),
+        ("SIGRTMIN+3", signal.SIGRTMIN + 3),
+        ("SIGRTMAX-1", signal.SIGRTMAX - 1),
+        ("SIGRTMIN", signal.SIGRTMIN),
+        ("USR1", 10),
+    ],
+)
 def test_signal_numbers(name, number):
     assert signals.number(name) == number
 
 
-@pytest.mark.parametrize("name", ["", "SIGNOPE", "0", "65", "-1", "SIG_DFL", "SIGRTMIN+99", "signal", "TERM+x"])
+@pytest.mark.parametrize(
+    "name", ["", "SIGNOPE", "0", "65", "-1", "SIG_DFL", "SIGRTMIN+99", "signal", "TERM+x"]
+)
 def test_what_is_no_signal(name):
     with pytest.raises(InvalidInput, match="signal"):
         signals.number(name)
@@ -55,8 +69,16 @@ def test_exit_code_of_a_process_that_nobody_reaped():
 
 def test_health_follows_docker():
     now = {"status": "starting", "failing_streak": 0}
-    for code, counts, status, streak in ((1, False, "starting", 0), (1, True, "starting", 1), (1, True, "unhealthy", 2), (0, True, "healthy", 0),
-                                         (1, True, "healthy", 1), (0, True, "healthy", 0), (-1, True, "healthy", 1), (-1, True, "unhealthy", 2)):
+    for code, counts, status, streak in (
+        (1, False, "starting", 0),
+        (1, True, "starting", 1),
+        (1, True, "unhealthy", 2),
+        (0, True, "healthy", 0),
+        (1, True, "healthy", 1),
+        (0, True, "healthy", 0),
+        (-1, True, "healthy", 1),
+        (-1, True, "unhealthy", 2),
+    ):
         health.follow(now, code, counts, 2)
         assert now == {"status": status, "failing_streak": streak}
 
@@ -81,20 +103,39 @@ def test_health_command():
 
 
 def mount(*options, **entry):
-    return mounts.Mount(dict({"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": list(options)}, **entry))
+    return mounts.Mount(
+        dict(
+            {"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": list(options)},
+            **entry,
+        )
+    )
 
 
 def test_mount_options():
     one = mount("ro", "nosuid", "rw", "size=5", "mode=1777", "noswap", "strictatime")
-    assert one.attributes == c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_STRICTATIME and one.clear & c.MOUNT_ATTR_RDONLY
+    assert (
+        one.attributes == c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_STRICTATIME
+        and one.clear & c.MOUNT_ATTR_RDONLY
+    )
     assert one.data == {"size": "5", "mode": "1777", "noswap": None} and not one.bind
     two = mount("rbind", "rro", "rslave", "noexec", type="bind", source="/etc")
-    assert two.bind and two.recursive_bind and two.all_attributes == c.MOUNT_ATTR_RDONLY and two.attributes == c.MOUNT_ATTR_NOEXEC
+    assert (
+        two.bind
+        and two.recursive_bind
+        and two.all_attributes == c.MOUNT_ATTR_RDONLY
+        and two.attributes == c.MOUNT_ATTR_NOEXEC
+    )
     assert two.propagations == [(c.MS_SLAVE, True)]
-    assert mount("bind", "shared", "private", type="none", source="/etc").propagations == [(c.MS_SHARED, False), (c.MS_PRIVATE, False)]
+    assert mount("bind", "shared", "private", type="none", source="/etc").propagations == [
+        (c.MS_SHARED, False),
+        (c.MS_PRIVATE, False),
+    ]
 
 
-@pytest.mark.parametrize("options, words", [(["idmap"], "bind mount only"), (["rbind", "roo"], "roo is not one of a bind")])
+@pytest.mark.parametrize(
+    "options, words",
+    [(["idmap"], "bind mount only"), (["rbind", "roo"], "roo is not one of a bind")],
+)
 def test_mount_options_that_are_refused(options, words):
     with pytest.raises(Unsupported, match="mount /x: .*" + words):
         mount(*options)
@@ -105,10 +146,31 @@ def test_mount_options_that_are_refused(options, words):
 
 
 def test_devices_of_a_config_take_the_place_of_the_default_ones():
-    found = {node[0]: node for node in devices.read({"linux": {"devices": [
-        {"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o600, "uid": 5},
-        {"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200}]}})}
-    assert found["/dev/null"] == ("/dev/null", "c", 1, 3, 0o600, 5, 0) and "/dev/zero" in found and found["/dev/net/tun"][4] == 0o666
+    found = {
+        node[0]: node
+        for node in devices.read(
+            {
+                "linux": {
+                    "devices": [
+                        {
+                            "path": "/dev/null",
+                            "type": "c",
+                            "major": 1,
+                            "minor": 3,
+                            "fileMode": 0o600,
+                            "uid": 5,
+                        },
+                        {"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200},
+                    ]
+                }
+            }
+        )
+    }
+    assert (
+        found["/dev/null"] == ("/dev/null", "c", 1, 3, 0o600, 5, 0)
+        and "/dev/zero" in found
+        and found["/dev/net/tun"][4] == 0o666
+    )
     with pytest.raises(Unsupported, match="type q"):
         devices.read({"linux": {"devices": [{"path": "/dev/q", "type": "q"}]}})
 
@@ -119,7 +181,11 @@ def created(tmp_path):
     os.makedirs(paths.container(IDENT))
 
     def write(**config):
-        document = {"ociVersion": "1.2.0", "process": {"args": ["x"]}, "linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}, {"type": "cgroup"}]}}
+        document = {
+            "ociVersion": "1.2.0",
+            "process": {"args": ["x"]},
+            "linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}, {"type": "cgroup"}]},
+        }
         document.update(config)
         for name, content in (("config.json", document), ("run.json", {"id": IDENT})):
             pathlib.Path(paths.container(IDENT), name).write_text(json.dumps(content))
@@ -131,29 +197,63 @@ def created(tmp_path):
 
 def test_bundle(created):
     bundle = created(annotations={"org.pycontainer.join.network": "other"})
-    assert bundle.namespaces == {"mount": None, "pid": None, "cgroup": None, "network": "container:other"}
+    assert bundle.namespaces == {
+        "mount": None,
+        "pid": None,
+        "cgroup": None,
+        "network": "container:other",
+    }
     assert bundle.private("pid") and not bundle.private("network") and not bundle.private("ipc")
-    assert bundle.new_namespaces() == c.CLONE_NEWNS | c.CLONE_NEWPID  # the cgroup namespace comes when it is in its cgroup
+    assert (
+        bundle.new_namespaces() == c.CLONE_NEWNS | c.CLONE_NEWPID
+    )  # the cgroup namespace comes when it is in its cgroup
     with pytest.raises(NotFound):
         run_file.Bundle(created.paths, "c" * 64)
 
 
-@pytest.mark.parametrize("config, words", [
-    ({"ociVersion": "2.0.0"}, "ociVersion"), ({"hooks": {"poststop": [{"path": "x"}]}}, "hooks"), ({"vm": {"kernel": {"path": "/x"}}}, "vm is not"),
-    ({"linux": {"namespaces": [{"type": "mount"}, {"type": "mount"}]}}, "mount is there twice"),
-    ({"linux": {"namespaces": [{"type": "mount"}, {"type": "hall"}]}}, "type hall"),
-    ({"linux": {"namespaces": [{"type": "mount", "path": "proc/self/ns/mnt"}]}}, "not absolute"),
-    ({"linux": {"namespaces": [{"type": "pid"}], "maskedPaths": ["/proc/kcore"]}}, "maskedPaths"),
-    ({"linux": {"namespaces": [{"type": "mount"}], "timeOffsets": {"boottime": {"secs": 1}}}}, "linux.timeOffsets"),
-    ({"hostname": "x", "linux": {"namespaces": [{"type": "mount"}]}}, "hostname"), ({"process": {}}, "process is missing")])
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ({"ociVersion": "2.0.0"}, "ociVersion"),
+        ({"hooks": {"poststop": [{"path": "x"}]}}, "hooks"),
+        ({"vm": {"kernel": {"path": "/x"}}}, "vm is not"),
+        ({"linux": {"namespaces": [{"type": "mount"}, {"type": "mount"}]}}, "mount is there twice"),
+        ({"linux": {"namespaces": [{"type": "mount"}, {"type": "hall"}]}}, "type hall"),
+        (
+            {"linux": {"namespaces": [{"type": "mount", "path": "proc/self/ns/mnt"}]}},
+            "not absolute",
+        ),
+        (
+            {"linux": {"namespaces": [{"type": "pid"}], "maskedPaths": ["/proc/kcore"]}},
+            "maskedPaths",
+        ),
+        (
+            {
+                "linux": {
+                    "namespaces": [{"type": "mount"}],
+                    "timeOffsets": {"boottime": {"secs": 1}},
+                }
+            },
+            "linux.timeOffsets",
+        ),
+        ({"hostname": "x", "linux": {"namespaces": [{"type": "mount"}]}}, "hostname"),
+        ({"process": {}}, "process is missing"),
+    ],
+)
 def test_bundle_that_is_refused(created, config, words):
     with pytest.raises(Unsupported, match=words):
         created(**config)
 
 
-@pytest.mark.parametrize("name, value, words", [
-    ("kernel.core_pattern", "x", "only parameters of a namespace"), ("net.ipv4.ip_forward", "1", "no network namespace"),
-    ("kernel.domainname", "x", "no uts namespace"), ("net/../kernel/core_pattern", "x", "only parameters")])
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("kernel.core_pattern", "x", "only parameters of a namespace"),
+        ("net.ipv4.ip_forward", "1", "no network namespace"),
+        ("kernel.domainname", "x", "no uts namespace"),
+        ("net/../kernel/core_pattern", "x", "only parameters"),
+    ],
+)
 def test_sysctls_that_are_refused(created, name, value, words):
     with pytest.raises(Unsupported, match=words):
         created(linux={"namespaces": [{"type": "mount"}], "sysctl": {name: value}})
@@ -161,13 +261,33 @@ def test_sysctls_that_are_refused(created, name, value, words):
 
 def test_sysctl_value_with_control_characters(created):
     with pytest.raises(Unsupported, match="accepted: one line of text"):
-        created(linux={"namespaces": [{"type": "mount"}, {"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1\n2"}})
+        created(
+            linux={
+                "namespaces": [{"type": "mount"}, {"type": "network"}],
+                "sysctl": {"net.ipv4.ip_forward": "1\n2"},
+            }
+        )
 
 
 def test_program():
-    made = program.Program({"args": ["sh", "\u00fc"], "env": ["A=1=2", "A=3", "B="], "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 1}]}, {})
-    assert made.arguments == [b"sh", "\u00fc".encode()] and made.environment == {b"A": b"3", b"B": b""} and made.limits == [(4, 0, 1)]
-    for process in ({"args": ["a\0b"]}, {"args": ["a"], "env": ["A=\0"]}, {"args": ["a"], "rlimits": [{"type": "RLIMIT_X", "soft": 1, "hard": 1}]}):
+    made = program.Program(
+        {
+            "args": ["sh", "\u00fc"],
+            "env": ["A=1=2", "A=3", "B="],
+            "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 1}],
+        },
+        {},
+    )
+    assert (
+        made.arguments == [b"sh", "\u00fc".encode()]
+        and made.environment == {b"A": b"3", b"B": b""}
+        and made.limits == [(4, 0, 1)]
+    )
+    for process in (
+        {"args": ["a\0b"]},
+        {"args": ["a"], "env": ["A=\0"]},
+        {"args": ["a"], "rlimits": [{"type": "RLIMIT_X", "soft": 1, "hard": 1}]},
+    ):
         with pytest.raises(Unsupported):
             program.Program(process, {})
 
@@ -177,7 +297,16 @@ def test_state_survives_a_file_that_a_power_loss_emptied(created):
     assert state.read(created.paths, IDENT)["status"] == "created"
     path.write_text("")
     assert state.read(created.paths, IDENT) == state.blank()
-    state.write(created.paths, IDENT, dict(state.blank(), pid=os.getpid(), pid_start=state.start_time(os.getpid()), boot=state.boot_id()))
+    state.write(
+        created.paths,
+        IDENT,
+        dict(
+            state.blank(),
+            pid=os.getpid(),
+            pid_start=state.start_time(os.getpid()),
+            boot=state.boot_id(),
+        ),
+    )
     assert state.alive(state.read(created.paths, IDENT))
     assert not state.alive(dict(state.read(created.paths, IDENT), pid_start=1))
     assert not state.alive(dict(state.read(created.paths, IDENT), boot="other"))
@@ -189,7 +318,12 @@ def test_one_monitor_only_and_asking_takes_no_lock(created):
     lock = state.take_lock(created.paths, IDENT)
     pid = os.fork()
     if pid == 0:
-        os._exit(0 if state.monitored(created.paths, IDENT) and state.take_lock(created.paths, IDENT) is None else 1)
+        os._exit(
+            0
+            if state.monitored(created.paths, IDENT)
+            and state.take_lock(created.paths, IDENT) is None
+            else 1
+        )
     assert os.waitpid(pid, 0)[1] == 0
     os.close(lock)
     assert not state.monitored(created.paths, IDENT)
@@ -223,7 +357,10 @@ def test_messages_with_descriptors_and_long_directories(tmp_path):
 
 # ------------------------------------------------------------------------------------------------- the small process 1
 
-ASSEMBLERS = {"x86_64": ("as", "objcopy"), "aarch64": ("aarch64-linux-gnu-as", "aarch64-linux-gnu-objcopy")}
+ASSEMBLERS = {
+    "x86_64": ("as", "objcopy"),
+    "aarch64": ("aarch64-linux-gnu-as", "aarch64-linux-gnu-objcopy"),
+}
 EMULATORS = {"x86_64": "qemu-x86_64", "aarch64": "qemu-aarch64"}
 
 
@@ -233,12 +370,19 @@ def test_machine_code_is_what_its_source_says(module, machine, tmp_path):
     if os.uname().machine == machine:
         tools = ("as", "objcopy")
     else:
-        tools = tuple("%s-linux-gnu-%s" % (machine, tool) for tool in ("as", "objcopy"))
+        tools = tuple(f"{machine}-linux-gnu-{tool}" for tool in ("as", "objcopy"))
     if not all(map(shutil.which, tools)):
-        pytest.skip("no assembler for %s on this machine" % machine)
-    source = pathlib.Path(__file__).parents[3].joinpath("devel/machine_code/%s-%s.s" % (module.__name__.rpartition(".")[2], machine))
+        pytest.skip(f"no assembler for {machine} on this machine")
+    source = (
+        pathlib.Path(__file__)
+        .parents[3]
+        .joinpath(f"devel/machine_code/{module.__name__.rpartition('.')[2]}-{machine}.s")
+    )
     subprocess.run([tools[0], "-o", str(tmp_path / "o"), str(source)], check=True)
-    subprocess.run([tools[1], "-O", "binary", "-j", ".text", str(tmp_path / "o"), str(tmp_path / "code")], check=True)
+    subprocess.run(
+        [tools[1], "-O", "binary", "-j", ".text", str(tmp_path / "o"), str(tmp_path / "code")],
+        check=True,
+    )
     assert module.image(machine)[120:] == (tmp_path / "code").read_bytes()
 
 
@@ -250,14 +394,24 @@ def test_initial_runs_passes_signals_on_and_tells_how_it_ended(machine, tmp_path
     front = [str(program)]
     if os.uname().machine != machine:
         if not shutil.which(EMULATORS[machine]):
-            pytest.skip("no emulator for %s on this machine" % machine)
+            pytest.skip(f"no emulator for {machine} on this machine")
         front = [EMULATORS[machine]] + front
-    for command, code in ((["/bin/sh", "sh", "-c", "exit 7"], 7), (["/bin/sh", "sh", "-c", "kill -9 $$"], 137),
-                          (["/nope", "nope"], 127), (["/etc", "etc"], 126)):
+    for command, code in (
+        (["/bin/sh", "sh", "-c", "exit 7"], 7),
+        (["/bin/sh", "sh", "-c", "kill -9 $$"], 137),
+        (["/nope", "nope"], 127),
+        (["/etc", "etc"], 126),
+    ):
         assert subprocess.run(front + command, timeout=20, check=False).returncode == code
-    said = subprocess.run(front + ["/bin/echo", "echo", "a b", "c"], stdout=subprocess.PIPE, timeout=20, check=True).stdout
+    said = subprocess.run(
+        front + ["/bin/echo", "echo", "a b", "c"], stdout=subprocess.PIPE, timeout=20, check=True
+    ).stdout
     assert said == b"a b c\n"
-    running = subprocess.Popen(front + ["/bin/sh", "sh", "-c", "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"], stdout=subprocess.PIPE)
+    running = subprocess.Popen(
+        front
+        + ["/bin/sh", "sh", "-c", "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"],
+        stdout=subprocess.PIPE,
+    )
     assert running.stdout.readline() == b"up\n"
     running.terminate()
     assert running.wait(20) == 9
@@ -277,10 +431,16 @@ def test_dormant_waits_and_executes(machine, tmp_path):
         executable = [str(program)]
         if os.uname().machine != machine:
             if not shutil.which(EMULATORS[machine]):
-                pytest.skip("no emulator for %s on this machine" % machine)
+                pytest.skip(f"no emulator for {machine} on this machine")
             executable = [shutil.which(EMULATORS[machine]), "-0", "name", str(program)]
             argv = executable + argv[1:]
-        running = subprocess.Popen(argv, executable=executable[0], stdout=subprocess.PIPE, pass_fds=[epoll.fileno(), reader], env={"A": "b c"})
+        running = subprocess.Popen(
+            argv,
+            executable=executable[0],
+            stdout=subprocess.PIPE,
+            pass_fds=[epoll.fileno(), reader],
+            env={"A": "b c"},
+        )
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(0.5)
         assert pathlib.Path("/proc/%d/comm" % running.pid).read_text() == "name\n"

@@ -33,7 +33,10 @@ def test_nobody_listens():
 def test_a_layer_on_its_way(board):
     board.subject("Pulling web:1")
     item, other = board.item("0123456789ab", 1 << 20), board.item("cdef", None, progress.PRESENT)
-    assert look(board).items == [("w", 0, 1 << 20, "0123456789ab"), ("e", 0, 0, "cdef")] and other is not progress.UNSEEN
+    assert (
+        look(board).items == [("w", 0, 1 << 20, "0123456789ab"), ("e", 0, 0, "cdef")]
+        and other is not progress.UNSEEN
+    )
     item.phase(progress.DOWNLOADING)
     for dummy in item.counted(iter([bytes(1 << 19)])):
         assert look(board).items[0][:2] == ("d", 1 << 19)
@@ -57,7 +60,9 @@ def test_steps_and_output(board):
     step = board.item("[1/2] RUN make", 0, progress.RUNNING, 1234)
     for line in ("one", "two \x1b[31mred\r", "x" * 500):
         board.output(line)
-    assert look(board).output == "x" * progress.OUTPUT and look(board).items == [("r", 1234, 0, "[1/2] RUN make")]
+    assert look(board).output == "x" * progress.OUTPUT and look(board).items == [
+        ("r", 1234, 0, "[1/2] RUN make")
+    ]
     step.finish(progress.DONE, 99)
     assert look(board).items == [("D", 1234, 99, "[1/2] RUN make")]
 
@@ -86,25 +91,48 @@ def test_forked_processes_write_to_one_board(board):
     for pid in children:
         os.waitpid(pid, 0)
     found = look(board).items
-    assert found[:4] == [("p", (number + 1) << 16, 1 << 20, "layer %d" % number) for number in range(4)]
-    assert sorted(item[3] for item in found[4:]) == sorted("of %d, %d" % (number, extra) for number in range(4) for extra in range(300))
+    assert found[:4] == [
+        ("p", (number + 1) << 16, 1 << 20, "layer %d" % number) for number in range(4)
+    ]
+    assert sorted(item[3] for item in found[4:]) == sorted(
+        "of %d, %d" % (number, extra) for number in range(4) for extra in range(300)
+    )
 
 
 def test_a_full_board_takes_no_more(board):
     items = [board.item("x" * 1000) for dummy in range(200)]
-    assert os.fstat(board.fd).st_size <= progress.LIMIT and items[0] is not progress.UNSEEN and items[-1] is progress.UNSEEN
+    assert (
+        os.fstat(board.fd).st_size <= progress.LIMIT
+        and items[0] is not progress.UNSEEN
+        and items[-1] is progress.UNSEEN
+    )
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"\xff\xfe\x00", b"w", b"wabc", b"w" + b"9" * 14, b"w" + b"-1".rjust(15) + b"1".rjust(15) + b"x", b"Zhello\n\n\n", b"S" * 100,
-    "w".encode() + "\u0661".encode().rjust(16) + b"1".rjust(15)])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"w",
+        b"wabc",
+        b"w" + b"9" * 14,
+        b"w" + b"-1".rjust(15) + b"1".rjust(15) + b"x",
+        b"Zhello\n\n\n",
+        b"S" * 100,
+        "w".encode() + "\u0661".encode().rjust(16) + b"1".rjust(15),
+    ],
+)
 def test_what_is_no_report_is_passed_over(data):
     assert progress.Look(data).items == []
 
 
 def test_a_hosts_text_can_not_move_the_cursor():
     found = progress.Look(b"Sa\x1b[2Jb\nw%15d%15d\x1b]0;title\x07\xc2\x9bname\nOx\x08y\n" % (1, 2))
-    assert found.subject == "a\\x1b[2Jb" and found.items == [("w", 1, 2, "\\x1b]0;title\\x07\\x9bname")] and found.output == "x\\x08y"
+    assert (
+        found.subject == "a\\x1b[2Jb"
+        and found.items == [("w", 1, 2, "\\x1b]0;title\\x07\\x9bname")]
+        and found.output == "x\\x08y"
+    )
 
 
 def test_a_modules_board_goes_with_it(tmp_path):

@@ -10,7 +10,9 @@ import types
 import pytest
 import terminals
 
-progress = pytest.importorskip("ansible_collections.pycontainer.engine.plugins.plugin_utils.progress")  # of the environment that has Ansible
+progress = pytest.importorskip(
+    "ansible_collections.pycontainer.engine.plugins.plugin_utils.progress"
+)  # of the environment that has Ansible
 bars, screen = progress.bars, progress.screen
 constants, context = progress.C, progress.context
 
@@ -33,7 +35,9 @@ def test_bars_where_a_person_looks(at_terminal):
     assert progress.mode() == "bars"
 
 
-@pytest.mark.parametrize("what", ["no terminal", "no colour", "dumb", "json", "unknown callback", "one line"])
+@pytest.mark.parametrize(
+    "what", ["no terminal", "no colour", "dumb", "json", "unknown callback", "one line"]
+)
 def test_quiet_where_none_does(at_terminal, what):
     if what == "no terminal":
         at_terminal.setattr(screen, "TERMINAL", False)
@@ -44,7 +48,11 @@ def test_quiet_where_none_does(at_terminal, what):
     elif what == "one line":
         at_terminal.setattr(context, "CLIARGS", {"one_line": True, "module_name": "x"})
     else:
-        at_terminal.setattr(constants, "DEFAULT_STDOUT_CALLBACK", {"json": "ansible.posix.json"}.get(what, "acme.shop.trace"))
+        at_terminal.setattr(
+            constants,
+            "DEFAULT_STDOUT_CALLBACK",
+            {"json": "ansible.posix.json"}.get(what, "acme.shop.trace"),
+        )
     assert progress.mode() == "off"
     assert progress.mode("plain") == "plain"  # asked for by name
 
@@ -61,7 +69,11 @@ def test_what_comes_first(at_terminal, tmp_path):
     (tmp_path / "ansible.cfg").write_text("[pycontainer]\nprogress = plain  ; for the log\n")
     assert progress.mode() == "plain"
     at_terminal.setenv("PYCONTAINER_PROGRESS", "off")
-    assert progress.mode() == "off" and progress.mode("auto") == "bars" and progress.mode(False) == "off"
+    assert (
+        progress.mode() == "off"
+        and progress.mode("auto") == "bars"
+        and progress.mode(False) == "off"
+    )
     (tmp_path / "ansible.cfg").write_text("not an ini file")
     at_terminal.delenv("PYCONTAINER_PROGRESS")
     assert progress.mode() == "bars"
@@ -78,7 +90,9 @@ def test_another_word_is_refused(at_terminal, tmp_path, name):
         (tmp_path / "ansible.cfg").write_text("[pycontainer]\nprogress = fancy\n")
     elif name != "variable":
         at_terminal.setenv(name, "fancy")
-    with pytest.raises(progress.AnsibleActionFail, match="'fancy' is not valid; accepted: auto, plain, off"):
+    with pytest.raises(
+        progress.AnsibleActionFail, match="'fancy' is not valid; accepted: auto, plain, off"
+    ):
         progress.mode("fancy" if name == "variable" else None)
 
 
@@ -106,10 +120,23 @@ def test_hosts_share_the_terminal(drawn, monkeypatch):
     drawn.feed("TASK [pull] ***\r\n")
     second.show(bars.Summary("Pulling web:1", 5, 10, 0, 1))
     first.show(bars.Summary("Pulling web:1", 1, 10, 0, 1))
-    assert [line.split()[:2] for line in drawn.lines()] == [["TASK", "[pull]"], [], ["h1", "Pulling"], ["h2", "Pulling"]]
-    drawn.feed("[WARNING]: something of Ansible's\r\n")  # comes on the free line, and what is left over goes with the next drawing
+    assert [line.split()[:2] for line in drawn.lines()] == [
+        ["TASK", "[pull]"],
+        [],
+        ["h1", "Pulling"],
+        ["h2", "Pulling"],
+    ]
+    drawn.feed(
+        "[WARNING]: something of Ansible's\r\n"
+    )  # comes on the free line, and what is left over goes with the next drawing
     first.show(bars.Summary("Pulling web:1", 2, 10, 0, 1))
-    assert [line.split()[:2] for line in drawn.lines()] == [["TASK", "[pull]"], ["[WARNING]:", "something"], [], ["h1", "Pulling"], ["h2", "Pulling"]]
+    assert [line.split()[:2] for line in drawn.lines()] == [
+        ["TASK", "[pull]"],
+        ["[WARNING]:", "something"],
+        [],
+        ["h1", "Pulling"],
+        ["h2", "Pulling"],
+    ]
     screen.leave(first)
     first_lines = drawn.lines()
     assert first_lines == ["TASK [pull] ***", "[WARNING]: something of Ansible's"]
@@ -142,7 +169,9 @@ def test_a_short_task_starts_and_says_nothing(at_terminal, tmp_path):
     at_terminal.setattr(screen, "PATH", str(tmp_path / "screen.json"))
     looks = []
     at_terminal.setattr(progress, "_reader", looks.append)
-    action = types.SimpleNamespace(only_looks=False, _task=types.SimpleNamespace(check_mode=False, async_val=0, no_log=False))
+    action = types.SimpleNamespace(
+        only_looks=False, _task=types.SimpleNamespace(check_mode=False, async_val=0, no_log=False)
+    )
     with progress.Live(action, {"inventory_hostname": "h1"}) as live, live.watched() as told:
         assert list(told) == ["progress"] and len(told["progress"]) == 32
         live.bytes("Sending", 1, 2)
@@ -151,6 +180,15 @@ def test_a_short_task_starts_and_says_nothing(at_terminal, tmp_path):
 
 @pytest.mark.parametrize("kind", ["check_mode", "async_val", "only_looks", "no_log"])
 def test_none_in_check_mode_and_in_the_background(at_terminal, kind):
-    task = types.SimpleNamespace(check_mode=kind == "check_mode", async_val=10 * (kind == "async_val"), no_log=kind == "no_log")
-    with progress.Live(types.SimpleNamespace(only_looks=kind == "only_looks", _task=task), {}) as live, live.watched() as told:
+    task = types.SimpleNamespace(
+        check_mode=kind == "check_mode",
+        async_val=10 * (kind == "async_val"),
+        no_log=kind == "no_log",
+    )
+    with (
+        progress.Live(
+            types.SimpleNamespace(only_looks=kind == "only_looks", _task=task), {}
+        ) as live,
+        live.watched() as told,
+    ):
         assert told == {}

@@ -17,7 +17,7 @@ HUB = "https://index.docker.io/v1/"
 
 
 def auth(user, password):
-    return {"auth": base64.b64encode(("%s:%s" % (user, password)).encode()).decode()}
+    return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
 @pytest.fixture(autouse=True)
@@ -39,39 +39,78 @@ def test_nothing():
     assert credentials.lookup("example.com") is None
 
 
-@pytest.mark.parametrize("key", ["example.com:5000", "https://example.com:5000", "https://example.com:5000/v1/",
-    "http://example.com:5000/v2/", "example.com:5000/"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "example.com:5000",
+        "https://example.com:5000",
+        "https://example.com:5000/v1/",
+        "http://example.com:5000/v2/",
+        "example.com:5000/",
+    ],
+)
 def test_the_forms_of_a_key(tmp_path, key):
     path = write(tmp_path / "f", {"auths": {key: auth("ann", "a:b")}})
-    assert credentials.lookup("example.com:5000", auth_file=path) == {"username": "ann", "password": "a:b"}
+    assert credentials.lookup("example.com:5000", auth_file=path) == {
+        "username": "ann",
+        "password": "a:b",
+    }
     assert credentials.lookup("example.com", auth_file=path) is None
 
 
-@pytest.mark.parametrize("key", [HUB, "docker.io", "index.docker.io", "https://registry-1.docker.io/v2/"])
+@pytest.mark.parametrize(
+    "key", [HUB, "docker.io", "index.docker.io", "https://registry-1.docker.io/v2/"]
+)
 def test_docker_hub(tmp_path, key):
     path = write(tmp_path / "f", {"auths": {key: auth("ann", "x")}})
     assert credentials.lookup("docker.io", "library/alpine", path)["username"] == "ann"
 
 
 def test_the_forms_of_an_entry(tmp_path):
-    path = write(tmp_path / "f", {"auths": {
-        "token": {"identitytoken": "t", "auth": base64.b64encode(b"00000000-0000-0000-0000-000000000000:").decode()},
-        "plain": {"username": "u", "password": "p"}, "nul": {"auth": base64.b64encode(b"u:p\0\0").decode()},
-        "empty": {}, "broken": {"auth": "?"}, "null": None}})
+    path = write(
+        tmp_path / "f",
+        {
+            "auths": {
+                "token": {
+                    "identitytoken": "t",
+                    "auth": base64.b64encode(b"00000000-0000-0000-0000-000000000000:").decode(),
+                },
+                "plain": {"username": "u", "password": "p"},
+                "nul": {"auth": base64.b64encode(b"u:p\0\0").decode()},
+                "empty": {},
+                "broken": {"auth": "?"},
+                "null": None,
+            }
+        },
+    )
     assert credentials.lookup("token", auth_file=path) == {"identitytoken": "t"}
-    assert credentials.lookup("plain", auth_file=path) == credentials.lookup("nul", auth_file=path) == {"username": "u", "password": "p"}
+    assert (
+        credentials.lookup("plain", auth_file=path)
+        == credentials.lookup("nul", auth_file=path)
+        == {"username": "u", "password": "p"}
+    )
     for host in ("empty", "broken", "null"):
         assert credentials.lookup(host, auth_file=path) is None
 
 
 def test_the_most_specific_key_wins(tmp_path):
-    path = write(tmp_path / "f", {"auths": {
-        "example.com": auth("all", "x"), "example.com/team": auth("team", "x"), "example.com/team/app": auth("app", "x")}})
+    path = write(
+        tmp_path / "f",
+        {
+            "auths": {
+                "example.com": auth("all", "x"),
+                "example.com/team": auth("team", "x"),
+                "example.com/team/app": auth("app", "x"),
+            }
+        },
+    )
 
     def user(repository):
         return credentials.lookup("example.com", repository, path)["username"]
 
-    assert [user(name) for name in (None, "other", "teamwork", "team/other", "team/app", "team/app/sub")] == ["all", "all", "all", "team", "app", "app"]
+    assert [
+        user(name) for name in (None, "other", "teamwork", "team/other", "team/app", "team/app/sub")
+    ] == ["all", "all", "all", "team", "app", "app"]
 
 
 def test_the_order_of_files(tmp_path, monkeypatch):
@@ -87,7 +126,9 @@ def test_the_order_of_files(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "other"))
     write(tmp_path / "other/config.json", {"auths": {"r": auth("other", "x")}})
     assert credentials.lookup("r")["username"] == "other"
-    monkeypatch.setenv("REGISTRY_AUTH_FILE", write(tmp_path / "named.json", {"auths": {"r": auth("named", "x")}}))
+    monkeypatch.setenv(
+        "REGISTRY_AUTH_FILE", write(tmp_path / "named.json", {"auths": {"r": auth("named", "x")}})
+    )
     assert credentials.lookup("r")["username"] == "named"
     assert credentials.lookup("r", auth_file=write(tmp_path / "asked", {"auths": {}})) is None
 
@@ -106,23 +147,38 @@ def test_a_file_of_another_form(tmp_path, text):
 
 # --- changes ---
 
+
 def test_store_makes_the_file_for_its_owner_alone(tmp_path):
     credentials.store("example.com", "ann", "pässwörd")
     path = tmp_path / ".docker" / "config.json"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert credentials.lookup("example.com") == credentials.kept("example.com") == {"username": "ann", "password": "pässwörd"}
+    assert (
+        stat.S_IMODE(path.stat().st_mode) == 0o600
+        and stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    )
+    assert (
+        credentials.lookup("example.com")
+        == credentials.kept("example.com")
+        == {"username": "ann", "password": "pässwörd"}
+    )
     assert json.loads(path.read_text()) == {"auths": {"example.com": auth("ann", "pässwörd")}}
 
 
 def test_store_leaves_the_rest(tmp_path):
-    before = {"auths": {"other": auth("bob", "x"), "https://example.com/v1/": auth("old", "x")}, "HttpHeaders": {"a": "b"}, "unknown": [1]}
+    before = {
+        "auths": {"other": auth("bob", "x"), "https://example.com/v1/": auth("old", "x")},
+        "HttpHeaders": {"a": "b"},
+        "unknown": [1],
+    }
     path = write(tmp_path / "f", before)
     os.chmod(path, 0o644)
     credentials.store("example.com", "ann", "y", path)
     credentials.store("docker.io", "hub", "z", path)
     with open(path) as file:
         document = json.load(file)
-    assert document == dict(before, auths={"other": auth("bob", "x"), "example.com": auth("ann", "y"), HUB: auth("hub", "z")})
+    assert document == dict(
+        before,
+        auths={"other": auth("bob", "x"), "example.com": auth("ann", "y"), HUB: auth("hub", "z")},
+    )
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     credentials.erase("docker.io", path)
     credentials.erase("example.com", path)
@@ -140,7 +196,9 @@ def test_a_link_stays_a_link(tmp_path):
     path = write(tmp_path / "real", {})
     (tmp_path / "link").symlink_to(path)
     credentials.store("r", "a", "b", str(tmp_path / "link"))
-    assert (tmp_path / "link").is_symlink() and credentials.lookup("r", auth_file=path)["username"] == "a"
+    assert (tmp_path / "link").is_symlink() and credentials.lookup("r", auth_file=path)[
+        "username"
+    ] == "a"
 
 
 @pytest.mark.root
@@ -150,7 +208,9 @@ def test_the_file_keeps_its_owner_and_new_directories_get_that_of_their_parent(t
     os.chown(home, 1234, 1235)
     path = str(home / ".docker" / "config.json")
     credentials.store("r", "a", "b", path)
-    assert [(os.stat(name).st_uid, os.stat(name).st_gid) for name in (os.path.dirname(path), path)] == [(1234, 1235)] * 2
+    assert [
+        (os.stat(name).st_uid, os.stat(name).st_gid) for name in (os.path.dirname(path), path)
+    ] == [(1234, 1235)] * 2
     os.chown(path, 4321, 1235)
     credentials.store("r", "a", "c", path)
     assert os.stat(path).st_uid == 4321
@@ -158,7 +218,7 @@ def test_the_file_keeps_its_owner_and_new_directories_get_that_of_their_parent(t
 
 # --- helpers ---
 
-HELPER = r'''#!/bin/sh
+HELPER = r"""#!/bin/sh
 # A credential helper that keeps what it is given in a file for each server.
 cd "$HELPER_DIR" || exit 1
 case "$1" in
@@ -166,7 +226,7 @@ store) cat > input; name=$(sed 's/.*"ServerURL": "\([^"]*\)".*/\1/' input | tr -
 get) name=$(tr -c 'a-z0-9.\n' _); if [ -e "$name" ]; then cat "$name"; else echo "credentials not found in native keychain"; exit 1; fi ;;
 erase) name=$(tr -c 'a-z0-9.\n' _); rm "$name" ;;
 esac
-'''
+"""
 
 
 @pytest.fixture
@@ -175,12 +235,14 @@ def helper(tmp_path, monkeypatch):
     directory.mkdir()
     (tmp_path / "docker-credential-toy").write_text(HELPER)
     (tmp_path / "docker-credential-toy").chmod(0o755)
-    monkeypatch.setenv("PATH", "%s:%s" % (tmp_path, os.environ["PATH"]))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("HELPER_DIR", str(directory))
     return directory
 
 
-@pytest.mark.parametrize("document", [{"credsStore": "toy"}, {"credHelpers": {"r.example.com": "toy", HUB: "toy"}}])
+@pytest.mark.parametrize(
+    "document", [{"credsStore": "toy"}, {"credHelpers": {"r.example.com": "toy", HUB: "toy"}}]
+)
 def test_helper(tmp_path, helper, document):
     path = write(tmp_path / "f", document)
     for host in ("r.example.com", "docker.io"):
@@ -194,14 +256,23 @@ def test_helper(tmp_path, helper, document):
 
 def test_a_helpers_token(tmp_path, helper):
     (helper / "r").write_text('{"Username": "<token>", "Secret": "t"}')
-    assert credentials.lookup("r", auth_file=write(tmp_path / "f", {"credsStore": "toy"})) == {"identitytoken": "t"}
+    assert credentials.lookup("r", auth_file=write(tmp_path / "f", {"credsStore": "toy"})) == {
+        "identitytoken": "t"
+    }
 
 
 def test_a_helper_that_is_not_there(tmp_path):
     inline = {"auths": {"r": auth("a", "b")}}
-    assert credentials.lookup("r", auth_file=write(tmp_path / "f", dict(inline, credsStore="none")))["username"] == "a"
+    assert (
+        credentials.lookup("r", auth_file=write(tmp_path / "f", dict(inline, credsStore="none")))[
+            "username"
+        ]
+        == "a"
+    )
     with pytest.raises(RegistryError, match="docker-credential-none.*not installed"):
-        credentials.lookup("r", auth_file=write(tmp_path / "g", dict(inline, credHelpers={"r": "none"})))
+        credentials.lookup(
+            "r", auth_file=write(tmp_path / "g", dict(inline, credHelpers={"r": "none"}))
+        )
 
 
 def test_a_helper_that_fails(tmp_path, helper):

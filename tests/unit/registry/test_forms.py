@@ -18,7 +18,28 @@ def test_repository_names_that_are_taken(name):
     assert names.repository(name)
 
 
-@pytest.mark.parametrize("name", ["", "A", "a//b", "/a", "a/", "a/.", "..", "a/../b", "_a", "a/_blobs", "a_", ".a", "a..b", "a\n", "é", "a b", "x" * 256])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "A",
+        "a//b",
+        "/a",
+        "a/",
+        "a/.",
+        "..",
+        "a/../b",
+        "_a",
+        "a/_blobs",
+        "a_",
+        ".a",
+        "a..b",
+        "a\n",
+        "é",
+        "a b",
+        "x" * 256,
+    ],
+)
 def test_repository_names_that_are_refused(name):
     assert not names.repository(name)
 
@@ -30,12 +51,38 @@ def test_tags():
 
 def test_digests():
     assert names.digest("sha256:" + "0" * 64) and names.digest("sha512:" + "f" * 128)
-    assert not any(map(names.digest, ["sha256:" + "0" * 63, "sha256:" + "A" * 64, "md5:" + "0" * 32, "sha512:" + "0" * 64, "sha256:../" + "0" * 61, "0" * 64]))
+    assert not any(
+        map(
+            names.digest,
+            [
+                "sha256:" + "0" * 63,
+                "sha256:" + "A" * 64,
+                "md5:" + "0" * 32,
+                "sha512:" + "0" * 64,
+                "sha256:../" + "0" * 61,
+                "0" * 64,
+            ],
+        )
+    )
 
 
-@pytest.mark.parametrize("text, result", [
-    ("bytes=0-0", (0, 1)), ("bytes=2-4", (2, 3)), ("bytes=2-", (2, 8)), ("bytes=-3", (7, 3)), ("bytes=-30", (0, 10)), ("bytes=5-99", (5, 5)),
-    ("bytes=10-", (0, 0)), ("bytes=-0", (0, 0)), ("bytes=5-4", (0, 0)), ("bytes=0-1,3-4", None), ("items=0-1", None), ("bytes=-", None)])
+@pytest.mark.parametrize(
+    "text, result",
+    [
+        ("bytes=0-0", (0, 1)),
+        ("bytes=2-4", (2, 3)),
+        ("bytes=2-", (2, 8)),
+        ("bytes=-3", (7, 3)),
+        ("bytes=-30", (0, 10)),
+        ("bytes=5-99", (5, 5)),
+        ("bytes=10-", (0, 0)),
+        ("bytes=-0", (0, 0)),
+        ("bytes=5-4", (0, 0)),
+        ("bytes=0-1,3-4", None),
+        ("items=0-1", None),
+        ("bytes=-", None),
+    ],
+)
 def test_ranges(text, result):
     assert api.byte_range(text, 10) == result
 
@@ -44,23 +91,55 @@ def test_range_of_an_empty_blob():
     assert api.byte_range("bytes=0-", 0) == (0, 0)
 
 
-@pytest.mark.parametrize("header, result", [
-    ("", True), ("*/*", True), ("application/*", True), ("a/b, application/x", True), ("APPLICATION/X;q=0.1", True),
-    ("application/y", False), ("application/x;q=0", False), ("application/x; q=0.000", False), ("text/*", False), ("application/x+json", False)])
+@pytest.mark.parametrize(
+    "header, result",
+    [
+        ("", True),
+        ("*/*", True),
+        ("application/*", True),
+        ("a/b, application/x", True),
+        ("APPLICATION/X;q=0.1", True),
+        ("application/y", False),
+        ("application/x;q=0", False),
+        ("application/x; q=0.000", False),
+        ("text/*", False),
+        ("application/x+json", False),
+    ],
+)
 def test_accept(header, result):
     assert api.acceptable("application/x", header) is result
 
 
-@pytest.mark.parametrize("text, result", [
-    ("127.0.0.1:5000", ("127.0.0.1", 5000)), ("localhost:1", ("127.0.0.1", 1)), ("[::1]:65535", ("::1", 65535)), ("[0:0::1]:80", ("::1", 80)),
-    (" 0.0.0.0:80 ", ("0.0.0.0", 80))])
+@pytest.mark.parametrize(
+    "text, result",
+    [
+        ("127.0.0.1:5000", ("127.0.0.1", 5000)),
+        ("localhost:1", ("127.0.0.1", 1)),
+        ("[::1]:65535", ("::1", 65535)),
+        ("[0:0::1]:80", ("::1", 80)),
+        (" 0.0.0.0:80 ", ("0.0.0.0", 80)),
+    ],
+)
 def test_addresses(text, result):
     assert listen.parse(text) == result
     assert listen.parse(listen.show(*result)) == result
 
 
-@pytest.mark.parametrize("text", ["", "5000", ":5000", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:5000",
-    "[127.0.0.1]:5000", "host:5000", "127.0.0.1:5000/x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "5000",
+        ":5000",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "::1:5000",
+        "[127.0.0.1]:5000",
+        "host:5000",
+        "127.0.0.1:5000/x",
+    ],
+)
 def test_addresses_that_are_refused(text):
     with pytest.raises(InvalidInput, match="listen: .*accepted: ADDRESS:PORT"):
         listen.parse(text)
@@ -70,13 +149,24 @@ class Asked:
     """A request's headers."""
 
     def __init__(self, credentials=None, scheme="Basic"):
-        self.headers = {} if credentials is None else {"authorization": "%s %s" % (scheme, base64.b64encode(credentials.encode()).decode())}
+        self.headers = (
+            {}
+            if credentials is None
+            else {"authorization": f"{scheme} {base64.b64encode(credentials.encode()).decode()}"}
+        )
 
 
 @pytest.fixture
 def users_file(tmp_path):
     path = tmp_path / "users"
-    path.write_text(auth.write({"ann": auth.derive("s3cret:with colon", rounds=1000), "jürg": auth.derive("ü", rounds=1000)}))
+    path.write_text(
+        auth.write(
+            {
+                "ann": auth.derive("s3cret:with colon", rounds=1000),
+                "jürg": auth.derive("ü", rounds=1000),
+            }
+        )
+    )
     return path
 
 
@@ -85,7 +175,14 @@ def test_users(users_file):
     assert users.require(Asked("ann:s3cret:with colon")) == "ann"
     assert users.require(Asked("ann:s3cret:with colon")) == "ann"  # from memory
     assert users.require(Asked("jürg:ü", "basic")) == "jürg"
-    for wrong in (Asked(), Asked("ann:"), Asked("ann:wrong"), Asked("bob:s3cret:with colon"), Asked("ann"), Asked("ann:s3cret:with colon", "Bearer")):
+    for wrong in (
+        Asked(),
+        Asked("ann:"),
+        Asked("ann:wrong"),
+        Asked("bob:s3cret:with colon"),
+        Asked("ann"),
+        Asked("ann:s3cret:with colon", "Bearer"),
+    ):
         with pytest.raises(Refusal) as refusal:
             users.require(wrong)
         assert (refusal.value.status, refusal.value.code) == (401, "UNAUTHORIZED")

@@ -10,7 +10,7 @@ import pytest
 from pycontainer.registry.content import manifests
 from pycontainer.registry.content.answers import Refusal
 
-DIGESTS = ["sha256:%064x" % number for number in range(6)]
+DIGESTS = [f"sha256:{number:064x}" for number in range(6)]
 
 
 def descriptor(number, media_type="application/vnd.oci.image.layer.v1.tar+gzip", **more):
@@ -18,7 +18,14 @@ def descriptor(number, media_type="application/vnd.oci.image.layer.v1.tar+gzip",
 
 
 def image(**more):
-    return dict({"schemaVersion": 2, "config": descriptor(0, "application/vnd.oci.image.config.v1+json"), "layers": [descriptor(1)]}, **more)
+    return dict(
+        {
+            "schemaVersion": 2,
+            "config": descriptor(0, "application/vnd.oci.image.config.v1+json"),
+            "layers": [descriptor(1)],
+        },
+        **more,
+    )
 
 
 def read(document, content_type=manifests.OCI_MANIFEST):
@@ -27,54 +34,99 @@ def read(document, content_type=manifests.OCI_MANIFEST):
 
 def test_image():
     found = read(image())
-    assert (found.media_type, found.blobs, found.children, found.subject) == (manifests.OCI_MANIFEST, DIGESTS[:2], [], None)
+    assert (found.media_type, found.blobs, found.children, found.subject) == (
+        manifests.OCI_MANIFEST,
+        DIGESTS[:2],
+        [],
+        None,
+    )
     assert found.artifact_type == "application/vnd.oci.image.config.v1+json"
 
 
 def test_docker_image():
-    assert read(image(mediaType=manifests.DOCKER_MANIFEST), manifests.DOCKER_MANIFEST).blobs == DIGESTS[:2]
+    assert (
+        read(image(mediaType=manifests.DOCKER_MANIFEST), manifests.DOCKER_MANIFEST).blobs
+        == DIGESTS[:2]
+    )
 
 
 @pytest.mark.parametrize("content_type", [manifests.OCI_INDEX, manifests.DOCKER_LIST])
 def test_index(content_type):
-    found = read({"schemaVersion": 2, "manifests": [descriptor(3), descriptor(4)], "artifactType": "x/y", "subject": descriptor(5)}, content_type)
-    assert (found.blobs, found.children, found.subject, found.artifact_type) == ([], DIGESTS[3:5], DIGESTS[5], "x/y")
+    found = read(
+        {
+            "schemaVersion": 2,
+            "manifests": [descriptor(3), descriptor(4)],
+            "artifactType": "x/y",
+            "subject": descriptor(5),
+        },
+        content_type,
+    )
+    assert (found.blobs, found.children, found.subject, found.artifact_type) == (
+        [],
+        DIGESTS[3:5],
+        DIGESTS[5],
+        "x/y",
+    )
 
 
 def test_artifact_with_subject():
     found = read(image(artifactType="x/sbom", subject=descriptor(5), annotations={"a": "b"}))
-    assert (found.subject, found.artifact_type, found.annotations) == (DIGESTS[5], "x/sbom", {"a": "b"})
+    assert (found.subject, found.artifact_type, found.annotations) == (
+        DIGESTS[5],
+        "x/sbom",
+        {"a": "b"},
+    )
 
 
 def test_layers_that_lie_elsewhere_need_not_be_here():
-    foreign = descriptor(2, "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", urls=["https://example.com/"])
+    foreign = descriptor(
+        2,
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        urls=["https://example.com/"],
+    )
     nondistributable = descriptor(3, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")
     assert read(image(layers=[descriptor(1), foreign, nondistributable])).blobs == DIGESTS[:2]
 
 
 def test_the_type_is_found_without_a_content_type():
     assert read(image(), "").media_type == manifests.OCI_MANIFEST
-    assert read({"schemaVersion": 2, "manifests": []}, "application/json; charset=utf-8").media_type == manifests.OCI_INDEX
-    assert read(image(mediaType=manifests.DOCKER_MANIFEST), "").media_type == manifests.DOCKER_MANIFEST
+    assert (
+        read({"schemaVersion": 2, "manifests": []}, "application/json; charset=utf-8").media_type
+        == manifests.OCI_INDEX
+    )
+    assert (
+        read(image(mediaType=manifests.DOCKER_MANIFEST), "").media_type == manifests.DOCKER_MANIFEST
+    )
 
 
-@pytest.mark.parametrize("document, content_type, reason", [
-    ([], manifests.OCI_MANIFEST, "object"),
-    (image(manifests=[]), manifests.OCI_MANIFEST, "at once"),
-    (image(), manifests.OCI_INDEX, "not what its media type says"),
-    (image(mediaType=manifests.DOCKER_MANIFEST), manifests.OCI_MANIFEST, "differ"),
-    (image(mediaType=3), manifests.OCI_MANIFEST, "not a string"),
-    (image(), "application/vnd.docker.distribution.manifest.v1+prettyjws", "not one that this registry takes"),
-    (image(schemaVersion=1), manifests.OCI_MANIFEST, "schemaVersion"),
-    (image(config=None), manifests.OCI_MANIFEST, "config has no descriptor"),
-    (image(layers={}), manifests.OCI_MANIFEST, "layers is not a list"),
-    (image(layers=[dict(descriptor(1), size=-1)]), manifests.OCI_MANIFEST, "size"),
-    (image(layers=[dict(descriptor(1), size=True)]), manifests.OCI_MANIFEST, "size"),
-    (image(layers=[dict(descriptor(1), digest="sha256:../../etc")]), manifests.OCI_MANIFEST, "digest"),
-    (image(layers=[{"digest": DIGESTS[1], "size": 1}]), manifests.OCI_MANIFEST, "mediaType"),
-    (image(subject={}), manifests.OCI_MANIFEST, "subject"),
-    ({"schemaVersion": 2, "manifests": ["x"]}, manifests.OCI_INDEX, "manifests"),
-])
+@pytest.mark.parametrize(
+    "document, content_type, reason",
+    [
+        ([], manifests.OCI_MANIFEST, "object"),
+        (image(manifests=[]), manifests.OCI_MANIFEST, "at once"),
+        (image(), manifests.OCI_INDEX, "not what its media type says"),
+        (image(mediaType=manifests.DOCKER_MANIFEST), manifests.OCI_MANIFEST, "differ"),
+        (image(mediaType=3), manifests.OCI_MANIFEST, "not a string"),
+        (
+            image(),
+            "application/vnd.docker.distribution.manifest.v1+prettyjws",
+            "not one that this registry takes",
+        ),
+        (image(schemaVersion=1), manifests.OCI_MANIFEST, "schemaVersion"),
+        (image(config=None), manifests.OCI_MANIFEST, "config has no descriptor"),
+        (image(layers={}), manifests.OCI_MANIFEST, "layers is not a list"),
+        (image(layers=[dict(descriptor(1), size=-1)]), manifests.OCI_MANIFEST, "size"),
+        (image(layers=[dict(descriptor(1), size=True)]), manifests.OCI_MANIFEST, "size"),
+        (
+            image(layers=[dict(descriptor(1), digest="sha256:../../etc")]),
+            manifests.OCI_MANIFEST,
+            "digest",
+        ),
+        (image(layers=[{"digest": DIGESTS[1], "size": 1}]), manifests.OCI_MANIFEST, "mediaType"),
+        (image(subject={}), manifests.OCI_MANIFEST, "subject"),
+        ({"schemaVersion": 2, "manifests": ["x"]}, manifests.OCI_INDEX, "manifests"),
+    ],
+)
 def test_refused(document, content_type, reason):
     with pytest.raises(Refusal, match=reason) as refusal:
         read(document, content_type)

@@ -10,7 +10,8 @@ import os
 
 import pytest
 from pycontainer.errors import Conflict, InvalidInput
-from pycontainer.registry.content import collect, storage as storages
+from pycontainer.registry.content import collect
+from pycontainer.registry.content import storage as storages
 from pycontainer.registry.content.manifests import OCI_MANIFEST
 
 
@@ -31,7 +32,11 @@ def add(storage, name, data):
 
 
 def contents(storage):
-    return sorted(os.path.relpath(os.path.join(path, file), storage.root) for path, _directories, files in os.walk(storage.path("blobs")) for file in files)
+    return sorted(
+        os.path.relpath(os.path.join(path, file), storage.root)
+        for path, _directories, files in os.walk(storage.path("blobs"))
+        for file in files
+    )
 
 
 def test_a_blob_lies_once_and_goes_with_its_last_repository(storage):
@@ -62,20 +67,33 @@ class Manifest:
 
 
 def test_manifests_tags_and_referrers(storage):
-    digests = ["sha256:%064x" % number for number in range(3)]
+    digests = [f"sha256:{number:064x}" for number in range(3)]
     referring = Manifest()
     referring.subject = digests[2]
     storage.put_manifest("a", digests[0], b"{}", Manifest, ["one", "two"])
     storage.put_manifest("a", digests[1], b"{ }", referring, ["three"])
-    assert storage.tags("a") == ["one", "three", "two"] and storage.resolve("a", "one") == digests[0]
+    assert (
+        storage.tags("a") == ["one", "three", "two"] and storage.resolve("a", "one") == digests[0]
+    )
     assert storage.referrers("a", digests[2]) == [
-        {"mediaType": OCI_MANIFEST, "digest": digests[1], "size": 3, "artifactType": "x/y", "annotations": {"k": "v"}}]
+        {
+            "mediaType": OCI_MANIFEST,
+            "digest": digests[1],
+            "size": 3,
+            "artifactType": "x/y",
+            "annotations": {"k": "v"},
+        }
+    ]
     assert storage.referrers("b", digests[2]) == []
     assert storage.delete_tag("a", "two") and not storage.delete_tag("a", "two")
     assert storage.delete_manifest("a", digests[0]) and not storage.delete_manifest("a", digests[0])
     assert storage.delete_manifest("a", digests[1])
     assert storage.tags("a") == [] and storage.referrers("a", digests[2]) == []
-    files = [file for _path, _directories, files in os.walk(storage.path("repositories")) for file in files]
+    files = [
+        file
+        for _path, _directories, files in os.walk(storage.path("repositories"))
+        for file in files
+    ]
     assert files == []
 
 
@@ -157,7 +175,12 @@ def test_a_start_that_was_cut_off_before_the_mark_was_written_can_be_repeated(tm
 
 def name_all(storage, name, *digests):
     """A manifest that names blobs, one of them in a field that the registry does not know."""
-    data = json.dumps({"layers": [{"digest": digest} for digest in digests[1:]], "x": [{"y": {"digest": digests[0]}}]}).encode()
+    data = json.dumps(
+        {
+            "layers": [{"digest": digest} for digest in digests[1:]],
+            "x": [{"y": {"digest": digests[0]}}],
+        }
+    ).encode()
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
     storage.put_manifest(name, digest, data, Manifest)
     return digest
@@ -167,7 +190,11 @@ def test_what_no_manifest_names_is_collected(storage):
     one, two, three = (add(storage, "a", data) for data in (b"1", b"2", b"3"))
     assert storage.mount("b", one, "a")
     first, second = name_all(storage, "a", one, two), name_all(storage, "a", two)
-    assert collect.collect(storage, 0) == 2 and storage.blobs("a") == {one, two} and storage.blobs("b") == set()  # three, and one in b
+    assert (
+        collect.collect(storage, 0) == 2
+        and storage.blobs("a") == {one, two}
+        and storage.blobs("b") == set()
+    )  # three, and one in b
     storage.delete_manifest("a", first)
     assert collect.collect(storage, 0) == 1 and storage.blobs("a") == {two}
     assert len(contents(storage)) == 1 and not storage.has_blob("a", three)
@@ -186,7 +213,11 @@ def test_what_a_push_may_be_about_to_name_is_kept(storage, monkeypatch):
     assert storage.has_blob("a", asked)
     add(storage, "a", b"1")
     clock[0] += 20
-    assert collect.collect(storage, 60) == 2 and storage.blobs("a") == {brought, asked} and storage.blobs("b") == set()
+    assert (
+        collect.collect(storage, 60) == 2
+        and storage.blobs("a") == {brought, asked}
+        and storage.blobs("b") == set()
+    )
     clock[0] += 50
     assert collect.collect(storage, 60) == 2 and contents(storage) == []
     assert storage.take_changed() == []

@@ -45,7 +45,10 @@ for thread in threads:
 
 def start(path, log, rounds, writes, threads):
     with open(log, "ab") as file:
-        return subprocess.Popen([sys.executable, "-c", TASK, PACKAGE, path, str(rounds), str(writes), str(threads)], stdout=file)
+        return subprocess.Popen(
+            [sys.executable, "-c", TASK, PACKAGE, path, str(rounds), str(writes), str(threads)],
+            stdout=file,
+        )
 
 
 def end(process, kill=False):

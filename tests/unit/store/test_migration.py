@@ -14,7 +14,10 @@ from pycontainer.store import database
 def old(path):
     """A database of version 1, with an image in it."""
     connection = sqlite3.connect(path)
-    connection.executescript(database.SCHEMA + "PRAGMA user_version=1; INSERT INTO images VALUES ('sha256:1', 'sha256:2', 3, 4.0);")
+    connection.executescript(
+        database.SCHEMA
+        + "PRAGMA user_version=1; INSERT INTO images VALUES ('sha256:1', 'sha256:2', 3, 4.0);"
+    )
     connection.close()
 
 
@@ -34,7 +37,9 @@ def test_what_came_with_version_2_is_added(tmp_path):
 def test_a_later_version_is_refused(tmp_path):
     path = str(tmp_path / "state.db")
     old(path)
-    sqlite3.connect(path).execute("PRAGMA user_version=%d" % (database.VERSION + 1)).connection.close()
+    sqlite3.connect(path).execute(
+        "PRAGMA user_version=%d" % (database.VERSION + 1)
+    ).connection.close()
     with pytest.raises(HostError, match="newer version"):
         database.Database(path).all("SELECT 1")
 
@@ -44,10 +49,13 @@ def test_names_that_can_be_read_as_ids_are_taken_away(tmp_path):
     path, digits = str(tmp_path / "state.db"), "a" * 64
     old(path)
     connection = sqlite3.connect(path)
-    connection.executescript("INSERT INTO tags VALUES ('docker.io/library/sha256:%s', 'sha256:1'), ('docker.io/library/sha256-tools:1', 'sha256:1'),"
-                             "('r.example/sha256:1', 'sha256:1'); INSERT INTO digests VALUES ('docker.io/library/sha256', 'sha256:%s', 'sha256:1'),"
-                             "('docker.io/library/web', 'sha256:2', 'sha256:1');" % (digits, digits))
+    connection.executescript(
+        f"INSERT INTO tags VALUES ('docker.io/library/sha256:{digits}', 'sha256:1'), ('docker.io/library/sha256-tools:1', 'sha256:1'),('r.example/sha256:1', 'sha256:1'); INSERT INTO digests VALUES ('docker.io/library/sha256', 'sha256:{digits}', 'sha256:1'),('docker.io/library/web', 'sha256:2', 'sha256:1');"
+    )
     connection.close()
     found = database.Database(path)
-    assert found.all("SELECT reference FROM tags ORDER BY 1") == [{"reference": "docker.io/library/sha256-tools:1"}, {"reference": "r.example/sha256:1"}]
+    assert found.all("SELECT reference FROM tags ORDER BY 1") == [
+        {"reference": "docker.io/library/sha256-tools:1"},
+        {"reference": "r.example/sha256:1"},
+    ]
     assert found.all("SELECT repository FROM digests") == [{"repository": "docker.io/library/web"}]

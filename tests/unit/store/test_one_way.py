@@ -22,7 +22,8 @@ RUNTIME = PLUGINS / "module_utils" / "_runtime"
 
 # Who may speak of the file, and which functions get its path. None of them opens it.
 KNOWN = {
-    ("engine.py", "exists"), ("engine.py", "Database"),
+    ("engine.py", "exists"),
+    ("engine.py", "Database"),
     ("deploy/install.py", "chmod"),
     ("host/rebuild.py", "no call"),  # renamed
 }
@@ -31,14 +32,23 @@ IN_OPEN = 0x20  # inotify(7)
 
 def trees():
     for path in sorted(PLUGINS.rglob("*.py")):
-        yield str(path.relative_to(RUNTIME) if RUNTIME in path.parents else path), ast.parse(path.read_text())
+        yield (
+            str(path.relative_to(RUNTIME) if RUNTIME in path.parents else path),
+            ast.parse(path.read_text()),
+        )
 
 
 def test_sqlite_is_imported_by_the_database_alone():
     found = set()
     for path, tree in trees():
         for node in ast.walk(tree):
-            names = [name.name for name in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [name.name for name in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             if "sqlite3" in names:
                 found.add(path)
     assert found == {"store/database.py"}
@@ -47,9 +57,17 @@ def test_sqlite_is_imported_by_the_database_alone():
 def test_the_files_name_is_written_once():
     found = set()
     for path, tree in trees():
-        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
-        found.update(path for node in ast.walk(tree)
-                     if isinstance(node, ast.Constant) and isinstance(node.value, str) and "state.db" in node.value and id(node) not in prose)
+        prose = {
+            id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)
+        }  # docstrings
+        found.update(
+            path
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and "state.db" in node.value
+            and id(node) not in prose
+        )
     assert found == {"store/paths.py"}
 
 
@@ -59,9 +77,24 @@ def test_who_gets_the_files_path_is_known():
     for path, tree in trees():
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and node.attr == "database" and getattr(node.value, "attr", getattr(node.value, "id", "")) == "paths":
-                around = [call for call in calls if any(inner is node for argument in call.args for inner in ast.walk(argument))]
-                found.add((path, getattr(around[-1].func, "attr", getattr(around[-1].func, "id", "")) if around else "no call"))
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr == "database"
+                and getattr(node.value, "attr", getattr(node.value, "id", "")) == "paths"
+            ):
+                around = [
+                    call
+                    for call in calls
+                    if any(inner is node for argument in call.args for inner in ast.walk(argument))
+                ]
+                found.add(
+                    (
+                        path,
+                        getattr(around[-1].func, "attr", getattr(around[-1].func, "id", ""))
+                        if around
+                        else "no call",
+                    )
+                )
     assert found == KNOWN
 
 
@@ -106,7 +139,14 @@ def test_commands_over_the_whole_store_do_not_open_it_a_second_time(engine):
     engine.db.all("SELECT 1")
     fd = watched(engine.paths.database)
     try:
-        for words in (["ps", "-a", "-s"], ["images"], ["system", "df"], ["system", "check"], ["volume", "ls"], ["system", "prune", "-f", "-a", "--volumes"]):
+        for words in (
+            ["ps", "-a", "-s"],
+            ["images"],
+            ["system", "df"],
+            ["system", "check"],
+            ["volume", "ls"],
+            ["system", "prune", "-f", "-a", "--volumes"],
+        ):
             session = Session(engine)
             cli.execute(session, *cli.read(words))
             assert session.rc == 0 and opens(fd) == 0, words
@@ -120,7 +160,13 @@ def test_commands_over_the_whole_store_do_not_open_it_a_second_time(engine):
 def test_the_file_is_made_for_root_alone_without_being_opened(tmp_path):
     seen, path = [], str(tmp_path / "state.db")
     active = [True]
-    sys.addaudithook(lambda event, arguments: seen.append(arguments[0]) if active and event == "open" and "state.db" in str(arguments[0]) else None)
+    sys.addaudithook(
+        lambda event, arguments: (
+            seen.append(arguments[0])
+            if active and event == "open" and "state.db" in str(arguments[0])
+            else None
+        )
+    )
     mask = os.umask(0)
     try:
         store = database.Database(path)
@@ -142,7 +188,7 @@ def forked(work):
             try:
                 said = str(work())
             except BaseException as error:  # pylint: disable=broad-except
-                said = "%s: %s" % (type(error).__name__, error)
+                said = f"{type(error).__name__}: {error}"
             os.write(writer, said.encode())
         finally:
             os._exit(0)
@@ -157,21 +203,27 @@ def test_a_forked_child_can_not_use_its_parents_database(tmp_path):
     path = str(tmp_path / "state.db")
     store = database.Database(path)
     store.run("INSERT INTO volumes VALUES ('a', '{}', 0, 0)")
-    said = "RuntimeError: %s was open when this process was forked" % path
+    said = f"RuntimeError: {path} was open when this process was forked"
     assert forked(lambda: store.all("SELECT 1")).startswith(said)
     assert forked(lambda: database.Database(path).all("SELECT 1")).startswith(said)
     assert forked(store.close) == "None"
     store.run("INSERT INTO volumes VALUES ('b', '{}', 0, 0)")
     store.close()
-    assert forked(lambda: database.Database(path).one("SELECT COUNT(*) AS n FROM volumes")) == "{'n': 2}"  # nothing was open
+    assert (
+        forked(lambda: database.Database(path).one("SELECT COUNT(*) AS n FROM volumes"))
+        == "{'n': 2}"
+    )  # nothing was open
 
 
-@pytest.mark.parametrize("content, said", [
-    (b"garbage" * 1000, "not a database"),
-    (b"SQLite format 3\0" + bytes(4000), "not a database|malformed"),
-    (b"", "is empty, though .*containers is not empty"),
-    (None, "is missing, though .*containers is not empty"),
-])
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"garbage" * 1000, "not a database"),
+        (b"SQLite format 3\0" + bytes(4000), "not a database|malformed"),
+        (b"", "is empty, though .*containers is not empty"),
+        (None, "is missing, though .*containers is not empty"),
+    ],
+)
 def test_a_broken_database_is_told_in_a_sentence(engine, content, said):
     engine.db.run("INSERT INTO volumes VALUES ('a', '{}', 0, 0)")
     engine.db.close()
@@ -186,7 +238,9 @@ def test_a_broken_database_is_told_in_a_sentence(engine, content, said):
         engine.db.all("SELECT * FROM containers")
     with pytest.raises(StoreDamaged, match=said):
         engine.db.run("DELETE FROM containers")
-    assert os.path.exists(engine.paths.database) == (content is not None), "nothing is made in the lost one's place"
+    assert os.path.exists(engine.paths.database) == (content is not None), (
+        "nothing is made in the lost one's place"
+    )
     os.rmdir(os.path.join(engine.paths.containers, "0" * 64))
 
 
@@ -204,8 +258,13 @@ def test_a_truncated_database_is_told_in_a_sentence(tmp_path):
 def test_a_database_of_something_else_is_left_alone(tmp_path):
     import sqlite3
 
-    for number, script in enumerate(("CREATE TABLE images (a)", "CREATE TABLE other (a); PRAGMA user_version=%d" % database.VERSION,
-                                     "CREATE TABLE other (a); PRAGMA user_version=1")):
+    for number, script in enumerate(
+        (
+            "CREATE TABLE images (a)",
+            "CREATE TABLE other (a); PRAGMA user_version=%d" % database.VERSION,
+            "CREATE TABLE other (a); PRAGMA user_version=1",
+        )
+    ):
         path = str(tmp_path / str(number))
         connection = sqlite3.connect(path)
         connection.executescript(script)

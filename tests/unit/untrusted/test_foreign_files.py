@@ -37,6 +37,7 @@ def of_layout(read):
         os.makedirs(os.path.join(os.path.dirname(path), "blobs", "sha256"))
         os.rename(path, os.path.join(os.path.dirname(path), "blobs", "sha256", "0" * 64))
         return read(os.path.dirname(path))
+
     return call
 
 
@@ -48,7 +49,10 @@ REGULAR = {
     "a file of users": (lambda path: auth.Users(path, print), "is not a regular file"),
     "an authority": (lambda path: transport._context([path]), "ca_path: "),
     "a registry's certificate": (lambda path: server.Certificate(path, None, print), "tls_cert: "),
-    "a document of a build cache": (of_layout(lambda path: exchange._document(path, DIGEST)), "is not a regular file|is a symbolic link"),
+    "a document of a build cache": (
+        of_layout(lambda path: exchange._document(path, DIGEST)),
+        "is not a regular file|is a symbolic link",
+    ),
 }
 
 
@@ -78,9 +82,15 @@ def test_what_is_no_regular_file_is_no_blob_of_a_layout(tmp_path, make):
 
 GIVEN = {
     "an env file": (process.env_file, process.LONGEST_FILE),
-    "an env file of a command": (lambda path: run_flags.environment((), [path]), process.LONGEST_FILE),
+    "an env file of a command": (
+        lambda path: run_flags.environment((), [path]),
+        process.LONGEST_FILE,
+    ),
     "a label file": (lambda path: run_flags._labels((), [path]), process.LONGEST_FILE),
-    "a seccomp profile": (lambda path: security.seccomp_file(path, "security_opts"), security.SECCOMP_LARGEST),
+    "a seccomp profile": (
+        lambda path: security.seccomp_file(path, "security_opts"),
+        security.SECCOMP_LARGEST,
+    ),
 }
 
 
@@ -95,12 +105,20 @@ def test_a_small_document_that_a_user_names_has_an_end(tmp_path, what):
 def test_a_small_document_may_come_through_a_pipe(tmp_path):
     path = str(tmp_path / "pipe")
     fifo(path)
-    for read, data, expected in ((process.env_file, b"\xef\xbb\xbfa=1\r\nb=\xff\n", {"a": "1", "b": "\udcff"}),
-                                 (lambda path: run_flags.environment((), [path]), b"a=1\n", {"a": "1"}),
-                                 (lambda path: security.seccomp_file(path, "x"), b'{"defaultAction": "x"}', '{"defaultAction":"x"}')):
+    for read, data, expected in (
+        (process.env_file, b"\xef\xbb\xbfa=1\r\nb=\xff\n", {"a": "1", "b": "\udcff"}),
+        (lambda path: run_flags.environment((), [path]), b"a=1\n", {"a": "1"}),
+        (
+            lambda path: security.seccomp_file(path, "x"),
+            b'{"defaultAction": "x"}',
+            '{"defaultAction":"x"}',
+        ),
+    ):
+
         def write():
             with open(path, "wb") as file:
                 file.write(data)
+
         writer = threading.Thread(target=write)
         writer.start()
         assert read(path) == expected
@@ -113,7 +131,10 @@ def test_a_fetched_containerfile_has_a_limit(tmp_path, monkeypatch):
             file.truncate(lines.MAX_SIZE + 1)
 
     monkeypatch.setattr(fetching, "directory", lambda _engine, _found: str(tmp_path))
-    with pytest.raises(words.Trouble, match="https://h/x is no archive, and a Containerfile has at most 8388608 bytes"):
+    with pytest.raises(
+        words.Trouble,
+        match="https://h/x is no archive, and a Containerfile has at most 8388608 bytes",
+    ):
         fetching._take(fetching.Located(), None, fetch, "https://h/x")
 
 

@@ -14,12 +14,15 @@ import pytest
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
 RUNTIME = "module_utils/_runtime/"
-APART = tuple(RUNTIME + name for name in ("kernel/", "store/", "oci/"))  # oci/ reads documents of others by means of its own (oci/spec/document.py)
+APART = tuple(
+    RUNTIME + name for name in ("kernel/", "store/", "oci/")
+)  # oci/ reads documents of others by means of its own (oci/spec/document.py)
 
 OWN = {  # "file:function": of the store, of /run/pycontainer or of the controller's cache, where root or the user alone can put something
     RUNTIME + "builds/cache/caches.py:listing": "a cache's id, beside what steps write",
     RUNTIME + "builds/sources/fetching.py:_take": "what was fetched, in a directory of the store",
-    RUNTIME + "builds/sources/remote.py:Fetched.open": "what was fetched, in a directory of the store",
+    RUNTIME
+    + "builds/sources/remote.py:Fetched.open": "what was fetched, in a directory of the store",
     RUNTIME + "containers/access/auto_remove.py:remove.left": "a container's own directory",
     RUNTIME + "containers/lifecycle/checkpoints.py:_appear": "what CRIU wrote, to sync it",
     RUNTIME + "containers/spec/files.py:_put": "a container's own directory",
@@ -63,26 +66,33 @@ ON_PURPOSE = {  # what a user names and what may be a pipe, or a file of the hos
     RUNTIME + "containers/client/signals.py:run_detached": "/dev/null",
     RUNTIME + "containers/spec/user_namespaces.py:_lines": "/etc/subuid and /etc/subgid",
     RUNTIME + "host/boot.py:read": "units of the host's init system",
-    RUNTIME + "images/archives/root_import.py:open_layer": "an archive to import, of any size, which may be a pipe",
+    RUNTIME
+    + "images/archives/root_import.py:open_layer": "an archive to import, of any size, which may be a pipe",
     RUNTIME + "networks/links.py:_forward": "/proc/sys",
     RUNTIME + "networks/resolv.py:_host": "/etc/resolv.conf, up to a limit",
     RUNTIME + "untrusted/files.py:read_given": "small documents that users name, up to a limit",
 }
 BENEATH = {  # one name in a directory that is open, through no link, and without waiting or after a look at the type
-    RUNTIME + "builds/placing/exported.py:_content_is": "a regular file when it was looked at, and opened without waiting",
-    RUNTIME + "builds/sources/sources.py:Entry.open": "a regular file when it was looked at, and opened without waiting",
+    RUNTIME
+    + "builds/placing/exported.py:_content_is": "a regular file when it was looked at, and opened without waiting",
+    RUNTIME
+    + "builds/sources/sources.py:Entry.open": "a regular file when it was looked at, and opened without waiting",
     RUNTIME + "containers/access/copy.py:Source.pieces": "a descriptor whose type was looked at",
     RUNTIME + "containers/client/stdio.py:without_name": "a descriptor of a FIFO",
-    RUNTIME + "layers/difference.py:_same_file": "a regular file when it was looked at, and opened without waiting",
-    RUNTIME + "layers/difference.py:_settle": "a regular file when it was looked at, and opened without waiting",
-    RUNTIME + "layers/hard_links.py:on_disk": "a layer that is being made, after a look at the type",
+    RUNTIME
+    + "layers/difference.py:_same_file": "a regular file when it was looked at, and opened without waiting",
+    RUNTIME
+    + "layers/difference.py:_settle": "a regular file when it was looked at, and opened without waiting",
+    RUNTIME
+    + "layers/hard_links.py:on_disk": "a layer that is being made, after a look at the type",
     RUNTIME + "layers/merged.py:_copy_up": "a layer of the store",
     RUNTIME + "layers/merged.py:_copy_node": "a layer of the store",
     RUNTIME + "layers/tar/writer.py:open_regular": "a descriptor whose type is looked at",
     RUNTIME + "untrusted/files.py:open_regular": "the gateway",
     RUNTIME + "untrusted/trees.py:walk": "directories alone",
     RUNTIME + "untrusted/trees.py:_leave": "directories alone",
-    RUNTIME + "volumes/populate.py:_copy_file": "a regular file when it was looked at, and opened without waiting",
+    RUNTIME
+    + "volumes/populate.py:_copy_file": "a regular file when it was looked at, and opened without waiting",
 }
 REVIEWED = {**OWN, **ON_PURPOSE, **BENEATH}
 
@@ -96,10 +106,18 @@ def opened(path):
 
 def _visit(node, names, found):
     for child in ast.iter_child_nodes(node):
-        inner = names + [child.name] if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) else names
+        inner = (
+            names + [child.name]
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            else names
+        )
         if isinstance(child, ast.Call) and _opens(child):
             found.setdefault(".".join(names), []).append(child.lineno)
-        elif isinstance(child, ast.ImportFrom) and child.module in ("os", "io", "codecs") and any(alias.name == "open" for alias in child.names):
+        elif (
+            isinstance(child, ast.ImportFrom)
+            and child.module in ("os", "io", "codecs")
+            and any(alias.name == "open" for alias in child.names)
+        ):
             found.setdefault(".".join(names), []).append(child.lineno)
         _visit(child, inner, found)
 
@@ -110,19 +128,40 @@ def _opens(call):
         return False
     if isinstance(function, ast.Attribute) and function.attr in ("read_text", "read_bytes"):
         return True
-    if isinstance(function, ast.Name) and function.id == "open" or _is_of(function, ("io", "codecs")):
-        if call.args and isinstance(call.args[0], ast.Call) and isinstance(call.args[0].func, ast.Attribute) and call.args[0].func.attr == "open_regular":
+    if (
+        isinstance(function, ast.Name)
+        and function.id == "open"
+        or _is_of(function, ("io", "codecs"))
+    ):
+        if (
+            call.args
+            and isinstance(call.args[0], ast.Call)
+            and isinstance(call.args[0].func, ast.Attribute)
+            and call.args[0].func.attr == "open_regular"
+        ):
             return False
         return _mode(call) not in ("w", "wb", "x", "xb", "a", "w+b")
     if _is_of(function, ("os",)):
-        flags = {part.attr if isinstance(part, ast.Attribute) else part.id for argument in call.args[1:] for part in ast.walk(argument)
-                 if isinstance(part, (ast.Attribute, ast.Name))}
-        return not any(flag.endswith("DIRECTORY") or flag in ("O_WRONLY", "O_CREAT", "O_PATH", "_CREATE") for flag in flags)
+        flags = {
+            part.attr if isinstance(part, ast.Attribute) else part.id
+            for argument in call.args[1:]
+            for part in ast.walk(argument)
+            if isinstance(part, (ast.Attribute, ast.Name))
+        }
+        return not any(
+            flag.endswith("DIRECTORY") or flag in ("O_WRONLY", "O_CREAT", "O_PATH", "_CREATE")
+            for flag in flags
+        )
     return False
 
 
 def _is_of(function, modules):
-    return isinstance(function, ast.Attribute) and function.attr == "open" and isinstance(function.value, ast.Name) and function.value.id in modules
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "open"
+        and isinstance(function.value, ast.Name)
+        and function.value.id in modules
+    )
 
 
 def _text(node):
@@ -138,30 +177,55 @@ def _mode(call):
 
 
 def sources():
-    found = [path for path in sorted(PLUGINS.rglob("*.py")) if path.relative_to(PLUGINS).as_posix().startswith((RUNTIME, "plugin_utils/"))]
+    found = [
+        path
+        for path in sorted(PLUGINS.rglob("*.py"))
+        if path.relative_to(PLUGINS).as_posix().startswith((RUNTIME, "plugin_utils/"))
+    ]
     return [path for path in found if not path.relative_to(PLUGINS).as_posix().startswith(APART)]
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(PLUGINS).as_posix())
 def test_files_of_others_are_opened_by_the_gateway(path):
     name = path.relative_to(PLUGINS).as_posix()
-    around = {"%s:%s" % (name, function): lines for function, lines in opened(path).items()}
-    assert {place: lines for place, lines in around.items() if place not in REVIEWED} == {}, "opens a file without untrusted/files.py"
+    around = {f"{name}:{function}": lines for function, lines in opened(path).items()}
+    assert {place: lines for place, lines in around.items() if place not in REVIEWED} == {}, (
+        "opens a file without untrusted/files.py"
+    )
 
 
 def test_the_list_is_no_longer_than_it_must_be():
-    there = {"%s:%s" % (path.relative_to(PLUGINS).as_posix(), function) for path in sources() for function in opened(path)}
+    there = {
+        f"{path.relative_to(PLUGINS).as_posix()}:{function}"
+        for path in sources()
+        for function in opened(path)
+    }
     assert sorted(set(REVIEWED) - there) == []
     assert len(REVIEWED) == len(OWN) + len(ON_PURPOSE) + len(BENEATH)
 
 
 def test_a_way_around_is_seen(tmp_path):
     path = tmp_path / "new.py"
-    for text in ("open(path)", "open(path, 'rb')", "open(path, mode='r+')", "os.open(path, os.O_RDONLY | os.O_CLOEXEC)", "os.open(name, _FILE, dir_fd=fd)",
-                 "io.open(path)", "from os import open", "pathlib.Path(path).read_text()", "codecs.open(path)", "open('/proc/self/fd/%d' % fd)"):
+    for text in (
+        "open(path)",
+        "open(path, 'rb')",
+        "open(path, mode='r+')",
+        "os.open(path, os.O_RDONLY | os.O_CLOEXEC)",
+        "os.open(name, _FILE, dir_fd=fd)",
+        "io.open(path)",
+        "from os import open",
+        "pathlib.Path(path).read_text()",
+        "codecs.open(path)",
+        "open('/proc/self/fd/%d' % fd)",
+    ):
         path.write_text("def f():\n    " + text)
         assert opened(path) == {"f": [2]}, text
-    for text in ("open(path, 'wb')", "os.open(path, os.O_RDONLY | os.O_DIRECTORY)", "open('/proc/%d/stat' % pid)", "os.open(name, os.O_PATH | os.O_NOFOLLOW)",
-                 "open(files.open_regular(path), 'rb')"):
+    for text in (
+        "open(path, 'wb')",
+        "os.open(path, os.O_RDONLY | os.O_DIRECTORY)",
+        "open('/proc/%d/stat' % pid)",
+        "os.open(name, os.O_PATH | os.O_NOFOLLOW)",
+        "open(files.open_regular(path), 'rb')",
+    ):
         path.write_text(text)
         assert opened(path) == {}, text

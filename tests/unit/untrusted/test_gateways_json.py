@@ -21,7 +21,8 @@ OWN = {
     RUNTIME + "containers/client/messages.py": "between root's own processes",
     RUNTIME + "containers/monitor/monitor.py": "a sleeping monitor's arguments",
     RUNTIME + "containers/monitor/health.py": "from a process forked for the check",
-    RUNTIME + "containers/view/logs.py": "the log, which the monitor writes, an object of three texts a line",
+    RUNTIME
+    + "containers/view/logs.py": "the log, which the monitor writes, an object of three texts a line",
     RUNTIME + "containers/lifecycle/cleanup.py": "config.json",
     RUNTIME + "containers/spec/user_namespaces.py": "config.json and the ranges in use",
     RUNTIME + "containers/spec/selinux_labels.py": "config.json",
@@ -30,7 +31,8 @@ OWN = {
     RUNTIME + "containers/spec/shared_namespaces.py": "config.json",
     RUNTIME + "containers/records/state.py": "state.json",
     RUNTIME + "containers/spec/run_file.py": "config.json and run.json",
-    RUNTIME + "containers/spec/security.py": "a profile in the definition, which options/security.py has read",
+    RUNTIME
+    + "containers/spec/security.py": "a profile in the definition, which options/security.py has read",
     RUNTIME + "volumes/catalog.py": "config.json",
     RUNTIME + "networks/firewall.py": "state.json",
     RUNTIME + "host/rebuild.py": "run.json, config.json and state.json",
@@ -40,7 +42,8 @@ OWN = {
     RUNTIME + "layers/workers.py": "from a process forked for unpacking",
     RUNTIME + "delivery/spool.py": "what a delivery keeps",
     RUNTIME + "builds/steps/work.py": "from a process forked for compressing",
-    RUNTIME + "builds/steps/running.py": "from a process forked for a step, outside of the container",
+    RUNTIME
+    + "builds/steps/running.py": "from a process forked for a step, outside of the container",
     RUNTIME + "builds/sources/sources.py": "digests of a context's files",
     RUNTIME + "deploy/install.py": "host.json, and what Python says of itself",
     "plugin_utils/screen.py": "the run's own file",
@@ -51,16 +54,28 @@ OWN = {
 def raw(path):
     """The lines on which a file parses JSON by itself."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Attribute) and node.attr in READERS and isinstance(node.value, ast.Name) and (
-                node.value.id in ("json", "jsontext") or node.attr == "read_json"):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in READERS
+            and isinstance(node.value, ast.Name)
+            and (node.value.id in ("json", "jsontext") or node.attr == "read_json")
+        ):
             yield node.lineno
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[-1] in ("json", "jsontext", "files"):
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[-1] in (
+            "json",
+            "jsontext",
+            "files",
+        ):
             yield from [node.lineno for alias in node.names if alias.name in READERS]
 
 
 def files():
     # oci/ reads documents of others by a parser of its own, which imports nothing (json_text.py)
-    return [path for path in sorted(PLUGINS.rglob("*.py")) if not path.relative_to(PLUGINS).as_posix().startswith(RUNTIME + "oci/")]
+    return [
+        path
+        for path in sorted(PLUGINS.rglob("*.py"))
+        if not path.relative_to(PLUGINS).as_posix().startswith(RUNTIME + "oci/")
+    ]
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(PLUGINS).as_posix())
@@ -70,12 +85,21 @@ def test_json_of_others_is_read_by_the_reader(path):
 
 
 def test_the_list_is_no_longer_than_it_must_be():
-    assert [name for name in sorted(OWN) if not list(raw(PLUGINS / name)) and "json_reader" not in name] == []
+    assert [
+        name for name in sorted(OWN) if not list(raw(PLUGINS / name)) and "json_reader" not in name
+    ] == []
 
 
 def test_a_way_around_is_seen(tmp_path):
     path = tmp_path / "new.py"
-    for text in ("import json\njson.loads(x)", "from json import loads", "from ..store.files import read_json, write_json", "import json\nf = json.load",
-                 "files.read_json(path)", "json.JSONDecoder().raw_decode(x)", "from ..oci import jsontext\njsontext.load(x)"):
+    for text in (
+        "import json\njson.loads(x)",
+        "from json import loads",
+        "from ..store.files import read_json, write_json",
+        "import json\nf = json.load",
+        "files.read_json(path)",
+        "json.JSONDecoder().raw_decode(x)",
+        "from ..oci import jsontext\njsontext.load(x)",
+    ):
         path.write_text(text)
         assert list(raw(path)), text

@@ -37,15 +37,27 @@ WRITERS = {
 def writes(path):
     """The lines on which a file comes by standard output or error, or prints."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys" and \
-                node.attr in ("stdout", "stderr", "__stdout__", "__stderr__"):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "sys"
+            and node.attr in ("stdout", "stderr", "__stdout__", "__stderr__")
+        ):
             yield node.lineno
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "print"
+        ):
             yield node.lineno
 
 
 def files():
-    return [path for path in sorted(PLUGINS.rglob("*.py")) if not path.relative_to(PLUGINS).as_posix().startswith(RUNTIME + "oci/")]
+    return [
+        path
+        for path in sorted(PLUGINS.rglob("*.py"))
+        if not path.relative_to(PLUGINS).as_posix().startswith(RUNTIME + "oci/")
+    ]
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(PLUGINS).as_posix())
@@ -85,10 +97,27 @@ def test_a_programs_last_lines_stay_lines():
 
 def test_listings():
     records = [{"Names": EVIL, "Label": lambda _name: EVIL, "List": [EVIL], "Map": {EVIL: EVIL}}]
-    for template in (None, "table {{.Names}}\t{{.List}}", "{{.Names}}", '{{.Label "x"}}', "{{.List}}", "{{.Map}}", '{{printf "%s %v" .Names .List}}',
-                     "{{print .Names}}", "{{upper .Names}}", '{{join .List ", "}}', "{{range .List}}{{.}}{{end}}", '{{index .Map "x"}}',
-                     "{{range $k, $v := .Map}}{{$k}}{{$v}}{{end}}", "json"):
-        found = tables.formatted([dict(record, **{"Label": "x"}) if template == "json" else record for record in records], [("NAMES", "Names")], template)
+    for template in (
+        None,
+        "table {{.Names}}\t{{.List}}",
+        "{{.Names}}",
+        '{{.Label "x"}}',
+        "{{.List}}",
+        "{{.Map}}",
+        '{{printf "%s %v" .Names .List}}',
+        "{{print .Names}}",
+        "{{upper .Names}}",
+        '{{join .List ", "}}',
+        "{{range .List}}{{.}}{{end}}",
+        '{{index .Map "x"}}',
+        "{{range $k, $v := .Map}}{{$k}}{{$v}}{{end}}",
+        "json",
+    ):
+        found = tables.formatted(
+            [dict(record, Label="x") if template == "json" else record for record in records],
+            [("NAMES", "Names")],
+            template,
+        )
         assert all(harmless(line) for line in found) and len(found) <= 2, template
     assert tables.formatted(records, [], None, "Names") == [text.printable(EVIL)]
 
@@ -107,9 +136,15 @@ def test_progress(tmp_path):
         board.output("10%\r20%" + EVIL)
         file.seek(0)
         found = progress.Look(file.read())
-    assert harmless(found.subject, False) and harmless(found.items[0][3], False) and harmless(found.output, False)
+    assert (
+        harmless(found.subject, False)
+        and harmless(found.items[0][3], False)
+        and harmless(found.output, False)
+    )
     assert len(found.items) == 1
 
 
 def test_an_entry_of_a_log_has_no_other_in_it():
-    assert text.entry("a\x1b\n2026-01-01T00:00:00 forged\n") == "a\\x1b\n  2026-01-01T00:00:00 forged"
+    assert (
+        text.entry("a\x1b\n2026-01-01T00:00:00 forged\n") == "a\\x1b\n  2026-01-01T00:00:00 forged"
+    )

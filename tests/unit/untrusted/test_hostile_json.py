@@ -22,8 +22,18 @@ from pycontainer.images.trust import policy, signatures
 from pycontainer.registry.content import answers, collect, manifests, storage
 from pycontainer.store import settings
 
-HOSTILE = [b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000, b"\xff\xfe{}", b'{"a": 1e999}', b'{"a": ' + b"1" * 5_000 + b"}",
-           b'{"a": "\\ud800"}', b'{"a": NaN}', b"{", b"[1]", b"null"]
+HOSTILE = [
+    b"[" * 100_000,
+    b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    b"\xff\xfe{}",
+    b'{"a": 1e999}',
+    b'{"a": ' + b"1" * 5_000 + b"}",
+    b'{"a": "\\ud800"}',
+    b'{"a": NaN}',
+    b"{",
+    b"[1]",
+    b"null",
+]
 
 
 def sentence(call, *arguments):
@@ -57,19 +67,29 @@ def test_a_registrys_answers(data, monkeypatch):
     assert len(client._words(data)) <= 500
     asked = client.Client.__new__(client.Client)
     asked.registry, asked.repository, asked._query = "registry.example", "web", {}
-    monkeypatch.setattr(client.Client, "call", lambda *_arguments, **_options: types.SimpleNamespace(status=200, body=data, headers={}))
+    monkeypatch.setattr(
+        client.Client,
+        "call",
+        lambda *_arguments, **_options: types.SimpleNamespace(status=200, body=data, headers={}),
+    )
     sentence(asked.tags)
     sentence(asked.referrers, "sha256:" + "a" * 64)
 
 
 def test_the_token_services_answer():
-    transport = types.SimpleNamespace(request=lambda *_arguments: types.SimpleNamespace(status=200, read=lambda _count: b"[" * 100_000, headers={}))
+    transport = types.SimpleNamespace(
+        request=lambda *_arguments: types.SimpleNamespace(
+            status=200, read=lambda _count: b"[" * 100_000, headers={}
+        )
+    )
     asking = auth.Authorizer.__new__(auth.Authorizer)
     asking.transport, asking.registry = transport, "registry.example"
     assert asking._ask("GET", "https://auth.example/token", {}, None) == (200, {})
 
 
-@pytest.mark.parametrize("tags", [b'{"tags": "abc"}', b'{"tags": [1]}', b'{"tags": [{}]}', b'{"tags": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "tags", [b'{"tags": "abc"}', b'{"tags": [1]}', b'{"tags": [{}]}', b'{"tags": {"a": 1}}']
+)
 def test_tags_that_are_none(tags, monkeypatch):
     test_a_registrys_answers(tags, monkeypatch)
 
@@ -102,11 +122,18 @@ def test_blobs_of_a_manifest_that_an_older_version_took_are_kept(tmp_path):
     store = storage.Storage(str(tmp_path / "registry"))
     try:
         digest = "sha256:" + "a" * 64
-        data = b'{"layers": [{"digest": "%s"}], "deep": %s1%s}' % (digest.encode(), b"[" * 100, b"]" * 100)
+        data = b'{"layers": [{"digest": "%s"}], "deep": %s1%s}' % (
+            digest.encode(),
+            b"[" * 100,
+            b"]" * 100,
+        )
         own = "sha256:" + "b" * 64
         path = store.repository("web", "_manifests", *own.split(":"))
         os.makedirs(os.path.dirname(path))
-        for name, content in ((path, data), (path + ".json", b'{"media_type": "x", "subject": null}')):
+        for name, content in (
+            (path, data),
+            (path + ".json", b'{"media_type": "x", "subject": null}'),
+        ):
             with open(name, "wb") as file:
                 file.write(content)
         assert collect.named(store, "web") >= {digest}

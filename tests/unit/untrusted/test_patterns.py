@@ -12,7 +12,11 @@ from pycontainer.errors import HostError
 from pycontainer.untrusted import patterns
 
 ALPHABETS = {"path": "ab/*?", "deep": "ab/*", "shell": "ab/*?"}
-READ = {"path": patterns.path, "deep": lambda text: patterns.path(text, True), "shell": patterns.shell}
+READ = {
+    "path": patterns.path,
+    "deep": lambda text: patterns.path(text, True),
+    "shell": patterns.shell,
+}
 
 
 def expression(kind, pattern):
@@ -23,7 +27,10 @@ def expression(kind, pattern):
             at += 3 if pattern.startswith("**/", at) else 2
             out += ".*" if at == len(pattern) else "(?:.*/)?"
             continue
-        out += {"*": ".*" if kind == "shell" else "[^/]*", "?": "." if kind == "shell" else "[^/]"}.get(pattern[at], re.escape(pattern[at]))
+        out += {
+            "*": ".*" if kind == "shell" else "[^/]*",
+            "?": "." if kind == "shell" else "[^/]",
+        }.get(pattern[at], re.escape(pattern[at]))
         at += 1
     return re.compile(out, re.DOTALL)
 
@@ -31,12 +38,12 @@ def expression(kind, pattern):
 def replaced(compiled, text, everywhere):
     """Go's ReplaceAllString: nothing right behind a match is no match, unlike re.sub."""
     out, done = [], -1
-    for match in list(compiled.finditer(text))[:None if everywhere else 1]:
+    for match in list(compiled.finditer(text))[: None if everywhere else 1]:
         if match.start() == match.end() == done:
             continue
-        out.append(text[max(done, 0):match.start()] + "<>")
+        out.append(text[max(done, 0) : match.start()] + "<>")
         done = match.end()
-    return "".join(out) + text[max(done, 0):]
+    return "".join(out) + text[max(done, 0) :]
 
 
 @pytest.mark.parametrize("kind", sorted(ALPHABETS))
@@ -57,16 +64,34 @@ def test_the_same_as_an_expression(kind):
         assert compiled.ends(text) == ((ends[0], ends[-1]) if ends else None), (pattern, text)
         if kind == "shell":
             starts = [start for start in range(len(text) + 1) if same.fullmatch(text, start)]
-            assert compiled.suffixes(text) == ((starts[0], starts[-1]) if starts else None), (pattern, text)
+            assert compiled.suffixes(text) == ((starts[0], starts[-1]) if starts else None), (
+                pattern,
+                text,
+            )
             for everywhere in (False, True):
-                assert compiled.replace(text, "<>", everywhere) == replaced(same, text, everywhere), (pattern, text)
+                assert compiled.replace(text, "<>", everywhere) == replaced(
+                    same, text, everywhere
+                ), (pattern, text)
     assert hits > 300 and 300 < ways < 6000
 
 
-@pytest.mark.parametrize("pattern, text, hit", [
-    ("[a-c]x", "bx", True), ("[a-c]x", "dx", False), ("[^a]x", "bx", True), ("[^a]x", "/x", False), ("[\\]a]*[b-d]*", "]xcx", True), ("[]a]", "]", True),
-    ("*[\\-]*.", "a-b.", True), ("*a*\\*", "bab*", True), ("*a*\\*", "babb", False), ("*a?*", "xa/", False), ("*\n*a", "b\nca", True), ("*é*[α-ω]", "éβ", True),
-])
+@pytest.mark.parametrize(
+    "pattern, text, hit",
+    [
+        ("[a-c]x", "bx", True),
+        ("[a-c]x", "dx", False),
+        ("[^a]x", "bx", True),
+        ("[^a]x", "/x", False),
+        ("[\\]a]*[b-d]*", "]xcx", True),
+        ("[]a]", "]", True),
+        ("*[\\-]*.", "a-b.", True),
+        ("*a*\\*", "bab*", True),
+        ("*a*\\*", "babb", False),
+        ("*a?*", "xa/", False),
+        ("*\n*a", "b\nca", True),
+        ("*é*[α-ω]", "éβ", True),
+    ],
+)
 def test_classes_and_escapes(pattern, text, hit):
     compiled = patterns.path(pattern)
     assert compiled.fits(text) is hit
@@ -98,11 +123,19 @@ class Counted(str):
         return str.__getitem__(self, key)
 
 
-@pytest.mark.parametrize("kind, pattern, text", [
-    ("deep", "*a" * 50 + "b", "a" * 4000), ("deep", "**/a" * 50 + "/b", "a/" * 2000), ("deep", "a**" * 50 + "b", "a/a" * 1300),
-    ("deep", "*/" * 50 + "**/*a*a", "a/" * 2000), ("deep", "*[ab]?" * 50 + "[^a]", "a" * 4000), ("path", "*?" * 50 + "b", "a" * 4000),
-    ("shell", "*a" * 50 + "b", "a" * 4000), ("shell", "?*" * 50 + "b", "a" * 4000),
-])
+@pytest.mark.parametrize(
+    "kind, pattern, text",
+    [
+        ("deep", "*a" * 50 + "b", "a" * 4000),
+        ("deep", "**/a" * 50 + "/b", "a/" * 2000),
+        ("deep", "a**" * 50 + "b", "a/a" * 1300),
+        ("deep", "*/" * 50 + "**/*a*a", "a/" * 2000),
+        ("deep", "*[ab]?" * 50 + "[^a]", "a" * 4000),
+        ("path", "*?" * 50 + "b", "a" * 4000),
+        ("shell", "*a" * 50 + "b", "a" * 4000),
+        ("shell", "?*" * 50 + "b", "a" * 4000),
+    ],
+)
 def test_adversaries_take_one_look_at_each_character(kind, pattern, text):
     compiled = READ[kind](pattern)
     assert not compiled._has_one_way()
@@ -111,7 +144,9 @@ def test_adversaries_take_one_look_at_each_character(kind, pattern, text):
     assert 0 < text.looked <= len(text)
 
 
-@pytest.mark.parametrize("pattern", ["*a" * 30 + "b", "?*" * 30 + "b", "a*b", "a" * 30 + "b", "*", ""])
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 30 + "b", "?*" * 30 + "b", "a*b", "a" * 30 + "b", "*", ""]
+)
 def test_replacing_looks_at_each_character_a_few_times(pattern, monkeypatch):
     """Each match is looked for where one begins, and the looks are as many as it is long, or as the pattern is."""
     looks = []
@@ -132,7 +167,20 @@ def test_replacing_looks_at_each_character_a_few_times(pattern, monkeypatch):
     assert work[1] < 2.2 * work[0]
 
 
-@pytest.mark.parametrize("pattern", ["*.py", "**/*.py", "a/*/b", "**/node_modules/**", "**/.git", "**", "a*/**", "**/a*b", "*/*/temp*"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*.py",
+        "**/*.py",
+        "a/*/b",
+        "**/node_modules/**",
+        "**/.git",
+        "**",
+        "a*/**",
+        "**/a*b",
+        "*/*/temp*",
+    ],
+)
 def test_what_is_usual_is_done_by_expressions(pattern):
     assert patterns.path(pattern, True)._has_one_way()
 

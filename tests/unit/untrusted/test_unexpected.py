@@ -14,19 +14,44 @@ import types
 import pytest
 from pycontainer import cli, errors
 
-RAISED = [OSError(errno.ENOSPC, "No space left on device", "/var/lib/x"), OSError(errno.EIO, "Input/output error"), OSError(errno.EROFS, "x", "/a\x1b"),
-          OSError(errno.ENOMEM, "Cannot allocate memory"), OSError("no number"), PermissionError(errno.EACCES, "Permission denied", b"/b"),
-          ValueError("embedded null byte"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), UnicodeEncodeError("latin-1", "\u20ac", 0, 1, "no"),
-          RecursionError("maximum recursion depth exceeded"), MemoryError(), KeyError("process"), AttributeError("x\nforged: y"), TypeError("z" * 100_000)]
-EXPECTED = {errno.ENOSPC: "this host refused a step: no space left on device: /var/lib/x", errno.EIO: "this host refused a step: input/output error",
-            errno.EROFS: "this host refused a step: read-only file system: /a\\x1b", errno.ENOMEM: "this host refused a step: cannot allocate memory"}
-PLACES = ["pycontainer.engine.Engine.__enter__", "pycontainer.cli.execute", "pycontainer.cli.commands.observing.ps", "pycontainer.containers.listing",
-          "pycontainer.cli.tables.formatted", "pycontainer.cli.session.Session.say", "pycontainer.cli.read"]
+RAISED = [
+    OSError(errno.ENOSPC, "No space left on device", "/var/lib/x"),
+    OSError(errno.EIO, "Input/output error"),
+    OSError(errno.EROFS, "x", "/a\x1b"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    OSError("no number"),
+    PermissionError(errno.EACCES, "Permission denied", b"/b"),
+    ValueError("embedded null byte"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"),
+    UnicodeEncodeError("latin-1", "\u20ac", 0, 1, "no"),
+    RecursionError("maximum recursion depth exceeded"),
+    MemoryError(),
+    KeyError("process"),
+    AttributeError("x\nforged: y"),
+    TypeError("z" * 100_000),
+]
+EXPECTED = {
+    errno.ENOSPC: "this host refused a step: no space left on device: /var/lib/x",
+    errno.EIO: "this host refused a step: input/output error",
+    errno.EROFS: "this host refused a step: read-only file system: /a\\x1b",
+    errno.ENOMEM: "this host refused a step: cannot allocate memory",
+}
+PLACES = [
+    "pycontainer.engine.Engine.__enter__",
+    "pycontainer.cli.execute",
+    "pycontainer.cli.commands.observing.ps",
+    "pycontainer.containers.listing",
+    "pycontainer.cli.tables.formatted",
+    "pycontainer.cli.session.Session.say",
+    "pycontainer.cli.read",
+]
 
 
 def check(said, error):
     assert "\n" not in said and len(said) < 1000 and "Traceback" not in said and said.isprintable()
-    assert ("defect" in said) == (getattr(error, "errno", None) not in EXPECTED and not isinstance(error, MemoryError)), said
+    assert ("defect" in said) == (
+        getattr(error, "errno", None) not in EXPECTED and not isinstance(error, MemoryError)
+    ), said
     assert EXPECTED.get(getattr(error, "errno", None), "") in said
 
 
@@ -37,6 +62,7 @@ def test_the_sentence(error):
 
 def put(monkeypatch, place, error):
     """Have what stands at ``place`` raise."""
+
     def fail(*_arguments, **_options):
         raise error
 
@@ -55,9 +81,16 @@ def test_the_command(place, error, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(cli.signal, "signal", lambda *_arguments: None)
     monkeypatch.delenv("PYCONTAINER_TRACEBACK", raising=False)
     put(monkeypatch, place, error)
-    assert cli.main(["--root", str(tmp_path / "data"), "--runroot", str(tmp_path / "run"), "ps", "-a"]) == 125
+    assert (
+        cli.main(["--root", str(tmp_path / "data"), "--runroot", str(tmp_path / "run"), "ps", "-a"])
+        == 125
+    )
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith("Error: ") and err.endswith("(PYCONTAINER_TRACEBACK=1 shows the traceback)\n")
+    assert (
+        out == ""
+        and err.startswith("Error: ")
+        and err.endswith("(PYCONTAINER_TRACEBACK=1 shows the traceback)\n")
+    )
     check(err[:-1], error)
 
 
@@ -65,9 +98,14 @@ def test_the_commands_traceback(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(cli.signal, "signal", lambda *_arguments: None)
     monkeypatch.setenv("PYCONTAINER_TRACEBACK", "1")
     put(monkeypatch, "pycontainer.cli.execute", ValueError("it"))
-    assert cli.main(["--root", str(tmp_path / "data"), "--runroot", str(tmp_path / "run"), "ps"]) == 125
+    assert (
+        cli.main(["--root", str(tmp_path / "data"), "--runroot", str(tmp_path / "run"), "ps"])
+        == 125
+    )
     err = capsys.readouterr().err
-    assert err.startswith("Traceback") and err.splitlines()[-1].startswith("Error: it failed unexpectedly: ValueError: it;")
+    assert err.startswith("Traceback") and err.splitlines()[-1].startswith(
+        "Error: it failed unexpectedly: ValueError: it;"
+    )
 
 
 class Ended(Exception):
@@ -104,8 +142,17 @@ def module(monkeypatch):
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("place", ["pycontainer.engine.Engine.__enter__", "pycontainer.cli.task.pycontainer", "pycontainer.cli.task.execute",
-                                   "pycontainer.containers.listing", "pycontainer.cli.session.Session.say", "pycontainer.reconcile.carry_out"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "pycontainer.engine.Engine.__enter__",
+        "pycontainer.cli.task.pycontainer",
+        "pycontainer.cli.task.execute",
+        "pycontainer.containers.listing",
+        "pycontainer.cli.session.Session.say",
+        "pycontainer.reconcile.carry_out",
+    ],
+)
 def test_a_module(module, place, error, monkeypatch, tmp_path):
     from pycontainer.store import paths
 
@@ -113,7 +160,11 @@ def test_a_module(module, place, error, monkeypatch, tmp_path):
     put(monkeypatch, place, error)
     if place == "pycontainer.reconcile.carry_out":
         from pycontainer import reconcile
-        monkeypatch.setattr("pycontainer.cli.task.pycontainer", lambda *_arguments: reconcile.Plan.__new__(reconcile.Plan))
+
+        monkeypatch.setattr(
+            "pycontainer.cli.task.pycontainer",
+            lambda *_arguments: reconcile.Plan.__new__(reconcile.Plan),
+        )
     with pytest.raises(SystemExit) as ended:
         module.run("cli.task", "pycontainer", {}, package="pycontainer", store_needed=False)
     result = ended.value.code
@@ -124,9 +175,13 @@ def test_a_module(module, place, error, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_an_action(error, monkeypatch):
-    plugin = pytest.importorskip("ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action")
+    plugin = pytest.importorskip(
+        "ansible_collections.pycontainer.engine.plugins.plugin_utils.engine_action"
+    )
     monkeypatch.setattr(plugin.ActionBase, "run", lambda *_arguments: {})
-    monkeypatch.setattr(plugin.progress, "Live", lambda *_arguments: __import__("contextlib").nullcontext())
+    monkeypatch.setattr(
+        plugin.progress, "Live", lambda *_arguments: __import__("contextlib").nullcontext()
+    )
     put(monkeypatch, plugin.__name__ + ".EngineAction.carry_out", error)
     action = plugin.EngineAction.__new__(plugin.EngineAction)
     action._task = types.SimpleNamespace(args={})

@@ -14,14 +14,27 @@ import pytest
 
 PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
 RUNTIME = "module_utils/_runtime/"
-WALKERS = {"walk": ("os",), "fwalk": ("os",), "rmtree": ("shutil",), "copytree": ("shutil",), "move": ("shutil",), "rglob": None}
+WALKERS = {
+    "walk": ("os",),
+    "fwalk": ("os",),
+    "rmtree": ("shutil",),
+    "copytree": ("shutil",),
+    "move": ("shutil",),
+    "rglob": None,
+}
 LISTERS = {"listdir", "scandir"}
 
 OWN = {  # (file, function or walker): whose tree it is
     (RUNTIME + "deploy/install.py", "rmtree"): "a copy of the engine",
     (RUNTIME + "deploy/install.py", "walk"): "a copy of the engine",
-    (RUNTIME + "registry/content/storage.py", "rmtree"): "a registry's own directories, as deep as a repository's name has parts",
-    (RUNTIME + "registry/content/storage.py", "walk"): "a registry's own directories, as deep as a repository's name has parts",
+    (
+        RUNTIME + "registry/content/storage.py",
+        "rmtree",
+    ): "a registry's own directories, as deep as a repository's name has parts",
+    (
+        RUNTIME + "registry/content/storage.py",
+        "walk",
+    ): "a registry's own directories, as deep as a repository's name has parts",
     (RUNTIME + "registry/service/service.py", "rmtree"): "a service's run directory, one level",
 }
 BOUNDED = {  # (file, function) that calls itself for each directory: what bounds its depth
@@ -47,11 +60,20 @@ def walkers(tree):
             modules = WALKERS[node.attr]
             if modules is None or isinstance(node.value, ast.Name) and node.value.id in modules:
                 yield node.attr
-        elif isinstance(node, ast.Call) and called_name(node) in ("glob", "iglob") and (
+        elif (
+            isinstance(node, ast.Call)
+            and called_name(node) in ("glob", "iglob")
+            and (
                 any(keyword.arg == "recursive" for keyword in node.keywords)
-                or any(isinstance(word, ast.Constant) and "**" in str(word.value) for word in node.args)):
+                or any(
+                    isinstance(word, ast.Constant) and "**" in str(word.value) for word in node.args
+                )
+            )
+        ):
             yield "glob"
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module in ("os", "shutil"):
+        elif (
+            isinstance(node, ast.ImportFrom) and not node.level and node.module in ("os", "shutil")
+        ):
             yield from [alias.name for alias in node.names if alias.name in WALKERS]
 
 
@@ -66,7 +88,9 @@ def called_name(call):
 
 def recursive(tree):
     """Names of functions that list a directory and, by themselves or by others of the file, call themselves."""
-    functions = {node.name: called(node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    functions = {
+        node.name: called(node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
+    }
     for name, calls in functions.items():
         if calls & LISTERS:
             reached, waiting = set(), [other for other in calls if other in functions]
@@ -85,21 +109,37 @@ def relative(path):
 
 def test_who_walks_otherwise_is_known():
     """A new one fails here: use untrusted/trees.walk or store/trees.remove, or enter whose tree it is."""
-    found = {(relative(path), name) for path in files() for name in walkers(ast.parse(path.read_text(encoding="utf-8")))}
+    found = {
+        (relative(path), name)
+        for path in files()
+        for name in walkers(ast.parse(path.read_text(encoding="utf-8")))
+    }
     assert found == set(OWN)
 
 
 def test_what_calls_itself_is_bounded():
     """A new one fails here: make it iterative, or enter what bounds it."""
-    found = {(relative(path), name) for path in files() for name in recursive(ast.parse(path.read_text(encoding="utf-8")))}
+    found = {
+        (relative(path), name)
+        for path in files()
+        for name in recursive(ast.parse(path.read_text(encoding="utf-8")))
+    }
     assert found == set(BOUNDED)
 
 
-@pytest.mark.parametrize("source, seen", [
-    ("import os\nfor a in os.walk(top): pass", ["walk"]), ("from shutil import rmtree", ["rmtree"]), ("path.rglob('*')", ["rglob"]),
-    ("glob.glob(a, recursive=True)", ["glob"]), ("path.glob('**/x')", ["glob"]), ("glob.glob('/etc/*')", []),
-    ("from ..untrusted import trees\ntrees.walk(top)", []), ("ast.walk(tree)", []),
-])
+@pytest.mark.parametrize(
+    "source, seen",
+    [
+        ("import os\nfor a in os.walk(top): pass", ["walk"]),
+        ("from shutil import rmtree", ["rmtree"]),
+        ("path.rglob('*')", ["rglob"]),
+        ("glob.glob(a, recursive=True)", ["glob"]),
+        ("path.glob('**/x')", ["glob"]),
+        ("glob.glob('/etc/*')", []),
+        ("from ..untrusted import trees\ntrees.walk(top)", []),
+        ("ast.walk(tree)", []),
+    ],
+)
 def test_walkers_are_seen(source, seen):
     assert list(walkers(ast.parse(source))) == seen
 

@@ -19,13 +19,22 @@ def do(engine, check=False, **params):
 
 
 def test_create_again_and_remove(engine):
-    assert do(engine, True, name="data", labels={"a": 1})["changed"] and volumes.get(engine, "data") is None
+    assert (
+        do(engine, True, name="data", labels={"a": 1})["changed"]
+        and volumes.get(engine, "data") is None
+    )
     first = do(engine, name="data", labels={"a": 1})
-    assert first["changed"] and first["volume"]["Labels"] == {"a": "1"} and os.path.isdir(first["volume"]["Mountpoint"])
+    assert (
+        first["changed"]
+        and first["volume"]["Labels"] == {"a": "1"}
+        and os.path.isdir(first["volume"]["Mountpoint"])
+    )
     assert not do(engine, name="data", labels={"a": 1})["changed"]
     assert not do(engine, name="data")["changed"]
     open(os.path.join(first["volume"]["Mountpoint"], "file"), "w").close()
-    assert do(engine, name="data", state="absent")["changed"] and not os.path.exists(engine.paths.volume("data"))
+    assert do(engine, name="data", state="absent")["changed"] and not os.path.exists(
+        engine.paths.volume("data")
+    )
     assert not do(engine, name="data", state="absent")["changed"]
 
 
@@ -33,20 +42,40 @@ def test_labels_change_in_place_and_driver_options_as_recreate_says(engine):
     do(engine, name="data", labels={"a": "1"})
     marker = os.path.join(volumes.path(engine, "data"), "kept")
     open(marker, "w").close()
-    assert do(engine, name="data", labels={"a": "2"})["volume"]["Labels"] == {"a": "2"} and os.path.exists(marker)
+    assert do(engine, name="data", labels={"a": "2"})["volume"]["Labels"] == {
+        "a": "2"
+    } and os.path.exists(marker)
     options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}
     kept = do(engine, name="data", driver_options=options)
     assert not kept["changed"] and "left as it is" in kept["warnings"][0]
-    assert do(engine, name="data", driver_options=options, recreate="options-changed")["volume"]["Options"] == options and not os.path.exists(marker)
-    assert not do(engine, name="data", driver_options=options, recreate="options-changed")["changed"]
+    assert do(engine, name="data", driver_options=options, recreate="options-changed")["volume"][
+        "Options"
+    ] == options and not os.path.exists(marker)
+    assert not do(engine, name="data", driver_options=options, recreate="options-changed")[
+        "changed"
+    ]
     assert do(engine, name="data", recreate="always")["changed"]
 
 
-@pytest.mark.parametrize("params", [
-    {"name": "a"}, {"name": "../x"}, {"name": ""}, {"name": "x" * 129}, {"name": "ok", "driver": "nfs"}, {"name": "ok", "labels": {"a": True}},
-    {"name": "ok", "driver_options": {"size": "1g"}}, {"name": "ok", "driver_options": {"type": "nfs", "o": "addr=1.2.3.4"}},
-    {"name": "ok", "driver_options": {"type": "tmpfs", "o": "huge=always"}}, {"name": "ok", "driver_options": {"type": "none", "o": "bind"}},
-    {"name": "ok", "driver_options": {"type": "none", "o": "bind", "device": "/does/not/exist"}}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"name": "a"},
+        {"name": "../x"},
+        {"name": ""},
+        {"name": "x" * 129},
+        {"name": "ok", "driver": "nfs"},
+        {"name": "ok", "labels": {"a": True}},
+        {"name": "ok", "driver_options": {"size": "1g"}},
+        {"name": "ok", "driver_options": {"type": "nfs", "o": "addr=1.2.3.4"}},
+        {"name": "ok", "driver_options": {"type": "tmpfs", "o": "huge=always"}},
+        {"name": "ok", "driver_options": {"type": "none", "o": "bind"}},
+        {
+            "name": "ok",
+            "driver_options": {"type": "none", "o": "bind", "device": "/does/not/exist"},
+        },
+    ],
+)
 def test_refused_and_nothing_made(engine, params):
     with pytest.raises(EngineError):
         do(engine, **params)
@@ -58,8 +87,10 @@ def use(engine, volume, name="web"):
     ident = name.encode().hex().ljust(64, "0")
     engine.db.run("INSERT INTO containers VALUES (?, ?, '{}', NULL, 'created', 0)", ident, name)
     os.makedirs(engine.paths.container(ident))
-    files.write_json(os.path.join(engine.paths.container(ident), "config.json"),
-                     {"mounts": [{"type": "bind", "destination": "/x", "source": volumes.path(engine, volume)}]})
+    files.write_json(
+        os.path.join(engine.paths.container(ident), "config.json"),
+        {"mounts": [{"type": "bind", "destination": "/x", "source": volumes.path(engine, volume)}]},
+    )
 
 
 def test_in_use_is_refused(engine):
@@ -77,16 +108,29 @@ def test_listing_and_prune(engine):
     for name, anonymous in (("used", True), ("named", False), ("loose", True)):
         catalog.create(engine, name, labels={"kind": name}, anonymous=anonymous)
     use(engine, "used")
-    names = lambda filters: [row["name"] for row in volumes.listing(engine, filters)]  # noqa: E731
-    assert names({}) == ["loose", "named", "used"] and names({"dangling": True}) == ["loose", "named"] and names({"dangling": False}) == ["used"]
-    assert names({"label": "kind=named"}) == ["named"] and names({"name": "ed"}) == ["named", "used"]
-    assert names({"name": ["^named$", "^used$"]}) == ["named", "used"] and names({"label": ["kind=named", "kind"]}) == ["named"]
-    assert names({"label": 5}) == names({"driver": "nfs"}) == [] and names({"dangling": ["true", "false"], "driver": ["nfs", "local"]}) == names({})
+    names = lambda filters: [row["name"] for row in volumes.listing(engine, filters)]
+    assert (
+        names({}) == ["loose", "named", "used"]
+        and names({"dangling": True}) == ["loose", "named"]
+        and names({"dangling": False}) == ["used"]
+    )
+    assert names({"label": "kind=named"}) == ["named"] and names({"name": "ed"}) == [
+        "named",
+        "used",
+    ]
+    assert names({"name": ["^named$", "^used$"]}) == ["named", "used"] and names(
+        {"label": ["kind=named", "kind"]}
+    ) == ["named"]
+    assert names({"label": 5}) == names({"driver": "nfs"}) == [] and names(
+        {"dangling": ["true", "false"], "driver": ["nfs", "local"]}
+    ) == names({})
     for bad in ({"colour": 1}, {"dangling": "maybe"}, {"name": "["}):
         with pytest.raises(InvalidInput, match="^filters"):
             names(bad)
     assert carry_out(volumes.prune(engine), False)["actions"] == ["remove volume loose"]
-    assert carry_out(volumes.prune(engine, everything=True), False)["actions"] == ["remove volume named"]
+    assert carry_out(volumes.prune(engine, everything=True), False)["actions"] == [
+        "remove volume named"
+    ]
     assert not volumes.prune(engine, everything=True).changed
 
 
@@ -95,7 +139,9 @@ def test_recovery_removes_what_has_no_row(engine):
     catalog._make_directory(engine, "half")
     for name in ("whole", "half"):
         recovery.recover(engine, "create-volume", {"name": name})
-    assert os.path.isdir(volumes.path(engine, "whole")) and not os.path.exists(engine.paths.volume("half"))
+    assert os.path.isdir(volumes.path(engine, "whole")) and not os.path.exists(
+        engine.paths.volume("half")
+    )
 
 
 def test_drop_anonymous_leaves_the_named_and_the_used(engine):
@@ -108,13 +154,21 @@ def test_drop_anonymous_leaves_the_named_and_the_used(engine):
 
 def test_driver_options_mount_and_unmount(engine, tmp_path):
     do(engine, name="scratch", driver_options={"type": "tmpfs", "o": "size=1m,mode=0700,noexec"})
-    do(engine, name="other", driver_options={"type": "none", "o": "bind,ro", "device": str(tmp_path)})
+    do(
+        engine,
+        name="other",
+        driver_options={"type": "none", "o": "bind,ro", "device": str(tmp_path)},
+    )
     (tmp_path / "file").write_text("x")
     for name in ("scratch", "other"):
         volumes.attach(engine, name)
         volumes.attach(engine, name)
         assert driver.is_mounted(volumes.path(engine, name))
-    assert os.statvfs(volumes.path(engine, "scratch")).f_blocks * os.statvfs(volumes.path(engine, "scratch")).f_frsize == 1 << 20
+    assert (
+        os.statvfs(volumes.path(engine, "scratch")).f_blocks
+        * os.statvfs(volumes.path(engine, "scratch")).f_frsize
+        == 1 << 20
+    )
     assert os.listdir(volumes.path(engine, "other")) == ["file"]
     with pytest.raises(OSError):
         open(os.path.join(volumes.path(engine, "other"), "new"), "w")
@@ -135,7 +189,10 @@ def layer(directory, **files_):
 
 def test_first_use_copies_the_image(engine, tmp_path):
     top, low = tmp_path / "top", tmp_path / "low"
-    layers = [layer(top, srv__new="new", srv__both="top"), layer(low, srv__old="old", srv__both="low", srv__sub__deep="deep")]
+    layers = [
+        layer(top, srv__new="new", srv__both="top"),
+        layer(low, srv__old="old", srv__both="low", srv__sub__deep="deep"),
+    ]
     os.chmod(low / "srv", 0o750), os.chmod(top / "srv", 0o2750), os.chown(top / "srv", 12, 34)
     os.symlink("/etc/shadow", top / "srv" / "link")
     os.link(top / "srv" / "new", top / "srv" / "twin")
@@ -145,8 +202,14 @@ def test_first_use_copies_the_image(engine, tmp_path):
     volumes.populate(engine, "data", layers, "/srv")
     data = volumes.path(engine, "data")
     assert sorted(os.listdir(data)) == ["both", "fifo", "link", "new", "old", "sub", "twin"]
-    assert open(os.path.join(data, "both")).read() == "top" and open(os.path.join(data, "sub", "deep")).read() == "deep"
-    assert os.readlink(os.path.join(data, "link")) == "/etc/shadow" and os.getxattr(os.path.join(data, "new"), "user.kept") == b"1"
+    assert (
+        open(os.path.join(data, "both")).read() == "top"
+        and open(os.path.join(data, "sub", "deep")).read() == "deep"
+    )
+    assert (
+        os.readlink(os.path.join(data, "link")) == "/etc/shadow"
+        and os.getxattr(os.path.join(data, "new"), "user.kept") == b"1"
+    )
     info = os.stat(data)
     assert (info.st_uid, info.st_gid, info.st_mode & 0o7777) == (12, 34, 0o2750)
     assert os.stat(os.path.join(data, "new")).st_ino == os.stat(os.path.join(data, "twin")).st_ino
@@ -162,7 +225,9 @@ def test_first_use_never_leaves_the_image(engine, tmp_path, way):
     layer(canary, secret="host")
     layer(image, a__b="x")
     os.symlink(str(canary) if way == "absolute" else "../" * 20 + str(canary)[1:], image / "link")
-    for number, where in enumerate(("/link", "/../../../../../../.." + str(canary), "/a/../../.." + str(canary))):
+    for number, where in enumerate(
+        ("/link", "/../../../../../../.." + str(canary), "/a/../../.." + str(canary))
+    ):
         name = "vol%d" % number
         catalog.create(engine, name)
         volumes.populate(engine, name, [str(image)], where)
@@ -171,6 +236,7 @@ def test_first_use_never_leaves_the_image(engine, tmp_path, way):
 
 def test_trees_of_any_depth_are_removed(engine, tmp_path):
     from pycontainer.store import trees
+
     top = tmp_path / "top"
     top.mkdir()
     (tmp_path / "outside").mkdir()

@@ -16,7 +16,7 @@ import traceback
 from .. import errors
 from ..store import paths
 from . import colours, command_table, grammar
-from .session import marked, Session
+from .session import Session, marked
 
 
 def read(argv):
@@ -34,13 +34,26 @@ def read(argv):
         return _help("pycontainer version %s, build %s" % tuple(fingerprint.name().rsplit("-", 1)))
     found = grammar.find(command_table.COMMANDS, argv)
     if found is None:
-        below = [command for command in command_table.COMMANDS if any(name.startswith(argv[0] + " ") for name in command.names)]
+        below = [
+            command
+            for command in command_table.COMMANDS
+            if any(name.startswith(argv[0] + " ") for name in command.names)
+        ]
         if below and argv[1:2] in ([], ["--help"], ["-h"]):
             return _help(command_table.overview(argv[0]))
         said = " ".join(argv[:2] if below else argv[:1])
-        names = [name for command in below or command_table.COMMANDS
-                 for name in ([name for name in command.names if name.startswith(argv[0] + " ")] if below else command.names)[:1]]
-        raise grammar.UsageError("%r is not a pycontainer command; accepted: %s" % (said, grammar.nearest(said, names, "pycontainer --help")))
+        names = [
+            name
+            for command in below or command_table.COMMANDS
+            for name in (
+                [name for name in command.names if name.startswith(argv[0] + " ")]
+                if below
+                else command.names
+            )[:1]
+        ]
+        raise grammar.UsageError(
+            f"{said!r} is not a pycontainer command; accepted: {grammar.nearest(said, names, 'pycontainer --help')}"
+        )
     command, count = found
     return command, grammar.parse(command, argv[count:])
 
@@ -53,7 +66,9 @@ def execute(session, command, given):
     """Carry out a command that was read; its output, exit code and record are in the session afterwards."""
     module, dummy, function = command.function.partition(":")
     try:
-        getattr(importlib.import_module(".commands." + module, __package__), function)(session, given)
+        getattr(importlib.import_module(".commands." + module, __package__), function)(
+            session, given
+        )
     except errors.EngineError as error:
         session.refuse(error)
 
@@ -68,9 +83,13 @@ def main(argv):
 
     125: the command line is wrong, or ``run`` could not be done; 126 and 127: its command could not be executed, or found.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # to whom it is ignored, nobody's end is told (wait(2))
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # to whom it is ignored, nobody's end is told (wait(2))
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a locale that lacks a character is no reason to fail
+        stream.reconfigure(
+            errors="backslashreplace"
+        )  # a locale that lacks a character is no reason to fail
     place = {"--root": paths.DATA, "--runroot": paths.RUN}
     while len(argv) > 1 and argv[0] in place:
         place[argv[0]] = os.path.abspath(argv[1])
@@ -84,10 +103,10 @@ def main(argv):
             execute(session, command, given)
             return session.rc
     except grammar.HelpAsked as asked:
-        sys.stdout.write("%s\n" % asked)
+        sys.stdout.write(f"{asked}\n")
         return 0
     except errors.EngineError as error:
-        sys.stderr.write("%s %s\n" % (marked("Error:", colours.RED), error))
+        sys.stderr.write(f"{marked('Error:', colours.RED)} {error}\n")
         return 125
     except KeyboardInterrupt:
         return 130
@@ -97,5 +116,7 @@ def main(argv):
     except Exception as error:  # noqa: B902 - a defect, or a host that fails: one sentence, and the traceback for whoever wants it
         if os.environ.get("PYCONTAINER_TRACEBACK"):
             traceback.print_exc()
-        sys.stderr.write("%s %s\n" % (marked("Error:", colours.RED), errors.unexpected(error, "PYCONTAINER_TRACEBACK=1 shows the traceback")))
+        sys.stderr.write(
+            f"{marked('Error:', colours.RED)} {errors.unexpected(error, 'PYCONTAINER_TRACEBACK=1 shows the traceback')}\n"
+        )
         return 125

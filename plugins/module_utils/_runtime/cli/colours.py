@@ -12,22 +12,29 @@ import re
 
 BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
 # How the status of a container begins in listings, and the colour of that.
-STATUS = ((re.compile(r"Up [^(]*\(unhealthy\)|Exited \((?!0\))[^)]{0,9}\)|Dead"), RED), (re.compile(r"Up [^(]*\(Paused\)|Paused|Restarting"), YELLOW),
-          (re.compile(r"Up"), GREEN))
+STATUS = (
+    (re.compile(r"Up [^(]*\(unhealthy\)|Exited \((?!0\))[^)]{0,9}\)|Dead"), RED),
+    (re.compile(r"Up [^(]*\(Paused\)|Paused|Restarting"), YELLOW),
+    (re.compile(r"Up"), GREEN),
+)
 
 
 def wanted(stream):
     """Whether what is written to ``stream`` may have colours."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    return (
+        stream.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "dumb") != "dumb"
+    )
 
 
 def paint(text, colour):
-    return "\033[%sm%s\033[0m" % (colour, text)
+    return f"\x1b[{colour}m{text}\x1b[0m"
 
 
 def table(lines):
     """A table's lines, see tables.Table: its heading is bold, and what is in the column STATUS has the colour of what it says."""
-    at = (" %s " % lines[0]).find(" STATUS ")
+    at = f" {lines[0]} ".find(" STATUS ")
     return [paint(lines[0], BOLD)] + [_row(line, at) for line in lines[1:]]
 
 
@@ -35,5 +42,5 @@ def _row(line, at):
     for pattern, colour in STATUS if at >= 0 else ():
         found = pattern.match(line, at)
         if found:
-            return line[:at] + paint(found.group(), colour) + line[found.end():]
+            return line[:at] + paint(found.group(), colour) + line[found.end() :]
     return line

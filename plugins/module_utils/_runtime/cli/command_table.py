@@ -11,7 +11,9 @@ from .run_flags import RUN_FLAGS, UPDATE_FLAGS
 FILTER = Flag("-f, --filter", "list", "Only what matches (key=value)")
 FORMAT = Flag("--format", "value", "json, or a template such as '{{.Names}}'")
 INSPECT = Flag("-f, --format", "value", "json, or a template such as '{{.State.Pid}}'")
-SIZE = Flag("-s, --size", "switch", "With the size of what a container has written, and with its image's")
+SIZE = Flag(
+    "-s, --size", "switch", "With the size of what a container has written, and with its image's"
+)
 QUIET = Flag("-q, --quiet", "switch", "Only ids or names")
 FORCE = Flag("-f, --force", "switch", "Do it although it is in use or running")
 UNASKED = Flag("-f, --force", "switch", "Do not ask")
@@ -22,207 +24,720 @@ REGISTRY = [
 ]
 LABEL = Flag("-l, --label", "list", "Label (key=value)")
 STOPPING = [
-    Flag("-t, --time, --timeout", "value", "Seconds to wait before the container is killed; -1: for ever"),
+    Flag(
+        "-t, --time, --timeout",
+        "value",
+        "Seconds to wait before the container is killed; -1: for ever",
+    ),
     Flag("-s, --signal", "value", "Signal that asks it to end"),
 ]
-CHECKPOINT_DIR = Flag("--checkpoint-dir", "value", "Directory that checkpoints are in, each by its name")
-ATTACHED = [Flag("--detach-keys", "value", "Keys that leave its terminal (ctrl-p,ctrl-q)"),
-            Flag("--sig-proxy", "switch", "Without a terminal: what would end this command is sent to the container (the default)", on=True)]
+CHECKPOINT_DIR = Flag(
+    "--checkpoint-dir", "value", "Directory that checkpoints are in, each by its name"
+)
+ATTACHED = [
+    Flag("--detach-keys", "value", "Keys that leave its terminal (ctrl-p,ctrl-q)"),
+    Flag(
+        "--sig-proxy",
+        "switch",
+        "Without a terminal: what would end this command is sent to the container (the default)",
+        on=True,
+    ),
+]
 ENV_FILE = Flag("--env-file", "list", "File of environment variables")
 
 CONTAINER_COMMANDS = [
-    Command("run, container run", "IMAGE [COMMAND...]", "Create a container from an image and start it", "runs:run",
-            RUN_FLAGS + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")] + ATTACHED, rest=True),
-    Command("create, container create", "IMAGE [COMMAND...]", "Create a container from an image without starting it", "runs:create",
-            RUN_FLAGS, rest=True),
-    Command("ps, container ls, container ps, container list", "", "List containers", "observing:ps", [
-        Flag("-a, --all", "switch", "Also those that don't run"), FILTER, FORMAT, QUIET,
-        Flag("--no-trunc", "switch", "Whole ids and commands"),
-        Flag("-s, --size", "switch", "With the size of what each has written"),
-        Flag("-l, --latest", "switch", "Only the one created last"), Flag("-n, --last", "value", "Only the n created last")]),
-    Command("start, container start", "CONTAINER...", "Start containers", "containers:start", [
-        Flag("-a, --attach", "switch", "Show what it writes, and wait for its end"),
-        Flag("-i, --interactive", "switch", "Pass standard input on, too"),
-        Flag("--checkpoint", "value", "Go on from this checkpoint"), CHECKPOINT_DIR] + ATTACHED),
-    Command("checkpoint create", "CONTAINER CHECKPOINT", "Write down what a container does, and end it", "checkpoints:create", [
-        Flag("--leave-running", "switch", "The container goes on"), CHECKPOINT_DIR,
-        Flag("--tcp-established", "switch", "With open TCP connections")]),
-    Command("checkpoint ls, checkpoint list", "CONTAINER", "List a container's checkpoints", "checkpoints:ls", [CHECKPOINT_DIR, FORMAT, QUIET]),
-    Command("checkpoint rm, checkpoint remove", "CONTAINER CHECKPOINT", "Remove a checkpoint", "checkpoints:rm", [CHECKPOINT_DIR]),
-    Command("attach, container attach", "CONTAINER", "Join this terminal to that of a running container, or show what it writes", "containers:attach", [
-        Flag("--no-stdin", "switch", "Do not pass standard input on")] + ATTACHED),
+    Command(
+        "run, container run",
+        "IMAGE [COMMAND...]",
+        "Create a container from an image and start it",
+        "runs:run",
+        RUN_FLAGS
+        + [Flag("-d, --detach", "switch", "Do not wait for it to end; print its id")]
+        + ATTACHED,
+        rest=True,
+    ),
+    Command(
+        "create, container create",
+        "IMAGE [COMMAND...]",
+        "Create a container from an image without starting it",
+        "runs:create",
+        RUN_FLAGS,
+        rest=True,
+    ),
+    Command(
+        "ps, container ls, container ps, container list",
+        "",
+        "List containers",
+        "observing:ps",
+        [
+            Flag("-a, --all", "switch", "Also those that don't run"),
+            FILTER,
+            FORMAT,
+            QUIET,
+            Flag("--no-trunc", "switch", "Whole ids and commands"),
+            Flag("-s, --size", "switch", "With the size of what each has written"),
+            Flag("-l, --latest", "switch", "Only the one created last"),
+            Flag("-n, --last", "value", "Only the n created last"),
+        ],
+    ),
+    Command(
+        "start, container start",
+        "CONTAINER...",
+        "Start containers",
+        "containers:start",
+        [
+            Flag("-a, --attach", "switch", "Show what it writes, and wait for its end"),
+            Flag("-i, --interactive", "switch", "Pass standard input on, too"),
+            Flag("--checkpoint", "value", "Go on from this checkpoint"),
+            CHECKPOINT_DIR,
+        ]
+        + ATTACHED,
+    ),
+    Command(
+        "checkpoint create",
+        "CONTAINER CHECKPOINT",
+        "Write down what a container does, and end it",
+        "checkpoints:create",
+        [
+            Flag("--leave-running", "switch", "The container goes on"),
+            CHECKPOINT_DIR,
+            Flag("--tcp-established", "switch", "With open TCP connections"),
+        ],
+    ),
+    Command(
+        "checkpoint ls, checkpoint list",
+        "CONTAINER",
+        "List a container's checkpoints",
+        "checkpoints:ls",
+        [CHECKPOINT_DIR, FORMAT, QUIET],
+    ),
+    Command(
+        "checkpoint rm, checkpoint remove",
+        "CONTAINER CHECKPOINT",
+        "Remove a checkpoint",
+        "checkpoints:rm",
+        [CHECKPOINT_DIR],
+    ),
+    Command(
+        "attach, container attach",
+        "CONTAINER",
+        "Join this terminal to that of a running container, or show what it writes",
+        "containers:attach",
+        [Flag("--no-stdin", "switch", "Do not pass standard input on")] + ATTACHED,
+    ),
     Command("stop, container stop", "CONTAINER...", "Stop containers", "containers:stop", STOPPING),
-    Command("restart, container restart", "CONTAINER...", "Stop containers and start them again", "containers:restart", STOPPING),
-    Command("kill, container kill", "CONTAINER...", "Send a signal to containers", "containers:kill", [
-        Flag("-s, --signal", "value", "Signal (default KILL)")]),
-    Command("pause, container pause", "CONTAINER...", "Freeze all processes of containers", "containers:pause"),
-    Command("unpause, container unpause", "CONTAINER...", "Thaw paused containers", "containers:unpause"),
-    Command("rm, container rm", "CONTAINER...", "Remove containers", "containers:rm",
-            [FORCE, Flag("-v, --volumes", "switch", "Their anonymous volumes too")]),
-    Command("rename, container rename", "CONTAINER NEW_NAME", "Rename a container", "containers:rename"),
-    Command("update, container update", "CONTAINER...", "Change limits and the restart policy of containers as they run",
-            "containers:update", UPDATE_FLAGS),
-    Command("exec, container exec", "CONTAINER COMMAND...", "Run a command in a running container", "containers:exec_", [
-        Flag("-i, --interactive", "switch", "Pass standard input on"), Flag("-t, --tty", "switch", "With a terminal"),
-        Flag("-d, --detach", "switch", "Do not wait for it"), Flag("-u, --user", "value", "user[:group]"),
-        Flag("-w, --workdir", "value", "Working directory"), Flag("-e, --env", "list", "Environment variable (NAME=value)"),
-        ENV_FILE, Flag("--privileged", "switch", "With all capabilities"), ATTACHED[0]], rest=True),
-    Command("logs, container logs", "CONTAINER", "What a container wrote", "observing:logs", [
-        Flag("-f, --follow", "switch", "Go on as it writes"), Flag("-n, --tail", "value", "Only the last lines"),
-        Flag("-t, --timestamps", "switch", "With the time of each line"), Flag("--since", "value", "Only after a time (RFC 3339, or 10m)"),
-        Flag("--until", "value", "Only before a time")]),
-    Command("stats, container stats", "[CONTAINER...]", "Use of CPU, memory, network, disk and processes", "observing:stats", [
-        Flag("-a, --all", "switch", "Also those that don't run"), FORMAT, Flag("--no-stream", "switch", "Once, not on and on"),
-        Flag("--no-trunc", "switch", "Whole ids")]),
+    Command(
+        "restart, container restart",
+        "CONTAINER...",
+        "Stop containers and start them again",
+        "containers:restart",
+        STOPPING,
+    ),
+    Command(
+        "kill, container kill",
+        "CONTAINER...",
+        "Send a signal to containers",
+        "containers:kill",
+        [Flag("-s, --signal", "value", "Signal (default KILL)")],
+    ),
+    Command(
+        "pause, container pause",
+        "CONTAINER...",
+        "Freeze all processes of containers",
+        "containers:pause",
+    ),
+    Command(
+        "unpause, container unpause", "CONTAINER...", "Thaw paused containers", "containers:unpause"
+    ),
+    Command(
+        "rm, container rm",
+        "CONTAINER...",
+        "Remove containers",
+        "containers:rm",
+        [FORCE, Flag("-v, --volumes", "switch", "Their anonymous volumes too")],
+    ),
+    Command(
+        "rename, container rename", "CONTAINER NEW_NAME", "Rename a container", "containers:rename"
+    ),
+    Command(
+        "update, container update",
+        "CONTAINER...",
+        "Change limits and the restart policy of containers as they run",
+        "containers:update",
+        UPDATE_FLAGS,
+    ),
+    Command(
+        "exec, container exec",
+        "CONTAINER COMMAND...",
+        "Run a command in a running container",
+        "containers:exec_",
+        [
+            Flag("-i, --interactive", "switch", "Pass standard input on"),
+            Flag("-t, --tty", "switch", "With a terminal"),
+            Flag("-d, --detach", "switch", "Do not wait for it"),
+            Flag("-u, --user", "value", "user[:group]"),
+            Flag("-w, --workdir", "value", "Working directory"),
+            Flag("-e, --env", "list", "Environment variable (NAME=value)"),
+            ENV_FILE,
+            Flag("--privileged", "switch", "With all capabilities"),
+            ATTACHED[0],
+        ],
+        rest=True,
+    ),
+    Command(
+        "logs, container logs",
+        "CONTAINER",
+        "What a container wrote",
+        "observing:logs",
+        [
+            Flag("-f, --follow", "switch", "Go on as it writes"),
+            Flag("-n, --tail", "value", "Only the last lines"),
+            Flag("-t, --timestamps", "switch", "With the time of each line"),
+            Flag("--since", "value", "Only after a time (RFC 3339, or 10m)"),
+            Flag("--until", "value", "Only before a time"),
+        ],
+    ),
+    Command(
+        "stats, container stats",
+        "[CONTAINER...]",
+        "Use of CPU, memory, network, disk and processes",
+        "observing:stats",
+        [
+            Flag("-a, --all", "switch", "Also those that don't run"),
+            FORMAT,
+            Flag("--no-stream", "switch", "Once, not on and on"),
+            Flag("--no-trunc", "switch", "Whole ids"),
+        ],
+    ),
     Command("top, container top", "CONTAINER", "The processes of a container", "observing:top"),
-    Command("port, container port", "CONTAINER [PORT]", "The published ports of a container", "observing:port"),
-    Command("wait, container wait", "CONTAINER...", "Wait until containers end, and print their exit codes", "observing:wait"),
-    Command("cp, container cp", "CONTAINER:PATH|PATH|- PATH|CONTAINER:PATH|-", "Copy files between a container and the host", "copying:cp", [
-        Flag("-a, --archive", "switch", "Keep owners (and on the host set-id bits and devices)"),
-        Flag("-L, --follow-link", "switch", "Copy what a link leads to"), Flag("-q, --quiet", "switch", "Say nothing")]),
-    Command("diff, container diff", "CONTAINER", "What a container has changed of its image's files: A added, C changed, D deleted", "layers:diff"),
-    Command("commit, container commit", "CONTAINER [REPOSITORY[:TAG]]", "Make an image of a container and what it has changed", "layers:commit", [
-        Flag("-a, --author", "value", "The image's author"), Flag("-m, --message", "value", "The image's comment"),
-        Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"),
-        Flag("-p, --pause", "switch", "Freeze it meanwhile (the default)", on=True), Flag("--no-pause", "switch", "Do not freeze it")]),
-    Command("export, container export", "CONTAINER", "A container's root file system as a tar archive", "archives:export", [
-        Flag("-o, --output", "value", "The archive (standard output without it)")]),
-    Command("container inspect", "CONTAINER...", "All about containers, as JSON", "system:inspect_containers", [INSPECT, SIZE]),
-    Command("container prune", "", "Remove all containers that don't run", "pruning:containers_",
-            [UNASKED, CHOSEN]),
+    Command(
+        "port, container port",
+        "CONTAINER [PORT]",
+        "The published ports of a container",
+        "observing:port",
+    ),
+    Command(
+        "wait, container wait",
+        "CONTAINER...",
+        "Wait until containers end, and print their exit codes",
+        "observing:wait",
+    ),
+    Command(
+        "cp, container cp",
+        "CONTAINER:PATH|PATH|- PATH|CONTAINER:PATH|-",
+        "Copy files between a container and the host",
+        "copying:cp",
+        [
+            Flag(
+                "-a, --archive", "switch", "Keep owners (and on the host set-id bits and devices)"
+            ),
+            Flag("-L, --follow-link", "switch", "Copy what a link leads to"),
+            Flag("-q, --quiet", "switch", "Say nothing"),
+        ],
+    ),
+    Command(
+        "diff, container diff",
+        "CONTAINER",
+        "What a container has changed of its image's files: A added, C changed, D deleted",
+        "layers:diff",
+    ),
+    Command(
+        "commit, container commit",
+        "CONTAINER [REPOSITORY[:TAG]]",
+        "Make an image of a container and what it has changed",
+        "layers:commit",
+        [
+            Flag("-a, --author", "value", "The image's author"),
+            Flag("-m, --message", "value", "The image's comment"),
+            Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"),
+            Flag("-p, --pause", "switch", "Freeze it meanwhile (the default)", on=True),
+            Flag("--no-pause", "switch", "Do not freeze it"),
+        ],
+    ),
+    Command(
+        "export, container export",
+        "CONTAINER",
+        "A container's root file system as a tar archive",
+        "archives:export",
+        [Flag("-o, --output", "value", "The archive (standard output without it)")],
+    ),
+    Command(
+        "container inspect",
+        "CONTAINER...",
+        "All about containers, as JSON",
+        "system:inspect_containers",
+        [INSPECT, SIZE],
+    ),
+    Command(
+        "container prune",
+        "",
+        "Remove all containers that don't run",
+        "pruning:containers_",
+        [UNASKED, CHOSEN],
+    ),
 ]
 
 IMAGE_COMMANDS = [
-    Command("images, image ls, image list", "[REPOSITORY[:TAG]]", "List images", "images:ls", [
-        Flag("-a, --all", "switch", "Intermediate ones too"), FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids"),
-        Flag("--digests", "switch", "With digests")]),
-    Command("build, image build, builder build", "[CONTEXT]", "Build an image from a Containerfile: a directory, an address or -", "builds:build", REGISTRY + [
-        Flag("-t, --tag", "list", "NAME[:TAG] for the image"), Flag("-f, --file", "value", "The Containerfile (- for standard input)"),
-        Flag("--build-arg", "list", "NAME=VALUE, or NAME for the environment's"), Flag("--target", "value", "The stage to build"),
-        Flag("--no-cache", "switch", "Run every step"), Flag("--no-cache-filter", "list", "Run every step of this stage"),
-        Flag("--cache-from", "list", "IMAGE, type=registry,ref=IMAGE or type=local,src=DIRECTORY"),
-        Flag("--cache-to", "list", "type=registry,ref=IMAGE[,mode=max], type=local,dest=DIRECTORY[,mode=max] or type=inline"),
-        Flag("--annotation", "list", "NAME=VALUE for the manifest"), Flag("--pull", "switch", "Ask the registries for newer base images"),
-        Flag("-o, --output", "list", "DIRECTORY, - or type=local|tar|oci|docker|image|registry,..."), Flag("--squash", "switch", "The steps as one layer"),
-        LABEL, Flag("--network", "value", "For RUN: default, none or host"), Flag("--platform", "value", "os/arch[/variant], with --push several with commas"),
-        Flag("--secret", "list", "id=NAME[,src=FILE|,env=VARIABLE]"), Flag("--ssh", "list", "default, or ID=SOCKET"),
-        Flag("--build-context", "list", "NAME=DIRECTORY, NAME=URL or NAME=docker-image://IMAGE"), Flag("--add-host", "list", "NAME:ADDRESS for /etc/hosts"),
-        Flag("--shm-size", "value", "Size of /dev/shm"), Flag("--progress", "value", "auto, tty, plain or quiet"), Flag("-q, --quiet", "switch", "Only the id"),
-        Flag("--ulimit", "list", "Resource limit of RUN (nofile=1024:2048)"), Flag("-m, --memory", "value", "Memory limit of RUN"),
-        Flag("--memory-swap", "value", "Memory and swap together; -1: no limit"), Flag("-c, --cpu-shares", "value", "Weight of RUN's processor time"),
-        Flag("--cpu-period", "value", "Microseconds that --cpu-quota is for"), Flag("--cpu-quota", "value", "Microseconds of a processor in each period"),
-        Flag("--cpuset-cpus", "value", "Processors of RUN"), Flag("--cpuset-mems", "value", "Memory nodes of RUN"),
-        Flag("--metadata-file", "value", "Write digests and names into this file, as JSON"), Flag("--push", "switch", "Push the image under its names"),
-        Flag("--iidfile", "value", "Write the image's id into this file"), Flag("--load", "switch", "Nothing: the image is in the store in any case"),
-        Flag("--provenance", "value", "false: attestations are not made"), Flag("--sbom", "value", "false: attestations are not made"),
-        Flag("--allow", "list", "security.insecure or network.host, for RUN instructions that ask for it"),
-        Flag("--cgroup-parent", "value", "Parent of the cgroups of RUN"), Flag("--ignorefile", "value", "File in the place of the context's .dockerignore"),
-        Flag("--check", "switch", "Only check the file: rules that it breaks, with their lines")]),
-    Command("builder prune", "", "Remove the files that RUN --mount=type=cache has kept", "pruning:builds_", [UNASKED]),
-    Command("pull, image pull", "NAME[:TAG|@DIGEST]", "Get an image from a registry", "images:pull",
-            REGISTRY + [Flag("--platform", "value", "os/arch[/variant]"), Flag("-q, --quiet", "switch", "Only the name"),
-                        Flag("--mirror", "list", "Registry to ask before that of the name (HOST[:PORT][/PATH])"),
-                        Flag("--verify-key", "value", "File of the public key that it must be signed with"),
-                        Flag("--verify-digest-only", "switch", "A signature that does not name the image will do, such as a bundle of cosign 3")]),
-    Command("push, image push", "NAME[:TAG]", "Send an image to a registry", "images:push",
-            REGISTRY + [Flag("-q, --quiet", "switch", "Only the name"),
-                        Flag("--sign-key", "value", "File of the private key to sign it with")]),
+    Command(
+        "images, image ls, image list",
+        "[REPOSITORY[:TAG]]",
+        "List images",
+        "images:ls",
+        [
+            Flag("-a, --all", "switch", "Intermediate ones too"),
+            FILTER,
+            FORMAT,
+            QUIET,
+            Flag("--no-trunc", "switch", "Whole ids"),
+            Flag("--digests", "switch", "With digests"),
+        ],
+    ),
+    Command(
+        "build, image build, builder build",
+        "[CONTEXT]",
+        "Build an image from a Containerfile: a directory, an address or -",
+        "builds:build",
+        REGISTRY
+        + [
+            Flag("-t, --tag", "list", "NAME[:TAG] for the image"),
+            Flag("-f, --file", "value", "The Containerfile (- for standard input)"),
+            Flag("--build-arg", "list", "NAME=VALUE, or NAME for the environment's"),
+            Flag("--target", "value", "The stage to build"),
+            Flag("--no-cache", "switch", "Run every step"),
+            Flag("--no-cache-filter", "list", "Run every step of this stage"),
+            Flag(
+                "--cache-from", "list", "IMAGE, type=registry,ref=IMAGE or type=local,src=DIRECTORY"
+            ),
+            Flag(
+                "--cache-to",
+                "list",
+                "type=registry,ref=IMAGE[,mode=max], type=local,dest=DIRECTORY[,mode=max] or type=inline",
+            ),
+            Flag("--annotation", "list", "NAME=VALUE for the manifest"),
+            Flag("--pull", "switch", "Ask the registries for newer base images"),
+            Flag(
+                "-o, --output",
+                "list",
+                "DIRECTORY, - or type=local|tar|oci|docker|image|registry,...",
+            ),
+            Flag("--squash", "switch", "The steps as one layer"),
+            LABEL,
+            Flag("--network", "value", "For RUN: default, none or host"),
+            Flag("--platform", "value", "os/arch[/variant], with --push several with commas"),
+            Flag("--secret", "list", "id=NAME[,src=FILE|,env=VARIABLE]"),
+            Flag("--ssh", "list", "default, or ID=SOCKET"),
+            Flag(
+                "--build-context", "list", "NAME=DIRECTORY, NAME=URL or NAME=docker-image://IMAGE"
+            ),
+            Flag("--add-host", "list", "NAME:ADDRESS for /etc/hosts"),
+            Flag("--shm-size", "value", "Size of /dev/shm"),
+            Flag("--progress", "value", "auto, tty, plain or quiet"),
+            Flag("-q, --quiet", "switch", "Only the id"),
+            Flag("--ulimit", "list", "Resource limit of RUN (nofile=1024:2048)"),
+            Flag("-m, --memory", "value", "Memory limit of RUN"),
+            Flag("--memory-swap", "value", "Memory and swap together; -1: no limit"),
+            Flag("-c, --cpu-shares", "value", "Weight of RUN's processor time"),
+            Flag("--cpu-period", "value", "Microseconds that --cpu-quota is for"),
+            Flag("--cpu-quota", "value", "Microseconds of a processor in each period"),
+            Flag("--cpuset-cpus", "value", "Processors of RUN"),
+            Flag("--cpuset-mems", "value", "Memory nodes of RUN"),
+            Flag("--metadata-file", "value", "Write digests and names into this file, as JSON"),
+            Flag("--push", "switch", "Push the image under its names"),
+            Flag("--iidfile", "value", "Write the image's id into this file"),
+            Flag("--load", "switch", "Nothing: the image is in the store in any case"),
+            Flag("--provenance", "value", "false: attestations are not made"),
+            Flag("--sbom", "value", "false: attestations are not made"),
+            Flag(
+                "--allow",
+                "list",
+                "security.insecure or network.host, for RUN instructions that ask for it",
+            ),
+            Flag("--cgroup-parent", "value", "Parent of the cgroups of RUN"),
+            Flag("--ignorefile", "value", "File in the place of the context's .dockerignore"),
+            Flag(
+                "--check", "switch", "Only check the file: rules that it breaks, with their lines"
+            ),
+        ],
+    ),
+    Command(
+        "builder prune",
+        "",
+        "Remove the files that RUN --mount=type=cache has kept",
+        "pruning:builds_",
+        [UNASKED],
+    ),
+    Command(
+        "pull, image pull",
+        "NAME[:TAG|@DIGEST]",
+        "Get an image from a registry",
+        "images:pull",
+        REGISTRY
+        + [
+            Flag("--platform", "value", "os/arch[/variant]"),
+            Flag("-q, --quiet", "switch", "Only the name"),
+            Flag(
+                "--mirror", "list", "Registry to ask before that of the name (HOST[:PORT][/PATH])"
+            ),
+            Flag("--verify-key", "value", "File of the public key that it must be signed with"),
+            Flag(
+                "--verify-digest-only",
+                "switch",
+                "A signature that does not name the image will do, such as a bundle of cosign 3",
+            ),
+        ],
+    ),
+    Command(
+        "push, image push",
+        "NAME[:TAG]",
+        "Send an image to a registry",
+        "images:push",
+        REGISTRY
+        + [
+            Flag("-q, --quiet", "switch", "Only the name"),
+            Flag("--sign-key", "value", "File of the private key to sign it with"),
+        ],
+    ),
     Command("tag, image tag", "SOURCE TARGET", "Give an image another name", "images:tag"),
-    Command("rmi, image rm, image remove", "IMAGE...", "Remove images", "images:rm", [
-        FORCE, Flag("--no-prune", "switch", "Leave the images without a name that they came from")]),
-    Command("history, image history", "IMAGE", "The steps that an image came from, with the size of what each added", "layers:history", [
-        FORMAT, QUIET, Flag("-H, --human", "switch", "Sizes and dates in words (the default; --human=false)", on=True),
-        Flag("--no-trunc", "switch", "Whole ids and commands")]),
-    Command("image waste", "IMAGE", "What each layer adds, and the largest files that a later one deletes, replaces or repeats", "layers:waste", [
-        Flag("--format", "value", "json"), Flag("-n, --number", "value", "How many files to list (20)"), Flag("--no-trunc", "switch", "Whole commands")]),
-    Command("image diff", "IMAGE IMAGE", "What differs between the files of two images: A added, C changed, D deleted", "layers:image_diff", [FORMAT]),
-    Command("image squash", "IMAGE", "Merge layers of an image into one, without what they hide of each other", "layers:squash", [
-        Flag("-t, --tag", "list", "NAME[:TAG] for the merged image (without it, it takes over IMAGE)"),
-        Flag("--from", "value", "What stays below: a number of upper layers to merge, a DiffID, or the base image")]),
-    Command("save, image save", "IMAGE...", "Write images to an archive or layout, byte for byte", "archives:save", [
-        Flag("-o, --output", "value", "The archive, or directory (standard output without it)"),
-        Flag("--format", "value", "docker-archive (also an OCI layout), oci-archive or oci-dir"), Flag("--gzip", "switch", "Compress the archive")]),
-    Command("load, image load", "", "Take images from an archive of docker save or an OCI layout", "archives:load",
-            [Flag("-i, --input", "value", "The archive (standard input at a terminal)"), Flag("-q, --quiet", "switch", "Only names"),
-             Flag("--platform", "value", "os/arch[/variant]")]),
-    Command("import, image import", "FILE|- [NAME[:TAG]]", "Make an image from an archive or directory of a root file system", "archives:import_",
-            [Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"),
-             Flag("-m, --message", "value", "The image's comment"),
-             Flag("--platform", "value", "os/arch[/variant]")]),
-    Command("image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [INSPECT]),
-    Command("image prune", "", "Remove dangling images", "pruning:images_", [
-        UNASKED, CHOSEN, Flag("-a, --all", "switch", "All that no container uses")]),
-    Command("login", "[SERVER]", "Keep a registry's credentials", "images:login", [
-        Flag("-u, --username", "value", "User name"), Flag("-p, --password", "value", "Password"),
-        Flag("--password-stdin", "switch", "Read the password from standard input")]),
+    Command(
+        "rmi, image rm, image remove",
+        "IMAGE...",
+        "Remove images",
+        "images:rm",
+        [
+            FORCE,
+            Flag("--no-prune", "switch", "Leave the images without a name that they came from"),
+        ],
+    ),
+    Command(
+        "history, image history",
+        "IMAGE",
+        "The steps that an image came from, with the size of what each added",
+        "layers:history",
+        [
+            FORMAT,
+            QUIET,
+            Flag(
+                "-H, --human",
+                "switch",
+                "Sizes and dates in words (the default; --human=false)",
+                on=True,
+            ),
+            Flag("--no-trunc", "switch", "Whole ids and commands"),
+        ],
+    ),
+    Command(
+        "image waste",
+        "IMAGE",
+        "What each layer adds, and the largest files that a later one deletes, replaces or repeats",
+        "layers:waste",
+        [
+            Flag("--format", "value", "json"),
+            Flag("-n, --number", "value", "How many files to list (20)"),
+            Flag("--no-trunc", "switch", "Whole commands"),
+        ],
+    ),
+    Command(
+        "image diff",
+        "IMAGE IMAGE",
+        "What differs between the files of two images: A added, C changed, D deleted",
+        "layers:image_diff",
+        [FORMAT],
+    ),
+    Command(
+        "image squash",
+        "IMAGE",
+        "Merge layers of an image into one, without what they hide of each other",
+        "layers:squash",
+        [
+            Flag(
+                "-t, --tag",
+                "list",
+                "NAME[:TAG] for the merged image (without it, it takes over IMAGE)",
+            ),
+            Flag(
+                "--from",
+                "value",
+                "What stays below: a number of upper layers to merge, a DiffID, or the base image",
+            ),
+        ],
+    ),
+    Command(
+        "save, image save",
+        "IMAGE...",
+        "Write images to an archive or layout, byte for byte",
+        "archives:save",
+        [
+            Flag("-o, --output", "value", "The archive, or directory (standard output without it)"),
+            Flag(
+                "--format", "value", "docker-archive (also an OCI layout), oci-archive or oci-dir"
+            ),
+            Flag("--gzip", "switch", "Compress the archive"),
+        ],
+    ),
+    Command(
+        "load, image load",
+        "",
+        "Take images from an archive of docker save or an OCI layout",
+        "archives:load",
+        [
+            Flag("-i, --input", "value", "The archive (standard input at a terminal)"),
+            Flag("-q, --quiet", "switch", "Only names"),
+            Flag("--platform", "value", "os/arch[/variant]"),
+        ],
+    ),
+    Command(
+        "import, image import",
+        "FILE|- [NAME[:TAG]]",
+        "Make an image from an archive or directory of a root file system",
+        "archives:import_",
+        [
+            Flag("-c, --change", "list", "A Containerfile instruction, for example CMD or ENV"),
+            Flag("-m, --message", "value", "The image's comment"),
+            Flag("--platform", "value", "os/arch[/variant]"),
+        ],
+    ),
+    Command(
+        "image inspect", "IMAGE...", "All about images, as JSON", "system:inspect_images", [INSPECT]
+    ),
+    Command(
+        "image prune",
+        "",
+        "Remove dangling images",
+        "pruning:images_",
+        [UNASKED, CHOSEN, Flag("-a, --all", "switch", "All that no container uses")],
+    ),
+    Command(
+        "login",
+        "[SERVER]",
+        "Keep a registry's credentials",
+        "images:login",
+        [
+            Flag("-u, --username", "value", "User name"),
+            Flag("-p, --password", "value", "Password"),
+            Flag("--password-stdin", "switch", "Read the password from standard input"),
+        ],
+    ),
     Command("logout", "[SERVER]", "Forget a registry's credentials", "images:logout"),
 ]
 
 OTHER_COMMANDS = [
-    Command("volume ls, volume list", "", "List volumes", "storage:volume_ls", [FILTER, FORMAT, QUIET]),
-    Command("volume create", "[VOLUME]", "Make a volume", "storage:volume_create", [
-        LABEL, Flag("-d, --driver", "value", "Driver (local)"), Flag("-o, --opt", "list", "Driver option (key=value)")]),
-    Command("volume rm, volume remove", "VOLUME...", "Remove volumes", "storage:volume_rm", [FORCE]),
-    Command("volume inspect", "VOLUME...", "All about volumes, as JSON", "system:inspect_volumes", [INSPECT]),
-    Command("volume prune", "", "Remove the anonymous volumes that no container uses", "pruning:volumes_",
-            [UNASKED, Flag("-a, --all", "switch", "Named ones too"), CHOSEN]),
-    Command("network ls, network list", "", "List networks", "storage:network_ls", [
-        FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids")]),
-    Command("network create", "NETWORK", "Make a network", "storage:network_create", [
-        LABEL, Flag("-d, --driver", "value", "Driver (bridge)"), Flag("-o, --opt", "list", "Driver option (key=value)"),
-        Flag("--subnet", "value", "Subnet, as 172.30.0.0/16"),
-        Flag("--gateway", "value", "The bridge's address"), Flag("--ip-range", "value", "Where containers' addresses are taken from"),
-        Flag("--internal", "switch", "No way out")]),
-    Command("network rm, network remove", "NETWORK...", "Remove networks", "storage:network_rm", [
-        Flag("-f, --force", "switch", "One that does not exist is no error")]),
-    Command("network connect", "NETWORK CONTAINER", "Put a container on a network, as it runs", "storage:network_connect", [
-        Flag("--ip", "value", "Its address there")]),
-    Command("network disconnect", "NETWORK CONTAINER", "Take a container off a network, as it runs", "storage:network_disconnect"),
-    Command("network prune", "", "Remove the networks that no container is on", "pruning:networks_", [UNASKED, CHOSEN]),
-    Command("network inspect", "NETWORK...", "All about networks, as JSON", "system:inspect_networks", [INSPECT]),
-    Command("registry serve", "", "Serve a registry in the foreground", "registry:serve", [
-        Flag("--listen", "list", "ADDRESS:PORT (default 127.0.0.1:5000)"), Flag("--root", "value", "Directory of its content"),
-        Flag("--tls-cert", "value", "Certificate (PEM)"), Flag("--tls-key", "value", "Private key (PEM)"),
-        Flag("--users", "value", "File of users"), Flag("--proxy", "value", "Be a cache of the registry with this address")]),
+    Command(
+        "volume ls, volume list", "", "List volumes", "storage:volume_ls", [FILTER, FORMAT, QUIET]
+    ),
+    Command(
+        "volume create",
+        "[VOLUME]",
+        "Make a volume",
+        "storage:volume_create",
+        [
+            LABEL,
+            Flag("-d, --driver", "value", "Driver (local)"),
+            Flag("-o, --opt", "list", "Driver option (key=value)"),
+        ],
+    ),
+    Command(
+        "volume rm, volume remove", "VOLUME...", "Remove volumes", "storage:volume_rm", [FORCE]
+    ),
+    Command(
+        "volume inspect",
+        "VOLUME...",
+        "All about volumes, as JSON",
+        "system:inspect_volumes",
+        [INSPECT],
+    ),
+    Command(
+        "volume prune",
+        "",
+        "Remove the anonymous volumes that no container uses",
+        "pruning:volumes_",
+        [UNASKED, Flag("-a, --all", "switch", "Named ones too"), CHOSEN],
+    ),
+    Command(
+        "network ls, network list",
+        "",
+        "List networks",
+        "storage:network_ls",
+        [FILTER, FORMAT, QUIET, Flag("--no-trunc", "switch", "Whole ids")],
+    ),
+    Command(
+        "network create",
+        "NETWORK",
+        "Make a network",
+        "storage:network_create",
+        [
+            LABEL,
+            Flag("-d, --driver", "value", "Driver (bridge)"),
+            Flag("-o, --opt", "list", "Driver option (key=value)"),
+            Flag("--subnet", "value", "Subnet, as 172.30.0.0/16"),
+            Flag("--gateway", "value", "The bridge's address"),
+            Flag("--ip-range", "value", "Where containers' addresses are taken from"),
+            Flag("--internal", "switch", "No way out"),
+        ],
+    ),
+    Command(
+        "network rm, network remove",
+        "NETWORK...",
+        "Remove networks",
+        "storage:network_rm",
+        [Flag("-f, --force", "switch", "One that does not exist is no error")],
+    ),
+    Command(
+        "network connect",
+        "NETWORK CONTAINER",
+        "Put a container on a network, as it runs",
+        "storage:network_connect",
+        [Flag("--ip", "value", "Its address there")],
+    ),
+    Command(
+        "network disconnect",
+        "NETWORK CONTAINER",
+        "Take a container off a network, as it runs",
+        "storage:network_disconnect",
+    ),
+    Command(
+        "network prune",
+        "",
+        "Remove the networks that no container is on",
+        "pruning:networks_",
+        [UNASKED, CHOSEN],
+    ),
+    Command(
+        "network inspect",
+        "NETWORK...",
+        "All about networks, as JSON",
+        "system:inspect_networks",
+        [INSPECT],
+    ),
+    Command(
+        "registry serve",
+        "",
+        "Serve a registry in the foreground",
+        "registry:serve",
+        [
+            Flag("--listen", "list", "ADDRESS:PORT (default 127.0.0.1:5000)"),
+            Flag("--root", "value", "Directory of its content"),
+            Flag("--tls-cert", "value", "Certificate (PEM)"),
+            Flag("--tls-key", "value", "Private key (PEM)"),
+            Flag("--users", "value", "File of users"),
+            Flag("--proxy", "value", "Be a cache of the registry with this address"),
+        ],
+    ),
     Command("registry ls", "", "List the registries of this host", "registry:ls", [FORMAT]),
-    Command("inspect", "NAME...", "All about containers, images, volumes and networks, as JSON", "system:inspect", [
-        INSPECT, SIZE, Flag("--type", "value", "container, image, volume or network")]),
-    Command("info, system info", "", "The host, what it can do and what it holds", "system:info", [INSPECT]),
-    Command("system check", "", "What the store has lost or is damaged in it, and repair it", "system:check", [
-        Flag("-q, --quick", "switch", "Look at what is there and how large, not at contents"),
-        Flag("-r, --repair", "switch", "Make it again: from the archives of layers, or from the registry that an image came from")]),
+    Command(
+        "inspect",
+        "NAME...",
+        "All about containers, images, volumes and networks, as JSON",
+        "system:inspect",
+        [INSPECT, SIZE, Flag("--type", "value", "container, image, volume or network")],
+    ),
+    Command(
+        "info, system info",
+        "",
+        "The host, what it can do and what it holds",
+        "system:info",
+        [INSPECT],
+    ),
+    Command(
+        "system check",
+        "",
+        "What the store has lost or is damaged in it, and repair it",
+        "system:check",
+        [
+            Flag("-q, --quick", "switch", "Look at what is there and how large, not at contents"),
+            Flag(
+                "-r, --repair",
+                "switch",
+                "Make it again: from the archives of layers, or from the registry that an image came from",
+            ),
+        ],
+    ),
     Command("system df", "", "Disk use", "system:df", [FORMAT]),
-    Command("system prune", "", "Remove containers that don't run, networks without containers, and dangling images", "pruning:system", [
-        UNASKED, CHOSEN, Flag("-a, --all", "switch", "All images that no container uses"), Flag("--volumes", "switch", "Anonymous volumes, too")]),
+    Command(
+        "system prune",
+        "",
+        "Remove containers that don't run, networks without containers, and dangling images",
+        "pruning:system",
+        [
+            UNASKED,
+            CHOSEN,
+            Flag("-a, --all", "switch", "All images that no container uses"),
+            Flag("--volumes", "switch", "Anonymous volumes, too"),
+        ],
+    ),
     Command("version", "", "Versions", "system:version", [INSPECT]),
     Command("boot", "", "Start what should run after a boot (for the boot unit)", "system:boot"),
-    Command("shutdown", "", "Stop all containers until the next boot (for the boot unit)", "system:shutdown"),
+    Command(
+        "shutdown",
+        "",
+        "Stop all containers until the next boot (for the boot unit)",
+        "system:shutdown",
+    ),
 ]
 
 COMMANDS = CONTAINER_COMMANDS + IMAGE_COMMANDS + OTHER_COMMANDS
 
 
 # The help's order: what is used most, the groups of commands, all the others.
-COMMON = ("run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "info", "version")
+COMMON = (
+    "run",
+    "exec",
+    "ps",
+    "build",
+    "pull",
+    "push",
+    "images",
+    "login",
+    "logout",
+    "info",
+    "version",
+)
 GROUPS = {
-    "builder": "Build images and look after what builds keep", "checkpoint": "Containers written down as they run, to go on later", "container": "Containers",
-    "image": "Images", "network": "Networks", "registry": "Registries of this host", "system": "The host: use of the disk, checks, clearing up",
-    "volume": "Volumes"}
+    "builder": "Build images and look after what builds keep",
+    "checkpoint": "Containers written down as they run, to go on later",
+    "container": "Containers",
+    "image": "Images",
+    "network": "Networks",
+    "registry": "Registries of this host",
+    "system": "The host: use of the disk, checks, clearing up",
+    "volume": "Volumes",
+}
 
 
 def overview(group=None):
     """The help of ``pycontainer`` without a command, or of a group of commands such as ``volume``."""
     prefix = group + " " if group else ""
-    named = {name: command.help for command in COMMANDS for name in [name for name in command.names if name.startswith(prefix)][:1]}
+    named = {
+        name: command.help
+        for command in COMMANDS
+        for name in [name for name in command.names if name.startswith(prefix)][:1]
+    }
     parts = {"Commands:": list(named.items())}
     if not group:
         parts = {
-            "Common commands:": [(name, named[name]) for name in COMMON], "Groups of commands:": list(GROUPS.items()),
-            "Commands:": sorted((name, text) for name, text in named.items() if name not in COMMON and " " not in name)}
+            "Common commands:": [(name, named[name]) for name in COMMON],
+            "Groups of commands:": list(GROUPS.items()),
+            "Commands:": sorted(
+                (name, text)
+                for name, text in named.items()
+                if name not in COMMON and " " not in name
+            ),
+        }
     width = max(len(name) for rows in parts.values() for name, _text in rows)
-    lines = ["Usage:  pycontainer %s" % (group + " COMMAND" if group else "[--root DIR] [--runroot DIR] COMMAND"), "",
-             GROUPS[group] if group else "Docker's images, containers, volumes, networks and registries without an engine."]
+    lines = [
+        f"Usage:  pycontainer {group + ' COMMAND' if group else '[--root DIR] [--runroot DIR] COMMAND'}",
+        "",
+        GROUPS[group]
+        if group
+        else "Docker's images, containers, volumes, networks and registries without an engine.",
+    ]
     for title, rows in parts.items():
         lines += ["", title] + ["  %-*s  %s" % (width, name, text) for name, text in rows]
-    lines += ["", ("pycontainer %s COMMAND --help says more of one." % group) if group else "pycontainer COMMAND --help says more of a command or a group."]
-    return "\n".join(lines + ([] if group else ["--root and --runroot: another store than %s and %s." % (DATA, RUN)]))
+    lines += [
+        "",
+        (f"pycontainer {group} COMMAND --help says more of one.")
+        if group
+        else "pycontainer COMMAND --help says more of a command or a group.",
+    ]
+    return "\n".join(
+        lines + ([] if group else [f"--root and --runroot: another store than {DATA} and {RUN}."])
+    )

@@ -40,7 +40,11 @@ class Flag:
     def __init__(self, names, kind="switch", help="", option=None, on=False):
         self.names = [name.strip() for name in names.split(",")]
         self.kind, self.help = kind, help
-        self.key = next((name for name in self.names if name.startswith("--")), self.names[0]).lstrip("-").replace("-", "_")
+        self.key = (
+            next((name for name in self.names if name.startswith("--")), self.names[0])
+            .lstrip("-")
+            .replace("-", "_")
+        )
         self.option, self.on = option or self.key, on
 
     def initial(self):
@@ -61,7 +65,13 @@ class Command:
 
     def __init__(self, words, takes, help, function, flags=(), rest=False):
         self.names = [name.strip() for name in words.split(",")]
-        self.takes, self.help, self.function, self.flags, self.rest = takes, help, function, list(flags), rest
+        self.takes, self.help, self.function, self.flags, self.rest = (
+            takes,
+            help,
+            function,
+            list(flags),
+            rest,
+        )
 
     @property
     def limits(self):
@@ -71,7 +81,17 @@ class Command:
         return least, None if "..." in self.takes else len(words)
 
     def usage(self):
-        return " ".join(filter(None, ["Usage:  pycontainer", self.names[0], "[OPTIONS]" if self.flags else "", self.takes]))
+        return " ".join(
+            filter(
+                None,
+                [
+                    "Usage:  pycontainer",
+                    self.names[0],
+                    "[OPTIONS]" if self.flags else "",
+                    self.takes,
+                ],
+            )
+        )
 
     def page(self):
         """The help text."""
@@ -79,7 +99,10 @@ class Command:
         if len(self.names) > 1:
             lines += ["", "Aliases:  " + ", ".join(self.names[1:])]
         if self.flags:
-            rows = [("%s %s" % (", ".join(flag.names), "" if flag.kind == "switch" else flag.kind), flag.help) for flag in self.flags]
+            rows = [
+                (f"{', '.join(flag.names)} {'' if flag.kind == 'switch' else flag.kind}", flag.help)
+                for flag in self.flags
+            ]
             width = max(len(left) for left, _help in rows)
             lines += ["", "Options:"] + ["  %-*s  %s" % (width, left, text) for left, text in rows]
         return "\n".join(lines)
@@ -130,8 +153,9 @@ def parse(command, argv):
             _short(command, by_name, values, item, rest)
     least, most = command.limits
     if len(words) < least or (most is not None and len(words) > most):
-        raise UsageError("pycontainer %s takes %s, got %d argument(s). %s" % (
-            command.names[0], command.takes or "no arguments", len(words), command.usage()))
+        raise UsageError(
+            f"pycontainer {command.names[0]} takes {command.takes or 'no arguments'}, got {len(words)} argument(s). {command.usage()}"
+        )
     return Given(command, words, values)
 
 
@@ -152,15 +176,25 @@ def _short(command, by_name, values, item, rest):
         if flag.kind == "switch":
             values[flag.key] = True
         else:
-            _put(values, flag, (letters[1:] if letters.startswith("=") else letters) or _next(command, name, rest))
+            _put(
+                values,
+                flag,
+                (letters[1:] if letters.startswith("=") else letters) or _next(command, name, rest),
+            )
             return
 
 
 def _known(command, by_name, name):
     if name not in by_name:
         accepted = ["--" + flag.key.replace("_", "-") for flag in command.flags]
-        raise UsageError("unknown flag %s for pycontainer %s; accepted: %s" % (
-            name, command.names[0], nearest(name, accepted, "pycontainer %s --help" % command.names[0])))
+        raise UsageError(
+            "unknown flag %s for pycontainer %s; accepted: %s"
+            % (
+                name,
+                command.names[0],
+                nearest(name, accepted, "pycontainer %s --help" % command.names[0]),
+            )
+        )
     return by_name[name]
 
 
@@ -170,15 +204,20 @@ def nearest(word, accepted, more):
         return ", ".join(accepted) or "none"
     import difflib  # here: a wrong word is rare
 
-    bare, by_bare = word.lstrip("-"), {name.lstrip("-"): name for name in accepted}  # dashes, which all flags have, make no two of them alike
+    bare, by_bare = (
+        word.lstrip("-"),
+        {name.lstrip("-"): name for name in accepted},
+    )  # dashes, which all flags have, make no two of them alike
     close = difflib.get_close_matches(bare, by_bare, 4, ALIKE)
-    close += [name for name in by_bare if len(bare) > 2 and name.startswith(bare) and name not in close][:4 - len(close)]
-    return ", ".join([by_bare[name] for name in close] + ["what %s lists" % more])
+    close += [
+        name for name in by_bare if len(bare) > 2 and name.startswith(bare) and name not in close
+    ][: 4 - len(close)]
+    return ", ".join([by_bare[name] for name in close] + [f"what {more} lists"])
 
 
 def _next(command, name, rest):
     if not rest:
-        raise UsageError("flag %s of pycontainer %s needs a value" % (name, command.names[0]))
+        raise UsageError(f"flag {name} of pycontainer {command.names[0]} needs a value")
     return rest.pop(0)
 
 
@@ -188,7 +227,7 @@ def _put(values, flag, value):
 
 def _boolean(name, value):
     if value.lower() not in ("true", "false", "1", "0"):
-        raise UsageError("flag %s takes true or false, not %r" % (name, value))
+        raise UsageError(f"flag {name} takes true or false, not {value!r}")
     return value.lower() in ("true", "1")
 
 
@@ -201,5 +240,5 @@ def check_place(text, name):
 def whole(text, name, least=0):
     """A whole number from ``least`` on. :raises UsageError: when ``text`` is none."""
     if not (text[1:] if text.startswith("-") else text).isdecimal() or int(text) < least:
-        raise UsageError("flag %s takes a whole number, not %r" % (name, text))
+        raise UsageError(f"flag {name} takes a whole number, not {text!r}")
     return int(text)

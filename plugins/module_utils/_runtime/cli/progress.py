@@ -16,7 +16,11 @@ import time
 from ..progress import bars, board
 
 EACH = 0.1  # seconds between two drawings
-SAID = {board.DOWNLOADING: "Pulling fs layer", board.EXTRACTING: "Download complete", board.SENDING: "Preparing"}  # Docker's plain words
+SAID = {
+    board.DOWNLOADING: "Pulling fs layer",
+    board.EXTRACTING: "Download complete",
+    board.SENDING: "Preparing",
+}  # Docker's plain words
 
 
 @contextlib.contextmanager
@@ -62,7 +66,7 @@ class _Out:
         """Past Python's own buffer, whose lock a fork could catch."""
         data = text.encode(sys.stderr.encoding or "utf-8", "replace")
         while data:
-            data = data[os.write(self.out, data):]
+            data = data[os.write(self.out, data) :]
 
 
 class _Lines(_Out):
@@ -78,12 +82,12 @@ class _Lines(_Out):
         for number, item in bars.in_order(look):
             if number is None:
                 subjects += 1
-                lines += [item][:subjects > self.subjects]
+                lines += [item][: subjects > self.subjects]
                 continue
             phase, _done, _total, name = item
             known = self.phases[number] if number < len(self.phases) else board.WAITING
             if phase not in (known, board.LOADING):
-                lines.append("%s: %s" % (name, SAID.get(phase, board.WORDS[phase])))
+                lines.append(f"{name}: {SAID.get(phase, board.WORDS[phase])}")
         self.subjects, self.phases = subjects, [item[0] for item in look.items]
         if lines:
             self.write("\n".join(lines) + "\n")
@@ -100,14 +104,18 @@ class _Bars(_Out):
         """:param last: nothing comes after it."""
         columns, rows = os.get_terminal_size(self.out)
         columns, rows = columns or 80, rows or 24
-        found = bars.lines(look, columns - 1, int(time.monotonic() * 1000))[self.left:]
+        found = bars.lines(look, columns - 1, int(time.monotonic() * 1000))[self.left :]
         gone = 0
         while gone < len(found) and (last or found[gone][1]):
             gone += 1
         self.left += gone
         kept = [text for text, _stays in found[gone:]]
         if len(kept) > max(1, rows - 1):
-            kept = kept[:max(0, rows - 2)] + ["%d more" % (len(kept) - max(0, rows - 2))]
-        left, before, self.kept = [text for text, _stays in found[:gone]], self.kept, (columns, kept)
+            kept = kept[: max(0, rows - 2)] + ["%d more" % (len(kept) - max(0, rows - 2))]
+        left, before, self.kept = (
+            [text for text, _stays in found[:gone]],
+            self.kept,
+            (columns, kept),
+        )
         if left or self.kept != before:
             self.write(bars.redrawn(left, kept))

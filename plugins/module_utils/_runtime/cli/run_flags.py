@@ -46,7 +46,12 @@ RUN_FLAGS = UPDATE_FLAGS + [
     Flag("-p, --publish", "list", "Published port ([ip:][port:]port[/udp])", "published_ports"),
     Flag("-P, --publish-all", "switch", "Publish all exposed ports", "publish_all_ports"),
     Flag("--expose", "list", "Exposed port", "exposed_ports"),
-    Flag("--network, --net", "list", "Network (NAME, or name=NAME,ip=ADDRESS,mac-address=MAC), or none, host, container:NAME", "networks"),
+    Flag(
+        "--network, --net",
+        "list",
+        "Network (NAME, or name=NAME,ip=ADDRESS,mac-address=MAC), or none, host, container:NAME",
+        "networks",
+    ),
     Flag("--ip", "value", "Address on the network"),
     Flag("--mac-address", "value", "MAC address"),
     Flag("--add-host", "list", "Line for /etc/hosts (name:ip or name=ip)", "etc_hosts"),
@@ -54,10 +59,20 @@ RUN_FLAGS = UPDATE_FLAGS + [
     Flag("--dns-option, --dns-opt", "list", "Option of resolv.conf", "dns_opts"),
     Flag("--dns-search", "list", "DNS search domain", "dns_search_domains"),
     Flag("--pid", "value", "PID namespace: host or container:NAME", "pid_mode"),
-    Flag("--ipc", "value", "IPC namespace: private, shareable, host, none or container:NAME", "ipc_mode"),
+    Flag(
+        "--ipc",
+        "value",
+        "IPC namespace: private, shareable, host, none or container:NAME",
+        "ipc_mode",
+    ),
     Flag("--uts", "value", "UTS namespace: host"),
     Flag("--cgroupns", "value", "cgroup namespace: private or host", "cgroupns_mode"),
-    Flag("--userns", "value", "User namespace: auto, auto:size=NUMBER, host or private", "userns_mode"),
+    Flag(
+        "--userns",
+        "value",
+        "User namespace: auto, auto:size=NUMBER, host or private",
+        "userns_mode",
+    ),
     Flag("--uidmap", "list", "Users of its own user namespace (container id:host id[:number])"),
     Flag("--gidmap", "list", "Groups of its own user namespace (container id:host id[:number])"),
     Flag("--memory-swappiness", "value", "0 to 100"),
@@ -70,7 +85,12 @@ RUN_FLAGS = UPDATE_FLAGS + [
     Flag("--cap-add", "list", "Capability to add", "capabilities"),
     Flag("--cap-drop", "list", "Capability to drop"),
     Flag("--privileged", "switch", "All rights on the host"),
-    Flag("--security-opt", "list", "no-new-privileges, seccomp=..., apparmor=..., label=...", "security_opts"),
+    Flag(
+        "--security-opt",
+        "list",
+        "no-new-privileges, seccomp=..., apparmor=..., label=...",
+        "security_opts",
+    ),
     Flag("--read-only", "switch", "Read-only root file system"),
     Flag("--shm-size", "value", "Size of /dev/shm (64m)"),
     Flag("--device", "list", "Device of the host (path[:path[:rwm]])", "devices"),
@@ -100,7 +120,16 @@ RUN_FLAGS = UPDATE_FLAGS + [
 ]
 
 MAPS = {"sysctls": "=", "log_options": "=", "etc_hosts": ":"}
-NUMBERS = ("cpu_shares", "cpu_period", "cpu_quota", "pids_limit", "blkio_weight", "memory_swappiness", "stop_timeout", "oom_score_adj")
+NUMBERS = (
+    "cpu_shares",
+    "cpu_period",
+    "cpu_quota",
+    "pids_limit",
+    "blkio_weight",
+    "memory_swappiness",
+    "stop_timeout",
+    "oom_score_adj",
+)
 RATES = ("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops")
 
 
@@ -140,9 +169,28 @@ def options(given, flags, at_home=False):
 
 def _relative(found):
     """Paths of the host that were written from the current directory on."""
-    found.update({name: items for name, items in (
-        ("volumes", [_home(item) if item.startswith(("./", "../", ".:", "..:")) else item for item in found.get("volumes", ())]),
-        ("security_opts", [re.sub("^seccomp[=:](.*)$", _profile, item) for item in found.get("security_opts", ())])) if items})
+    found.update(
+        {
+            name: items
+            for name, items in (
+                (
+                    "volumes",
+                    [
+                        _home(item) if item.startswith(("./", "../", ".:", "..:")) else item
+                        for item in found.get("volumes", ())
+                    ],
+                ),
+                (
+                    "security_opts",
+                    [
+                        re.sub("^seccomp[=:](.*)$", _profile, item)
+                        for item in found.get("security_opts", ())
+                    ],
+                ),
+            )
+            if items
+        }
+    )
 
 
 def _home(volume):
@@ -152,7 +200,11 @@ def _home(volume):
 
 def _profile(match):
     setting = match.group(1)
-    return "seccomp=" + (setting if setting in ("unconfined", "default") or setting[:1] in ("/", "{", "") else os.path.abspath(setting))
+    return "seccomp=" + (
+        setting
+        if setting in ("unconfined", "default") or setting[:1] in ("/", "{", "")
+        else os.path.abspath(setting)
+    )
 
 
 @contextlib.contextmanager
@@ -163,14 +215,21 @@ def by_flag(flags):
     except InvalidInput as error:
         option, dot, rest = error.option.partition(".")
         names = {flag.option: flag.names for flag in flags}
-        names.update(env=["--env"], labels=["--label"], restart_policy=["--restart"], restart_retries=["--restart"],
-                     network_mode=["--network"])
+        names.update(
+            env=["--env"],
+            labels=["--label"],
+            restart_policy=["--restart"],
+            restart_retries=["--restart"],
+            network_mode=["--network"],
+        )
         name = next((name for name in names.get(option, ()) if name.startswith("--")), None)
         if option == "healthcheck" and rest:
             name, dot = "--health-" + {"test": "cmd"}.get(rest, rest).replace("_", "-"), ""
         if name is None:
             raise
-        raise InvalidInput(name + (dot + rest if dot else ""), error.value, error.accepted) from None
+        raise InvalidInput(
+            name + (dot + rest if dot else ""), error.value, error.accepted
+        ) from None
 
 
 def _value(flag, value):
@@ -180,17 +239,25 @@ def _value(flag, value):
     if flag.option in RATES:
         key = flag.option.rpartition("_")[2]
         pairs = [_pair(name, item, ":") for item in value]
-        return [{"path": path, "rate": rate if key == "bps" else _number(name, rate)} for path, rate in pairs]
+        return [
+            {"path": path, "rate": rate if key == "bps" else _number(name, rate)}
+            for path, rate in pairs
+        ]
     if flag.option in NUMBERS:
         return _number(name, value)
     if flag.option == "cpus":
         return _number(name, value, float)
-    return {"mounts": lambda items: [mount(item) for item in items], "entrypoint": lambda text: [text] if text else [],
-            "oom_killer": lambda off: off}.get(flag.option, lambda same: same)(value)
+    return {
+        "mounts": lambda items: [mount(item) for item in items],
+        "entrypoint": lambda text: [text] if text else [],
+        "oom_killer": lambda off: off,
+    }.get(flag.option, lambda same: same)(value)
 
 
 def _pair(name, item, separator):
-    if separator == ":" and re.match("[^:=]+=", item):  # --add-host name=ip, as newer Dockers have it
+    if separator == ":" and re.match(
+        "[^:=]+=", item
+    ):  # --add-host name=ip, as newer Dockers have it
         separator = "="
     key, found, value = item.partition(separator)
     if not found and separator == ":":
@@ -217,8 +284,16 @@ def environment(items, files):
             name, equals, value = line.partition("=")
             if line and not line.startswith("#"):
                 if not name or name != name.strip() or " " in name:
-                    raise InvalidInput("--env-file", "%s line %d" % (path, number), "NAME=value, or NAME")  # it may be part of a secret
-                found.update({name: value} if equals else {name: os.environ[name]} if name in os.environ else {})
+                    raise InvalidInput(
+                        "--env-file", "%s line %d" % (path, number), "NAME=value, or NAME"
+                    )  # it may be part of a secret
+                found.update(
+                    {name: value}
+                    if equals
+                    else {name: os.environ[name]}
+                    if name in os.environ
+                    else {}
+                )
     for item in items:
         name, equals, value = item.partition("=")
         if not name:
@@ -230,7 +305,10 @@ def environment(items, files):
 
 def _labels(items, files):
     lines = [line.strip() for path in files for line in _lines("--label-file", path)]
-    return dict(_pair("--label", item, "=") for item in [line for line in lines if line and not line.startswith("#")] + list(items))
+    return dict(
+        _pair("--label", item, "=")
+        for item in [line for line in lines if line and not line.startswith("#")] + list(items)
+    )
 
 
 def _lines(flag, path):
@@ -269,7 +347,9 @@ def _network(text):
     for item in text.split(","):
         key, dummy, value = item.partition("=")
         if key not in NETWORK_KEYS or not value:
-            raise InvalidInput("--network", text, "a name, or " + ",".join("%s=..." % name for name in NETWORK_KEYS))
+            raise InvalidInput(
+                "--network", text, "a name, or " + ",".join(f"{name}=..." for name in NETWORK_KEYS)
+            )
         found[NETWORK_KEYS[key]] = value
     if "name" not in found:
         raise InvalidInput("--network", text, "one with name=")
@@ -278,10 +358,18 @@ def _network(text):
 
 def _health(given):
     values = given.values
-    found = {key[len("health_"):]: value for key, value in values.items() if key.startswith("health_") and value is not None}
+    found = {
+        key[len("health_") :]: value
+        for key, value in values.items()
+        if key.startswith("health_") and value is not None
+    }
     if values.get("no_healthcheck"):
         if found:
-            raise InvalidInput("--no-healthcheck", True, "either --no-healthcheck, or --health-%s" % sorted(found)[0].replace("_", "-"))
+            raise InvalidInput(
+                "--no-healthcheck",
+                True,
+                f"either --no-healthcheck, or --health-{sorted(found)[0].replace('_', '-')}",
+            )
         return {"test": ["NONE"]}
     if "retries" in found:
         found["retries"] = _number("--health-retries", found["retries"])
@@ -291,9 +379,19 @@ def _health(given):
 
 
 MOUNT_KEYS = {
-    "type": "type", "source": "source", "src": "source", "target": "target", "destination": "target", "dst": "target",
-    "readonly": "read_only", "ro": "read_only",
-    "bind-propagation": "propagation", "volume-nocopy": "no_copy", "tmpfs-size": "tmpfs_size", "tmpfs-mode": "tmpfs_mode"}
+    "type": "type",
+    "source": "source",
+    "src": "source",
+    "target": "target",
+    "destination": "target",
+    "dst": "target",
+    "readonly": "read_only",
+    "ro": "read_only",
+    "bind-propagation": "propagation",
+    "volume-nocopy": "no_copy",
+    "tmpfs-size": "tmpfs_size",
+    "tmpfs-mode": "tmpfs_mode",
+}
 
 
 def mount(text):
@@ -306,12 +404,12 @@ def mount(text):
         option = MOUNT_KEYS[key]
         if option in ("read_only", "no_copy"):
             if equals and value.lower() not in ("true", "false", "1", "0"):
-                raise InvalidInput("--mount", item, "%s=true or %s=false" % (key, key))
+                raise InvalidInput("--mount", item, f"{key}=true or {key}=false")
             found[option] = not equals or value.lower() in ("true", "1")
         elif not value:
-            raise InvalidInput("--mount", item, "%s=value" % key)
+            raise InvalidInput("--mount", item, f"{key}=value")
         else:
             found[option] = value
     if "target" not in found:
-        raise UsageError("--mount %r names no target" % text)
+        raise UsageError(f"--mount {text!r} names no target")
     return found

@@ -86,7 +86,7 @@ class Session:
         if kept:
             self.errors.append(line)
         if self.terminal:
-            sys.stderr.write("%s%s\n" % (marked(*title) + " " if title else "", line))
+            sys.stderr.write(f"{marked(*title) + ' ' if title else ''}{line}\n")
             sys.stderr.flush()
 
     def refuse(self, error):
@@ -98,7 +98,9 @@ class Session:
         """Whether a person at a terminal says yes to what takes away more than was named; a task says so by giving the command."""
         if force or not self.terminal:
             return True
-        sys.stderr.write("WARNING! This will remove %s.\nAre you sure you want to continue? [y/N] " % question)
+        sys.stderr.write(
+            f"WARNING! This will remove {question}.\nAre you sure you want to continue? [y/N] "
+        )
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return True
@@ -110,7 +112,11 @@ class Session:
         :param live: show a person how far it is.
         """
         if not self.check:
-            with self._live() if live and self.terminal and plan.changed else contextlib.nullcontext():
+            with (
+                self._live()
+                if live and self.terminal and plan.changed
+                else contextlib.nullcontext()
+            ):
                 plan.apply()
         self.record(plan.changed, plan.actions, plan.diff() if plan.changed else None)
         warnings = [printable(warning) for warning in plan.warnings]
@@ -144,10 +150,18 @@ class Session:
 
     def need_tty(self, given):
         """:raises EngineError: where ``-i -t`` is to join a terminal that standard input is not."""
-        if self.terminal and given.tty and given.interactive and not given.detach and not sys.stdin.isatty():
-            raise EngineError("-i with -t: the input device is not a TTY; leave -t out to pass on a file or a pipe")
+        if (
+            self.terminal
+            and given.tty
+            and given.interactive
+            and not given.detach
+            and not sys.stdin.isatty()
+        ):
+            raise EngineError(
+                "-i with -t: the input device is not a TTY; leave -t out to pass on a file or a pipe"
+            )
 
     def need_terminal(self, what, instead):
         """:raises UsageError: where ``what`` needs a person's terminal and there is none."""
         if not self.terminal:
-            raise UsageError("%s needs a terminal of its own, which a task has not; %s" % (what, instead))
+            raise UsageError(f"{what} needs a terminal of its own, which a task has not; {instead}")

@@ -21,13 +21,25 @@ def execute(session, record, argv, settings, given):
     if session.terminal and not given.detach:
         keys = containers.parse_detach_keys(given.detach_keys)
         try:
-            return containers.run_interactively(session.engine, record["id"], argv, tty=given.tty, stdin=given.interactive, keys=keys, **settings)
+            return containers.run_interactively(
+                session.engine,
+                record["id"],
+                argv,
+                tty=given.tty,
+                stdin=given.interactive,
+                keys=keys,
+                **settings,
+            )
         except containers.Detached:
             return left(session)
-    outcome = containers.run_command(session.engine, record["id"], argv, tty=given.tty, detach=given.detach, **settings)
+    outcome = containers.run_command(
+        session.engine, record["id"], argv, tty=given.tty, detach=given.detach, **settings
+    )
     if given.detach:
         return 0
-    session.lines += outcome["stdout"].decode("utf-8", "replace").splitlines()  # a program's output stays as it is
+    session.lines += (
+        outcome["stdout"].decode("utf-8", "replace").splitlines()
+    )  # a program's output stays as it is
     session.errors += outcome["stderr"].decode("utf-8", "replace").splitlines()
     return outcome["rc"]
 
@@ -38,8 +50,13 @@ def print_log(session, record, timestamps=False, follow=False, apart=False, **wh
     :param apart: so in a task, too, where they stand in their order otherwise.
     """
     ident = record["id"]
-    entries = containers.read_log(session.engine, ident, follow=follow,
-                                  running=lambda: containers.status(session.engine, ident)["status"] in containers.LIVING, **which)
+    entries = containers.read_log(
+        session.engine,
+        ident,
+        follow=follow,
+        running=lambda: containers.status(session.engine, ident)["status"] in containers.LIVING,
+        **which,
+    )
     pieces, errors = [], []
     for entry in entries:
         text = (entry["time"] + " " if timestamps else "") + entry["log"]
@@ -89,7 +106,7 @@ def joined(session, record, interactive, given):
             writer = containers.open_input(session.engine, record["id"])
             threading.Thread(target=containers.feed, args=(writer,), daemon=True).start()
         except Conflict as error:
-            session.mention("Nothing is passed on to container %s: %s" % (record["name"], error))
+            session.mention(f"Nothing is passed on to container {record['name']}: {error}")
     _followed(session, record, since, given.sig_proxy)
 
 
@@ -102,11 +119,14 @@ def _followed(session, record, since, sig_proxy):
 @contextlib.contextmanager
 def _signals_passed_on(session, ident):
     """In the block, at a terminal, what would end this process is sent to the container, whose end is then this one's, too."""
+
     def pass_on(number, _frame):
         with contextlib.suppress(EngineError):
             containers.kill(session.engine, ident, number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT) if session.terminal else ()
+    numbers = (
+        (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT) if session.terminal else ()
+    )
     before = {number: signal.signal(number, pass_on) for number in numbers}
     try:
         yield
@@ -150,8 +170,12 @@ def moment(text, flag):
     try:
         seconds = units.moment(text, flag)
     except InvalidInput:
-        raise UsageError("flag %s takes a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or 10m, not %r" % (flag, text)) from None
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        raise UsageError(
+            f"flag {flag} takes a time such as 2026-01-31T12:00:00Z, seconds since the epoch, or 10m, not {text!r}"
+        ) from None
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime(
+        "%Y-%m-%dT%H:%M:%S.%fZ"
+    )
 
 
 def memory_of_host():

@@ -19,9 +19,14 @@ class Table(list):
 
 def table(columns, rows):
     """A :class:`Table`: ``columns`` are the headings, ``rows`` lists of as many values. Three spaces between, as Docker."""
-    cells = [list(columns)] + [["" if value is None else printable(value, None) for value in row] for row in rows]
+    cells = [list(columns)] + [
+        ["" if value is None else printable(value, None) for value in row] for row in rows
+    ]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
-    return Table("   ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
+    return Table(
+        "   ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+        for line in cells
+    )
 
 
 def formatted(records, columns, template=None, quiet=None):
@@ -35,11 +40,21 @@ def formatted(records, columns, template=None, quiet=None):
     if quiet:
         return [printable(record[quiet], None) for record in records]
     if template in (None, "table"):
-        return table([heading for heading, _key in columns], [[record[key] for _heading, key in columns] for record in records])
+        return table(
+            [heading for heading, _key in columns],
+            [[record[key] for _heading, key in columns] for record in records],
+        )
     if template == "json":
-        return [json.dumps({key: value for key, value in record.items() if not callable(value)}, sort_keys=True) for record in records]
+        return [
+            json.dumps(
+                {key: value for key, value in record.items() if not callable(value)}, sort_keys=True
+            )
+            for record in records
+        ]
     if template.startswith("table "):
-        return _chosen(records, dict((key, heading) for heading, key in columns), template[len("table "):])
+        return _chosen(
+            records, {key: heading for heading, key in columns}, template[len("table ") :]
+        )
     return [line for record in records for line in templates.fill(template, record).split("\n")]
 
 
@@ -47,7 +62,9 @@ def _chosen(records, headings, template):
     """A table of the columns that ``table {{.Names}}\\t{{.Status}}`` chooses."""
     cells = template.replace("\\t", "\t").split("\t")
     named = [re.search(r"\.(\w+)", cell) for cell in cells]
-    titles = [headings.get(match.group(1), match.group(1).upper()) if match else "" for match in named]
+    titles = [
+        headings.get(match.group(1), match.group(1).upper()) if match else "" for match in named
+    ]
     return table(titles, [[templates.fill(cell, record) for cell in cells] for record in records])
 
 
@@ -76,7 +93,11 @@ def ago(seconds, now=None):
     hours = (age + 1800) // 3600
     if hours < 48:
         return "About an hour" if hours == 1 else "%d hours" % hours
-    for limit, unit, name in ((24 * 14, 24, "days"), (24 * 60, 24 * 7, "weeks"), (24 * 730, 24 * 30, "months")):
+    for limit, unit, name in (
+        (24 * 14, 24, "days"),
+        (24 * 60, 24 * 7, "weeks"),
+        (24 * 730, 24 * 30, "months"),
+    ):
         if hours < limit:
             return "%d %s" % (hours // unit, name)
     return "%d years" % (hours // (24 * 365))

@@ -24,7 +24,7 @@ def _words(params):
     try:
         argv = list(params["argv"] or shlex.split(params["cmd"]))
     except ValueError as error:
-        raise InvalidInput("cmd", params["cmd"], "words with closed quotes (%s)" % error) from None
+        raise InvalidInput("cmd", params["cmd"], f"words with closed quotes ({error})") from None
     return argv[1:] if argv[:1] == ["pycontainer"] else argv
 
 
@@ -42,8 +42,15 @@ def pycontainer(engine, params):
         session.refuse(error)
     stdout, stderr = "\n".join(session.lines), "\n".join(session.errors)
     result = {
-        "changed": session.changed, "actions": session.actions, "diff": session.diffs, "warnings": session.warnings,
-        "stdout": stdout, "stdout_lines": stdout.splitlines(), "stderr": stderr, "rc": session.rc}
+        "changed": session.changed,
+        "actions": session.actions,
+        "diff": session.diffs,
+        "warnings": session.warnings,
+        "stdout": stdout,
+        "stdout_lines": stdout.splitlines(),
+        "stderr": stderr,
+        "rc": session.rc,
+    }
     if session.rc:
         result.update(failed=True, msg=stderr or "the command ended with exit code %d" % session.rc)
     return result

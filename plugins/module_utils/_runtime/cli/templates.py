@@ -18,7 +18,9 @@ from ..untrusted import json_reader
 from ..untrusted.text import printable
 from .grammar import UsageError
 
-_TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(:=|[|(),=])|(-?\d+(?:\.\d+)?)(?![\w.])|(\$?\w*(?:\.\w+)+|\$\w*|\.|\w+))')
+_TOKEN = re.compile(
+    r'\s*(?:("(?:[^"\\]|\\.)*"|`[^`]*`)|(:=|[|(),=])|(-?\d+(?:\.\d+)?)(?![\w.])|(\$?\w*(?:\.\w+)+|\$\w*|\.|\w+))'
+)
 _MISSING = object()
 
 
@@ -57,16 +59,35 @@ def _words(action):
     while position < len(action.rstrip()):
         match = _TOKEN.match(action, position)
         if match is None:
-            raise UsageError("--format: can't read %r" % action)
+            raise UsageError(f"--format: can't read {action!r}")
         text, sign, number, name = match.groups()
-        if name and name[0] == "." and len(name) > 1 and found[-1:] == [("sign", ")")] and match.start(4) == position:
+        if (
+            name
+            and name[0] == "."
+            and len(name) > 1
+            and found[-1:] == [("sign", ")")]
+            and match.start(4) == position
+        ):
             found.append(("field", name))  # (index .Ports 0).HostPort: of what is in the brackets
             position = match.end()
             continue
         position = match.end()
         if text is not None:
-            found.append(("value", _Own(text[1:-1] if text[0] == "`" else json_reader.load(
-                text.replace("\n", "\\n").replace("\t", "\\t"), "--format: the text %s" % text, kind=str, error=UsageError))))  # as fill() made them
+            found.append(
+                (
+                    "value",
+                    _Own(
+                        text[1:-1]
+                        if text[0] == "`"
+                        else json_reader.load(
+                            text.replace("\n", "\\n").replace("\t", "\\t"),
+                            f"--format: the text {text}",
+                            kind=str,
+                            error=UsageError,
+                        )
+                    ),
+                )
+            )  # as fill() made them
         elif number is not None:
             found.append(("value", float(number) if "." in number else int(number)))
         else:
@@ -97,7 +118,7 @@ def _parse(pieces, template, ends):
     else:
         if not ends:
             return nodes, None
-    raise UsageError("--format %r: every range, if and with takes an end of its own" % template)
+    raise UsageError(f"--format {template!r}: every range, if and with takes an end of its own")
 
 
 def _block(kind, words, pieces, template):
@@ -128,23 +149,29 @@ def _render(nodes, dot, variables):
             names, words = _declared(node.words)
             value = _pipeline(words, dot, variables)
             inner = dict(variables, **({names[0]: value} if names else {}))
-            yield from _render(node.body if _true(value) else node.otherwise, value if node.kind == "with" and _true(value) else dot, inner)
+            yield from _render(
+                node.body if _true(value) else node.otherwise,
+                value if node.kind == "with" and _true(value) else dot,
+                inner,
+            )
 
 
 def _declared(words):
     """The variables that ``$k, $v := pipeline`` names, and the pipeline."""
     signs = [word[1] for word in words if word[0] == "sign"]
-    at = next((index for index, word in enumerate(words) if word in (("sign", ":="), ("sign", "="))), None)
+    at = next(
+        (index for index, word in enumerate(words) if word in (("sign", ":="), ("sign", "="))), None
+    )
     if at is None or not {":=", "="} & set(signs):
         return [], words
-    return [word[1] for word in words[:at] if word[0] == "name"], words[at + 1:]
+    return [word[1] for word in words[:at] if word[0] == "name"], words[at + 1 :]
 
 
 def _range(node, dot, variables):
     names, words = _declared(node.words)
     value = _pipeline(words, dot, variables)
     if not isinstance(value, (dict, list, type(None))):
-        raise UsageError("--format: range goes over a list or a map, not over %r" % (value,))
+        raise UsageError(f"--format: range goes over a list or a map, not over {value!r}")
     pairs = sorted(value.items()) if isinstance(value, dict) else list(enumerate(value or ()))
     if not pairs:
         yield from _render(node.otherwise, dot, variables)
@@ -180,15 +207,21 @@ def _command(words, dot, variables, piped):
         try:
             return FUNCTIONS[words[0][1]](*arguments)
         except (AttributeError, TypeError, ValueError, KeyError, IndexError):
-            raise UsageError("--format: %s does not take %s" % (words[0][1], ", ".join(map(json.dumps, arguments)) or "nothing")) from None
+            raise UsageError(
+                f"--format: {words[0][1]} does not take {', '.join(map(json.dumps, arguments)) or 'nothing'}"
+            ) from None
     arguments = _arguments(words, dot, variables)
     if callable(arguments[0]):  # {{.Label "tier"}}
         try:
             return arguments[0](*arguments[1:], *([] if piped is _MISSING else [piped]))
         except TypeError:
-            raise UsageError("--format: %s does not take %d argument(s)" % (words[0][1], len(arguments) - 1)) from None
+            raise UsageError(
+                "--format: %s does not take %d argument(s)" % (words[0][1], len(arguments) - 1)
+            ) from None
     if len(arguments) != 1 or piped is not _MISSING:
-        raise UsageError("--format: %s is not a function; accepted: %s" % (words[0][1], ", ".join(sorted(FUNCTIONS))))
+        raise UsageError(
+            f"--format: {words[0][1]} is not a function; accepted: {', '.join(sorted(FUNCTIONS))}"
+        )
     return arguments[0]
 
 
@@ -213,7 +246,7 @@ def _arguments(words, dot, variables):
         elif kind == "name":
             found.append(_field(word, dot, variables))
         else:
-            raise UsageError("--format: %r is out of place" % word)
+            raise UsageError(f"--format: {word!r} is out of place")
     return found
 
 
@@ -222,7 +255,9 @@ def _field(word, dot, variables):
         return {"true": True, "false": False, "nil": None}[word]
     root, dummy, path = word.partition(".")
     if root and root not in variables:
-        raise UsageError("--format: %s is not a function; accepted: %s" % (word, ", ".join(sorted(FUNCTIONS))))
+        raise UsageError(
+            f"--format: {word} is not a function; accepted: {', '.join(sorted(FUNCTIONS))}"
+        )
     return _below(variables[root] if root else dot, path)
 
 
@@ -232,8 +267,9 @@ def _below(found, path):
         if found is None:
             return None
         if not isinstance(found, dict) or name not in found:
-            raise UsageError("--format: there is no .%s here; accepted: %s" % (
-                path.lstrip("."), ", ".join("." + key for key in sorted(found)) if isinstance(found, dict) and found else "nothing"))
+            raise UsageError(
+                f"--format: there is no .{path.lstrip('.')} here; accepted: {', '.join(('.' + key for key in sorted(found))) if isinstance(found, dict) and found else 'nothing'}"
+            )
         found = found[name]
     return found
 
@@ -249,9 +285,11 @@ def _shown(value):
 
 def _printed(value):
     if isinstance(value, dict):
-        return "map[%s]" % " ".join("%s:%s" % (_safe(key), _printed(value[key])) for key in sorted(value))
+        return "map[%s]" % " ".join(
+            "%s:%s" % (_safe(key), _printed(value[key])) for key in sorted(value)
+        )
     if isinstance(value, list):
-        return "[%s]" % " ".join(map(_printed, value))
+        return f"[{' '.join(map(_printed, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     return "<nil>" if value is None else _safe(value)
@@ -276,23 +314,38 @@ def _join(value, separator):
 
 def _printf(form, *values):
     """Python's ``%`` with Go's ``%v`` and ``%q``."""
-    plain = tuple(value if isinstance(value, (int, float)) and not isinstance(value, bool) else _shown(value) for value in values)
+    plain = tuple(
+        value if isinstance(value, (int, float)) and not isinstance(value, bool) else _shown(value)
+        for value in values
+    )
     return _Own(re.sub(r"%(-?\d*)v", r"%\1s", _safe(form)).replace("%q", '"%s"') % plain)
 
 
 def _slice(value, *bounds):
-    return value[slice(*bounds)] if len(bounds) == 2 else value[bounds[0]:]
+    return value[slice(*bounds)] if len(bounds) == 2 else value[bounds[0] :]
 
 
 FUNCTIONS = {
-    "json": json.dumps, "index": _index, "len": lambda value: len(value or ()), "join": _join, "slice": _slice,
-    "upper": lambda text: text.upper(), "lower": lambda text: text.lower(), "title": lambda text: text.title(),
-    "split": lambda text, separator: text.split(separator), "truncate": lambda text, count: text[:count],
-    "println": lambda *values: _Own(" ".join(map(_shown, values)) + "\n"), "print": lambda *values: _Own("".join(map(_shown, values))),
+    "json": json.dumps,
+    "index": _index,
+    "len": lambda value: len(value or ()),
+    "join": _join,
+    "slice": _slice,
+    "upper": lambda text: text.upper(),
+    "lower": lambda text: text.lower(),
+    "title": lambda text: text.title(),
+    "split": lambda text, separator: text.split(separator),
+    "truncate": lambda text, count: text[:count],
+    "println": lambda *values: _Own(" ".join(map(_shown, values)) + "\n"),
+    "print": lambda *values: _Own("".join(map(_shown, values))),
     "printf": _printf,
-    "eq": lambda first, *others: any(first == other for other in others), "ne": lambda first, second: first != second,
-    "lt": lambda first, second: first < second, "le": lambda first, second: first <= second,
-    "gt": lambda first, second: first > second, "ge": lambda first, second: first >= second,
-    "not": lambda value: not _true(value), "and": lambda *values: next((value for value in values if not _true(value)), values[-1]),
+    "eq": lambda first, *others: any(first == other for other in others),
+    "ne": lambda first, second: first != second,
+    "lt": lambda first, second: first < second,
+    "le": lambda first, second: first <= second,
+    "gt": lambda first, second: first > second,
+    "ge": lambda first, second: first >= second,
+    "not": lambda value: not _true(value),
+    "and": lambda *values: next((value for value in values if not _true(value)), values[-1]),
     "or": lambda *values: next((value for value in values if _true(value)), values[-1]),
 }

@@ -37,7 +37,10 @@ def container_info(engine, params):
         found = [record for record in (_find(engine, name) for name in names) if record is not None]
     else:
         found = selection.listing(engine, params.get("all") is not False, params.get("filters"))
-    look, containers = inspection.inspect if params.get("name") is not None else inspection.inspect_even_damaged, []
+    look, containers = (
+        inspection.inspect if params.get("name") is not None else inspection.inspect_even_damaged,
+        [],
+    )
     for record in found:
         with contextlib.suppress(NotFound), catalog.reading(engine, record):
             document = look(engine, record)
@@ -46,12 +49,21 @@ def container_info(engine, params):
             if params.get("stats"):
                 document["Stats"] = running.stats(engine, record["id"])
             containers.append(document)
-    return {"exists": bool(containers), "container": containers[0] if len(containers) == 1 else {}, "containers": containers}
+    return {
+        "exists": bool(containers),
+        "container": containers[0] if len(containers) == 1 else {},
+        "containers": containers,
+    }
 
 
 def container_export(engine, params):
     """The module ``container_export``: a plan."""
-    return changes.plan_export(engine, catalog.find(engine, params["name"]), os.path.abspath(params["path"]), bool(params.get("force")))
+    return changes.plan_export(
+        engine,
+        catalog.find(engine, params["name"]),
+        os.path.abspath(params["path"]),
+        bool(params.get("force")),
+    )
 
 
 def _find(engine, name):
@@ -70,7 +82,9 @@ def container_exec(engine, params):
     words = _words(params)
     status = running.status(engine, record["id"])["status"]
     if status != "running":
-        raise Conflict("container %s is not running (it is %s): nothing can be run in it" % (record["name"], status))
+        raise Conflict(
+            f"container {record['name']} is not running (it is {status}): nothing can be run in it"
+        )
     stdin = params.get("stdin")
     if stdin is not None and params.get("detach"):
         raise InvalidInput("stdin", "...", "nothing, with detach: nobody is there to pass it on")
@@ -79,48 +93,98 @@ def container_exec(engine, params):
     chdir, env, user = params.get("chdir"), _env(params), _user(params)
     if chdir is not None and not chdir.startswith("/"):
         raise InvalidInput("chdir", chdir, "an absolute path")
-    done = {"changed": True, "actions": ["run %s in container %s" % (shlex.join(words), record["name"])]}
+    done = {"changed": True, "actions": [f"run {shlex.join(words)} in container {record['name']}"]}
     if engine.check:  # the exit code of a success: what follows in a playbook, and Ansible itself, takes any other for a failure
-        return done if params.get("detach") else dict(done, rc=0, stdout="", stderr="", stdout_lines=[], stderr_lines=[])
-    outcome = running.execute(engine, record["id"], words, env=env, user=user, cwd=chdir, tty=bool(params.get("tty")),
-                              stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"), detach=bool(params.get("detach")))
+        return (
+            done
+            if params.get("detach")
+            else dict(done, rc=0, stdout="", stderr="", stdout_lines=[], stderr_lines=[])
+        )
+    outcome = running.execute(
+        engine,
+        record["id"],
+        words,
+        env=env,
+        user=user,
+        cwd=chdir,
+        tty=bool(params.get("tty")),
+        stdin=None if stdin is None else stdin.encode("utf-8", "surrogateescape"),
+        detach=bool(params.get("detach")),
+    )
     if params.get("detach"):
         return dict(done, pid=outcome["pid"])
-    result = {"rc": outcome["rc"], "stdout": _text(outcome["stdout"], params), "stderr": _text(outcome["stderr"], params)}
-    return dict(done, **result, stdout_lines=result["stdout"].splitlines(), stderr_lines=result["stderr"].splitlines())
+    result = {
+        "rc": outcome["rc"],
+        "stdout": _text(outcome["stdout"], params),
+        "stderr": _text(outcome["stderr"], params),
+    }
+    return dict(
+        done,
+        **result,
+        stdout_lines=result["stdout"].splitlines(),
+        stderr_lines=result["stderr"].splitlines(),
+    )
 
 
 def container_checkpoint(engine, params):
     """The plan for one checkpoint of a container: there, gone, or what the container goes on from."""
     name, directory = checkpoints.check_name(params["checkpoint"]), params.get("checkpoint_dir")
     record = catalog.find(engine, params["container"])
-    plan = Plan("container %s" % record["name"], lambda: {"checkpoints": checkpoints.described(engine, record, directory)})
+    plan = Plan(
+        f"container {record['name']}",
+        lambda: {"checkpoints": checkpoints.described(engine, record, directory)},
+    )
     there = checkpoints.exists(engine, record, name, directory)
 
     def held(work, *arguments, **options):
         with catalog.held(engine, record["id"]) as now:
             work(engine, now, *arguments, **options)
+
     if params.get("state") == "absent":
         if there:
-            plan.add("checkpoint %s" % name, "present", None, "remove checkpoint %s of container %s" % (name, record["name"]),
-                     lambda: held(checkpoints.remove, name, directory))
+            plan.add(
+                f"checkpoint {name}",
+                "present",
+                None,
+                f"remove checkpoint {name} of container {record['name']}",
+                lambda: held(checkpoints.remove, name, directory),
+            )
     elif params.get("state") == "restored":
         status = running.status(engine, record["id"])["status"]
         if status not in running.LIVING:
             checkpoint = checkpoints.ready(engine, record, name, directory)
-            plan.add("status", status, "running", "start container %s from checkpoint %s" % (record["name"], name),
-                     lambda: held(start.start_one, checkpoint=checkpoint))
+            plan.add(
+                "status",
+                status,
+                "running",
+                f"start container {record['name']} from checkpoint {name}",
+                lambda: held(start.start_one, checkpoint=checkpoint),
+            )
     elif not there:
         checkpoints.check(engine, record)
-        plan.add("checkpoint %s" % name, None, "present", "write down what container %s does, as checkpoint %s" % (record["name"], name),
-                 lambda: held(checkpoints.create, name, bool(params.get("leave_running")), directory, bool(params.get("tcp_established"))))
+        plan.add(
+            f"checkpoint {name}",
+            None,
+            "present",
+            f"write down what container {record['name']} does, as checkpoint {name}",
+            lambda: held(
+                checkpoints.create,
+                name,
+                bool(params.get("leave_running")),
+                directory,
+                bool(params.get("tcp_established")),
+            ),
+        )
     return plan
 
 
 def _words(params):
     if (params.get("argv") is None) == (params.get("command") is None):
         raise InvalidInput("argv", params.get("argv"), "either argv or command")
-    words = process.command(params["argv"] if params.get("argv") is not None else params["command"], "command" if params.get("argv") is None else "argv")
+    words = process.command(
+        params["argv"] if params.get("argv") is not None else params["command"],
+        "command" if params.get("argv") is None else "argv",
+    )
     if not words:
         raise InvalidInput("command", "", "a command")
     return words

@@ -29,12 +29,29 @@ from ..images.trust import trust
 from ..layers.compression import streams
 from ..progress import board
 from ..untrusted import json_reader
-from . import local_files, recipe as delivery_recipe, recompress
+from . import local_files, recompress
+from . import recipe as delivery_recipe
 from .spool import Spool
 
 # What of a task's options a later step needs again.
-OPTIONS = ("name", "tag", "state", "source", "path", "tags", "repository", "push", "index", "sign", "insecure", "validate_certs", "ca_path", "client_cert",
-           "client_key", "auth_file")
+OPTIONS = (
+    "name",
+    "tag",
+    "state",
+    "source",
+    "path",
+    "tags",
+    "repository",
+    "push",
+    "index",
+    "sign",
+    "insecure",
+    "validate_certs",
+    "ca_path",
+    "client_cert",
+    "client_key",
+    "auth_file",
+)
 
 BOOTSTRAP = "import sys; sys.path.insert(0, %r); from %s.delivery.host import main; sys.exit(main(sys.argv[1:]))"
 
@@ -54,23 +71,44 @@ def present(engine, params, name):
     """
     request = params.get("delivery")
     if not request:
-        raise errors.InvalidInput("source", "controller", "a task that runs through this collection's action plugin")
+        raise errors.InvalidInput(
+            "source", "controller", "a task that runs through this collection's action plugin"
+        )
     parsed = tagged(name)
-    plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
+    plan = ImagePlan(engine, f"image {parsed.familiar}", parsed)
     record = integrity.whole(engine, request["id"])
     if record is not None:
         if not engine.check:
-            Spool(engine, request["id"]).remove()  # another task was faster, or one was killed at its very end
+            Spool(
+                engine, request["id"]
+            ).remove()  # another task was faster, or one was killed at its very end
         name_image(plan.is_there(record), request["id"], parsed.tagged)
         return plan
-    trust.of_file(engine, "controller", params["path"], "image %s from the controller" % parsed.familiar)
+    trust.of_file(
+        engine, "controller", params["path"], f"image {parsed.familiar} from the controller"
+    )
     if "config" not in request:
         return {"wanted": _wanted(engine, params, request)}
     config = manifest.parse_config(delivery_recipe.decode(request["config"]), parsed.familiar)
-    plan.brings({"id": request["id"], "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None},
-                [parsed.tagged])
+    plan.brings(
+        {
+            "id": request["id"],
+            "manifest": "",
+            "config": config,
+            "layers": config["rootfs"]["diff_ids"],
+            "size": 0,
+            "added": None,
+        },
+        [parsed.tagged],
+    )
     named = records.by_reference(engine, parsed)
-    plan.add("image", named and named["id"], request["id"], "deliver image %s" % parsed.familiar, lambda: _take(engine, request, parsed))
+    plan.add(
+        "image",
+        named and named["id"],
+        request["id"],
+        f"deliver image {parsed.familiar}",
+        lambda: _take(engine, request, parsed),
+    )
     if engine.check:
         facts = plan.facts
         plan.facts = lambda: dict(facts(), wanted=_wanted(engine, params, request))
@@ -79,25 +117,40 @@ def present(engine, params, name):
 
 def _wanted(engine, params, request):
     """What the controller has to know in order to send an image."""
-    rows, spool = layers.rows(engine, [diff_id for diff_id, _digest, _size in request["layers"]]), Spool(engine, request["id"])
+    rows, spool = (
+        layers.rows(engine, [diff_id for diff_id, _digest, _size in request["layers"]]),
+        Spool(engine, request["id"]),
+    )
     if not engine.check:
         spool.make()
-    blobs = [bool(digest) and engine.blobs.has(digest, size) for _diff_id, digest, size in request["layers"]]
-    whole = [blob or (row is not None and engine.blobs.has(row["blob"])) for row, blob in zip(rows, blobs)]
+    blobs = [
+        bool(digest) and engine.blobs.has(digest, size)
+        for _diff_id, digest, size in request["layers"]
+    ]
+    whole = [
+        blob or (row is not None and engine.blobs.has(row["blob"]))
+        for row, blob in zip(rows, blobs)
+    ]
     place = engine.paths.data if os.path.isdir(engine.paths.data) else "/"
     status = os.statvfs(place)
     return {
         "missing": [index for index, there in enumerate(whole) if not there],
         "blobs": blobs,  # whether each is there as the manifest names it
         "parts": spool.parts(),
-        "local": engine.db.one("SELECT 1 FROM layers") is not None,  # whether there is anything to rebuild layers from
+        "local": engine.db.one("SELECT 1 FROM layers")
+        is not None,  # whether there is anything to rebuild layers from
         "zlib": recompress.sample(),
         "xz": importlib.util.find_spec("_lzma") is not None,
         "spool": spool.path,
         "free": status.f_bavail * status.f_frsize,
         "data": engine.paths.data,
         "options": {key: params.get(key) for key in OPTIONS},
-        "command": [sys.executable, "-I", "-c", BOOTSTRAP % (os.path.dirname(fingerprint.directory()), fingerprint.PACKAGE)],
+        "command": [
+            sys.executable,
+            "-I",
+            "-c",
+            BOOTSTRAP % (os.path.dirname(fingerprint.directory()), fingerprint.PACKAGE),
+        ],
     }
 
 
@@ -108,17 +161,28 @@ def main(argv):
     """``offer``, ``take`` or ``drop``: a request at standard input, an answer as JSON at standard output."""
     from ..engine import Engine
 
-    fingerprint.laid_down("/", os.path.dirname(fingerprint.directory()))  # it is not swept away meanwhile
+    fingerprint.laid_down(
+        "/", os.path.dirname(fingerprint.directory())
+    )  # it is not swept away meanwhile
     try:
-        request = json_reader.load(sys.stdin.buffer.readline(), "the request", size=delivery_recipe.LARGEST)
-        with Engine(check=bool(request.get("check"))) as engine, _reports(engine, request.get("progress")):
+        request = json_reader.load(
+            sys.stdin.buffer.readline(), "the request", size=delivery_recipe.LARGEST
+        )
+        with (
+            Engine(check=bool(request.get("check"))) as engine,
+            _reports(engine, request.get("progress")),
+        ):
             answer = COMMANDS[argv[0]](engine, request, sys.stdin.buffer)
     except NotRebuilt as error:
         answer = {"not_rebuilt": str(error)}
     except errors.EngineError as error:
         answer = {"failed": True, "msg": str(error)}
     except Exception as error:  # noqa: B902 - the controller's user is told in one sentence
-        answer = {"failed": True, "msg": errors.unexpected(error, "-vvv shows the traceback"), "exception": traceback.format_exc()}
+        answer = {
+            "failed": True,
+            "msg": errors.unexpected(error, "-vvv shows the traceback"),
+            "exception": traceback.format_exc(),
+        }
     json.dump(answer, sys.stdout)
     return 0
 
@@ -140,7 +204,7 @@ def offer(engine, request, body):
     """
     spool = Spool(engine, request["id"])
     try:
-        with ingest.explained(engine, "what is sent for %s" % request["repository"]):
+        with ingest.explained(engine, f"what is sent for {request['repository']}"):
             return _offer(engine, request, body, spool)
     except errors.HostError:
         if not engine.check:
@@ -158,13 +222,23 @@ def _offer(engine, request, body, spool):
             recipes = delivery_recipe.unpack(file)
     wanted = {}
     for recipe in recipes.values():
-        described = delivery_recipe.contents(recipe.plain(), "layer %s" % recipe.diff_id[:19])
+        described = delivery_recipe.contents(recipe.plain(), f"layer {recipe.diff_id[:19]}")
         for digest, (name, size) in zip(recipe.digests, described):
             wanted.setdefault(digest, (name, size))
-    found = local_files.find(engine, wanted, local_files.related(engine, request["layers"], request["repository"]))
+    found = local_files.find(
+        engine, wanted, local_files.related(engine, request["layers"], request["repository"])
+    )
     if not engine.check:
-        spool.keep("found", {"found": {digest.hex(): [os.fsdecode(path), offset] for digest, (path, offset, _size) in found.items()},
-                             "sizes": {digest.hex(): size for digest, (_name, size) in wanted.items()}})
+        spool.keep(
+            "found",
+            {
+                "found": {
+                    digest.hex(): [os.fsdecode(path), offset]
+                    for digest, (path, offset, _size) in found.items()
+                },
+                "sizes": {digest.hex(): size for digest, (_name, size) in wanted.items()},
+            },
+        )
     bits = bytearray((len(wanted) + 7) // 8)
     for number, digest in enumerate(wanted):
         if digest not in found:
@@ -189,7 +263,7 @@ COMMANDS = {"offer": offer, "take": take, "drop": drop}
 
 
 def _take(engine, request, parsed):
-    engine.progress.subject("Storing %s" % parsed.familiar)
+    engine.progress.subject(f"Storing {parsed.familiar}")
     spool = Spool(engine, request["id"])
     try:
         _Image(engine, request, spool, parsed.familiar).take([parsed.tagged])
@@ -226,8 +300,16 @@ class _Image:
                     self._open_pack()
             exact = self.request["exact"]
             layer_list = [self._layer(item, exact) for item in self.request["layers"]]
-            ingest.take(self.engine, self.what, self.config, layer_list, self.manifest if exact else None,
-                        None if exact else self._build_manifest, references=names, manner=ingest.LOAD)
+            ingest.take(
+                self.engine,
+                self.what,
+                self.config,
+                layer_list,
+                self.manifest if exact else None,
+                None if exact else self._build_manifest,
+                references=names,
+                manner=ingest.LOAD,
+            )
 
     def _open_pack(self):
         """Lay the missing contents out, and note where each is; they come in the order in which the rebuilt layers name them first."""
@@ -242,11 +324,16 @@ class _Image:
                 if text not in self.found and text not in self.packed:
                     self.packed[text] = offset
                     offset += self.sizes[text]
-        for piece in streams.decompress(self.spool.read(self.request["pack"]), "what was sent for %s" % self.what):
+        for piece in streams.decompress(
+            self.spool.read(self.request["pack"]), f"what was sent for {self.what}"
+        ):
             self.pack.write(piece)
         self.pack.flush()
         if self.pack.tell() != offset:
-            raise errors.RegistryError("%s: what was sent has %d bytes where %d were missing" % (self.what, self.pack.tell(), offset))
+            raise errors.RegistryError(
+                "%s: what was sent has %d bytes where %d were missing"
+                % (self.what, self.pack.tell(), offset)
+            )
 
     def _layer(self, item, exact):
         """An ``intake.Layer`` of one that was sent, is rebuilt, or is there."""
@@ -255,18 +342,27 @@ class _Image:
             return ingest.Layer(diff_id, lambda: self.spool.read(item["parts"]), digest, size)
         if not item.get("rebuilt"):
             named = digest if exact or (digest and self.engine.blobs.has(digest, size)) else None
-            return ingest.Layer(diff_id, lambda: self._gone(diff_id), named, size if named else None)
+            return ingest.Layer(
+                diff_id, lambda: self._gone(diff_id), named, size if named else None
+            )
         if item.get("again"):
-            return ingest.Layer(diff_id, lambda: recompress.compressed(self._archive(diff_id), item["again"]), digest, size)
+            return ingest.Layer(
+                diff_id,
+                lambda: recompress.compressed(self._archive(diff_id), item["again"]),
+                digest,
+                size,
+            )
         return ingest.Layer(diff_id, lambda: self._archive(diff_id))
 
     def _gone(self, diff_id):
-        raise errors.HostError("layer %s, which was on this host, was removed meanwhile; run the task again" % diff_id[:19])
+        raise errors.HostError(
+            f"layer {diff_id[:19]}, which was on this host, was removed meanwhile; run the task again"
+        )
 
     def _archive(self, diff_id):
         """The pieces of a layer's archive, from the files of this host and what was sent."""
         recipe = self.recipes[diff_id]
-        what = "layer %s" % diff_id[:19]
+        what = f"layer {diff_id[:19]}"
 
         def content(number, size):
             text = recipe.digests[number].hex()
@@ -277,7 +373,7 @@ class _Image:
                 left -= len(piece)
                 yield piece
             if left:
-                raise errors.RegistryError("%s: a content that it needs has another size" % what)
+                raise errors.RegistryError(f"{what}: a content that it needs has another size")
 
         return delivery_recipe.put_together(recipe.plain(), content, what)
 
@@ -286,7 +382,9 @@ class _Image:
         try:
             yield from local_files.read(self.engine, (os.fsencode(path), offset, size))
         except OSError as error:
-            raise errors.RegistryError("a file that was on this host can't be read: %s" % (error.strerror or error)) from None
+            raise errors.RegistryError(
+                "a file that was on this host can't be read: %s" % (error.strerror or error)
+            ) from None
 
     def _sent(self, offset, size):
         while size:
@@ -302,6 +400,14 @@ class _Image:
         if self.manifest is None:
             return manifest.build(described, stored, docker=True)  # docker's archives have none
         original = manifest.parse(self.manifest, self.what)
-        built = manifest.parse(manifest.build(described, stored, docker=original["mediaType"] == manifest.DOCKER_MANIFEST), self.what)
-        kept = [old if old["digest"] == new["digest"] else new for old, new in zip(original["layers"], built["layers"])]
+        built = manifest.parse(
+            manifest.build(
+                described, stored, docker=original["mediaType"] == manifest.DOCKER_MANIFEST
+            ),
+            self.what,
+        )
+        kept = [
+            old if old["digest"] == new["digest"] else new
+            for old, new in zip(original["layers"], built["layers"])
+        ]
         return json.dumps(dict(original, layers=kept), separators=(",", ":")).encode()

@@ -32,7 +32,12 @@ def find(engine, wanted, order):
 
     :param wanted: ``{short digest: (name in the archive, size)}``. :param order: rows of ``layers``, most related first.
     """
-    named, sized = _candidates(engine, order, {(_path(name), size) for name, size in wanted.values()}, {size for _name, size in wanted.values()})
+    named, sized = _candidates(
+        engine,
+        order,
+        {(_path(name), size) for name, size in wanted.values()},
+        {size for _name, size in wanted.values()},
+    )
     found, known = {}, {}
 
     def look(digest, places):
@@ -106,7 +111,11 @@ def _files_of_archive(path):
         stream = reader.FileStream(fd, erofs.START, erofs.START + length)
         for entry in reader.entries(stream):
             if entry.kind == reader.REGULAR and entry.size and entry.sparse is None:
-                yield _path(entry.name), entry.size, (os.path.basename(path), erofs.START + stream.offset, entry.size)
+                yield (
+                    _path(entry.name),
+                    entry.size,
+                    (os.path.basename(path), erofs.START + stream.offset, entry.size),
+                )
     finally:
         os.close(fd)
 
@@ -143,11 +152,22 @@ def related(engine, diff_ids, repository):
     :param diff_ids: of the image. :param repository: of its name, in full: another image with it is an earlier version.
     """
     pattern = repository.replace("!", "!!").replace("%", "!%").replace("_", "!_") + ":%"
-    images = [row["image"] for row in engine.db.all("SELECT DISTINCT image FROM tags WHERE reference LIKE ? ESCAPE '!'", pattern)]
-    rest = [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added DESC") if row["id"] not in images]
+    images = [
+        row["image"]
+        for row in engine.db.all(
+            "SELECT DISTINCT image FROM tags WHERE reference LIKE ? ESCAPE '!'", pattern
+        )
+    ]
+    rest = [
+        row["id"]
+        for row in engine.db.all("SELECT id FROM images ORDER BY added DESC")
+        if row["id"] not in images
+    ]
     stacks = [_stack(engine, ident) for ident in images + rest]
-    earlier, others = stacks[:len(images)], stacks[len(images):]
-    others.sort(key=lambda stack: -len(set(stack) & set(diff_ids)))  # stable: among equals the newest stays first
+    earlier, others = stacks[: len(images)], stacks[len(images) :]
+    others.sort(
+        key=lambda stack: -len(set(stack) & set(diff_ids))
+    )  # stable: among equals the newest stays first
     seen, found = set(), []
     for stack in earlier + others:
         for row in layers.rows(engine, stack):

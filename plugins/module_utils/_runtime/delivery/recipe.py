@@ -47,7 +47,9 @@ class _Apart(reader.Stream):
     def _unsummed(self, block):
         """A header's block, or what has the length of one, without its checksum."""
         if block[_SUM] == _MARK:
-            raise Unsupported("%s has a block that can't be told from a header without checksum" % self.what)
+            raise Unsupported(
+                f"{self.what} has a block that can't be told from a header without checksum"
+            )
         return block[:148] + _MARK + block[156:] if block[_SUM] == _checksum(block) else block
 
     def skip(self, count):
@@ -55,7 +57,7 @@ class _Apart(reader.Stream):
 
     def _fill(self, view):
         if any(view):
-            raise Unsupported("%s has something else than zeros between its entries" % self.what)
+            raise Unsupported(f"{self.what} has something else than zeros between its entries")
 
     def drain(self):
         while self.read(PIECE):
@@ -154,7 +156,10 @@ def put_together(plain, content, what):
 
 def pack(layers):
     """The pieces of recipes as they travel. :param layers: ``[(DiffID, compressed plain bytes, [SHA-256 of each content])]``."""
-    head = [{"diff_id": diff_id, "plain": len(plain), "contents": len(digests)} for diff_id, plain, digests in layers]
+    head = [
+        {"diff_id": diff_id, "plain": len(plain), "contents": len(digests)}
+        for diff_id, plain, digests in layers
+    ]
     yield json.dumps({"layers": head}).encode() + b"\n"
     for _diff_id, plain, digests in layers:
         yield plain
@@ -174,7 +179,9 @@ def decode(text, most=LARGEST):
     except (ValueError, TypeError, zlib.error):
         data = None
     if data is None or not inflating.eof:
-        raise RegistryError("what the other side of the delivery sent is damaged or has more than %d bytes" % most)
+        raise RegistryError(
+            "what the other side of the delivery sent is damaged or has more than %d bytes" % most
+        )
     return data
 
 
@@ -186,17 +193,19 @@ class Recipe:
 
     def plain(self):
         """Pieces of the plain bytes."""
-        return streams.decompress([self._plain], "what was sent of layer %s" % self.diff_id[:19])
+        return streams.decompress([self._plain], f"what was sent of layer {self.diff_id[:19]}")
 
 
 def unpack(file):
     """``{DiffID: Recipe}`` of what :func:`pack` wrote into ``file``. :raises RegistryError: when it is cut short."""
     found = {}
-    for item in json_reader.load(file.readline(), "the head of what was sent", error=RegistryError, size=LARGEST)["layers"]:
+    for item in json_reader.load(
+        file.readline(), "the head of what was sent", error=RegistryError, size=LARGEST
+    )["layers"]:
         plain = file.read(item["plain"])
         short = file.read(item["contents"] * SHORT)
         if len(plain) < item["plain"] or len(short) < item["contents"] * SHORT:
-            raise RegistryError("what was sent of layer %s is cut short" % item["diff_id"][:19])
-        digests = [short[start:start + SHORT] for start in range(0, len(short), SHORT)]
+            raise RegistryError(f"what was sent of layer {item['diff_id'][:19]} is cut short")
+        digests = [short[start : start + SHORT] for start in range(0, len(short), SHORT)]
         found[item["diff_id"]] = Recipe(item["diff_id"], plain, digests)
     return found

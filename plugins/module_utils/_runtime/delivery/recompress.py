@@ -11,7 +11,17 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-LEVELS = (1, 6, 9, 2, 3, 4, 5, 7, 8)  # the likely ones first; level 0 depends on how its input is cut
+LEVELS = (
+    1,
+    6,
+    9,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+)  # the likely ones first; level 0 depends on how its input is cut
 TRIAL = 1 << 20  # bytes of the archive that are tried with each level
 MAX_HEADER = 1 << 12
 _EXTRA, _NAME, _COMMENT, _CHECK = 4, 8, 16, 2  # flags of RFC 1952, 2.3.1
@@ -19,8 +29,12 @@ _EXTRA, _NAME, _COMMENT, _CHECK = 4, 8, 16, 2  # flags of RFC 1952, 2.3.1
 
 def sample():
     """A short text that is the same where zlib compresses alike."""
-    text = b"".join(b"%d:%x/%d\n" % (number, number * number % 9973, number % 7) for number in range(12000))
-    return hashlib.sha256(b"".join(zlib.compress(text, level) for level in (1, 6, 9))).hexdigest()[:16]
+    text = b"".join(
+        b"%d:%x/%d\n" % (number, number * number % 9973, number % 7) for number in range(12000)
+    )
+    return hashlib.sha256(b"".join(zlib.compress(text, level) for level in (1, 6, 9))).hexdigest()[
+        :16
+    ]
 
 
 def header_length(start):
@@ -59,7 +73,11 @@ class Compressor:
 
     def __init__(self, settings):
         self.header = bytes.fromhex(settings["header"])
-        self._deflater, self._check, self._size = zlib.compressobj(settings["level"], zlib.DEFLATED, -15), 0, 0
+        self._deflater, self._check, self._size = (
+            zlib.compressobj(settings["level"], zlib.DEFLATED, -15),
+            0,
+            0,
+        )
 
     def add(self, piece):
         """What comes out for a piece of the archive."""
@@ -67,7 +85,11 @@ class Compressor:
         return self._deflater.compress(piece)
 
     def end(self):
-        return self._deflater.flush() + self._check.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")
+        return (
+            self._deflater.flush()
+            + self._check.to_bytes(4, "little")
+            + (self._size & 0xFFFFFFFF).to_bytes(4, "little")
+        )
 
 
 def compressed(plain, settings):

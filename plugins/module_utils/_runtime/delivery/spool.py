@@ -37,7 +37,11 @@ class Spool:
     def parts(self):
         """Names of the parts that are there and whole: after a power cut there may be less of one than its name promises."""
         try:
-            return sorted(name for name in os.listdir(self.path) if _PART.fullmatch(name) and self._is_whole(name))
+            return sorted(
+                name
+                for name in os.listdir(self.path)
+                if _PART.fullmatch(name) and self._is_whole(name)
+            )
         except FileNotFoundError:
             return []
 
@@ -54,13 +58,17 @@ class Spool:
             try:
                 file = open(os.path.join(self.path, name), "rb")
             except FileNotFoundError:
-                raise HostError("a part of the delivery, %s, is not on this host" % name[:12]) from None
+                raise HostError(
+                    f"a part of the delivery, {name[:12]}, is not on this host"
+                ) from None
             with file:
                 checksum = hashlib.sha256()
                 for piece in _pieces(file):
                     checksum.update(piece)
                 if checksum.hexdigest() != name:
-                    raise HostError("a part of the delivery, %s, was damaged on its way to this host" % name[:12])
+                    raise HostError(
+                        f"a part of the delivery, {name[:12]}, was damaged on its way to this host"
+                    )
                 file.seek(0)
                 yield from _pieces(file)
 

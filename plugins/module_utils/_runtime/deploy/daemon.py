@@ -33,9 +33,11 @@ def start(name, argv, *, env=None, stdout_path=None):
     """
     environment = {"PATH": PATH, "LANG": "C.UTF-8"} if env is None else env
     if not os.access(argv[0], os.X_OK):
-        raise HostError("%s can't be started: no such program" % argv[0])
+        raise HostError(f"{argv[0]} can't be started: no such program")
     if booted_by_systemd():
-        return start_service("pycontainer-%s-%s.service" % (name, os.urandom(4).hex()), argv, environment, stdout_path)
+        return start_service(
+            f"pycontainer-{name}-{os.urandom(4).hex()}.service", argv, environment, stdout_path
+        )
     return start_forked(argv, environment, stdout_path)
 
 
@@ -49,7 +51,9 @@ def settle(pid=0):
 
 def booted_by_systemd():
     """sd_booted(3), and its client is here."""
-    return os.path.isdir("/run/systemd/system") and any(os.path.exists(directory + "/systemd-run") for directory in PATH.split(":"))
+    return os.path.isdir("/run/systemd/system") and any(
+        os.path.exists(directory + "/systemd-run") for directory in PATH.split(":")
+    )
 
 
 def run(*command):
@@ -58,10 +62,23 @@ def run(*command):
     :raises HostError: with what it said.
     """
     import subprocess  # here: it is slow to import and only this host's first start needs it
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-                          env={"PATH": PATH, "LANG": "C.UTF-8"})
+
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+        env={"PATH": PATH, "LANG": "C.UTF-8"},
+    )
     if done.returncode:
-        raise HostError("%s failed: %s" % (command[0], done.stderr.decode("utf-8", "replace").strip() or "exit code %d" % done.returncode))
+        raise HostError(
+            "%s failed: %s"
+            % (
+                command[0],
+                done.stderr.decode("utf-8", "replace").strip() or "exit code %d" % done.returncode,
+            )
+        )
     return done.stdout.decode("utf-8", "replace").strip()
 
 
@@ -72,10 +89,19 @@ def main_pid(unit):
 
 def service_command(unit, argv, env, stdout_path):
     """The systemd-run call. ``$`` is doubled, since systemd expands variables in a service's arguments."""
-    output = "append:%s" % stdout_path if stdout_path else "null"
-    properties = {"Type": "exec", "KillMode": "process", "TasksMax": "infinity", "LimitCORE": "infinity", "UMask": "0022",
-                  "WorkingDirectory": "/", "StandardInput": "null", "StandardOutput": output, "StandardError": output}
-    command = ["systemd-run", "--quiet", "--collect", "--unit=%s" % unit]
+    output = f"append:{stdout_path}" if stdout_path else "null"
+    properties = {
+        "Type": "exec",
+        "KillMode": "process",
+        "TasksMax": "infinity",
+        "LimitCORE": "infinity",
+        "UMask": "0022",
+        "WorkingDirectory": "/",
+        "StandardInput": "null",
+        "StandardOutput": output,
+        "StandardError": output,
+    }
+    command = ["systemd-run", "--quiet", "--collect", f"--unit={unit}"]
     command += ["--property=%s=%s" % pair for pair in properties.items()]
     command += ["--setenv=%s=%s" % pair for pair in env.items()]
     places = list(cgroups.engine().paths.values())
@@ -88,7 +114,9 @@ def start_service(unit, argv, env, stdout_path):
     run(*service_command(unit, argv, env, stdout_path))
     pid = main_pid(unit)
     if not pid:
-        raise HostError("%s ended at once%s" % (argv[0], "; see %s" % stdout_path if stdout_path else ""))
+        raise HostError(
+            "%s ended at once%s" % (argv[0], "; see %s" % stdout_path if stdout_path else "")
+        )
     return pid
 
 
@@ -113,7 +141,9 @@ def start_forked(argv, env, stdout_path):
     os.waitpid(middle, 0)
     pid, dummy, problem = text.partition("\n")
     if problem or not pid:
-        raise HostError("%s can't be started: %s" % (argv[0], problem or "the process ended before it was executed"))
+        raise HostError(
+            f"{argv[0]} can't be started: {problem or 'the process ended before it was executed'}"
+        )
     return int(pid)
 
 
@@ -137,7 +167,9 @@ def become(argv, env, stdout_path, report):
 def detach(stdout_path, keep):
     """Standard descriptors, working directory, umask, signals and OOM score as a service has them; of the rest only ``keep`` stays open."""
     null = os.open("/dev/null", os.O_RDWR)
-    output = os.open(stdout_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if stdout_path else null
+    output = (
+        os.open(stdout_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if stdout_path else null
+    )
     for fd, source in ((0, null), (1, output), (2, output)):
         os.dup2(source, fd)
     for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
@@ -167,6 +199,13 @@ def close_quietly(fd):
 def reset_signals():
     """Default actions and an empty mask, whatever nohup or the interpreter set."""
     import signal  # here: not needed where systemd starts the process
-    for number in (*SIGNALS_IGNORED_BY_PYTHON, SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD):
+
+    for number in (
+        *SIGNALS_IGNORED_BY_PYTHON,
+        SIGHUP,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGCHLD,
+    ):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -13,7 +13,20 @@ def everything():
     from ..builds import recovery, task  # noqa: F401
     from ..cli import tables, task  # noqa: F401,F811
     from ..cli.commands import (  # noqa: F401,F811
-        archives, builds, checkpoints, containers, copying, images, layers, observing, pruning, registry, runs, storage, system)
+        archives,
+        builds,
+        checkpoints,
+        containers,
+        copying,
+        images,
+        layers,
+        observing,
+        pruning,
+        registry,
+        runs,
+        storage,
+        system,
+    )
     from ..containers import task  # noqa: F401,F811
     from ..containers.access import commit, copy  # noqa: F401,F811
     from ..containers.lifecycle import recovery  # noqa: F401,F811
@@ -27,7 +40,17 @@ def everything():
     from ..images.plans import squash  # noqa: F401,F811
     from ..networks import ports, recovery, resolv, task  # noqa: F401,F811
     from ..oci.command import bundle, loader, main  # noqa: F401
-    from ..oci.command.commands import checkpoint, ending, events, exec, features, lifecycle, limits, showing, template  # noqa: F401
+    from ..oci.command.commands import (  # noqa: F401
+        checkpoint,
+        ending,
+        events,
+        exec,
+        features,
+        lifecycle,
+        limits,
+        showing,
+        template,
+    )
     from ..oci.launch import sealed_interpreter  # noqa: F401
     from ..registry import task  # noqa: F401,F811
     from ..registry.http import server  # noqa: F401,F811

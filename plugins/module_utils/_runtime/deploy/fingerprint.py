@@ -38,13 +38,21 @@ def _sources_of_archive():
     prefix = os.path.relpath(directory(), archive()).replace(os.sep, "/") + "/"
     listing = _table(__spec__.loader)
     if listing:
-        entries = ((path.replace(os.sep, "/"), entry[3], entry[7]) for path, entry in listing.items() if entry)
+        entries = (
+            (path.replace(os.sep, "/"), entry[3], entry[7])
+            for path, entry in listing.items()
+            if entry
+        )
     else:
         import zipfile
 
         with zipfile.ZipFile(archive()) as file:
             entries = [(info.filename, info.file_size, info.CRC) for info in file.infolist()]
-    return {path[len(prefix):]: (size, crc) for path, size, crc in entries if path.startswith(prefix) and path.endswith(".py")}
+    return {
+        path[len(prefix) :]: (size, crc)
+        for path, size, crc in entries
+        if path.startswith(prefix) and path.endswith(".py")
+    }
 
 
 def _table(loader):
@@ -81,8 +89,10 @@ def name():
     if not archive() and os.path.basename(own) == PACKAGE and above.startswith(VERSION + "-"):
         _name.append(above)  # a laid-down copy knows what it was made from
         return above
-    listing = "".join("%s %d %d\n" % (path, size, crc) for path, (size, crc) in sorted(sources().items()))
-    _name.append("%s-%s" % (VERSION, hashlib.sha256(listing.encode()).hexdigest()[:12]))
+    listing = "".join(
+        "%s %d %d\n" % (path, size, crc) for path, (size, crc) in sorted(sources().items())
+    )
+    _name.append(f"{VERSION}-{hashlib.sha256(listing.encode()).hexdigest()[:12]}")
     return _name[0]
 
 

@@ -32,7 +32,7 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 # What a Python on the host must be able to import: the library and what is lost without it.
 LIBRARIES = {"_cffi_backend": "everything", "pyroute2": "networks"}
 
-START = '''\
+START = """\
 # Runs the engine that lies beside this file: python -I -S start.py COMMAND...
 import fcntl
 import os
@@ -50,7 +50,7 @@ if entry is None:
     sys.exit(main(sys.argv[1:]))
 from importlib import import_module
 sys.exit(import_module("pycontainer." + entry).main(sys.argv[2:]))
-'''
+"""
 
 # What runs for long, or is called very often, has an entry of its own, past the command line and its imports: first word -> module
 # with main(argv).
@@ -60,7 +60,7 @@ OCI_COMMAND = "pycontainer-oci"
 FOR_ROOT = ("lock", "start.py", "host.json")  # of a copy's files; the rest is every user's
 BUNDLE = "import sys; sys.path.insert(0, %(here)r); sys.path.extend(%(paths)r); from pycontainer.oci.command.bundle import write; write(%(here)r)"
 
-PROBE = '''\
+PROBE = """\
 import json, os, sys
 from importlib.util import find_spec
 found = {}
@@ -69,9 +69,11 @@ for name in sys.argv[1:]:
     path = spec and spec.origin
     found[name] = path and os.path.dirname(path if spec.submodule_search_locations is None else os.path.dirname(path))
 print(json.dumps({"version": sys.version_info[:2], "tag": sys.implementation.cache_tag, "home": os.path.dirname(os.__file__), "libraries": found}))
-'''
+"""
 
-WRITABLE = "%s can't be used: root's services would run from it, and others than root can write to %s"
+WRITABLE = (
+    "%s can't be used: root's services would run from it, and others than root can write to %s"
+)
 
 
 def probe(interpreter):
@@ -79,8 +81,18 @@ def probe(interpreter):
 
     ``home``: the directory of its standard library. None when it does not run. Neither the environment nor a user's own libraries count.
     """
-    done = subprocess.run([interpreter, "-I", "-c", PROBE, *LIBRARIES], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          stdin=subprocess.DEVNULL, cwd="/", check=False) if os.access(interpreter, os.X_OK) else None
+    done = (
+        subprocess.run(
+            [interpreter, "-I", "-c", PROBE, *LIBRARIES],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+            check=False,
+        )
+        if os.access(interpreter, os.X_OK)
+        else None
+    )
     if done is None or done.returncode:
         return None
     return dict(json.loads(done.stdout), interpreter=interpreter)
@@ -97,9 +109,13 @@ def choose(interpreter=None):
             raise Unsupported("interpreter: " + WRITABLE % (interpreter, part))
         found = probe(interpreter)
         if found is None:
-            raise Unsupported("interpreter: %s is not a Python that runs on this host" % interpreter)
+            raise Unsupported(f"interpreter: {interpreter} is not a Python that runs on this host")
         return found
-    candidates = [found for found in map(probe, dict.fromkeys((SYSTEM_PYTHON, sys.executable))) if found is not None]
+    candidates = [
+        found
+        for found in map(probe, dict.fromkeys((SYSTEM_PYTHON, sys.executable)))
+        if found is not None
+    ]
     fit = [found for found in candidates if not unfit(found)]
     return (fit or candidates)[0]
 
@@ -107,9 +123,12 @@ def choose(interpreter=None):
 def unfit(found):
     """Why a Python (see :func:`probe`) can't run the engine, as a sentence, or ''."""
     if tuple(found["version"]) < (3, 9):
-        return "%s is Python %d.%d; Python 3.9 or newer is needed" % (found["interpreter"], *found["version"])
+        return "%s is Python %d.%d; Python 3.9 or newer is needed" % (
+            found["interpreter"],
+            *found["version"],
+        )
     if found["libraries"]["_cffi_backend"] is None:
-        return "%s can't import _cffi_backend, which everything needs: install python3-cffi" % found["interpreter"]
+        return f"{found['interpreter']} can't import _cffi_backend, which everything needs: install python3-cffi"
     for path in [found["interpreter"], found.get("home")] + list(found["libraries"].values()):
         part = owners.writable(path) if path else ""
         if part:
@@ -178,7 +197,9 @@ def command(engine):
 def command_line(engine):
     """:func:`command` for the command line: with the place of the store, where it is not the usual one."""
     place = (engine.paths.data, engine.paths.run)
-    return command(engine) + ([] if place == (DATA, RUN) else ["--root", place[0], "--runroot", place[1]])
+    return command(engine) + (
+        [] if place == (DATA, RUN) else ["--root", place[0], "--runroot", place[1]]
+    )
 
 
 def ensure(engine, interpreter=None):
@@ -267,23 +288,67 @@ def sync_file(path):
 def compile_all(partial, copy, python):
     """Bytecode that is taken without a look at the source: a copy's files never change."""
     if python["tag"] != sys.implementation.cache_tag:
-        subprocess.run([python["interpreter"], "-I", "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash",
-                        "-s", partial, "-p", copy.path, partial], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [
+                python["interpreter"],
+                "-I",
+                "-S",
+                "-m",
+                "compileall",
+                "-q",
+                "--invalidation-mode",
+                "unchecked-hash",
+                "-s",
+                partial,
+                "-p",
+                copy.path,
+                partial,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
         return
     for directory, _names, files in os.walk(os.path.join(partial, fingerprint.PACKAGE)):
         for path in (os.path.join(directory, name) for name in files if name.endswith(".py")):
-            py_compile.compile(path, dfile=copy.path + path[len(partial):], doraise=True,
-                               invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+            py_compile.compile(
+                path,
+                dfile=copy.path + path[len(partial) :],
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
 
 
 def record_host(directory, copy, python):
     """Write what of a copy depends on the host's Python. :param directory: the copy's, or where it is being made."""
     directories = list(dict.fromkeys(path for path in python["libraries"].values() if path))
-    write_whole(os.path.join(directory, "start.py"), START % {"paths": directories, "entries": ENTRIES})
-    write_whole(os.path.join(directory, OCI_COMMAND), bundle.start(python["interpreter"], copy.path, directories), mode=0o755)
-    subprocess.run([python["interpreter"], "-I", "-S", "-X", "no_debug_ranges", "-c", BUNDLE % {"here": directory, "paths": directories}],
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # without one it starts more slowly
-    write_json(os.path.join(directory, "host.json"), {"interpreter": python["interpreter"], "libraries": python["libraries"]})
+    write_whole(
+        os.path.join(directory, "start.py"), START % {"paths": directories, "entries": ENTRIES}
+    )
+    write_whole(
+        os.path.join(directory, OCI_COMMAND),
+        bundle.start(python["interpreter"], copy.path, directories),
+        mode=0o755,
+    )
+    subprocess.run(
+        [
+            python["interpreter"],
+            "-I",
+            "-S",
+            "-X",
+            "no_debug_ranges",
+            "-c",
+            BUNDLE % {"here": directory, "paths": directories},
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )  # without one it starts more slowly
+    write_json(
+        os.path.join(directory, "host.json"),
+        {"interpreter": python["interpreter"], "libraries": python["libraries"]},
+    )
 
 
 def point_to(copy):
@@ -302,7 +367,11 @@ def sweep(paths, keep=None):
         if entry.name.startswith("runtime-"):
             shutil.rmtree(entry.path, ignore_errors=True)
     for entry in os.scandir(paths.runtime):
-        if entry.is_dir(follow_symlinks=False) and (keep is None or entry.name != keep.name) and unused(entry.path):
+        if (
+            entry.is_dir(follow_symlinks=False)
+            and (keep is None or entry.name != keep.name)
+            and unused(entry.path)
+        ):
             doomed = os.path.join(paths.tmp, "runtime-" + entry.name)
             os.rename(entry.path, doomed)  # in one step, so that nobody finds half a copy
             shutil.rmtree(doomed)

@@ -16,7 +16,7 @@ from ..store.files import sync_directory, write_whole
 
 MARK = "# Written by pycontainer.engine.host"  # a line of every file that is put on a host
 
-SYSTEMD = '''\
+SYSTEMD = """\
 # Written by pycontainer.engine.host
 [Unit]
 Description=Containers of pycontainer.engine
@@ -37,9 +37,9 @@ KillMode=process
 
 [Install]
 WantedBy=multi-user.target
-'''
+"""
 
-OPENRC = '''\
+OPENRC = """\
 #!/sbin/openrc-run
 # Written by pycontainer.engine.host
 description="Containers of pycontainer.engine"
@@ -62,9 +62,9 @@ stop() {
     %(command)s shutdown
     eend $?
 }
-'''
+"""
 
-SYSVINIT = '''\
+SYSVINIT = """\
 #!/bin/sh
 # Written by pycontainer.engine.host
 ### BEGIN INIT INFO
@@ -82,7 +82,7 @@ case "$1" in
     status) ;;
     *) echo "Usage: $0 start" >&2; exit 2 ;;
 esac
-'''
+"""
 
 
 class Unit:
@@ -94,7 +94,14 @@ class Unit:
     """
 
     def __init__(self, path, mode, text, links, reload=None, control=None):
-        self.path, self.mode, self.text, self.links, self.reload, self.control = path, mode, text, links, reload, control
+        self.path, self.mode, self.text, self.links, self.reload, self.control = (
+            path,
+            mode,
+            text,
+            links,
+            reload,
+            control,
+        )
 
     def wanted(self, command, data):
         """The file's text on a host whose on-host command is ``command`` and whose store lies in ``data``."""
@@ -102,12 +109,18 @@ class Unit:
 
     def current(self):
         """The file's text where it is there and enabled, else None."""
-        return read(self.path) or None if all(os.path.realpath(link) == os.path.realpath(self.path) for link in self.links) else None
+        return (
+            read(self.path) or None
+            if all(os.path.realpath(link) == os.path.realpath(self.path) for link in self.links)
+            else None
+        )
 
     def is_there(self):
         """Whether anything of it is on this host. OpenRC and sysvinit have one path for their scripts, which differ in the first line."""
         text = read(self.path)
-        return any(map(os.path.lexists, self.links)) or (MARK in text and text.splitlines()[0] == self.text.splitlines()[0])
+        return any(map(os.path.lexists, self.links)) or (
+            MARK in text and text.splitlines()[0] == self.text.splitlines()[0]
+        )
 
     def is_active(self):
         return self.control is None or not self._do("status").returncode
@@ -147,22 +160,48 @@ class Unit:
 
 
 def _run(command):
-    return subprocess.run(command.split(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-                          check=False)
+    return subprocess.run(
+        command.split(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
 
 
 def _checked(done):
     if done.returncode:
-        raise HostError("%s failed: %s" % (" ".join(done.args), done.stderr.strip()))
+        raise HostError(f"{' '.join(done.args)} failed: {done.stderr.strip()}")
 
 
 UNITS = {
-    "systemd": Unit("/etc/systemd/system/pycontainer-boot.service", 0o644, SYSTEMD,
-                    ["/etc/systemd/system/multi-user.target.wants/pycontainer-boot.service"], "systemctl daemon-reload",
-                    "systemctl {} pycontainer-boot.service"),
-    "openrc": Unit("/etc/init.d/pycontainer", 0o755, OPENRC, ["/etc/runlevels/default/pycontainer"], control="rc-service pycontainer {}"),
-    "sysvinit": Unit("/etc/init.d/pycontainer", 0o755, SYSVINIT, [
-        *("/etc/rc%d.d/S99pycontainer" % level for level in (2, 3, 4, 5)), "/etc/rc0.d/K01pycontainer", "/etc/rc6.d/K01pycontainer"]),
+    "systemd": Unit(
+        "/etc/systemd/system/pycontainer-boot.service",
+        0o644,
+        SYSTEMD,
+        ["/etc/systemd/system/multi-user.target.wants/pycontainer-boot.service"],
+        "systemctl daemon-reload",
+        "systemctl {} pycontainer-boot.service",
+    ),
+    "openrc": Unit(
+        "/etc/init.d/pycontainer",
+        0o755,
+        OPENRC,
+        ["/etc/runlevels/default/pycontainer"],
+        control="rc-service pycontainer {}",
+    ),
+    "sysvinit": Unit(
+        "/etc/init.d/pycontainer",
+        0o755,
+        SYSVINIT,
+        [
+            *("/etc/rc%d.d/S99pycontainer" % level for level in (2, 3, 4, 5)),
+            "/etc/rc0.d/K01pycontainer",
+            "/etc/rc6.d/K01pycontainer",
+        ],
+    ),
 }
 
 
@@ -174,7 +213,11 @@ def init_system():
         return "openrc"
     with open("/proc/1/comm", encoding="ascii") as file:
         is_init = file.read().strip() == "init"
-    return "sysvinit" if is_init and os.path.isdir("/etc/init.d") and os.path.isdir("/etc/rc2.d") else None
+    return (
+        "sysvinit"
+        if is_init and os.path.isdir("/etc/init.d") and os.path.isdir("/etc/rc2.d")
+        else None
+    )
 
 
 def installed():

@@ -58,12 +58,23 @@ def _look(engine):
     if not os.path.isdir(engine.paths.containers):
         return []
     busy = _busy(engine)
-    return _directories(engine, busy) + _broken(engine) + _left(engine, busy) + _mounts(engine, busy) + _links(engine) + _elements(engine) + _copies(engine)
+    return (
+        _directories(engine, busy)
+        + _broken(engine)
+        + _left(engine, busy)
+        + _mounts(engine, busy)
+        + _links(engine)
+        + _elements(engine)
+        + _copies(engine)
+    )
 
 
 def _busy(engine):
     """Every text in the entries of what is under way: ids and names among them."""
-    found, waiting = set(), [decode(row["detail"]) for row in engine.db.all("SELECT detail FROM operations")]
+    found, waiting = (
+        set(),
+        [decode(row["detail"]) for row in engine.db.all("SELECT detail FROM operations")],
+    )
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):
@@ -80,7 +91,7 @@ def _busy(engine):
 
 
 def _tables(engine):
-    return {table: engine.db.all("SELECT * FROM %s" % table) for table in rowfiles.KEYS}
+    return {table: engine.db.all(f"SELECT * FROM {table}") for table in rowfiles.KEYS}
 
 
 def _directories(engine, busy):
@@ -89,22 +100,56 @@ def _directories(engine, busy):
     before = {table: list(entries) for table, entries in rows.items()}
     rebuild.complete(engine, rows, said, rowfiles.load(engine.paths.records)[0], busy)
     found = []
-    for table, key, remove in (("containers", "name", _remove_container), ("volumes", "name", volumes.remove)):
+    for table, key, remove in (
+        ("containers", "name", _remove_container),
+        ("volumes", "name", volumes.remove),
+    ):
         for row in before[table]:
             if row not in rows[table]:
-                what = "%s %s" % (table[:-1], row[key])
-                found.append(Stray(what, "%s: its directory is gone" % what, "remove " + what, lambda remove=remove, name=row[key]: remove(engine, name)))
-    gone = [(table, row) for table in ("addresses", "ports", "id_ranges") for row in before[table] if row not in rows[table]]
+                what = f"{table[:-1]} {row[key]}"
+                found.append(
+                    Stray(
+                        what,
+                        f"{what}: its directory is gone",
+                        "remove " + what,
+                        lambda remove=remove, name=row[key]: remove(engine, name),
+                    )
+                )
+    gone = [
+        (table, row)
+        for table in ("addresses", "ports", "id_ranges")
+        for row in before[table]
+        if row not in rows[table]
+    ]
     named = {row["container"] for _table, row in gone} - {row["id"] for row in before["containers"]}
     if named:
-        found.append(Stray("addresses", "addresses, ports or user ids are kept for containers that are not there: %s" % ", ".join(
-            sorted(ident[:12] for ident in named)), "free the addresses, ports and user ids of containers that are not there", lambda: _free(engine, named)))
+        found.append(
+            Stray(
+                "addresses",
+                f"addresses, ports or user ids are kept for containers that are not there: {', '.join(sorted((ident[:12] for ident in named)))}",
+                "free the addresses, ports and user ids of containers that are not there",
+                lambda: _free(engine, named),
+            )
+        )
     added = {table: [row for row in rows[table] if row not in before[table]] for table in rows}
     if any(added.values()):
-        sentences = [sentence for sentence in said if not sentence.endswith("its directory is gone")]
-        found.append(Stray("store", "; ".join(sentences) or "addresses, ports or user ids of containers are not in the database",
-                           "enter in the database what the directories hold", lambda: engine.db.fill(added)))
-    return found + [Stray("store", sentence) for sentence in said if "can't be read" in sentence and not any(added.values())]
+        sentences = [
+            sentence for sentence in said if not sentence.endswith("its directory is gone")
+        ]
+        found.append(
+            Stray(
+                "store",
+                "; ".join(sentences)
+                or "addresses, ports or user ids of containers are not in the database",
+                "enter in the database what the directories hold",
+                lambda: engine.db.fill(added),
+            )
+        )
+    return found + [
+        Stray("store", sentence)
+        for sentence in said
+        if "can't be read" in sentence and not any(added.values())
+    ]
 
 
 def _remove_container(engine, name):
@@ -115,7 +160,7 @@ def _free(engine, idents):
     with engine.db.freeing(), engine.db.transaction() as connection:
         for ident in idents:
             for table in ("addresses", "ports", "id_ranges"):
-                connection.execute("DELETE FROM %s WHERE container = ?" % table, (ident,))
+                connection.execute(f"DELETE FROM {table} WHERE container = ?", (ident,))
 
 
 def _broken(engine):
@@ -124,14 +169,21 @@ def _broken(engine):
     for record in containers.every(engine):
         if not os.path.isdir(engine.paths.container(record["id"])):
             continue
-        for read, name, key in ((files.read_config, "config.json", "process"), (files.read_run, "run.json", "network")):
+        for read, name, key in (
+            (files.read_config, "config.json", "process"),
+            (files.read_run, "run.json", "network"),
+        ):
             try:
                 whole = key in read(engine, record["id"])
             except (EngineError, TypeError):
                 whole = False
             if not whole:
-                found.append(Stray("container " + record["name"], "container %s: its %s is gone or damaged; remove it with rm -f and make it again" % (
-                    record["name"], name)))
+                found.append(
+                    Stray(
+                        "container " + record["name"],
+                        f"container {record['name']}: its {name} is gone or damaged; remove it with rm -f and make it again",
+                    )
+                )
     return found
 
 
@@ -147,13 +199,23 @@ def _left(engine, busy):
             continue  # it is told as a directory
         number = len(_pids(ident))
         what = "%d processes are" % number if number != 1 else "1 process is"
-        found.append(Stray("container " + ident[:12], "container %s is gone, but %s left of it" % (ident[:12], what if number else "its run directory is"),
-                           "end and remove what is left of container %s" % ident[:12], lambda ident=ident: _end(engine, ident)))
+        found.append(
+            Stray(
+                "container " + ident[:12],
+                f"container {ident[:12]} is gone, but {what if number else 'its run directory is'} left of it",
+                f"end and remove what is left of container {ident[:12]}",
+                lambda ident=ident: _end(engine, ident),
+            )
+        )
     return found
 
 
 def _groups(ident):
-    return {mount: os.path.join(path, ident) for mount, path in cgroups.base_paths().items() if os.path.isdir(os.path.join(path, ident))}
+    return {
+        mount: os.path.join(path, ident)
+        for mount, path in cgroups.base_paths().items()
+        if os.path.isdir(os.path.join(path, ident))
+    }
 
 
 def _pids(ident):
@@ -162,18 +224,28 @@ def _pids(ident):
 
 def _of_this_boot(engine):
     """Ids that this engine's run directory has, or whose processes stand on one of its containers' directories."""
-    found = {name for name in os.listdir(engine.paths.running) if rebuild.IDENT.fullmatch(name)} if os.path.isdir(engine.paths.running) else set()
+    found = (
+        {name for name in os.listdir(engine.paths.running) if rebuild.IDENT.fullmatch(name)}
+        if os.path.isdir(engine.paths.running)
+        else set()
+    )
     for path in cgroups.base_paths().values():
         for child in lifecycle.children(path):
             ident = os.path.basename(child)
-            if rebuild.IDENT.fullmatch(ident) and ident not in found and any(_stands_on(engine, ident, pid) for pid in lifecycle.processes(child)):
+            if (
+                rebuild.IDENT.fullmatch(ident)
+                and ident not in found
+                and any(_stands_on(engine, ident, pid) for pid in lifecycle.processes(child))
+            ):
                 found.add(ident)
     return found
 
 
 def _stands_on(engine, ident, pid):
     try:
-        return "upperdir=%s/" % engine.paths.container(ident) in procfs.read("/proc/%d/mountinfo" % pid, 1 << 20)
+        return f"upperdir={engine.paths.container(ident)}/" in procfs.read(
+            "/proc/%d/mountinfo" % pid, 1 << 20
+        )
     except OSError:
         return False
 
@@ -183,8 +255,10 @@ def _end(engine, ident):
     group = cgroups.Group.open(_groups(ident))
     if group.exists:
         group.kill()
-    if not lifecycle.until(lambda: not _pids(ident) and not state.monitored(engine.paths, ident), PATIENCE):
-        raise HostError("container %s: its processes don't end" % ident[:12])
+    if not lifecycle.until(
+        lambda: not _pids(ident) and not state.monitored(engine.paths, ident), PATIENCE
+    ):
+        raise HostError(f"container {ident[:12]}: its processes don't end")
     monitor_client.cleanup(engine.paths, ident)
     if group.exists:
         group.remove()
@@ -203,9 +277,16 @@ def _mounted(top):
 def _mounts(engine, busy):
     """Mounts of volumes that are not in the database."""
     known = {row["name"] for row in engine.db.all("SELECT name FROM volumes")} | busy
-    return [Stray("volumes", "%s is mounted, and no volume of that name is known" % place, "unmount %s" % place,
-                  lambda place=place: syscalls.umount2(place, MNT_DETACH))
-            for place in _mounted(engine.paths.volumes) if place[len(engine.paths.volumes) + 1:].partition("/")[0] not in known]
+    return [
+        Stray(
+            "volumes",
+            f"{place} is mounted, and no volume of that name is known",
+            f"unmount {place}",
+            lambda place=place: syscalls.umount2(place, MNT_DETACH),
+        )
+        for place in _mounted(engine.paths.volumes)
+        if place[len(engine.paths.volumes) + 1 :].partition("/")[0] not in known
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------------- network
@@ -214,17 +295,37 @@ def _mounts(engine, busy):
 def _links(engine):
     """Links of containers on bridges of this engine, whose container has no address there."""
     configs = {config["name"]: config for config in catalog.every(engine)}
-    wanted = {addresses.attachment(configs[row["network"]], row["container"], row["address"], row["mac"])["ifname"]
-              for row in engine.db.all("SELECT * FROM addresses") if row["network"] in configs}
+    wanted = {
+        addresses.attachment(configs[row["network"]], row["container"], row["address"], row["mac"])[
+            "ifname"
+        ]
+        for row in engine.db.all("SELECT * FROM addresses")
+        if row["network"] in configs
+    }
     for row in engine.db.all("SELECT id FROM containers"):
         with contextlib.suppress(EngineError, KeyError, TypeError):
-            wanted.update(entry["ifname"] for entry in files.reserved(engine, row["id"])["attachments"])
+            wanted.update(
+                entry["ifname"] for entry in files.reserved(engine, row["id"])["attachments"]
+            )
     with netlink.Socket() as sock:
         every = netlink.links(sock)
-    bridges = {link["index"]: link["name"] for link in every if link["name"] in {config["bridge"] for config in configs.values()}}
-    return [Stray("networks", "the link %s on the bridge %s is no container's" % (link["name"], bridges[link["master"]]), "remove the link %s" % link["name"],
-                  lambda name=link["name"]: _remove_link(name))
-            for link in every if link["name"].startswith("pyv-") and link["master"] in bridges and link["name"] not in wanted]
+    bridges = {
+        link["index"]: link["name"]
+        for link in every
+        if link["name"] in {config["bridge"] for config in configs.values()}
+    }
+    return [
+        Stray(
+            "networks",
+            f"the link {link['name']} on the bridge {bridges[link['master']]} is no container's",
+            f"remove the link {link['name']}",
+            lambda name=link["name"]: _remove_link(name),
+        )
+        for link in every
+        if link["name"].startswith("pyv-")
+        and link["master"] in bridges
+        and link["name"] not in wanted
+    ]
 
 
 def _remove_link(name):
@@ -237,20 +338,41 @@ def _elements(engine):
     subnets = [ipaddress.ip_network(config["subnet"]) for config in catalog.every(engine)]
     taken = {row["address"] for row in engine.db.all("SELECT address FROM addresses")}
     stale, told = [], set()
-    with contextlib.suppress(OSError), nftables.Connection() as connection:  # without nf_tables, or the table, there are none
+    with (
+        contextlib.suppress(OSError),
+        nftables.Connection() as connection,
+    ):  # without nf_tables, or the table, there are none
         for name in (publish.ANY, publish.ONE, publish.OWN):
             for key, data in connection.elements(publish.TABLE, name).items():
                 address = ipaddress.ip_address((data if data is not None else key)[:4])
                 if str(address) not in taken and any(address in subnet for subnet in subnets):
                     stale.append((name, key))
                     told.add(str(address))
-    return [Stray("networks", "published ports lead to %s, which no container has" % ", ".join(sorted(told)), "remove the rules of ports that nobody publishes",
-                  lambda: _remove_elements(stale))] if stale else []
+    return (
+        [
+            Stray(
+                "networks",
+                f"published ports lead to {', '.join(sorted(told))}, which no container has",
+                "remove the rules of ports that nobody publishes",
+                lambda: _remove_elements(stale),
+            )
+        ]
+        if stale
+        else []
+    )
 
 
 def _remove_elements(stale):
     with nftables.Connection() as connection:
-        connection.commit([message for name, key in stale for message in nftables.delete_elements(publish.TABLE, name, [nftables.element(key)])])
+        connection.commit(
+            [
+                message
+                for name, key in stale
+                for message in nftables.delete_elements(
+                    publish.TABLE, name, [nftables.element(key)]
+                )
+            ]
+        )
 
 
 # -------------------------------------------------------------------------------------------------------------------- copies
@@ -261,16 +383,28 @@ def _copies(engine):
     if _copied(engine):
         return []
     if not engine.check:
-        with contextlib.suppress(NoSpace), engine.db.transaction():  # again, so that no other writes one but not yet the other
+        with (
+            contextlib.suppress(NoSpace),
+            engine.db.transaction(),
+        ):  # again, so that no other writes one but not yet the other
             if _copied(engine):
                 return []
-    return [Stray("store", "the copies of the database's rows in %s are not as the rows" % engine.paths.records, "write the copies of the rows again",
-                  engine.secure)]
+    return [
+        Stray(
+            "store",
+            f"the copies of the database's rows in {engine.paths.records} are not as the rows",
+            "write the copies of the rows again",
+            engine.secure,
+        )
+    ]
 
 
 def _copied(engine):
     copies, broken = rowfiles.load(engine.paths.records)
-    return not broken and all(_sorted(copies[table], table) == _sorted(rows, table) for table, rows in _tables(engine).items())
+    return not broken and all(
+        _sorted(copies[table], table) == _sorted(rows, table)
+        for table, rows in _tables(engine).items()
+    )
 
 
 def _sorted(rows, table):

@@ -27,17 +27,41 @@ def info(engine, _params=None):
     found = features.detect()
     found.update(_libraries())
     reason = layers.why_no_erofs(engine)
-    found["erofs_layers"] = {"found": not reason, "reason": reason, "needed_for": "image layers that are not unpacked (layers: erofs)", "detail": None}
-    return {"host": _host(engine), "features": found, "missing": _missing(found),
-            "policy": images.describe_policy(engine), "registries": images.describe_registries(engine), "counts": _counts(engine), "disk": disk(engine)}
+    found["erofs_layers"] = {
+        "found": not reason,
+        "reason": reason,
+        "needed_for": "image layers that are not unpacked (layers: erofs)",
+        "detail": None,
+    }
+    return {
+        "host": _host(engine),
+        "features": found,
+        "missing": _missing(found),
+        "policy": images.describe_policy(engine),
+        "registries": images.describe_registries(engine),
+        "counts": _counts(engine),
+        "disk": disk(engine),
+    }
 
 
 def _host(engine):
-    memory = {line.partition(":")[0]: line.partition(":")[2].split() for line in open("/proc/meminfo", encoding="ascii")}
+    memory = {
+        line.partition(":")[0]: line.partition(":")[2].split()
+        for line in open("/proc/meminfo", encoding="ascii")
+    }
     return {
-        "version": VERSION, "kernel": platform.release(), "architecture": platform.machine(), "python": platform.python_version(),
-        "hostname": platform.node(), "cgroup_mode": cgroups.mode(), "init": _init(), "cpus": os.cpu_count(),
-        "memory": int(memory["MemTotal"][0]) << 10, "data_directory": engine.paths.data, "run_directory": engine.paths.run}
+        "version": VERSION,
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "hostname": platform.node(),
+        "cgroup_mode": cgroups.mode(),
+        "init": _init(),
+        "cpus": os.cpu_count(),
+        "memory": int(memory["MemTotal"][0]) << 10,
+        "data_directory": engine.paths.data,
+        "run_directory": engine.paths.run,
+    }
 
 
 def _init():
@@ -52,39 +76,85 @@ def _libraries():
     found = {}
     for name, purpose in OPTIONAL.items():
         there = importlib.util.find_spec(name) is not None
-        found["python_" + name] = {"found": there, "reason": "" if there else "Python module %s is not installed (optional)" % name,
-                                   "needed_for": purpose, "detail": None}
+        found["python_" + name] = {
+            "found": there,
+            "reason": "" if there else f"Python module {name} is not installed (optional)",
+            "needed_for": purpose,
+            "detail": None,
+        }
     for name, there, lacks, purpose in (
-            ("quick_gzip", streams.gzip_is_quick(), "neither ISA-L (libisal2) nor Python's isal is installed (optional)",
-             "layers that are inflated twice as fast"),
-            ("zstd", streams.zstd_is_read(), "there is neither libzstd nor a Python module or command for zstd", "images with zstd layers")):
-        found[name] = {"found": there, "reason": "" if there else lacks, "needed_for": purpose, "detail": None}
+        (
+            "quick_gzip",
+            streams.gzip_is_quick(),
+            "neither ISA-L (libisal2) nor Python's isal is installed (optional)",
+            "layers that are inflated twice as fast",
+        ),
+        (
+            "zstd",
+            streams.zstd_is_read(),
+            "there is neither libzstd nor a Python module or command for zstd",
+            "images with zstd layers",
+        ),
+    ):
+        found[name] = {
+            "found": there,
+            "reason": "" if there else lacks,
+            "needed_for": purpose,
+            "detail": None,
+        }
     there = importlib.util.find_spec("pyroute2") is not None
-    found["pyroute2"] = {"found": there, "reason": "" if there else "the package python3-pyroute2 is not installed", "needed_for": "networks", "detail": None}
+    found["pyroute2"] = {
+        "found": there,
+        "reason": "" if there else "the package python3-pyroute2 is not installed",
+        "needed_for": "networks",
+        "detail": None,
+    }
     return found
 
 
 def _missing(found):
     """One sentence for each feature that this host lacks."""
-    return ["%s: needed for %s: %s" % (name, entry["needed_for"], entry["reason"]) for name, entry in sorted(found.items()) if not entry["found"]]
+    return [
+        f"{name}: needed for {entry['needed_for']}: {entry['reason']}"
+        for name, entry in sorted(found.items())
+        if not entry["found"]
+    ]
 
 
 def _counts(engine):
-    states = [containers.status(engine, record["id"])["status"] for record in containers.every(engine)]
+    states = [
+        containers.status(engine, record["id"])["status"] for record in containers.every(engine)
+    ]
     return {
-        "containers": len(states), "containers_running": states.count("running"), "containers_paused": states.count("paused"),
-        "containers_stopped": len(states) - states.count("running") - states.count("paused"), "images": len(images.listing(engine, everything=True)),
-        "volumes": len(volumes.listing(engine)), "networks": len(networks.listing(engine)), "registries": len(registry.services(engine))}
+        "containers": len(states),
+        "containers_running": states.count("running"),
+        "containers_paused": states.count("paused"),
+        "containers_stopped": len(states) - states.count("running") - states.count("paused"),
+        "images": len(images.listing(engine, everything=True)),
+        "volumes": len(volumes.listing(engine)),
+        "networks": len(networks.listing(engine)),
+        "registries": len(registry.services(engine)),
+    }
 
 
 def disk(engine):
     """Bytes that each kind of thing takes, as du(1) counts them, and what the file system has left."""
     paths = engine.paths
-    found = {name: used(path) for name, path in (("blobs", paths.blobs), ("layers", paths.layers), ("containers", paths.containers),
-                                                 ("volumes", paths.volumes), ("registries", paths.registries))}
+    found = {
+        name: used(path)
+        for name, path in (
+            ("blobs", paths.blobs),
+            ("layers", paths.layers),
+            ("containers", paths.containers),
+            ("volumes", paths.volumes),
+            ("registries", paths.registries),
+        )
+    }
     where = paths.data if os.path.isdir(paths.data) else "/"
     system = os.statvfs(where)
-    return dict(found, total=system.f_blocks * system.f_frsize, free=system.f_bavail * system.f_frsize)
+    return dict(
+        found, total=system.f_blocks * system.f_frsize, free=system.f_bavail * system.f_frsize
+    )
 
 
 def used(top):
@@ -94,7 +164,9 @@ def used(top):
         device = os.lstat(top).st_dev
         for entry in trees.walk(top, lambda entry: entry.status.st_dev == device):
             facts = entry.status
-            if facts.st_dev != device or (facts.st_nlink > 1 and not entry.is_directory() and facts.st_ino in seen):
+            if facts.st_dev != device or (
+                facts.st_nlink > 1 and not entry.is_directory() and facts.st_ino in seen
+            ):
                 continue
             if facts.st_nlink > 1 and not entry.is_directory():
                 seen.add(facts.st_ino)

@@ -19,17 +19,26 @@ from .info import used
 
 ENDED = ("created", "exited", "dead")
 OWN = ("until", "label", "label!")
-ALSO = {"containers": ("id", "name", "status", "ancestor", "volume", "network", "health", "exited"), "networks": ("name",), "volumes": ("name", "all")}
+ALSO = {
+    "containers": ("id", "name", "status", "ancestor", "volume", "network", "health", "exited"),
+    "networks": ("name",),
+    "volumes": ("name", "all"),
+}
 
 
 def _split(filters, kind):
     """``(predicate(labels, created), the rest of the filters)``. :raises InvalidInput: for one that is not known."""
-    given = {key: [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])] for key, value in (filters or {}).items()}
+    given = {
+        key: [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+        for key, value in (filters or {}).items()
+    }
     accepted = [key for key in OWN if kind != "volumes" or key != "until"] + list(ALSO[kind])
     for key in given:
         if key not in accepted:
             raise InvalidInput(kind + "_filters", key, ", ".join(accepted))
-    until = units.moment(given["until"][-1], kind + "_filters.until") if given.get("until") else None
+    until = (
+        units.moment(given["until"][-1], kind + "_filters.until") if given.get("until") else None
+    )
 
     def fits(labels, created):
         def has(wanted):
@@ -37,7 +46,11 @@ def _split(filters, kind):
             return key in labels and (not equals or labels[key] == value)
 
         old = until is None or created is not None and created < until
-        return old and all(map(has, given.get("label", ()))) and not any(map(has, given.get("label!", ())))
+        return (
+            old
+            and all(map(has, given.get("label", ())))
+            and not any(map(has, given.get("label!", ())))
+        )
 
     return fits, {key: values for key, values in given.items() if key not in OWN}
 
@@ -45,19 +58,35 @@ def _split(filters, kind):
 def plan_containers(engine, filters=None):
     """Remove the containers that don't run. Facts: ``containers`` (ids), ``containers_space_reclaimed`` (bytes that they had written)."""
     fits, rest = _split(filters, "containers")
-    doomed = [record for record in containers.listing(engine, True, rest)
-              if containers.status(engine, record["id"])["status"] in ENDED and fits(record["definition"].get("labels", {}), record["created"])]
-    space = sum(used(os.path.join(engine.paths.container(record["id"]), "upper")) for record in doomed)
+    doomed = [
+        record
+        for record in containers.listing(engine, True, rest)
+        if containers.status(engine, record["id"])["status"] in ENDED
+        and fits(record["definition"].get("labels", {}), record["created"])
+    ]
+    space = sum(
+        used(os.path.join(engine.paths.container(record["id"]), "upper")) for record in doomed
+    )
     idents = [record["id"] for record in doomed]
-    plan = Plan("containers that don't run", lambda: {"containers": idents, "containers_space_reclaimed": space})
+    plan = Plan(
+        "containers that don't run",
+        lambda: {"containers": idents, "containers_space_reclaimed": space},
+    )
     for record in doomed:
-        plan.add("container " + record["name"], "present", "absent", "remove container %s" % record["name"],
-                 lambda record=record: _remove_ended(engine, record))
+        plan.add(
+            "container " + record["name"],
+            "present",
+            "absent",
+            f"remove container {record['name']}",
+            lambda record=record: _remove_ended(engine, record),
+        )
     return plan
 
 
 def _remove_ended(engine, record):
-    with contextlib.suppress(Conflict, NotFound):  # somebody has started it meanwhile, or removed it
+    with contextlib.suppress(
+        Conflict, NotFound
+    ):  # somebody has started it meanwhile, or removed it
         with containers.held(engine, record["id"]) as now:
             containers.remove(engine, now, keep_volumes=True)
 
@@ -67,7 +96,10 @@ def plan_networks(engine, filters=None):
     fits, rest = _split(filters, "networks")
     names = []
     for config in networks.listing(engine, dict(rest, dangling="true", type="custom")):
-        if fits(config["labels"], units.moment(networks.inspect(engine, config["name"])["Created"], "created")):
+        if fits(
+            config["labels"],
+            units.moment(networks.inspect(engine, config["name"])["Created"], "created"),
+        ):
             names.append(config["name"])
     plan = Plan("unused networks", lambda: {"networks": names})
     for name in names:
@@ -86,7 +118,11 @@ def plan_volumes(engine, filters=None, everything=False):
             raise InvalidInput("volumes_filters.all", rest["all"][-1], "true or false")
         everything = rest.pop("all")[-1].lower() in ("true", "1")
     whole = volumes.prune(engine, everything, {key: values[-1] for key, values in rest.items()})
-    chosen = [change for change in whole.changes if fits(volumes.inspect(engine, change.name)["Labels"] or {}, None)]
+    chosen = [
+        change
+        for change in whole.changes
+        if fits(volumes.inspect(engine, change.name)["Labels"] or {}, None)
+    ]
     names = [change.name for change in chosen]
     space = sum(used(volumes.path(engine, name)) for name in names)
     plan = Plan("unused volumes", lambda: {"volumes": names, "volumes_space_reclaimed": space})
@@ -99,7 +135,10 @@ def plan_images(engine, filters=None, everything=False):
     """Remove the images without a name that no container uses; ``everything``: named ones too. Facts: ``images`` (ids), ``images_space_reclaimed``."""
     plan = images.plan_prune(engine, everything, filters)
     found = plan.facts
-    plan.facts = lambda: {"images": found()["images"], "images_space_reclaimed": found()["space_reclaimed"]}
+    plan.facts = lambda: {
+        "images": found()["images"],
+        "images_space_reclaimed": found()["space_reclaimed"],
+    }
     return plan
 
 
@@ -107,11 +146,19 @@ def plan_builder_cache(engine):
     """Remove the files that RUN --mount=type=cache has kept. Facts: ``builder_cache_caches_deleted``, ``builder_cache_space_reclaimed``."""
     plan = caches.plan_prune(engine)
     found = plan.facts
-    plan.facts = lambda: {"builder_cache_caches_deleted": found()["caches"], "builder_cache_space_reclaimed": found()["space_reclaimed"]}
+    plan.facts = lambda: {
+        "builder_cache_caches_deleted": found()["caches"],
+        "builder_cache_space_reclaimed": found()["space_reclaimed"],
+    }
     return plan
 
 
-PLANS = {"containers": plan_containers, "networks": plan_networks, "volumes": plan_volumes, "images": plan_images}  # in this order: the first use the others
+PLANS = {
+    "containers": plan_containers,
+    "networks": plan_networks,
+    "volumes": plan_volumes,
+    "images": plan_images,
+}  # in this order: the first use the others
 
 
 @contextlib.contextmanager
@@ -122,11 +169,14 @@ def _as_if_gone(engine, idents):
     marks = ", ".join("?" * len(idents))
     try:
         for table, column in shown.items():
-            connection.execute("CREATE TEMP TABLE %s AS SELECT * FROM main.%s WHERE %s NOT IN (%s)" % (table, table, column, marks), idents)
+            connection.execute(
+                f"CREATE TEMP TABLE {table} AS SELECT * FROM main.{table} WHERE {column} NOT IN ({marks})",
+                idents,
+            )
         yield
     finally:
         for table in shown:
-            connection.execute("DROP TABLE IF EXISTS temp.%s" % table)
+            connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
 
 class _OneAfterTheOther(Plan):
@@ -163,10 +213,18 @@ def prune(engine, params):
     kinds = [kind for kind in PLANS if params.get(kind)]
     for kind in PLANS:
         if params.get(kind + "_filters") and not params.get(kind):
-            raise InvalidInput(kind + "_filters", params[kind + "_filters"], "filters together with %s: true" % kind)
-    makers = [lambda kind=kind: PLANS[kind](engine, params.get(kind + "_filters")) for kind in kinds]
+            raise InvalidInput(
+                kind + "_filters", params[kind + "_filters"], f"filters together with {kind}: true"
+            )
+    makers = [
+        lambda kind=kind: PLANS[kind](engine, params.get(kind + "_filters")) for kind in kinds
+    ]
     if params.get("builder_cache"):
         makers.append(lambda: plan_builder_cache(engine))
     if not makers:
-        raise InvalidInput("containers, images, networks, volumes, builder_cache", None, "at least one of them to be true")
+        raise InvalidInput(
+            "containers, images, networks, volumes, builder_cache",
+            None,
+            "at least one of them to be true",
+        )
     return _OneAfterTheOther(engine, makers)

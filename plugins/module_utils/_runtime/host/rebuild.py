@@ -42,39 +42,50 @@ def _rows(engine):
     if any(rows.values()):
         return rows, said + ["the rows are as they were written down beside the database"]
     try:
-        names = sorted(name for name in os.listdir(engine.paths.backups) if not name.endswith((".partial", "-wal", "-shm")))
+        names = sorted(
+            name
+            for name in os.listdir(engine.paths.backups)
+            if not name.endswith((".partial", "-wal", "-shm"))
+        )
     except FileNotFoundError:
         names = []
     for name in reversed(names):
         copy = database.Database(os.path.join(engine.paths.backups, name))
         try:
-            rows = {table: copy.all("SELECT * FROM %s" % table) for table in rowfiles.KEYS}
-            return rows, said + ["the rows are those of the backup %s" % name]
+            rows = {table: copy.all(f"SELECT * FROM {table}") for table in rowfiles.KEYS}
+            return rows, said + [f"the rows are those of the backup {name}"]
         except EngineError as error:
-            said.append("the backup %s can't be used: %s" % (name, error))
+            said.append(f"the backup {name} can't be used: {error}")
         finally:
             copy.close()
-    return rows, said + ["there are no copies of the rows, and no backup: what is known is what the directories say; images have lost their names"]
+    return rows, said + [
+        "there are no copies of the rows, and no backup: what is known is what the directories say; images have lost their names"
+    ]
 
 
 def _exchange(engine, rows):
     """Make the new database, put the old one aside, and the new one in its place."""
     said, path = [], engine.paths.database
-    fresh, aside = path + ".new", "%s.damaged-%s" % (path, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+    fresh, aside = (
+        path + ".new",
+        "%s.damaged-%s" % (path, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())),
+    )
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(fresh + suffix)
     made = database.Database(fresh)
     try:
         for table, row, why in made.fill(rows):
-            said.append("an entry of %s was left out (%s): %s" % (table, why, ", ".join(str(row[key]) for key in rowfiles.KEYS[table])))
+            said.append(
+                f"an entry of {table} was left out ({why}): {', '.join((str(row[key]) for key in rowfiles.KEYS[table]))}"
+            )
     finally:
         made.close()
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):
             os.rename(path + suffix, aside + suffix)
             if not suffix:
-                said.insert(0, "the database that was there is kept as %s" % aside)
+                said.insert(0, f"the database that was there is kept as {aside}")
     rowfiles.unmark(engine.paths.records)
     os.rename(fresh, path)
     sync_directory(engine.paths.data)
@@ -92,7 +103,14 @@ def complete(engine, rows, said, recorded=None, busy=frozenset()):
 
 class _Found:
     def __init__(self, engine, rows, said, recorded, busy):
-        self.engine, self.paths, self.rows, self.said, self.recorded, self.busy = engine, engine.paths, rows, said, recorded, busy
+        self.engine, self.paths, self.rows, self.said, self.recorded, self.busy = (
+            engine,
+            engine.paths,
+            rows,
+            said,
+            recorded,
+            busy,
+        )
 
     def complete(self):
         if self.recorded is None:
@@ -101,7 +119,9 @@ class _Found:
         self._volumes()
         self._containers()
         for row in self.rows["containers"]:
-            with contextlib.suppress(EngineError, ValueError, KeyError, TypeError, OSError, AttributeError):
+            with contextlib.suppress(
+                EngineError, ValueError, KeyError, TypeError, OSError, AttributeError
+            ):
                 self._holdings(row)
         known = self._keys("containers", "id") | self.busy
         for table in ("addresses", "ports", "id_ranges"):
@@ -112,14 +132,18 @@ class _Found:
 
     def _directories(self, top, pattern):
         names = sorted(set(os.listdir(top)) - self.busy) if os.path.isdir(top) else []
-        return [name for name in names if pattern.fullmatch(name) and os.path.isdir(os.path.join(top, name))]
+        return [
+            name
+            for name in names
+            if pattern.fullmatch(name) and os.path.isdir(os.path.join(top, name))
+        ]
 
     def _copy(self, table, key, value):
         """The copy of a row that the database in use has lost, or None."""
         row = next((row for row in (self.recorded or {}).get(table, ()) if row[key] == value), None)
         if row is not None:
             self.rows[table].append(row)
-            self.said.append("%s %s is not in the database" % (table[:-1], row["name"]))
+            self.said.append(f"{table[:-1]} {row['name']} is not in the database")
         return row
 
     def _gone(self, table, key, what, there):
@@ -128,7 +152,7 @@ class _Found:
             if there(row) or row[key] in self.busy or row.get("id") in self.busy:
                 kept.append(row)
             else:
-                self.said.append("%s %s: its directory is gone" % (what, row[key]))
+                self.said.append(f"{what} {row[key]}: its directory is gone")
         self.rows[table] = kept
 
     def _images(self):
@@ -146,46 +170,91 @@ class _Found:
                 ident = parsed["config"]["digest"]
                 manifest.parse_config(self.engine.blobs.read(ident), ident, len(parsed["layers"]))
                 if ident not in self._keys("images", "id"):
-                    self.rows["images"].append({"id": ident, "manifest": "sha256:" + name, "size": sum(layer["size"] for layer in parsed["layers"]),
-                                                "added": database.now()})
+                    self.rows["images"].append(
+                        {
+                            "id": ident,
+                            "manifest": "sha256:" + name,
+                            "size": sum(layer["size"] for layer in parsed["layers"]),
+                            "added": database.now(),
+                        }
+                    )
 
     @staticmethod
     def _files(top):
         if not os.path.isdir(top):
             return
         for entry in os.scandir(top):
-            if IDENT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False) and entry.stat().st_size <= SMALL:
+            if (
+                IDENT.fullmatch(entry.name)
+                and entry.is_file(follow_symlinks=False)
+                and entry.stat().st_size <= SMALL
+            ):
                 with open(entry.path, "rb") as file:
                     if file.read(1) == b"{":
                         yield entry.name
 
     def _layers(self):
-        self._gone("layers", "diff_id", "layer", lambda row: layers.is_there(layers.path_of(self.engine, row["number"])))
+        self._gone(
+            "layers",
+            "diff_id",
+            "layer",
+            lambda row: layers.is_there(layers.path_of(self.engine, row["number"])),
+        )
         known = {layers.base36(row["number"]) for row in self.rows["layers"]}
-        for name in sorted(os.listdir(self.paths.layers)) if os.path.isdir(self.paths.layers) else ():
+        for name in (
+            sorted(os.listdir(self.paths.layers)) if os.path.isdir(self.paths.layers) else ()
+        ):
             if name not in known and re.fullmatch("[0-9a-z]{1,12}", name):
-                self.rows["layers"].append({"diff_id": layers.LOST + name, "number": int(name, 36), "blob": None, "size": 0})
+                self.rows["layers"].append(
+                    {
+                        "diff_id": layers.LOST + name,
+                        "number": int(name, 36),
+                        "blob": None,
+                        "size": 0,
+                    }
+                )
 
     def _volumes(self):
-        self._gone("volumes", "name", "volume", lambda row: os.path.isdir(self.paths.volume(row["name"])))
+        self._gone(
+            "volumes", "name", "volume", lambda row: os.path.isdir(self.paths.volume(row["name"]))
+        )
         for name in self._directories(self.paths.volumes, VOLUME):
             if not os.path.isdir(os.path.join(self.paths.volume(name), "_data")):
                 continue
-            if name not in self._keys("volumes", "name") and not self._copy("volumes", "name", name):
+            if name not in self._keys("volumes", "name") and not self._copy(
+                "volumes", "name", name
+            ):
                 self.rows["volumes"].append(volume_row(self.engine, name))
-                self.said.append("volume %s: its labels and driver options are not known any more" % name)
+                self.said.append(
+                    f"volume {name}: its labels and driver options are not known any more"
+                )
 
     def _containers(self):
-        self._gone("containers", "name", "container", lambda row: os.path.isdir(self.paths.container(row["id"])))
+        self._gone(
+            "containers",
+            "name",
+            "container",
+            lambda row: os.path.isdir(self.paths.container(row["id"])),
+        )
         for ident in self._directories(self.paths.containers, IDENT):
             if ident in self._keys("containers", "id") or self._copy("containers", "id", ident):
                 continue
-            row = container_row(self.engine, ident, self.rows["layers"], self.rows["images"], self._keys("containers", "name"))
+            row = container_row(
+                self.engine,
+                ident,
+                self.rows["layers"],
+                self.rows["images"],
+                self._keys("containers", "name"),
+            )
             if row is None:
-                self.said.append("container %s: its documents can't be read; what is left of it is in %s" % (ident[:12], self.paths.container(ident)))
+                self.said.append(
+                    f"container {ident[:12]}: its documents can't be read; what is left of it is in {self.paths.container(ident)}"
+                )
             else:
                 self.rows["containers"].append(row)
-                self.said.append("container %s: the options that it was made with are not known any more; a task that names it makes it anew" % row["name"])
+                self.said.append(
+                    f"container {row['name']}: the options that it was made with are not known any more; a task that names it makes it anew"
+                )
 
     def _holdings(self, row):
         """Addresses, ports, ids and networks of a container, as its documents say."""
@@ -195,30 +264,63 @@ class _Found:
             address = attachment["address"].partition("/")[0]
             if attachment["network"] not in self._keys("networks", "name"):
                 config_of = network_config(attachment)
-                entry = {"name": config_of["name"], "id": config_of["id"], "config": database.encode(config_of), "created": row["created"]}
+                entry = {
+                    "name": config_of["name"],
+                    "id": config_of["id"],
+                    "config": database.encode(config_of),
+                    "created": row["created"],
+                }
                 self.rows["networks"].append(entry)
-                self.said.append("network %s: its options are not known any more, but its subnet" % config_of["name"])
-            if (attachment["network"], address) not in {(other["network"], other["address"]) for other in self.rows["addresses"]}:
-                self.rows["addresses"].append({"network": attachment["network"], "address": address, "container": ident, "mac": attachment["mac"]})
+                self.said.append(
+                    f"network {config_of['name']}: its options are not known any more, but its subnet"
+                )
+            if (attachment["network"], address) not in {
+                (other["network"], other["address"]) for other in self.rows["addresses"]
+            }:
+                self.rows["addresses"].append(
+                    {
+                        "network": attachment["network"],
+                        "address": address,
+                        "container": ident,
+                        "mac": attachment["mac"],
+                    }
+                )
         for port in run.get("network", {}).get("ports", ()):
-            entry = {"protocol": port["protocol"], "host_ip": port["host_ip"], "host_port": port["host_port"], "container": ident}
+            entry = {
+                "protocol": port["protocol"],
+                "host_ip": port["host_ip"],
+                "host_port": port["host_port"],
+                "container": ident,
+            }
             if entry not in [dict(other, container=ident) for other in self.rows["ports"]]:
                 self.rows["ports"].append(entry)
         extents = config.get("linux", {}).get("uidMappings") or ()
-        if ident not in self._keys("id_ranges", "container") and len(extents) == 1 and not security.maps(database.decode(row["definition"])):
-            self.rows["id_ranges"].append({"container": ident, "first": extents[0]["hostID"], "size": extents[0]["size"]})
+        if (
+            ident not in self._keys("id_ranges", "container")
+            and len(extents) == 1
+            and not security.maps(database.decode(row["definition"]))
+        ):
+            self.rows["id_ranges"].append(
+                {"container": ident, "first": extents[0]["hostID"], "size": extents[0]["size"]}
+            )
 
 
 def documents(engine, ident):
     """``(run.json, config.json)`` of a container; {} for what is gone. :raises ValueError: for what is no JSON."""
     directory = engine.paths.container(ident)
-    return tuple(read_json(os.path.join(directory, name), {}) for name in ("run.json", "config.json"))
+    return tuple(
+        read_json(os.path.join(directory, name), {}) for name in ("run.json", "config.json")
+    )
 
 
 def volume_row(engine, name):
     """The row of a volume of which only the directory is there."""
-    return {"name": name, "options": database.encode({"driver_options": {}, "labels": {}}), "anonymous": int(bool(IDENT.fullmatch(name))),
-            "created": os.stat(engine.paths.volume(name)).st_mtime}
+    return {
+        "name": name,
+        "options": database.encode({"driver_options": {}, "labels": {}}),
+        "anonymous": int(bool(IDENT.fullmatch(name))),
+        "created": os.stat(engine.paths.volume(name)).st_mtime,
+    }
 
 
 def container_row(engine, ident, layer_rows, image_rows, names):
@@ -233,14 +335,32 @@ def container_row(engine, ident, layer_rows, image_rows, names):
         mode, ports = run["network"]["mode"], run["network"]["ports"]
         definition = {"image": image or "", "network_mode": mode}
         if ports:
-            definition["published_ports"] = [{key: port[key] for key in ("container_port", "protocol", "host_ip", "host_port")} for port in ports]
+            definition["published_ports"] = [
+                {key: port[key] for key in ("container_port", "protocol", "host_ip", "host_port")}
+                for port in ports
+            ]
         if mode == "bridge":
-            definition["networks"] = [{"name": entry["network"], "ipv4_address": "", "mac_address": ""} for entry in run["network"]["attachments"]]
-        wanted = "running" if state.get("status") in ("running", "starting", "restarting") else "stopped" if state.get("started_at") else "created"
+            definition["networks"] = [
+                {"name": entry["network"], "ipv4_address": "", "mac_address": ""}
+                for entry in run["network"]["attachments"]
+            ]
+        wanted = (
+            "running"
+            if state.get("status") in ("running", "starting", "restarting")
+            else "stopped"
+            if state.get("started_at")
+            else "created"
+        )
         if name in names:
-            name = "%s-%s" % (name[:100], ident[:12])
-        return {"id": ident, "name": name, "definition": database.encode(definition), "image": image, "wanted": wanted,
-                "created": os.stat(os.path.join(engine.paths.container(ident), "upper")).st_mtime}
+            name = f"{name[:100]}-{ident[:12]}"
+        return {
+            "id": ident,
+            "name": name,
+            "definition": database.encode(definition),
+            "image": image,
+            "wanted": wanted,
+            "created": os.stat(os.path.join(engine.paths.container(ident), "upper")).st_mtime,
+        }
     except (KeyError, TypeError, ValueError, AttributeError, OSError):
         return None
 
@@ -251,9 +371,13 @@ def _image(engine, places, layer_rows, image_rows):
     wanted = [keys.get(place) for place in reversed(places)]
     for row in image_rows:
         with contextlib.suppress(EngineError, OSError):
-            diff_ids = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])["rootfs"]["diff_ids"]
+            diff_ids = manifest.parse_config(engine.blobs.read(row["id"]), row["id"])["rootfs"][
+                "diff_ids"
+            ]
             chains = [layers.chain_key(chain) for chain in manifest.chain_ids(diff_ids)]
-            if len(wanted) == len(diff_ids) and all(key in pair for key, pair in zip(wanted, zip(diff_ids, chains))):
+            if len(wanted) == len(diff_ids) and all(
+                key in pair for key, pair in zip(wanted, zip(diff_ids, chains))
+            ):
                 return row["id"]
     return None
 
@@ -261,6 +385,19 @@ def _image(engine, places, layer_rows, image_rows):
 def network_config(attachment):
     """The configuration of a network that only an attachment tells of."""
     subnet = str(ipaddress.ip_interface(attachment["address"]).network)
-    return {"name": attachment["network"], "id": hashlib.sha256(os.urandom(32)).hexdigest(), "driver": "bridge", "bridge": attachment["bridge"],
-            "subnet": subnet, "gateway": attachment["gateway"] or networks.default_gateway(subnet), "ip_range": None, "aux_addresses": {},
-            "internal": attachment["gateway"] is None, "masquerade": True, "labels": {}, "driver_options": {}, "automatic": False, "mtu": attachment["mtu"]}
+    return {
+        "name": attachment["network"],
+        "id": hashlib.sha256(os.urandom(32)).hexdigest(),
+        "driver": "bridge",
+        "bridge": attachment["bridge"],
+        "subnet": subnet,
+        "gateway": attachment["gateway"] or networks.default_gateway(subnet),
+        "ip_range": None,
+        "aux_addresses": {},
+        "internal": attachment["gateway"] is None,
+        "masquerade": True,
+        "labels": {},
+        "driver_options": {},
+        "automatic": False,
+        "mtu": attachment["mtu"],
+    }

@@ -17,7 +17,7 @@ from ..store import settings
 from ..store.files import write_whole
 from . import boot, uninstall
 
-COMMAND = '''\
+COMMAND = """\
 #!/bin/sh
 # Written by pycontainer.engine.host
 start=%(start)s
@@ -26,7 +26,7 @@ if [ ! -r "$start" ]; then
     exit 125
 fi
 exec %(interpreter)s -I -S "$start" "$@"
-'''
+"""
 
 
 def plan(engine, params):
@@ -37,7 +37,9 @@ def plan(engine, params):
     """
     if not os.path.isabs(params["command"]):
         raise InvalidInput("command", params["command"], "an absolute path")
-    return present(engine, params) if params["state"] == "present" else uninstall.plan(engine, params)
+    return (
+        present(engine, params) if params["state"] == "present" else uninstall.plan(engine, params)
+    )
 
 
 def present(engine, params):
@@ -56,7 +58,9 @@ def present(engine, params):
     if params["container_ids"] is not None:
         plan_setting(found, engine, "container_ids", settings.check_ids(params["container_ids"]))
     if params["boot"] and unit is None:
-        found.warnings.append("this host's init system is none of %s: containers will not be started after a boot" % ", ".join(boot.UNITS))
+        found.warnings.append(
+            f"this host's init system is none of {', '.join(boot.UNITS)}: containers will not be started after a boot"
+        )
     return found
 
 
@@ -67,7 +71,9 @@ def interpreter(engine, copy, asked):
         return recorded
     python = install.choose(asked)
     reason = install.unfit(python)
-    if reason and not engine.check:  # in check mode what is missing may be what the same play would install
+    if (
+        reason and not engine.check
+    ):  # in check mode what is missing may be what the same play would install
         raise Unsupported(reason)
     return python["interpreter"]
 
@@ -75,18 +81,34 @@ def interpreter(engine, copy, asked):
 def plan_runtime(found, engine, copy, python):
     current = install.current(engine.paths.runtime)
     if not copy.exists or current != copy.name:
-        found.add("runtime", current, copy.name, "lay down the engine %s" % copy.name, lambda: install.ensure(engine, python))
+        found.add(
+            "runtime",
+            current,
+            copy.name,
+            f"lay down the engine {copy.name}",
+            lambda: install.ensure(engine, python),
+        )
     elif copy.host.get("interpreter") != python:
-        found.add("interpreter", copy.host.get("interpreter"), python, "run the engine with %s" % python,
-                  lambda: install.ensure(engine, python))
+        found.add(
+            "interpreter",
+            copy.host.get("interpreter"),
+            python,
+            f"run the engine with {python}",
+            lambda: install.ensure(engine, python),
+        )
 
 
 def plan_command(found, engine, python, path):
-    text = COMMAND % {"start": os.path.join(engine.paths.runtime, "current", "start.py"), "runtime": engine.paths.runtime,
-                      "interpreter": python}
+    text = COMMAND % {
+        "start": os.path.join(engine.paths.runtime, "current", "start.py"),
+        "runtime": engine.paths.runtime,
+        "interpreter": python,
+    }
     before = boot.read(path) or None
     if before != text or not os.access(path, os.X_OK):
-        found.add("command", before, text, "write the command %s" % path, lambda: write_command(path, text))
+        found.add(
+            "command", before, text, f"write the command {path}", lambda: write_command(path, text)
+        )
 
 
 def oci_command(command):
@@ -99,7 +121,13 @@ def plan_oci_command(found, engine, path):
     target = os.path.join(engine.paths.runtime, "current", install.OCI_COMMAND)
     before = os.readlink(path) if os.path.islink(path) else boot.read(path) or None
     if before != target:
-        found.add("OCI runtime command", before, target, "link the OCI runtime command %s" % path, lambda: link(path, target))
+        found.add(
+            "OCI runtime command",
+            before,
+            target,
+            f"link the OCI runtime command {path}",
+            lambda: link(path, target),
+        )
 
 
 def link(path, target):
@@ -117,20 +145,34 @@ def write_command(path, text):
 def plan_boot(found, engine, unit, command):
     for other in boot.installed():
         if other is not unit:
-            found.add("boot unit", other.path, None, "remove the boot unit %s" % other.path, other.remove)
+            found.add(
+                "boot unit", other.path, None, f"remove the boot unit {other.path}", other.remove
+            )
     if unit is None:
         return
     wanted, before = unit.wanted(command, engine.paths.data), unit.current()
     if before != wanted:
-        found.add("boot unit", before, wanted, "write, enable and start the boot unit %s" % unit.path, lambda: unit.install(wanted))
+        found.add(
+            "boot unit",
+            before,
+            wanted,
+            f"write, enable and start the boot unit {unit.path}",
+            lambda: unit.install(wanted),
+        )
     elif not unit.is_active():
-        found.add("boot unit", "stopped", "started", "start the boot unit %s, which stops containers when the host goes down" % unit.path, unit.start)
+        found.add(
+            "boot unit",
+            "stopped",
+            "started",
+            f"start the boot unit {unit.path}, which stops containers when the host goes down",
+            unit.start,
+        )
 
 
 def plan_layers(found, engine, wanted):
     """:raises Unsupported: when EROFS is asked for and can't be had."""
     if wanted == layers.EROFS and layers.why_no_erofs(engine):
-        raise Unsupported("layers: erofs: %s" % layers.why_no_erofs(engine))
+        raise Unsupported(f"layers: erofs: {layers.why_no_erofs(engine)}")
     plan_setting(found, engine, "layers", wanted)
 
 
@@ -138,7 +180,7 @@ def plan_selinux(found, engine, wanted):
     """:raises Unsupported: when labels are asked for that the host's policy has not."""
     reason = selinux.defaults()[1]
     if wanted and reason:
-        raise Unsupported("selinux: true: %s" % reason)
+        raise Unsupported(f"selinux: true: {reason}")
     plan_setting(found, engine, "selinux", wanted)
 
 
@@ -146,8 +188,13 @@ def plan_setting(found, engine, name, wanted):
     path = engine.paths.config
     before = settings.given(path).get(name)
     if before != wanted:
-        found.add(name, before, wanted, "set %s to %s in %s" % (name, json.dumps(wanted).strip('"'), path),
-                  lambda: settings.write(path, dict(settings.given(path), **{name: wanted})))
+        found.add(
+            name,
+            before,
+            wanted,
+            "set %s to %s in %s" % (name, json.dumps(wanted).strip('"'), path),
+            lambda: settings.write(path, dict(settings.given(path), **{name: wanted})),
+        )
 
 
 def facts(engine, python, params):

@@ -34,7 +34,10 @@ def plan(engine, params):
 
     :raises Conflict: when containers or registries run and ``force`` does not allow to stop them.
     """
-    containers, served = running_containers(engine), [row["name"] for row in service.rows(engine) if service.lives(engine, row["name"])]
+    containers, served = (
+        running_containers(engine),
+        [row["name"] for row in service.rows(engine) if service.lives(engine, row["name"])],
+    )
     refuse(containers, served, params)
     found = Plan("host", lambda: {"host": None})
     if params["delete_data"]:
@@ -42,18 +45,48 @@ def plan(engine, params):
     else:
         plan_stop(found, engine, containers, served)
     for unit in boot.installed():
-        found.add("boot unit", unit.path, None, "remove the boot unit %s" % unit.path, unit.remove)
+        found.add("boot unit", unit.path, None, f"remove the boot unit {unit.path}", unit.remove)
     if boot.MARK in boot.read(params["command"]):
-        found.add("command", params["command"], None, "remove the command %s" % params["command"], lambda: os.unlink(params["command"]))
+        found.add(
+            "command",
+            params["command"],
+            None,
+            f"remove the command {params['command']}",
+            lambda: os.unlink(params["command"]),
+        )
     link = os.path.join(os.path.dirname(params["command"]), install.OCI_COMMAND)
     if os.path.islink(link) and os.readlink(link).startswith(engine.paths.runtime + "/"):
-        found.add("OCI runtime command", link, None, "remove the OCI runtime command %s" % link, lambda: os.unlink(link))
+        found.add(
+            "OCI runtime command",
+            link,
+            None,
+            f"remove the OCI runtime command {link}",
+            lambda: os.unlink(link),
+        )
     if entries(engine.paths.runtime):
-        found.add("runtime", install.current(engine.paths.runtime), None, "remove the engine", lambda: remove_engine(engine.paths))
+        found.add(
+            "runtime",
+            install.current(engine.paths.runtime),
+            None,
+            "remove the engine",
+            lambda: remove_engine(engine.paths),
+        )
     if params["delete_data"] and os.path.exists(engine.paths.config):
-        found.add("settings", engine.paths.config, None, "remove %s" % engine.paths.config, lambda: settings.write(engine.paths.config, {}))
+        found.add(
+            "settings",
+            engine.paths.config,
+            None,
+            f"remove {engine.paths.config}",
+            lambda: settings.write(engine.paths.config, {}),
+        )
     if params["delete_data"] and entries(engine.paths.data):
-        found.add("data", engine.paths.data, None, "delete %s" % engine.paths.data, lambda: delete_data(engine))
+        found.add(
+            "data",
+            engine.paths.data,
+            None,
+            f"delete {engine.paths.data}",
+            lambda: delete_data(engine),
+        )
     return found
 
 
@@ -62,30 +95,66 @@ def refuse(containers, served, params):
         return
     for kind, names in (("containers", containers), ("registries", served)):
         if names:
-            raise Conflict("%s run on this host (%s); stop them first, or let force: true do it" % (kind, ", ".join(sorted(names))))
+            raise Conflict(
+                f"{kind} run on this host ({', '.join(sorted(names))}); stop them first, or let force: true do it"
+            )
 
 
 def plan_stop(found, engine, containers, served):
     """Everything that runs is stopped, and what networks have in the kernel goes; the database keeps it all."""
     for name in sorted(containers):
-        found.add("container %s" % name, "running", "stopped", "stop container %s" % name, lambda name=name: execute(engine, "stop", name))
+        found.add(
+            f"container {name}",
+            "running",
+            "stopped",
+            f"stop container {name}",
+            lambda name=name: execute(engine, "stop", name),
+        )
     for name in served:
-        found.add("registry %s" % name, "started", "stopped", "stop registry %s" % name, registry_plan(engine, name, "stopped").apply)
+        found.add(
+            f"registry {name}",
+            "started",
+            "stopped",
+            f"stop registry {name}",
+            registry_plan(engine, name, "stopped").apply,
+        )
     for config in catalog.listing(engine):
         if os.path.exists("/sys/class/net/" + config["bridge"]):
-            found.add("network %s" % config["name"], config["bridge"], None, "take down the bridge of network %s" % config["name"],
-                      lambda config=config: links.remove(config))
+            found.add(
+                f"network {config['name']}",
+                config["bridge"],
+                None,
+                f"take down the bridge of network {config['name']}",
+                lambda config=config: links.remove(config),
+            )
 
 
 def plan_deletion(found, engine):
     """Everything is removed as its own module would; what is only data goes with the directory."""
     for row in engine.db.all("SELECT name FROM containers ORDER BY name"):
-        found.add("container %s" % row["name"], "present", None, "remove container %s" % row["name"],
-                  lambda name=row["name"]: execute(engine, "rm", "--force", "--volumes", name))
+        found.add(
+            f"container {row['name']}",
+            "present",
+            None,
+            f"remove container {row['name']}",
+            lambda name=row["name"]: execute(engine, "rm", "--force", "--volumes", name),
+        )
     for row in service.rows(engine):
-        found.add("registry %s" % row["name"], "present", None, "remove registry %s" % row["name"], registry_plan(engine, row["name"], "absent").apply)
+        found.add(
+            f"registry {row['name']}",
+            "present",
+            None,
+            f"remove registry {row['name']}",
+            registry_plan(engine, row["name"], "absent").apply,
+        )
     for config in catalog.listing(engine):
-        found.add("network %s" % config["name"], "present", None, "remove network %s" % config["name"], lambda config=config: links.remove(config))
+        found.add(
+            f"network {config['name']}",
+            "present",
+            None,
+            f"remove network {config['name']}",
+            lambda config=config: links.remove(config),
+        )
 
 
 def registry_plan(engine, name, state):
@@ -97,12 +166,19 @@ def registry_plan(engine, name, state):
 def running_containers(engine):
     """The names of the containers whose process 1 lives, as their monitors wrote it down (``state.json``)."""
     boot_now = boot_id()
-    return [row["name"] for row in engine.db.all("SELECT id, name FROM containers")
-            if lives(state.read(engine.paths, row["id"]), boot_now)]
+    return [
+        row["name"]
+        for row in engine.db.all("SELECT id, name FROM containers")
+        if lives(state.read(engine.paths, row["id"]), boot_now)
+    ]
 
 
 def lives(now, boot_now):
-    return bool(now.get("pid")) and now.get("boot") == boot_now and start_time(now["pid"]) == now.get("pid_start")
+    return (
+        bool(now.get("pid"))
+        and now.get("boot") == boot_now
+        and start_time(now["pid"]) == now.get("pid_start")
+    )
 
 
 def execute(engine, *words):
@@ -130,8 +206,13 @@ def end_zygotes(paths):
     found = []
     for name in entries(paths.run):
         if name.startswith("zygote-") and name.endswith(".sock"):
-            with contextlib.suppress(messages.Gone), messages.connect(paths.run, name) as connection:
-                pid = struct.unpack("=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]  # unix(7)
+            with (
+                contextlib.suppress(messages.Gone),
+                messages.connect(paths.run, name) as connection,
+            ):
+                pid = struct.unpack(
+                    "=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+                )[0]  # unix(7)
                 found.append((pid, start_time(pid)))
                 os.kill(pid, signal.SIGTERM)
     return found
@@ -147,7 +228,9 @@ def delete_data(engine):
             os.rmdir(path)
     left = entries(engine.paths.data)
     if left:
-        raise HostError("%s could not be deleted whole: %s is still mounted or in use" % (engine.paths.data, ", ".join(left)))
+        raise HostError(
+            f"{engine.paths.data} could not be deleted whole: {', '.join(left)} is still mounted or in use"
+        )
 
 
 def entries(path):

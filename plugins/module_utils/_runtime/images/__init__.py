@@ -70,7 +70,7 @@ _HOMES = {
     "pushed_of": "task",
     "recover": "library.recovery",
 }
-__all__ = sorted(_HOMES) + ["layer_paths", "library", "model", "plans", "task", "trust"]
+__all__ = [*sorted(_HOMES), "layer_paths", "library", "model", "plans", "task", "trust"]
 
 __getattr__ = lazy.door(__name__, _HOMES)
 

@@ -11,7 +11,8 @@ from .archives import writer
 from .configuration.access import Registries
 from .library import anatomy, compare, records, selection
 from .model import reference
-from .plans import present as plans, pushed
+from .plans import present as plans
+from .plans import pushed
 
 WITH_PATH = ("load", "import", "controller")  # sources that take a path
 CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_key")
@@ -20,7 +21,9 @@ CONNECTION = ("insecure", "validate_certs", "ca_path", "client_cert", "client_ke
 def registries_of(params):
     """``Registries`` from a task's options; those that are missing have their defaults."""
     options = {key: params[key] for key in CONNECTION if params.get(key) is not None}
-    return Registries(auth_file=params.get("auth_file"), mirrors=params.get("mirrors") or (), **options)
+    return Registries(
+        auth_file=params.get("auth_file"), mirrors=params.get("mirrors") or (), **options
+    )
 
 
 def image(engine, params):
@@ -29,20 +32,34 @@ def image(engine, params):
     if params["state"] == "absent":
         if not name:
             raise InvalidInput("name", name, "the name or id of an image")
-        for option in ("path", "config", "comment", "tags", "repository", "push", "platform", "verify", "mirrors", "index", "sign",
-                       "archive_path"):
+        for option in (
+            "path",
+            "config",
+            "comment",
+            "tags",
+            "repository",
+            "push",
+            "platform",
+            "verify",
+            "mirrors",
+            "index",
+            "sign",
+            "archive_path",
+        ):
             if params.get(option):
-                raise InvalidInput(option, params[option], "no %s with state absent" % option)
-        return plans.plan_absent(engine, name, bool(params.get("force_absent")), params.get("prune") is not False)
+                raise InvalidInput(option, params[option], f"no {option} with state absent")
+        return plans.plan_absent(
+            engine, name, bool(params.get("force_absent")), params.get("prune") is not False
+        )
     _check(params, name)
     registries = registries_of(params)
     plan = _present(engine, params, name, registries)
     if isinstance(plan, dict):
         return plan  # of source controller: what has to be sent first
-    plans.plan_tags(plan, names_of(params)[1 if name else 0:])
+    plans.plan_tags(plan, names_of(params)[1 if name else 0 :])
     if params.get("push") and plan.unknown:  # in check mode, of an image that is not here yet
         for text in _pushed(params):
-            plan.add("registry " + text, None, "pushed", "push image %s" % text)
+            plan.add("registry " + text, None, "pushed", f"push image {text}")
     elif params.get("push"):
         pushed.plan_push(plan, _pushed(params), registries, **_beside(params))
     return plan
@@ -70,10 +87,10 @@ def _pushed(params):
 def check_source(params, refused, source):
     """:raises InvalidInput: for options (names) that ``source`` does not take, and where there is no name."""
     if not params.get("name"):
-        raise InvalidInput("name", None, "the name of an image, which source %s needs" % source)
+        raise InvalidInput("name", None, f"the name of an image, which source {source} needs")
     for option in refused:
         if params.get(option):
-            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+            raise InvalidInput(option, params[option], f"no {option} with source {source}")
 
 
 def push_built(plan, params):
@@ -85,7 +102,13 @@ def push_built(plan, params):
         pushed.plan_push(plan, texts, registries, **_beside(params))
         return plan
     for text in texts:
-        plan.add("registry " + text, None, "pushed", "push image %s" % text, lambda text=text: _push_now(plan, text, registries, params))
+        plan.add(
+            "registry " + text,
+            None,
+            "pushed",
+            f"push image {text}",
+            lambda text=text: _push_now(plan, text, registries, params),
+        )
     return plan
 
 
@@ -109,24 +132,30 @@ def _check(params, name):
     """What does not fit together is refused before anything is looked at."""
     source = params["source"]
     if source in WITH_PATH and not params.get("path"):
-        raise InvalidInput("path", params.get("path"), "a path, which source %s needs" % source)
+        raise InvalidInput("path", params.get("path"), f"a path, which source {source} needs")
     if source != "load" and not name:
-        raise InvalidInput("name", name, "the name of an image, which source %s needs" % source)
+        raise InvalidInput("name", name, f"the name of an image, which source {source} needs")
     if source not in WITH_PATH and params.get("path"):
-        raise InvalidInput("path", params["path"], "no path with source %s" % source)
+        raise InvalidInput("path", params["path"], f"no path with source {source}")
     for option in ("verify", "mirrors"):
         if source != "pull" and params.get(option):
-            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+            raise InvalidInput(option, params[option], f"no {option} with source {source}")
     for option in ("config", "comment"):
         if source != "import" and params.get(option):
-            raise InvalidInput(option, params[option], "no %s with source %s" % (option, source))
+            raise InvalidInput(option, params[option], f"no {option} with source {source}")
     if source == "controller" and (params.get("sign") or {}).get("passphrase"):
-        raise InvalidInput("sign.passphrase", "given", "a key without one with source controller, whose later steps are not told what is secret")
+        raise InvalidInput(
+            "sign.passphrase",
+            "given",
+            "a key without one with source controller, whose later steps are not told what is secret",
+        )
     for option in ("index", "sign"):
         if params.get(option) and not params.get("push"):
-            raise InvalidInput(option, "given", "%s together with push" % option)
+            raise InvalidInput(option, "given", f"{option} together with push")
     if params.get("archive_path") and not name:
-        raise InvalidInput("archive_path", params["archive_path"], "archive_path together with name")
+        raise InvalidInput(
+            "archive_path", params["archive_path"], "archive_path together with name"
+        )
     if params.get("push") and not name and not params.get("repository"):
         raise InvalidInput("push", True, "push together with name or repository")
 
@@ -141,7 +170,9 @@ def _present(engine, params, name, registries):
             return plan
     if source == "pull":
         pull = {"not_present": "missing"}.get(params["pull"], params["pull"])
-        return plans.plan_present(engine, name, pull, params.get("platform"), registries, params.get("verify"))
+        return plans.plan_present(
+            engine, name, pull, params.get("platform"), registries, params.get("verify")
+        )
     if source == "local":
         return plans.plan_local(engine, name)
     if source == "controller":
@@ -152,7 +183,14 @@ def _present(engine, params, name, registries):
 
     if source == "import":
         return from_archives.plan_import(
-            engine, name, params["path"], params.get("config"), params.get("comment"), params.get("platform"), params.get("change"))
+            engine,
+            name,
+            params["path"],
+            params.get("config"),
+            params.get("comment"),
+            params.get("platform"),
+            params.get("change"),
+        )
     return from_archives.plan_load(engine, params["path"], name, params.get("platform"))
 
 
@@ -164,7 +202,7 @@ def image_info(engine, params):
     else:
         for option in ("filters", "all"):
             if params.get(option):
-                raise InvalidInput(option, params[option], "no %s together with name" % option)
+                raise InvalidInput(option, params[option], f"no {option} together with name")
         there = [records.find(engine, name) for name in names]
         found = [records.describe(engine, record) for record in there if record is not None]
     for document in found:
@@ -180,7 +218,9 @@ def _look_into(engine, document, params):
         report = anatomy.layer_report(engine, document["Id"])
         document.update({key: report[key] for key in ("Layers", "Wasted", "WastedFiles")})
     if params.get("compare_to"):
-        document["Differences"] = compare.difference_of(engine, params["compare_to"], document["Id"])
+        document["Differences"] = compare.difference_of(
+            engine, params["compare_to"], document["Id"]
+        )
     if params.get("referrers"):
         from .client import referrers
 
@@ -192,11 +232,17 @@ def _tagged(text, tag):
     if reference.looks_like_id(text):
         return text
     parsed = reference.parse(text, "names", default_tag=None)
-    return text if parsed.tag or parsed.digest else reference.parse("%s:%s" % (text, tag), "tag").name
+    return text if parsed.tag or parsed.digest else reference.parse(f"{text}:{tag}", "tag").name
 
 
 def image_export(engine, params):
     """The module ``image_export``: a plan."""
     texts = [_tagged(text, params.get("tag") or "latest") for text in params["names"]]
-    return writer.plan_save(engine, writer.chosen(engine, texts), os.path.abspath(params["path"]), params.get("format") or "docker-archive",
-                            bool(params.get("gzip")), bool(params.get("force")))
+    return writer.plan_save(
+        engine,
+        writer.chosen(engine, texts),
+        os.path.abspath(params["path"]),
+        params.get("format") or "docker-archive",
+        bool(params.get("gzip")),
+        bool(params.get("force")),
+    )

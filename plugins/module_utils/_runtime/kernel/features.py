@@ -14,7 +14,8 @@ import sys
 import zlib
 
 from ..errors import Unsupported
-from .calls import constants as c, syscalls
+from .calls import constants as c
+from .calls import syscalls
 from .isolation import apparmor, capabilities, namespaces, selinux
 from .processes import procfs
 
@@ -36,21 +37,44 @@ def detect():
 def missing(names):
     """Sentences for those of the named features that this host lacks."""
     found = detect()
-    return ["%s: %s" % (found[name]["needed_for"], found[name]["reason"]) for name in names if not found[name]["found"]]
+    return [
+        f"{found[name]['needed_for']}: {found[name]['reason']}"
+        for name in names
+        if not found[name]["found"]
+    ]
 
 
 def _feature(found, needed_for, reason="", detail=None):
-    return {"found": bool(found), "reason": reason if not found or found is UNKNOWN else "", "needed_for": needed_for, "detail": detail}
+    return {
+        "found": bool(found),
+        "reason": reason if not found or found is UNKNOWN else "",
+        "needed_for": needed_for,
+        "detail": detail,
+    }
 
 
 def _host():
     version, known = procfs.kernel_version(), bool(c.NUMBERS)
     text = "%d.%d" % version
     return {
-        "kernel": _feature(version >= MINIMUM, "containers", "Linux %s is older than %d.%d" % (text, *MINIMUM), text),
-        "architecture": _feature(known, "containers", "%s is not among x86_64 and aarch64 (64-bit)" % c.MACHINE, c.MACHINE),
-        "python": _feature(sys.version_info >= (3, 9), "the engine", "older than Python 3.9", "%d.%d.%d" % sys.version_info[:3]),
-        "cffi": _feature(syscalls.ffi is not None, "containers", "the package python3-cffi is not installed"),
+        "kernel": _feature(
+            version >= MINIMUM,
+            "containers",
+            "Linux %s is older than %d.%d" % (text, *MINIMUM),
+            text,
+        ),
+        "architecture": _feature(
+            known, "containers", f"{c.MACHINE} is not among x86_64 and aarch64 (64-bit)", c.MACHINE
+        ),
+        "python": _feature(
+            sys.version_info >= (3, 9),
+            "the engine",
+            "older than Python 3.9",
+            "%d.%d.%d" % sys.version_info[:3],
+        ),
+        "cffi": _feature(
+            syscalls.ffi is not None, "containers", "the package python3-cffi is not installed"
+        ),
     }
 
 
@@ -62,9 +86,19 @@ _PROBES = {
     "new_mount_api": ("move_mount", (-1, b"\0", -1, b"\0", 2**31), "5.2", "containers"),
     "pidfd": ("pidfd_open", (-1, 0), "5.3", "supervising containers"),
     "pidfd_getfd": ("pidfd_getfd", (-1, -1, 0), "5.6", "diagnostics"),
-    "openat2": ("openat2", (-1, b"\0", b"\0" * 24, 0), "5.6", "quicker path checks (there is a slower way)"),
+    "openat2": (
+        "openat2",
+        (-1, b"\0", b"\0" * 24, 0),
+        "5.6",
+        "quicker path checks (there is a slower way)",
+    ),
     "close_range": ("close_range", (1, 0, 0), "5.9", "quicker starts (there is a slower way)"),
-    "mount_setattr": ("mount_setattr", (-1, b"\0", 2**31, 0, 0), "5.12", "recursive read-only mounts, mounts with mapped ids"),
+    "mount_setattr": (
+        "mount_setattr",
+        (-1, b"\0", 2**31, 0, 0),
+        "5.12",
+        "recursive read-only mounts, mounts with mapped ids",
+    ),
     "bpf": ("bpf", (-1, 0, 0), "4.10", "device rules on cgroup v2"),
     "keyrings": ("keyctl", (-1,), "2.6", "a session keyring for each container"),
 }
@@ -73,11 +107,15 @@ _PROBES = {
 def _system_calls():
     found = {}
     for feature, (name, arguments, since, needed_for) in _PROBES.items():
-        reason = "the kernel or a filter above this process has no %s (since Linux %s)" % (name, since)
+        reason = f"the kernel or a filter above this process has no {name} (since Linux {since})"
         found[feature] = _feature(_has_call(name, arguments), needed_for, reason)
     version = procfs.kernel_version()
     for feature, since, needed_for in (
-        ("overlay_lowerdir_plus", (6, 7), "images with more layers than fit a page of mount options"),
+        (
+            "overlay_lowerdir_plus",
+            (6, 7),
+            "images with more layers than fit a page of mount options",
+        ),
         ("overlay_mapped_owners", (5, 19), "a user namespace of its own for each container"),
         ("overlay_volatile", (5, 10), "writable layers that are never synced"),
         ("clone_into_cgroup", (5, 7), "quicker starts on cgroup v2 (there is a slower way)"),
@@ -120,9 +158,9 @@ def _kernel_parts():
     found = {}
     for feature, (module, symbol, needed_for) in _PARTS.items():
         has = lookup.has(module, symbol)
-        reason = "the kernel has no %s (CONFIG_%s)" % (module, symbol)
+        reason = f"the kernel has no {module} (CONFIG_{symbol})"
         if has is UNKNOWN:
-            reason = "the kernel does not tell whether it has %s" % module
+            reason = f"the kernel does not tell whether it has {module}"
         found[feature] = _feature(has, needed_for, reason)
     return found
 
@@ -133,8 +171,12 @@ class _Modules:
     def __init__(self):
         release = os.uname().release
         self.filesystems = _text("/proc/filesystems").split()
-        directories = ["%s/lib/modules/%s/" % (prefix, release) for prefix in ("", "/usr")]
-        listed = "".join(_text(directory + name, 1 << 24) for directory in directories for name in ("modules.builtin", "modules.dep"))
+        directories = [f"{prefix}/lib/modules/{release}/" for prefix in ("", "/usr")]
+        listed = "".join(
+            _text(directory + name, 1 << 24)
+            for directory in directories
+            for name in ("modules.builtin", "modules.dep")
+        )
         self.listed = set()
         for line in listed.splitlines():
             self.listed.add(line.split(":")[0].rpartition("/")[2].split(".ko")[0].replace("-", "_"))
@@ -142,12 +184,16 @@ class _Modules:
 
     def has(self, module, symbol):
         """True, False or UNKNOWN."""
-        if module in self.filesystems or os.path.isdir("/sys/module/" + module) or module in self.listed:
+        if (
+            module in self.filesystems
+            or os.path.isdir("/sys/module/" + module)
+            or module in self.listed
+        ):
             return True
         if self.listed:
             return False
         if self.config:
-            return "\nCONFIG_%s=y\n" % symbol in self.config
+            return f"\nCONFIG_{symbol}=y\n" in self.config
         return UNKNOWN
 
 
@@ -173,13 +219,22 @@ def _text(path, limit=1 << 20):
 def _namespaces():
     found = {}
     for name in namespaces.TYPES:
-        reason = "this kernel has no %s namespaces" % name
-        found["%s_namespaces" % name] = _feature(namespaces.supported(name), "a %s namespace of its own for each container" % name, reason)
-    if found["user_namespaces"]["found"] and _text("/proc/sys/user/max_user_namespaces").strip() == "0":
-        found["user_namespaces"] = _feature(False, found["user_namespaces"]["needed_for"], "user.max_user_namespaces is 0")
+        reason = f"this kernel has no {name} namespaces"
+        found[f"{name}_namespaces"] = _feature(
+            namespaces.supported(name), f"a {name} namespace of its own for each container", reason
+        )
+    if (
+        found["user_namespaces"]["found"]
+        and _text("/proc/sys/user/max_user_namespaces").strip() == "0"
+    ):
+        found["user_namespaces"] = _feature(
+            False, found["user_namespaces"]["needed_for"], "user.max_user_namespaces is 0"
+        )
     kinds = {mount["type"] for mount in procfs.mounts() if mount["type"] in ("cgroup", "cgroup2")}
     mode = {0: "none", 1: "v2" if "cgroup2" in kinds else "v1", 2: "hybrid"}[len(kinds)]
-    found["cgroups"] = _feature(kinds, "resource limits, pausing, statistics", "no cgroup file system is mounted", mode)
+    found["cgroups"] = _feature(
+        kinds, "resource limits, pausing, statistics", "no cgroup file system is mounted", mode
+    )
     return found
 
 
@@ -187,7 +242,10 @@ def _namespaces():
 _RIGHTS = {
     "right_to_mount": ("CAP_SYS_ADMIN", "containers"),
     "right_to_networks": ("CAP_NET_ADMIN", "networks"),
-    "right_to_raise_limits": ("CAP_SYS_RESOURCE", "resource limits above this process's own, lower oom_score_adj"),
+    "right_to_raise_limits": (
+        "CAP_SYS_RESOURCE",
+        "resource limits above this process's own, lower oom_score_adj",
+    ),
     "right_to_make_devices": ("CAP_MKNOD", "device nodes"),
 }
 
@@ -200,7 +258,7 @@ def _security():
         effective = 0
     for feature, (capability, needed_for) in _RIGHTS.items():
         has = effective >> capabilities.NUMBERS[capability] & 1
-        found[feature] = _feature(has, needed_for, "this process does not have %s" % capability)
+        found[feature] = _feature(has, needed_for, f"this process does not have {capability}")
     for feature, action, needed_for in (
         ("seccomp", 0x00050000, "system call filters"),
         ("seccomp_notify", 0x7FC00000, "SCMP_ACT_NOTIFY"),
@@ -209,16 +267,25 @@ def _security():
         found[feature] = _feature(_has_action(action), needed_for, "the kernel's seccomp lacks it")
     found["apparmor"] = _feature(apparmor.enabled(), "AppArmor profiles", "AppArmor is not enabled")
     profile, reason = apparmor.default()
-    found["apparmor_default"] = _feature(profile, "the AppArmor profile that containers have by default", reason, profile)
+    found["apparmor_default"] = _feature(
+        profile, "the AppArmor profile that containers have by default", reason, profile
+    )
     found["selinux"] = _feature(selinux.enabled(), "SELinux labels", "SELinux is not enabled")
     contexts, reason = selinux.defaults()
-    found["selinux_default"] = _feature(contexts, "SELinux labels of the engine's containers (selinux: true, security_opts: label=...)", reason,
-                                        contexts and contexts["process"])
+    found["selinux_default"] = _feature(
+        contexts,
+        "SELinux labels of the engine's containers (selinux: true, security_opts: label=...)",
+        reason,
+        contexts and contexts["process"],
+    )
     return found
 
 
 def _has_action(action):
     try:
-        return syscalls.probe("seccomp", c.SECCOMP_GET_ACTION_AVAIL, 0, action.to_bytes(4, "little")) == 0
+        return (
+            syscalls.probe("seccomp", c.SECCOMP_GET_ACTION_AVAIL, 0, action.to_bytes(4, "little"))
+            == 0
+        )
     except Unsupported:
         return False

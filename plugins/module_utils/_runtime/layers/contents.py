@@ -18,9 +18,14 @@ from .compression import streams
 from .entries import META, OPAQUE, WHITEOUT
 from .tar import reader
 
-_KINDS = {reader.REGULAR: stat.S_IFREG, reader.SYMLINK: stat.S_IFLNK, reader.CHAR: stat.S_IFCHR, reader.BLOCK_DEVICE: stat.S_IFBLK,
-          reader.DIRECTORY: stat.S_IFDIR,
-          reader.FIFO: stat.S_IFIFO}
+_KINDS = {
+    reader.REGULAR: stat.S_IFREG,
+    reader.SYMLINK: stat.S_IFLNK,
+    reader.CHAR: stat.S_IFCHR,
+    reader.BLOCK_DEVICE: stat.S_IFBLK,
+    reader.DIRECTORY: stat.S_IFDIR,
+    reader.FIFO: stat.S_IFIFO,
+}
 
 
 class File:
@@ -48,11 +53,29 @@ class Item:
     :ivar headers: of a hard link into a layer below, those of its names.
     """
 
-    __slots__ = ("kind", "st_mode", "st_uid", "st_gid", "st_mtime_ns", "device", "xattrs", "link", "file", "target", "layer", "headers")
+    __slots__ = (
+        "kind",
+        "st_mode",
+        "st_uid",
+        "st_gid",
+        "st_mtime_ns",
+        "device",
+        "xattrs",
+        "link",
+        "file",
+        "target",
+        "layer",
+        "headers",
+    )
 
     def __init__(self, entry, layer):
         self.kind, self.layer = entry.kind, layer
-        self.st_mode, self.st_uid, self.st_gid, self.st_mtime_ns = entry.mode | _KINDS.get(entry.kind, 0), entry.uid, entry.gid, entry.mtime
+        self.st_mode, self.st_uid, self.st_gid, self.st_mtime_ns = (
+            entry.mode | _KINDS.get(entry.kind, 0),
+            entry.uid,
+            entry.gid,
+            entry.mtime,
+        )
         self.device, self.xattrs, self.link = entry.device, entry.xattrs, entry.link
         self.file, self.target, self.headers = None, None, []
 
@@ -88,12 +111,19 @@ class Item:
         """Whether type, mode, owner, attributes and content are the same. Times don't count."""
         if self is other:
             return True
-        facts = [(item.kind, item.st_mode, item.st_uid, item.st_gid, item.device, item.xattrs) for item in (self, other)]
+        facts = [
+            (item.kind, item.st_mode, item.st_uid, item.st_gid, item.device, item.xattrs)
+            for item in (self, other)
+        ]
         if facts[0] != facts[1]:
             return False
         if self.kind == reader.SYMLINK:
             return self.link == other.link
-        return self.kind != reader.REGULAR or self.file is other.file or (self.file.size, self.file.digest) == (other.file.size, other.file.digest)
+        return (
+            self.kind != reader.REGULAR
+            or self.file is other.file
+            or (self.file.size, self.file.digest) == (other.file.size, other.file.digest)
+        )
 
 
 class Contents:
@@ -128,18 +158,22 @@ class Contents:
         return self._put(_joined(parent, name), item)
 
     def _whiteout(self, parent, name, parts):
-        if any(part.startswith(META) for part in parts[:-1]) or (name.startswith(META) and name != OPAQUE):
+        if any(part.startswith(META) for part in parts[:-1]) or (
+            name.startswith(META) and name != OPAQUE
+        ):
             return  # aufs' own
         if name == OPAQUE:
             self.opaques.append(parent)
         else:
-            self.whiteouts.append(_joined(parent, name[len(WHITEOUT):]))
+            self.whiteouts.append(_joined(parent, name[len(WHITEOUT) :]))
 
     def _hard_link(self, item, entry):
         """The Item of a hard link: the one of what it leads to in this layer."""
         target = tree.split(entry.link, self.what)
         if not target:
-            raise RegistryError("%s: the hard link %s leads to the root" % (self.what, tree.show(entry.name)))
+            raise RegistryError(
+                f"{self.what}: the hard link {tree.show(entry.name)} leads to the root"
+            )
         path = _joined(self._parent(target[:-1]), target[-1])
         found, header = self.items.get(path), hard_links.header(entry)
         if found is None or found.is_directory:
@@ -200,7 +234,7 @@ class Contents:
             target = item.link.split(b"/")
             links, detour = links + 1, detour + len(target)
             if links > tree.MAX_LINKS or detour > tree.MAX_DETOUR:
-                raise RegistryError("%s: too many links on the way to %s" % (self.what, tree.show(key)))
+                raise RegistryError(f"{self.what}: too many links on the way to {tree.show(key)}")
             if item.link.startswith(b"/"):
                 real = []
             rest += reversed(target)

@@ -85,7 +85,12 @@ def _directory(fd, name, statuses, lower, epoch, depth, counted):
         if opaque and under is None:
             os.removexattr(inner, OPAQUE)
         size, left = _clean(inner, None if opaque else under, epoch, depth + 1, counted)
-        if not left and not opaque and under is not None and _same_directory(inner, under, status, below):
+        if (
+            not left
+            and not opaque
+            and under is not None
+            and _same_directory(inner, under, status, below)
+        ):
             os.rmdir(name, dir_fd=fd)
             return 0, False
         _strip(inner)
@@ -125,12 +130,19 @@ def _attributes(status):
 
 def _same_directory(inner, under, status, below):
     """Times don't count: a file that came and went is no change."""
-    return _attributes(status) == _attributes(below) and same_file.xattrs(inner) == same_file.xattrs(under)
+    return _attributes(status) == _attributes(below) and same_file.xattrs(
+        inner
+    ) == same_file.xattrs(under)
 
 
 def _same_file(fd, name, status, lower, below):
-    if below is None or _attributes(status) != _attributes(below) or (status.st_mtime_ns, status.st_size, status.st_rdev) != (
-            below.st_mtime_ns, below.st_size, below.st_rdev) or (status.st_nlink > 1) != (below.st_nlink > 1):
+    if (
+        below is None
+        or _attributes(status) != _attributes(below)
+        or (status.st_mtime_ns, status.st_size, status.st_rdev)
+        != (below.st_mtime_ns, below.st_size, below.st_rdev)
+        or (status.st_nlink > 1) != (below.st_nlink > 1)
+    ):
         return False
     if stat.S_ISLNK(status.st_mode):
         return os.readlink(name, dir_fd=fd) == os.readlink(name, dir_fd=lower)
@@ -187,7 +199,9 @@ class Changes:
 
     def names(self):
         """``[{"Path", "Kind"}]``, paths as text, absolute."""
-        return [{"Path": "/" + os.fsdecode(path), "Kind": kind} for path, kind in self.kinds.items()]
+        return [
+            {"Path": "/" + os.fsdecode(path), "Kind": kind} for path, kind in self.kinds.items()
+        ]
 
 
 def changes(upper, lower, ignored=frozenset()):
@@ -208,7 +222,9 @@ def changes(upper, lower, ignored=frozenset()):
         for level in levels[1:]:
             level.close()
     found.kinds = dict(sorted(found.kinds.items()))
-    found.root = _attributes(os.fstat(upper)) != (_attributes(os.fstat(lower)) if lower is not None else (stat.S_IFDIR | 0o755, 0, 0))
+    found.root = _attributes(os.fstat(upper)) != (
+        _attributes(os.fstat(lower)) if lower is not None else (stat.S_IFDIR | 0o755, 0, 0)
+    )
     return found
 
 
@@ -257,10 +273,16 @@ def _look(entry, levels, ignored, found):
         if is_whiteout(status):
             kind = DELETED if below is not None else None
         elif below is None:
-            kind = None if path in ignored and stat.S_ISREG(status.st_mode) and not status.st_size else ADDED
+            kind = (
+                None
+                if path in ignored and stat.S_ISREG(status.st_mode) and not status.st_size
+                else ADDED
+            )
             level.passed = level.passed or kind is None
         else:
-            kind = None if _same_file(entry.directory, name, status, level.lower, below) else CHANGED
+            kind = (
+                None if _same_file(entry.directory, name, status, level.lower, below) else CHANGED
+            )
     except FileNotFoundError:
         return  # a running container has taken it away
     except OSError as error:
@@ -356,7 +378,9 @@ def _contents(fd, prefix, links, found=None):
             with writer.steady(prefix + name):
                 inner = os.open(name, _DIRECTORY, dir_fd=fd)
             try:
-                yield writer.header(prefix + name + b"/", writer.DIRECTORY, status, xattrs=same_file.xattrs(inner))
+                yield writer.header(
+                    prefix + name + b"/", writer.DIRECTORY, status, xattrs=same_file.xattrs(inner)
+                )
                 yield from _contents(inner, prefix + name + b"/", links, found)
             finally:
                 os.close(inner)

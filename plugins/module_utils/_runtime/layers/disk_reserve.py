@@ -8,7 +8,10 @@ from __future__ import annotations
 import errno
 import os
 
-SHARE, MOST = 50, 1 << 30  # the rest is a fiftieth of the bytes, at most 1 GiB, and a fiftieth of the inodes
+SHARE, MOST = (
+    50,
+    1 << 30,
+)  # the rest is a fiftieth of the bytes, at most 1 GiB, and a fiftieth of the inodes
 WRITERS = 8  # several layers are unpacked at once, and each looks only now and then
 ENTRIES = 200  # made between two looks at most
 
@@ -19,8 +22,14 @@ class Room:
     def __init__(self, fd):
         self.fd = fd
         status = os.fstatvfs(fd)
-        self.rest, self.files = min(status.f_blocks * status.f_frsize // SHARE, MOST), status.f_files // SHARE
-        self.step, self.every = max(1 << 16, self.rest // WRITERS), max(1, min(ENTRIES, self.files // WRITERS))
+        self.rest, self.files = (
+            min(status.f_blocks * status.f_frsize // SHARE, MOST),
+            status.f_files // SHARE,
+        )
+        self.step, self.every = (
+            max(1 << 16, self.rest // WRITERS),
+            max(1, min(ENTRIES, self.files // WRITERS)),
+        )
         self.bytes = self.entries = 0
 
     def write(self, count):
@@ -39,5 +48,7 @@ class Room:
 
     def _look(self):
         status = os.fstatvfs(self.fd)
-        if status.f_bavail * status.f_frsize < self.rest or (self.files and status.f_favail < self.files):  # btrfs counts no inodes
+        if status.f_bavail * status.f_frsize < self.rest or (
+            self.files and status.f_favail < self.files
+        ):  # btrfs counts no inodes
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -27,7 +27,10 @@ def checked(entry, what):
     """
     parts = tree.split(entry.name, what)
     if entry.uid > MAX_ID or entry.gid > MAX_ID or entry.uid < 0 or entry.gid < 0:
-        raise RegistryError("%s: the entry %s has an owner out of range: %d:%d" % (what, tree.show(entry.name), entry.uid, entry.gid))
+        raise RegistryError(
+            "%s: the entry %s has an owner out of range: %d:%d"
+            % (what, tree.show(entry.name), entry.uid, entry.gid)
+        )
     entry.mtime = max(-MAX_TIME, min(MAX_TIME, entry.mtime))
     return parts
 
@@ -65,51 +68,67 @@ class Taker:
             self._directory(entry, parts, position)
             return
         if not parts:
-            raise RegistryError("%s: its root directory is an entry of another type" % self.what)
+            raise RegistryError(f"{self.what}: its root directory is an entry of another type")
         if b".wh." in entry.name and self._whiteout(parts):
             return
         make = self._make.get(entry.kind)
         if make is None:
-            raise RegistryError("%s: the entry %s is of the unknown type %r" % (self.what, tree.show(entry.name), entry.kind))
+            raise RegistryError(
+                f"{self.what}: the entry {tree.show(entry.name)} is of the unknown type {entry.kind!r}"
+            )
         make(entry, parts, position)
 
     def _whiteout(self, parts):
         """Carry out a whiteout entry; False when it is none."""
         name = parts[-1]
-        if any(part.startswith(META) for part in parts[:-1]) or (name.startswith(META) and name != OPAQUE):
+        if any(part.startswith(META) for part in parts[:-1]) or (
+            name.startswith(META) and name != OPAQUE
+        ):
             return True
         if not name.startswith(WHITEOUT):
             return False
         if name == OPAQUE:
             self._opaque(parts[:-1])
             return True
-        hidden = name[len(WHITEOUT):]
+        hidden = name[len(WHITEOUT) :]
         if hidden in (b"", b".", b".."):
-            raise RegistryError("%s: %s is not a whiteout of anything" % (self.what, tree.show(b"/".join(parts))))
+            raise RegistryError(
+                f"{self.what}: {tree.show(b'/'.join(parts))} is not a whiteout of anything"
+            )
         self._hide(parts[:-1], hidden)
         return True
 
     def _open_end(self, parts, target, entry):
         """Note a hard link whose target is not in this layer; one to another such link leads where that does."""
         target = b"/".join(target)
-        self.links[b"/".join(parts)] = self.links.get(target, (target,))[0], hard_links.header(entry)
+        self.links[b"/".join(parts)] = (
+            self.links.get(target, (target,))[0],
+            hard_links.header(entry),
+        )
 
     # ------------------------------------------------------------------------------------- what entries of one kind have to meet
 
     def _soft_target(self, entry):
         if not entry.link or b"\0" in entry.link:
-            raise RegistryError("%s: the symbolic link %s has no proper target" % (self.what, tree.show(entry.name)))
+            raise RegistryError(
+                f"{self.what}: the symbolic link {tree.show(entry.name)} has no proper target"
+            )
         return entry.link
 
     def _hard_target(self, entry):
         """The parts of the path that a hard link leads to."""
         target = tree.split(entry.link, self.what)
         if not target:
-            raise RegistryError("%s: the hard link %s has no proper target" % (self.what, tree.show(entry.name)))
+            raise RegistryError(
+                f"{self.what}: the hard link {tree.show(entry.name)} has no proper target"
+            )
         return target
 
     def _device(self, entry):
         major, minor = entry.device
         if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
-            raise RegistryError("%s: the device %s has numbers out of range: %d:%d" % (self.what, tree.show(entry.name), major, minor))
+            raise RegistryError(
+                "%s: the device %s has numbers out of range: %d:%d"
+                % (self.what, tree.show(entry.name), major, minor)
+            )
         return os.makedev(major, minor)

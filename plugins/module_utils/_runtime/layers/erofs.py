@@ -31,12 +31,24 @@ _SUPER_OFFSET = 1024
 _SUPER = struct.Struct("<III B B H Q Q I I I I 16s 16s I H H H B B I Q 24s")
 _INODE = struct.Struct("<HHHHQIIIIqII16s")
 _SLOT = 64  # inodes begin at multiples of it, so that none lies in two blocks
-_PLAIN, _INLINE = 1 | 0 << 1, 1 | 2 << 1  # i_format: extended inode; data in blocks of their own, or behind the inode
-_TYPES = {stat.S_IFREG: 1, stat.S_IFDIR: 2, stat.S_IFCHR: 3, stat.S_IFBLK: 4, stat.S_IFIFO: 5, stat.S_IFLNK: 7}  # of directory entries
+_PLAIN, _INLINE = (
+    1 | 0 << 1,
+    1 | 2 << 1,
+)  # i_format: extended inode; data in blocks of their own, or behind the inode
+_TYPES = {
+    stat.S_IFREG: 1,
+    stat.S_IFDIR: 2,
+    stat.S_IFCHR: 3,
+    stat.S_IFBLK: 4,
+    stat.S_IFIFO: 5,
+    stat.S_IFLNK: 7,
+}  # of directory entries
 _XATTR_PREFIXES = ((b"user.", 1), (b"trusted.", 4), (b"security.", 6))
 _XATTR_COMPAT = 2  # SB_MTIME: inodes have their own times
 
-HEAD = struct.Struct("<16s Q Q Q 32s")  # magic, bytes of the archive, where the index begins, its length, its sha256
+HEAD = struct.Struct(
+    "<16s Q Q Q 32s"
+)  # magic, bytes of the archive, where the index begins, its length, its sha256
 HEAD_MAGIC = b"pycontainer/1\n\0\0"
 
 
@@ -52,11 +64,30 @@ class Node:
         of a link its target. :ivar device: as of os.makedev.
     """
 
-    __slots__ = ("mode", "uid", "gid", "mtime", "xattrs", "entries", "data", "device", "links", "position", "passed")
+    __slots__ = (
+        "mode",
+        "uid",
+        "gid",
+        "mtime",
+        "xattrs",
+        "entries",
+        "data",
+        "device",
+        "links",
+        "position",
+        "passed",
+    )
 
     def __init__(self, mode, uid=0, gid=0, mtime=0):
         self.mode, self.uid, self.gid, self.mtime = mode, uid, gid, mtime
-        self.xattrs, self.data, self.device, self.links, self.position, self.passed = {}, None, 0, 0, None, False
+        self.xattrs, self.data, self.device, self.links, self.position, self.passed = (
+            {},
+            None,
+            0,
+            0,
+            None,
+            False,
+        )
         self.entries = {} if stat.S_ISDIR(mode) else None
 
 
@@ -147,7 +178,9 @@ class _Index:
                 table[start : start + size] = node.data
             else:
                 where = first + len(blocks)
-                blocks += [node.data[at : at + BLOCK].ljust(BLOCK, b"\0") for at in range(0, size, BLOCK)]
+                blocks += [
+                    node.data[at : at + BLOCK].ljust(BLOCK, b"\0") for at in range(0, size, BLOCK)
+                ]
         elif kind != stat.S_IFIFO:
             where = _device(node.device)
         _INODE.pack_into(
@@ -155,7 +188,9 @@ class _Index:
             node.uid, node.gid, node.mtime // 1000000000, node.mtime % 1000000000, node.links, b"",
         )  # fmt: skip
         if attributes:
-            table[node.position + _INODE.size : node.position + _INODE.size + len(attributes)] = attributes
+            table[node.position + _INODE.size : node.position + _INODE.size + len(attributes)] = (
+                attributes
+            )
 
 
 def _is_inline(node):
@@ -204,9 +239,9 @@ def _xattr_size(node):
             if name.startswith(prefix):
                 break
         else:
-            raise Unfit("the attribute %r" % name)
+            raise Unfit(f"the attribute {name!r}")
         if len(value) > MAX_XATTR or len(name) - len(prefix) > 255:
-            raise Unfit("an attribute of %d bytes" % len(value))
+            raise Unfit(f"an attribute of {len(value)} bytes")
         size += -(-(4 + len(name) - len(prefix) + len(value)) // 4) * 4
     if size > MAX_XATTRS:
         raise Unfit("attributes of %d bytes" % size)

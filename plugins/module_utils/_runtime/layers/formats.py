@@ -31,7 +31,9 @@ def fill(kind, path, chunks, what):
     try:
         length = _write(fd, chunks)
         try:
-            found = inodes.read(reader.FileStream(fd, erofs.START, erofs.START + length, what), what, erofs.START)
+            found = inodes.read(
+                reader.FileStream(fd, erofs.START, erofs.START + length, what), what, erofs.START
+            )
             passed = found.passed()
             if not passed and not found.links:
                 erofs.write(fd, found.root, length)
@@ -81,9 +83,13 @@ def close(path, below, ends, what):
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         length = os.fstat(fd).st_size - erofs.START
-        found = inodes.read(reader.FileStream(fd, erofs.START, erofs.START + length, what), what, erofs.START)
+        found = inodes.read(
+            reader.FileStream(fd, erofs.START, erofs.START + length, what), what, erofs.START
+        )
         try:
-            erofs.write(fd, found.root, length, merged.complete(found, fd, erofs.START + length, below))
+            erofs.write(
+                fd, found.root, length, merged.complete(found, fd, erofs.START + length, below)
+            )
         except erofs.Unfit:
             _unpack(fd, path, length, what)
             merged.close_ends(path, below, ends, what)

@@ -25,16 +25,23 @@ def header(entry):
 
 def kept(xattrs):
     """File capabilities and users' own attributes; all others are the host's affair (overlayfs' marks above all)."""
-    return {name: value for name, value in xattrs.items()
-            if name == CAPABILITY or name.startswith(b"user.") and not name.startswith(b"user.overlay.")}
+    return {
+        name: value
+        for name, value in xattrs.items()
+        if name == CAPABILITY or name.startswith(b"user.") and not name.startswith(b"user.overlay.")
+    }
 
 
 def to_json(found):
-    return list(found[:4]) + [[[os.fsdecode(name), os.fsdecode(value)] for name, value in found.xattrs.items()]]
+    return list(found[:4]) + [
+        [[os.fsdecode(name), os.fsdecode(value)] for name, value in found.xattrs.items()]
+    ]
 
 
 def from_json(value):
-    return Header(*value[:4], {os.fsencode(name): os.fsencode(content) for name, content in value[4]})
+    return Header(
+        *value[:4], {os.fsencode(name): os.fsencode(content) for name, content in value[4]}
+    )
 
 
 def on_disk(parent, name, found, what):
@@ -71,8 +78,7 @@ def put(fd, xattrs, name, what):
             os.setxattr(fd, key, value)
         except OSError as error:
             raise Unsupported(
-                "%s: %s needs the extended attribute %s, which the file system of the store refuses: %s"
-                % (what, tree.show(name), tree.show(key), error.strerror)
+                f"{what}: {tree.show(name)} needs the extended attribute {tree.show(key)}, which the file system of the store refuses: {error.strerror}"
             ) from None
 
 

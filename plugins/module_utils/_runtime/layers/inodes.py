@@ -13,7 +13,7 @@ import stat
 
 from ..errors import RegistryError
 from . import hard_links, tree
-from .entries import META, OPAQUE_ATTRIBUTE, Taker, WHITEOUT
+from .entries import META, OPAQUE_ATTRIBUTE, WHITEOUT, Taker
 from .erofs import Node, Unfit
 from .tar import reader
 
@@ -37,7 +37,7 @@ def read(stream, what, start=0, sparse=False):
     inodes = Inodes(what)
     for entry in reader.entries(stream):
         if entry.sparse is not None and not sparse:
-            raise Unfit("the sparse file %s" % tree.show(entry.name))
+            raise Unfit(f"the sparse file {tree.show(entry.name)}")
         inodes.take(entry, start + stream.offset)
     return inodes
 
@@ -71,7 +71,9 @@ class Inodes(Taker):
         for name, value in entry.xattrs.items():
             self._weight += len(name) + len(value)
         if self._count > MOST or self._weight > WEIGHT:
-            raise Unfit("more than %d entries, or %d bytes of names and attributes" % (MOST, WEIGHT))
+            raise Unfit(
+                "more than %d entries, or %d bytes of names and attributes" % (MOST, WEIGHT)
+            )
 
     # ---------------------------------------------------------------------------------------------------------------- paths
 
@@ -101,8 +103,14 @@ class Inodes(Taker):
             if inner is not None and stat.S_ISLNK(inner.mode):
                 target = [part for part in inner.data.split(b"/") if part not in (b"", b".")]
                 links, detour = links + 1, detour + len(target)
-                if links > tree.MAX_LINKS or detour > tree.MAX_DETOUR or len(rest) + len(above) > tree.MAX_DEPTH:
-                    raise RegistryError("%s: too many symbolic links on the way to %s" % (self.what, tree.show(b"/".join(parts))))
+                if (
+                    links > tree.MAX_LINKS
+                    or detour > tree.MAX_DETOUR
+                    or len(rest) + len(above) > tree.MAX_DEPTH
+                ):
+                    raise RegistryError(
+                        f"{self.what}: too many symbolic links on the way to {tree.show(b'/'.join(parts))}"
+                    )
                 if inner.data.startswith(b"/"):
                     node, above = self.root, []
                 _check_names(target, inner.data)
@@ -167,7 +175,11 @@ class Inodes(Taker):
     def _symlink(self, entry, parts, _position):
         target = self._soft_target(entry)
         if len(target) > MAX_TARGET:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), "%s of %s" % (tree.show(entry.name), self.what))
+            raise OSError(
+                errno.ENAMETOOLONG,
+                os.strerror(errno.ENAMETOOLONG),
+                f"{tree.show(entry.name)} of {self.what}",
+            )
         node = Node(stat.S_IFLNK | 0o777, entry.uid, entry.gid, entry.mtime)
         node.data = target
         self._place(parts, node)
@@ -187,10 +199,14 @@ class Inodes(Taker):
             self._open_end(parts, target, entry)
             return
         if node.entries is not None:
-            raise RegistryError("%s: the hard link %s leads to a directory" % (self.what, tree.show(entry.name)))
+            raise RegistryError(
+                f"{self.what}: the hard link {tree.show(entry.name)} leads to a directory"
+            )
         chain, parent = self._chain, self.directory(parts[:-1])
         if found.entries.get(target[-1]) is not node or parent.entries.get(parts[-1]) in chain:
-            raise RegistryError("%s: the hard link %s takes the place of what it leads to" % (self.what, tree.show(entry.name)))
+            raise RegistryError(
+                f"{self.what}: the hard link {tree.show(entry.name)} takes the place of what it leads to"
+            )
         parent.entries[parts[-1]] = node
         hard_links.on_node(node, hard_links.header(entry))
 
@@ -199,7 +215,9 @@ def _made(parts):
     """The names that an entry makes in the layer: a whiteout's mark is none, and nothing is made of aufs' bookkeeping."""
     if any(part.startswith(META) for part in parts):
         return []
-    return parts[:-1] + [parts[-1][len(WHITEOUT):] if parts[-1].startswith(WHITEOUT) else parts[-1]]
+    return parts[:-1] + [
+        parts[-1][len(WHITEOUT) :] if parts[-1].startswith(WHITEOUT) else parts[-1]
+    ]
 
 
 def _check_names(parts, path):

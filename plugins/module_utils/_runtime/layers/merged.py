@@ -59,13 +59,15 @@ def _locate(layers, parts):
 def _locate_file(layers, parts, target, what):
     """As :func:`_locate`, for the ``target`` of the hard link ``parts``. :raises RegistryError: when it is no file there."""
     shorter = min(len(parts), len(target))
-    parent, status = _locate(layers, target) if parts[:shorter] != target[:shorter] else (None, None)  # one inside the other
+    parent, status = (
+        _locate(layers, target) if parts[:shorter] != target[:shorter] else (None, None)
+    )  # one inside the other
     if parent is not None and not stat.S_ISDIR(status.st_mode):
         return parent, status
     if parent is not None:
         os.close(parent)
     raise RegistryError(
-        "%s: the hard link %s leads to %s, which is a file in no layer" % (what, tree.show(b"/".join(parts)), tree.show(b"/".join(target)))
+        f"{what}: the hard link {tree.show(b'/'.join(parts))} leads to {tree.show(b'/'.join(target))}, which is a file in no layer"
     )
 
 
@@ -166,7 +168,13 @@ def _link(own, parts, target, below, copies, what):
         try:
             with _keeping_time(own, parts, below):
                 tree.remove(own.parent(parts), parts[-1])
-                os.link(home[-1], parts[-1], src_dir_fd=source, dst_dir_fd=own.parent(parts), follow_symlinks=False)
+                os.link(
+                    home[-1],
+                    parts[-1],
+                    src_dir_fd=source,
+                    dst_dir_fd=own.parent(parts),
+                    follow_symlinks=False,
+                )
         finally:
             os.close(source)
     return True
@@ -203,11 +211,16 @@ class _keeping_time:
                     os.close(parent)
                     _copy_attributes(other, made, status)
                     os.close(other)
-                os.utime(self.own.directory(self.parts[: count - 1]), ns=(above.st_atime_ns, above.st_mtime_ns))
+                os.utime(
+                    self.own.directory(self.parts[: count - 1]),
+                    ns=(above.st_atime_ns, above.st_mtime_ns),
+                )
         self.status = os.fstat(self.own.directory(self.parts))
 
     def __exit__(self, *_exception):
-        os.utime(self.own.directory(self.parts), ns=(self.status.st_atime_ns, self.status.st_mtime_ns))
+        os.utime(
+            self.own.directory(self.parts), ns=(self.status.st_atime_ns, self.status.st_mtime_ns)
+        )
 
 
 def _copy_up(parent, original, home, name, status):
@@ -216,16 +229,25 @@ def _copy_up(parent, original, home, name, status):
     if kind == stat.S_IFLNK:
         os.symlink(os.readlink(original, dir_fd=parent), name, dir_fd=home)
         os.chown(name, status.st_uid, status.st_gid, dir_fd=home, follow_symlinks=False)
-        os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False)
+        os.utime(
+            name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False
+        )
         return
     if kind != stat.S_IFREG:
         os.mknod(name, status.st_mode, status.st_rdev, dir_fd=home)
         os.chown(name, status.st_uid, status.st_gid, dir_fd=home, follow_symlinks=False)
         os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=home)
-        os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False)
+        os.utime(
+            name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=home, follow_symlinks=False
+        )
         return
     source = os.open(original, _OPEN, dir_fd=parent)
-    destination = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home)
+    destination = os.open(
+        name,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o600,
+        dir_fd=home,
+    )
     try:
         while os.sendfile(destination, source, None, 1 << 24):
             pass
@@ -290,7 +312,12 @@ def _take_from_below(node, parts, below):
 
 
 def _describe(node, status, fd=None):
-    node.mode, node.uid, node.gid, node.mtime = status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns
+    node.mode, node.uid, node.gid, node.mtime = (
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+        status.st_mtime_ns,
+    )
     for name in os.listxattr(fd) if fd is not None else ():
         if not name.startswith("trusted.overlay."):
             node.xattrs[os.fsencode(name)] = os.getxattr(fd, name)

@@ -155,7 +155,11 @@ class Stack:
 
 def _how(node, item):
     before = node.item
-    if not node.is_directory and before.kind == item.kind == reader.REGULAR and before.file.digest and (
-            before.file.size, before.file.digest) == (item.file.size, item.file.digest):
+    if (
+        not node.is_directory
+        and before.kind == item.kind == reader.REGULAR
+        and before.file.digest
+        and (before.file.size, before.file.digest) == (item.file.size, item.file.digest)
+    ):
         return REPEATED
     return REPLACED

@@ -31,7 +31,7 @@ def split(name, what):
     """
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
     if b".." in parts or b"\0" in name or len(parts) > MAX_DEPTH:
-        raise RegistryError("%s: the entry %s leaves the root, or is too deep" % (what, show(name)))
+        raise RegistryError(f"{what}: the entry {show(name)} leaves the root, or is too deep")
     return parts
 
 
@@ -98,7 +98,11 @@ class Tree:
             start -= 1
         spelled, rest = parts[:start], parts[start:][::-1]
         fd, real, links, detour = self._open[b"/".join(spelled)]
-        real, chain, temporary = list(real), None, []  # chain: descriptors from the root to here, once ".." asks for them
+        real, chain, temporary = (
+            list(real),
+            None,
+            [],
+        )  # chain: descriptors from the root to here, once ".." asks for them
         literal = True  # no link since the start, so that the path as spelled is kept
         try:
             while rest:
@@ -116,8 +120,14 @@ class Tree:
                     target = self._target(fd, component, error)
                     inner = [part for part in target.split(b"/") if part not in (b"", b".")]
                     links, detour = links + 1, detour + len(inner)
-                    if links > MAX_LINKS or detour > MAX_DETOUR or len(rest) + len(real) > MAX_DEPTH:
-                        raise RegistryError("%s: too many symbolic links on the way to %s" % (self.what, show(key))) from None
+                    if (
+                        links > MAX_LINKS
+                        or detour > MAX_DETOUR
+                        or len(rest) + len(real) > MAX_DEPTH
+                    ):
+                        raise RegistryError(
+                            f"{self.what}: too many symbolic links on the way to {show(key)}"
+                        ) from None
                     if target.startswith(b"/"):
                         real, fd, chain = [], self.root, [self.root]
                     rest += reversed(inner)

@@ -42,7 +42,7 @@ def unpack(chunks, directory, what):
             except (RegistryError, Unsupported):
                 raise
             except OSError as error:
-                error.filename = "%s of %s" % (tree.show(entry.name), what)
+                error.filename = f"{tree.show(entry.name)} of {what}"
                 raise
         stream.drain()
         passed = worker.finish()
@@ -54,7 +54,10 @@ def ends(size, passed, links):
     return {
         "size": size,
         "passed": [os.fsdecode(path) for path in passed],
-        "links": [[os.fsdecode(path), os.fsdecode(target), hard_links.to_json(header)] for path, (target, header) in links.items()],
+        "links": [
+            [os.fsdecode(path), os.fsdecode(target), hard_links.to_json(header)]
+            for path, (target, header) in links.items()
+        ],
     }
 
 
@@ -89,7 +92,9 @@ class Unpacker(Taker):
 
     def _clear(self, parent, parts):
         """Make room for an entry: the later one of a name wins."""
-        tree.remove(parent, parts[-1])  # of directories in it, finish() finds nothing, or another inode, and a new one of that number is noted anew
+        tree.remove(
+            parent, parts[-1]
+        )  # of directories in it, finish() finds nothing, or another inode, and a new one of that number is noted anew
         self.links.pop(b"/".join(parts), None)
 
     def _cleared(self, parts):
@@ -190,13 +195,31 @@ class Unpacker(Taker):
                 self._open_link(parts, target, entry)
                 return
             if stat.S_ISDIR(status.st_mode):
-                raise RegistryError("%s: the hard link %s leads to a directory" % (self.what, tree.show(entry.name)))
+                raise RegistryError(
+                    f"{self.what}: the hard link {tree.show(entry.name)} leads to a directory"
+                )
             present = _status(self.tree.parent(parts), parts[-1])
-            if present is None or (present.st_dev, present.st_ino) != (status.st_dev, status.st_ino):
-                self._made(parts, lambda parent: os.link(target[-1], parts[-1], src_dir_fd=found, dst_dir_fd=parent, follow_symlinks=False))
-            hard_links.on_disk(self.tree.parent(parts), parts[-1], hard_links.header(entry), self.what)
+            if present is None or (present.st_dev, present.st_ino) != (
+                status.st_dev,
+                status.st_ino,
+            ):
+                self._made(
+                    parts,
+                    lambda parent: os.link(
+                        target[-1],
+                        parts[-1],
+                        src_dir_fd=found,
+                        dst_dir_fd=parent,
+                        follow_symlinks=False,
+                    ),
+                )
+            hard_links.on_disk(
+                self.tree.parent(parts), parts[-1], hard_links.header(entry), self.what
+            )
         except (FileNotFoundError, PermissionError):  # it is gone, or a directory by now
-            raise RegistryError("%s: the hard link %s takes the place of what it leads to" % (self.what, tree.show(entry.name))) from None
+            raise RegistryError(
+                f"{self.what}: the hard link {tree.show(entry.name)} takes the place of what it leads to"
+            ) from None
         finally:
             if found is not None:
                 os.close(found)

@@ -35,7 +35,10 @@ def run(engine, jobs):
     count = min(len(jobs), max(2, processors()), LIMIT)
     queue_read, queue_write = os.pipe()
     os.write(
-        queue_write, bytes(range(len(jobs))) if len(jobs) <= 256 else b"".join(number.to_bytes(2, "big") for number in range(len(jobs)))
+        queue_write,
+        bytes(range(len(jobs)))
+        if len(jobs) <= 256
+        else b"".join(number.to_bytes(2, "big") for number in range(len(jobs))),
     )
     os.close(queue_write)
     width = 1 if len(jobs) <= 256 else 2
@@ -82,11 +85,15 @@ def _work(jobs, queue, width, out):
         try:
             answer = {"result": jobs[number]()}
         except OSError as error:
-            answer = {"errno": error.errno, "text": error.strerror or str(error), "file": str(error.filename) if error.filename else None}
+            answer = {
+                "errno": error.errno,
+                "text": error.strerror or str(error),
+                "file": str(error.filename) if error.filename else None,
+            }
         except errors.EngineError as error:
             answer = {"class": type(error).__name__, "text": str(error)}
         except BaseException as error:  # noqa: B902 - the parent raises it
-            answer = {"class": "EngineError", "text": "%s: %s" % (type(error).__name__, error)}
+            answer = {"class": "EngineError", "text": f"{type(error).__name__}: {error}"}
         line = json.dumps(dict(answer, number=number)).encode() + b"\n"
         while line:
             line = line[os.write(out, line) :]
@@ -119,7 +126,9 @@ def _result(answer):
     if "result" in answer:
         return answer["result"]
     if "errno" in answer:
-        raise OSError(answer["errno"], answer["text"], *([answer["file"]] if answer["file"] else []))
+        raise OSError(
+            answer["errno"], answer["text"], *([answer["file"]] if answer["file"] else [])
+        )
     known = getattr(errors, answer["class"])
     error = known.__new__(known)  # the sentence is complete; InvalidInput would build another one
     Exception.__init__(error, answer["text"])
@@ -135,4 +144,11 @@ def _end(engine, pool):
             pass
         os.waitpid(pid, 0)
     left = tuple("%s-%d-" % (kind, pid) for kind in ("blob", "worker") for pid in pool)
-    garbage.remove_left(engine, [os.path.join(engine.paths.tmp, name) for name in os.listdir(engine.paths.tmp) if name.startswith(left)])
+    garbage.remove_left(
+        engine,
+        [
+            os.path.join(engine.paths.tmp, name)
+            for name in os.listdir(engine.paths.tmp)
+            if name.startswith(left)
+        ],
+    )

@@ -35,18 +35,29 @@ def allocate(engine, network, container_id, wanted_ip=None, mac=None, replaces=N
         address = _choose(config, taken, container_id, wanted_ip or mine, replaces)
         mac = mac or (taken[mine]["mac"] if mine == address else mac_for(address))
         _check_mac(config, taken, container_id, mac, replaces)
-        connection.execute("DELETE FROM addresses WHERE network = ? AND (container = ? OR address = ?)", (network, container_id, address))
-        connection.execute("INSERT INTO addresses (network, address, container, mac) VALUES (?, ?, ?, ?)",
-                           (network, address, container_id, mac))
+        connection.execute(
+            "DELETE FROM addresses WHERE network = ? AND (container = ? OR address = ?)",
+            (network, container_id, address),
+        )
+        connection.execute(
+            "INSERT INTO addresses (network, address, container, mac) VALUES (?, ?, ?, ?)",
+            (network, address, container_id, mac),
+        )
     return attachment(config, container_id, address, mac)
 
 
 def attachment(config, container_id, address, mac):
     """run.json's form of a container's place on a network."""
-    digest = hashlib.sha256(("%s/%s" % (container_id, config["id"])).encode()).hexdigest()
-    return {"network": config["name"], "bridge": config["bridge"], "ifname": "pyv-" + digest[:11],
-            "address": "%s/%s" % (address, config["subnet"].partition("/")[2]),
-            "gateway": None if config["internal"] else config["gateway"], "mac": mac, "mtu": config["mtu"]}
+    digest = hashlib.sha256(f"{container_id}/{config['id']}".encode()).hexdigest()
+    return {
+        "network": config["name"],
+        "bridge": config["bridge"],
+        "ifname": "pyv-" + digest[:11],
+        "address": f"{address}/{config['subnet'].partition('/')[2]}",
+        "gateway": None if config["internal"] else config["gateway"],
+        "mac": mac,
+        "mtu": config["mtu"],
+    }
 
 
 def check_address(engine, network, container_id, wanted_ip=None, mac=None):
@@ -69,14 +80,23 @@ def check_wanted(config, wanted_ip, mac):
         try:
             address = ipaddress.IPv4Address(wanted_ip)
         except ValueError:
-            raise InvalidInput("ipv4_address", wanted_ip, "an IPv4 address in %s" % config["subnet"]) from None
+            raise InvalidInput(
+                "ipv4_address", wanted_ip, f"an IPv4 address in {config['subnet']}"
+            ) from None
         check_host("ipv4_address", address, ipaddress.ip_network(config["subnet"]))
         if wanted_ip in [config["gateway"]] + list(config["aux_addresses"].values()):
-            raise InvalidInput("ipv4_address", wanted_ip,
-                               "an address that is neither the gateway of network %s nor in its aux_addresses" % config["name"])
+            raise InvalidInput(
+                "ipv4_address",
+                wanted_ip,
+                f"an address that is neither the gateway of network {config['name']} nor in its aux_addresses",
+            )
     if mac is None:
         return
-    if not re.fullmatch("[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", mac) or int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
+    if (
+        not re.fullmatch("[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", mac)
+        or int(mac[:2], 16) & 1
+        or mac == "00:00:00:00:00:00"
+    ):
         raise InvalidInput("mac_address", mac, "a unicast MAC address such as 02:42:ac:11:00:02")
 
 
@@ -85,21 +105,30 @@ def _choose(config, taken, container_id, wanted, replaces):
     if wanted is not None:
         owner = taken.get(wanted)
         if owner is not None and owner["id"] not in (container_id, replaces):
-            raise Conflict("ipv4_address: %s on network %s is container %s's" % (wanted, config["name"], owner["name"]))
+            raise Conflict(
+                f"ipv4_address: {wanted} on network {config['name']} is container {owner['name']}'s"
+            )
         return wanted
     reserved = {config["gateway"]} | set(config["aux_addresses"].values()) | set(taken)
     subnet = ipaddress.ip_network(config["subnet"])
     for address in ipaddress.ip_network(config["ip_range"] or config["subnet"]):
         text = str(address)
-        if text not in reserved and address not in (subnet.network_address, subnet.broadcast_address):
+        if text not in reserved and address not in (
+            subnet.network_address,
+            subnet.broadcast_address,
+        ):
             return text
-    raise Conflict("network %s has no free address left in %s" % (config["name"], config["ip_range"] or config["subnet"]))
+    raise Conflict(
+        f"network {config['name']} has no free address left in {config['ip_range'] or config['subnet']}"
+    )
 
 
 def _check_mac(config, taken, container_id, mac, replaces):
     for row in taken.values():
         if row["mac"].lower() == mac.lower() and row["id"] not in (container_id, replaces):
-            raise Conflict("mac_address: %s on network %s is container %s's" % (mac, config["name"], row["name"]))
+            raise Conflict(
+                f"mac_address: {mac} on network {config['name']} is container {row['name']}'s"
+            )
 
 
 def mac_for(address):
@@ -111,4 +140,6 @@ def release(engine, container_id, network=None):
     if network is None:
         engine.db.run("DELETE FROM addresses WHERE container = ?", container_id)
     else:
-        engine.db.run("DELETE FROM addresses WHERE container = ? AND network = ?", container_id, network)
+        engine.db.run(
+            "DELETE FROM addresses WHERE container = ? AND network = ?", container_id, network
+        )

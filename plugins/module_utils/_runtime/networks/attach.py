@@ -32,7 +32,9 @@ def connect(netns, attachment, index):
     with netlink.Socket() as host:
         bridge = netlink.link(host, attachment["bridge"])
         if bridge is None:
-            raise HostError("network %s: its bridge %s is not there" % (attachment["network"], attachment["bridge"]))
+            raise HostError(
+                f"network {attachment['network']}: its bridge {attachment['bridge']} is not there"
+            )
         try:
             _make_pair(host, netns, attachment, bridge["index"], inside)
             with _visit(netns):
@@ -40,7 +42,9 @@ def connect(netns, attachment, index):
         except OSError as error:
             with contextlib.suppress(OSError):
                 host.request([netlink.delete_link(name)])
-            raise HostError("network %s: can't connect %s: %s" % (attachment["network"], inside, error.strerror)) from None
+            raise HostError(
+                f"network {attachment['network']}: can't connect {inside}: {error.strerror}"
+            ) from None
 
 
 def _make_pair(host, netns, attachment, bridge, inside):
@@ -48,7 +52,8 @@ def _make_pair(host, netns, attachment, bridge, inside):
     messages = [
         netlink.new_veth(name, inside, netns, attachment["mtu"], attachment["mac"]),
         netlink.no_ipv6_address(name),  # refused by kernels without IPv6, which is as good
-        netlink.set_link(name, up=True, master=bridge)]
+        netlink.set_link(name, up=True, master=bridge),
+    ]
     try:
         host.request(messages, tolerate=(errno.EAFNOSUPPORT,))
     except netlink.Refused as error:
@@ -63,16 +68,22 @@ def _configure(attachment, inside):
     _no_ipv6(inside)
     with netlink.Socket() as container:
         index = netlink.link(container, inside)["index"]
-        messages = [netlink.set_link("lo", up=True), netlink.new_address(index, address, int(prefix)), netlink.set_link(inside, up=True)]
+        messages = [
+            netlink.set_link("lo", up=True),
+            netlink.new_address(index, address, int(prefix)),
+            netlink.set_link(inside, up=True),
+        ]
         if attachment["gateway"]:
             messages.append(netlink.default_route(attachment["gateway"]))
-        container.request(messages, tolerate=(errno.EEXIST,))  # an earlier network's default route stays
+        container.request(
+            messages, tolerate=(errno.EEXIST,)
+        )  # an earlier network's default route stays
 
 
 def _no_ipv6(inside):
     """Networks are IPv4: a link that took IPv6 addresses from router advertisements would bypass them (CVE-2020-13401)."""
     with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
-        fd = os.open("/proc/sys/net/ipv6/conf/%s/disable_ipv6" % inside, os.O_WRONLY | os.O_CLOEXEC)
+        fd = os.open(f"/proc/sys/net/ipv6/conf/{inside}/disable_ipv6", os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.write(fd, b"1")
         finally:
@@ -85,7 +96,7 @@ def loopback(netns):
         with _visit(netns), netlink.Socket() as container:
             container.request([netlink.set_link("lo", up=True)])
     except OSError as error:
-        raise HostError("can't bring up the container's loopback link: %s" % error.strerror) from None
+        raise HostError(f"can't bring up the container's loopback link: {error.strerror}") from None
 
 
 def disconnect(attachment, netns=None, remaining=()):
@@ -103,7 +114,9 @@ def disconnect(attachment, netns=None, remaining=()):
             with _visit(netns), netlink.Socket() as container:
                 container.request([netlink.default_route(gateway)], tolerate=(errno.EEXIST,))
     except OSError as error:
-        raise HostError("network %s: can't disconnect %s: %s" % (attachment["network"], attachment["ifname"], error.strerror)) from None
+        raise HostError(
+            f"network {attachment['network']}: can't disconnect {attachment['ifname']}: {error.strerror}"
+        ) from None
 
 
 @contextlib.contextmanager

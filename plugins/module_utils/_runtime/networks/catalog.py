@@ -18,14 +18,18 @@ FILTERS = ("name", "id", "driver", "label", "dangling", "type", "scope")
 
 def every(engine):
     """The configurations of all networks, by name."""
-    return [decode(row["config"]) for row in engine.db.all("SELECT config FROM networks ORDER BY name")]
+    return [
+        decode(row["config"]) for row in engine.db.all("SELECT config FROM networks ORDER BY name")
+    ]
 
 
 def get(engine, name):
     """The configuration (form: ``definition.py``) of a network by name, id or unique start of an id; None when there is none."""
     row = engine.db.one("SELECT config FROM networks WHERE name = ?", name)
     if row is None and len(name) >= 4 and set(name) <= set("0123456789abcdef"):
-        rows = engine.db.all("SELECT config FROM networks WHERE substr(id, 1, ?) = ?", len(name), name)
+        rows = engine.db.all(
+            "SELECT config FROM networks WHERE substr(id, 1, ?) = ?", len(name), name
+        )
         row = rows[0] if len(rows) == 1 else None
     return decode(row["config"]) if row is not None else None
 
@@ -34,7 +38,7 @@ def require(engine, name):
     """:func:`get`. :raises NotFound: when there is none."""
     config = get(engine, name)
     if config is None:
-        raise NotFound("network %s does not exist; make it with the network module" % name)
+        raise NotFound(f"network {name} does not exist; make it with the network module")
     return config
 
 
@@ -45,8 +49,20 @@ def complete(engine, name, wanted):
     """
     ident = hashlib.sha256(os.urandom(32)).hexdigest()
     config = {
-        "name": name, "id": ident, "driver": "bridge", "bridge": default_bridge(name, ident), "subnet": None, "gateway": None,
-        "ip_range": None, "aux_addresses": {}, "internal": False, "masquerade": True, "labels": {}, "driver_options": {}, "automatic": True}
+        "name": name,
+        "id": ident,
+        "driver": "bridge",
+        "bridge": default_bridge(name, ident),
+        "subnet": None,
+        "gateway": None,
+        "ip_range": None,
+        "aux_addresses": {},
+        "internal": False,
+        "masquerade": True,
+        "labels": {},
+        "driver_options": {},
+        "automatic": True,
+    }
     config.update(wanted)
     config.setdefault("mtu", pools.uplink_mtu())
     settle(engine, config)
@@ -66,7 +82,9 @@ def settle(engine, config):
     others = [other for other in every(engine) if other["name"] != config["name"]]
     for other in others:
         if other["bridge"] == config["bridge"]:
-            raise Conflict("driver_options: the bridge %s is network %s's" % (config["bridge"], other["name"]))
+            raise Conflict(
+                f"driver_options: the bridge {config['bridge']} is network {other['name']}'s"
+            )
     if config["automatic"]:
         config["subnet"] = pools.choose(config["bridge"], others)
         config["gateway"] = default_gateway(config["subnet"])
@@ -82,9 +100,13 @@ def add(engine, config):
     """
     with engine.db.transaction() as connection:
         if get(engine, config["name"]) is not None:
-            raise Conflict("network %s was made by another task meanwhile; run the task again" % config["name"])
-        connection.execute("INSERT INTO networks (name, id, config, created) VALUES (?, ?, ?, ?)",
-                           (config["name"], config["id"], encode(config), now()))
+            raise Conflict(
+                f"network {config['name']} was made by another task meanwhile; run the task again"
+            )
+        connection.execute(
+            "INSERT INTO networks (name, id, config, created) VALUES (?, ?, ?, ?)",
+            (config["name"], config["id"], encode(config), now()),
+        )
 
 
 def change(engine, config):
@@ -120,7 +142,9 @@ def users(engine, name):
     """Who has an address on a network: ``[{"id", "name", "address", "mac"}]``, the name being the id for a container that is being made."""
     rows = engine.db.all(
         "SELECT addresses.container AS id, coalesce(containers.name, addresses.container) AS name, address, mac FROM addresses"
-        " LEFT JOIN containers ON containers.id = addresses.container WHERE network = ? ORDER BY 2", name)
+        " LEFT JOIN containers ON containers.id = addresses.container WHERE network = ? ORDER BY 2",
+        name,
+    )
     return rows
 
 
@@ -143,13 +167,21 @@ def listing(engine, filters=None):
 def _fits(engine, config, key, values):
     if key == "label":
         labels = config["labels"]
-        return all(labels.get(part) == text if equals else part in labels
-                   for part, equals, text in (str(value).partition("=") for value in values))
+        return all(
+            labels.get(part) == text if equals else part in labels
+            for part, equals, text in (str(value).partition("=") for value in values)
+        )
     if key == "name":
         return any(units.pattern(value, "filters.name").search(config["name"]) for value in values)
     if key == "id":
         return any(config["id"].startswith(str(value)) for value in values)
     if key == "dangling":
-        return (not users(engine, config["name"])) in [units.truth(value, "filters.dangling") for value in values]
-    fact = {"driver": config["driver"], "scope": "local", "type": "builtin" if config["name"] == DEFAULT else "custom"}[key]
+        return (not users(engine, config["name"])) in [
+            units.truth(value, "filters.dangling") for value in values
+        ]
+    fact = {
+        "driver": config["driver"],
+        "scope": "local",
+        "type": "builtin" if config["name"] == DEFAULT else "custom",
+    }[key]
     return fact in values

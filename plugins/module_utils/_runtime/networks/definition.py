@@ -23,15 +23,22 @@ MTU_OPTION = "com.docker.network.driver.mtu"
 BRIDGE_OPTION = "com.docker.network.bridge.name"
 MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 DRIVER_OPTIONS = (MTU_OPTION, BRIDGE_OPTION, MASQUERADE_OPTION)
-UNUSABLE = tuple(ipaddress.ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"))
+UNUSABLE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+)
 
 
 def check_name(name):
     """:raises InvalidInput: unless ``name`` can be a network's."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", name):
-        raise InvalidInput("name", name, "a letter or digit, then letters, digits, '_', '.' and '-', 128 at most")
+        raise InvalidInput(
+            "name", name, "a letter or digit, then letters, digits, '_', '.' and '-', 128 at most"
+        )
     if name in RESERVED:
-        raise InvalidInput("name", name, "any name but %s, which are network modes" % ", ".join(RESERVED))
+        raise InvalidInput(
+            "name", name, f"any name but {', '.join(RESERVED)}, which are network modes"
+        )
 
 
 def wanted(params):
@@ -43,9 +50,13 @@ def wanted(params):
     if params.get("driver") not in (None, "bridge"):
         raise InvalidInput("driver", params["driver"], "bridge")
     if params.get("enable_ipv6"):
-        raise Unsupported("enable_ipv6: networks are IPv4 only in this version of pycontainer.engine; leave it out or set it to false")
+        raise Unsupported(
+            "enable_ipv6: networks are IPv4 only in this version of pycontainer.engine; leave it out or set it to false"
+        )
     if params.get("enable_ipv4") is False:
-        raise Unsupported("enable_ipv4: networks are IPv4 only in this version of pycontainer.engine; a network without IPv4 can't be made")
+        raise Unsupported(
+            "enable_ipv4: networks are IPv4 only in this version of pycontainer.engine; a network without IPv4 can't be made"
+        )
     found = {}
     if params.get("internal") is not None:
         found["internal"] = params["internal"]
@@ -62,7 +73,11 @@ def _labels(given):
     """Labels as texts; what YAML made a boolean or null is refused, as in containers and volumes."""
     for key, value in given.items():
         if value is None or isinstance(value, (bool, dict, list)):
-            raise InvalidInput("labels.%s" % key, value, "a text or a number (quote the value to have it taken literally)")
+            raise InvalidInput(
+                f"labels.{key}",
+                value,
+                "a text or a number (quote the value to have it taken literally)",
+            )
     return {str(key): str(value) for key, value in given.items()}
 
 
@@ -74,17 +89,29 @@ def _driver_options(options):
     found = {"driver_options": options}
     if MTU_OPTION in options:
         text = options[MTU_OPTION]
-        if not re.fullmatch("[0-9]{1,5}", text) or not 68 <= int(text) <= 65535:  # RFC 791: every link carries 68 bytes
-            raise InvalidInput("driver_options.%s" % MTU_OPTION, text, "68 to 65535 bytes")
+        if (
+            not re.fullmatch("[0-9]{1,5}", text) or not 68 <= int(text) <= 65535
+        ):  # RFC 791: every link carries 68 bytes
+            raise InvalidInput(f"driver_options.{MTU_OPTION}", text, "68 to 65535 bytes")
         found["mtu"] = int(text)
     if BRIDGE_OPTION in options:
         name = options[BRIDGE_OPTION]
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", name) or name in (".", "..", "lo", "all", "default"):
-            raise InvalidInput("driver_options.%s" % BRIDGE_OPTION, name, "a link's name: 1 to 15 letters, digits, '_', '.' and '-'")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", name) or name in (
+            ".",
+            "..",
+            "lo",
+            "all",
+            "default",
+        ):
+            raise InvalidInput(
+                f"driver_options.{BRIDGE_OPTION}",
+                name,
+                "a link's name: 1 to 15 letters, digits, '_', '.' and '-'",
+            )
         found["bridge"] = name
     text = options.get(MASQUERADE_OPTION, "true").lower()
     if text not in ("true", "false"):
-        raise InvalidInput("driver_options.%s" % MASQUERADE_OPTION, text, "true or false")
+        raise InvalidInput(f"driver_options.{MASQUERADE_OPTION}", text, "true or false")
     found["masquerade"] = text == "true"
     return found
 
@@ -98,21 +125,33 @@ def _ipam(entries):
     if not entries:
         return {"automatic": True}
     if len(entries) > 1:
-        raise InvalidInput("ipam_config", "%d entries" % len(entries), "one entry, for the network's one IPv4 subnet")
+        raise InvalidInput(
+            "ipam_config", f"{len(entries)} entries", "one entry, for the network's one IPv4 subnet"
+        )
     entry = entries[0]
     subnet = _subnet("ipam_config.subnet", entry.get("subnet"))
     found = {"automatic": False, "subnet": str(subnet), "ip_range": None, "aux_addresses": {}}
     if entry.get("iprange"):
-        ip_range = _network("ipam_config.iprange", entry["iprange"], "a range inside of %s such as %s" % (subnet, next(subnet.subnets(1))))
+        ip_range = _network(
+            "ipam_config.iprange",
+            entry["iprange"],
+            f"a range inside of {subnet} such as {next(subnet.subnets(1))}",
+        )
         if not ip_range.subnet_of(subnet):
-            raise InvalidInput("ipam_config.iprange", entry["iprange"], "a range inside of %s" % subnet)
+            raise InvalidInput(
+                "ipam_config.iprange", entry["iprange"], f"a range inside of {subnet}"
+            )
         found["ip_range"] = str(ip_range)
     for name, text in (entry.get("aux_addresses") or {}).items():
-        found["aux_addresses"][name] = str(_host("ipam_config.aux_addresses.%s" % name, text, subnet))
+        found["aux_addresses"][name] = str(_host(f"ipam_config.aux_addresses.{name}", text, subnet))
     if entry.get("gateway"):
         found["gateway"] = str(_host("ipam_config.gateway", entry["gateway"], subnet))
         if found["gateway"] in found["aux_addresses"].values():
-            raise InvalidInput("ipam_config.gateway", entry["gateway"], "an address that aux_addresses does not reserve")
+            raise InvalidInput(
+                "ipam_config.gateway",
+                entry["gateway"],
+                "an address that aux_addresses does not reserve",
+            )
     else:
         found["gateway"] = default_gateway(subnet, found["aux_addresses"].values())
     return found
@@ -123,13 +162,21 @@ def default_gateway(subnet, reserved=()):
     for address in ipaddress.ip_network(subnet).hosts():
         if str(address) not in reserved:
             return str(address)
-    raise InvalidInput("ipam_config.aux_addresses", ", ".join(reserved), "fewer, so that the gateway gets an address")
+    raise InvalidInput(
+        "ipam_config.aux_addresses",
+        ", ".join(reserved),
+        "fewer, so that the gateway gets an address",
+    )
 
 
 def _subnet(option, text):
     subnet = _network(option, text, "an IPv4 subnet such as 172.28.0.0/16")
     if subnet.prefixlen > 30 or any(subnet.overlaps(other) for other in UNUSABLE):
-        raise InvalidInput(option, text, "an IPv4 subnet of unicast addresses with room for two hosts, such as 172.28.0.0/16")
+        raise InvalidInput(
+            option,
+            text,
+            "an IPv4 subnet of unicast addresses with room for two hosts, such as 172.28.0.0/16",
+        )
     return subnet
 
 
@@ -142,14 +189,16 @@ def _network(option, text, accepted):
         proper = ipaddress.IPv4Network(text, strict=False)
     except ValueError:
         raise InvalidInput(option, text, accepted) from None
-    raise InvalidInput(option, text, "%s (the address may have no bits set outside of its prefix)" % proper)
+    raise InvalidInput(
+        option, text, f"{proper} (the address may have no bits set outside of its prefix)"
+    )
 
 
 def _host(option, text, subnet):
     try:
         address = ipaddress.IPv4Address(text)
     except ValueError:
-        raise InvalidInput(option, text, "an IPv4 address in %s" % subnet) from None
+        raise InvalidInput(option, text, f"an IPv4 address in {subnet}") from None
     check_host(option, address, subnet)
     return address
 
@@ -157,4 +206,4 @@ def _host(option, text, subnet):
 def check_host(option, address, subnet):
     """:raises InvalidInput: unless a host of ``subnet`` can have ``address`` (objects of ipaddress)."""
     if address not in subnet or address in (subnet.network_address, subnet.broadcast_address):
-        raise InvalidInput(option, str(address), "an address of a host in %s" % subnet)
+        raise InvalidInput(option, str(address), f"an address of a host in {subnet}")

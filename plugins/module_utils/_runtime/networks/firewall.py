@@ -20,10 +20,15 @@ import zlib
 from ..errors import HostError
 from ..kernel.net import netlink, nftables, rules
 from ..store.files import Damaged, read_json
-from .publish import ABSENT, ANY, elements, ONE, OWN, TABLE
+from .publish import ABSENT, ANY, ONE, OWN, TABLE, elements
 
 BRIDGES, INTERNAL, WITHIN, SUBNETS = "bridges", "internal", "within", "subnets"
-_NAME, _ADDRESS, _PROTOCOL, _PORT = nftables.INTERFACE_NAME, nftables.IPV4_ADDRESS, nftables.INET_PROTOCOL, nftables.INET_SERVICE
+_NAME, _ADDRESS, _PROTOCOL, _PORT = (
+    nftables.INTERFACE_NAME,
+    nftables.IPV4_ADDRESS,
+    nftables.INET_PROTOCOL,
+    nftables.INET_SERVICE,
+)
 
 # name, key types, key bytes, data types, data bytes, intervals
 SETS = (
@@ -33,7 +38,8 @@ SETS = (
     (SUBNETS, (_ADDRESS,), 4, (), 0, True),  # of the networks that masquerade
     (ANY, (_PROTOCOL, _PORT), 8, (_ADDRESS, _PORT), 8, False),
     (ONE, (_ADDRESS, _PROTOCOL, _PORT), 12, (_ADDRESS, _PORT), 8, False),
-    (OWN, (_ADDRESS, _PROTOCOL, _PORT), 12, (), 0, False))
+    (OWN, (_ADDRESS, _PROTOCOL, _PORT), 12, (), 0, False),
+)
 
 
 def _accept(*parts):
@@ -46,35 +52,82 @@ def _drop(*parts):
 
 _TRANSLATE = [
     rules.rule(rules.to_this_host(), rules.destination_from(ONE, with_address=True)),
-    rules.rule(rules.to_this_host(), rules.destination_from(ANY))]
+    rules.rule(rules.to_this_host(), rules.destination_from(ANY)),
+]
 
 # name, type, hook, priority, rules
 CHAINS = (
-    ("guard", "filter", nftables.PREROUTING, -300, [
-        _drop(rules.incoming_not("lo"), rules.to_loopback()),
-        _drop(rules.incoming_in(BRIDGES), rules.source_from_elsewhere())]),  # a container that claims another network's address
+    (
+        "guard",
+        "filter",
+        nftables.PREROUTING,
+        -300,
+        [
+            _drop(rules.incoming_not("lo"), rules.to_loopback()),
+            _drop(rules.incoming_in(BRIDGES), rules.source_from_elsewhere()),
+        ],
+    ),  # a container that claims another network's address
     # With br_netfilter a container's call of its own port would have to leave by the bridge port that it came in by, which
     # bridges do not do; hairpin mode would do it, and give containers back every broadcast of theirs.
-    ("prerouting", "nat", nftables.PREROUTING, -100, [
-        rules.rule(rules.source_and_port_in(OWN), rules.verdict(nftables.RETURN))] + _TRANSLATE),
-    ("output", "nat", nftables.OUTPUT, -100, [rules.rule(rules.to_loopback(), rules.verdict(nftables.RETURN))] + _TRANSLATE),
-    ("postrouting", "nat", nftables.POSTROUTING, 100, [
-        rules.rule(rules.source_in(SUBNETS), rules.outgoing_in(BRIDGES, invert=True), rules.masquerade()),
-        # a container that calls a published port of its own network: the answer must come back through the host
-        rules.rule(rules.source_in(SUBNETS), rules.outgoing_in(BRIDGES), rules.redirected(), rules.masquerade())]),
-    ("forward", "filter", nftables.FORWARD, 0, [
-        _accept(rules.both_in(WITHIN)),  # bridged frames come by here too where br_netfilter is loaded
-        _drop(rules.incoming_in(INTERNAL)),
-        _drop(rules.outgoing_in(INTERNAL)),
-        _accept(rules.established()),
-        _accept(rules.redirected()),
-        _drop(rules.outgoing_in(BRIDGES))]))  # from other networks and other hosts to what is not published
+    (
+        "prerouting",
+        "nat",
+        nftables.PREROUTING,
+        -100,
+        [rules.rule(rules.source_and_port_in(OWN), rules.verdict(nftables.RETURN))] + _TRANSLATE,
+    ),
+    (
+        "output",
+        "nat",
+        nftables.OUTPUT,
+        -100,
+        [rules.rule(rules.to_loopback(), rules.verdict(nftables.RETURN))] + _TRANSLATE,
+    ),
+    (
+        "postrouting",
+        "nat",
+        nftables.POSTROUTING,
+        100,
+        [
+            rules.rule(
+                rules.source_in(SUBNETS),
+                rules.outgoing_in(BRIDGES, invert=True),
+                rules.masquerade(),
+            ),
+            # a container that calls a published port of its own network: the answer must come back through the host
+            rules.rule(
+                rules.source_in(SUBNETS),
+                rules.outgoing_in(BRIDGES),
+                rules.redirected(),
+                rules.masquerade(),
+            ),
+        ],
+    ),
+    (
+        "forward",
+        "filter",
+        nftables.FORWARD,
+        0,
+        [
+            _accept(
+                rules.both_in(WITHIN)
+            ),  # bridged frames come by here too where br_netfilter is loaded
+            _drop(rules.incoming_in(INTERNAL)),
+            _drop(rules.outgoing_in(INTERNAL)),
+            _accept(rules.established()),
+            _accept(rules.redirected()),
+            _drop(rules.outgoing_in(BRIDGES)),
+        ],
+    ),
+)  # from other networks and other hosts to what is not published
 
 
 def _ruleset():
     """The messages that make sets, chains and rules in an empty table."""
-    messages = [nftables.new_set(TABLE, name, number, key, length, data, data_length, interval)
-                for number, (name, key, length, data, data_length, interval) in enumerate(SETS, 1)]
+    messages = [
+        nftables.new_set(TABLE, name, number, key, length, data, data_length, interval)
+        for number, (name, key, length, data, data_length, interval) in enumerate(SETS, 1)
+    ]
     for name, kind, hook, priority, listed in CHAINS:
         messages.append(nftables.new_chain(TABLE, name, kind, hook, priority))
         messages += [nftables.new_rule(TABLE, name, rule) for rule in listed]
@@ -83,7 +136,7 @@ def _ruleset():
 
 def _mark(messages):
     """The name of an empty chain that says which version of the ruleset is installed."""
-    return "rules-%08x" % zlib.crc32(b"".join(body for _kind, _flags, body in messages))
+    return f"rules-{zlib.crc32(b''.join((body for _kind, _flags, body in messages))):08x}"
 
 
 def ensure(engine, networks):
@@ -106,7 +159,9 @@ def ensure(engine, networks):
                 _install(engine, connection, messages, networks)
             except netlink.Refused as error:
                 if error.errno not in ABSENT:
-                    raise HostError("the rules of networks can't be set: the kernel's nf_tables refuses them: %s" % error.strerror) from None
+                    raise HostError(
+                        f"the rules of networks can't be set: the kernel's nf_tables refuses them: {error.strerror}"
+                    ) from None
                 return [INCOMPLETE_NFTABLES % error.strerror]
         return foreign(connection, [config["bridge"] for config in networks])
 
@@ -119,31 +174,45 @@ def remove():
         return
     with connection:
         if connection.available():
-            connection.commit([nftables.new_table(TABLE), nftables.delete_table(TABLE)])  # the first, so that the second finds one
+            connection.commit(
+                [nftables.new_table(TABLE), nftables.delete_table(TABLE)]
+            )  # the first, so that the second finds one
 
 
-NO_NFTABLES = ("this host's kernel has no nf_tables: published ports are served by a relay, and containers can't reach other hosts "
-               "because their addresses can't be masqueraded")
+NO_NFTABLES = (
+    "this host's kernel has no nf_tables: published ports are served by a relay, and containers can't reach other hosts "
+    "because their addresses can't be masqueraded"
+)
 
 
-INCOMPLETE_NFTABLES = ("this host's kernel refuses the rules of networks (%s; nf_tables without a module such as nft_fib or nft_masq): published ports are "
-                       "served by a relay, and containers can't reach other hosts because their addresses can't be masqueraded")
+INCOMPLETE_NFTABLES = (
+    "this host's kernel refuses the rules of networks (%s; nf_tables without a module such as nft_fib or nft_masq): published ports are "
+    "served by a relay, and containers can't reach other hosts because their addresses can't be masqueraded"
+)
 
 
 def _intact(connection, messages):
     if not connection.has_chain(TABLE, _mark(messages)):
         return False
-    return connection.count_rules(TABLE) == {name: len(listed) for name, _kind, _hook, _priority, listed in CHAINS}
+    return connection.count_rules(TABLE) == {
+        name: len(listed) for name, _kind, _hook, _priority, listed in CHAINS
+    }
 
 
 def _install(engine, connection, messages, networks):
     """Replace the whole table in one atomic step; published ports stay published."""
-    batch = [nftables.new_table(TABLE), nftables.delete_table(TABLE), nftables.new_table(TABLE)] + messages
+    batch = [
+        nftables.new_table(TABLE),
+        nftables.delete_table(TABLE),
+        nftables.new_table(TABLE),
+    ] + messages
     batch.append(nftables.new_chain(TABLE, _mark(messages)))
     for name, wanted in _network_elements(networks).items():
         batch += nftables.add_elements(TABLE, name, wanted)
     for name, entries in _published(engine, connection).items():
-        batch += nftables.add_elements(TABLE, name, [nftables.element(key, data) for key, data in entries.items()])
+        batch += nftables.add_elements(
+            TABLE, name, [nftables.element(key, data) for key, data in entries.items()]
+        )
     connection.commit(batch)
 
 
@@ -160,7 +229,9 @@ def _synchronise(connection, networks):
 def _network_elements(networks):
     """``{set name: [packed elements]}`` for the networks, intervals by address."""
     found = {BRIDGES: [], INTERNAL: [], WITHIN: [], SUBNETS: []}
-    for config in sorted(networks, key=lambda config: socket.inet_aton(config["subnet"].partition("/")[0])):
+    for config in sorted(
+        networks, key=lambda config: socket.inet_aton(config["subnet"].partition("/")[0])
+    ):
         name = rules.interface_name(config["bridge"])
         found[BRIDGES].append(nftables.element(name))
         found[WITHIN].append(nftables.element(name + name))
@@ -180,9 +251,13 @@ def _published(engine, connection):
     for row in engine.db.all("SELECT DISTINCT container FROM ports"):
         state = {}
         with contextlib.suppress(Damaged):
-            state = read_json(os.path.join(engine.paths.container(row["container"]), "state.json"), {})
+            state = read_json(
+                os.path.join(engine.paths.container(row["container"]), "state.json"), {}
+            )
         network = state.get("network") or {}
-        attachment = next((one for one in network.get("attachments", ()) if one.get("gateway")), None)
+        attachment = next(
+            (one for one in network.get("attachments", ()) if one.get("gateway")), None
+        )
         if state.get("status") == "running" and attachment is not None:
             for name, entries in elements(attachment["address"], network.get("ports", ())).items():
                 found[name].update(entries)
@@ -203,23 +278,32 @@ def foreign(connection, bridges):
             continue
         if chain["policy"] != nftables.DROP and chain["table"] != "firewalld":
             continue
-        if any(name.encode() in rule for name in bridges + [PREFIX] for rule in connection.rules(chain["family"], chain["table"])):
+        if any(
+            name.encode() in rule
+            for name in bridges + [PREFIX]
+            for rule in connection.rules(chain["family"], chain["table"])
+        ):
             continue
         if chain["table"] == "firewalld":
             warnings.append(
-                "firewalld rejects what comes from links that no zone has: containers reach no other hosts; for each bridge (%s) run: "
-                "firewall-cmd --permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload" % ", ".join(bridges))
+                f"firewalld rejects what comes from links that no zone has: containers reach no other hosts; for each bridge ({', '.join(bridges)}) run: firewall-cmd --permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload"
+            )
         else:
-            warnings.append("the chain %s of nf_tables table %s %s drops forwarded packets by its policy: %s" % (
-                chain["name"], nftables.FAMILIES[chain["family"]], chain["table"], REMEDY))
+            warnings.append(
+                f"the chain {chain['name']} of nf_tables table {nftables.FAMILIES[chain['family']]} {chain['table']} drops forwarded packets by its policy: {REMEDY}"
+            )
     if _legacy_drops(bridges):
-        warnings.append("the FORWARD chain of iptables-legacy drops packets by its policy: %s" % REMEDY)
+        warnings.append(
+            f"the FORWARD chain of iptables-legacy drops packets by its policy: {REMEDY}"
+        )
     return warnings
 
 
 PREFIX = "pyc"  # of our own bridges' names, for rules with a wildcard
-REMEDY = ("unless its rules accept them, containers reach no other hosts and their published ports are reached from this host only; "
-          "let it accept what comes from and goes to the links whose names begin with pyc")
+REMEDY = (
+    "unless its rules accept them, containers reach no other hosts and their published ports are reached from this host only; "
+    "let it accept what comes from and goes to the links whose names begin with pyc"
+)
 
 
 def _legacy_drops(bridges):
@@ -229,8 +313,15 @@ def _legacy_drops(bridges):
             if "filter" not in file.read().split():
                 return False
         import subprocess  # 5 ms, for few hosts
+
         answer = subprocess.run(
-            ["iptables-legacy", "-S", "FORWARD"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+            ["iptables-legacy", "-S", "FORWARD"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
     except OSError:
         return False
-    return b"-P FORWARD DROP" in answer.stdout and not any(name.encode() in answer.stdout for name in bridges + [PREFIX])
+    return b"-P FORWARD DROP" in answer.stdout and not any(
+        name.encode() in answer.stdout for name in bridges + [PREFIX]
+    )

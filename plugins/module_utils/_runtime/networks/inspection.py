@@ -14,9 +14,13 @@ def inspect(engine, name):
     """:param name: name, id or unique start of an id. :raises NotFound: when there is no such network."""
     config = catalog.require(engine, name)
     document = describe(config)
-    created = datetime.datetime.fromtimestamp(catalog.created(engine, config["name"]), datetime.timezone.utc)
+    created = datetime.datetime.fromtimestamp(
+        catalog.created(engine, config["name"]), datetime.timezone.utc
+    )
     document["Created"] = created.isoformat().replace("+00:00", "Z")
-    document["Containers"] = {user["id"]: _endpoint(config, user) for user in catalog.users(engine, config["name"])}
+    document["Containers"] = {
+        user["id"]: _endpoint(config, user) for user in catalog.users(engine, config["name"])
+    }
     return document
 
 
@@ -28,13 +32,32 @@ def describe(config):
     if config["aux_addresses"]:
         ipam["AuxiliaryAddresses"] = config["aux_addresses"]
     return {
-        "Name": config["name"], "Id": config["id"], "Created": None, "Scope": "local", "Driver": config["driver"],
-        "EnableIPv4": True, "EnableIPv6": False, "IPAM": {"Driver": "default", "Options": {}, "Config": [ipam]},
-        "Internal": config["internal"], "Attachable": False, "Ingress": False, "ConfigFrom": {"Network": ""}, "ConfigOnly": False,
-        "Containers": {}, "Options": dict(config["driver_options"]), "Labels": config["labels"],
-        "Bridge": config["bridge"], "MTU": config["mtu"]}
+        "Name": config["name"],
+        "Id": config["id"],
+        "Created": None,
+        "Scope": "local",
+        "Driver": config["driver"],
+        "EnableIPv4": True,
+        "EnableIPv6": False,
+        "IPAM": {"Driver": "default", "Options": {}, "Config": [ipam]},
+        "Internal": config["internal"],
+        "Attachable": False,
+        "Ingress": False,
+        "ConfigFrom": {"Network": ""},
+        "ConfigOnly": False,
+        "Containers": {},
+        "Options": dict(config["driver_options"]),
+        "Labels": config["labels"],
+        "Bridge": config["bridge"],
+        "MTU": config["mtu"],
+    }
 
 
 def _endpoint(config, user):
-    return {"Name": user["name"], "EndpointID": hashlib.sha256((config["id"] + user["id"]).encode()).hexdigest(),
-            "MacAddress": user["mac"], "IPv4Address": "%s/%s" % (user["address"], config["subnet"].partition("/")[2]), "IPv6Address": ""}
+    return {
+        "Name": user["name"],
+        "EndpointID": hashlib.sha256((config["id"] + user["id"]).encode()).hexdigest(),
+        "MacAddress": user["mac"],
+        "IPv4Address": f"{user['address']}/{config['subnet'].partition('/')[2]}",
+        "IPv6Address": "",
+    }

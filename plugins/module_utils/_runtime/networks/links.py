@@ -46,7 +46,9 @@ def _in_order(sock, config):
     link = netlink.link(sock, config["bridge"])
     if link is None or link["kind"] != "bridge" or not link["up"] or link["mtu"] != config["mtu"]:
         return False
-    found = [(entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, link["index"])]
+    found = [
+        (entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, link["index"])
+    ]
     return found == [(config["gateway"], int(config["subnet"].partition("/")[2]))]
 
 
@@ -58,7 +60,9 @@ def _forward():
         with open(FORWARD, "w") as file:
             file.write("1")
     except OSError as error:
-        return ["net.ipv4.ip_forward is off and can't be turned on (%s): containers reach no other hosts" % error.strerror]
+        return [
+            f"net.ipv4.ip_forward is off and can't be turned on ({error.strerror}): containers reach no other hosts"
+        ]
     return []
 
 
@@ -70,8 +74,9 @@ def make(configs):
         for config in configs:
             link = netlink.link(sock, config["bridge"])
             if link is not None and link["kind"] != "bridge":
-                raise Conflict("network %s: this host has a link %s that is no bridge; rename it, or name another bridge" % (
-                    config["name"], config["bridge"]))
+                raise Conflict(
+                    f"network {config['name']}: this host has a link {config['bridge']} that is no bridge; rename it, or name another bridge"
+                )
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -94,12 +99,14 @@ def _make_in_child(configs):
     try:
         import pyroute2
     except ImportError as error:
-        return ("missing:networks need the Python library pyroute2 on the host (package python3-pyroute2): %s" % error).encode()
+        return (
+            f"missing:networks need the Python library pyroute2 on the host (package python3-pyroute2): {error}"
+        ).encode()
     step = ""
     try:
         with contextlib.closing(pyroute2.IPRoute()) as route:
             for config in configs:
-                step = "network %s: can't make bridge %s" % (config["name"], config["bridge"])
+                step = f"network {config['name']}: can't make bridge {config['bridge']}"
                 _make_bridge(route, config)
     except Exception as error:  # the child's whole answer; pyroute2 has errors of its own
         return ("failed:%s: %s" % (step or "can't talk to the kernel", error)).encode()
@@ -117,7 +124,9 @@ def _make_bridge(route, config):
     # an address of its own, or the bridge takes on that of its lowest port and containers lose their gateway with every change
     route.link("set", index=index, address=mac_for(config["gateway"]), mtu=config["mtu"])
     wanted = (config["gateway"], prefix)
-    with netlink.Socket() as sock:  # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on refuse
+    with (
+        netlink.Socket() as sock
+    ):  # pyroute2 0.5, which Enterprise Linux 9 has, deletes with a flag that kernels from 5.19 on refuse
         present = [(entry["address"], entry["prefix"]) for entry in netlink.addresses(sock, index)]
         changes = [netlink.delete_address(index, *other) for other in present if other != wanted]
         if wanted not in present:
@@ -129,7 +138,11 @@ def _make_bridge(route, config):
 
 def _settings(name):
     """Kernel settings of a bridge: no IPv6 (CVE-2020-13401: router advertisements from a container), no way to 127/8."""
-    for path, value in (("ipv6/conf/%s/accept_ra", "0"), ("ipv6/conf/%s/disable_ipv6", "1"), ("ipv4/conf/%s/route_localnet", "0")):
+    for path, value in (
+        ("ipv6/conf/%s/accept_ra", "0"),
+        ("ipv6/conf/%s/disable_ipv6", "1"),
+        ("ipv4/conf/%s/route_localnet", "0"),
+    ):
         with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
             with open("/proc/sys/net/" + path % name, "w") as file:
                 file.write(value)
@@ -146,4 +159,6 @@ def remove(config, attachments=()):
             for name in names:
                 sock.request([netlink.delete_link(name)], tolerate=(errno.ENODEV,))
     except OSError as error:
-        raise HostError("network %s: can't remove bridge %s: %s" % (config["name"], config["bridge"], error.strerror)) from None
+        raise HostError(
+            f"network {config['name']}: can't remove bridge {config['bridge']}: {error.strerror}"
+        ) from None

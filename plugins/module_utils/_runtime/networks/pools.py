@@ -12,7 +12,9 @@ import ipaddress
 from ..errors import Conflict
 from ..kernel.net import netlink
 
-POOLS = ["172.%d.0.0/16" % number for number in range(17, 32)] + ["192.168.%d.0/20" % number for number in range(0, 256, 16)]
+POOLS = ["172.%d.0.0/16" % number for number in range(17, 32)] + [
+    "192.168.%d.0/20" % number for number in range(0, 256, 16)
+]
 LARGEST_MTU = 1500
 
 
@@ -21,9 +23,16 @@ def occupied(bridge):
     with netlink.Socket() as sock:
         own = netlink.link(sock, bridge)
         own = own["index"] if own else None
-        found = ["%s/%d" % (route["destination"], route["prefix"])
-                 for route in netlink.routes(sock) if route["prefix"] and route["link"] != own]
-        found += ["%s/%d" % (entry["address"], entry["prefix"]) for entry in netlink.addresses(sock) if entry["index"] != own]
+        found = [
+            "%s/%d" % (route["destination"], route["prefix"])
+            for route in netlink.routes(sock)
+            if route["prefix"] and route["link"] != own
+        ]
+        found += [
+            "%s/%d" % (entry["address"], entry["prefix"])
+            for entry in netlink.addresses(sock)
+            if entry["index"] != own
+        ]
     return {ipaddress.ip_network(text, strict=False) for text in found}
 
 
@@ -37,8 +46,10 @@ def choose(bridge, networks):
         pool = ipaddress.ip_network(text)
         if not any(pool.overlaps(other) for other in taken):
             return text
-    raise Conflict("no private subnet is free on this host: all of 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16 overlap its routes "
-                   "or networks; name one with ipam_config.subnet")
+    raise Conflict(
+        "no private subnet is free on this host: all of 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16 overlap its routes "
+        "or networks; name one with ipam_config.subnet"
+    )
 
 
 def check(subnet, bridge, networks):
@@ -46,21 +57,30 @@ def check(subnet, bridge, networks):
     wanted = ipaddress.ip_network(subnet)
     for config in networks:
         if wanted.overlaps(ipaddress.ip_network(config["subnet"])):
-            raise Conflict("ipam_config.subnet: %s overlaps %s of network %s" % (subnet, config["subnet"], config["name"]))
+            raise Conflict(
+                f"ipam_config.subnet: {subnet} overlaps {config['subnet']} of network {config['name']}"
+            )
     with netlink.Socket() as sock:
         names = {link["index"]: link["name"] for link in netlink.links(sock)}
         for entry in netlink.addresses(sock):
-            connected = ipaddress.ip_network("%s/%d" % (entry["address"], entry["prefix"]), strict=False)
+            connected = ipaddress.ip_network(
+                "%s/%d" % (entry["address"], entry["prefix"]), strict=False
+            )
             name = names.get(entry["index"], "")
             if name != bridge and wanted.overlaps(connected):
-                raise Conflict("ipam_config.subnet: %s overlaps %s of this host's link %s" % (subnet, connected, name))
+                raise Conflict(
+                    f"ipam_config.subnet: {subnet} overlaps {connected} of this host's link {name}"
+                )
 
 
 def uplink_mtu():
     """The MTU for a new network: that of the link of the default route, 1500 at most or where there is none."""
     with netlink.Socket() as sock:
-        defaults = [route for route in netlink.routes(sock)
-                    if not route["prefix"] and route["link"] and route["table"] == netlink.RT_TABLE_MAIN]
+        defaults = [
+            route
+            for route in netlink.routes(sock)
+            if not route["prefix"] and route["link"] and route["table"] == netlink.RT_TABLE_MAIN
+        ]
         if not defaults:
             return LARGEST_MTU
         link = netlink.link(sock, index=min(defaults, key=lambda route: route["priority"])["link"])

@@ -39,8 +39,13 @@ def reserve_ports(engine, container_id, ports, replaces=None):
         connection.execute("DELETE FROM ports WHERE container = ?", (container_id,))
         for port in assigned:
             key = (port["protocol"], port["host_ip"], port["host_port"])
-            connection.execute("DELETE FROM ports WHERE protocol = ? AND host_ip = ? AND host_port = ?", key)  # the replaced container's
-            connection.execute("INSERT INTO ports (protocol, host_ip, host_port, container) VALUES (?, ?, ?, ?)", key + (container_id,))
+            connection.execute(
+                "DELETE FROM ports WHERE protocol = ? AND host_ip = ? AND host_port = ?", key
+            )  # the replaced container's
+            connection.execute(
+                "INSERT INTO ports (protocol, host_ip, host_port, container) VALUES (?, ?, ?, ?)",
+                key + (container_id,),
+            )
     return assigned
 
 
@@ -52,11 +57,14 @@ def release_ports(engine, container_id):
 def _assign(engine, container_id, ports, replaces):
     rows = engine.db.all(
         "SELECT protocol, host_ip, host_port, container AS id, coalesce(containers.name, container) AS name FROM ports"
-        " LEFT JOIN containers ON containers.id = ports.container")
+        " LEFT JOIN containers ON containers.id = ports.container"
+    )
     own = [row for row in rows if row["id"] in (container_id, replaces)]
     others = [row for row in rows if row["id"] not in (container_id, replaces)]
     ports, assigned = [_normal(port) for port in ports], []
-    for port in sorted(ports, key=lambda port: not port["host_port"]):  # those with a number first, so that no free choice takes it
+    for port in sorted(
+        ports, key=lambda port: not port["host_port"]
+    ):  # those with a number first, so that no free choice takes it
         if port["host_port"]:
             _check(port, own, others + assigned)
         else:
@@ -70,21 +78,33 @@ def _normal(port):
     if protocol not in KINDS:
         raise InvalidInput("published_ports", protocol, "protocol tcp or udp")
     if ":" in host_ip:
-        raise Unsupported("published_ports: %s: ports are published on IPv4 addresses only in this version of pycontainer.engine" % host_ip)
+        raise Unsupported(
+            f"published_ports: {host_ip}: ports are published on IPv4 addresses only in this version of pycontainer.engine"
+        )
     try:
         socket.inet_pton(socket.AF_INET, host_ip)
     except OSError:
         raise InvalidInput("published_ports", host_ip, "an IPv4 address of this host") from None
     for key in ("host_port", "container_port"):
         number = port.get(key) or 0
-        if not isinstance(number, int) or not 0 <= number <= 65535 or (key == "container_port" and number == 0):
+        if (
+            not isinstance(number, int)
+            or not 0 <= number <= 65535
+            or (key == "container_port" and number == 0)
+        ):
             raise InvalidInput("published_ports", port.get(key), "port numbers from 1 to 65535")
-    return {"host_ip": host_ip, "host_port": port.get("host_port") or 0, "container_port": port["container_port"], "protocol": protocol}
+    return {
+        "host_ip": host_ip,
+        "host_port": port.get("host_port") or 0,
+        "container_port": port["container_port"],
+        "protocol": protocol,
+    }
 
 
 def _clashes(port, row):
-    return (port["protocol"], port["host_port"]) == (row["protocol"], row["host_port"]) \
-        and (port["host_ip"] == row["host_ip"] or EVERY in (port["host_ip"], row["host_ip"]))
+    return (port["protocol"], port["host_port"]) == (row["protocol"], row["host_port"]) and (
+        port["host_ip"] == row["host_ip"] or EVERY in (port["host_ip"], row["host_ip"])
+    )
 
 
 def _check(port, own, others):
@@ -92,11 +112,13 @@ def _check(port, own, others):
     for row in others:
         if _clashes(port, row):
             if "name" in row:
-                raise Conflict("published_ports: port %s is taken by container %s" % (shown, row["name"]))
+                raise Conflict(f"published_ports: port {shown} is taken by container {row['name']}")
             raise InvalidInput("published_ports", shown, "every port of the host once")
-    if not any(_clashes(port, row) for row in own):  # what is its own its monitor may be listening on
+    if not any(
+        _clashes(port, row) for row in own
+    ):  # what is its own its monitor may be listening on
         if not _binds(port):
-            raise Conflict("published_ports: port %s is taken by another process" % shown)
+            raise Conflict(f"published_ports: port {shown} is taken by another process")
 
 
 def _binds(port):
@@ -104,13 +126,17 @@ def _binds(port):
     with socket.socket(socket.AF_INET, KINDS[port["protocol"]]) as sock:
         try:
             if port["protocol"] == "tcp":
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger in TIME_WAIT are no listener
+                sock.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+                )  # connections that linger in TIME_WAIT are no listener
             sock.bind((port["host_ip"], port["host_port"]))
             if port["protocol"] == "tcp":
                 sock.listen(1)
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
-                raise InvalidInput("published_ports", port["host_ip"], "an IPv4 address of this host") from None
+                raise InvalidInput(
+                    "published_ports", port["host_ip"], "an IPv4 address of this host"
+                ) from None
             return False
     return True
 
@@ -126,5 +152,7 @@ def _free(port, own, others):
         candidate = dict(port, host_port=low + (start + step) % count)
         if not any(_clashes(candidate, row) for row in own + others) and _binds(candidate):
             return candidate["host_port"]
-    raise Conflict("published_ports: no port from %d to %d is free for container port %d/%s" % (
-        low, high, port["container_port"], port["protocol"]))
+    raise Conflict(
+        "published_ports: no port from %d to %d is free for container port %d/%s"
+        % (low, high, port["container_port"], port["protocol"])
+    )

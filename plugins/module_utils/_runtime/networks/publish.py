@@ -16,10 +16,17 @@ from ..errors import HostError
 from ..kernel.net import conntrack, netlink, nftables
 
 TABLE = "pycontainer"
-ANY, ONE = "published", "published_on"  # maps, keyed by protocol . port, and by address . protocol . port
+ANY, ONE = (
+    "published",
+    "published_on",
+)  # maps, keyed by protocol . port, and by address . protocol . port
 OWN = "own_ports"  # a set, container's address . protocol . port: what a container itself calls is left to the relay
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
-ABSENT = (errno.ENOENT, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP)  # no table, no nfnetlink, no nf_tables
+ABSENT = (
+    errno.ENOENT,
+    errno.EPROTONOSUPPORT,
+    errno.EOPNOTSUPP,
+)  # no table, no nfnetlink, no nf_tables
 
 
 def publish(container_id, address, ports):
@@ -49,7 +56,9 @@ def publish(container_id, address, ports):
     except OSError as error:
         if error.errno in ABSENT:
             return False
-        raise HostError("published_ports: can't publish the ports of container %s: %s" % (container_id, error.strerror)) from None
+        raise HostError(
+            f"published_ports: can't publish the ports of container {container_id}: {error.strerror}"
+        ) from None
     return True
 
 
@@ -65,8 +74,12 @@ def unpublish(container_id, address, ports):
             if any(found.values()):
                 connection.commit(_removing(found))
     except OSError as error:
-        if error.errno not in ABSENT + (errno.EINVAL,):  # EINVAL: nfnetlink's word outside of a batch for "no nf_tables"
-            raise HostError("published_ports: can't take back the ports of container %s: %s" % (container_id, error.strerror)) from None
+        if error.errno not in ABSENT + (
+            errno.EINVAL,
+        ):  # EINVAL: nfnetlink's word outside of a batch for "no nf_tables"
+            raise HostError(
+                f"published_ports: can't take back the ports of container {container_id}: {error.strerror}"
+            ) from None
 
 
 def elements(address, ports):
@@ -91,15 +104,29 @@ def _present(connection, wanted, same=False):
     found = {}
     for name, entries in wanted.items():
         current = connection.elements(TABLE, name) if entries else {}
-        found[name] = {key: current[key] for key, data in entries.items() if key in current and (not same or current[key] == data)}
+        found[name] = {
+            key: current[key]
+            for key, data in entries.items()
+            if key in current and (not same or current[key] == data)
+        }
     return found
 
 
 def _adding(wanted):
-    return [message for name, entries in wanted.items()
-            for message in nftables.add_elements(TABLE, name, [nftables.element(key, data) for key, data in entries.items()])]
+    return [
+        message
+        for name, entries in wanted.items()
+        for message in nftables.add_elements(
+            TABLE, name, [nftables.element(key, data) for key, data in entries.items()]
+        )
+    ]
 
 
 def _removing(found):
-    return [message for name, entries in found.items()
-            for message in nftables.delete_elements(TABLE, name, [nftables.element(key) for key in entries])]
+    return [
+        message
+        for name, entries in found.items()
+        for message in nftables.delete_elements(
+            TABLE, name, [nftables.element(key) for key in entries]
+        )
+    ]

@@ -31,6 +31,12 @@ def remove(engine, name):
     with engine.locks.hold("networks"):
         config = catalog.get(engine, name)
         if config is not None:
-            links.remove(config, [attachment(config, user["id"], user["address"], user["mac"]) for user in catalog.users(engine, name)])
+            links.remove(
+                config,
+                [
+                    attachment(config, user["id"], user["address"], user["mac"])
+                    for user in catalog.users(engine, name)
+                ],
+            )
             catalog.forget(engine, name)
         firewall.ensure(engine, catalog.every(engine))

@@ -23,7 +23,14 @@ ff02::2\tip6-allrouters
 """
 
 
-def resolv_conf(dns_servers=None, dns_search_domains=None, dns_opts=None, host_network=False, path=HOST_FILE, systemd_path=SYSTEMD_FILE):
+def resolv_conf(
+    dns_servers=None,
+    dns_search_domains=None,
+    dns_opts=None,
+    host_network=False,
+    path=HOST_FILE,
+    systemd_path=SYSTEMD_FILE,
+):
     """The text of resolv.conf: the host's, but for what is given.
 
     :param dns_servers, dns_search_domains, dns_opts: lists that replace the host's; None takes the host's. A search
@@ -36,17 +43,30 @@ def resolv_conf(dns_servers=None, dns_search_domains=None, dns_opts=None, host_n
         if servers and all(_is_loopback(server) for server in servers):
             servers = _host(systemd_path)[0]
         # resolvers behind IPv6 are out of a container's reach too: its networks are IPv4
-        servers = [server for server in servers if not _is_loopback(server) and ":" not in server] or list(FALLBACK)
+        servers = [
+            server for server in servers if not _is_loopback(server) and ":" not in server
+        ] or list(FALLBACK)
     if dns_servers is not None:
         servers = [_server(text) for text in dns_servers]
     if dns_search_domains is not None:
         domains = [] if dns_search_domains == ["."] else dns_search_domains
-        search = [_word("dns_search_domains", text, "a domain name", r"[A-Za-z0-9_.-]{1,253}") for text in domains]
+        search = [
+            _word("dns_search_domains", text, "a domain name", r"[A-Za-z0-9_.-]{1,253}")
+            for text in domains
+        ]
     if dns_opts is not None:
-        options = [_word("dns_opts", text, "options of resolv.conf(5) such as ndots:2", r"[A-Za-z0-9_:.-]{1,64}") for text in dns_opts]
-    lines = ["nameserver %s" % server for server in servers]
-    lines += ["search %s" % " ".join(search)] if search else []
-    lines += ["options %s" % " ".join(options)] if options else []
+        options = [
+            _word(
+                "dns_opts",
+                text,
+                "options of resolv.conf(5) such as ndots:2",
+                r"[A-Za-z0-9_:.-]{1,64}",
+            )
+            for text in dns_opts
+        ]
+    lines = [f"nameserver {server}" for server in servers]
+    lines += [f"search {' '.join(search)}"] if search else []
+    lines += [f"options {' '.join(options)}"] if options else []
     return "".join(line + "\n" for line in lines)
 
 
@@ -99,16 +119,21 @@ def hosts(hostname, addresses=(), aliases=(), extra=None, domainname=None):
         ``host-gateway`` must have been replaced by the gateway's before.
     :raises InvalidInput: for what is no name or address: a newline would make a line of its own (CVE-2022-4318).
     """
-    names = ["%s.%s" % (hostname, domainname)] if domainname else []
+    names = [f"{hostname}.{domainname}"] if domainname else []
     names += [name for name in [hostname] + list(aliases) if name]
     for name in names:
         _word("hostname", name, "letters, digits, '_', '.' and '-'", r"[A-Za-z0-9_.-]{1,253}")
     text = _LOCAL_NAMES
     for name, address in (extra or {}).items():
-        _word("etc_hosts", name, "names of letters, digits, '_', '.' and '-'", r"[A-Za-z0-9_.-]{1,253}")
-        text += "%s\t%s\n" % (_address(address), name)
+        _word(
+            "etc_hosts",
+            name,
+            "names of letters, digits, '_', '.' and '-'",
+            r"[A-Za-z0-9_.-]{1,253}",
+        )
+        text += f"{_address(address)}\t{name}\n"
     for address in addresses:
-        text += "%s\t%s\n" % (address.partition("/")[0], " ".join(dict.fromkeys(names)))
+        text += f"{address.partition('/')[0]}\t{' '.join(dict.fromkeys(names))}\n"
     return text
 
 

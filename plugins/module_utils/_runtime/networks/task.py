@@ -11,10 +11,27 @@ from .inspection import describe, inspect
 
 # what can change under the containers of a network; the rest is part of their own configuration
 LIVE = ("labels", "ip_range", "aux_addresses", "masquerade")
-COMPARED = ("subnet", "gateway", "ip_range", "aux_addresses", "internal", "masquerade", "mtu", "bridge", "driver_options", "labels")
-OPTION = {"subnet": "ipam_config.subnet", "gateway": "ipam_config.gateway", "ip_range": "ipam_config.iprange",
-          "aux_addresses": "ipam_config.aux_addresses", "mtu": "driver_options.%s" % definition.MTU_OPTION,
-          "bridge": "driver_options.%s" % definition.BRIDGE_OPTION, "masquerade": "driver_options.%s" % definition.MASQUERADE_OPTION}
+COMPARED = (
+    "subnet",
+    "gateway",
+    "ip_range",
+    "aux_addresses",
+    "internal",
+    "masquerade",
+    "mtu",
+    "bridge",
+    "driver_options",
+    "labels",
+)
+OPTION = {
+    "subnet": "ipam_config.subnet",
+    "gateway": "ipam_config.gateway",
+    "ip_range": "ipam_config.iprange",
+    "aux_addresses": "ipam_config.aux_addresses",
+    "mtu": f"driver_options.{definition.MTU_OPTION}",
+    "bridge": f"driver_options.{definition.BRIDGE_OPTION}",
+    "masquerade": f"driver_options.{definition.MASQUERADE_OPTION}",
+}
 
 
 def plan(engine, params):
@@ -27,7 +44,11 @@ def plan(engine, params):
     if params.get("state") == "absent":
         return _absent(engine, params, current)
     if params.get("force"):
-        raise InvalidInput("force", True, "true with state=absent only; a network that is present is never taken away from its containers")
+        raise InvalidInput(
+            "force",
+            True,
+            "true with state=absent only; a network that is present is never taken away from its containers",
+        )
     if current is None:
         return _create(engine, params["name"], wanted)
     return _update(engine, current, wanted)
@@ -35,13 +56,18 @@ def plan(engine, params):
 
 def _create(engine, name, wanted):
     config = catalog.complete(engine, name, wanted)
-    steps = Plan("network %s" % name)
+    steps = Plan(f"network {name}")
     steps.facts = lambda: _facts(engine, config, steps)
 
     def apply():
-        with engine.locks.hold("network", name), engine.operations.record("create-network", name=name):
+        with (
+            engine.locks.hold("network", name),
+            engine.operations.record("create-network", name=name),
+        ):
             with engine.locks.hold("networks"):
-                catalog.settle(engine, config)  # again: another task may have made a network since the plan
+                catalog.settle(
+                    engine, config
+                )  # again: another task may have made a network since the plan
                 catalog.add(engine, config)
             try:
                 steps.warnings += links.ensure_links(engine, [name])
@@ -49,22 +75,24 @@ def _create(engine, name, wanted):
                 recovery.undo_create(engine, config)
                 raise
 
-    steps.add("state", "absent", "present", "create network %s with subnet %s" % (name, config["subnet"]), apply)
+    steps.add(
+        "state", "absent", "present", f"create network {name} with subnet {config['subnet']}", apply
+    )
     return steps
 
 
 def _update(engine, current, wanted):
     name = current["name"]
     config = _merged(engine, current, wanted)
-    steps = Plan("network %s" % name)
+    steps = Plan(f"network {name}")
     steps.facts = lambda: _facts(engine, config, steps)
     differing = [key for key in COMPARED if config[key] != current[key]]
     fixed = [key for key in differing if key not in LIVE and key != "driver_options"]
     users = catalog.users(engine, name) if fixed else []
     if users:
-        raise Conflict("%s: %s can't become %s while containers use network %s (%s): their own addresses and routes depend on it; "
-                       "remove them first" % (OPTION.get(fixed[0], fixed[0]), current[fixed[0]], config[fixed[0]], name,
-                                              ", ".join(user["name"] for user in users)))
+        raise Conflict(
+            f"{OPTION.get(fixed[0], fixed[0])}: {current[fixed[0]]} can't become {config[fixed[0]]} while containers use network {name} ({', '.join((user['name'] for user in users))}): their own addresses and routes depend on it; remove them first"
+        )
 
     def apply():
         with engine.locks.hold("network", name):
@@ -75,9 +103,15 @@ def _update(engine, current, wanted):
 
     for position, key in enumerate(differing):
         option = OPTION.get(key, key)
-        steps.add(option, current[key], config[key], "change %s of network %s" % (option, name), None if position else apply)
+        steps.add(
+            option,
+            current[key],
+            config[key],
+            f"change {option} of network {name}",
+            None if position else apply,
+        )
     if not differing and links.wrong([config]):
-        steps.add("bridge", None, config["bridge"], "restore bridge %s" % config["bridge"], apply)
+        steps.add("bridge", None, config["bridge"], f"restore bridge {config['bridge']}", apply)
     return steps
 
 
@@ -90,7 +124,11 @@ def _merged(engine, current, wanted):
             config["mtu"] = pools.uplink_mtu()
         if definition.BRIDGE_OPTION in gone:
             config["bridge"] = catalog.default_bridge(current["name"], current["id"])
-    if config["bridge"] != current["bridge"] or config["subnet"] != current["subnet"] or config["automatic"] != current["automatic"]:
+    if (
+        config["bridge"] != current["bridge"]
+        or config["subnet"] != current["subnet"]
+        or config["automatic"] != current["automatic"]
+    ):
         catalog.settle(engine, config)
     return config
 
@@ -102,19 +140,24 @@ def _facts(engine, config, steps):
 
 
 def _absent(engine, params, current):
-    steps = Plan("network %s" % params["name"])
+    steps = Plan(f"network {params['name']}")
     if current is None:
         return steps
     name = current["name"]
     users = catalog.users(engine, name)
     if users and not params.get("force"):
-        raise Conflict("network %s is used by %s; remove them first, or set force" % (name, ", ".join(user["name"] for user in users)))
+        raise Conflict(
+            f"network {name} is used by {', '.join((user['name'] for user in users))}; remove them first, or set force"
+        )
 
     def apply():
-        with engine.locks.hold("network", name), engine.operations.record("remove-network", name=name):
+        with (
+            engine.locks.hold("network", name),
+            engine.operations.record("remove-network", name=name),
+        ):
             recovery.remove(engine, name)
 
-    steps.add("state", "present", "absent", "remove network %s" % name, apply)
+    steps.add("state", "present", "absent", f"remove network {name}", apply)
     return steps
 
 
@@ -124,7 +167,16 @@ def info(engine, params):
     :raises InvalidInput: for an unknown filter.
     """
     if params.get("name") is None:
-        return {"networks": [inspect(engine, config["name"]) for config in catalog.listing(engine, params.get("filters"))]}
+        return {
+            "networks": [
+                inspect(engine, config["name"])
+                for config in catalog.listing(engine, params.get("filters"))
+            ]
+        }
     found = catalog.get(engine, params["name"])
     documents = [inspect(engine, found["name"])] if found is not None else []
-    return {"exists": bool(documents), "network": documents[0] if documents else None, "networks": documents}
+    return {
+        "exists": bool(documents),
+        "network": documents[0] if documents else None,
+        "networks": documents,
+    }

@@ -34,7 +34,7 @@ def clip(text, width):
     """``text``, its end replaced by ".." where it is wider than ``width`` columns."""
     if width_of(text) <= width:
         return text
-    mark = ".."[:max(0, width)]
+    mark = ".."[: max(0, width)]
     room, kept = width - len(mark), []
     for character in text:
         room -= _columns(character)
@@ -51,7 +51,7 @@ def redrawn(lines_left, lines_kept):
     the end, so that nothing flickers.
     """
     text = "".join(line + "\x1b[K\n" for line in lines_left + lines_kept)
-    return "\r" + text + "\x1b[J" + ("\x1b[%dA" % len(lines_kept) if lines_kept else "")
+    return "\r" + text + "\x1b[J" + (f"\x1b[{len(lines_kept)}A" if lines_kept else "")
 
 
 def draw_bar(done, total, width):
@@ -63,7 +63,9 @@ def draw_bar(done, total, width):
 
 def amount(done, total):
     """``12.3MB/45.6MB``, or what there is of it."""
-    return "%s/%s" % (show_decimal(min(done, total)), show_decimal(total)) if total else show_decimal(done)
+    return (
+        f"{show_decimal(min(done, total))}/{show_decimal(total)}" if total else show_decimal(done)
+    )
 
 
 def lines(look, width, now):
@@ -97,19 +99,23 @@ def in_order(look):
 
 def _layer(item, width):
     phase, done, total, name = item
-    text = "%s: %s" % (name, board.WORDS[phase])
+    text = f"{name}: {board.WORDS[phase]}"
     if phase in board.MOVING:
         numbers = amount(done, total)
         room = min(BAR + 2, width - width_of(text) - len(numbers) - 3)
-        text += " %s  %s" % (draw_bar(done, total, room), numbers) if total and room >= LEAST else "  " + numbers
+        text += (
+            f" {draw_bar(done, total, room)}  {numbers}"
+            if total and room >= LEAST
+            else "  " + numbers
+        )
     return clip(text, width)
 
 
 def _step(item, width, now):
     phase, began, length, name = item
-    seconds = "%.1fs" % ((now - began if phase == board.RUNNING else length) / 1000)
+    seconds = f"{(now - began if phase == board.RUNNING else length) / 1000:.1f}s"
     room = width - len(seconds) - 1
-    text = clip(" => %s%s" % ("CACHED " if phase == board.CACHED else "", name), room)
+    text = clip(f" => {'CACHED ' if phase == board.CACHED else ''}{name}", room)
     return clip(text + " " * (room - width_of(text)) + " " + seconds, width)
 
 
@@ -125,15 +131,17 @@ class Summary:
 
 def summary(look):
     """A :class:`Summary` of a ``progress.Look``: the running step, and the bytes of the layers that are under way with it."""
-    items = look.items[look.since:]
+    items = look.items[look.since :]
     steps = [number for number, item in enumerate(items) if item[0] in board.STEPS]
     text = look.subject
     if steps:
         text = items[steps[-1]][3]
         if look.output and steps[-1] == len(items) - 1 and items[-1][0] == board.RUNNING:
             text += ": " + look.output
-        items = items[steps[-1] + 1:]
-    done = sum(total if phase in board.ENDED and total else done for phase, done, total, _name in items)
+        items = items[steps[-1] + 1 :]
+    done = sum(
+        total if phase in board.ENDED and total else done for phase, done, total, _name in items
+    )
     ended = sum(phase in board.ENDED for phase, _done, _total, _name in items)
     total = sum(total for _phase, _done, total, _name in items)
     return Summary(text, done, total, ended, len(items))
@@ -143,29 +151,29 @@ def numbers(found):
     """What of a :class:`Summary` is numbers: ``45.2MB/120.3MB  3/6 layers``."""
     parts = [amount(found.done, found.total)] if found.done or found.total else []
     if found.count:
-        parts.append("%d/%d layer%s" % (found.ended, found.count, "s"[:found.count != 1]))
+        parts.append("%d/%d layer%s" % (found.ended, found.count, "s"[: found.count != 1]))
     return "  ".join(parts)
 
 
 def host_line(host, found, width, hosts=HOSTS):
     """One line for a host. :param found: its :class:`Summary`. :param hosts: columns for the name, the same in every line."""
     head = clip(host, hosts)
-    head = "  %s%s  " % (head, " " * (hosts - width_of(head)))
+    head = f"  {head}{' ' * (hosts - width_of(head))}  "
     tail = numbers(found)
     if found.total and width - width_of(head) - len(tail) - HOST_BAR - 4 >= HOST_BAR:
-        tail = "%s  %s" % (draw_bar(found.done, found.total, HOST_BAR), tail)
+        tail = f"{draw_bar(found.done, found.total, HOST_BAR)}  {tail}"
     room = width - width_of(head) - len(tail) - 2
     if room < LEAST or not tail:
         return clip(head + (tail or found.text), width)
     text = clip(found.text, room)
-    return clip("%s%s%s  %s" % (head, text, " " * (room - width_of(text)), tail), width)
+    return clip(f"{head}{text}{' ' * (room - width_of(text))}  {tail}", width)
 
 
 def host_lines(rows, width, height):
     """The lines of several hosts, no more than ``height``. :param rows: ``[(host, Summary)]``."""
     rows = sorted(rows, key=lambda row: row[0])
     hosts = min(HOSTS, max([width_of(host) for host, _found in rows], default=0))
-    kept = rows if len(rows) <= height else rows[:max(0, height - 1)]
+    kept = rows if len(rows) <= height else rows[: max(0, height - 1)]
     found = [host_line(host, each, width, hosts) for host, each in kept]
     if len(kept) < len(rows):
         found.append(clip("  and %d more" % (len(rows) - len(kept)), width))

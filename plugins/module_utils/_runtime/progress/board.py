@@ -24,14 +24,41 @@ from ..store import locks
 from ..untrusted.text import printable
 
 # The phases of a thing: the letter in the file, and what Docker calls it.
-WAITING, DOWNLOADING, EXTRACTING, PULLED, PRESENT = "w", "d", "x", "p", "e"  # layers that are pulled
+WAITING, DOWNLOADING, EXTRACTING, PULLED, PRESENT = (
+    "w",
+    "d",
+    "x",
+    "p",
+    "e",
+)  # layers that are pulled
 LOADING, LOADED = "l", "L"  # layers of an archive
-SENDING, SENT, MOUNTED, THERE = "u", "U", "m", "E"  # blobs on their way to a registry, or images to a host
-RUNNING, CACHED, DONE = "r", "c", "D"  # steps of a build; ``done`` and ``total`` are milliseconds: of its begin (CLOCK_MONOTONIC), its length
+SENDING, SENT, MOUNTED, THERE = (
+    "u",
+    "U",
+    "m",
+    "E",
+)  # blobs on their way to a registry, or images to a host
+RUNNING, CACHED, DONE = (
+    "r",
+    "c",
+    "D",
+)  # steps of a build; ``done`` and ``total`` are milliseconds: of its begin (CLOCK_MONOTONIC), its length
 WORDS = {
-    WAITING: "Waiting", DOWNLOADING: "Downloading", EXTRACTING: "Extracting", PULLED: "Pull complete", PRESENT: "Already exists",
-    LOADING: "Loading layer", LOADED: "Loaded", SENDING: "Pushing", SENT: "Pushed", MOUNTED: "Mounted", THERE: "Layer already exists",
-    RUNNING: "RUNNING", CACHED: "CACHED", DONE: "DONE"}
+    WAITING: "Waiting",
+    DOWNLOADING: "Downloading",
+    EXTRACTING: "Extracting",
+    PULLED: "Pull complete",
+    PRESENT: "Already exists",
+    LOADING: "Loading layer",
+    LOADED: "Loaded",
+    SENDING: "Pushing",
+    SENT: "Pushed",
+    MOUNTED: "Mounted",
+    THERE: "Layer already exists",
+    RUNNING: "RUNNING",
+    CACHED: "CACHED",
+    DONE: "DONE",
+}
 MOVING = (DOWNLOADING, LOADING, SENDING)  # their bytes are counted
 ENDED = (PULLED, PRESENT, LOADED, SENT, MOUNTED, THERE, CACHED, DONE)
 STEPS = (RUNNING, CACHED, DONE)
@@ -88,14 +115,16 @@ class Board(Progress):
         self.fd, self._output = fd, None
 
     def subject(self, text):
-        self._append("S%s" % text)
+        self._append(f"S{text}")
 
     def item(self, name, total=0, phase=WAITING, done=0):
         start = self._append("%s%*d%*d%s" % (phase, WIDTH, done, WIDTH, total or 0, name))
         return UNSEEN if start is None else _Shown(self.fd, start, done)
 
     def output(self, line):
-        data = b"O" + _line(line.rstrip("\r\n").rpartition("\r")[2]).encode("utf-8", "replace")[:OUTPUT].ljust(OUTPUT)
+        data = b"O" + _line(line.rstrip("\r\n").rpartition("\r")[2]).encode("utf-8", "replace")[
+            :OUTPUT
+        ].ljust(OUTPUT)
         if self._output is None:
             self._output = self._append(data)
         else:
@@ -104,7 +133,9 @@ class Board(Progress):
     def _append(self, line):
         """Add a line; where it begins, or None where there is no room."""
         data = (line if isinstance(line, bytes) else _line(line).encode("utf-8", "replace")) + b"\n"
-        fcntl.lockf(self.fd, fcntl.LOCK_EX)  # of this process: processes forked from one another share the descriptor
+        fcntl.lockf(
+            self.fd, fcntl.LOCK_EX
+        )  # of this process: processes forked from one another share the descriptor
         try:
             start = os.fstat(self.fd).st_size
             if start + len(data) > LIMIT:
@@ -140,7 +171,11 @@ class _Shown(Item):
             self.phase(then)
 
     def finish(self, phase, milliseconds):
-        os.pwrite(self._fd, b"%s%*d%*d" % (phase.encode(), WIDTH, self._done, WIDTH, milliseconds), self._start)
+        os.pwrite(
+            self._fd,
+            b"%s%*d%*d" % (phase.encode(), WIDTH, self._done, WIDTH, milliseconds),
+            self._start,
+        )
 
 
 def _line(text):
@@ -161,13 +196,23 @@ class Look:
         """:param data: a board's bytes, which may come from a host that is not to be trusted: what is no report is passed over."""
         self.subjects, self.items, self.output = [], [], ""
         for line in data[:LIMIT].decode("utf-8", "replace").split("\n"):
-            kind, rest = line[:1], _line(line[1:].rstrip("\r"))  # a connection with a terminal ends lines with both
+            kind, rest = (
+                line[:1],
+                _line(line[1:].rstrip("\r")),
+            )  # a connection with a terminal ends lines with both
             if kind == "S":
                 self.subjects.append((len(self.items), rest.strip()))
             elif kind == "O":
                 self.output = rest.rstrip()
-            elif kind in WORDS and _number(rest[:WIDTH]) and _number(rest[WIDTH:2 * WIDTH]):
-                self.items.append((kind, int(rest[:WIDTH]), int(rest[WIDTH:2 * WIDTH]), rest[2 * WIDTH:].strip()))
+            elif kind in WORDS and _number(rest[:WIDTH]) and _number(rest[WIDTH : 2 * WIDTH]):
+                self.items.append(
+                    (
+                        kind,
+                        int(rest[:WIDTH]),
+                        int(rest[WIDTH : 2 * WIDTH]),
+                        rest[2 * WIDTH :].strip(),
+                    )
+                )
 
     @property
     def since(self):

@@ -17,10 +17,13 @@ import tempfile
 
 from ..errors import HostError, Interrupted, NotFound
 from .files import make_private, sync_directory
-from .partials import name_of, Partials
+from .partials import Partials, name_of
 
 PIECE = 1 << 18  # bytes that are read at once
-LENGTHS = {"sha256": 64, "sha512": 128}  # hexadecimal digits by algorithm (image-spec, descriptor.md#digests)
+LENGTHS = {
+    "sha256": 64,
+    "sha512": 128,
+}  # hexadecimal digits by algorithm (image-spec, descriptor.md#digests)
 
 
 def valid_digest(digest):
@@ -49,14 +52,14 @@ class Blobs:
         try:
             return os.stat(self.paths.blob(digest)).st_size
         except FileNotFoundError:
-            raise NotFound("blob %s is not in the store" % digest) from None
+            raise NotFound(f"blob {digest} is not in the store") from None
 
     def open(self, digest):
         """A blob as a binary file. :raises NotFound: when it is not there."""
         try:
             return open(self.paths.blob(digest), "rb")
         except FileNotFoundError:
-            raise NotFound("blob %s is not in the store" % digest) from None
+            raise NotFound(f"blob {digest} is not in the store") from None
 
     def read(self, digest):
         """A small blob (a manifest, a config) as bytes, its digest checked."""
@@ -64,7 +67,9 @@ class Blobs:
             data = file.read()
         algorithm, dummy, encoded = digest.partition(":")
         if hashlib.new(algorithm, data).hexdigest() != encoded:
-            raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
+            raise HostError(
+                f"blob {digest} in the store is damaged: its content has another digest"
+            )
         return data
 
     def pieces(self, digest):
@@ -79,7 +84,9 @@ class Blobs:
                 checksum.update(piece)
                 yield piece
         if checksum.hexdigest() != encoded:
-            raise HostError("blob %s in the store is damaged: its content has another digest" % digest)
+            raise HostError(
+                f"blob {digest} in the store is damaged: its content has another digest"
+            )
 
     def put(self, data, durable=True):
         """Store ``data`` (bytes) and return its sha256 digest."""
@@ -102,7 +109,13 @@ class Blobs:
 
         What was written stays for another time where the block ends with Interrupted, or not by an error at all (SIGTERM, SIGINT).
         """
-        writer = Writer(self.paths, digest.partition(":")[0], False, name_of(digest) + "-", lambda path: self.partials.take(digest, size, path))
+        writer = Writer(
+            self.paths,
+            digest.partition(":")[0],
+            False,
+            name_of(digest) + "-",
+            lambda path: self.partials.take(digest, size, path),
+        )
         try:
             yield writer
         except BaseException as error:
@@ -150,11 +163,11 @@ class Writer:
         self._hash.update(view)
         self.size += len(view)
         while view:
-            view = view[self.file.write(view):]
+            view = view[self.file.write(view) :]
 
     @property
     def digest(self):
-        return "%s:%s" % (self._algorithm, self._hash.hexdigest())
+        return f"{self._algorithm}:{self._hash.hexdigest()}"
 
     def commit(self, expected=None):
         """Give the blob its name and return its digest.
@@ -163,7 +176,7 @@ class Writer:
         """
         digest = self.digest
         if expected is not None and expected != digest:
-            raise HostError("content has digest %s where %s was promised" % (digest, expected))
+            raise HostError(f"content has digest {digest} where {expected} was promised")
         if self._durable:
             os.fsync(self.file.fileno())
         final = self._paths.blob(digest)

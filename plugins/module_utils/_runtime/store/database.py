@@ -112,7 +112,9 @@ DELETE FROM digests WHERE repository IN ('docker.io/library/sha256', 'docker.io/
 
 PATIENCE = 60  # seconds that a task waits for others' transactions
 ROOM = 1 << 20  # bytes that are enough for any transaction that removes something
-LITTLE = 1 << 17  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
+LITTLE = (
+    1 << 17
+)  # bytes: less is too little for the files that SQLite keeps beside the database while it is open
 BACKUPS = 3  # copies of the database that are kept
 PARTS = (SCHEMA, BUILDS, IDS, NAMES)  # a store of version n has the first n
 VERSION = len(PARTS)
@@ -155,7 +157,9 @@ class Database:
 
     def _connect(self):
         if self.path in _inherited:
-            raise RuntimeError("%s was open when this process was forked, and can't be used in it" % self.path)
+            raise RuntimeError(
+                f"{self.path} was open when this process was forked, and can't be used in it"
+            )
         try:
             self._connection = self._open()
             self._migrate()
@@ -176,10 +180,14 @@ class Database:
             source.execute("PRAGMA locking_mode=EXCLUSIVE")
             source.backup(self._connection)
             if self._version() != VERSION or not self._ours():
-                raise NoSpace("no space left for %s" % self.path)
+                raise NoSpace(f"no space left for {self.path}")
         except BaseException as error:
             self.close()
-            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error) and time.monotonic() < until:
+            if (
+                isinstance(error, sqlite3.OperationalError)
+                and "locked" in str(error)
+                and time.monotonic() < until
+            ):
                 return
             self._raise_sentence(error)
             raise
@@ -242,13 +250,21 @@ class Database:
         except FileExistsError:  # another task was faster
             pass
         except OSError as error:
-            raise (NoSpace if error.errno == errno.ENOSPC else HostError)("%s can't be made: %s" % (self.path, os.strerror(error.errno).lower())) from None
+            raise (NoSpace if error.errno == errno.ENOSPC else HostError)(
+                f"{self.path} can't be made: {os.strerror(error.errno).lower()}"
+            ) from None
 
     def _refuse_loss(self, what):
         for directory in self.beside:
             if os.path.isdir(directory) and os.listdir(directory):
-                raise StoreDamaged("%s %s, though %s is not empty: the database of this store is lost" % (
-                    self.path if self.path != ":memory:" else "the store's database", what if self.path != ":memory:" else "is missing", directory))
+                raise StoreDamaged(
+                    "%s %s, though %s is not empty: the database of this store is lost"
+                    % (
+                        self.path if self.path != ":memory:" else "the store's database",
+                        what if self.path != ":memory:" else "is missing",
+                        directory,
+                    )
+                )
 
     def _migrate(self):
         found = self._version()
@@ -257,13 +273,16 @@ class Database:
         with self.transaction():
             found = self._version()  # again: another task may have made the tables meanwhile
             if found > VERSION:
-                raise HostError("%s is of a newer version of pycontainer.engine (%d, this one knows %d)" % (self.path, found, VERSION))
+                raise HostError(
+                    "%s is of a newer version of pycontainer.engine (%d, this one knows %d)"
+                    % (self.path, found, VERSION)
+                )
             if found == 0:
                 if self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    raise StoreDamaged("%s is not a database of pycontainer.engine" % self.path)
+                    raise StoreDamaged(f"{self.path} is not a database of pycontainer.engine")
                 self._refuse_loss("is empty")
             elif not self._ours():
-                raise StoreDamaged("%s is not a database of pycontainer.engine" % self.path)
+                raise StoreDamaged(f"{self.path} is not a database of pycontainer.engine")
             for statement in "".join(PARTS[found:]).split(";\n"):
                 if statement.strip():
                     self.connection.execute(statement)
@@ -275,7 +294,9 @@ class Database:
         return self._connection.execute("PRAGMA user_version").fetchone()[0]
 
     def _ours(self):
-        rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('containers', 'operations')")
+        rows = self._connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('containers', 'operations')"
+        )
         return len(rows.fetchall()) == 2
 
     def _raise_sentence(self, error):
@@ -284,15 +305,26 @@ class Database:
             return
         text = str(error)
         if "not a database" in text or "malformed" in text:
-            raise StoreDamaged("%s is damaged: %s" % (self.path, text)) from None
+            raise StoreDamaged(f"{self.path} is damaged: {text}") from None
         if not isinstance(error, sqlite3.OperationalError):
             return
-        if "full" in text or ("disk I/O" in text or "unable to open" in text) and self.is_tight(LITTLE):
-            raise NoSpace("no space left for %s" % self.path) from None  # SQLite says so of writes to the database alone, not of its other files'
+        if (
+            "full" in text
+            or ("disk I/O" in text or "unable to open" in text)
+            and self.is_tight(LITTLE)
+        ):
+            raise NoSpace(
+                f"no space left for {self.path}"
+            ) from None  # SQLite says so of writes to the database alone, not of its other files'
         if "locked" in text:
-            raise HostError("%s has been in use by another task for %d seconds" % (self.path, PATIENCE)) from None
-        if any(words in text for words in ("disk I/O", "unable to open", "readonly", "locking protocol")):
-            raise HostError("%s can't be used: %s" % (self.path, text)) from None
+            raise HostError(
+                "%s has been in use by another task for %d seconds" % (self.path, PATIENCE)
+            ) from None
+        if any(
+            words in text
+            for words in ("disk I/O", "unable to open", "readonly", "locking protocol")
+        ):
+            raise HostError(f"{self.path} can't be used: {text}") from None
 
     @contextlib.contextmanager
     def transaction(self, durable=True):
@@ -343,7 +375,10 @@ class Database:
         with contextlib.suppress(OSError, sqlite3.OperationalError):
             with self.transaction() as connection:
                 self._rows.refresh(mark)
-                empty = not any(connection.execute("SELECT 1 FROM main.%s LIMIT 1" % table).fetchone() for table in rowfiles.KEYS)
+                empty = not any(
+                    connection.execute(f"SELECT 1 FROM main.{table} LIMIT 1").fetchone()
+                    for table in rowfiles.KEYS
+                )
             if not empty:
                 self._back_up(backup)
 
@@ -352,12 +387,20 @@ class Database:
         left_out = []
         with self.transaction() as connection:
             for table in rowfiles.KEYS:
-                columns = [column[1] for column in connection.execute("PRAGMA table_info(%s)" % table)]
+                columns = [
+                    column[1] for column in connection.execute(f"PRAGMA table_info({table})")
+                ]
                 for row in rows.get(table, ()):
                     try:
-                        connection.execute("INSERT INTO %s (%s) VALUES (%s)" % (table, ", ".join(columns), ", ".join("?" * len(columns))),
-                                           [row.get(column) for column in columns])
-                    except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+                        connection.execute(
+                            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+                            [row.get(column) for column in columns],
+                        )
+                    except (
+                        sqlite3.IntegrityError,
+                        sqlite3.InterfaceError,
+                        sqlite3.ProgrammingError,
+                    ) as error:
                         left_out.append((table, row, str(error)))
         return left_out
 
@@ -373,7 +416,9 @@ class Database:
         finally:
             copy.close()
         os.rename(partial, path)
-        older = sorted(name for name in os.listdir(os.path.dirname(path)) if not name.endswith(".partial"))[:-BACKUPS]
+        older = sorted(
+            name for name in os.listdir(os.path.dirname(path)) if not name.endswith(".partial")
+        )[:-BACKUPS]
         for name in older:
             os.unlink(os.path.join(os.path.dirname(path), name))
 

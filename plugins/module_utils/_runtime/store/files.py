@@ -45,13 +45,19 @@ def write_whole(path, data, mode=0o600, durable=True):
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogateescape")
-    temporary = "%s.tmp.%d.%d" % (path, os.getpid(), _thread.get_ident())  # one process's threads write the same file, too
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    temporary = "%s.tmp.%d.%d" % (
+        path,
+        os.getpid(),
+        _thread.get_ident(),
+    )  # one process's threads write the same file, too
+    fd = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode
+    )
     try:
         os.fchmod(fd, mode)
         view = memoryview(data)
         while view:
-            view = view[os.write(fd, view):]
+            view = view[os.write(fd, view) :]
         if durable:
             os.fsync(fd)
     except BaseException:
@@ -100,7 +106,7 @@ def read_json(path, default=None):
     try:
         return json.loads(data) if data else default
     except (ValueError, RecursionError):
-        raise Damaged("%s is damaged: it is not a JSON document" % path) from None
+        raise Damaged(f"{path} is damaged: it is not a JSON document") from None
 
 
 @contextlib.contextmanager
@@ -113,9 +119,16 @@ def appearing(path, mode=0o600):
     try:
         fd, named = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode), False
     except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT) or not os.path.isdir(directory):
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT) or not os.path.isdir(
+            directory
+        ):
             raise
-        fd, named = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode), True
+        fd, named = (
+            os.open(
+                partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode
+            ),
+            True,
+        )
     try:
         with os.fdopen(fd, "wb") as file:
             yield file

@@ -39,8 +39,12 @@ class Locks:
         self.directory = directory
 
     def _path(self, kind, name):
-        safe = name if re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name) else hashlib.sha256(name.encode()).hexdigest()
-        return os.path.join(self.directory, "%s-%s" % (kind, safe))
+        safe = (
+            name
+            if re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name)
+            else hashlib.sha256(name.encode()).hexdigest()
+        )
+        return os.path.join(self.directory, f"{kind}-{safe}")
 
     @contextlib.contextmanager
     def hold(self, kind, name="all", shared=False, wait=True):
@@ -50,7 +54,9 @@ class Locks:
         """
         fd = os.open(self._path(kind, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(
+                fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+            )
             yield
         finally:
             os.close(fd)

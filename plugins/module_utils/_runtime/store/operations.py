@@ -48,7 +48,13 @@ class Operations:
     def _recorded(self, kind, detail):
         row = self.database.run(
             "INSERT INTO operations (kind, detail, pid, started, boot, at) VALUES (?, ?, ?, ?, ?, ?)",
-            kind, encode(detail), os.getpid(), start_time(os.getpid()), boot_id(), now()).lastrowid
+            kind,
+            encode(detail),
+            os.getpid(),
+            start_time(os.getpid()),
+            boot_id(),
+            now(),
+        ).lastrowid
         try:
             yield row
         finally:
@@ -60,8 +66,11 @@ class Operations:
         if not rows:
             return []
         boot = boot_id()
-        return [dict(id=row["id"], kind=row["kind"], detail=decode(row["detail"])) for row in rows
-                if row["boot"] != boot or start_time(row["pid"]) != row["started"]]
+        return [
+            dict(id=row["id"], kind=row["kind"], detail=decode(row["detail"]))
+            for row in rows
+            if row["boot"] != boot or start_time(row["pid"]) != row["started"]
+        ]
 
     def forget(self, ident):
         with self.database.freeing():

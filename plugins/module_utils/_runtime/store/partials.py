@@ -50,7 +50,9 @@ class Partials:
 
     def keep_left(self, path):
         """As :meth:`keep`, for the file of a process that was killed. False: it was no blob's on its way from elsewhere."""
-        match = re.fullmatch(r"blob-[0-9]+-((?:sha256|sha512)_[0-9a-f]+)-.*", os.path.basename(path))
+        match = re.fullmatch(
+            r"blob-[0-9]+-((?:sha256|sha512)_[0-9a-f]+)-.*", os.path.basename(path)
+        )
         if match is None:
             return False
         self._keep(path, match.group(1))

@@ -8,7 +8,9 @@ import os
 
 DATA = "/var/lib/pycontainer"  # survives a reboot
 RUN = "/run/pycontainer"  # per boot
-ETC = "/etc/pycontainer"  # of the host's administrator: settings, policy, how registries are reached
+ETC = (
+    "/etc/pycontainer"  # of the host's administrator: settings, policy, how registries are reached
+)
 PASSABLE = 0o711
 
 
@@ -24,16 +26,22 @@ class Paths:
         self.config = os.path.join(ETC if data == DATA else data, "config.json")  # settings.py
         self.database = os.path.join(data, "state.db")
         self.records = os.path.join(data, "records")  # a copy of each of its rows (rowfiles.py)
-        self.backups = os.path.join(data, "backups")  # of the database, of the last boots and versions
+        self.backups = os.path.join(
+            data, "backups"
+        )  # of the database, of the last boots and versions
         self.reserve = os.path.join(data, "reserve")  # reserve.py
         self.blobs = os.path.join(data, "blobs")
         self.layers = os.path.join(data, "layers")
         self.containers = os.path.join(data, "containers")
         self.volumes = os.path.join(data, "volumes")
         self.runtime = os.path.join(data, "runtime")
-        self.registries = os.path.join(data, "registry")  # made when a registry keeps its content here
+        self.registries = os.path.join(
+            data, "registry"
+        )  # made when a registry keeps its content here
         self.deliveries = os.path.join(data, "delivery")  # made when an image is sent here
-        self.tmp = os.path.join(data, "tmp")  # on the data's file system, so that a rename out of it is atomic
+        self.tmp = os.path.join(
+            data, "tmp"
+        )  # on the data's file system, so that a rename out of it is atomic
         self.partial = os.path.join(data, "partial")  # made when a transfer breaks off
         self.locks = os.path.join(run, "locks")
         self.running = os.path.join(run, "containers")
@@ -70,8 +78,21 @@ class Paths:
         :returns: whether those of this boot were not there: nobody has called the engine since it began.
         """
         first = not os.path.isdir(self.locks)
-        for path in (self.data, self.blobs, self.layers, self.containers, self.volumes, self.runtime, self.tmp, self.run, self.locks, self.running):
+        for path in (
+            self.data,
+            self.blobs,
+            self.layers,
+            self.containers,
+            self.volumes,
+            self.runtime,
+            self.tmp,
+            self.run,
+            self.locks,
+            self.running,
+        ):
             if not os.path.isdir(path):
                 os.makedirs(path, 0o700, exist_ok=True)
-                os.chmod(path, PASSABLE if path in (self.data, self.runtime) else 0o700)  # makedirs' mode is cut by the umask and not used for parents
+                os.chmod(
+                    path, PASSABLE if path in (self.data, self.runtime) else 0o700
+                )  # makedirs' mode is cut by the umask and not used for parents
         return first

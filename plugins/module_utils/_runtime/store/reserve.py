@@ -8,7 +8,9 @@ import contextlib
 import errno
 import os
 
-SIZE = 4 << 20  # bytes: the database's write-ahead log, its index, and the states of some hundred containers
+SIZE = (
+    4 << 20
+)  # bytes: the database's write-ahead log, its index, and the states of some hundred containers
 PLENTY = 8 * SIZE  # free bytes from which on it is made (again)
 
 

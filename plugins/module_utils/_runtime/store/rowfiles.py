@@ -16,20 +16,34 @@ import os
 import re
 
 from ..errors import EngineError
-from ..untrusted import files as foreign_files, json_reader
+from ..untrusted import files as foreign_files
+from ..untrusted import json_reader
 from .files import make_private, write_whole
 
 KEYS = {  # the columns of each table's primary key; a table comes after those that it refers to
-    "images": ("id",), "tags": ("reference",), "digests": ("repository", "digest"), "layers": ("diff_id",), "containers": ("id",),
-    "volumes": ("name",), "networks": ("name",), "addresses": ("network", "address"), "ports": ("protocol", "host_ip", "host_port"),
-    "registries": ("name",), "steps": ("key",), "uses": ("image", "used"), "id_ranges": ("container",),
+    "images": ("id",),
+    "tags": ("reference",),
+    "digests": ("repository", "digest"),
+    "layers": ("diff_id",),
+    "containers": ("id",),
+    "volumes": ("name",),
+    "networks": ("name",),
+    "addresses": ("network", "address"),
+    "ports": ("protocol", "host_ip", "host_port"),
+    "registries": ("name",),
+    "steps": ("key",),
+    "uses": ("image", "used"),
+    "id_ranges": ("container",),
 }
 MARK = "written"  # a file: for which boot and version all rows have their files
 LARGEST = 1 << 24  # bytes of one row
 
 CASCADES = {"images": ("steps", "uses")}  # rows of these go with those of the first
 
-_CHANGE = re.compile(r"\s*(?:INSERT(?:\s+OR\s+\w+)?\s+INTO|REPLACE\s+INTO|UPDATE|DELETE\s+FROM)\s+(?:main\.)?(\w+)", re.I)
+_CHANGE = re.compile(
+    r"\s*(?:INSERT(?:\s+OR\s+\w+)?\s+INTO|REPLACE\s+INTO|UPDATE|DELETE\s+FROM)\s+(?:main\.)?(\w+)",
+    re.I,
+)
 _WIDTH = max(map(len, KEYS.values()))
 
 
@@ -43,8 +57,13 @@ class RowFiles:
 
     def __init__(self, directory, connection):
         self.directory, self.connection, self.watched = directory, connection, set()
-        connection.execute("PRAGMA temp_store=MEMORY")  # a full disk must not keep anybody from removing
-        connection.execute("CREATE TEMP TABLE touched (tab TEXT, %s)" % ", ".join("k%d" % number for number in range(_WIDTH)))
+        connection.execute(
+            "PRAGMA temp_store=MEMORY"
+        )  # a full disk must not keep anybody from removing
+        connection.execute(
+            "CREATE TEMP TABLE touched (tab TEXT, %s)"
+            % ", ".join("k%d" % number for number in range(_WIDTH))
+        )
 
     def execute(self, statement, parameters=()):
         match = _CHANGE.match(statement)
@@ -55,10 +74,17 @@ class RowFiles:
 
     def _watch(self, table):
         self.watched.add(table)
-        for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")) if table in KEYS else ():
-            values = ", ".join(["'%s'" % table] + ["%s.%s" % (row, key) for key in KEYS[table]] + ["NULL"] * (_WIDTH - len(KEYS[table])))
-            self.connection.execute("CREATE TEMP TRIGGER IF NOT EXISTS touched_%s_%s AFTER %s ON main.%s BEGIN INSERT INTO touched VALUES (%s); END" % (
-                table, event.lower(), event, table, values))
+        for event, row in (
+            (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")) if table in KEYS else ()
+        ):
+            values = ", ".join(
+                [f"'{table}'"]
+                + [f"{row}.{key}" for key in KEYS[table]]
+                + ["NULL"] * (_WIDTH - len(KEYS[table]))
+            )
+            self.connection.execute(
+                f"CREATE TEMP TRIGGER IF NOT EXISTS touched_{table}_{event.lower()} AFTER {event} ON main.{table} BEGIN INSERT INTO touched VALUES ({values}); END"
+            )
 
     def undone(self):
         """The transaction was rolled back, and with it the triggers that it had made."""
@@ -76,12 +102,16 @@ class RowFiles:
         try:
             for entry in touched:
                 table = entry[0]
-                self._write(table, tuple(entry[1:1 + len(KEYS[table])]))
+                self._write(table, tuple(entry[1 : 1 + len(KEYS[table])]))
         except OSError:
             unmark(self.directory)
 
     def _write(self, table, key):
-        row = self.connection.execute("SELECT * FROM main.%s WHERE %s" % (table, " AND ".join("%s = ?" % name for name in KEYS[table])), key).fetchone()
+        row = self.connection.execute(
+            "SELECT * FROM main.%s WHERE %s"
+            % (table, " AND ".join("%s = ?" % name for name in KEYS[table])),
+            key,
+        ).fetchone()
         path = os.path.join(self.directory, table, name_of(key))
         if row is None:
             with contextlib.suppress(FileNotFoundError):
@@ -98,7 +128,10 @@ class RowFiles:
         """Inside a transaction: write the files of all rows that differ, remove the others, sync, and set the mark. :raises OSError:"""
         written = 0
         for table, keys in KEYS.items():
-            rows = {name_of(tuple(row[key] for key in keys)): dict(row) for row in self.connection.execute("SELECT * FROM main.%s" % table)}
+            rows = {
+                name_of(tuple(row[key] for key in keys)): dict(row)
+                for row in self.connection.execute(f"SELECT * FROM main.{table}")
+            }
             directory = os.path.join(self.directory, table)
             if rows:
                 make_private(directory)
@@ -143,7 +176,7 @@ def load(directory):
                 continue  # the beginning of one
             row = _read(os.path.join(directory, table, name), table)
             if row is None:
-                broken.append("the record %s/%s can't be read" % (table, name))
+                broken.append(f"the record {table}/{name} can't be read")
             else:
                 found[table].append(row)
     return found, broken

@@ -12,20 +12,42 @@ from ..untrusted import json_reader
 from .files import write_whole
 
 CHOICES = {
-    "layers": ("directory", "erofs", "auto"),  # how image layers are stored that come from now on; the first is the default
+    "layers": (
+        "directory",
+        "erofs",
+        "auto",
+    ),  # how image layers are stored that come from now on; the first is the default
     "selinux": (False, True),  # whether containers have SELinux labels that name none
-    "container_ids": (None,),  # FIRST-LAST: the ids of the host that containers' user namespaces get theirs from; None: the engine's own choice
+    "container_ids": (
+        None,
+    ),  # FIRST-LAST: the ids of the host that containers' user namespaces get theirs from; None: the engine's own choice
 }
-IDS_FIRST, IDS_LAST, IDS_LEAST = 65536, 2 ** 32 - 2, 65536
+IDS_FIRST, IDS_LAST, IDS_LEAST = 65536, 2**32 - 2, 65536
 
 
 def check_ids(value, name="container_ids"):
     """The text of a range of ids. :raises InvalidInput:"""
     first, dash, last = (value if isinstance(value, str) else "").partition("-")
-    if dash and first.isascii() and last.isascii() and first.isdigit() and last.isdigit() and len(first) < 11 and len(last) < 11:
-        if IDS_FIRST <= int(first) and int(last) <= IDS_LAST and int(last) - int(first) + 1 >= IDS_LEAST:
-            return "%d-%d" % (int(first), int(last))
-    raise InvalidInput(name, value, "FIRST-LAST, with %d or more ids, from %d to %d" % (IDS_LEAST, IDS_FIRST, IDS_LAST))
+    if (
+        dash
+        and first.isascii()
+        and last.isascii()
+        and first.isdigit()
+        and last.isdigit()
+        and len(first) < 11
+        and len(last) < 11
+    ):
+        if (
+            IDS_FIRST <= int(first)
+            and int(last) <= IDS_LAST
+            and int(last) - int(first) + 1 >= IDS_LEAST
+        ):
+            return f"{int(first)}-{int(last)}"
+    raise InvalidInput(
+        name,
+        value,
+        "FIRST-LAST, with %d or more ids, from %d to %d" % (IDS_LEAST, IDS_FIRST, IDS_LAST),
+    )
 
 
 def read(path):
@@ -42,19 +64,25 @@ def given(path):
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise HostError("%s can't be read: %s" % (path, error.strerror)) from None
+        raise HostError(f"{path} can't be read: {error.strerror}") from None
     found = json_reader.load(data, path, error=HostError)
     for key, value in found.items():
         if key not in CHOICES:
-            raise HostError("%s: there is no setting %r; accepted are: %s" % (path, key, ", ".join(CHOICES)))
+            raise HostError(
+                f"{path}: there is no setting {key!r}; accepted are: {', '.join(CHOICES)}"
+            )
         if key == "container_ids":
             try:
                 check_ids(value)
             except InvalidInput as error:
-                raise HostError("%s: %s" % (path, error)) from None
-        elif json.dumps(value) not in map(json.dumps, CHOICES[key]):  # as JSON, in which 1 is not true
+                raise HostError(f"{path}: {error}") from None
+        elif json.dumps(value) not in map(
+            json.dumps, CHOICES[key]
+        ):  # as JSON, in which 1 is not true
             accepted = (json.dumps(choice).strip('"') for choice in CHOICES[key])
-            raise HostError("%s: %s is %s; accepted are: %s" % (path, key, json.dumps(value), ", ".join(accepted)))
+            raise HostError(
+                f"{path}: {key} is {json.dumps(value)}; accepted are: {', '.join(accepted)}"
+            )
     return found
 
 

@@ -29,13 +29,13 @@ def remove(path):
         while _empty(top, turn):
             turn += 1
     except OSError as error:
-        raise HostError("can't remove %s: %s" % (error.filename or path, error.strerror)) from None
+        raise HostError(f"can't remove {error.filename or path}: {error.strerror}") from None
     finally:
         os.close(top)
     try:
         os.rmdir(path)
     except OSError as error:
-        raise HostError("can't remove %s: %s" % (path, error.strerror)) from None
+        raise HostError(f"can't remove {path}: {error.strerror}") from None
 
 
 def _empty(top, turn):

@@ -39,30 +39,38 @@ def open_regular(name, beneath=None, links=False):
         if beneath is not None:
             parts = [part for part in os.fsdecode(name).split("/") if part not in ("", ".")]
             if not parts or ".." in parts:
-                raise Unacceptable("%s is no path beneath its directory" % shown)
-            directory = beneath if isinstance(beneath, int) else os.open(beneath, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                raise Unacceptable(f"{shown} is no path beneath its directory")
+            directory = (
+                beneath
+                if isinstance(beneath, int)
+                else os.open(beneath, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            )
             if directory is not beneath:
                 opened.append(directory)
             for part in parts[:-1]:
                 directory = os.open(part, _LOOK | os.O_DIRECTORY, dir_fd=directory)
                 opened.append(directory)
             name = parts[-1]
-        fd = os.open(name, _LOOK & ~(os.O_NOFOLLOW if links and beneath is None else 0), dir_fd=directory)
+        fd = os.open(
+            name, _LOOK & ~(os.O_NOFOLLOW if links and beneath is None else 0), dir_fd=directory
+        )
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
-            raise Unacceptable("%s is a symbolic link; accepted: a regular file" % shown) from None
+            raise Unacceptable(f"{shown} is a symbolic link; accepted: a regular file") from None
         if error.errno == errno.ENXIO:  # a socket, or a device that nobody serves
-            raise Unacceptable("%s is not a regular file" % shown) from None
+            raise Unacceptable(f"{shown} is not a regular file") from None
         missing = error.errno == errno.ENOENT
-        raise Unacceptable("%s can't be opened: %s" % (shown, os.strerror(error.errno).lower()), missing) from None
+        raise Unacceptable(
+            f"{shown} can't be opened: {os.strerror(error.errno).lower()}", missing
+        ) from None
     except ValueError:  # a NUL
-        raise Unacceptable("%s is no file's name" % shown) from None
+        raise Unacceptable(f"{shown} is no file's name") from None
     finally:
         for one in opened:
             os.close(one)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise Unacceptable("%s is not a regular file" % shown)
+        raise Unacceptable(f"{shown} is not a regular file")
     os.set_blocking(fd, True)
     return fd
 

@@ -13,7 +13,9 @@ def unfit(data):
     """Why a parser had better not be given these bytes (too deep, too many values), or None. Linear, and needs no parser."""
     if data.count(b"[") + data.count(b"{") <= DEEPEST and data.count(b",") < MOST:
         return None
-    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]).translate(None, _STRUCTURE)
+    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]).translate(
+        None, _STRUCTURE
+    )
     if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MOST:
         return "JSON of more than %d values" % MOST
     depth = 0

@@ -13,7 +13,9 @@ from ..errors import EngineError
 from .json_bounds import DEEPEST, MOST, unfit  # noqa: F401 # pylint: disable=unused-import # the reader's bounds
 from .text import printable
 
-LARGEST = 4 << 20  # bytes: what registries take of a manifest (distribution-spec, "Pushing Manifests")
+LARGEST = (
+    4 << 20
+)  # bytes: what registries take of a manifest (distribution-spec, "Pushing Manifests")
 _DIGITS = 20  # of a whole number: 64 bits
 _PLACES = 400  # characters of a fraction; no double has more that count
 _KINDS = {dict: "an object", list: "an array", str: "a string"}
@@ -48,41 +50,45 @@ def load(data, what, kind=dict, error=EngineError, size=LARGEST, once=False, mor
         except json.JSONDecodeError as found:
             problem = "not JSON (%s, at character %d)" % (found.msg, found.pos)
         except (ValueError, RecursionError, MemoryError) as found:
-            problem = "not acceptable JSON (%s)" % (printable(str(found), 200) or type(found).__name__)
+            problem = "not acceptable JSON (%s)" % (
+                printable(str(found), 200) or type(found).__name__
+            )
     if problem is None and kind is not None and not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        problem = "JSON, but not %s" % " or ".join(_KINDS.get(one, one.__name__) for one in kinds)
+        problem = f"JSON, but not {' or '.join((_KINDS.get(one, one.__name__) for one in kinds))}"
     if problem is not None:
-        raise error("%s is %s" % (what, problem))
+        raise error(f"{what} is {problem}")
     return value
 
 
 def _whole(text):
     if len(text) > _DIGITS:
-        raise ValueError("a number of %d digits" % len(text))
+        raise ValueError(f"a number of {len(text)} digits")
     return int(text)
 
 
 def _fraction(text):
     if len(text) > _PLACES:
-        raise ValueError("a number of %d characters" % len(text))
+        raise ValueError(f"a number of {len(text)} characters")
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise ValueError("%s is too large for a number" % text)
+        raise ValueError(f"{text} is too large for a number")
     return value
 
 
 def _constant(name):
-    raise ValueError("%s is no number" % name)
+    raise ValueError(f"{name} is no number")
 
 
 def _once(pairs):
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _value in pairs]
-        raise ValueError("%s stands twice" % next(name for name in found if names.count(name) > 1))
+        raise ValueError(f"{next((name for name in found if names.count(name) > 1))} stands twice")
     return found
 
 
 _PLAIN = json.JSONDecoder(parse_int=_whole, parse_float=_fraction, parse_constant=_constant)
-_STRICT = json.JSONDecoder(parse_int=_whole, parse_float=_fraction, parse_constant=_constant, object_pairs_hook=_once)
+_STRICT = json.JSONDecoder(
+    parse_int=_whole, parse_float=_fraction, parse_constant=_constant, object_pairs_hook=_once
+)

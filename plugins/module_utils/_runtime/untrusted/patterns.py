@@ -72,7 +72,11 @@ class Pattern:
         :param counted: called with each text that is put in, to raise an exception where it becomes too much.
         """
         backwards = Pattern(self.tokens[::-1])
-        starts = [len(text) - at for reached, at in backwards._reached(text[::-1], 0, True) if reached & backwards._end]
+        starts = [
+            len(text) - at
+            for reached, at in backwards._reached(text[::-1], 0, True)
+            if reached & backwards._end
+        ]
         out, done = [], -1
         for start in reversed(starts):
             if start < done:
@@ -82,11 +86,11 @@ class Pattern:
                 continue
             if counted is not None:
                 counted(replacement)
-            out.append(text[max(done, 0):start] + replacement)
+            out.append(text[max(done, 0) : start] + replacement)
             done = end
             if not everywhere:
                 break
-        return "".join(out) + text[max(done, 0):]
+        return "".join(out) + text[max(done, 0) :]
 
     def _has_one_way(self):
         """Whether there is no more than one place for each star to end, so that an expression does not go back and forth."""
@@ -102,8 +106,17 @@ class Pattern:
         return True
 
     def _compiled(self):
-        return re.compile("".join(
-            _EXPRESSIONS[kind] if kind != _ONE else re.escape(value) if isinstance(value, str) else value.pattern for kind, value in self.tokens), re.DOTALL)
+        return re.compile(
+            "".join(
+                _EXPRESSIONS[kind]
+                if kind != _ONE
+                else re.escape(value)
+                if isinstance(value, str)
+                else value.pattern
+                for kind, value in self.tokens
+            ),
+            re.DOTALL,
+        )
 
     def _reached(self, text, start, anywhere=False):
         """``(places in the pattern that are reached, place in the text)``, from ``start`` on, until nothing can fit any more.
@@ -136,7 +149,11 @@ class Pattern:
         self._end = 1 << len(self.tokens)
         self._masks, self._classes, self._of = {}, {}, {_STAR: 0, _ALL: 0, _DEEP: 0}
         for at, (kind, value) in enumerate(self.tokens):
-            masks, key = (self._of, kind) if kind != _ONE else (self._masks if isinstance(value, str) else self._classes, value)
+            masks, key = (
+                (self._of, kind)
+                if kind != _ONE
+                else (self._masks if isinstance(value, str) else self._classes, value)
+            )
             masks[key] = masks.get(key, 0) | 1 << at
         self._empty = self._of[_STAR] | self._of[_ALL] | self._of[_DEEP]
         self._known = {}
@@ -165,8 +182,8 @@ def path(pattern, deep=False, error=Malformed, closing=True):
         character = pattern[at]
         at += 1
         if character == "*":
-            if deep and pattern[at:at + 1] == "*":
-                at += 2 if pattern[at + 1:at + 2] == "/" else 1
+            if deep and pattern[at : at + 1] == "*":
+                at += 2 if pattern[at + 1 : at + 2] == "/" else 1
                 tokens.append((_ALL if at == len(pattern) else _DEEP, None))
             else:
                 tokens.append((_STAR, None))
@@ -177,7 +194,7 @@ def path(pattern, deep=False, error=Malformed, closing=True):
             tokens.append((_ONE, fitting))
         elif character == "\\":
             if at == len(pattern):
-                raise error("the pattern '%s' ends with an escape" % printable(pattern))
+                raise error(f"the pattern '{printable(pattern)}' ends with an escape")
             tokens.append((_ONE, pattern[at]))
             at += 1
         else:
@@ -193,9 +210,11 @@ def shell(pattern, error=Malformed):
         at += 1
         if character == "\\":
             if at == len(pattern):
-                raise error("invalid pattern '%s': it ends with an escape" % printable(pattern))
+                raise error(f"invalid pattern '{printable(pattern)}': it ends with an escape")
             if pattern[at] not in _ESCAPABLE:
-                raise error("invalid escape \\%s in the pattern '%s'" % (printable(pattern[at]), printable(pattern)))
+                raise error(
+                    f"invalid escape \\{printable(pattern[at])} in the pattern '{printable(pattern)}'"
+                )
             tokens.append((_ONE, pattern[at]))
             at += 1
         else:
@@ -208,29 +227,31 @@ _NO_SLASH, _ANY = re.compile("[^/]"), re.compile(".", re.DOTALL)
 
 def _class(pattern, at, error, closing):
     """``[...]`` from after its bracket: ``(compiled expression, where it ends)``."""
-    negated = pattern[at:at + 1] == "^"
+    negated = pattern[at : at + 1] == "^"
     start = at = at + negated
     out = []
     while True:
         if at >= len(pattern):
-            raise error("the pattern '%s' has a [ without its ]" % printable(pattern))
+            raise error(f"the pattern '{printable(pattern)}' has a [ without its ]")
         if pattern[at] == "]" and (at > start or not closing):
             if at == start:
-                raise error("the pattern '%s' has brackets with nothing in them" % printable(pattern))
+                raise error(f"the pattern '{printable(pattern)}' has brackets with nothing in them")
             break
         low, at = _member(pattern, at, error)
         high = low
-        if pattern[at:at + 1] == "-" and pattern[at + 1:at + 2] not in ("", "]"):
+        if pattern[at : at + 1] == "-" and pattern[at + 1 : at + 2] not in ("", "]"):
             high, at = _member(pattern, at + 1, error)
         if low > high:
-            raise error("the pattern '%s' has a range that is the wrong way round" % printable(pattern))
-        out.append(re.escape(low) if low == high else "%s-%s" % (re.escape(low), re.escape(high)))
-    return re.compile("(?!/)[%s%s]" % ("^" if negated else "", "".join(out))), at + 1
+            raise error(
+                f"the pattern '{printable(pattern)}' has a range that is the wrong way round"
+            )
+        out.append(re.escape(low) if low == high else f"{re.escape(low)}-{re.escape(high)}")
+    return re.compile(f"(?!/)[{'^' if negated else ''}{''.join(out)}]"), at + 1
 
 
 def _member(pattern, at, error):
     if pattern[at] == "\\":
         at += 1
     if at >= len(pattern):
-        raise error("the pattern '%s' has a [ without its ]" % printable(pattern))
+        raise error(f"the pattern '{printable(pattern)}' has a [ without its ]")
     return pattern[at], at + 1

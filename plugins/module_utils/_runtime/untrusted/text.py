@@ -26,7 +26,9 @@ def printable(text, limit=LONGEST, lines=False):
         text = text[:limit] + "..."
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or (lines and one in "\n\t") else _escaped(one) for one in text)
+    return "".join(
+        one if one.isprintable() or (lines and one in "\n\t") else _escaped(one) for one in text
+    )
 
 
 _USERINFO = r"((?:https?|git|ssh|ftp|socks[45][ah]?)://)[^/?#\s'\"]*@"  # up to the last @ before the path: what comes behind it is the host

@@ -24,7 +24,13 @@ class Entry:
     __slots__ = ("directory", "name", "status", "depth", "_above")
 
     def __init__(self, directory, name, status, above):
-        self.directory, self.name, self.status, self.depth, self._above = directory, name, status, len(above) - 1, above
+        self.directory, self.name, self.status, self.depth, self._above = (
+            directory,
+            name,
+            status,
+            len(above) - 1,
+            above,
+        )
 
     @property
     def path(self):
@@ -40,7 +46,12 @@ class _Frame:
 
     def __init__(self, fd, name):
         status = os.fstat(fd)
-        self.fd, self.name, self.identity, self.left = fd, name, (status.st_dev, status.st_ino), sorted(os.listdir(fd), key=os.fsencode, reverse=True)
+        self.fd, self.name, self.identity, self.left = (
+            fd,
+            name,
+            (status.st_dev, status.st_ino),
+            sorted(os.listdir(fd), key=os.fsencode, reverse=True),
+        )
 
 
 def walk(top, enter=None):
@@ -74,7 +85,7 @@ def walk(top, enter=None):
                     os.close(frames[-OPEN].fd)
                     frames[-OPEN].fd = None
     finally:
-        for frame in frames[0 if own else 1:]:
+        for frame in frames[0 if own else 1 :]:
             if frame.fd is not None:
                 os.close(frame.fd)
 
@@ -88,7 +99,9 @@ def _leave(frames):
             status = os.fstat(above)
             if (status.st_dev, status.st_ino) != frames[-1].identity:
                 os.close(above)
-                raise HostError("the directory %s was moved while it was looked at" % printable(done.name))
+                raise HostError(
+                    f"the directory {printable(done.name)} was moved while it was looked at"
+                )
             frames[-1].fd = above
     finally:
         os.close(done.fd)

@@ -4,9 +4,32 @@
 
 from __future__ import annotations
 
-from .catalog import check_name, create, drop_anonymous, get, inspect, listing, path, remove, used_by
+from .catalog import (
+    check_name,
+    create,
+    drop_anonymous,
+    get,
+    inspect,
+    listing,
+    path,
+    remove,
+    used_by,
+)
 from .driver import attach
 from .populate import populate
 from .task import prune
 
-__all__ = ["attach", "check_name", "create", "drop_anonymous", "get", "inspect", "listing", "path", "populate", "prune", "remove", "used_by"]
+__all__ = [
+    "attach",
+    "check_name",
+    "create",
+    "drop_anonymous",
+    "get",
+    "inspect",
+    "listing",
+    "path",
+    "populate",
+    "prune",
+    "remove",
+    "used_by",
+]

@@ -25,7 +25,11 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 def check_name(name):
     """:raises InvalidInput: for what can't be a volume's name (it becomes a directory's)."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise InvalidInput("name", name, "a volume's name: 2 to 128 letters, digits, '_', '.', '-', the first a letter or digit")
+        raise InvalidInput(
+            "name",
+            name,
+            "a volume's name: 2 to 128 letters, digits, '_', '.', '-', the first a letter or digit",
+        )
     return name
 
 
@@ -36,7 +40,12 @@ def get(engine, name):
 
 
 def _volume(row):
-    return dict(decode(row["options"]), name=row["name"], anonymous=bool(row["anonymous"]), created=row["created"])
+    return dict(
+        decode(row["options"]),
+        name=row["name"],
+        anonymous=bool(row["anonymous"]),
+        created=row["created"],
+    )
 
 
 def path(engine, name):
@@ -57,8 +66,13 @@ def create(engine, name=None, driver_options=None, labels=None, anonymous=False)
         with engine.operations.record("create-volume", name=name):
             try:
                 _make_directory(engine, name)
-                engine.db.run("INSERT INTO volumes (name, options, anonymous, created) VALUES (?, ?, ?, ?)",
-                              name, encode({"driver_options": options, "labels": labels or {}}), int(anonymous), now())
+                engine.db.run(
+                    "INSERT INTO volumes (name, options, anonymous, created) VALUES (?, ?, ?, ?)",
+                    name,
+                    encode({"driver_options": options, "labels": labels or {}}),
+                    int(anonymous),
+                    now(),
+                )
             except BaseException:
                 clear(engine, name)
                 raise
@@ -78,14 +92,17 @@ def _make_directory(engine, name):
 def update_labels(engine, name, labels):
     with engine.db.transaction() as connection:
         row = connection.execute("SELECT options FROM volumes WHERE name = ?", (name,)).fetchone()
-        connection.execute("UPDATE volumes SET options = ? WHERE name = ?", (encode(dict(decode(row["options"]), labels=labels)), name))
+        connection.execute(
+            "UPDATE volumes SET options = ? WHERE name = ?",
+            (encode(dict(decode(row["options"]), labels=labels)), name),
+        )
 
 
 def remove(engine, name):
     """Remove a volume with its content. :raises NotFound: no such volume. :raises Conflict: a container uses it."""
     with engine.locks.hold("volume", name):
         if get(engine, name) is None:
-            raise NotFound("volume %s does not exist" % name)
+            raise NotFound(f"volume {name} does not exist")
         check_unused(engine, name)
         with engine.operations.record("remove-volume", name=name):
             engine.db.run("DELETE FROM volumes WHERE name = ?", name)
@@ -101,7 +118,7 @@ def clear(engine, name):
 def check_unused(engine, name):
     users = used_by(engine, name)
     if users:
-        raise Conflict("volume %s is used by container %s; remove that first" % (name, ", ".join(users)))
+        raise Conflict(f"volume {name} is used by container {', '.join(users)}; remove that first")
 
 
 def used_by(engine, name):
@@ -124,18 +141,32 @@ def users(engine):
 
 def _perhaps(engine, definition):
     """What a container may mount whose documents are damaged: what it was asked to, and all that have no name."""
-    asked = [entry.get("source") for option in ("volumes", "mounts") for entry in definition.get(option) or () if isinstance(entry, dict)]
-    return [row["name"] for row in engine.db.all("SELECT name, anonymous FROM volumes") if row["anonymous"] or row["name"] in asked]
+    asked = [
+        entry.get("source")
+        for option in ("volumes", "mounts")
+        for entry in definition.get(option) or ()
+        if isinstance(entry, dict)
+    ]
+    return [
+        row["name"]
+        for row in engine.db.all("SELECT name, anonymous FROM volumes")
+        if row["anonymous"] or row["name"] in asked
+    ]
 
 
 def of_container(engine, ident):
     """The volumes that a container's config.json mounts."""
     config = read_json(os.path.join(engine.paths.container(ident), "config.json"))
     if config is None:
-        raise Damaged("container %s: its config.json is gone" % ident[:12])
+        raise Damaged(f"container {ident[:12]}: its config.json is gone")
     below = engine.paths.volumes + "/"
-    return sorted({entry["source"][len(below):].partition("/")[0] for entry in config.get("mounts", ())
-                   if entry.get("type") == "bind" and entry.get("source", "").startswith(below)})
+    return sorted(
+        {
+            entry["source"][len(below) :].partition("/")[0]
+            for entry in config.get("mounts", ())
+            if entry.get("type") == "bind" and entry.get("source", "").startswith(below)
+        }
+    )
 
 
 def drop_anonymous(engine, names):
@@ -153,21 +184,37 @@ def listing(engine, filters=None):
         or a list of values of which one must fit (for labels: all).
     :raises InvalidInput: for an unknown filter, or a value that there can't be.
     """
-    chosen = {key: values if isinstance(values, (list, tuple)) else [values] for key, values in (filters or {}).items()}
+    chosen = {
+        key: values if isinstance(values, (list, tuple)) else [values]
+        for key, values in (filters or {}).items()
+    }
     unknown = set(chosen) - {"dangling", "driver", "name", "label"}
     if unknown:
         raise InvalidInput("filters", sorted(unknown)[0], "dangling, driver, name, label")
     who = users(engine)
-    rows = [dict(_volume(row), users=who.get(row["name"], [])) for row in engine.db.all("SELECT * FROM volumes ORDER BY name")]
-    tests = {"dangling": [units.truth(value, "filters.dangling") for value in chosen.get("dangling", ())],
-             "name": [units.pattern(value, "filters.name") for value in chosen.get("name", ())]}
-    return [row for row in rows if _selected(row, dict(chosen, **{key: tests[key] for key in tests if key in chosen}))]
+    rows = [
+        dict(_volume(row), users=who.get(row["name"], []))
+        for row in engine.db.all("SELECT * FROM volumes ORDER BY name")
+    ]
+    tests = {
+        "dangling": [
+            units.truth(value, "filters.dangling") for value in chosen.get("dangling", ())
+        ],
+        "name": [units.pattern(value, "filters.name") for value in chosen.get("name", ())],
+    }
+    return [
+        row
+        for row in rows
+        if _selected(row, dict(chosen, **{key: tests[key] for key in tests if key in chosen}))
+    ]
 
 
 def _selected(volume, chosen):
     if "dangling" in chosen and (not volume["users"]) not in chosen["dangling"]:
         return False
-    if "name" in chosen and not any(expression.search(volume["name"]) for expression in chosen["name"]):
+    if "name" in chosen and not any(
+        expression.search(volume["name"]) for expression in chosen["name"]
+    ):
         return False
     if "driver" in chosen and "local" not in chosen["driver"]:
         return False
@@ -181,7 +228,19 @@ def inspect(engine, name):
     """A volume in the form of ``docker volume inspect``. :raises NotFound: no such volume."""
     volume = get(engine, name)
     if volume is None:
-        raise NotFound("volume %s does not exist" % name)
-    made = datetime.datetime.fromtimestamp(volume["created"], datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {"CreatedAt": made, "Driver": "local", "Labels": volume["labels"], "Mountpoint": path(engine, name), "Name": name,
-            "Options": volume["driver_options"], "Scope": "local", "Anonymous": volume["anonymous"]}
+        raise NotFound(f"volume {name} does not exist")
+    made = (
+        datetime.datetime.fromtimestamp(volume["created"], datetime.timezone.utc)
+        .isoformat(timespec="seconds")
+        .replace("+00:00", "Z")
+    )
+    return {
+        "CreatedAt": made,
+        "Driver": "local",
+        "Labels": volume["labels"],
+        "Mountpoint": path(engine, name),
+        "Name": name,
+        "Options": volume["driver_options"],
+        "Scope": "local",
+        "Anonymous": volume["anonymous"],
+    }

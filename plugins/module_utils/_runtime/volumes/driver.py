@@ -17,8 +17,25 @@ from ..errors import HostError, InvalidInput, Unsupported
 from ..kernel.calls import syscalls
 
 KEYS = ("type", "device", "o")
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384  # mount(2)
-FLAGS = {"ro": MS_RDONLY, "rw": 0, "nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC, "suid": 0, "dev": 0, "exec": 0}
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = (
+    1,
+    2,
+    4,
+    8,
+    32,
+    4096,
+    16384,
+)  # mount(2)
+FLAGS = {
+    "ro": MS_RDONLY,
+    "rw": 0,
+    "nosuid": MS_NOSUID,
+    "nodev": MS_NODEV,
+    "noexec": MS_NOEXEC,
+    "suid": 0,
+    "dev": 0,
+    "exec": 0,
+}
 MNT_DETACH = 2
 
 
@@ -46,8 +63,9 @@ def _mount_of(options):
         return "tmpfs", "tmpfs", flags, data
     if kind in ("none", "bind", "") and ("bind" in words or "rbind" in words):
         return _bind(options, words)
-    raise Unsupported("driver_options: type %s with o %r: volumes of type tmpfs, and of type none with o: bind and a device, are what works"
-                      % (kind, options.get("o", "")))
+    raise Unsupported(
+        f"driver_options: type {kind} with o {options.get('o', '')!r}: volumes of type tmpfs, and of type none with o: bind and a device, are what works"
+    )
 
 
 def _tmpfs(words):
@@ -57,11 +75,24 @@ def _tmpfs(words):
         if word in FLAGS:
             flags |= FLAGS[word]
         elif key == "size" and equals:
-            data.append("size=" + (value if re.fullmatch(r"\d{1,3}%", value) else str(units.size(value, "driver_options.o"))))
-        elif (key == "mode" and re.fullmatch("[0-7]{3,4}", value)) or (key in ("uid", "gid", "nr_inodes") and value.isascii() and value.isdigit()):
+            data.append(
+                "size="
+                + (
+                    value
+                    if re.fullmatch(r"\d{1,3}%", value)
+                    else str(units.size(value, "driver_options.o"))
+                )
+            )
+        elif (key == "mode" and re.fullmatch("[0-7]{3,4}", value)) or (
+            key in ("uid", "gid", "nr_inodes") and value.isascii() and value.isdigit()
+        ):
             data.append(word)
         else:
-            raise InvalidInput("driver_options.o", word, "size=, mode=, uid=, gid=, nr_inodes=, " + ", ".join(FLAGS))
+            raise InvalidInput(
+                "driver_options.o",
+                word,
+                "size=, mode=, uid=, gid=, nr_inodes=, " + ", ".join(FLAGS),
+            )
     return flags, ",".join(data)
 
 
@@ -113,7 +144,7 @@ def _mount(name, directory, source, kind, flags, data):
             syscalls.mount(source, directory, kind, flags, data)
     except OSError as error:
         detach(directory)
-        raise HostError("volume %s: can't mount it: %s" % (name, error.strerror)) from None
+        raise HostError(f"volume {name}: can't mount it: {error.strerror}") from None
 
 
 def detach(directory):
@@ -123,4 +154,4 @@ def detach(directory):
             syscalls.umount2(directory, MNT_DETACH)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOENT):
-            raise HostError("can't unmount %s: %s" % (directory, error.strerror)) from None
+            raise HostError(f"can't unmount {directory}: {error.strerror}") from None

@@ -45,7 +45,9 @@ def populate(engine, name, layers, target):
                 finally:
                     os.close(source)
         except OSError as error:
-            raise HostError("volume %s: can't copy the image's %s into it: %s" % (name, target, error.strerror)) from None
+            raise HostError(
+                f"volume {name}: can't copy the image's {target} into it: {error.strerror}"
+            ) from None
         finally:
             os.close(root)
 
@@ -116,8 +118,15 @@ def _linked(info, to, name, seen):
 
 def _copy_file(source, to, name, info):
     if stat.S_ISREG(info.st_mode):
-        inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source)
-        outer = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=to)
+        inner = os.open(
+            name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source
+        )
+        outer = os.open(
+            name,
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o600,
+            dir_fd=to,
+        )
         try:
             while os.sendfile(outer, inner, None, CHUNK):
                 pass

@@ -16,12 +16,18 @@ def volume(engine, params):
         ``recreate`` never, always or options-changed. Options that are None are not compared.
     """
     name = catalog.check_name(params["name"])
-    plan = Plan("volume %s" % name, lambda: {"volume": _facts(engine, name)})
+    plan = Plan(f"volume {name}", lambda: {"volume": _facts(engine, name)})
     now = catalog.get(engine, name)
     if params.get("state") == "absent":
         if now is not None:
             catalog.check_unused(engine, name)
-            plan.add("state", "present", "absent", "remove volume %s" % name, lambda: catalog.remove(engine, name))
+            plan.add(
+                "state",
+                "present",
+                "absent",
+                f"remove volume {name}",
+                lambda: catalog.remove(engine, name),
+            )
         return plan
     if params.get("driver") not in (None, "local"):
         raise InvalidInput("driver", params["driver"], "local")
@@ -42,25 +48,42 @@ def labels(given):
     """Labels as texts. :raises InvalidInput: for a value that YAML made a boolean or null."""
     for key, value in given.items():
         if value is None or isinstance(value, (bool, dict, list)):
-            raise InvalidInput("labels.%s" % key, value, "a text or a number (quote the value to have it taken literally)")
+            raise InvalidInput(
+                f"labels.{key}",
+                value,
+                "a text or a number (quote the value to have it taken literally)",
+            )
     return {str(key): str(value) for key, value in given.items()}
 
 
 def _present(engine, plan, name, now, wanted, recreate):
     if now is None:
-        plan.add("state", "absent", "present", "create volume %s" % name,
-                 lambda: catalog.create(engine, name, wanted.get("driver_options"), wanted.get("labels")))
+        plan.add(
+            "state",
+            "absent",
+            "present",
+            f"create volume {name}",
+            lambda: catalog.create(
+                engine, name, wanted.get("driver_options"), wanted.get("labels")
+            ),
+        )
         return
     differs = "driver_options" in wanted and wanted["driver_options"] != now["driver_options"]
     if recreate == "always" or (differs and recreate == "options-changed"):
         _recreate(engine, plan, name, now, wanted)
         return
     if differs:
-        plan.warnings.append("volume %s has driver_options %r, not %r: it is left as it is (recreate: options-changed would remove its content)"
-                             % (name, now["driver_options"], wanted["driver_options"]))
+        plan.warnings.append(
+            f"volume {name} has driver_options {now['driver_options']!r}, not {wanted['driver_options']!r}: it is left as it is (recreate: options-changed would remove its content)"
+        )
     if "labels" in wanted and wanted["labels"] != now["labels"]:
-        plan.add("labels", now["labels"], wanted["labels"], "set the labels of volume %s" % name,
-                 lambda: catalog.update_labels(engine, name, wanted["labels"]))
+        plan.add(
+            "labels",
+            now["labels"],
+            wanted["labels"],
+            f"set the labels of volume {name}",
+            lambda: catalog.update_labels(engine, name, wanted["labels"]),
+        )
 
 
 def _recreate(engine, plan, name, now, wanted):
@@ -69,9 +92,20 @@ def _recreate(engine, plan, name, now, wanted):
     for key in ("driver_options", "labels"):
         if after[key] != now[key]:
             plan.add(key, now[key], after[key], None)
-    plan.add("content", "as it is", "empty", "remove volume %s" % name, lambda: catalog.remove(engine, name))
-    plan.add("content", "as it is", "empty", "create volume %s" % name,
-             lambda: catalog.create(engine, name, after["driver_options"], after["labels"]))
+    plan.add(
+        "content",
+        "as it is",
+        "empty",
+        f"remove volume {name}",
+        lambda: catalog.remove(engine, name),
+    )
+    plan.add(
+        "content",
+        "as it is",
+        "empty",
+        f"create volume {name}",
+        lambda: catalog.create(engine, name, after["driver_options"], after["labels"]),
+    )
 
 
 def _facts(engine, name):
@@ -83,7 +117,11 @@ def volume_info(engine, params):
     if params.get("name") is not None:
         name = params["name"]
         found = catalog.get(engine, name) is not None
-        return {"exists": found, "volume": catalog.inspect(engine, name) if found else {}, "volumes": [catalog.inspect(engine, name)] if found else []}
+        return {
+            "exists": found,
+            "volume": catalog.inspect(engine, name) if found else {},
+            "volumes": [catalog.inspect(engine, name)] if found else [],
+        }
     names = [row["name"] for row in catalog.listing(engine, params.get("filters"))]
     return {"exists": bool(names), "volumes": [catalog.inspect(engine, name) for name in names]}
 
@@ -93,7 +131,13 @@ def prune(engine, everything=False, filters=None):
     plan = Plan("unused volumes")
     for row in catalog.listing(engine, dict(filters or {}, dangling=True)):
         if row["anonymous"] or everything:
-            plan.add(row["name"], "present", "absent", "remove volume %s" % row["name"], lambda name=row["name"]: _remove_unused(engine, name))
+            plan.add(
+                row["name"],
+                "present",
+                "absent",
+                f"remove volume {row['name']}",
+                lambda name=row["name"]: _remove_unused(engine, name),
+            )
     return plan
 
 

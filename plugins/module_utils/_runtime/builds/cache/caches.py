@@ -14,14 +14,21 @@ from ...untrusted import trees as walks
 
 def directory(engine, name):
     """Where the cache ``name`` is: ``data`` in it is mounted, the file ``id`` has the name, which is its lock's too."""
-    return os.path.join(engine.paths.data, "build", "cache", hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32])
+    return os.path.join(
+        engine.paths.data,
+        "build",
+        "cache",
+        hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32],
+    )
 
 
 def listing(engine):
     """``[(name, directory)]`` of all caches, by name."""
     top, found = os.path.join(engine.paths.data, "build", "cache"), []
     for entry in os.listdir(top) if os.path.isdir(top) else ():
-        with open(os.path.join(top, entry, "id"), encoding="utf-8", errors="surrogateescape") as file:
+        with open(
+            os.path.join(top, entry, "id"), encoding="utf-8", errors="surrogateescape"
+        ) as file:
             found.append((file.read(), os.path.join(top, entry)))
     return sorted(found)
 
@@ -44,9 +51,20 @@ def plan_prune(engine):
 
     for name, path in listing(engine):
         if engine.locks.is_free("build-cache", name):
-            plan.add("cache " + name, "present", "absent", "remove the build cache %s" % name.rpartition(" ")[0],
-                     lambda name=name, path=path: remove(name, path))
+            plan.add(
+                "cache " + name,
+                "present",
+                "absent",
+                f"remove the build cache {name.rpartition(' ')[0]}",
+                lambda name=name, path=path: remove(name, path),
+            )
     stat = os.path.join(engine.paths.data, "build", "stat")
     if os.path.isdir(stat):
-        plan.add("contexts", "remembered", "forgotten", "forget the digests of contexts", lambda: trees.remove(stat))
+        plan.add(
+            "contexts",
+            "remembered",
+            "forgotten",
+            "forget the digests of contexts",
+            lambda: trees.remove(stat),
+        )
     return plan

@@ -29,16 +29,24 @@ class Place:
 
     def __init__(self, text, option, known):
         """:param text: ``type=registry,ref=...`` or a reference alone. :raises InvalidInput: naming ``option``."""
-        given = dict(part.partition("=")[::2] for part in text.split(",")) if "=" in text else {"type": "registry", "ref": text}
+        given = (
+            dict(part.partition("=")[::2] for part in text.split(","))
+            if "=" in text
+            else {"type": "registry", "ref": text}
+        )
         self.kind = given.pop("type", "registry")
         if self.kind not in known:
-            raise InvalidInput(option, text, "type=%s" % ", type=".join(known))
+            raise InvalidInput(option, text, f"type={', type='.join(known)}")
         unknown = sorted(set(given) - set(known[self.kind]))
         if unknown:
-            raise InvalidInput(option, text, "with type=%s: %s" % (self.kind, ", ".join(known[self.kind]) or "nothing more"))
+            raise InvalidInput(
+                option,
+                text,
+                f"with type={self.kind}: {', '.join(known[self.kind]) or 'nothing more'}",
+            )
         self.where = given.get("ref") or given.get("src") or given.get("dest") or ""
         if not self.where and self.kind != "inline":
-            raise InvalidInput(option, text, "with type=%s: %s=..." % (self.kind, known[self.kind][0]))
+            raise InvalidInput(option, text, f"with type={self.kind}: {known[self.kind][0]}=...")
         if given.get("mode", "min") not in ("min", "max"):
             raise InvalidInput(option, text, "mode=min or mode=max")
         self.all = given.get("mode") == "max"
@@ -54,28 +62,41 @@ def target(text, option="cache_to"):
     """:raises InvalidInput: also for a directory that holds something else, for what is there is replaced."""
     place = Place(text, option, _TO)
     if place.kind == "local" and os.path.lexists(place.where) and not _is_replaced(place.where):
-        raise InvalidInput(option, text, "a path where nothing is, an empty directory, or one with a build cache of this engine alone")
+        raise InvalidInput(
+            option,
+            text,
+            "a path where nothing is, an empty directory, or one with a build cache of this engine alone",
+        )
     return place
 
 
 def _is_replaced(directory):
     """Whether a cache may take the place of what is there: of nothing, or another cache."""
-    if os.path.islink(directory) or not os.path.isdir(directory) or set(os.listdir(directory)) - {"blobs", "index.json", "oci-layout"}:
+    if (
+        os.path.islink(directory)
+        or not os.path.isdir(directory)
+        or set(os.listdir(directory)) - {"blobs", "index.json", "oci-layout"}
+    ):
         return False
     try:
-        return not os.listdir(directory) or KEY in _document(directory, _document(directory, _digest(directory))["config"]["digest"])
+        return not os.listdir(directory) or KEY in _document(
+            directory, _document(directory, _digest(directory))["config"]["digest"]
+        )
     except (EngineError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
 def _document(directory, digest):
     data = files.read(os.path.join("blobs", *digest.split(":")), manifest.MAX_CONFIG, directory)
-    return json_reader.load(data, "the build cache in %s" % directory, size=manifest.MAX_CONFIG)
+    return json_reader.load(data, f"the build cache in {directory}", size=manifest.MAX_CONFIG)
 
 
 def note(steps):
     """What goes into a configuration under KEY. :param steps: ``[{"keys", "diff_id", "created"}]``."""
-    return {"version": VERSION, "steps": [step for index, step in enumerate(steps) if step not in steps[:index]]}
+    return {
+        "version": VERSION,
+        "steps": [step for index, step in enumerate(steps) if step not in steps[:index]],
+    }
 
 
 class Imports:
@@ -95,7 +116,7 @@ class Imports:
                 try:
                     self._read(place)
                 except EngineError as error:
-                    self.warn("the build cache %s can't be read: %s" % (place.where, error))
+                    self.warn(f"the build cache {place.where} can't be read: {error}")
         return next((self.known[key] for key in keys if key in self.known), None)
 
     def _read(self, place):
@@ -103,23 +124,39 @@ class Imports:
             plan = images.plan_load(self.engine, os.path.abspath(place.where))
         else:
             parsed = images.parse(place.where)
-            digest = parsed.digest or self.registries.source(parsed, self.engine).digest(parsed.wanted)
+            digest = parsed.digest or self.registries.source(parsed, self.engine).digest(
+                parsed.wanted
+            )
             if digest is None:
                 raise InvalidInput("cache_from", place.where, "an image that the registry has")
-            plan = images.plan_present(self.engine, "%s@%s" % (parsed.full_repository, digest), registries=self.registries)
+            plan = images.plan_present(
+                self.engine, f"{parsed.full_repository}@{digest}", registries=self.registries
+            )
         record = plan.record()
         found = record["config"].get(KEY)
-        if not isinstance(found, dict) or found.get("version") != VERSION or not isinstance(found.get("steps"), list):
+        if (
+            not isinstance(found, dict)
+            or found.get("version") != VERSION
+            or not isinstance(found.get("steps"), list)
+        ):
             raise InvalidInput("cache_from", place.where, "an image that was built with --cache-to")
         for step in found["steps"]:
             if self._is_step(step) and (not step["diff_id"] or step["diff_id"] in record["layers"]):
                 for key in step["keys"]:
-                    self.known.setdefault(key, {"diff_id": step["diff_id"], "created": step["created"], "plan": plan})
+                    self.known.setdefault(
+                        key, {"diff_id": step["diff_id"], "created": step["created"], "plan": plan}
+                    )
 
     @staticmethod
     def _is_step(step):
-        return isinstance(step, dict) and isinstance(step.get("keys"), list) and all(
-            isinstance(text, str) for text in step["keys"] + [step.get("diff_id"), step.get("created")])
+        return (
+            isinstance(step, dict)
+            and isinstance(step.get("keys"), list)
+            and all(
+                isinstance(text, str)
+                for text in step["keys"] + [step.get("diff_id"), step.get("created")]
+            )
+        )
 
     def layer(self, found, fetch):
         """The built.Layer of what :meth:`find` found. :param fetch: whether it is brought here; else one without a path stands for it."""
@@ -135,7 +172,11 @@ class Imports:
     def clear(self, kept):
         """Remove the caches' own images; the layers that were used stay with the images that have them. ``kept``: an id that stays."""
         for ident in self.brought:
-            if ident != kept and images.find(self.engine, ident) is not None and not images.inspect(self.engine, ident)["RepoTags"]:
+            if (
+                ident != kept
+                and images.find(self.engine, ident) is not None
+                and not images.inspect(self.engine, ident)["RepoTags"]
+            ):
                 images.remove(self.engine, ident)
         self.brought = []
 
@@ -146,15 +187,27 @@ class Export:
     def __init__(self, engine, place, steps, platform):
         self.engine, self.place = engine, place
         found = note(steps)
-        self.layers = [built.known(engine, diff_id) for diff_id in dict.fromkeys(step["diff_id"] for step in found["steps"] if step["diff_id"])]
-        body = {"architecture": platform[1], "os": platform[0], "config": {}, KEY: found,
-                "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in self.layers]},
-                "history": [{"created_by": "build cache"} for layer in self.layers]}
-        self.made = built.Made(json.dumps(body, separators=(",", ":"), sort_keys=True).encode(), self.layers)
+        self.layers = [
+            built.known(engine, diff_id)
+            for diff_id in dict.fromkeys(
+                step["diff_id"] for step in found["steps"] if step["diff_id"]
+            )
+        ]
+        body = {
+            "architecture": platform[1],
+            "os": platform[0],
+            "config": {},
+            KEY: found,
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in self.layers]},
+            "history": [{"created_by": "build cache"} for layer in self.layers],
+        }
+        self.made = built.Made(
+            json.dumps(body, separators=(",", ":"), sort_keys=True).encode(), self.layers
+        )
 
     def plan(self, plan, registries):
         """Add to ``plan`` that it is written, unless it is there."""
-        title = "export the build cache to %s" % self.place.where
+        title = f"export the build cache to {self.place.where}"
         if self.place.kind == "local":
             now = _digest(self.place.where)
         else:
@@ -162,7 +215,13 @@ class Export:
             now = registries.client(parsed, self.engine).digest(parsed.tag)
         wanted = manifest.digest_of(built.manifest_of(self.engine, self.made))
         if now != wanted:
-            plan.add("build cache " + self.place.where, now, wanted, title, lambda: self.write(registries))
+            plan.add(
+                "build cache " + self.place.where,
+                now,
+                wanted,
+                title,
+                lambda: self.write(registries),
+            )
 
     def write(self, registries):
         if self.place.kind == "local":
@@ -170,7 +229,9 @@ class Export:
             return
         built.store(self.engine, [self.made], [])
         try:
-            sent = images.ImagePlan(self.engine, "build cache").is_there(images.get(self.engine, self.made.id))
+            sent = images.ImagePlan(self.engine, "build cache").is_there(
+                images.get(self.engine, self.made.id)
+            )
             images.plan_push(sent, [self.place.where], registries)
             sent.apply()
         finally:
@@ -180,7 +241,9 @@ class Export:
 def _digest(directory):
     """Of the manifest that an OCI layout has, or None."""
     try:
-        return json_reader.load(files.read("index.json", manifest.MAX_MANIFEST, directory), "index.json")["manifests"][0]["digest"]
+        return json_reader.load(
+            files.read("index.json", manifest.MAX_MANIFEST, directory), "index.json"
+        )["manifests"][0]["digest"]
     except (EngineError, KeyError, IndexError, TypeError):
         return None
 
@@ -195,10 +258,20 @@ def _write(engine, directory, made):
             _file(os.path.join(new, "blobs", "sha256", digest.partition(":")[2]), [content])
         for layer in made.layers:
             with engine.blobs.open(layer.digest) as file:
-                _file(os.path.join(new, "blobs", "sha256", layer.digest.partition(":")[2]), iter(lambda: file.read(1 << 18), b""))
+                _file(
+                    os.path.join(new, "blobs", "sha256", layer.digest.partition(":")[2]),
+                    iter(lambda: file.read(1 << 18), b""),
+                )
         _file(os.path.join(new, "oci-layout"), [b'{"imageLayoutVersion":"1.0.0"}'])
-        described = {"mediaType": manifest.OCI_MANIFEST, "digest": manifest.digest_of(data), "size": len(data)}
-        _file(os.path.join(new, "index.json"), [json.dumps({"schemaVersion": 2, "manifests": [described]}).encode()])
+        described = {
+            "mediaType": manifest.OCI_MANIFEST,
+            "digest": manifest.digest_of(data),
+            "size": len(data),
+        }
+        _file(
+            os.path.join(new, "index.json"),
+            [json.dumps({"schemaVersion": 2, "manifests": [described]}).encode()],
+        )
         if os.path.lexists(directory):
             os.rename(directory, new + ".old")
         os.rename(new, directory)

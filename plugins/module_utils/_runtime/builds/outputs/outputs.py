@@ -17,8 +17,14 @@ from ...reconcile import Plan
 from ...untrusted import files
 from ..placing import exported
 
-KNOWN = {"local": ("dest", "privileged"), "tar": ("dest",), "oci": ("dest", "tar", "name"),
-         "docker": ("dest", "name"), "image": ("name", "push"), "registry": ("name",)}
+KNOWN = {
+    "local": ("dest", "privileged"),
+    "tar": ("dest",),
+    "oci": ("dest", "tar", "name"),
+    "docker": ("dest", "name"),
+    "image": ("name", "push"),
+    "registry": ("name",),
+}
 FORMS = {"docker": "docker-archive", "oci": "oci-archive"}
 SHOWN = 100  # names of files that a plan's difference has at most
 
@@ -31,7 +37,7 @@ class Output:
         """:param text: ``type=oci,dest=FILE`` and so on, a directory alone, or ``-``. :raises InvalidInput:"""
         written = text
         if "=" not in text:
-            text = "type=%s,dest=%s" % ("tar" if text == "-" else "local", text)
+            text = f"type={'tar' if text == '-' else 'local'},dest={text}"
         given = dict(part.partition("=")[::2] for part in text.split(","))
         names = [given["name"]] if given.get("name") else []
         self._take(dict(given, name=names), "output", written)
@@ -42,29 +48,38 @@ class Output:
 
         :raises InvalidInput:
         """
-        found, given = cls.__new__(cls), {key: value for key, value in options.items() if value is not None}
+        found, given = (
+            cls.__new__(cls),
+            {key: value for key, value in options.items() if value is not None},
+        )
         for name in ("tar", "push", "privileged"):
             if name in given:
                 given[name] = "true" if given[name] else "false"
         found._take(given, "build.outputs", given.get("type"))
         if found.dest == "-":
-            raise InvalidInput("build.outputs", "-", "a path: a task has no standard output of its own")
+            raise InvalidInput(
+                "build.outputs", "-", "a path: a task has no standard output of its own"
+            )
         return found
 
     def _take(self, given, option, shown):
         given, self.option = {key: value for key, value in given.items() if value != []}, option
         self.kind = given.pop("type", "")
         if self.kind not in KNOWN:
-            raise InvalidInput(option, shown, "type=%s" % ", type=".join(KNOWN))
+            raise InvalidInput(option, shown, f"type={', type='.join(KNOWN)}")
         unknown = sorted(set(given) - set(KNOWN[self.kind]))
         if unknown:
-            raise InvalidInput(option, unknown[0], "with type=%s: %s" % (self.kind, ", ".join(KNOWN[self.kind])))
+            raise InvalidInput(
+                option, unknown[0], f"with type={self.kind}: {', '.join(KNOWN[self.kind])}"
+            )
         self.dest, self.names = given.get("dest") or "", list(given.get("name") or ())
         self.push = self.kind == "registry" or given.get("push", "false").lower() == "true"
         self.privileged = given.get("privileged", "false").lower() == "true"
         self.directory = self.kind == "oci" and given.get("tar", "true").lower() == "false"
-        if "dest" in KNOWN[self.kind] and (not self.dest or self.dest == "-" and (self.kind == "local" or self.directory)):
-            raise InvalidInput(option, shown, "with type=%s: dest=..." % self.kind)
+        if "dest" in KNOWN[self.kind] and (
+            not self.dest or self.dest == "-" and (self.kind == "local" or self.directory)
+        ):
+            raise InvalidInput(option, shown, f"with type={self.kind}: dest=...")
 
     @property
     def form(self):
@@ -79,21 +94,29 @@ class Output:
     def check(self):
         """:raises InvalidInput: where the place can't take it, before anything is built."""
         if self.kind == "local" and os.path.lexists(self.dest) and not os.path.isdir(self.dest):
-            raise InvalidInput(self.option, self.dest, "a directory, or a path where one can be made")
+            raise InvalidInput(
+                self.option, self.dest, "a directory, or a path where one can be made"
+            )
         if self.kind in ("tar", "oci", "docker") and not self.directory and self.dest != "-":
             if os.path.isdir(self.dest):
-                raise InvalidInput(self.option, self.dest, "a file, not a directory, with type=%s" % self.kind)
+                raise InvalidInput(
+                    self.option, self.dest, f"a file, not a directory, with type={self.kind}"
+                )
             parent = os.path.dirname(os.path.abspath(self.dest))
             if not os.path.isdir(parent):
-                raise InvalidInput(self.option, self.dest, "a path in a directory that exists; there is no %s" % parent)
+                raise InvalidInput(
+                    self.option,
+                    self.dest,
+                    f"a path in a directory that exists; there is no {parent}",
+                )
 
     def action(self, shown):
         """What is done, as a sentence. :param shown: what the image is called."""
         if self.kind == "local":
-            return "write the files of image %s to %s" % (shown, self.dest)
+            return f"write the files of image {shown} to {self.dest}"
         if self.kind == "tar":
-            return "write the files of image %s to the archive %s" % (shown, self.dest)
-        return "save image %s to %s" % (shown, self.dest)
+            return f"write the files of image {shown} to the archive {self.dest}"
+        return f"save image {shown} to {self.dest}"
 
     def plan(self, engine, record, names, shown):
         """Have what is asked for at ``dest``. :param record: an image of the store. :param names: full references that it has.
@@ -101,7 +124,7 @@ class Output:
         :raises InvalidInput, Trouble: where it can't be put there.
         """
         self.check()
-        plan = Plan("output %s" % self.dest)
+        plan = Plan(f"output {self.dest}")
         if self.kind == "local":
             with View(engine, record) as seen:
                 found, lost = exported.different(seen.fd, self.dest, self.privileged)
@@ -111,15 +134,34 @@ class Output:
                 before = {name: found[name] for name in after}
                 if len(found) > SHOWN:
                     before["..."] = after["..."] = "%d more" % (len(found) - SHOWN)
-                plan.add("output " + self.dest, before, after, self.action(shown), lambda: self._local(engine, record))
+                plan.add(
+                    "output " + self.dest,
+                    before,
+                    after,
+                    self.action(shown),
+                    lambda: self._local(engine, record),
+                )
         elif self.kind == "tar":
             if not self._tar_is(engine, record):
-                plan.add("output " + self.dest, "another content" if os.path.lexists(self.dest) else None, shown, self.action(shown),
-                         lambda: self.write(engine, record, names, None))
+                plan.add(
+                    "output " + self.dest,
+                    "another content" if os.path.lexists(self.dest) else None,
+                    shown,
+                    self.action(shown),
+                    lambda: self.write(engine, record, names, None),
+                )
         else:
-            saved = images.plan_save(engine, self._chosen(record, names), os.path.abspath(self.dest), self.form)
+            saved = images.plan_save(
+                engine, self._chosen(record, names), os.path.abspath(self.dest), self.form
+            )
             for change in saved.changes:
-                plan.add("output " + self.dest, change.before, change.after, self.action(shown), change.apply)
+                plan.add(
+                    "output " + self.dest,
+                    change.before,
+                    change.after,
+                    self.action(shown),
+                    change.apply,
+                )
         return plan
 
     def write(self, engine, record, names, stdout):
@@ -132,20 +174,29 @@ class Output:
         elif self.dest == "-":
             self._put(stdout, images.save_pieces(engine, self._chosen(record, names), self.form))
         else:
-            images.plan_save(engine, self._chosen(record, names), os.path.abspath(self.dest), self.form).apply()
+            images.plan_save(
+                engine, self._chosen(record, names), os.path.abspath(self.dest), self.form
+            ).apply()
 
     def _local(self, engine, record):
         os.makedirs(self.dest, exist_ok=True)
         with View(engine, record) as seen:
-            exported.different(seen.fd, self.dest, self.privileged)  # raises where a file can't take the place of what is there, before anything is written
+            exported.different(
+                seen.fd, self.dest, self.privileged
+            )  # raises where a file can't take the place of what is there, before anything is written
             exported.write(seen.fd, self.dest, self.privileged)
 
     def _tar_is(self, engine, record):
         """Whether the file at ``dest`` is byte for byte what would be written."""
         if not os.path.isfile(self.dest):
             return False
-        with View(engine, record) as seen, os.fdopen(files.open_regular(self.dest, links=True), "rb") as file:
-            return all(file.read(len(piece)) == bytes(piece) for piece in seen.archive()) and not file.read(1)
+        with (
+            View(engine, record) as seen,
+            os.fdopen(files.open_regular(self.dest, links=True), "rb") as file,
+        ):
+            return all(
+                file.read(len(piece)) == bytes(piece) for piece in seen.archive()
+            ) and not file.read(1)
 
     def _chosen(self, record, names):
         return [(record, [images.tagged(name).tagged for name in self.names] or names)]

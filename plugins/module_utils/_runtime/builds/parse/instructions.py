@@ -14,18 +14,57 @@ from ...errors import EngineError, InvalidInput
 from ...untrusted import json_reader
 from ...untrusted.text import without_userinfo
 from . import words
-from .lines import BadFile, heredoc_of, Raw, split_flags
+from .lines import BadFile, Raw, heredoc_of, split_flags
 
 SWITCH, VALUE, LIST = "switch", "value", "list"
 FLAGS = {
     "FROM": {"platform": VALUE},
     "RUN": {"mount": LIST, "network": VALUE, "security": VALUE, "device": LIST},
-    "COPY": {"from": VALUE, "chown": VALUE, "chmod": VALUE, "link": SWITCH, "parents": SWITCH, "exclude": LIST},
-    "ADD": {"chown": VALUE, "chmod": VALUE, "link": SWITCH, "checksum": VALUE, "exclude": LIST, "unpack": SWITCH, "keep-git-dir": SWITCH},
-    "HEALTHCHECK": {"interval": VALUE, "timeout": VALUE, "start-period": VALUE, "start-interval": VALUE, "retries": VALUE},
+    "COPY": {
+        "from": VALUE,
+        "chown": VALUE,
+        "chmod": VALUE,
+        "link": SWITCH,
+        "parents": SWITCH,
+        "exclude": LIST,
+    },
+    "ADD": {
+        "chown": VALUE,
+        "chmod": VALUE,
+        "link": SWITCH,
+        "checksum": VALUE,
+        "exclude": LIST,
+        "unpack": SWITCH,
+        "keep-git-dir": SWITCH,
+    },
+    "HEALTHCHECK": {
+        "interval": VALUE,
+        "timeout": VALUE,
+        "start-period": VALUE,
+        "start-interval": VALUE,
+        "retries": VALUE,
+    },
 }
-NAMES = ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "RUN", "SHELL",
-         "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+NAMES = (
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+)
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 
 
@@ -43,14 +82,24 @@ class Instruction:
         self.name, self.line, self.end = raw.name, raw.line, raw.end
         self.rest, self.heredocs, self.original = raw.rest, raw.heredocs, raw.original
         self.written, self.comments, self.gap = raw.written, raw.comments, raw.gap
-        self.flags, self.args, self.exec_form, self.trigger, self.old_form = {}, [], False, None, False
+        self.flags, self.args, self.exec_form, self.trigger, self.old_form = (
+            {},
+            [],
+            False,
+            None,
+            False,
+        )
 
     @property
     def title(self):
         """The instruction on one line, as progress and errors show it."""
-        flags = "".join(" --%s%s" % (name, "" if value is True else "=%s" % value) for name, values in self.flags.items() if values is not False
-                        for value in (values if isinstance(values, list) else [values]))
-        return without_userinfo(" ".join(("%s%s %s" % (self.name, flags, self.rest)).split()))
+        flags = "".join(
+            " --%s%s" % (name, "" if value is True else "=%s" % value)
+            for name, values in self.flags.items()
+            if values is not False
+            for value in (values if isinstance(values, list) else [values])
+        )
+        return without_userinfo(" ".join(f"{self.name}{flags} {self.rest}".split()))
 
 
 def parse(raw, escape="\\"):
@@ -58,7 +107,7 @@ def parse(raw, escape="\\"):
     instruction = Instruction(raw)
     try:
         if raw.name not in NAMES:
-            raise words.Trouble("unknown instruction: %s; known: %s" % (raw.name, ", ".join(NAMES)))
+            raise words.Trouble(f"unknown instruction: {raw.name}; known: {', '.join(NAMES)}")
         instruction.flags = _flags(raw) if not _without_flags(raw) else {}
         _ARGUMENTS[raw.name](instruction, escape)
     except (words.Trouble, InvalidInput) as error:
@@ -76,17 +125,19 @@ def _flags(raw):
     for name, value in raw.flags:
         kind = known.get(name)
         if kind is None:
-            raise words.Trouble("%s: unknown flag --%s; known: %s" % (raw.name, name, ", ".join("--" + each for each in known) or "none"))
+            raise words.Trouble(
+                f"{raw.name}: unknown flag --{name}; known: {', '.join(('--' + each for each in known)) or 'none'}"
+            )
         if kind == SWITCH:
             if value is not None and value.lower() not in ("true", "false"):
-                raise words.Trouble("%s: flag --%s takes true or false, not %r" % (raw.name, name, value))
+                raise words.Trouble(f"{raw.name}: flag --{name} takes true or false, not {value!r}")
             value = value is None or value.lower() == "true"
         elif value is None:
-            raise words.Trouble("%s: flag --%s needs a value" % (raw.name, name))
+            raise words.Trouble(f"{raw.name}: flag --{name} needs a value")
         if kind == LIST:
             found.setdefault(name, []).append(value)
         elif name in found:
-            raise words.Trouble("%s: flag --%s is given twice" % (raw.name, name))
+            raise words.Trouble(f"{raw.name}: flag --{name} is given twice")
         else:
             found[name] = value
     return found
@@ -114,7 +165,7 @@ def json_words(text):
 
 def _need(instruction, text="at least one argument"):
     if not instruction.rest:
-        raise words.Trouble("%s needs %s" % (instruction.name, text))
+        raise words.Trouble(f"{instruction.name} needs {text}")
 
 
 def _one(instruction, _escape):
@@ -129,7 +180,9 @@ def _command(instruction, _escape):
         _check_run(instruction)
     listed = None if instruction.heredocs else json_words(instruction.rest)
     instruction.exec_form = listed is not None
-    instruction.args = listed if listed is not None else [instruction.rest] if instruction.rest else []
+    instruction.args = (
+        listed if listed is not None else [instruction.rest] if instruction.rest else []
+    )
     if instruction.name == "RUN" and not instruction.args:
         raise words.Trouble("RUN needs a command")
 
@@ -137,11 +190,17 @@ def _command(instruction, _escape):
 def _check_run(instruction):
     network, security = instruction.flags.get("network"), instruction.flags.get("security")
     if instruction.flags.get("device"):
-        raise words.Trouble("RUN: --device=%s is not accepted: a build has no devices of the host" % instruction.flags["device"][0])
+        raise words.Trouble(
+            f"RUN: --device={instruction.flags['device'][0]} is not accepted: a build has no devices of the host"
+        )
     if network not in (None, "default", "none", "host"):
-        raise words.Trouble("RUN: --network=%s is not accepted; accepted: default, none, host" % network)
+        raise words.Trouble(
+            f"RUN: --network={network} is not accepted; accepted: default, none, host"
+        )
     if security not in (None, "sandbox", "insecure"):
-        raise words.Trouble("RUN: --security=%s is not accepted; accepted: sandbox, insecure" % security)
+        raise words.Trouble(
+            f"RUN: --security={security} is not accepted; accepted: sandbox, insecure"
+        )
 
 
 def _from(instruction, _escape):
@@ -149,7 +208,9 @@ def _from(instruction, _escape):
     if len(parts) not in (1, 3) or len(parts) == 3 and parts[1].lower() != "as":
         raise words.Trouble("FROM takes an image, or: IMAGE AS NAME")
     if len(parts) == 3 and not _STAGE_NAME.fullmatch(parts[2].lower()):
-        raise words.Trouble("FROM: invalid name for a stage: %r; accepted: a letter, then letters, digits, - _ and ." % parts[2])
+        raise words.Trouble(
+            f"FROM: invalid name for a stage: {parts[2]!r}; accepted: a letter, then letters, digits, - _ and ."
+        )
     instruction.args = [parts[0], parts[2].lower() if len(parts) == 3 else ""]
 
 
@@ -160,15 +221,19 @@ def _pairs(instruction, escape):
     if "=" not in found[0]:
         parts = instruction.rest.split(None, 1)
         if len(parts) < 2:
-            raise words.Trouble("%s must have two arguments, or the form key=value" % instruction.name)
+            raise words.Trouble(
+                f"{instruction.name} must have two arguments, or the form key=value"
+            )
         instruction.args, instruction.old_form = [(parts[0], parts[1])], True
         return
     for word in found:
         key, equals, value = word.partition("=")
         if not equals:
-            raise words.Trouble("%s: %r has no =; all must have the form key=value" % (instruction.name, word))
+            raise words.Trouble(
+                f"{instruction.name}: {word!r} has no =; all must have the form key=value"
+            )
         if not key:
-            raise words.Trouble("%s: names can not be blank" % instruction.name)
+            raise words.Trouble(f"{instruction.name}: names can not be blank")
         instruction.args.append((key, value))
 
 
@@ -185,7 +250,9 @@ def _list(instruction, _escape):
     """VOLUME: a JSON list, or words."""
     _need(instruction)
     listed = json_words(instruction.rest)
-    instruction.args = [word.strip() for word in (listed if listed is not None else instruction.rest.split())]
+    instruction.args = [
+        word.strip() for word in (listed if listed is not None else instruction.rest.split())
+    ]
     if not all(instruction.args) or not instruction.args:
         raise words.Trouble("VOLUME: a volume can't be an empty string")
 
@@ -195,12 +262,18 @@ def _files(instruction, _escape):
     listed = json_words(instruction.rest)
     instruction.args = listed if listed is not None else instruction.rest.split()
     if len(instruction.args) < 2:
-        raise words.Trouble("%s needs at least two arguments: a source and a destination" % instruction.name)
+        raise words.Trouble(
+            f"{instruction.name} needs at least two arguments: a source and a destination"
+        )
     source = instruction.flags.get("from") or ""
     if "$" in source[:-1]:
-        raise words.Trouble("%s: --from=%s: variables have no values there; FROM has them: make a stage of it" % (instruction.name, source))
+        raise words.Trouble(
+            f"{instruction.name}: --from={source}: variables have no values there; FROM has them: make a stage of it"
+        )
     if instruction.heredocs and heredoc_of(instruction.args[-1]) is not None:
-        raise words.Trouble("%s: the destination %s can't be a here-document" % (instruction.name, instruction.args[-1]))
+        raise words.Trouble(
+            f"{instruction.name}: the destination {instruction.args[-1]} can't be a here-document"
+        )
 
 
 def _expose(instruction, _escape):
@@ -223,7 +296,7 @@ def _health(instruction, _escape):
         instruction.args = ["NONE"]
         return
     if kind != "CMD":
-        raise words.Trouble("HEALTHCHECK: unknown type %s; known: CMD, NONE" % kind)
+        raise words.Trouble(f"HEALTHCHECK: unknown type {kind}; known: CMD, NONE")
     listed = json_words(rest)
     if not rest or listed is not None and not listed:
         raise words.Trouble("HEALTHCHECK CMD needs a command")
@@ -235,7 +308,7 @@ def _health(instruction, _escape):
     retries = instruction.flags.get("retries")
     if retries:
         if not re.fullmatch("[0-9]{1,9}", retries):
-            raise words.Trouble("HEALTHCHECK: --retries=%s is not a number" % retries)
+            raise words.Trouble(f"HEALTHCHECK: --retries={retries} is not a number")
         instruction.flags["retries"] = int(retries)
 
 
@@ -248,10 +321,12 @@ def _head(text):
 def _duration(text, flag):
     """Seconds of a time as Go writes it (``1m30s``): a unit is needed but for 0."""
     if re.fullmatch(r"\d+(\.\d+)?", text) and float(text):
-        raise words.Trouble("HEALTHCHECK: --%s=%s has no unit; accepted: a time such as 30s or 1m30s" % (flag, text))
+        raise words.Trouble(
+            f"HEALTHCHECK: --{flag}={text} has no unit; accepted: a time such as 30s or 1m30s"
+        )
     seconds = units.duration(text, "HEALTHCHECK --" + flag)
     if 0 < seconds < 0.001:
-        raise words.Trouble("HEALTHCHECK: --%s=%s is less than 1ms" % (flag, text))
+        raise words.Trouble(f"HEALTHCHECK: --{flag}={text} is less than 1ms")
     return seconds
 
 
@@ -259,13 +334,43 @@ def _onbuild(instruction, escape):
     _need(instruction, "an instruction")
     name, rest = _head(instruction.rest)
     if name in ("ONBUILD", "FROM", "MAINTAINER"):
-        raise words.Trouble("%s isn't allowed as an ONBUILD trigger" % name if name != "ONBUILD" else "chaining ONBUILD via ONBUILD ONBUILD isn't allowed")
+        raise words.Trouble(
+            f"{name} isn't allowed as an ONBUILD trigger"
+            if name != "ONBUILD"
+            else "chaining ONBUILD via ONBUILD ONBUILD isn't allowed"
+        )
     flags, rest = split_flags(rest.strip(), escape)
-    instruction.trigger = parse(Raw(name, rest, flags, instruction.heredocs, instruction.line, instruction.end, instruction.original), escape)
+    instruction.trigger = parse(
+        Raw(
+            name,
+            rest,
+            flags,
+            instruction.heredocs,
+            instruction.line,
+            instruction.end,
+            instruction.original,
+        ),
+        escape,
+    )
 
 
 _ARGUMENTS = {
-    "ADD": _files, "ARG": _arg, "CMD": _command, "COPY": _files, "ENTRYPOINT": _command, "ENV": _pairs, "EXPOSE": _expose, "FROM": _from,
-    "HEALTHCHECK": _health, "LABEL": _pairs, "MAINTAINER": _one, "ONBUILD": _onbuild, "RUN": _command, "SHELL": _shell, "STOPSIGNAL": _one,
-    "USER": _one, "VOLUME": _list, "WORKDIR": _one,
+    "ADD": _files,
+    "ARG": _arg,
+    "CMD": _command,
+    "COPY": _files,
+    "ENTRYPOINT": _command,
+    "ENV": _pairs,
+    "EXPOSE": _expose,
+    "FROM": _from,
+    "HEALTHCHECK": _health,
+    "LABEL": _pairs,
+    "MAINTAINER": _one,
+    "ONBUILD": _onbuild,
+    "RUN": _command,
+    "SHELL": _shell,
+    "STOPSIGNAL": _one,
+    "USER": _one,
+    "VOLUME": _list,
+    "WORKDIR": _one,
 }

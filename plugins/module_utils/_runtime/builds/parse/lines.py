@@ -90,9 +90,9 @@ def _directives(lines):
         if key not in DIRECTIVES:
             break
         if key in found:
-            raise BadFile(number, "only one %s parser directive can be used" % key)
+            raise BadFile(number, f"only one {key} parser directive can be used")
         if key == "escape" and match.group(2) not in ("\\", "`"):
-            raise BadFile(number, "invalid escape %r; accepted: ` or \\" % match.group(2))
+            raise BadFile(number, f"invalid escape {match.group(2)!r}; accepted: ` or \\")
         found[key] = match.group(2)
     return found
 
@@ -105,7 +105,7 @@ class _Reader:
     def __init__(self, lines, escape):
         self.lines, self.escape, self.at, self.gap = lines, escape, 0, False
         char = re.escape(escape)
-        self.continued = re.compile(r"([^%s])%s[ \t]*$|^%s[ \t]*$" % (char, char, char))
+        self.continued = re.compile(rf"([^{char}]){char}[ \t]*$|^{char}[ \t]*$")
 
     def instructions(self):
         comments = []
@@ -163,7 +163,9 @@ class _Reader:
             for heredoc in heredocs_of(rest):
                 self._fill(heredoc, start)
                 heredocs.append(heredoc)
-        raw = Raw(name, rest, flags, heredocs, start + 1, self.at, "\n".join(self.lines[start:self.at]))
+        raw = Raw(
+            name, rest, flags, heredocs, start + 1, self.at, "\n".join(self.lines[start : self.at])
+        )
         raw.written, raw.gap = written, self.gap
         return raw
 
@@ -177,7 +179,10 @@ class _Reader:
                 heredoc.content = "".join(line + "\n" for line in content)
                 return
             content.append(line)
-        raise BadFile(start + 1, "the here-document %s is not closed: no line is %r alone" % (heredoc.name, heredoc.name))
+        raise BadFile(
+            start + 1,
+            f"the here-document {heredoc.name} is not closed: no line is {heredoc.name!r} alone",
+        )
 
 
 def _first_word(text):

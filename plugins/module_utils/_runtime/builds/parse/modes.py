@@ -31,9 +31,13 @@ def parse(text):
 def _clause(part, text):
     match = _CLAUSE.fullmatch(part)
     if match is None:
-        raise Trouble("--chmod=%s is not valid; accepted: an octal number up to 7777, or a form such as u=rwX,go=rX" % text)
+        raise Trouble(
+            f"--chmod={text} is not valid; accepted: an octal number up to 7777, or a form such as u=rwX,go=rX"
+        )
     who = match.group(1) or "a"
-    return ("ugo" if "a" in who else who), re.findall(r"[-+=][rwxXstugo]*", match.group(2) + match.group(3))
+    return ("ugo" if "a" in who else who), re.findall(
+        r"[-+=][rwxXstugo]*", match.group(2) + match.group(3)
+    )
 
 
 def _apply(mode, directory, who, action):
@@ -56,5 +60,9 @@ def _apply(mode, directory, who, action):
         elif sign == "-":
             mode &= ~(bits << shift | special)
         else:
-            mode = mode & ~(7 << shift | {"u": 0o4000, "g": 0o2000, "o": 0}[letter]) | bits << shift | special
+            mode = (
+                mode & ~(7 << shift | {"u": 0o4000, "g": 0o2000, "o": 0}[letter])
+                | bits << shift
+                | special
+            )
     return mode

@@ -17,7 +17,13 @@ TYPES = {
     "secret": ("target", "id", "required", "mode", "uid", "gid", "env"),
     "ssh": ("target", "id", "required", "mode", "uid", "gid"),
 }
-_ALIASES = {"dst": "target", "destination": "target", "src": "source", "rw": "readwrite", "ro": "readonly"}
+_ALIASES = {
+    "dst": "target",
+    "destination": "target",
+    "src": "source",
+    "rw": "readwrite",
+    "ro": "readonly",
+}
 _SWITCHES = ("readwrite", "readonly", "required")
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
@@ -41,14 +47,17 @@ def fields(text, line):
         if key in _SWITCHES and not equals:
             value = "true"
         elif not equals:
-            raise BadFile(line, "RUN --mount: %r must have the form key=value" % part)
+            raise BadFile(line, f"RUN --mount: {part!r} must have the form key=value")
         found[key] = value
     return found
 
 
 def _parts(text):
     """Split at commas that are not inside double quotes, as CSV."""
-    return [part[1:-1].replace('""', '"') if part[:1] == '"' else part for part in re.findall(r'"(?:[^"]|"")*"|[^,]+', text)]
+    return [
+        part[1:-1].replace('""', '"') if part[:1] == '"' else part
+        for part in re.findall(r'"(?:[^"]|"")*"|[^,]+', text)
+    ]
 
 
 def parse(text, line, expand):
@@ -70,19 +79,23 @@ def _checked(found):
             found[name] = found[name].lower() in _TRUE
     if kind == "secret" and "source" in found:
         if "id" in found:
-            raise InvalidInput("RUN --mount: source", found["source"], "nothing beside id, which says the same")
+            raise InvalidInput(
+                "RUN --mount: source", found["source"], "nothing beside id, which says the same"
+            )
         found["id"] = found.pop("source")
-    if kind in ("bind", "secret", "ssh") and "readonly" in found:  # which they are, but for a bind with readwrite
+    if (
+        kind in ("bind", "secret", "ssh") and "readonly" in found
+    ):  # which they are, but for a bind with readwrite
         read_only = found.pop("readonly")
         if kind == "bind":
             found["readwrite"] = not read_only
         elif not read_only:
-            raise InvalidInput("RUN --mount: type=%s: readonly" % kind, "false", "true")
+            raise InvalidInput(f"RUN --mount: type={kind}: readonly", "false", "true")
     if kind in ("cache", "tmpfs") and "readwrite" in found:
         found["readonly"] = not found.pop("readwrite")
     unknown = sorted(set(found) - set(TYPES[kind]))
     if unknown:
-        raise InvalidInput("RUN --mount: type=%s" % kind, unknown[0], ", ".join(TYPES[kind]))
+        raise InvalidInput(f"RUN --mount: type={kind}", unknown[0], ", ".join(TYPES[kind]))
     for name in ("uid", "gid"):
         if name in found:
             if not re.fullmatch("[0-9]{1,10}", found[name]):

@@ -61,7 +61,7 @@ class Ignore:
             pattern = clean(pattern[back:].strip())
             if not pattern:
                 if back and not line.strip()[1:].strip():
-                    raise Trouble("illegal exclusion pattern: \"!\"")
+                    raise Trouble('illegal exclusion pattern: "!"')
                 continue  # "." or "/": the whole context can't be left out
             self.rules.append((back, untrusted.path(pattern, True, Trouble)))
             if back:
@@ -94,7 +94,11 @@ class Ignore:
         """Whether something below an ignored directory can be taken back by a ``!`` pattern."""
         names = directory.split("/")
         return any(
-            parts is None or len(parts) > len(names) and all(part.fits(name) for part, name in zip(parts, names)) for parts in self._beginnings)
+            parts is None
+            or len(parts) > len(names)
+            and all(part.fits(name) for part, name in zip(parts, names))
+            for parts in self._beginnings
+        )
 
 
 def _components(pattern):

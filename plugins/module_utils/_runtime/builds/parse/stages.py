@@ -8,8 +8,17 @@ from ...errors import InvalidInput
 from . import instructions, lines, mount_flags, words
 
 # Predefined arguments: used without ARG, and in neither cache key nor history unless an ARG names them.
-PROXIES = tuple(name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower()))
-BUILTIN = ("BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_CACHE_MOUNT_NS", "SOURCE_DATE_EPOCH")
+PROXIES = tuple(
+    name
+    for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+    for name in (upper, upper.lower())
+)
+BUILTIN = (
+    "BUILDKIT_DOCKERFILE_CHECK",
+    "BUILDKIT_SANDBOX_HOSTNAME",
+    "BUILDKIT_CACHE_MOUNT_NS",
+    "SOURCE_DATE_EPOCH",
+)
 
 
 class Stage:
@@ -32,7 +41,9 @@ class Containerfile:
     :ivar escape: the escape character. :ivar directives: ``{name: value}``.
     """
 
-    def __init__(self, data, name="Containerfile", build_args=None, platform_args=None, target=None):
+    def __init__(
+        self, data, name="Containerfile", build_args=None, platform_args=None, target=None
+    ):
         """:param data: bytes. :param build_args: ``{name: value}`` given to the build. :param platform_args: TARGETPLATFORM and so on.
         :param target: the stage that is to be built.
 
@@ -40,14 +51,25 @@ class Containerfile:
         """
         self.name, self.build_args = name, dict(build_args or {})
         source = lines.read(data, name)
-        self.platform_args = {key: self.build_args.get(key, value) for key, value in dict(platform_args or {}, TARGETSTAGE=target or _last(source)).items()}
-        self.escape, self.directives, self.stages, self.meta, self.before = source.escape, source.directives, [], {}, []
+        self.platform_args = {
+            key: self.build_args.get(key, value)
+            for key, value in dict(platform_args or {}, TARGETSTAGE=target or _last(source)).items()
+        }
+        self.escape, self.directives, self.stages, self.meta, self.before = (
+            source.escape,
+            source.directives,
+            [],
+            {},
+            [],
+        )
         self.lexer = words.Lexer(self.escape)
         try:
             for raw in source.instructions:
                 self._take(instructions.parse(raw, self.escape))
             if not self.stages:
-                raise lines.BadFile(source.instructions[-1].line, "no FROM: there is nothing to build")
+                raise lines.BadFile(
+                    source.instructions[-1].line, "no FROM: there is nothing to build"
+                )
         except lines.BadFile as error:
             raise lines.BadFile(error.line, error.message, name) from None
 
@@ -65,35 +87,47 @@ class Containerfile:
                 if value is not None or key not in self.meta:
                     self.meta[key] = value
         else:
-            raise lines.BadFile(instruction.line, "%s comes before FROM: only ARG may" % instruction.name)
+            raise lines.BadFile(
+                instruction.line, f"{instruction.name} comes before FROM: only ARG may"
+            )
 
     def meta_values(self):
         """What FROM may use: the platform's arguments and the ARGs before the first FROM."""
-        return dict(self.platform_args, **{key: value for key, value in self.meta.items() if value is not None})
+        return dict(
+            self.platform_args,
+            **{key: value for key, value in self.meta.items() if value is not None},
+        )
 
     def _expand(self, instruction, text, values):
         try:
             return self.lexer.word(text, values)
         except words.Trouble as error:
-            raise lines.BadFile(instruction.line, "%s: %s" % (instruction.name, error)) from None
+            raise lines.BadFile(instruction.line, f"{instruction.name}: {error}") from None
 
     def _stage(self, instruction):
         values = self.meta_values()
         base = self._expand(instruction, instruction.args[0], values)
         if not base:
-            raise lines.BadFile(instruction.line, "FROM %s: the base image's name is empty" % instruction.args[0])
+            raise lines.BadFile(
+                instruction.line, f"FROM {instruction.args[0]}: the base image's name is empty"
+            )
         platform = instruction.flags.get("platform")
         if platform:
             written, platform = platform, self._expand(instruction, platform, values)
             if not platform:
-                raise lines.BadFile(instruction.line, "FROM --platform=%s: the platform is empty" % written)
+                raise lines.BadFile(
+                    instruction.line, f"FROM --platform={written}: the platform is empty"
+                )
         stage = Stage(len(self.stages), instruction, base, platform)
         stage.base_stage = self.named(base)
         self.stages.append(stage)
 
     def named(self, name):
         """The last stage with this name, or None."""
-        return next((stage for stage in reversed(self.stages) if stage.name and stage.name == name.lower()), None)
+        return next(
+            (stage for stage in reversed(self.stages) if stage.name and stage.name == name.lower()),
+            None,
+        )
 
     def target(self, text):
         """The stage to build: the last, or by name or number. :raises InvalidInput: when there is none."""
@@ -103,7 +137,11 @@ class Containerfile:
         if found is None and text.isdigit() and int(text) < len(self.stages):
             found = self.stages[int(text)]
         if found is None:
-            raise InvalidInput("target", text, "a stage of %s: %s" % (self.name, ", ".join(stage.name or str(stage.index) for stage in self.stages)))
+            raise InvalidInput(
+                "target",
+                text,
+                f"a stage of {self.name}: {', '.join((stage.name or str(stage.index) for stage in self.stages))}",
+            )
         return found
 
     def source(self, stage, text):
@@ -113,10 +151,10 @@ class Containerfile:
             if each.name and each.name == text.lower():
                 return each
         if self.named(text):
-            raise words.Trouble("--from=%s: that stage is not made before this one" % text)
+            raise words.Trouble(f"--from={text}: that stage is not made before this one")
         if text.isdigit():
             if int(text) >= len(earlier):
-                raise words.Trouble("--from=%s: there is no such stage before this one" % text)
+                raise words.Trouble(f"--from={text}: there is no such stage before this one")
             return earlier[int(text)]
         return None
 
@@ -163,7 +201,9 @@ def defaults(file):
 
 def _last(source):
     """The name of the last stage, as TARGETSTAGE has it."""
-    words_of = next((raw.rest.split() for raw in reversed(source.instructions) if raw.name == "FROM"), [])
+    words_of = next(
+        (raw.rest.split() for raw in reversed(source.instructions) if raw.name == "FROM"), []
+    )
     return words_of[2].lower() if len(words_of) == 3 else "default"
 
 
@@ -172,5 +212,12 @@ def sources(instruction):
     if instruction.name in ("COPY", "ADD") and instruction.flags.get("from"):
         return [instruction.flags["from"]]
     if instruction.name == "RUN":
-        return [name for name in (mount_flags.fields(text, instruction.line).get("from") for text in instruction.flags.get("mount", ())) if name]
+        return [
+            name
+            for name in (
+                mount_flags.fields(text, instruction.line).get("from")
+                for text in instruction.flags.get("mount", ())
+            )
+            if name
+        ]
     return []

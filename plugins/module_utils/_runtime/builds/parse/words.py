@@ -14,7 +14,9 @@ from ...errors import EngineError
 from ...untrusted import patterns
 
 SPECIAL = "@*#?-$!0"  # a shell's special parameters: names of one character
-MAX_WORD = 1 << 20  # characters that variables may add to one word; execve(2) takes no argument of more than 128 KiB
+MAX_WORD = (
+    1 << 20
+)  # characters that variables may add to one word; execve(2) takes no argument of more than 128 KiB
 MAX_WORDS = 16 << 20  # and to all words of one reader
 
 
@@ -80,7 +82,7 @@ class _Scan:
         self.words = _Words()
 
     def peek(self):
-        return self.text[self.at:self.at + 1]
+        return self.text[self.at : self.at + 1]
 
     def next(self):
         character = self.peek()
@@ -115,7 +117,7 @@ class _Scan:
                 part = self.other(keep_escapes)
             out.append(part)
         if stop:
-            raise Trouble("syntax error: missing %r" % stop)
+            raise Trouble(f"syntax error: missing {stop!r}")
         return "".join(out)
 
     def heredoc(self):
@@ -124,7 +126,7 @@ class _Scan:
         self.at += 2
         while self.peek() and self.peek() in " \t\r":
             self.next()
-        part = self.text[start:self.at]
+        part = self.text[start : self.at]
         self.words.literal(part)
         return part
 
@@ -150,9 +152,9 @@ class _Scan:
         end = self.text.find("'", self.at)
         if end < 0:
             raise Trouble("unexpected end of statement while looking for matching single-quote")
-        inner = self.text[self.at:end]
+        inner = self.text[self.at : end]
         self.at = end + 1
-        return "'%s'" % inner if self.lexer.raw else inner
+        return f"'{inner}'" if self.lexer.raw else inner
 
     def double(self):
         opening = self.next()
@@ -175,7 +177,9 @@ class _Scan:
             if character == self.lexer.escape:
                 following = self.peek()
                 if not following:
-                    raise Trouble("unexpected end of statement while looking for matching double-quote")
+                    raise Trouble(
+                        "unexpected end of statement while looking for matching double-quote"
+                    )
                 if self.lexer.raw:
                     out.append(character)
                 elif following not in ('"', "$", self.lexer.escape):
@@ -195,7 +199,10 @@ class _Scan:
         if self.added > MAX_WORD:
             raise Trouble("the variables in it make a text of more than %d characters" % MAX_WORD)
         if self.lexer.added > MAX_WORDS:
-            raise Trouble("the variables of this file have added more than %d characters to its instructions" % MAX_WORDS)
+            raise Trouble(
+                "the variables of this file have added more than %d characters to its instructions"
+                % MAX_WORDS
+            )
         return value
 
     def dollar(self):
@@ -222,7 +229,7 @@ class _Scan:
         self.depth -= 1
         self.words = saved
         if result is None:  # unset, and to be left alone
-            return self.text[start:self.at]
+            return self.text[start : self.at]
         return self.counted(result)
 
     def braces(self, name):
@@ -237,7 +244,9 @@ class _Scan:
         empty_counts = modifier != ":"
         sign = modifier if empty_counts else self.next()
         if sign not in ("+-?#%" if empty_counts else "+-?") or not sign:
-            raise Trouble("unsupported modifier (%s) in substitution" % (modifier if empty_counts else modifier + sign))
+            raise Trouble(
+                f"unsupported modifier ({modifier if empty_counts else modifier + sign}) in substitution"
+            )
         word = self.until("}", sign in "#%")
         if value is None and self.lexer.skip_unset:
             return None
@@ -248,7 +257,13 @@ class _Scan:
             return word if there else ""
         if sign == "?":
             if not there:
-                raise Trouble("%s: %s" % (name, word or "is not allowed to be %s" % ("unset" if value is None else "empty")))
+                raise Trouble(
+                    "%s: %s"
+                    % (
+                        name,
+                        word or "is not allowed to be %s" % ("unset" if value is None else "empty"),
+                    )
+                )
             return value
         longest = word[:1] == sign
         return trimmed(value or "", word[1:] if longest else word, sign == "%", longest)
@@ -284,7 +299,7 @@ def trimmed(value, pattern, at_end, longest):
     found = compiled.suffixes(value) if at_end else compiled.ends(value)
     if found is None:
         return value
-    return value[: found[0 if longest else 1]] if at_end else value[found[1 if longest else 0]:]
+    return value[: found[0 if longest else 1]] if at_end else value[found[1 if longest else 0] :]
 
 
 def split(text, escape="\\"):

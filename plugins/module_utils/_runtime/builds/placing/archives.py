@@ -30,7 +30,9 @@ def is_archive(opener):
             return False
         file.seek(0)
         try:
-            stream = reader.Stream(streams.decompress(streams.pieces(file, 1 << 14), "a file"), "a file")
+            stream = reader.Stream(
+                streams.decompress(streams.pieces(file, 1 << 14), "a file"), "a file"
+            )
             return next(reader.entries(stream), None) is not None
         except EngineError:
             return False
@@ -44,13 +46,17 @@ def extract(top, opener, name):
     inner = placing.Placer(top)
     with os.fdopen(opener(), "rb") as file:
         times = []
-        for entry in reader.entries(reader.Stream(streams.decompress(streams.pieces(file), name), name)):
+        for entry in reader.entries(
+            reader.Stream(streams.decompress(streams.pieces(file), name), name)
+        ):
             try:
                 _extract_entry(inner, entry, times, name)
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                raise Trouble("%s: the entry %s: %s" % (name, printable(entry.name), error.strerror)) from None
+                raise Trouble(
+                    f"{name}: the entry {printable(entry.name)}: {error.strerror}"
+                ) from None
     for path, mtime in reversed(times):
         fd = inner.directory(path)
         os.utime(fd, ns=(mtime, mtime))
@@ -60,8 +66,10 @@ def extract(top, opener, name):
 def _extract_entry(placer, entry, times, what):
     path = os.fsdecode(entry.name)
     if "\0" in path:
-        raise Trouble("%s: the entry %r has a NUL in its name" % (what, path[:200]))
-    path = placing.joined("", path)  # .. goes no higher than the directory, as where tar runs in a root of its own
+        raise Trouble(f"{what}: the entry {path[:200]!r} has a NUL in its name")
+    path = placing.joined(
+        "", path
+    )  # .. goes no higher than the directory, as where tar runs in a root of its own
     owner = entry.uid, entry.gid
     if entry.kind == reader.DIRECTORY:
         fd = _directory(placer, path)
@@ -117,15 +125,22 @@ def _extract_link(placer, entry, parent, name, what):
         finally:
             os.close(source)
     except OSError as error:
-        raise Trouble("%s: the hard link %r to %r: %s" % (what, name, target[:200], error.strerror)) from None
+        raise Trouble(
+            f"{what}: the hard link {name!r} to {target[:200]!r}: {error.strerror}"
+        ) from None
 
 
 def _extract_file(placer, entry, parent, name, owner):
-    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
+    fd = os.open(
+        name,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o600,
+        dir_fd=parent,
+    )
 
     def write(view):
         while view:
-            view = view[os.write(fd, view):]
+            view = view[os.write(fd, view) :]
 
     try:
         if entry.sparse is None:

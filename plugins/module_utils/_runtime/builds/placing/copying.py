@@ -29,10 +29,15 @@ class Copy:
     def __init__(self, instruction, state, lexer):
         values = state.values()
         flags = instruction.flags
-        given = [lexer.word(word, values) if lines.heredoc_of(word) is None else word for word in instruction.args]
+        given = [
+            lexer.word(word, values) if lines.heredoc_of(word) is None else word
+            for word in instruction.args
+        ]
         self.add = instruction.name == "ADD"
         self.origin = flags.get("from", "")
-        self.chown, self.chmod = (lexer.word(flags.get(name, ""), values) for name in ("chown", "chmod"))
+        self.chown, self.chmod = (
+            lexer.word(flags.get(name, ""), values) for name in ("chown", "chmod")
+        )
         self.link, self.parents = flags.get("link", False), flags.get("parents", False)
         self.unpack, self.keep_git = flags.get("unpack"), flags.get("keep-git-dir")
         self.checksum = lexer.word(flags.get("checksum", ""), values)
@@ -46,31 +51,53 @@ class Copy:
             if heredocs and lines.heredoc_of(word) is not None:
                 heredoc = heredocs.pop(0)
                 if "/" in heredoc.name or heredoc.name in (".", ".."):
-                    raise Trouble("%s: the here-document %s has no name that a file can have" % (instruction.name, heredoc.name))
+                    raise Trouble(
+                        f"{instruction.name}: the here-document {heredoc.name} has no name that a file can have"
+                    )
                 text = heredoc.text
                 if heredoc.expand:
                     text = words.Lexer(quotes=False).word(text, values)
                 self.texts.append((heredoc.name, text.encode("utf-8", "surrogateescape")))
             else:
                 self.sources.append(word)
-        into = dest.endswith("/") or dest in ("", ".", "..") or dest.endswith(("/.", "/.."))
+        into = dest.endswith(("/", "/.", "/..")) or dest in ("", ".", "..")
         self.dest = state.workdir(dest).rstrip("/") + ("/" if into else "")
         self.dest = self.dest or "/"
         if len(self.sources) + len(self.texts) > 1 and not self.dest.endswith("/"):
-            raise Trouble("%s: with more than one source the destination must be a directory and end with a /" % instruction.name)
+            raise Trouble(
+                f"{instruction.name}: with more than one source the destination must be a directory and end with a /"
+            )
         if self.checksum and len(self.sources) != 1:
             raise Trouble("ADD: --checksum is for one source")
         self.history = self._history(instruction, dest)
 
     def _history(self, instruction, dest):
         flags = [" --parents"] if self.parents else []
-        flags += [" --%s=%s" % (name, value) for name, value in (("chown", self.chown), ("chmod", self.chmod)) if value]
-        return instruction.name + "".join(flags) + "".join(" " + without_userinfo(word) for word in self.sources) + "".join(
-            " <<" + name for name, _data in self.texts) + " %s # buildkit" % dest
+        flags += [
+            f" --{name}={value}"
+            for name, value in (("chown", self.chown), ("chmod", self.chmod))
+            if value
+        ]
+        return (
+            instruction.name
+            + "".join(flags)
+            + "".join(" " + without_userinfo(word) for word in self.sources)
+            + "".join(" <<" + name for name, _data in self.texts)
+            + f" {dest} # buildkit"
+        )
 
     def key(self):
         """What of the instruction itself goes into the cache's key."""
-        return [self.dest, self.chown, self.chmod, self.link, self.parents, self.excludes, self.unpack, [[name, data.hex()] for name, data in self.texts]]
+        return [
+            self.dest,
+            self.chown,
+            self.chmod,
+            self.link,
+            self.parents,
+            self.excludes,
+            self.unpack,
+            [[name, data.hex()] for name, data in self.texts],
+        ]
 
     def owner(self, root):
         """``(uid, gid)`` of ``--chown`` by the image's own files, or None. :raises InvalidInput:"""
@@ -84,13 +111,20 @@ class Copy:
         :param chosen: ``[(sources.Tree, Chosen)]``. :param fetched: ``[remote.Fetched]``.
         :param names_root: descriptor of the root whose users ``--chown`` names, where it is another.
         """
-        placer = placing.Placer(root, self.owner(names_root if names_root is not None else root), self.mode, not self.link)
+        placer = placing.Placer(
+            root,
+            self.owner(names_root if names_root is not None else root),
+            self.mode,
+            not self.link,
+        )
         dest = patterns.clean(self.dest)
         if self.dest.endswith("/"):
             os.close(placer.directory(dest))
         several = len(chosen) > 1 and not self.dest.endswith("/") and not placer.is_directory(dest)
         if several and not all(each.is_directory for _tree, each in chosen):
-            raise Trouble("the pattern matches %d files: the destination %s must be a directory and end with a /" % (len(chosen), self.dest))
+            raise Trouble(
+                f"the pattern matches {len(chosen)} files: the destination {self.dest} must be a directory and end with a /"
+            )
         for tree, each in chosen:
             self._one(placer, tree, each, dest)
         for name, data in self.texts:
@@ -108,7 +142,12 @@ class Copy:
         source = tree.open_directory(parent_path)
         try:
             entry = sources.Entry(chosen.path, source, name, chosen.status)
-            if self.add and self.unpack is not False and stat.S_ISREG(chosen.status.st_mode) and archives.is_archive(entry.open):
+            if (
+                self.add
+                and self.unpack is not False
+                and stat.S_ISREG(chosen.status.st_mode)
+                and archives.is_archive(entry.open)
+            ):
                 self._extract(placer, dest, entry.open, chosen.name)
                 return
             fd, last = self._target(placer, dest, chosen.name)
@@ -139,7 +178,7 @@ class Copy:
             return fd, name
         os.close(fd)
         if links > MAX_LINKS:
-            raise Trouble("/%s: too many symbolic links" % dest)
+            raise Trouble(f"/{dest}: too many symbolic links")
         return self._exact(placer, placing.joined(parent, target), links + 1)
 
     def _data(self, placer, dest, name, chunks, mode, mtime):
@@ -154,7 +193,9 @@ class Copy:
             self._extract(placer, dest, fetched.open, fetched.name)
             return
         if not fetched.name and (self.dest.endswith("/") or placer.is_directory(dest)):
-            raise Trouble("ADD %s: the address ends without a file's name, so the destination can't be a directory" % fetched.url)
+            raise Trouble(
+                f"ADD {fetched.url}: the address ends without a file's name, so the destination can't be a directory"
+            )
         with os.fdopen(fetched.open(), "rb") as file:
             self._data(placer, dest, fetched.name, streams.pieces(file), 0o600, fetched.mtime)
 
@@ -176,6 +217,8 @@ def owner_of(root, text, option):
         user, colon, group = text.partition(":")
         if not colon:
             group = user if user.isdigit() else None
-        return users.resolve(root, (user or "0") + (":%s" % (group or "0") if group is not None else ""))[:2]
+        return users.resolve(
+            root, (user or "0") + (":%s" % (group or "0") if group is not None else "")
+        )[:2]
     except InvalidInput as error:
         raise InvalidInput(option, text, error.accepted) from None

@@ -55,21 +55,41 @@ def different(seen, directory, privileged=False):
                 if stat.S_ISDIR(entry.status.st_mode):
                     absent.add(name)
                 continue
-            wanted_directory, is_directory = stat.S_ISDIR(entry.status.st_mode), stat.S_ISDIR(there.st_mode)
+            wanted_directory, is_directory = (
+                stat.S_ISDIR(entry.status.st_mode),
+                stat.S_ISDIR(there.st_mode),
+            )
             if wanted_directory != is_directory:
-                raise Trouble("%s: %s" % (os.path.join(directory, name), "a file of the image can't take the place of a directory" if is_directory else
-                                          "a directory of the image can't take the place of what is there"))
+                raise Trouble(
+                    "%s: %s"
+                    % (
+                        os.path.join(directory, name),
+                        "a file of the image can't take the place of a directory"
+                        if is_directory
+                        else "a directory of the image can't take the place of what is there",
+                    )
+                )
             if not _same(entry, there, os.path.join(directory, name), privileged):
                 found[name] = "different"
     finally:
         tree.close()
-    return found, [sentence % (directory, _first(names)) for sentence, names in (
-        ("%s is given no device nodes, so it lacks %s (privileged takes them)", devices),
-        ("%s is given no set-id bits and file capabilities, which the image has at %s (privileged takes them)", lessened)) if names]
+    return found, [
+        sentence % (directory, _first(names))
+        for sentence, names in (
+            ("%s is given no device nodes, so it lacks %s (privileged takes them)", devices),
+            (
+                "%s is given no set-id bits and file capabilities, which the image has at %s (privileged takes them)",
+                lessened,
+            ),
+        )
+        if names
+    ]
 
 
 def _first(names):
-    return ", ".join(printable(name, 100) for name in names[:SHOWN]) + (" and %d more" % (len(names) - SHOWN) if len(names) > SHOWN else "")
+    return ", ".join(printable(name, 100) for name in names[:SHOWN]) + (
+        " and %d more" % (len(names) - SHOWN) if len(names) > SHOWN else ""
+    )
 
 
 def _is_privileged(entry):
@@ -78,7 +98,9 @@ def _is_privileged(entry):
     if stat.S_IMODE(entry.status.st_mode) != placing.harmless(stat.S_IMODE(entry.status.st_mode)):
         return True
     try:
-        return "security.capability" in os.listxattr("/proc/self/fd/%d/%s" % (entry.parent, entry.name), follow_symlinks=False)
+        return "security.capability" in os.listxattr(
+            "/proc/self/fd/%d/%s" % (entry.parent, entry.name), follow_symlinks=False
+        )
     except OSError:
         return False
 

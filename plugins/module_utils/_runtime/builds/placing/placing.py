@@ -30,11 +30,20 @@ class Placer:
     :param privileged: False leaves out devices, set-id bits of files and file capabilities: what they are for is the image's, not the host's."""
 
     def __init__(self, root, owner=None, mode=None, follow=True, privileged=True):
-        self.root, self.owner, self.mode, self.follow, self.capabilities = root, owner, mode, follow, privileged
+        self.root, self.owner, self.mode, self.follow, self.capabilities = (
+            root,
+            owner,
+            mode,
+            follow,
+            privileged,
+        )
         self.leaves_out = is_device if not privileged else lambda status: False
         if not privileged:
             self.mode = harmless
-        self.inodes, self.keys = {}, {}  # (device, inode) of a source with several names -> (directory, name) of the first one here; and back
+        self.inodes, self.keys = (
+            {},
+            {},
+        )  # (device, inode) of a source with several names -> (directory, name) of the first one here; and back
 
     # ---------------------------------------------------------------------------------------------------- directories
 
@@ -48,9 +57,11 @@ class Placer:
             return rootfs.open_in_root(self.root, path or ".", os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise Trouble("/%s: a part of this path is not a directory" % printable(path)) from None
+                raise Trouble(
+                    f"/{printable(path)}: a part of this path is not a directory"
+                ) from None
             if error.errno == errno.ENAMETOOLONG:
-                raise Trouble("/%s: this path is too long" % printable(path)) from None
+                raise Trouble(f"/{printable(path)}: this path is too long") from None
             if error.errno != errno.ENOENT:
                 raise
         return self._made(path, attributes)
@@ -62,7 +73,9 @@ class Placer:
             while rest:
                 name = rest.pop()
                 if len(rest) + len(real) > MAX_DEPTH:
-                    raise Trouble("/%s: directories are nested deeper than %d" % (printable(path), MAX_DEPTH))
+                    raise Trouble(
+                        "/%s: directories are nested deeper than %d" % (printable(path), MAX_DEPTH)
+                    )
                 made = False
                 try:
                     inner = os.open(name, _DIRECTORY, dir_fd=fd)
@@ -75,11 +88,13 @@ class Placer:
                 except NotADirectoryError:  # of a link too: O_DIRECTORY looks first
                     links += 1
                     if links > rootfs.MAX_LINKS:
-                        raise Trouble("/%s: too many symbolic links" % printable(path)) from None
+                        raise Trouble(f"/{printable(path)}: too many symbolic links") from None
                     try:
                         target = os.readlink(name, dir_fd=fd)
                     except OSError:
-                        raise Trouble("/%s: a part of this path is not a directory" % printable(path)) from None
+                        raise Trouble(
+                            f"/{printable(path)}: a part of this path is not a directory"
+                        ) from None
                     rest += joined("/".join(real), target).split("/")[::-1]
                     rest = [part for part in rest if part]
                     real, inner = [], os.dup(self.root)
@@ -118,7 +133,9 @@ class Placer:
                 if not stat.S_ISDIR(entry.status.st_mode):
                     self.file(tree, entry, fds[parent], last)
                 else:
-                    fds[name] = self._enter(tree, entry, fds[parent], last, joined(path, name), times)
+                    fds[name] = self._enter(
+                        tree, entry, fds[parent], last, joined(path, name), times
+                    )
                     waiting.append(name)
         finally:
             for fd in fds.values():
@@ -136,11 +153,13 @@ class Placer:
             os.mkdir(name, 0o700, dir_fd=parent)
         except FileExistsError:
             if not self.follow and not stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
-                raise Trouble("/%s: not a directory, and --link does not follow links" % path) from None
+                raise Trouble(
+                    f"/{path}: not a directory, and --link does not follow links"
+                ) from None
             try:
                 there = rootfs.open_in_root(self.root, path, os.O_RDONLY | os.O_DIRECTORY)
             except OSError:
-                raise Trouble("/%s: a directory can't be copied onto what is there" % path) from None
+                raise Trouble(f"/{path}: a directory can't be copied onto what is there") from None
             if stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
                 self._attributes(there, entry, tree, True)
                 times.append((path, entry.status.st_mtime_ns))
@@ -163,7 +182,13 @@ class Placer:
         if kind == stat.S_IFREG:
             self._regular(tree, entry, parent, name)
         elif kind == stat.S_IFLNK:
-            self.link(os.readlink(entry.name, dir_fd=entry.parent), parent, name, self._owner(tree, status), status.st_mtime_ns)
+            self.link(
+                os.readlink(entry.name, dir_fd=entry.parent),
+                parent,
+                name,
+                self._owner(tree, status),
+                status.st_mtime_ns,
+            )
         else:
             self._node(tree, status, parent, name)
         if status.st_nlink > 1:
@@ -172,8 +197,11 @@ class Placer:
 
     def _path_of(self, fd):
         """Where in the root a directory that is open lies, without links. Descriptors are not kept: a tree may have any number of hard links."""
-        top, path = os.readlink("/proc/self/fd/%d" % self.root), os.readlink("/proc/self/fd/%d" % fd)
-        return path[len(top.rstrip("/")):].strip("/")
+        top, path = (
+            os.readlink("/proc/self/fd/%d" % self.root),
+            os.readlink("/proc/self/fd/%d" % fd),
+        )
+        return path[len(top.rstrip("/")) :].strip("/")
 
     def _link_again(self, key, parent, name):
         path, first = self.inodes[key]
@@ -195,10 +223,14 @@ class Placer:
             if whole:
                 trees.remove("/proc/self/fd/%d/%s" % (parent, name))
                 return
-            raise Trouble("%s: a file can't be copied onto the directory that is there" % name) from None
+            raise Trouble(
+                f"{name}: a file can't be copied onto the directory that is there"
+            ) from None
 
     def _owner(self, tree, status):
-        return self.owner or ((status.st_uid, status.st_gid) if tree is not None and tree.keeps_owners else (0, 0))
+        return self.owner or (
+            (status.st_uid, status.st_gid) if tree is not None and tree.keeps_owners else (0, 0)
+        )
 
     def _regular(self, tree, entry, parent, name):
         source = entry.open()
@@ -227,7 +259,9 @@ class Placer:
         uid, gid = self._owner(tree, status)
         os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
         os.chmod(name, self.changed_mode(stat.S_IMODE(status.st_mode)), dir_fd=parent)
-        os.utime(name, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False)
+        os.utime(
+            name, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False
+        )
 
     def link(self, target, parent, name, owner, mtime):
         """A symbolic link."""
@@ -243,7 +277,7 @@ class Placer:
             for chunk in chunks:
                 view = memoryview(chunk)
                 while view:
-                    view = view[os.write(fd, view):]
+                    view = view[os.write(fd, view) :]
             os.fchown(fd, *(self.owner or (0, 0)))
             os.fchmod(fd, self.changed_mode(mode))
             if mtime is not None:
@@ -270,7 +304,13 @@ def copy_content(source, target):
     except AttributeError:  # a C library without it
         pass
     except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF):
+        if error.errno not in (
+            errno.EXDEV,
+            errno.ENOSYS,
+            errno.EOPNOTSUPP,
+            errno.EINVAL,
+            errno.EBADF,
+        ):
             raise
     while os.sendfile(target, source, None, 1 << 24):
         pass

@@ -14,8 +14,10 @@ from ...untrusted import files
 from ..cache.ahead import Ahead
 from ..parse import stages
 from ..sources import contexts, fetching
-from ..stage import checks, state as states
-from ..steps import build_progress as progresses, builder
+from ..stage import checks
+from ..stage import state as states
+from ..steps import build_progress as progresses
+from ..steps import builder
 
 LARGEST = 4 << 20  # bytes of a Containerfile
 FILES = ("Containerfile", "Dockerfile")
@@ -41,28 +43,49 @@ def find_file(path, name=None):
     if name:
         found = os.path.join(path, name) if path else name
         if not os.path.isfile(found):
-            raise InvalidInput("dockerfile", name, "a file in %s" % path if path else "an existing file")
+            raise InvalidInput(
+                "dockerfile", name, f"a file in {path}" if path else "an existing file"
+            )
         return found
     for each in FILES:
         if os.path.isfile(os.path.join(path, each)):
             return os.path.join(path, each)
-    raise InvalidInput("path", path, "a directory with a Containerfile or Dockerfile, or another name for it")
+    raise InvalidInput(
+        "path", path, "a directory with a Containerfile or Dockerfile, or another name for it"
+    )
 
 
 def platform_args(platform):
     """TARGETPLATFORM and the other nine: ``{name: value}``."""
     found = {}
-    for side, given in (("TARGET", manifest.parse_platform(platform)), ("BUILD", manifest.host_platform())):
+    for side, given in (
+        ("TARGET", manifest.parse_platform(platform)),
+        ("BUILD", manifest.host_platform()),
+    ):
         system, architecture, variant = given[:2] + (states.normal_variant(given),)
-        found.update({
-            side + "PLATFORM": manifest.show_platform((system, architecture, variant)), side + "OS": system, side + "ARCH": architecture,
-            side + "VARIANT": variant, side + "OSVERSION": ""})
+        found.update(
+            {
+                side + "PLATFORM": manifest.show_platform((system, architecture, variant)),
+                side + "OS": system,
+                side + "ARCH": architecture,
+                side + "VARIANT": variant,
+                side + "OSVERSION": "",
+            }
+        )
     return found
 
 
 def plan_from(engine, texts, request, where, name=None, stdin=None, **options):
     """As :func:`plan_build`, with the context wherever it is; parameters as of :func:`findings_from`."""
-    return _located(engine, request, where, name, stdin, options, lambda *words, **more: plan_build(engine, texts, request, *words, **more))
+    return _located(
+        engine,
+        request,
+        where,
+        name,
+        stdin,
+        options,
+        lambda *words, **more: plan_build(engine, texts, request, *words, **more),
+    )
 
 
 def findings_from(engine, request, where, name=None, stdin=None, **options):
@@ -71,6 +94,7 @@ def findings_from(engine, request, where, name=None, stdin=None, **options):
     :param where: a directory, the address of a Git repository or an archive, or ``-`` for :param stdin: an open file.
     :param name: of the Containerfile in it. :param options: further parameters of :func:`plan_build`.
     """
+
     def look(path=None, file=None, data=None, named=None, located=None):
         parsed, context = _prepare(engine, request, path, file, data, named, located)
         try:
@@ -90,15 +114,32 @@ def _located(engine, request, where, name, stdin, options, do):
         if "data" in options:
             return do(found.path, located=found, **options)
         file = find_file(found.path, name)
-        if found.temporary and not os.path.realpath(file).startswith(os.path.realpath(found.path) + "/"):
-            raise InvalidInput("dockerfile", name or os.path.basename(file), "a file inside the context that was fetched")
+        if found.temporary and not os.path.realpath(file).startswith(
+            os.path.realpath(found.path) + "/"
+        ):
+            raise InvalidInput(
+                "dockerfile",
+                name or os.path.basename(file),
+                "a file inside the context that was fetched",
+            )
         return do(found.path, file, located=found, **options)
     except BaseException:
         found.close()
         raise
 
 
-def plan_build(engine, texts, request, path=None, file=None, data=None, named=None, progress=None, located=None, called=None):
+def plan_build(
+    engine,
+    texts,
+    request,
+    path=None,
+    file=None,
+    data=None,
+    named=None,
+    progress=None,
+    located=None,
+    called=None,
+):
     """Have an image built and named.
 
     :param texts: names for it. :param request: a request.Request. :param path: the context's directory, or None.
@@ -110,10 +151,16 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     names = [each.tagged for each in parsed]
     parsed_file, context = _prepare(engine, request, path, file, data, named, located)
     shown = called or (parsed[0].familiar if parsed else "from " + parsed_file.name)
-    plan = BuildPlan(engine, "image %s" % shown, parsed[0] if parsed else None)
+    plan = BuildPlan(engine, f"image {shown}", parsed[0] if parsed else None)
     try:
         plan.checks = _checked(engine, parsed_file, context, request)
-        build = builder.Build(engine, parsed_file, request, context, progresses.Reported(engine, progress or progresses.Progress()))
+        build = builder.Build(
+            engine,
+            parsed_file,
+            request,
+            context,
+            progresses.Reported(engine, progress or progresses.Progress()),
+        )
     except BaseException:
         context.close()
         raise
@@ -121,7 +168,7 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
 
     def apply():
-        engine.progress.subject("Building %s" % shown)
+        engine.progress.subject(f"Building {shown}")
         try:
             ident = build.carry_out(names)
         finally:
@@ -136,7 +183,9 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
         if engine.check:
             context.close()
         plan.step, plan.line, plan.unknown = first.step, first.line, True
-        plan.add("image", row and row["image"], "built", "build image %s: %s" % (shown, first.action), apply)
+        plan.add(
+            "image", row and row["image"], "built", f"build image {shown}: {first.action}", apply
+        )
         _export_later(plan, build, request)
         return plan
     except BaseException:
@@ -150,7 +199,13 @@ def plan_build(engine, texts, request, path=None, file=None, data=None, named=No
             context.close()
         plan.unknown = True
         what = "configuration is" if there is None else "annotations are"
-        plan.add("image", row and row["image"], ident, "build image %s: all steps are in the cache, its %s new" % (shown, what), apply)
+        plan.add(
+            "image",
+            row and row["image"],
+            ident,
+            f"build image {shown}: all steps are in the cache, its {what} new",
+            apply,
+        )
         _export_later(plan, build, request)
         return plan
     context.save()
@@ -169,12 +224,24 @@ def _prepare(engine, request, path, file, data, named, located):
         try:
             data = files.read(file, LARGEST, links=True)
         except files.Unacceptable as error:
-            raise InvalidInput("dockerfile", file, "a regular file of at most %d bytes (%s)" % (LARGEST, error)) from None
-    title = "Containerfile" if file is None else os.path.relpath(file, path) if path and os.path.realpath(file).startswith(os.path.realpath(path)) else file
-    parsed = stages.Containerfile(data, title, request.build_args, platform_args(request.platform), request.target)
+            raise InvalidInput(
+                "dockerfile", file, "a regular file of at most %d bytes (%s)" % (LARGEST, error)
+            ) from None
+    title = (
+        "Containerfile"
+        if file is None
+        else os.path.relpath(file, path)
+        if path and os.path.realpath(file).startswith(os.path.realpath(path))
+        else file
+    )
+    parsed = stages.Containerfile(
+        data, title, request.build_args, platform_args(request.platform), request.target
+    )
     if request.epoch is None:
         request.set_epoch(parsed.meta.get("SOURCE_DATE_EPOCH"))
-    relative = os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
+    relative = (
+        os.path.relpath(os.path.realpath(file), os.path.realpath(path)) if file and path else None
+    )
     return parsed, contexts.Contexts(engine, path, relative, named, located, request)
 
 
@@ -188,10 +255,17 @@ def _checked(engine, parsed, context, request):
 
 def _export_later(plan, build, request):
     """Add to ``plan`` that the cache is written when the build is done: what is there already is seen then."""
+
     def export(index):
         late = Plan(plan.subject, dict)
         build.exports(build.final)[index].plan(late, request.registries)
         late.apply()
 
     for index, place in enumerate(each for each in request.cache_to if each.kind != "inline"):
-        plan.add("build cache " + place.where, None, "exported", "export the build cache to %s" % place.where, lambda index=index: export(index))
+        plan.add(
+            "build cache " + place.where,
+            None,
+            "exported",
+            f"export the build cache to {place.where}",
+            lambda index=index: export(index),
+        )

@@ -17,14 +17,35 @@ class Wish:
     :ivar sign: as of :func:`images.plan_push`.
     """
 
-    def __init__(self, names, platforms=(), squash=False, outputs=(), pushed=(), registries=None, index=(), sign=None, option="platform"):
+    def __init__(
+        self,
+        names,
+        platforms=(),
+        squash=False,
+        outputs=(),
+        pushed=(),
+        registries=None,
+        index=(),
+        sign=None,
+        option="platform",
+    ):
         """:param outputs: all that is asked for: those of type image and registry are names and pushes. :raises InvalidInput:"""
-        self.names, self.squash, self.registries, self.index, self.sign = list(names), squash, registries, list(index), sign
+        self.names, self.squash, self.registries, self.index, self.sign = (
+            list(names),
+            squash,
+            registries,
+            list(index),
+            sign,
+        )
         self.platforms, self.pushed = list(platforms) or [None], list(pushed)
         for output in outputs:
             if output.is_image:
                 self.names += [name for name in output.names if name not in self.names]
-                self.pushed += [name for name in (output.names or self.names) if output.push and name not in self.pushed]
+                self.pushed += [
+                    name
+                    for name in (output.names or self.names)
+                    if output.push and name not in self.pushed
+                ]
         self.outputs = [output for output in outputs if not output.is_image]
         self._check(option)
 
@@ -36,11 +57,17 @@ class Wish:
         if len(set(seen)) < len(seen):
             raise InvalidInput(option, shown, "different platforms")
         if not self.pushed:
-            raise InvalidInput(option, shown, "one platform, or several together with a push: a name on a host is one platform's image")
+            raise InvalidInput(
+                option,
+                shown,
+                "one platform, or several together with a push: a name on a host is one platform's image",
+            )
         if self.squash:
             raise InvalidInput(option, shown, "one platform together with squash")
         for output in self.outputs:
-            raise InvalidInput(option, shown, "one platform together with an output of type %s" % output.kind)
+            raise InvalidInput(
+                option, shown, f"one platform together with an output of type {output.kind}"
+            )
 
 
 def plan(engine, wish, make):
@@ -55,12 +82,12 @@ def plan(engine, wish, make):
     title = images.tagged(wish.names[0]).familiar if wish.names else None
     made = []
     for number, platform in enumerate(wish.platforms):
-        shown = "%s for %s" % (title, platform) if several else title
+        shown = f"{title} for {platform}" if several else title
         made.append(make([] if number or wish.squash else wish.names, platform, shown))
     first, others, findings = made[0], made[1:], made[0].checks
     for number, other in enumerate(others, 1):
         for change in other.changes:
-            change.name = "%s %s" % (change.name, wish.platforms[number])
+            change.name = f"{change.name} {wish.platforms[number]}"
         first.changes.extend(other.changes)
         first.warnings += [warning for warning in other.warnings if warning not in first.warnings]
         other.warnings = first.warnings  # what it says while it is built comes there too
@@ -86,7 +113,13 @@ def _squash(engine, built, names):
         merged.apply()
         built.is_there(merged.record())
 
-    built.add("layers", None, "one", "merge the layers of the build's steps into one, and name the image %s" % ", ".join(names), apply)
+    built.add(
+        "layers",
+        None,
+        "one",
+        f"merge the layers of the build's steps into one, and name the image {', '.join(names)}",
+        apply,
+    )
     return built
 
 
@@ -101,6 +134,7 @@ def _merged(engine, built, names):
 
 def _push(first, others, wish):
     """Add the pushes: what a registry has is compared when the images are there."""
+
     def now(target, texts):
         index = wish.index + [other.image for other in others]
         images.plan_push(target, texts, wish.registries, index=index, sign=wish.sign)
@@ -117,7 +151,9 @@ def _push(first, others, wish):
         return
     what = "index" if others or wish.index else "image"
     for text in wish.pushed:
-        first.add("registry " + text, None, "pushed", "push %s %s" % (what, text), lambda text=text: later(text))
+        first.add(
+            "registry " + text, None, "pushed", f"push {what} {text}", lambda text=text: later(text)
+        )
 
 
 def _give_out(engine, first, output, names, shown):

@@ -29,9 +29,29 @@ class Request:
     :ivar allowed: entitlements, as in ENTITLEMENTS. :ivar ignore_file: path of a file in the place of the context's .dockerignore, or None.
     """
 
-    def __init__(self, target=None, args=None, labels=None, nocache=False, pull=False, network=None, platform=None, secrets=(), ssh=None, extra_hosts=None,
-                 shm_size=None, registries=None, limits=None, nocache_stages=(), cache_from=(), cache_to=(), annotations=None, checks=None,
-                 allowed=(), ignore_file=None):
+    def __init__(
+        self,
+        target=None,
+        args=None,
+        labels=None,
+        nocache=False,
+        pull=False,
+        network=None,
+        platform=None,
+        secrets=(),
+        ssh=None,
+        extra_hosts=None,
+        shm_size=None,
+        registries=None,
+        limits=None,
+        nocache_stages=(),
+        cache_from=(),
+        cache_to=(),
+        annotations=None,
+        checks=None,
+        allowed=(),
+        ignore_file=None,
+    ):
         """:param secrets: ``[(id, function)]``. :param limits: as the module container has them. :param cache_from, cache_to: texts.
 
         :raises InvalidInput:
@@ -42,10 +62,18 @@ class Request:
         self.network = network or "default"
         if self.network not in ("default", "none", "host"):
             raise InvalidInput("network", network, "default, none, host")
-        self.secrets, self.ssh, self.extra_hosts, self.shm_size = dict(secrets), dict(ssh or {}), dict(extra_hosts or {}), shm_size
+        self.secrets, self.ssh, self.extra_hosts, self.shm_size = (
+            dict(secrets),
+            dict(ssh or {}),
+            dict(extra_hosts or {}),
+            shm_size,
+        )
         self.registries = registries or Registries()
         self.limits = {key: value for key, value in (limits or {}).items() if value is not None}
-        self.nocache_stages, self.annotations = {name.lower() for name in nocache_stages}, _annotations(annotations)
+        self.nocache_stages, self.annotations = (
+            {name.lower() for name in nocache_stages},
+            _annotations(annotations),
+        )
         self.cache_from, self.cache_to = _places(cache_from, cache_to)
         if self.build_args.get("BUILDKIT_INLINE_CACHE", "").lower() in ("1", "true"):
             self.cache_to += _places((), ["type=inline"])[1]
@@ -68,16 +96,35 @@ class Request:
         """:raises Trouble: for a RUN that wants what this build is not allowed."""
         if instruction.name != "RUN":
             return
-        if instruction.flags.get("security") == "insecure" and "security.insecure" not in self.allowed:
-            raise Trouble("RUN: --security=insecure is not allowed here: it gives the command all of the host's powers; "
-                          "--allow security.insecure (build.allow) allows it")
-        if instruction.flags.get("network") == "host" and self.network != "host" and "network.host" not in self.allowed:
-            raise Trouble("RUN: --network=host is not allowed here; --allow network.host (build.allow) or the network host of the build allows it")
+        if (
+            instruction.flags.get("security") == "insecure"
+            and "security.insecure" not in self.allowed
+        ):
+            raise Trouble(
+                "RUN: --security=insecure is not allowed here: it gives the command all of the host's powers; "
+                "--allow security.insecure (build.allow) allows it"
+            )
+        if (
+            instruction.flags.get("network") == "host"
+            and self.network != "host"
+            and "network.host" not in self.allowed
+        ):
+            raise Trouble(
+                "RUN: --network=host is not allowed here; --allow network.host (build.allow) or the network host of the build allows it"
+            )
 
     def run_options(self, network=None):
         """What RUN needs of it."""
-        return {"network": network or self.network, "extra_hosts": self.extra_hosts, "shm_size": self.shm_size, "hostname": self.hostname,
-                "limits": self.limits, "secrets": self.secrets, "ssh": self.ssh, "cache_namespace": self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")}
+        return {
+            "network": network or self.network,
+            "extra_hosts": self.extra_hosts,
+            "shm_size": self.shm_size,
+            "hostname": self.hostname,
+            "limits": self.limits,
+            "secrets": self.secrets,
+            "ssh": self.ssh,
+            "cache_namespace": self.build_args.get("BUILDKIT_CACHE_MOUNT_NS", ""),
+        }
 
 
 def _places(sources, targets):
@@ -104,7 +151,7 @@ def _texts(values, option):
     found = {}
     for key, value in (values or {}).items():
         if value is None or isinstance(value, (dict, list)):
-            raise InvalidInput("%s.%s" % (option, key), value, "a string or a number")
+            raise InvalidInput(f"{option}.{key}", value, "a string or a number")
         found[str(key)] = ("true" if value else "false") if isinstance(value, bool) else str(value)
     return found
 
@@ -133,4 +180,6 @@ def _read(path):
     try:
         return files.read(path, LARGEST, links=True)
     except files.Unacceptable as error:
-        raise InvalidInput("secrets", path, "a regular file of at most %d bytes (%s)" % (LARGEST, error)) from None
+        raise InvalidInput(
+            "secrets", path, "a regular file of at most %d bytes (%s)" % (LARGEST, error)
+        ) from None

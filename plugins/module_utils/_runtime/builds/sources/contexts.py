@@ -28,14 +28,22 @@ class Contexts:
         self.engine, self.path, self.file, self.request = engine, path, file, request
         self.located = [located] if located is not None else []
         self.fetched = {path} if located is not None and located.temporary else set()
-        self.directories = {name: text for name, text in (named or {}).items() if not text.startswith(IMAGE)}
-        self.images = {name: text[len(IMAGE):] for name, text in (named or {}).items() if text.startswith(IMAGE)}
+        self.directories = {
+            name: text for name, text in (named or {}).items() if not text.startswith(IMAGE)
+        }
+        self.images = {
+            name: text[len(IMAGE) :]
+            for name, text in (named or {}).items()
+            if text.startswith(IMAGE)
+        }
         self._open = {}
 
     def tree(self):
         """The context's sources.Tree. :raises InvalidInput: when there is none."""
         if self.path is None:
-            raise InvalidInput("path", None, "a directory: this Containerfile copies from the context")
+            raise InvalidInput(
+                "path", None, "a directory: this Containerfile copies from the context"
+            )
         return self._tree("", self.path, "path", "the context")
 
     def ignored(self):
@@ -51,10 +59,12 @@ class Contexts:
             found = fetching.locate(self.engine, path, self.request, option="contexts")
             self.located.append(found)
             if found.path is None:
-                raise InvalidInput("contexts", path, "the address of an archive or a Git repository")
+                raise InvalidInput(
+                    "contexts", path, "the address of an archive or a Git repository"
+                )
             path = self.directories[name] = found.path
             self.fetched.add(path)
-        return self._tree(name, path, "contexts", "the context %s" % name)
+        return self._tree(name, path, "contexts", f"the context {name}")
 
     def stands_for(self, text):
         """The name of the context that stands for the image ``text`` of a FROM, or None."""
@@ -63,24 +73,44 @@ class Contexts:
 
     def image(self, text):
         """What stands for the image ``text``: itself, or the image that is given for it."""
-        return self.images.get(text, self.images.get(text[: -len(":latest")], text) if text.endswith(":latest") else text)
+        return self.images.get(
+            text,
+            self.images.get(text[: -len(":latest")], text) if text.endswith(":latest") else text,
+        )
 
     def _tree(self, key, path, option, what):
         if key not in self._open:
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             except OSError as error:
-                raise InvalidInput(option, path, "an existing directory (%s)" % error.strerror) from None
+                raise InvalidInput(
+                    option, path, f"an existing directory ({error.strerror})"
+                ) from None
             real = os.path.realpath(path)
-            place = os.path.join(self.engine.paths.data, "build", "stat", hashlib.sha256(os.fsencode(real)).hexdigest()[:32])
-            cache = sources.StatCache(place, not self.engine.check) if path not in self.fetched else None
-            self._open[key] = sources.Tree(fd, what, self._ignore(fd, key), keeps_owners=False, cache=cache)
+            place = os.path.join(
+                self.engine.paths.data,
+                "build",
+                "stat",
+                hashlib.sha256(os.fsencode(real)).hexdigest()[:32],
+            )
+            cache = (
+                sources.StatCache(place, not self.engine.check)
+                if path not in self.fetched
+                else None
+            )
+            self._open[key] = sources.Tree(
+                fd, what, self._ignore(fd, key), keeps_owners=False, cache=cache
+            )
         return self._open[key]
 
     def _ignore(self, fd, key):
         if self.request is not None and self.request.ignore_file and not key:
             return _patterns(_read(self.request.ignore_file), self.request.ignore_file)
-        candidates = [self.file + ".dockerignore", self.file + ".containerignore"] if self.file and not key else []
+        candidates = (
+            [self.file + ".dockerignore", self.file + ".containerignore"]
+            if self.file and not key
+            else []
+        )
         for name in candidates + list(IGNORE_FILES):
             if name.startswith("../"):  # beside a Containerfile that the user has elsewhere
                 path = "/proc/self/fd/%d/%s" % (fd, name)
@@ -88,11 +118,15 @@ class Contexts:
                     return _patterns(_read(path, name), name)
                 continue
             try:
-                found = rootfs.open_in_root(fd, name, os.O_PATH)  # a link of the context leads nowhere else
+                found = rootfs.open_in_root(
+                    fd, name, os.O_PATH
+                )  # a link of the context leads nowhere else
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                raise InvalidInput(name, None, "a file in the context (%s)" % error.strerror) from None
+                raise InvalidInput(
+                    name, None, f"a file in the context ({error.strerror})"
+                ) from None
             try:
                 return _patterns(_read("/proc/self/fd/%d" % found, name), name)
             finally:
@@ -116,7 +150,9 @@ def _read(path, name=None):
     try:
         return files.read(path, LARGEST, links=True)
     except files.Unacceptable as error:
-        raise InvalidInput(name or path, None, "a regular file of at most %d bytes (%s)" % (LARGEST, error)) from None
+        raise InvalidInput(
+            name or path, None, "a regular file of at most %d bytes (%s)" % (LARGEST, error)
+        ) from None
 
 
 def _patterns(data, name):
@@ -124,4 +160,4 @@ def _patterns(data, name):
     try:
         return patterns.Ignore(patterns.read_ignore(data)) or None
     except words.Trouble as error:
-        raise InvalidInput(name, None, "patterns of file names (%s)" % error) from None
+        raise InvalidInput(name, None, f"patterns of file names ({error})") from None

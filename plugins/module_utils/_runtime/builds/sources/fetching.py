@@ -45,19 +45,34 @@ def locate(engine, text, request, stdin=None, option="path"):
         if text == "-":
             _take(found, engine, lambda path: _copied(stdin, path), "standard input")
         elif git.is_git(text):
-            wanted, keep = git.Repository(text), request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "").lower() in ("1", "true")
-            found.path = git.Git(request.secrets, request.ssh.get("default")).check_out(wanted, directory(engine, found), keep)[1]
+            wanted, keep = (
+                git.Repository(text),
+                request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "").lower()
+                in ("1", "true"),
+            )
+            found.path = git.Git(request.secrets, request.ssh.get("default")).check_out(
+                wanted, directory(engine, found), keep
+            )[1]
         elif remote.is_remote(text):
-            _take(found, engine, lambda path: remote.fetch(text, path, remote.headers_of(text, request.secrets)), without_userinfo(text))
+            _take(
+                found,
+                engine,
+                lambda path: remote.fetch(text, path, remote.headers_of(text, request.secrets)),
+                without_userinfo(text),
+            )
         elif os.path.isdir(text):
             found.path = os.path.abspath(text)
         else:
-            raise InvalidInput(option, text, "an existing directory, a Git repository's address, or http:// or https:// and an archive")
+            raise InvalidInput(
+                option,
+                text,
+                "an existing directory, a Git repository's address, or http:// or https:// and an archive",
+            )
         return found
     except BaseException as error:
         found.close()
         if isinstance(error, Trouble):
-            raise InvalidInput(option, text, "a context that can be fetched (%s)" % error) from None
+            raise InvalidInput(option, text, f"a context that can be fetched ({error})") from None
         raise
 
 
@@ -80,7 +95,10 @@ def _take(found, engine, fetch, what):
         try:
             found.data = files.read(path, lines.MAX_SIZE)
         except files.Unacceptable:
-            raise Trouble("%s is no archive, and a Containerfile has at most %d bytes" % (what, lines.MAX_SIZE)) from None
+            raise Trouble(
+                "%s is no archive, and a Containerfile has at most %d bytes"
+                % (what, lines.MAX_SIZE)
+            ) from None
         return
     found.path = directory(engine, found)
     top = os.open(found.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -23,15 +23,51 @@ from ..parse.words import Trouble
 MAX_OUTPUT = 64 << 20  # bytes: the branches and tags of the largest repositories are some MB
 MAX_COMPLAINT = 1 << 16  # bytes, of which the last line is shown
 QUIET = 60  # seconds without a byte
-_KEPT = ("PATH", "TMPDIR", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
-         "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
-_SAFE = [word for setting in (
-    "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.askPass=", "credential.helper=", "advice.detachedHead=false", "init.defaultBranch=main",
-    "http.emptyAuth=false", "http.lowSpeedLimit=1", "http.lowSpeedTime=%d" % QUIET) for word in ("-c", setting)]
+_KEPT = (
+    "PATH",
+    "TMPDIR",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+)
+_SAFE = [
+    word
+    for setting in (
+        "core.hooksPath=/dev/null",
+        "core.fsmonitor=false",
+        "core.askPass=",
+        "credential.helper=",
+        "advice.detachedHead=false",
+        "init.defaultBranch=main",
+        "http.emptyAuth=false",
+        "http.lowSpeedLimit=1",
+        "http.lowSpeedTime=%d" % QUIET,
+    )
+    for word in ("-c", setting)
+]
 # ssh takes root's home from the list of users: no configuration, no keys, no tickets; known hosts are no secret, and stay
-_SSH = ["-F", "/dev/null", "-oBatchMode=yes", "-oConnectTimeout=%d" % QUIET, "-oIdentityFile=/dev/null", "-oGSSAPIAuthentication=no",
-        "-oHostbasedAuthentication=no", "-oPasswordAuthentication=no", "-oKbdInteractiveAuthentication=no", "-oForwardAgent=no", "-oUpdateHostKeys=no",
-        "-oPermitLocalCommand=no"]
+_SSH = [
+    "-F",
+    "/dev/null",
+    "-oBatchMode=yes",
+    "-oConnectTimeout=%d" % QUIET,
+    "-oIdentityFile=/dev/null",
+    "-oGSSAPIAuthentication=no",
+    "-oHostbasedAuthentication=no",
+    "-oPasswordAuthentication=no",
+    "-oKbdInteractiveAuthentication=no",
+    "-oForwardAgent=no",
+    "-oUpdateHostKeys=no",
+    "-oPermitLocalCommand=no",
+]
 _NO_AGENT = ["-oIdentitiesOnly=yes", "-oIdentityAgent=none", "-oPubkeyAuthentication=no"]
 _AGENT = ["-oIdentityAgent=SSH_AUTH_SOCK"]
 _SCP = re.compile(r"[A-Za-z0-9._~-]+@[A-Za-z0-9.-]+:[^\s]+")
@@ -52,29 +88,42 @@ class Repository:
 
     def __init__(self, text):
         """:raises Trouble:"""
-        self.text, self.ref, self.directory, self.commit, self.keep, self.submodules = text, "", "", "", None, True
+        self.text, self.ref, self.directory, self.commit, self.keep, self.submodules = (
+            text,
+            "",
+            "",
+            "",
+            None,
+            True,
+        )
         rest, dummy, fragment = text.partition("#")
         self.url, dummy, query = rest.partition("?")
         self.ref, dummy, self.directory = fragment.partition(":")
         for key, value in parse_qsl(query, keep_blank_values=True):
             self._take(key, value)
         if any(each.startswith("-") for each in (self.ref, self.url)):
-            raise Trouble("%s: a branch, tag or address can't begin with -" % text)
+            raise Trouble(f"{text}: a branch, tag or address can't begin with -")
 
     def _take(self, key, value):
         if key not in _QUERY:
-            raise Trouble("%s: %s is not known; known: %s" % (self.text, key, ", ".join(_QUERY)))
+            raise Trouble(f"{self.text}: {key} is not known; known: {', '.join(_QUERY)}")
         if key in ("keep-git-dir", "submodules"):
             if value.lower() not in ("", "1", "t", "true", "0", "f", "false"):
-                raise Trouble("%s: %s takes true or false, not %r" % (self.text, key, value))
-            setattr(self, "keep" if key == "keep-git-dir" else key, value.lower() in ("", "1", "t", "true"))
+                raise Trouble(f"{self.text}: {key} takes true or false, not {value!r}")
+            setattr(
+                self,
+                "keep" if key == "keep-git-dir" else key,
+                value.lower() in ("", "1", "t", "true"),
+            )
             return
         if not value:
-            raise Trouble("%s: %s has no value" % (self.text, key))
-        name = {"tag": "ref", "branch": "ref", "subdir": "directory", "checksum": "commit"}.get(key, key)
+            raise Trouble(f"{self.text}: {key} has no value")
+        name = {"tag": "ref", "branch": "ref", "subdir": "directory", "checksum": "commit"}.get(
+            key, key
+        )
         value = {"tag": "refs/tags/", "branch": "refs/heads/"}.get(key, "") + value
         if getattr(self, name) not in ("", value):
-            raise Trouble("%s: it names two of %s: %s and %s" % (self.text, key, getattr(self, name), value))
+            raise Trouble(f"{self.text}: it names two of {key}: {getattr(self, name)} and {value}")
         setattr(self, name, value)
 
     @property
@@ -106,13 +155,19 @@ class Git:
         for line in self._run(repository, ["ls-remote", repository.url], None).splitlines():
             commit, dummy, name = line.partition("\t")
             found[name] = commit
-        for name in (ref, "refs/heads/" + ref, "refs/tags/" + ref + "^{}", "refs/tags/" + ref, ref + "^{}"):
+        for name in (
+            ref,
+            "refs/heads/" + ref,
+            "refs/tags/" + ref + "^{}",
+            "refs/tags/" + ref,
+            ref + "^{}",
+        ):
             if found.get(name + "^{}") or found.get(name):
                 return found.get(name + "^{}") or found[name]
         if _HEX.fullmatch(ref):
             begun = {commit for commit in found.values() if commit.startswith(ref)}
             return begun.pop() if len(begun) == 1 else None
-        raise Trouble("%s has no branch or tag %s" % (repository.shown, ref))
+        raise Trouble(f"{repository.shown} has no branch or tag {ref}")
 
     def check_out(self, repository, directory, keep=False):
         """Put a repository's files into the empty ``directory``: files 0644 or 0755. :returns: ``(commit, path of its files)``. :raises Trouble:"""
@@ -123,10 +178,16 @@ class Git:
         self._run(repository, ["remote", "add", "origin", repository.url], directory)
         commit = self._fetch(repository, commit, directory)
         if not commit.startswith(repository.commit):
-            raise Trouble("%s: %s is the commit %s, not %s" % (repository.shown, repository.ref or "HEAD", commit, repository.commit))
+            raise Trouble(
+                f"{repository.shown}: {repository.ref or 'HEAD'} is the commit {commit}, not {repository.commit}"
+            )
         self._run(repository, ["checkout", "-q", "--detach", commit], directory)
         if repository.submodules and os.path.lexists(os.path.join(directory, ".gitmodules")):
-            self._run(repository, ["submodule", "update", "-q", "--init", "--recursive", "--depth=1"], directory)
+            self._run(
+                repository,
+                ["submodule", "update", "-q", "--init", "--recursive", "--depth=1"],
+                directory,
+            )
         if not keep:
             _without_git(directory)
         return commit, _below(directory, repository)
@@ -136,27 +197,54 @@ class Git:
         if commit is not None:
             for wanted in dict.fromkeys((commit, repository.ref or "HEAD")):
                 try:
-                    self._run(repository, ["fetch", "-q", "--depth=1", "--no-tags", "origin", wanted], directory)
-                    return self._run(repository, ["rev-parse", "FETCH_HEAD^{commit}"], directory).strip()
+                    self._run(
+                        repository,
+                        ["fetch", "-q", "--depth=1", "--no-tags", "origin", wanted],
+                        directory,
+                    )
+                    return self._run(
+                        repository, ["rev-parse", "FETCH_HEAD^{commit}"], directory
+                    ).strip()
                 except Trouble:
                     continue
-        self._run(repository, ["fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"], directory)
-        return self._run(repository, ["rev-parse", "--verify", "-q", (commit or repository.ref) + "^{commit}"], directory).strip()
+        self._run(
+            repository,
+            [
+                "fetch",
+                "-q",
+                "origin",
+                "+refs/heads/*:refs/remotes/origin/*",
+                "+refs/tags/*:refs/tags/*",
+            ],
+            directory,
+        )
+        return self._run(
+            repository,
+            ["rev-parse", "--verify", "-q", (commit or repository.ref) + "^{commit}"],
+            directory,
+        ).strip()
 
     def _run(self, repository, words, directory):
         import subprocess  # here: few builds have a repository
 
         program = shutil.which("git")
         if program is None:
-            raise Trouble("%s: this needs the program git on the host" % repository.shown)
+            raise Trouble(f"{repository.shown}: this needs the program git on the host")
         env = self._environment(repository)
         if directory is None:  # the settings of a repository that the caller is in are no better
             env["GIT_DIR"] = "/dev/null"
         try:
-            process = subprocess.Popen([program] + _SAFE + words, cwd=directory or "/", env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE, umask=0o022)
+            process = subprocess.Popen(
+                [program] + _SAFE + words,
+                cwd=directory or "/",
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                umask=0o022,
+            )
         except OSError as error:
-            raise Trouble("git can't be run: %s" % error.strerror) from None
+            raise Trouble(f"git can't be run: {error.strerror}") from None
         with process:
             try:
                 found, complaint = _heard(process)
@@ -164,26 +252,53 @@ class Git:
                 process.kill()
                 raise
         if found is None:
-            raise Trouble("%s: git %s says more than %d bytes" % (printable(repository.shown), words[0], MAX_OUTPUT))
+            raise Trouble(
+                "%s: git %s says more than %d bytes"
+                % (printable(repository.shown), words[0], MAX_OUTPUT)
+            )
         if process.returncode:
-            said = [line for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()] or ["it ended with exit code %d" % process.returncode]
-            raise Trouble("%s: git %s: %s" % (printable(repository.shown), words[0], printable(without_userinfo(said[-1]))))
+            said = [
+                line for line in complaint.decode("utf-8", "replace").splitlines() if line.strip()
+            ] or ["it ended with exit code %d" % process.returncode]
+            raise Trouble(
+                f"{printable(repository.shown)}: git {words[0]}: {printable(without_userinfo(said[-1]))}"
+            )
         return found.decode("utf-8", "replace")
 
     def _environment(self, repository):
         """All that git and its ssh are given: whose build it is has no part in it. A repository's address is the Containerfile's word, and what root has in
         its home, its agent and its tickets is not for whoever answers there."""
         env = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        env.update(LC_ALL="C", HOME="/dev/null", XDG_CONFIG_HOME="/dev/null", GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_SYSTEM="/dev/null",
-                   GIT_CONFIG_GLOBAL="/dev/null", GIT_ATTR_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0", GIT_ASKPASS="", GIT_LFS_SKIP_SMUDGE="1",
-                   GIT_ALLOW_PROTOCOL="http:https:git:ssh", KRB5CCNAME="MEMORY:", KRB5_CLIENT_KTNAME="/dev/null",
-                   GIT_SSH_COMMAND=" ".join(["ssh"] + _SSH + (_AGENT if self.agent else _NO_AGENT)), GIT_SSH_VARIANT="ssh")
+        env.update(
+            LC_ALL="C",
+            HOME="/dev/null",
+            XDG_CONFIG_HOME="/dev/null",
+            GIT_CONFIG_NOSYSTEM="1",
+            GIT_CONFIG_SYSTEM="/dev/null",
+            GIT_CONFIG_GLOBAL="/dev/null",
+            GIT_ATTR_NOSYSTEM="1",
+            GIT_TERMINAL_PROMPT="0",
+            GIT_ASKPASS="",
+            GIT_LFS_SKIP_SMUDGE="1",
+            GIT_ALLOW_PROTOCOL="http:https:git:ssh",
+            KRB5CCNAME="MEMORY:",
+            KRB5_CLIENT_KTNAME="/dev/null",
+            GIT_SSH_COMMAND=" ".join(["ssh"] + _SSH + (_AGENT if self.agent else _NO_AGENT)),
+            GIT_SSH_VARIANT="ssh",
+        )
         if self.agent:
             env["SSH_AUTH_SOCK"] = self.agent
         header = self._header(urlsplit(repository.url).hostname or "")
-        if header:  # not on the command line, where others see it; and not to wherever the server sends us
-            env.update(GIT_CONFIG_COUNT="2", GIT_CONFIG_KEY_0="http.%s.extraHeader" % repository.url, GIT_CONFIG_VALUE_0="Authorization: " + header,
-                       GIT_CONFIG_KEY_1="http.%s.followRedirects" % repository.url, GIT_CONFIG_VALUE_1="false")
+        if (
+            header
+        ):  # not on the command line, where others see it; and not to wherever the server sends us
+            env.update(
+                GIT_CONFIG_COUNT="2",
+                GIT_CONFIG_KEY_0=f"http.{repository.url}.extraHeader",
+                GIT_CONFIG_VALUE_0="Authorization: " + header,
+                GIT_CONFIG_KEY_1=f"http.{repository.url}.followRedirects",
+                GIT_CONFIG_VALUE_1="false",
+            )
         return env
 
     def _header(self, host):
@@ -236,6 +351,6 @@ def _below(directory, repository):
         finally:
             os.close(found)
     except OSError:
-        raise Trouble("%s has no directory %s" % (repository.shown, wanted)) from None
+        raise Trouble(f"{repository.shown} has no directory {wanted}") from None
     finally:
         os.close(top)

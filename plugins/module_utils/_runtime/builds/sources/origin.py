@@ -23,7 +23,9 @@ class Origin:
         if self.tree is not None:
             yield self.tree
             return
-        fd = overlay.overlay(self.layers) if self.layers else mounts.new_fs("tmpfs", {"mode": "755"})
+        fd = (
+            overlay.overlay(self.layers) if self.layers else mounts.new_fs("tmpfs", {"mode": "755"})
+        )
         tree = sources.Tree(fd, "the stage or image that --from names")
         try:
             yield tree

@@ -50,10 +50,15 @@ def name_of(url):
 
 
 def _open(url, method, headers):
-    from http import client  # all this only where something is asked of the web: it takes as long to load as a cached build
-    from urllib import error as errors, request as requests
+    from http import (
+        client,  # all this only where something is asked of the web: it takes as long to load as a cached build
+    )
+    from urllib import error as errors
+    from urllib import request as requests
 
-    request = requests.Request(url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
+    request = requests.Request(
+        url, method=method, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"}
+    )
     for name, value in headers.items():
         request.add_unredirected_header(name, value)
     try:
@@ -61,9 +66,11 @@ def _open(url, method, headers):
     except errors.HTTPError as error:
         if method == "HEAD":
             return None
-        raise Trouble("ADD %s: the server answers %d %s" % (url, error.code, error.reason)) from None
+        raise Trouble(
+            "ADD %s: the server answers %d %s" % (url, error.code, error.reason)
+        ) from None
     except (OSError, client.HTTPException, ValueError) as error:
-        raise Trouble("ADD %s: %s" % (url, _why(url, getattr(error, "reason", error)))) from None
+        raise Trouble(f"ADD {url}: {_why(url, getattr(error, 'reason', error))}") from None
 
 
 def _why(url, error):
@@ -73,10 +80,12 @@ def _why(url, error):
 
     host = printable(parse.urlsplit(url).netloc.rpartition("@")[2], 200)
     if isinstance(error, socket.gaierror):
-        return "the name of %s can't be resolved: %s" % (host, (error.strerror or "unknown").lower())
+        return f"the name of {host} can't be resolved: {(error.strerror or 'unknown').lower()}"
     if isinstance(error, socket.timeout):
         return "%s does not answer within %d seconds" % (host, TIMEOUT)
-    return "%s can't be reached: %s" % (host, printable(getattr(error, "strerror", None) or str(error), 300))
+    return (
+        f"{host} can't be reached: {printable(getattr(error, 'strerror', None) or str(error), 300)}"
+    )
 
 
 def version(url, headers):
@@ -104,7 +113,7 @@ def fetch(url, path, headers):
                 checksum.update(piece)
                 file.write(piece)
         except (client.HTTPException, OSError) as error:
-            raise Trouble("ADD %s: %s" % (url, error)) from None
+            raise Trouble(f"ADD {url}: {error}") from None
         expected = answer.headers.get("Content-Length")
         if expected and expected.isdigit() and int(expected) != count:
             raise Trouble("ADD %s: %d bytes came where %s were promised" % (url, count, expected))

@@ -23,7 +23,9 @@ from ..parse import patterns
 from ..parse.words import Trouble
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # what has become a FIFO since it was looked at is not waited for
+_FILE = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # what has become a FIFO since it was looked at is not waited for
 FRESH = 50_000_000  # nanoseconds: a file changed so recently could change again within the clock's grain, and is not remembered
 MAX_DEPTH = 250
 AGE = 30 * 24 * 3600.0  # seconds
@@ -48,7 +50,13 @@ class Tree:
     :param keeps_owners: whether copies keep the owners they have here. :param cache: a StatCache, or None."""
 
     def __init__(self, fd, what, ignore=None, keeps_owners=True, cache=None):
-        self.fd, self.what, self.ignore, self.keeps_owners, self.cache = fd, what, ignore, keeps_owners, cache
+        self.fd, self.what, self.ignore, self.keeps_owners, self.cache = (
+            fd,
+            what,
+            ignore,
+            keeps_owners,
+            cache,
+        )
 
     def close(self):
         if self.fd is not None:
@@ -67,12 +75,16 @@ class Tree:
             path = patterns.unescaped(pattern)
             found = self._look(path)
             if found is None:
-                raise Trouble("%s: not found in %s%s" % ("/" + path, self.what, " (or left out by its ignore file)" if self.ignore else ""))
+                raise Trouble(
+                    f"{'/' + path}: not found in {self.what}{' (or left out by its ignore file)' if self.ignore else ''}"
+                )
             return [found]
         found = [""]
         for part in pattern.split("/"):
             found = [path for parent in found for path in self._expand(parent, part)]
-        return [chosen for chosen in (self._look(path) for path in sorted(found)) if chosen is not None]
+        return [
+            chosen for chosen in (self._look(path) for path in sorted(found)) if chosen is not None
+        ]
 
     def _expand(self, parent, part):
         prefix = parent + "/" if parent else ""
@@ -99,13 +111,19 @@ class Tree:
             base, pattern = "", word
         exact = not patterns.has_wildcard(base) and not patterns.has_wildcard(pattern)
         if exact:
-            self.find(patterns.clean("/%s/%s" % (base, pattern)))
+            self.find(patterns.clean(f"/{base}/{pattern}"))
         found = self.find(base or "/")
         for each in found:
             each.include = patterns.Ignore([patterns.clean("/" + pattern)])
-        found = [each for each in found if each.is_directory and next(self.selection(each), None) is not None]
+        found = [
+            each
+            for each in found
+            if each.is_directory and next(self.selection(each), None) is not None
+        ]
         if exact and not found:
-            raise Trouble("--parents %s: nothing of that name is below %s in %s; links on the way are not followed" % (word, base or "/", self.what))
+            raise Trouble(
+                f"--parents {word}: nothing of that name is below {base or '/'} in {self.what}; links on the way are not followed"
+            )
         return found
 
     def _look(self, path):
@@ -115,18 +133,23 @@ class Tree:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 return None
-            raise HostError("%s in %s: %s" % (path, self.what, error.strerror)) from None
+            raise HostError(f"{path} in {self.what}: {error.strerror}") from None
         try:
             real, status = self._real(fd), os.fstat(fd)
         finally:
             os.close(fd)
-        if self.ignore and real and self.ignore.ignores(real) and not (stat.S_ISDIR(status.st_mode) and self.ignore.may_hold(real)):
+        if (
+            self.ignore
+            and real
+            and self.ignore.ignores(real)
+            and not (stat.S_ISDIR(status.st_mode) and self.ignore.may_hold(real))
+        ):
             return None
         return Chosen(real, path, status)
 
     def _real(self, fd):
         top, path = os.readlink("/proc/self/fd/%d" % self.fd), os.readlink("/proc/self/fd/%d" % fd)
-        return path[len(top.rstrip("/")):].strip("/")
+        return path[len(top.rstrip("/")) :].strip("/")
 
     # -------------------------------------------------------------------------------------------------------- walking
 
@@ -168,7 +191,7 @@ class Tree:
 
     def _walk(self, fd, prefix, above, depth):
         if depth > MAX_DEPTH:
-            raise Trouble("%s in %s: directories are nested too deep" % (prefix, self.what))
+            raise Trouble(f"{prefix} in {self.what}: directories are nested too deep")
         with os.scandir(fd) as listed:
             names = sorted(listed, key=lambda item: item.name)
         for item in names:
@@ -223,7 +246,11 @@ class Tree:
         else:
             content = str(status.st_rdev) if kind in (stat.S_IFCHR, stat.S_IFBLK) else ""
         mode = 0 if kind == stat.S_IFLNK else stat.S_IMODE(status.st_mode)
-        checksum.update(("%s\0%o\0%o\0%s\0%s\0" % (name, kind, mode, owner, content)).encode("utf-8", "surrogateescape"))
+        checksum.update(
+            f"{name}\x00{kind:o}\x00{mode:o}\x00{owner}\x00{content}\x00".encode(
+                "utf-8", "surrogateescape"
+            )
+        )
 
     def content(self, entry):
         """The digest of a regular file's content and extended attributes."""
@@ -243,7 +270,13 @@ class Entry:
     __slots__ = ("path", "parent", "name", "status", "needless")
 
     def __init__(self, path, parent, name, status):
-        self.path, self.parent, self.name, self.status, self.needless = path, parent, name, status, False
+        self.path, self.parent, self.name, self.status, self.needless = (
+            path,
+            parent,
+            name,
+            status,
+            False,
+        )
 
     def open(self):
         return os.open(self.name, _FILE, dir_fd=self.parent)
@@ -273,7 +306,9 @@ def _read_digest(entry):
         attributes = same_file.xattrs(fd)
     finally:
         os.close(fd)
-    return checksum.hexdigest() + "".join(" %s=%s" % (os.fsdecode(name), value.hex()) for name, value in sorted(attributes.items()))
+    return checksum.hexdigest() + "".join(
+        f" {os.fsdecode(name)}={value.hex()}" for name, value in sorted(attributes.items())
+    )
 
 
 class StatCache:
@@ -293,7 +328,13 @@ class StatCache:
 
     @staticmethod
     def _facts(status):
-        return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode]
+        return [
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_mode,
+        ]
 
     def get(self, entry):
         known = self.used.get(entry.path) or self.known.get(entry.path)
@@ -312,7 +353,9 @@ class StatCache:
         """Write it down; losing it only costs time."""
         if self.writable and self.changed:
             os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
-            more = self.known if len(self.known) < 4 * len(self.used) + FEW else {}  # files that are gone, or that another build of this context copies
+            more = (
+                self.known if len(self.known) < 4 * len(self.used) + FEW else {}
+            )  # files that are gone, or that another build of this context copies
             write_json(self.path, dict(more, **self.used), durable=False)
             self.changed = False
             _forget_old(os.path.dirname(self.path))

@@ -9,7 +9,19 @@ from ...images.model import manifest
 from ..parse import instructions, lines, words
 from . import state as states
 
-NAMES = ("CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+NAMES = (
+    "CMD",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "HEALTHCHECK",
+    "LABEL",
+    "ONBUILD",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+)
 
 
 def by(items, option="changes"):
@@ -26,10 +38,12 @@ def _read(item, option):
         file = lines.read(str(item).encode("utf-8", "surrogateescape"))
         for raw in file.instructions:
             if raw.name not in NAMES:
-                raise InvalidInput(option, item, "instructions %s" % ", ".join(NAMES))
+                raise InvalidInput(option, item, f"instructions {', '.join(NAMES)}")
         return [instructions.parse(raw, file.escape) for raw in file.instructions]
     except lines.BadFile as error:
-        raise InvalidInput(option, item, "an instruction of a Containerfile (%s)" % error.message) from None
+        raise InvalidInput(
+            option, item, f"an instruction of a Containerfile ({error.message})"
+        ) from None
 
 
 def _apply(config, found, option):
@@ -45,4 +59,6 @@ def _apply(config, found, option):
             else:
                 states.apply(state, instruction, lexer)
         except words.Trouble as error:
-            raise InvalidInput(option, item, "an instruction of a Containerfile (%s)" % error) from None
+            raise InvalidInput(
+                option, item, f"an instruction of a Containerfile ({error})"
+            ) from None

@@ -19,16 +19,38 @@ from ..parse.stages import defaults
 from ..sources import git, remote
 from .state import DEFAULT_PATH
 
-RULES = ("ConsistentInstructionCasing", "CopyIgnoredFile", "DuplicateStageName", "ExposeInvalidFormat", "ExposeProtoCasing", "FromAsCasing",
-         "FromPlatformFlagConstDisallowed", "InvalidBaseImagePlatform", "InvalidDefaultArgInFrom", "JSONArgsRecommended", "LegacyKeyValueFormat",
-         "MaintainerDeprecated", "MultipleInstructionsDisallowed", "NoEmptyContinuation", "RedundantTargetPlatform", "ReservedStageName",
-         "SecretsUsedInArgOrEnv", "StageNameCasing", "UndefinedArgInFrom", "UndefinedVar", "WorkdirRelativePath")
+RULES = (
+    "ConsistentInstructionCasing",
+    "CopyIgnoredFile",
+    "DuplicateStageName",
+    "ExposeInvalidFormat",
+    "ExposeProtoCasing",
+    "FromAsCasing",
+    "FromPlatformFlagConstDisallowed",
+    "InvalidBaseImagePlatform",
+    "InvalidDefaultArgInFrom",
+    "JSONArgsRecommended",
+    "LegacyKeyValueFormat",
+    "MaintainerDeprecated",
+    "MultipleInstructionsDisallowed",
+    "NoEmptyContinuation",
+    "RedundantTargetPlatform",
+    "ReservedStageName",
+    "SecretsUsedInArgOrEnv",
+    "StageNameCasing",
+    "UndefinedArgInFrom",
+    "UndefinedVar",
+    "WorkdirRelativePath",
+)
 EXPERIMENTAL = ("InvalidDefinitionDescription",)
 ARGUMENT = "BUILDKIT_DOCKERFILE_CHECK"  # the build argument that stands for the directive
 RESERVED = ("context", "scratch")
 ONCE = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
 
-_SECRET = re.compile(r"(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)",
+    re.IGNORECASE,
+)
 _NO_SECRET = re.compile(r"(?:_|^)(?:public|file|version)(?:_|$)", re.IGNORECASE)
 _ACCEPTED = "skip=RULE,... or skip=all, experimental=RULE,... or experimental=all, error=true or false; several with ;"
 
@@ -39,7 +61,10 @@ class Broken(EngineError):
     lines = True
 
     def __init__(self, name, findings):
-        super().__init__("%s breaks rules, and checks are errors here:\n%s" % (name, "\n".join(finding.text for finding in findings)))
+        super().__init__(
+            "%s breaks rules, and checks are errors here:\n%s"
+            % (name, "\n".join(finding.text for finding in findings))
+        )
         self.checks = [finding.facts() for finding in findings]
 
 
@@ -65,15 +90,26 @@ class Choice:
         self.skipped, self.experimental, self.error = set(), set(), False
         for part in text.split(";") if text.strip() else ():
             key, equals, value = (piece.strip() for piece in part.partition("="))
-            if not equals or key not in ("skip", "experimental", "error") or key == "error" and value.lower() not in ("true", "false", "1", "0"):
+            if (
+                not equals
+                or key not in ("skip", "experimental", "error")
+                or key == "error"
+                and value.lower() not in ("true", "false", "1", "0")
+            ):
                 raise InvalidInput("check", text, _ACCEPTED)
             if key == "error":
                 self.error = value.lower() in ("true", "1")
             else:
-                (self.skipped if key == "skip" else self.experimental).update(name.strip() for name in value.split(","))
+                (self.skipped if key == "skip" else self.experimental).update(
+                    name.strip() for name in value.split(",")
+                )
 
     def takes(self, rule):
-        chosen, everything = (self.experimental, "all" in self.experimental) if rule in EXPERIMENTAL else (self.skipped, "all" in self.skipped)
+        chosen, everything = (
+            (self.experimental, "all" in self.experimental)
+            if rule in EXPERIMENTAL
+            else (self.skipped, "all" in self.skipped)
+        )
         return (everything or rule in chosen) == (rule in EXPERIMENTAL)
 
     def beside(self, comments):
@@ -132,7 +168,11 @@ class _Checks:
             self.findings.append(Finding(rule, self.file.name, line or instruction.line, message))
 
     def all(self):
-        every = [instruction for stage in self.file.stages for instruction in [stage.instruction] + stage.commands]
+        every = [
+            instruction
+            for stage in self.file.stages
+            for instruction in [stage.instruction] + stage.commands
+        ]
         self._casing(every)
         for instruction in self.file.before + every:
             self._any(instruction)
@@ -152,21 +192,50 @@ class _Checks:
         for each in every:
             wanted = each.written.lower() if lower > upper else each.written.upper()
             if each.written != wanted:
-                self.say("ConsistentInstructionCasing", each, "%s is written %s elsewhere in this file: %s" % (
-                    each.written, "in small letters" if lower > upper else "in capitals", wanted))
+                self.say(
+                    "ConsistentInstructionCasing",
+                    each,
+                    f"{each.written} is written {'in small letters' if lower > upper else 'in capitals'} elsewhere in this file: {wanted}",
+                )
 
     def _any(self, instruction):
         if instruction.gap:
-            self.say("NoEmptyContinuation", instruction, "an empty line inside of a continued %s: a later version of the language will not take it" %
-                     instruction.name, instruction.end)
+            self.say(
+                "NoEmptyContinuation",
+                instruction,
+                f"an empty line inside of a continued {instruction.name}: a later version of the language will not take it",
+                instruction.end,
+            )
         if instruction.name == "MAINTAINER":
-            self.say("MaintainerDeprecated", instruction, "MAINTAINER is out of date: LABEL org.opencontainers.image.authors=... says who made it")
+            self.say(
+                "MaintainerDeprecated",
+                instruction,
+                "MAINTAINER is out of date: LABEL org.opencontainers.image.authors=... says who made it",
+            )
         if instruction.old_form:
-            self.say("LegacyKeyValueFormat", instruction, "%s with a blank between name and value is out of date: %s %s=..." % (
-                instruction.name, instruction.name, instruction.args[0][0]))
-        names = [instruction.args[1]] if instruction.name == "FROM" else [key for key, _value in instruction.args] if instruction.name == "ARG" else []
-        if names and names[0] and instruction.comments and instruction.comments[-1].split(" ")[0] not in names:
-            self.say("InvalidDefinitionDescription", instruction, "the comment above describes nothing: it would begin with %s" % names[0])
+            self.say(
+                "LegacyKeyValueFormat",
+                instruction,
+                f"{instruction.name} with a blank between name and value is out of date: {instruction.name} {instruction.args[0][0]}=...",
+            )
+        names = (
+            [instruction.args[1]]
+            if instruction.name == "FROM"
+            else [key for key, _value in instruction.args]
+            if instruction.name == "ARG"
+            else []
+        )
+        if (
+            names
+            and names[0]
+            and instruction.comments
+            and instruction.comments[-1].split(" ")[0] not in names
+        ):
+            self.say(
+                "InvalidDefinitionDescription",
+                instruction,
+                f"the comment above describes nothing: it would begin with {names[0]}",
+            )
 
     # ------------------------------------------------------------------------------------------------------------- FROM
 
@@ -174,14 +243,28 @@ class _Checks:
         instruction, parts = stage.instruction, stage.instruction.rest.split()
         if len(parts) == 3:
             if parts[2] != stage.name:
-                self.say("StageNameCasing", instruction, "the stage's name %s should be in small letters" % parts[2])
+                self.say(
+                    "StageNameCasing",
+                    instruction,
+                    f"the stage's name {parts[2]} should be in small letters",
+                )
             as_, from_ = parts[1], instruction.written
-            if from_ in (from_.lower(), from_.upper()) and as_ != (as_.lower() if from_ == from_.lower() else as_.upper()):
-                self.say("FromAsCasing", instruction, "%s and %s are not written alike" % (from_, as_))
+            if from_ in (from_.lower(), from_.upper()) and as_ != (
+                as_.lower() if from_ == from_.lower() else as_.upper()
+            ):
+                self.say("FromAsCasing", instruction, f"{from_} and {as_} are not written alike")
             if stage.name in RESERVED:
-                self.say("ReservedStageName", instruction, "%s has a meaning of its own and should not be the name of a stage" % stage.name)
+                self.say(
+                    "ReservedStageName",
+                    instruction,
+                    f"{stage.name} has a meaning of its own and should not be the name of a stage",
+                )
             if stage.name in seen:
-                self.say("DuplicateStageName", instruction, "there is a stage with the name %s above; from here on this one is meant" % stage.name)
+                self.say(
+                    "DuplicateStageName",
+                    instruction,
+                    f"there is a stage with the name {stage.name} above; from here on this one is meant",
+                )
             seen.add(stage.name)
         self._expanded_in_from(instruction, instruction.args[0])
         try:
@@ -189,7 +272,11 @@ class _Checks:
             if not images.is_id(name):
                 images.parse(name)
         except EngineError:
-            self.say("InvalidDefaultArgInFrom", instruction, "%s names no image where no build arguments are given" % instruction.args[0])
+            self.say(
+                "InvalidDefaultArgInFrom",
+                instruction,
+                f"{instruction.args[0]} names no image where no build arguments are given",
+            )
         written = instruction.flags.get("platform")
         if written:
             self._platform(stage, instruction, written)
@@ -197,27 +284,40 @@ class _Checks:
     def _platform(self, stage, instruction, written):
         missed = self._expanded_in_from(instruction, written)
         if written in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
-            self.say("RedundantTargetPlatform", instruction, "--platform=%s is what FROM has without it" % written)
+            self.say(
+                "RedundantTargetPlatform",
+                instruction,
+                f"--platform={written} is what FROM has without it",
+            )
         elif "$" not in written and not missed:
             try:
                 system, architecture, _variant = manifest.parse_platform(written)
             except InvalidInput:
                 return
             if system not in stage.name and architecture not in stage.name:
-                self.say("FromPlatformFlagConstDisallowed", instruction, "--platform=%s fixes the platform whatever is built for; with a variable "
-                         "it would not, or the stage's name could say so" % written)
+                self.say(
+                    "FromPlatformFlagConstDisallowed",
+                    instruction,
+                    f"--platform={written} fixes the platform whatever is built for; with a variable it would not, or the stage's name could say so",
+                )
 
     def _expanded_in_from(self, instruction, text):
         names = Names(dict.fromkeys(list(self.file.meta) + list(self.file.platform_args), ""))
         self._expand(names, [text])
         for name in names.missed:
-            self.say("UndefinedArgInFrom", instruction, "no ARG before the first FROM names %s%s" % (name, _like(name, names, "")))
+            self.say(
+                "UndefinedArgInFrom",
+                instruction,
+                f"no ARG before the first FROM names {name}{_like(name, names, '')}",
+            )
         return names.missed
 
     def _base(self, stage):
         if stage.base_stage is not None:
             above = self.came_to[stage.base_stage.index]
-            return _Inherited(None if above.names is None else dict(above.names), above.shell, above.workdir)
+            return _Inherited(
+                None if above.names is None else dict(above.names), above.shell, above.workdir
+            )
         if stage.base == "scratch":
             return _Inherited({"PATH": DEFAULT_PATH})
         try:
@@ -227,14 +327,22 @@ class _Checks:
         if record is None:
             return _Inherited(None)
         try:
-            wanted = manifest.parse_platform(stage.platform or self.file.platform_args.get("TARGETPLATFORM"))
+            wanted = manifest.parse_platform(
+                stage.platform or self.file.platform_args.get("TARGETPLATFORM")
+            )
         except InvalidInput:  # the build's own error
             return _Inherited(None)
         if not manifest.runs_on(record["config"], wanted):
-            self.say("InvalidBaseImagePlatform", stage.instruction, "the image %s on this host is for %s/%s, not for %s" % (
-                stage.base, record["config"].get("os"), record["config"].get("architecture"), manifest.show_platform(wanted)))
+            self.say(
+                "InvalidBaseImagePlatform",
+                stage.instruction,
+                f"the image {stage.base} on this host is for {record['config'].get('os')}/{record['config'].get('architecture')}, not for {manifest.show_platform(wanted)}",
+            )
         config = record["config"].get("config") or {}
-        names = dict({"PATH": DEFAULT_PATH}, **dict(entry.partition("=")[::2] for entry in config.get("Env") or ()))
+        names = dict(
+            {"PATH": DEFAULT_PATH},
+            **dict(entry.partition("=")[::2] for entry in config.get("Env") or ()),
+        )
         return _Inherited(names, bool(config.get("Shell")))
 
     # ------------------------------------------------------------------------------------------------------- other ones
@@ -245,11 +353,19 @@ class _Checks:
             name = instruction.name
             if name in ONCE:
                 if name in once:
-                    self.say("MultipleInstructionsDisallowed", once[name], "a later %s of this stage takes its place (line %d)" % (name, instruction.line))
+                    self.say(
+                        "MultipleInstructionsDisallowed",
+                        once[name],
+                        "a later %s of this stage takes its place (line %d)"
+                        % (name, instruction.line),
+                    )
                 once[name] = instruction
             if name in ("CMD", "ENTRYPOINT") and not instruction.exec_form and not state.shell:
-                self.say("JSONArgsRecommended", instruction, "%s as a line for the shell runs below a shell, which hands on no signals; "
-                         "a JSON list of words does not" % name)
+                self.say(
+                    "JSONArgsRecommended",
+                    instruction,
+                    f"{name} as a line for the shell runs below a shell, which hands on no signals; a JSON list of words does not",
+                )
             state.shell = state.shell or name == "SHELL"
             if name in ("ARG", "ENV"):
                 self._secret(instruction)
@@ -257,15 +373,23 @@ class _Checks:
                 self._ports(instruction, state)
             if name == "WORKDIR":
                 self._workdir(instruction, state)
-            if name in ("COPY", "ADD") and self.ignore and not self.ignore.takes_back and not instruction.flags.get("from"):
+            if (
+                name in ("COPY", "ADD")
+                and self.ignore
+                and not self.ignore.takes_back
+                and not instruction.flags.get("from")
+            ):
                 self._copied(instruction, state)
             self._variables(instruction, state)
 
     def _secret(self, instruction):
         for key, _value in instruction.args:
             if _SECRET.search(key) and not _NO_SECRET.search(key):
-                self.say("SecretsUsedInArgOrEnv", instruction, "%s %s: what is secret stays readable in the image; RUN --mount=type=secret shows it to "
-                         "a command alone" % (instruction.name, key))
+                self.say(
+                    "SecretsUsedInArgOrEnv",
+                    instruction,
+                    f"{instruction.name} {key}: what is secret stays readable in the image; RUN --mount=type=secret shows it to a command alone",
+                )
 
     def _expand(self, values, texts):
         """The words that ``texts`` come to, as far as they can be read."""
@@ -281,24 +405,44 @@ class _Checks:
         for word in self._expand(state.names or {}, instruction.args):
             port, slash, protocol = word.partition("/")
             if ":" in port:
-                self.say("ExposeInvalidFormat", instruction, "EXPOSE %s: an address or a port of the host has no place here: %s%s%s" % (
-                    word, port.rpartition(":")[2], slash, protocol))
+                self.say(
+                    "ExposeInvalidFormat",
+                    instruction,
+                    f"EXPOSE {word}: an address or a port of the host has no place here: {port.rpartition(':')[2]}{slash}{protocol}",
+                )
             if protocol != protocol.lower():
-                self.say("ExposeProtoCasing", instruction, "EXPOSE %s: the protocol should be in small letters" % word)
+                self.say(
+                    "ExposeProtoCasing",
+                    instruction,
+                    f"EXPOSE {word}: the protocol should be in small letters",
+                )
 
     def _workdir(self, instruction, state):
         path = (self._expand(state.names or {}, instruction.args) or [""])[0]
         if not state.workdir and path and not path.startswith("/"):
-            self.say("WorkdirRelativePath", instruction, "WORKDIR %s goes on from the base image's directory, which may change with that: name an absolute "
-                     "one first" % path)
+            self.say(
+                "WorkdirRelativePath",
+                instruction,
+                f"WORKDIR {path} goes on from the base image's directory, which may change with that: name an absolute one first",
+            )
         state.workdir = True
 
     def _copied(self, instruction, state):
         for word in self._expand(state.names or {}, instruction.args[:-1]):
             path = word.strip("/")
             path = path[2:] if path.startswith("./") else path
-            if path not in ("", ".") and "<<" not in word and not git.is_git(word) and not remote.is_remote(word) and self.ignore.ignores(path):
-                self.say("CopyIgnoredFile", instruction, "%s %s: the ignore file leaves it out" % (instruction.name, word))
+            if (
+                path not in ("", ".")
+                and "<<" not in word
+                and not git.is_git(word)
+                and not remote.is_remote(word)
+                and self.ignore.ignores(path)
+            ):
+                self.say(
+                    "CopyIgnoredFile",
+                    instruction,
+                    f"{instruction.name} {word}: the ignore file leaves it out",
+                )
 
     def _variables(self, instruction, state):
         """What has no value where it is used. RUN, CMD and ENTRYPOINT have a shell's variables, which are not looked at."""
@@ -317,13 +461,21 @@ class _Checks:
         own = [key for key, _value in instruction.args] if instruction.name == "ARG" else []
         for name in names.missed:
             if name not in own:
-                self.say("UndefinedVar", instruction, "$%s has no value here%s" % (name, _like(name, names, "$")))
+                self.say(
+                    "UndefinedVar",
+                    instruction,
+                    f"${name} has no value here{_like(name, names, '$')}",
+                )
         if instruction.name in ("ARG", "ENV"):
             for key, value in instruction.args:
                 value = self.file.build_args.get(key, value) if instruction.name == "ARG" else value
-                state.names[key] = "".join(self._expand(names, [value])) if value is not None else state.names.get(key, "")
+                state.names[key] = (
+                    "".join(self._expand(names, [value]))
+                    if value is not None
+                    else state.names.get(key, "")
+                )
 
 
 def _like(name, names, sign):
     found = difflib.get_close_matches(name, [each for each in names if each != name], 1, 0.75)
-    return " (did you mean %s%s?)" % (sign, found[0]) if found else ""
+    return f" (did you mean {sign}{found[0]}?)" if found else ""

@@ -32,7 +32,9 @@ def normal_variant(platform):
 
 def moment(seconds):
     """A time as image configurations have it."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
 
 
 class State:
@@ -45,19 +47,36 @@ class State:
         self.platform, self.epoch = platform, epoch
         self.config = {"Env": ["PATH=" + DEFAULT_PATH], "WorkingDir": "/"}
         self.history, self.layers, self.args = [], [], {}
-        self.author, self.created, self.origin, self.uses = "", moment(epoch) if epoch is not None else START, None, []
+        self.author, self.created, self.origin, self.uses = (
+            "",
+            moment(epoch) if epoch is not None else START,
+            None,
+            [],
+        )
         self.extra, self.command_set, self.steps, self.below = {}, False, [], 0
 
     @classmethod
     def of_image(cls, record, layers, platform, epoch):
         """The state that ``FROM image`` begins with."""
         document, state = copy.deepcopy(record["config"]), cls(platform, epoch)
-        state.config = {key: value for key, value in document["config"].items() if value is not None}
+        state.config = {
+            key: value for key, value in document["config"].items() if value is not None
+        }
         state.history = list(document.get("history") or [])
-        state.author, state.layers, state.below = document.get("author") or "", list(layers), len(layers)
+        state.author, state.layers, state.below = (
+            document.get("author") or "",
+            list(layers),
+            len(layers),
+        )
         state.created = moment(epoch) if epoch is not None else document.get("created") or START
-        state.extra = {key: document[key] for key in ("os.version", "os.features") if document.get(key)}
-        state.platform = (document.get("os") or platform[0], document.get("architecture") or platform[1], document.get("variant") or "")
+        state.extra = {
+            key: document[key] for key in ("os.version", "os.features") if document.get(key)
+        }
+        state.platform = (
+            document.get("os") or platform[0],
+            document.get("architecture") or platform[1],
+            document.get("variant") or "",
+        )
         if "PATH" not in state.env():
             state.config["Env"] = list(state.config.get("Env") or []) + ["PATH=" + DEFAULT_PATH]
         return state
@@ -67,13 +86,20 @@ class State:
         other = copy.copy(self)
         other.config, other.history = copy.deepcopy(self.config), copy.deepcopy(self.history)
         other.steps = list(self.steps)
-        other.layers, other.args, other.uses, other.command_set = list(self.layers), dict(self.args), list(self.uses), False
+        other.layers, other.args, other.uses, other.command_set = (
+            list(self.layers),
+            dict(self.args),
+            list(self.uses),
+            False,
+        )
         return other
 
     @property
     def chain(self):
         """What the file system is, in one digest; "" for an empty one."""
-        return manifest.chain_ids([layer.diff_id for layer in self.layers])[-1] if self.layers else ""
+        return (
+            manifest.chain_ids([layer.diff_id for layer in self.layers])[-1] if self.layers else ""
+        )
 
     @property
     def paths(self):
@@ -83,14 +109,18 @@ class State:
     def set_platform(self, platform):
         """What the image is for, whatever its base was for."""
         same = self.platform[:2] == platform[:2]
-        self.platform = platform[:2] + (normal_variant(platform) or (self.platform[2] if same else ""),)
+        self.platform = platform[:2] + (
+            normal_variant(platform) or (self.platform[2] if same else ""),
+        )
 
     def env(self):
         return dict(entry.partition("=")[::2] for entry in self.config.get("Env") or ())
 
     def values(self):
         """What variables stand for: arguments, and over them the environment."""
-        return dict({key: value for key, value in self.args.items() if value is not None}, **self.env())
+        return dict(
+            {key: value for key, value in self.args.items() if value is not None}, **self.env()
+        )
 
     def shell(self):
         return list(self.config.get("Shell") or SHELL)
@@ -113,8 +143,13 @@ class State:
         """The image's configuration as bytes: the same for the same state. :raises Trouble: where it is larger than what anybody reads."""
         system, architecture, variant = self.platform
         body = {
-            "created": self.created, "architecture": architecture, "os": system, "history": self.history,
-            "config": {key: value for key, value in self.config.items() if value not in (None, "", [])},
+            "created": self.created,
+            "architecture": architecture,
+            "os": system,
+            "history": self.history,
+            "config": {
+                key: value for key, value in self.config.items() if value not in (None, "", [])
+            },
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in self.layers]},
         }
         if normal_variant(self.platform):
@@ -122,10 +157,14 @@ class State:
         if self.author:
             body["author"] = self.author
         body.update(self.extra)
-        data = json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        data = json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode(
+            "utf-8", "surrogateescape"
+        )
         if len(data) > manifest.MAX_CONFIG:
-            raise Trouble("the image's configuration would have %d bytes; accepted: %d with its environment, labels and history"
-                          % (len(data), manifest.MAX_CONFIG))
+            raise Trouble(
+                "the image's configuration would have %d bytes; accepted: %d with its environment, labels and history"
+                % (len(data), manifest.MAX_CONFIG)
+            )
         return data
 
 
@@ -134,13 +173,15 @@ class State:
 
 def quoted(words):
     """A list of words as Go's %q prints it."""
-    return "[%s]" % " ".join(json.dumps(word, ensure_ascii=False) for word in words)
+    return f"[{' '.join((json.dumps(word, ensure_ascii=False) for word in words))}]"
 
 
 def apply(state, instruction, lexer):
     """Carry out an instruction that only changes the configuration. :raises Trouble:"""
     values = state.values()
-    _APPLY[instruction.name](state, instruction, lambda text: lexer.word(text, values), lexer, values)
+    _APPLY[instruction.name](
+        state, instruction, lambda text: lexer.word(text, values), lexer, values
+    )
 
 
 def _env(state, instruction, expand, _lexer, _values):
@@ -168,36 +209,52 @@ def _command(state, instruction, _expand, _lexer, _values):
     state.config[name] = words
     if instruction.name == "CMD":
         state.command_set = True
-        state.config["ArgsEscaped"] = True  # of no meaning but for Windows; Docker's builders set it everywhere
+        state.config["ArgsEscaped"] = (
+            True  # of no meaning but for Windows; Docker's builders set it everywhere
+        )
     elif not state.command_set:
         state.config.pop("Cmd", None)
-    state.note("%s %s" % (instruction.name, quoted(words)))
+    state.note(f"{instruction.name} {quoted(words)}")
 
 
 def ports(words):
     """``80``, ``80/udp``, ``8000-8010/tcp`` as ``["80/tcp", ...]``; of ``[[ADDRESS:]HOST:]PORT`` the last. :raises Trouble:"""
     found = []
     for word in words:
-        match = re.fullmatch(r"(?:[0-9a-fA-F.:\[\]-]*:)?(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp|))?", word, re.IGNORECASE)
-        low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
+        match = re.fullmatch(
+            r"(?:[0-9a-fA-F.:\[\]-]*:)?(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp|))?",
+            word,
+            re.IGNORECASE,
+        )
+        low, high = (
+            (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
+        )
         if not low <= high < 65536:
-            raise Trouble("EXPOSE: invalid port %r; accepted: PORT or PORT-PORT up to 65535, with /tcp, /udp or /sctp if wanted" % word)
-        found += ["%d/%s" % (port, (match.group(3) or "tcp").lower()) for port in range(low, high + 1)]
+            raise Trouble(
+                f"EXPOSE: invalid port {word!r}; accepted: PORT or PORT-PORT up to 65535, with /tcp, /udp or /sctp if wanted"
+            )
+        found += [
+            "%d/%s" % (port, (match.group(3) or "tcp").lower()) for port in range(low, high + 1)
+        ]
     return found
 
 
 def _expose(state, instruction, _expand, lexer, values):
     found = ports([word for given in instruction.args for word in lexer.words(given, values)])
-    state.config["ExposedPorts"] = dict(state.config.get("ExposedPorts") or {}, **{port: {} for port in found})
-    state.note("EXPOSE [%s]" % " ".join(found))
+    state.config["ExposedPorts"] = dict(
+        state.config.get("ExposedPorts") or {}, **{port: {} for port in found}
+    )
+    state.note(f"EXPOSE [{' '.join(found)}]")
 
 
 def _volume(state, instruction, expand, _lexer, _values):
     found = [expand(word) for word in instruction.args]
     if not all(found):
         raise Trouble("VOLUME: a volume can't be an empty string")
-    state.config["Volumes"] = dict(state.config.get("Volumes") or {}, **{path: {} for path in found})
-    state.note("VOLUME [%s]" % " ".join(found))
+    state.config["Volumes"] = dict(
+        state.config.get("Volumes") or {}, **{path: {} for path in found}
+    )
+    state.note(f"VOLUME [{' '.join(found)}]")
 
 
 def _user(state, instruction, expand, _lexer, _values):
@@ -211,7 +268,7 @@ def _user(state, instruction, expand, _lexer, _values):
 def _stop_signal(state, instruction, expand, _lexer, _values):
     name = expand(instruction.args[0])
     if not (int(name) > 0 if re.fullmatch("[0-9]{1,9}", name) else _is_signal(name)):
-        raise Trouble("STOPSIGNAL %s: no such signal" % name)
+        raise Trouble(f"STOPSIGNAL {name}: no such signal")
     state.config["StopSignal"] = name
     state.note("STOPSIGNAL " + name)
 
@@ -226,7 +283,7 @@ def _is_signal(name):
 
 def _shell(state, instruction, _expand, _lexer, _values):
     state.config["Shell"] = list(instruction.args)
-    state.note("SHELL [%s]" % " ".join(instruction.args))
+    state.note(f"SHELL [{' '.join(instruction.args)}]")
 
 
 def _maintainer(state, instruction, _expand, _lexer, _values):
@@ -234,7 +291,12 @@ def _maintainer(state, instruction, _expand, _lexer, _values):
     state.note("MAINTAINER " + state.author)
 
 
-HEALTH = (("interval", "Interval"), ("timeout", "Timeout"), ("start-period", "StartPeriod"), ("start-interval", "StartInterval"))
+HEALTH = (
+    ("interval", "Interval"),
+    ("timeout", "Timeout"),
+    ("start-period", "StartPeriod"),
+    ("start-interval", "StartInterval"),
+)
 
 
 def _health(state, instruction, _expand, _lexer, _values):
@@ -245,26 +307,43 @@ def _health(state, instruction, _expand, _lexer, _values):
     if instruction.flags.get("retries"):
         check["Retries"] = instruction.flags["retries"]
     state.config["Healthcheck"] = check
-    times = " ".join("%s:%s" % (key, _go_duration(instruction.flags.get(flag) or 0)) for flag, key in HEALTH)
-    state.note("HEALTHCHECK {Test:[%s] %s Retries:%d}" % (" ".join(check["Test"]), times, check.get("Retries", 0)))
+    times = " ".join(
+        f"{key}:{_go_duration(instruction.flags.get(flag) or 0)}" for flag, key in HEALTH
+    )
+    state.note(
+        "HEALTHCHECK {Test:[%s] %s Retries:%d}"
+        % (" ".join(check["Test"]), times, check.get("Retries", 0))
+    )
 
 
 def _go_duration(seconds):
     """Seconds as Go prints a duration."""
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
-    text = ("%f" % rest).rstrip("0").rstrip(".") + "s"
+    text = f"{rest:f}".rstrip("0").rstrip(".") + "s"
     return ("%dh%dm" % (hours, minutes) if hours else "%dm" % minutes if minutes else "") + text
 
 
 def _onbuild(state, instruction, _expand, _lexer, _values):
-    text = instruction.rest + "".join("\n%s%s" % (heredoc.content, heredoc.name) for heredoc in instruction.heredocs)
+    text = instruction.rest + "".join(
+        f"\n{heredoc.content}{heredoc.name}" for heredoc in instruction.heredocs
+    )
     state.config["OnBuild"] = list(state.config.get("OnBuild") or []) + [text]
 
 
 _APPLY = {
-    "ENV": _env, "LABEL": _label, "CMD": _command, "ENTRYPOINT": _command, "EXPOSE": _expose, "VOLUME": _volume, "USER": _user, "STOPSIGNAL": _stop_signal,
-    "SHELL": _shell, "MAINTAINER": _maintainer, "HEALTHCHECK": _health, "ONBUILD": _onbuild,
+    "ENV": _env,
+    "LABEL": _label,
+    "CMD": _command,
+    "ENTRYPOINT": _command,
+    "EXPOSE": _expose,
+    "VOLUME": _volume,
+    "USER": _user,
+    "STOPSIGNAL": _stop_signal,
+    "SHELL": _shell,
+    "MAINTAINER": _maintainer,
+    "HEALTHCHECK": _health,
+    "ONBUILD": _onbuild,
 }
 METADATA = tuple(_APPLY)
 
@@ -283,5 +362,7 @@ def triggers(state, escape, line):
                 raw.line = raw.end = line
                 found.append(instructions.parse(raw, escape))
         except lines.BadFile as error:
-            raise lines.BadFile(line, "ONBUILD %s of the base image: %s" % (text, error.message)) from None
+            raise lines.BadFile(
+                line, f"ONBUILD {text} of the base image: {error.message}"
+            ) from None
     return found

@@ -45,7 +45,13 @@ class Build:
     """:param file: a stages.Containerfile. :param options: a request.Request. :param context: a contexts.Contexts. :param progress: a progress.Progress."""
 
     def __init__(self, engine, file, options, context, progress):
-        self.engine, self.file, self.options, self.context, self.progress = engine, file, options, context, progress
+        self.engine, self.file, self.options, self.context, self.progress = (
+            engine,
+            file,
+            options,
+            context,
+            progress,
+        )
         self.lexer = words.Lexer(file.escape)
         self.target = file.target(options.target)
         self.stages = file.needed(self.target, set(context.directories) | set(context.images))
@@ -54,7 +60,10 @@ class Build:
                 options.check_allowed(instruction)
         self.total = sum(1 + len(stage.commands) for stage in self.stages)
         self.stage, self.notes, self.final = None, [], None
-        self.warnings, self.consumed = [], set(file.meta) | set(PROXIES) | set(BUILTIN) | set(file.platform_args)
+        self.warnings, self.consumed = (
+            [],
+            set(file.meta) | set(PROXIES) | set(BUILTIN) | set(file.platform_args),
+        )
         self.pulled, self.imports = {}, None
         self.adding, self.executing = Adding(self), Executing(self)
         self.work, self.dry, self.states, self.made, self.number = None, True, {}, [], 0
@@ -69,7 +78,9 @@ class Build:
         """Build and store. Returns the image's id. :raises StepFailed:"""
         with (
             images.explained(self.engine, "the build", "only the steps that were done were kept"),
-            self.engine.operations.record("build", unnamed=True, layers=self._base_layers()) as entry,
+            self.engine.operations.record(
+                "build", unnamed=True, layers=self._base_layers()
+            ) as entry,
         ):
             try:
                 with Work(self.engine) as self.work:
@@ -81,8 +92,15 @@ class Build:
     def _carry_out(self, references):
         try:
             final = self._go(False)
-            image = built.Made(final.document(), final.layers, self._uses(final), annotations=self.options.annotations)
-            self.made = [made for made in self.made if made.id != image.id or not self._into(image, made)] + [image]
+            image = built.Made(
+                final.document(),
+                final.layers,
+                self._uses(final),
+                annotations=self.options.annotations,
+            )
+            self.made = [
+                made for made in self.made if made.id != image.id or not self._into(image, made)
+            ] + [image]
             self._store(references, image.id)
             self.final = final
             if self.imports is not None:
@@ -95,7 +113,12 @@ class Build:
     @staticmethod
     def _into(image, made):
         """Where the last step's image is the whole build's, its keys lead to that."""
-        image.keys, image.added, image.created, image.uses = made.keys, made.added, made.created, made.uses + image.uses
+        image.keys, image.added, image.created, image.uses = (
+            made.keys,
+            made.added,
+            made.created,
+            made.uses + image.uses,
+        )
         return True
 
     def _base_layers(self):
@@ -118,7 +141,13 @@ class Build:
     def _store(self, references, final):
         self.work.settle()
         if self.made:
-            built.store(self.engine, self.made, [layer for layer in self.work.fresh if layer.digest], references, final)
+            built.store(
+                self.engine,
+                self.made,
+                [layer for layer in self.work.fresh if layer.digest],
+                references,
+                final,
+            )
 
     def _go(self, dry):
         self.dry, self.states, self.number, self.made = dry, {}, 0, []
@@ -127,7 +156,9 @@ class Build:
         unused = sorted(set(self.options.build_args) - self.consumed)
         self.warnings = list(self.notes)
         if unused:
-            self.warnings = self.warnings + ["build arguments that no ARG names: %s" % ", ".join(unused)]
+            self.warnings = self.warnings + [
+                f"build arguments that no ARG names: {', '.join(unused)}"
+            ]
         final = self.states[self.target.index].child()
         if self.options.platform:
             final.set_platform(manifest.parse_platform(self.options.platform))
@@ -141,15 +172,25 @@ class Build:
 
     def manifest_digest(self, final):
         """Of the manifest that an image gets, whose layers are all here."""
-        return manifest.digest_of(built.manifest_of(self.engine, built.Made(final.document(), final.layers, annotations=self.options.annotations)))
+        return manifest.digest_of(
+            built.manifest_of(
+                self.engine,
+                built.Made(final.document(), final.layers, annotations=self.options.annotations),
+            )
+        )
 
     def exports(self, final):
         """The exchange.Exports of a finished build."""
         from ..cache import exchange
 
         everything = [step for state in self.states.values() for step in state.steps]
-        return [exchange.Export(self.engine, place, everything if place.all else final.steps, final.platform)
-                for place in self.options.cache_to if place.kind != "inline"]
+        return [
+            exchange.Export(
+                self.engine, place, everything if place.all else final.steps, final.platform
+            )
+            for place in self.options.cache_to
+            if place.kind != "inline"
+        ]
 
     @staticmethod
     def _uses(state):
@@ -176,7 +217,11 @@ class Build:
         self.number += 1
         with self._at(stage.instruction):
             state = self._base(stage)
-            triggers = states.triggers(state, self.file.escape, stage.instruction.line) if not self._is_replaced(stage) else []
+            triggers = (
+                states.triggers(state, self.file.escape, stage.instruction.line)
+                if not self._is_replaced(stage)
+                else []
+            )
         if not self.dry:
             self.progress.step(self._title(stage.instruction), cached=None)
         for instruction in triggers:
@@ -197,40 +242,66 @@ class Build:
         except BadFile as error:
             raise BadFile(error.line, error.message, self.file.name) from None
         except (Trouble, errors.InvalidInput, errors.NotFound) as error:
-            raise BadFile(instruction.line, "%s: %s" % (instruction.name, error) if not str(error).startswith(instruction.name) else str(error),
-                          self.file.name) from None
+            raise BadFile(
+                instruction.line,
+                f"{instruction.name}: {error}"
+                if not str(error).startswith(instruction.name)
+                else str(error),
+                self.file.name,
+            ) from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise errors.HostError("%s: no space left in %s for the build" % (self._where(instruction), self.engine.paths.data)) from None
-            where = " (%s)" % error.filename if error.filename else ""
-            raise errors.HostError("%s: %s%s" % (self._where(instruction), error.strerror or error, where)) from None
+                raise errors.HostError(
+                    f"{self._where(instruction)}: no space left in {self.engine.paths.data} for the build"
+                ) from None
+            where = f" ({error.filename})" if error.filename else ""
+            raise errors.HostError(
+                f"{self._where(instruction)}: {error.strerror or error}{where}"
+            ) from None
         except errors.HostError as error:
             if type(error) is not errors.HostError or "Containerfile step " in str(error):  # pylint: disable=unidiomatic-typecheck # not those below it
                 raise
-            raise errors.HostError("%s: %s" % (self._where(instruction), error)) from None
+            raise errors.HostError(f"{self._where(instruction)}: {error}") from None
 
     def _where(self, instruction):
-        return "Containerfile step %s (line %d)" % (printable(self._title(instruction), 200), instruction.line)
+        return "Containerfile step %s (line %d)" % (
+            printable(self._title(instruction), 200),
+            instruction.line,
+        )
 
     def _is_replaced(self, stage):
         """Whether a named context stands for the whole stage."""
-        return bool(stage.name) and (stage.name in self.context.directories or stage.name in self.context.images)
+        return bool(stage.name) and (
+            stage.name in self.context.directories or stage.name in self.context.images
+        )
 
     def _of_context(self, stage, name):
         """The State of an image whose files are a named context's."""
-        state = states.State(manifest.parse_platform(stage.platform or self.options.platform), self.options.epoch)
+        state = states.State(
+            manifest.parse_platform(stage.platform or self.options.platform), self.options.epoch
+        )
         tree = self.context.named(name)
 
         def produce(upper, overlay_work, _place):
             with self.work.root([], upper, overlay_work) as root:
                 placing.Placer(root).tree(tree, tree.find("/")[0], "")
 
-        self.step(state, stage.instruction, self.key("context", tree.digest(tree.find("/")[0])), "FROM context %s" % name, produce)
+        self.step(
+            state,
+            stage.instruction,
+            self.key("context", tree.digest(tree.find("/")[0])),
+            f"FROM context {name}",
+            produce,
+        )
         return state
 
     def _base(self, stage):
         name = stage.name if self._is_replaced(stage) else stage.base
-        there = self.context.stands_for(name) if name != "scratch" and (stage.base_stage is None or self._is_replaced(stage)) else None
+        there = (
+            self.context.stands_for(name)
+            if name != "scratch" and (stage.base_stage is None or self._is_replaced(stage))
+            else None
+        )
         if there is not None:
             return self._of_context(stage, there)
         if self._is_replaced(stage):
@@ -245,15 +316,23 @@ class Build:
         platform = manifest.parse_platform(stage.platform or self.options.platform)
         record = self._image(name, stage.platform or self.options.platform)
         if self.dry and not built.is_whole(self.engine, record):
-            raise Ahead("unpack image %s again" % name)
-        return states.State.of_image(record, built.of_image(self.engine, record), platform, self.options.epoch)
+            raise Ahead(f"unpack image {name} again")
+        return states.State.of_image(
+            record, built.of_image(self.engine, record), platform, self.options.epoch
+        )
 
     def _image(self, name, platform):
         """The record of an image, pulled if need be. :raises Ahead: in a dry run, when it has to be."""
         name = self.context.image(name)
         key = (name, platform)
         if key not in self.pulled:
-            plan = images.plan_present(self.engine, name, "always" if self.options.pull else "missing", platform, self.options.registries)
+            plan = images.plan_present(
+                self.engine,
+                name,
+                "always" if self.options.pull else "missing",
+                platform,
+                self.options.registries,
+            )
             if plan.changed and self.dry:
                 raise Ahead(plan.actions[0])
             plan.apply()
@@ -289,11 +368,13 @@ class Build:
                 value = self.file.meta_values().get(key)
             if value is not None or key not in state.args:
                 state.args[key] = value
-            shown.append(key if value is None else "%s=%s" % (key, value))
+            shown.append(key if value is None else f"{key}={value}")
         state.note("ARG " + " ".join(shown))
 
     def key(self, *parts):
-        return hashlib.sha256(json.dumps([1, self.options.epoch, list(parts)], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([1, self.options.epoch, list(parts)], sort_keys=True).encode()
+        ).hexdigest()
 
     def step(self, state, instruction, key, history, produce, uses=(), second=None):
         """A step that changes the file system: from the cache, or made.
@@ -316,15 +397,25 @@ class Build:
             return
         if found is None:
             if self.dry:
-                raise Ahead("run step %d of %d, line %d: %s" % (self.number, self.total, instruction.line, instruction.title),
-                            "%d/%d" % (self.number, self.total), instruction.line)
+                raise Ahead(
+                    "run step %d of %d, line %d: %s"
+                    % (self.number, self.total, instruction.line, instruction.title),
+                    "%d/%d" % (self.number, self.total),
+                    instruction.line,
+                )
             self._make(state, instruction, keys, history, produce, uses)
             return
         if found["diff_id"]:
             state.layers.append(built.known(self.engine, found["diff_id"]))
         state.note(history, found["created"], bool(found["diff_id"]))
         if self.options.cache_to:
-            state.steps.append({"keys": built.keys_of(self.engine, found["image"]), "diff_id": found["diff_id"], "created": found["created"]})
+            state.steps.append(
+                {
+                    "keys": built.keys_of(self.engine, found["image"]),
+                    "diff_id": found["diff_id"],
+                    "created": found["created"],
+                }
+            )
         state.origin, state.uses = found["image"], []
         if not self.dry:
             self.progress.step(self._title(instruction), cached=True)
@@ -336,7 +427,9 @@ class Build:
         if self.imports is None:
             from ..cache import exchange
 
-            self.imports = exchange.Imports(self.engine, self.options.cache_from, self.options.registries, self.notes.append)
+            self.imports = exchange.Imports(
+                self.engine, self.options.cache_from, self.options.registries, self.notes.append
+            )
         found = self.imports.find(keys)
         if found is None:
             return False
@@ -351,7 +444,9 @@ class Build:
         """What a step came to, that was not here before: one more intermediate image."""
         state.note(history, created, bool(added))
         state.steps.append({"keys": sorted(keys), "diff_id": added, "created": created})
-        image = built.Made(state.document(), state.layers, self._uses(state) + list(uses), keys, added, created)
+        image = built.Made(
+            state.document(), state.layers, self._uses(state) + list(uses), keys, added, created
+        )
         self.made.append(image)
         state.origin, state.uses = image.id, []
 
@@ -363,8 +458,10 @@ class Build:
         layer = self.work.layer(upper, state.paths, self.options.epoch, self._where(instruction))
         if layer is not None:
             if len(state.layers) >= manifest.MAX_LAYERS:
-                raise Trouble("the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
-                              % (len(state.layers) + 1, manifest.MAX_LAYERS))
+                raise Trouble(
+                    "the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
+                    % (len(state.layers) + 1, manifest.MAX_LAYERS)
+                )
             state.layers.append(layer)
         now = states.moment(self.options.epoch if self.options.epoch is not None else time.time())
         self._record(state, keys, history, layer.diff_id if layer is not None else "", now, uses)
@@ -383,7 +480,13 @@ class Build:
             with self.work.root(state.paths, upper, overlay_work) as root:
                 os.close(placing.Placer(root, _owner(root, user)).directory(path.strip("/")))
 
-        self.step(state, instruction, self.key("workdir", state.chain, path, user), "WORKDIR " + shown, produce)
+        self.step(
+            state,
+            instruction,
+            self.key("workdir", state.chain, path, user),
+            "WORKDIR " + shown,
+            produce,
+        )
 
     def place_for_fetched(self):
         """A new directory for what comes from elsewhere: it goes with the context, for what a dry run has fetched is not fetched again."""

@@ -33,24 +33,38 @@ class Command:
             words = state.shell() + words
         self.words = words
         own = state.env()
-        self.env = dict({key: value for key, value in state.args.items() if value is not None}, **own)
-        given = {name.lower(): value for name, value in sorted(build_args.items()) if name in PROXIES}
-        self.proxies = {name: given[name.lower()] for name in PROXIES if name.lower() in given and name not in self.env}
-        shown = ["%s=%s" % (key, own.get(key, value or "")) for key, value in state.args.items()]
-        self.history = "RUN %s # buildkit" % " ".join((["|%d" % len(shown)] + shown if shown else []) + words)
+        self.env = dict(
+            {key: value for key, value in state.args.items() if value is not None}, **own
+        )
+        given = {
+            name.lower(): value for name, value in sorted(build_args.items()) if name in PROXIES
+        }
+        self.proxies = {
+            name: given[name.lower()]
+            for name in PROXIES
+            if name.lower() in given and name not in self.env
+        }
+        shown = [f"{key}={own.get(key, value or '')}" for key, value in state.args.items()]
+        self.history = "RUN %s # buildkit" % " ".join(
+            (["|%d" % len(shown)] + shown if shown else []) + words
+        )
 
     def _from_heredocs(self, text, heredocs):
         if lines.heredoc_of(text.strip()) is None:  # for the shell to read
-            return text + "".join("\n%s%s" % (heredoc.content, heredoc.name) for heredoc in heredocs)
+            return text + "".join(f"\n{heredoc.content}{heredoc.name}" for heredoc in heredocs)
         first = heredocs[0]
         if not first.text.startswith("#!"):
             return first.text
         self.script = first.name.replace("/", "_"), first.text.encode("utf-8", "surrogateescape")
-        return "%s/%s" % (SCRIPTS, self.script[0])
+        return f"{SCRIPTS}/{self.script[0]}"
 
     def key(self):
         """What goes into the cache's key."""
-        return [self.words, sorted(self.env.items()), self.script[1].hex() if self.script else ""] + (["insecure"] if self.insecure else [])
+        return [
+            self.words,
+            sorted(self.env.items()),
+            self.script[1].hex() if self.script else "",
+        ] + (["insecure"] if self.insecure else [])
 
 
 def network_of(engine, mode, ident):
@@ -67,7 +81,7 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
 
     :param mounts: a RunMounts, all added. :param options: ``network``, ``extra_hosts``, ``shm_size``, ``hostname``. :param place: an empty directory.
     """
-    from ...containers import oci_document, Surroundings
+    from ...containers import Surroundings, oci_document
     from ...kernel import cgroups
     from ...kernel.isolation import apparmor
     from . import running  # a build that is all in the cache has no use for it
@@ -76,7 +90,12 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
     hostname = options.get("hostname") or HOSTNAME
     limits = options.get("limits") or {}
     parent = (limits.get("cgroup_parent") or "").strip("/") or None
-    detail = {"ident": ident, "cgroup": {mount: os.path.join(path, ident) for mount, path in cgroups.base_paths(parent).items()}}
+    detail = {
+        "ident": ident,
+        "cgroup": {
+            mount: os.path.join(path, ident) for mount, path in cgroups.base_paths(parent).items()
+        },
+    }
     code = attachment = None
     with engine.operations.record("build-step", **detail):
         try:
@@ -84,7 +103,12 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
             _write_names(place, hostname, mode, attachment, options)
             if command.script:
                 _write_script(mounts, place, command.script)
-            definition = {"network_mode": mode, "entrypoint": command.words, "command": [], "hostname": hostname}
+            definition = {
+                "network_mode": mode,
+                "entrypoint": command.words,
+                "command": [],
+                "hostname": hostname,
+            }
             definition.update(limits)
             if command.insecure:
                 definition["privileged"] = True
@@ -92,13 +116,27 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
                 definition["shm_size"] = options["shm_size"]
             profile = apparmor.default()[0]
             apparmor.ensure(profile)
-            host = Surroundings(place, place, mounts.entries, apparmor=profile, architecture=state.platform[1])
+            host = Surroundings(
+                place, place, mounts.entries, apparmor=profile, architecture=state.platform[1]
+            )
             env = dict(command.env, **command.proxies)
             env.update(mounts.env)
-            document = oci_document(ident, definition, {"WorkingDir": state.config.get("WorkingDir") or "/"}, host)
+            document = oci_document(
+                ident, definition, {"WorkingDir": state.config.get("WorkingDir") or "/"}, host
+            )
             document["process"]["env"] = ["%s=%s" % item for item in env.items()]
-            job = running.Job(document, state.config.get("User") or None, work.lower(state.paths), upper, overlay_work, place,
-                              cgroups.create(ident, parent), attachment, mounts.prepared, mounts.secrets)
+            job = running.Job(
+                document,
+                state.config.get("User") or None,
+                work.lower(state.paths),
+                upper,
+                overlay_work,
+                place,
+                cgroups.create(ident, parent),
+                attachment,
+                mounts.prepared,
+                mounts.secrets,
+            )
             code = running.run(job, heard)
             return code
         finally:
@@ -110,9 +148,16 @@ def run(engine, work, state, command, mounts, options, heard, upper, overlay_wor
 
 def _write_names(place, hostname, mode, attachment, options):
     gateway = attachment["gateway"] if attachment else None
-    extra = {key: gateway if value == "host-gateway" else value for key, value in options.get("extra_hosts", {}).items() if value != "host-gateway" or gateway}
+    extra = {
+        key: gateway if value == "host-gateway" else value
+        for key, value in options.get("extra_hosts", {}).items()
+        if value != "host-gateway" or gateway
+    }
     texts = {
-        "hostname": hostname + "\n", "hosts": networks.hosts(hostname, [attachment["address"]] if attachment else [], extra=extra),
+        "hostname": hostname + "\n",
+        "hosts": networks.hosts(
+            hostname, [attachment["address"]] if attachment else [], extra=extra
+        ),
         "resolv.conf": networks.resolv_conf(host_network=mode == "host"),
     }
     for name, text in texts.items():
@@ -130,4 +175,12 @@ def _write_script(mounts, place, script):
     with open(path, "wb") as file:
         file.write(script[1])
     os.chmod(path, 0o755)
-    mounts.entries.append({"type": "bind", "source": directory, "target": SCRIPTS, "read_only": True, "propagation": "rprivate"})
+    mounts.entries.append(
+        {
+            "type": "bind",
+            "source": directory,
+            "target": SCRIPTS,
+            "read_only": True,
+            "propagation": "rprivate",
+        }
+    )

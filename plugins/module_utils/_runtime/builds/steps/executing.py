@@ -21,19 +21,51 @@ class Executing:
     def carry_out(self, stage, state, instruction):
         values = state.values()
         command = commands.Command(instruction, state, self.build.options.build_args)
-        wanted = [mount_flags.parse(text, instruction.line, lambda part: self.build.lexer.word(part, values)) for text in instruction.flags.get("mount", ())]
-        origins = [self.build.origin(stage, mount.origin or "") if mount.type == "bind" or mount.type == "cache" and mount.origin else None for mount in wanted]
+        wanted = [
+            mount_flags.parse(
+                text, instruction.line, lambda part: self.build.lexer.word(part, values)
+            )
+            for text in instruction.flags.get("mount", ())
+        ]
+        origins = [
+            self.build.origin(stage, mount.origin or "")
+            if mount.type == "bind" or mount.type == "cache" and mount.origin
+            else None
+            for mount in wanted
+        ]
         network = instruction.flags.get("network") or self.build.options.network
         self.build.options.check_allowed(instruction)
         config = state.config
-        key = self.build.key("run", state.chain, command.key(), config.get("User"), config.get("WorkingDir"), network,
-                             [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)],
-                             sorted(self.build.options.extra_hosts.items()), self.build.options.hostname)
+        key = self.build.key(
+            "run",
+            state.chain,
+            command.key(),
+            config.get("User"),
+            config.get("WorkingDir"),
+            network,
+            [self._mount_key(mount, origin) for mount, origin in zip(wanted, origins)],
+            sorted(self.build.options.extra_hosts.items()),
+            self.build.options.hostname,
+        )
 
         def produce(upper, overlay_work, place):
-            self._execute(state, instruction, command, (wanted, origins), network, (upper, overlay_work, place))
+            self._execute(
+                state,
+                instruction,
+                command,
+                (wanted, origins),
+                network,
+                (upper, overlay_work, place),
+            )
 
-        self.build.step(state, instruction, key, command.history, produce, [origin.image for origin in origins if origin is not None and origin.image])
+        self.build.step(
+            state,
+            instruction,
+            key,
+            command.history,
+            produce,
+            [origin.image for origin in origins if origin is not None and origin.image],
+        )
 
     @staticmethod
     def _mount_key(mount, origin):
@@ -56,9 +88,22 @@ class Executing:
                 shown.add(mount, state, origin, stack)
             try:
                 options = self.build.options.run_options(network)
-                code = commands.run(self.build.engine, self.build.work, state, command, shown, options, output.take, upper, overlay_work, place)
+                code = commands.run(
+                    self.build.engine,
+                    self.build.work,
+                    state,
+                    command,
+                    shown,
+                    options,
+                    output.take,
+                    upper,
+                    overlay_work,
+                    place,
+                )
             except errors.ContainerFailed as error:
-                raise self._failed(instruction, "could not be started: %s" % error, error.exit_code, output) from None
+                raise self._failed(
+                    instruction, f"could not be started: {error}", error.exit_code, output
+                ) from None
             finally:
                 output.end()
         if code:
@@ -66,6 +111,18 @@ class Executing:
 
     def _failed(self, instruction, how, code, output):
         logs = output.tail()
-        return StepFailed("%s:%d: step %d of %d %s: %s%s" % (
-            self.build.file.name, instruction.line, self.build.number, self.build.total, how, instruction.title,
-            "\n" + logs if logs else ""), instruction.line, code, logs)
+        return StepFailed(
+            "%s:%d: step %d of %d %s: %s%s"
+            % (
+                self.build.file.name,
+                instruction.line,
+                self.build.number,
+                self.build.total,
+                how,
+                instruction.title,
+                "\n" + logs if logs else "",
+            ),
+            instruction.line,
+            code,
+            logs,
+        )

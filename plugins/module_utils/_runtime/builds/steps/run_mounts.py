@@ -37,14 +37,22 @@ class RunMounts:
         getattr(self, "_" + mount.type)(mount, target, origin, stack)
 
     def _show(self, source, target, read_only):
-        self.entries.append({"type": "bind", "source": source, "target": target, "read_only": read_only, "propagation": "rprivate"})
+        self.entries.append(
+            {
+                "type": "bind",
+                "source": source,
+                "target": target,
+                "read_only": read_only,
+                "propagation": "rprivate",
+            }
+        )
 
     def _bind(self, mount, target, origin, _stack):
         scratch = self.work.directory() if mount.readwrite else None
         self._prepare(origin, mount.source or "/", target, scratch)
 
     def _prepare(self, origin, source, target, scratch):
-        name = "m%d" % len(self.prepared)
+        name = f"m{len(self.prepared)}"
         layers, directory = origin.layers, None
         if layers is None:
             directory = self._without_ignored(origin.tree, source)
@@ -67,7 +75,9 @@ class RunMounts:
             else:
                 parent_path, dummy, name = chosen.path.rpartition("/")
                 above, parent = tree.open_directory(parent_path), placer.directory(parent_path)
-                placer.file(tree, sources.Entry(chosen.path, above, name, chosen.status), parent, name)
+                placer.file(
+                    tree, sources.Entry(chosen.path, above, name, chosen.status), parent, name
+                )
                 os.close(above)
                 os.close(parent)
         finally:
@@ -75,7 +85,15 @@ class RunMounts:
         return copy
 
     def _tmpfs(self, mount, target, _origin, _stack):
-        self.entries.append({"type": "tmpfs", "target": target, "read_only": False, "tmpfs_size": mount.size, "tmpfs_mode": "1777"})
+        self.entries.append(
+            {
+                "type": "tmpfs",
+                "target": target,
+                "read_only": False,
+                "tmpfs_size": mount.size,
+                "tmpfs_mode": "1777",
+            }
+        )
 
     def _cache(self, mount, target, origin, stack):
         engine, ident = self.work.engine, mount.id or target
@@ -102,13 +120,17 @@ class RunMounts:
                 with origin.opened() as tree:
                     for chosen in tree.find(mount.source or "/"):
                         if not chosen.is_directory:
-                            raise Trouble("RUN --mount=type=cache: source %s is not a directory" % mount.source)
+                            raise Trouble(
+                                f"RUN --mount=type=cache: source {mount.source} is not a directory"
+                            )
                         placing.Placer(fd).tree(tree, chosen, "")
             os.fchown(fd, mount.uid or 0, mount.gid or 0)
             os.fchmod(fd, 0o755 if mount.mode is None else mount.mode)
         finally:
             os.close(fd)
-        with open(os.path.join(made, "id"), "w", encoding="utf-8", errors="surrogateescape") as file:
+        with open(
+            os.path.join(made, "id"), "w", encoding="utf-8", errors="surrogateescape"
+        ) as file:
             file.write(name)
         os.makedirs(os.path.dirname(directory), 0o700, exist_ok=True)
         os.rename(made, directory)
@@ -117,24 +139,36 @@ class RunMounts:
         data = self.options["secrets"].get(mount.id)
         if data is None:
             if mount.required:
-                raise NotFound("RUN --mount=type=secret: the build is not given a secret %s" % mount.id)
+                raise NotFound(
+                    f"RUN --mount=type=secret: the build is not given a secret {mount.id}"
+                )
             return
         if callable(data):
             data = data()
         if mount.env:
             if b"\0" in data:
-                raise Trouble("RUN --mount=type=secret: the secret %s has a NUL byte and can't be a variable" % mount.id)
+                raise Trouble(
+                    f"RUN --mount=type=secret: the secret {mount.id} has a NUL byte and can't be a variable"
+                )
             self.env[mount.env] = os.fsdecode(data)
         if target:
-            name = "s%d" % len(self.secrets)
-            self.secrets.append((name, data, 0o400 if mount.mode is None else mount.mode, mount.uid or 0, mount.gid or 0))
+            name = f"s{len(self.secrets)}"
+            self.secrets.append(
+                (
+                    name,
+                    data,
+                    0o400 if mount.mode is None else mount.mode,
+                    mount.uid or 0,
+                    mount.gid or 0,
+                )
+            )
             self._show(os.path.join(self.place, "secrets", name), target, True)
 
     def _ssh(self, mount, target, _origin, stack):
         path = self.options["ssh"].get(mount.id)
         if path is None:
             if mount.required:
-                raise NotFound("RUN --mount=type=ssh: the build is not given an agent %s" % mount.id)
+                raise NotFound(f"RUN --mount=type=ssh: the build is not given an agent {mount.id}")
             return
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(os.stat(path).st_mode):
@@ -145,7 +179,14 @@ class RunMounts:
                     from ..sources import agents
 
                     mode = 0o600 if mount.mode is None else mount.mode
-                    path = agents.relay(self.place, "a%d" % self._agents, path, (mount.uid or 0, mount.gid or 0), mode, stack)
+                    path = agents.relay(
+                        self.place,
+                        "a%d" % self._agents,
+                        path,
+                        (mount.uid or 0, mount.gid or 0),
+                        mode,
+                        stack,
+                    )
                 self._show(path, target, False)
                 return
-        raise NotFound("RUN --mount=type=ssh: %s is not the socket of an agent" % path)
+        raise NotFound(f"RUN --mount=type=ssh: {path} is not the socket of an agent")

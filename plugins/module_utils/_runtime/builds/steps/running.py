@@ -16,7 +16,8 @@ import os
 import stat
 
 from ...errors import ContainerFailed, EngineError
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.mounts import mounts, overlay, rootfs
 from ...kernel.processes import pidfd
 from ...networks import attach
@@ -35,8 +36,26 @@ class Job:
         :ivar prepared: [Prepared]. :ivar secrets: ``[(name, bytes, mode, uid, gid)]``, shown below ``place``/secrets.
     """
 
-    def __init__(self, config, user, layers, upper, work, place, group, attachment=None, prepared=(), secrets=()):
-        self.config, self.user, self.layers, self.upper, self.work = config, user, layers, upper, work
+    def __init__(
+        self,
+        config,
+        user,
+        layers,
+        upper,
+        work,
+        place,
+        group,
+        attachment=None,
+        prepared=(),
+        secrets=(),
+    ):
+        self.config, self.user, self.layers, self.upper, self.work = (
+            config,
+            user,
+            layers,
+            upper,
+            work,
+        )
         self.place, self.group, self.attachment = place, group, attachment
         self.prepared, self.secrets = list(prepared), list(secrets)
 
@@ -49,7 +68,13 @@ class Prepared:
     """
 
     def __init__(self, name, source, layers=None, directory=None, scratch=None):
-        self.name, self.source, self.layers, self.directory, self.scratch = name, source, layers, directory, scratch
+        self.name, self.source, self.layers, self.directory, self.scratch = (
+            name,
+            source,
+            layers,
+            directory,
+            scratch,
+        )
 
 
 class Step(Launch):
@@ -148,7 +173,7 @@ def _runner(job, parent, output, answer):
     except OSError as error:
         found = {"error": read_error(error)}
     except BaseException as error:  # pylint: disable=broad-except # the build must hear of it, and the child must not return
-        found = {"error": "%s: %s" % (type(error).__name__, error)}
+        found = {"error": f"{type(error).__name__}: {error}"}
     os.write(answer, json.dumps(found).encode())
     os._exit(0)
 
@@ -194,14 +219,18 @@ def _prepare(job, prepared):
     try:
         handle = rootfs.open_in_root(fd, prepared.source or "/", os.O_PATH)
     except OSError as error:
-        raise ContainerFailed("RUN --mount: source %s: %s" % (prepared.source, os.strerror(error.errno).lower())) from None
+        raise ContainerFailed(
+            f"RUN --mount: source {prepared.source}: {os.strerror(error.errno).lower()}"
+        ) from None
     bound = mounts.bind(handle, recursive=False)
     if stat.S_ISDIR(os.fstat(handle).st_mode):
         os.mkdir(place, 0o700)
     else:
         os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         if prepared.scratch:
-            raise ContainerFailed("RUN --mount: source %s: readwrite is for directories; this is a file" % prepared.source)
+            raise ContainerFailed(
+                f"RUN --mount: source {prepared.source}: readwrite is for directories; this is a file"
+            )
     mounts.attach_root(bound, place)
     if prepared.scratch:
         for name in ("upper", "work"):
@@ -210,19 +239,28 @@ def _prepare(job, prepared):
         upper = os.path.join(prepared.scratch, "upper")
         os.chown(upper, status.st_uid, status.st_gid)
         os.chmod(upper, stat.S_IMODE(status.st_mode))
-        mounts.attach_root(overlay.overlay([place], upper, os.path.join(prepared.scratch, "work")), place)
+        mounts.attach_root(
+            overlay.overlay([place], upper, os.path.join(prepared.scratch, "work")), place
+        )
 
 
 def _write_secrets(job):
     """Secrets are in memory alone, in a file system that goes with the runner."""
     place = os.path.join(job.place, "secrets")
     os.mkdir(place, 0o700)
-    mounts.attach_root(mounts.new_fs("tmpfs", {"mode": "700"}, c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC), place)
+    mounts.attach_root(
+        mounts.new_fs(
+            "tmpfs", {"mode": "700"}, c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
+        ),
+        place,
+    )
     for name, data, mode, uid, gid in job.secrets:
-        fd = os.open(os.path.join(place, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        fd = os.open(
+            os.path.join(place, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600
+        )
         view = memoryview(data)
         while view:
-            view = view[os.write(fd, view):]
+            view = view[os.write(fd, view) :]
         os.fchown(fd, uid, gid)
         os.fchmod(fd, mode)
         os.close(fd)

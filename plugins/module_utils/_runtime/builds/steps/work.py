@@ -98,10 +98,14 @@ class Work:
         for piece in difference.archive(upper):
             checksum.update(piece)
             total += len(piece)
-        if not os.listdir(upper) and _attributes(os.stat(upper)) == (_attributes(overlay.root_status(paths[0])) if paths else (0o40755, 0, 0)):
+        if not os.listdir(upper) and _attributes(os.stat(upper)) == (
+            _attributes(overlay.root_status(paths[0])) if paths else (0o40755, 0, 0)
+        ):
             return None
         diff_id = "sha256:" + checksum.hexdigest()
-        known = built.known(self.engine, diff_id) or next((layer for layer in self.fresh if layer.diff_id == diff_id), None)
+        known = built.known(self.engine, diff_id) or next(
+            (layer for layer in self.fresh if layer.diff_id == diff_id), None
+        )
         if known is not None:
             return known
         layer = built.Layer(diff_id, upper, None, size, fresh=True)
@@ -166,9 +170,13 @@ class Work:
         with os.fdopen(pipe, "rb") as file:
             data = file.read()
         os.waitpid(pid, 0)
-        answer = json.loads(data) if data else {"error": "the process that compressed a layer was killed"}
+        answer = (
+            json.loads(data)
+            if data
+            else {"error": "the process that compressed a layer was killed"}
+        )
         if "error" in answer:
-            raise HostError("%s: its layer could not be stored: %s" % (step, answer["error"]))
+            raise HostError(f"{step}: its layer could not be stored: {answer['error']}")
         layer.digest = answer["digest"]
         self.blobs.append(layer.digest)
 

@@ -20,7 +20,10 @@ def save(session, given):
     form, gzip = given.format or "docker-archive", given.gzip
     chosen = images.chosen(session.engine, given.words, every_tag=True, option="IMAGE")
     if given.output is not None:
-        session.carry_out(images.plan_save(session.engine, chosen, os.path.abspath(given.output), form, gzip), live=True)
+        session.carry_out(
+            images.plan_save(session.engine, chosen, os.path.abspath(given.output), form, gzip),
+            live=True,
+        )
         return
     images.check_form(form, gzip, "--format")
     if form == "oci-dir":
@@ -32,7 +35,9 @@ def save(session, given):
 
 def _to_stdout(session, command, pieces):
     if not session.terminal or sys.stdout.isatty():
-        raise UsageError("pycontainer %s needs -o FILE, or standard output that is no terminal" % command)
+        raise UsageError(
+            f"pycontainer {command} needs -o FILE, or standard output that is no terminal"
+        )
     for piece in pieces:
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
@@ -50,20 +55,29 @@ def export(session, given):
 
 def load(session, given):
     with contextlib.ExitStack() as stack:
-        path = os.path.abspath(given.input) if given.input is not None else stack.enter_context(_from_stdin(session, "load", "-i FILE"))
+        path = (
+            os.path.abspath(given.input)
+            if given.input is not None
+            else stack.enter_context(_from_stdin(session, "load", "-i FILE"))
+        )
         plan = images.plan_load(session.engine, path, platform=given.platform)
         facts = session.carry_out(plan, live=not given.quiet)
-    session.say(*["Loaded image: %s" % name for name in plan.loaded] or ["Loaded image ID: %s" % facts["image"]["Id"]])
+    session.say(
+        *[f"Loaded image: {name}" for name in plan.loaded]
+        or [f"Loaded image ID: {facts['image']['Id']}"]
+    )
 
 
 @contextlib.contextmanager
 def _from_stdin(session, command, instead):
     """Standard input as a file: an archive is read more than once."""
     if not session.terminal or sys.stdin.isatty():
-        raise UsageError("pycontainer %s needs %s, or the archive at standard input" % (command, instead))
+        raise UsageError(f"pycontainer {command} needs {instead}, or the archive at standard input")
     engine = session.engine
     with (
-        engine.operations.record("unpack", name="standard input") if not engine.check else contextlib.nullcontext(),
+        engine.operations.record("unpack", name="standard input")
+        if not engine.check
+        else contextlib.nullcontext(),
         tempfile.NamedTemporaryFile(dir=engine.paths.tmp, prefix="stdin-%d-" % os.getpid()) as file,
     ):
         with images.explained(engine, "what comes at standard input"):
@@ -75,9 +89,25 @@ def _from_stdin(session, command, instead):
 def import_(session, given):
     source, name = given.words[0], given.words[1] if len(given.words) > 1 else None
     if source.startswith(("http://", "https://")):
-        raise UsageError("pycontainer import takes a file, a directory or - (standard input), not the web address %s; fetch it first" % source)
+        raise UsageError(
+            f"pycontainer import takes a file, a directory or - (standard input), not the web address {source}; fetch it first"
+        )
     with contextlib.ExitStack() as stack:
-        path = os.path.abspath(source) if source != "-" else stack.enter_context(_from_stdin(session, "import -", "FILE"))
-        facts = session.carry_out(images.plan_import(
-            session.engine, name, path, None, given.message, given.platform, change.by(given.change, "--change")), live=True)
+        path = (
+            os.path.abspath(source)
+            if source != "-"
+            else stack.enter_context(_from_stdin(session, "import -", "FILE"))
+        )
+        facts = session.carry_out(
+            images.plan_import(
+                session.engine,
+                name,
+                path,
+                None,
+                given.message,
+                given.platform,
+                change.by(given.change, "--change"),
+            ),
+            live=True,
+        )
     session.say(facts["image"]["Id"])

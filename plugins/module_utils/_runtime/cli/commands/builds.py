@@ -10,31 +10,55 @@ import sys
 
 from ... import containers, images, units
 from ...builds.outputs.outputs import Output
-from ...builds.plans import plan as plans, products
+from ...builds.plans import plan as plans
+from ...builds.plans import products
 from ...builds.plans.request import Request, secret_of
 from ...builds.sources import fetching
 from ...builds.steps import build_progress
 from .. import progress as live
-from ..grammar import check_place, UsageError
+from ..grammar import UsageError, check_place
 
 
 def build(session, given):
     kind = "quiet" if given.quiet else given.progress or "auto"
     if kind not in ("plain", "auto", "quiet", "tty"):
-        raise UsageError("--progress %r is not accepted; accepted: auto, tty, plain, quiet" % given.progress)
+        raise UsageError(
+            f"--progress {given.progress!r} is not accepted; accepted: auto, tty, plain, quiet"
+        )
     drawn = kind in ("auto", "tty") and session.terminal and live.drawn()
     if kind == "tty" and not drawn:
-        raise UsageError("--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet")
+        raise UsageError(
+            "--progress tty needs a terminal at standard error; accepted elsewhere: auto, plain, quiet"
+        )
     check_place(given.iidfile, "--iidfile")
     check_place(given.metadata_file, "--metadata-file")
     if given.check:
         _only_check(session, given)
         return
-    outputs, platforms = [Output(text) for text in given.output], given.platform.split(",") if given.platform else []
-    wish = products.Wish(given.tag, platforms, given.squash, outputs, given.tag if given.push else (), _registries(given), option="--platform")
+    outputs, platforms = (
+        [Output(text) for text in given.output],
+        given.platform.split(",") if given.platform else [],
+    )
+    wish = products.Wish(
+        given.tag,
+        platforms,
+        given.squash,
+        outputs,
+        given.tag if given.push else (),
+        _registries(given),
+        option="--platform",
+    )
     _check(wish, given)
-    shown = build_progress.Progress() if drawn or kind == "quiet" else build_progress.Plain(session.report)
-    plan = products.plan(session.engine, wish, lambda names, platform, called: _one(session, given, platform, names, shown, called))
+    shown = (
+        build_progress.Progress()
+        if drawn or kind == "quiet"
+        else build_progress.Plain(session.report)
+    )
+    plan = products.plan(
+        session.engine,
+        wish,
+        lambda names, platform, called: _one(session, given, platform, names, shown, called),
+    )
     session.carry_out(plan, live=drawn)
     if session.check:
         session.say(*(session.actions or [plan.image]))
@@ -51,12 +75,18 @@ def _check(wish, given):
     if wish.squash and not wish.names:
         raise UsageError("--squash needs a name: -t")
     if wish.squash and given.annotation:
-        raise UsageError("--annotation and --squash don't go together: the squashed image has a manifest of its own")
+        raise UsageError(
+            "--annotation and --squash don't go together: the squashed image has a manifest of its own"
+        )
     for name in ("provenance", "sbom"):
         if (getattr(given, name) or "false").lower() not in ("false", "0", "f"):
-            raise UsageError("--%s %r is not accepted: attestations are not made here; accepted: false" % (name, getattr(given, name)))
+            raise UsageError(
+                f"--{name} {getattr(given, name)!r} is not accepted: attestations are not made here; accepted: false"
+            )
     if len(wish.platforms) > 1 and ((given.words or ["."])[0] == "-" or given.file == "-"):
-        raise UsageError("--platform %s: several platforms need a context that can be read again, which standard input can't" % given.platform)
+        raise UsageError(
+            f"--platform {given.platform}: several platforms need a context that can be read again, which standard input can't"
+        )
     if sum(output.dest == "-" for output in wish.outputs) > 1:
         raise UsageError("--output: only one of them can go to standard output")
 
@@ -73,11 +103,27 @@ def _only_check(session, given):
 def _request(given, platform):
     labels = dict(item.partition("=")[::2] for item in given.label)
     return Request(
-        given.target, _arguments(given.build_arg), labels, given.no_cache, given.pull, given.network, platform,
-        [_secret(text) for text in given.secret], dict(_agent(text) for text in given.ssh), dict(_host(text) for text in given.add_host),
-        units.size(given.shm_size, "--shm-size") if given.shm_size else None, _registries(given), _limits(given), given.no_cache_filter,
-        given.cache_from, given.cache_to, dict(_pair(text, "--annotation") for text in given.annotation), None,
-        [name for text in given.allow for name in text.split(",")], given.ignorefile)
+        given.target,
+        _arguments(given.build_arg),
+        labels,
+        given.no_cache,
+        given.pull,
+        given.network,
+        platform,
+        [_secret(text) for text in given.secret],
+        dict(_agent(text) for text in given.ssh),
+        dict(_host(text) for text in given.add_host),
+        units.size(given.shm_size, "--shm-size") if given.shm_size else None,
+        _registries(given),
+        _limits(given),
+        given.no_cache_filter,
+        given.cache_from,
+        given.cache_to,
+        dict(_pair(text, "--annotation") for text in given.annotation),
+        None,
+        [name for text in given.allow for name in text.split(",")],
+        given.ignorefile,
+    )
 
 
 def _one(session, given, platform, names, shown, called):
@@ -85,7 +131,18 @@ def _one(session, given, platform, names, shown, called):
     where, name, stdin, data = _sources(session, given)
     request = _request(given, platform)
     named = dict(_pair(text, "--build-context") for text in given.build_context)
-    return plans.plan_from(session.engine, names, request, where, name, stdin, named=named, progress=shown, called=called, **data)
+    return plans.plan_from(
+        session.engine,
+        names,
+        request,
+        where,
+        name,
+        stdin,
+        named=named,
+        progress=shown,
+        called=called,
+        **data,
+    )
 
 
 def _registries(given):
@@ -96,11 +153,20 @@ def _give_out(session, given, plan, wish):
     """Write what is about the image, and what goes to standard output."""
     record = plan.record()
     _write(given.iidfile, record["id"])
-    described = {"containerimage.config.digest": record["id"], "containerimage.digest": record["manifest"], "image.name": ",".join(wish.names)}
+    described = {
+        "containerimage.config.digest": record["id"],
+        "containerimage.digest": record["manifest"],
+        "image.name": ",".join(wish.names),
+    }
     _write(given.metadata_file, json.dumps(described, indent=2) + "\n")
     for output in wish.outputs:
         if output.dest == "-":
-            output.write(session.engine, record, [images.tagged(name).tagged for name in wish.names], sys.stdout.buffer)
+            output.write(
+                session.engine,
+                record,
+                [images.tagged(name).tagged for name in wish.names],
+                sys.stdout.buffer,
+            )
 
 
 def _write(path, text):
@@ -111,14 +177,25 @@ def _write(path, text):
 
 def _limits(given):
     """The options of a container that RUN's ones have, in normal form."""
-    found = {name: getattr(given, name) for name in (
-        "memory", "memory_swap", "cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "cgroup_parent")}
+    found = {
+        name: getattr(given, name)
+        for name in (
+            "memory",
+            "memory_swap",
+            "cpu_shares",
+            "cpu_period",
+            "cpu_quota",
+            "cpuset_cpus",
+            "cpuset_mems",
+            "cgroup_parent",
+        )
+    }
     found["ulimits"] = given.ulimit or None
     if not any(value is not None for value in found.values()):
         return {}
     for name in ("cpu_shares", "cpu_period", "cpu_quota"):
         if found[name] is not None and not found[name].lstrip("-").isdigit():
-            raise UsageError("--%s %r is not a number" % (name.replace("_", "-"), found[name]))
+            raise UsageError(f"--{name.replace('_', '-')} {found[name]!r} is not a number")
         found[name] = found[name] and int(found[name])
     return containers.definition(found)
 
@@ -128,14 +205,18 @@ def _sources(session, given):
     where, name = given.words[0] if given.words else ".", given.file
     if "-" not in (where, name):
         if not fetching.is_remote(where) and not os.path.isdir(where):
-            raise UsageError("build: %s is not a directory; accepted: the context's directory, the address of a Git repository or an archive, or -" % where)
+            raise UsageError(
+                f"build: {where} is not a directory; accepted: the context's directory, the address of a Git repository or an archive, or -"
+            )
         if name and os.path.isfile(name) and os.path.isdir(where):
             name = os.path.abspath(name)
         return where, name, None, {}
     if not session.terminal:
         raise UsageError("build: a task has no standard input; name the file")
     if where == name:
-        raise UsageError("build - takes the context from standard input: its Containerfile can't come from there too")
+        raise UsageError(
+            "build - takes the context from standard input: its Containerfile can't come from there too"
+        )
     if where == "-":
         return where, name, sys.stdin.buffer, {}
     return where, None, None, {"data": sys.stdin.buffer.read()}
@@ -146,7 +227,7 @@ def _arguments(items):
     for item in items:
         name, equals, value = item.partition("=")
         if not name:
-            raise UsageError("--build-arg %r is not valid; accepted: NAME=VALUE, or NAME" % item)
+            raise UsageError(f"--build-arg {item!r} is not valid; accepted: NAME=VALUE, or NAME")
         if equals:
             found[name] = value
         elif name in os.environ:
@@ -159,7 +240,7 @@ def _arguments(items):
 def _pair(text, flag):
     name, equals, value = text.partition("=")
     if not name or not equals or not value:
-        raise UsageError("%s %r is not valid; accepted: NAME=VALUE" % (flag, text))
+        raise UsageError(f"{flag} {text!r} is not valid; accepted: NAME=VALUE")
     return name, value
 
 
@@ -169,7 +250,9 @@ def _secret(text):
     kind = found.pop("type", None)
     unknown = sorted(set(found) - {"id", "src", "env"})
     if unknown or "id" not in found or kind not in (None, "file", "env"):
-        raise UsageError("--secret %r is not valid; accepted: id=NAME[,src=FILE|,env=VARIABLE]" % text)
+        raise UsageError(
+            f"--secret {text!r} is not valid; accepted: id=NAME[,src=FILE|,env=VARIABLE]"
+        )
     source, variable = found.get("src"), found.get("env")
     if kind == "env" and variable is None:
         source, variable = None, source or found["id"]
@@ -180,12 +263,14 @@ def _agent(text):
     name, equals, path = text.partition("=")
     path = path if equals else os.environ.get("SSH_AUTH_SOCK")
     if not name or not path:
-        raise UsageError("--ssh %r is not valid; accepted: ID=SOCKET, or ID with SSH_AUTH_SOCK in the environment" % text)
+        raise UsageError(
+            f"--ssh {text!r} is not valid; accepted: ID=SOCKET, or ID with SSH_AUTH_SOCK in the environment"
+        )
     return name, path
 
 
 def _host(text):
     name, separator, address = text.partition("=") if "=" in text else text.partition(":")
     if not name or not separator or not address:
-        raise UsageError("--add-host %r is not valid; accepted: NAME:ADDRESS" % text)
+        raise UsageError(f"--add-host {text!r} is not valid; accepted: NAME:ADDRESS")
     return name, address.strip("[]")

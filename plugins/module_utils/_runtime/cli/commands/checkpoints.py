@@ -15,20 +15,41 @@ def create(session, given):
     name, checkpoint = given.words
     record = containers.find(session.engine, name)
     with session.locked("container", record["name"]):
-        plan = Plan("container %s" % record["name"])
+        plan = Plan(f"container {record['name']}")
         containers.check_checkpoint(session.engine, record)
-        plan.add("checkpoint %s" % checkpoint, None, "present", "write down what container %s does, as checkpoint %s" % (record["name"], checkpoint),
-                 lambda: containers.create_checkpoint(session.engine, record, checkpoint, given.leave_running, given.checkpoint_dir,
-                                                      given.tcp_established))
+        plan.add(
+            f"checkpoint {checkpoint}",
+            None,
+            "present",
+            f"write down what container {record['name']} does, as checkpoint {checkpoint}",
+            lambda: containers.create_checkpoint(
+                session.engine,
+                record,
+                checkpoint,
+                given.leave_running,
+                given.checkpoint_dir,
+                given.tcp_established,
+            ),
+        )
         session.carry_out(plan)
     session.say(checkpoint)
 
 
 def ls(session, given):
     record = containers.find(session.engine, given.words[0])
-    rows = [{"Name": entry["name"], "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["created"])), "Size": tables.size(entry["size"])}
-            for entry in containers.list_checkpoints(session.engine, record, given.checkpoint_dir)]
-    session.listing(tables.formatted(rows, [("CHECKPOINT NAME", "Name")], given.format, "Name" if given.quiet else None))
+    rows = [
+        {
+            "Name": entry["name"],
+            "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["created"])),
+            "Size": tables.size(entry["size"]),
+        }
+        for entry in containers.list_checkpoints(session.engine, record, given.checkpoint_dir)
+    ]
+    session.listing(
+        tables.formatted(
+            rows, [("CHECKPOINT NAME", "Name")], given.format, "Name" if given.quiet else None
+        )
+    )
 
 
 def rm(session, given):
@@ -36,7 +57,14 @@ def rm(session, given):
     record = containers.find(session.engine, name)
     with session.locked("container", record["name"]):
         containers.find_checkpoint(session.engine, record, checkpoint, given.checkpoint_dir)
-        plan = Plan("container %s" % record["name"])
-        plan.add("checkpoint %s" % checkpoint, "present", None, "remove checkpoint %s of container %s" % (checkpoint, record["name"]),
-                 lambda: containers.remove_checkpoint(session.engine, record, checkpoint, given.checkpoint_dir))
+        plan = Plan(f"container {record['name']}")
+        plan.add(
+            f"checkpoint {checkpoint}",
+            "present",
+            None,
+            f"remove checkpoint {checkpoint} of container {record['name']}",
+            lambda: containers.remove_checkpoint(
+                session.engine, record, checkpoint, given.checkpoint_dir
+            ),
+        )
         session.carry_out(plan)

@@ -11,7 +11,7 @@ from ...errors import Conflict, ContainerFailed, InvalidInput, NotFound
 from ...reconcile import Plan
 from .. import streams
 from ..grammar import UsageError, whole
-from ..run_flags import by_flag, environment, options, UPDATE_FLAGS
+from ..run_flags import UPDATE_FLAGS, by_flag, environment, options
 
 ALIVE = ("running", "paused", "restarting")
 
@@ -21,6 +21,7 @@ def _act(session, names, work, may_lack=False):
 
     :param may_lack: one that does not exist is mentioned, no error.
     """
+
     def one(name):
         with contextlib.ExitStack() as stack:
             try:
@@ -30,7 +31,7 @@ def _act(session, names, work, may_lack=False):
                     raise
                 session.mention(str(error))
                 return
-            plan = Plan("container %s" % record["name"])
+            plan = Plan(f"container {record['name']}")
             work(record, containers.status(session.engine, record["id"])["status"], plan)
             session.carry_out(plan)
         session.say(name)
@@ -50,38 +51,69 @@ def start(session, given):
 
     def work(record, state, plan):
         if state not in ALIVE:
-            plan.add("status", state, "running", "start container %s" % record["name"],
-                     lambda: containers.start_one(session.engine, record))
+            plan.add(
+                "status",
+                state,
+                "running",
+                f"start container {record['name']}",
+                lambda: containers.start_one(session.engine, record),
+            )
+
     _act(session, given.words, work)
 
 
 def _start_from(session, given):
     """``start --checkpoint``: one container goes on where it was."""
     if given.attach or given.interactive or len(given.words) > 1:
-        raise UsageError("pycontainer start --checkpoint takes one container, and no -a or -i: attach joins it afterwards")
+        raise UsageError(
+            "pycontainer start --checkpoint takes one container, and no -a or -i: attach joins it afterwards"
+        )
 
     def work(record, state, plan):
         if state in ALIVE:
-            raise Conflict("container %s is running: a checkpoint is for the start of one that is not" % record["name"])
-        checkpoint = containers.ready_checkpoint(session.engine, record, given.checkpoint, given.checkpoint_dir)
-        plan.add("status", state, "running", "start container %s from checkpoint %s" % (record["name"], given.checkpoint),
-                 lambda: containers.start_one(session.engine, record, checkpoint=checkpoint))
+            raise Conflict(
+                f"container {record['name']} is running: a checkpoint is for the start of one that is not"
+            )
+        checkpoint = containers.ready_checkpoint(
+            session.engine, record, given.checkpoint, given.checkpoint_dir
+        )
+        plan.add(
+            "status",
+            state,
+            "running",
+            f"start container {record['name']} from checkpoint {given.checkpoint}",
+            lambda: containers.start_one(session.engine, record, checkpoint=checkpoint),
+        )
+
     _act(session, given.words, work)
 
 
 def _start_attached(session, given):
     """``start -a``: as ``run`` without ``-d``; only one, for it ends with that one's exit code."""
     if len(given.words) > 1:
-        raise UsageError("pycontainer start -a takes one container, got %d" % len(given.words))
+        raise UsageError(f"pycontainer start -a takes one container, got {len(given.words)}")
     record = containers.find(session.engine, given.words[0])
     if containers.status(session.engine, record["id"])["status"] in ALIVE:
-        raise Conflict("container %s runs already; pycontainer attach joins it" % record["name"])
+        raise Conflict(f"container {record['name']} runs already; pycontainer attach joins it")
     if given.interactive or containers.with_terminal(session.engine, record["id"]):
-        session.need_terminal("start -i, or -a of a container with a terminal", "leave the flags out")
+        session.need_terminal(
+            "start -i, or -a of a container with a terminal", "leave the flags out"
+        )
     containers.parse_detach_keys(given.detach_keys)  # refused before it is started
-    plan = Plan("container %s" % record["name"])
-    plan.add("status", "exited", "running", "start container %s" % record["name"],
-             lambda: streams.started(session, record, lambda stdin: containers.start_held(session.engine, record, stdin), given.interactive, given))
+    plan = Plan(f"container {record['name']}")
+    plan.add(
+        "status",
+        "exited",
+        "running",
+        f"start container {record['name']}",
+        lambda: streams.started(
+            session,
+            record,
+            lambda stdin: containers.start_held(session.engine, record, stdin),
+            given.interactive,
+            given,
+        ),
+    )
     try:
         session.carry_out(plan)
     except containers.Detached:
@@ -93,12 +125,19 @@ def attach(session, given):
     session.need_terminal("attach", "use logs or exec")
     state = containers.status(session.engine, record["id"])["status"]
     if state != "running":
-        raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
+        raise Conflict(f"container {record['name']} is not running (it is {state})")
     if not containers.with_terminal(session.engine, record["id"]):
-        streams.joined(session, record, not given.no_stdin and bool(record["definition"].get("interactive")), given)
+        streams.joined(
+            session,
+            record,
+            not given.no_stdin and bool(record["definition"].get("interactive")),
+            given,
+        )
         return
     try:
-        session.rc = streams.attached(session, record, not given.no_stdin, containers.parse_detach_keys(given.detach_keys))
+        session.rc = streams.attached(
+            session, record, not given.no_stdin, containers.parse_detach_keys(given.detach_keys)
+        )
     except containers.Detached:
         session.rc = streams.left(session)
 
@@ -108,8 +147,16 @@ def stop(session, given):
 
     def work(record, state, plan):
         if state in ALIVE:
-            plan.add("status", state, "exited", "stop container %s" % record["name"],
-                     lambda: containers.stop(session.engine, record, timeout=timeout, signal=given.signal))
+            plan.add(
+                "status",
+                state,
+                "exited",
+                f"stop container {record['name']}",
+                lambda: containers.stop(
+                    session.engine, record, timeout=timeout, signal=given.signal
+                ),
+            )
+
     _act(session, given.words, work)
 
 
@@ -122,7 +169,14 @@ def restart(session, given):
         containers.start_one(session.engine, record)
 
     def work(record, state, plan):
-        plan.add("restarted", False, True, "restart container %s" % record["name"], lambda: apply(record, state))
+        plan.add(
+            "restarted",
+            False,
+            True,
+            f"restart container {record['name']}",
+            lambda: apply(record, state),
+        )
+
     _act(session, given.words, work)
 
 
@@ -136,48 +190,87 @@ def kill(session, given):
 
     def work(record, state, plan):
         if state not in ALIVE:
-            raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
-        plan.add("signal", None, signal, "send %s to container %s" % (signal, record["name"]),
-                 lambda: containers.kill(session.engine, record["id"], signal))
+            raise Conflict(f"container {record['name']} is not running (it is {state})")
+        plan.add(
+            "signal",
+            None,
+            signal,
+            f"send {signal} to container {record['name']}",
+            lambda: containers.kill(session.engine, record["id"], signal),
+        )
+
     _act(session, given.words, work)
 
 
 def pause(session, given):
     def work(record, state, plan):
         if state not in ("running", "paused"):
-            raise Conflict("container %s is not running (it is %s): nothing to pause" % (record["name"], state))
+            raise Conflict(
+                f"container {record['name']} is not running (it is {state}): nothing to pause"
+            )
         if state == "running":
-            plan.add("status", state, "paused", "pause container %s" % record["name"], lambda: containers.pause(session.engine, record))
+            plan.add(
+                "status",
+                state,
+                "paused",
+                f"pause container {record['name']}",
+                lambda: containers.pause(session.engine, record),
+            )
+
     _act(session, given.words, work)
 
 
 def unpause(session, given):
     def work(record, state, plan):
         if state not in ("running", "paused"):
-            raise Conflict("container %s is not running (it is %s): nothing to unpause" % (record["name"], state))
+            raise Conflict(
+                f"container {record['name']} is not running (it is {state}): nothing to unpause"
+            )
         if state == "paused":
-            plan.add("status", state, "running", "unpause container %s" % record["name"],
-                     lambda: containers.unpause(session.engine, record))
+            plan.add(
+                "status",
+                state,
+                "running",
+                f"unpause container {record['name']}",
+                lambda: containers.unpause(session.engine, record),
+            )
+
     _act(session, given.words, work)
 
 
 def rm(session, given):
     def work(record, state, plan):
         if state in ALIVE and not given.force:
-            raise Conflict("container %s runs; stop it first, or remove it with -f" % record["name"])
-        plan.add("state", "present", "absent", "remove container %s" % record["name"],
-                 lambda: containers.remove(session.engine, record, force=given.force, keep_volumes=not given.volumes))
+            raise Conflict(f"container {record['name']} runs; stop it first, or remove it with -f")
+        plan.add(
+            "state",
+            "present",
+            "absent",
+            f"remove container {record['name']}",
+            lambda: containers.remove(
+                session.engine, record, force=given.force, keep_volumes=not given.volumes
+            ),
+        )
+
     _act(session, given.words, work, given.force)
 
 
 def rename(session, given):
-    record, name = containers.find(session.engine, given.words[0]), containers.check_name(given.words[1])
-    plan = Plan("container %s" % record["name"])
+    record, name = (
+        containers.find(session.engine, given.words[0]),
+        containers.check_name(given.words[1]),
+    )
+    plan = Plan(f"container {record['name']}")
     if record["name"] != name:
         if containers.get(session.engine, name) is not None:
-            raise Conflict("the name %s is in use by a container" % name)
-        plan.add("name", record["name"], name, "rename container %s to %s" % (record["name"], name),
-                 lambda: _rename(session.engine, record, name))
+            raise Conflict(f"the name {name} is in use by a container")
+        plan.add(
+            "name",
+            record["name"],
+            name,
+            f"rename container {record['name']} to {name}",
+            lambda: _rename(session.engine, record, name),
+        )
     session.carry_out(plan)
 
 
@@ -191,15 +284,19 @@ def update(session, given):
     if "restart_policy" in changed:
         changed.setdefault("restart_retries", 0)
     if not changed:
-        raise UsageError("pycontainer update: name at least one thing to change; accepted: %s"
-                         % ", ".join("--" + flag.key.replace("_", "-") for flag in UPDATE_FLAGS))
+        raise UsageError(
+            f"pycontainer update: name at least one thing to change; accepted: {', '.join(('--' + flag.key.replace('_', '-') for flag in UPDATE_FLAGS))}"
+        )
 
     def one(name):
         record = containers.find(session.engine, name)
         with by_flag(UPDATE_FLAGS):
-            plan = containers.plan(session.engine, dict(changed, name=record["name"], state="present"))
+            plan = containers.plan(
+                session.engine, dict(changed, name=record["name"], state="present")
+            )
         session.carry_out(plan)
         session.say(name)
+
     session.each(given.words, one)
 
 
@@ -208,7 +305,12 @@ def exec_(session, given):
     argv = given.words[1:]
     if not argv:
         raise UsageError("pycontainer exec takes CONTAINER COMMAND...")
-    settings = {"env": environment(given.env, given.env_file), "user": given.user, "cwd": given.workdir, "privileged": given.privileged}
+    settings = {
+        "env": environment(given.env, given.env_file),
+        "user": given.user,
+        "cwd": given.workdir,
+        "privileged": given.privileged,
+    }
     if not session.terminal and (given.interactive or given.tty):
         session.need_terminal("exec -i or -t", "leave the flags out, or run it on the host")
     session.need_tty(given)
@@ -216,11 +318,11 @@ def exec_(session, given):
         raise InvalidInput("--workdir", given.workdir, "an absolute path")
     state = containers.status(session.engine, record["id"])["status"]
     if state != "running":
-        raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
+        raise Conflict(f"container {record['name']} is not running (it is {state})")
     try:
         if not session.check:
             session.rc = streams.execute(session, record, argv, settings, given)
-        session.record(True, ["run %s in container %s" % (" ".join(argv), record["name"])])
+        session.record(True, [f"run {' '.join(argv)} in container {record['name']}"])
     except ContainerFailed as error:  # no such command in the image: 127, not executable or not even tried: 126, as a shell and Docker have it
         session.complain(error)
         session.rc = 127 if error.exit_code == 127 else 126

@@ -15,7 +15,9 @@ from ..grammar import UsageError
 def cp(session, given):
     (source_name, source), (target_name, target) = map(containers.split_path, given.words)
     if source_name and target_name:
-        raise UsageError("pycontainer cp copies between a container and the host, not between two containers")
+        raise UsageError(
+            "pycontainer cp copies between a container and the host, not between two containers"
+        )
     if not source_name and not target_name:
         raise UsageError("pycontainer cp needs one path as CONTAINER:PATH")
     record = containers.find(session.engine, source_name or target_name)
@@ -26,22 +28,35 @@ def cp(session, given):
         raise UsageError("pycontainer cp - needs an archive at standard input")
     session.record(True, ["copy %s to %s" % tuple(given.words)])
     if session.check:
-        containers.look(session.engine, record, source if source_name else target, bool(target_name))
+        containers.look(
+            session.engine, record, source if source_name else target, bool(target_name)
+        )
         return
-    with session.locked("container", record["name"]):  # one that does not run is not started meanwhile
+    with session.locked(
+        "container", record["name"]
+    ):  # one that does not run is not started meanwhile
         left_out = _copy(session, record, source, target, source_name, given)
     for name in left_out or ():
-        session.warnings.append("%s is a device node and was left out (-a takes it)" % name)
+        session.warnings.append(f"{name} is a device node and was left out (-a takes it)")
     for warning in () if given.quiet else session.warnings:
         session.warn(warning)
 
 
 def _copy(session, record, source, target, source_name, given):
     if source_name:
-        return containers.copy_out(session.engine, record, source, _of_host(target), given.archive, given.follow_link)
+        return containers.copy_out(
+            session.engine, record, source, _of_host(target), given.archive, given.follow_link
+        )
     if source == "-":
-        return containers.take_archive(session.engine, record, target, streams.decompress(streams.pieces(sys.stdin.buffer), "the archive"))
-    return containers.copy_in(session.engine, record, _of_host(source), target, given.archive, given.follow_link)
+        return containers.take_archive(
+            session.engine,
+            record,
+            target,
+            streams.decompress(streams.pieces(sys.stdin.buffer), "the archive"),
+        )
+    return containers.copy_in(
+        session.engine, record, _of_host(source), target, given.archive, given.follow_link
+    )
 
 
 def _to_stdout(session, record, path, given):

@@ -12,9 +12,28 @@ from ...errors import InvalidInput
 from .. import tables
 from ..grammar import UsageError, whole
 
-HISTORY = [("IMAGE", "ID"), ("CREATED", "CreatedSince"), ("CREATED BY", "CreatedBy"), ("SIZE", "Size"), ("COMMENT", "Comment")]
-LAYERS = [("LAYER", "Number"), ("SIZE", "Size"), ("FILES", "Files"), ("DELETES", "Deletes"), ("WASTED", "Wasted"), ("CREATED BY", "CreatedBy")]
-WASTED = [("SIZE", "Size"), ("LAYER", "Layer"), ("HIDDEN BY", "HiddenBy"), ("HOW", "How"), ("PATH", "Path")]
+HISTORY = [
+    ("IMAGE", "ID"),
+    ("CREATED", "CreatedSince"),
+    ("CREATED BY", "CreatedBy"),
+    ("SIZE", "Size"),
+    ("COMMENT", "Comment"),
+]
+LAYERS = [
+    ("LAYER", "Number"),
+    ("SIZE", "Size"),
+    ("FILES", "Files"),
+    ("DELETES", "Deletes"),
+    ("WASTED", "Wasted"),
+    ("CREATED BY", "CreatedBy"),
+]
+WASTED = [
+    ("SIZE", "Size"),
+    ("LAYER", "Layer"),
+    ("HIDDEN BY", "HiddenBy"),
+    ("HOW", "How"),
+    ("PATH", "Path"),
+]
 WIDTH = 45  # characters of CREATED BY without --no-trunc
 
 
@@ -36,8 +55,17 @@ def _step(row, given):
         since, at = tables.ago(seconds) + " ago", row["Created"][:19] + "Z"
     except InvalidInput:
         since = at = "N/A"
-    return {"ID": ident, "CreatedSince": since, "CreatedAt": at, "CreatedBy": _shortened(row["CreatedBy"], given.no_trunc), "Comment": row["Comment"],
-            "Size": tables.size(row["Size"], 3) if given.human else row["Size"], "Tags": ",".join(row["Tags"]), "Layer": row["Layer"], "Digest": row["Digest"]}
+    return {
+        "ID": ident,
+        "CreatedSince": since,
+        "CreatedAt": at,
+        "CreatedBy": _shortened(row["CreatedBy"], given.no_trunc),
+        "Comment": row["Comment"],
+        "Size": tables.size(row["Size"], 3) if given.human else row["Size"],
+        "Tags": ",".join(row["Tags"]),
+        "Layer": row["Layer"],
+        "Digest": row["Digest"],
+    }
 
 
 def waste(session, given):
@@ -47,33 +75,58 @@ def waste(session, given):
         session.say(json.dumps(report, sort_keys=True))
         return
     if given.format is not None:
-        raise UsageError("--format %r: accepted is json" % given.format)
-    layers = [dict(layer, Number=number, CreatedBy=_shortened(layer["CreatedBy"], given.no_trunc), Size=tables.size(layer["Size"], 3),
-                   Wasted=tables.size(layer["Wasted"], 3)) for number, layer in enumerate(report["Layers"], 1)]
+        raise UsageError(f"--format {given.format!r}: accepted is json")
+    layers = [
+        dict(
+            layer,
+            Number=number,
+            CreatedBy=_shortened(layer["CreatedBy"], given.no_trunc),
+            Size=tables.size(layer["Size"], 3),
+            Wasted=tables.size(layer["Wasted"], 3),
+        )
+        for number, layer in enumerate(report["Layers"], 1)
+    ]
     session.listing(tables.formatted(layers, LAYERS))
-    session.say("", "Wasted: %s of %s" % (tables.size(report["Wasted"], 3), tables.size(report["Size"], 3)))
+    session.say(
+        "", f"Wasted: {tables.size(report['Wasted'], 3)} of {tables.size(report['Size'], 3)}"
+    )
     if report["WastedFiles"]:
-        session.say("", *tables.formatted([dict(file, Size=tables.size(file["Size"], 3)) for file in report["WastedFiles"]], WASTED))
+        session.say(
+            "",
+            *tables.formatted(
+                [dict(file, Size=tables.size(file["Size"], 3)) for file in report["WastedFiles"]],
+                WASTED,
+            ),
+        )
 
 
 def image_diff(session, given):
     found = images.difference_of(session.engine, *given.words)
     if given.format is None:
-        session.say(*["%(Kind)s %(Path)s" % row for row in found])
+        session.say(*[f"{row['Kind']} {row['Path']}" for row in found])
     else:
         session.listing(tables.formatted(found, [], given.format))
 
 
 def diff(session, given):
     record = containers.find(session.engine, given.words[0])
-    session.say(*["%(Kind)s %(Path)s" % row for row in containers.diff(session.engine, record)])
+    session.say(
+        *[f"{row['Kind']} {row['Path']}" for row in containers.diff(session.engine, record)]
+    )
 
 
 def commit(session, given):
     record = containers.find(session.engine, given.words[0])
     names = [given.words[1]] if len(given.words) > 1 else []
-    plan = containers.plan_commit(session.engine, record, names, given.author, given.message, change.by(given.change, "--change"),
-                                  given.pause and not given.no_pause)
+    plan = containers.plan_commit(
+        session.engine,
+        record,
+        names,
+        given.author,
+        given.message,
+        change.by(given.change, "--change"),
+        given.pause and not given.no_pause,
+    )
     session.say(session.carry_out(plan, live=True)["image"]["Id"])
 
 
@@ -81,5 +134,9 @@ def squash(session, given):
     try:
         plan = images.plan_squash(session.engine, given.words[0], given.tag, getattr(given, "from"))
     except InvalidInput as error:
-        raise InvalidInput("--from", error.value, error.accepted) if error.option == "from_layer" else error from None
+        raise (
+            InvalidInput("--from", error.value, error.accepted)
+            if error.option == "from_layer"
+            else error
+        ) from None
     session.say(session.carry_out(plan, live=True)["image"]["Id"])

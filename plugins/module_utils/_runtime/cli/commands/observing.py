@@ -13,8 +13,15 @@ from ...errors import Conflict, InvalidInput, NotFound
 from .. import streams, tables
 from ..grammar import UsageError, whole
 
-PS_COLUMNS = [("CONTAINER ID", "ID"), ("IMAGE", "Image"), ("COMMAND", "Command"), ("CREATED", "RunningFor"), ("STATUS", "Status"),
-              ("PORTS", "Ports"), ("NAMES", "Names")]
+PS_COLUMNS = [
+    ("CONTAINER ID", "ID"),
+    ("IMAGE", "Image"),
+    ("COMMAND", "Command"),
+    ("CREATED", "RunningFor"),
+    ("STATUS", "Status"),
+    ("PORTS", "Ports"),
+    ("NAMES", "Names"),
+]
 
 
 def filters(items):
@@ -34,7 +41,9 @@ def filtering():
     try:
         yield
     except InvalidInput as error:
-        raise InvalidInput(" ".join(["--filter"] + error.option.split(".")[1:]), error.value, error.accepted) from None
+        raise InvalidInput(
+            " ".join(["--filter"] + error.option.split(".")[1:]), error.value, error.accepted
+        ) from None
 
 
 def ps(session, given):
@@ -54,18 +63,35 @@ def ps(session, given):
 
 def _row(engine, record, whole_text, size):
     document = containers.inspect_even_damaged(engine, record)
-    command = " ".join(filter(None, [document["Path"]] + ["'%s'" % word if " " in word else word for word in document["Args"]]))
+    command = " ".join(
+        filter(
+            None,
+            [document["Path"]]
+            + ["'%s'" % word if " " in word else word for word in document["Args"]],
+        )
+    )
     labels = document["Config"]["Labels"]
     row = {
-        "ID": record["id"] if whole_text else record["id"][:12], "Image": record["definition"].get("image") or record["image"],
-        "Command": "" if "Damaged" in document else '"%s"' % (command if whole_text or len(command) <= 20 else command[:19] + "\u2026"),
-        "CreatedAt": tables.moment(record["created"]), "RunningFor": tables.ago(record["created"]) + " ago",
-        "Status": status(engine, record) + (", damaged" if "Damaged" in document else ""), "State": document["State"]["Status"],
-        "Ports": ", ".join(_ports(document)), "Names": record["name"],
-        "Labels": ",".join("%s=%s" % pair for pair in sorted(labels.items())), "Label": lambda name: labels.get(name, ""),
-        "Networks": ",".join(sorted(document["NetworkSettings"]["Networks"])) or document["HostConfig"]["NetworkMode"],
+        "ID": record["id"] if whole_text else record["id"][:12],
+        "Image": record["definition"].get("image") or record["image"],
+        "Command": ""
+        if "Damaged" in document
+        else '"%s"' % (command if whole_text or len(command) <= 20 else command[:19] + "\u2026"),
+        "CreatedAt": tables.moment(record["created"]),
+        "RunningFor": tables.ago(record["created"]) + " ago",
+        "Status": status(engine, record) + (", damaged" if "Damaged" in document else ""),
+        "State": document["State"]["Status"],
+        "Ports": ", ".join(_ports(document)),
+        "Names": record["name"],
+        "Labels": ",".join("%s=%s" % pair for pair in sorted(labels.items())),
+        "Label": lambda name: labels.get(name, ""),
+        "Networks": ",".join(sorted(document["NetworkSettings"]["Networks"]))
+        or document["HostConfig"]["NetworkMode"],
         "Mounts": ",".join(mount.get("Name") or mount["Source"] for mount in document["Mounts"]),
-        "LocalVolumes": str(len([mount for mount in document["Mounts"] if mount["Type"] == "volume"]))}
+        "LocalVolumes": str(
+            len([mount for mount in document["Mounts"] if mount["Type"] == "volume"])
+        ),
+    }
     if size and "Damaged" in document:
         row["Size"] = "unknown"
     elif size:
@@ -83,18 +109,31 @@ def status(engine, record):
         health = (state.get("health") or {}).get("status")
         if name == "paused":
             return text + " (Paused)"
-        return text + (" (%s)" % ("health: starting" if health == "starting" else health) if health else "")
+        return text + (
+            " (%s)" % ("health: starting" if health == "starting" else health) if health else ""
+        )
     if name == "restarting":
-        return "Restarting (%s) %s ago" % (containers.exit_code(state), tables.ago(state["finished_at"] or record["created"]))
+        return "Restarting (%s) %s ago" % (
+            containers.exit_code(state),
+            tables.ago(state["finished_at"] or record["created"]),
+        )
     if name == "exited" and state["started_at"] is not None:
-        return "Exited (%s) %s ago" % (containers.exit_code(state), tables.ago(state["finished_at"] or record["created"]))
+        return "Exited (%s) %s ago" % (
+            containers.exit_code(state),
+            tables.ago(state["finished_at"] or record["created"]),
+        )
     return "Created" if name == "exited" else name.capitalize()
 
 
 def _ports(document):
     found = []
-    for port_name, bindings in sorted(document["NetworkSettings"]["Ports"].items(), key=_port_order):
-        found += ["%s:%s->%s" % (binding["HostIp"], binding["HostPort"], port_name) for binding in bindings or ()] or [port_name]
+    for port_name, bindings in sorted(
+        document["NetworkSettings"]["Ports"].items(), key=_port_order
+    ):
+        found += [
+            "%s:%s->%s" % (binding["HostIp"], binding["HostPort"], port_name)
+            for binding in bindings or ()
+        ] or [port_name]
     return found
 
 
@@ -110,10 +149,17 @@ def port(session, given):
         wanted = given.words[1] if "/" in given.words[1] else given.words[1] + "/tcp"
         if not ports.get(wanted):
             raise NotFound("container %s publishes no port %s" % (record["name"], wanted))
-        session.say(*["%s:%s" % (binding["HostIp"], binding["HostPort"]) for binding in ports[wanted]])
+        session.say(
+            *["%s:%s" % (binding["HostIp"], binding["HostPort"]) for binding in ports[wanted]]
+        )
         return
     for name, bindings in sorted(ports.items(), key=_port_order):
-        session.say(*["%s -> %s:%s" % (name, binding["HostIp"], binding["HostPort"]) for binding in bindings or ()])
+        session.say(
+            *[
+                "%s -> %s:%s" % (name, binding["HostIp"], binding["HostPort"])
+                for binding in bindings or ()
+            ]
+        )
 
 
 def top(session, given):
@@ -122,24 +168,60 @@ def top(session, given):
     if state not in ("running", "paused"):
         raise Conflict("container %s is not running (it is %s)" % (record["name"], state))
     columns = ["UID", "PID", "PPID", "STIME", "TIME", "CMD"]
-    session.listing(tables.table(columns, [[row[column] for column in columns] for row in containers.top(session.engine, record["id"])]))
+    session.listing(
+        tables.table(
+            columns,
+            [
+                [row[column] for column in columns]
+                for row in containers.top(session.engine, record["id"])
+            ],
+        )
+    )
 
 
 def wait(session, given):
-    session.each(given.words, lambda name: session.say(str(containers.wait(session.engine, containers.find(session.engine, name)["id"]))))
+    session.each(
+        given.words,
+        lambda name: session.say(
+            str(containers.wait(session.engine, containers.find(session.engine, name)["id"]))
+        ),
+    )
 
 
 def logs(session, given):
     record = containers.find(session.engine, given.words[0])
     if given.follow:
         session.need_terminal("logs -f", "leave -f out")
-    since, until = [streams.moment(text, flag) if text else None for text, flag in ((given.since, "--since"), (given.until, "--until"))]
-    tail = None if given.tail in (None, "all") or re.fullmatch("-[0-9]+", given.tail) else whole(given.tail, "--tail")
-    streams.print_log(session, record, tail=tail, since=since, until=until, follow=given.follow, timestamps=given.timestamps)
+    since, until = [
+        streams.moment(text, flag) if text else None
+        for text, flag in ((given.since, "--since"), (given.until, "--until"))
+    ]
+    tail = (
+        None
+        if given.tail in (None, "all") or re.fullmatch("-[0-9]+", given.tail)
+        else whole(given.tail, "--tail")
+    )
+    streams.print_log(
+        session,
+        record,
+        tail=tail,
+        since=since,
+        until=until,
+        follow=given.follow,
+        timestamps=given.timestamps,
+    )
 
 
-STATS_COLUMNS = [("CONTAINER ID", "ID"), ("NAME", "Name"), ("CPU %", "CPUPerc"), ("MEM USAGE / LIMIT", "MemUsage"), ("MEM %", "MemPerc"),
-                 ("NET I/O", "NetIO"), ("BLOCK I/O", "BlockIO"), ("PIDS", "PIDs")]
+STATS_COLUMNS = [
+    ("CONTAINER ID", "ID"),
+    ("NAME", "Name"),
+    ("CPU %", "CPUPerc"),
+    ("MEM USAGE / LIMIT", "MemUsage"),
+    ("MEM %", "MemPerc"),
+    ("NET I/O", "NetIO"),
+    ("BLOCK I/O", "BlockIO"),
+    ("PIDS", "PIDs"),
+]
 
 
 def stats(session, given):
@@ -147,7 +229,9 @@ def stats(session, given):
     meter, before = containers.Meter(session.engine), {}
     try:
         while True:
-            lines = tables.formatted(_measure(session, given, meter, before), STATS_COLUMNS, given.format)
+            lines = tables.formatted(
+                _measure(session, given, meter, before), STATS_COLUMNS, given.format
+            )
             if session.terminal and not given.no_stream:
                 session.clear()
                 session.say(*lines)
@@ -165,7 +249,9 @@ def _measure(session, given, meter, before, first=0.5, steady=1.0):
     else:
         chosen = containers.listing(session.engine, given.all)
     if any(record["id"] not in before for record in chosen):
-        before.update({record["id"]: (time.monotonic(), meter.read(record["id"])) for record in chosen})
+        before.update(
+            {record["id"]: (time.monotonic(), meter.read(record["id"])) for record in chosen}
+        )
         steady = first
     time.sleep(steady)
     rows = []
@@ -178,24 +264,51 @@ def _measure(session, given, meter, before, first=0.5, steady=1.0):
 
 def _stats_row(record, before, now, passed, whole_id):
     ident = record["id"] if whole_id else record["id"][:12]
-    row = {"ID": ident, "Container": ident, "Name": record["name"], "CPUPerc": "--", "MemUsage": "-- / --", "MemPerc": "--",
-           "NetIO": "--", "BlockIO": "--", "PIDs": "--", "CPUPressure": "--", "MemPressure": "--", "IOPressure": "--"}
+    row = {
+        "ID": ident,
+        "Container": ident,
+        "Name": record["name"],
+        "CPUPerc": "--",
+        "MemUsage": "-- / --",
+        "MemPerc": "--",
+        "NetIO": "--",
+        "BlockIO": "--",
+        "PIDs": "--",
+        "CPUPressure": "--",
+        "MemPressure": "--",
+        "IOPressure": "--",
+    }
     if now is None:  # it does not run
         return row
-    memory, cpu, pids, io, network = (now.get(part) or {} for part in ("memory", "cpu", "pids", "io", "network"))
+    memory, cpu, pids, io, network = (
+        now.get(part) or {} for part in ("memory", "cpu", "pids", "io", "network")
+    )
     if cpu and before:
-        row["CPUPerc"] = "%.2f%%" % (100.0 * max(0, cpu["total"] - before["cpu"]["total"]) / 1e9 / passed)
+        row["CPUPerc"] = "%.2f%%" % (
+            100.0 * max(0, cpu["total"] - before["cpu"]["total"]) / 1e9 / passed
+        )
     if memory:
         limit = memory.get("limit") or streams.memory_of_host()
-        row["MemUsage"] = "%s / %s" % (tables.binary_size(memory["working_set"]), tables.binary_size(limit))
+        row["MemUsage"] = "%s / %s" % (
+            tables.binary_size(memory["working_set"]),
+            tables.binary_size(limit),
+        )
         row["MemPerc"] = "%.2f%%" % (100.0 * memory["working_set"] / limit)
     if network:
-        row["NetIO"] = "%s / %s" % (tables.size(network["received"], 3), tables.size(network["sent"], 3))
+        row["NetIO"] = "%s / %s" % (
+            tables.size(network["received"], 3),
+            tables.size(network["sent"], 3),
+        )
     if io:
-        row["BlockIO"] = "%s / %s" % (tables.size(io["read_bytes"], 3), tables.size(io["write_bytes"], 3))
+        row["BlockIO"] = "%s / %s" % (
+            tables.size(io["read_bytes"], 3),
+            tables.size(io["write_bytes"], 3),
+        )
     if pids:
         row["PIDs"] = pids["current"]
     for name, resource in (("CPUPressure", "cpu"), ("MemPressure", "memory"), ("IOPressure", "io")):
-        if resource in now.get("pressure", {}):  # the part of the last ten seconds in which some process had to wait for it
+        if resource in now.get(
+            "pressure", {}
+        ):  # the part of the last ten seconds in which some process had to wait for it
             row[name] = "%.2f%%" % now["pressure"][resource]["some"]["avg10"]
     return row

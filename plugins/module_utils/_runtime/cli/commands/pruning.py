@@ -13,7 +13,7 @@ from .observing import filtering, filters
 def _report(session, title, names, space=None):
     """Docker's words: what went, and how much it was (``space``: bytes)."""
     if names:
-        session.say("Deleted %s:" % title, *names)
+        session.say(f"Deleted {title}:", *names)
         session.say("")
     if space is not None:
         session.say("Total reclaimed space: " + tables.size(space))
@@ -35,19 +35,30 @@ def _plan(make, engine, given, *more):
 def containers_(session, given):
     plan = _plan(prune.plan_containers, session.engine, given)
     if session.confirmed("all containers that don't run", given.force):
-        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Containers", "containers")))
+        session.say(
+            "Total reclaimed space: "
+            + tables.size(_carry_out(session, plan, "Containers", "containers"))
+        )
 
 
 def images_(session, given):
     plan = _plan(prune.plan_images, session.engine, given, given.all)
-    if session.confirmed("all images that no container uses" if given.all else "all dangling images", given.force):
-        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Images", "images")))
+    if session.confirmed(
+        "all images that no container uses" if given.all else "all dangling images", given.force
+    ):
+        session.say(
+            "Total reclaimed space: " + tables.size(_carry_out(session, plan, "Images", "images"))
+        )
 
 
 def volumes_(session, given):
     plan = _plan(prune.plan_volumes, session.engine, given, given.all)
-    if session.confirmed("all %svolumes that no container uses" % ("" if given.all else "anonymous "), given.force):
-        session.say("Total reclaimed space: " + tables.size(_carry_out(session, plan, "Volumes", "volumes")))
+    if session.confirmed(
+        f"all {'' if given.all else 'anonymous '}volumes that no container uses", given.force
+    ):
+        session.say(
+            "Total reclaimed space: " + tables.size(_carry_out(session, plan, "Volumes", "volumes"))
+        )
 
 
 def networks_(session, given):
@@ -69,14 +80,24 @@ def system(session, given):
     for key in chosen:
         if key not in prune.OWN:
             raise InvalidInput("--filter", key, ", ".join(prune.OWN))
-    what = ["all containers that don't run", "all networks that no container is on",
-            "all images that no container uses" if given.all else "all dangling images"]
-    if not session.confirmed(", ".join(what + ["all anonymous volumes that no container uses"] * given.volumes), given.force):
+    what = [
+        "all containers that don't run",
+        "all networks that no container is on",
+        "all images that no container uses" if given.all else "all dangling images",
+    ]
+    if not session.confirmed(
+        ", ".join(what + ["all anonymous volumes that no container uses"] * given.volumes),
+        given.force,
+    ):
         return
-    space = _carry_out(session, _plan(prune.plan_containers, engine, given), "Containers", "containers")
+    space = _carry_out(
+        session, _plan(prune.plan_containers, engine, given), "Containers", "containers"
+    )
     _carry_out(session, _plan(prune.plan_networks, engine, given), "Networks", "networks")
     if given.volumes:
         labels = {key: values for key, values in chosen.items() if key != "until"}
         space += _carry_out(session, prune.plan_volumes(engine, labels), "Volumes", "volumes")
-    space += _carry_out(session, _plan(prune.plan_images, engine, given, given.all), "Images", "images")
+    space += _carry_out(
+        session, _plan(prune.plan_images, engine, given, given.all), "Images", "images"
+    )
     session.say("Total reclaimed space: " + tables.size(space))

@@ -16,12 +16,27 @@ def serve(session, given):
     session.need_terminal("registry serve", "use the module registry")
     if given.root is None:
         raise InvalidInput("--root", None, "a directory for the registry's content")
-    session.rc = registry.serve(given.root, given.listen or ["127.0.0.1:5000"],
-                                tls_cert=given.tls_cert, tls_key=given.tls_key, users=given.users,
-                                proxy={"remote_url": given.proxy} if given.proxy else None) or 0
+    session.rc = (
+        registry.serve(
+            given.root,
+            given.listen or ["127.0.0.1:5000"],
+            tls_cert=given.tls_cert,
+            tls_key=given.tls_key,
+            users=given.users,
+            proxy={"remote_url": given.proxy} if given.proxy else None,
+        )
+        or 0
+    )
 
 
 def ls(session, given):
-    rows = [{"Name": row["name"], "Listen": ",".join(row["listen"]), "State": row["state"], "Path": row["path"]}
-            for row in registry.services(session.engine)]
+    rows = [
+        {
+            "Name": row["name"],
+            "Listen": ",".join(row["listen"]),
+            "State": row["state"],
+            "Path": row["path"],
+        }
+        for row in registry.services(session.engine)
+    ]
     session.listing(tables.formatted(rows, COLUMNS, given.format))

@@ -14,12 +14,72 @@ from ...errors import Conflict, ContainerFailed, InvalidInput, NotFound
 from ...reconcile import Plan
 from .. import streams
 from ..grammar import check_place
-from ..run_flags import by_flag, options, RUN_FLAGS
+from ..run_flags import RUN_FLAGS, by_flag, options
 
-FIRST = ("amber", "bold", "brisk", "calm", "clever", "dapper", "eager", "fond", "gentle", "happy", "jolly", "keen", "kind", "lively", "mellow", "neat",
-         "noble", "patient", "proud", "quiet", "quick", "ready", "serene", "steady", "sunny", "swift", "tidy", "vivid", "warm", "witty")
-SECOND = ("anchor", "badger", "beacon", "birch", "brook", "cedar", "comet", "dolphin", "ember", "falcon", "fjord", "garnet", "harbor", "heron", "island",
-          "juniper", "lagoon", "lantern", "maple", "meadow", "orchid", "otter", "pebble", "quartz", "raven", "sparrow", "summit", "thistle", "walnut", "willow")
+FIRST = (
+    "amber",
+    "bold",
+    "brisk",
+    "calm",
+    "clever",
+    "dapper",
+    "eager",
+    "fond",
+    "gentle",
+    "happy",
+    "jolly",
+    "keen",
+    "kind",
+    "lively",
+    "mellow",
+    "neat",
+    "noble",
+    "patient",
+    "proud",
+    "quiet",
+    "quick",
+    "ready",
+    "serene",
+    "steady",
+    "sunny",
+    "swift",
+    "tidy",
+    "vivid",
+    "warm",
+    "witty",
+)
+SECOND = (
+    "anchor",
+    "badger",
+    "beacon",
+    "birch",
+    "brook",
+    "cedar",
+    "comet",
+    "dolphin",
+    "ember",
+    "falcon",
+    "fjord",
+    "garnet",
+    "harbor",
+    "heron",
+    "island",
+    "juniper",
+    "lagoon",
+    "lantern",
+    "maple",
+    "meadow",
+    "orchid",
+    "otter",
+    "pebble",
+    "quartz",
+    "raven",
+    "sparrow",
+    "summit",
+    "thistle",
+    "walnut",
+    "willow",
+)
 
 
 def run(session, given):
@@ -30,7 +90,7 @@ def run(session, given):
     session.need_tty(given)
     containers.parse_detach_keys(given.detach_keys)  # refused before anything is made
     if given.rm and (given.restart or "no") != "no":
-        raise InvalidInput("--rm", True, "either --rm, or --restart %s" % given.restart)
+        raise InvalidInput("--rm", True, f"either --rm, or --restart {given.restart}")
     name = _made(session, given)
     if session.check:
         session.carry_out(_starting(name))
@@ -52,10 +112,20 @@ def run(session, given):
 
 def _attend(session, record, given):
     """Start it, wait for its end, and remove it then with ``--rm``."""
-    with auto_remove.by_caller(session.engine.paths, record["id"]) if given.rm else contextlib.nullcontext():
+    with (
+        auto_remove.by_caller(session.engine.paths, record["id"])
+        if given.rm
+        else contextlib.nullcontext()
+    ):
         ends = True
         try:
-            streams.started(session, record, lambda stdin: _start(session, record, stdin), given.interactive, given)
+            streams.started(
+                session,
+                record,
+                lambda stdin: _start(session, record, stdin),
+                given.interactive,
+                given,
+            )
         except containers.Detached:
             ends, session.rc = False, streams.left(session)
         finally:
@@ -64,7 +134,10 @@ def _attend(session, record, given):
 
 
 def _remove(engine, record):
-    with contextlib.suppress(NotFound), containers.held(engine, record["id"]) as now:  # another task may have removed it
+    with (
+        contextlib.suppress(NotFound),
+        containers.held(engine, record["id"]) as now,
+    ):  # another task may have removed it
         containers.remove(engine, now, force=True)
 
 
@@ -79,15 +152,20 @@ def _made(session, given):
     """Make a new container; its name. :raises Conflict: when the name is taken, for each call makes one."""
     definition = options(given, RUN_FLAGS, session.terminal)
     if given.cidfile and os.path.exists(given.cidfile):
-        raise Conflict("--cidfile: %s is there already" % given.cidfile)
+        raise Conflict(f"--cidfile: {given.cidfile} is there already")
     check_place(given.cidfile, "--cidfile")
     name = definition.pop("name", None) or _fresh_name(session.engine)
     if containers.get(session.engine, name) is not None:
-        raise Conflict("the name %s is in use by a container; remove or rename it, or choose another name" % name)
+        raise Conflict(
+            f"the name {name} is in use by a container; remove or rename it, or choose another name"
+        )
     definition.update(name=name, image=given.words[0], state="present")
     with by_flag(RUN_FLAGS):
         plan = containers.plan(session.engine, definition)
-    session.carry_out(plan, live=not given.quiet and any(action.startswith("pull image") for action in plan.actions))
+    session.carry_out(
+        plan,
+        live=not given.quiet and any(action.startswith("pull image") for action in plan.actions),
+    )
     if given.cidfile and not session.check:
         with open(given.cidfile, "x") as file:
             file.write(containers.find(session.engine, name)["id"])
@@ -95,19 +173,21 @@ def _made(session, given):
 
 
 def _start(session, record, stdin=None):
-    session.carry_out(_starting(record["name"], lambda: containers.start_held(session.engine, record, stdin)))
+    session.carry_out(
+        _starting(record["name"], lambda: containers.start_held(session.engine, record, stdin))
+    )
 
 
 def _starting(name, apply=None):
-    plan = Plan("container %s" % name)
-    plan.add("running", False, True, "start container %s" % name, apply)
+    plan = Plan(f"container {name}")
+    plan.add("running", False, True, f"start container {name}", apply)
     return plan
 
 
 def _fresh_name(engine):
     taken = {record["name"] for record in containers.every(engine)}
     while True:
-        name = "%s_%s" % (random.choice(FIRST), random.choice(SECOND))
+        name = f"{random.choice(FIRST)}_{random.choice(SECOND)}"
         if name in taken:
             name += str(random.randrange(10, 10000))
         if name not in taken:

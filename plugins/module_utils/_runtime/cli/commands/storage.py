@@ -24,16 +24,35 @@ def pairs(items):
 def volume_ls(session, given):
     with filtering():
         found = volumes.listing(session.engine, filters(given.filter))
-    rows = [{"Driver": "local", "Name": row["name"], "Scope": "local", "Labels": ",".join("%s=%s" % pair for pair in sorted(row["labels"].items())),
-             "Mountpoint": volumes.path(session.engine, row["name"])} for row in found]
-    session.listing(tables.formatted(rows, VOLUME_COLUMNS, given.format, "Name" if given.quiet else None))
+    rows = [
+        {
+            "Driver": "local",
+            "Name": row["name"],
+            "Scope": "local",
+            "Labels": ",".join("%s=%s" % pair for pair in sorted(row["labels"].items())),
+            "Mountpoint": volumes.path(session.engine, row["name"]),
+        }
+        for row in found
+    ]
+    session.listing(
+        tables.formatted(rows, VOLUME_COLUMNS, given.format, "Name" if given.quiet else None)
+    )
 
 
 def volume_create(session, given):
     name = given.words[0] if given.words else secrets.token_hex(32)
-    session.carry_out(volume_task.volume(session.engine, {
-        "name": name, "state": "present", "driver": given.driver,
-        "driver_options": pairs(given.opt) or None, "labels": pairs(given.label) or None}))
+    session.carry_out(
+        volume_task.volume(
+            session.engine,
+            {
+                "name": name,
+                "state": "present",
+                "driver": given.driver,
+                "driver_options": pairs(given.opt) or None,
+                "labels": pairs(given.label) or None,
+            },
+        )
+    )
     session.say(name)
 
 
@@ -43,74 +62,133 @@ def volume_rm(session, given):
             if given.force:
                 session.say(name)
                 return
-            raise NotFound("volume %s does not exist" % name)
+            raise NotFound(f"volume {name} does not exist")
         session.carry_out(volume_task.volume(session.engine, {"name": name, "state": "absent"}))
         session.say(name)
+
     session.each(given.words, one)
 
 
 def network_ls(session, given):
     with filtering():
         found = networks.listing(session.engine, filters(given.filter))
-    rows = [{"ID": config["id"] if given.no_trunc else config["id"][:12], "Name": config["name"], "Driver": config["driver"], "Scope": "local",
-             "Subnet": config["subnet"],
-             "Internal": config["internal"], "Labels": ",".join("%s=%s" % pair for pair in sorted(config["labels"].items()))}
-            for config in found]
-    session.listing(tables.formatted(rows, NETWORK_COLUMNS, given.format, "ID" if given.quiet else None))
+    rows = [
+        {
+            "ID": config["id"] if given.no_trunc else config["id"][:12],
+            "Name": config["name"],
+            "Driver": config["driver"],
+            "Scope": "local",
+            "Subnet": config["subnet"],
+            "Internal": config["internal"],
+            "Labels": ",".join("%s=%s" % pair for pair in sorted(config["labels"].items())),
+        }
+        for config in found
+    ]
+    session.listing(
+        tables.formatted(rows, NETWORK_COLUMNS, given.format, "ID" if given.quiet else None)
+    )
 
 
 def network_create(session, given):
     if networks.get(session.engine, given.words[0]) is not None:
-        raise Conflict("network %s exists already" % given.words[0])
-    ipam = {key: value for key, value in (("subnet", given.subnet), ("gateway", given.gateway), ("iprange", given.ip_range)) if value}
-    facts = session.carry_out(networks.plan(session.engine, {
-        "name": given.words[0], "state": "present", "driver": given.driver,
-        "driver_options": pairs(given.opt) or None, "labels": pairs(given.label) or None,
-        "internal": given.internal or None, "ipam_config": [ipam] if ipam else None}))
+        raise Conflict(f"network {given.words[0]} exists already")
+    ipam = {
+        key: value
+        for key, value in (
+            ("subnet", given.subnet),
+            ("gateway", given.gateway),
+            ("iprange", given.ip_range),
+        )
+        if value
+    }
+    facts = session.carry_out(
+        networks.plan(
+            session.engine,
+            {
+                "name": given.words[0],
+                "state": "present",
+                "driver": given.driver,
+                "driver_options": pairs(given.opt) or None,
+                "labels": pairs(given.label) or None,
+                "internal": given.internal or None,
+                "ipam_config": [ipam] if ipam else None,
+            },
+        )
+    )
     session.say(facts["network"]["Id"])
 
 
 def network_rm(session, given):
     def one(name):
         if given.force and networks.get(session.engine, name) is None:
-            session.mention("network %s does not exist" % name)
+            session.mention(f"network {name} does not exist")
             return
         config = _network(session, name)
-        session.carry_out(networks.plan(session.engine, {"name": config["name"], "state": "absent"}))
+        session.carry_out(
+            networks.plan(session.engine, {"name": config["name"], "state": "absent"})
+        )
         session.say(name)
+
     session.each(given.words, one)
 
 
 def network_connect(session, given):
-    config, record = _network(session, given.words[0]), containers.find(session.engine, given.words[1])
+    config, record = (
+        _network(session, given.words[0]),
+        containers.find(session.engine, given.words[1]),
+    )
     now = _networks_of(record)
     if config["name"] in [entry["name"] for entry in now]:
-        raise Conflict("container %s is on network %s already" % (record["name"], config["name"]))
-    session.carry_out(containers.plan(session.engine, {
-        "name": record["name"], "state": "present", "networks": now + [{"name": config["name"], "ipv4_address": given.ip}]}))
+        raise Conflict(f"container {record['name']} is on network {config['name']} already")
+    session.carry_out(
+        containers.plan(
+            session.engine,
+            {
+                "name": record["name"],
+                "state": "present",
+                "networks": now + [{"name": config["name"], "ipv4_address": given.ip}],
+            },
+        )
+    )
 
 
 def network_disconnect(session, given):
-    config, record = _network(session, given.words[0]), containers.find(session.engine, given.words[1])
+    config, record = (
+        _network(session, given.words[0]),
+        containers.find(session.engine, given.words[1]),
+    )
     now = _networks_of(record)
     left = [entry for entry in now if entry["name"] != config["name"]]
     if left == now:
-        raise NotFound("container %s is not on network %s" % (record["name"], config["name"]))
+        raise NotFound(f"container {record['name']} is not on network {config['name']}")
     if not left:
-        raise Conflict("container %s is on network %s only; connect it to another one first" % (record["name"], config["name"]))
-    session.carry_out(containers.plan(session.engine, {
-        "name": record["name"], "state": "present", "networks": left, "network_mode": left[0]["name"]}))
+        raise Conflict(
+            f"container {record['name']} is on network {config['name']} only; connect it to another one first"
+        )
+    session.carry_out(
+        containers.plan(
+            session.engine,
+            {
+                "name": record["name"],
+                "state": "present",
+                "networks": left,
+                "network_mode": left[0]["name"],
+            },
+        )
+    )
 
 
 def _network(session, name):
     config = networks.get(session.engine, name)
     if config is None:
-        raise NotFound("network %s does not exist" % name)
+        raise NotFound(f"network {name} does not exist")
     return config
 
 
 def _networks_of(record):
     found = containers.networks_of(record)
     if not found:
-        raise Conflict("container %s has network_mode %s, and is on no network" % (record["name"], record["definition"]["network_mode"]))
+        raise Conflict(
+            f"container {record['name']} has network_mode {record['definition']['network_mode']}, and is on no network"
+        )
     return found

@@ -11,30 +11,40 @@ import platform
 from ... import containers, images, networks, registry, volumes
 from ...deploy.fingerprint import VERSION
 from ...errors import EngineError, NotFound
-from ...host import check as checking, info as host, rebuild
+from ...host import check as checking
+from ...host import info as host
+from ...host import rebuild
 from .. import tables, templates
 from ..grammar import UsageError
 
 
 def _container(engine, name, size=False):
     record = containers.find(engine, name)
-    return dict(containers.inspect(engine, record), **(dict(zip(("SizeRw", "SizeRootFs"), containers.sizes(engine, record))) if size else {}))
+    return dict(
+        containers.inspect(engine, record),
+        **(dict(zip(("SizeRw", "SizeRootFs"), containers.sizes(engine, record))) if size else {}),
+    )
 
 
 def _network(engine, name):
     config = networks.get(engine, name)
     if config is None:
-        raise NotFound("network %s does not exist" % name)
+        raise NotFound(f"network {name} does not exist")
     return networks.inspect(engine, config["name"])
 
 
-KINDS = {"container": _container, "image": images.inspect, "volume": volumes.inspect, "network": _network}
+KINDS = {
+    "container": _container,
+    "image": images.inspect,
+    "volume": volumes.inspect,
+    "network": _network,
+}
 
 
 def inspect(session, given):
     """Docker's order: a container, an image, a volume, a network of that name."""
     if given.type is not None and given.type not in KINDS:
-        raise UsageError("--type %r: accepted are %s" % (given.type, ", ".join(KINDS)))
+        raise UsageError(f"--type {given.type!r}: accepted are {', '.join(KINDS)}")
     _inspect(session, given, [given.type] if given.type else list(KINDS))
 
 
@@ -56,37 +66,68 @@ def inspect_networks(session, given):
 
 def _inspect(session, given, kinds):
     found = []
-    session.each(given.words, lambda name: found.append(_look(session.engine, name, kinds, given.values.get("size"))))
+    session.each(
+        given.words,
+        lambda name: found.append(_look(session.engine, name, kinds, given.values.get("size"))),
+    )
     if given.format in (None, "json"):
         session.say(*json.dumps(found, indent=4).split("\n"))
     else:
-        session.say(*[line for document in found for line in templates.fill(given.format, document).split("\n")])
+        session.say(
+            *[
+                line
+                for document in found
+                for line in templates.fill(given.format, document).split("\n")
+            ]
+        )
 
 
 def _look(engine, name, kinds, size):
     for kind in kinds:
         try:
-            return _container(engine, name, size) if kind == "container" else KINDS[kind](engine, name)
+            return (
+                _container(engine, name, size) if kind == "container" else KINDS[kind](engine, name)
+            )
         except NotFound:
             continue
-    raise NotFound("there is no %s %s on this host" % (" or ".join(kinds), name))
+    raise NotFound(f"there is no {' or '.join(kinds)} {name} on this host")
 
 
 def info(session, given):
     facts = host.info(session.engine)
     if given.format is not None:
-        session.say(*(json.dumps(facts, sort_keys=True) if given.format == "json" else templates.fill(given.format, facts)).split("\n"))
+        session.say(
+            *(
+                json.dumps(facts, sort_keys=True)
+                if given.format == "json"
+                else templates.fill(given.format, facts)
+            ).split("\n")
+        )
         return
     for part in ("counts", "host"):
-        session.say(*["%s: %s" % (key.replace("_", " ").capitalize(), value) for key, value in facts[part].items()])
-    session.say("Policy: " + _policy(facts["policy"]), "Registries: " + (facts["registries"]["error"] or facts["registries"]["path"] or "no file"))
-    session.say("Missing:" if facts["missing"] else "Missing: nothing", *[" " + line for line in facts["missing"]])
+        session.say(
+            *[
+                f"{key.replace('_', ' ').capitalize()}: {value}"
+                for key, value in facts[part].items()
+            ]
+        )
+    session.say(
+        "Policy: " + _policy(facts["policy"]),
+        "Registries: " + (facts["registries"]["error"] or facts["registries"]["path"] or "no file"),
+    )
+    session.say(
+        "Missing:" if facts["missing"] else "Missing: nothing",
+        *[" " + line for line in facts["missing"]],
+    )
 
 
 def _policy(policy):
     if not policy["found"]:
         return "none, every image is accepted"
-    return policy["error"] or "%s, by default %s" % (policy["path"], " and ".join(item["type"] for item in policy["default"]))
+    return (
+        policy["error"]
+        or f"{policy['path']}, by default {' and '.join((item['type'] for item in policy['default']))}"
+    )
 
 
 DF_COLUMNS = [("TYPE", "Type"), ("TOTAL", "TotalCount"), ("ACTIVE", "Active"), ("SIZE", "Size")]
@@ -96,35 +137,68 @@ def df(session, given):
     engine = session.engine
     used = host.disk(engine)
     records = containers.every(engine)
-    running = [record for record in records if containers.status(engine, record["id"])["status"] in ("running", "paused")]
+    running = [
+        record
+        for record in records
+        if containers.status(engine, record["id"])["status"] in ("running", "paused")
+    ]
     every_image, every_volume = images.listing(engine, everything=True), volumes.listing(engine)
     in_use = {record["image"] for record in records}
     rows = [
-        ("Images", len(every_image), len([image for image in every_image if image["Id"] in in_use]), used["layers"] + used["blobs"]),
+        (
+            "Images",
+            len(every_image),
+            len([image for image in every_image if image["Id"] in in_use]),
+            used["layers"] + used["blobs"],
+        ),
         ("Containers", len(records), len(running), used["containers"]),
-        ("Volumes", len(every_volume), len([volume for volume in every_volume if volume["users"]]), used["volumes"]),
-        ("Registries", len(registry.services(engine)), len([row for row in registry.services(engine) if row["state"] == "started"]), used["registries"])]
-    session.listing(tables.formatted([{"Type": kind, "TotalCount": total, "Active": active, "Size": tables.size(size)} for kind, total, active, size in rows],
-                                     DF_COLUMNS, given.format))
+        (
+            "Volumes",
+            len(every_volume),
+            len([volume for volume in every_volume if volume["users"]]),
+            used["volumes"],
+        ),
+        (
+            "Registries",
+            len(registry.services(engine)),
+            len([row for row in registry.services(engine) if row["state"] == "started"]),
+            used["registries"],
+        ),
+    ]
+    session.listing(
+        tables.formatted(
+            [
+                {"Type": kind, "TotalCount": total, "Active": active, "Size": tables.size(size)}
+                for kind, total, active, size in rows
+            ],
+            DF_COLUMNS,
+            given.format,
+        )
+    )
 
 
 def version(session, given):
-    facts = {"Version": VERSION, "KernelVersion": platform.release(), "PythonVersion": platform.python_version(), "Os": "linux",
-             "Arch": platform.machine()}
+    facts = {
+        "Version": VERSION,
+        "KernelVersion": platform.release(),
+        "PythonVersion": platform.python_version(),
+        "Os": "linux",
+        "Arch": platform.machine(),
+    }
     if given.format is not None:
         session.listing(tables.formatted([facts], [], given.format))
         return
-    session.say(*["%-16s%s" % (key + ":", value) for key, value in facts.items()])
+    session.say(*[f"{key + ':':16}{value}" for key, value in facts.items()])
 
 
 def boot(session, _given):
     """Registries first: a container's image may come from one of them."""
     for name, error in registry.boot(session.engine):
-        session.record(True, ["start registry %s" % name])
+        session.record(True, [f"start registry {name}"])
         if error is not None:
             session.complain(error)
     for ident, error in containers.boot(session.engine).items():
-        session.record(True, ["start container %s" % ident[:12]])
+        session.record(True, [f"start container {ident[:12]}"])
         if error is not None:
             session.complain(error)
 
@@ -135,7 +209,7 @@ def shutdown(session, _given):
         session.record(True, ["stop all containers until the next boot"])
         return
     for record in containers.shutdown(session.engine):
-        session.record(True, ["stop container %s" % record["name"]])
+        session.record(True, [f"stop container {record['name']}"])
         session.say(record["name"])
 
 
@@ -178,9 +252,13 @@ def _check_images(session, given, already):
             session.say(*damage.sentences)
             session.rc = 1
         elif names:
-            session.complain("%s; stop %s first, which stand%s on it" % (damage.sentences[0], ", ".join(names), "s" if len(names) == 1 else ""))
+            session.complain(
+                f"{damage.sentences[0]}; stop {', '.join(names)} first, which stand{'s' if len(names) == 1 else ''} on it"
+            )
         else:
-            session.each([damage], lambda each: session.carry_out(images.plan_repair(session.engine, each)))
+            session.each(
+                [damage], lambda each: session.carry_out(images.plan_repair(session.engine, each))
+            )
             session.say(*damage.sentences)
     if not found and not already:
         session.say("No damage found")

@@ -20,7 +20,9 @@ FILE = "attended"  # in the container's directory
 @contextlib.contextmanager
 def by_caller(paths, ident):
     """In the block the container's removal is the caller's."""
-    fd = os.open(os.path.join(paths.container(ident), FILE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(
+        os.path.join(paths.container(ident), FILE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX)
         yield
@@ -38,4 +40,5 @@ def remove(paths, ident, command):
             fcntl.lockf(fd, fcntl.LOCK_EX)
             os.close(fd)
         return os.path.isdir(directory)
+
     signals.run_detached(list(command) + ["rm", "--volumes", ident], left)

@@ -24,7 +24,9 @@ from ..options import storage
 from ..spec import files
 from ..view import changes, running
 
-EMPTY = "sha256:" + hashlib.sha256(b"\0" * 1024).hexdigest()  # the DiffID of a layer without entries
+EMPTY = (
+    "sha256:" + hashlib.sha256(b"\0" * 1024).hexdigest()
+)  # the DiffID of a layer without entries
 
 
 def plan_commit(engine, record, names=(), author=None, comment=None, change=None, pause=True):
@@ -36,11 +38,28 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
     """
     references = [images.tagged(name).tagged for name in names]
     base = images.get(engine, record["image"])
-    document = _document(record, base, _configuration(engine, record, base, change), author, comment, _command(engine, record))
-    plan = images.ImagePlan(engine, "image %s" % (images.familiar(references[0]) if references else "of container %s" % record["name"]))
+    document = _document(
+        record,
+        base,
+        _configuration(engine, record, base, change),
+        author,
+        comment,
+        _command(engine, record),
+    )
+    plan = images.ImagePlan(
+        engine,
+        "image %s"
+        % (images.familiar(references[0]) if references else "of container %s" % record["name"]),
+    )
     lost = images.lost(engine, base["id"])
     if lost:
-        return _when_whole(plan, base, lost, record, lambda: plan_commit(engine, record, names, author, comment, change, pause))
+        return _when_whole(
+            plan,
+            base,
+            lost,
+            record,
+            lambda: plan_commit(engine, record, names, author, comment, change, pause),
+        )
     diff_id = _diff_id(engine, record)
     data = _with_layer(document, diff_id)
     same = _same(engine, references, data)
@@ -51,22 +70,45 @@ def plan_commit(engine, record, names=(), author=None, comment=None, change=None
         return plan
     parsed = manifest.parse_config(data, record["name"])
     layers = parsed["rootfs"]["diff_ids"]
-    plan.brings({"id": manifest.digest_of(data), "manifest": "", "config": parsed, "layers": layers, "size": 0, "added": None}, references)
+    plan.brings(
+        {
+            "id": manifest.digest_of(data),
+            "manifest": "",
+            "config": parsed,
+            "layers": layers,
+            "size": 0,
+            "added": None,
+        },
+        references,
+    )
 
     def take():
         with frozen(engine, record) if pause else contextlib.nullcontext():
             ident = _take(engine, record, base, document, references)
-        plan.is_there(images.get(engine, ident)).coming = None  # it may have gone on since it was looked at
+        plan.is_there(
+            images.get(engine, ident)
+        ).coming = None  # it may have gone on since it was looked at
 
     plan.unknown = True
-    row = engine.db.one("SELECT image FROM tags WHERE reference = ?", references[0]) if references else None
-    plan.add("image", row and row["image"], "committed", "commit container %s" % record["name"]
-             + (" as image %s" % images.familiar(references[0]) if references else ""), take)
+    row = (
+        engine.db.one("SELECT image FROM tags WHERE reference = ?", references[0])
+        if references
+        else None
+    )
+    plan.add(
+        "image",
+        row and row["image"],
+        "committed",
+        f"commit container {record['name']}"
+        + (f" as image {images.familiar(references[0])}" if references else ""),
+        take,
+    )
     return plan
 
 
 def _when_whole(plan, base, lost, record, again):
     """The plan where the container's image has to be repaired first. :param again: called then for what is left to do."""
+
     def go():
         late = again()
         late.apply()
@@ -74,7 +116,9 @@ def _when_whole(plan, base, lost, record, again):
 
     images.add_repair(plan, plan.engine, lost)
     plan.unknown = True
-    plan.is_there(base).add("image", base["id"], "committed", "commit container %s" % record["name"], go)
+    plan.is_there(base).add(
+        "image", base["id"], "committed", f"commit container {record['name']}", go
+    )
     return plan
 
 
@@ -94,12 +138,27 @@ def _configuration(engine, record, base, change):
         config["Env"] = ["%s=%s" % item for item in dict(env, **definition["env"]).items()]
     if definition.get("labels"):
         config["Labels"] = dict(config.get("Labels") or {}, **definition["labels"])
-    for option, key in (("user", "User"), ("working_dir", "WorkingDir"), ("stop_signal", "StopSignal")):
+    for option, key in (
+        ("user", "User"),
+        ("working_dir", "WorkingDir"),
+        ("stop_signal", "StopSignal"),
+    ):
         if definition.get(option):
             config[key] = definition[option]
-    ports = set(definition.get("exposed_ports", ())) | {"%d/%s" % (port["container_port"], port["protocol"]) for port in definition.get("published_ports", ())}
+    ports = set(definition.get("exposed_ports", ())) | {
+        "%d/%s" % (port["container_port"], port["protocol"])
+        for port in definition.get("published_ports", ())
+    }
     _add(config, "ExposedPorts", ports)
-    _add(config, "Volumes", {mount["target"] for mount in storage.mounts_of(definition) if mount["type"] == "volume" and not mount["source"]})
+    _add(
+        config,
+        "Volumes",
+        {
+            mount["target"]
+            for mount in storage.mounts_of(definition)
+            if mount["type"] == "volume" and not mount["source"]
+        },
+    )
     if "healthcheck" in definition:
         config["Healthcheck"] = _healthcheck(files.read_run(engine, record["id"]).get("health"))
     if change is not None:
@@ -115,8 +174,16 @@ def _add(config, key, entries):
 def _healthcheck(health):
     if health is None:
         return {"Test": ["NONE"]}
-    times = {"Interval": "interval", "Timeout": "timeout", "StartPeriod": "start_period", "StartInterval": "start_interval"}
-    return dict({"Test": health["test"], "Retries": health["retries"]}, **{key: int(health[name] * 1000000000) for key, name in times.items()})
+    times = {
+        "Interval": "interval",
+        "Timeout": "timeout",
+        "StartPeriod": "start_period",
+        "StartInterval": "start_interval",
+    }
+    return dict(
+        {"Test": health["test"], "Retries": health["retries"]},
+        **{key: int(health[name] * 1000000000) for key, name in times.items()},
+    )
 
 
 def _command(engine, record):
@@ -125,15 +192,29 @@ def _command(engine, record):
 
 def _document(record, base, config, author, comment, command):
     """The configuration of the coming image, without its layer."""
-    document = {key: value for key, value in base["config"].items() if key in ("architecture", "os", "variant", "os.version", "os.features", "author")}
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    document = {
+        key: value
+        for key, value in base["config"].items()
+        if key in ("architecture", "os", "variant", "os.version", "os.features", "author")
+    }
+    now = (
+        datetime.datetime.now(datetime.timezone.utc)
+        .isoformat(timespec="microseconds")
+        .replace("+00:00", "Z")
+    )
     entry = {"created": now, "created_by": command}
     if author:
         document["author"] = entry["author"] = author
     if comment:
         entry["comment"] = comment
     history = list(base["config"].get("history") or ()) + [entry]
-    return dict(document, created=now, config=config, history=history, rootfs={"type": "layers", "diff_ids": base["layers"]})
+    return dict(
+        document,
+        created=now,
+        config=config,
+        history=history,
+        rootfs={"type": "layers", "diff_ids": base["layers"]},
+    )
 
 
 def _with_layer(document, diff_id):
@@ -144,22 +225,38 @@ def _with_layer(document, diff_id):
     else:
         document["rootfs"]["diff_ids"].append(diff_id)
     if len(document["rootfs"]["diff_ids"]) > manifest.MAX_LAYERS:
-        raise Unsupported("the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
-                          % (len(document["rootfs"]["diff_ids"]), manifest.MAX_LAYERS))
-    return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        raise Unsupported(
+            "the image would have %d layers; overlayfs takes at most %d (pycontainer image squash merges some)"
+            % (len(document["rootfs"]["diff_ids"]), manifest.MAX_LAYERS)
+        )
+    return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def _same(engine, references, data):
     """An image of the store that is the same but for the time when it was made; one that has the name comes first. None: there is none."""
-    wanted = _timeless(json_reader.load(data, "the image's configuration", size=manifest.MAX_CONFIG))
-    named = [row["image"] for full in references for row in engine.db.all("SELECT image FROM tags WHERE reference = ?", full)]
-    for ident in named + [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added DESC")]:
+    wanted = _timeless(
+        json_reader.load(data, "the image's configuration", size=manifest.MAX_CONFIG)
+    )
+    named = [
+        row["image"]
+        for full in references
+        for row in engine.db.all("SELECT image FROM tags WHERE reference = ?", full)
+    ]
+    for ident in named + [
+        row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added DESC")
+    ]:
         try:
             found = images.find(engine, ident)
         except HostError:  # another image, which is damaged
             continue
         if found is not None and found["layers"] == wanted["rootfs"]["diff_ids"]:
-            document = json_reader.load(engine.blobs.read(ident), "the configuration of image %s" % ident[:19], size=manifest.MAX_CONFIG)
+            document = json_reader.load(
+                engine.blobs.read(ident),
+                f"the configuration of image {ident[:19]}",
+                size=manifest.MAX_CONFIG,
+            )
             if _timeless(document) == wanted:
                 return found
     return None
@@ -185,17 +282,29 @@ def _diff_id(engine, record):
 
 
 def _take(engine, record, base, document, references):
-    source, layers = manifest.parse(engine.blobs.read(base["manifest"]), base["id"]), images.kept_layers(engine, base)
+    source, layers = (
+        manifest.parse(engine.blobs.read(base["manifest"]), base["id"]),
+        images.kept_layers(engine, base),
+    )
     diff_id = _diff_id(engine, record)
     data = _with_layer(document, diff_id)
     with changes.changes(engine, record) as (upper, found):
         if diff_id != EMPTY:
             layers.append(ingest.Layer(diff_id, lambda: difference.archive_of(upper, found)))
         described = {"digest": manifest.digest_of(data), "size": len(data)}
-        docker = source["mediaType"] == manifest.DOCKER_MANIFEST or manifest.needs_docker(document["config"])
-        engine.progress.subject("Committing %s" % record["name"])
-        return ingest.take(engine, "the image of container %s" % record["name"], data, layers, manner=ingest.LOAD, references=references,
-                           build_manifest=lambda stored: manifest.build(described, stored, docker=docker))
+        docker = source["mediaType"] == manifest.DOCKER_MANIFEST or manifest.needs_docker(
+            document["config"]
+        )
+        engine.progress.subject(f"Committing {record['name']}")
+        return ingest.take(
+            engine,
+            f"the image of container {record['name']}",
+            data,
+            layers,
+            manner=ingest.LOAD,
+            references=references,
+            build_manifest=lambda stored: manifest.build(described, stored, docker=docker),
+        )
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ class Side:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None
-            raise HostError("%s %s can't be opened: %s" % (path, self.where, error.strerror)) from None
+            raise HostError(f"{path} {self.where} can't be opened: {error.strerror}") from None
 
 
 def _as_they_are(uid, gid):
@@ -77,7 +77,7 @@ def inside(engine, record, path, write):
             yield side, path
         return
     volume, rest = _in_volume(engine, record, path)
-    what = "container %s" % record["name"]
+    what = f"container {record['name']}"
     if volume is not None:
         root = os.open(volume, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -95,7 +95,7 @@ def inside(engine, record, path, write):
 @contextlib.contextmanager
 def _running(engine, record):
     """Through /proc/PID/root of its first process, which is still the same one afterwards."""
-    gone = Conflict("container %s has just ended; try again" % record["name"])
+    gone = Conflict(f"container {record['name']} has just ended; try again")
     state = running.status(engine, record["id"])
     try:
         root = os.open("/proc/%d/root" % state["pid"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -104,9 +104,11 @@ def _running(engine, record):
     try:
         uids, gids = [_map_of(state["pid"], name) for name in ("uid_map", "gid_map")]
         now = running.status(engine, record["id"])
-        if (now["pid"], now.get("pid_start")) != (state["pid"], state.get("pid_start")) or now["status"] not in running.LIVING:
+        if (now["pid"], now.get("pid_start")) != (state["pid"], state.get("pid_start")) or now[
+            "status"
+        ] not in running.LIVING:
             raise gone
-        yield _mapped(root, "container %s" % record["name"], uids, gids)
+        yield _mapped(root, f"container {record['name']}", uids, gids)
     finally:
         os.close(root)
 
@@ -122,10 +124,14 @@ def _mapped(root, what, uids, gids):
         return Side(root, what)
 
     def outer(uid, gid):
-        return tuple(_through(extents, ident, 0, 1, what) for extents, ident in ((uids, uid), (gids, gid)))
+        return tuple(
+            _through(extents, ident, 0, 1, what) for extents, ident in ((uids, uid), (gids, gid))
+        )
 
     def inner(uid, gid):
-        return tuple(_through(extents, ident, 1, 0, None) for extents, ident in ((uids, uid), (gids, gid)))
+        return tuple(
+            _through(extents, ident, 1, 0, None) for extents, ident in ((uids, uid), (gids, gid))
+        )
 
     return Side(root, what, outer, inner, lambda: userns.as_owner(*outer(0, 0)))
 
@@ -136,13 +142,19 @@ def _through(extents, ident, source, target, what):
             return extent[target] + ident - extent[source]
     if what is None:
         return 65534  # as the container sees it
-    raise HostError("%s has no user or group %d: its user namespace does not map it" % (what, ident))
+    raise HostError(
+        "%s has no user or group %d: its user namespace does not map it" % (what, ident)
+    )
 
 
 @contextlib.contextmanager
 def _stopped(engine, record):
     directory = engine.paths.container(record["id"])
-    fd = overlay.overlay(image.layers(engine, record["image"]), os.path.join(directory, "upper"), os.path.join(directory, "work"))
+    fd = overlay.overlay(
+        image.layers(engine, record["image"]),
+        os.path.join(directory, "upper"),
+        os.path.join(directory, "work"),
+    )
     try:
         yield fd
     finally:
@@ -157,15 +169,21 @@ def _in_volume(engine, record, path):
     targets = {entry["target"] for entry in wanted}
     for mount in files.read_config(engine, record["id"]).get("mounts", ()):
         place = mount["destination"].rstrip("/")
-        if mount["type"] == "bind" and place in targets and (path == place or path.startswith(place + "/")):
+        if (
+            mount["type"] == "bind"
+            and place in targets
+            and (path == place or path.startswith(place + "/"))
+        ):
             own[place] = mount
     if not own:
         return None, path + tail
     place = max(own, key=len)
     mount = own[place]
     if not os.path.isdir(mount["source"]):
-        raise Conflict("%s in container %s is a mounted file; copy %s of the host" % (place, record["name"], mount["source"]))
-    return mount["source"], (path[len(place):] or "/") + tail
+        raise Conflict(
+            f"{place} in container {record['name']} is a mounted file; copy {mount['source']} of the host"
+        )
+    return mount["source"], (path[len(place) :] or "/") + tail
 
 
 # ---------------------------------------------------------------------------------------------------------------- names
@@ -185,12 +203,16 @@ class Source:
         follow = follow or given.endswith("/") or self.only_content
         self.handle = side.open(path, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
         if self.handle is None:
-            raise NotFound("there is no %s %s" % (given, side.where))
+            raise NotFound(f"there is no {given} {side.where}")
         self.mode = os.fstat(self.handle).st_mode
         if given.endswith("/") and not stat.S_ISDIR(self.mode):
             os.close(self.handle)
-            raise NotFound("%s %s is not a directory" % (given, side.where))
-        self.name = name if not self.only_content else posixpath.basename(posixpath.normpath(given)) or "root"
+            raise NotFound(f"{given} {side.where} is not a directory")
+        self.name = (
+            name
+            if not self.only_content
+            else posixpath.basename(posixpath.normpath(given)) or "root"
+        )
 
     def __enter__(self):
         return self
@@ -215,7 +237,9 @@ class Source:
             try:
                 fd = os.open("/proc/self/fd/%d" % self.handle, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
-                raise HostError("%s %s can't be read: %s" % (self.given, self.side.where, error.strerror)) from None
+                raise HostError(
+                    f"{self.given} {self.side.where} can't be read: {error.strerror}"
+                ) from None
             try:
                 yield from packer.opened(fd, called)
             finally:
@@ -223,9 +247,11 @@ class Source:
         else:
             parent = self.side.open(posixpath.dirname(self.path.rstrip("/")) or "/", _DIRECTORY)
             if parent is None:
-                raise NotFound("there is no %s %s any more" % (self.given, self.side.where))
+                raise NotFound(f"there is no {self.given} {self.side.where} any more")
             try:
-                yield from packer.one(parent, os.fsencode(posixpath.basename(self.path.rstrip("/"))), called)
+                yield from packer.one(
+                    parent, os.fsencode(posixpath.basename(self.path.rstrip("/"))), called
+                )
             finally:
                 os.close(parent)
 
@@ -241,13 +267,13 @@ def _target(side, path, source):
         if there is not None:
             os.close(there)
             if source.is_directory:
-                raise Conflict("%s %s is a file, and %s a directory" % (path, side.where, source.given))
+                raise Conflict(f"{path} {side.where} is a file, and {source.given} a directory")
         if path.endswith("/") and not (there is None and source.is_directory):
-            raise NotFound("there is no directory %s %s" % (path, side.where))
+            raise NotFound(f"there is no directory {path} {side.where}")
         parent, name = posixpath.split(_resolved(side, path.rstrip("/")))
         directory = side.open(parent or "/", _DIRECTORY)
         if directory is None or name in ("", ".", ".."):
-            raise NotFound("there is no directory %s %s" % (parent or path, side.where))
+            raise NotFound(f"there is no directory {parent or path} {side.where}")
         name = os.fsencode(name)
     try:
         yield directory, name
@@ -267,7 +293,7 @@ def _resolved(side, path):
             path = posixpath.join(posixpath.dirname(path), os.readlink("", dir_fd=handle))
         finally:
             os.close(handle)
-    raise Conflict("%s %s: too many links" % (path, side.where))
+    raise Conflict(f"{path} {side.where}: too many links")
 
 
 # -------------------------------------------------------------------------------------------------------------- copying
@@ -293,7 +319,10 @@ def copy_out(engine, record, path, host_path, archive=False, follow=False):
 
 
 def _copy(source_side, source_path, given, target_side, target_path, archive, follow):
-    with Source(source_side, source_path, given, follow) as source, _target(target_side, target_path, source) as (directory, name):
+    with (
+        Source(source_side, source_path, given, follow) as source,
+        _target(target_side, target_path, source) as (directory, name),
+    ):
         return _unpack(target_side, directory, source.pieces(name), given, archive, archive)
 
 
@@ -310,7 +339,7 @@ def take_archive(engine, record, path, pieces):
     with inside(engine, record, path, True) as (side, rest):
         directory = side.open(rest, _DIRECTORY)
         if directory is None:
-            raise NotFound("there is no directory %s %s" % (path, side.where))
+            raise NotFound(f"there is no directory {path} {side.where}")
         try:
             _unpack(side, directory, pieces, "the archive", True, True)
         finally:
@@ -330,9 +359,11 @@ def look(engine, record, path, write):
         if not write:
             Source(side, rest, path, True).__exit__()
             return
-        parent = side.open(rest, os.O_PATH) or side.open(posixpath.dirname(rest.rstrip("/")) or "/", os.O_PATH)
+        parent = side.open(rest, os.O_PATH) or side.open(
+            posixpath.dirname(rest.rstrip("/")) or "/", os.O_PATH
+        )
         if parent is None:
-            raise NotFound("there is no directory %s %s" % (posixpath.dirname(path), side.where))
+            raise NotFound(f"there is no directory {posixpath.dirname(path)} {side.where}")
         os.close(parent)
 
 

@@ -24,7 +24,11 @@ def parse(text, flag="--detach-keys"):
         elif len(key) == 1 and " " < key <= "~":
             sent.append(ord(key))
         else:
-            raise InvalidInput(flag, text, "single characters and ctrl-<a to z, @, [, \\, ], ^ or _>, with commas between")
+            raise InvalidInput(
+                flag,
+                text,
+                "single characters and ctrl-<a to z, @, [, \\, ], ^ or _>, with commas between",
+            )
     return bytes(sent)
 
 
@@ -41,6 +45,13 @@ class Watch:
         if at >= 0:
             self.held = b""
             return data[:at], True
-        length = next((size for size in range(min(len(self.keys) - 1, len(data)), 0, -1) if self.keys.startswith(data[-size:])), 0)
-        self.held = data[len(data) - length:]
-        return data[:len(data) - length], False
+        length = next(
+            (
+                size
+                for size in range(min(len(self.keys) - 1, len(data)), 0, -1)
+                if self.keys.startswith(data[-size:])
+            ),
+            0,
+        )
+        self.held = data[len(data) - length :]
+        return data[: len(data) - length], False

@@ -31,18 +31,34 @@ def serve(paths, message, descriptors, connection, limits=None):
     given = [next(streams) if wanted else None for wanted in message["stdio"]]
     try:
         bundle = run_file.Bundle(paths, message["id"])
-        process = exec_worker.process(bundle, state.read(paths, message["id"]), message["argv"], given, message.get("user"), message.get("cwd"),
-                                      message.get("env"), message.get("tty"), message.get("privileged"), limits)
+        process = exec_worker.process(
+            bundle,
+            state.read(paths, message["id"]),
+            message["argv"],
+            given,
+            message.get("user"),
+            message.get("cwd"),
+            message.get("env"),
+            message.get("tty"),
+            message.get("privileged"),
+            limits,
+        )
         process.start()
     except EngineError as error:
-        messages.send(connection, {"error": str(error), "exit_code": getattr(error, "exit_code", None)})
+        messages.send(
+            connection, {"error": str(error), "exit_code": getattr(error, "exit_code", None)}
+        )
         return
     except Exception as error:  # pylint: disable=broad-except # a defect
         messages.send(connection, {"error": defect(paths, error)})
         return
     for fd in descriptors:
         os.close(fd)
-    messages.send(connection, {"pid": process.pid, "warnings": process.warnings}, [process.terminal] if process.terminal is not None else [])
+    messages.send(
+        connection,
+        {"pid": process.pid, "warnings": process.warnings},
+        [process.terminal] if process.terminal is not None else [],
+    )
     if message.get("detach"):
         return
     if process.terminal is not None:
@@ -59,9 +75,12 @@ def defect(paths, error):
 
     from ...untrusted.text import entry
 
-    sys.stderr.write(entry("".join(traceback.format_exception(type(error), error, error.__traceback__)), None) + "\n")
+    sys.stderr.write(
+        entry("".join(traceback.format_exception(type(error), error, error.__traceback__)), None)
+        + "\n"
+    )
     sys.stderr.flush()
-    return "the engine failed unexpectedly (%s: %s); %s has the traceback" % (type(error).__name__, error, os.path.join(paths.run, "zygote.log"))
+    return f"the engine failed unexpectedly ({type(error).__name__}: {error}); {os.path.join(paths.run, 'zygote.log')} has the traceback"
 
 
 def _attend(process, connection):
@@ -98,18 +117,26 @@ class Session:
     def __init__(self, paths, ident, argv, streams=(None, None, None), **options):
         from ..client import zygote_client
 
-        message = dict(options, op="exec", id=ident, argv=list(argv), stdio=[fd is not None for fd in streams])
+        message = dict(
+            options, op="exec", id=ident, argv=list(argv), stdio=[fd is not None for fd in streams]
+        )
         self.connection = zygote_client.connect(paths)
         try:
             messages.send(self.connection, message, [fd for fd in streams if fd is not None])
             answer, fds = messages.receive(self.connection)
         except messages.Gone:
             self.connection.close()
-            raise ContainerFailed("container %s: the process that should have started the command was killed" % ident) from None
+            raise ContainerFailed(
+                f"container {ident}: the process that should have started the command was killed"
+            ) from None
         if "error" in answer:
             self.connection.close()
             raise ContainerFailed(answer["error"], exit_code=answer.get("exit_code"))
-        self.pid, self.warnings, self.terminal = answer["pid"], answer["warnings"], fds[0] if fds else None
+        self.pid, self.warnings, self.terminal = (
+            answer["pid"],
+            answer["warnings"],
+            fds[0] if fds else None,
+        )
 
     def kill(self, signal=constants.SIGKILL):
         with contextlib.suppress(messages.Gone):
@@ -126,12 +153,27 @@ class Session:
         try:
             return messages.receive(self.connection)[0]["rc"]
         except messages.Gone:
-            raise ContainerFailed("the command's exit code is unknown: the process that waited for it was killed") from None
+            raise ContainerFailed(
+                "the command's exit code is unknown: the process that waited for it was killed"
+            ) from None
         finally:
             self.connection.close()
 
 
-def run(paths, ident, argv, *, user=None, cwd=None, env=None, stdin=None, tty=False, detach=False, privileged=False, timeout=None):
+def run(
+    paths,
+    ident,
+    argv,
+    *,
+    user=None,
+    cwd=None,
+    env=None,
+    stdin=None,
+    tty=False,
+    detach=False,
+    privileged=False,
+    timeout=None,
+):
     """Run a command in a container and take what it writes.
 
     :param stdin: bytes, or None for an empty input. :param timeout: seconds after which it is killed.
@@ -198,17 +240,27 @@ def _collect(session, ends, writer, stdin, timeout):
                     writer = None
             elif not _read(fd, output[ends[fd]]):
                 poll.unregister(fd)
-    for fd, name in ends.items():  # what it wrote before its end is in the pipes; who inherited them is not waited for
+    for (
+        fd,
+        name,
+    ) in (
+        ends.items()
+    ):  # what it wrote before its end is in the pipes; who inherited them is not waited for
         while _read(fd, output[name]):
             pass
     for fd in list(ends) + ([writer] if writer is not None else []):
         os.close(fd)
-    return {"rc": session.result(), "stdout": b"".join(output["stdout"]), "stderr": b"".join(output["stderr"]), "timed_out": timed_out}
+    return {
+        "rc": session.result(),
+        "stdout": b"".join(output["stdout"]),
+        "stderr": b"".join(output["stderr"]),
+        "timed_out": timed_out,
+    }
 
 
 def _write(fd, view):
     try:
-        return view[os.write(fd, view):]
+        return view[os.write(fd, view) :]
     except BlockingIOError:
         return view
     except OSError:  # it reads no more
@@ -225,7 +277,19 @@ def _read(fd, into):
     return bool(data)
 
 
-def interactive(paths, ident, argv, *, user=None, cwd=None, env=None, tty=False, stdin=True, privileged=False, keys=b""):
+def interactive(
+    paths,
+    ident,
+    argv,
+    *,
+    user=None,
+    cwd=None,
+    env=None,
+    tty=False,
+    stdin=True,
+    privileged=False,
+    keys=b"",
+):
     """Run a command whose streams are passed on from and to this process's own, or whose terminal is joined to it. Returns its exit code.
 
     :param keys: see :func:`bridge`. :raises detach_keys.Detached: the command goes on.
@@ -254,7 +318,7 @@ def feed(writer):
             if not data:
                 break
             while data:
-                data = data[os.write(writer, data):]
+                data = data[os.write(writer, data) :]
     except OSError:
         pass  # the command has ended, or reads no more
     finally:
@@ -288,7 +352,7 @@ def _copied(fd, target):
         return False
     data = pieces[0]
     while data:
-        data = data[os.write(target, data):]
+        data = data[os.write(target, data) :]
     return True
 
 
@@ -358,6 +422,6 @@ def _copy(poll, terminal, until, watch):
                 data, left = watch.take(data)
             target = 1 if fd == terminal else terminal
             while data:
-                data = data[os.write(target, data):]
+                data = data[os.write(target, data) :]
             if left:
                 return True

@@ -21,7 +21,11 @@ class _Seen:
     """A status with other ids."""
 
     def __init__(self, status, ids):
-        self.st_mode, self.st_rdev, self.st_mtime_ns = status.st_mode, status.st_rdev, status.st_mtime_ns
+        self.st_mode, self.st_rdev, self.st_mtime_ns = (
+            status.st_mode,
+            status.st_rdev,
+            status.st_mtime_ns,
+        )
         self.st_uid, self.st_gid = ids(status.st_uid, status.st_gid)
 
 
@@ -36,7 +40,9 @@ class Packer:
         try:
             yield from self._entry(fd, name, called, 0)
         except OSError as error:
-            raise HostError("%s could not be read: %s" % (os.fsdecode(name), error.strerror or error)) from None
+            raise HostError(
+                f"{os.fsdecode(name)} could not be read: {error.strerror or error}"
+            ) from None
         yield b"\0" * (2 * reader.BLOCK)
 
     def opened(self, fd, called):
@@ -47,20 +53,31 @@ class Packer:
     def directory(self, fd, called=None):
         """The archive of an open directory, under the name ``called``; None: only of what is in it."""
         if called is not None:
-            yield writer.header(called + b"/", reader.DIRECTORY, _Seen(os.fstat(fd), self.ids), xattrs=same_file.xattrs(fd), fraction=True)
+            yield writer.header(
+                called + b"/",
+                reader.DIRECTORY,
+                _Seen(os.fstat(fd), self.ids),
+                xattrs=same_file.xattrs(fd),
+                fraction=True,
+            )
         yield from self._contents(fd, called + b"/" if called is not None else b"", 0)
         yield b"\0" * (2 * reader.BLOCK)
 
     def _contents(self, fd, prefix, depth):
         if depth > DEEPEST:
-            raise HostError("%s: its directories are nested deeper than %d" % (os.fsdecode(prefix[:200]), DEEPEST))
+            raise HostError(
+                "%s: its directories are nested deeper than %d"
+                % (os.fsdecode(prefix[:200]), DEEPEST)
+            )
         for name in sorted(os.fsencode(item) for item in os.listdir(fd)):
             try:
                 yield from self._entry(fd, name, prefix + name, depth)
             except FileNotFoundError:
                 continue  # it went meanwhile
             except OSError as error:
-                raise HostError("%s could not be read: %s" % (os.fsdecode(prefix + name), error.strerror or error)) from None
+                raise HostError(
+                    f"{os.fsdecode(prefix + name)} could not be read: {error.strerror or error}"
+                ) from None
 
     def _entry(self, fd, name, path, depth):
         status = os.lstat(name, dir_fd=fd)
@@ -69,7 +86,13 @@ class Packer:
         if kind == stat.S_IFDIR:
             inner = os.open(name, _DIRECTORY, dir_fd=fd)
             try:
-                yield writer.header(path + b"/", reader.DIRECTORY, seen, xattrs=same_file.xattrs(inner), fraction=True)
+                yield writer.header(
+                    path + b"/",
+                    reader.DIRECTORY,
+                    seen,
+                    xattrs=same_file.xattrs(inner),
+                    fraction=True,
+                )
                 yield from self._contents(inner, path + b"/", depth + 1)
             finally:
                 os.close(inner)
@@ -88,13 +111,31 @@ class Packer:
             finally:
                 os.close(file)
         elif kind == stat.S_IFLNK:
-            yield writer.header(path, reader.SYMLINK, seen, link=os.readlink(name, dir_fd=fd), fraction=True)
+            yield writer.header(
+                path, reader.SYMLINK, seen, link=os.readlink(name, dir_fd=fd), fraction=True
+            )
         else:
-            yield writer.header(path, {stat.S_IFCHR: reader.CHAR, stat.S_IFBLK: reader.BLOCK_DEVICE, stat.S_IFIFO: reader.FIFO}[kind], seen, fraction=True)
+            yield writer.header(
+                path,
+                {
+                    stat.S_IFCHR: reader.CHAR,
+                    stat.S_IFBLK: reader.BLOCK_DEVICE,
+                    stat.S_IFIFO: reader.FIFO,
+                }[kind],
+                seen,
+                fraction=True,
+            )
 
     def _file(self, file, path, status):
         """Exactly as many bytes as the header promises: a file that becomes shorter meanwhile is filled up, as tar(1) does."""
-        yield writer.header(path, reader.REGULAR, _Seen(status, self.ids), size=status.st_size, xattrs=same_file.xattrs(file), fraction=True)
+        yield writer.header(
+            path,
+            reader.REGULAR,
+            _Seen(status, self.ids),
+            size=status.st_size,
+            xattrs=same_file.xattrs(file),
+            fraction=True,
+        )
         left = status.st_size
         while left:
             piece = os.read(file, min(left, PIECE)) or b"\0" * min(left, PIECE)

@@ -37,15 +37,24 @@ class Unpacker:
         for entry in reader.entries(stream):
             parts = [part for part in entry.name.split(b"/") if part not in (b"", b".")]
             if len(parts) > DEEPEST:
-                raise HostError("%s: its directories are nested deeper than %d" % (os.fsdecode(entry.name[:200]), DEEPEST))
+                raise HostError(
+                    "%s: its directories are nested deeper than %d"
+                    % (os.fsdecode(entry.name[:200]), DEEPEST)
+                )
             if b".." in parts:
-                raise InvalidInput("archive", os.fsdecode(entry.name[:200]), "names that stay inside of the directory")
+                raise InvalidInput(
+                    "archive",
+                    os.fsdecode(entry.name[:200]),
+                    "names that stay inside of the directory",
+                )
             if not parts or entry.kind == b"V":
                 continue
             try:
                 self._entry(entry, parts)
             except OSError as error:
-                raise HostError("%s could not be written: %s" % (_show(parts), error.strerror or error)) from None
+                raise HostError(
+                    f"{_show(parts)} could not be written: {error.strerror or error}"
+                ) from None
         stream.drain()
         for parts, mtime in reversed(self._times):
             with contextlib.suppress(OSError), self._parent(parts + [b"."]) as fd:
@@ -65,7 +74,9 @@ class Unpacker:
                     os.fchown(inner, *self.owner(0, 0))
                 except OSError as error:
                     if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                        raise Conflict("%s is in the way: it is no directory" % _show(parts)) from None
+                        raise Conflict(
+                            f"{_show(parts)} is in the way: it is no directory"
+                        ) from None
                     raise
                 os.close(fd)
                 fd = inner
@@ -81,7 +92,7 @@ class Unpacker:
                 self._directory(fd, name, entry, parts, there)
                 return
             if there is not None and stat.S_ISDIR(there.st_mode):
-                raise Conflict("%s is a directory, and what is copied there is none" % _show(parts))
+                raise Conflict(f"{_show(parts)} is a directory, and what is copied there is none")
             if entry.kind == reader.REGULAR:
                 self._file(fd, name, entry, there)
             elif entry.kind == reader.LINK:
@@ -97,7 +108,9 @@ class Unpacker:
         if there is None:
             os.mkdir(name, 0o700, dir_fd=fd)
         elif not stat.S_ISDIR(there.st_mode):
-            raise Conflict("%s is there and no directory, which what is copied there is" % _show(parts))
+            raise Conflict(
+                f"{_show(parts)} is there and no directory, which what is copied there is"
+            )
         inner = os.open(name, _DIRECTORY, dir_fd=fd)
         try:
             self._attributes(inner, entry)
@@ -113,7 +126,7 @@ class Unpacker:
                 view = memoryview(piece)
                 size += len(view)
                 while view:
-                    view = view[os.write(file, view):]
+                    view = view[os.write(file, view) :]
             os.ftruncate(file, size)
             self._attributes(file, entry)
             os.utime(file, ns=(entry.mtime, entry.mtime))
@@ -134,7 +147,9 @@ class Unpacker:
     def _hard_link(self, fd, name, entry):
         target = [part for part in entry.link.split(b"/") if part not in (b"", b".")]
         if not target or b".." in target:
-            raise InvalidInput("archive", os.fsdecode(entry.link[:200]), "links that stay inside of the directory")
+            raise InvalidInput(
+                "archive", os.fsdecode(entry.link[:200]), "links that stay inside of the directory"
+            )
         _unlink(fd, name)
         with self._parent(target) as home:
             os.link(target[-1], name, src_dir_fd=home, dst_dir_fd=fd, follow_symlinks=False)
@@ -160,7 +175,9 @@ class Unpacker:
     def _attributes(self, fd, entry):
         """Owner before mode, since chown(2) takes set-id bits away."""
         os.fchown(fd, *self.owner(entry.uid, entry.gid))
-        os.fchmod(fd, entry.mode & (0o7777 if self.trusted or entry.kind == reader.DIRECTORY else 0o1777))
+        os.fchmod(
+            fd, entry.mode & (0o7777 if self.trusted or entry.kind == reader.DIRECTORY else 0o1777)
+        )
         for name, value in entry.xattrs.items():
             if name.startswith(b"user.") or (self.trusted and name == b"security.capability"):
                 with contextlib.suppress(OSError):  # not every file system has them

@@ -20,7 +20,9 @@ import struct
 from ...errors import InvalidInput
 
 LARGEST = 1 << 17  # bytes of one packet; below the default of net.core.wmem_max
-LARGEST_FILE = 1 << 26  # bytes of a message in a file: ten times of what execve(2) takes of arguments and environment
+LARGEST_FILE = (
+    1 << 26
+)  # bytes of a message in a file: ten times of what execve(2) takes of arguments and environment
 IN_FILE = b"F"  # the packet of such a message: no JSON object
 MOST_DESCRIPTORS = 4
 
@@ -82,7 +84,9 @@ def _rights(descriptors):
     """Python 3.9's socket.send_fds and recv_fds lose their flags, so this is done by hand."""
     if not descriptors:
         return []
-    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("%di" % len(descriptors), *descriptors))]
+    return [
+        (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(descriptors)}i", *descriptors))
+    ]
 
 
 def send(connection, message, descriptors=()):
@@ -108,12 +112,16 @@ def send(connection, message, descriptors=()):
 def _file(data):
     """A file in memory that holds ``data``."""
     if len(data) > LARGEST_FILE:
-        raise InvalidInput("argv", "%d bytes" % len(data), "a program's arguments and environment, of which the kernel takes a few MB")
+        raise InvalidInput(
+            "argv",
+            f"{len(data)} bytes",
+            "a program's arguments and environment, of which the kernel takes a few MB",
+        )
     fd = os.memfd_create("message", os.MFD_CLOEXEC)
     try:
         view = memoryview(data)
         while view:
-            view = view[os.write(fd, view):]
+            view = view[os.write(fd, view) :]
     except BaseException:
         os.close(fd)
         raise
@@ -124,11 +132,16 @@ def receive(connection):
     """The next message and the descriptors that came with it, close-on-exec. :raises Gone: at the end."""
     try:
         data, ancillary, flags, _address_of_sender = connection.recvmsg(
-            LARGEST, socket.CMSG_LEN(4 * MOST_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC)
+            LARGEST, socket.CMSG_LEN(4 * MOST_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC
+        )
     except ConnectionResetError:
         raise Gone() from None
-    descriptors = [fd for level, kind, content in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-                   for fd, in struct.iter_unpack("i", content[:len(content) // 4 * 4])]
+    descriptors = [
+        fd
+        for level, kind, content in ancillary
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        for (fd,) in struct.iter_unpack("i", content[: len(content) // 4 * 4])
+    ]
     if not data:
         raise Gone()
     if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):

@@ -16,9 +16,12 @@ from ...kernel import cgroups
 from ...kernel.processes import procfs
 from ..lifecycle import cleanup as leftovers
 from ..records import state
-from . import messages as wire, signals, zygote_client
+from . import messages as wire
+from . import signals, zygote_client
 
-PAUSES = (0.0,) + tuple(0.01 * 2 ** number for number in range(9))  # seconds between tries to reach a monitor that has only just begun, or is about to end
+PAUSES = (0.0,) + tuple(
+    0.01 * 2**number for number in range(9)
+)  # seconds between tries to reach a monitor that has only just begun, or is about to end
 
 
 def start(paths, idents, command=None, at_once=None, stdin=None, checkpoint=None):
@@ -32,14 +35,28 @@ def start(paths, idents, command=None, at_once=None, stdin=None, checkpoint=None
     """
     answers, todo = {}, list(idents)
     for pause in PAUSES:
-        messages = [{"op": "start", "id": ident, "command": command, "checkpoint": checkpoint} for ident in todo]
-        found = zygote_client.requests(paths, messages, at_once or 2 * (os.cpu_count() or 1), () if stdin is None else (stdin,))
-        answers.update((ident, _running(paths, ident) if answer.get("monitored") else answer) for ident, answer in zip(todo, found))
+        messages = [
+            {"op": "start", "id": ident, "command": command, "checkpoint": checkpoint}
+            for ident in todo
+        ]
+        found = zygote_client.requests(
+            paths, messages, at_once or 2 * (os.cpu_count() or 1), () if stdin is None else (stdin,)
+        )
+        answers.update(
+            (ident, _running(paths, ident) if answer.get("monitored") else answer)
+            for ident, answer in zip(todo, found)
+        )
         todo = [ident for ident in todo if answers[ident] is None]
         if not todo:
             break
         time.sleep(pause)
-    return {ident: answers[ident] or {"error": "container %s: another call is starting or ending it and does not get done" % ident} for ident in idents}
+    return {
+        ident: answers[ident]
+        or {
+            "error": f"container {ident}: another call is starting or ending it and does not get done"
+        }
+        for ident in idents
+    }
 
 
 def _running(paths, ident):
@@ -71,13 +88,13 @@ def _tell(paths, ident, message, descriptors=()):
             answer = wire.ask(paths.container(ident), state.SOCKET, message, descriptors)
         except wire.Gone:
             if not _adopt(paths, ident):
-                raise Conflict("container %s is not running" % ident) from None
+                raise Conflict(f"container {ident} is not running") from None
             time.sleep(pause)
             continue
         if "error" in answer:
             raise HostError(answer["error"])
         return answer
-    raise HostError("container %s: its monitor does not answer" % ident)
+    raise HostError(f"container {ident}: its monitor does not answer")
 
 
 def stop(paths, idents, timeout=None, signal=None):
@@ -86,7 +103,11 @@ def stop(paths, idents, timeout=None, signal=None):
     :param timeout: seconds until SIGKILL, 0 at once, -1 never; the container's own where None. :param signal: name or number.
     :returns: ``{id: exit code}``; None for one that did not run.
     """
-    message = {"op": "stop", "timeout": timeout, "signal": None if signal is None else signals.number(signal)}
+    message = {
+        "op": "stop",
+        "timeout": timeout,
+        "signal": None if signal is None else signals.number(signal),
+    }
     return _gather(paths, idents, message)
 
 
@@ -109,7 +130,9 @@ def _gather(paths, idents, message, timeout=None):
             for ident in todo:
                 connection = _open(paths, ident, message)
                 if connection is None:
-                    results[ident] = state.read(paths, ident)["exit_code"] if message["op"] == "wait" else None
+                    results[ident] = (
+                        state.read(paths, ident)["exit_code"] if message["op"] == "wait" else None
+                    )
                 else:
                     connections[connection.fileno()] = (ident, connection)
                     poll.register(connection, select.POLLIN)
@@ -118,7 +141,9 @@ def _gather(paths, idents, message, timeout=None):
                 break
             events = poll.poll(None if end is None else max(0.0, end - time.monotonic()) * 1000)
             if not events:
-                raise HostError("container %s has not ended after %g seconds" % (", ".join(ident for ident, _c in connections.values()), timeout))
+                raise HostError(
+                    f"container {', '.join((ident for ident, _c in connections.values()))} has not ended after {timeout:g} seconds"
+                )
             for fd, _event in events:
                 ident, connection = connections.pop(fd)
                 poll.unregister(fd)
@@ -148,7 +173,7 @@ def _open(paths, ident, message):
             if not _adopt(paths, ident):
                 return None
             time.sleep(pause)
-    raise HostError("container %s: its monitor does not answer" % ident)
+    raise HostError(f"container {ident}: its monitor does not answer")
 
 
 def kill(paths, ident, signal="SIGKILL"):
@@ -187,7 +212,7 @@ def attach(paths, ident, descriptor, replay=False):
 def _group(paths, ident):
     now = state.read(paths, ident)
     if not state.alive(now):
-        raise Conflict("container %s is not running" % ident)
+        raise Conflict(f"container {ident} is not running")
     return cgroups.Group.open(now["cgroup"])
 
 
@@ -225,7 +250,11 @@ def status(paths, ident):
     now = state.read(paths, ident)
     now["monitored"] = state.monitored(paths, ident)
     if state.alive(now):
-        if now["status"] == "running" and now["cgroup"] and cgroups.Group.open(now["cgroup"]).frozen():
+        if (
+            now["status"] == "running"
+            and now["cgroup"]
+            and cgroups.Group.open(now["cgroup"]).frozen()
+        ):
             now["status"] = "paused"
         return now
     now.update(pid=0, pid_start=0)
@@ -239,7 +268,11 @@ def status(paths, ident):
 
 
 def _why(now):
-    return "the host was restarted" if now["boot"] != procfs.boot_id() else "its monitor was killed, and it ended"
+    return (
+        "the host was restarted"
+        if now["boot"] != procfs.boot_id()
+        else "its monitor was killed, and it ended"
+    )
 
 
 def running(paths, ident):
@@ -275,7 +308,7 @@ def cleanup(paths, ident):
     """Take down all that the kernel holds of a container that does not run, and its run directory. Idempotent."""
     lock = state.take_lock(paths, ident) if os.path.isdir(paths.container(ident)) else None
     if lock is None and state.monitored(paths, ident):
-        raise Conflict("container %s is running" % ident)
+        raise Conflict(f"container {ident} is running")
     try:
         leftovers.cleanup(paths, ident)
         leftovers.remove_run_directory(paths, ident)

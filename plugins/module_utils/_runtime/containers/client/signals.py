@@ -35,7 +35,9 @@ def number(name):
         value = value + int(offset) if sign == "+" else value - int(offset)
         if 0 < value <= 64:
             return value
-    raise InvalidInput("signal", name, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3")
+    raise InvalidInput(
+        "signal", name, "a signal's name or number, such as SIGTERM, 15 or SIGRTMIN+3"
+    )
 
 
 def exit_of(pidfd, pid, start, patience=1.0):
@@ -63,7 +65,9 @@ def _of_zombie(pid, start):
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return int(fields[49]) if fields[0] == b"Z" and int(fields[19]) == start else None  # proc_pid_stat(5), fields 52 and 22
+    return (
+        int(fields[49]) if fields[0] == b"Z" and int(fields[19]) == start else None
+    )  # proc_pid_stat(5), fields 52 and 22
 
 
 def _of_pidfd(pidfd):
@@ -90,7 +94,9 @@ def run_detached(argv, wanted=lambda: True):
             null = os.open("/dev/null", os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
-            procfs.close_range(3)  # now, not when it is executed: nobody is to connect to a socket of this process's
+            procfs.close_range(
+                3
+            )  # now, not when it is executed: nobody is to connect to a socket of this process's
             if wanted():
                 os.execv(argv[0], argv)
     finally:

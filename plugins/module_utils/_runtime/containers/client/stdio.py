@@ -28,7 +28,9 @@ def make(directory, interactive):
 
 def open_output(directory, name):
     """The monitor's end of an output FIFO: reading never blocks and never ends."""
-    return os.open(os.path.join(directory, name), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    return os.open(
+        os.path.join(directory, name), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+    )
 
 
 def without_name(directory, pid):
@@ -45,8 +47,16 @@ def without_name(directory, pid):
         except OSError:
             continue
         facts = os.fstat(seen)
-        if name[0] in OUTPUTS and name[1] and stat.S_ISFIFO(facts.st_mode) and facts.st_dev == device and facts.st_nlink == 0:
-            found[name[0]] = os.open("/proc/self/fd/%d" % seen, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        if (
+            name[0] in OUTPUTS
+            and name[1]
+            and stat.S_ISFIFO(facts.st_mode)
+            and facts.st_dev == device
+            and facts.st_nlink == 0
+        ):
+            found[name[0]] = os.open(
+                "/proc/self/fd/%d" % seen, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+            )
         os.close(seen)
     return found
 
@@ -71,7 +81,11 @@ def pipe(paths, ident):
     Where the container has an SELinux label it is a FIFO that has lost its name: SELinux would take away what is not labelled as the
     container's when its program is executed, and policies let nobody label a pipe.
     """
-    config = read_json(os.path.join(paths.container(ident), "config.json"), {}) if selinux.enabled() else {}
+    config = (
+        read_json(os.path.join(paths.container(ident), "config.json"), {})
+        if selinux.enabled()
+        else {}
+    )
     context = label(config.get("linux", {}))
     if context is None:
         return os.pipe2(os.O_CLOEXEC)
@@ -79,7 +93,9 @@ def pipe(paths, ident):
     os.mkfifo(path, 0o600)
     try:
         selinux.set_label(path, context)
-        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # else it would wait for the other end
+        reader = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        )  # else it would wait for the other end
         writer = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         os.set_blocking(reader, True)
         return reader, writer

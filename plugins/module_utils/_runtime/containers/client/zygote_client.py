@@ -20,7 +20,7 @@ PATIENCE = 15.0  # seconds that a new zygote may take
 
 def socket_name():
     """One name for each engine: a zygote of other files is never asked."""
-    return "zygote-%s.sock" % fingerprint.name().rpartition("-")[2]
+    return f"zygote-{fingerprint.name().rpartition('-')[2]}.sock"
 
 
 def command(paths, name):
@@ -29,8 +29,17 @@ def command(paths, name):
 
     copy = install.ensure_at(paths)
     host = copy.host
-    return [host["interpreter"], "-I", "-S", os.path.join(copy.package, "containers", "monitor", "zygote_main.py"), copy.package,
-            host["libraries"]["_cffi_backend"], paths.data, paths.run, name]
+    return [
+        host["interpreter"],
+        "-I",
+        "-S",
+        os.path.join(copy.package, "containers", "monitor", "zygote_main.py"),
+        copy.package,
+        host["libraries"]["_cffi_backend"],
+        paths.data,
+        paths.run,
+        name,
+    ]
 
 
 def connect(paths):
@@ -40,7 +49,9 @@ def connect(paths):
         return wire.connect(paths.run, name)
     except wire.Gone:
         pass
-    lock = os.open(os.path.join(paths.locks, "zygote"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(
+        os.path.join(paths.locks, "zygote"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -70,14 +81,18 @@ def _start(paths, name):
             return wire.connect(paths.run, name)
         except wire.Gone:
             if time.monotonic() > end:
-                raise HostError("the process that starts containers did not come up: %s (%s)" % (_last_line(log), log)) from None
+                raise HostError(
+                    f"the process that starts containers did not come up: {_last_line(log)} ({log})"
+                ) from None
         time.sleep(pause)
         pause = min(pause * 1.3, 0.05)
 
 
 def _process_name(paths, name):
     """A name of this engine's own: an init system knows the process by it."""
-    return name[:-len(".sock")] + ("" if paths.run == RUN else "-%08x" % zlib.crc32(paths.run.encode()))
+    return name[: -len(".sock")] + (
+        "" if paths.run == RUN else f"-{zlib.crc32(paths.run.encode()):08x}"
+    )
 
 
 def retire(paths):
@@ -123,6 +138,9 @@ def requests(paths, messages, at_once, descriptors=()):
             try:
                 answers[index] = wire.receive(connection)[0]
             except wire.Gone:
-                answers[index] = {"error": "container %s: its monitor was killed while it worked" % messages[index].get("id"), "killed": True}
+                answers[index] = {
+                    "error": f"container {messages[index].get('id')}: its monitor was killed while it worked",
+                    "killed": True,
+                }
             connection.close()
     return answers

@@ -18,7 +18,7 @@ from ...reconcile import carry_out
 from ..records import catalog
 from ..spec import shared_namespaces
 from . import remove, start
-from .plan import planned, Task, Work
+from .plan import Task, Work, planned
 
 
 class BatchFailed(EngineError):
@@ -52,7 +52,11 @@ def run(engine, items, parallel=None):
             replaced.add(planned_work.task.name)
     results = [dict(carry_out(work.plan, True), name=work.task.name) for work in works]
     if not engine.check:
-        todo = [position for position, work in enumerate(works) if work.plan.changed or work.task.state == "healthy"]
+        todo = [
+            position
+            for position, work in enumerate(works)
+            if work.plan.changed or work.task.state == "healthy"
+        ]
         _apply(engine, works, results, todo, count)
     return _outcome(results)
 
@@ -69,7 +73,7 @@ def _located(work):
     try:
         return planned(work)
     except EngineError as error:
-        error.args = ("containers: %s: %s" % (work.task.name, error),)
+        error.args = (f"containers: {work.task.name}: {error}",)
         raise
 
 
@@ -83,9 +87,21 @@ def _distinct(tasks):
         for port in task.definition.get("published_ports", ()) if task.state != "absent" else ():
             if isinstance(port["host_port"], int) and port["host_port"]:
                 key = (port["host_ip"], port["host_port"], port["protocol"])
-                other = next((taken[one] for one in taken if one[1:] == key[1:] and (one[0] == key[0] or "0.0.0.0" in (one[0], key[0]))), None)
+                other = next(
+                    (
+                        taken[one]
+                        for one in taken
+                        if one[1:] == key[1:]
+                        and (one[0] == key[0] or "0.0.0.0" in (one[0], key[0]))
+                    ),
+                    None,
+                )
                 if other is not None:
-                    raise InvalidInput("containers", "%s:%d/%s" % key, "each port of the host once (%s and %s publish it)" % (other, task.name))
+                    raise InvalidInput(
+                        "containers",
+                        "%s:%d/%s" % key,
+                        f"each port of the host once ({other} and {task.name} publish it)",
+                    )
                 taken[key] = task.name
 
 
@@ -94,7 +110,9 @@ def _turns(works, joins):
     left, turns = list(works), []
     while left:
         names = {work.task.name for work in left}
-        turns.append([work for work in left if not names & set(joins(work)) - {work.task.name}] or left)
+        turns.append(
+            [work for work in left if not names & set(joins(work)) - {work.task.name}] or left
+        )
         left = [work for work in left if work not in turns[-1]]
     return turns
 
@@ -106,7 +124,10 @@ def _apply(engine, works, results, todo, count):
     for work in works:
         work.task.pull = "missing"  # the threads plan again, each with its own engine: what was to be pulled is here now
     starts = []
-    for turn in _turns([works[position] for position in todo], lambda work: shared_namespaces.names(engine, work.definition or {})):
+    for turn in _turns(
+        [works[position] for position in todo],
+        lambda work: shared_namespaces.names(engine, work.definition or {}),
+    ):
         _in_threads(engine, works, results, [works.index(work) for work in turn], count, starts)
     _start(engine, works, results, starts, count)
     started = {position for position, _record in starts}
@@ -152,7 +173,9 @@ def _one(engine, task, starts):
 
 def failed(name, error):
     details = {key: value for key, value in vars(error).items() if value not in (None, "")}
-    return dict(details, name=name, failed=True, changed=True, msg=str(error) or type(error).__name__)
+    return dict(
+        details, name=name, failed=True, changed=True, msg=str(error) or type(error).__name__
+    )
 
 
 def _start(engine, works, results, starts, count):
@@ -180,10 +203,21 @@ def _outcome(results):
         "results": results,
         "actions": [action for result in results for action in result.get("actions", ())],
         "warnings": [warning for result in results for warning in result.pop("warnings", ())],
-        "diff": [dict(result.pop("diff")) for result in results if result.get("diff") and result["changed"] and not result.get("failed")],
+        "diff": [
+            dict(result.pop("diff"))
+            for result in results
+            if result.get("diff") and result["changed"] and not result.get("failed")
+        ],
     }
     bad = [result for result in results if result.get("failed")]
     if bad:
-        raise BatchFailed("%d of %d containers failed: %s" % (len(bad), len(results), "; ".join("%s: %s" % (result["name"], result["msg"]) for result in bad)),
-                          results)
+        raise BatchFailed(
+            "%d of %d containers failed: %s"
+            % (
+                len(bad),
+                len(results),
+                "; ".join("%s: %s" % (result["name"], result["msg"]) for result in bad),
+            ),
+            results,
+        )
     return outcome

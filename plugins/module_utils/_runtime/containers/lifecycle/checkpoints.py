@@ -31,7 +31,9 @@ PATIENCE = 30.0  # seconds that the end of a container may take, which CRIU has 
 def check_name(name, option="checkpoint"):
     """:raises InvalidInput:"""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidInput(option, name, "letters, digits, _ . and -, beginning with a letter or digit")
+        raise InvalidInput(
+            option, name, "letters, digits, _ . and -, beginning with a letter or digit"
+        )
     return name
 
 
@@ -49,14 +51,25 @@ def listing(engine, record, directory=None):
     found = []
     top = place(engine, record, directory)
     try:
-        entries = sorted(entry.name for entry in os.scandir(top) if entry.is_dir(follow_symlinks=False) and _NAME.fullmatch(entry.name))
+        entries = sorted(
+            entry.name
+            for entry in os.scandir(top)
+            if entry.is_dir(follow_symlinks=False) and _NAME.fullmatch(entry.name)
+        )
     except FileNotFoundError:
         return found
     for name in entries:
         path = os.path.join(top, name)
         if os.path.isfile(os.path.join(path, "inventory.img")):
-            found.append({"name": name, "created": os.stat(path).st_mtime,
-                          "size": sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path))})
+            found.append(
+                {
+                    "name": name,
+                    "created": os.stat(path).st_mtime,
+                    "size": sum(
+                        entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path)
+                    ),
+                }
+            )
     return found
 
 
@@ -65,7 +78,10 @@ def find(engine, record, name, directory=None):
     check_name(name)
     path = os.path.join(place(engine, record, directory), name)
     if not os.path.isfile(os.path.join(path, "inventory.img")):
-        raise NotFound("checkpoint %s of container %s does not exist%s" % (name, record["name"], " in %s" % directory if directory else ""))
+        raise NotFound(
+            "checkpoint %s of container %s does not exist%s"
+            % (name, record["name"], " in %s" % directory if directory else "")
+        )
     return path
 
 
@@ -99,7 +115,9 @@ def check(engine, record):
     """
     now = running.status(engine, record["id"])
     if now["status"] not in ("running", "paused"):
-        raise Conflict("container %s is not running (it is %s): there is nothing to write down" % (record["name"], now["status"]))
+        raise Conflict(
+            f"container {record['name']} is not running (it is {now['status']}): there is nothing to write down"
+        )
     return now, works()
 
 
@@ -113,14 +131,22 @@ def create(engine, record, name, leave_running=False, directory=None, tcp_establ
     now, program = check(engine, record)
     top = place(engine, record, directory)
     if os.path.lexists(os.path.join(top, name)):
-        raise Conflict("checkpoint %s of container %s exists already" % (name, record["name"]))
+        raise Conflict(f"checkpoint {name} of container {record['name']} exists already")
     os.makedirs(top, 0o700, exist_ok=True)
     path, new = os.path.join(top, name), os.path.join(top, NEW + name)
     with engine.operations.record("checkpoint-container", id=record["id"], path=new):
         trees.remove(new)
         os.mkdir(new, 0o700)
         try:
-            _save(engine, record, now, program, new, path, {"leave_running": leave_running, "tcp_established": tcp_established})
+            _save(
+                engine,
+                record,
+                now,
+                program,
+                new,
+                path,
+                {"leave_running": leave_running, "tcp_established": tcp_established},
+            )
         except BaseException as error:
             trees.remove(new)
             if isinstance(error, HostError):  # by CRIU, and the container runs on
@@ -133,14 +159,28 @@ def create(engine, record, name, leave_running=False, directory=None, tcp_establ
 def _save(engine, record, now, program, images, path, options):
     """Have it written to ``images``, which becomes ``path``. What is to end does so when nothing can be lost any more, whoever is killed."""
     bundle = run_file.Bundle(engine.paths, record["id"])
-    subject = save.Subject(record["name"], now["pid"], bundle, cgroups.Group.open(now["cgroup"]), _streams(bundle, now["pid"]))
+    subject = save.Subject(
+        record["name"],
+        now["pid"],
+        bundle,
+        cgroups.Group.open(now["cgroup"]),
+        _streams(bundle, now["pid"]),
+    )
 
     def at_its_end(_pid, _descriptors):
         """All is written, and nothing has ended: from here on its end is wanted."""
         _appear(images, path)
         catalog.set_wanted(engine, record["id"], "stopped")
         monitor_client.expect_end(engine.paths, record["id"])
-    save.save(program, subject, images, options, work=bundle.run_directory, notices={} if options["leave_running"] else {"post-dump": at_its_end})
+
+    save.save(
+        program,
+        subject,
+        images,
+        options,
+        work=bundle.run_directory,
+        notices={} if options["leave_running"] else {"post-dump": at_its_end},
+    )
     if options["leave_running"]:  # which does not wait for the disk
         _appear(images, path)
 
@@ -170,7 +210,10 @@ def remove(engine, record, name, directory=None):
     """Remove a checkpoint. :raises NotFound:"""
     path = find(engine, record, name, directory)
     gone = os.path.join(os.path.dirname(path), NEW + name)
-    with engine.db.freeing(), engine.operations.record("checkpoint-container", id=record["id"], path=gone):
+    with (
+        engine.db.freeing(),
+        engine.operations.record("checkpoint-container", id=record["id"], path=gone),
+    ):
         trees.remove(gone)
         os.rename(path, gone)
         trees.remove(gone)
@@ -183,5 +226,11 @@ def recover(_engine, detail):
 
 def described(engine, record, directory=None):
     """The checkpoints as a user gets them: ``[{"Name", "Created": RFC 3339, "Size"}]``."""
-    return [{"Name": entry["name"], "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["created"])), "Size": entry["size"]}
-            for entry in listing(engine, record, directory)]
+    return [
+        {
+            "Name": entry["name"],
+            "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["created"])),
+            "Size": entry["size"],
+        }
+        for entry in listing(engine, record, directory)
+    ]

@@ -15,7 +15,15 @@ from ...store import files
 from ..monitor import engine_launch
 from ..records import state
 
-FILES = ("stdout", "stderr", "stdin", "dump.log", "restore.log", "stats-dump", "stats-restore")  # the last four: CRIU's
+FILES = (
+    "stdout",
+    "stderr",
+    "stdin",
+    "dump.log",
+    "restore.log",
+    "stats-dump",
+    "stats-restore",
+)  # the last four: CRIU's
 
 
 def cleanup(paths, ident, known=None):
@@ -47,7 +55,7 @@ def _remove_groups(paths, ident, found):
     config = {}
     with contextlib.suppress(files.Damaged):
         config = files.read_json(os.path.join(paths.container(ident), "config.json"), {})
-    name = config.get("linux", {}).get("cgroupsPath") or "%s/%s" % (cgroups.base(), ident)
+    name = config.get("linux", {}).get("cgroupsPath") or f"{cgroups.base()}/{ident}"
     for place in cgroups.base_paths():
         path = os.path.join(place, name.strip("/"))
         if os.path.basename(path) == ident and os.path.isdir(path):

@@ -15,7 +15,8 @@ from ...errors import Conflict
 from ...kernel.mounts import overlay
 from ...store.database import now
 from ..options import network
-from ..records import catalog, image as images
+from ..records import catalog
+from ..records import image as images
 from ..spec import files, shared_namespaces, user_namespaces
 from . import remove
 
@@ -28,15 +29,31 @@ def create(engine, name, definition, image, wanted="created", replaces=None, kee
     :param keep: ``{target: volume}``: anonymous volumes of a container that it takes the place of.
     :raises Conflict, HostError: nothing is left then.
     """
-    record = {"id": secrets.token_hex(32), "name": name, "definition": definition, "image": image, "wanted": wanted, "created": now()}
+    record = {
+        "id": secrets.token_hex(32),
+        "name": name,
+        "definition": definition,
+        "image": image,
+        "wanted": wanted,
+        "created": now(),
+    }
     unnamed = _unnamed(engine, record, keep or {})
     coming = sorted(name for name in unnamed.values() if volumes.get(engine, name) is None)
     with engine.operations.record("create-container", id=record["id"], volumes=coming):
         try:
             _directory(engine, record)
             _volumes(engine, record, unnamed)
-            user_namespaces.assign(engine, record, images.config(engine, image), shared_namespaces.resolve(engine, definition, name))
-            reserved = {"attachments": [], "ports": []} if replaces else reserve(engine, record["id"], definition, image)
+            user_namespaces.assign(
+                engine,
+                record,
+                images.config(engine, image),
+                shared_namespaces.resolve(engine, definition, name),
+            )
+            reserved = (
+                {"attachments": [], "ports": []}
+                if replaces
+                else reserve(engine, record["id"], definition, image)
+            )
             files.write(engine, record, reserved, unnamed)
             catalog.add(engine, record)
         except BaseException:
@@ -70,20 +87,33 @@ def _directory(engine, record):
 
 def _wanted(engine, record):
     """The mounts that are volumes."""
-    return [entry for entry in files.wanted_volumes(record["definition"], images.config(engine, record["image"])) if entry["type"] == "volume"]
+    return [
+        entry
+        for entry in files.wanted_volumes(
+            record["definition"], images.config(engine, record["image"])
+        )
+        if entry["type"] == "volume"
+    ]
 
 
 def _unnamed(engine, record, keep):
     """``{target: name}`` of the anonymous volumes: those in ``keep`` that still exist, new names for the rest."""
-    return {entry["target"]: keep[entry["target"]] if volumes.get(engine, keep.get(entry["target"])) else secrets.token_hex(32)
-            for entry in _wanted(engine, record) if not entry["source"]}
+    return {
+        entry["target"]: keep[entry["target"]]
+        if volumes.get(engine, keep.get(entry["target"]))
+        else secrets.token_hex(32)
+        for entry in _wanted(engine, record)
+        if not entry["source"]
+    }
 
 
 def _volumes(engine, record, unnamed):
     """Make the volumes that are missing and fill the empty ones."""
     layers = images.layers(engine, record["image"])
     for entry in _wanted(engine, record):
-        name = volumes.create(engine, entry["source"] or unnamed[entry["target"]], anonymous=not entry["source"])
+        name = volumes.create(
+            engine, entry["source"] or unnamed[entry["target"]], anonymous=not entry["source"]
+        )
         if not entry["no_copy"]:
             volumes.populate(engine, name, layers, entry["target"])
 
@@ -95,13 +125,27 @@ def reserve(engine, ident, definition, image, replaces=None):
         for entry in network.attachments(definition):
             if entry["name"] == networks.DEFAULT:
                 networks.ensure_default(engine)
-            attachments.append(networks.allocate(engine, entry["name"], ident, entry["ipv4_address"] or None, entry["mac_address"] or None, replaces))
-        attachments.sort(key=lambda entry: entry["gateway"] is None)  # ports lead to the first: to no internal network where there is another
+            attachments.append(
+                networks.allocate(
+                    engine,
+                    entry["name"],
+                    ident,
+                    entry["ipv4_address"] or None,
+                    entry["mac_address"] or None,
+                    replaces,
+                )
+            )
+        attachments.sort(
+            key=lambda entry: entry["gateway"] is None
+        )  # ports lead to the first: to no internal network where there is another
         kept = {entry["network"] for entry in attachments}
         for row in engine.db.all("SELECT network FROM addresses WHERE container = ?", ident):
             if row["network"] not in kept:
                 networks.release(engine, ident, row["network"])
-        return {"attachments": attachments, "ports": _ports(engine, ident, definition, image, replaces)}
+        return {
+            "attachments": attachments,
+            "ports": _ports(engine, ident, definition, image, replaces),
+        }
     except BaseException:
         if catalog.by_id(engine, ident) is None:
             networks.release(engine, ident)
@@ -113,7 +157,11 @@ def _ports(engine, ident, definition, image, replaces):
     """The published ports; one that may be any, or any of a range, is the one that the container has, else one that is free."""
     wanted = published(definition, images.config(engine, image))
     settled, chosen = [port for port in wanted if _is_fixed(port)], []
-    has = [port for port in files.read_run(engine, ident).get("network", {}).get("ports", ()) if port not in settled]
+    has = [
+        port
+        for port in files.read_run(engine, ident).get("network", {}).get("ports", ())
+        if port not in settled
+    ]
     for port in wanted:
         if not _is_fixed(port):
             known = next((old for old in has if _fits(port, old)), None)
@@ -133,8 +181,14 @@ def _is_fixed(port):
 
 def _fits(port, old):
     """Whether the published port ``old`` is what ``port`` asks for."""
-    low, high = [int(number) for number in port["host_port"].split("-")] if port["host_port"] else (1, 65535)
-    return low <= old["host_port"] <= high and all(old[key] == port[key] for key in ("container_port", "protocol", "host_ip"))
+    low, high = (
+        [int(number) for number in port["host_port"].split("-")]
+        if port["host_port"]
+        else (1, 65535)
+    )
+    return low <= old["host_port"] <= high and all(
+        old[key] == port[key] for key in ("container_port", "protocol", "host_ip")
+    )
 
 
 def _first_free(engine, ident, chosen, port, replaces):
@@ -154,9 +208,18 @@ def published(definition, image):
     ports = list(definition.get("published_ports", ()))
     if definition.get("publish_all_ports"):
         taken = {(port["container_port"], port["protocol"]) for port in ports}
-        for entry in sorted(set(definition.get("exposed_ports", ())) | set(image.get("ExposedPorts") or ())):
+        for entry in sorted(
+            set(definition.get("exposed_ports", ())) | set(image.get("ExposedPorts") or ())
+        ):
             number, dummy, protocol = entry.partition("/")
             key = (int(number), protocol or "tcp")
             if key not in taken and key[1] in ("tcp", "udp"):
-                ports.append({"container_port": key[0], "protocol": key[1], "host_ip": "0.0.0.0", "host_port": 0})
+                ports.append(
+                    {
+                        "container_port": key[0],
+                        "protocol": key[1],
+                        "host_ip": "0.0.0.0",
+                        "host_port": 0,
+                    }
+                )
     return ports

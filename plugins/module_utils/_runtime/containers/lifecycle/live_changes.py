@@ -11,12 +11,20 @@ from ...errors import HostError
 from ..client import monitor_client
 from ..options import network, resources
 from ..records import catalog
-from ..spec import files, resources as spec_resources
+from ..spec import files
+from ..spec import resources as spec_resources
 from ..view import running
 from . import create
 
 LIMITS = {option.name for option in resources.OPTIONS if option.live}
-NETWORK = {"networks", "network_mode", "mac_address", "published_ports", "exposed_ports", "publish_all_ports"}
+NETWORK = {
+    "networks",
+    "network_mode",
+    "mac_address",
+    "published_ports",
+    "exposed_ports",
+    "publish_all_ports",
+}
 
 
 def apply(engine, record, definition, changed):
@@ -36,7 +44,9 @@ def apply(engine, record, definition, changed):
             monitor_client.reload(engine.paths, ident)
         except HostError:  # a port that another process has
             state["network"] = files.reserved(engine, ident)
-            _bring(engine, dict(record, definition=definition), record["definition"], changed, state)
+            _bring(
+                engine, dict(record, definition=definition), record["definition"], changed, state
+            )
             raise
     catalog.set_definition(engine, ident, definition)
 
@@ -45,13 +55,19 @@ def _bring(engine, record, definition, changed, state):
     """Kernel and documents from one definition to another. :param state: of a container that runs; else None."""
     ident = record["id"]
     if state and LIMITS & set(changed):
-        monitor_client.update_resources(engine.paths, ident, spec_resources.released(record["definition"], definition, files.swap()))
+        monitor_client.update_resources(
+            engine.paths,
+            ident,
+            spec_resources.released(record["definition"], definition, files.swap()),
+        )
     reserved = files.reserved(engine, ident)
     if NETWORK & set(changed):
         reserved = create.reserve(engine, ident, definition, record["image"])
         if state and state["pid"]:
             _connect(engine, ident, state, reserved)
-    files.write(engine, dict(record, definition=definition), reserved, files.mounted_volumes(engine, ident))
+    files.write(
+        engine, dict(record, definition=definition), reserved, files.mounted_volumes(engine, ident)
+    )
 
 
 def _connect(engine, ident, state, wanted):

@@ -20,9 +20,25 @@ from ..spec import shared_namespaces, user_namespaces
 from ..view import audit, inspection, running
 from . import create, live_changes, preconditions, remove, replace, start
 
-PULLS = {True: "always", False: "missing", None: "missing"}  # docker_container's booleans, and what is not named
-REGISTRY = ("auth_file", "ca_path", "client_cert", "client_key", "insecure", "validate_certs")  # options of the image's pull
-RUNS = ("started", "restarted", "paused", "healthy")  # states in which the container's processes are there
+PULLS = {
+    True: "always",
+    False: "missing",
+    None: "missing",
+}  # docker_container's booleans, and what is not named
+REGISTRY = (
+    "auth_file",
+    "ca_path",
+    "client_cert",
+    "client_key",
+    "insecure",
+    "validate_certs",
+)  # options of the image's pull
+RUNS = (
+    "started",
+    "restarted",
+    "paused",
+    "healthy",
+)  # states in which the container's processes are there
 
 
 class Task:
@@ -34,8 +50,18 @@ class Task:
     def __init__(self, params):
         self.name = catalog.check_name(params.get("name"))
         self.state = params.get("state") or "started"
-        if self.state not in ("absent", "healthy", "paused", "present", "restarted", "started", "stopped"):
-            raise InvalidInput("state", self.state, "absent, healthy, paused, present, restarted, started, stopped")
+        if self.state not in (
+            "absent",
+            "healthy",
+            "paused",
+            "present",
+            "restarted",
+            "started",
+            "stopped",
+        ):
+            raise InvalidInput(
+                "state", self.state, "absent, healthy, paused, present, restarted, started, stopped"
+            )
         self.image, self.platform = params.get("image"), params.get("platform")
         self.pull = PULLS.get(params.get("pull"), params.get("pull"))
         self.policy = params.get("recreate_policy") or "recreate"
@@ -44,7 +70,10 @@ class Task:
         self.force_kill = bool(params.get("force_kill"))
         timeout = params.get("healthy_wait_timeout")
         self.healthy_timeout = 300 if timeout is None else timeout
-        self.registries, self.reached = images.registries_of(params), repr([params.get(name) for name in REGISTRY])
+        self.registries, self.reached = (
+            images.registries_of(params),
+            repr([params.get(name) for name in REGISTRY]),
+        )
         self.definition = options.definition(params)
         self.how = options.comparisons(params.get("comparisons"))
 
@@ -65,11 +94,18 @@ class Work:
         if self.record is not None:
             task.name = self.record["name"]
         self.status = running.status(engine, self.record["id"])["status"] if self.record else None
-        self.plan = Plan("container %s" % task.name, self.facts)
+        self.plan = Plan(f"container {task.name}", self.facts)
         self.definition = None  # what it will be
-        self.started, self.downtime = False, None  # whether this task starts it; how long nobody answered, see replace.py
-        self.waits = not engine.check  # whether its facts are those of a healthy container, where it is to be one
-        self.anew = self.image_config = None  # of one that is made (anew): whose namespaces it joins; the image's config
+        self.started, self.downtime = (
+            False,
+            None,
+        )  # whether this task starts it; how long nobody answered, see replace.py
+        self.waits = (
+            not engine.check
+        )  # whether its facts are those of a healthy container, where it is to be one
+        self.anew = self.image_config = (
+            None  # of one that is made (anew): whose namespaces it joins; the image's config
+        )
 
     def again(self):
         """A new plan for the same task, from what is there now."""
@@ -82,11 +118,16 @@ class Work:
     def is_stale(self):
         """Whether the container is no longer as it was when the plan was made."""
         now = catalog.get(self.engine, self.task.name)
-        return now != self.record or (now is not None and running.status(self.engine, now["id"])["status"] != self.status)
+        return now != self.record or (
+            now is not None and running.status(self.engine, now["id"])["status"] != self.status
+        )
 
     def joins(self):
         """The containers that it is to join, as it names them."""
-        return shared_namespaces.names(self.engine, dict(self.record["definition"] if self.record else {}, **self.task.definition))
+        return shared_namespaces.names(
+            self.engine,
+            dict(self.record["definition"] if self.record else {}, **self.task.definition),
+        )
 
     def replaces(self):
         """Whether the plan is to make an existing container anew."""
@@ -101,8 +142,14 @@ class Work:
         target = self._image()
         self.image_config = target.config
         self._define()
-        if self.task.state == "healthy" and not target.blank and lifecycle.health(self.definition, target.config.get("Healthcheck")) is None:
-            raise InvalidInput("state", "healthy", "another state: container %s has no health check" % self.task.name)
+        if (
+            self.task.state == "healthy"
+            and not target.blank
+            and lifecycle.health(self.definition, target.config.get("Healthcheck")) is None
+        ):
+            raise InvalidInput(
+                "state", "healthy", f"another state: container {self.task.name} has no health check"
+            )
         joined = self._checked(target)
         self.anew = joined if self.record is None else None
         if self.record is None:
@@ -118,9 +165,16 @@ class Work:
         """
         rests = self._rests(target)
         if not rests:
-            preconditions.everything(self.engine, self.definition, {"Cmd": ["?"]} if target.blank else target.config, self.record)
+            preconditions.everything(
+                self.engine,
+                self.definition,
+                {"Cmd": ["?"]} if target.blank else target.config,
+                self.record,
+            )
         try:
-            joined = shared_namespaces.resolve(self.engine, self.definition, self.task.name, self.coming)
+            joined = shared_namespaces.resolve(
+                self.engine, self.definition, self.task.name, self.coming
+            )
         except EngineError:
             if not rests:
                 raise
@@ -131,8 +185,14 @@ class Work:
 
     def _rests(self, target):
         """Whether nothing of an existing container is changed or started."""
-        same = self.record is not None and not self.differences and (target.id == self.record["image"] or self.task.how["image"] == table.IGNORE)
-        runs = self.task.state in RUNS and (self.status not in running.LIVING or self.task.state == "restarted" or self.task.restart)
+        same = (
+            self.record is not None
+            and not self.differences
+            and (target.id == self.record["image"] or self.task.how["image"] == table.IGNORE)
+        )
+        runs = self.task.state in RUNS and (
+            self.status not in running.LIVING or self.task.state == "restarted" or self.task.restart
+        )
         return same and not runs and not self.task.recreate
 
     def _absent(self):
@@ -140,32 +200,71 @@ class Work:
             return
         name = self.task.name
         if self.status in running.LIVING:
-            self.plan.add("running", True, False, "stop container %s" % name,
-                          lambda: start.stop(self.engine, self.record, self.task.force_kill), live=False)
-        self.plan.add("state", "present", "absent", "remove container %s" % name,
-                      lambda: remove.remove(self.engine, self.record, True, self.task.keep_volumes), live=False)
+            self.plan.add(
+                "running",
+                True,
+                False,
+                f"stop container {name}",
+                lambda: start.stop(self.engine, self.record, self.task.force_kill),
+                live=False,
+            )
+        self.plan.add(
+            "state",
+            "present",
+            "absent",
+            f"remove container {name}",
+            lambda: remove.remove(self.engine, self.record, True, self.task.keep_volumes),
+            live=False,
+        )
 
     def _image(self):
         """The image that the container is to have; plans its pull."""
         if self.task.image is None:
             if self.record is None:
-                raise InvalidInput("image", None, "an image, because container %s does not exist" % self.task.name)
-            return Target(self.record["image"], self.record["definition"].get("image"), images.get(self.engine, self.record["image"]))
+                raise InvalidInput(
+                    "image", None, f"an image, because container {self.task.name} does not exist"
+                )
+            return Target(
+                self.record["image"],
+                self.record["definition"].get("image"),
+                images.get(self.engine, self.record["image"]),
+            )
         key = (self.task.image, self.task.pull, self.task.platform, self.task.reached)
         if key not in self.pulls:
             try:
-                self.pulls[key] = images.plan_foretold(self.engine, key[0]) or images.plan_present(self.engine, *key[:3], self.task.registries)
+                self.pulls[key] = images.plan_foretold(self.engine, key[0]) or images.plan_present(
+                    self.engine, *key[:3], self.task.registries
+                )
             except InvalidInput as error:  # the option has another name here
-                raise InvalidInput("image" if error.option == "name" else error.option, error.value, error.accepted) from None
+                raise InvalidInput(
+                    "image" if error.option == "name" else error.option, error.value, error.accepted
+                ) from None
             self.plan.extend(self.pulls[key])
         found = self.pulls[key].record()
-        return Target(found["id"], self.task.image, found, getattr(self.pulls[key], "task", None), getattr(self.pulls[key], "blank", False))
+        return Target(
+            found["id"],
+            self.task.image,
+            found,
+            getattr(self.pulls[key], "task", None),
+            getattr(self.pulls[key], "blank", False),
+        )
 
     def _define(self):
         wanted = self.task.definition
-        now = shared_namespaces.respelled(self.engine, storage.respelled(self.record["definition"], wanted), wanted) if self.record else {}
-        if now.get("restart_retries") and wanted.get("restart_policy", "on-failure") != "on-failure":
-            wanted = dict({"restart_retries": 0}, **wanted)  # they go with the policy that they are of
+        now = (
+            shared_namespaces.respelled(
+                self.engine, storage.respelled(self.record["definition"], wanted), wanted
+            )
+            if self.record
+            else {}
+        )
+        if (
+            now.get("restart_retries")
+            and wanted.get("restart_policy", "on-failure") != "on-failure"
+        ):
+            wanted = dict(
+                {"restart_retries": 0}, **wanted
+            )  # they go with the policy that they are of
         self.differences = options.differences(now, wanted, self.task.how) if self.record else []
         self.definition = dict(now)
         if self.record is None:
@@ -174,19 +273,33 @@ class Work:
         if self.task.image is not None:
             self.definition["image"] = self.task.image
         try:
-            options.check({name: value for name, value in self.definition.items() if name in options.OPTIONS})
+            options.check(
+                {name: value for name, value in self.definition.items() if name in options.OPTIONS}
+            )
         except InvalidInput as error:
             name = error.option.partition(".")[0]
             if name not in now or name in self.task.definition:
                 raise
-            raise InvalidInput(error.option, error.value, error.accepted + " (what the container has of before, as the task does not name it)") from None
+            raise InvalidInput(
+                error.option,
+                error.value,
+                error.accepted
+                + " (what the container has of before, as the task does not name it)",
+            ) from None
 
     def _create(self, target):
         name = self.task.name
         for option in self.task.definition:
             self.plan.add(option, None, self.task.definition[option], None)
         self.plan.add("image", None, target.reference, None)
-        self.plan.add("state", "absent", "present", "create container %s%s" % (name, target.origin), lambda: self._do_create(target), live=False)
+        self.plan.add(
+            "state",
+            "absent",
+            "present",
+            f"create container {name}{target.origin}",
+            lambda: self._do_create(target),
+            live=False,
+        )
         self._run_state("created", new=True)
 
     def _do_create(self, target):
@@ -196,19 +309,33 @@ class Work:
     def _change(self, target, joined):
         """An existing container: live changes, a replacement, or nothing; then its run state."""
         costly = self._costly(target, joined)
-        easy = [(option.name, before, after) for option, before, after in self.differences if self._is_live(option)]
-        if not images.same_name(target.reference, self.record["definition"].get("image")) and not any(name == "image" for name, _b, _a in costly):
+        easy = [
+            (option.name, before, after)
+            for option, before, after in self.differences
+            if self._is_live(option)
+        ]
+        if not images.same_name(
+            target.reference, self.record["definition"].get("image")
+        ) and not any(name == "image" for name, _b, _a in costly):
             if self.task.how["image"] != table.IGNORE:
-                easy.append(("image_name", self.record["definition"].get("image"), target.reference))
+                easy.append(
+                    ("image_name", self.record["definition"].get("image"), target.reference)
+                )
         if costly and self.task.policy == "fail":
-            raise Conflict("container %s would have to be made anew (recreate_policy fail) because of %s" % (self.task.name, _list(costly)))
+            raise Conflict(
+                f"container {self.task.name} would have to be made anew (recreate_policy fail) because of {_list(costly)}"
+            )
         if costly and self.task.policy == "warn":
-            self.plan.warnings.append("container %s is left as it is (recreate_policy warn) although these differ: %s" % (self.task.name, _list(costly)))
+            self.plan.warnings.append(
+                f"container {self.task.name} is left as it is (recreate_policy warn) although these differ: {_list(costly)}"
+            )
             for name, before, _after in costly:
                 if name in options.OPTIONS:
                     self.definition[name] = before
             had = self.record["definition"]
-            self.definition.update({name: had.get(name, []) for name in storage.OF_PLACES if name in self.definition})  # as they were said
+            self.definition.update(
+                {name: had.get(name, []) for name in storage.OF_PLACES if name in self.definition}
+            )  # as they were said
             self.definition["image"] = self.record["definition"].get("image")
             costly = []
             easy = [entry for entry in easy if entry[0] != "image_name"]
@@ -224,24 +351,45 @@ class Work:
     def _is_live(self, option):
         """A change of network_mode among bridges is a change of networks; other options say so themselves."""
         if option.name in ("network_mode", "mac_address"):
-            return network.mode_of(self.record["definition"]) == network.mode_of(self.definition) == "bridge"
+            return (
+                network.mode_of(self.record["definition"])
+                == network.mode_of(self.definition)
+                == "bridge"
+            )
         return option.live
 
     def _costly(self, target, joined):
         """What needs a new container: ``[(name, before, after)]``."""
-        found = [(option.name, before, after) for option, before, after in self.differences if not self._is_live(option)]
+        found = [
+            (option.name, before, after)
+            for option, before, after in self.differences
+            if not self._is_live(option)
+        ]
         if target.id != self.record["image"] and self.task.how["image"] != table.IGNORE:
-            found.append(("image", self.record["image"], target.id or "the image" + target.origin[len(" from the image"):]))
+            found.append(
+                (
+                    "image",
+                    self.record["image"],
+                    target.id or "the image" + target.origin[len(" from the image") :],
+                )
+            )
         had = shared_namespaces.recorded(self.engine, self.record["id"])
         for kind, ident in joined.items():
             option = shared_namespaces.OPTIONS[kind]
             said = self.definition[option].partition(":")[2]
             anew = catalog.by_id(self.engine, ident)["name"] in self.replaced
             if anew and said not in self.replaced:
-                raise Conflict("%s: container:%s goes by this task, which makes container %s anew; name it container:%s" % (
-                    option, said, catalog.by_id(self.engine, ident)["name"], catalog.by_id(self.engine, ident)["name"]))
+                raise Conflict(
+                    f"{option}: container:{said} goes by this task, which makes container {catalog.by_id(self.engine, ident)['name']} anew; name it container:{catalog.by_id(self.engine, ident)['name']}"
+                )
             if (had.get(kind) != ident or anew) and option not in [name for name, _b, _a in found]:
-                found.append((option, "container:%s" % (had.get(kind) or "")[:12], "container:" + ("a new one" if anew else ident[:12])))
+                found.append(
+                    (
+                        option,
+                        f"container:{(had.get(kind) or '')[:12]}",
+                        "container:" + ("a new one" if anew else ident[:12]),
+                    )
+                )
         if self.task.recreate:
             found.append(("recreate", False, True))
         return found
@@ -250,20 +398,34 @@ class Work:
         names = [name for name, _before, _after in changes]
         for position, (name, before, after) in enumerate(changes):
             last = position == len(changes) - 1
-            self.plan.add(name, before, after, "change %s of container %s" % (", ".join(names), self.task.name) if last else None,
-                          (lambda: live_changes.apply(self.engine, self.record, self.definition, names)) if last else None)
+            self.plan.add(
+                name,
+                before,
+                after,
+                f"change {', '.join(names)} of container {self.task.name}" if last else None,
+                (lambda: live_changes.apply(self.engine, self.record, self.definition, names))
+                if last
+                else None,
+            )
 
     def _replace(self, target, costly, easy):
         for name, before, after in costly + easy:
             self.plan.add(name, before, after, None, live=False)
         for other, option in shared_namespaces.users(self.engine, self.record):
             if other not in self.coming:
-                self.plan.warnings.append("container %s has %s container:%s: it stays with the namespace of the old one until it is made anew" % (
-                    other, option, self.task.name))
+                self.plan.warnings.append(
+                    f"container {other} has {option} container:{self.task.name}: it stays with the namespace of the old one until it is made anew"
+                )
         lives = self.status in running.LIVING
         run = self.task.state in RUNS or (self.task.state == "present" and lives)
-        self.plan.add("container", self.record["id"][:12], "a new one", "replace container %s because of %s%s" % (self.task.name, _list(costly), target.origin),
-                      lambda: self._do_replace(target, run), live=False)
+        self.plan.add(
+            "container",
+            self.record["id"][:12],
+            "a new one",
+            f"replace container {self.task.name} because of {_list(costly)}{target.origin}",
+            lambda: self._do_replace(target, run),
+            live=False,
+        )
         if run != lives:
             self.plan.add("running", lives, run, None, live=False)
         if self.task.state == "paused":
@@ -274,8 +436,16 @@ class Work:
         if self.task.state == "stopped":
             catalog.set_wanted(self.engine, self.record["id"], "stopped")
             self.record["wanted"] = "stopped"
-        self.record, self.downtime = replace.replace(self.engine, self.record, self.definition, target.id, run, healthy,
-                                                     self.task.keep_volumes, self.task.force_kill)
+        self.record, self.downtime = replace.replace(
+            self.engine,
+            self.record,
+            self.definition,
+            target.id,
+            run,
+            healthy,
+            self.task.keep_volumes,
+            self.task.force_kill,
+        )
 
     # -- the run state
 
@@ -284,20 +454,44 @@ class Work:
         state, name = self.task.state, self.task.name
         living = status in running.LIVING
         if state == "stopped" and living:
-            self.plan.add("running", True, False, "stop container %s" % name, lambda: start.stop(self.engine, self.record, self.task.force_kill))
+            self.plan.add(
+                "running",
+                True,
+                False,
+                f"stop container {name}",
+                lambda: start.stop(self.engine, self.record, self.task.force_kill),
+            )
         elif state in RUNS:
             if not living:
-                self.plan.add("running", False, True, "start container %s" % name, self._start_new if new else self._start)
+                self.plan.add(
+                    "running",
+                    False,
+                    True,
+                    f"start container {name}",
+                    self._start_new if new else self._start,
+                )
             elif state == "restarted" or (self.task.restart and not new):
-                self.plan.add("restarted", False, True, "restart container %s" % name, self._restart)
+                self.plan.add("restarted", False, True, f"restart container {name}", self._restart)
                 status = "running"
             elif status == "paused" and state != "paused":
-                self.plan.add("paused", True, False, "unpause container %s" % name, lambda: start.unpause(self.engine, self.record))
+                self.plan.add(
+                    "paused",
+                    True,
+                    False,
+                    f"unpause container {name}",
+                    lambda: start.unpause(self.engine, self.record),
+                )
             if state == "paused" and status != "paused":
                 self._pause()
 
     def _pause(self):
-        self.plan.add("paused", False, True, "pause container %s" % self.task.name, lambda: start.pause(self.engine, self.record))
+        self.plan.add(
+            "paused",
+            False,
+            True,
+            f"pause container {self.task.name}",
+            lambda: start.pause(self.engine, self.record),
+        )
 
     def _start(self):
         self.started = True
@@ -326,7 +520,10 @@ class Work:
         while True:
             record = catalog.get(self.engine, self.task.name)
             if record is None:
-                return {"container": {}, "security": self._security(None) if self.definition is not None else []}
+                return {
+                    "container": {},
+                    "security": self._security(None) if self.definition is not None else [],
+                }
             try:
                 with catalog.reading(self.engine, record):
                     return self._facts(record)
@@ -338,14 +535,19 @@ class Work:
         if self.task.state == "healthy" and self.waits:
             start.wait_healthy(self.engine, record, self.task.healthy_timeout, self.started)
         gone = self.task.state == "absent" and self.engine.check
-        found = {"container": inspection.inspect(self.engine, record), "security": [] if gone else self._security(record)}
+        found = {
+            "container": inspection.inspect(self.engine, record),
+            "security": [] if gone else self._security(record),
+        }
         return found if self.downtime is None else dict(found, downtime=self.downtime)
 
     def _security(self, record):
         """What gives the container as it will be more of the host than usual, as sentences."""
         if record is not None and (self.anew is None or not self.engine.check):
             return audit.of_container(self.engine, record, self.definition)["Findings"]
-        host, reason = user_namespaces.planned(self.engine, self.definition, self.image_config, self.anew)
+        host, reason = user_namespaces.planned(
+            self.engine, self.definition, self.image_config, self.anew
+        )
         return audit.describe(self.engine, self.definition, host, reason)["Findings"]
 
 
@@ -358,8 +560,15 @@ class Target:
     """
 
     def __init__(self, ident, reference, record, task=None, blank=False):
-        self.id, self.reference, self.config = ident, reference, record["config"].get("config") or {}
-        self.origin, self.blank = "" if task is None else " from the image that the task %s would bring" % task, blank
+        self.id, self.reference, self.config = (
+            ident,
+            reference,
+            record["config"].get("config") or {},
+        )
+        self.origin, self.blank = (
+            "" if task is None else f" from the image that the task {task} would bring",
+            blank,
+        )
 
 
 def _by_id(engine, text):

@@ -15,7 +15,9 @@ from ...errors import Conflict, InvalidInput, NotFound, Unsupported
 from ...kernel import cgroups
 from ...kernel.isolation import apparmor
 from ..options import network, resources, security, storage
-from ..spec import document, files, resources as spec_resources, security as spec_security, selinux_labels
+from ..spec import document, files, selinux_labels
+from ..spec import resources as spec_resources
+from ..spec import security as spec_security
 
 
 def everything(engine, definition, image, record=None):
@@ -46,7 +48,11 @@ def _mounts(engine, definition):
         option = "volumes" if entry in definition.get("volumes", ()) else "mounts"
         if entry["type"] == "bind":
             if not os.path.exists(entry["source"]):
-                raise InvalidInput(option, entry["source"], "a path that exists on the host (make it first, e.g. with ansible.builtin.file)")
+                raise InvalidInput(
+                    option,
+                    entry["source"],
+                    "a path that exists on the host (make it first, e.g. with ansible.builtin.file)",
+                )
             _propagation(option, entry)
         elif entry["type"] == "volume" and entry["source"]:
             volumes.check_name(entry["source"])
@@ -57,9 +63,17 @@ def _propagation(option, entry):
     kind = entry["propagation"].lstrip("r")
     tags = _tags(os.path.realpath(entry["source"])) if kind in ("shared", "slave") else ""
     if kind == "shared" and "shared:" not in tags:
-        raise InvalidInput(option, "%s:%s" % (entry["source"], entry["propagation"]), "a path on a shared mount of the host (mount --make-shared)")
+        raise InvalidInput(
+            option,
+            f"{entry['source']}:{entry['propagation']}",
+            "a path on a shared mount of the host (mount --make-shared)",
+        )
     if kind == "slave" and "shared:" not in tags and "master:" not in tags:
-        raise InvalidInput(option, "%s:%s" % (entry["source"], entry["propagation"]), "a path on a shared or slave mount of the host")
+        raise InvalidInput(
+            option,
+            f"{entry['source']}:{entry['propagation']}",
+            "a path on a shared or slave mount of the host",
+        )
 
 
 def _tags(path):
@@ -69,8 +83,10 @@ def _tags(path):
         for line in file:
             fields = line.split(" ")
             point = fields[4].replace("\\040", " ")
-            if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
-                best, tags = point, " ".join(fields[6:fields.index("-")])
+            if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(
+                best
+            ):
+                best, tags = point, " ".join(fields[6 : fields.index("-")])
     return tags
 
 
@@ -81,22 +97,37 @@ def _networks(engine, definition, ident):
             continue  # made when it is first needed
         config = networks.get(engine, entry["name"])
         if config is None:
-            raise NotFound("networks: network %s does not exist" % entry["name"])
-        networks.check_address(engine, entry["name"], ident, entry["ipv4_address"], entry["mac_address"])
+            raise NotFound(f"networks: network {entry['name']} does not exist")
+        networks.check_address(
+            engine, entry["name"], ident, entry["ipv4_address"], entry["mac_address"]
+        )
         closed += [config["name"]] if config["internal"] else []
     if closed and len(closed) == len(network.attachments(definition)):
         if definition.get("published_ports"):
-            raise Conflict("published_ports: nothing enters an internal network, and the container is on %s only" % ", ".join(closed))
+            raise Conflict(
+                f"published_ports: nothing enters an internal network, and the container is on {', '.join(closed)} only"
+            )
         if "host-gateway" in definition.get("etc_hosts", {}).values():
-            raise Conflict("etc_hosts: host-gateway: an internal network has none, and the container is on %s only" % ", ".join(closed))
-    networks.check_ports(engine, ident, [dict(port, host_port=0) if isinstance(port["host_port"], str) else port
-                                         for port in definition.get("published_ports", ())], ident)
+            raise Conflict(
+                f"etc_hosts: host-gateway: an internal network has none, and the container is on {', '.join(closed)} only"
+            )
+    networks.check_ports(
+        engine,
+        ident,
+        [
+            dict(port, host_port=0) if isinstance(port["host_port"], str) else port
+            for port in definition.get("published_ports", ())
+        ],
+        ident,
+    )
 
 
 def _capabilities(definition):
     missing = spec_security.missing_capabilities(definition)
     if missing:
-        raise Unsupported("capabilities: %s: this host's engine does not have it itself, so it can't hand it on" % ", ".join(missing))
+        raise Unsupported(
+            f"capabilities: {', '.join(missing)}: this host's engine does not have it itself, so it can't hand it on"
+        )
 
 
 def _apparmor(definition):
@@ -105,30 +136,47 @@ def _apparmor(definition):
         return
     found, reason = apparmor.default()
     if not apparmor.enabled() or (profile == "default" and not found):
-        raise Unsupported("security_opts: apparmor=%s: %s on this host" % (profile, reason))
+        raise Unsupported(f"security_opts: apparmor={profile}: {reason} on this host")
     if profile != "default" and profile not in (apparmor.loaded() or {profile}):
-        raise InvalidInput("security_opts", "apparmor=" + profile, "default, unconfined, or a profile that is loaded on this host (apparmor_parser -r FILE)")
+        raise InvalidInput(
+            "security_opts",
+            "apparmor=" + profile,
+            "default, unconfined, or a profile that is loaded on this host (apparmor_parser -r FILE)",
+        )
 
 
 def _rlimits(definition):
     if "CAP_SYS_RESOURCE" in spec_security.available():
         return
     for limit in spec_resources.rlimits(definition):
-        hard = resource.getrlimit(getattr(resource, limit["type"]))[1] if hasattr(resource, limit["type"]) else resource.RLIM_INFINITY
+        hard = (
+            resource.getrlimit(getattr(resource, limit["type"]))[1]
+            if hasattr(resource, limit["type"])
+            else resource.RLIM_INFINITY
+        )
         if hard != resource.RLIM_INFINITY and limit["hard"] > hard:
-            raise Unsupported("ulimits: %s: a hard limit above this host's own (%d) needs CAP_SYS_RESOURCE, which the engine does not have here"
-                              % (limit["type"][7:].lower(), hard))
+            raise Unsupported(
+                "ulimits: %s: a hard limit above this host's own (%d) needs CAP_SYS_RESOURCE, which the engine does not have here"
+                % (limit["type"][7:].lower(), hard)
+            )
 
 
 def _cpus(definition):
     count = os.cpu_count() or 1
     if definition.get("cpus", 0) > count:
         raise InvalidInput("cpus", definition["cpus"], "at most %d, the CPUs of this host" % count)
-    for option, place in (("cpuset_cpus", "/sys/devices/system/cpu/online"), ("cpuset_mems", "/sys/devices/system/node/online")):
+    for option, place in (
+        ("cpuset_cpus", "/sys/devices/system/cpu/online"),
+        ("cpuset_mems", "/sys/devices/system/node/online"),
+    ):
         if definition.get(option):
             there = _read(place, "0")
-            if set(resources.numbers_of(definition[option], option)) - set(resources.numbers_of(there, option)):
-                raise InvalidInput(option, definition[option], "numbers of what this host has: " + there)
+            if set(resources.numbers_of(definition[option], option)) - set(
+                resources.numbers_of(there, option)
+            ):
+                raise InvalidInput(
+                    option, definition[option], "numbers of what this host has: " + there
+                )
 
 
 def _read(path, default):

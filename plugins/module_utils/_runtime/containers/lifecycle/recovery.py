@@ -15,8 +15,13 @@ from . import checkpoints, create, remove, replace
 
 def recover(engine, kind, detail):
     """Called for every entry of the operations table whose process is gone (engine.RECOVERY)."""
-    {"create-container": _created, "remove-container": _removed, "replace-container": replace.recover, "freeze-container": _frozen,
-     "checkpoint-container": checkpoints.recover}[kind](engine, detail)
+    {
+        "create-container": _created,
+        "remove-container": _removed,
+        "replace-container": replace.recover,
+        "freeze-container": _frozen,
+        "checkpoint-container": checkpoints.recover,
+    }[kind](engine, detail)
 
 
 def _created(engine, detail):

@@ -29,10 +29,14 @@ def remove(engine, record, force=False, keep_volumes=False):
     ident = record["id"]
     if running.lives(engine, ident):
         if not force:
-            raise Conflict("container %s is running; stop it first, or remove it by force" % record["name"])
+            raise Conflict(
+                f"container {record['name']} is running; stop it first, or remove it by force"
+            )
         running.end(engine, ident, 0)
     mounted = files.known_volumes(engine, ident)
-    with engine.operations.record("remove-container", id=ident, keep_volumes=keep_volumes, volumes=mounted):
+    with engine.operations.record(
+        "remove-container", id=ident, keep_volumes=keep_volumes, volumes=mounted
+    ):
         catalog.forget(engine, ident)
         sweep(engine, ident, [] if keep_volumes else mounted)
 
@@ -63,7 +67,9 @@ def _cleanup(engine, ident):
         except Conflict:
             if time.monotonic() > until:
                 raise
-            if running.status(engine, ident)["status"] != "exited":  # also where it is not known, because state.json is damaged
+            if (
+                running.status(engine, ident)["status"] != "exited"
+            ):  # also where it is not known, because state.json is damaged
                 running.end(engine, ident, 0)
             time.sleep(0.005)
 

@@ -36,9 +36,19 @@ def replace(engine, old, definition, image, run, healthy=None, keep_volumes=True
     """
     ran, stopped, downtime = running.lives(engine, old["id"]), None, None
     kept = files.mounted_volumes(engine, old["id"]) if keep_volumes else {}
-    temporary = "%s.new-%s" % (old["name"][:100], secrets.token_hex(4))
-    with engine.operations.record("replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran):
-        new = create.create(engine, temporary, definition, image, old["wanted"] if not run else "running", replaces=old["id"], keep=_unnamed(engine, kept))
+    temporary = f"{old['name'][:100]}.new-{secrets.token_hex(4)}"
+    with engine.operations.record(
+        "replace-container", old=old["id"], temporary=temporary, name=old["name"], ran=ran
+    ):
+        new = create.create(
+            engine,
+            temporary,
+            definition,
+            image,
+            old["wanted"] if not run else "running",
+            replaces=old["id"],
+            keep=_unnamed(engine, kept),
+        )
         try:
             if ran:
                 stopped = time.monotonic()
@@ -64,7 +74,11 @@ def _since(when):
 
 def _unnamed(engine, mounted):
     """Of ``{target: volume}`` those that are anonymous."""
-    return {target: name for target, name in mounted.items() if (volumes.get(engine, name) or {}).get("anonymous")}
+    return {
+        target: name
+        for target, name in mounted.items()
+        if (volumes.get(engine, name) or {}).get("anonymous")
+    }
 
 
 def _halt(engine, old, force):
@@ -73,7 +87,9 @@ def _halt(engine, old, force):
 
 
 def _take_addresses(engine, old, new):
-    reserved = create.reserve(engine, new["id"], new["definition"], new["image"], replaces=old["id"])
+    reserved = create.reserve(
+        engine, new["id"], new["definition"], new["image"], replaces=old["id"]
+    )
     files.write(engine, new, reserved, files.mounted_volumes(engine, new["id"]), durable=False)
 
 
@@ -83,8 +99,12 @@ def _settle(engine, new):
     while time.monotonic() < until:
         state = running.status(engine, new["id"])
         if state["status"] in ("exited", "restarting") and state["exit_code"]:
-            raise ContainerFailed("container %s ended at once with exit code %d" % (new["name"].rpartition(".new-")[0], state["exit_code"]),
-                                  state["exit_code"], running.tail(engine, new["id"]))
+            raise ContainerFailed(
+                "container %s ended at once with exit code %d"
+                % (new["name"].rpartition(".new-")[0], state["exit_code"]),
+                state["exit_code"],
+                running.tail(engine, new["id"]),
+            )
         if state["status"] == "exited":
             return
         time.sleep(0.03)
@@ -117,13 +137,17 @@ def put_back(engine, old, new, ran):
         remove.sweep(engine, new["id"], [name for name in mounted if name not in kept])
     reserved = files.reserved(engine, old["id"])
     for entry in reserved["attachments"]:
-        networks.allocate(engine, entry["network"], old["id"], entry["address"].partition("/")[0], entry["mac"])
+        networks.allocate(
+            engine, entry["network"], old["id"], entry["address"].partition("/")[0], entry["mac"]
+        )
     networks.reserve_ports(engine, old["id"], reserved["ports"])
     if ran and not running.lives(engine, old["id"]):
         try:
             start.start_one(engine, old)
         except EngineError as error:
-            raise ContainerFailed("the replacement of container %s failed, and the old one did not start again: %s" % (old["name"], error)) from error
+            raise ContainerFailed(
+                f"the replacement of container {old['name']} failed, and the old one did not start again: {error}"
+            ) from error
 
 
 def recover(engine, detail):

@@ -29,7 +29,13 @@ def start(engine, records, at_once=None, stdin=None, checkpoint=None):
     """
     install.ensure(engine)
     results = {}
-    names = sorted({entry["network"] for record in records for entry in files.read_run(engine, record["id"])["network"]["attachments"]})
+    names = sorted(
+        {
+            entry["network"]
+            for record in records
+            for entry in files.read_run(engine, record["id"])["network"]["attachments"]
+        }
+    )
     if names:
         networks.ensure_links(engine, names)
     for level in levels(engine, records):
@@ -45,8 +51,18 @@ def _start_level(engine, records, at_once, stdin, checkpoint):
             ready.append(record)
         except HostError as error:
             results[record["id"]] = error
-    answers = monitor_client.start(engine.paths, [record["id"] for record in ready], install.command_line(engine), at_once, stdin,
-                                   checkpoint) if ready else {}
+    answers = (
+        monitor_client.start(
+            engine.paths,
+            [record["id"] for record in ready],
+            install.command_line(engine),
+            at_once,
+            stdin,
+            checkpoint,
+        )
+        if ready
+        else {}
+    )
     for record in ready:
         answer = answers[record["id"]]
         results[record["id"]] = failure(engine, record, answer) if "error" in answer else None
@@ -60,11 +76,21 @@ def start_each(engine, records, at_once=None):
     results = {record["id"]: None for record in records}
     for level in levels(engine, records):
         for first in range(0, len(level), HELD):
-            some = level[first:first + HELD]
+            some = level[first : first + HELD]
             with contextlib.ExitStack() as stack:
                 for name in sorted({record["name"] for record in some}):
                     stack.enter_context(engine.locks.hold("container", name))
-                results.update(start(engine, [record for record in some if catalog.by_id(engine, record["id"]) is not None], at_once))
+                results.update(
+                    start(
+                        engine,
+                        [
+                            record
+                            for record in some
+                            if catalog.by_id(engine, record["id"]) is not None
+                        ],
+                        at_once,
+                    )
+                )
     return results
 
 
@@ -88,7 +114,7 @@ def shown_name(record):
 
 def failure(engine, record, answer):
     """The error of a start as the user gets it: which container, by the name that it is to have, why, its last lines."""
-    sentence = "container %s did not start: %s" % (shown_name(record), answer["error"])
+    sentence = f"container {shown_name(record)} did not start: {answer['error']}"
     return ContainerFailed(sentence, answer.get("exit_code"), running.tail(engine, record["id"]))
 
 
@@ -107,27 +133,36 @@ def _repair(engine, record):
     try:
         image.repair(engine, record["image"])
     except EngineError as error:
-        raise HostError("container %s can't start: %s" % (record["name"], error)) from None
+        raise HostError(f"container {record['name']} can't start: {error}") from None
 
 
 def _shared_memory(engine, record):
     path = os.path.join(engine.paths.container_run(record["id"]), "shm")
     os.makedirs(path, 0o700, exist_ok=True)
     if not os.path.ismount(path):
-        options = "mode=1777,size=%d,uid=%d,gid=%d" % (record["definition"].get("shm_size", 64 << 20), *user_namespaces.host_root(engine, record))
+        options = "mode=1777,size=%d,uid=%d,gid=%d" % (
+            record["definition"].get("shm_size", 64 << 20),
+            *user_namespaces.host_root(engine, record),
+        )
         label = files.read_config(engine, record["id"])["linux"].get("mountLabel")
-        options += ',context="%s"' % label if label else ""
+        options += f',context="{label}"' if label else ""
         try:
-            syscalls.mount("shm", path, "tmpfs", 2 | 4 | 8, options)  # MS_NOSUID | MS_NODEV | MS_NOEXEC
+            syscalls.mount(
+                "shm", path, "tmpfs", 2 | 4 | 8, options
+            )  # MS_NOSUID | MS_NODEV | MS_NOEXEC
         except OSError as error:
-            raise HostError("container %s: can't mount its shared memory: %s" % (record["name"], error.strerror)) from None
+            raise HostError(
+                f"container {record['name']}: can't mount its shared memory: {error.strerror}"
+            ) from None
 
 
 def stop(engine, record, force=False, timeout=None, signal=None):
     """Stop a container, by its stop signal (or ``signal``) and after its timeout by SIGKILL; it stays stopped, also after a reboot."""
     if signal is not None:
         signals.number(signal)
-    full = engine.db.is_tight()  # then it ends first: what it writes would take the room that is given up for the database
+    full = (
+        engine.db.is_tight()
+    )  # then it ends first: what it writes would take the room that is given up for the database
     if full:
         running.end(engine, record["id"], 0 if force else timeout, signal)
     with engine.db.freeing():
@@ -156,13 +191,18 @@ def wait_healthy(engine, record, timeout, fresh=False):
     with catalog.reading(engine, record):
         checked = files.read_run(engine, record["id"])["health"] is not None
     if not checked:
-        raise InvalidInput("state", "healthy", "another state: container %s has no health check" % record["name"])
+        raise InvalidInput(
+            "state", "healthy", f"another state: container {record['name']} has no health check"
+        )
     name = shown_name(record)
     until = time.monotonic() + timeout if timeout > 0 else None
     pause_time, before, code = 0.02, 0 if fresh else None, None
 
     def failed(sentence):
-        return ContainerFailed("container %s %s" % (name, sentence), code, running.tail(engine, record["id"]))
+        return ContainerFailed(
+            f"container {name} {sentence}", code, running.tail(engine, record["id"])
+        )
+
     while True:
         state = running.status(engine, record["id"])
         before = state["restarts"] if before is None else before
@@ -172,24 +212,41 @@ def wait_healthy(engine, record, timeout, fresh=False):
         if state["status"] == "running" and health == "healthy":
             return
         if state["status"] in ("exited", "dead"):
-            raise failed("ended with exit code %s before it was healthy" % code)
+            raise failed(f"ended with exit code {code} before it was healthy")
         if state["status"] == "restarting" and state["restarts"] - before + 1 >= ENDS:
-            raise failed("ended %d times before it was healthy, the last time with exit code %s" % (state["restarts"] - before + 1, code))
+            raise failed(
+                "ended %d times before it was healthy, the last time with exit code %s"
+                % (state["restarts"] - before + 1, code)
+            )
         if health == "unhealthy":
             raise failed("is unhealthy: " + last_check(state))
         if until is not None and time.monotonic() > until:
             ends = state["restarts"] - before
-            raise failed("is not healthy after %g seconds: %s%s" % (
-                timeout, "it ended %d times meanwhile, the last time with exit code %s; " % (ends, code) if ends else "", last_check(state)))
+            raise failed(
+                "is not healthy after %g seconds: %s%s"
+                % (
+                    timeout,
+                    "it ended %d times meanwhile, the last time with exit code %s; " % (ends, code)
+                    if ends
+                    else "",
+                    last_check(state),
+                )
+            )
         if catalog.by_id(engine, record["id"]) is None:
-            raise NotFound("container %s does not exist: another task has removed it meanwhile" % name)
+            raise NotFound(
+                f"container {name} does not exist: another task has removed it meanwhile"
+            )
         time.sleep(pause_time)
         pause_time = min(pause_time * 1.5, 0.25)
 
 
 def last_check(state):
     log = (state.get("health") or {}).get("log") or []
-    return "the last check ended with %s: %s" % (log[-1]["exit_code"], log[-1]["output"].strip()[-200:]) if log else "no check has ended yet"
+    return (
+        f"the last check ended with {log[-1]['exit_code']}: {log[-1]['output'].strip()[-200:]}"
+        if log
+        else "no check has ended yet"
+    )
 
 
 def boot(engine):
@@ -197,8 +254,13 @@ def boot(engine):
 
     A reboot is no failure of the container: as Docker's documentation has it, on-failure starts nothing then.
     """
-    records = [record for record in catalog.every(engine) if record["wanted"] in ("running", "paused")
-               and record["definition"].get("restart_policy") in ("always", "unless-stopped") and not running.lives(engine, record["id"])]
+    records = [
+        record
+        for record in catalog.every(engine)
+        if record["wanted"] in ("running", "paused")
+        and record["definition"].get("restart_policy") in ("always", "unless-stopped")
+        and not running.lives(engine, record["id"])
+    ]
     paused = {record["id"] for record in records if record["wanted"] == "paused"}
     results = start_each(engine, records)
     for record in records:
@@ -222,8 +284,14 @@ def levels(engine, records):
 
     def of(record, chain):
         if record["id"] not in depth:
-            others = [names[other] for other in shared_namespaces.names(engine, record["definition"]) if other in names and other not in chain]
-            depth[record["id"]] = 1 + max([of(other, chain + (record["name"],)) for other in others], default=-1)
+            others = [
+                names[other]
+                for other in shared_namespaces.names(engine, record["definition"])
+                if other in names and other not in chain
+            ]
+            depth[record["id"]] = 1 + max(
+                [of(other, chain + (record["name"],)) for other in others], default=-1
+            )
         return depth[record["id"]]
 
     found = {}

@@ -67,14 +67,18 @@ class Clients:
         try:
             message, fds = messages.receive(connection)
             operation = getattr(self, "op_" + message["op"], None)
-            answer = {"error": "unknown operation %r" % message["op"]} if operation is None else operation(connection, message, fds)
+            answer = (
+                {"error": f"unknown operation {message['op']!r}"}
+                if operation is None
+                else operation(connection, message, fds)
+            )
         except messages.Gone:
             self._drop(connection)
             return
         except EngineError as error:
             answer = {"error": str(error)}
         except (OSError, KeyError, TypeError, ValueError) as error:
-            answer = {"error": "%s: %s" % (type(error).__name__, error)}
+            answer = {"error": f"{type(error).__name__}: {error}"}
         finally:
             for fd in fds:
                 if fd not in self.attached:
@@ -136,7 +140,7 @@ class Clients:
     def op_kill(self, _connection, message, _fds):
         monitor = self.monitor
         if monitor.pidfd is None:
-            return {"error": "container %s is not running" % monitor.ident}
+            return {"error": f"container {monitor.ident} is not running"}
         if message["signal"] in (constants.SIGKILL, signals.number(monitor.run["stop"]["signal"])):
             monitor.asked_to_stop = True
         pidfd.send(monitor.pidfd, message["signal"])
@@ -150,7 +154,7 @@ class Clients:
 
     def op_resize(self, _connection, message, _fds):
         if self.monitor.terminal is None:
-            return {"error": "container %s has no terminal" % self.monitor.ident}
+            return {"error": f"container {self.monitor.ident} has no terminal"}
         terminal.set_size(self.monitor.terminal, message["rows"], message["columns"])
         return {}
 
@@ -159,10 +163,16 @@ class Clients:
     def op_attach(self, _connection, message, fds):
         monitor = self.monitor
         connection = messages.socket.socket(fileno=fds[0])
-        connection.settimeout(10)  # who takes nothing for so long is let go, rather than the container held up
+        connection.settimeout(
+            10
+        )  # who takes nothing for so long is let go, rather than the container held up
         if message.get("replay"):
             with contextlib.suppress(OSError):
-                for entry in logs.read(monitor.paths, monitor.ident, since=logs.stamp(int(monitor.state["started_at"] * 1e9))):
+                for entry in logs.read(
+                    monitor.paths,
+                    monitor.ident,
+                    since=logs.stamp(int(monitor.state["started_at"] * 1e9)),
+                ):
                     connection.sendall(entry["log"].encode())
                 connection.sendall(b"".join(monitor.log.unfinished().values()))
         self.attached[fds[0]] = connection

@@ -36,13 +36,29 @@ class Start(Launch):
     clone_flags = 0x8000  # CLONE_PARENT, clone(2)
 
     def __init__(self, bundle, announce, original_limits=None, stdin=None):
-        process = dict(bundle.process, terminal=bundle.run.get("tty") or bundle.process.get("terminal"))
-        super().__init__(bundle, Program(process, bundle.linux, bundle.user, bundle.groups, bundle.run.get("init"), original_limits))
+        process = dict(
+            bundle.process, terminal=bundle.run.get("tty") or bundle.process.get("terminal")
+        )
+        super().__init__(
+            bundle,
+            Program(
+                process,
+                bundle.linux,
+                bundle.user,
+                bundle.groups,
+                bundle.run.get("init"),
+                original_limits,
+            ),
+        )
         self.bundle, self._announce, self.stdin, self.network = bundle, announce, stdin, None
 
     def facts(self):
         """What state.json says of the running container."""
-        return {"pid": self.pid, "cgroup": self.group.paths, "network": self.network or self.bundle.run["network"]}
+        return {
+            "pid": self.pid,
+            "cgroup": self.group.paths,
+            "network": self.network or self.bundle.run["network"],
+        }
 
     def make_group(self):
         return cgroups.create(self.bundle.ident, self.bundle.cgroup_parent())
@@ -54,8 +70,14 @@ class Start(Launch):
         os.makedirs(self.root_place(), 0o700, exist_ok=True)
         directory = self.bundle.directory
         mapped = (self.userns_fd, *self.maps.host_root()) if self.maps is not None else None
-        return overlay.overlay(self.bundle.run["layers"], os.path.join(directory, "upper"), os.path.join(directory, "work"), mapped=mapped,
-                               spent=self.spent, label=stdio.label(self.bundle.linux))
+        return overlay.overlay(
+            self.bundle.run["layers"],
+            os.path.join(directory, "upper"),
+            os.path.join(directory, "work"),
+            mapped=mapped,
+            spent=self.spent,
+            label=stdio.label(self.bundle.linux),
+        )
 
     def announce(self):
         self._announce(self.facts())
@@ -65,7 +87,9 @@ class Start(Launch):
 
     def open_streams(self):
         context = stdio.label(self.bundle.linux)
-        outputs = [stdio.open_inside(self.bundle.run_directory, name, context) for name in stdio.OUTPUTS]
+        outputs = [
+            stdio.open_inside(self.bundle.run_directory, name, context) for name in stdio.OUTPUTS
+        ]
         stdin = self.stdin
         if stdin is None and self.bundle.run.get("interactive"):
             stdin = stdio.open_inside(self.bundle.run_directory, "stdin", context)
@@ -86,7 +110,9 @@ class Start(Launch):
         finally:
             os.close(netns)
         if wanted.get("ports") and self.network["attachments"]:
-            publish.publish(self.bundle.ident, self.network["attachments"][0]["address"], wanted["ports"])
+            publish.publish(
+                self.bundle.ident, self.network["attachments"][0]["address"], wanted["ports"]
+            )
             self.network["ports"] = wanted["ports"]
 
     def disconnect(self):

@@ -10,7 +10,18 @@ from ...oci.launch import join
 from ...oci.spec.process import Program
 
 
-def process(bundle, state, argv, stdio=(None, None, None), user=None, cwd=None, env=None, tty=False, privileged=False, limits=None):
+def process(
+    bundle,
+    state,
+    argv,
+    stdio=(None, None, None),
+    user=None,
+    cwd=None,
+    env=None,
+    tty=False,
+    privileged=False,
+    limits=None,
+):
     """An oci.join.Process, not started yet.
 
     :param bundle: the container's runfile.Bundle; :param state: its state.json. :param argv: the program and its arguments.
@@ -26,9 +37,21 @@ def process(bundle, state, argv, stdio=(None, None, None), user=None, cwd=None, 
         wanted["env"] = list(wanted.get("env") or ()) + ["%s=%s" % item for item in env.items()]
     if privileged:
         wanted.pop("apparmorProfile", None)
-    program = Program(wanted, bundle.linux, bundle.user if user is None else user, bundle.groups, original_limits=limits)
+    program = Program(
+        wanted,
+        bundle.linux,
+        bundle.user if user is None else user,
+        bundle.groups,
+        original_limits=limits,
+    )
     if privileged:
         everything = capabilities.available()
         program.capabilities.update(effective=everything, permitted=everything, bounding=everything)
-    return join.Process(bundle.ident, (state["pid"], state["pid_start"]), cgroups.Group.open(state["cgroup"]), program, stdio,
-                        bundle.state(bundle.ident, bundle.directory, state["pid"], "running"))
+    return join.Process(
+        bundle.ident,
+        (state["pid"], state["pid_start"]),
+        cgroups.Group.open(state["cgroup"]),
+        program,
+        stdio,
+        bundle.state(bundle.ident, bundle.directory, state["pid"], "running"),
+    )

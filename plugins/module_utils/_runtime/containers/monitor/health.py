@@ -51,7 +51,10 @@ class Check:
     def __init__(self, monitor, options):
         self.monitor, self.options = monitor, options
         self.interval, self.timeout = options.get("interval") or 30, options.get("timeout") or 30
-        self.start_period, self.start_interval = options.get("start_period") or 0, options.get("start_interval") or 5
+        self.start_period, self.start_interval = (
+            options.get("start_period") or 0,
+            options.get("start_interval") or 5,
+        )
         self.retries = options.get("retries") or 3
         self.worker = self.output = None
         self.began, self.text = 0, b""
@@ -70,10 +73,17 @@ class Check:
             self._close()
 
     def _starting(self):
-        return self.monitor.state["health"]["status"] == "starting" and time.time() - self.started < self.start_period
+        return (
+            self.monitor.state["health"]["status"] == "starting"
+            and time.time() - self.started < self.start_period
+        )
 
     def _later(self):
-        self.monitor.after("health", min(self.start_interval, self.interval) if self._starting() else self.interval, self._run)
+        self.monitor.after(
+            "health",
+            min(self.start_interval, self.interval) if self._starting() else self.interval,
+            self._run,
+        )
 
     def _run(self):
         """Fork a worker that does the check, so that this process's memory stays small; its answer comes through a pipe."""
@@ -88,7 +98,15 @@ class Check:
                 for fd in (self.monitor.lock, self.monitor.control.fileno()):
                     os.close(fd)  # or a monitor that is killed meanwhile would seem to live on
                 words = arguments(self.options["test"], self.options.get("shell"))
-                work(self.monitor.paths, self.monitor.ident, self.monitor.state, words, self.timeout, writer, self.monitor.limits)
+                work(
+                    self.monitor.paths,
+                    self.monitor.ident,
+                    self.monitor.state,
+                    words,
+                    self.timeout,
+                    writer,
+                    self.monitor.limits,
+                )
             finally:
                 os._exit(0)
         os.close(writer)
@@ -115,7 +133,10 @@ class Check:
     def _record(self, code, output):
         health = self.monitor.state["health"]
         follow(health, code, not self._starting(), self.retries)
-        health["log"] = (health["log"] + [{"start": self.began, "end": time.time(), "exit_code": code, "output": output}])[-KEPT:]
+        health["log"] = (
+            health["log"]
+            + [{"start": self.began, "end": time.time(), "exit_code": code, "output": output}]
+        )[-KEPT:]
         self.monitor.save()
         self._later()
 
@@ -124,7 +145,9 @@ def work(paths, ident, state, words, timeout, writer, limits):
     """One check, ``words``, in a process of its own: writes ``{"code", "output"}`` as JSON to ``writer``. -1: it did not come to an exit code."""
     reader, inner = stdio.pipe(paths, ident)
     try:
-        process = exec_worker.process(run_file.Bundle(paths, ident), state, words, (None, inner, inner), limits=limits)
+        process = exec_worker.process(
+            run_file.Bundle(paths, ident), state, words, (None, inner, inner), limits=limits
+        )
         process.start()
     except (EngineError, OSError) as error:
         _tell(writer, getattr(error, "exit_code", None) or -1, str(error))
@@ -134,7 +157,7 @@ def work(paths, ident, state, words, timeout, writer, limits):
     text, ended = _collect(reader, process.pidfd, timeout)
     if not ended:
         pidfd.send(process.pidfd, constants.SIGKILL)
-        _tell(writer, -1, "Health check exceeded timeout (%gs): %s" % (timeout, text))
+        _tell(writer, -1, f"Health check exceeded timeout ({timeout:g}s): {text}")
         return
     code, signal = pidfd.reap(process.pidfd)
     _tell(writer, code if signal is None else 128 + signal, text)

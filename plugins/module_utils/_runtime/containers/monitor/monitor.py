@@ -28,11 +28,17 @@ from ..client import signals, stdio
 from ..records import state
 from ..spec import run_file
 from ..view import logs
-from . import clients, engine_launch, health, loop, port_relay, sleep, worker as begin
+from . import clients, engine_launch, health, loop, port_relay, sleep
+from . import worker as begin
 
 BACKOFF, LONGEST_BACKOFF, STABLE = 0.1, 60.0, 10.0  # seconds, Docker's
 # Where a container's directory is gone although it runs: it is watched to its end, and that is all.
-_NOTHING = {"log": {"driver": "none"}, "restart": {"policy": "no"}, "network": {}, "stop": {"signal": "SIGTERM", "timeout": 10}}
+_NOTHING = {
+    "log": {"driver": "none"},
+    "restart": {"policy": "no"},
+    "network": {},
+    "stop": {"signal": "SIGTERM", "timeout": 10},
+}
 
 
 class Monitor(loop.Loop):
@@ -80,7 +86,9 @@ class Monitor(loop.Loop):
         return self._log
 
     def save(self, durable=False):
-        with contextlib.suppress(OSError):  # the container's directory is gone, or the disk is full; the monitor goes on
+        with contextlib.suppress(
+            OSError
+        ):  # the container's directory is gone, or the disk is full; the monitor goes on
             state.write(self.paths, self.ident, self.state, durable)
 
     # ------------------------------------------------------------------------------------------------ sleep (sleep.py)
@@ -97,19 +105,37 @@ class Monitor(loop.Loop):
         if set(self.handlers) != set(held):
             return None
         unfinished = {} if self._log is None else self._log.unfinished()
-        words = {"id": self.ident, "data": self.paths.data, "run": self.paths.run, "limits": list(self.limits.items()), "lock": self.lock,
-                 "control": held[0], "process": self.pidfd, "outputs": held[2:], "relay": relay, "backoff": self.backoff, "stopping": self.asked_to_stop,
-                 "unfinished": {stream: data.decode("latin-1") for stream, data in unfinished.items()}}
+        words = {
+            "id": self.ident,
+            "data": self.paths.data,
+            "run": self.paths.run,
+            "limits": list(self.limits.items()),
+            "lock": self.lock,
+            "control": held[0],
+            "process": self.pidfd,
+            "outputs": held[2:],
+            "relay": relay,
+            "backoff": self.backoff,
+            "stopping": self.asked_to_stop,
+            "unfinished": {stream: data.decode("latin-1") for stream, data in unfinished.items()},
+        }
         return held + [self.lock] + [entry[-1] for entry in relay], words
 
     def go_on(self, words):
         """With what ``settled`` said before it slept."""
-        self.ident, self.lock, self.backoff, self.asked_to_stop = words["id"], words["lock"], words["backoff"], words["stopping"]
+        self.ident, self.lock, self.backoff, self.asked_to_stop = (
+            words["id"],
+            words["lock"],
+            words["backoff"],
+            words["stopping"],
+        )
         self.control = _socket.socket(fileno=words["control"])
         self.watch(words["control"], self._accept)
         self._follow(words["process"], words["outputs"])
         if words["unfinished"]:
-            self.log.resume({stream: data.encode("latin-1") for stream, data in words["unfinished"].items()})
+            self.log.resume(
+                {stream: data.encode("latin-1") for stream, data in words["unfinished"].items()}
+            )
         if words["relay"]:
             self.relay = port_relay.Relay(self.epoll)
             self.relay.go_on(words["relay"])
@@ -240,8 +266,10 @@ class Monitor(loop.Loop):
         target = self.terminal
         with contextlib.suppress(OSError):
             if target is None:
-                target = os.open(os.path.join(self.paths.container_run(self.ident), "stdin"),
-                                 os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+                target = os.open(
+                    os.path.join(self.paths.container_run(self.ident), "stdin"),
+                    os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW,
+                )
             os.write(target, data)
         if target is not None and target != self.terminal:
             os.close(target)
@@ -280,8 +308,17 @@ class Monitor(loop.Loop):
         self._close_relay()
         engine_launch.disconnect(self.ident, self.state["network"])
         again = self._restart_due(code)
-        self.state.update(status="restarting" if again else "exited", pid=0, pid_start=0, exit_code=code, signal=signal, error=error,
-                          finished_at=time.time(), network=None, stopping=False)
+        self.state.update(
+            status="restarting" if again else "exited",
+            pid=0,
+            pid_start=0,
+            exit_code=code,
+            signal=signal,
+            error=error,
+            finished_at=time.time(),
+            network=None,
+            stopping=False,
+        )
         self.save(durable=True)
         if again:
             self.after("restart", self.backoff, self._restart)
@@ -319,7 +356,9 @@ class Monitor(loop.Loop):
         if self.asked_to_stop or policy["policy"] == "no":
             return False
         if policy["policy"] == "on-failure":
-            return code != 0 and (not policy.get("retries") or self.state["restarts"] < policy["retries"])
+            return code != 0 and (
+                not policy.get("retries") or self.state["restarts"] < policy["retries"]
+            )
         return True
 
     def _restart(self):
@@ -368,7 +407,9 @@ class Monitor(loop.Loop):
         if self._log is not None and now["log"] != before["log"]:
             self.log.configure(now["log"])
         # beside what is in effect: run.json of before may never have been read
-        if self.pidfd is not None and now.get("health") != (self.health.options if self.health is not None else None):
+        if self.pidfd is not None and now.get("health") != (
+            self.health.options if self.health is not None else None
+        ):
             self._check_health()
         if self.pidfd is not None and now["network"] != self.state["network"]:
             problem = self._serve_ports()
@@ -389,7 +430,9 @@ def main(paths, connection, limits, bed):
     os.close(comm)
     monitor = Monitor(paths, limits, bed)
     if monitor.begin(lambda worker: worker.serve(connection)):
-        os.close(connection.fileno())  # socket.close() would touch more of the memory that is shared with the zygote
+        os.close(
+            connection.fileno()
+        )  # socket.close() would touch more of the memory that is shared with the zygote
         monitor.serve()
 
 

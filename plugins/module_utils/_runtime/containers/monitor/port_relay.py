@@ -54,17 +54,23 @@ class Relay:
         """
         ip = container_ip.partition("/")[0]
         wanted = {address(port): port for port in ports}
-        kept = {listener.address: listener for listener in self.listeners if listener.address in wanted}
+        kept = {
+            listener.address: listener for listener in self.listeners if listener.address in wanted
+        }
         going = [listener for listener in self.listeners if listener.address not in wanted]
         new = {key: port for key, port in wanted.items() if key not in kept}
         ways = {(protocol, number) for protocol, _ip, number in new}
-        first = [listener for listener in going if listener.address[::2] in ways]  # 0.0.0.0 stands in the way of 127.0.0.1
+        first = [
+            listener for listener in going if listener.address[::2] in ways
+        ]  # 0.0.0.0 stands in the way of 127.0.0.1
         self.listeners = list(kept.values())
         for listener in first:
             listener.close()
         try:
             for key, port in new.items():
-                self.listeners.append(_KINDS[port["protocol"]](self, key, (ip, port["container_port"])))
+                self.listeners.append(
+                    _KINDS[port["protocol"]](self, key, (ip, port["container_port"]))
+                )
         except OSError as error:
             self._take_back(kept, [listener for listener in going if listener not in first], first)
             raise _refusal(port, error) from None
@@ -87,7 +93,11 @@ class Relay:
     def go_on(self, sockets):
         """Serve with sockets that listen already. :param sockets: what ``resting`` gave."""
         for protocol, host_ip, host_port, container_ip, container_port, fd in sockets:
-            self.listeners.append(_KINDS[protocol](self, (protocol, host_ip, host_port), (container_ip, container_port), fd))
+            self.listeners.append(
+                _KINDS[protocol](
+                    self, (protocol, host_ip, host_port), (container_ip, container_port), fd
+                )
+            )
 
     def handle(self, fd, events):
         """Work on one reported event. :returns: whether the descriptor is the relay's; one that it has just closed is not."""
@@ -109,8 +119,13 @@ class Relay:
 
     def resting(self):
         """What ``go_on`` needs, ``[[protocol, host_ip, host_port, container_ip, container_port, fd]]``; None while it serves somebody."""
-        found = [[*listener.address, *listener.target, listener.socket.fileno()] for listener in self.listeners]
-        return found if {entry[-1] for entry in found} == set(self.sources) and not self.full else None
+        found = [
+            [*listener.address, *listener.target, listener.socket.fileno()]
+            for listener in self.listeners
+        ]
+        return (
+            found if {entry[-1] for entry in found} == set(self.sources) and not self.full else None
+        )
 
     def close(self):
         """Close everything; connections under way are cut."""
@@ -151,8 +166,8 @@ def _refusal(port, error):
     protocol, host_ip, host_port = address(port)
     shown = "%s:%d/%s" % (host_ip, host_port, protocol)
     if error.errno == errno.EADDRINUSE:
-        return Conflict("published_ports: port %s is taken by another process" % shown)
-    return HostError("published_ports: can't listen on %s: %s" % (shown, error.strerror))
+        return Conflict(f"published_ports: port {shown} is taken by another process")
+    return HostError(f"published_ports: can't listen on {shown}: {error.strerror}")
 
 
 def _socket(kind):
@@ -224,7 +239,13 @@ class _Side:
 
     def __init__(self, connection, sock):
         self.connection, self.socket, self.fd = connection, sock, sock.fileno()
-        self.peer, self.pending, self.ended, self.connecting, self.mask = None, b"", False, False, None
+        self.peer, self.pending, self.ended, self.connecting, self.mask = (
+            None,
+            b"",
+            False,
+            False,
+            None,
+        )
 
     def handle(self, events):
         self.connection.handle(self, events)
@@ -265,7 +286,11 @@ class _Connection:
             else:
                 if events & (select.EPOLLOUT | select.EPOLLERR) and side.pending:
                     self.write(side)
-                if events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR) and not side.ended and not side.peer.pending:
+                if (
+                    events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR)
+                    and not side.ended
+                    and not side.peer.pending
+                ):
                     self.read(side)
         except BlockingIOError:
             pass
@@ -278,7 +303,9 @@ class _Connection:
         count = side.socket.recv_into(self.relay.buffer)
         if count == 0:
             side.ended = True
-            side.peer.socket.shutdown(socket.SHUT_WR)  # all was passed on before: nothing is read while something is pending
+            side.peer.socket.shutdown(
+                socket.SHUT_WR
+            )  # all was passed on before: nothing is read while something is pending
             return
         try:
             sent = side.peer.socket.send(self.relay.buffer[:count])
@@ -288,7 +315,7 @@ class _Connection:
 
     @staticmethod
     def write(side):
-        side.pending = side.pending[side.socket.send(side.pending):]
+        side.pending = side.pending[side.socket.send(side.pending) :]
 
     def update(self):
         """Ask for the events that there is something to do for, and for none where there is not.
@@ -357,7 +384,14 @@ class _UdpListener:
             data, control, _flags, address = self.socket.recvmsg(CHUNK, socket.CMSG_SPACE(12))
         except OSError:
             return  # an ICMP error for an earlier answer
-        local = next((content[4:8] for level, kind, content in control if (level, kind) == (socket.SOL_IP, IP_PKTINFO)), bytes(4))
+        local = next(
+            (
+                content[4:8]
+                for level, kind, content in control
+                if (level, kind) == (socket.SOL_IP, IP_PKTINFO)
+            ),
+            bytes(4),
+        )
         client = self.clients.pop((address, local), None)
         if client is None:
             if len(self.clients) >= self.relay.most // 2:
@@ -372,7 +406,12 @@ class _UdpListener:
     def answer(self, client, data):
         """Send from the address that the client had sent to: with 0.0.0.0 the kernel might choose another one."""
         try:
-            self.socket.sendmsg([data], [(socket.SOL_IP, IP_PKTINFO, struct.pack("=i4s4s", 0, client.local, bytes(4)))], 0, client.address)
+            self.socket.sendmsg(
+                [data],
+                [(socket.SOL_IP, IP_PKTINFO, struct.pack("=i4s4s", 0, client.local, bytes(4)))],
+                0,
+                client.address,
+            )
         except OSError:
             pass
 
@@ -401,7 +440,12 @@ class _UdpClient:
     __slots__ = ("listener", "address", "local", "socket", "last")
 
     def __init__(self, listener, address, local):
-        self.listener, self.address, self.local, self.last = listener, address, local, time.monotonic()
+        self.listener, self.address, self.local, self.last = (
+            listener,
+            address,
+            local,
+            time.monotonic(),
+        )
         self.socket = _socket(socket.SOCK_DGRAM)
         try:
             self.socket.connect(listener.target)

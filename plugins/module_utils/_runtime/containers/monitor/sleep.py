@@ -50,7 +50,11 @@ class Bed:
         self.command = command
         self.program = elf.descriptor("pyc-monitor", image())
         # The sealed view of it (oci/launch/sealed_interpreter.py): what is forked from a monitor enters containers.
-        self.interpreter = os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC) if interpreter is None else interpreter
+        self.interpreter = (
+            os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC)
+            if interpreter is None
+            else interpreter
+        )
 
     @classmethod
     def make(cls, command, interpreter=None):
@@ -73,8 +77,18 @@ class Bed:
                 os.set_inheritable(fd, True)
             words = json.dumps(dict(words, epoll=low, interpreter=self.interpreter, held=held))
             if low < 128:  # it is told as one byte of text
-                os.execve(self.program, ["pyc-monitor", chr(low), "/proc/self/fd/%d" % self.interpreter, *self.command, "wake", words],
-                          dict(os.environ, PYCONTAINER_SEALED="1"))
+                os.execve(
+                    self.program,
+                    [
+                        "pyc-monitor",
+                        chr(low),
+                        "/proc/self/fd/%d" % self.interpreter,
+                        *self.command,
+                        "wake",
+                        words,
+                    ],
+                    dict(os.environ, PYCONTAINER_SEALED="1"),
+                )
         except OSError:
             for fd in held:
                 os.set_inheritable(fd, False)
@@ -82,7 +96,9 @@ class Bed:
     def _hold_copy(self):
         """While a monitor sleeps, the files that it wakes with must stay: deploy/install.py removes no copy whose lock is held."""
         try:
-            fd = os.open(os.path.join(os.path.dirname(self.command[-2]), "lock"), os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(
+                os.path.join(os.path.dirname(self.command[-2]), "lock"), os.O_RDONLY | os.O_CLOEXEC
+            )
         except FileNotFoundError:  # run from a checkout
             return []
         fcntl.flock(fd, fcntl.LOCK_SH)
@@ -119,5 +135,7 @@ class Rest:
             return
         settled = monitor.settled()
         if settled is not None:
-            self.bed.lie_down(monitor.epoll.fileno(), settled[0], dict(settled[1], woken=self.times + 1))
+            self.bed.lie_down(
+                monitor.epoll.fileno(), settled[0], dict(settled[1], woken=self.times + 1)
+            )
         self.disturb()

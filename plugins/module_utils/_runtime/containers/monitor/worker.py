@@ -38,14 +38,27 @@ INTERRUPTED = "the container's start was interrupted: its monitor was killed"
 def take(channel):
     """In the monitor: the worker's next word, ``(letter, descriptors)``; ``(b"", [])`` at its end."""
     try:
-        data, ancillary, _flags, _address = channel.recvmsg(512, _socket.CMSG_SPACE(4 * MOST), _socket.MSG_CMSG_CLOEXEC)
+        data, ancillary, _flags, _address = channel.recvmsg(
+            512, _socket.CMSG_SPACE(4 * MOST), _socket.MSG_CMSG_CLOEXEC
+        )
     except ConnectionResetError:
         return b"", []
-    return data, list(struct.unpack("%di" % (len(ancillary[0][2]) // 4), ancillary[0][2])) if ancillary else []
+    return data, list(
+        struct.unpack("%di" % (len(ancillary[0][2]) // 4), ancillary[0][2])
+    ) if ancillary else []
 
 
 def give(channel, word, descriptors):
-    channel.sendmsg([word], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(descriptors), *descriptors))])
+    channel.sendmsg(
+        [word],
+        [
+            (
+                _socket.SOL_SOCKET,
+                _socket.SCM_RIGHTS,
+                struct.pack(f"{len(descriptors)}i", *descriptors),
+            )
+        ],
+    )
 
 
 class Worker:
@@ -85,16 +98,24 @@ class Worker:
         return zygote
 
     def _answer(self, message):
-        self.ident, self.command, self.checkpoint = message["id"], message.get("command"), message.get("checkpoint")
+        self.ident, self.command, self.checkpoint = (
+            message["id"],
+            message.get("command"),
+            message.get("checkpoint"),
+        )
         try:
             if not os.path.isdir(self.paths.container(self.ident)):
-                raise NotFound("container %s has not been created: its directory is missing" % self.ident)
+                raise NotFound(
+                    f"container {self.ident} has not been created: its directory is missing"
+                )
             self._make_run_directory()
             lock = state.take_lock(self.paths, self.ident)
             if lock is None:
-                return {"error": "container %s has a monitor already" % self.ident, "monitored": True}
+                return {"error": f"container {self.ident} has a monitor already", "monitored": True}
             self.state = state.read(self.paths, self.ident)
-            with contextlib.closing(messages.listen(self.paths.container(self.ident), state.SOCKET)) as control:
+            with contextlib.closing(
+                messages.listen(self.paths.container(self.ident), state.SOCKET)
+            ) as control:
                 held = [lock, control.fileno()]
                 return self._start(held) if message["op"] == "start" else self._adopt(held)
         except EngineError as error:
@@ -114,7 +135,9 @@ class Worker:
 
     def _start(self, held):
         if self.state["status"] == "running" and state.alive(self.state):
-            return dict(self._adopt(held), running=True, warnings=self.state["warnings"])  # only its monitor is gone
+            return dict(
+                self._adopt(held), running=True, warnings=self.state["warnings"]
+            )  # only its monitor is gone
         cleanup.cleanup(self.paths, self.ident, self.state)
         self.state["restarts"] = 0
         self.start(held)
@@ -130,32 +153,70 @@ class Worker:
 
     def start(self, held):
         """Start it and hand it over. :raises EngineError: when it does not come to its program; the state says so then."""
-        self.state.update(status="starting", pid=0, boot=procfs.boot_id(), exit_code=None, signal=None, oom_killed=False, error="", warnings=[],
-                          finished_at=None, health=None, network=None, stopping=False, command=self.command)
+        self.state.update(
+            status="starting",
+            pid=0,
+            boot=procfs.boot_id(),
+            exit_code=None,
+            signal=None,
+            oom_killed=False,
+            error="",
+            warnings=[],
+            finished_at=None,
+            health=None,
+            network=None,
+            stopping=False,
+            command=self.command,
+        )
         attempt = None
         try:
             bundle = run_file.Bundle(self.paths, self.ident)
             self._open_ports(bundle.run)
             attempt = self._attempt(bundle)
-            outputs = self._open_outputs(bundle.run)  # before it starts: what is in a FIFO that nobody has open is lost
+            outputs = self._open_outputs(
+                bundle.run
+            )  # before it starts: what is in a FIFO that nobody has open is lost
             attempt.run()
             if not self._has_monitor():
                 attempt.undo()
                 raise ContainerFailed(INTERRUPTED)
         except Exception as error:  # pylint: disable=broad-except # a defect, or documents that somebody has written over
-            failure = error if isinstance(error, EngineError) else ContainerFailed(
-                read_error(error) if isinstance(error, OSError) else execute.defect(self.paths, error))
-            self.state.update(status="exited", pid=0, error=str(failure), exit_code=getattr(failure, "exit_code", None) or 128,
-                              finished_at=time.time(), cgroup={}, network=None)
+            failure = (
+                error
+                if isinstance(error, EngineError)
+                else ContainerFailed(
+                    read_error(error)
+                    if isinstance(error, OSError)
+                    else execute.defect(self.paths, error)
+                )
+            )
+            self.state.update(
+                status="exited",
+                pid=0,
+                error=str(failure),
+                exit_code=getattr(failure, "exit_code", None) or 128,
+                finished_at=time.time(),
+                cgroup={},
+                network=None,
+            )
             self._save(durable=True)
             raise failure from None
-        self.state.update(attempt.facts(), status="running", started_at=time.time(), warnings=attempt.warnings)
-        self._hand_over(held, attempt.pidfd, outputs if attempt.terminal is None else [attempt.terminal], bundle.run)
+        self.state.update(
+            attempt.facts(), status="running", started_at=time.time(), warnings=attempt.warnings
+        )
+        self._hand_over(
+            held,
+            attempt.pidfd,
+            outputs if attempt.terminal is None else [attempt.terminal],
+            bundle.run,
+        )
 
     def _attempt(self, bundle):
         if self.checkpoint is None:
             return engine_launch.Start(bundle, self._announce, self.limits, self.stdin)
-        from . import restored  # here: few starts are from a checkpoint, and a monitor's memory is the zygote's
+        from . import (
+            restored,  # here: few starts are from a checkpoint, and a monitor's memory is the zygote's
+        )
 
         return restored.Start(self.checkpoint, bundle, self._announce, self.limits, self.stdin)
 
@@ -173,7 +234,10 @@ class Worker:
         directory = self.paths.container_run(self.ident)
         lost = {} if pid is None else stdio.without_name(directory, pid)
         stdio.make(directory, run.get("interactive"))
-        return [lost[name] if name in lost else stdio.open_output(directory, name) for name in stdio.OUTPUTS]
+        return [
+            lost[name] if name in lost else stdio.open_output(directory, name)
+            for name in stdio.OUTPUTS
+        ]
 
     def _open_ports(self, run):
         """The monitor opens them, before anything is made: a port that is taken is a clean error."""
@@ -196,24 +260,37 @@ class Worker:
             process = pidfd.open_process(self.state["pid"], self.state["pid_start"])
             if process is not None:
                 run = run_file.read_run(self.paths, self.ident)
-                self.state.update(status="running", started_at=self.state["started_at"] or time.time())
+                self.state.update(
+                    status="running", started_at=self.state["started_at"] or time.time()
+                )
                 with contextlib.suppress(EngineError):
                     self._open_ports(run)
                 self._hand_over(held, process, self._open_outputs(run, self.state["pid"]), run)
             else:
                 self.state["error"] = INTERRUPTED if status == "starting" else UNSEEN
                 self._save()
-                give(self.channel, b"F" + self.ident.encode(), held)  # the monitor finishes what the dead one could not
+                give(
+                    self.channel, b"F" + self.ident.encode(), held
+                )  # the monitor finishes what the dead one could not
                 return {"pid": 0, "status": "exited"}
         elif status == "restarting":
             give(self.channel, b"B" + self.ident.encode(), held)
         return {"pid": self.state["pid"], "status": self.state["status"]}
 
     def _hand_over(self, held, process, outputs, run):
-        self.state["health"] = {"status": "starting", "failing_streak": 0, "log": []} if run.get("health") and not self.state["health"] else \
-            self.state["health"] if run.get("health") else None
+        self.state["health"] = (
+            {"status": "starting", "failing_streak": 0, "log": []}
+            if run.get("health") and not self.state["health"]
+            else self.state["health"]
+            if run.get("health")
+            else None
+        )
         self._save()
-        give(self.channel, (b"H" if run.get("health") else b"R") + self.ident.encode(), held + [process] + outputs)
+        give(
+            self.channel,
+            (b"H" if run.get("health") else b"R") + self.ident.encode(),
+            held + [process] + outputs,
+        )
 
     def _save(self, durable=False):
         state.write(self.paths, self.ident, self.state, durable)

@@ -22,7 +22,8 @@ import sys
 import time
 
 from ...errors import Unsupported
-from ...kernel.calls import constants as c, fork, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import fork, syscalls
 from ...oci.spec import process
 from ...store import paths as stores
 from ..client import messages
@@ -30,7 +31,10 @@ from ..records import state
 from . import monitor, sleep
 
 IDLE = 60.0  # seconds after which it looks whether it is still wanted, and after containers without a monitor
-SOON, CALM = 0.05, 10.0  # seconds after a monitor's death to the second look, then twice as many to each; from one death to one that counts as another
+SOON, CALM = (
+    0.05,
+    10.0,
+)  # seconds after a monitor's death to the second look, then twice as many to each; from one death to one that counts as another
 
 
 def raise_limits():
@@ -49,7 +53,9 @@ def main(data, run, name, command):
     """
     os.chdir("/")
     os.umask(0o022)
-    syscalls.prctl(c.PR_SET_DUMPABLE, 0)  # what is forked from here never is looked into by a container
+    syscalls.prctl(
+        c.PR_SET_DUMPABLE, 0
+    )  # what is forked from here never is looked into by a container
     syscalls.prctl(c.PR_SET_NAME, b"pyc-zygote\0")
     for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE):
         _signal.signal(number, _signal.SIG_IGN)
@@ -89,7 +95,11 @@ def _listen(paths, name):
 def _in_place(paths, name, server, mine):
     """Both as of ``_listen``, anew where the directory was emptied; None when the zygote is not wanted any more."""
     try:
-        others = [entry for entry in os.listdir(paths.run) if entry.startswith("zygote-") and entry.endswith(".sock")]
+        others = [
+            entry
+            for entry in os.listdir(paths.run)
+            if entry.startswith("zygote-") and entry.endswith(".sock")
+        ]
         if name in others:
             return (server, mine) if os.stat(os.path.join(paths.run, name)).st_ino == mine else None
     except OSError:
@@ -184,6 +194,14 @@ def _complain(error):
 
     from ...untrusted.text import entry
 
-    sys.stderr.write("%s pid %d: %s\n" % (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), os.getpid(),
-                                          entry("".join(traceback.format_exception(type(error), error, error.__traceback__)), None)))
+    sys.stderr.write(
+        "%s pid %d: %s\n"
+        % (
+            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            os.getpid(),
+            entry(
+                "".join(traceback.format_exception(type(error), error, error.__traceback__)), None
+            ),
+        )
+    )
     sys.stderr.flush()

@@ -21,7 +21,7 @@ def bare(name, path):
 def main(package, backend, *arguments):
     bare("pycontainer", package)
     for name in ("containers", "networks", "oci", "store"):
-        bare("pycontainer." + name, "%s/%s" % (package, name))
+        bare("pycontainer." + name, f"{package}/{name}")
     sys.path.insert(0, backend)
     import _cffi_backend  # noqa: F401 # pylint: disable=unused-import
 

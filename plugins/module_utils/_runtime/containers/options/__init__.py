@@ -12,19 +12,57 @@ from ...errors import InvalidInput
 from . import lifecycle, network, process, resources, security, storage
 from .table import ALLOW_MORE, IGNORE, STRICT
 
-OPTIONS = {option.name: option for part in (process, resources, storage, network, security, lifecycle) for option in part.OPTIONS}
+OPTIONS = {
+    option.name: option
+    for part in (process, resources, storage, network, security, lifecycle)
+    for option in part.OPTIONS
+}
 
 # How a task behaves: not part of a container.
 BEHAVIOUR = (
-    "name", "image", "state", "pull", "platform", "recreate", "recreate_policy", "restart", "keep_volumes", "force_kill", "healthy_wait_timeout", "comparisons",
-    "insecure", "validate_certs", "ca_path", "client_cert", "client_key", "auth_file", "containers", "parallel",
+    "name",
+    "image",
+    "state",
+    "pull",
+    "platform",
+    "recreate",
+    "recreate_policy",
+    "restart",
+    "keep_volumes",
+    "force_kill",
+    "healthy_wait_timeout",
+    "comparisons",
+    "insecure",
+    "validate_certs",
+    "ca_path",
+    "client_cert",
+    "client_key",
+    "auth_file",
+    "containers",
+    "parallel",
 )
-ALIASES = {"cap_add": "capabilities", "expose": "exposed_ports", "exposed": "exposed_ports", "forcekill": "force_kill", "log_opt": "log_options",
-           "ports": "published_ports"}
+ALIASES = {
+    "cap_add": "capabilities",
+    "expose": "exposed_ports",
+    "exposed": "exposed_ports",
+    "forcekill": "force_kill",
+    "log_opt": "log_options",
+    "ports": "published_ports",
+}
 BESIDE_A_LIST = ("containers", "parallel")
 # Ansible hands these over also where no task names them.
-BEHAVIOUR_DEFAULTS = {"state": "started", "pull": "missing", "recreate": False, "recreate_policy": "recreate", "restart": False, "keep_volumes": True,
-                      "force_kill": False, "healthy_wait_timeout": 300, "insecure": False, "validate_certs": True}
+BEHAVIOUR_DEFAULTS = {
+    "state": "started",
+    "pull": "missing",
+    "recreate": False,
+    "recreate_policy": "recreate",
+    "restart": False,
+    "keep_volumes": True,
+    "force_kill": False,
+    "healthy_wait_timeout": 300,
+    "insecure": False,
+    "validate_certs": True,
+}
 
 
 def definition(params):
@@ -41,15 +79,25 @@ def definition(params):
     unknown = set(named) - set(OPTIONS) - set(BEHAVIOUR)
     if unknown:
         raise InvalidInput("options", sorted(unknown)[0], "an option of a container")
-    return {name: OPTIONS[name].normalise(value, name) for name, value in sorted(named.items()) if name in OPTIONS}
+    return {
+        name: OPTIONS[name].normalise(value, name)
+        for name, value in sorted(named.items())
+        if name in OPTIONS
+    }
 
 
 def check_alone(params):
     """Refuse what stands beside ``containers`` and would be said to none of them. :raises InvalidInput:"""
     for name, value in params.items():
         if name in OPTIONS or name in BEHAVIOUR or name == "env_file":
-            if name not in BESIDE_A_LIST and value is not None and value != BEHAVIOUR_DEFAULTS.get(name):
-                raise InvalidInput(name, value, "nothing beside containers: each entry of the list has its own")
+            if (
+                name not in BESIDE_A_LIST
+                and value is not None
+                and value != BEHAVIOUR_DEFAULTS.get(name)
+            ):
+                raise InvalidInput(
+                    name, value, "nothing beside containers: each entry of the list has its own"
+                )
 
 
 def check(wanted):
@@ -64,7 +112,7 @@ def comparisons(value):
     everything = given.pop("*", STRICT)
     if everything not in (STRICT, IGNORE):
         raise InvalidInput("comparisons.*", everything, "strict, ignore")
-    result = {name: everything for name in list(OPTIONS) + ["image"]}
+    result = dict.fromkeys(list(OPTIONS) + ["image"], everything)
     for name, how in given.items():
         name = dict(ALIASES, env_file="env").get(name, name)
         if name not in result:

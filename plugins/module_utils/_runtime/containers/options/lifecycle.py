@@ -6,9 +6,15 @@ from __future__ import annotations
 
 from ... import units
 from ...errors import InvalidInput
-from .table import choice, flag, Option, text, whole
+from .table import Option, choice, flag, text, whole
 
-HEALTH_DEFAULTS = {"interval": 30, "timeout": 30, "start_period": 0, "start_interval": 5, "retries": 3}  # Docker's, in seconds
+HEALTH_DEFAULTS = {
+    "interval": 30,
+    "timeout": 30,
+    "start_period": 0,
+    "start_interval": 5,
+    "retries": 3,
+}  # Docker's, in seconds
 SHORTEST = 0.001  # Docker's smallest interval: 1 ms
 
 
@@ -27,9 +33,9 @@ def healthcheck(value, name):
             return result
     for key in ("interval", "timeout", "start_period", "start_interval"):
         if key in given:
-            result[key] = units.duration(given[key], "%s.%s" % (name, key))
+            result[key] = units.duration(given[key], f"{name}.{key}")
             if result[key] and result[key] < SHORTEST:
-                raise InvalidInput("%s.%s" % (name, key), given[key], "0 (the default) or at least 1ms")
+                raise InvalidInput(f"{name}.{key}", given[key], "0 (the default) or at least 1ms")
     if "retries" in given:
         result["retries"] = whole(0)(given["retries"], name + ".retries")
     return result
@@ -39,7 +45,9 @@ def _test(value, name):
     if isinstance(value, str):
         return ["NONE"] if value.strip() == "NONE" else ["CMD-SHELL", text(value, name)]
     if not isinstance(value, (list, tuple)) or not value:
-        raise InvalidInput(name, value, "NONE, a shell command, or a list that begins with CMD or CMD-SHELL")
+        raise InvalidInput(
+            name, value, "NONE, a shell command, or a list that begins with CMD or CMD-SHELL"
+        )
     words = [text(item, name) for item in value]
     if words[0] not in ("NONE", "CMD", "CMD-SHELL"):
         raise InvalidInput(name, value, "a list that begins with NONE, CMD or CMD-SHELL")
@@ -56,8 +64,14 @@ def health(definition, image_health, image_shell=None):
     :param image_health: the image config's ``Healthcheck`` (durations in nanoseconds) or None. :param image_shell: its ``Shell``, for CMD-SHELL.
     """
     found = {}
-    for key, source, factor in (("test", "Test", None), ("interval", "Interval", 1e9), ("timeout", "Timeout", 1e9),
-                                ("start_period", "StartPeriod", 1e9), ("start_interval", "StartInterval", 1e9), ("retries", "Retries", None)):
+    for key, source, factor in (
+        ("test", "Test", None),
+        ("interval", "Interval", 1e9),
+        ("timeout", "Timeout", 1e9),
+        ("start_period", "StartPeriod", 1e9),
+        ("start_interval", "StartInterval", 1e9),
+        ("retries", "Retries", None),
+    ):
         if (image_health or {}).get(source):
             found[key] = image_health[source] / factor if factor else image_health[source]
     found.update({key: item for key, item in definition.get("healthcheck", {}).items() if item})
@@ -85,9 +99,13 @@ def check(definition):
     """What one option alone can't tell. :raises InvalidInput:"""
     policy = definition.get("restart_policy", "no")
     if definition.get("restart_retries") and policy != "on-failure":
-        raise InvalidInput("restart_retries", definition["restart_retries"], "a number next to restart_policy on-failure")
+        raise InvalidInput(
+            "restart_retries",
+            definition["restart_retries"],
+            "a number next to restart_policy on-failure",
+        )
     if definition.get("auto_remove") and policy != "no":
-        raise InvalidInput("auto_remove", True, "either auto_remove, or restart_policy %s" % policy)
+        raise InvalidInput("auto_remove", True, f"either auto_remove, or restart_policy {policy}")
     logs = definition.get("log_options", {})
     if logs and definition.get("log_driver", "json-file") == "none":
         raise InvalidInput("log_options", logs, "nothing, with log_driver none")
@@ -96,7 +114,9 @@ def check(definition):
 
 
 OPTIONS = (
-    Option("restart_policy", choice("no", "on-failure", "always", "unless-stopped"), "no", live=True),
+    Option(
+        "restart_policy", choice("no", "on-failure", "always", "unless-stopped"), "no", live=True
+    ),
     Option("restart_retries", whole(0), 0, live=True),
     Option("healthcheck", healthcheck, {}, live=True),
     Option("log_driver", choice("json-file", "none"), "json-file", live=True),

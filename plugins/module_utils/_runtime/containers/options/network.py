@@ -12,7 +12,7 @@ import ipaddress
 import re
 
 from ...errors import InvalidInput, Unsupported
-from .table import flag, line, listed, mapped, Option, ordered
+from .table import Option, flag, line, listed, mapped, ordered
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 DEFAULT_NETWORK = "bridge"
@@ -37,7 +37,7 @@ def port(value, name):
     if protocol not in ("tcp", "udp"):
         raise InvalidInput(name, value, "protocol tcp or udp")
     if rest.startswith("["):
-        raise Unsupported("%s: %r: ports are published on IPv4 addresses only" % (name, value))
+        raise Unsupported(f"{name}: {value!r}: ports are published on IPv4 addresses only")
     parts = rest.split(":")
     accepted = "container, host:container, ip:host:container or ip::container, each a port or a range, with /tcp or /udp"
     if len(parts) > 3:
@@ -52,11 +52,18 @@ def port(value, name):
         return [_binding(inside[0], protocol, host_ip, "%d-%d" % (outside[0], outside[-1]))]
     if len(inside) != len(outside):
         raise InvalidInput(name, value, "ranges of the same length on both sides")
-    return [_binding(container, protocol, host_ip, number) for container, number in zip(inside, outside)]
+    return [
+        _binding(container, protocol, host_ip, number) for container, number in zip(inside, outside)
+    ]
 
 
 def _binding(container_port, protocol, host_ip, host_port):
-    return {"container_port": container_port, "protocol": protocol, "host_ip": host_ip, "host_port": host_port}
+    return {
+        "container_port": container_port,
+        "protocol": protocol,
+        "host_ip": host_ip,
+        "host_port": host_port,
+    }
 
 
 def port_range(text, name, value, accepted):
@@ -77,7 +84,12 @@ def exposed(value, name):
         protocol = protocol.lower() or "tcp"
         if protocol not in ("tcp", "udp", "sctp"):
             raise InvalidInput(name, entry, "protocol tcp, udp or sctp")
-        result += ["%d/%s" % (number, protocol) for number in port_range(rest, name, entry, "a port or a range, such as 80, 53/udp or 8000-8010")]
+        result += [
+            "%d/%s" % (number, protocol)
+            for number in port_range(
+                rest, name, entry, "a port or a range, such as 80, 53/udp or 8000-8010"
+            )
+        ]
     return ordered(result)
 
 
@@ -119,8 +131,15 @@ def network(value, name):
     label = line(value.get("name") or "", name + ".name")
     if not NAME.fullmatch(label) or label in ("none", "host", "default"):
         raise InvalidInput(name + ".name", label, "a network's name")
-    return {"name": label, "ipv4_address": address(value["ipv4_address"], name + ".ipv4_address") if value.get("ipv4_address") else "",
-            "mac_address": mac(value["mac_address"], name + ".mac_address") if value.get("mac_address") else ""}
+    return {
+        "name": label,
+        "ipv4_address": address(value["ipv4_address"], name + ".ipv4_address")
+        if value.get("ipv4_address")
+        else "",
+        "mac_address": mac(value["mac_address"], name + ".mac_address")
+        if value.get("mac_address")
+        else "",
+    }
 
 
 def network_mode(value, name):
@@ -130,7 +149,9 @@ def network_mode(value, name):
         return DEFAULT_NETWORK
     kind, colon, other = value.partition(":")
     if (colon and (kind != "container" or not NAME.fullmatch(other))) or not NAME.fullmatch(kind):
-        raise InvalidInput(name, value, "bridge, none, host, container:<name or id>, or a network's name")
+        raise InvalidInput(
+            name, value, "bridge, none, host, container:<name or id>, or a network's name"
+        )
     return value
 
 
@@ -163,7 +184,11 @@ def attachments(definition):
     mode, named = definition.get("network_mode"), list(definition.get("networks") or ())
     if mode in ("none", "host") or (mode or "").startswith("container:"):
         return []
-    if mode is not None and mode not in [entry["name"] for entry in named] and (mode != DEFAULT_NETWORK or not named):
+    if (
+        mode is not None
+        and mode not in [entry["name"] for entry in named]
+        and (mode != DEFAULT_NETWORK or not named)
+    ):
         named.insert(0, network(mode, "network_mode"))
     named = named or [network(DEFAULT_NETWORK, "network_mode")]
     if definition.get("mac_address") and not named[0]["mac_address"]:
@@ -178,10 +203,17 @@ def mode_of(definition):
 
 
 def _ports_written(ports):
-    return ", ".join("%s:%s:%d/%s" % (port["host_ip"], port["host_port"] or "", port["container_port"], port["protocol"]) for port in ports)
+    return ", ".join(
+        "%s:%s:%d/%s"
+        % (port["host_ip"], port["host_port"] or "", port["container_port"], port["protocol"])
+        for port in ports
+    )
 
 
-_WRITTEN = {"published_ports": _ports_written, "networks": lambda entries: ", ".join(entry["name"] for entry in entries)}  # for sentences
+_WRITTEN = {
+    "published_ports": _ports_written,
+    "networks": lambda entries: ", ".join(entry["name"] for entry in entries),
+}  # for sentences
 
 
 def check(definition):
@@ -191,26 +223,47 @@ def check(definition):
         for option in ("networks", "published_ports", "publish_all_ports", "mac_address"):
             value = definition.get(option)
             if value:
-                raise InvalidInput(option, _WRITTEN[option](value) if option in _WRITTEN else value,
-                                   "nothing, with network_mode %s" % definition["network_mode"])
+                raise InvalidInput(
+                    option,
+                    _WRITTEN[option](value) if option in _WRITTEN else value,
+                    f"nothing, with network_mode {definition['network_mode']}",
+                )
     if mode.startswith("container:"):
         for option in ("etc_hosts", "dns_servers", "dns_opts", "dns_search_domains"):
             if definition.get(option):
-                raise InvalidInput(option, definition[option], "nothing: with network_mode %s the other container's files are used" % mode)
+                raise InvalidInput(
+                    option,
+                    definition[option],
+                    f"nothing: with network_mode {mode} the other container's files are used",
+                )
     if mode != "bridge" and "host-gateway" in definition.get("etc_hosts", {}).values():
-        raise InvalidInput("etc_hosts", "host-gateway", "an address: with network_mode %s there is no gateway" % mode)
+        raise InvalidInput(
+            "etc_hosts", "host-gateway", f"an address: with network_mode {mode} there is no gateway"
+        )
     names = [entry["name"] for entry in definition.get("networks", ())]
     if len(names) != len(set(names)):
         raise InvalidInput("networks", names, "each network once")
-    taken = [(entry["protocol"], entry["host_ip"], entry["host_port"]) for entry in definition.get("published_ports", ()) if entry["host_port"]]
+    taken = [
+        (entry["protocol"], entry["host_ip"], entry["host_port"])
+        for entry in definition.get("published_ports", ())
+        if entry["host_port"]
+    ]
     for entry in taken:
         if taken.count(entry) > 1 and isinstance(entry[2], int):
-            raise InvalidInput("published_ports", "%s:%d/%s" % (entry[1], entry[2], entry[0]), "each port of the host once")
+            raise InvalidInput(
+                "published_ports",
+                "%s:%d/%s" % (entry[1], entry[2], entry[0]),
+                "each port of the host once",
+            )
 
 
 def _host_port(entry):
     """A number of the host can be published once; what is yet to be chosen is no other entry's."""
-    return (entry["protocol"], entry["host_ip"], entry["host_port"]) if isinstance(entry["host_port"], int) and entry["host_port"] else entry
+    return (
+        (entry["protocol"], entry["host_ip"], entry["host_port"])
+        if isinstance(entry["host_port"], int) and entry["host_port"]
+        else entry
+    )
 
 
 OPTIONS = (

@@ -11,9 +11,11 @@ import signal
 
 from ...errors import InvalidInput
 from ...untrusted import files
-from .table import absolute, flag, line, listed, mapped, Option, text, whole
+from .table import Option, absolute, flag, line, listed, mapped, text, whole
 
-_HOSTNAME = re.compile(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII)  # with "_", which Docker does not refuse (moby #28988)
+_HOSTNAME = re.compile(
+    r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*", re.ASCII
+)  # with "_", which Docker does not refuse (moby #28988)
 
 
 def command(value, name):
@@ -23,7 +25,9 @@ def command(value, name):
     try:
         return shlex.split(text(value, name))
     except ValueError as error:
-        raise InvalidInput(name, value, "a list, or a text with balanced quotes (%s)" % error) from None
+        raise InvalidInput(
+            name, value, f"a list, or a text with balanced quotes ({error})"
+        ) from None
 
 
 def variable(value, name):
@@ -41,9 +45,13 @@ def lines_of(path, option):
     try:
         data = files.read_given(path, LONGEST_FILE)
     except OSError as error:
-        raise InvalidInput(option, path, "a file on the host that can be read (%s)" % error.strerror) from None
+        raise InvalidInput(
+            option, path, f"a file on the host that can be read ({error.strerror})"
+        ) from None
     except files.Unacceptable as error:
-        raise InvalidInput(option, path, "a file of at most %d bytes (%s)" % (LONGEST_FILE, error)) from None
+        raise InvalidInput(
+            option, path, "a file of at most %d bytes (%s)" % (LONGEST_FILE, error)
+        ) from None
     text = data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
     return text.split("\n")  # by line feeds alone: str.splitlines knows seven more ends of a line
 
@@ -60,7 +68,9 @@ def env_file(path):
             continue
         key, equals, value = content.partition("=")
         if not equals or not key or key != key.strip():
-            raise InvalidInput("env_file", "%s line %d" % (path, number), "NAME=value")  # what stands there may be part of a secret
+            raise InvalidInput(
+                "env_file", "%s line %d" % (path, number), "NAME=value"
+            )  # what stands there may be part of a secret
         result[key] = value
     return result
 
@@ -72,22 +82,28 @@ def user(value, name):
     if not first or (colon and not second) or ":" in second:
         raise InvalidInput(name, value, "user, user:group, uid or uid:gid")
     for part in (first, second):
-        if re.fullmatch(r"[-+]?\d+", part) and not 0 <= int(part) < 2 ** 31:
-            raise InvalidInput(name, value, "numbers from 0 to %d" % (2 ** 31 - 1))
+        if re.fullmatch(r"[-+]?\d+", part) and not 0 <= int(part) < 2**31:
+            raise InvalidInput(name, value, "numbers from 0 to %d" % (2**31 - 1))
     return value
 
 
 def group(value, name):
     value = line(value, name).strip()
-    if not value or ":" in value or (re.fullmatch(r"[-+]?\d+", value) and not 0 <= int(value) < 2 ** 31):
-        raise InvalidInput(name, value, "a group's name, or a number from 0 to %d" % (2 ** 31 - 1))
+    if (
+        not value
+        or ":" in value
+        or (re.fullmatch(r"[-+]?\d+", value) and not 0 <= int(value) < 2**31)
+    ):
+        raise InvalidInput(name, value, "a group's name, or a number from 0 to %d" % (2**31 - 1))
     return value
 
 
 def hostname(value, name):
     value = line(value, name)
     if len(value) > 64 or not _HOSTNAME.fullmatch(value):  # 64: __NEW_UTS_LEN, uname(2)
-        raise InvalidInput(name, value, "a host name of letters, digits, '-', '_' and '.', at most 64 characters")
+        raise InvalidInput(
+            name, value, "a host name of letters, digits, '-', '_' and '.', at most 64 characters"
+        )
     return value
 
 
@@ -104,7 +120,11 @@ def stop_signal(value, name):
     word = word if word.startswith("SIG") else "SIG" + word
     match = re.fullmatch(r"SIGRT(MIN\+|MAX-)(\d+)", word)
     if match:
-        number = signal.SIGRTMIN + int(match.group(2)) if match.group(1) == "MIN+" else signal.SIGRTMAX - int(match.group(2))
+        number = (
+            signal.SIGRTMIN + int(match.group(2))
+            if match.group(1) == "MIN+"
+            else signal.SIGRTMAX - int(match.group(2))
+        )
         if signal.SIGRTMIN < number < signal.SIGRTMAX:
             return "SIGRTMIN+%d" % (number - signal.SIGRTMIN)
     elif word in signal.Signals.__members__:

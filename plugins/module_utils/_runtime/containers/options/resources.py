@@ -8,11 +8,27 @@ import re
 
 from ... import units
 from ...errors import InvalidInput
-from .table import flag, line, listed, Option, text, whole
+from .table import Option, flag, line, listed, text, whole
 
 SMALLEST_MEMORY = 6 << 20  # Docker's: below it a container can't even be set up
-RLIMITS = ("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
-           "sigpending", "stack")
+RLIMITS = (
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+)
 UNLIMITED = -1
 
 
@@ -44,7 +60,9 @@ def cpus(value, name):
         number = round(float(value), 3)
     except (TypeError, ValueError):
         raise InvalidInput(name, value, accepted) from None
-    if not (number == 0 or 0.01 <= number <= 8192):  # 1 ms: the kernel's smallest quota; also refuses nan
+    if not (
+        number == 0 or 0.01 <= number <= 8192
+    ):  # 1 ms: the kernel's smallest quota; also refuses nan
         raise InvalidInput(name, value, accepted)
     return int(number) if number == int(number) else number
 
@@ -76,7 +94,9 @@ def numbers_of(value, name):
     result = set()
     for part in str(text(value, name)).replace(" ", "").split(","):
         match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
-        low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
+        low, high = (
+            (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
+        )
         if low > high and part:
             raise InvalidInput(name, value, "numbers and ranges, such as 0-2,5")
         result.update(range(low, high + 1))
@@ -85,8 +105,14 @@ def numbers_of(value, name):
 
 def device_rate(parse):
     """A limit on one device: ``{"path", "rate"}``."""
+
     def normalise(value, name):
-        if not isinstance(value, dict) or value.get("path") is None or value.get("rate") is None or set(value) - {"path", "rate"}:
+        if (
+            not isinstance(value, dict)
+            or value.get("path") is None
+            or value.get("rate") is None
+            or set(value) - {"path", "rate"}
+        ):
             raise InvalidInput(name, value, "a map of path and rate")
         path = line(value["path"], name + ".path")
         if not path.startswith("/"):
@@ -95,6 +121,7 @@ def device_rate(parse):
         if rate < 1:
             raise InvalidInput(name + ".rate", value["rate"], "at least 1")
         return {"path": path, "rate": rate}
+
     return normalise
 
 
@@ -120,11 +147,23 @@ def check(definition):
     """What one option alone can't tell. :raises InvalidInput:"""
     limit, swap = definition.get("memory", 0), definition.get("memory_swap", 0)
     if swap > 0 and not limit:
-        raise InvalidInput("memory_swap", units.show_size(swap), "a limit on memory and swap together, next to a limit on memory")
+        raise InvalidInput(
+            "memory_swap",
+            units.show_size(swap),
+            "a limit on memory and swap together, next to a limit on memory",
+        )
     if swap > 0 and swap < limit:
-        raise InvalidInput("memory_swap", units.show_size(swap), "at least memory (%s): it counts memory and swap together" % units.show_size(limit))
+        raise InvalidInput(
+            "memory_swap",
+            units.show_size(swap),
+            f"at least memory ({units.show_size(limit)}): it counts memory and swap together",
+        )
     if limit and definition.get("memory_reservation", 0) > limit:
-        raise InvalidInput("memory_reservation", units.show_size(definition["memory_reservation"]), "at most memory (%s)" % units.show_size(limit))
+        raise InvalidInput(
+            "memory_reservation",
+            units.show_size(definition["memory_reservation"]),
+            f"at most memory ({units.show_size(limit)})",
+        )
     if definition.get("cpus") and (definition.get("cpu_quota") or definition.get("cpu_period")):
         raise InvalidInput("cpus", definition["cpus"], "either cpus, or cpu_period and cpu_quota")
     names = [entry.split(":")[0] for entry in definition.get("ulimits", ())]
@@ -154,11 +193,41 @@ OPTIONS = (
     Option("cpuset_mems", cpu_set, "", live=True),
     Option("pids_limit", pids, UNLIMITED, live=True),
     Option("blkio_weight", whole(10, 1000, extra=(0,)), 0, live=True),
-    Option("device_read_bps", listed(device_rate(units.size), as_set=True), [], "set", live=True, key=_path),
-    Option("device_write_bps", listed(device_rate(units.size), as_set=True), [], "set", live=True, key=_path),
-    Option("device_read_iops", listed(device_rate(whole(1)), as_set=True), [], "set", live=True, key=_path),
-    Option("device_write_iops", listed(device_rate(whole(1)), as_set=True), [], "set", live=True, key=_path),
-    Option("ulimits", listed(ulimit, as_set=True), [], "set", key=lambda entry: entry.split(":")[0]),
+    Option(
+        "device_read_bps",
+        listed(device_rate(units.size), as_set=True),
+        [],
+        "set",
+        live=True,
+        key=_path,
+    ),
+    Option(
+        "device_write_bps",
+        listed(device_rate(units.size), as_set=True),
+        [],
+        "set",
+        live=True,
+        key=_path,
+    ),
+    Option(
+        "device_read_iops",
+        listed(device_rate(whole(1)), as_set=True),
+        [],
+        "set",
+        live=True,
+        key=_path,
+    ),
+    Option(
+        "device_write_iops",
+        listed(device_rate(whole(1)), as_set=True),
+        [],
+        "set",
+        live=True,
+        key=_path,
+    ),
+    Option(
+        "ulimits", listed(ulimit, as_set=True), [], "set", key=lambda entry: entry.split(":")[0]
+    ),
     Option("oom_killer", flag, False, live=True),
     Option("oom_score_adj", whole(-1000, 1000), 0),
 )

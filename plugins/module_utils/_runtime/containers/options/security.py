@@ -11,14 +11,22 @@ import re
 from ...errors import InvalidInput, Unsupported
 from ...untrusted import files, json_reader
 from .network import NAME
-from .table import flag, line, listed, mapped, Option
+from .table import Option, flag, line, listed, mapped
 
 SECCOMP_LARGEST = 1 << 20  # bytes of a profile
 AUTO_SIZE = 65536  # ids of a container's own user namespace: all that images use
 
 # Kernel parameters of the IPC namespace (ipc_namespaces(7)); everything in net.* is of the network namespace.
-IPC_SYSCTLS = ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
-               "kernel.shm_rmid_forced")
+IPC_SYSCTLS = (
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+)
 
 
 def capability(value, name):
@@ -38,38 +46,64 @@ def sysctl(value, name):
     """A parameter that belongs to a namespace; anything else would change the host."""
     word = line(value, name).strip().replace("/", ".")
     if word not in IPC_SYSCTLS and not re.fullmatch(r"(net|fs\.mqueue)(\.[A-Za-z0-9_-]+)+", word):
-        raise InvalidInput(name, value, "net.*, fs.mqueue.* and " + ", ".join(IPC_SYSCTLS) + ": other parameters are the whole host's")
+        raise InvalidInput(
+            name,
+            value,
+            "net.*, fs.mqueue.* and "
+            + ", ".join(IPC_SYSCTLS)
+            + ": other parameters are the whole host's",
+        )
     return word
 
 
 def shared(*words):
     """A normaliser for what a namespace can be shared with: one of ``words`` or ``container:<name>``."""
+
     def normalise(value, name):
         value = line(value, name).strip()
         kind, dummy, other = value.partition(":")
-        if value not in words and not (kind == "container" and NAME.fullmatch(other) and "container:" in words):
-            raise InvalidInput(name, value, ", ".join(word + "<name>" if word.endswith(":") else word for word in words))
+        if value not in words and not (
+            kind == "container" and NAME.fullmatch(other) and "container:" in words
+        ):
+            raise InvalidInput(
+                name,
+                value,
+                ", ".join(word + "<name>" if word.endswith(":") else word for word in words),
+            )
         return value
+
     return normalise
 
 
 def security_opt(value, name):
     """One security option as ``key=value``; a seccomp file's content takes the place of its path, so that an edit shows."""
     value = line(value, name).strip()
-    key, found, setting = value.partition("=") if "=" in value else value.partition(":")  # "key:value" is Docker's old form
+    key, found, setting = (
+        value.partition("=") if "=" in value else value.partition(":")
+    )  # "key:value" is Docker's old form
     if key == "no-new-privileges" and setting in ("", "true", "false"):
         return "no-new-privileges=" + (setting or "true")
     if key == "systempaths" and setting == "unconfined":
         return "systempaths=unconfined"
     if key == "seccomp" and setting:
-        return "seccomp=" + (setting if setting in ("unconfined", "default") or setting.startswith("{") else seccomp_file(setting, name))
+        return "seccomp=" + (
+            setting
+            if setting in ("unconfined", "default") or setting.startswith("{")
+            else seccomp_file(setting, name)
+        )
     if key == "apparmor" and setting:
         return "apparmor=" + setting
-    if key == "label" and (setting == "disable" or re.fullmatch(r"(user|role|type):\w+|level:[\w:,.-]+", setting)):
+    if key == "label" and (
+        setting == "disable" or re.fullmatch(r"(user|role|type):\w+|level:[\w:,.-]+", setting)
+    ):
         return "label=" + setting
-    raise InvalidInput(name, value, "no-new-privileges[=true|false], seccomp=unconfined, seccomp=<file>, systempaths=unconfined, "
-                                    "apparmor=unconfined, apparmor=<profile>, label=disable, label=user:<user>, label=role:<role>, "
-                                    "label=type:<type>, label=level:<level>")
+    raise InvalidInput(
+        name,
+        value,
+        "no-new-privileges[=true|false], seccomp=unconfined, seccomp=<file>, systempaths=unconfined, "
+        "apparmor=unconfined, apparmor=<profile>, label=disable, label=user:<user>, label=role:<role>, "
+        "label=type:<type>, label=level:<level>",
+    )
 
 
 def _key(entry):
@@ -81,24 +115,36 @@ def _key(entry):
 def seccomp_file(path, name):
     """A seccomp profile in the form of the runtime specification or of Docker, as one line of JSON."""
     if not os.path.isabs(path):
-        raise InvalidInput(name, "seccomp=" + path, "unconfined, or the absolute path of a profile on the host")
+        raise InvalidInput(
+            name, "seccomp=" + path, "unconfined, or the absolute path of a profile on the host"
+        )
     try:
         data = files.read_given(path, SECCOMP_LARGEST)
     except OSError as error:
-        raise InvalidInput(name, "seccomp=" + path, "a file on the host that can be read (%s)" % error.strerror) from None
+        raise InvalidInput(
+            name, "seccomp=" + path, f"a file on the host that can be read ({error.strerror})"
+        ) from None
     except files.Unacceptable as error:
-        raise InvalidInput(name, "seccomp=" + path, "a file of JSON (%s)" % error) from None
-    profile = json_reader.load(data, "the file", size=SECCOMP_LARGEST, error=lambda said: InvalidInput(
-        name, "seccomp=" + path, "a file of JSON (%s)" % said))
+        raise InvalidInput(name, "seccomp=" + path, f"a file of JSON ({error})") from None
+    profile = json_reader.load(
+        data,
+        "the file",
+        size=SECCOMP_LARGEST,
+        error=lambda said: InvalidInput(name, "seccomp=" + path, f"a file of JSON ({said})"),
+    )
     if "defaultAction" not in profile:
-        raise InvalidInput(name, "seccomp=" + path, "a seccomp profile: a JSON object with defaultAction")
+        raise InvalidInput(
+            name, "seccomp=" + path, "a seccomp profile: a JSON object with defaultAction"
+        )
     return json.dumps(profile, separators=(",", ":"), sort_keys=True)
 
 
 def cgroup_parent(value, name):
     value = line(value, name).strip()
     parts = value.strip("/").split("/")
-    if not value or any(part in ("", ".", "..") or not re.fullmatch(r"[A-Za-z0-9_.@:-]+", part) for part in parts):
+    if not value or any(
+        part in ("", ".", "..") or not re.fullmatch(r"[A-Za-z0-9_.@:-]+", part) for part in parts
+    ):
         raise InvalidInput(name, value, "a cgroup's path, such as /customers/a")
     return "/" + "/".join(parts)
 
@@ -113,7 +159,9 @@ def userns_mode(value, name):
             raise InvalidInput(name, value, "a size from 1024 to %d" % (1 << 20))
         return "auto" if count == AUTO_SIZE else "auto:size=%d" % count
     if value not in ("", "host", "private") and not match:
-        raise InvalidInput(name, value, "auto, auto:size=<number of ids>, host, private (with uidmap)")
+        raise InvalidInput(
+            name, value, "auto, auto:size=<number of ids>, host, private (with uidmap)"
+        )
     return value or None
 
 
@@ -121,8 +169,10 @@ def id_map(value, name):
     """``inside:outside[:size]`` as ``inside:outside:size``."""
     match = re.fullmatch(r"(\d{1,10}):(\d{1,10})(?::(\d{1,10}))?", line(value, name).strip())
     if match is None:
-        raise InvalidInput(name, value, "container id:host id:number of ids, such as 0:100000:65536")
-    return "%d:%d:%d" % (int(match.group(1)), int(match.group(2)), int(match.group(3) or 1))
+        raise InvalidInput(
+            name, value, "container id:host id:number of ids, such as 0:100000:65536"
+        )
+    return f"{int(match.group(1))}:{int(match.group(2))}:{int(match.group(3) or 1)}"
 
 
 def maps(definition):
@@ -130,17 +180,28 @@ def maps(definition):
     uids, gids = definition.get("uidmap"), definition.get("gidmap")
     if not uids and not gids:
         return None
-    return tuple([tuple(int(number) for number in entry.split(":")) for entry in entries] for entries in (uids or gids, gids or uids))
+    return tuple(
+        [tuple(int(number) for number in entry.split(":")) for entry in entries]
+        for entries in (uids or gids, gids or uids)
+    )
 
 
 def settings(definition):
     """``security_opts`` as a map, e.g. ``{"no-new-privileges": "true"}``; those of ``label`` excepted."""
-    return dict(entry.split("=", 1) for entry in definition.get("security_opts", ()) if not entry.startswith("label="))
+    return dict(
+        entry.split("=", 1)
+        for entry in definition.get("security_opts", ())
+        if not entry.startswith("label=")
+    )
 
 
 def labels(definition):
     """What ``security_opts`` say of SELinux: any of user, role, type, level with its value; or ``{"disable": ""}``."""
-    given = (entry[len("label="):] for entry in definition.get("security_opts", ()) if entry.startswith("label="))
+    given = (
+        entry[len("label=") :]
+        for entry in definition.get("security_opts", ())
+        if entry.startswith("label=")
+    )
     return dict(entry.partition(":")[::2] for entry in given)
 
 
@@ -150,13 +211,23 @@ def check(definition):
     mode = definition.get("network_mode") or ""
     for key in definition.get("sysctls", ()):
         if key.startswith("net.") and (mode == "host" or mode.startswith("container:")):
-            raise InvalidInput("sysctls", key, "no net.* with network_mode %s: they are not this container's own" % mode)
+            raise InvalidInput(
+                "sysctls",
+                key,
+                f"no net.* with network_mode {mode}: they are not this container's own",
+            )
         if not key.startswith("net.") and not private_ipc:
-            raise InvalidInput("sysctls", key, "no IPC parameters with ipc_mode %s: they are not this container's own" % definition["ipc_mode"])
+            raise InvalidInput(
+                "sysctls",
+                key,
+                f"no IPC parameters with ipc_mode {definition['ipc_mode']}: they are not this container's own",
+            )
     if definition.get("uts") == "host":
         for option in ("hostname", "domainname"):
             if definition.get(option):
-                raise InvalidInput(option, definition[option], "nothing, with uts host: it would rename the host")
+                raise InvalidInput(
+                    option, definition[option], "nothing, with uts host: it would rename the host"
+                )
     keys = [_key(entry) for entry in definition.get("security_opts", ())]
     for key in keys:
         if keys.count(key) > 1:
@@ -165,7 +236,11 @@ def check(definition):
         raise InvalidInput("security_opts", "label=disable", "nothing else of label beside it")
     _check_maps(definition)
     if definition.get("init") and definition.get("pid_mode"):
-        raise InvalidInput("init", True, "a process namespace of its own: no init with pid_mode %s" % definition["pid_mode"])
+        raise InvalidInput(
+            "init",
+            True,
+            f"a process namespace of its own: no init with pid_mode {definition['pid_mode']}",
+        )
 
 
 def _check_maps(definition):
@@ -174,11 +249,16 @@ def _check_maps(definition):
     given = [option for option in ("uidmap", "gidmap") if definition.get(option)]
     mode = definition.get("userns_mode")
     if given and mode not in (None, "private"):
-        raise InvalidInput(given[0], definition[given[0]], "nothing, with userns_mode %s" % mode)
+        raise InvalidInput(given[0], definition[given[0]], f"nothing, with userns_mode {mode}")
     if mode == "private" and not given:
-        raise InvalidInput("userns_mode", mode, "private only next to uidmap or gidmap; auto finds ids by itself")
+        raise InvalidInput(
+            "userns_mode", mode, "private only next to uidmap or gidmap; auto finds ids by itself"
+        )
     for option in given:
-        entries = [dict(zip(("containerID", "hostID", "size"), extent)) for extent in maps({option: definition[option]})[0]]
+        entries = [
+            dict(zip(("containerID", "hostID", "size"), extent))
+            for extent in maps({option: definition[option]})[0]
+        ]
         try:
             id_maps.checked(entries, option)
         except Unsupported as error:

@@ -16,21 +16,50 @@ import re
 from ... import units
 from ...errors import InvalidInput
 from ...kernel.isolation import selinux
-from .table import absolute, flag, line, listed, Option, ordered
+from .table import Option, absolute, flag, line, listed, ordered
 
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
-MOUNT_KEYS = ("type", "source", "target", "read_only", "propagation", "no_copy", "tmpfs_size", "tmpfs_mode")
+MOUNT_KEYS = (
+    "type",
+    "source",
+    "target",
+    "read_only",
+    "propagation",
+    "no_copy",
+    "tmpfs_size",
+    "tmpfs_mode",
+)
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
-CONSISTENCIES = ("consistent", "cached", "delegated")  # Docker's for hosts whose containers run in a virtual machine: nothing to do on Linux
+CONSISTENCIES = (
+    "consistent",
+    "cached",
+    "delegated",
+)  # Docker's for hosts whose containers run in a virtual machine: nothing to do on Linux
 _MODES = ("ro", "rw", "z", "Z", "nocopy") + PROPAGATIONS
-_TMPFS_FLAGS = {"ro": "ro", "rw": "ro", "noexec": "noexec", "exec": "noexec", "nosuid": "nosuid", "suid": "nosuid", "nodev": "nodev",
-                "dev": "nodev"}  # what each flag is about: of two on one thing the later wins
+_TMPFS_FLAGS = {
+    "ro": "ro",
+    "rw": "ro",
+    "noexec": "noexec",
+    "exec": "noexec",
+    "nosuid": "nosuid",
+    "suid": "nosuid",
+    "nodev": "nodev",
+    "dev": "nodev",
+}  # what each flag is about: of two on one thing the later wins
 
 
 def mount(kind, source, target, **more):
     """A mount in its normal form."""
-    result = {"type": kind, "source": source, "target": target, "read_only": False, "propagation": "rprivate" if kind == "bind" else "",
-              "no_copy": False, "tmpfs_size": 0, "tmpfs_mode": ""}
+    result = {
+        "type": kind,
+        "source": source,
+        "target": target,
+        "read_only": False,
+        "propagation": "rprivate" if kind == "bind" else "",
+        "no_copy": False,
+        "tmpfs_size": 0,
+        "tmpfs_mode": "",
+    }
     result.update(more)
     return result
 
@@ -53,7 +82,12 @@ def volume(value, name):
     elif VOLUME_NAME.fullmatch(source):
         result = mount("volume", source, where)
     else:
-        raise InvalidInput(name, value, accepted + "; a volume's name has 2 to 128 letters, digits, '_', '.', '-', a path begins with /")
+        raise InvalidInput(
+            name,
+            value,
+            accepted
+            + "; a volume's name has 2 to 128 letters, digits, '_', '.', '-', a path begins with /",
+        )
     for mode in parts[2].split(",") if len(parts) == 3 else ():
         _add_mode(result, mode, value, name)
     return result
@@ -76,7 +110,11 @@ def _add_mode(result, mode, value, name):
     elif mode in PROPAGATIONS and result["type"] == "bind":
         result["propagation"] = mode
     else:
-        raise InvalidInput(name, value, "modes %s (nocopy for volumes, propagation for host paths)" % ", ".join(_MODES))
+        raise InvalidInput(
+            name,
+            value,
+            f"modes {', '.join(_MODES)} (nocopy for volumes, propagation for host paths)",
+        )
 
 
 def target(value, name):
@@ -98,14 +136,25 @@ def mount_map(value, name):
     if kind not in ("bind", "volume", "tmpfs"):
         raise InvalidInput(name + ".type", kind, "bind, volume, tmpfs")
     if not given.get("target"):
-        raise InvalidInput(name + ".target", given.get("target"), "where the mount goes in the container")
-    for key, kinds in (("propagation", ("bind",)), ("no_copy", ("volume",)), ("tmpfs_size", ("tmpfs",)), ("tmpfs_mode", ("tmpfs",))):
+        raise InvalidInput(
+            name + ".target", given.get("target"), "where the mount goes in the container"
+        )
+    for key, kinds in (
+        ("propagation", ("bind",)),
+        ("no_copy", ("volume",)),
+        ("tmpfs_size", ("tmpfs",)),
+        ("tmpfs_mode", ("tmpfs",)),
+    ):
         if key in given and kind not in kinds:
-            raise InvalidInput("%s.%s" % (name, key), given[key], "nothing: it goes with type %s, not %s" % (kinds[0], kind))
-    result = mount(kind, _mount_source(kind, given, name), target(given["target"], name + ".target"))
+            raise InvalidInput(
+                f"{name}.{key}", given[key], f"nothing: it goes with type {kinds[0]}, not {kind}"
+            )
+    result = mount(
+        kind, _mount_source(kind, given, name), target(given["target"], name + ".target")
+    )
     for key in ("read_only", "no_copy"):
         if key in given:
-            result[key] = flag(given[key], "%s.%s" % (name, key))
+            result[key] = flag(given[key], f"{name}.{key}")
     if "propagation" in given:
         if given["propagation"] not in PROPAGATIONS:
             raise InvalidInput(name + ".propagation", given["propagation"], ", ".join(PROPAGATIONS))
@@ -124,7 +173,9 @@ def _mount_source(kind, given, name):
     if kind == "bind" and not source.startswith("/"):
         raise InvalidInput(name + ".source", source, "an absolute path on the host")
     if kind == "volume" and source and not VOLUME_NAME.fullmatch(source):
-        raise InvalidInput(name + ".source", source, "a volume's name: 2 to 128 letters, digits, '_', '.', '-'")
+        raise InvalidInput(
+            name + ".source", source, "a volume's name: 2 to 128 letters, digits, '_', '.', '-'"
+        )
     return os.path.normpath(source) if kind == "bind" else source
 
 
@@ -146,14 +197,26 @@ def tmpfs(value, name):
         if not equals and key in _TMPFS_FLAGS:
             flags[_TMPFS_FLAGS[key]] = key
         elif key == "size" and equals:
-            sizes[key] = setting if re.fullmatch(r"\d{1,2}%|100%", setting) else str(units.size(setting, name))
+            sizes[key] = (
+                setting
+                if re.fullmatch(r"\d{1,2}%|100%", setting)
+                else str(units.size(setting, name))
+            )
         elif key == "mode" and equals:
             sizes[key] = file_mode(setting, name)
         elif key in ("uid", "gid", "nr_inodes") and setting.isascii() and setting.isdigit():
             sizes[key] = str(int(setting))
         else:
-            raise InvalidInput(name, value, "/path[:options] with ro, rw, exec, noexec, suid, nosuid, dev, nodev, size=, mode=, uid=, gid=, nr_inodes=")
-    return target(where, name) + ":" + ",".join(list(flags.values()) + ["%s=%s" % item for item in sorted(sizes.items())])
+            raise InvalidInput(
+                name,
+                value,
+                "/path[:options] with ro, rw, exec, noexec, suid, nosuid, dev, nodev, size=, mode=, uid=, gid=, nr_inodes=",
+            )
+    return (
+        target(where, name)
+        + ":"
+        + ",".join(list(flags.values()) + ["%s=%s" % item for item in sorted(sizes.items())])
+    )
 
 
 def device(value, name):
@@ -164,10 +227,10 @@ def device(value, name):
         raise InvalidInput(name, value, accepted)
     if len(parts) == 2 and re.fullmatch("[rwm]{1,3}", parts[1]):
         parts = [parts[0], parts[0], parts[1]]
-    inside, permissions = (parts + [parts[0], "rwm"][len(parts) - 1:])[1:3]
+    inside, permissions = (parts + [parts[0], "rwm"][len(parts) - 1 :])[1:3]
     if not re.fullmatch("[rwm]{1,3}", permissions) or not inside.startswith("/"):
         raise InvalidInput(name, value, accepted)
-    return "%s:%s:%s" % (os.path.normpath(parts[0]), target(inside, name), "".join(letter for letter in "rwm" if letter in permissions))
+    return f"{os.path.normpath(parts[0])}:{target(inside, name)}:{''.join((letter for letter in 'rwm' if letter in permissions))}"
 
 
 def device_rule(value, name):
@@ -175,7 +238,7 @@ def device_rule(value, name):
     match = re.fullmatch(r"([abc])\s+(\d+|\*):(\d+|\*)\s+([rwm]{1,3})", line(value, name).strip())
     if match is None:
         raise InvalidInput(name, value, "'type major:minor permissions', such as 'c 42:* rwm'")
-    return "%s %s:%s %s" % (match.group(1), match.group(2), match.group(3), "".join(letter for letter in "rwm" if letter in match.group(4)))
+    return f"{match.group(1)} {match.group(2)}:{match.group(3)} {''.join((letter for letter in 'rwm' if letter in match.group(4)))}"
 
 
 def shm_size(value, name):
@@ -191,12 +254,20 @@ def check(definition):
     for option in ("volumes", "mounts"):
         for entry in definition.get(option, ()):
             if entry["target"] in seen:
-                raise InvalidInput(option, entry["target"], "one mount for each place in the container (%s has it too)" % seen[entry["target"]])
+                raise InvalidInput(
+                    option,
+                    entry["target"],
+                    f"one mount for each place in the container ({seen[entry['target']]} has it too)",
+                )
             seen[entry["target"]] = option
     for entry in definition.get("tmpfs", ()):
         where = entry.partition(":")[0]
         if where in seen:
-            raise InvalidInput("tmpfs", where, "one mount for each place in the container (%s has it too)" % seen[where])
+            raise InvalidInput(
+                "tmpfs",
+                where,
+                f"one mount for each place in the container ({seen[where]} has it too)",
+            )
         seen[where] = "tmpfs"
 
 
@@ -232,9 +303,13 @@ def _place(entry):
 OPTIONS = (
     Option("volumes", listed(volume, as_set=True), [], "set", key=_place),
     Option("mounts", listed(mount_map, as_set=True), [], "set", key=_place),
-    Option("tmpfs", listed(tmpfs, as_set=True), [], "set", key=lambda entry: entry.partition(":")[0]),
+    Option(
+        "tmpfs", listed(tmpfs, as_set=True), [], "set", key=lambda entry: entry.partition(":")[0]
+    ),
     Option("read_only", flag, False),
     Option("shm_size", shm_size, 64 << 20),
-    Option("devices", listed(device, as_set=True), [], "set", key=lambda entry: entry.rsplit(":", 2)[1]),
+    Option(
+        "devices", listed(device, as_set=True), [], "set", key=lambda entry: entry.rsplit(":", 2)[1]
+    ),
     Option("device_cgroup_rules", listed(device_rule, as_set=True), [], "set"),
 )

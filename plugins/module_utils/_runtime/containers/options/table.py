@@ -67,6 +67,7 @@ def _once(items):
 
 # Normal forms that many options share. Each takes (value, name) and raises InvalidInput(name, ...).
 
+
 def text(value, name):
     if isinstance(value, (bool, dict, list)) or value is None:
         raise InvalidInput(name, value, "a text")
@@ -92,8 +93,13 @@ def flag(value, name):
 
 def whole(low=None, high=None, extra=()):
     """A normaliser for whole numbers from ``low`` to ``high``, or one of ``extra``."""
+
     def normalise(value, name):
-        accepted = "a whole number" + (" from %d" % low if low is not None else "") + (" to %d" % high if high is not None else "")
+        accepted = (
+            "a whole number"
+            + (" from %d" % low if low is not None else "")
+            + (" to %d" % high if high is not None else "")
+        )
         accepted += "".join(" or %d" % number for number in extra)
         if isinstance(value, bool):
             raise InvalidInput(name, value, accepted)
@@ -103,9 +109,12 @@ def whole(low=None, high=None, extra=()):
             raise InvalidInput(name, value, accepted) from None
         if number != value and not isinstance(value, str):
             raise InvalidInput(name, value, accepted)
-        if number not in extra and ((low is not None and number < low) or (high is not None and number > high)):
+        if number not in extra and (
+            (low is not None and number < low) or (high is not None and number > high)
+        ):
             raise InvalidInput(name, value, accepted)
         return number
+
     return normalise
 
 
@@ -114,30 +123,39 @@ def choice(*values):
         if value not in values:
             raise InvalidInput(name, value, ", ".join(values))
         return value
+
     return normalise
 
 
 def listed(normalise_item, as_set=False):
     """A normaliser for lists whose items go through ``normalise_item(item, name)``."""
+
     def normalise(value, name):
         if not isinstance(value, (list, tuple)):
             raise InvalidInput(name, value, "a list")
         items = [normalise_item(item, name) for item in value]
         return ordered(items) if as_set else items
+
     return normalise
 
 
 def mapped(normalise_key, normalise_item):
     """A normaliser for maps; a value that YAML made a boolean or null is refused, numbers are taken as written."""
+
     def normalise(value, name):
         if not isinstance(value, dict):
             raise InvalidInput(name, value, "a map of names and values")
         result = {}
         for key, item in value.items():
             if item is None or isinstance(item, bool):
-                raise InvalidInput("%s.%s" % (name, key), item, "a text or a number (quote the value to have it taken literally)")
-            result[normalise_key(key, name)] = normalise_item(item, "%s.%s" % (name, key))
+                raise InvalidInput(
+                    f"{name}.{key}",
+                    item,
+                    "a text or a number (quote the value to have it taken literally)",
+                )
+            result[normalise_key(key, name)] = normalise_item(item, f"{name}.{key}")
         return result
+
     return normalise
 
 

@@ -20,7 +20,11 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 def check_name(name, option="name"):
     """:raises InvalidInput: for what can't be a container's name."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise InvalidInput(option, name, "a container's name: 2 to 128 letters, digits, '_', '.', '-', the first a letter or digit")
+        raise InvalidInput(
+            option,
+            name,
+            "a container's name: 2 to 128 letters, digits, '_', '.', '-', the first a letter or digit",
+        )
     return name
 
 
@@ -49,10 +53,10 @@ def find(engine, name_or_id):
     if found is None and re.fullmatch("[0-9a-f]{1,64}", text):
         rows = engine.db.all("SELECT * FROM containers WHERE id >= ? AND id < ?", text, text + "g")
         if len(rows) > 1:
-            raise Conflict("%s: %d containers' ids begin so; give more of it" % (text, len(rows)))
+            raise Conflict(f"{text}: {len(rows)} containers' ids begin so; give more of it")
         found = _record(rows[0]) if rows else None
     if found is None:
-        raise NotFound("container %s does not exist" % text)
+        raise NotFound(f"container {text} does not exist")
     return found
 
 
@@ -64,7 +68,11 @@ def held(engine, name_or_id):
     """
     while True:
         before = find(engine, name_or_id)
-        with contextlib.nullcontext() if engine.check else engine.locks.hold("container", before["name"]):
+        with (
+            contextlib.nullcontext()
+            if engine.check
+            else engine.locks.hold("container", before["name"])
+        ):
             engine.db.refresh()
             record = find(engine, name_or_id)
             if (record["id"], record["name"]) == (before["id"], before["name"]):
@@ -83,21 +91,39 @@ def reading(engine, record):
     except (EngineError, KeyError, TypeError, ValueError, OSError):
         if by_id(engine, record["id"]) is not None:
             raise
-        raise NotFound("container %s does not exist: another task has removed it meanwhile" % record["name"]) from None
+        raise NotFound(
+            f"container {record['name']} does not exist: another task has removed it meanwhile"
+        ) from None
 
 
 def every(engine):
     """All records, the youngest first."""
-    return [_record(row) for row in engine.db.all("SELECT * FROM containers ORDER BY created DESC, name")]
+    return [
+        _record(row)
+        for row in engine.db.all("SELECT * FROM containers ORDER BY created DESC, name")
+    ]
 
 
 def add(engine, record):
     """:raises Conflict: the name is taken."""
     with engine.db.transaction() as connection:
-        if connection.execute("SELECT 1 FROM containers WHERE name = ?", (record["name"],)).fetchone():
-            raise Conflict("container %s exists already: another task made it meanwhile" % record["name"])
-        connection.execute("INSERT INTO containers (id, name, definition, image, wanted, created) VALUES (?, ?, ?, ?, ?, ?)",
-                           (record["id"], record["name"], encode(record["definition"]), record["image"], record["wanted"], record["created"]))
+        if connection.execute(
+            "SELECT 1 FROM containers WHERE name = ?", (record["name"],)
+        ).fetchone():
+            raise Conflict(
+                f"container {record['name']} exists already: another task made it meanwhile"
+            )
+        connection.execute(
+            "INSERT INTO containers (id, name, definition, image, wanted, created) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                record["id"],
+                record["name"],
+                encode(record["definition"]),
+                record["image"],
+                record["wanted"],
+                record["created"],
+            ),
+        )
 
 
 def set_definition(engine, ident, definition):
@@ -106,14 +132,16 @@ def set_definition(engine, ident, definition):
 
 def set_wanted(engine, ident, wanted):
     """What the container should be from now on: created, running, paused or stopped; a boot brings it back so."""
-    engine.db.run("UPDATE containers SET wanted = ? WHERE id = ? AND wanted != ?", wanted, ident, wanted)
+    engine.db.run(
+        "UPDATE containers SET wanted = ? WHERE id = ? AND wanted != ?", wanted, ident, wanted
+    )
 
 
 def set_name(engine, ident, name):
     """:raises Conflict: the name is taken."""
     with engine.db.transaction() as connection:
         if connection.execute("SELECT 1 FROM containers WHERE name = ?", (name,)).fetchone():
-            raise Conflict("container %s exists already" % name)
+            raise Conflict(f"container {name} exists already")
         connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, ident))
 
 
@@ -128,5 +156,10 @@ def take_over(engine, old, new, name):
 def forget(engine, ident):
     """Delete a container's row with its addresses, ports and ids."""
     with engine.db.transaction() as connection:
-        for table, column in (("addresses", "container"), ("ports", "container"), ("id_ranges", "container"), ("containers", "id")):
-            connection.execute("DELETE FROM %s WHERE %s = ?" % (table, column), (ident,))
+        for table, column in (
+            ("addresses", "container"),
+            ("ports", "container"),
+            ("id_ranges", "container"),
+            ("containers", "id"),
+        ):
+            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (ident,))

@@ -46,7 +46,9 @@ def layers(engine, ident):
 
 def _check(ident):
     if ident is None:
-        raise NotFound("the image of this container is not known any more; make the container again")
+        raise NotFound(
+            "the image of this container is not known any more; make the container again"
+        )
 
 
 def is_there(place):

@@ -28,8 +28,21 @@ SOCKET = "control.sock"
 def blank():
     """The state of a container that never ran."""
     return {
-        "status": "created", "pid": 0, "pid_start": 0, "boot": "", "exit_code": None, "signal": None, "oom_killed": False, "error": "",
-        "warnings": [], "started_at": None, "finished_at": None, "restarts": 0, "health": None, "cgroup": {}, "network": None,
+        "status": "created",
+        "pid": 0,
+        "pid_start": 0,
+        "boot": "",
+        "exit_code": None,
+        "signal": None,
+        "oom_killed": False,
+        "error": "",
+        "warnings": [],
+        "started_at": None,
+        "finished_at": None,
+        "restarts": 0,
+        "health": None,
+        "cgroup": {},
+        "network": None,
     }
 
 
@@ -37,7 +50,9 @@ def read(paths, ident):
     """The state as last written, or that of a container that never ran. A file that a power loss left empty counts as none."""
     for attempt in range(3):
         try:
-            return dict(blank(), **(files.read_json(os.path.join(paths.container(ident), NAME)) or {}))
+            return dict(
+                blank(), **(files.read_json(os.path.join(paths.container(ident), NAME)) or {})
+            )
         except ValueError:  # it may just be written over (write)
             time.sleep(0.001 * attempt)
     return blank()
@@ -89,7 +104,9 @@ def monitored(paths, ident):
 
 def take_lock(paths, ident):
     """Become the container's monitor: the open lock, to be kept; None where there is one already."""
-    fd = os.open(os.path.join(paths.container(ident), LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(
+        os.path.join(paths.container(ident), LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
     try:
         _lock(fd, fcntl.F_OFD_SETLK, fcntl.F_WRLCK)
     except (BlockingIOError, PermissionError):

@@ -17,8 +17,14 @@ from ...untrusted.text import printable
 
 NSSWITCH, SSSD = "/etc/nsswitch.conf", ("/etc/sssd/sssd.conf", "/etc/sssd/conf.d/*.conf")
 LOCAL = {"files", "compat", "db", "systemd", "altfiles", "cache", "extrausers", "mymachines"}
-MAPPED = (200000, 2000200000)  # sssd-ldap(5): the defaults of ldap_idmap_range_min and ldap_idmap_range_max, from which FreeIPA takes its ranges, too
-SAMPLES, PATIENCE = 16, 5.0  # ids of a range that are looked up, and seconds that a directory may take for them
+MAPPED = (
+    200000,
+    2000200000,
+)  # sssd-ldap(5): the defaults of ldap_idmap_range_min and ldap_idmap_range_max, from which FreeIPA takes its ranges, too
+SAMPLES, PATIENCE = (
+    16,
+    5.0,
+)  # ids of a range that are looked up, and seconds that a directory may take for them
 LARGEST = 1 << 20
 
 
@@ -26,7 +32,10 @@ def is_used():
     """Whether users or groups of this host may come from elsewhere than its own files."""
     for line in _text(NSSWITCH).splitlines():
         database, _colon, sources = line.partition("#")[0].partition(":")
-        if database.strip() in ("passwd", "group") and {word for word in sources.split() if word[0] not in "[!"} - LOCAL:
+        if (
+            database.strip() in ("passwd", "group")
+            and {word for word in sources.split() if word[0] not in "[!"} - LOCAL
+        ):
             return True
     return False
 
@@ -43,7 +52,10 @@ def reserved():
             continue
         for name in parser.sections():
             if name.lower().startswith("domain/"):
-                low, high = (_number(parser[name].get("ldap_idmap_range_" + end), usual) for end, usual in zip(("min", "max"), MAPPED))
+                low, high = (
+                    _number(parser[name].get("ldap_idmap_range_" + end), usual)
+                    for end, usual in zip(("min", "max"), MAPPED)
+                )
                 found.append((low, high + 1))
     return found
 
@@ -54,16 +66,27 @@ def somebody(first, size):
     A sample is looked up: the first, the last and some between.
     """
     step = max(1, (size - 1) // (SAMPLES - 1))
-    wanted = [str(number) for number in sorted({*range(first, first + size, step), first + size - 1})]
+    wanted = [
+        str(number) for number in sorted({*range(first, first + size, step), first + size - 1})
+    ]
     for database, kind in (("passwd", "user"), ("group", "group")):
         try:
-            done = subprocess.run(["getent", database, *wanted], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                  timeout=PATIENCE, check=False)
-        except (OSError, subprocess.TimeoutExpired):  # a directory that does not answer keeps no container from being made
+            done = subprocess.run(
+                ["getent", database, *wanted],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=PATIENCE,
+                check=False,
+            )
+        except (
+            OSError,
+            subprocess.TimeoutExpired,
+        ):  # a directory that does not answer keeps no container from being made
             continue
         words = done.stdout.decode("utf-8", "replace").partition("\n")[0].split(":")
         if len(words) > 2:
-            return "the %s %s (id %s)" % (kind, printable(words[0]), printable(words[2]))
+            return f"the {kind} {printable(words[0])} (id {printable(words[2])})"
     return ""
 
 

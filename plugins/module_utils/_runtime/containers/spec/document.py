@@ -11,7 +11,8 @@ import platform
 
 from ...errors import InvalidInput
 from ..options import lifecycle, network
-from . import mounts as spec_mounts, resources, security
+from . import mounts as spec_mounts
+from . import resources, security
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STOP_TIMEOUT = 10  # seconds, Docker's
@@ -31,17 +32,31 @@ class Surroundings:
     :param apparmor: the profile that containers have by default, None where there is none. :param architecture: the image's.
     """
 
-    def __init__(self, directory, run, mounts=(), joins=None, swap=True, kernel=None, machine=None, maps=None, apparmor=None, architecture=""):
+    def __init__(
+        self,
+        directory,
+        run,
+        mounts=(),
+        joins=None,
+        swap=True,
+        kernel=None,
+        machine=None,
+        maps=None,
+        apparmor=None,
+        architecture="",
+    ):
         self.directory, self.run, self.mounts = directory, run, list(mounts)
         self.joins, self.swap = dict(joins or {}), swap
-        self.kernel = kernel or tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+        self.kernel = kernel or tuple(
+            int(part) for part in platform.release().split("-")[0].split(".")[:2]
+        )
         self.machine = machine or platform.machine()
         self.maps, self.apparmor, self.architecture = maps, apparmor, architecture
 
     def highest_gid(self):
         """The last of the gids that the container has from 0 on; None when it has no 0."""
         if self.maps is None:
-            return 2 ** 31 - 1
+            return 2**31 - 1
         return next((size - 1 for inside, _outside, size in self.maps[1] if inside == 0), None)
 
 
@@ -54,7 +69,7 @@ def config(ident, definition, image, host):
     capabilities = security.capabilities(definition)
     linux = {
         "namespaces": namespaces(definition),
-        "cgroupsPath": "%s/%s" % (definition.get("cgroup_parent") or "/pycontainer", ident),
+        "cgroupsPath": f"{definition.get('cgroup_parent') or '/pycontainer'}/{ident}",
         "resources": resources.resources(definition, host.swap),
         "devices": resources.devices(definition),
         "sysctl": security.sysctls(definition, host.highest_gid()),
@@ -65,14 +80,20 @@ def config(ident, definition, image, host):
     if host.maps is not None and "user" not in host.joins:
         linux["namespaces"].append({"type": "user"})
         for name, extents in zip(("uidMappings", "gidMappings"), host.maps):
-            linux[name] = [dict(zip(("containerID", "hostID", "size"), extent)) for extent in extents]
-    seccomp = security.seccomp(definition, capabilities, host.kernel, host.machine, host.architecture)
+            linux[name] = [
+                dict(zip(("containerID", "hostID", "size"), extent)) for extent in extents
+            ]
+    seccomp = security.seccomp(
+        definition, capabilities, host.kernel, host.machine, host.architecture
+    )
     if seccomp is not None:
         linux["seccomp"] = seccomp
     document = {
         "ociVersion": "1.2.0",
         "root": {"path": "rootfs", "readonly": definition.get("read_only", False)},
-        "process": process(ident, definition, image, capabilities, security.apparmor(definition, host.apparmor)),
+        "process": process(
+            ident, definition, image, capabilities, security.apparmor(definition, host.apparmor)
+        ),
         "mounts": spec_mounts.mounts(definition, host),
         "linux": linux,
         "annotations": annotations(definition, image, host),
@@ -89,11 +110,17 @@ def hostname(ident, definition):
 
 
 def process(ident, definition, image, capabilities, profile=None):
-    sets = {kind: capabilities for kind in ("bounding", "effective", "permitted")}
-    sets.update(inheritable=[], ambient=[])  # CVE-2022-24769: inheritable capabilities must be empty
+    sets = dict.fromkeys(("bounding", "effective", "permitted"), capabilities)
+    sets.update(
+        inheritable=[], ambient=[]
+    )  # CVE-2022-24769: inheritable capabilities must be empty
     found = {
         "terminal": definition.get("tty", False),
-        "user": {"uid": 0, "gid": 0, "additionalGids": [0]},  # the name in annotations is resolved in the container's root when it starts
+        "user": {
+            "uid": 0,
+            "gid": 0,
+            "additionalGids": [0],
+        },  # the name in annotations is resolved in the container's root when it starts
         "args": arguments(definition, image),
         "env": environment(ident, definition, image),
         "cwd": definition.get("working_dir") or image.get("WorkingDir") or "/",
@@ -114,7 +141,9 @@ def arguments(definition, image):
         entrypoint = image.get("Entrypoint") or []
     words = list(entrypoint) + list(command)
     if not words or not words[0]:
-        raise InvalidInput("command", definition.get("command"), "a command, because the image has none")
+        raise InvalidInput(
+            "command", definition.get("command"), "a command, because the image has none"
+        )
     return words
 
 
@@ -133,8 +162,14 @@ def environment(ident, definition, image):
 
 def namespaces(definition):
     """The namespaces to make or join; none in the list for what is shared with the host."""
-    kinds = [("mount", None), ("network", network.mode_of(definition)), ("uts", definition.get("uts")), ("pid", definition.get("pid_mode")),
-             ("ipc", definition.get("ipc_mode")), ("cgroup", definition.get("cgroupns_mode"))]
+    kinds = [
+        ("mount", None),
+        ("network", network.mode_of(definition)),
+        ("uts", definition.get("uts")),
+        ("pid", definition.get("pid_mode")),
+        ("ipc", definition.get("ipc_mode")),
+        ("cgroup", definition.get("cgroupns_mode")),
+    ]
     return [{"type": kind} for kind, mode in kinds if mode != "host"]
 
 
@@ -158,14 +193,31 @@ def run(ident, name, definition, image, layers, networks, joins):
     mode = network.mode_of(definition)
     logs = definition.get("log_options", {})
     return {
-        "id": ident, "name": name, "layers": layers,
-        "network": dict(networks, mode="container:" + joins["network"] if "network" in joins else mode),
-        "log": {"driver": definition.get("log_driver", "json-file"), "max_size": logs.get("max-size") or None, "max_file": logs.get("max-file", 1)},
-        "restart": {"policy": definition.get("restart_policy", "no"), "retries": definition.get("restart_retries") or None},
+        "id": ident,
+        "name": name,
+        "layers": layers,
+        "network": dict(
+            networks, mode="container:" + joins["network"] if "network" in joins else mode
+        ),
+        "log": {
+            "driver": definition.get("log_driver", "json-file"),
+            "max_size": logs.get("max-size") or None,
+            "max_file": logs.get("max-file", 1),
+        },
+        "restart": {
+            "policy": definition.get("restart_policy", "no"),
+            "retries": definition.get("restart_retries") or None,
+        },
         "health": lifecycle.health(definition, image.get("Healthcheck"), image.get("Shell")),
-        "stop": {"signal": stop_signal(definition, image),
-                 "timeout": STOP_TIMEOUT if definition.get("stop_timeout") is None else definition["stop_timeout"]},
-        "init": definition.get("init", False), "tty": definition.get("tty", False), "interactive": definition.get("interactive", False),
+        "stop": {
+            "signal": stop_signal(definition, image),
+            "timeout": STOP_TIMEOUT
+            if definition.get("stop_timeout") is None
+            else definition["stop_timeout"],
+        },
+        "init": definition.get("init", False),
+        "tty": definition.get("tty", False),
+        "interactive": definition.get("interactive", False),
         "auto_remove": definition.get("auto_remove", False),
     }
 
@@ -173,4 +225,8 @@ def run(ident, name, definition, image, layers, networks, joins):
 def stop_signal(definition, image):
     from ..options.process import stop_signal as normalise
 
-    return definition.get("stop_signal") or (normalise(image["StopSignal"], "the image's StopSignal") if image.get("StopSignal") else "SIGTERM")
+    return definition.get("stop_signal") or (
+        normalise(image["StopSignal"], "the image's StopSignal")
+        if image.get("StopSignal")
+        else "SIGTERM"
+    )

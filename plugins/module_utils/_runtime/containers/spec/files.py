@@ -26,12 +26,27 @@ def write(engine, record, reserved, volume_names, durable=True):
     resolved = shared_namespaces.resolve(engine, definition, record["name"])
     maps, other = user_namespaces.maps(engine, record, resolved)
     joins = dict(resolved, user=other) if other else resolved
-    host = document.Surroundings(directory, engine.paths.container_run(record["id"]), _mounts(engine, definition, image, volume_names), joins, swap(),
-                                 maps=maps,
-                                 apparmor=apparmor.default()[0], architecture=images.architecture(engine, record["image"]))
+    host = document.Surroundings(
+        directory,
+        engine.paths.container_run(record["id"]),
+        _mounts(engine, definition, image, volume_names),
+        joins,
+        swap(),
+        maps=maps,
+        apparmor=apparmor.default()[0],
+        architecture=images.architecture(engine, record["image"]),
+    )
     config = document.config(record["id"], definition, image, host)
     selinux_labels.put_into(config, selinux_labels.of(engine, record, resolved))
-    run = document.run(record["id"], record["name"], definition, image, images.layers(engine, record["image"]), reserved, resolved)
+    run = document.run(
+        record["id"],
+        record["name"],
+        definition,
+        image,
+        images.layers(engine, record["image"]),
+        reserved,
+        resolved,
+    )
     _write_names(directory, record["id"], definition, reserved)
     write_json(os.path.join(directory, "config.json"), config, durable)
     write_json(os.path.join(directory, "run.json"), run, durable)
@@ -48,7 +63,11 @@ def confine(engine, record):
     if "process" not in config:
         return  # the start will say so
     profile = security.apparmor(record["definition"], apparmor.default()[0])
-    joined = {kind[len(document.JOIN):]: other for kind, other in config.get("annotations", {}).items() if kind.startswith(document.JOIN)}
+    joined = {
+        kind[len(document.JOIN) :]: other
+        for kind, other in config.get("annotations", {}).items()
+        if kind.startswith(document.JOIN)
+    }
     labels = selinux_labels.of(engine, record, joined)
     changed = selinux_labels.put_into(config, labels)
     seccomp = _filter(engine, record)
@@ -68,8 +87,13 @@ def confine(engine, record):
 
 
 def _filter(engine, record):
-    definition, host = record["definition"], document.Surroundings("", "", architecture=images.architecture(engine, record["image"]))
-    return security.seccomp(definition, security.capabilities(definition), host.kernel, host.machine, host.architecture)
+    definition, host = (
+        record["definition"],
+        document.Surroundings("", "", architecture=images.architecture(engine, record["image"])),
+    )
+    return security.seccomp(
+        definition, security.capabilities(definition), host.kernel, host.machine, host.architecture
+    )
 
 
 def read_run(engine, ident):
@@ -92,7 +116,9 @@ def swap():
 def wanted_volumes(definition, image):
     """The volumes of a container, the image's VOLUMEs included: ``[mount in normal form]``."""
     mounts = storage.mounts_of(definition)
-    taken = {entry["target"] for entry in mounts} | {entry.partition(":")[0] for entry in definition.get("tmpfs", ())}
+    taken = {entry["target"] for entry in mounts} | {
+        entry.partition(":")[0] for entry in definition.get("tmpfs", ())
+    }
     for target in sorted(image.get("Volumes") or {}):
         path = storage.target(target, "the image's VOLUME")
         if path not in taken:
@@ -104,7 +130,9 @@ def _mounts(engine, definition, image, volume_names):
     found = []
     for entry in wanted_volumes(definition, image):
         if entry["type"] == "volume":
-            entry = dict(entry, source=volumes.path(engine, entry["source"] or volume_names[entry["target"]]))
+            entry = dict(
+                entry, source=volumes.path(engine, entry["source"] or volume_names[entry["target"]])
+            )
         found.append(entry)
     return found
 
@@ -112,19 +140,28 @@ def _mounts(engine, definition, image, volume_names):
 def reserved(engine, ident):
     """``{"attachments", "ports"}`` of run.json: what networks/ reserved for a container."""
     network_part = read_run(engine, ident).get("network", {})
-    return {"attachments": network_part.get("attachments", []), "ports": network_part.get("ports", [])}
+    return {
+        "attachments": network_part.get("attachments", []),
+        "ports": network_part.get("ports", []),
+    }
 
 
 def rename(engine, ident, name):
     """The name in run.json, which messages of the monitor use."""
-    write_json(os.path.join(engine.paths.container(ident), "run.json"), dict(read_run(engine, ident), name=name))
+    write_json(
+        os.path.join(engine.paths.container(ident), "run.json"),
+        dict(read_run(engine, ident), name=name),
+    )
 
 
 def mounted_volumes(engine, ident):
     """``{target: volume}`` of the volumes that a container has, named ones too, by its documents."""
     below = engine.paths.volumes + "/"
-    return {entry["destination"]: entry["source"][len(below):].partition("/")[0] for entry in read_config(engine, ident).get("mounts", ())
-            if entry["type"] == "bind" and entry["source"].startswith(below)}
+    return {
+        entry["destination"]: entry["source"][len(below) :].partition("/")[0]
+        for entry in read_config(engine, ident).get("mounts", ())
+        if entry["type"] == "bind" and entry["source"].startswith(below)
+    }
 
 
 def known_volumes(engine, ident):
@@ -139,13 +176,25 @@ def _write_names(directory, ident, definition, reserved):
     name = document.hostname(ident, definition)
     host = network.mode_of(definition) == "host"
     addresses = [entry["address"].partition("/")[0] for entry in reserved["attachments"]]
-    gateway = next((entry["gateway"] for entry in reserved["attachments"] if entry["gateway"]), None)
-    extra = {key: gateway if value == "host-gateway" else value for key, value in definition.get("etc_hosts", {}).items() if value != "host-gateway" or gateway}
+    gateway = next(
+        (entry["gateway"] for entry in reserved["attachments"] if entry["gateway"]), None
+    )
+    extra = {
+        key: gateway if value == "host-gateway" else value
+        for key, value in definition.get("etc_hosts", {}).items()
+        if value != "host-gateway" or gateway
+    }
     texts = {
         "hostname": name + "\n",
-        "hosts": networks.hosts(name, addresses, extra=extra, domainname=definition.get("domainname")),
-        "resolv.conf": networks.resolv_conf(definition.get("dns_servers") or None, definition.get("dns_search_domains") or None,
-                                            definition.get("dns_opts") or None, host_network=host),
+        "hosts": networks.hosts(
+            name, addresses, extra=extra, domainname=definition.get("domainname")
+        ),
+        "resolv.conf": networks.resolv_conf(
+            definition.get("dns_servers") or None,
+            definition.get("dns_search_domains") or None,
+            definition.get("dns_opts") or None,
+            host_network=host,
+        ),
     }
     for file, text in texts.items():
         _put(os.path.join(directory, file), text)

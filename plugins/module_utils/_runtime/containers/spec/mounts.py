@@ -11,14 +11,25 @@ FILES = {"/etc/hostname": "hostname", "/etc/hosts": "hosts", "/etc/resolv.conf":
 
 def mounts(definition, host):
     """All mounts in the order in which they are made: a path's parents before it, the user's over the engine's."""
-    user = [_user(entry, host) for entry in host.mounts] + [_tmpfs(entry) for entry in definition.get("tmpfs", ())]
+    user = [_user(entry, host) for entry in host.mounts] + [
+        _tmpfs(entry) for entry in definition.get("tmpfs", ())
+    ]
     taken = {entry["destination"] for entry in user}
-    engine = [entry for entry in _defaults(definition, host) + _files(host) if entry["destination"] not in taken]
+    engine = [
+        entry
+        for entry in _defaults(definition, host) + _files(host)
+        if entry["destination"] not in taken
+    ]
     return engine + sorted(user, key=lambda entry: entry["destination"].count("/"))
 
 
 def _mount(destination, kind, source, *options):
-    return {"destination": destination, "type": kind, "source": source, "options": [option for option in options if option]}
+    return {
+        "destination": destination,
+        "type": kind,
+        "source": source,
+        "options": [option for option in options if option],
+    }
 
 
 def _defaults(definition, host):
@@ -30,7 +41,17 @@ def _defaults(definition, host):
     found = [
         proc,
         _mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-        _mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", (host.highest_gid() or 0) >= 5 and "gid=5"),
+        _mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            "nosuid",
+            "noexec",
+            "newinstance",
+            "ptmxmode=0666",
+            "mode=0620",
+            (host.highest_gid() or 0) >= 5 and "gid=5",
+        ),
         _sys(definition, read_only),
         _mount("/sys/fs/cgroup", "cgroup", "cgroup", read_only, "nosuid", "noexec", "nodev"),
     ]
@@ -51,13 +72,50 @@ def _ipc(definition, host):
         return []
     queues = _mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev")
     if mode == "host":
-        return [_mount("/dev/mqueue", "bind", "/dev/mqueue", "rbind", "nosuid", "noexec", "nodev")] * os.path.isdir("/dev/mqueue") + \
-            [_mount("/dev/shm", "bind", "/dev/shm", "rbind", "nosuid", "noexec", "nodev")] * os.path.isdir("/dev/shm")
+        return [
+            _mount("/dev/mqueue", "bind", "/dev/mqueue", "rbind", "nosuid", "noexec", "nodev")
+        ] * os.path.isdir("/dev/mqueue") + [
+            _mount("/dev/shm", "bind", "/dev/shm", "rbind", "nosuid", "noexec", "nodev")
+        ] * os.path.isdir("/dev/shm")
     if mode.startswith("container:"):
-        return [queues, _mount("/dev/shm", "bind", shared_memory(host.joins["ipc"], host.run), "rbind", "nosuid", "noexec", "nodev")]
+        return [
+            queues,
+            _mount(
+                "/dev/shm",
+                "bind",
+                shared_memory(host.joins["ipc"], host.run),
+                "rbind",
+                "nosuid",
+                "noexec",
+                "nodev",
+            ),
+        ]
     if mode == "shareable":
-        return [queues, _mount("/dev/shm", "bind", os.path.join(host.run, "shm"), "rbind", "nosuid", "noexec", "nodev")]
-    return [queues, _mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=%d" % definition.get("shm_size", 64 << 20))]
+        return [
+            queues,
+            _mount(
+                "/dev/shm",
+                "bind",
+                os.path.join(host.run, "shm"),
+                "rbind",
+                "nosuid",
+                "noexec",
+                "nodev",
+            ),
+        ]
+    return [
+        queues,
+        _mount(
+            "/dev/shm",
+            "tmpfs",
+            "shm",
+            "nosuid",
+            "noexec",
+            "nodev",
+            "mode=1777",
+            "size=%d" % definition.get("shm_size", 64 << 20),
+        ),
+    ]
 
 
 def shared_memory(other, run):
@@ -72,22 +130,56 @@ def _files(host):
         directory = host.directory
         if "network" in host.joins and name != "hostname":
             directory = os.path.join(os.path.dirname(host.directory), host.joins["network"])
-        found.append(_mount(destination, "bind", os.path.join(directory, name), "rbind", "rprivate", host.maps and "idmap"))
+        found.append(
+            _mount(
+                destination,
+                "bind",
+                os.path.join(directory, name),
+                "rbind",
+                "rprivate",
+                host.maps and "idmap",
+            )
+        )
     return found
 
 
 def _user(entry, host):
     if entry["type"] == "tmpfs":
-        return _mount(entry["target"], "tmpfs", "tmpfs", "noexec", "nosuid", "nodev", entry["read_only"] and "ro",
-                      entry["tmpfs_size"] and "size=%d" % entry["tmpfs_size"], "mode=%s" % (entry["tmpfs_mode"] or "1777"))
-    return _mount(entry["target"], "bind", entry["source"], "rbind", "ro" if entry["read_only"] else "rw", entry["propagation"] or "rprivate",
-                  host.maps and "ridmap")
+        return _mount(
+            entry["target"],
+            "tmpfs",
+            "tmpfs",
+            "noexec",
+            "nosuid",
+            "nodev",
+            entry["read_only"] and "ro",
+            entry["tmpfs_size"] and "size=%d" % entry["tmpfs_size"],
+            "mode=%s" % (entry["tmpfs_mode"] or "1777"),
+        )
+    return _mount(
+        entry["target"],
+        "bind",
+        entry["source"],
+        "rbind",
+        "ro" if entry["read_only"] else "rw",
+        entry["propagation"] or "rprivate",
+        host.maps and "ridmap",
+    )
 
 
 def _tmpfs(entry):
     target, dummy, options = entry.partition(":")
     options = options.split(",")
-    return _mount(target, "tmpfs", "tmpfs", *(options if any(option.startswith("mode=") for option in options) else options + ["mode=1777"]))
+    return _mount(
+        target,
+        "tmpfs",
+        "tmpfs",
+        *(
+            options
+            if any(option.startswith("mode=") for option in options)
+            else options + ["mode=1777"]
+        ),
+    )
 
 
 def root_propagation(user_mounts):

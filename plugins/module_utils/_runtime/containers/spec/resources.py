@@ -14,10 +14,25 @@ UNLIMITED = (1 << 64) - 1  # RLIM_INFINITY, getrlimit(2)
 
 # (type, major, minor) of what every container may use: null, zero, full, random, urandom, tty, console, ptmx, pts, net/tun.
 # /dev/net/tun: runc dropped it in 1.2.0 and had to put it back in 1.2.4.
-ALLOWED = (("c", 1, 3), ("c", 1, 5), ("c", 1, 7), ("c", 1, 8), ("c", 1, 9), ("c", 5, 0), ("c", 5, 1), ("c", 5, 2), ("c", 136, None), ("c", 10, 200))
+ALLOWED = (
+    ("c", 1, 3),
+    ("c", 1, 5),
+    ("c", 1, 7),
+    ("c", 1, 8),
+    ("c", 1, 9),
+    ("c", 5, 0),
+    ("c", 5, 1),
+    ("c", 5, 2),
+    ("c", 136, None),
+    ("c", 10, 200),
+)
 
-THROTTLES = {"device_read_bps": "throttleReadBpsDevice", "device_write_bps": "throttleWriteBpsDevice",
-             "device_read_iops": "throttleReadIOPSDevice", "device_write_iops": "throttleWriteIOPSDevice"}
+THROTTLES = {
+    "device_read_bps": "throttleReadBpsDevice",
+    "device_write_bps": "throttleWriteBpsDevice",
+    "device_read_iops": "throttleReadIOPSDevice",
+    "device_write_iops": "throttleWriteIOPSDevice",
+}
 
 
 def resources(definition, swap=True):
@@ -26,7 +41,11 @@ def resources(definition, swap=True):
     :param swap: whether the host accounts for swap; without it Docker's default (as much swap as memory) is left out.
     """
     found = {"devices": device_rules(definition)}
-    for key, part in (("memory", memory(definition, swap)), ("cpu", cpu(definition)), ("blockIO", block_io(definition))):
+    for key, part in (
+        ("memory", memory(definition, swap)),
+        ("cpu", cpu(definition)),
+        ("blockIO", block_io(definition)),
+    ):
         if part:
             found[key] = part
     if definition.get("pids_limit", -1) > 0:
@@ -56,7 +75,13 @@ def cpu(definition):
     found = {}
     if definition.get("cpus"):
         found.update(quota=int(round(definition["cpus"] * PERIOD)), period=PERIOD)
-    for option, key in (("cpu_shares", "shares"), ("cpu_period", "period"), ("cpu_quota", "quota"), ("cpuset_cpus", "cpus"), ("cpuset_mems", "mems")):
+    for option, key in (
+        ("cpu_shares", "shares"),
+        ("cpu_period", "period"),
+        ("cpu_quota", "quota"),
+        ("cpuset_cpus", "cpus"),
+        ("cpuset_mems", "mems"),
+    ):
         if definition.get(option):
             found[key] = definition[option]
     return found
@@ -73,7 +98,9 @@ def block_io(definition):
 
 
 def _throttle(option, entry):
-    number = device_number(entry["path"], option + ".path", (stat.S_ISBLK,), "a block device of the host")[1]
+    number = device_number(
+        entry["path"], option + ".path", (stat.S_ISBLK,), "a block device of the host"
+    )[1]
     return {"major": os.major(number), "minor": os.minor(number), "rate": entry["rate"]}
 
 
@@ -84,8 +111,18 @@ def released(before, after, swap=True):
     """
     old, new = resources(before, swap), resources(after, swap)
     new.pop("devices")
-    free = {"memory": {"limit": -1, "reservation": -1, "swap": -1, "swappiness": 60, "disableOOMKiller": False},
-            "cpu": {"shares": 1024, "quota": -1, "period": PERIOD, "cpus": "", "mems": ""}, "pids": {"limit": -1}, "blockIO": {"weight": 500}}
+    free = {
+        "memory": {
+            "limit": -1,
+            "reservation": -1,
+            "swap": -1,
+            "swappiness": 60,
+            "disableOOMKiller": False,
+        },
+        "cpu": {"shares": 1024, "quota": -1, "period": PERIOD, "cpus": "", "mems": ""},
+        "pids": {"limit": -1},
+        "blockIO": {"weight": 500},
+    }
     for part, values in free.items():
         for key, value in values.items():
             if key in old.get(part, {}) and key not in new.get(part, {}):
@@ -102,7 +139,11 @@ def device_rules(definition):
     """The device cgroup's list: everything is refused but what is named; a node may be made (mknod) but not opened."""
     if definition.get("privileged"):
         return [{"allow": True, "access": "rwm"}]
-    rules = [{"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "access": "m"}, {"allow": True, "type": "b", "access": "m"}]
+    rules = [
+        {"allow": False, "access": "rwm"},
+        {"allow": True, "type": "c", "access": "m"},
+        {"allow": True, "type": "b", "access": "m"},
+    ]
     for kind, major, minor in ALLOWED:
         rules.append(_rule(kind, major, minor, "rwm"))
     for node, access in nodes(definition):
@@ -135,9 +176,11 @@ def nodes(definition):
         source, inside, access = entry.rsplit(":", 2)
         if os.path.isdir(source):
             for path in _walk(source):
-                found.append((_node(path, inside + path[len(source):]), access))
+                found.append((_node(path, inside + path[len(source) :]), access))
         else:
-            kind, number, info = device_number(source, "devices", (stat.S_ISBLK, stat.S_ISCHR), "a device of the host")
+            kind, number, info = device_number(
+                source, "devices", (stat.S_ISBLK, stat.S_ISCHR), "a device of the host"
+            )
             found.append((_made(inside, kind, number, info), access))
     return found
 
@@ -147,15 +190,22 @@ def device_number(path, option, kinds, accepted):
     try:
         info = os.stat(path)
     except OSError as error:
-        raise InvalidInput(option, path, "%s (%s)" % (accepted, error.strerror)) from None
+        raise InvalidInput(option, path, f"{accepted} ({error.strerror})") from None
     if not any(kind(info.st_mode) for kind in kinds):
         raise InvalidInput(option, path, accepted)
     return "b" if stat.S_ISBLK(info.st_mode) else "c", info.st_rdev, info
 
 
 def _made(inside, kind, number, info):
-    return {"path": inside, "type": kind, "major": os.major(number), "minor": os.minor(number), "fileMode": stat.S_IMODE(info.st_mode),
-            "uid": info.st_uid, "gid": info.st_gid}
+    return {
+        "path": inside,
+        "type": kind,
+        "major": os.major(number),
+        "minor": os.minor(number),
+        "fileMode": stat.S_IMODE(info.st_mode),
+        "uid": info.st_uid,
+        "gid": info.st_gid,
+    }
 
 
 def _node(path, inside):
@@ -178,8 +228,19 @@ def _walk(directory, skip=()):
 
 def _host_devices():
     """Every device of the host for a privileged container, but for terminals and what the container has of its own."""
-    own = ("/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/console", "/dev/ptmx", "/dev/null", "/dev/zero", "/dev/full", "/dev/random",
-           "/dev/urandom", "/dev/tty")
+    own = (
+        "/dev/pts",
+        "/dev/shm",
+        "/dev/mqueue",
+        "/dev/console",
+        "/dev/ptmx",
+        "/dev/null",
+        "/dev/zero",
+        "/dev/full",
+        "/dev/random",
+        "/dev/urandom",
+        "/dev/tty",
+    )
     return [_node(path, path) for path in _walk("/dev", own)]
 
 
@@ -187,5 +248,11 @@ def rlimits(definition):
     found = []
     for entry in definition.get("ulimits", ()):
         name, soft, hard = entry.split(":")
-        found.append({"type": "RLIMIT_" + name.upper(), "soft": UNLIMITED if soft == "-1" else int(soft), "hard": UNLIMITED if hard == "-1" else int(hard)})
+        found.append(
+            {
+                "type": "RLIMIT_" + name.upper(),
+                "soft": UNLIMITED if soft == "-1" else int(soft),
+                "hard": UNLIMITED if hard == "-1" else int(hard),
+            }
+        )
     return found

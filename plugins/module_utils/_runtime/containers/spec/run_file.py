@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ...errors import ContainerFailed, NotFound
-from ...oci.spec.document import Document, NAMESPACES
+from ...oci.spec.document import NAMESPACES, Document
 from ...store import files
 from ..records import state as states
 
@@ -25,7 +25,7 @@ class Bundle(Document):
         self.directory, self.run_directory = paths.container(ident), paths.container_run(ident)
         config = files.read_json(os.path.join(self.directory, "config.json"))
         if config is None:
-            raise NotFound("container %s has not been created: its config.json is missing" % ident)
+            raise NotFound(f"container {ident} has not been created: its config.json is missing")
         self.run = read_run(paths, ident)
         super().__init__(config)
 
@@ -52,10 +52,12 @@ class Bundle(Document):
     def namespace_path(self, kind, path):
         if not path.startswith("container:"):
             return path
-        other = path[len("container:"):]
+        other = path[len("container:") :]
         state = states.read(self.paths, other)
         if not states.alive(state):
-            raise ContainerFailed("can't join the %s namespace of container %s: it does not run" % (kind, read_run(self.paths, other)["name"]))
+            raise ContainerFailed(
+                f"can't join the {kind} namespace of container {read_run(self.paths, other)['name']}: it does not run"
+            )
         return "/proc/%d/ns/%s" % (state["pid"], NAMESPACES[kind][0])
 
     def cgroup_parent(self):
@@ -68,5 +70,5 @@ def read_run(paths, ident):
     """run.json. :raises NotFound: when the container was never created."""
     run = files.read_json(os.path.join(paths.container(ident), "run.json"))
     if run is None:
-        raise NotFound("container %s has not been created: its run.json is missing" % ident)
+        raise NotFound(f"container {ident} has not been created: its run.json is missing")
     return run

@@ -10,8 +10,20 @@ import json
 from ...errors import InvalidInput
 from ..options import network, security
 
-MASKED = ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-          "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"]
+MASKED = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+]
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
@@ -26,7 +38,11 @@ def capabilities(definition):
         wanted = added
     else:
         wanted = set(kernel.DOCKER_DEFAULT) | added
-    return [name for name in kernel.NAMES if name in wanted and (name not in dropped or ("ALL" in dropped and name in added))]
+    return [
+        name
+        for name in kernel.NAMES
+        if name in wanted and (name not in dropped or ("ALL" in dropped and name in added))
+    ]
 
 
 def available():
@@ -43,18 +59,25 @@ def no_new_privileges(definition):
 
 
 def _paths_open(definition):
-    return definition.get("privileged") or security.settings(definition).get("systempaths") == "unconfined"
+    return (
+        definition.get("privileged")
+        or security.settings(definition).get("systempaths") == "unconfined"
+    )
 
 
 def masked(definition):
-    return [] if _paths_open(definition) else MASKED + sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))
+    return (
+        []
+        if _paths_open(definition)
+        else MASKED + sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))
+    )
 
 
 def read_only(definition):
     return [] if _paths_open(definition) else list(READ_ONLY)
 
 
-def sysctls(definition, highest_gid=2 ** 31 - 1):
+def sysctls(definition, highest_gid=2**31 - 1):
     """The task's, and Docker's two for a network namespace of its own: low ports and ping need no capability there."""
     found = {}
     mode = network.mode_of(definition)
@@ -65,7 +88,9 @@ def sysctls(definition, highest_gid=2 ** 31 - 1):
     found.update(definition.get("sysctls", {}))
     for key in found:
         if key.startswith("net.") and mode not in ("bridge", "none"):
-            raise InvalidInput("sysctls", key, "no net.* with network_mode %s" % definition["network_mode"])
+            raise InvalidInput(
+                "sysctls", key, f"no net.* with network_mode {definition['network_mode']}"
+            )
     return found
 
 
@@ -73,7 +98,9 @@ def seccomp(definition, caps, kernel, machine, architecture=""):
     """linux.seccomp, or None for no filter. :param architecture: the image's."""
     from ...kernel.seccomp import default_profile
 
-    profile = security.settings(definition).get("seccomp", "unconfined" if definition.get("privileged") else "default")
+    profile = security.settings(definition).get(
+        "seccomp", "unconfined" if definition.get("privileged") else "default"
+    )
     if profile == "unconfined":
         return None
     if profile == "default":
@@ -83,7 +110,9 @@ def seccomp(definition, caps, kernel, machine, architecture=""):
 
 def apparmor(definition, default):
     """``process.apparmorProfile``, or None. :param default: the engine's own profile, None where the host can't have it."""
-    profile = security.settings(definition).get("apparmor", "unconfined" if definition.get("privileged") else "default")
+    profile = security.settings(definition).get(
+        "apparmor", "unconfined" if definition.get("privileged") else "default"
+    )
     return default if profile == "default" else None if profile == "unconfined" else profile
 
 

@@ -23,8 +23,35 @@ from ...untrusted import trees
 from ..options import security, storage
 
 # Relabelling one of these would take the host's own services what is theirs; Docker refuses most of them, too.
-_OF_THE_HOST = ("/", "/bin", "/boot", "/dev", "/etc", "/etc/passwd", "/etc/pki", "/etc/shadow", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt",
-                "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log", "/var/run", "/var/tmp")
+_OF_THE_HOST = (
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/etc/passwd",
+    "/etc/pki",
+    "/etc/shadow",
+    "/home",
+    "/lib",
+    "/lib64",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/var",
+    "/var/lib",
+    "/var/log",
+    "/var/run",
+    "/var/tmp",
+)
 _FILES = ("hostname", "hosts", "resolv.conf")
 
 
@@ -43,7 +70,11 @@ def is_default(engine):
 
 def _powerful(definition):
     """Docker's: one that is privileged, or sees the host's processes or its memory, has none unless its options name one."""
-    return definition.get("privileged") or definition.get("pid_mode") == "host" or definition.get("ipc_mode") == "host"
+    return (
+        definition.get("privileged")
+        or definition.get("pid_mode") == "host"
+        or definition.get("ipc_mode") == "host"
+    )
 
 
 def of(engine, record, joins):
@@ -55,13 +86,17 @@ def of(engine, record, joins):
         return None
     contexts, reason = selinux.defaults()
     if contexts is None:
-        raise HostError("container %s can't have an SELinux label: %s" % (record["name"], reason))
+        raise HostError(f"container {record['name']} can't have an SELinux label: {reason}")
     parts = dict(zip(("user", "role", "type"), contexts["process"].split(":")))
     level = None
     if level_of(contexts["process"]):  # a policy with levels
-        level = security.labels(record["definition"]).get("level") or _level(engine, record["id"], joins)
+        level = security.labels(record["definition"]).get("level") or _level(
+            engine, record["id"], joins
+        )
     parts.update(security.labels(record["definition"]), level=level)
-    return _text(*(parts[key] for key in ("user", "role", "type")), level), at_level(contexts["file"], level)
+    return _text(*(parts[key] for key in ("user", "role", "type")), level), at_level(
+        contexts["file"], level
+    )
 
 
 def _text(*parts):
@@ -94,7 +129,12 @@ def _level(engine, ident, joins):
 def _of_document(engine, ident):
     label = ""
     with contextlib.suppress(Damaged):  # another's, perhaps: it has none that could be taken twice
-        label = read_json(os.path.join(engine.paths.container(ident), "config.json"), {}).get("process", {}).get("selinuxLabel") or ""
+        label = (
+            read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
+            .get("process", {})
+            .get("selinuxLabel")
+            or ""
+        )
     return level_of(label)
 
 
@@ -115,29 +155,53 @@ def relabel(engine, record, labels, mounted):
     shared = at_level(label, "s0" if level_of(label) else None)
     # A policy may give a new file the level of who makes it, as the reference policy does, and not that of its directory: a later container can't read it.
     each_time = selinux.of_new_file(process, shared) != shared
-    found = [(os.path.join(engine.paths.container(record["id"]), name), shared) for name in _FILES]  # shared with those that join its network
-    modes = {entry["target"]: entry.get("relabel") for entry in storage.mounts_of(record["definition"])}
+    found = [
+        (os.path.join(engine.paths.container(record["id"]), name), shared) for name in _FILES
+    ]  # shared with those that join its network
+    modes = {
+        entry["target"]: entry.get("relabel") for entry in storage.mounts_of(record["definition"])
+    }
     for target, name in mounted.items():
         path, mode = volumes.path(engine, name), modes.get(target)
-        elsewhere = (volumes.get(engine, name) or {}).get("driver_options", {}).get("device", "").startswith("/")  # labelled only if that is asked for
-        if mode or not elsewhere and (each_time or selinux.label_of(path).split(":")[2:3] != label.split(":")[2:3]):
+        elsewhere = (
+            (volumes.get(engine, name) or {})
+            .get("driver_options", {})
+            .get("device", "")
+            .startswith("/")
+        )  # labelled only if that is asked for
+        if (
+            mode
+            or not elsewhere
+            and (each_time or selinux.label_of(path).split(":")[2:3] != label.split(":")[2:3])
+        ):
             found.append((path, label if mode == "Z" else shared))
-    found += [(entry["source"], label if entry["relabel"] == "Z" else shared) for entry in storage.mounts_of(record["definition"])
-              if entry["type"] == "bind" and entry.get("relabel")]
+    found += [
+        (entry["source"], label if entry["relabel"] == "Z" else shared)
+        for entry in storage.mounts_of(record["definition"])
+        if entry["type"] == "bind" and entry.get("relabel")
+    ]
     for path, context in found:
         try:
             if is_the_hosts(path):
-                raise HostError("container %s: %s is not labelled for it: services of the host would lose what is there" % (record["name"], path))
+                raise HostError(
+                    f"container {record['name']}: {path} is not labelled for it: services of the host would lose what is there"
+                )
             selinux.relabel(path, context, trees.walk)
         except OSError as error:
-            if error.errno != errno.EOPNOTSUPP:  # as on NFS, where the policy says what containers may do
-                raise HostError("container %s: %s can't be labelled for SELinux: %s" % (record["name"], path, error.strerror)) from None
+            if (
+                error.errno != errno.EOPNOTSUPP
+            ):  # as on NFS, where the policy says what containers may do
+                raise HostError(
+                    f"container {record['name']}: {path} can't be labelled for SELinux: {error.strerror}"
+                ) from None
 
 
 def is_the_hosts(path):
     """Whether a path is, or a volume shows, a directory that services of the host use."""
     there = os.stat(path)
-    return any(os.path.samestat(there, os.stat(other)) for other in _OF_THE_HOST if os.path.exists(other))
+    return any(
+        os.path.samestat(there, os.stat(other)) for other in _OF_THE_HOST if os.path.exists(other)
+    )
 
 
 def check(engine, definition):
@@ -147,15 +211,22 @@ def check(engine, definition):
         if key != "disable":
             contexts, reason = selinux.defaults()
             if contexts is None:
-                raise Unsupported("security_opts: label=%s:%s: %s on this host" % (key, value, reason))
+                raise Unsupported(f"security_opts: label={key}:{value}: {reason} on this host")
             parts = dict(zip(("user", "role", "type", "level"), contexts["process"].split(":", 3)))
             context = _text(*dict(parts, **{key: value}).values())
             if not selinux.known(context):
-                raise InvalidInput("security_opts", "label=%s:%s" % (key, value), "what the host's SELinux policy has (it does not know %s)" % context)
+                raise InvalidInput(
+                    "security_opts",
+                    f"label={key}:{value}",
+                    f"what the host's SELinux policy has (it does not know {context})",
+                )
     if not wanted(engine, definition):
         return
     for option in ("volumes", "mounts"):
         for entry in definition.get(option, ()):
             if entry.get("relabel") and entry["type"] == "bind" and is_the_hosts(entry["source"]):
-                raise InvalidInput(option, "%s:%s:%s" % (entry["source"], entry["target"], entry["relabel"]),
-                                   "a path that is not the host's own: its services would lose what is relabelled")
+                raise InvalidInput(
+                    option,
+                    f"{entry['source']}:{entry['target']}:{entry['relabel']}",
+                    "a path that is not the host's own: its services would lose what is relabelled",
+                )

@@ -18,7 +18,9 @@ OPTIONS = {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}
 def names(engine, definition):
     """The containers that a definition names to join, by their names; as the definition has them where there is none yet."""
     modes = [definition.get(option) or "" for option in OPTIONS.values()]
-    return [_name(engine, mode.partition(":")[2]) for mode in modes if mode.startswith("container:")]
+    return [
+        _name(engine, mode.partition(":")[2]) for mode in modes if mode.startswith("container:")
+    ]
 
 
 def _name(engine, said):
@@ -66,7 +68,7 @@ def resolve(engine, definition, own_name=None, coming=()):
         try:
             other = catalog.find(engine, name)
         except NotFound:
-            raise NotFound("%s: container %s does not exist" % (option, name)) from None
+            raise NotFound(f"{option}: container {name} does not exist") from None
         _check_shared(option, kind, other)
         found[kind] = other["id"]
     return found
@@ -75,9 +77,13 @@ def resolve(engine, definition, own_name=None, coming=()):
 def _check_shared(option, kind, other):
     mode = other["definition"].get(OPTIONS[kind]) or ""
     if mode.startswith("container:") or mode == "host":
-        raise Conflict("%s: container %s has its own %s from %s; name that" % (option, other["name"], kind, mode))
+        raise Conflict(
+            f"{option}: container {other['name']} has its own {kind} from {mode}; name that"
+        )
     if kind == "ipc" and mode != "shareable":
-        raise Conflict("ipc_mode: container %s keeps its IPC namespace to itself; it needs ipc_mode shareable" % other["name"])
+        raise Conflict(
+            f"ipc_mode: container {other['name']} keeps its IPC namespace to itself; it needs ipc_mode shareable"
+        )
 
 
 def users(engine, record):
@@ -85,7 +91,11 @@ def users(engine, record):
     found = []
     for other in catalog.every(engine):
         if names(engine, other["definition"]):
-            found += [(other["name"], OPTIONS[kind]) for kind, ident in recorded(engine, other["id"]).items() if ident == record["id"] and kind in OPTIONS]
+            found += [
+                (other["name"], OPTIONS[kind])
+                for kind, ident in recorded(engine, other["id"]).items()
+                if ident == record["id"] and kind in OPTIONS
+            ]
     return found
 
 
@@ -94,4 +104,8 @@ def recorded(engine, ident):
     config = {}
     with contextlib.suppress(Damaged):
         config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
-    return {kind: config["annotations"][document.JOIN + kind] for kind in OPTIONS if document.JOIN + kind in config.get("annotations", {})}
+    return {
+        kind: config["annotations"][document.JOIN + kind]
+        for kind in OPTIONS
+        if document.JOIN + kind in config.get("annotations", {})
+    }

@@ -23,7 +23,8 @@ from ...store import settings
 from ...store.database import decode
 from ...store.files import read_json, write_whole
 from ..options import network, security, storage
-from . import directory_ids as directory, document
+from . import directory_ids as directory
+from . import document
 
 # Ids that no distribution gives to users, above those that systemd's containers take (0x6FFFFFFF is their last) and that directories
 # give by default (2,000,200,000), and below 2^31, which some programs take for a sign. When these are all taken, those from LOWEST on.
@@ -34,9 +35,13 @@ OWNER = "pycontainer"  # whose lines in /etc/subuid and /etc/subgid, where there
 SUBORDINATE = ("/etc/subuid", "/etc/subgid")
 
 # Capabilities that mean something in a user namespace: over the container's own namespaces and files.
-CONFINED = {"CAP_" + name for name in (
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT "
-    "NET_ADMIN NET_BROADCAST SYS_PTRACE IPC_OWNER").split()}
+CONFINED = {
+    "CAP_" + name
+    for name in (
+        "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT "
+        "NET_ADMIN NET_BROADCAST SYS_PTRACE IPC_OWNER"
+    ).split()
+}
 
 
 # ------------------------------------------------------------------------------------------------------- what a container has
@@ -68,7 +73,10 @@ def of_documents(config):
     linux = config.get("linux", {})
     if not linux.get("uidMappings"):
         return None
-    return tuple([(entry["containerID"], entry["hostID"], entry["size"]) for entry in linux[name]] for name in ("uidMappings", "gidMappings"))
+    return tuple(
+        [(entry["containerID"], entry["hostID"], entry["size"]) for entry in linux[name]]
+        for name in ("uidMappings", "gidMappings")
+    )
 
 
 def of_others(engine, joined):
@@ -81,13 +89,18 @@ def of_others(engine, joined):
         config = read_json(os.path.join(engine.paths.container(ident), "config.json"), {})
         owner, chain = ident, config.get("annotations", {}).get(document.JOIN + "user")
         while chain:
-            owner, config = chain, read_json(os.path.join(engine.paths.container(chain), "config.json"), {})
+            owner, config = (
+                chain,
+                read_json(os.path.join(engine.paths.container(chain), "config.json"), {}),
+            )
             chain = config.get("annotations", {}).get(document.JOIN + "user")
         extents = of_documents(config)
         if extents is not None:
             found.setdefault(owner, (ident, extents))
     if len(found) > 1:
-        raise Conflict("network_mode, pid_mode, ipc_mode: the containers to join have different user namespaces; a container can be in one only")
+        raise Conflict(
+            "network_mode, pid_mode, ipc_mode: the containers to join have different user namespaces; a container can be in one only"
+        )
     return next(iter(found.values()), (None, None))
 
 
@@ -108,7 +121,11 @@ def why_host(engine, definition, image, joined):
 
     :param image: its image's config. :param joined: see :func:`maps`.
     """
-    for reason in (by_option(definition), _by_others(engine, definition, joined), _by_user(definition, image)):
+    for reason in (
+        by_option(definition),
+        _by_others(engine, definition, joined),
+        _by_user(definition, image),
+    ):
         if reason:
             return reason
     return supported(engine) or _by_mounts(engine, definition)
@@ -119,13 +136,25 @@ def check(engine, definition, joined):
     mode, given = definition.get("userns_mode"), security.maps(definition)
     if mode == "host" or (mode is None and given is None):
         return
-    option, value = ("userns_mode", mode) if mode else ("uidmap" if definition.get("uidmap") else "gidmap", "...")
+    option, value = (
+        ("userns_mode", mode)
+        if mode
+        else ("uidmap" if definition.get("uidmap") else "gidmap", "...")
+    )
     if joined:
-        raise InvalidInput(option, value, "nothing, with %s: the user namespace is that of the other container" % " and ".join(
-            "%s container:..." % {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}[kind] for kind in sorted(joined)))
+        raise InvalidInput(
+            option,
+            value,
+            "nothing, with %s: the user namespace is that of the other container"
+            % " and ".join(
+                "%s container:..."
+                % {"network": "network_mode", "pid": "pid_mode", "ipc": "ipc_mode"}[kind]
+                for kind in sorted(joined)
+            ),
+        )
     reason = supported(engine) or _by_mounts(engine, definition)
     if reason:
-        raise Unsupported("%s %s: %s" % (option, value, reason))
+        raise Unsupported(f"{option} {value}: {reason}")
 
 
 def planned(engine, definition, image, joined):
@@ -145,20 +174,35 @@ def assign(engine, record, image, joined):
     :raises Conflict: when none are free.
     """
     definition, mode = record["definition"], record["definition"].get("userns_mode")
-    if joined or security.maps(definition) is not None or planned(engine, definition, image, joined)[0]:
+    if (
+        joined
+        or security.maps(definition) is not None
+        or planned(engine, definition, image, joined)[0]
+    ):
         return
     size = int(mode.partition("=")[2]) if mode and "=" in mode else security.AUTO_SIZE
     places, named = pool(engine)
     avoided, asked, met = [] if named else directory.reserved(), set(), ""
     ask = directory.is_used()
     while True:  # a directory is not asked while others wait for the store
-        with engine.db.transaction(durable=False) as connection:  # a row without a container is of no use, and the container's comes later
+        with engine.db.transaction(
+            durable=False
+        ) as connection:  # a row without a container is of no use, and the container's comes later
             first = free(taken(engine) + avoided, places, size)
             if first is None or met and len(asked) == TRIES:
-                raise Conflict("userns_mode: no %d ids are free for another container%s; userns_mode host needs none%s" % (
-                    size, ", as %s has one of them" % met if met else "", ", and container_ids of the module host names others" if met else ""))
+                raise Conflict(
+                    "userns_mode: no %d ids are free for another container%s; userns_mode host needs none%s"
+                    % (
+                        size,
+                        ", as %s has one of them" % met if met else "",
+                        ", and container_ids of the module host names others" if met else "",
+                    )
+                )
             if not ask or first in asked:
-                connection.execute("INSERT OR REPLACE INTO id_ranges (container, first, size) VALUES (?, ?, ?)", (record["id"], first, size))
+                connection.execute(
+                    "INSERT OR REPLACE INTO id_ranges (container, first, size) VALUES (?, ?, ?)",
+                    (record["id"], first, size),
+                )
                 return
         found = directory.somebody(first, size)
         if found:
@@ -181,11 +225,11 @@ def by_option(definition):
         return "network_mode host"
     for option in ("pid_mode", "ipc_mode"):
         if definition.get(option) == "host":
-            return "%s host" % option
+            return f"{option} host"
     if definition.get("device_cgroup_rules"):
         return "device_cgroup_rules, because a device node can't be made in another one"
     beyond = sorted(set(definition.get("capabilities", ())) - CONFINED)
-    return "capabilities: %s, which has no effect in another one" % beyond[0] if beyond else ""
+    return f"capabilities: {beyond[0]}, which has no effect in another one" if beyond else ""
 
 
 def _by_others(engine, definition, joined):
@@ -195,28 +239,51 @@ def _by_others(engine, definition, joined):
 
 
 def _by_user(definition, image):
-    words = [word for part in [definition.get("user") or image.get("User") or ""] + list(definition.get("groups", ())) for word in part.split(":")]
-    high = [word for word in words if word.isascii() and word.isdigit() and int(word) >= security.AUTO_SIZE]
-    return "user or groups: id %s, and another one has 0 to %d" % (high[0], security.AUTO_SIZE - 1) if high else ""
+    words = [
+        word
+        for part in [definition.get("user") or image.get("User") or ""]
+        + list(definition.get("groups", ()))
+        for word in part.split(":")
+    ]
+    high = [
+        word
+        for word in words
+        if word.isascii() and word.isdigit() and int(word) >= security.AUTO_SIZE
+    ]
+    return (
+        "user or groups: id %s, and another one has 0 to %d" % (high[0], security.AUTO_SIZE - 1)
+        if high
+        else ""
+    )
 
 
 def _by_mounts(engine, definition):
     """Whether the owners of all that is bind-mounted can be mapped: asked of the kernel, on copies that nobody sees."""
-    wanted = [(entry["source"], entry["source"]) for entry in storage.mounts_of(definition) if entry["type"] == "bind"]
+    wanted = [
+        (entry["source"], entry["source"])
+        for entry in storage.mounts_of(definition)
+        if entry["type"] == "bind"
+    ]
     for entry in storage.mounts_of(definition):
-        row = engine.db.one("SELECT options FROM volumes WHERE name = ?", entry["source"]) if entry["type"] == "volume" and entry["source"] else None
+        row = (
+            engine.db.one("SELECT options FROM volumes WHERE name = ?", entry["source"])
+            if entry["type"] == "volume" and entry["source"]
+            else None
+        )
         options = decode(row["options"]).get("driver_options") if row else None
         if options and options.get("type") == "tmpfs" and procfs.kernel_version() < (6, 3):
-            return "volume %s is a tmpfs, whose owners can be mapped from Linux 6.3 on" % entry["source"]
+            return (
+                f"volume {entry['source']} is a tmpfs, whose owners can be mapped from Linux 6.3 on"
+            )
         if options and options.get("device", "").startswith("/"):
-            wanted.append((options["device"], "volume %s" % entry["source"]))
+            wanted.append((options["device"], f"volume {entry['source']}"))
     if not wanted:
         return ""
     fd = userns.namespace([(0, FIRST, 1)], [(0, FIRST, 1)])
     try:
         for path, name in wanted:
             if os.path.exists(path) and not _can_map(path, fd):
-                return "the owners of %s can't be mapped by its file system, or by one mounted below it" % name
+                return f"the owners of {name} can't be mapped by its file system, or by one mounted below it"
     finally:
         os.close(fd)
     return ""
@@ -246,7 +313,10 @@ def supported(engine):
     if known is None:
         try:
             known = {"reason": _try(engine)}
-        except (OSError, EngineError) as error:  # of this moment, perhaps: asked again the next time
+        except (
+            OSError,
+            EngineError,
+        ) as error:  # of this moment, perhaps: asked again the next time
             return "the kernel can't do it here (%s)" % (getattr(error, "strerror", None) or error)
         if not engine.check:
             write_whole(path, json.dumps(known), mode=0o600, durable=False)
@@ -262,35 +332,56 @@ def _try(engine):
             os.mkdir(os.path.join(directory, name))
         lacking = userns.can_mount(("proc", "sysfs", "mqueue"), [(0, FIRST, 1)], [(0, FIRST, 1)])
         if lacking:
-            return "this host shows no whole %s, because something is mounted over a part of it, as in a container" % lacking
+            return f"this host shows no whole {lacking}, because something is mounted over a part of it, as in a container"
         fd = userns.namespace([(0, FIRST, 1)], [(0, FIRST, 1)])
         try:
-            layer, upper, work = (os.path.join(directory, name) for name in ("layer", "upper", "work"))
+            layer, upper, work = (
+                os.path.join(directory, name) for name in ("layer", "upper", "work")
+            )
             root = overlay.overlay([layer], upper, work, mapped=(fd, FIRST, FIRST))
         finally:
             os.close(fd)
         try:
-            return "" if os.stat(root).st_uid == FIRST else "the kernel does not map the owners of layers"
+            return (
+                ""
+                if os.stat(root).st_uid == FIRST
+                else "the kernel does not map the owners of layers"
+            )
         finally:
             os.close(root)
 
 
 def taken(engine):
     """``[(first, end)]`` of ids that are somebody's: of other containers, of lines in /etc/subuid and /etc/subgid, of users."""
-    ranges = [(row["first"], row["first"] + row["size"]) for row in engine.db.all("SELECT first, size FROM id_ranges")]
-    for row in engine.db.all("""SELECT definition FROM containers WHERE definition LIKE '%idmap":%'"""):
+    ranges = [
+        (row["first"], row["first"] + row["size"])
+        for row in engine.db.all("SELECT first, size FROM id_ranges")
+    ]
+    for row in engine.db.all(
+        """SELECT definition FROM containers WHERE definition LIKE '%idmap":%'"""
+    ):
         for extents in security.maps(decode(row["definition"])) or ():
             ranges += [(outside, outside + size) for _inside, outside, size in extents]
     for path in SUBORDINATE:
-        ranges += [(first, first + size) for name, first, size in subordinate(path) if name != OWNER]
+        ranges += [
+            (first, first + size) for name, first, size in subordinate(path) if name != OWNER
+        ]
     for path, column in (("/etc/passwd", 2), ("/etc/group", 2)):
-        ranges += [(int(words[column]), int(words[column]) + 1) for words in _lines(path) if len(words) > column and words[column].isdigit()]
+        ranges += [
+            (int(words[column]), int(words[column]) + 1)
+            for words in _lines(path)
+            if len(words) > column and words[column].isdigit()
+        ]
     return ranges
 
 
 def subordinate(path):
     """The lines of subuid(5) or subgid(5): ``[(name, first, size)]``."""
-    return [(words[0], int(words[1]), int(words[2])) for words in _lines(path) if len(words) == 3 and words[1].isdigit() and words[2].isdigit()]
+    return [
+        (words[0], int(words[1]), int(words[2]))
+        for words in _lines(path)
+        if len(words) == 3 and words[1].isdigit() and words[2].isdigit()
+    ]
 
 
 def pool(engine):
@@ -302,8 +393,13 @@ def pool(engine):
     if chosen:
         first, _dash, last = chosen.partition("-")
         return [(int(first), int(last) + 1)], True
-    lists = [[(first, first + size) for name, first, size in subordinate(path) if name == OWNER] for path in SUBORDINATE]
-    common = [(max(low, first), min(high, end)) for low, high in lists[0] for first, end in lists[1]]
+    lists = [
+        [(first, first + size) for name, first, size in subordinate(path) if name == OWNER]
+        for path in SUBORDINATE
+    ]
+    common = [
+        (max(low, first), min(high, end)) for low, high in lists[0] for first, end in lists[1]
+    ]
     own = sorted((low, high) for low, high in common if low < high)
     return own or [(FIRST, END), (LOWEST, FIRST)], bool(own)
 

@@ -28,7 +28,9 @@ _OPTIONS = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOSUID | c.MO
 @contextlib.contextmanager
 def root(engine, record):
     """A descriptor of the container's root file system."""
-    with _guarded(overlay.overlay([_upper(engine, record)] + image.layers(engine, record["image"]))) as fd:
+    with _guarded(
+        overlay.overlay([_upper(engine, record)] + image.layers(engine, record["image"]))
+    ) as fd:
         yield fd
 
 
@@ -63,7 +65,9 @@ def _upper(engine, record):
 def _guarded(fd):
     """A directory of a detached mount, opened to be read; the mount ends with the block."""
     try:
-        with contextlib.suppress(Unsupported):  # before Linux 5.12; who reads looks at what it has opened, too
+        with contextlib.suppress(
+            Unsupported
+        ):  # before Linux 5.12; who reads looks at what it has opened, too
             mounts.set_attributes(fd, _OPTIONS)
         directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
         try:
@@ -76,9 +80,17 @@ def _guarded(fd):
 
 def _made_by_engine(engine, record):
     """Paths of the places that a start makes for the engine's own mounts: /proc, /etc/hosts and their like."""
-    own = {volume["target"] for volume in documents.wanted_volumes(record["definition"], image.config(engine, record["image"]))}
-    return frozenset(os.fsencode(mount["destination"].strip("/")) for mount in documents.read_config(engine, record["id"]).get("mounts", ())
-                     if mount["destination"] not in own)
+    own = {
+        volume["target"]
+        for volume in documents.wanted_volumes(
+            record["definition"], image.config(engine, record["image"])
+        )
+    }
+    return frozenset(
+        os.fsencode(mount["destination"].strip("/"))
+        for mount in documents.read_config(engine, record["id"]).get("mounts", ())
+        if mount["destination"] not in own
+    )
 
 
 def diff(engine, record):
@@ -95,10 +107,15 @@ def plan_export(engine, record, path, force=False):
     parent = os.path.dirname(path) or "."
     if os.path.isdir(path) or not os.path.isdir(parent):
         raise InvalidInput("path", path, "a file in a directory that exists")
-    plan = Plan("archive %s" % path, lambda: {"path": path})
+    plan = Plan(f"archive {path}", lambda: {"path": path})
     if force or not _is_exported(engine, record, path):
-        plan.add("archive", "another content" if os.path.lexists(path) else None, "container %s" % record["name"],
-                 "export container %s to %s" % (record["name"], path), lambda: _export(engine, record, path))
+        plan.add(
+            "archive",
+            "another content" if os.path.lexists(path) else None,
+            f"container {record['name']}",
+            f"export container {record['name']} to {path}",
+            lambda: _export(engine, record, path),
+        )
     return plan
 
 

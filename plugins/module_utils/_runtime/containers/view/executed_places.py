@@ -27,12 +27,26 @@ FIXED = (
     "/etc/shadow /etc/group /etc/gshadow /etc/ssh /etc/nsswitch.conf /etc/apt /etc/dpkg /etc/dnf /etc/yum* /etc/zypp /etc/apk /etc/pacman* "
     "/etc/udev /etc/modprobe.d /etc/modules* /etc/sysctl* /etc/binfmt.d /etc/tmpfiles.d /etc/sysusers.d /etc/fstab /etc/crypttab /etc/exports /etc/aliases "
     "/etc/logrotate* /etc/polkit-1 /etc/dbus-1 /etc/xdg /etc/X11 /etc/alternatives /etc/python* /etc/perl /etc/network /etc/NetworkManager /etc/docker "
-    "/etc/containers /etc/containerd /etc/pycontainer /etc/selinux /etc/apparmor*").split()
+    "/etc/containers /etc/containerd /etc/pycontainer /etc/selinux /etc/apparmor*"
+).split()
 INERT = "/usr/share/zoneinfo"  # where /etc/localtime leads
 PEOPLE, NOBODY = 1000, 65534  # login.defs(5): UID_MIN
-LARGEST, MOST = 1 << 20, 2000  # bytes of a file that is read, entries of a directory below /etc that are looked at
-TABLES = ("/etc/crontab", "/etc/anacrontab", "/etc/cron.d/*", "/var/spool/cron/*", "/var/spool/cron/crontabs/*")
-UNITS = ("/etc/systemd/system/*.service", "/etc/systemd/system/*.service.d/*.conf", "/run/systemd/system/*.service")
+LARGEST, MOST = (
+    1 << 20,
+    2000,
+)  # bytes of a file that is read, entries of a directory below /etc that are looked at
+TABLES = (
+    "/etc/crontab",
+    "/etc/anacrontab",
+    "/etc/cron.d/*",
+    "/var/spool/cron/*",
+    "/var/spool/cron/crontabs/*",
+)
+UNITS = (
+    "/etc/systemd/system/*.service",
+    "/etc/systemd/system/*.service.d/*.conf",
+    "/run/systemd/system/*.service",
+)
 
 
 def leads_to(path):
@@ -55,14 +69,17 @@ def _within(path, top):
 
 def _in_home(path, home):
     """Whether a path below a home is one whose name begins with a dot: the files of shells, SSH, services, desktops and programs of the user's own."""
-    return _within(path, home) and path != home and path[len(home):].lstrip("/").startswith(".")
+    return _within(path, home) and path != home and path[len(home) :].lstrip("/").startswith(".")
 
 
 @functools.lru_cache(maxsize=1)
 def places():
     """Paths, each as it is written and as the kernel finds it. Looked up once in a process."""
     found = set(COMMANDS.split(":")) | set(os.environ.get("PATH", "").split(":"))
-    for file, pattern in (("/etc/environment", r"^PATH=[\"']?([^\"'\s]+)"), ("/etc/login.defs", r"^ENV_(?:SU)?PATH\s+(?:PATH=)?(\S+)")):
+    for file, pattern in (
+        ("/etc/environment", r"^PATH=[\"']?([^\"'\s]+)"),
+        ("/etc/login.defs", r"^ENV_(?:SU)?PATH\s+(?:PATH=)?(\S+)"),
+    ):
         for value in re.findall(pattern, _text(file), re.M):
             found.update(value.split(":"))
     for file in ["/etc/ld.so.conf", *glob.glob("/etc/ld.so.conf.d/*.conf")]:
@@ -72,9 +89,20 @@ def places():
     for file in (file for pattern in UNITS for file in glob.glob(pattern)):
         found.update(re.findall(r"^Exec\w*=[-@:+!|]*(/[^\s;]+)", _text(file), re.M))
     for file in (file for pattern in TABLES for file in glob.glob(pattern)):
-        found.update(re.findall(r"(?:^|\s)(/[^\s;|&<>\"']+)", "\n".join(line for line in _text(file).splitlines() if not line.lstrip().startswith("#"))))
+        found.update(
+            re.findall(
+                r"(?:^|\s)(/[^\s;|&<>\"']+)",
+                "\n".join(
+                    line for line in _text(file).splitlines() if not line.lstrip().startswith("#")
+                ),
+            )
+        )
     # what leads nowhere or is every program's is no place: a table names /dev/null, too
-    found = {os.path.normpath(path) for path in found if path.startswith("/") and not path.startswith(("/dev/", "/proc/", "/tmp/"))}
+    found = {
+        os.path.normpath(path)
+        for path in found
+        if path.startswith("/") and not path.startswith(("/dev/", "/proc/", "/tmp/"))
+    }
     return frozenset((found | {os.path.realpath(path) for path in found}) - {"/", "//"})
 
 
@@ -84,7 +112,13 @@ def _homes():
     found = {"/root"}
     for line in _text("/etc/passwd").splitlines():
         words = line.split(":")
-        if len(words) == 7 and words[2].isdigit() and (words[2] == "0" or PEOPLE <= int(words[2]) < NOBODY) and words[5].startswith("/") and words[5] != "/":
+        if (
+            len(words) == 7
+            and words[2].isdigit()
+            and (words[2] == "0" or PEOPLE <= int(words[2]) < NOBODY)
+            and words[5].startswith("/")
+            and words[5] != "/"
+        ):
             found.add(os.path.normpath(words[5]))
     return frozenset(found)
 

@@ -11,7 +11,8 @@ from ... import volumes
 from ...errors import EngineError, HostError, NotFound
 from ...store.files import Damaged
 from ..options import network
-from ..records import catalog, image as images
+from ..records import catalog
+from ..records import image as images
 from ..spec import document, files
 from . import audit, running
 
@@ -32,14 +33,20 @@ def _inspected(engine, record):
     try:
         return _inspect(engine, record)
     except Damaged as error:
-        raise HostError("container %s is damaged: %s; %s" % (record["name"], error, REMEDY)) from None
+        raise HostError(f"container {record['name']} is damaged: {error}; {REMEDY}") from None
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         for name in ("config.json", "run.json"):
             if not os.path.exists(os.path.join(engine.paths.container(record["id"]), name)):
-                raise HostError("container %s is damaged: its %s is gone; %s" % (record["name"], name, REMEDY)) from None
-        if isinstance(files.read_config(engine, record["id"]).get("process"), dict) and files.read_run(engine, record["id"]).get("network"):
+                raise HostError(
+                    f"container {record['name']} is damaged: its {name} is gone; {REMEDY}"
+                ) from None
+        if isinstance(
+            files.read_config(engine, record["id"]).get("process"), dict
+        ) and files.read_run(engine, record["id"]).get("network"):
             raise  # a fault of this program
-        raise HostError("container %s is damaged: its documents lack %s; %s" % (record["name"], error, REMEDY)) from None
+        raise HostError(
+            f"container {record['name']} is damaged: its documents lack {error}; {REMEDY}"
+        ) from None
 
 
 def inspect_even_damaged(engine, record):
@@ -51,9 +58,19 @@ def inspect_even_damaged(engine, record):
     except EngineError as error:
         state, definition = running.status(engine, record["id"]), record["definition"]
         return {
-            "Id": record["id"], "Name": "/" + record["name"], "Created": moment(record["created"]), "Path": "", "Args": [], "State": _state(state),
-            "Image": record["image"], "Damaged": str(error), "Config": {"Image": definition.get("image"), "Labels": definition.get("labels", {})},
-            "HostConfig": {"NetworkMode": definition.get("network_mode") or "bridge"}, "Mounts": [], "NetworkSettings": {"Networks": {}, "Ports": {}}}
+            "Id": record["id"],
+            "Name": "/" + record["name"],
+            "Created": moment(record["created"]),
+            "Path": "",
+            "Args": [],
+            "State": _state(state),
+            "Image": record["image"],
+            "Damaged": str(error),
+            "Config": {"Image": definition.get("image"), "Labels": definition.get("labels", {})},
+            "HostConfig": {"NetworkMode": definition.get("network_mode") or "bridge"},
+            "Mounts": [],
+            "NetworkSettings": {"Networks": {}, "Ports": {}},
+        }
 
 
 def _inspect(engine, record):
@@ -62,16 +79,30 @@ def _inspect(engine, record):
     image = images.config(engine, record["image"])
     process = config["process"]
     return {
-        "Id": record["id"], "Name": "/" + record["name"], "Created": moment(record["created"]), "Path": process["args"][0], "Args": process["args"][1:],
-        "State": _state(state), "Image": record["image"], "RestartCount": state.get("restarts", 0), "Platform": "linux", "Driver": "overlay2",
-        "AppArmorProfile": process.get("apparmorProfile", ""), "ProcessLabel": process.get("selinuxLabel", ""),
+        "Id": record["id"],
+        "Name": "/" + record["name"],
+        "Created": moment(record["created"]),
+        "Path": process["args"][0],
+        "Args": process["args"][1:],
+        "State": _state(state),
+        "Image": record["image"],
+        "RestartCount": state.get("restarts", 0),
+        "Platform": "linux",
+        "Driver": "overlay2",
+        "AppArmorProfile": process.get("apparmorProfile", ""),
+        "ProcessLabel": process.get("selinuxLabel", ""),
         "MountLabel": config["linux"].get("mountLabel", ""),
-        "LogPath": os.path.join(engine.paths.container(record["id"]), "log.json") if run["log"]["driver"] == "json-file" else "",
+        "LogPath": os.path.join(engine.paths.container(record["id"]), "log.json")
+        if run["log"]["driver"] == "json-file"
+        else "",
         "HostnamePath": os.path.join(engine.paths.container(record["id"]), "hostname"),
         "HostsPath": os.path.join(engine.paths.container(record["id"]), "hosts"),
         "ResolvConfPath": os.path.join(engine.paths.container(record["id"]), "resolv.conf"),
-        "Config": _config(record, image, config, run), "HostConfig": _host_config(definition, config, run),
-        "Security": audit.of_container(engine, record), "Mounts": _mounts(engine, config), "NetworkSettings": _network(definition, run, state, image),
+        "Config": _config(record, image, config, run),
+        "HostConfig": _host_config(definition, config, run),
+        "Security": audit.of_container(engine, record),
+        "Mounts": _mounts(engine, config),
+        "NetworkSettings": _network(definition, run, state, image),
     }
 
 
@@ -79,34 +110,67 @@ def moment(seconds):
     """Seconds since the epoch in RFC 3339, UTC; Docker's zero time for None."""
     if not seconds:
         return ZERO
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return (
+        datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+        .isoformat(timespec="microseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _state(state):
     status = state["status"]
     found = {
-        "Status": status, "Running": status in running.LIVING, "Paused": status == "paused", "Restarting": status == "restarting", "Dead": status == "dead",
-        "OOMKilled": bool(state.get("oom_killed")), "Pid": state.get("pid") or 0, "ExitCode": running.exit_code(state), "Error": state.get("error") or "",
-        "StartedAt": moment(state.get("started_at")), "FinishedAt": moment(state.get("finished_at")),
+        "Status": status,
+        "Running": status in running.LIVING,
+        "Paused": status == "paused",
+        "Restarting": status == "restarting",
+        "Dead": status == "dead",
+        "OOMKilled": bool(state.get("oom_killed")),
+        "Pid": state.get("pid") or 0,
+        "ExitCode": running.exit_code(state),
+        "Error": state.get("error") or "",
+        "StartedAt": moment(state.get("started_at")),
+        "FinishedAt": moment(state.get("finished_at")),
     }
     health = state.get("health")
     if health:
-        found["Health"] = {"Status": health["status"], "FailingStreak": health["failing_streak"], "Log": [
-            {"Start": moment(entry["start"]), "End": moment(entry["end"]), "ExitCode": entry["exit_code"], "Output": entry["output"]}
-            for entry in health["log"]]}
+        found["Health"] = {
+            "Status": health["status"],
+            "FailingStreak": health["failing_streak"],
+            "Log": [
+                {
+                    "Start": moment(entry["start"]),
+                    "End": moment(entry["end"]),
+                    "ExitCode": entry["exit_code"],
+                    "Output": entry["output"],
+                }
+                for entry in health["log"]
+            ],
+        }
     return found
 
 
 def _config(record, image, config, run):
     definition, process = record["definition"], config["process"]
     return {
-        "Hostname": config.get("hostname", ""), "Domainname": definition.get("domainname") or "", "User": definition.get("user") or image.get("User") or "",
-        "Tty": run["tty"], "OpenStdin": run["interactive"], "Env": process["env"],
-        "Cmd": definition["command"] if "command" in definition else (image.get("Cmd") or [] if "entrypoint" not in definition else []),
-        "Entrypoint": definition.get("entrypoint", image.get("Entrypoint")), "Image": definition.get("image") or record["image"],
-        "WorkingDir": process["cwd"], "Labels": labels(record, image),
-        "Volumes": image.get("Volumes"), "StopSignal": run["stop"]["signal"], "StopTimeout": run["stop"]["timeout"],
-        "ExposedPorts": {port: {} for port in exposed(definition, image)}, "Healthcheck": _healthcheck(run["health"]),
+        "Hostname": config.get("hostname", ""),
+        "Domainname": definition.get("domainname") or "",
+        "User": definition.get("user") or image.get("User") or "",
+        "Tty": run["tty"],
+        "OpenStdin": run["interactive"],
+        "Env": process["env"],
+        "Cmd": definition["command"]
+        if "command" in definition
+        else (image.get("Cmd") or [] if "entrypoint" not in definition else []),
+        "Entrypoint": definition.get("entrypoint", image.get("Entrypoint")),
+        "Image": definition.get("image") or record["image"],
+        "WorkingDir": process["cwd"],
+        "Labels": labels(record, image),
+        "Volumes": image.get("Volumes"),
+        "StopSignal": run["stop"]["signal"],
+        "StopTimeout": run["stop"]["timeout"],
+        "ExposedPorts": {port: {} for port in exposed(definition, image)},
+        "Healthcheck": _healthcheck(run["health"]),
     }
 
 
@@ -117,42 +181,91 @@ def labels(record, image):
 
 def exposed(definition, image):
     """``80/tcp`` ... of the image, the task, and what is published."""
-    ports = {port if "/" in port else port + "/tcp" for port in image.get("ExposedPorts") or ()} | set(definition.get("exposed_ports", ()))
-    return sorted(ports | {"%d/%s" % (port["container_port"], port["protocol"]) for port in definition.get("published_ports", ())})
+    ports = {
+        port if "/" in port else port + "/tcp" for port in image.get("ExposedPorts") or ()
+    } | set(definition.get("exposed_ports", ()))
+    return sorted(
+        ports
+        | {
+            "%d/%s" % (port["container_port"], port["protocol"])
+            for port in definition.get("published_ports", ())
+        }
+    )
 
 
 def _healthcheck(health):
     if health is None:
         return None
-    return {"Test": health["test"], "Interval": int(health["interval"] * 1e9), "Timeout": int(health["timeout"] * 1e9),
-            "StartPeriod": int(health["start_period"] * 1e9), "StartInterval": int(health["start_interval"] * 1e9), "Retries": health["retries"]}
+    return {
+        "Test": health["test"],
+        "Interval": int(health["interval"] * 1e9),
+        "Timeout": int(health["timeout"] * 1e9),
+        "StartPeriod": int(health["start_period"] * 1e9),
+        "StartInterval": int(health["start_interval"] * 1e9),
+        "Retries": health["retries"],
+    }
 
 
 def _host_config(definition, config, run):
     get = definition.get
     memory = config["linux"]["resources"].get("memory", {})
     return {
-        "Binds": binds(definition), "NetworkMode": get("network_mode") or "bridge", "PortBindings": bindings(run["network"]["ports"]),
-        "RestartPolicy": {"Name": run["restart"]["policy"], "MaximumRetryCount": run["restart"]["retries"] or 0}, "AutoRemove": run["auto_remove"],
+        "Binds": binds(definition),
+        "NetworkMode": get("network_mode") or "bridge",
+        "PortBindings": bindings(run["network"]["ports"]),
+        "RestartPolicy": {
+            "Name": run["restart"]["policy"],
+            "MaximumRetryCount": run["restart"]["retries"] or 0,
+        },
+        "AutoRemove": run["auto_remove"],
         "LogConfig": {"Type": run["log"]["driver"], "Config": _log_options(get("log_options", {}))},
-        "CapAdd": get("capabilities"), "CapDrop": get("cap_drop"), "Privileged": get("privileged", False), "ReadonlyRootfs": get("read_only", False),
-        "SecurityOpt": get("security_opts"), "GroupAdd": get("groups"), "Sysctls": get("sysctls", {}), "PublishAllPorts": get("publish_all_ports", False),
-        "PidMode": get("pid_mode") or "", "IpcMode": get("ipc_mode") or "private", "UTSMode": get("uts") or "",
-        "CgroupnsMode": get("cgroupns_mode") or "private", **_user_namespace(definition, config),
-        "CgroupParent": get("cgroup_parent") or "", "Init": get("init", False), "ShmSize": get("shm_size", 64 << 20),
-        "Dns": get("dns_servers", []), "DnsOptions": get("dns_opts", []), "DnsSearch": get("dns_search_domains", []),
+        "CapAdd": get("capabilities"),
+        "CapDrop": get("cap_drop"),
+        "Privileged": get("privileged", False),
+        "ReadonlyRootfs": get("read_only", False),
+        "SecurityOpt": get("security_opts"),
+        "GroupAdd": get("groups"),
+        "Sysctls": get("sysctls", {}),
+        "PublishAllPorts": get("publish_all_ports", False),
+        "PidMode": get("pid_mode") or "",
+        "IpcMode": get("ipc_mode") or "private",
+        "UTSMode": get("uts") or "",
+        "CgroupnsMode": get("cgroupns_mode") or "private",
+        **_user_namespace(definition, config),
+        "CgroupParent": get("cgroup_parent") or "",
+        "Init": get("init", False),
+        "ShmSize": get("shm_size", 64 << 20),
+        "Dns": get("dns_servers", []),
+        "DnsOptions": get("dns_opts", []),
+        "DnsSearch": get("dns_search_domains", []),
         "ExtraHosts": ["%s:%s" % item for item in get("etc_hosts", {}).items()],
         "Tmpfs": dict(entry.split(":", 1) for entry in get("tmpfs", ())),
-        "Devices": [dict(zip(("PathOnHost", "PathInContainer", "CgroupPermissions"), entry.rsplit(":", 2))) for entry in get("devices", ())],
-        "DeviceCgroupRules": get("device_cgroup_rules"), "Ulimits": [_ulimit(entry) for entry in get("ulimits", ())],
-        "Memory": get("memory", 0), "MemoryReservation": get("memory_reservation", 0), "MemorySwap": memory.get("swap", 0),
-        "MemorySwappiness": get("memory_swappiness") if get("memory_swappiness", -1) >= 0 else None, "OomKillDisable": get("oom_killer", False),
-        "OomScoreAdj": get("oom_score_adj", 0), "NanoCpus": int(round(get("cpus", 0) * 1e9)), "CpuShares": get("cpu_shares", 0),
-        "CpuPeriod": get("cpu_period", 0), "CpuQuota": get("cpu_quota", 0), "CpusetCpus": get("cpuset_cpus", ""), "CpusetMems": get("cpuset_mems", ""),
-        "PidsLimit": get("pids_limit") if get("pids_limit", -1) > 0 else None, "BlkioWeight": get("blkio_weight", 0),
-        "BlkioDeviceReadBps": _rates(get("device_read_bps")), "BlkioDeviceWriteBps": _rates(get("device_write_bps")),
-        "BlkioDeviceReadIOps": _rates(get("device_read_iops")), "BlkioDeviceWriteIOps": _rates(get("device_write_iops")),
-        "MaskedPaths": config["linux"]["maskedPaths"], "ReadonlyPaths": config["linux"]["readonlyPaths"],
+        "Devices": [
+            dict(zip(("PathOnHost", "PathInContainer", "CgroupPermissions"), entry.rsplit(":", 2)))
+            for entry in get("devices", ())
+        ],
+        "DeviceCgroupRules": get("device_cgroup_rules"),
+        "Ulimits": [_ulimit(entry) for entry in get("ulimits", ())],
+        "Memory": get("memory", 0),
+        "MemoryReservation": get("memory_reservation", 0),
+        "MemorySwap": memory.get("swap", 0),
+        "MemorySwappiness": get("memory_swappiness") if get("memory_swappiness", -1) >= 0 else None,
+        "OomKillDisable": get("oom_killer", False),
+        "OomScoreAdj": get("oom_score_adj", 0),
+        "NanoCpus": int(round(get("cpus", 0) * 1e9)),
+        "CpuShares": get("cpu_shares", 0),
+        "CpuPeriod": get("cpu_period", 0),
+        "CpuQuota": get("cpu_quota", 0),
+        "CpusetCpus": get("cpuset_cpus", ""),
+        "CpusetMems": get("cpuset_mems", ""),
+        "PidsLimit": get("pids_limit") if get("pids_limit", -1) > 0 else None,
+        "BlkioWeight": get("blkio_weight", 0),
+        "BlkioDeviceReadBps": _rates(get("device_read_bps")),
+        "BlkioDeviceWriteBps": _rates(get("device_write_bps")),
+        "BlkioDeviceReadIOps": _rates(get("device_read_iops")),
+        "BlkioDeviceWriteIOps": _rates(get("device_write_iops")),
+        "MaskedPaths": config["linux"]["maskedPaths"],
+        "ReadonlyPaths": config["linux"]["readonlyPaths"],
     }
 
 
@@ -163,9 +276,21 @@ def _user_namespace(definition, config):
         return {"UsernsMode": "container:" + other}
     if not linux.get("uidMappings"):
         return {"UsernsMode": "host"}
-    mode = "private" if definition.get("uidmap") or definition.get("gidmap") else definition.get("userns_mode") or "auto"
-    return {"UsernsMode": mode, "IDMappings": {key: ["%d:%d:%d" % (entry["containerID"], entry["hostID"], entry["size"]) for entry in linux[name]]
-                                               for key, name in (("UidMap", "uidMappings"), ("GidMap", "gidMappings"))}}
+    mode = (
+        "private"
+        if definition.get("uidmap") or definition.get("gidmap")
+        else definition.get("userns_mode") or "auto"
+    )
+    return {
+        "UsernsMode": mode,
+        "IDMappings": {
+            key: [
+                "%d:%d:%d" % (entry["containerID"], entry["hostID"], entry["size"])
+                for entry in linux[name]
+            ]
+            for key, name in (("UidMap", "uidMappings"), ("GidMap", "gidMappings"))
+        },
+    }
 
 
 def binds(definition):
@@ -174,8 +299,10 @@ def binds(definition):
     for entry in definition.get("volumes", ()):
         if entry["source"]:
             modes = ["ro" if entry["read_only"] else "rw"]
-            modes += [entry["propagation"]] * (entry["propagation"] not in ("", "rprivate")) + ["nocopy"] * entry["no_copy"]
-            found.append("%s:%s:%s" % (entry["source"], entry["target"], ",".join(modes)))
+            modes += [entry["propagation"]] * (entry["propagation"] not in ("", "rprivate")) + [
+                "nocopy"
+            ] * entry["no_copy"]
+            found.append(f"{entry['source']}:{entry['target']}:{','.join(modes)}")
     return found
 
 
@@ -189,14 +316,18 @@ def _ulimit(entry):
 
 
 def _rates(entries):
-    return [{"Path": entry["path"], "Rate": entry["rate"]} for entry in entries] if entries else None
+    return (
+        [{"Path": entry["path"], "Rate": entry["rate"]} for entry in entries] if entries else None
+    )
 
 
 def bindings(ports):
     """Published ports as Docker's ``{"80/tcp": [{"HostIp", "HostPort"}]}``."""
     found = {}
     for port in ports:
-        found.setdefault("%d/%s" % (port["container_port"], port["protocol"]), []).append({"HostIp": port["host_ip"], "HostPort": str(port["host_port"])})
+        found.setdefault("%d/%s" % (port["container_port"], port["protocol"]), []).append(
+            {"HostIp": port["host_ip"], "HostPort": str(port["host_port"])}
+        )
     return found
 
 
@@ -206,14 +337,32 @@ def _mounts(engine, config):
     for entry in config["mounts"]:
         options = entry["options"]
         if entry["type"] == "bind" and entry["source"].startswith(below):
-            name = entry["source"][len(below):].partition("/")[0]
-            found.append({"Type": "volume", "Name": name, "Source": volumes.path(engine, name), "Driver": "local"})
+            name = entry["source"][len(below) :].partition("/")[0]
+            found.append(
+                {
+                    "Type": "volume",
+                    "Name": name,
+                    "Source": volumes.path(engine, name),
+                    "Driver": "local",
+                }
+            )
         elif entry["type"] == "bind" and not _engines_own(engine, entry):
             found.append({"Type": "bind", "Source": entry["source"]})
         else:
             continue
-        found[-1].update(Destination=entry["destination"], Mode="", RW="ro" not in options,
-                         Propagation=next((option for option in options if option.lstrip("r") in ("private", "shared", "slave")), ""))
+        found[-1].update(
+            Destination=entry["destination"],
+            Mode="",
+            RW="ro" not in options,
+            Propagation=next(
+                (
+                    option
+                    for option in options
+                    if option.lstrip("r") in ("private", "shared", "slave")
+                ),
+                "",
+            ),
+        )
     return found
 
 
@@ -232,14 +381,28 @@ def _network(definition, run, state, image):
     attachments, ports = run["network"]["attachments"], run["network"]["ports"]
     networks = {entry["network"]: _endpoint(entry, living) for entry in attachments}
     first = next(iter(networks.values()), _endpoint(None, False))
-    mapped = {port: None for port in exposed(definition, image)} if network.mode_of(definition) == "bridge" else {}
+    mapped = (
+        dict.fromkeys(exposed(definition, image)) if network.mode_of(definition) == "bridge" else {}
+    )
     mapped.update(bindings(ports))
-    return {"Networks": networks, "Ports": mapped if living else {}, "IPAddress": first["IPAddress"], "Gateway": first["Gateway"],
-            "MacAddress": first["MacAddress"], "IPPrefixLen": first["IPPrefixLen"],
-            "SandboxKey": "/proc/%d/ns/net" % state["pid"] if living and state.get("pid") else ""}
+    return {
+        "Networks": networks,
+        "Ports": mapped if living else {},
+        "IPAddress": first["IPAddress"],
+        "Gateway": first["Gateway"],
+        "MacAddress": first["MacAddress"],
+        "IPPrefixLen": first["IPPrefixLen"],
+        "SandboxKey": "/proc/%d/ns/net" % state["pid"] if living and state.get("pid") else "",
+    }
 
 
 def _endpoint(entry, living):
     address, dummy, prefix = entry["address"].partition("/") if entry else ("", "", "")
-    return {"IPAddress": address, "IPPrefixLen": int(prefix or 0), "Gateway": (entry and entry["gateway"]) or "", "MacAddress": entry["mac"] if entry else "",
-            "IPAMConfig": None, "Connected": living}
+    return {
+        "IPAddress": address,
+        "IPPrefixLen": int(prefix or 0),
+        "Gateway": (entry and entry["gateway"]) or "",
+        "MacAddress": entry["mac"] if entry else "",
+        "IPAMConfig": None,
+        "Connected": living,
+    }

@@ -115,7 +115,11 @@ class Writer:
 
     def _append(self, data):
         if self._fd is None:
-            self._fd = os.open(self.location, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._fd = os.open(
+                self.location,
+                os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
+                0o600,
+            )
             self._size = os.fstat(self._fd).st_size
         if self.max_size and self._size and self._size + len(data) > self.max_size:
             self._rotate()
@@ -137,7 +141,11 @@ class Writer:
                 os.rename(older, "%s.%d" % (self.location, number))
             except FileNotFoundError:
                 pass
-        self._fd = os.open(self.location, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._fd = os.open(
+            self.location,
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
+            0o600,
+        )
         self._size = 0
 
     def close(self):
@@ -156,16 +164,25 @@ def files(paths, ident):
     return found + ([newest] if os.path.exists(newest) else [])
 
 
-def read(paths, ident, tail=None, since=None, until=None, follow=False, streams=STREAMS, running=None):
+def read(
+    paths, ident, tail=None, since=None, until=None, follow=False, streams=STREAMS, running=None
+):
     """The log's entries, oldest first, each ``{"log", "stream", "time"}``.
 
     :param tail: only the last so many lines. :param since: :param until: RFC 3339 text in UTC, as in the entries; inclusive.
     :param follow: go on with what is written, until ``running()`` is false and all has been read.
     """
-    def chosen(entry):
-        return entry["stream"] in streams and (since is None or entry["time"] >= since) and (until is None or entry["time"] <= until)
 
-    follower = _Follower(path(paths, ident)) if follow else None  # opened first, so that nothing is missed in between
+    def chosen(entry):
+        return (
+            entry["stream"] in streams
+            and (since is None or entry["time"] >= since)
+            and (until is None or entry["time"] <= until)
+        )
+
+    follower = (
+        _Follower(path(paths, ident)) if follow else None
+    )  # opened first, so that nothing is missed in between
     found = files(paths, ident)
     if tail is not None:
         yield from _last(found, tail, chosen, follower)
@@ -282,7 +299,9 @@ class _Follower:
                 if os.fstat(self._file.fileno()).st_size < position:
                     self._file.seek(0)  # emptied: a log of a single file begins anew
                 elif not found and self._replaced():
-                    found = [entry for entry in map(_decode, self._file) if entry is not None]  # written just before it was
+                    found = [
+                        entry for entry in map(_decode, self._file) if entry is not None
+                    ]  # written just before it was
                     self._file.close()
                     self._file = None
                 break

@@ -11,9 +11,15 @@ import time
 from ...errors import Conflict
 from ..access import execute as executing
 from ..client import monitor_client
-from . import logs as logging, stats as metering
+from . import logs as logging
+from . import stats as metering
 
-LIVING = ("running", "paused", "starting", "restarting")  # statuses of a container that has processes, or will again
+LIVING = (
+    "running",
+    "paused",
+    "starting",
+    "restarting",
+)  # statuses of a container that has processes, or will again
 UNSEEN = 255  # the exit code of a container that a power cut ended, or that had no monitor
 TAIL = 20  # lines of a failed container's log that its error carries
 
@@ -26,7 +32,11 @@ def status(engine, ident):
 def exit_code(state):
     """The exit code to show of a container: 255 for an end that nobody has seen, as Docker; 0 for one that has not ended."""
     if state.get("exit_code") is None:
-        return UNSEEN if state["status"] in ("exited", "restarting") and state.get("started_at") is not None else 0
+        return (
+            UNSEEN
+            if state["status"] in ("exited", "restarting") and state.get("started_at") is not None
+            else 0
+        )
     return state["exit_code"]
 
 
@@ -78,15 +88,26 @@ def attach(engine, ident, stdin=True, keys=b""):
     own, theirs = socket.socketpair()
     with theirs:
         monitor_client.attach(engine.paths, ident, theirs.fileno(), replay=True)
-    executing.bridge(own.detach(), None, stdin, lambda _terminal, rows, columns: monitor_client.resize(engine.paths, ident, rows, columns), keys)
+    executing.bridge(
+        own.detach(),
+        None,
+        stdin,
+        lambda _terminal, rows, columns: monitor_client.resize(engine.paths, ident, rows, columns),
+        keys,
+    )
 
 
 def open_input(engine, ident):
     """A descriptor to write to a container's standard input. :raises Conflict: where that is none that others can write to."""
     try:
-        fd = os.open(os.path.join(engine.paths.container_run(ident), "stdin"), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(
+            os.path.join(engine.paths.container_run(ident), "stdin"),
+            os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW,
+        )
     except OSError:  # it has no such FIFO, or does not read it
-        raise Conflict("its standard input is closed, or that of the command that started it") from None
+        raise Conflict(
+            "its standard input is closed, or that of the command that started it"
+        ) from None
     os.set_blocking(fd, True)
     return fd
 
@@ -123,6 +144,11 @@ def _process(pid, booted):
         return None
     fields = rest.split()
     seconds = (int(fields[11]) + int(fields[12])) // tick
-    return {"UID": str(uid), "PID": str(pid), "PPID": fields[1], "STIME": time.strftime("%H:%M", time.localtime(booted + int(fields[19]) / tick)),
-            "TIME": "%02d:%02d:%02d" % (seconds // 3600, seconds // 60 % 60, seconds % 60),
-            "CMD": words or "[%s]" % head.partition("(")[2]}
+    return {
+        "UID": str(uid),
+        "PID": str(pid),
+        "PPID": fields[1],
+        "STIME": time.strftime("%H:%M", time.localtime(booted + int(fields[19]) / tick)),
+        "TIME": "%02d:%02d:%02d" % (seconds // 3600, seconds // 60 % 60, seconds % 60),
+        "CMD": words or f"[{head.partition('(')[2]}]",
+    }

@@ -6,13 +6,29 @@ from __future__ import annotations
 
 import re
 
-from ... import images as store, units
+from ... import images as store
+from ... import units
 from ...errors import EngineError, InvalidInput
-from ..records import catalog, image as images
+from ..records import catalog
+from ..records import image as images
 from ..spec import files
 from . import inspection, running
 
-FILTERS = ("id", "name", "label", "status", "ancestor", "before", "since", "volume", "network", "publish", "expose", "health", "exited")
+FILTERS = (
+    "id",
+    "name",
+    "label",
+    "status",
+    "ancestor",
+    "before",
+    "since",
+    "volume",
+    "network",
+    "publish",
+    "expose",
+    "health",
+    "exited",
+)
 STATES = ("created", "restarting", "running", "paused", "exited", "dead", "removing")
 HEALTH = ("starting", "healthy", "unhealthy", "none")
 _PORTS = re.compile(r"(\d+)(?:-(\d+))?(?:/(tcp|udp))?")
@@ -24,7 +40,10 @@ def listing(engine, everything=True, filters=None):
     :param everything: also those that don't run (naming a ``status`` or ``exited`` filter asks for them, too).
     :param filters: ``{name: value or list of values}``; several values of one filter are alternatives, but for ``label``.
     """
-    wanted = {key: [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])] for key, value in (filters or {}).items()}
+    wanted = {
+        key: [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+        for key, value in (filters or {}).items()
+    }
     tests = {key: [_test(engine, key, value) for value in values] for key, values in wanted.items()}
     everything = everything or "status" in wanted or "exited" in wanted
     found = []
@@ -37,7 +56,10 @@ def listing(engine, everything=True, filters=None):
 
 def _fits(record, state, tests):
     try:
-        return all((all if key == "label" else any)(test(record, state) for test in some) for key, some in tests.items())
+        return all(
+            (all if key == "label" else any)(test(record, state) for test in some)
+            for key, some in tests.items()
+        )
     except (EngineError, KeyError):  # its documents, or its image's, are damaged
         return False
 
@@ -48,7 +70,9 @@ def _test(engine, key, value):
         raise InvalidInput("filters", key, ", ".join(FILTERS))
     if key in ("before", "since"):
         created = catalog.find(engine, value)["created"]
-        return lambda record, _state: record["created"] < created if key == "before" else record["created"] > created
+        return lambda record, _state: (
+            record["created"] < created if key == "before" else record["created"] > created
+        )
     if key == "exited" and not re.fullmatch("-?[0-9]+", value):
         raise InvalidInput("filters.exited", value, "an exit code")
     for name, accepted in (("status", STATES), ("health", HEALTH)):
@@ -56,19 +80,33 @@ def _test(engine, key, value):
             raise InvalidInput("filters." + key, value, ", ".join(accepted))
     if key in ("publish", "expose"):
         ports = _ports(key, value)
-        return lambda record, _state: not ports.isdisjoint(_published(engine, record) if key == "publish" else _exposed(engine, record))
+        return lambda record, _state: (
+            not ports.isdisjoint(
+                _published(engine, record) if key == "publish" else _exposed(engine, record)
+            )
+        )
     expression = units.pattern(value, "filters.name") if key == "name" else None
     image = _image(engine, value) if key == "ancestor" else None
     return {
         "id": lambda record, _state: record["id"].startswith(value),
-        "name": lambda record, _state: bool(expression.search(record["name"]) or expression.search("/" + record["name"])),
-        "label": lambda record, _state: _labelled(inspection.labels(record, images.config(engine, record["image"])), value),
+        "name": lambda record, _state: bool(
+            expression.search(record["name"]) or expression.search("/" + record["name"])
+        ),
+        "label": lambda record, _state: _labelled(
+            inspection.labels(record, images.config(engine, record["image"])), value
+        ),
         "status": lambda _record, state: state["status"] == value,
         "ancestor": lambda record, _state: record["image"] == image or _of_image(record, value),
         "volume": lambda record, _state: _mounts(engine, record, value),
-        "network": lambda record, _state: value in [entry["network"] for entry in _network(engine, record)["attachments"]],
-        "health": lambda _record, state: ((state.get("health") or {}).get("status") or "none") == value,
-        "exited": lambda _record, state: state["status"] == "exited" and str(running.exit_code(state)) == value,
+        "network": lambda record, _state: (
+            value in [entry["network"] for entry in _network(engine, record)["attachments"]]
+        ),
+        "health": lambda _record, state: (
+            ((state.get("health") or {}).get("status") or "none") == value
+        ),
+        "exited": lambda _record, state: (
+            state["status"] == "exited" and str(running.exit_code(state)) == value
+        ),
     }[key]
 
 
@@ -76,8 +114,15 @@ def _ports(key, text):
     """``80``, ``53/udp`` or ``8000-8010/tcp`` as a set of ``(number, protocol)``."""
     match = _PORTS.fullmatch(text)
     if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]) <= 65535:
-        raise InvalidInput("filters." + key, text, "a port or a range of ports, with /tcp or /udp, such as 80 or 8000-8010/tcp")
-    return {(number, match[3] or "tcp") for number in range(int(match[1]), int(match[2] or match[1]) + 1)}
+        raise InvalidInput(
+            "filters." + key,
+            text,
+            "a port or a range of ports, with /tcp or /udp, such as 80 or 8000-8010/tcp",
+        )
+    return {
+        (number, match[3] or "tcp")
+        for number in range(int(match[1]), int(match[2] or match[1]) + 1)
+    }
 
 
 def _network(engine, record):
@@ -89,8 +134,15 @@ def _published(engine, record):
 
 
 def _exposed(engine, record):
-    return {(int(number), protocol) for number, _slash, protocol in
-            (port.partition("/") for port in inspection.exposed(record["definition"], images.config(engine, record["image"])))}
+    return {
+        (int(number), protocol)
+        for number, _slash, protocol in (
+            port.partition("/")
+            for port in inspection.exposed(
+                record["definition"], images.config(engine, record["image"])
+            )
+        )
+    }
 
 
 def _labelled(labels, value):
@@ -109,7 +161,9 @@ def _image(engine, value):
 def _of_image(record, value):
     digest = value if value.startswith("sha256:") else "sha256:" + value
     reference = record["definition"].get("image") or ""
-    return value in (reference, reference.rpartition(":")[0]) or (len(value) >= 4 and (record["image"] or "").startswith(digest))
+    return value in (reference, reference.rpartition(":")[0]) or (
+        len(value) >= 4 and (record["image"] or "").startswith(digest)
+    )
 
 
 def _mounts(engine, record, value):

@@ -59,10 +59,12 @@ class Place(collections.namedtuple("Place", "beneath name identity")):
         try:
             fd = files.open_regular(self.name, self.beneath, links=True)
         except files.Unacceptable as error:
-            raise RegistryError("%s is damaged: %s" % (self.beneath or self.name, error)) from None
+            raise RegistryError(f"{self.beneath or self.name} is damaged: {error}") from None
         if _identity(fd) != self.identity:
             os.close(fd)
-            raise RegistryError("%s was replaced while it was read" % os.path.join(self.beneath or "", self.name))
+            raise RegistryError(
+                f"{os.path.join(self.beneath or '', self.name)} was replaced while it was read"
+            )
         return fd
 
 
@@ -83,7 +85,7 @@ def opened(path, spool):
     try:
         file = os.fdopen(files.open_regular(path, links=True), "rb")
     except files.Unacceptable as error:
-        raise InvalidInput("path", path, "an existing archive or OCI layout (%s)" % error) from None
+        raise InvalidInput("path", path, f"an existing archive or OCI layout ({error})") from None
     with file:
         start = file.read(8)
         file.seek(0)
@@ -108,8 +110,10 @@ def _laid_out(file, path, spool):
             return plain
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HostError("no space left in %s for what is compressed in %s; nothing of it was kept" % (spool or tempfile.gettempdir(), path)) from None
-        raise HostError("%s could not be laid out: %s" % (path, error.strerror or error)) from None
+            raise HostError(
+                f"no space left in {spool or tempfile.gettempdir()} for what is compressed in {path}; nothing of it was kept"
+            ) from None
+        raise HostError(f"{path} could not be laid out: {error.strerror or error}") from None
 
 
 class Members:
@@ -121,7 +125,9 @@ class Members:
 
     def _read_index(self):
         index, links = {}, {}
-        stream = reader.FileStream(self._file.fileno(), 0, os.fstat(self._file.fileno()).st_size, self.path)
+        stream = reader.FileStream(
+            self._file.fileno(), 0, os.fstat(self._file.fileno()).st_size, self.path
+        )
         for entry in reader.entries(stream):
             name = _plain(os.fsdecode(entry.name))
             if entry.kind == reader.REGULAR and entry.sparse is None:
@@ -147,9 +153,12 @@ class Members:
     def read(self, name, limit):
         """A small member's bytes. :raises RegistryError: when it is missing or larger than ``limit``."""
         if name not in self:
-            raise RegistryError("%s is damaged: it lacks %s" % (self.path, name))
+            raise RegistryError(f"{self.path} is damaged: it lacks {name}")
         if self.size(name) > limit:
-            raise RegistryError("%s: %s has %d bytes; at most %d are accepted" % (self.path, name, self.size(name), limit))
+            raise RegistryError(
+                "%s: %s has %d bytes; at most %d are accepted"
+                % (self.path, name, self.size(name), limit)
+            )
         return b"".join(self.pieces(name))
 
     def pieces(self, name):
@@ -158,7 +167,7 @@ class Members:
         while left:
             piece = os.pread(self._file.fileno(), min(left, streams.READ), offset)
             if not piece:
-                raise RegistryError("%s is cut short inside %s" % (self.path, name))
+                raise RegistryError(f"{self.path} is cut short inside {name}")
             offset += len(piece)
             left -= len(piece)
             yield piece
@@ -178,14 +187,16 @@ class Directory(Members):
         try:
             return os.fdopen(files.open_regular(name, self._top), "rb")
         except files.Unacceptable as error:
-            raise RegistryError("%s is damaged: %s" % (self.path, "it lacks %s" % name if error.missing else error)) from None
+            raise RegistryError(
+                "%s is damaged: %s" % (self.path, "it lacks %s" % name if error.missing else error)
+            ) from None
 
     def __contains__(self, name):
         try:
             os.close(files.open_regular(name, self._top))
         except files.Unacceptable as error:
             if not error.missing:
-                raise RegistryError("%s is damaged: %s" % (self.path, error)) from None
+                raise RegistryError(f"{self.path} is damaged: {error}") from None
             return False
         return True
 
@@ -221,7 +232,11 @@ def contents(members, platform):
     if "index.json" in members and "oci-layout" in members:
         found = _merge(found, _layout_beside(found, members, platform))
     if not found and ("manifest.json" in members or "index.json" in members):
-        raise InvalidInput("path", members.path, "an archive of docker save or an OCI layout with an image in it (this one names none)")
+        raise InvalidInput(
+            "path",
+            members.path,
+            "an archive of docker save or an OCI layout with an image in it (this one names none)",
+        )
     if not found:
         raise InvalidInput(
             "path",
@@ -263,19 +278,37 @@ def _merge(docker, layout):
 
 def _docker(members):
     images = {}
-    listed = json_reader.load(members.read("manifest.json", manifest.MAX_MANIFEST), "manifest.json of %s" % members.path, None, RegistryError)
+    listed = json_reader.load(
+        members.read("manifest.json", manifest.MAX_MANIFEST),
+        f"manifest.json of {members.path}",
+        None,
+        RegistryError,
+    )
     for item in listed if isinstance(listed, list) else []:
-        if not isinstance(item, dict) or not _texts([item.get("Config")]) or not _texts(item.get("Layers") or []):
-            raise RegistryError("%s is damaged: manifest.json has an entry without Config and Layers" % members.path)
+        if (
+            not isinstance(item, dict)
+            or not _texts([item.get("Config")])
+            or not _texts(item.get("Layers") or [])
+        ):
+            raise RegistryError(
+                f"{members.path} is damaged: manifest.json has an entry without Config and Layers"
+            )
         if not _texts(item.get("RepoTags") or []):
-            raise RegistryError("%s is damaged: manifest.json has RepoTags that are not a list of texts" % members.path)
-        config_name, *layer_names = [_plain(name) for name in [item["Config"]] + (item.get("Layers") or [])]
+            raise RegistryError(
+                f"{members.path} is damaged: manifest.json has RepoTags that are not a list of texts"
+            )
+        config_name, *layer_names = [
+            _plain(name) for name in [item["Config"]] + (item.get("Layers") or [])
+        ]
         data = members.read(config_name, manifest.MAX_CONFIG)
         diff_ids = manifest.parse_config(data, members.path, len(layer_names))["rootfs"]["diff_ids"]
         for name in layer_names:
             if name not in members:
-                raise RegistryError("%s is damaged: it lacks %s" % (members.path, name))
-        layers = [(diff_id, None, name, members.size(name)) for diff_id, name in zip(diff_ids, layer_names)]
+                raise RegistryError(f"{members.path} is damaged: it lacks {name}")
+        layers = [
+            (diff_id, None, name, members.size(name))
+            for diff_id, name in zip(diff_ids, layer_names)
+        ]
         image = Image(data, None, layers, [])
         same = images.setdefault(image.id, image)  # some write an entry for each name
         same.names += [name for name in item.get("RepoTags") or [] if name not in same.names]
@@ -290,19 +323,33 @@ def _blob(members, digest, limit):
     data = members.read(_blob_name(digest), limit)
     algorithm, dummy, encoded = digest.partition(":")
     if hashlib.new(algorithm, data).hexdigest() != encoded:
-        raise RegistryError("%s is damaged: the content of %s has another digest" % (members.path, digest))
+        raise RegistryError(
+            f"{members.path} is damaged: the content of {digest} has another digest"
+        )
     return data
 
 
 def _layout(members, platform):
-    index = json_reader.load(members.read("index.json", manifest.MAX_MANIFEST), "index.json of %s" % members.path, None, RegistryError)
+    index = json_reader.load(
+        members.read("index.json", manifest.MAX_MANIFEST),
+        f"index.json of {members.path}",
+        None,
+        RegistryError,
+    )
     images = []
     listed = (index.get("manifests") or []) if isinstance(index, dict) else None
     if not isinstance(listed, list):
-        raise RegistryError("%s is damaged: index.json has no list of manifests" % members.path)
+        raise RegistryError(f"{members.path} is damaged: index.json has no list of manifests")
     for digest, names in _entries(members, listed, platform):
         image = _layout_image(members, digest, platform, names)
-        same = next((other for other in images if image is not None and (other.id, other.manifest) == (image.id, image.manifest)), None)
+        same = next(
+            (
+                other
+                for other in images
+                if image is not None and (other.id, other.manifest) == (image.id, image.manifest)
+            ),
+            None,
+        )
         if same is not None:  # an entry for each name
             same.names += [name for name in image.names if name not in same.names]
         elif image is not None:
@@ -318,20 +365,39 @@ def _entries(members, listed, platform):
     for number, item in enumerate(listed):
         digest = item.get("digest") if isinstance(item, dict) else None
         if not isinstance(digest, str) or not valid_digest(digest):
-            raise RegistryError("%s is damaged: index.json has an entry without a digest" % members.path)
+            raise RegistryError(
+                f"{members.path} is damaged: index.json has an entry without a digest"
+            )
         annotations = item.get("annotations") or {}
-        if not isinstance(annotations, dict) or not _texts([annotations.get(key, "") for key in REF_NAMES]):
-            raise RegistryError("%s is damaged: index.json has annotations that are not texts" % members.path)
+        if not isinstance(annotations, dict) or not _texts(
+            [annotations.get(key, "") for key in REF_NAMES]
+        ):
+            raise RegistryError(
+                f"{members.path} is damaged: index.json has annotations that are not texts"
+            )
         kind, its = item.get("mediaType"), item.get("platform")
         if kind is not None and kind not in manifest.INDEXES + manifest.MANIFESTS:
             continue
-        if its is not None and not (isinstance(its, dict) and all(isinstance(its.get(key) or "", str) for key in ("os", "architecture", "variant"))):
-            raise RegistryError("%s is damaged: index.json has a platform that is none" % members.path)
+        if its is not None and not (
+            isinstance(its, dict)
+            and all(
+                isinstance(its.get(key) or "", str) for key in ("os", "architecture", "variant")
+            )
+        ):
+            raise RegistryError(
+                f"{members.path} is damaged: index.json has a platform that is none"
+            )
         names = [annotations[key] for key in REF_NAMES if key in annotations]
-        found.setdefault(names[0] if names else number, []).append((dict(item, mediaType=kind or manifest.OCI_MANIFEST), names))
+        found.setdefault(names[0] if names else number, []).append(
+            (dict(item, mediaType=kind or manifest.OCI_MANIFEST), names)
+        )
     for name, group in found.items():
         if len(group) > 1 and any(item.get("platform") for item, _names in group):
-            chosen = manifest.choose({"manifests": [item for item, _names in group]}, platform, "%s in %s" % (name, members.path))
+            chosen = manifest.choose(
+                {"manifests": [item for item, _names in group]},
+                platform,
+                f"{name} in {members.path}",
+            )
             group = [pair for pair in group if pair[0] is chosen]
         yield from ((item["digest"], names) for item, names in group)
 
@@ -341,10 +407,15 @@ def _layout_image(members, digest, platform, names, depth=0):
     document = manifest.parse(data, members.path)
     if manifest.is_index(document):
         if depth >= MAX_DEPTH:
-            raise RegistryError("%s: indexes within indexes within indexes" % members.path)
-        there = [item for item in document["manifests"] if _blob_name(item["digest"]) in members]  # an archive may have some of its platforms alone
-        chosen = manifest.choose(dict(document, manifests=there or document["manifests"]), platform,
-                                 "%s in %s" % (names[0] if names else digest[:19], members.path))
+            raise RegistryError(f"{members.path}: indexes within indexes within indexes")
+        there = [
+            item for item in document["manifests"] if _blob_name(item["digest"]) in members
+        ]  # an archive may have some of its platforms alone
+        chosen = manifest.choose(
+            dict(document, manifests=there or document["manifests"]),
+            platform,
+            f"{names[0] if names else digest[:19]} in {members.path}",
+        )
         return _layout_image(members, chosen["digest"], platform, names, depth + 1)
     try:
         manifest.check_runnable(document, members.path)
@@ -353,11 +424,16 @@ def _layout_image(members, digest, platform, names, depth=0):
             return None  # an artifact beside the images, such as a signature
         raise
     config = _blob(members, document["config"]["digest"], manifest.MAX_CONFIG)
-    diff_ids = manifest.parse_config(config, members.path, len(document["layers"]))["rootfs"]["diff_ids"]
-    layers = [(diff_id, item["digest"], _blob_name(item["digest"]), item["size"]) for diff_id, item in zip(diff_ids, document["layers"])]
+    diff_ids = manifest.parse_config(config, members.path, len(document["layers"]))["rootfs"][
+        "diff_ids"
+    ]
+    layers = [
+        (diff_id, item["digest"], _blob_name(item["digest"]), item["size"])
+        for diff_id, item in zip(diff_ids, document["layers"])
+    ]
     for _diff_id, _digest, name, _size in layers:
         if name not in members:
-            raise RegistryError("%s is damaged: it lacks %s" % (members.path, name))
+            raise RegistryError(f"{members.path} is damaged: it lacks {name}")
     return Image(config, data, layers, names[:1])
 
 
@@ -390,7 +466,11 @@ def choose(images, wanted, text, path):
         return [(images[0], [wanted])]
     if not chosen:
         there = [reference.parse(name).familiar for _image, names in called for name in names]
-        raise InvalidInput("name", text, "an image that is in %s: %s" % (path, ", ".join(there) or "its images have no names"))
+        raise InvalidInput(
+            "name",
+            text,
+            f"an image that is in {path}: {', '.join(there) or 'its images have no names'}",
+        )
     return chosen
 
 
@@ -399,18 +479,31 @@ def take(engine, members, image, names):
     from ..library import ingest  # here alone: a controller that reads archives need not be Linux
 
     def plain(name):
-        return streams.decompress(members.pieces(name), "%s in %s" % (name, members.path))
+        return streams.decompress(members.pieces(name), f"{name} in {members.path}")
 
-    engine.progress.subject("Loading %s" % (reference.parse(names[0]).familiar if names else image.id[7:19]))
-    what = "%s from %s" % (reference.parse(names[0]).familiar if names else image.id[:19], members.path)
+    engine.progress.subject(
+        f"Loading {reference.parse(names[0]).familiar if names else image.id[7:19]}"
+    )
+    what = f"{reference.parse(names[0]).familiar if names else image.id[:19]} from {members.path}"
     if image.manifest is not None:
         layers = [
-            ingest.Layer(diff_id, lambda name=name: members.pieces(name), digest, size) for diff_id, digest, name, size in image.layers
+            ingest.Layer(diff_id, lambda name=name: members.pieces(name), digest, size)
+            for diff_id, digest, name, size in image.layers
         ]
-        return ingest.take(engine, what, image.config, layers, image.manifest, references=names, manner=ingest.LOAD)
+        return ingest.take(
+            engine, what, image.config, layers, image.manifest, references=names, manner=ingest.LOAD
+        )
     described = {"digest": image.id, "size": len(image.config)}
-    layers = [ingest.Layer(diff_id, lambda name=name: plain(name)) for diff_id, _digest, name, _size in image.layers]
+    layers = [
+        ingest.Layer(diff_id, lambda name=name: plain(name))
+        for diff_id, _digest, name, _size in image.layers
+    ]
     return ingest.take(
-        engine, what, image.config, layers, references=names, build_manifest=lambda stored: manifest.build(described, stored, docker=True),
+        engine,
+        what,
+        image.config,
+        layers,
+        references=names,
+        build_manifest=lambda stored: manifest.build(described, stored, docker=True),
         manner=ingest.LOAD,
     )

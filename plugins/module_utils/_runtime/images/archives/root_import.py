@@ -19,7 +19,17 @@ from ...layers.compression import streams
 from ...layers.tar import reader, writer
 from ..model import manifest
 
-CONFIG_OPTIONS = ("command", "entrypoint", "env", "labels", "exposed_ports", "working_dir", "user", "volumes", "stop_signal")
+CONFIG_OPTIONS = (
+    "command",
+    "entrypoint",
+    "env",
+    "labels",
+    "exposed_ports",
+    "working_dir",
+    "user",
+    "volumes",
+    "stop_signal",
+)
 LATEST = 253402300799  # seconds: the last that a year of four digits has
 
 
@@ -30,7 +40,9 @@ def open_layer(path):
     try:
         file = open(path, "rb")
     except OSError as error:
-        raise InvalidInput("path", path, "an existing directory or archive (%s)" % error.strerror) from None
+        raise InvalidInput(
+            "path", path, f"an existing directory or archive ({error.strerror})"
+        ) from None
     return _file(file, path)
 
 
@@ -66,9 +78,14 @@ def configuration(options):
         if option in options:
             config[key] = [str(word) for word in options[option]]
     if "env" in options:
-        config["Env"] = ["%s=%s" % (_name(key, "config.env"), _text(value, "config.env")) for key, value in sorted(options["env"].items())]
+        config["Env"] = [
+            f"{_name(key, 'config.env')}={_text(value, 'config.env')}"
+            for key, value in sorted(options["env"].items())
+        ]
     if options.get("labels"):
-        config["Labels"] = {str(key): _text(value, "config.labels") for key, value in options["labels"].items()}
+        config["Labels"] = {
+            str(key): _text(value, "config.labels") for key, value in options["labels"].items()
+        }
     if options.get("exposed_ports"):
         config["ExposedPorts"] = {_port(value): {} for value in options["exposed_ports"]}
     if options.get("volumes"):
@@ -89,15 +106,21 @@ def _name(value, option):
 
 def _text(value, option):
     if value is None or isinstance(value, (bool, dict, list)):
-        raise InvalidInput(option, value, "strings and numbers; quote what YAML takes for something else")
+        raise InvalidInput(
+            option, value, "strings and numbers; quote what YAML takes for something else"
+        )
     return str(value)
 
 
 def _port(value):
     match = re.fullmatch(r"(\d{1,5})(?:/(tcp|udp|sctp))?", str(value))
     if not match or not 0 < int(match.group(1)) < 65536:
-        raise InvalidInput("config.exposed_ports", value, "a port from 1 to 65535, with /tcp, /udp or /sctp if wanted")
-    return "%d/%s" % (int(match.group(1)), match.group(2) or "tcp")
+        raise InvalidInput(
+            "config.exposed_ports",
+            value,
+            "a port from 1 to 65535, with /tcp, /udp or /sctp if wanted",
+        )
+    return f"{int(match.group(1))}/{match.group(2) or 'tcp'}"
 
 
 def _absolute(value, option):
@@ -108,7 +131,9 @@ def _absolute(value, option):
 
 def document(diff_id, newest, config, platform, message=None):
     """The image configuration's bytes: the same for the same arguments."""
-    when = datetime.datetime.fromtimestamp(newest, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = datetime.datetime.fromtimestamp(newest, datetime.timezone.utc).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
     system, architecture, variant = platform
     body = {
         "created": when,
@@ -116,7 +141,13 @@ def document(diff_id, newest, config, platform, message=None):
         "os": system,
         "config": config,
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-        "history": [{"created": when, "created_by": "pycontainer image import", "comment": message or "Imported from a root file system"}],
+        "history": [
+            {
+                "created": when,
+                "created_by": "pycontainer image import",
+                "comment": message or "Imported from a root file system",
+            }
+        ],
     }
     if variant:
         body["variant"] = variant

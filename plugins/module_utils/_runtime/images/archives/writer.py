@@ -21,7 +21,8 @@ from ...layers.compression import streams
 from ...layers.tar import reader, writer
 from ...reconcile import Plan
 from ...store import files
-from ...untrusted import files as foreign, trees
+from ...untrusted import files as foreign
+from ...untrusted import trees
 from ..library import records, repair
 from ..model import manifest, reference
 
@@ -53,13 +54,20 @@ def _named(engine, text, every_tag):
     if parsed is not None:
         parsed = reference.parse(text, default_tag=None)
     if every_tag and parsed is not None and not parsed.tag and not parsed.digest:
-        rows = engine.db.all("SELECT reference, image FROM tags WHERE reference >= ? AND reference < ? ORDER BY reference",
-                             parsed.full_repository + ":", parsed.full_repository + ";")
+        rows = engine.db.all(
+            "SELECT reference, image FROM tags WHERE reference >= ? AND reference < ? ORDER BY reference",
+            parsed.full_repository + ":",
+            parsed.full_repository + ";",
+        )
         if rows:
             return [(records.get(engine, row["image"]), row["reference"]) for row in rows]
     if record is None:
         raise records.absent(text)
-    tagged = parsed.with_tag(parsed.tag or "latest").tagged if parsed is not None and not parsed.digest else None
+    tagged = (
+        parsed.with_tag(parsed.tag or "latest").tagged
+        if parsed is not None and not parsed.digest
+        else None
+    )
     return [(record, tagged if tagged in records.tags_of(engine, record["id"]) else None)]
 
 
@@ -71,7 +79,10 @@ def plan_save(engine, images, path, form="docker-archive", gzip=False, force=Fal
     """
     check_form(form, gzip)
     _check_place(path, form)
-    plan = Plan("archive %s" % path, lambda: {"images": [records.describe(engine, record) for record, _names in images]})
+    plan = Plan(
+        f"archive {path}",
+        lambda: {"images": [records.describe(engine, record) for record, _names in images]},
+    )
     lost = [record for record, _names in images if repair.add_whole(plan, engine, record)]
     return _add_archive(plan, engine, images, path, form, gzip, force or lost)
 
@@ -83,9 +94,21 @@ def _add_archive(plan, engine, images, path, form, gzip, force):
         else:
             write_archive(path, save_pieces(engine, images, form, gzip))
 
-    if force or not (_layout_is(engine, path, images) if form == "oci-dir" else _archive_is(engine, path, images, form, gzip)):
-        titles = ", ".join(records.familiar(names[0]) if names else record["id"][:19] for record, names in images)
-        plan.add("archive", "another content" if os.path.lexists(path) else None, titles, "save image %s to %s" % (titles, path), write)
+    if force or not (
+        _layout_is(engine, path, images)
+        if form == "oci-dir"
+        else _archive_is(engine, path, images, form, gzip)
+    ):
+        titles = ", ".join(
+            records.familiar(names[0]) if names else record["id"][:19] for record, names in images
+        )
+        plan.add(
+            "archive",
+            "another content" if os.path.lexists(path) else None,
+            titles,
+            f"save image {titles} to {path}",
+            write,
+        )
     return plan
 
 
@@ -95,11 +118,18 @@ def plan_archive(plan, names, path):
     references = [reference.parse(name).tagged for name in names]
     _check_place(path, "docker-archive")
     if plan.coming is None and not plan.unknown and not repair.lost(engine, plan.image):
-        _add_archive(plan, engine, [(plan.record(), references)], path, "docker-archive", False, False)
+        _add_archive(
+            plan, engine, [(plan.record(), references)], path, "docker-archive", False, False
+        )
         return
     title = records.familiar(references[0])
-    plan.add("archive", "another content" if os.path.lexists(path) else None, title, "save image %s to %s" % (title, path),
-             lambda: plan_save(engine, [(plan.record(), references)], path).apply())
+    plan.add(
+        "archive",
+        "another content" if os.path.lexists(path) else None,
+        title,
+        f"save image {title} to {path}",
+        lambda: plan_save(engine, [(plan.record(), references)], path).apply(),
+    )
 
 
 def check_form(form, gzip, option="format"):
@@ -113,13 +143,17 @@ def check_form(form, gzip, option="format"):
 def _check_place(path, form):
     parent = os.path.dirname(path) or "."
     if not os.path.isdir(parent):
-        raise InvalidInput("path", path, "a path in a directory that exists; there is no %s" % parent)
+        raise InvalidInput("path", path, f"a path in a directory that exists; there is no {parent}")
     if form != "oci-dir":
         if os.path.isdir(path):
-            raise InvalidInput("path", path, "a file, not a directory, for the format %s" % form)
+            raise InvalidInput("path", path, f"a file, not a directory, for the format {form}")
     elif os.path.lexists(path) and not os.path.isdir(path):
         raise InvalidInput("path", path, "a directory, not a file, for the format oci-dir")
-    elif os.path.isdir(path) and set(os.listdir(path)) - {"oci-layout.partial"} and not os.path.isfile(os.path.join(path, "oci-layout")):
+    elif (
+        os.path.isdir(path)
+        and set(os.listdir(path)) - {"oci-layout.partial"}
+        and not os.path.isfile(os.path.join(path, "oci-layout"))
+    ):
         raise InvalidInput("path", path, "an empty directory or an OCI layout, which this is not")
 
 
@@ -134,7 +168,18 @@ def _digests(engine, record):
 
 def documents(engine, images, form):
     """The small files of an archive or layout: ``[(name, bytes)]``."""
-    found = [("index.json", _json({"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": _descriptors(engine, images)}))]
+    found = [
+        (
+            "index.json",
+            _json(
+                {
+                    "schemaVersion": 2,
+                    "mediaType": manifest.OCI_INDEX,
+                    "manifests": _descriptors(engine, images),
+                }
+            ),
+        )
+    ]
     if form == "docker-archive":
         found.append(("manifest.json", _json([_docker_entry(engine, *image) for image in images])))
     return found + [("oci-layout", LAYOUT)]
@@ -149,18 +194,33 @@ def _descriptors(engine, images):
     found = []
     for record, names in images:
         kind = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])["mediaType"]
-        item = {"mediaType": kind, "digest": record["manifest"], "size": engine.blobs.size(record["manifest"])}
+        item = {
+            "mediaType": kind,
+            "digest": record["manifest"],
+            "size": engine.blobs.size(record["manifest"]),
+        }
         for full in names:
             tag = full.rpartition(":")[2]
-            found.append(dict(item, annotations={CONTAINERD_NAME: full, REF_NAME: tag if tags.count(tag) == 1 else records.familiar(full)}))
+            found.append(
+                dict(
+                    item,
+                    annotations={
+                        CONTAINERD_NAME: full,
+                        REF_NAME: tag if tags.count(tag) == 1 else records.familiar(full),
+                    },
+                )
+            )
         found += [] if names else [item]
     return found
 
 
 def _docker_entry(engine, record, names):
     layers = _digests(engine, record)[2:]
-    return {"Config": blob_name(record["id"]), "RepoTags": [records.familiar(full) for full in names] or None,
-            "Layers": [blob_name(digest) for digest in layers]}
+    return {
+        "Config": blob_name(record["id"]),
+        "RepoTags": [records.familiar(full) for full in names] or None,
+        "Layers": [blob_name(digest) for digest in layers],
+    }
 
 
 def blob_name(digest):
@@ -195,7 +255,7 @@ def save_pieces(engine, images, form="docker-archive", gzip=False):
 
 def _archive(engine, images, form):
     blobs = _blobs(engine, images)
-    for name in ["blobs/"] + sorted({"blobs/%s/" % digest.partition(":")[0] for digest in blobs}):
+    for name in ["blobs/"] + sorted({f"blobs/{digest.partition(':')[0]}/" for digest in blobs}):
         yield writer.header(name.encode(), reader.DIRECTORY, _DIRECTORY)
     for digest in blobs:
         size = engine.blobs.size(digest)
@@ -203,7 +263,11 @@ def _archive(engine, images, form):
         yield from engine.blobs.pieces(digest)
         yield b"\0" * (-size % reader.BLOCK)
     for name, data in documents(engine, images, form):
-        yield writer.header(name.encode(), reader.REGULAR, _FILE, size=len(data)) + data + b"\0" * (-len(data) % reader.BLOCK)
+        yield (
+            writer.header(name.encode(), reader.REGULAR, _FILE, size=len(data))
+            + data
+            + b"\0" * (-len(data) % reader.BLOCK)
+        )
     yield b"\0" * (2 * reader.BLOCK)
 
 
@@ -214,7 +278,7 @@ def write_archive(path, pieces):
             for piece in pieces:
                 file.write(piece)
     except OSError as error:
-        raise HostError("%s could not be written: %s" % (path, error.strerror or error)) from None
+        raise HostError(f"{path} could not be written: {error.strerror or error}") from None
 
 
 def _archive_is(engine, path, images, form, gzip):
@@ -223,11 +287,14 @@ def _archive_is(engine, path, images, form, gzip):
         return False
     try:
         with os.fdopen(foreign.open_regular(path, links=True), "rb") as file:
-            return all(file.read(len(piece)) == bytes(piece) for piece in save_pieces(engine, images, form, gzip)) and not file.read(1)
+            return all(
+                file.read(len(piece)) == bytes(piece)
+                for piece in save_pieces(engine, images, form, gzip)
+            ) and not file.read(1)
     except OSError as error:
-        raise InvalidInput("path", path, "a file that can be read (%s)" % error.strerror) from None
+        raise InvalidInput("path", path, f"a file that can be read ({error.strerror})") from None
     except foreign.Unacceptable as error:
-        raise InvalidInput("path", path, "a file that can be read (%s)" % error) from None
+        raise InvalidInput("path", path, f"a file that can be read ({error})") from None
 
 
 # -------------------------------------------------------------------------------------------------------------- layouts
@@ -235,9 +302,16 @@ def _archive_is(engine, path, images, form, gzip):
 
 def _layout_is(engine, path, images):
     try:
-        small = all(foreign.read(name, len(data), path) == data for name, data in documents(engine, images, "oci-dir"))
+        small = all(
+            foreign.read(name, len(data), path) == data
+            for name, data in documents(engine, images, "oci-dir")
+        )
         blobs = {blob_name(digest): engine.blobs.size(digest) for digest in _blobs(engine, images)}
-        return small and _blob_files(path) == blobs and all(_blob_is(path, digest) for digest in _blobs(engine, images))
+        return (
+            small
+            and _blob_files(path) == blobs
+            and all(_blob_is(path, digest) for digest in _blobs(engine, images))
+        )
     except (FileNotFoundError, foreign.Unacceptable):  # what is there is no layout, or another one
         return False
 
@@ -260,7 +334,11 @@ def _blob_files(path):
     top = os.path.join(path, "blobs")
     if not os.path.isdir(top) or os.path.islink(top):
         return {}
-    return {"blobs/" + entry.path: entry.status.st_size for entry in trees.walk(top) if not entry.is_directory()}
+    return {
+        "blobs/" + entry.path: entry.status.st_size
+        for entry in trees.walk(top)
+        if not entry.is_directory()
+    }
 
 
 def write_layout(engine, path, images):
@@ -283,7 +361,7 @@ def write_layout(engine, path, images):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(path, name))
     except OSError as error:
-        raise HostError("%s could not be written: %s" % (path, error.strerror or error)) from None
+        raise HostError(f"{path} could not be written: {error.strerror or error}") from None
 
 
 def _write_small(path, name, data):

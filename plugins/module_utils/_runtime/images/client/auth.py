@@ -67,20 +67,29 @@ class Authorizer:
             return
         if "basic" not in found:
             raise RegistryError(
-                "registry %s asks for a way to authenticate that is not known here: %s" % (self.registry, printable(", ".join(found), 200) or "none")
+                f"registry {self.registry} asks for a way to authenticate that is not known here: {printable(', '.join(found), 200) or 'none'}"
             )
         if not isinstance(self.credentials, tuple):
-            raise RegistryError("registry %s asks for credentials and there are none for it; log in with registry_login" % self.registry)
+            raise RegistryError(
+                f"registry {self.registry} asks for credentials and there are none for it; log in with registry_login"
+            )
         if sent is not None and sent == self._basic:
-            raise RegistryError("registry %s refuses the credentials of %s" % (self.registry, self.credentials[0]))
+            raise RegistryError(
+                f"registry {self.registry} refuses the credentials of {self.credentials[0]}"
+            )
         self._basic = self._encoded()
 
     def _encoded(self):
         return "Basic " + base64.b64encode(("%s:%s" % self.credentials).encode("utf-8")).decode()
 
     def _fetch(self, challenge, scopes):
-        home, insecure = self.transport.base(self.registry), self.transport.is_insecure(self.registry)
-        realm = redirects.follow(self.registry, home.at("/v2/"), challenge["realm"], "its token service", insecure)
+        home, insecure = (
+            self.transport.base(self.registry),
+            self.transport.is_insecure(self.registry),
+        )
+        realm = redirects.follow(
+            self.registry, home.at("/v2/"), challenge["realm"], "its token service", insecure
+        )
         query = [("service", challenge["service"])] if "service" in challenge else []
         if isinstance(self.credentials, dict):
             status, document = self._post(realm, query, scopes)
@@ -90,19 +99,29 @@ class Authorizer:
         if status in (401, 403) or (status == 200 and not token):
             who = self.credentials[0] if isinstance(self.credentials, tuple) else "anybody"
             raise RegistryError(
-                "the token service of registry %s refuses %s access to %s" % (self.registry, who, ", ".join(scopes) or "it")
+                f"the token service of registry {self.registry} refuses {who} access to {', '.join(scopes) or 'it'}"
             )
         if status != 200:
-            raise RegistryError("the token service of registry %s answered with status %d" % (self.registry, status))
-        if not isinstance(token, str) or len(token) > LONGEST_TOKEN or not all("!" <= character <= "~" for character in token):
-            raise RegistryError("the token service of registry %s gave something that is no token (RFC 6750, 2.1)" % self.registry)
+            raise RegistryError(
+                "the token service of registry %s answered with status %d" % (self.registry, status)
+            )
+        if (
+            not isinstance(token, str)
+            or len(token) > LONGEST_TOKEN
+            or not all("!" <= character <= "~" for character in token)
+        ):
+            raise RegistryError(
+                f"the token service of registry {self.registry} gave something that is no token (RFC 6750, 2.1)"
+            )
         lasts = document.get("expires_in")
         lasts = min(lasts, LONGEST_LIFE) if isinstance(lasts, (int, float)) and lasts > 0 else 60
         return "Bearer " + token, time.monotonic() + max(lasts * 0.9 - 1, 5)
 
     def _get(self, realm, query, scopes):
         fields = {"Authorization": self._encoded()} if self.credentials else {}
-        return self._ask("GET", realm.asking(query + [("scope", scope) for scope in scopes]), fields, None)
+        return self._ask(
+            "GET", realm.asking(query + [("scope", scope) for scope in scopes]), fields, None
+        )
 
     def _post(self, realm, query, scopes):
         form = query + [
@@ -111,7 +130,12 @@ class Authorizer:
             ("scope", " ".join(scopes)),
             ("refresh_token", self.credentials["identitytoken"]),
         ]
-        return self._ask("POST", realm, {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
+        return self._ask(
+            "POST",
+            realm,
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            urlencode(form).encode(),
+        )
 
     def _ask(self, method, address, fields, body):
         patience = retry.Patience()
@@ -121,8 +145,9 @@ class Authorizer:
                 data = response.read(1 << 20)
             except (OSError, http.client.HTTPException) as error:
                 if not patience.after_error(error):
-                    raise RegistryError("the token service %s of registry %s can't be reached: %s%s" % (
-                        address.shown, self.registry, explain(error), patience.said())) from None
+                    raise RegistryError(
+                        f"the token service {address.shown} of registry {self.registry} can't be reached: {explain(error)}{patience.said()}"
+                    ) from None
                 continue
             if not patience.after_answer(response):
                 break

@@ -18,7 +18,8 @@ from ...store.blobs import valid_digest
 from ...untrusted import json_reader
 from ...untrusted.text import printable
 from ..model import manifest
-from . import auth, redirects as addresses, retry, transport
+from . import auth, retry, transport
+from . import redirects as addresses
 from .headers import next_page, number
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -40,13 +41,15 @@ class Client:
         self.reference, self.transport, self.tries = reference, connection, tries
         self.registry, self.repository = reference.registry, reference.repository
         self.authorizer = auth.Authorizer(connection, self.registry, credentials)
-        self.scopes = ["repository:%s:pull" % self.repository]
+        self.scopes = [f"repository:{self.repository}:pull"]
         self.warnings = []
         self._query = {"ns": namespace} if namespace else {}
 
     def for_push(self, mount_from=()):
         """Ask for the right to push from now on, and to read the repositories whose blobs may be mounted."""
-        self.scopes = ["repository:%s:pull,push" % self.repository] + ["repository:%s:pull" % name for name in mount_from]
+        self.scopes = [f"repository:{self.repository}:pull,push"] + [
+            f"repository:{name}:pull" for name in mount_from
+        ]
         return self
 
     # --- manifests ---
@@ -56,7 +59,13 @@ class Client:
 
         Some registries leave the digest out of the answer, or know no HEAD; then the manifest is fetched.
         """
-        response = self.call("HEAD", self._path("manifests", wanted), {"Accept": manifest.ACCEPT}, accept=(200, 404, 405), limit=0)
+        response = self.call(
+            "HEAD",
+            self._path("manifests", wanted),
+            {"Accept": manifest.ACCEPT},
+            accept=(200, 404, 405),
+            limit=0,
+        )
         if response.status == 404:
             return None
         digest = response.headers.get("Docker-Content-Digest") or ""
@@ -72,18 +81,25 @@ class Client:
 
         :raises NotFound: when the registry has none.
         """
-        response = self.call("GET", self._path("manifests", wanted), {"Accept": manifest.ACCEPT}, accept=(200, 404), limit=manifest.MAX_MANIFEST)
+        response = self.call(
+            "GET",
+            self._path("manifests", wanted),
+            {"Accept": manifest.ACCEPT},
+            accept=(200, 404),
+            limit=manifest.MAX_MANIFEST,
+        )
         data = response.body
         if response.status == 404:
-            raise NotFound("registry %s has no image %s%s%s" % (
-                self.registry, self.repository, ("@" if ":" in wanted else ":") + wanted, _in_brackets(_words(data))))
+            raise NotFound(
+                f"registry {self.registry} has no image {self.repository}{('@' if ':' in wanted else ':') + wanted}{_in_brackets(_words(data))}"
+            )
         self._check_document(response, "a manifest")
         claimed = wanted if ":" in wanted else response.headers.get("Docker-Content-Digest") or ""
         if valid_digest(claimed):
-            found = "%s:%s" % (claimed.partition(":")[0], hashlib.new(claimed.partition(":")[0], data).hexdigest())
+            found = f"{claimed.partition(':')[0]}:{hashlib.new(claimed.partition(':')[0], data).hexdigest()}"
             if found != claimed:
                 raise RegistryError(
-                    "registry %s sent a manifest of %s whose digest is %s, not %s" % (self.registry, self.repository, found, claimed)
+                    f"registry {self.registry} sent a manifest of {self.repository} whose digest is {found}, not {claimed}"
                 )
         return data, response.headers.get("Content-Type")
 
@@ -91,8 +107,9 @@ class Client:
         """:raises RegistryError: for a page of a proxy or a login form in the place of a document."""
         kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
-            raise RegistryError("registry %s answered with a page (%s) where %s of %s was asked for: something else than a registry answers there"
-                                % (self.registry, printable(kind, 100), what, self.repository))
+            raise RegistryError(
+                f"registry {self.registry} answered with a page ({printable(kind, 100)}) where {what} of {self.repository} was asked for: something else than a registry answers there"
+            )
 
     def put_manifest(self, name, data, media_type):
         """Store a manifest under a tag or digest. :returns: the digest. See also ``referring.put``, for one with a subject."""
@@ -102,7 +119,9 @@ class Client:
     def put_manifest_answer(self, name, data, media_type, headers=None, accept=()):
         """As :meth:`put_manifest`. :param headers: more of them. :param accept: more statuses. :returns: the answer's headers."""
         headers = dict(headers or {}, **{"Content-Type": media_type})
-        return self.call("PUT", "manifests/" + name, headers, data, accept=(201, 200, 202) + accept, limit=WORDS).headers
+        return self.call(
+            "PUT", "manifests/" + name, headers, data, accept=(201, 200, 202) + accept, limit=WORDS
+        ).headers
 
     def tags(self):
         """The repository's tags. :raises NotFound: when the registry has no such repository."""
@@ -110,8 +129,8 @@ class Client:
         for _page in range(MAX_PAGES):
             response = self.call("GET", path, accept=(200, 404), limit=manifest.MAX_MANIFEST)
             if response.status == 404:
-                raise NotFound("registry %s has no repository %s" % (self.registry, self.repository))
-            what = "the list of tags that registry %s answered with for %s" % (self.registry, self.repository)
+                raise NotFound(f"registry {self.registry} has no repository {self.repository}")
+            what = f"the list of tags that registry {self.registry} answered with for {self.repository}"
             listed = json_reader.load(response.body, what, error=RegistryError).get("tags") or []
             if not isinstance(listed, list) or not all(isinstance(tag, str) for tag in listed):
                 raise RegistryError(what + " is not one")
@@ -124,7 +143,9 @@ class Client:
     def _next(self, response):
         """The Address of a list's next page, or None."""
         link = next_page(response.headers.get_all("Link"))
-        return None if link is None else self.follow(link, "the next page of a list", response.address)
+        return (
+            None if link is None else self.follow(link, "the next page of a list", response.address)
+        )
 
     def referrers(self, digest, artifact_type=None):
         """Descriptors of the manifests whose subject is ``digest``: from the API, or where there is none from the fallback tag.
@@ -134,17 +155,36 @@ class Client:
         found = self._listed(digest, artifact_type)
         if found is None:
             found = self.referrers_tag(digest)[0]
-        return [item for item in found if artifact_type is None or item.get("artifactType") == artifact_type]
+        return [
+            item
+            for item in found
+            if artifact_type is None or item.get("artifactType") == artifact_type
+        ]
 
     def _listed(self, digest, artifact_type):
         """What the referrers API has (distribution-spec 1.1, "Listing Referrers"), all pages; None where the registry has no such API."""
-        path, found = self._path("referrers", digest, **({"artifactType": artifact_type} if artifact_type else {})), []
+        path, found = (
+            self._path(
+                "referrers", digest, **({"artifactType": artifact_type} if artifact_type else {})
+            ),
+            [],
+        )
         for _page in range(MAX_PAGES):
-            response = self.call("GET", path, {"Accept": manifest.OCI_INDEX}, accept=(200, 400, 404, 405, 501), limit=manifest.MAX_MANIFEST)
+            response = self.call(
+                "GET",
+                path,
+                {"Accept": manifest.OCI_INDEX},
+                accept=(200, 400, 404, 405, 501),
+                limit=manifest.MAX_MANIFEST,
+            )
             kind = (response.headers.get("Content-Type") or "").partition(";")[0].strip()
-            if response.status != 200 or kind != manifest.OCI_INDEX:  # a registry that takes the path for something else
+            if (
+                response.status != 200 or kind != manifest.OCI_INDEX
+            ):  # a registry that takes the path for something else
                 return None
-            document = manifest.parse(response.body, "the list of referrers of %s" % self.repository, kind)
+            document = manifest.parse(
+                response.body, f"the list of referrers of {self.repository}", kind
+            )
             found += document.get("manifests", [])
             path = self._next(response)
             if path is None:
@@ -154,10 +194,20 @@ class Client:
     def referrers_tag(self, digest):
         """``([descriptors], ETag or None)`` of the fallback tag, an index (distribution-spec 1.1, "Referrers Tag Schema")."""
         path = self._path("manifests", digest.replace(":", "-"))
-        response = self.call("GET", path, {"Accept": manifest.OCI_INDEX}, accept=(200, 404), limit=manifest.MAX_MANIFEST)
+        response = self.call(
+            "GET",
+            path,
+            {"Accept": manifest.OCI_INDEX},
+            accept=(200, 404),
+            limit=manifest.MAX_MANIFEST,
+        )
         if response.status == 404:
             return [], None
-        document = manifest.parse(response.body, "the list of referrers of %s" % self.repository, response.headers.get("Content-Type"))
+        document = manifest.parse(
+            response.body,
+            f"the list of referrers of {self.repository}",
+            response.headers.get("Content-Type"),
+        )
         return document.get("manifests", []), response.headers.get("ETag")
 
     # --- blobs ---
@@ -167,11 +217,15 @@ class Client:
         data = b"".join(self.blob(digest, limit, exact=False))
         algorithm, dummy, encoded = digest.partition(":")
         if hashlib.new(algorithm, data).hexdigest() != encoded:
-            raise RegistryError("registry %s sent a blob of %s whose digest is not %s" % (self.registry, self.repository, digest))
+            raise RegistryError(
+                f"registry {self.registry} sent a blob of {self.repository} whose digest is not {digest}"
+            )
         return data
 
     def has_blob(self, digest):
-        return self.call("HEAD", self._path("blobs", digest), accept=(200, 404), limit=0).status == 200
+        return (
+            self.call("HEAD", self._path("blobs", digest), accept=(200, 404), limit=0).status == 200
+        )
 
     def blob_size(self, digest):
         """A blob's bytes by the registry's word. :raises NotFound: when it has no such blob."""
@@ -180,7 +234,7 @@ class Client:
             raise self._no_blob(404, digest, None, 0)
         length = number(response.headers.get("Content-Length"))
         if length is None:
-            raise RegistryError("registry %s does not say how large blob %s is" % (self.registry, digest))
+            raise RegistryError(f"registry {self.registry} does not say how large blob {digest} is")
         return length
 
     def blob(self, digest, size=None, offset=0, exact=True, url=None):
@@ -193,8 +247,12 @@ class Client:
         patience = retry.Patience(self.tries)
         place = self._path("blobs", digest) if url is None else self.follow(url, "a foreign layer")
         while size is None or offset < size or not size:
-            response = self.call("GET", place, {"Range": "bytes=%d-" % offset} if offset else {},
-                                 accept=(200, 206, 404, 416))
+            response = self.call(
+                "GET",
+                place,
+                {"Range": "bytes=%d-" % offset} if offset else {},
+                accept=(200, 206, 404, 416),
+            )
             if response.status in (404, 416):
                 response.close()
                 raise self._no_blob(response.status, digest, size, offset)
@@ -206,7 +264,10 @@ class Client:
                     offset += len(piece)
                     if size is not None and offset > size:
                         response.close()
-                        raise RegistryError("registry %s sent more than the %d bytes of blob %s" % (self.registry, size, digest))
+                        raise RegistryError(
+                            "registry %s sent more than the %d bytes of blob %s"
+                            % (self.registry, size, digest)
+                        )
                     if piece:
                         patience.progress()
                         yield piece
@@ -217,13 +278,21 @@ class Client:
                 continue
             if size is None or not exact or offset == size:
                 return
-            if offset == before or response.headers.get("Content-Length"):  # it is no broken connection: there is no more
-                raise RegistryError("registry %s has only %d of the %d bytes of blob %s" % (self.registry, offset, size, digest))
+            if offset == before or response.headers.get(
+                "Content-Length"
+            ):  # it is no broken connection: there is no more
+                raise RegistryError(
+                    "registry %s has only %d of the %d bytes of blob %s"
+                    % (self.registry, offset, size, digest)
+                )
 
     def _no_blob(self, status, digest, size, offset):
         if status == 404:
-            return NotFound("registry %s lacks blob %s of %s" % (self.registry, digest, self.repository))
-        return RegistryError("registry %s has not the bytes from %d on of blob %s, which is to have %s" % (self.registry, offset, digest, size))
+            return NotFound(f"registry {self.registry} lacks blob {digest} of {self.repository}")
+        return RegistryError(
+            "registry %s has not the bytes from %d on of blob %s, which is to have %s"
+            % (self.registry, offset, digest, size)
+        )
 
     def _skip(self, response, digest, size, offset):
         """How many bytes of the answer are there already. :raises RegistryError: for another part than was asked for."""
@@ -231,27 +300,39 @@ class Client:
             return offset
         text = response.headers.get("Content-Range", "")
         match = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", text.strip())
-        if match is None or int(match.group(1)) != offset or (size is not None and match.group(2) not in ("*", str(size))):
+        if (
+            match is None
+            or int(match.group(1)) != offset
+            or (size is not None and match.group(2) not in ("*", str(size)))
+        ):
             response.close()
-            raise RegistryError("registry %s answers a request for the bytes from %d on of blob %s with %s" % (
-                self.registry, offset, digest, printable(text, 100)))
+            raise RegistryError(
+                "registry %s answers a request for the bytes from %d on of blob %s with %s"
+                % (self.registry, offset, digest, printable(text, 100))
+            )
         return 0
 
     # --- requests ---
 
     def _path(self, kind, name, **query):
         query = dict(query, **self._query)
-        return "%s/%s" % (kind, name) + ("?" + urlencode(query) if query else "")
+        return f"{kind}/{name}" + ("?" + urlencode(query) if query else "")
 
     def url(self, path):
         """The Address of ``path``, below the repository; one that is an Address already stays as it is."""
         if isinstance(path, addresses.Address):
             return path
-        return self.transport.base(self.registry).at("/v2/%s/%s" % (self.repository, path))
+        return self.transport.base(self.registry).at(f"/v2/{self.repository}/{path}")
 
     def follow(self, text, what, base=None):
         """The Address that the registry names. :param base: the one that named it; None: the repository's. :raises RegistryError: for none."""
-        return addresses.follow(self.registry, base or self.url(""), text, what, self.transport.is_insecure(self.registry))
+        return addresses.follow(
+            self.registry,
+            base or self.url(""),
+            text,
+            what,
+            self.transport.is_insecure(self.registry),
+        )
 
     def is_home(self, address):
         """Whether an address is the registry's own, which alone gets its credentials."""
@@ -273,7 +354,11 @@ class Client:
                     if limit is not None:
                         response.body = response.read(limit)
                     return response
-                if response.status in REDIRECTS and method in ("GET", "HEAD") and response.headers.get("Location"):
+                if (
+                    response.status in REDIRECTS
+                    and method in ("GET", "HEAD")
+                    and response.headers.get("Location")
+                ):
                     redirects += 1
                     url = self._redirected(url, response, redirects)
                     continue
@@ -301,13 +386,17 @@ class Client:
 
     def challenged(self, response):
         """Meet the challenge of a 401 answer to :meth:`send`. :raises RegistryError: when it can't be met."""
-        self.authorizer.answer(response.headers.get_all("WWW-Authenticate"), self.scopes, response.authorization)
+        self.authorizer.answer(
+            response.headers.get_all("WWW-Authenticate"), self.scopes, response.authorization
+        )
 
     def _redirected(self, url, response, count):
         response.close()
         target = self.follow(response.headers.get("Location"), "what was asked for", url)
         if count > MAX_REDIRECTS:
-            raise RegistryError("registry %s redirects without end, in the end to %s" % (self.registry, target.shown))
+            raise RegistryError(
+                f"registry {self.registry} redirects without end, in the end to {target.shown}"
+            )
         return target
 
     def _note(self, response):
@@ -315,26 +404,34 @@ class Client:
         for value in response.headers.get_all("Warning"):
             match = re.fullmatch(r'299 - "((?:[^"\\]|\\.){1,1000})"', value.strip())
             if match and len(self.warnings) < 10:
-                sentence = "registry %s: %s" % (self.registry, printable(re.sub(r"\\(.)", r"\1", match.group(1))))
+                sentence = "registry %s: %s" % (
+                    self.registry,
+                    printable(re.sub(r"\\(.)", r"\1", match.group(1))),
+                )
                 if sentence not in self.warnings:
                     self.warnings.append(sentence)
 
     def broken(self, error, patience):
         """The error of a connection that failed for good."""
-        return Interrupted("registry %s can't be reached: %s%s" % (self.registry, transport.explain(error), patience.said()))
+        return Interrupted(
+            f"registry {self.registry} can't be reached: {transport.explain(error)}{patience.said()}"
+        )
 
     def refused(self, method, response, text, patience=None):
         """The error of an answer: the registry's own words where it has some (distribution-spec, "Error codes"). ``status`` is the answer's."""
         who = self.authorizer.user
         what = {
-            401: "refuses the credentials of %s" % who if who else "asks for credentials that it was not given",
+            401: f"refuses the credentials of {who}"
+            if who
+            else "asks for credentials that it was not given",
             403: "refuses access",
             404: "does not know the repository",
             429: "wants fewer requests; try again later",
         }.get(response.status, "answered %s with status %d" % (method, response.status))
         words = _words(text)
-        error = Interrupted("registry %s %s (%s)%s%s" % (
-            self.registry, what, self.repository, ": " + words if words else "", patience.said() if patience else ""))
+        error = Interrupted(
+            f"registry {self.registry} {what} ({self.repository}){': ' + words if words else ''}{patience.said() if patience else ''}"
+        )
         error.status = response.status
         return error
 
@@ -343,15 +440,18 @@ def _words(text):
     """What an answer's body says: the specification's errors, or the title of a proxy's page."""
     try:
         listed = json_reader.load(text, "the answer")["errors"]
-        words = "; ".join("%s%s" % (item.get("code", ""), ": %s" % item["message"] if item.get("message") else "") for item in listed)
+        words = "; ".join(
+            "%s%s" % (item.get("code", ""), ": %s" % item["message"] if item.get("message") else "")
+            for item in listed
+        )
     except (EngineError, KeyError, TypeError, AttributeError):
         title = _title(text[:4096])
-        words = "a page with the title %r" % title if title else ""
+        words = f"a page with the title {title!r}" if title else ""
     return printable(words, 500)
 
 
 def _in_brackets(words):
-    return " (%s)" % words if words and "_UNKNOWN" not in words else ""
+    return f" ({words})" if words and "_UNKNOWN" not in words else ""
 
 
 def _title(page):

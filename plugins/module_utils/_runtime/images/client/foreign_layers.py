@@ -30,14 +30,16 @@ def pieces(client, layer, what, offset=0):
                 yield piece
             return
         except EngineError as error:
-            reasons.append("%s: %s" % (printable(url.partition("?")[0], 200), error))
-    raise Interrupted("%s has a foreign layer (%s), which its registry does not hold, and it can't be had elsewhere: %s" % (
-        what, layer["digest"], "; ".join(reasons)))
+            reasons.append(f"{printable(url.partition('?')[0], 200)}: {error}")
+    raise Interrupted(
+        f"{what} has a foreign layer ({layer['digest']}), which its registry does not hold, and it can't be had elsewhere: {'; '.join(reasons)}"
+    )
 
 
 def refuse_push(document, what):
     """:raises Unsupported: when a manifest has such layers."""
     for layer in document["layers"]:
         if manifest.is_foreign(layer):
-            raise Unsupported("%s can't be pushed: it has a foreign layer (%s), which may not be given on to another registry"
-                              % (what, layer["digest"]))
+            raise Unsupported(
+                f"{what} can't be pushed: it has a foreign layer ({layer['digest']}), which may not be given on to another registry"
+            )

@@ -26,7 +26,10 @@ class Headers:
     def get_all(self, name):
         values = [str(value) for value in self._message.get_all(name) or ()]
         if sum(map(len, values)) > LONGEST:
-            raise RegistryError("%s sent a header %s of %d bytes; at most %d are accepted" % (self._host, name, sum(map(len, values)), LONGEST))
+            raise RegistryError(
+                "%s sent a header %s of %d bytes; at most %d are accepted"
+                % (self._host, name, sum(map(len, values)), LONGEST)
+            )
         return values
 
 
@@ -107,14 +110,14 @@ class _Scanner:
         start = self.at
         while self.at < len(self.text) and self.text[self.at] in _TOKEN:
             self.at += 1
-        return self.text[start:self.at]
+        return self.text[start : self.at]
 
     def until(self, character):
         """What stands before ``character``, which is passed; None where there is none."""
         end = self.text.find(character, self.at)
         if end < 0:
             return None
-        found, self.at = self.text[self.at:end], end + 1
+        found, self.at = self.text[self.at : end], end + 1
         return found
 
     def value(self, ends):
@@ -123,7 +126,7 @@ class _Scanner:
             start = self.at
             while self.at < len(self.text) and self.text[self.at] not in ends:
                 self.at += 1
-            return self.text[start:self.at]
+            return self.text[start : self.at]
         found = []
         while self.at < len(self.text):
             character = self.text[self.at]

@@ -33,7 +33,7 @@ class Address:
         self.scheme, self.netloc, self.target, self.origin = scheme, netloc, target, origin
 
     def __str__(self):
-        return "%s://%s%s" % (self.scheme, self.netloc, self.target)
+        return f"{self.scheme}://{self.netloc}{self.target}"
 
     @property
     def shown(self):
@@ -50,14 +50,22 @@ class Address:
 
     def asking(self, pairs):
         """With more in its query. :param pairs: as of ``urlencode``."""
-        return self.at(self.target + ("&" if "?" in self.target else "?") + urlencode(pairs)) if pairs else self
+        return (
+            self.at(self.target + ("&" if "?" in self.target else "?") + urlencode(pairs))
+            if pairs
+            else self
+        )
 
 
 def of_registry(scheme, host):
     """The address of a registry's API, without a path. :param host: ``HOST[:PORT]``. :raises RegistryError: when that is none."""
-    found = _read("%s://%s" % (scheme, host), "registry %s can't be spoken to" % printable(host, 200)).at("")
+    found = _read(f"{scheme}://{host}", f"registry {printable(host, 200)} can't be spoken to").at(
+        ""
+    )
     if found.netloc != host:
-        raise RegistryError("registry %s can't be spoken to (its name is none)" % printable(host, 200))
+        raise RegistryError(
+            f"registry {printable(host, 200)} can't be spoken to (its name is none)"
+        )
     return found
 
 
@@ -68,9 +76,15 @@ def follow(registry, base, text, what, insecure=False):
     :param what: what it is of: "a blob". :param insecure: whether plain HTTP is allowed for this registry by configuration.
     :raises RegistryError: for what can't be followed, or leads from TLS to plain HTTP.
     """
-    found = _read(text, "registry %s names an address for %s that nobody can follow: %s" % (registry, what, printable(_cut(text), 200)), base)
+    found = _read(
+        text,
+        f"registry {registry} names an address for {what} that nobody can follow: {printable(_cut(text), 200)}",
+        base,
+    )
     if base.is_secure and not found.is_secure and not insecure:
-        raise RegistryError("registry %s leads from TLS to %s for %s, which is not encrypted" % (registry, found.shown, what))
+        raise RegistryError(
+            f"registry {registry} leads from TLS to {found.shown} for {what}, which is not encrypted"
+        )
     return found
 
 
@@ -83,7 +97,9 @@ def _read(text, what, base=None):
     text = text.strip(" \t") if isinstance(text, str) else ""
     if len(text) > LONGEST:
         problem = "it has more than %d characters" % LONGEST
-    elif not text or not all("!" <= character <= "~" for character in text):  # others are written as %XX (RFC 3986, 2)
+    elif not text or not all(
+        "!" <= character <= "~" for character in text
+    ):  # others are written as %XX (RFC 3986, 2)
         problem = "it has characters that no address has" if text else "it is empty"
     else:
         try:
@@ -96,10 +112,12 @@ def _read(text, what, base=None):
     if problem is None:
         problem = _wrong(parts, port)
     if problem is not None:
-        raise RegistryError("%s (%s)" % (what, problem))
+        raise RegistryError(f"{what} ({problem})")
     netloc = parts.netloc.rpartition("@")[2]
     target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
-    return Address(parts.scheme, netloc, target, (parts.scheme, parts.hostname, port or PORTS[parts.scheme]))
+    return Address(
+        parts.scheme, netloc, target, (parts.scheme, parts.hostname, port or PORTS[parts.scheme])
+    )
 
 
 def _wrong(parts, port):
@@ -116,6 +134,10 @@ def _wrong(parts, port):
             return "its host is none"
         return "its host is none" if "%" in host else None
     labels = host[:-1].split(".") if host.endswith(".") else host.split(".")
-    if len(host) > 253 or not set(host) <= _HOST or not all(1 <= len(label) <= 63 for label in labels):
+    if (
+        len(host) > 253
+        or not set(host) <= _HOST
+        or not all(1 <= len(label) <= 63 for label in labels)
+    ):
         return "its host is none"
     return None

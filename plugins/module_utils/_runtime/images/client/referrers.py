@@ -26,9 +26,17 @@ def listing(engine, registries, ident):
     for name in records.digests_of(engine, ident):
         parsed = reference.parse(name)
         for item in registries.source(parsed, engine).referrers(parsed.digest):
-            found.append({"repository": records.familiar(name).partition("@")[0], "subject": parsed.digest, "digest": item["digest"],
-                          "mediaType": item["mediaType"], "artifactType": item.get("artifactType") or "", "size": item["size"],
-                          "annotations": item.get("annotations") or {}})
+            found.append(
+                {
+                    "repository": records.familiar(name).partition("@")[0],
+                    "subject": parsed.digest,
+                    "digest": item["digest"],
+                    "mediaType": item["mediaType"],
+                    "artifactType": item.get("artifactType") or "",
+                    "size": item["size"],
+                    "annotations": item.get("annotations") or {},
+                }
+            )
     return found
 
 
@@ -37,12 +45,19 @@ def put(client, data, subject):
 
     :param subject: the digest that it refers to. :returns: its digest. :raises RegistryError: when the list can't be kept.
     """
-    digest, document = manifest.digest_of(data), json_reader.load(data, "the manifest", error=RegistryError)
+    digest, document = (
+        manifest.digest_of(data),
+        json_reader.load(data, "the manifest", error=RegistryError),
+    )
     headers = client.put_manifest_answer(digest, data, document["mediaType"])
     if headers.get("OCI-Subject") == subject:
         return digest
-    entry = {"mediaType": document["mediaType"], "digest": digest, "size": len(data),
-             "artifactType": document.get("artifactType") or document["config"]["mediaType"]}
+    entry = {
+        "mediaType": document["mediaType"],
+        "digest": digest,
+        "size": len(data),
+        "artifactType": document.get("artifactType") or document["config"]["mediaType"],
+    }
     if document.get("annotations"):
         entry["annotations"] = document["annotations"]
     for _turn in range(TRIES):
@@ -50,9 +65,16 @@ def put(client, data, subject):
         if digest in [item["digest"] for item in listed]:
             return digest
         index = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": listed + [entry]}
-        client.put_manifest_answer(subject.replace(":", "-"), json.dumps(index, separators=(",", ":")).encode(), manifest.OCI_INDEX,
-                                   {"If-Match": etag} if etag else {}, accept=(412,))
+        client.put_manifest_answer(
+            subject.replace(":", "-"),
+            json.dumps(index, separators=(",", ":")).encode(),
+            manifest.OCI_INDEX,
+            {"If-Match": etag} if etag else {},
+            accept=(412,),
+        )
     listed, _etag = client.referrers_tag(subject)
     if digest in [item["digest"] for item in listed]:
         return digest
-    raise RegistryError("registry %s does not keep the list of what refers to %s: others change it at the same time" % (client.registry, subject))
+    raise RegistryError(
+        f"registry {client.registry} does not keep the list of what refers to {subject}: others change it at the same time"
+    )

@@ -53,20 +53,32 @@ class Patience:
 
     def said(self):
         """For a sentence: how often and how long it was tried."""
-        return " (tried %d times in %.0f seconds)" % (self.count, time.monotonic() - self._began) if self.count > 1 else ""
+        return (
+            " (tried %d times in %.0f seconds)" % (self.count, time.monotonic() - self._began)
+            if self.count > 1
+            else ""
+        )
 
 
 def _tries_of(error):
     """How often a connection is worth trying that failed so."""
-    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, socket.timeout)):
+    if isinstance(error, ssl.SSLError) and not isinstance(
+        error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, socket.timeout)
+    ):
         return 1  # the two sides don't fit
     if isinstance(error, socket.gaierror):
         return TRIES if error.errno == socket.EAI_AGAIN else 1
     if isinstance(error, (TimeoutError, socket.timeout)):  # a minute each
         return 2
-    if isinstance(error, http.client.HTTPException) and not isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
+    if isinstance(error, http.client.HTTPException) and not isinstance(
+        error, (http.client.RemoteDisconnected, http.client.IncompleteRead)
+    ):
         return 2  # what answers speaks something else than HTTP
-    if isinstance(error, OSError) and error.errno in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH):
+    if isinstance(error, OSError) and error.errno in (
+        errno.ECONNREFUSED,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+    ):
         return AT_ONCE
     return TRIES
 

@@ -29,7 +29,10 @@ TIMEOUT = 60  # seconds without a byte
 CONNECT_TIMEOUT = 15  # seconds until a connection is there
 PROBE_TIMEOUT = 10
 API_HOSTS = {"docker.io": "registry-1.docker.io"}
-CERTIFICATE_DIRECTORIES = ("/etc/containers/certs.d", "/etc/docker/certs.d")  # HOST:PORT/{ca.crt,*.cert,*.key}
+CERTIFICATE_DIRECTORIES = (
+    "/etc/containers/certs.d",
+    "/etc/docker/certs.d",
+)  # HOST:PORT/{ca.crt,*.cert,*.key}
 USER_AGENT = "pycontainer.engine"
 
 
@@ -41,7 +44,9 @@ class Options:
     :raises InvalidInput: when a file can't be read.
     """
 
-    def __init__(self, insecure=False, validate_certs=True, ca_path=None, client_cert=None, client_key=None):
+    def __init__(
+        self, insecure=False, validate_certs=True, ca_path=None, client_cert=None, client_key=None
+    ):
         self.insecure, self.validate_certs = bool(insecure), validate_certs is not False
         self.ca_path, self.client_cert, self.client_key = ca_path, client_cert, client_key
         for option in ("ca_path", "client_cert", "client_key"):
@@ -56,7 +61,11 @@ class Options:
 
         :param insecure: verify nothing. :param named: whether it is a registry that the task names, which alone gets the task's client certificate.
         """
-        authorities, cert, key = [], self.client_cert if named else None, self.client_key if named else None
+        authorities, cert, key = (
+            [],
+            self.client_cert if named else None,
+            self.client_key if named else None,
+        )
         for directory in CERTIFICATE_DIRECTORIES:
             found = _certificates(os.path.join(directory, host))
             authorities += found["ca"]
@@ -72,7 +81,11 @@ class Options:
                     os.close(files.open_regular(path, links=True))
                 context.load_cert_chain(cert, key)
             except (OSError, files.Unacceptable, ssl.SSLError) as error:
-                raise InvalidInput("client_cert", cert, "a certificate and key in PEM form that belong together (%s)" % error) from None
+                raise InvalidInput(
+                    "client_cert",
+                    cert,
+                    f"a certificate and key in PEM form that belong together ({error})",
+                ) from None
         return context
 
 
@@ -86,7 +99,9 @@ def _context(authorities, alone=False):
                 context = ssl.create_default_context(cafile=path)
             context.load_verify_locations(path)
         except (OSError, files.Unacceptable, ssl.SSLError) as error:
-            raise InvalidInput("ca_path", path, "a file with certificates in PEM form (%s)" % error) from None
+            raise InvalidInput(
+                "ca_path", path, f"a file with certificates in PEM form ({error})"
+            ) from None
     return context
 
 
@@ -146,15 +161,28 @@ class Response:
     """
 
     def __init__(self, response, connection, pool, address):
-        self._response, self._connection, self._pool, self._key, self.address = response, connection, pool, _key(address), address
-        self.status, self.headers, self.body, self.authorization = response.status, Headers(response.headers, address.netloc), None, None
+        self._response, self._connection, self._pool, self._key, self.address = (
+            response,
+            connection,
+            pool,
+            _key(address),
+            address,
+        )
+        self.status, self.headers, self.body, self.authorization = (
+            response.status,
+            Headers(response.headers, address.netloc),
+            None,
+            None,
+        )
 
     def read(self, limit):
         """The whole body. :raises RegistryError: when it is larger than ``limit``. A connection that breaks raises as in :meth:`pieces`."""
         data = self._response.read(limit + 1)
         if len(data) > limit:
             self.close()
-            raise RegistryError("%s sent more than the %d bytes that are accepted here" % (self._key[1], limit))
+            raise RegistryError(
+                "%s sent more than the %d bytes that are accepted here" % (self._key[1], limit)
+            )
         if self._response.length:
             self.close()
             raise http.client.IncompleteRead(b"", self._response.length)
@@ -190,7 +218,13 @@ class Transport:
 
     def __init__(self, options=None):
         self.options = options or Options()
-        self._pool, self._schemes, self._contexts, self._insecure, self._named = {}, {}, {}, set(), set()
+        self._pool, self._schemes, self._contexts, self._insecure, self._named = (
+            {},
+            {},
+            {},
+            set(),
+            set(),
+        )
         self._pid = os.getpid()
 
     def allow_insecure(self, registry):
@@ -225,11 +259,11 @@ class Transport:
                 response = self._send("GET", url.at("/v2/"), {}, None, PROBE_TIMEOUT)
                 body = response.read(1 << 16)
             except (OSError, http.client.HTTPException, RegistryError) as error:
-                failures.append("%s: %s" % (scheme, explain(error)))
+                failures.append(f"{scheme}: {explain(error)}")
                 continue
             if not (scheme == "http" and response.status == 400 and b"HTTPS" in body):
                 return url
-        raise RegistryError("registry %s does not answer (%s)" % (host, "; ".join(failures)))
+        raise RegistryError(f"registry {host} does not answer ({'; '.join(failures)})")
 
     def request(self, method, address, headers=None, body=None):
         """Send one request and return its :class:`Response`; redirects and errors are the caller's affair.
@@ -242,8 +276,12 @@ class Transport:
     def _send(self, method, address, headers, body, timeout):
         key = _key(address)
         for name, value in headers.items():
-            if not all(" " <= character <= "~" or character == "\t" for character in value):  # some are what a registry has said before
-                raise RegistryError("%s wants to be sent a header %s with characters that none has: %s" % (address.netloc, name, printable(value, 100)))
+            if not all(
+                " " <= character <= "~" or character == "\t" for character in value
+            ):  # some are what a registry has said before
+                raise RegistryError(
+                    f"{address.netloc} wants to be sent a header {name} with characters that none has: {printable(value, 100)}"
+                )
         headers.setdefault("User-Agent", USER_AGENT)
         size = len(body) if isinstance(body, bytes) else body.size if body is not None else None
         if size is not None:
@@ -260,12 +298,20 @@ class Transport:
                 connection.sock.settimeout(timeout)
                 self._write(connection, method, address.target, headers, body)
                 return Response(connection.getresponse(), connection, self._pool, address)
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            except (
+                http.client.RemoteDisconnected,
+                BrokenPipeError,
+                ConnectionResetError,
+                ssl.SSLEOFError,
+                ssl.SSLZeroReturnError,
+            ) as error:
                 reason = _alert(connection, error)
                 connection.close()
                 if reason is not error:
                     raise reason from None
-                if not reused or not (body is None or isinstance(body, bytes)):  # of a large body nobody knows how much has arrived
+                if not reused or not (
+                    body is None or isinstance(body, bytes)
+                ):  # of a large body nobody knows how much has arrived
                     raise
             except BaseException:
                 connection.close()
@@ -303,8 +349,12 @@ class Transport:
             context = self._contexts.get(netloc)
             if context is None:
                 named = netloc in [API_HOSTS.get(registry, registry) for registry in self._named]
-                context = self._contexts[netloc] = self.options.context(netloc, netloc in self._insecure, named)
-            connection = http.client.HTTPSConnection(*(proxy or (name, port)), timeout=timeout, context=context)
+                context = self._contexts[netloc] = self.options.context(
+                    netloc, netloc in self._insecure, named
+                )
+            connection = http.client.HTTPSConnection(
+                *(proxy or (name, port)), timeout=timeout, context=context
+            )
         connection.response_class = min_speed.Answer
         if proxy:
             connection.set_tunnel(name, port or (443 if scheme == "https" else 80), headers)
@@ -315,17 +365,26 @@ class Transport:
     def _proxy(self, scheme, name, port):
         """``((host, port), headers)`` of the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY ask for; ``(None, {})`` for none."""
         url = urllib.request.getproxies_environment().get(scheme)
-        if not url or is_loopback(name) or urllib.request.proxy_bypass_environment("%s:%s" % (name, port) if port else name) or _in_no_proxy(name):
+        if (
+            not url
+            or is_loopback(name)
+            or urllib.request.proxy_bypass_environment(f"{name}:{port}" if port else name)
+            or _in_no_proxy(name)
+        ):
             return None, {}
         try:
             parts = urlsplit(url if "//" in url else "http://" + url)
             port_of_proxy = parts.port or 3128
         except ValueError:
-            raise HostError("the proxy that the environment names for %s is no address" % scheme) from None
+            raise HostError(
+                f"the proxy that the environment names for {scheme} is no address"
+            ) from None
         headers = {}
         if parts.username is not None:
-            credentials = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
-            headers["Proxy-Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
+            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Proxy-Authorization"] = (
+                "Basic " + base64.b64encode(credentials.encode()).decode()
+            )
         return (parts.hostname, port_of_proxy), headers
 
     def close(self):
@@ -343,7 +402,7 @@ def _key(address):
 def explain(error):
     """A connection's failure in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate can't be verified: %s" % error.verify_message
+        return f"its certificate can't be verified: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return _explain_tls(error)
     if isinstance(error, socket.gaierror):
@@ -355,7 +414,9 @@ def explain(error):
     if isinstance(error, http.client.IncompleteRead):
         return "the connection ended before the answer did"
     if isinstance(error, http.client.HTTPException):
-        return "what answers there does not speak HTTP (%s)" % (printable(" ".join(str(error).split()), 100) or type(error).__name__)
+        return "what answers there does not speak HTTP (%s)" % (
+            printable(" ".join(str(error).split()), 100) or type(error).__name__
+        )
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -388,4 +449,6 @@ TLS_REASONS = {  # OpenSSL's names for what is wrong -> what that means
 
 def _explain_tls(error):
     reason = getattr(error, "reason", None) or ""
-    return TLS_REASONS.get(reason) or "the encryption failed: %s" % (reason.replace("_", " ").lower() or error)
+    return TLS_REASONS.get(reason) or "the encryption failed: %s" % (
+        reason.replace("_", " ").lower() or error
+    )

@@ -16,7 +16,9 @@ from . import retry
 from .client import WORDS
 from .headers import number
 
-CHUNK = 8 << 20  # bytes; the first size that is tried where a whole blob is too large for one request
+CHUNK = (
+    8 << 20
+)  # bytes; the first size that is tried where a whole blob is too large for one request
 SMALLEST = 512 << 10
 OCTETS = "application/octet-stream"
 REFUSALS = (400, 401, 403, 404, 405, 501)
@@ -57,7 +59,12 @@ class _Session:
     def __init__(self, client, digest, source):
         self.client, self.digest, self.source = client, digest, source
         self.location, self.offset, self.limit, self.least = None, 0, None, 0
-        self.patience, self.challenged, self.anew, self.chunked = retry.Patience(client.tries), False, False, False
+        self.patience, self.challenged, self.anew, self.chunked = (
+            retry.Patience(client.tries),
+            False,
+            False,
+            False,
+        )
 
     def mount(self, repository):
         """As :meth:`begin`, with the blob of another repository, if the registry gives it: to be refused there is no reason not to send it."""
@@ -78,14 +85,18 @@ class _Session:
         self.location, self.offset = None, 0
         self._follow(response)
         if self.location is None:
-            raise RegistryError("registry %s opened an upload without saying where" % self.client.registry)
+            raise RegistryError(
+                f"registry {self.client.registry} opened an upload without saying where"
+            )
         self.least = number(response.headers.get("OCI-Chunk-Min-Length"), 0)
         return False
 
     def _follow(self, response):
         location = response.headers.get("Location")
         if location:
-            self.location = self.client.follow(location, "an upload", self.location or self.client.url("blobs/uploads/"))
+            self.location = self.client.follow(
+                location, "an upload", self.location or self.client.url("blobs/uploads/")
+            )
 
     def send(self):
         while True:
@@ -128,9 +139,15 @@ class _Session:
         if response.status == 202 and not self._ended:  # a chunk has come
             before = self.offset
             self._follow(response)
-            self.offset = _received(response, self.offset + min(self.source.size - self.offset, self.limit or self.source.size))
+            self.offset = _received(
+                response,
+                self.offset + min(self.source.size - self.offset, self.limit or self.source.size),
+            )
             if self.offset > self.source.size:
-                raise RegistryError("registry %s has got %d bytes of a blob of %d, it says" % (self.client.registry, self.offset, self.source.size))
+                raise RegistryError(
+                    "registry %s has got %d bytes of a blob of %d, it says"
+                    % (self.client.registry, self.offset, self.source.size)
+                )
             if self.offset > before:
                 self.patience.progress()
             elif not self.patience.after_error(ConnectionError("an upload does not get on")):
@@ -146,13 +163,17 @@ class _Session:
         if response.status == 413 and self._halve():
             self._resume()
             return True
-        if response.status in (404, 416) and self.patience.after_error(ConnectionError("the upload is gone")):
+        if response.status in (404, 416) and self.patience.after_error(
+            ConnectionError("the upload is gone")
+        ):
             self._resume()
             return True
         if self.patience.after_answer(response):
             self._resume()
             return True
-        if response.status in (400, 405, 501) and not self.anew:  # it takes no blob in one request, or what it has is not what was sent
+        if (
+            response.status in (400, 405, 501) and not self.anew
+        ):  # it takes no blob in one request, or what it has is not what was sent
             self.anew = self.chunked = True
             self.limit = self.limit or max(self.least, CHUNK)
             self.begin()
@@ -169,7 +190,9 @@ class _Session:
         smallest = max(SMALLEST, self.least)
         if self.limit is not None and self.limit <= smallest:
             return False
-        self.limit = max(smallest, min(CHUNK, self.source.size // 2) if self.limit is None else self.limit // 2)
+        self.limit = max(
+            smallest, min(CHUNK, self.source.size // 2) if self.limit is None else self.limit // 2
+        )
         self.chunked = True
         return True
 
@@ -196,7 +219,7 @@ def is_refusal(error):
 def _received(response, otherwise):
     """Bytes that an answer's Range says are there: ``0-99`` is 100. ``0-0`` is, by custom, an empty upload as well as one of one byte."""
     text = response.headers.get("Range", "").strip()
-    text = text[len("bytes="):] if text.startswith("bytes=") else text
+    text = text[len("bytes=") :] if text.startswith("bytes=") else text
     last = number(text[2:]) if text.startswith("0-") else None
     if last is None:
         return otherwise

@@ -20,7 +20,12 @@ class Registries:
     """
 
     def __init__(self, auth_file=None, mirrors=(), credentials=None, tries=None, **connection):
-        self.auth_file, self.mirrors, self._connection, self._transport = auth_file, list(mirrors), connection, None
+        self.auth_file, self.mirrors, self._connection, self._transport = (
+            auth_file,
+            list(mirrors),
+            connection,
+            None,
+        )
         self._down, self._given, self._tries = set(), credentials, tries
         if any(connection.get(option) for option in ("ca_path", "client_cert", "client_key")):
             self._open()  # a file that is not there is an error whether a registry is asked or not
@@ -44,7 +49,11 @@ class Registries:
         """
         from . import registries_conf
 
-        insecure = registries_conf.load(engine.paths.registries_conf).admit(parsed) if engine is not None else False
+        insecure = (
+            registries_conf.load(engine.paths.registries_conf).admit(parsed)
+            if engine is not None
+            else False
+        )
         return self._client(registries_conf.Place(parsed, insecure))
 
     def source(self, parsed, engine):
@@ -52,9 +61,12 @@ class Registries:
 
         :raises Untrusted: as :meth:`client`. :raises InvalidInput: for a wrong mirror or a wrong configuration.
         """
-        from . import mirrors as sources, registries_conf
+        from . import mirrors as sources
+        from . import registries_conf
 
-        places = [registries_conf.mirror(text, parsed) for text in self.mirrors] + registries_conf.load(engine.paths.registries_conf).places(parsed)
+        places = [
+            registries_conf.mirror(text, parsed) for text in self.mirrors
+        ] + registries_conf.load(engine.paths.registries_conf).places(parsed)
         clients = [self._client(place, parsed.registry) for place in places]
         return clients[0] if len(clients) == 1 else sources.Sources(parsed, clients, self._down)
 
@@ -66,9 +78,15 @@ class Registries:
         if place.insecure:
             connection.allow_insecure(wanted.registry)
         if self.auth_file and not os.path.exists(self.auth_file):
-            raise NotFound("the file with credentials %s does not exist" % self.auth_file)
+            raise NotFound(f"the file with credentials {self.auth_file} does not exist")
         tries = self._tries or (sources.MIRROR_TRIES if place.mirror else retry.TRIES)
-        return client.Client(wanted, connection, lambda: self._credentials(wanted), tries, namespace if place.mirror else None)
+        return client.Client(
+            wanted,
+            connection,
+            lambda: self._credentials(wanted),
+            tries,
+            namespace if place.mirror else None,
+        )
 
     def _credentials(self, wanted):
         from . import credentials

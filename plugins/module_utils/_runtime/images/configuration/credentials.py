@@ -26,7 +26,8 @@ import subprocess
 
 from ...errors import HostError, InvalidInput, NotFound, RegistryError
 from ...store.files import write_whole
-from ...untrusted import files as foreign, json_reader
+from ...untrusted import files as foreign
+from ...untrusted import json_reader
 
 DOCKER_HUB = "https://index.docker.io/v1/"  # the key that Docker gives its own registry
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
@@ -41,7 +42,8 @@ def home():
 def default_file():
     """Where credentials are kept when no file was named."""
     return os.environ.get("REGISTRY_AUTH_FILE") or os.path.join(
-        os.environ.get("DOCKER_CONFIG") or os.path.join(home(), ".docker"), "config.json")
+        os.environ.get("DOCKER_CONFIG") or os.path.join(home(), ".docker"), "config.json"
+    )
 
 
 def files(auth_file=None):
@@ -51,8 +53,11 @@ def files(auth_file=None):
     found = [default_file(), os.path.join(home(), ".docker", "config.json")]
     if os.environ.get("XDG_RUNTIME_DIR"):
         found.append(os.path.join(os.environ["XDG_RUNTIME_DIR"], "containers", "auth.json"))
-    found += ["/run/containers/%d/auth.json" % os.geteuid(), os.path.join(home(), ".config", "containers", "auth.json"),
-              os.path.join(home(), ".dockercfg")]
+    found += [
+        "/run/containers/%d/auth.json" % os.geteuid(),
+        os.path.join(home(), ".config", "containers", "auth.json"),
+        os.path.join(home(), ".dockercfg"),
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -66,7 +71,7 @@ def lookup(host, repository=None, auth_file=None):
     :raises RegistryError: when a helper fails.
     """
     if auth_file and not os.path.exists(auth_file):
-        raise NotFound("the file with credentials %s does not exist" % auth_file)
+        raise NotFound(f"the file with credentials {auth_file} does not exist")
     for path in files(auth_file):
         document = read(path)
         if document is not None:
@@ -83,12 +88,16 @@ def read(path):
     except foreign.Unacceptable as error:
         if error.missing or not os.path.exists(path):
             return None
-        raise HostError("the file with credentials %s can't be read: %s" % (path, error)) from None
-    form = "a file in the form of Docker's config.json (JSON with \"auths\")"
-    document = json_reader.load(data, "it", error=lambda said: InvalidInput("config_path", path, "%s; %s" % (form, said)))
+        raise HostError(f"the file with credentials {path} can't be read: {error}") from None
+    form = 'a file in the form of Docker\'s config.json (JSON with "auths")'
+    document = json_reader.load(
+        data, "it", error=lambda said: InvalidInput("config_path", path, f"{form}; {said}")
+    )
     if not all(isinstance(document.get(key, {}), dict) for key in ("auths", "credHelpers")):
         raise InvalidInput("config_path", path, form)
-    if os.path.basename(path) == ".dockercfg" and "auths" not in document:  # the old form is what is in auths now
+    if (
+        os.path.basename(path) == ".dockercfg" and "auths" not in document
+    ):  # the old form is what is in auths now
         document = {"auths": document}
     return document
 
@@ -145,10 +154,13 @@ def _decode(entry):
         except (binascii.Error, UnicodeDecodeError, TypeError):
             return None
         username, dummy, password = text.rstrip("\0").partition(":")
-    return {"username": username, "password": password} if username and password is not None else None
+    return (
+        {"username": username, "password": password} if username and password is not None else None
+    )
 
 
 # --- helpers ---
+
 
 def _helper(document, host):
     """``(name of the helper that has a registry's credentials or None, whether it was named for this registry)``."""
@@ -162,18 +174,28 @@ def _helper(document, host):
 def _run(helper, action, data):
     """A helper's answer (docker-credential-helpers, "Development"). :raises RegistryError: with its complaint."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", helper):
-        raise RegistryError("the credential helper's name %r is not one" % helper)
+        raise RegistryError(f"the credential helper's name {helper!r} is not one")
     try:
-        done = subprocess.run(["docker-credential-" + helper, action], input=data.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=HELPER_TIMEOUT, check=False)
+        done = subprocess.run(
+            ["docker-credential-" + helper, action],
+            input=data.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=HELPER_TIMEOUT,
+            check=False,
+        )
     except FileNotFoundError:
         raise RegistryError(
-            "the credential helper docker-credential-%s, which the credentials file names, is not installed" % helper) from None
+            f"the credential helper docker-credential-{helper}, which the credentials file names, is not installed"
+        ) from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RegistryError("the credential helper docker-credential-%s failed: %s" % (helper, error)) from None
+        raise RegistryError(
+            f"the credential helper docker-credential-{helper} failed: {error}"
+        ) from None
     if done.returncode:
-        raise RegistryError("the credential helper docker-credential-%s failed: %s" % (
-            helper, (done.stdout or done.stderr).decode("utf-8", "replace").strip()))
+        raise RegistryError(
+            f"the credential helper docker-credential-{helper} failed: {(done.stdout or done.stderr).decode('utf-8', 'replace').strip()}"
+        )
     return done.stdout
 
 
@@ -181,10 +203,15 @@ def _ask(helper, host, strict):
     """:param strict: a helper that was named for this very registry must work; one for all need not know it."""
     for name in names(host)[:2]:
         try:
-            answer = json_reader.load(_run(helper, "get", name), "the answer of the credential helper docker-credential-%s" % helper,
-                                      error=RegistryError)
+            answer = json_reader.load(
+                _run(helper, "get", name),
+                f"the answer of the credential helper docker-credential-{helper}",
+                error=RegistryError,
+            )
         except RegistryError as error:
-            if "credentials not found" in str(error) or ("is not installed" in str(error) and not strict):
+            if "credentials not found" in str(error) or (
+                "is not installed" in str(error) and not strict
+            ):
                 continue
             raise
         if answer.get("Username") == TOKEN:
@@ -196,6 +223,7 @@ def _ask(helper, host, strict):
 
 # --- changes ---
 
+
 def kept(host, auth_file=None):
     """What :func:`store` would replace: the registry's credentials in the one file that is written. As :func:`lookup`."""
     document = read(auth_file or default_file())
@@ -204,13 +232,20 @@ def kept(host, auth_file=None):
 
 def store(host, username, password, auth_file=None):
     """Keep a registry's credentials, with the helper where the file names one. Other entries stay as they are."""
+
     def change(document):
         helper, _strict = _helper(document, host)
         if helper:
-            _run(helper, "store", json.dumps({"ServerURL": names(host)[0], "Username": username, "Secret": password}))
+            _run(
+                helper,
+                "store",
+                json.dumps({"ServerURL": names(host)[0], "Username": username, "Secret": password}),
+            )
         for key in _keys(document.get("auths", {}), host):
             del document["auths"][key]
-        value = {} if helper else {"auth": base64.b64encode(("%s:%s" % (username, password)).encode()).decode()}
+        value = (
+            {} if helper else {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}
+        )
         document.setdefault("auths", {})[names(host)[0]] = value
 
     _change(auth_file or default_file(), change)
@@ -218,6 +253,7 @@ def store(host, username, password, auth_file=None):
 
 def erase(host, auth_file=None):
     """Forget a registry's credentials."""
+
     def change(document):
         helper, strict = _helper(document, host)
         if helper and _ask(helper, host, strict) is not None:

@@ -20,7 +20,15 @@ class Unreachable(RegistryError):
 
 
 ACCEPTED = "a registry's host[:port], optionally with https:// before it or a path behind it, such as registry.example.com:5000"
-DEFAULTS = {"username": None, "password": None, "config_path": None, "verify": True, "reauthorize": False, "insecure": False, "ca_path": None}
+DEFAULTS = {
+    "username": None,
+    "password": None,
+    "config_path": None,
+    "verify": True,
+    "reauthorize": False,
+    "insecure": False,
+    "ca_path": None,
+}
 _SERVER = re.compile(r"((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)((?:/[a-z0-9._-]+)*)")
 
 
@@ -35,12 +43,19 @@ def plan(engine, params):
     if not os.path.isabs(path):
         raise InvalidInput("config_path", path, "an absolute path")
     known = credentials.kept(server, path)
-    found = Plan("credentials for %s" % server)
+    found = Plan(f"credentials for {server}")
     if params["state"] == "absent":
-        found.facts = lambda: {"login": {"registry": server, "username": None, "config_path": path, "verified": False}}
+        found.facts = lambda: {
+            "login": {"registry": server, "username": None, "config_path": path, "verified": False}
+        }
         if known is not None:
-            found.add("credentials", _show(known), None, "forget the credentials for %s in %s" % (server, path),
-                      lambda: credentials.erase(server, path))
+            found.add(
+                "credentials",
+                _show(known),
+                None,
+                f"forget the credentials for {server} in {path}",
+                lambda: credentials.erase(server, path),
+            )
         return found
     username, password = params["username"], params["password"]
     for option in ("username", "password"):
@@ -53,23 +68,41 @@ def plan(engine, params):
     verified = params["verify"] and (differs or params["reauthorize"])
     if verified:
         try:
-            insecure = params["insecure"] or params["registry_url"].startswith("http:") or _is_insecure(engine, host)
+            insecure = (
+                params["insecure"]
+                or params["registry_url"].startswith("http:")
+                or _is_insecure(engine, host)
+            )
             verify(host, username, password, insecure, params["ca_path"])
         except Unreachable as error:
             if not engine.check:
                 raise
-            found.warnings.append("the credentials were not verified: %s" % error)
+            found.warnings.append(f"the credentials were not verified: {error}")
             verified = False
-    found.facts = lambda: {"login": {"registry": server, "username": username, "config_path": path, "verified": verified}}
+    found.facts = lambda: {
+        "login": {
+            "registry": server,
+            "username": username,
+            "config_path": path,
+            "verified": verified,
+        }
+    }
     if differs:
-        found.add("credentials", _show(known), _show(wanted, known), "keep the credentials of %s for %s in %s" % (username, server, path),
-                  lambda: credentials.store(server, username, password, path))
+        found.add(
+            "credentials",
+            _show(known),
+            _show(wanted, known),
+            f"keep the credentials of {username} for {server} in {path}",
+            lambda: credentials.store(server, username, password, path),
+        )
     return found
 
 
 def _is_insecure(engine, host):
     """Whether the host's configuration says that the registry may be spoken to without TLS."""
-    found = registries_conf.load(engine.paths.registries_conf).entry(reference.Reference(host, "any", "latest"))
+    found = registries_conf.load(engine.paths.registries_conf).entry(
+        reference.Reference(host, "any", "latest")
+    )
     return found is not None and found["insecure"]
 
 
@@ -109,11 +142,16 @@ def verify(host, username, password, insecure=False, ca_path=None):
             authorizer.answer(challenge, [])
             status, _challenge = _ask(connection, url, {"Authorization": authorizer.header([])})
         if status in (401, 403):
-            raise RegistryError("registry %s refuses the credentials of %s" % (host, username))
+            raise RegistryError(f"registry {host} refuses the credentials of {username}")
         if status != 200:
-            raise RegistryError("registry %s answered with status %d on /v2/: it is no registry, or has a fault" % (host, status))
+            raise RegistryError(
+                "registry %s answered with status %d on /v2/: it is no registry, or has a fault"
+                % (host, status)
+            )
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable("registry %s can't be asked about the credentials: %s" % (host, transport.explain(error))) from None
+        raise Unreachable(
+            f"registry {host} can't be asked about the credentials: {transport.explain(error)}"
+        ) from None
     finally:
         connection.close()
 

@@ -25,7 +25,11 @@ class Sources:
         return [text for client in self.clients for text in client.warnings]
 
     def _order(self):
-        alive = [client for client in self.clients if client.registry not in self._down or client is self.clients[-1]]
+        alive = [
+            client
+            for client in self.clients
+            if client.registry not in self._down or client is self.clients[-1]
+        ]
         return sorted(alive, key=lambda client: client is not self._first)
 
     def _ask(self, question, remember=False, empty=()):

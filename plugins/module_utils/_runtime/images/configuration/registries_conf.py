@@ -18,7 +18,14 @@ from . import toml
 
 SHARED = "/etc/containers/registries.conf"
 MAX_SIZE = 1 << 20
-REGISTRY = {"prefix": str, "location": str, "insecure": bool, "blocked": bool, "mirror-by-digest-only": bool, "mirror": list}
+REGISTRY = {
+    "prefix": str,
+    "location": str,
+    "insecure": bool,
+    "blocked": bool,
+    "mirror-by-digest-only": bool,
+    "mirror": list,
+}
 MIRROR = {"location": str, "insecure": bool, "pull-from-mirror": str}
 WHEN = ("", "all", "digest-only", "tag-only")
 
@@ -42,14 +49,18 @@ class Hosts:
 
     def entry(self, wanted):
         """The table with the longest prefix that fits a :class:`Reference`, or None."""
-        fitting = [(len(item["prefix"]), item) for item in self.registries if _fits(item["prefix"], wanted)]
+        fitting = [
+            (len(item["prefix"]), item) for item in self.registries if _fits(item["prefix"], wanted)
+        ]
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
     def admit(self, wanted):
         """:raises Untrusted: for a registry that is blocked. :returns: whether it may be insecure."""
         found = self.entry(wanted)
         if found is not None and found["blocked"]:
-            raise Untrusted("%s is not accepted on this host: %s blocks %s" % (wanted.familiar, self.path, found["prefix"]))
+            raise Untrusted(
+                f"{wanted.familiar} is not accepted on this host: {self.path} blocks {found['prefix']}"
+            )
         return found is not None and found["insecure"]
 
     def places(self, wanted):
@@ -57,16 +68,23 @@ class Hosts:
         insecure, found = self.admit(wanted), self.entry(wanted)
         if found is None:
             return [Place(wanted)]
-        mirrors = [Place(_moved(wanted, found["prefix"], item["location"]), item["insecure"], True)
-                   for item in found["mirror"] if _wants(item["pull-from-mirror"], found["mirror-by-digest-only"], wanted)]
+        mirrors = [
+            Place(_moved(wanted, found["prefix"], item["location"]), item["insecure"], True)
+            for item in found["mirror"]
+            if _wants(item["pull-from-mirror"], found["mirror-by-digest-only"], wanted)
+        ]
         return mirrors + [Place(_moved(wanted, found["prefix"], found["location"]), insecure)]
 
 
 def _fits(prefix, wanted):
     if prefix.startswith("*."):
-        return wanted.registry.rpartition(":")[0].endswith(prefix[1:]) or wanted.registry.endswith(prefix[1:])
+        return wanted.registry.rpartition(":")[0].endswith(prefix[1:]) or wanted.registry.endswith(
+            prefix[1:]
+        )
     full = wanted.name
-    return full == prefix or (full.startswith(prefix) and full[len(prefix)] in "/:@" and not _in_port(prefix, full))
+    return full == prefix or (
+        full.startswith(prefix) and full[len(prefix)] in "/:@" and not _in_port(prefix, full)
+    )
 
 
 def _in_port(prefix, full):
@@ -84,17 +102,19 @@ def _moved(wanted, prefix, location):
     if not location or location == prefix:
         return wanted
     if prefix.startswith("*."):
-        return _reference("%s/%s" % (location, wanted.repository), wanted)
+        return _reference(f"{location}/{wanted.repository}", wanted)
     full = wanted.full_repository
     if not (full + "/").startswith(prefix + "/"):  # the prefix goes as far as the tag or digest
         return _reference(location, wanted)
-    return _reference(location + full[len(prefix):], wanted)
+    return _reference(location + full[len(prefix) :], wanted)
 
 
 def _reference(full, wanted):
     registry, slash, repository = full.partition("/")
     if not slash or not repository or not reference.is_host(registry):
-        raise InvalidInput("location", full, "HOST[:PORT] with a path, if any, and no scheme before it")
+        raise InvalidInput(
+            "location", full, "HOST[:PORT] with a path, if any, and no scheme before it"
+        )
     return reference.Reference(registry, repository, wanted.tag, wanted.digest)
 
 
@@ -102,12 +122,16 @@ def mirror(text, wanted):
     """The :class:`Place` for an entry of a task's ``mirrors``: ``HOST[:PORT][/PATH]``. :raises InvalidInput:"""
     accepted = "HOST[:PORT], with the path below which the mirror has the registry's repositories, if any: mirror.example.com:5000/hub"
     try:
-        parsed = reference.parse("%s/%s" % (text, wanted.repository), "mirrors", default_tag=None)
+        parsed = reference.parse(f"{text}/{wanted.repository}", "mirrors", default_tag=None)
     except EngineError:
         raise InvalidInput("mirrors", text, accepted) from None
     if not text or parsed.registry != text.partition("/")[0] or text.endswith("/"):
         raise InvalidInput("mirrors", text, accepted)
-    return Place(reference.Reference(parsed.registry, parsed.repository, wanted.tag, wanted.digest), False, True)
+    return Place(
+        reference.Reference(parsed.registry, parsed.repository, wanted.tag, wanted.digest),
+        False,
+        True,
+    )
 
 
 # --- the files ---
@@ -118,7 +142,11 @@ def load(own, shared=SHARED):
 
     :raises InvalidInput: when a file is not what it should be.
     """
-    paths = [own] if os.path.exists(own) else [path for path in [shared] if os.path.exists(path)] + _drop_ins(shared + ".d")
+    paths = (
+        [own]
+        if os.path.exists(own)
+        else [path for path in [shared] if os.path.exists(path)] + _drop_ins(shared + ".d")
+    )
     tables = {}
     for path in paths:
         for item in _read(path):
@@ -128,7 +156,11 @@ def load(own, shared=SHARED):
 
 def _drop_ins(directory):
     try:
-        return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.endswith(".conf")]
+        return [
+            os.path.join(directory, name)
+            for name in sorted(os.listdir(directory))
+            if name.endswith(".conf")
+        ]
     except OSError:
         return []
 
@@ -139,10 +171,16 @@ def _read(path):
     except files.Unacceptable as error:
         raise InvalidInput(path, str(error), "a file that can be read") from None
     except ValueError as error:
-        raise InvalidInput(path, str(error), "a file in the form of containers-registries.conf(5), version 2") from None
+        raise InvalidInput(
+            path, str(error), "a file in the form of containers-registries.conf(5), version 2"
+        ) from None
     registries = document.get("registry", [])
     if isinstance(document.get("registries"), dict) or not isinstance(registries, list):
-        raise InvalidInput(path, "its form of version 1", "the form of version 2, with [[registry]] tables (containers-registries.conf(5))")
+        raise InvalidInput(
+            path,
+            "its form of version 1",
+            "the form of version 2, with [[registry]] tables (containers-registries.conf(5))",
+        )
     return [_checked(path, item) for item in registries]
 
 
@@ -151,16 +189,31 @@ def _checked(path, item):
     for entry in item.get("mirror", []):
         _check_fields(path, "[[registry.mirror]]", entry, MIRROR)
         if not entry.get("location") or entry.get("pull-from-mirror", "") not in WHEN:
-            raise InvalidInput(path, entry, "a [[registry.mirror]] with a location and pull-from-mirror all, digest-only or tag-only")
+            raise InvalidInput(
+                path,
+                entry,
+                "a [[registry.mirror]] with a location and pull-from-mirror all, digest-only or tag-only",
+            )
     prefix, location = item.get("prefix") or item.get("location"), item.get("location", "")
     if not prefix or (not location and not prefix.startswith("*.")):
         location = prefix or ""
     if not prefix:
         raise InvalidInput(path, item, "a [[registry]] with a prefix or a location")
-    return {"prefix": prefix.rstrip("/"), "location": location.rstrip("/"), "insecure": item.get("insecure", False),
-            "blocked": item.get("blocked", False), "mirror-by-digest-only": item.get("mirror-by-digest-only", False),
-            "mirror": [{"location": entry["location"].rstrip("/"), "insecure": entry.get("insecure", False),
-                        "pull-from-mirror": entry.get("pull-from-mirror", "")} for entry in item.get("mirror", [])]}
+    return {
+        "prefix": prefix.rstrip("/"),
+        "location": location.rstrip("/"),
+        "insecure": item.get("insecure", False),
+        "blocked": item.get("blocked", False),
+        "mirror-by-digest-only": item.get("mirror-by-digest-only", False),
+        "mirror": [
+            {
+                "location": entry["location"].rstrip("/"),
+                "insecure": entry.get("insecure", False),
+                "pull-from-mirror": entry.get("pull-from-mirror", ""),
+            }
+            for entry in item.get("mirror", [])
+        ],
+    }
 
 
 def _check_fields(path, where, item, known):
@@ -168,5 +221,12 @@ def _check_fields(path, where, item, known):
         raise InvalidInput(path, item, where + " as a table")
     for field, value in item.items():
         if field not in known or not isinstance(value, known[field]):
-            raise InvalidInput(path, "%s = %r in %s" % (field, value, where), "the fields " + ", ".join(
-                "%s (%s)" % (name, {str: "text", bool: "true or false", list: "tables"}[kind]) for name, kind in known.items()))
+            raise InvalidInput(
+                path,
+                f"{field} = {value!r} in {where}",
+                "the fields "
+                + ", ".join(
+                    "%s (%s)" % (name, {str: "text", bool: "true or false", list: "tables"}[kind])
+                    for name, kind in known.items()
+                ),
+            )

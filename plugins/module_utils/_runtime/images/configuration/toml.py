@@ -16,7 +16,9 @@ _LINE_SPACE = re.compile(r"[ \t]*")
 _LINE_END = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
 _WORD = re.compile(r"[0-9A-Za-z_.:+-]+")
 _LONGEST_NUMBER = 80  # characters: 64 bits in binary with some underscores
-_NUMBER = re.compile(r"[+-]?(?:0|[1-9](?:_?[0-9])*)|0x[0-9A-Fa-f](?:_?[0-9A-Fa-f])*|0o[0-7](?:_?[0-7])*|0b[01](?:_?[01])*")
+_NUMBER = re.compile(
+    r"[+-]?(?:0|[1-9](?:_?[0-9])*)|0x[0-9A-Fa-f](?:_?[0-9A-Fa-f])*|0o[0-7](?:_?[0-7])*|0b[01](?:_?[01])*"
+)
 _ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
 MAX_DEPTH = 50
 
@@ -62,7 +64,7 @@ class _Reader:
 
     def expect(self, token):
         if not self.text.startswith(token, self.at):
-            raise self.wrong("%r is missing" % token)
+            raise self.wrong(f"{token!r} is missing")
         self.at += len(token)
 
     def end_of_line(self):
@@ -78,7 +80,7 @@ class _Reader:
         parent = self.descend(root, keys[:-1])
         found = parent.setdefault(keys[-1], {})
         if not isinstance(found, dict) or id(found) in fixed:
-            raise self.wrong("%s is defined twice" % ".".join(keys))
+            raise self.wrong(f"{'.'.join(keys)} is defined twice")
         fixed.add(id(found))
         return found
 
@@ -89,7 +91,7 @@ class _Reader:
         parent = self.descend(root, keys[:-1])
         found = parent.setdefault(keys[-1], _Tables())
         if not isinstance(found, _Tables):
-            raise self.wrong("%s is defined twice" % ".".join(keys))
+            raise self.wrong(f"{'.'.join(keys)} is defined twice")
         found.append({})
         fixed.add(id(found[-1]))
         return found[-1]
@@ -100,7 +102,7 @@ class _Reader:
             if isinstance(table, _Tables):
                 table = table[-1]
             if not isinstance(table, dict) or id(table) in self.closed:
-                raise self.wrong("%s is no table that can be added to" % key)
+                raise self.wrong(f"{key} is no table that can be added to")
         return table
 
     def keys(self):
@@ -109,7 +111,7 @@ class _Reader:
             self.take(_LINE_SPACE)
             if self.text.startswith(('"""', "'''"), self.at):
                 raise self.wrong("a key is a string of several lines, which none may be")
-            if self.text[self.at:self.at + 1] in ('"', "'"):
+            if self.text[self.at : self.at + 1] in ('"', "'"):
                 found.append(self.string())
             else:
                 bare = self.take(_BARE)
@@ -128,15 +130,15 @@ class _Reader:
         for key in keys[:-1]:
             table = table.setdefault(key, {})
             if not isinstance(table, dict) or id(table) in self.closed or id(table) in fixed:
-                raise self.wrong("%s is no table that can be added to" % key)
+                raise self.wrong(f"{key} is no table that can be added to")
         if keys[-1] in table:
-            raise self.wrong("%s is defined twice" % ".".join(keys))
+            raise self.wrong(f"{'.'.join(keys)} is defined twice")
         table[keys[-1]] = self.value()
 
     # --- values ---
 
     def value(self):
-        start = self.text[self.at:self.at + 1]
+        start = self.text[self.at : self.at + 1]
         if start in ('"', "'"):
             return self.string()
         for word, value in (("true", True), ("false", False)):
@@ -153,7 +155,9 @@ class _Reader:
         at, number = self.at, self.take(_WORD) or ""
         if len(number) > _LONGEST_NUMBER or not _NUMBER.fullmatch(number):
             self.at = at
-            raise self.wrong("a value is missing, or is of a kind that is not read here: strings, whole numbers, true, false, arrays and tables are")
+            raise self.wrong(
+                "a value is missing, or is of a kind that is not read here: strings, whole numbers, true, false, arrays and tables are"
+            )
         return int(number.replace("_", ""), 0)
 
     def array(self):
@@ -199,9 +203,9 @@ class _Reader:
         end = self.at + 1
         while end < len(self.text) and self.text[end] not in (quote, "\n"):
             end += 2 if quote == '"' and self.text[end] == "\\" else 1
-        if self.text[end:end + 1] != quote:
+        if self.text[end : end + 1] != quote:
             raise self.wrong("a string does not end")
-        inner, self.at = self.text[self.at + 1:end], end + 1
+        inner, self.at = self.text[self.at + 1 : end], end + 1
         return self.unescaped(inner) if quote == '"' else inner
 
     def long_string(self, quote):
@@ -210,11 +214,17 @@ class _Reader:
             if end >= len(self.text):
                 raise self.wrong("a string does not end")
             end += 2 if quote == '"' and self.text[end] == "\\" else 1
-        while self.text.startswith(quote * 4, end):  # quotes before the end belong to the string, two at most
+        while self.text.startswith(
+            quote * 4, end
+        ):  # quotes before the end belong to the string, two at most
             end += 1
         inner, self.at = self.text[start:end], end + 3
         inner = inner[1:] if inner.startswith("\n") else inner
-        return self.unescaped(re.sub(r"(?<!\\)((?:\\\\)*)\\[ \t]*\n\s*", r"\1", inner)) if quote == '"' else inner
+        return (
+            self.unescaped(re.sub(r"(?<!\\)((?:\\\\)*)\\[ \t]*\n\s*", r"\1", inner))
+            if quote == '"'
+            else inner
+        )
 
     def unescaped(self, text):
         def one(match):
@@ -223,7 +233,7 @@ class _Reader:
                 return _ESCAPES[letter]
             code = match.group(2) or match.group(3)
             if code is None or int(code, 16) > 0x10FFFF or 0xD800 <= int(code, 16) <= 0xDFFF:
-                raise self.wrong("\\%s is not known in a string" % letter)
+                raise self.wrong(f"\\{letter} is not known in a string")
             return chr(int(code, 16))
 
         return re.sub(r"\\(u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|.|\Z)", one, text, flags=re.S)

@@ -37,11 +37,20 @@ def history(engine, name_or_id):
     rows, known, entries = [], _known(engine, record), steps(record)
     for number, (entry, index) in enumerate(entries, 1):
         ident = record["id"] if number == len(entries) else known.get(number, "<missing>")
-        rows.append({
-            "Id": ident, "Created": entry.get("created") or "", "CreatedBy": entry.get("created_by") or "", "Comment": entry.get("comment") or "",
-            "Size": sizes[index] if index is not None else 0,
-            "Tags": [records.familiar(name) for name in records.tags_of(engine, ident)] if ident != "<missing>" else [],
-            "Layer": record["layers"][index] if index is not None else "", "Digest": blobs[index] if index is not None else ""})
+        rows.append(
+            {
+                "Id": ident,
+                "Created": entry.get("created") or "",
+                "CreatedBy": entry.get("created_by") or "",
+                "Comment": entry.get("comment") or "",
+                "Size": sizes[index] if index is not None else 0,
+                "Tags": [records.familiar(name) for name in records.tags_of(engine, ident)]
+                if ident != "<missing>"
+                else [],
+                "Layer": record["layers"][index] if index is not None else "",
+                "Digest": blobs[index] if index is not None else "",
+            }
+        )
     return rows[::-1]
 
 
@@ -52,7 +61,12 @@ def _known(engine, record):
         for row in engine.db.all("SELECT used FROM uses WHERE image = ?", waiting.pop()):
             other = records.find(engine, row["used"])
             before = (other["config"].get("history") or []) if other is not None else []
-            if before and len(before) not in found and len(before) < len(entries) and entries[:len(before)] == before:
+            if (
+                before
+                and len(before) not in found
+                and len(before) < len(entries)
+                and entries[: len(before)] == before
+            ):
                 found[len(before)] = other["id"]
                 waiting.append(other["id"])
     return found
@@ -71,7 +85,9 @@ def layer_sizes(engine, record):
     for index, row in enumerate(rows):
         if row is None:
             blobs = blobs or layer_blobs(engine, record)
-            found = contents.read(plain(engine, record, blobs[index]), title(engine, record, blobs[index]))
+            found = contents.read(
+                plain(engine, record, blobs[index]), title(engine, record, blobs[index])
+            )
             sizes.append(sum(file.size for file in files_of(found)))
         else:
             sizes.append(row["size"])
@@ -79,7 +95,7 @@ def layer_sizes(engine, record):
 
 
 def title(engine, record, digest):
-    return "layer %s of %s" % (digest[:19], records.name_of(engine, record["id"]))
+    return f"layer {digest[:19]} of {records.name_of(engine, record['id'])}"
 
 
 def plain(engine, record, digest):
@@ -90,16 +106,23 @@ def plain(engine, record, digest):
 
 def kept_layers(engine, record, count=None):
     """For ``intake.take``: the lowest ``count`` layers of an image (None: all) as the store has them. :raises HostError: when a blob is gone."""
-    described = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])["layers"][:count]
+    described = manifest.parse(engine.blobs.read(record["manifest"]), record["id"])["layers"][
+        :count
+    ]
     for item in described:
         check_there(engine, record, item["digest"])
-    return [ingest.Layer(diff_id, None, item["digest"], item["size"]) for diff_id, item in zip(record["layers"], described)]
+    return [
+        ingest.Layer(diff_id, None, item["digest"], item["size"])
+        for diff_id, item in zip(record["layers"], described)
+    ]
 
 
 def check_there(engine, record, digest):
     """:raises HostError: when a blob of an image is gone."""
     if not engine.blobs.has(digest):
-        raise HostError("image %s is damaged: its blob %s is gone; pull or load it again" % (records.name_of(engine, record["id"]), digest))
+        raise HostError(
+            f"image {records.name_of(engine, record['id'])} is damaged: its blob {digest} is gone; pull or load it again"
+        )
 
 
 def read_layers(engine, record, hashed=False, known=None):
@@ -108,7 +131,9 @@ def read_layers(engine, record, hashed=False, known=None):
         if known is not None and diff_id in known:
             yield known[diff_id]
             continue
-        found = contents.read(plain(engine, record, digest), title(engine, record, digest), index, hashed)
+        found = contents.read(
+            plain(engine, record, digest), title(engine, record, digest), index, hashed
+        )
         if known is not None:
             known[diff_id] = found
         yield found
@@ -127,18 +152,42 @@ def layer_report(engine, name_or_id, largest=LARGEST):
     for index, found in enumerate(read_layers(engine, record, hashed=True)):
         digest, files = blobs[index], files_of(found)
         wasted += [hidden for hidden in pile.add(found) if hidden.size]
-        shown.append({
-            "DiffID": record["layers"][index], "Digest": digest, "CreatedBy": entries[index].get("created_by") or "",
-            "Created": entries[index].get("created") or "", "Size": sum(file.size for file in files), "CompressedSize": engine.blobs.size(digest),
-            "Files": len(files), "Deletes": len(found.whiteouts) + len(found.opaques)})
+        shown.append(
+            {
+                "DiffID": record["layers"][index],
+                "Digest": digest,
+                "CreatedBy": entries[index].get("created_by") or "",
+                "Created": entries[index].get("created") or "",
+                "Size": sum(file.size for file in files),
+                "CompressedSize": engine.blobs.size(digest),
+                "Files": len(files),
+                "Deletes": len(found.whiteouts) + len(found.opaques),
+            }
+        )
     for number, layer in enumerate(shown):
         layer["Wasted"] = sum(hidden.size for hidden in wasted if hidden.item.layer == number)
     wasted.sort(key=lambda hidden: (-hidden.size, hidden.path))
-    return {"Layers": shown, "Size": sum(layer["Size"] for layer in shown), "Wasted": sum(hidden.size for hidden in wasted), "WastedFiles": [
-        {"Path": "/" + os.fsdecode(hidden.path), "Size": hidden.size, "Layer": hidden.item.layer + 1, "HiddenBy": hidden.layer + 1, "How": hidden.how}
-        for hidden in wasted[:largest]]}
+    return {
+        "Layers": shown,
+        "Size": sum(layer["Size"] for layer in shown),
+        "Wasted": sum(hidden.size for hidden in wasted),
+        "WastedFiles": [
+            {
+                "Path": "/" + os.fsdecode(hidden.path),
+                "Size": hidden.size,
+                "Layer": hidden.item.layer + 1,
+                "HiddenBy": hidden.layer + 1,
+                "How": hidden.how,
+            }
+            for hidden in wasted[:largest]
+        ],
+    }
 
 
 def files_of(found):
     """The files and links of a layer, one of several names once."""
-    return list({id(item.file): item.file for item in found.items.values() if item.file is not None}.values())
+    return list(
+        {
+            id(item.file): item.file for item in found.items.values() if item.file is not None
+        }.values()
+    )

@@ -19,7 +19,7 @@ from ...store import trees
 
 def title(layer, what):
     """A layer's name in errors."""
-    return "layer %s of %s" % ((layer.digest or layer.diff_id)[:19], what)
+    return f"layer {(layer.digest or layer.diff_id)[:19]} of {what}"
 
 
 def bring(engine, what, layer, place, kind, threads=0):
@@ -47,10 +47,20 @@ def _bring(engine, what, layer, place, kind, threads):
     algorithm = layer.diff_id.partition(":")[0]
     checked = hashlib.new(algorithm)
     with contextlib.ExitStack() as stack:
-        writer = None if kept else stack.enter_context(
-            engine.blobs.arrival(layer.digest, layer.size) if layer.resumes
-            else engine.blobs.writer((layer.digest or "sha256:").partition(":")[0], durable=False))
-        source = streams.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else None
+        writer = (
+            None
+            if kept
+            else stack.enter_context(
+                engine.blobs.arrival(layer.digest, layer.size)
+                if layer.resumes
+                else engine.blobs.writer(
+                    (layer.digest or "sha256:").partition(":")[0], durable=False
+                )
+            )
+        )
+        source = (
+            streams.pieces(stack.enter_context(engine.blobs.open(layer.digest))) if kept else None
+        )
         if writer is not None and writer.resumed:
             stack.enter_context(_suspected())
         if layer.digest:
@@ -67,8 +77,10 @@ def _bring(engine, what, layer, place, kind, threads):
         ends = formats.fill(kind, place, plain, name) if place else None
         for _piece in plain:
             pass
-        if "%s:%s" % (algorithm, checked.hexdigest()) != layer.diff_id:
-            raise errors.RegistryError("%s: its content is not what the image configuration promises (%s)" % (name, layer.diff_id))
+        if f"{algorithm}:{checked.hexdigest()}" != layer.diff_id:
+            raise errors.RegistryError(
+                f"{name}: its content is not what the image configuration promises ({layer.diff_id})"
+            )
         digest = layer.digest if kept else _commit(writer, layer, name)
     return {"digest": digest, "ends": ends}
 
@@ -86,9 +98,12 @@ def _suspected():
 
 def _commit(writer, layer, name):
     if layer.digest and writer.digest != layer.digest:
-        raise errors.RegistryError("%s: what arrived has the digest %s" % (name, writer.digest))
+        raise errors.RegistryError(f"{name}: what arrived has the digest {writer.digest}")
     if layer.size is not None and writer.size != layer.size:  # a store's blobs are held against it
-        raise errors.RegistryError("%s has %d bytes and not the %d that its manifest promises" % (name, writer.size, layer.size))
+        raise errors.RegistryError(
+            "%s has %d bytes and not the %d that its manifest promises"
+            % (name, writer.size, layer.size)
+        )
     return writer.commit()
 
 
@@ -98,7 +113,10 @@ def _arriving(layer, writer):
     begun = writeback.Writeback(writer.file.fileno())
     for chunk in layer.open(writer.size) if layer.resumes else layer.open():
         if layer.size is not None and writer.size + len(chunk) > layer.size:
-            raise errors.RegistryError("layer %s is larger than the %d bytes that its manifest promises" % (layer.digest, layer.size))
+            raise errors.RegistryError(
+                "layer %s is larger than the %d bytes that its manifest promises"
+                % (layer.digest, layer.size)
+            )
         writer.write(chunk)
         begun.grown(writer.size)
         yield chunk

@@ -21,7 +21,13 @@ class Layer:
     """
 
     def __init__(self, diff_id, path, digest=None, size=0, fresh=False):
-        self.diff_id, self.path, self.digest, self.size, self.fresh = diff_id, path, digest, size, fresh
+        self.diff_id, self.path, self.digest, self.size, self.fresh = (
+            diff_id,
+            path,
+            digest,
+            size,
+            fresh,
+        )
 
 
 class Made:
@@ -32,8 +38,17 @@ class Made:
     :param created: of that step. :param annotations: of its manifest.
     """
 
-    def __init__(self, config, layer_list, uses=(), keys=(), added="", created="", annotations=None):
-        self.config, self.layers, self.uses, self.keys, self.added, self.created = config, list(layer_list), list(uses), list(keys), added, created
+    def __init__(
+        self, config, layer_list, uses=(), keys=(), added="", created="", annotations=None
+    ):
+        self.config, self.layers, self.uses, self.keys, self.added, self.created = (
+            config,
+            list(layer_list),
+            list(uses),
+            list(keys),
+            added,
+            created,
+        )
         self.id, self.annotations = manifest.digest_of(config), dict(annotations or {})
 
 
@@ -47,7 +62,10 @@ def cached(engine, key):
 
 def keys_of(engine, ident):
     """All keys of the build cache that lead to an image, sorted."""
-    return [row["key"] for row in engine.db.all("SELECT key FROM steps WHERE image = ? ORDER BY key", ident)]
+    return [
+        row["key"]
+        for row in engine.db.all("SELECT key FROM steps WHERE image = ? ORDER BY key", ident)
+    ]
 
 
 def known(engine, diff_id):
@@ -88,7 +106,9 @@ def store(engine, made, fresh, references=(), final=None):
     try:
         _store(engine, made, fresh, references, final, written)
     except BaseException:
-        garbage.sweep(engine)  # layers that had got their places when the disk had no room for their rows
+        garbage.sweep(
+            engine
+        )  # layers that had got their places when the disk had no room for their rows
         garbage.collect(engine, written)
         raise
 
@@ -101,19 +121,29 @@ def _store(engine, made, fresh, references, final, written):
             written.append(documents[-1][1])
             written.append(engine.blobs.put(image.config, durable=False))
         sync()
-    unpacked = {layer.diff_id: layers.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size) for layer in fresh}
+    unpacked = {
+        layer.diff_id: layers.Unpacked(layer.diff_id, layer.path, layer.digest, layer.size)
+        for layer in fresh
+    }
     superseded = []
     with engine.db.transaction() as connection:
         aside = layers.commit(engine, connection, unpacked.values())
         for image, digest in documents:
             size = sum(layer.size for layer in image.layers)
-            superseded += records.save(engine, connection, image.id, digest, size, references if image.id == final else ())
+            superseded += records.save(
+                engine, connection, image.id, digest, size, references if image.id == final else ()
+            )
             for key in image.keys:
-                connection.execute("INSERT OR REPLACE INTO steps (key, image, diff_id, created) VALUES (?, ?, ?, ?)",
-                                   (key, image.id, image.added, image.created))
+                connection.execute(
+                    "INSERT OR REPLACE INTO steps (key, image, diff_id, created) VALUES (?, ?, ?, ?)",
+                    (key, image.id, image.added, image.created),
+                )
             for other in image.uses:
                 if other != image.id:
-                    connection.execute("INSERT OR IGNORE INTO uses (image, used) SELECT ?, id FROM images WHERE id = ?", (image.id, other))
+                    connection.execute(
+                        "INSERT OR IGNORE INTO uses (image, used) SELECT ?, id FROM images WHERE id = ?",
+                        (image.id, other),
+                    )
     garbage.remove_trees(aside)
     if superseded:
         garbage.collect(engine, superseded)
@@ -125,15 +155,27 @@ def manifest_of(engine, image):
     for layer in image.layers:
         with engine.blobs.open(layer.digest) as file:
             kind = streams.kind_of(file.read(8))
-        described.append({"digest": layer.digest, "size": engine.blobs.size(layer.digest), "compression": kind})
+        described.append(
+            {"digest": layer.digest, "size": engine.blobs.size(layer.digest), "compression": kind}
+        )
     config = manifest.parse_config(image.config, "the built image")["config"]
-    return manifest.build({"digest": image.id, "size": len(image.config)}, described, manifest.needs_docker(config), image.annotations)
+    return manifest.build(
+        {"digest": image.id, "size": len(image.config)},
+        described,
+        manifest.needs_docker(config),
+        image.annotations,
+    )
 
 
 def remember(engine, key, found):
     """One more key for what the cache has."""
-    engine.db.run("INSERT OR REPLACE INTO steps (key, image, diff_id, created) SELECT ?, id, ?, ? FROM images WHERE id = ?",
-                  key, found["diff_id"], found["created"], found["image"])
+    engine.db.run(
+        "INSERT OR REPLACE INTO steps (key, image, diff_id, created) SELECT ?, id, ?, ? FROM images WHERE id = ?",
+        key,
+        found["diff_id"],
+        found["created"],
+        found["image"],
+    )
 
 
 def discard(engine, blobs, ended):

@@ -55,12 +55,20 @@ def _all(node, path, kind):
 
 
 def _same(old, new):
-    if old.item is None or new.item is None:  # a directory that is only passed through is 0755 and root's
-        return all(node.item is None or (node.item.st_mode & 0o7777, node.item.st_uid, node.item.st_gid, node.item.xattrs) == (0o755, 0, 0, {})
-                   for node in (old, new))
+    if (
+        old.item is None or new.item is None
+    ):  # a directory that is only passed through is 0755 and root's
+        return all(
+            node.item is None
+            or (node.item.st_mode & 0o7777, node.item.st_uid, node.item.st_gid, node.item.xattrs)
+            == (0o755, 0, 0, {})
+            for node in (old, new)
+        )
     return old.item.same_as(new.item)
 
 
 def _row(path, kind, old, new):
-    size, before = [node.item.size if node is not None and node.item is not None else 0 for node in (new, old)]
+    size, before = [
+        node.item.size if node is not None and node.item is not None else 0 for node in (new, old)
+    ]
     return {"Path": os.fsdecode(path), "Kind": kind, "Size": size, "Before": before}

@@ -31,9 +31,18 @@ def needed(engine, connection, ended=None):
     for row in connection.execute("SELECT id, manifest FROM images").fetchall():
         blobs.update((row["id"], row["manifest"]))
         with contextlib.suppress(EngineError):
-            blobs.update(layer["digest"] for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"])
+            blobs.update(
+                layer["digest"]
+                for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"]
+            )
         try:
-            keys.update(_keys(manifest.parse_config(engine.blobs.read(row["id"]), row["id"])["rootfs"]["diff_ids"]))
+            keys.update(
+                _keys(
+                    manifest.parse_config(engine.blobs.read(row["id"]), row["id"])["rootfs"][
+                        "diff_ids"
+                    ]
+                )
+            )
         except EngineError:
             lost = True
     dead = {entry["id"] for entry in engine.operations.abandoned()}
@@ -61,7 +70,9 @@ def collect(engine, candidates=(), everything=False, ended=None):
         with engine.db.transaction() as connection:
             freed = _collect(engine, connection, candidates, everything, ended, gone)
     finally:
-        remove_trees(gone)  # also where the disk had no room for the end of the transaction: a layer that is not there is made again, or forgotten
+        remove_trees(
+            gone
+        )  # also where the disk had no room for the end of the transaction: a layer that is not there is made again, or forgotten
     return freed
 
 
@@ -75,7 +86,9 @@ def _collect(engine, connection, candidates, everything, ended, gone):
             freed += row["size"]
             connection.execute("DELETE FROM layers WHERE diff_id = ?", (row["diff_id"],))
             gone += _set_aside(engine, layers.path_of(engine, row["number"]))
-            candidates += [row["blob"]] if row["blob"] else []  # where a damaged image could not name it
+            candidates += (
+                [row["blob"]] if row["blob"] else []
+            )  # where a damaged image could not name it
     for digest in _all_blobs(engine) if everything and not unnamed else candidates:
         if digest not in blobs and engine.blobs.has(digest):
             freed += engine.blobs.size(digest)
@@ -90,7 +103,9 @@ def _stood_on(engine, row):
     place = layers.path_of(engine, row["number"])
     for ident in _names(engine.paths.containers):
         try:
-            if place in (read_json(os.path.join(engine.paths.container(ident), "run.json")) or {}).get("layers", ()):
+            if place in (
+                read_json(os.path.join(engine.paths.container(ident), "run.json")) or {}
+            ).get("layers", ()):
                 return True
         except (HostError, ValueError, AttributeError, TypeError):
             return True  # nobody knows
@@ -122,7 +137,7 @@ def _all_blobs(engine):
     """Digests of all blobs of the store."""
     for algorithm in _names(engine.paths.blobs):
         for encoded in _names(os.path.join(engine.paths.blobs, algorithm)):
-            yield "%s:%s" % (algorithm, encoded)
+            yield f"{algorithm}:{encoded}"
 
 
 def _names(directory):
@@ -141,9 +156,16 @@ def remove_trees(paths):
 def sweep(engine):
     """Remove from ``tmp`` what dead processes left, and unpacked layers that no row knows."""
     _await_workers(engine)
-    stale = [os.path.join(engine.paths.tmp, name) for name in _names(engine.paths.tmp) if not _alive(engine, name)]
+    stale = [
+        os.path.join(engine.paths.tmp, name)
+        for name in _names(engine.paths.tmp)
+        if not _alive(engine, name)
+    ]
     with engine.db.transaction() as connection:
-        known = {layers.base36(row["number"]) for row in connection.execute("SELECT number FROM layers").fetchall()}
+        known = {
+            layers.base36(row["number"])
+            for row in connection.execute("SELECT number FROM layers").fetchall()
+        }
         for name in _names(engine.paths.layers):
             if name not in known:
                 stale += _set_aside(engine, os.path.join(engine.paths.layers, name))
@@ -168,7 +190,11 @@ def _await_workers(engine):
 def _alive(engine, name):
     """Whether the maker of ``KIND-PID-...`` in ``tmp`` still runs; a later process with its pid began after the file's time."""
     parts = name.split("-")
-    if len(parts) < 3 or parts[0] not in ("blob", "layer", "gone", "worker", "stdin", "userns") or not parts[1].isdigit():
+    if (
+        len(parts) < 3
+        or parts[0] not in ("blob", "layer", "gone", "worker", "stdin", "userns")
+        or not parts[1].isdigit()
+    ):
         return True  # a copy of the engine, which deploy/install.py looks after
     began = start_time(int(parts[1]))
     if began is None:

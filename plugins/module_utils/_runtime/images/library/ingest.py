@@ -35,7 +35,13 @@ class Layer:
     """
 
     def __init__(self, diff_id, open_, digest=None, size=None, resumes=False):
-        self.diff_id, self.open, self.digest, self.size, self.resumes = diff_id, open_, digest, size, resumes
+        self.diff_id, self.open, self.digest, self.size, self.resumes = (
+            diff_id,
+            open_,
+            digest,
+            size,
+            resumes,
+        )
 
 
 @contextlib.contextmanager
@@ -46,9 +52,12 @@ def explained(engine, what, kept="nothing of it was kept"):
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             engine.blobs.partials.sweep(0)
-            raise errors.HostError("no space left in %s for %s; %s" % (engine.paths.data, what, kept)) from None
+            raise errors.HostError(
+                f"no space left in {engine.paths.data} for {what}; {kept}"
+            ) from None
         raise errors.HostError(
-            "%s could not be stored: %s%s" % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")
+            "%s could not be stored: %s%s"
+            % (what, error.strerror or error, " (%s)" % error.filename if error.filename else "")
         ) from None
 
 
@@ -56,7 +65,17 @@ PULL = board.DOWNLOADING, board.PULLED  # how layers come, in the words of progr
 LOAD = board.LOADING, board.LOADED
 
 
-def take(engine, what, config, layer_list, manifest_data=None, build_manifest=None, references=(), digests=(), manner=PULL):
+def take(
+    engine,
+    what,
+    config,
+    layer_list,
+    manifest_data=None,
+    build_manifest=None,
+    references=(),
+    digests=(),
+    manner=PULL,
+):
     """Store an image and give it its names.
 
     :param what: its name, for errors. :param config: bytes of the image configuration.
@@ -69,32 +88,49 @@ def take(engine, what, config, layer_list, manifest_data=None, build_manifest=No
     ident = manifest.digest_of(config)
     diff_ids = [layer.diff_id for layer in layer_list]
     names = (
-        [ident] + [layer.digest for layer in layer_list if layer.digest] + ([manifest.digest_of(manifest_data)] if manifest_data else [])
+        [ident]
+        + [layer.digest for layer in layer_list if layer.digest]
+        + ([manifest.digest_of(manifest_data)] if manifest_data else [])
     )
     intake = _Intake(engine, what, layer_list, manner)
     with (
         explained(engine, what),
         writeback.durable(engine.paths.data) as sync,
-        engine.operations.record("pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None) as entry,
+        engine.operations.record(
+            "pull", name=what, blobs=names, layers=diff_ids, unnamed=build_manifest is not None
+        ) as entry,
     ):
         try:
             with contextlib.ExitStack() as stack:
                 engine.blobs.partials.sweep()
-                for diff_id in sorted(intake.missing()):  # in one order everywhere, so that two tasks never wait for each other
+                for diff_id in sorted(
+                    intake.missing()
+                ):  # in one order everywhere, so that two tasks never wait for each other
                     stack.enter_context(engine.locks.hold("layer", diff_id))
                 intake.fetch()
-                digest = engine.blobs.put(manifest_data if build_manifest is None else build_manifest(intake.stored), durable=False)
+                digest = engine.blobs.put(
+                    manifest_data if build_manifest is None else build_manifest(intake.stored),
+                    durable=False,
+                )
                 engine.blobs.put(config, durable=False)
                 sync()
                 with engine.db.transaction() as connection:
                     intake.directories += layers.commit(engine, connection, intake.unpacked)
-                    size = sum(row["size"] for row in layers.rows(engine, diff_ids) if row is not None)
-                    superseded = records.save(engine, connection, ident, digest, size, references, digests)
+                    size = sum(
+                        row["size"] for row in layers.rows(engine, diff_ids) if row is not None
+                    )
+                    superseded = records.save(
+                        engine, connection, ident, digest, size, references, digests
+                    )
             if superseded:
                 garbage.collect(engine, superseded)
         except BaseException:
-            garbage.sweep(engine)  # layers that had got their places when the disk had no room for their rows
-            garbage.collect(engine, names + intake.made, everything=build_manifest is not None, ended=entry)  # blobs may have no name yet
+            garbage.sweep(
+                engine
+            )  # layers that had got their places when the disk had no room for their rows
+            garbage.collect(
+                engine, names + intake.made, everything=build_manifest is not None, ended=entry
+            )  # blobs may have no name yet
             raise
         finally:
             garbage.remove_trees([path for path in intake.directories if os.path.exists(path)])
@@ -133,10 +169,22 @@ class _Intake:
         tasks = dict(sorted(tasks.items(), key=lambda item: -(item[1][0].size or 0)))
         _check_space(self.engine, self.what, [layer for layer, _wanted in tasks.values()])
         jobs, directories, kind, shown = [], {}, layers.kind(self.engine), self._announce(tasks)
-        for index, (layer, wanted) in tasks.items():  # the largest first, so that none is left to one processor at the end
+        for index, (
+            layer,
+            wanted,
+        ) in tasks.items():  # the largest first, so that none is left to one processor at the end
             if wanted:
                 directories[index] = layers.temporary(self.engine, "layer")
-            jobs.append(functools.partial(self._bring, layer, directories.get(index), kind, _threads(layer, tasks.values()), shown[index]))
+            jobs.append(
+                functools.partial(
+                    self._bring,
+                    layer,
+                    directories.get(index),
+                    kind,
+                    _threads(layer, tasks.values()),
+                    shown[index],
+                )
+            )
         self.directories = list(directories.values())
         results = dict(zip(tasks, workers.run(self.engine, jobs)))
         self.made = [result["digest"] for result in results.values()]
@@ -148,7 +196,9 @@ class _Intake:
         said = {}
         for index, layer in enumerate(self.layers):
             phase = board.WAITING if index in tasks else board.PRESENT
-            said[index] = self.engine.progress.item((layer.digest or layer.diff_id).partition(":")[2][:12], layer.size, phase)
+            said[index] = self.engine.progress.item(
+                (layer.digest or layer.diff_id).partition(":")[2][:12], layer.size, phase
+            )
         return said
 
     def _bring(self, layer, directory, kind, threads, item):
@@ -161,16 +211,23 @@ class _Intake:
         return result
 
     def _note_stored(self, results, present):
-        by_diff = {self.layers[index].diff_id: result["digest"] for index, result in results.items()}
+        by_diff = {
+            self.layers[index].diff_id: result["digest"] for index, result in results.items()
+        }
         for index, layer in enumerate(self.layers):
             digest = layer.digest or by_diff.get(layer.diff_id) or present[index]["blob"]
             with self.engine.blobs.open(digest) as file:
                 kind = streams.kind_of(file.read(8))
-            self.stored.append({"digest": digest, "size": self.engine.blobs.size(digest), "compression": kind})
+            self.stored.append(
+                {"digest": digest, "size": self.engine.blobs.size(digest), "compression": kind}
+            )
 
     def _close(self, results, directories, present):
         """Close the layers' open ends, lowest layer first, and settle each new one's key."""
-        paths = [layers.path_of(self.engine, row["number"]) if row is not None else None for row in present]
+        paths = [
+            layers.path_of(self.engine, row["number"]) if row is not None else None
+            for row in present
+        ]
         chains, opened = manifest.chain_ids(self.diff_ids), []
         with contextlib.ExitStack() as stack:
             for index, layer in enumerate(self.layers):
@@ -179,11 +236,18 @@ class _Intake:
                     ends = result["ends"]
                     if ends["passed"] or ends["links"]:
                         key = layers.chain_key(chains[index])
-                        for path in paths[len(opened):index]:
+                        for path in paths[len(opened) : index]:
                             opened.append(stack.enter_context(overlay.opened(path)))
-                        formats.close(directories[index], list(reversed(opened)), ends, arrival.title(layer, self.what))
+                        formats.close(
+                            directories[index],
+                            list(reversed(opened)),
+                            ends,
+                            arrival.title(layer, self.what),
+                        )
                     paths[index] = directories[index]
-                    self.unpacked.append(layers.Unpacked(key, directories[index], result["digest"], ends["size"]))
+                    self.unpacked.append(
+                        layers.Unpacked(key, directories[index], result["digest"], ends["size"])
+                    )
 
 
 def _threads(layer, all_of_them):
@@ -201,6 +265,5 @@ def _check_space(engine, what, missing):
         status = os.statvfs(engine.paths.data)
     if wanted > status.f_bavail * status.f_frsize:
         raise errors.HostError(
-            "no space left in %s for %s: it needs at least %s and there is %s"
-            % (engine.paths.data, what, units.show_size(wanted), units.show_size(status.f_bavail * status.f_frsize))
+            f"no space left in {engine.paths.data} for {what}: it needs at least {units.show_size(wanted)} and there is {units.show_size(status.f_bavail * status.f_frsize)}"
         )

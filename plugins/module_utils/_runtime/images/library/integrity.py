@@ -43,7 +43,7 @@ class Damage:
 
     @property
     def sentences(self):
-        return ["image %s: %s %s" % (self.name, kind, text) for kind, found in
+        return [f"image {self.name}: {kind} {text}" for kind, found in
                 (("its", self.documents), ("the archive", self.blobs), ("layer", self.places)) for text in found.values()]  # fmt: skip
 
 
@@ -90,21 +90,25 @@ def look(engine, row, full=False, checked=None):
         try:
             read[kind] = engine.blobs.read(digest)
         except EngineError:
-            damage.documents[digest] = "%s %s is %s" % (kind, digest[:19], "damaged" if engine.blobs.has(digest) else "gone")
+            damage.documents[digest] = (
+                f"{kind} {digest[:19]} is {'damaged' if engine.blobs.has(digest) else 'gone'}"
+            )
     if damage.documents:
         return damage
     described = manifest.parse(read["manifest"], damage.name)["layers"]
-    diff_ids = damage.diff_ids = manifest.parse_config(read["configuration"], damage.name)["rootfs"]["diff_ids"]
+    diff_ids = damage.diff_ids = manifest.parse_config(read["configuration"], damage.name)[
+        "rootfs"
+    ]["diff_ids"]
     rows = layers.rows(engine, diff_ids)
     for layer, diff_id, found in zip(described, diff_ids, rows):
         blob = _once(checked, layer["digest"], lambda layer=layer: _blob(engine, layer, full))
         if blob:
-            damage.blobs[layer["digest"]] = "%s %s" % (layer["digest"][:19], blob)
+            damage.blobs[layer["digest"]] = f"{layer['digest'][:19]} {blob}"
         key = found["diff_id"] if found is not None else None
         place = _once(checked, (diff_id, key), lambda layer=layer, diff_id=diff_id, row=found, blob=blob: (
             _place(engine, row, diff_id, layer["digest"], full and not blob)))  # fmt: skip
         if place:
-            damage.places[diff_id] = "%s %s" % (diff_id[:19], place)
+            damage.places[diff_id] = f"{diff_id[:19]} {place}"
             if found is not None:
                 damage.present.add(diff_id)
     return damage
@@ -123,7 +127,7 @@ def _blob(engine, layer, full):
     except (NotFound, FileNotFoundError):
         return "is gone"
     except OSError as error:
-        return "can't be read: %s" % error.strerror
+        return f"can't be read: {error.strerror}"
 
 
 def _archive(engine, layer, full):
@@ -142,7 +146,7 @@ def _digest(pieces, like):
     checksum = hashlib.new(algorithm)
     for piece in pieces:
         checksum.update(piece)
-    return "%s:%s" % (algorithm, checksum.hexdigest())
+    return f"{algorithm}:{checksum.hexdigest()}"
 
 
 def _place(engine, row, diff_id, digest, full):
@@ -155,16 +159,18 @@ def _place(engine, row, diff_id, digest, full):
     try:
         return _content(engine, path, row, diff_id, digest)
     except (EngineError, OSError) as error:
-        return "can't be held against its archive: %s" % (error if isinstance(error, EngineError) else error.strerror)
+        return f"can't be held against its archive: {error if isinstance(error, EngineError) else error.strerror}"
 
 
 def _content(engine, path, row, diff_id, digest):
     if not os.path.isdir(path):
         return _image(path, diff_id)
     with engine.blobs.open(digest) as file:
-        chunks = streams.decompress(streams.pieces(file), "layer %s" % diff_id)
+        chunks = streams.decompress(streams.pieces(file), f"layer {diff_id}")
         try:
-            wanted = inodes.read(reader.Stream(chunks, "layer %s" % diff_id), "layer %s" % diff_id, sparse=True)
+            wanted = inodes.read(
+                reader.Stream(chunks, f"layer {diff_id}"), f"layer {diff_id}", sparse=True
+            )
         except erofs.Unfit:
             return None  # too large to be looked at
     return _compare(path, wanted.root, row["diff_id"] != diff_id)
@@ -209,7 +215,13 @@ def _compare(path, root, completed):
                 time = time or difference
             if frame.names:
                 name = frame.names.pop()
-                frames.append(_Frame(os.open(name, _DIRECTORY, dir_fd=frame.fd), frame.node.entries[name], frame.prefix + name + b"/"))
+                frames.append(
+                    _Frame(
+                        os.open(name, _DIRECTORY, dir_fd=frame.fd),
+                        frame.node.entries[name],
+                        frame.prefix + name + b"/",
+                    )
+                )
             else:
                 os.close(frames.pop().fd)
     finally:
@@ -232,13 +244,13 @@ class _Frame:
         time, entries, self.names = None, self.node.entries, []
         names = {os.fsencode(name) for name in os.listdir(self.fd)}
         for name in sorted(names - set(entries)) if not completed else ():
-            return "has %s, which is not of it" % tree.show(self.prefix + name)
+            return f"has {tree.show(self.prefix + name)}, which is not of it"
         for name, node in entries.items():
             if name not in names:
-                return "lacks %s" % tree.show(self.prefix + name)
+                return f"lacks {tree.show(self.prefix + name)}"
             difference = _difference(self.fd, name, node)
             if difference:
-                difference = "is damaged: %s %s" % (tree.show(self.prefix + name), difference)
+                difference = f"is damaged: {tree.show(self.prefix + name)} {difference}"
                 if node.entries is None or not difference.endswith(TIME):
                     return difference
                 time = time or difference
@@ -259,7 +271,11 @@ def _difference(fd, name, node):
         return "leads elsewhere"
     if stat.S_IFMT(node.mode) in (stat.S_IFCHR, stat.S_IFBLK) and status.st_rdev != node.device:
         return "is another device"
-    if (status.st_uid, status.st_gid) != (node.uid, node.gid) or not stat.S_ISLNK(node.mode) and status.st_mode != node.mode:
+    if (
+        (status.st_uid, status.st_gid) != (node.uid, node.gid)
+        or not stat.S_ISLNK(node.mode)
+        and status.st_mode != node.mode
+    ):
         return "has another owner or mode"
     if 0 <= node.mtime < LATEST * 1000000000 and status.st_mtime_ns != node.mtime:
         return TIME

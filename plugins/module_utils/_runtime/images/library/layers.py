@@ -51,15 +51,23 @@ def is_there(path):
         status = os.lstat(path)
     except FileNotFoundError:
         return False
-    return stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and erofs.length(path) == status.st_size)
+    return stat.S_ISDIR(status.st_mode) or (
+        stat.S_ISREG(status.st_mode) and erofs.length(path) == status.st_size
+    )
 
 
 def rows(engine, diff_ids):
     """A row of ``layers`` or None for every layer of an image, lowest first; None also where nothing is at its place."""
     found = []
     for diff_id, chain_id in zip(diff_ids, manifest.chain_ids(diff_ids)):
-        candidates = engine.db.all("SELECT * FROM layers WHERE diff_id IN (?, ?) ORDER BY diff_id DESC", diff_id, chain_key(chain_id))
-        found.append(next((row for row in candidates if is_there(path_of(engine, row["number"]))), None))
+        candidates = engine.db.all(
+            "SELECT * FROM layers WHERE diff_id IN (?, ?) ORDER BY diff_id DESC",
+            diff_id,
+            chain_key(chain_id),
+        )
+        found.append(
+            next((row for row in candidates if is_there(path_of(engine, row["number"]))), None)
+        )
     return found
 
 
@@ -71,7 +79,7 @@ def paths(engine, diff_ids):
     found = rows(engine, diff_ids)
     missing = [diff_id for diff_id, row in zip(diff_ids, found) if row is None]
     if missing:
-        raise NotFound("layer %s is not in the store" % missing[0])
+        raise NotFound(f"layer {missing[0]} is not in the store")
     return [path_of(engine, row["number"]) for row in reversed(found)]
 
 
@@ -98,11 +106,17 @@ def commit(engine, connection, unpacked):
             continue
         if row is not None:
             number = row["number"]
-            connection.execute("UPDATE layers SET blob = ?, size = ? WHERE diff_id = ?", (layer.blob, layer.size, layer.key))
-        else:
-            number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM layers").fetchone()[0]
             connection.execute(
-                "INSERT INTO layers (diff_id, number, blob, size) VALUES (?, ?, ?, ?)", (layer.key, number, layer.blob, layer.size)
+                "UPDATE layers SET blob = ?, size = ? WHERE diff_id = ?",
+                (layer.blob, layer.size, layer.key),
+            )
+        else:
+            number = connection.execute(
+                "SELECT coalesce(max(number), 0) + 1 FROM layers"
+            ).fetchone()[0]
+            connection.execute(
+                "INSERT INTO layers (diff_id, number, blob, size) VALUES (?, ?, ?, ?)",
+                (layer.key, number, layer.blob, layer.size),
             )
         aside += _rename(engine, layer.path, path_of(engine, number))
     if unpacked:
@@ -118,7 +132,9 @@ def _rename(engine, source, target):
     try:
         os.rename(source, target)
     except OSError as error:
-        raise HostError("could not move the unpacked layer to %s: %s" % (target, error.strerror)) from None
+        raise HostError(
+            f"could not move the unpacked layer to {target}: {error.strerror}"
+        ) from None
     return aside
 
 
@@ -132,7 +148,7 @@ def kind(engine):
         return DIRECTORY
     reason = why_no_erofs(engine)
     if reason and wanted == EROFS:
-        raise Unsupported("%s asks for layers as EROFS images: %s" % (engine.paths.config, reason))
+        raise Unsupported(f"{engine.paths.config} asks for layers as EROFS images: {reason}")
     return DIRECTORY if reason else EROFS
 
 
@@ -150,4 +166,6 @@ _counter = [0]
 def temporary(engine, kind):
     """A new name below the store's ``tmp``; its process id tells ``collect.sweep`` whether somebody still works in it."""
     _counter[0] += 1
-    return os.path.join(engine.paths.tmp, "%s-%d-%d-%s" % (kind, os.getpid(), _counter[0], os.urandom(4).hex()))
+    return os.path.join(
+        engine.paths.tmp, "%s-%d-%d-%s" % (kind, os.getpid(), _counter[0], os.urandom(4).hex())
+    )

@@ -27,8 +27,9 @@ def find(engine, name_or_id):
     except (NotFound, HostError):
         if engine.db.one("SELECT 1 FROM images WHERE id = ?", row["id"]) is None:
             return None  # another task has removed it just now
-        raise HostError("image %s is damaged: its configuration %s is %s; pycontainer system check --repair mends it" % (
-            name_of(engine, row["id"]), row["id"][:19], "not what it was" if engine.blobs.has(row["id"]) else "gone")) from None
+        raise HostError(
+            f"image {name_of(engine, row['id'])} is damaged: its configuration {row['id'][:19]} is {'not what it was' if engine.blobs.has(row['id']) else 'gone'}; pycontainer system check --repair mends it"
+        ) from None
 
 
 def find_even_damaged(engine, ident):
@@ -37,7 +38,11 @@ def find_even_damaged(engine, ident):
         return find(engine, ident)
     except HostError as error:
         row = find_row(engine, ident)
-        return dict(row, config={"config": {}}, layers=[], damaged=str(error)) if row is not None else None
+        return (
+            dict(row, config={"config": {}}, layers=[], damaged=str(error))
+            if row is not None
+            else None
+        )
 
 
 def get(engine, name_or_id):
@@ -84,15 +89,17 @@ def resolve(engine, text):
 def absent(text):
     """The NotFound for a user's word for an image."""
     if isinstance(text, str) and reference.is_id(text):
-        return NotFound("there is no image with the ID %s on this host" % text)
-    return NotFound("there is no image %s on this host" % printable(text))
+        return NotFound(f"there is no image with the ID {text} on this host")
+    return NotFound(f"there is no image {printable(text)} on this host")
 
 
 def _by_id(engine, text):
     prefix = text if text.startswith("sha256:") else "sha256:" + text
-    found = engine.db.all("SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "g")
+    found = engine.db.all(
+        "SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "g"
+    )
     if len(found) > 1:
-        raise Conflict("several images' ids begin with %s; give more of it" % text)
+        raise Conflict(f"several images' ids begin with {text}; give more of it")
     return found[0] if found else None
 
 
@@ -104,25 +111,39 @@ def by_reference(engine, parsed):
             parsed.full_repository,
             parsed.digest,
         )
-    return engine.db.one("SELECT images.* FROM images JOIN tags ON tags.image = images.id WHERE reference = ?", parsed.tagged)
+    return engine.db.one(
+        "SELECT images.* FROM images JOIN tags ON tags.image = images.id WHERE reference = ?",
+        parsed.tagged,
+    )
 
 
 def tags_of(engine, ident):
     """Full references of an image, sorted."""
-    return [row["reference"] for row in engine.db.all("SELECT reference FROM tags WHERE image = ? ORDER BY reference", ident)]
+    return [
+        row["reference"]
+        for row in engine.db.all(
+            "SELECT reference FROM tags WHERE image = ? ORDER BY reference", ident
+        )
+    ]
 
 
 def digests_of(engine, ident):
     """``repository@digest`` under which registries know an image, sorted."""
     return [
-        "%(repository)s@%(digest)s" % row
-        for row in engine.db.all("SELECT repository, digest FROM digests WHERE image = ? ORDER BY repository, digest", ident)
+        f"{row['repository']}@{row['digest']}"
+        for row in engine.db.all(
+            "SELECT repository, digest FROM digests WHERE image = ? ORDER BY repository, digest",
+            ident,
+        )
     ]
 
 
 def containers_of(engine, ident):
     """Names of the containers that use an image."""
-    return [row["name"] for row in engine.db.all("SELECT name FROM containers WHERE image = ? ORDER BY name", ident)]
+    return [
+        row["name"]
+        for row in engine.db.all("SELECT name FROM containers WHERE image = ? ORDER BY name", ident)
+    ]
 
 
 def familiar(full):
@@ -140,7 +161,9 @@ def save(engine, connection, ident, manifest_digest, size, references=(), digest
     :returns: digests of what another manifest that the image had led to, for ``collect.collect`` after the transaction.
     """
     row = connection.execute("SELECT * FROM images WHERE id = ?", (ident,)).fetchone()
-    superseded = blobs_of(engine, row) if row is not None and row["manifest"] != manifest_digest else []
+    superseded = (
+        blobs_of(engine, row) if row is not None and row["manifest"] != manifest_digest else []
+    )
     connection.execute(
         "INSERT INTO images (id, manifest, size, added) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, size = excluded.size",
@@ -175,14 +198,15 @@ def _name(connection, full, ident):
     if reference.parse(full).tagged != full:
         raise InvalidInput("name", full, "a name with registry, repository and tag")
     connection.execute(
-        "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image", (full, ident)
+        "INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image",
+        (full, ident),
     )
 
 
 def check_there(connection, ident):
     """:raises NotFound: inside a transaction, when another task has removed the image since it was looked at."""
     if connection.execute("SELECT 1 FROM images WHERE id = ?", (ident,)).fetchone() is None:
-        raise NotFound("there is no image %s on this host" % ident)
+        raise NotFound(f"there is no image {ident} on this host")
 
 
 def untag(engine, full):
@@ -191,9 +215,17 @@ def untag(engine, full):
     with engine.db.freeing(), engine.db.transaction() as connection:
         row = connection.execute("SELECT image FROM tags WHERE reference = ?", (full,)).fetchone()
         connection.execute("DELETE FROM tags WHERE reference = ?", (full,))
-        rest = connection.execute("SELECT reference FROM tags WHERE image = ?", (row["image"],)).fetchall() if row else []
+        rest = (
+            connection.execute(
+                "SELECT reference FROM tags WHERE image = ?", (row["image"],)
+            ).fetchall()
+            if row
+            else []
+        )
         if row and repository not in [name["reference"].rpartition(":")[0] for name in rest]:
-            connection.execute("DELETE FROM digests WHERE image = ? AND repository = ?", (row["image"], repository))
+            connection.execute(
+                "DELETE FROM digests WHERE image = ? AND repository = ?", (row["image"], repository)
+            )
 
 
 def remove(engine, ident, force=False, last=None, prune=True):
@@ -212,15 +244,27 @@ def remove(engine, ident, force=False, last=None, prune=True):
     with engine.operations.record("remove-image", image=ident, candidates=candidates):
         with engine.db.transaction() as connection:
             if last is not None:
-                connection.execute("DELETE FROM tags WHERE reference = ? AND image = ?", (last, ident))
+                connection.execute(
+                    "DELETE FROM tags WHERE reference = ? AND image = ?", (last, ident)
+                )
                 if tags_of(engine, ident):
                     return 0
             connection.execute("DELETE FROM tags WHERE image = ?", (ident,))
             connection.execute("DELETE FROM digests WHERE image = ?", (ident,))
-            used = connection.execute("SELECT 1 FROM containers WHERE image = ?", (ident,)).fetchone()
+            used = connection.execute(
+                "SELECT 1 FROM containers WHERE image = ?", (ident,)
+            ).fetchone()
             if used and not force:
-                check_unused(engine, ident, force)  # one that came just now; its error rolls all of this back
-            intermediate = [] if used else connection.execute("SELECT used FROM uses WHERE image = ?", (ident,)).fetchall()
+                check_unused(
+                    engine, ident, force
+                )  # one that came just now; its error rolls all of this back
+            intermediate = (
+                []
+                if used
+                else connection.execute(
+                    "SELECT used FROM uses WHERE image = ?", (ident,)
+                ).fetchall()
+            )
             if not used:
                 connection.execute("DELETE FROM images WHERE id = ?", (ident,))
         freed = garbage.collect(engine, candidates)
@@ -237,7 +281,10 @@ def is_leftover(engine, ident):
 
 def users_of(engine, ident):
     """Ids of the built images that came from this one."""
-    return [row["image"] for row in engine.db.all("SELECT image FROM uses WHERE used = ? ORDER BY image", ident)]
+    return [
+        row["image"]
+        for row in engine.db.all("SELECT image FROM uses WHERE used = ? ORDER BY image", ident)
+    ]
 
 
 def check_unused(engine, ident, force=False):
@@ -245,8 +292,7 @@ def check_unused(engine, ident, force=False):
     users = containers_of(engine, ident)
     if users and not force:
         raise Conflict(
-            "image %s is used by the container%s %s; remove %s first"
-            % (name_of(engine, ident), "s" if len(users) > 1 else "", ", ".join(users), "them" if len(users) > 1 else "it")
+            f"image {name_of(engine, ident)} is used by the container{'s' if len(users) > 1 else ''} {', '.join(users)}; remove {'them' if len(users) > 1 else 'it'} first"
         )
 
 
@@ -260,7 +306,10 @@ def blobs_of(engine, row):
     """Digests of all blobs of an image's row; what can't be read any more is left out."""
     digests = [row["manifest"], row["id"]]
     with contextlib.suppress(EngineError):
-        digests += [layer["digest"] for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"]]
+        digests += [
+            layer["digest"]
+            for layer in manifest.parse(engine.blobs.read(row["manifest"]), row["id"])["layers"]
+        ]
     return digests
 
 
@@ -290,7 +339,11 @@ def describe(engine, record, tags=None, digests=None):
         "RootFS": {"Type": "layers", "Layers": record["layers"]},
         "ManifestDigest": record["manifest"],
     }
-    found = [row for row in layers.rows(engine, record["layers"]) if row is not None] if record.get("added") else []
+    found = (
+        [row for row in layers.rows(engine, record["layers"]) if row is not None]
+        if record.get("added")
+        else []
+    )
     if record.get("damaged"):
         result["Damaged"] = record["damaged"]
     if found:
@@ -301,7 +354,11 @@ def describe(engine, record, tags=None, digests=None):
 
 def dangling(engine, everything=False):
     """Ids of images to prune: nameless ones that no other came from, or all that no container uses; what they came from goes with them."""
-    found = [row["id"] for row in engine.db.all("SELECT id FROM images ORDER BY added") if not containers_of(engine, row["id"])]
+    found = [
+        row["id"]
+        for row in engine.db.all("SELECT id FROM images ORDER BY added")
+        if not containers_of(engine, row["id"])
+    ]
     if not everything:
         return [ident for ident in found if is_leftover(engine, ident)]
     return [ident for ident in found if not _kept_by_container(engine, ident)]
@@ -310,5 +367,6 @@ def dangling(engine, everything=False):
 def _kept_by_container(engine, ident):
     """Whether an image is the intermediate of one that a container uses."""
     return not tags_of(engine, ident) and any(
-        containers_of(engine, user) or _kept_by_container(engine, user) for user in users_of(engine, ident)
+        containers_of(engine, user) or _kept_by_container(engine, user)
+        for user in users_of(engine, ident)
     )

@@ -23,12 +23,18 @@ def ensure_unpacked(engine, name_or_id, registries=None):
     """
     record = records.get(engine, name_or_id)
     if any(row is None for row in layers.rows(engine, record["layers"])):
-        mend(engine, integrity.look(engine, engine.db.one("SELECT * FROM images WHERE id = ?", record["id"])), registries)
+        mend(
+            engine,
+            integrity.look(
+                engine, engine.db.one("SELECT * FROM images WHERE id = ?", record["id"])
+            ),
+            registries,
+        )
 
 
 def plan_repair(engine, found, registries=None):
     """The plan to make an image whole. :param found: its ``damage.Damage``."""
-    repair = Plan("image %s" % found.name)
+    repair = Plan(f"image {found.name}")
     add(repair, engine, found, registries)
     return repair
 
@@ -37,7 +43,13 @@ def add(repair, engine, found, registries=None):
     """Add to a plan that an image is made whole."""
     sentences = found.sentences
     more = " and %d more" % (len(sentences) - 1) if len(sentences) > 1 else ""
-    repair.add("image", "damaged", "whole", "repair %s%s" % (sentences[0], more), lambda: mend(engine, found, registries))
+    repair.add(
+        "image",
+        "damaged",
+        "whole",
+        f"repair {sentences[0]}{more}",
+        lambda: mend(engine, found, registries),
+    )
 
 
 def lost(engine, ident):
@@ -57,7 +69,7 @@ def make_whole(engine, record, registries=None):
     """Make an image whole at once, for what has no plan. :raises HostError: in check mode, and when something is nowhere to be had."""
     found = lost(engine, record["id"])
     if found and engine.check:
-        raise HostError("%s; it is repaired when this is not check mode" % found.sentences[0])
+        raise HostError(f"{found.sentences[0]}; it is repaired when this is not check mode")
     if found:
         mend(engine, found, registries)
 
@@ -69,7 +81,7 @@ def mend(engine, found, registries=None):
 
 
 def _mend(engine, found, origin):
-    what = "image %s" % found.name
+    what = f"image {found.name}"
     data = _document(engine, found.row["manifest"], origin.manifest)
     config = _document(engine, found.row["id"], origin.small_blob)
     described = manifest.parse(data, what)["layers"]
@@ -80,7 +92,9 @@ def _mend(engine, found, origin):
         if layer["digest"] in found.blobs and engine.blobs.has(layer["digest"]):
             origin.need(layer["digest"])
             engine.blobs.remove(layer["digest"])
-    if found.blobs and found.present:  # what is at the places may be the last copy until the archives are there
+    if (
+        found.blobs and found.present
+    ):  # what is at the places may be the last copy until the archives are there
         _take(engine, what, config, described, diff_ids, data, origin)
     aside = _set_aside(engine, diff_ids, found.present)
     try:
@@ -120,21 +134,28 @@ class _Origin:
     def __init__(self, engine, found, registries):
         self.engine, self.found, self._registries, self._clients = engine, found, registries, None
         # by repository; read here, for blobs are asked for in other threads and processes
-        self._names = {name.rpartition("@")[0]: name for name in records.digests_of(engine, found.row["id"])}
+        self._names = {
+            name.rpartition("@")[0]: name for name in records.digests_of(engine, found.row["id"])
+        }
 
     def _sources(self):
         if self._clients is None:
-            from ..configuration.access import Registries  # what talks to registries is loaded only where one is asked
+            from ..configuration.access import (
+                Registries,  # what talks to registries is loaded only where one is asked
+            )
 
             registries = self._registries or Registries()
-            self._clients = [registries.source(reference.parse(name), self.engine) for name in self._names.values()]
+            self._clients = [
+                registries.source(reference.parse(name), self.engine)
+                for name in self._names.values()
+            ]
         return self._clients
 
     def need(self, digest):
         """:raises HostError: when no registry is known that could have it."""
         if not self._names:
             raise HostError(
-                "image %s is damaged: %s is lost, and no registry is known to have it; load or build the image again" % (self.found.name, digest)
+                f"image {self.found.name} is damaged: {digest} is lost, and no registry is known to have it; load or build the image again"
             )
 
     def _ask(self, digest, work):
@@ -148,7 +169,9 @@ class _Origin:
         raise self._failed(digest, reasons)
 
     def _failed(self, digest, reasons):
-        return HostError("image %s is damaged, and %s could not be fetched again: %s" % (self.found.name, digest, "; ".join(reasons)))
+        return HostError(
+            f"image {self.found.name} is damaged, and {digest} could not be fetched again: {'; '.join(reasons)}"
+        )
 
     def manifest(self, digest):
         return self._ask(digest, lambda client: client.manifest(digest)[0])

@@ -25,13 +25,29 @@ def listing(engine, filters=None, everything=False):
     :raises InvalidInput: for another filter or value. :raises NotFound: for an image in ``before`` or ``since`` that is not there.
     """
     chosen = check_filters(engine, filters)
-    found = [record for record in (records.find_even_damaged(engine, row["id"]) for row in engine.db.all("SELECT id FROM images")) if record is not None]
+    found = [
+        record
+        for record in (
+            records.find_even_damaged(engine, row["id"])
+            for row in engine.db.all("SELECT id FROM images")
+        )
+        if record is not None
+    ]
     shown = [
         records.describe(engine, record)
         for record in found
-        if everything or not (records.users_of(engine, record["id"]) if chosen.get("dangling") else _intermediate(engine, record, found))
+        if everything
+        or not (
+            records.users_of(engine, record["id"])
+            if chosen.get("dangling")
+            else _intermediate(engine, record, found)
+        )
     ]
-    return sorted([image for image in shown if matches(image, chosen)], key=lambda image: image["Created"], reverse=True)
+    return sorted(
+        [image for image in shown if matches(image, chosen)],
+        key=lambda image: image["Created"],
+        reverse=True,
+    )
 
 
 def check_filters(engine, filters, known=FILTERS):
@@ -58,7 +74,9 @@ def _created(record, text, key):
     try:
         return units.moment(record["config"].get("created"), "created")
     except InvalidInput:
-        raise InvalidInput("filters." + key, text, "an image that says when it was created") from None
+        raise InvalidInput(
+            "filters." + key, text, "an image that says when it was created"
+        ) from None
 
 
 def matches(image, chosen):
@@ -75,7 +93,9 @@ def _labelled(labels, chosen):
         key, equals, value = wanted.partition("=")
         return key in labels and (not equals or labels[key] == value)
 
-    return all(has(wanted) for wanted in chosen.get("label", ())) and not any(has(wanted) for wanted in chosen.get("label!", ()))
+    return all(has(wanted) for wanted in chosen.get("label", ())) and not any(
+        has(wanted) for wanted in chosen.get("label!", ())
+    )
 
 
 def _aged(image, chosen):
@@ -85,8 +105,11 @@ def _aged(image, chosen):
         created = units.moment(image["Created"], "created")
     except InvalidInput:
         return False
-    return ("before" not in chosen or created < chosen["before"]) and ("since" not in chosen or created > chosen["since"]) and (
-        "until" not in chosen or created < chosen["until"])
+    return (
+        ("before" not in chosen or created < chosen["before"])
+        and ("since" not in chosen or created > chosen["since"])
+        and ("until" not in chosen or created < chosen["until"])
+    )
 
 
 def _named(image, pattern):
@@ -113,5 +136,8 @@ def _intermediate(engine, record, others):
         return False
     return not records.tags_of(engine, record["id"]) and bool(
         records.users_of(engine, record["id"])
-        or any(len(other["layers"]) > count and other["layers"][:count] == record["layers"] for other in others)
+        or any(
+            len(other["layers"]) > count and other["layers"][:count] == record["layers"]
+            for other in others
+        )
     )

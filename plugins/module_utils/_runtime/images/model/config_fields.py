@@ -43,7 +43,11 @@ def _is_bool(value):
 def _is_time(value):
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     try:
-        return value == "" or match is not None and bool(datetime.datetime.fromisoformat(match.group(1)))
+        return (
+            value == ""
+            or match is not None
+            and bool(datetime.datetime.fromisoformat(match.group(1)))
+        )
     except ValueError:
         return False
 
@@ -52,17 +56,67 @@ def _is_history(value):
     return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
-TEXT, TEXTS, MAP = (_is_text, "a text"), (_is_list_of_texts, "a list of texts"), (_is_map, "an object of texts")
-OBJECT, WHOLE, BOOL = (_is_object, "an object"), (_is_whole, "a whole number"), (_is_bool, "true or false")
-TIME, HISTORY = (_is_time, "a time such as 2024-01-31T12:00:00Z"), (_is_history, "a list of objects")
+TEXT, TEXTS, MAP = (
+    (_is_text, "a text"),
+    (_is_list_of_texts, "a list of texts"),
+    (_is_map, "an object of texts"),
+)
+OBJECT, WHOLE, BOOL = (
+    (_is_object, "an object"),
+    (_is_whole, "a whole number"),
+    (_is_bool, "true or false"),
+)
+TIME, HISTORY = (
+    (_is_time, "a time such as 2024-01-31T12:00:00Z"),
+    (_is_history, "a list of objects"),
+)
 
-DOCUMENT = {"created": TIME, "author": TEXT, "architecture": TEXT, "os": TEXT, "variant": TEXT, "os.version": TEXT, "os.features": TEXTS,
-            "config": OBJECT, "history": HISTORY}
-ENTRY = {"created": TIME, "created_by": TEXT, "author": TEXT, "comment": TEXT, "empty_layer": BOOL}  # of history
-CONFIG = {"User": TEXT, "ExposedPorts": OBJECT, "Env": TEXTS, "Entrypoint": TEXTS, "Cmd": TEXTS, "Volumes": OBJECT, "WorkingDir": TEXT, "Labels": MAP,
-          "StopSignal": TEXT, "Shell": TEXTS, "OnBuild": TEXTS, "Healthcheck": OBJECT, "ArgsEscaped": BOOL}
-HEALTH = {"Test": TEXTS, "Interval": WHOLE, "Timeout": WHOLE, "StartPeriod": WHOLE, "StartInterval": WHOLE, "Retries": WHOLE}
-WORDS = ("Entrypoint", "Cmd", "Shell")  # old images have one word as a text, which Docker takes, too
+DOCUMENT = {
+    "created": TIME,
+    "author": TEXT,
+    "architecture": TEXT,
+    "os": TEXT,
+    "variant": TEXT,
+    "os.version": TEXT,
+    "os.features": TEXTS,
+    "config": OBJECT,
+    "history": HISTORY,
+}
+ENTRY = {
+    "created": TIME,
+    "created_by": TEXT,
+    "author": TEXT,
+    "comment": TEXT,
+    "empty_layer": BOOL,
+}  # of history
+CONFIG = {
+    "User": TEXT,
+    "ExposedPorts": OBJECT,
+    "Env": TEXTS,
+    "Entrypoint": TEXTS,
+    "Cmd": TEXTS,
+    "Volumes": OBJECT,
+    "WorkingDir": TEXT,
+    "Labels": MAP,
+    "StopSignal": TEXT,
+    "Shell": TEXTS,
+    "OnBuild": TEXTS,
+    "Healthcheck": OBJECT,
+    "ArgsEscaped": BOOL,
+}
+HEALTH = {
+    "Test": TEXTS,
+    "Interval": WHOLE,
+    "Timeout": WHOLE,
+    "StartPeriod": WHOLE,
+    "StartInterval": WHOLE,
+    "Retries": WHOLE,
+}
+WORDS = (
+    "Entrypoint",
+    "Cmd",
+    "Shell",
+)  # old images have one word as a text, which Docker takes, too
 
 
 def check(document, what):
@@ -82,4 +136,7 @@ def _check(values, table, prefix, what):
     for name, (fits, accepted) in table.items():
         value = values.get(name)
         if value is not None and not fits(value):
-            raise RegistryError("%s: %s%s of the image configuration is not %s: %.80s" % (what, prefix, name, accepted, ascii(value)))
+            raise RegistryError(
+                "%s: %s%s of the image configuration is not %s: %.80s"
+                % (what, prefix, name, accepted, ascii(value))
+            )

@@ -36,14 +36,31 @@ INDEXES = (OCI_INDEX, DOCKER_LIST)
 MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
 CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
 ACCEPT = ", ".join((OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_LIST))
-SCHEMA1 = ("application/vnd.docker.distribution.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws")
+SCHEMA1 = (
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+)
 OCI_FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar"
 DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar"
-FOREIGN = tuple(base + suffix for base in (OCI_FOREIGN, DOCKER_FOREIGN) for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd"))
-LAYERS = tuple(base + suffix for base in (OCI_LAYER, DOCKER_LAYER) for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd")) + FOREIGN
+FOREIGN = tuple(
+    base + suffix
+    for base in (OCI_FOREIGN, DOCKER_FOREIGN)
+    for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd")
+)
+LAYERS = (
+    tuple(
+        base + suffix
+        for base in (OCI_LAYER, DOCKER_LAYER)
+        for suffix in ("", "+gzip", "+zstd", ".gzip", ".zstd")
+    )
+    + FOREIGN
+)
 OTHERS = {  # what else is kept in registries: the beginning of the config's media type -> what to call it
-    "application/vnd.cncf.helm.": "a Helm chart", "application/vnd.docker.plugin.": "a plugin of Docker's",
-    "application/vnd.dev.cosign.": "a signature", "application/vnd.wasm.": "a WebAssembly module"}
+    "application/vnd.cncf.helm.": "a Helm chart",
+    "application/vnd.docker.plugin.": "a plugin of Docker's",
+    "application/vnd.dev.cosign.": "a signature",
+    "application/vnd.wasm.": "a WebAssembly module",
+}
 
 
 def digest_of(data):
@@ -58,22 +75,35 @@ def parse(data, what, content_type=None):
         other (distribution-spec, CVE-2021-41190).
     :raises RegistryError: when it is neither a manifest nor an index. :raises Unsupported: for schema 1.
     """
-    document = json_reader.load(data, "%s: the manifest" % what, error=RegistryError, size=MAX_MANIFEST)
+    document = json_reader.load(
+        data, f"{what}: the manifest", error=RegistryError, size=MAX_MANIFEST
+    )
     declared = (content_type or "").partition(";")[0].strip() or None
     if declared in SCHEMA1 or document.get("schemaVersion") == 1:
-        raise Unsupported("%s has a manifest of schema 1, which was given up by Docker; push the image again with a current tool" % what)
+        raise Unsupported(
+            f"{what} has a manifest of schema 1, which was given up by Docker; push the image again with a current tool"
+        )
     if document.get("schemaVersion") != 2:
-        raise RegistryError("%s: the manifest's schemaVersion is %.40r; 2 is accepted" % (what, document.get("schemaVersion")))
+        raise RegistryError(
+            "%s: the manifest's schemaVersion is %.40r; 2 is accepted"
+            % (what, document.get("schemaVersion"))
+        )
     inside = document.get("mediaType")
     if declared not in INDEXES + MANIFESTS:
         declared = None  # a static file server's application/json says nothing
     if inside and declared and inside != declared:
-        raise RegistryError("%s: the registry calls the manifest %s and the manifest itself %s" % (what, printable(declared, 200), printable(inside, 200)))
+        raise RegistryError(
+            f"{what}: the registry calls the manifest {printable(declared, 200)} and the manifest itself {printable(inside, 200)}"
+        )
     if ("manifests" in document) == ("layers" in document or "config" in document):
-        raise RegistryError("%s: a manifest must have either config and layers or, as an index, manifests" % what)
+        raise RegistryError(
+            f"{what}: a manifest must have either config and layers or, as an index, manifests"
+        )
     kind = inside or declared or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
     if kind not in (INDEXES if "manifests" in document else MANIFESTS):
-        raise RegistryError("%s: the media type %s does not fit the manifest's content" % (what, printable(kind, 200)))
+        raise RegistryError(
+            f"{what}: the media type {printable(kind, 200)} does not fit the manifest's content"
+        )
     if "manifests" in document:
         _descriptors(document["manifests"], what, "manifests")
     else:
@@ -95,14 +125,23 @@ def check_runnable(document, what):
     """:raises Unsupported: when a manifest is not of an image that can be unpacked here."""
     kind = document["config"]["mediaType"]
     if kind not in CONFIGS:
-        called = next((name for start, name in OTHERS.items() if kind.startswith(start)), "an artifact")
-        raise Unsupported("%s is not a container image but %s (its config is %s)" % (what, called, printable(document.get("artifactType") or kind, 200)))
+        called = next(
+            (name for start, name in OTHERS.items() if kind.startswith(start)), "an artifact"
+        )
+        raise Unsupported(
+            f"{what} is not a container image but {called} (its config is {printable(document.get('artifactType') or kind, 200)})"
+        )
     if len(document["layers"]) > MAX_LAYERS:
-        raise Unsupported("%s has %d layers; overlayfs takes at most %d" % (what, len(document["layers"]), MAX_LAYERS))
+        raise Unsupported(
+            "%s has %d layers; overlayfs takes at most %d"
+            % (what, len(document["layers"]), MAX_LAYERS)
+        )
     for layer in document["layers"]:
         kind = layer["mediaType"]
         if kind not in LAYERS:
-            raise Unsupported("%s has a layer of the unknown media type %s" % (what, printable(kind, 200)))
+            raise Unsupported(
+                f"{what} has a layer of the unknown media type {printable(kind, 200)}"
+            )
 
 
 def parse_config(data, what, layers=None):
@@ -110,14 +149,23 @@ def parse_config(data, what, layers=None):
 
     :returns: the document with ``config`` a dictionary. :raises RegistryError: when it is not one.
     """
-    document = json_reader.load(data, "%s: the image configuration" % what, error=RegistryError, size=MAX_CONFIG)
+    document = json_reader.load(
+        data, f"{what}: the image configuration", error=RegistryError, size=MAX_CONFIG
+    )
     rootfs = document.get("rootfs")
     diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     diff_ids = [] if diff_ids is None else diff_ids
-    if not isinstance(diff_ids, list) or not all(isinstance(item, str) and valid_digest(item) for item in diff_ids):
-        raise RegistryError("%s: rootfs.diff_ids of the image configuration is not a list of digests" % what)
+    if not isinstance(diff_ids, list) or not all(
+        isinstance(item, str) and valid_digest(item) for item in diff_ids
+    ):
+        raise RegistryError(
+            f"{what}: rootfs.diff_ids of the image configuration is not a list of digests"
+        )
     if layers is not None and len(diff_ids) != layers:
-        raise RegistryError("%s: the manifest has %d layers and the image configuration %d" % (what, layers, len(diff_ids)))
+        raise RegistryError(
+            "%s: the manifest has %d layers and the image configuration %d"
+            % (what, layers, len(diff_ids))
+        )
     config_fields.check(document, what)
     document["config"] = document.get("config") or {}
     document["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
@@ -126,28 +174,39 @@ def parse_config(data, what, layers=None):
 
 def _descriptors(items, what, field):
     if not isinstance(items, list):
-        raise RegistryError("%s: %s of the manifest is not a list" % (what, field))
+        raise RegistryError(f"{what}: {field} of the manifest is not a list")
     for item in items:
         size = item.get("size") if isinstance(item, dict) else None
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < MAX_SIZE:
-            raise RegistryError("%s: an entry of %s in the manifest has no proper size" % (what, field))
+            raise RegistryError(f"{what}: an entry of {field} in the manifest has no proper size")
         if not isinstance(item.get("digest"), str) or not valid_digest(item["digest"]):
-            raise RegistryError("%s: an entry of %s in the manifest has no proper digest" % (what, field))
+            raise RegistryError(f"{what}: an entry of {field} in the manifest has no proper digest")
         if not isinstance(item.get("mediaType"), str):
-            raise RegistryError("%s: an entry of %s in the manifest has no mediaType" % (what, field))
+            raise RegistryError(f"{what}: an entry of {field} in the manifest has no mediaType")
         platform = item.get("platform")
-        if platform is not None and not (isinstance(platform, dict) and all(
-                isinstance(platform.get(key) or "", str) for key in ("os", "architecture", "variant"))):
-            raise RegistryError("%s: an entry of %s in the manifest has no proper platform" % (what, field))
-        if not isinstance(item.get("urls") or [], list) or not all(isinstance(url, str) for url in item.get("urls") or []):
-            raise RegistryError("%s: an entry of %s in the manifest has urls that are not a list of texts" % (what, field))
+        if platform is not None and not (
+            isinstance(platform, dict)
+            and all(
+                isinstance(platform.get(key) or "", str)
+                for key in ("os", "architecture", "variant")
+            )
+        ):
+            raise RegistryError(
+                f"{what}: an entry of {field} in the manifest has no proper platform"
+            )
+        if not isinstance(item.get("urls") or [], list) or not all(
+            isinstance(url, str) for url in item.get("urls") or []
+        ):
+            raise RegistryError(
+                f"{what}: an entry of {field} in the manifest has urls that are not a list of texts"
+            )
 
 
 def chain_ids(diff_ids):
     """The ChainID of every layer, lowest first (image-spec, config.md#layer-chainid): what a layer is on top of which others."""
     chains = []
     for diff_id in diff_ids:
-        chains.append(diff_id if not chains else digest_of(("%s %s" % (chains[-1], diff_id)).encode()))
+        chains.append(diff_id if not chains else digest_of(f"{chains[-1]} {diff_id}".encode()))
     return chains
 
 
@@ -174,8 +233,23 @@ _ALIASES = {
 }
 
 
-SYSTEMS = ("linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly", "solaris", "illumos", "aix", "plan9", "js", "wasip1", "android",
-           "ios")
+SYSTEMS = (
+    "linux",
+    "windows",
+    "darwin",
+    "freebsd",
+    "netbsd",
+    "openbsd",
+    "dragonfly",
+    "solaris",
+    "illumos",
+    "aix",
+    "plan9",
+    "js",
+    "wasip1",
+    "android",
+    "ios",
+)
 
 
 def host_platform(machine=None):
@@ -196,9 +270,17 @@ def parse_platform(text):
         parts = ["linux"] + parts
     proper = all(part and part.replace("-", "").replace("_", "").isalnum() for part in parts)
     if not 2 <= len(parts) <= 3 or parts[0] != "linux" or parts[1] in SYSTEMS or not proper:
-        raise InvalidInput("platform", text, "linux/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7")
+        raise InvalidInput(
+            "platform", text, "linux/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7"
+        )
     architecture, variant = _ALIASES.get(parts[1], (parts[1], ""))
-    return "linux", architecture, parts[2] if len(parts) == 3 else variant or {"arm64": "v8", "arm": "v7"}.get(architecture, "")
+    return (
+        "linux",
+        architecture,
+        parts[2]
+        if len(parts) == 3
+        else variant or {"arm64": "v8", "arm": "v7"}.get(architecture, ""),
+    )
 
 
 def show_platform(platform):
@@ -220,7 +302,11 @@ def _acceptable(platform):
 
 def runs_on(config, platform):
     """Whether an image with this configuration is one of ``platform``."""
-    found = config.get("os") or "linux", config.get("architecture") or platform[1], config.get("variant") or ""
+    found = (
+        config.get("os") or "linux",
+        config.get("architecture") or platform[1],
+        config.get("variant") or "",
+    )
     return found[:2] == tuple(platform[:2]) and found[2] in _acceptable(platform)
 
 
@@ -235,22 +321,34 @@ def choose(index, platform, what):
     the platform unknown/unknown and are never chosen.
     :raises OtherPlatform: listing what there is.
     """
-    entries = [(item, item.get("platform") or {}) for item in index["manifests"] if item["mediaType"] in INDEXES + MANIFESTS]
+    entries = [
+        (item, item.get("platform") or {})
+        for item in index["manifests"]
+        if item["mediaType"] in INDEXES + MANIFESTS
+    ]
     for variant in _acceptable(platform):
         for item, found in entries:
-            if (found.get("os"), found.get("architecture"), found.get("variant") or "") == (platform[0], platform[1], variant):
+            if (found.get("os"), found.get("architecture"), found.get("variant") or "") == (
+                platform[0],
+                platform[1],
+                variant,
+            ):
                 return item
     unmarked = [item for item, found in entries if not found]
     if unmarked:
         return unmarked[0]
     there = sorted(
         {
-            show_platform((found.get("os", "?"), found.get("architecture", "?"), found.get("variant") or ""))
+            show_platform(
+                (found.get("os", "?"), found.get("architecture", "?"), found.get("variant") or "")
+            )
             for _item, found in entries
             if found.get("os") != "unknown"
         }
     )
-    raise OtherPlatform("%s is not there for %s; it is for %s" % (what, show_platform(platform), ", ".join(there) or "no platform at all"))
+    raise OtherPlatform(
+        f"{what} is not there for {show_platform(platform)}; it is for {', '.join(there) or 'no platform at all'}"
+    )
 
 
 # --- writing ---
@@ -273,8 +371,15 @@ def build(config, layers, docker=False, annotations=None):
     document = {
         "schemaVersion": 2,
         "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
-        "config": {"mediaType": DOCKER_CONFIG if docker else OCI_CONFIG, "digest": config["digest"], "size": config["size"]},
-        "layers": [{"mediaType": layer_type(layer), "digest": layer["digest"], "size": layer["size"]} for layer in layers],
+        "config": {
+            "mediaType": DOCKER_CONFIG if docker else OCI_CONFIG,
+            "digest": config["digest"],
+            "size": config["size"],
+        },
+        "layers": [
+            {"mediaType": layer_type(layer), "digest": layer["digest"], "size": layer["size"]}
+            for layer in layers
+        ],
     }
     if annotations:
         document["annotations"] = dict(sorted(annotations.items()))

@@ -21,7 +21,7 @@ SHORT_ID = 12  # digits of an id as listings show it
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST = re.compile(r"(?:%s(?:\.%s)*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?" % (_LABEL, _LABEL))
-_REPOSITORY = re.compile(r"%s(?:/%s)*" % (_COMPONENT, _COMPONENT))
+_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _ACCEPTED = "[registry[:port]/]repository[:tag][@sha256:digest], lower case, such as alpine:3.20 or registry.example.com:5000/web:1"
 
@@ -42,12 +42,12 @@ class Reference:
     @property
     def full_repository(self):
         """``docker.io/library/alpine``: the key of ``digests`` rows."""
-        return "%s/%s" % (self.registry, self.repository)
+        return f"{self.registry}/{self.repository}"
 
     @property
     def tagged(self):
         """``docker.io/library/alpine:latest``: the key of ``tags`` rows; None for a bare digest."""
-        return "%s:%s" % (self.full_repository, self.tag) if self.tag else None
+        return f"{self.full_repository}:{self.tag}" if self.tag else None
 
     @property
     def name(self):
@@ -82,7 +82,7 @@ class Reference:
         return hash(self.name)
 
     def __repr__(self):
-        return "Reference(%r)" % self.name
+        return f"Reference({self.name!r})"
 
 
 def familiar_repository(full):
@@ -90,7 +90,7 @@ def familiar_repository(full):
     registry, dummy, repository = full.partition("/")
     if registry != DEFAULT_REGISTRY:
         return full
-    short = repository[len("library/"):] if repository.startswith("library/") else repository
+    short = repository[len("library/") :] if repository.startswith("library/") else repository
     # library/a/b: without its prefix it would be read as something else
     return repository if "/" in short and short != repository else short
 
@@ -98,7 +98,9 @@ def familiar_repository(full):
 def split_registry(text):
     """``(registry, rest)`` of a name without tag and digest."""
     first, slash, rest = text.partition("/")
-    if not slash or not (first == "localhost" or "." in first or ":" in first or first.lower() != first):
+    if not slash or not (
+        first == "localhost" or "." in first or ":" in first or first.lower() != first
+    ):
         return DEFAULT_REGISTRY, text
     return (DEFAULT_REGISTRY if first == "index.docker.io" else first), rest
 
@@ -115,16 +117,26 @@ def parse(text, option="name", default_tag="latest"):
         raise InvalidInput(option, printable(text, 100), _ACCEPTED)
     rest, at, digest = text.partition("@")
     if at and not valid_digest(digest):
-        raise InvalidInput(option, text, "a digest of the form sha256: and 64 hexadecimal digits after the @")
+        raise InvalidInput(
+            option, text, "a digest of the form sha256: and 64 hexadecimal digits after the @"
+        )
     tag = None
     head, colon, tail = rest.rpartition(":")
     if colon and "/" not in tail:
         rest, tag = head, tail
         if not _TAG.fullmatch(tag):
-            raise InvalidInput(option, text, "a tag of 1 to 128 letters, digits, _, . and -, not starting with . or -")
+            raise InvalidInput(
+                option,
+                text,
+                "a tag of 1 to 128 letters, digits, _, . and -, not starting with . or -",
+            )
     registry, repository = split_registry(rest)
     if registry == DEFAULT_REGISTRY and is_like_an_id(repository):
-        raise InvalidInput(option, text, "a name that is not an image ID and can't be taken for one: no sha256:..., no 64 hexadecimal digits")
+        raise InvalidInput(
+            option,
+            text,
+            "a name that is not an image ID and can't be taken for one: no sha256:..., no 64 hexadecimal digits",
+        )
     if not _HOST.fullmatch(registry) or not _REPOSITORY.fullmatch(repository):
         raise InvalidInput(option, text, _ACCEPTED)
     if not is_host(registry):
@@ -132,7 +144,9 @@ def parse(text, option="name", default_tag="latest"):
     if registry == DEFAULT_REGISTRY and "/" not in repository:
         repository = "library/" + repository
     if len(registry) + 1 + len(repository) > MAX_NAME:
-        raise InvalidInput(option, text, "a registry and repository of at most %d characters" % MAX_NAME)
+        raise InvalidInput(
+            option, text, "a registry and repository of at most %d characters" % MAX_NAME
+        )
     if tag is None and not digest:
         tag = default_tag
     return Reference(registry, repository, tag, digest or None)
@@ -154,7 +168,7 @@ def same_name(one, other):
 
 def is_like_an_id(repository):
     """Whether a repository of the default registry, with or without ``library/``, makes names that can be read as image ids."""
-    last = repository[len("library/"):] if repository.startswith("library/") else repository
+    last = repository[len("library/") :] if repository.startswith("library/") else repository
     return last in LENGTHS or re.fullmatch("[0-9a-f]{64}", last) is not None
 
 
@@ -177,11 +191,11 @@ def completed(text, name, tag, option):
     """``text`` with its own tag, else ``tag``, else that of ``name``."""
     parsed = parse(text, option, default_tag=None)
     if parsed.digest and tag:
-        raise InvalidInput("tag", tag, "no tag beside the digest in %s" % option)
+        raise InvalidInput("tag", tag, f"no tag beside the digest in {option}")
     if parsed.tag and tag and option == "name" and parsed.tag != tag:
         raise InvalidInput("tag", tag, "the same tag as in name, or one of the two only")
     if parsed.tag or parsed.digest:
         return text
     if not tag and name:
         tag = parse(name).tag
-    return parse("%s:%s" % (text, tag or "latest"), "tag" if tag and option == "name" else option).name
+    return parse(f"{text}:{tag or 'latest'}", "tag" if tag and option == "name" else option).name

@@ -20,10 +20,14 @@ class Foretold(ImagePlan):
     """
 
     def __init__(self, engine, text, parsed, entry):
-        super().__init__(engine, "image %s" % text, parsed)
+        super().__init__(engine, f"image {text}", parsed)
         self.task, self.described = entry["task"], entry.get("image") or {}
         self.blank, self.unknown = not self.described, True
-        self.coming = {"id": self.described.get("Id") or "", "config": {"config": self.described.get("Config") or {}}, "added": None}
+        self.coming = {
+            "id": self.described.get("Id") or "",
+            "config": {"config": self.described.get("Config") or {}},
+            "added": None,
+        }
 
     def record(self):
         return self.coming
@@ -48,4 +52,6 @@ def _is(entry, text, parsed):
     if parsed is None:
         ident = (entry.get("image") or {}).get("Id") or ""
         return ident.partition(":")[2].startswith(text.rpartition(":")[2]) if ident else False
-    return parsed.tagged is not None and parsed.tagged in [reference.parse(name).tagged for name in entry["names"]]
+    return parsed.tagged is not None and parsed.tagged in [
+        reference.parse(name).tagged for name in entry["names"]
+    ]

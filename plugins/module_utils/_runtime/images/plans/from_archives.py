@@ -30,7 +30,7 @@ def plan_import(engine, text, path, options=None, message=None, platform=None, c
     data = root_import.document(diff_id, newest, config, target, message)
     ident = manifest.digest_of(data)
     title = parsed.familiar if parsed is not None else ident[:19]
-    plan = ImagePlan(engine, "image %s" % title, parsed)
+    plan = ImagePlan(engine, f"image {title}", parsed)
     named = records.by_reference(engine, parsed) if parsed is not None else None
     there = records.find(engine, ident)
     if there is not None:
@@ -39,14 +39,32 @@ def plan_import(engine, text, path, options=None, message=None, platform=None, c
             name_image(plan, ident, full)
         return plan
     document = manifest.parse_config(data, path)
-    plan.brings({"id": ident, "manifest": "", "config": document, "layers": [diff_id], "size": 0, "added": None}, names)
+    plan.brings(
+        {
+            "id": ident,
+            "manifest": "",
+            "config": document,
+            "layers": [diff_id],
+            "size": 0,
+            "added": None,
+        },
+        names,
+    )
 
     def take():
         layer = ingest.Layer(diff_id, lambda: root_import.open_layer(path))
-        engine.progress.subject("Importing %s" % title)
-        ingest.take(engine, title, data, [layer], build_manifest=root_import.build_manifest(data, config), references=names, manner=ingest.LOAD)
+        engine.progress.subject(f"Importing {title}")
+        ingest.take(
+            engine,
+            title,
+            data,
+            [layer],
+            build_manifest=root_import.build_manifest(data, config),
+            references=names,
+            manner=ingest.LOAD,
+        )
 
-    plan.add("image", named and named["id"], ident, "import image %s from %s" % (title, path), take)
+    plan.add("image", named and named["id"], ident, f"import image {title} from {path}", take)
     return plan
 
 
@@ -58,15 +76,19 @@ def plan_load(engine, path, text=None, platform=None):
     target = manifest.parse_platform(platform)
     spool = None if engine.check else engine.paths.tmp
     with reader.opened(path, spool) as members:
-        trust.of_file(engine, reader.transport_of(members), path, "what is in %s" % path)
+        trust.of_file(engine, reader.transport_of(members), path, f"what is in {path}")
         images = reader.contents(members, target)
         chosen = _choose(images, text, path)
-        plan = ImagePlan(engine, "archive %s" % path, tagged(text) if text else None)
+        plan = ImagePlan(engine, f"archive {path}", tagged(text) if text else None)
         plan.loaded = [records.familiar(name) for _image, names in chosen for name in names]
         wanted = [image for image, names in chosen if _load_plan(plan, image, names, path)]
     if wanted:
         plan.changes[0].apply = lambda: _load(
-            engine, path, spool, target, [(image.id, names) for image, names in chosen if image in wanted]
+            engine,
+            path,
+            spool,
+            target,
+            [(image.id, names) for image, names in chosen if image in wanted],
         )
     image, names = chosen[0]
     there = whole(engine, image.id)
@@ -74,7 +96,15 @@ def plan_load(engine, path, text=None, platform=None):
         return plan.is_there(there)
     config = manifest.parse_config(image.config, path)
     return plan.brings(
-        {"id": image.id, "manifest": "", "config": config, "layers": config["rootfs"]["diff_ids"], "size": 0, "added": None}, names
+        {
+            "id": image.id,
+            "manifest": "",
+            "config": config,
+            "layers": config["rootfs"]["diff_ids"],
+            "size": 0,
+            "added": None,
+        },
+        names,
     )
 
 
@@ -92,9 +122,16 @@ def _load_plan(plan, image, names, path):
             name_image(plan, image.id, full)
         return False
     title = records.familiar(names[0]) if names else image.id[:19]
-    row = plan.engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0]) if names else None
+    row = (
+        plan.engine.db.one("SELECT image FROM tags WHERE reference = ?", names[0])
+        if names
+        else None
+    )
     # one change carries all images out: the archive is laid out once
-    plan.changes.insert(0, Change("image " + title, row and row["image"], image.id, "load image %s from %s" % (title, path)))
+    plan.changes.insert(
+        0,
+        Change("image " + title, row and row["image"], image.id, f"load image {title} from {path}"),
+    )
     return True
 
 
@@ -107,4 +144,4 @@ def _load(engine, path, spool, target, chosen):
             if image.id in names:
                 reader.take(engine, members, image, names.pop(image.id))
     if names:
-        raise Conflict("%s changed while it was loaded" % path)
+        raise Conflict(f"{path} changed while it was loaded")

@@ -26,9 +26,19 @@ def check(chosen):
     seen = {}
     for name, record in chosen:
         platform = json.dumps(platform_of(record["config"]), sort_keys=True)
-        shown = manifest.show_platform((record["config"].get("os") or "linux", record["config"].get("architecture"), record["config"].get("variant") or ""))
+        shown = manifest.show_platform(
+            (
+                record["config"].get("os") or "linux",
+                record["config"].get("architecture"),
+                record["config"].get("variant") or "",
+            )
+        )
         if platform in seen:
-            raise InvalidInput("index", name, "images for different platforms; %s is for %s as well" % (seen[platform], shown))
+            raise InvalidInput(
+                "index",
+                name,
+                f"images for different platforms; {seen[platform]} is for {shown} as well",
+            )
         seen[platform] = name
 
 
@@ -39,9 +49,18 @@ def build(engine, chosen):
         data = engine.blobs.read(record["manifest"])
         kind = manifest.parse(data, records.name_of(engine, record["id"]))["mediaType"]
         docker = docker and kind == manifest.DOCKER_MANIFEST
-        entries.append({"mediaType": kind, "digest": record["manifest"], "size": len(data), "platform": platform_of(record["config"])})
+        entries.append(
+            {
+                "mediaType": kind,
+                "digest": record["manifest"],
+                "size": len(data),
+                "platform": platform_of(record["config"]),
+            }
+        )
     kind = manifest.DOCKER_LIST if docker else manifest.OCI_INDEX
-    return json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": entries}, separators=(",", ":")).encode(), kind
+    return json.dumps(
+        {"schemaVersion": 2, "mediaType": kind, "manifests": entries}, separators=(",", ":")
+    ).encode(), kind
 
 
 def send(engine, client, idents):
@@ -55,5 +74,7 @@ def send(engine, client, idents):
         for ident in idents:
             records.check_there(connection, ident)
             if ident == idents[0]:  # a digest names one image of the store: that of the task
-                records.name(connection, ident, digests=[(client.reference.full_repository, digest)])
+                records.name(
+                    connection, ident, digests=[(client.reference.full_repository, digest)]
+                )
     return digest

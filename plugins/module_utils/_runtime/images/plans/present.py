@@ -65,8 +65,13 @@ class ImagePlan(Plan):
                 raise
             return {"image": {"Id": self.image}}  # in check mode
         stored = bool(record.get("added"))
-        names = sorted(set(records.tags_of(self.engine, record["id"]) if stored else ()) | set(self._new_names))
-        digests = sorted(set(records.digests_of(self.engine, record["id"]) if stored else ()) | set(self._new_digests))
+        names = sorted(
+            set(records.tags_of(self.engine, record["id"]) if stored else ()) | set(self._new_names)
+        )
+        digests = sorted(
+            set(records.digests_of(self.engine, record["id"]) if stored else ())
+            | set(self._new_digests)
+        )
         return {"image": records.describe(self.engine, record, names, digests)}
 
 
@@ -82,10 +87,18 @@ def plan_present(engine, text, pull="missing", platform=None, registries=None, v
     wanted, found = manifest.parse_platform(platform), _damage(engine, text)
     if found and found.documents and verify is None:  # nothing can be told about it before
         if pull == "never":
-            raise HostError("%s, and pull is never" % found.sentences[0])
-        return _repaired(ImagePlan(engine, "image %s" % text, records.resolve(engine, text)[1]).is_lost(found.row), found, registries)
+            raise HostError(f"{found.sentences[0]}, and pull is never")
+        return _repaired(
+            ImagePlan(engine, f"image {text}", records.resolve(engine, text)[1]).is_lost(found.row),
+            found,
+            registries,
+        )
     plan = _plan_present(engine, text, pull, wanted, platform, registries, verify)
-    return plan if plan.changed or found and pull == "never" and found.blobs else _repaired(plan, found, registries)
+    return (
+        plan
+        if plan.changed or found and pull == "never" and found.blobs
+        else _repaired(plan, found, registries)
+    )
 
 
 def _damage(engine, text):
@@ -111,16 +124,17 @@ def _plan_present(engine, text, pull, wanted, platform, registries, verify):
         _no_verify(text, verify)
         local = records.find(engine, text)
         if local is None:
-            raise NotFound("%s, and no registry can be asked for an ID" % records.absent(text))
-        return ImagePlan(engine, "image %s" % text).is_there(local)
+            raise NotFound(f"{records.absent(text)}, and no registry can be asked for an ID")
+        return ImagePlan(engine, f"image {text}").is_there(local)
     local = records.find(engine, parsed.name)
-    plan = ImagePlan(engine, "image %s" % parsed.familiar, parsed)
+    plan = ImagePlan(engine, f"image {parsed.familiar}", parsed)
     fits = local is not None and (platform is None or manifest.runs_on(local["config"], wanted))
     if fits and (pull != "always" or parsed.digest) and verify is None:
         return plan.is_there(local)
     if pull == "never" and not (fits and verify):
         raise NotFound(
-            "there is no image %s%s on this host, and pull is never" % (parsed.familiar, " for %s" % platform if local is not None else "")
+            "there is no image %s%s on this host, and pull is never"
+            % (parsed.familiar, " for %s" % platform if local is not None else "")
         )
     from ..configuration.access import Registries
     from ..trust import trust  # what talks to registries is loaded only where one is asked
@@ -138,34 +152,51 @@ def _plan_present(engine, text, pull, wanted, platform, registries, verify):
     if fits and verify is None:
         current = source.digest(parsed.wanted)
         if current is None:
-            raise NotFound("registry %s has no image %s:%s" % (parsed.registry, parsed.repository, parsed.tag))
-        if "%s@%s" % (parsed.full_repository, current) in records.digests_of(engine, local["id"]):
+            raise NotFound(
+                f"registry {parsed.registry} has no image {parsed.repository}:{parsed.tag}"
+            )
+        if f"{parsed.full_repository}@{current}" in records.digests_of(engine, local["id"]):
             return plan.is_there(local)
     return _pull(plan, Remote(source, parsed, wanted, wish), local)
 
 
 def _pull(plan, remote, local):
     plan.warnings += remote.client.warnings
-    if local is not None and remote.is_here(plan.engine, local):  # it was asked for because of its signatures
+    if local is not None and remote.is_here(
+        plan.engine, local
+    ):  # it was asked for because of its signatures
         return plan.is_there(local)
     plan.brings(
         remote.record(),
         [remote.reference.tagged] if remote.reference.tagged else [],
-        ["%s@%s" % (remote.reference.full_repository, digest) for digest in remote.digests],
+        [f"{remote.reference.full_repository}@{digest}" for digest in remote.digests],
     )
-    plan.add("image", local and local["id"], remote.id, "pull image %s" % remote.what, lambda: remote.take(plan.engine))
+    plan.add(
+        "image",
+        local and local["id"],
+        remote.id,
+        f"pull image {remote.what}",
+        lambda: remote.take(plan.engine),
+    )
     return plan
 
 
 def _no_verify(text, verify):
     """:raises InvalidInput: for an image that is named by its id: no registry is asked about it."""
     if verify is not None:
-        raise InvalidInput("verify", verify, "no verify with the id of an image (%s): name it as its registry does" % text)
+        raise InvalidInput(
+            "verify",
+            verify,
+            f"no verify with the id of an image ({text}): name it as its registry does",
+        )
 
 
 def plan_local(engine, text):
     """The image must be in the store already, and is repaired where it has lost something. :raises NotFound: when it is not."""
-    found, plan = _damage(engine, text), ImagePlan(engine, "image %s" % text, records.resolve(engine, text)[1])
+    found, plan = (
+        _damage(engine, text),
+        ImagePlan(engine, f"image {text}", records.resolve(engine, text)[1]),
+    )
     if found and found.documents:
         return _repaired(plan.is_lost(found.row), found)
     return _repaired(plan.is_there(records.get(engine, text)), found)
@@ -175,7 +206,9 @@ def tagged(text, option="name"):
     """A reference with a tag. :raises InvalidInput: for one with a digest."""
     parsed = reference.parse(text, option)
     if parsed.digest:
-        raise InvalidInput(option, text, "a name with a tag, not a digest, for an image that is given it here")
+        raise InvalidInput(
+            option, text, "a name with a tag, not a digest, for an image that is given it here"
+        )
     return parsed
 
 
@@ -190,7 +223,7 @@ def name_image(plan, ident, full):
         "tag " + records.familiar(full),
         row and row["image"],
         ident,
-        "tag image as %s" % records.familiar(full),
+        f"tag image as {records.familiar(full)}",
         lambda: records.tag(engine, ident, full),
     )
 
@@ -210,32 +243,47 @@ def plan_absent(engine, text, force=False, prune=True):
     :raises Conflict: when a container uses it, or an id with several names is given, or a digest and it has names in other repositories,
         without ``force``.
     """
-    plan = ImagePlan(engine, "image %s" % text)
+    plan = ImagePlan(engine, f"image {text}")
     plan.gone = True
     found, parsed = records.resolve(engine, text)  # no more of it: a damaged image goes as well
     if found is None:
         return plan
     ident, names = found["id"], records.tags_of(engine, found["id"])
     if parsed is not None and not parsed.digest and len(names) > 1:
-        plan.add("tag " + parsed.familiar, ident, None, "untag image %s" % parsed.familiar, lambda: records.untag(engine, parsed.tagged))
+        plan.add(
+            "tag " + parsed.familiar,
+            ident,
+            None,
+            f"untag image {parsed.familiar}",
+            lambda: records.untag(engine, parsed.tagged),
+        )
         return plan
     if parsed is None and len(names) > 1 and not force:
         raise Conflict(
-            "image %s has several names (%s); name one of them, or use force_absent" % (ident[:19], ", ".join(map(records.familiar, names)))
+            f"image {ident[:19]} has several names ({', '.join(map(records.familiar, names))}); name one of them, or use force_absent"
         )
-    others = [name for name in names if not name.startswith(parsed.full_repository + ":")] if parsed is not None and parsed.digest else []
+    others = (
+        [name for name in names if not name.startswith(parsed.full_repository + ":")]
+        if parsed is not None and parsed.digest
+        else []
+    )
     if others and not force:
         raise Conflict(
-            "image %s has names in other repositories too (%s); take these away first, or use force_absent"
-            % (parsed.familiar, ", ".join(map(records.familiar, others)))
+            f"image {parsed.familiar} has names in other repositories too ({', '.join(map(records.familiar, others))}); take these away first, or use force_absent"
         )
     users = records.containers_of(engine, ident)
     records.check_unused(engine, ident, force)
     if users and not names:
         return plan  # nothing is left to take away before its containers are gone
-    action = "untag image %s, which %s still use" % (text, ", ".join(users)) if users else "remove image %s" % text
+    action = (
+        f"untag image {text}, which {', '.join(users)} still use"
+        if users
+        else f"remove image {text}"
+    )
     last = parsed.tagged if parsed is not None and not parsed.digest else None
-    plan.add("image", ident, None, action, lambda: records.remove(engine, ident, force, last, prune))
+    plan.add(
+        "image", ident, None, action, lambda: records.remove(engine, ident, force, last, prune)
+    )
     return plan
 
 
@@ -250,19 +298,37 @@ def plan_prune(engine, everything=False, filters=None):
     """
     chosen, freed = selection.check_filters(engine, filters, selection.PRUNE_FILTERS), []
     everything = not chosen.pop("dangling", not everything)
-    idents = [ident for ident in records.dangling(engine, everything) if not chosen or selection.matches(_described(engine, ident), chosen)]
+    idents = [
+        ident
+        for ident in records.dangling(engine, everything)
+        if not chosen or selection.matches(_described(engine, ident), chosen)
+    ]
     plan = Plan("images", lambda: {"images": idents, "space_reclaimed": sum(freed)})
 
     def apply():
         for ident in idents:
-            freed.append(records.remove(engine, ident))  # 0 for one that went with what came from it
+            freed.append(
+                records.remove(engine, ident)
+            )  # 0 for one that went with what came from it
         freed.append(garbage.collect(engine, everything=True) + engine.blobs.partials.sweep(0))
 
     for ident in idents:
-        plan.add("image " + ident[:19], ident, None, "remove image %s" % records.name_of(engine, ident), None)
+        plan.add(
+            "image " + ident[:19],
+            ident,
+            None,
+            f"remove image {records.name_of(engine, ident)}",
+            None,
+        )
     left = engine.blobs.partials.size() if not chosen else 0
     if left:
-        plan.add("transfers", units.show_size(left), None, "remove what has come of layers whose transfer broke off", None)
+        plan.add(
+            "transfers",
+            units.show_size(left),
+            None,
+            "remove what has come of layers whose transfer broke off",
+            None,
+        )
     unneeded = garbage.left(engine) if not chosen else 0
     if unneeded:
         plan.add("blobs", units.show_size(unneeded), None, "remove blobs that no image has", None)

@@ -30,7 +30,9 @@ class Remote:
         if trust is not None:
             trust.check(client, chain)
         self.config_data = client.small_blob(self.document["config"]["digest"], manifest.MAX_CONFIG)
-        self.config = manifest.parse_config(self.config_data, self.what, len(self.document["layers"]))
+        self.config = manifest.parse_config(
+            self.config_data, self.what, len(self.document["layers"])
+        )
         self.id = manifest.digest_of(self.config_data)
         self.diff_ids = self.config["rootfs"]["diff_ids"]
 
@@ -42,18 +44,24 @@ class Remote:
         if not manifest.is_index(document):
             return data, document
         if len(chain) > 2:
-            raise RegistryError("%s: indexes within indexes within indexes" % self.what)
+            raise RegistryError(f"{self.what}: indexes within indexes within indexes")
         chosen = manifest.choose(document, platform, self.what)
         found = self._resolve(chosen["digest"], platform, chain)
-        if found[1]["mediaType"] != chosen["mediaType"] and chosen["mediaType"] not in manifest.INDEXES:
-            raise RegistryError("%s: the index calls the manifest %s and the manifest itself %s" % (
-                self.what, chosen["mediaType"], found[1]["mediaType"]))
+        if (
+            found[1]["mediaType"] != chosen["mediaType"]
+            and chosen["mediaType"] not in manifest.INDEXES
+        ):
+            raise RegistryError(
+                f"{self.what}: the index calls the manifest {chosen['mediaType']} and the manifest itself {found[1]['mediaType']}"
+            )
         return found
 
     def is_here(self, engine, local):
         """Whether a record of the store is of this image, known under all the digests that its registry has for it."""
         known = records.digests_of(engine, local["id"])
-        return local["id"] == self.id and all("%s@%s" % (self.reference.full_repository, digest) in known for digest in self.digests)
+        return local["id"] == self.id and all(
+            f"{self.reference.full_repository}@{digest}" in known for digest in self.digests
+        )
 
     @property
     def size(self):
@@ -62,7 +70,14 @@ class Remote:
 
     def record(self):
         """In the form of ``records.find``, for check mode."""
-        return {"id": self.id, "manifest": self.digests[-1], "config": self.config, "layers": self.diff_ids, "size": 0, "added": None}
+        return {
+            "id": self.id,
+            "manifest": self.digests[-1],
+            "config": self.config,
+            "layers": self.diff_ids,
+            "size": 0,
+            "added": None,
+        }
 
     def take(self, engine, references=()):
         """Store it, under its own tag and further full ``references``."""
@@ -77,6 +92,8 @@ class Remote:
             for diff_id, layer in zip(self.diff_ids, self.document["layers"])
         ]
         names = ([self.reference.tagged] if self.reference.tagged else []) + list(references)
-        engine.progress.subject("Pulling %s" % self.what)
+        engine.progress.subject(f"Pulling {self.what}")
         known = [(self.reference.full_repository, digest) for digest in self.digests]
-        return ingest.take(engine, self.what, self.config_data, layers, self.data, references=names, digests=known)
+        return ingest.take(
+            engine, self.what, self.config_data, layers, self.data, references=names, digests=known
+        )

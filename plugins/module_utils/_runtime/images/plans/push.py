@@ -27,8 +27,17 @@ class StoredBlob:
     """A blob of the store as ``upload.Body``'s source. :param stop: a threading.Event: give up when it is set."""
 
     def __init__(self, engine, digest, stop, shown=True):
-        self.engine, self.digest, self.size, self.stop = engine, digest, engine.blobs.size(digest), stop
-        self.item = engine.progress.item(digest.partition(":")[2][:12], self.size) if shown else board.UNSEEN
+        self.engine, self.digest, self.size, self.stop = (
+            engine,
+            digest,
+            engine.blobs.size(digest),
+            stop,
+        )
+        self.item = (
+            engine.progress.item(digest.partition(":")[2][:12], self.size)
+            if shown
+            else board.UNSEEN
+        )
 
     def pieces(self, offset, count):
         self.item.phase(board.SENDING)
@@ -42,7 +51,7 @@ class StoredBlob:
                     raise HostError("another blob of the same image could not be sent")
                 piece = file.read(min(PIECE, count))
                 if not piece:
-                    raise HostError("blob %s in the store is damaged: it is cut short" % self.digest)
+                    raise HostError(f"blob {self.digest} in the store is damaged: it is cut short")
                 count -= len(piece)
                 yield piece
 
@@ -53,7 +62,9 @@ class StoredBlob:
         for piece in self._pieces(0, self.size):
             found.update(piece)
         if found.hexdigest() != encoded:
-            raise HostError("blob %s in the store is damaged: its content has another digest; pycontainer system check --repair mends it" % self.digest)
+            raise HostError(
+                f"blob {self.digest} in the store is damaged: its content has another digest; pycontainer system check --repair mends it"
+            )
 
 
 def push(engine, client, ident, name=None):
@@ -68,9 +79,11 @@ def push(engine, client, ident, name=None):
     foreign_layers.refuse_push(document, records.name_of(engine, ident))
     mount_from = _elsewhere(engine, ident, client.reference)
     client.for_push([mount_from] if mount_from else [])
-    engine.progress.subject("Pushing %s" % client.reference.familiar)
+    engine.progress.subject(f"Pushing {client.reference.familiar}")
     _send_blobs(engine, client, document, mount_from)
-    digest = client.put_manifest(name or client.reference.tag or row["manifest"], data, document["mediaType"])
+    digest = client.put_manifest(
+        name or client.reference.tag or row["manifest"], data, document["mediaType"]
+    )
     with engine.db.transaction() as connection:
         records.check_there(connection, ident)
         records.name(connection, ident, digests=[(client.reference.full_repository, digest)])
@@ -81,9 +94,13 @@ def _send_blobs(engine, client, document, mount_from):
     """Send what the registry lacks; the first error ends all."""
     stop = threading.Event()
     config = document["config"]["digest"]
-    bodies = [StoredBlob(engine, digest, stop, digest != config)
-              for digest in dict.fromkeys([item["digest"] for item in document["layers"]] + [config])]
-    first = bodies.pop()  # the config: small, and after it the token and the connection are there for the others
+    bodies = [
+        StoredBlob(engine, digest, stop, digest != config)
+        for digest in dict.fromkeys([item["digest"] for item in document["layers"]] + [config])
+    ]
+    first = (
+        bodies.pop()
+    )  # the config: small, and after it the token and the connection are there for the others
     try:
         _send(client, first, mount_from)
     except RegistryError as error:
@@ -114,7 +131,9 @@ def _send(client, body, mount_from):
 
 def _elsewhere(engine, ident, reference):
     """Another repository of the same registry that is known to have the image: its blobs can be mounted instead of sent."""
-    for row in engine.db.all("SELECT repository FROM digests WHERE image = ? ORDER BY repository", ident):
+    for row in engine.db.all(
+        "SELECT repository FROM digests WHERE image = ? ORDER BY repository", ident
+    ):
         registry, dummy, repository = row["repository"].partition("/")
         if registry == reference.registry and repository != reference.repository:
             return repository

@@ -34,16 +34,30 @@ def plan_push(plan, texts, registries, index=(), sign=None):
         target = registries.client(parsed, engine).for_push()
         current = target.digest(parsed.tag)
         if current is None or current != wanted:
-            plan.add("registry " + parsed.familiar, current, wanted or record["id"],
-                     "push %s %s" % ("index" if others else "image", parsed.familiar), lambda target=target: _push(engine, target, idents))
+            plan.add(
+                "registry " + parsed.familiar,
+                current,
+                wanted or record["id"],
+                f"push {'index' if others else 'image'} {parsed.familiar}",
+                lambda target=target: _push(engine, target, idents),
+            )
         if key is not None and not _is_signed(target, key, wanted, current):
-            plan.add("signature " + parsed.familiar, None, key.name, "sign image %s with %s" % (parsed.familiar, key.name),
-                     lambda target=target, tag=parsed.tag: _sign(engine, target, idents, tag, key, bool(sign.get("referrer"))))
+            plan.add(
+                "signature " + parsed.familiar,
+                None,
+                key.name,
+                f"sign image {parsed.familiar} with {key.name}",
+                lambda target=target, tag=parsed.tag: _sign(
+                    engine, target, idents, tag, key, bool(sign.get("referrer"))
+                ),
+            )
 
 
 def _named(engine, record, text):
     """The reference that ``text`` is. :raises InvalidInput: for the beginning of the image's id, by which it was found: it is no name that it has."""
-    if reference.looks_like_id(text) and record["id"].startswith(text if text.startswith("sha256:") else "sha256:" + text):
+    if reference.looks_like_id(text) and record["id"].startswith(
+        text if text.startswith("sha256:") else "sha256:" + text
+    ):
         raise InvalidInput("name", text, "the name under which the image is pushed, not its ID")
     return tagged(text)
 
@@ -52,7 +66,10 @@ def _wanted(engine, chosen):
     """The digest that the tag is to have; None where that is not known yet, because an image is still to come."""
     if len(chosen) == 1:
         if engine.blobs.has(chosen[0]["manifest"]):
-            foreign_layers.refuse_push(manifest.parse(engine.blobs.read(chosen[0]["manifest"]), chosen[0]["id"]), records.name_of(engine, chosen[0]["id"]))
+            foreign_layers.refuse_push(
+                manifest.parse(engine.blobs.read(chosen[0]["manifest"]), chosen[0]["id"]),
+                records.name_of(engine, chosen[0]["id"]),
+            )
         return chosen[0]["manifest"] or None
     if not all(engine.blobs.has(record["manifest"]) for record in chosen):
         return None
@@ -88,4 +105,9 @@ def _sign(engine, target, idents, tag, key, referrer):
     """Sign by the digest of what this host has pushed: under the tag may be somebody else's by now."""
     from ..trust import signing
 
-    signing.sign(target, key, _wanted(engine, [records.get(engine, ident) for ident in idents]) or tag, referrer)
+    signing.sign(
+        target,
+        key,
+        _wanted(engine, [records.get(engine, ident) for ident in idents]) or tag,
+        referrer,
+    )

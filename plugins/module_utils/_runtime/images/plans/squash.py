@@ -37,7 +37,7 @@ def plan_squash(engine, text, names=(), from_layer=None):
     named = [tagged(name).tagged for name in names]
     if not named and parsed is not None and not parsed.digest:
         named = [parsed.tagged]
-    plan = ImagePlan(engine, "image %s" % (records.familiar(named[0]) if named else text), parsed)
+    plan = ImagePlan(engine, f"image {records.familiar(named[0]) if named else text}", parsed)
     lost = repair.add_whole(plan, engine, record)
     if len(record["layers"]) - below < 2:  # it is what was asked for
         plan.is_there(record)
@@ -45,7 +45,12 @@ def plan_squash(engine, text, names=(), from_layer=None):
             name_image(plan, record["id"], full)
         return plan
     if lost:
-        return _when_whole(plan, record, len(record["layers"]) - below, lambda: plan_squash(engine, text, names, from_layer))
+        return _when_whole(
+            plan,
+            record,
+            len(record["layers"]) - below,
+            lambda: plan_squash(engine, text, names, from_layer),
+        )
     merged = _Merged(engine, record, below)
     diff_id = merged.diff_id()
     data = _document(record, below, diff_id)
@@ -57,23 +62,50 @@ def plan_squash(engine, text, names=(), from_layer=None):
             name_image(plan, ident, full)
         return plan
     document = manifest.parse_config(data, text)
-    plan.brings({"id": ident, "manifest": "", "config": document, "layers": document["rootfs"]["diff_ids"], "size": 0, "added": None}, named)
+    plan.brings(
+        {
+            "id": ident,
+            "manifest": "",
+            "config": document,
+            "layers": document["rootfs"]["diff_ids"],
+            "size": 0,
+            "added": None,
+        },
+        named,
+    )
     plan.unknown = True  # its manifest is
     row = engine.db.one("SELECT image FROM tags WHERE reference = ?", named[0]) if named else None
-    action = "merge %d layers of image %s into one" % (len(record["layers"]) - below, records.name_of(engine, record["id"]))
-    plan.add("image", row and row["image"], ident, action, lambda: _take(engine, record, below, data, merged, diff_id, named))
+    action = "merge %d layers of image %s into one" % (
+        len(record["layers"]) - below,
+        records.name_of(engine, record["id"]),
+    )
+    plan.add(
+        "image",
+        row and row["image"],
+        ident,
+        action,
+        lambda: _take(engine, record, below, data, merged, diff_id, named),
+    )
     return plan
 
 
 def _when_whole(plan, record, count, again):
     """The plan for an image whose layers can't be read before it is repaired. :param again: called then for what is left to do."""
+
     def go():
         late = again()
         late.apply()
         plan.is_there(late.record())
 
     plan.unknown = True
-    plan.is_there(record).add("image", record["id"], "merged", "merge %d layers of image %s into one" % (count, records.name_of(plan.engine, record["id"])), go)
+    plan.is_there(record).add(
+        "image",
+        record["id"],
+        "merged",
+        "merge %d layers of image %s into one"
+        % (count, records.name_of(plan.engine, record["id"])),
+        go,
+    )
     return plan
 
 
@@ -83,9 +115,16 @@ def _take(engine, record, below, data, merged, diff_id, named):
     described = {"digest": manifest.digest_of(data), "size": len(data)}
     docker = source["mediaType"] == manifest.DOCKER_MANIFEST
     title = records.familiar(named[0]) if named else described["digest"][:19]
-    engine.progress.subject("Squashing %s" % title)
-    ingest.take(engine, title, data, layers, build_manifest=lambda stored: manifest.build(described, stored, docker=docker), references=named,
-                manner=ingest.LOAD)
+    engine.progress.subject(f"Squashing {title}")
+    ingest.take(
+        engine,
+        title,
+        data,
+        layers,
+        build_manifest=lambda stored: manifest.build(described, stored, docker=docker),
+        references=named,
+        manner=ingest.LOAD,
+    )
 
 
 def _below(engine, record, text):
@@ -93,17 +132,24 @@ def _below(engine, record, text):
     layers = record["layers"]
     if text in (None, ""):
         return 0
-    text, accepted = str(text), "a number from 1 to %d of layers to merge, a layer's DiffID, or an image that this one stands on" % len(layers)
+    text, accepted = (
+        str(text),
+        f"a number from 1 to {len(layers)} of layers to merge, a layer's DiffID, or an image that this one stands on",
+    )
     if re.fullmatch("[0-9]{1,3}", text):
         if not 1 <= int(text) <= len(layers):
             raise InvalidInput("from_layer", text, accepted)
         return len(layers) - int(text)
     wanted = text if text.startswith("sha256:") else "sha256:" + text
-    found = [number for number, layer in enumerate(layers, 1) if re.fullmatch("[0-9a-f:]{7,}", text.replace("sha256", "")) and layer.startswith(wanted)]
+    found = [
+        number
+        for number, layer in enumerate(layers, 1)
+        if re.fullmatch("[0-9a-f:]{7,}", text.replace("sha256", "")) and layer.startswith(wanted)
+    ]
     if found:
         return found[-1]
     base = records.find(engine, text)
-    if base is None or base["layers"] != layers[:len(base["layers"])]:
+    if base is None or base["layers"] != layers[: len(base["layers"])]:
         raise InvalidInput("from_layer", text, accepted)
     return len(base["layers"])
 
@@ -119,11 +165,18 @@ def _document(record, below, diff_id):
             merged.append(entry)
         if entry:
             steps.append(entry)
-    steps.append({"created": document.get("created") or "1970-01-01T00:00:00Z", "created_by": "pycontainer image squash",
-                  "comment": "merge %d layers" % len(merged)})
+    steps.append(
+        {
+            "created": document.get("created") or "1970-01-01T00:00:00Z",
+            "created_by": "pycontainer image squash",
+            "comment": f"merge {len(merged)} layers",
+        }
+    )
     document["history"] = steps
     document["rootfs"] = {"type": "layers", "diff_ids": record["layers"][:below] + [diff_id]}
-    return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 class _Merged:
@@ -132,7 +185,10 @@ class _Merged:
     def __init__(self, engine, record, below):
         self.engine, self.below = engine, below
         # here, for the archive may be read in a thread, and a database belongs to one
-        self.sources = [(digest, anatomy.title(engine, record, digest)) for digest in anatomy.layer_blobs(engine, record)]
+        self.sources = [
+            (digest, anatomy.title(engine, record, digest))
+            for digest in anatomy.layer_blobs(engine, record)
+        ]
         self.pile, self.base = stack.Stack(), stack.Node()
         for found in anatomy.read_layers(engine, record):
             if found.layer == below:
@@ -160,9 +216,13 @@ class _Merged:
             if item.is_directory:
                 yield _header(path + b"/", item)
             elif item.file is None:
-                raise HostError("%s leads to %s, which is in no layer" % (os.fsdecode(path), os.fsdecode(item.target)))
+                raise HostError(
+                    f"{os.fsdecode(path)} leads to {os.fsdecode(item.target)}, which is in no layer"
+                )
             elif item.kind == reader.REGULAR:
-                carried.setdefault(item.file.place, {}).setdefault(id(item.file), []).append((path, item))
+                carried.setdefault(item.file.place, {}).setdefault(id(item.file), []).append(
+                    (path, item)
+                )
             else:
                 several.setdefault(id(item.file), []).append((path, item))
         for names in several.values():
@@ -187,7 +247,10 @@ class _Merged:
 
 def _content(entry, names, title):
     if entry.size - entry.stored > HOLES:
-        raise HostError("%s: %s has holes of more than %d bytes, which a merged layer would have to fill" % (title, os.fsdecode(names[0][0]), HOLES))
+        raise HostError(
+            "%s: %s has holes of more than %d bytes, which a merged layer would have to fill"
+            % (title, os.fsdecode(names[0][0]), HOLES)
+        )
     path, item = names[0]
     yield _header(path, item, entry.size)
     yield from contents.whole(entry)
@@ -201,7 +264,15 @@ def _links(names):
 
 
 def _header(path, item, size=0):
-    return writer.header(path, item.kind, item, size, item.link if item.kind == reader.SYMLINK else b"", item.xattrs, fraction=True)
+    return writer.header(
+        path,
+        item.kind,
+        item,
+        size,
+        item.link if item.kind == reader.SYMLINK else b"",
+        item.xattrs,
+        fraction=True,
+    )
 
 
 def _gone(before, after, path):

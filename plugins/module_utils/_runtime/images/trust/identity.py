@@ -12,24 +12,46 @@ from ...errors import EngineError, InvalidInput
 from ..model import reference
 
 FIELDS = {  # type -> its other fields
-    "matchExact": (), "matchRepoDigestOrExact": (), "matchRepository": (), "exactReference": ("dockerReference",),
-    "exactRepository": ("dockerRepository",), "remapIdentity": ("prefix", "signedPrefix"), "matchTagIfSigned": ("dockerRepository",), "matchDigestOnly": ()}
+    "matchExact": (),
+    "matchRepoDigestOrExact": (),
+    "matchRepository": (),
+    "exactReference": ("dockerReference",),
+    "exactRepository": ("dockerRepository",),
+    "remapIdentity": ("prefix", "signedPrefix"),
+    "matchTagIfSigned": ("dockerRepository",),
+    "matchDigestOnly": (),
+}
 DEFAULT = {"type": "matchRepoDigestOrExact"}
 
 
 def check(document, option):
     """:raises InvalidInput: when ``document`` is none of the forms."""
     kind = document.get("type") if isinstance(document, dict) else None
-    fields = FIELDS.get(kind) if kind != "matchTagIfSigned" else None  # that one is the option verify's, and no file's
-    if fields is None or set(document) != set(fields) | {"type"} or not all(isinstance(document[field], str) for field in fields):
-        raise InvalidInput(option, document, "signedIdentity of containers-policy.json(5): one of the types %s with its fields" % (
-            ", ".join(name for name in FIELDS if name != "matchTagIfSigned")))
+    fields = (
+        FIELDS.get(kind) if kind != "matchTagIfSigned" else None
+    )  # that one is the option verify's, and no file's
+    if (
+        fields is None
+        or set(document) != set(fields) | {"type"}
+        or not all(isinstance(document[field], str) for field in fields)
+    ):
+        raise InvalidInput(
+            option,
+            document,
+            f"signedIdentity of containers-policy.json(5): one of the types {', '.join((name for name in FIELDS if name != 'matchTagIfSigned'))} with its fields",
+        )
     if "dockerReference" in fields:
         reference.parse(document["dockerReference"], option + ".dockerReference", default_tag=None)
     if "dockerRepository" in fields:
-        parsed = reference.parse(document["dockerRepository"], option + ".dockerRepository", default_tag=None)
+        parsed = reference.parse(
+            document["dockerRepository"], option + ".dockerRepository", default_tag=None
+        )
         if parsed.tag or parsed.digest:
-            raise InvalidInput(option + ".dockerRepository", document["dockerRepository"], "a repository without tag and digest")
+            raise InvalidInput(
+                option + ".dockerRepository",
+                document["dockerRepository"],
+                "a repository without tag and digest",
+            )
 
 
 def matches(document, wanted, signed):
@@ -64,11 +86,16 @@ def _exact_reference(document, _wanted, found):
 
 
 def _exact_repository(document, _wanted, found):
-    return found.full_repository == reference.parse(document["dockerRepository"], default_tag=None).full_repository
+    return (
+        found.full_repository
+        == reference.parse(document["dockerRepository"], default_tag=None).full_repository
+    )
 
 
 def _remapped(document, wanted, found):
-    return _digest_or_exact(document, remap(wanted, document["prefix"], document["signedPrefix"]), found)
+    return _digest_or_exact(
+        document, remap(wanted, document["prefix"], document["signedPrefix"]), found
+    )
 
 
 def remap(wanted, prefix, replacement):
@@ -76,7 +103,7 @@ def remap(wanted, prefix, replacement):
     full = wanted.full_repository
     if full != prefix and not full.startswith(prefix + "/"):
         return wanted
-    registry, dummy, repository = (replacement + full[len(prefix):]).partition("/")
+    registry, dummy, repository = (replacement + full[len(prefix) :]).partition("/")
     return reference.Reference(registry, repository, wanted.tag, wanted.digest)
 
 
@@ -89,5 +116,11 @@ def _tag_if_signed(document, wanted, found):
 
 
 _CHECKS = {
-    "matchExact": _exact, "matchRepoDigestOrExact": _digest_or_exact, "matchRepository": _repository, "exactReference": _exact_reference,
-    "exactRepository": _exact_repository, "remapIdentity": _remapped, "matchTagIfSigned": _tag_if_signed}
+    "matchExact": _exact,
+    "matchRepoDigestOrExact": _digest_or_exact,
+    "matchRepository": _repository,
+    "exactReference": _exact_reference,
+    "exactRepository": _exact_repository,
+    "remapIdentity": _remapped,
+    "matchTagIfSigned": _tag_if_signed,
+}

@@ -24,9 +24,21 @@ MAX_KEY = 1 << 16  # bytes of a file with a key
 TIMEOUT = 30  # seconds for one openssl
 # DER of the algorithm's object identifier in a SubjectPublicKeyInfo (RFC 5480, RFC 8410, RFC 3279) -> kind, hashes to try
 ALGORITHMS = (
-    (b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", "ecdsa", ("sha256",)),  # P-256
-    (b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22", "ecdsa", ("sha256", "sha384")),  # P-384
-    (b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23", "ecdsa", ("sha256", "sha512")),  # P-521
+    (
+        b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+        "ecdsa",
+        ("sha256",),
+    ),  # P-256
+    (
+        b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22",
+        "ecdsa",
+        ("sha256", "sha384"),
+    ),  # P-384
+    (
+        b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23",
+        "ecdsa",
+        ("sha256", "sha512"),
+    ),  # P-521
     (b"\x06\x03\x2b\x65\x70", "ed25519", (None,)),
     (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", "rsa", ("sha256",)),
 )
@@ -47,10 +59,16 @@ class PublicKey:
             der = base64.b64decode("".join(inner.split()), validate=True) if end else b""
         except ValueError:  # also of what is no ASCII
             der = b""
-        found = [(kind, hashes) for identifier, kind, hashes in ALGORITHMS if identifier in der[:32]]
+        found = [
+            (kind, hashes) for identifier, kind, hashes in ALGORITHMS if identifier in der[:32]
+        ]
         if not found:
-            what = "what is in it is a private key" if "PRIVATE KEY" in text else "what is in it is none"
-            raise InvalidInput(option, path or _short(text), "%s (%s)" % (ACCEPTED, what))
+            what = (
+                "what is in it is a private key"
+                if "PRIVATE KEY" in text
+                else "what is in it is none"
+            )
+            raise InvalidInput(option, path or _short(text), f"{ACCEPTED} ({what})")
         self.pem = (begin + inner + end).replace("\r", "") + "\n"
         self.kind, self._hashes = found[0]
         self.name = path or "SHA256:" + hashlib.sha256(der).hexdigest()[:16]
@@ -74,21 +92,35 @@ class PrivateKey:
         try:
             self._pem = files.read(path, MAX_KEY, links=True)
         except files.Unacceptable as error:
-            raise InvalidInput(option, path, "%s (%s)" % (PRIVATE, error)) from None
-        if b"PRIVATE KEY-----" not in self._pem or b"SIGSTORE PRIVATE KEY" in self._pem or b"COSIGN PRIVATE KEY" in self._pem:
+            raise InvalidInput(option, path, f"{PRIVATE} ({error})") from None
+        if (
+            b"PRIVATE KEY-----" not in self._pem
+            or b"SIGSTORE PRIVATE KEY" in self._pem
+            or b"COSIGN PRIVATE KEY" in self._pem
+        ):
             raise InvalidInput(option, path, PRIVATE)
-        check_means("what is to be signed with %s" % path)
+        check_means(f"what is to be signed with {path}")
         self.public = PublicKey(self._public(option), option, path)
 
     def _public(self, option):
         if means() != "openssl":
             from cryptography.hazmat.primitives import serialization
 
-            return self._loaded(option).public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+            return (
+                self._loaded(option)
+                .public_key()
+                .public_bytes(
+                    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+                )
+                .decode()
+            )
         done = self._openssl(["pkey", "-in", "KEY", "-pubout"])
         if done.returncode:
-            raise InvalidInput(option, self.name, "%s, and its passphrase in sign.passphrase where it has one" % PRIVATE)
+            raise InvalidInput(
+                option,
+                self.name,
+                f"{PRIVATE}, and its passphrase in sign.passphrase where it has one",
+            )
         return done.stdout.decode("ascii", "replace")
 
     def _loaded(self, option):
@@ -96,23 +128,38 @@ class PrivateKey:
         from cryptography.hazmat.primitives import serialization
 
         try:
-            return serialization.load_pem_private_key(self._pem, self._passphrase.encode() if self._passphrase else None)
+            return serialization.load_pem_private_key(
+                self._pem, self._passphrase.encode() if self._passphrase else None
+            )
         except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise InvalidInput(option, self.name, "%s, and its passphrase in sign.passphrase where it has one" % PRIVATE) from None
+            raise InvalidInput(
+                option,
+                self.name,
+                f"{PRIVATE}, and its passphrase in sign.passphrase where it has one",
+            ) from None
 
     def sign(self, data):
         """The signature of ``data``, bytes, by SHA-256 where the kind leaves a choice: what cosign expects."""
         if means() == "openssl":
-            command = ["pkeyutl", "-sign", "-inkey", "KEY", "-rawin", "-in", "DATA"] if self.public.kind == "ed25519" \
+            command = (
+                ["pkeyutl", "-sign", "-inkey", "KEY", "-rawin", "-in", "DATA"]
+                if self.public.kind == "ed25519"
                 else ["dgst", "-sha256", "-sign", "KEY", "DATA"]
+            )
             done = self._openssl(command, data)
             if done.returncode:
-                raise Unsupported("openssl can't sign with %s: %s" % (self.name, done.stderr.decode("utf-8", "replace").strip()[:300]))
+                raise Unsupported(
+                    f"openssl can't sign with {self.name}: {done.stderr.decode('utf-8', 'replace').strip()[:300]}"
+                )
             return done.stdout
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec, padding
 
-        arguments = {"ecdsa": lambda: (ec.ECDSA(hashes.SHA256()),), "rsa": lambda: (padding.PKCS1v15(), hashes.SHA256()), "ed25519": lambda: ()}
+        arguments = {
+            "ecdsa": lambda: (ec.ECDSA(hashes.SHA256()),),
+            "rsa": lambda: (padding.PKCS1v15(), hashes.SHA256()),
+            "ed25519": lambda: (),
+        }
         return self._loaded("sign.key").sign(data, *arguments[self.public.kind]())
 
     def _openssl(self, command, data=b""):
@@ -121,9 +168,15 @@ class PrivateKey:
             paths = {"KEY": self.name, "DATA": os.path.join(directory, "data")}
             with open(paths["DATA"], "wb") as file:
                 file.write(data)
-            return subprocess.run(["openssl", command[0], "-passin", "stdin"] + [paths.get(word, word) for word in command[1:]],
-                                  input=(self._passphrase or "").encode() + b"\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  timeout=TIMEOUT, check=False)
+            return subprocess.run(
+                ["openssl", command[0], "-passin", "stdin"]
+                + [paths.get(word, word) for word in command[1:]],
+                input=(self._passphrase or "").encode() + b"\n",
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=TIMEOUT,
+                check=False,
+            )
 
 
 def load(value, option):
@@ -135,7 +188,7 @@ def load(value, option):
     try:
         text = files.read(value, MAX_KEY, links=True).decode("ascii", "replace")
     except files.Unacceptable as error:
-        raise InvalidInput(option, value, "%s (%s)" % (ACCEPTED, error)) from None
+        raise InvalidInput(option, value, f"{ACCEPTED} ({error})") from None
     return PublicKey(text, option, value)
 
 
@@ -157,7 +210,8 @@ def check_means(what):
     """:raises Unsupported: when no signature can be checked on this host, so that ``what`` can't be accepted."""
     if means() is None:
         raise Unsupported(
-            "%s is not accepted: signatures can't be checked on this host, it has neither python3-cryptography nor the command openssl" % what)
+            f"{what} is not accepted: signatures can't be checked on this host, it has neither python3-cryptography nor the command openssl"
+        )
 
 
 def _backend():
@@ -192,17 +246,46 @@ def _by_command(key, signature, data, algorithm):
             with open(paths[name], "wb") as file:
                 file.write(content)
         if algorithm:
-            command = ["dgst", "-" + algorithm, "-verify", paths["key"], "-signature", paths["signature"], paths["data"]]
+            command = [
+                "dgst",
+                "-" + algorithm,
+                "-verify",
+                paths["key"],
+                "-signature",
+                paths["signature"],
+                paths["data"],
+            ]
         else:  # Ed25519 hashes by itself
-            command = ["pkeyutl", "-verify", "-pubin", "-inkey", paths["key"], "-rawin", "-in", paths["data"], "-sigfile", paths["signature"]]
+            command = [
+                "pkeyutl",
+                "-verify",
+                "-pubin",
+                "-inkey",
+                paths["key"],
+                "-rawin",
+                "-in",
+                paths["data"],
+                "-sigfile",
+                paths["signature"],
+            ]
         try:
-            done = subprocess.run(["openssl"] + command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  timeout=TIMEOUT, check=False)
+            done = subprocess.run(
+                ["openssl"] + command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=TIMEOUT,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unsupported("signatures can't be checked on this host: openssl failed: %s" % error) from None
+            raise Unsupported(
+                f"signatures can't be checked on this host: openssl failed: {error}"
+            ) from None
     if done.returncode == 0:
         return True
     said = done.stdout.decode("utf-8", "replace")
     if "erif" in said:  # Verification failure, Signature Verification Failure, Error Verifying Data
         return False
-    raise Unsupported("signatures can't be checked on this host: openssl said: %s" % said.strip()[:300])
+    raise Unsupported(
+        f"signatures can't be checked on this host: openssl said: {said.strip()[:300]}"
+    )

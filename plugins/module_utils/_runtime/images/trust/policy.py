@@ -21,7 +21,14 @@ from . import identity, keys
 FORM = "a policy in the form of containers-policy.json(5)"
 KINDS = ("insecureAcceptAnything", "reject", "sigstoreSigned", "signedBy")
 KEY_FIELDS = ("keyPath", "keyPaths", "keyData", "keyDatas")
-UNCHECKED = ("fulcio", "pki", "rekorPublicKeyPath", "rekorPublicKeyPaths", "rekorPublicKeyData", "rekorPublicKeyDatas")
+UNCHECKED = (
+    "fulcio",
+    "pki",
+    "rekorPublicKeyPath",
+    "rekorPublicKeyPaths",
+    "rekorPublicKeyData",
+    "rekorPublicKeyDatas",
+)
 MAX_SIZE = 4 << 20
 
 
@@ -40,14 +47,18 @@ class Rule:
         """:raises Untrusted: for what is not accepted whoever signed it, or wants a check that can't be made here."""
         for item in self.requirements:
             if item["type"] == "reject":
-                raise Untrusted("%s is not accepted on this host: %s rejects %s" % (what, self.path, self.scope))
+                raise Untrusted(
+                    f"{what} is not accepted on this host: {self.path} rejects {self.scope}"
+                )
             if item["type"] == "signedBy":
-                raise Untrusted("%s is not accepted on this host: %s asks for a GPG signature (signedBy) of %s, which can't be checked here"
-                                % (what, self.path, self.scope))
+                raise Untrusted(
+                    f"{what} is not accepted on this host: {self.path} asks for a GPG signature (signedBy) of {self.scope}, which can't be checked here"
+                )
             unchecked = [field for field in UNCHECKED if field in item]
             if unchecked:
-                raise Untrusted("%s is not accepted on this host: %s asks for %s of %s, which can't be checked here; keyPath and keyData can"
-                                % (what, self.path, unchecked[0], self.scope))
+                raise Untrusted(
+                    f"{what} is not accepted on this host: {self.path} asks for {unchecked[0]} of {self.scope}, which can't be checked here; keyPath and keyData can"
+                )
             if item["type"] == "sigstoreSigned":
                 keys_of(item)  # a key that is not there is an error before the registry is asked
 
@@ -69,13 +80,17 @@ class Policy:
     def for_file(self, transport, path):
         """The :class:`Rule` for an archive or layout of the host, or of the controller, whose links nobody here can follow."""
         scopes = self.document.get("transports", {}).get(transport, {})
-        real = os.path.normpath if transport == "controller" else os.path.realpath  # /srv/images/../other is not below /srv/images
+        real = (
+            os.path.normpath if transport == "controller" else os.path.realpath
+        )  # /srv/images/../other is not below /srv/images
         places = {real(scope) if scope else "": scope for scope in scopes}
         parts = real(path).rstrip("/").split("/")
         for count in range(len(parts), 0, -1):
             scope = places.get("/".join(parts[:count]))
             if scope is not None:
-                return Rule(self.path, "%s: %s" % (transport, scope) if scope else transport + ":", scopes[scope])
+                return Rule(
+                    self.path, f"{transport}: {scope}" if scope else transport + ":", scopes[scope]
+                )
         return Rule(self.path, "everything that it does not name", self.document["default"])
 
 
@@ -83,9 +98,9 @@ def _scopes(wanted):
     """From the image itself to its registry's domains, then all registries (containers-policy.json(5), "docker:")."""
     full = wanted.full_repository
     if wanted.digest:
-        yield "%s@%s" % (full, wanted.digest)
+        yield f"{full}@{wanted.digest}"
     elif wanted.tag:
-        yield "%s:%s" % (full, wanted.tag)
+        yield f"{full}:{wanted.tag}"
     parts = full.split("/")
     for count in range(len(parts), 0, -1):
         yield "/".join(parts[:count])
@@ -105,23 +120,40 @@ def load(path):
     except files.Unacceptable as error:
         if error.missing:
             return None
-        raise Untrusted("no image is accepted on this host: its policy can't be read: %s" % error) from None
+        raise Untrusted(
+            f"no image is accepted on this host: its policy can't be read: {error}"
+        ) from None
     try:
-        document = json_reader.load(data, "the policy", kind=None, error=HostError, once=True)  # what stands twice could be read in two ways
+        document = json_reader.load(
+            data, "the policy", kind=None, error=HostError, once=True
+        )  # what stands twice could be read in two ways
         _check(document)
     except (InvalidInput, HostError) as error:
-        raise Untrusted("no image is accepted on this host because of its policy %s: %s" % (path, error)) from None
+        raise Untrusted(
+            f"no image is accepted on this host because of its policy {path}: {error}"
+        ) from None
     return Policy(path, document)
 
 
 def _check(document):
-    if not isinstance(document, dict) or set(document) - {"default", "transports"} or "default" not in document:
-        raise InvalidInput("policy", sorted(document) if isinstance(document, dict) else document,
-                           FORM + ": an object with default and transports")
+    if (
+        not isinstance(document, dict)
+        or set(document) - {"default", "transports"}
+        or "default" not in document
+    ):
+        raise InvalidInput(
+            "policy",
+            sorted(document) if isinstance(document, dict) else document,
+            FORM + ": an object with default and transports",
+        )
     _check_requirements(document["default"], "default")
     transports = document.get("transports", {})
-    if not isinstance(transports, dict) or not all(isinstance(scopes, dict) for scopes in transports.values()):
-        raise InvalidInput("transports", transports, FORM + ": an object of transports, each an object of scopes")
+    if not isinstance(transports, dict) or not all(
+        isinstance(scopes, dict) for scopes in transports.values()
+    ):
+        raise InvalidInput(
+            "transports", transports, FORM + ": an object of transports, each an object of scopes"
+        )
     for transport, scopes in transports.items():
         for scope, requirements in scopes.items():
             _check_requirements(requirements, "transports.%s.%s" % (transport, scope or '""'))
@@ -141,7 +173,9 @@ def _check_requirements(requirements, where):
         else:
             _check_fields(item, {"type", "signedIdentity"} | set(KEY_FIELDS + UNCHECKED), where)
             if sum(field in item for field in KEY_FIELDS + ("fulcio", "pki")) != 1:
-                raise InvalidInput(where, item, "exactly one of keyPath, keyPaths, keyData, keyDatas")
+                raise InvalidInput(
+                    where, item, "exactly one of keyPath, keyPaths, keyData, keyDatas"
+                )
         if "signedIdentity" in item and kind == "sigstoreSigned":
             identity.check(item["signedIdentity"], where + ".signedIdentity")
 
@@ -149,7 +183,11 @@ def _check_requirements(requirements, where):
 def _check_fields(item, known, where):
     unknown = sorted(set(item) - known)
     if unknown:
-        raise InvalidInput(where, unknown[0], "in a requirement of type %s: %s" % (item["type"], ", ".join(sorted(known))))
+        raise InvalidInput(
+            where,
+            unknown[0],
+            f"in a requirement of type {item['type']}: {', '.join(sorted(known))}",
+        )
 
 
 def keys_of(requirement):
@@ -164,10 +202,14 @@ def keys_of(requirement):
                 try:
                     text = base64.b64decode(data, validate=True).decode("ascii")
                 except (binascii.Error, ValueError):
-                    raise InvalidInput(field, data[:40], "the base64 form of a public key's PEM") from None
+                    raise InvalidInput(
+                        field, data[:40], "the base64 form of a public key's PEM"
+                    ) from None
                 found.append(keys.PublicKey(text, field))
     except InvalidInput as error:
-        raise Untrusted("the policy's key can't be used, so what it is for is not accepted: %s" % error) from None
+        raise Untrusted(
+            f"the policy's key can't be used, so what it is for is not accepted: {error}"
+        ) from None
     return found
 
 
@@ -175,7 +217,11 @@ def _values(value, field):
     if value is None:
         return []
     values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not values or not all(isinstance(item, str) for item in values) or (
-            isinstance(value, str) == field.endswith("s")):
+    if (
+        not isinstance(values, list)
+        or not values
+        or not all(isinstance(item, str) for item in values)
+        or (isinstance(value, str) == field.endswith("s"))
+    ):
         raise InvalidInput(field, value, "a list of texts" if field.endswith("s") else "a text")
     return values

@@ -99,9 +99,15 @@ def _payload(client, layer):
 def _simple(data, annotation):
     """A simple signing payload (containers-signature(5)) with its signature."""
     critical = _object(_json(data).get("critical"), "critical")
-    image, named = _object(critical.get("image"), "image"), _object(critical.get("identity"), "identity")
-    if critical.get("type") not in ("cosign container image signature", "atomic container signature"):
-        raise _Useless("its type is %r" % (critical.get("type"),))
+    image, named = (
+        _object(critical.get("image"), "image"),
+        _object(critical.get("identity"), "identity"),
+    )
+    if critical.get("type") not in (
+        "cosign container image signature",
+        "atomic container signature",
+    ):
+        raise _Useless(f"its type is {critical.get('type')!r}")
     digest = image.get("docker-manifest-digest") or image.get("Docker-manifest-digest")
     if not isinstance(digest, str):
         raise _Useless("it names no image")
@@ -114,27 +120,50 @@ def _bundle(data, wanted):
     if "messageSignature" in document:
         message = _object(document["messageSignature"], "messageSignature")
         claimed = _object(message.get("messageDigest"), "messageDigest")
-        if claimed.get("algorithm") != "SHA2_256" or _decoded(claimed.get("digest")).hex() != wanted.partition(":")[2]:
+        if (
+            claimed.get("algorithm") != "SHA2_256"
+            or _decoded(claimed.get("digest")).hex() != wanted.partition(":")[2]
+        ):
             raise _Useless("it is for another image")
         return Signature(None, _decoded(message.get("signature")), wanted, None)
     envelope = _object(document.get("dsseEnvelope"), "dsseEnvelope")
     payload, kind = _decoded(envelope.get("payload")), envelope.get("payloadType")
     signatures = envelope.get("signatures")
-    if kind != "application/vnd.in-toto+json" or not isinstance(signatures, list) or len(signatures) != 1:
+    if (
+        kind != "application/vnd.in-toto+json"
+        or not isinstance(signatures, list)
+        or len(signatures) != 1
+    ):
         raise _Useless("its envelope is not one in-toto statement with one signature")
     statement = _json(payload)
     if statement.get("_type") not in STATEMENTS or statement.get("predicateType") != SIGNS:
-        raise _Useless("it is a statement of type %s, not a signature" % (statement.get("predicateType"),))
+        raise _Useless(
+            f"it is a statement of type {statement.get('predicateType')}, not a signature"
+        )
     subjects = statement.get("subject")
     subjects = [_object(item, "subject") for item in subjects] if isinstance(subjects, list) else []
     algorithm, dummy, encoded = wanted.partition(":")
-    meant = [item for item in subjects if isinstance(item.get("digest"), dict) and item["digest"].get(algorithm) == encoded]
+    meant = [
+        item
+        for item in subjects
+        if isinstance(item.get("digest"), dict) and item["digest"].get(algorithm) == encoded
+    ]
     if not meant:
         raise _Useless("it is for another image")
     if len(meant) > 1:
-        raise _Useless("its statement has the image %d times" % len(meant))
-    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)  # DSSE protocol, "Signature Definition"
-    return Signature(signed, _decoded(_object(signatures[0], "signatures").get("sig")), wanted, _name_in(meant[0]))
+        raise _Useless(f"its statement has the image {len(meant)} times")
+    signed = b"DSSEv1 %d %s %d %s" % (
+        len(kind),
+        kind.encode(),
+        len(payload),
+        payload,
+    )  # DSSE protocol, "Signature Definition"
+    return Signature(
+        signed,
+        _decoded(_object(signatures[0], "signatures").get("sig")),
+        wanted,
+        _name_in(meant[0]),
+    )
 
 
 def _name_in(subject):
@@ -149,7 +178,7 @@ def _json(data):
 
 def _object(value, what):
     if not isinstance(value, dict):
-        raise _Useless("%s is not an object" % what)
+        raise _Useless(f"{what} is not an object")
     return value
 
 
@@ -168,8 +197,14 @@ def _decoded(text):
 
 def payload(digest, name):
     """A simple signing payload for a manifest's ``digest`` under the docker-reference ``name``, as bytes."""
-    document = {"critical": {"identity": {"docker-reference": name}, "image": {"docker-manifest-digest": digest},
-                             "type": "cosign container image signature"}, "optional": None}
+    document = {
+        "critical": {
+            "identity": {"docker-reference": name},
+            "image": {"docker-manifest-digest": digest},
+            "type": "cosign container image signature",
+        },
+        "optional": None,
+    }
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -183,10 +218,25 @@ def signature_manifest(layers, subject=None):
 
     :param subject: descriptor of what is signed, where the manifest is to be a referrer of it.
     """
-    config = json.dumps({"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": [
-        layer["digest"] for layer in layers]}}, separators=(",", ":")).encode()
-    document = {"schemaVersion": 2, "mediaType": manifest.OCI_MANIFEST,
-                "config": {"mediaType": manifest.OCI_CONFIG, "digest": manifest.digest_of(config), "size": len(config)}, "layers": layers}
+    config = json.dumps(
+        {
+            "architecture": "",
+            "os": "",
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+        },
+        separators=(",", ":"),
+    ).encode()
+    document = {
+        "schemaVersion": 2,
+        "mediaType": manifest.OCI_MANIFEST,
+        "config": {
+            "mediaType": manifest.OCI_CONFIG,
+            "digest": manifest.digest_of(config),
+            "size": len(config),
+        },
+        "layers": layers,
+    }
     if subject is not None:
         document.update(artifactType=ARTIFACT, subject=subject)
     return json.dumps(document, separators=(",", ":")).encode(), config

@@ -40,8 +40,18 @@ def sign(client, key, wanted, referrer=False):
     data = signatures.payload(digest, client.reference.full_repository)
     layer = {"mediaType": signatures.SIMPLE, "digest": manifest.digest_of(data), "size": len(data),
              "annotations": {signatures.ANNOTATION: base64.b64encode(key.sign(data)).decode()}}  # fmt: skip
-    subject = {"mediaType": manifest.parse(signed, wanted, kind)["mediaType"], "digest": digest, "size": len(signed)} if referrer else None
-    document, config = signatures.signature_manifest(([] if referrer else _there(client, digest)) + [layer], subject)
+    subject = (
+        {
+            "mediaType": manifest.parse(signed, wanted, kind)["mediaType"],
+            "digest": digest,
+            "size": len(signed),
+        }
+        if referrer
+        else None
+    )
+    document, config = signatures.signature_manifest(
+        ([] if referrer else _there(client, digest)) + [layer], subject
+    )
     for blob in (data, config):
         upload.push_blob(client, manifest.digest_of(blob), Bytes(blob))
     if referrer:
@@ -56,5 +66,5 @@ def _there(client, digest):
         data, kind = client.manifest(signatures.tag_of(digest))
     except NotFound:
         return []
-    document = manifest.parse(data, "the signatures of %s" % digest, kind)
+    document = manifest.parse(data, f"the signatures of {digest}", kind)
     return [] if manifest.is_index(document) else document["layers"]

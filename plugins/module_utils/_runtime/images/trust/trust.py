@@ -47,13 +47,14 @@ class Trust:
             reasons.append(reason)
         who = " or ".join(key.name for key in demand.keys)
         shown = "; ".join(dict.fromkeys(reasons))
-        raise Untrusted("%s is not accepted: %s asks for a signature by %s, and %s" % (
-            self.wanted.familiar, demand.by, who, "there is none that counts: " + shown[:600] if shown else "it is not signed"))
+        raise Untrusted(
+            f"{self.wanted.familiar} is not accepted: {demand.by} asks for a signature by {who}, and {'there is none that counts: ' + shown[:600] if shown else 'it is not signed'}"
+        )
 
     def _wrong(self, demand, signature, digest, data):
         """Why a signature does not count; None when it does."""
         if signature.digest != digest:
-            return "one is for another image (%s)" % signature.digest[:71]
+            return f"one is for another image ({signature.digest[:71]})"
         signed = data if signature.data is None else signature.data
         if signed is None:
             return "one is of an index that is not on this host any more"
@@ -61,8 +62,8 @@ class Trust:
             return "one is not by that key"
         if not identity.matches(demand.named, self.wanted, signature.names):
             if signature.names is None:
-                return "one gives the image no name (a Sigstore bundle), so it may be meant for another one; %s accepts that" % demand.without_names
-            return "one is for the name %r" % signature.names[:200]
+                return f"one gives the image no name (a Sigstore bundle), so it may be meant for another one; {demand.without_names} accepts that"
+            return f"one is for the name {signature.names[:200]!r}"
         return None
 
 
@@ -78,8 +79,9 @@ class _Found:
                 try:
                     self._known[digest] = signatures.find(self.client, digest)
                 except EngineError as error:
-                    raise Untrusted("%s is not accepted: its signatures can't be looked at: %s" % (
-                        self.client.reference.familiar, error)) from None
+                    raise Untrusted(
+                        f"{self.client.reference.familiar} is not accepted: its signatures can't be looked at: {error}"
+                    ) from None
             found, useless = self._known[digest]
             reasons.extend("one is no use: " + text for text in useless)
             for signature in found:
@@ -99,9 +101,15 @@ def of_registry(engine, wanted, verify=None):
     if found is not None:
         rule = found.for_registry(wanted)
         rule.admit(wanted.familiar)
-        demands += [Demand(policy.keys_of(item), item.get("signedIdentity") or identity.DEFAULT, "%s, for %s," % (found.path, rule.scope),
-                           "signedIdentity matchDigestOnly")
-                    for item in rule.signed]
+        demands += [
+            Demand(
+                policy.keys_of(item),
+                item.get("signedIdentity") or identity.DEFAULT,
+                f"{found.path}, for {rule.scope},",
+                "signedIdentity matchDigestOnly",
+            )
+            for item in rule.signed
+        ]
     if demands:
         keys.check_means(wanted.familiar)
     return Trust(wanted, demands) if demands else None
@@ -112,10 +120,22 @@ def check_local(engine, client, wanted, record, wish):
 
     :param wish: a :class:`Trust`. :raises Untrusted:
     """
-    rows = engine.db.all("SELECT digest FROM digests WHERE image = ? AND repository = ?", record["id"], wanted.full_repository)
-    chain = [(row["digest"], engine.blobs.read(row["digest"]) if engine.blobs.has(row["digest"]) else None) for row in rows]
+    rows = engine.db.all(
+        "SELECT digest FROM digests WHERE image = ? AND repository = ?",
+        record["id"],
+        wanted.full_repository,
+    )
+    chain = [
+        (
+            row["digest"],
+            engine.blobs.read(row["digest"]) if engine.blobs.has(row["digest"]) else None,
+        )
+        for row in rows
+    ]
     if not chain or (wanted.digest and wanted.digest not in [digest for digest, _data in chain]):
-        raise Untrusted("%s is not accepted: the image on this host did not come from its registry" % wanted.familiar)
+        raise Untrusted(
+            f"{wanted.familiar} is not accepted: the image on this host did not come from its registry"
+        )
     wish.check(client, chain)
 
 
@@ -127,9 +147,15 @@ def demand_of(verify, wanted):
     if repository:
         parsed = reference.parse(repository, "verify.repository", default_tag=None)
         if parsed.tag or parsed.digest:
-            raise InvalidInput("verify.repository", repository, "a repository without tag and digest")
+            raise InvalidInput(
+                "verify.repository", repository, "a repository without tag and digest"
+            )
     if repository and verify.get("digest_only"):
-        raise InvalidInput("verify.repository", repository, "no repository together with digest_only, which looks at no names")
+        raise InvalidInput(
+            "verify.repository",
+            repository,
+            "no repository together with digest_only, which looks at no names",
+        )
     named = {"type": "matchTagIfSigned", "dockerRepository": repository or wanted.full_repository}
     if verify.get("digest_only"):
         named = {"type": "matchDigestOnly"}
@@ -147,18 +173,30 @@ def of_file(engine, transport, path, what):
     rule = found.for_file(transport, path)
     rule.admit(what)
     if rule.signed:
-        raise Untrusted("%s is not accepted on this host: %s asks for a signature of %s, and what comes from a file has none that could be checked"
-                        % (what, rule.path, rule.scope))
+        raise Untrusted(
+            f"{what} is not accepted on this host: {rule.path} asks for a signature of {rule.scope}, and what comes from a file has none that could be checked"
+        )
 
 
 def describe_policy(engine):
     """The policy in force, for ``host_info``: ``{"path", "found", "error", "default", "transports", "signatures_by"}``."""
-    shown = {"path": engine.paths.policy, "found": False, "error": None, "default": [{"type": "insecureAcceptAnything"}], "transports": {},
-             "signatures_by": keys.means()}
+    shown = {
+        "path": engine.paths.policy,
+        "found": False,
+        "error": None,
+        "default": [{"type": "insecureAcceptAnything"}],
+        "transports": {},
+        "signatures_by": keys.means(),
+    }
     try:
         found = policy.load(engine.paths.policy)
     except Untrusted as error:
         return dict(shown, found=True, error=str(error), default=[{"type": "reject"}])
     if found is None:
         return shown
-    return dict(shown, found=True, default=found.document["default"], transports=found.document.get("transports", {}))
+    return dict(
+        shown,
+        found=True,
+        default=found.document["default"],
+        transports=found.document.get("transports", {}),
+    )

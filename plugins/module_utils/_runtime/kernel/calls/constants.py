@@ -58,7 +58,11 @@ _NUMBERS = {
 _COLUMNS = {"x86_64": 0, "aarch64": 1}
 MACHINE = os.uname().machine  # as in uname(2): "x86_64", "aarch64"
 # Empty on an architecture that the engine doesn't know; a 32-bit Python below a 64-bit kernel is one.
-NUMBERS = {name: pair[_COLUMNS[MACHINE]] for name, pair in _NUMBERS.items()} if MACHINE in _COLUMNS and sys.maxsize > 2**32 else {}
+NUMBERS = (
+    {name: pair[_COLUMNS[MACHINE]] for name, pair in _NUMBERS.items()}
+    if MACHINE in _COLUMNS and sys.maxsize > 2**32
+    else {}
+)
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100

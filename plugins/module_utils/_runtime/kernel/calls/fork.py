@@ -26,10 +26,15 @@ class _Calls:
         long_type = type("c_long", (_ctypes._SimpleCData,), {"_type_": "l"})  # pylint: disable=protected-access
         flags = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
         hook = type("Hook", (_ctypes.CFuncPtr,), {"_flags_": flags, "_restype_": None})
-        call = type("Call", (_ctypes.CFuncPtr,), {"_flags_": flags | _ctypes.FUNCFLAG_USE_ERRNO, "_restype_": long_type})
+        call = type(
+            "Call",
+            (_ctypes.CFuncPtr,),
+            {"_flags_": flags | _ctypes.FUNCFLAG_USE_ERRNO, "_restype_": long_type},
+        )
         handle = _ctypes.dlopen(None, os.RTLD_NOW)
         self.before, self.child, self.parent = (
-            hook(_ctypes.dlsym(handle, name)) for name in ("PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent")
+            hook(_ctypes.dlsym(handle, name))
+            for name in ("PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent")
         )
         self.syscall = call(_ctypes.dlsym(handle, "syscall"))
         self.syscall.argtypes = (long_type,) * 3

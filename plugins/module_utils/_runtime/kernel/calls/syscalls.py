@@ -32,8 +32,12 @@ def _call(name, what, *arguments):
     try:
         number = _NUMBERS[name]
     except KeyError:
-        raise Unsupported("system call %s: not known on %s; known: x86_64, aarch64 (64-bit Python)" % (name, c.MACHINE)) from None
-    numbers = [argument if isinstance(argument, int) else _address(argument) for argument in arguments]
+        raise Unsupported(
+            f"system call {name}: not known on {c.MACHINE}; known: x86_64, aarch64 (64-bit Python)"
+        ) from None
+    numbers = [
+        argument if isinstance(argument, int) else _address(argument) for argument in arguments
+    ]
     result = _syscall(number, *numbers, *_ZEROES[len(numbers) :])
     if result < 0:
         raise _error(ffi.errno, name, what)
@@ -46,7 +50,9 @@ _NUMBERS = c.NUMBERS
 
 def _need_cffi():
     if ffi is None:
-        raise Unsupported("containers need Python's cffi on this host (Debian, Ubuntu, Fedora: python3-cffi)")
+        raise Unsupported(
+            "containers need Python's cffi on this host (Debian, Ubuntu, Fedora: python3-cffi)"
+        )
 
 
 def _new(*arguments):
@@ -62,7 +68,9 @@ def _address(pointer):
 
 
 def _error(code, name, what):
-    return OSError(code, "%s: %s" % (name, os.strerror(code)), *([os.fsdecode(what)] if what is not None else []))
+    return OSError(
+        code, f"{name}: {os.strerror(code)}", *([os.fsdecode(what)] if what is not None else [])
+    )
 
 
 def probe(name, *arguments):
@@ -78,7 +86,7 @@ def _path(path):
     """A C string. Python's bytes end with a NUL, but may hold others, which would cut the path short."""
     encoded = os.fsencode(path)
     if b"\0" in encoded:
-        raise ValueError("embedded null byte in %r" % (path,))
+        raise ValueError(f"embedded null byte in {path!r}")
     return encoded
 
 
@@ -159,7 +167,9 @@ def prlimit(pid, resource, soft=None, hard=None):
     limit, before = _new("struct rlimit64 *"), _new("struct rlimit64 *")
     if soft is not None:
         limit.soft, limit.hard = (2**64 - 1 if value == -1 else value for value in (soft, hard))
-    _call("prlimit64", "resource %d" % resource, pid, resource, 0 if soft is None else limit, before)
+    _call(
+        "prlimit64", "resource %d" % resource, pid, resource, 0 if soft is None else limit, before
+    )
     return tuple(-1 if value == 2**64 - 1 else value for value in (before.soft, before.hard))
 
 
@@ -174,16 +184,24 @@ _EVERY_CPU = b"\xff" * 1024  # Linux has 8192 at most (NR_CPUS)
 def sched_setattr(pid, policy, *, nice=0, priority=0, flags=0, runtime=0, deadline=0, period=0):
     """Set the scheduling policy and its attributes (runtime, deadline, period in nanoseconds)."""
     attributes = _new("struct sched_attr *")
-    size = 56 if flags & (c.SCHED_FLAG_UTIL_CLAMP_MIN | c.SCHED_FLAG_UTIL_CLAMP_MAX) else 48  # the struct grew with them (Linux 5.3)
+    size = (
+        56 if flags & (c.SCHED_FLAG_UTIL_CLAMP_MIN | c.SCHED_FLAG_UTIL_CLAMP_MAX) else 48
+    )  # the struct grew with them (Linux 5.3)
     attributes.size, attributes.sched_policy, attributes.sched_flags = size, policy, flags
     attributes.sched_nice, attributes.sched_priority = nice, priority
-    attributes.sched_runtime, attributes.sched_deadline, attributes.sched_period = runtime, deadline, period
+    attributes.sched_runtime, attributes.sched_deadline, attributes.sched_period = (
+        runtime,
+        deadline,
+        period,
+    )
     _call("sched_setattr", "policy %d" % policy, pid, attributes, 0)
 
 
 def ioprio_set(pid, io_class, priority):
     """Set the I/O priority of a process: class 1 (real-time) to 3 (idle), priority 0 (highest) to 7."""
-    _call("ioprio_set", None, c.IOPRIO_WHO_PROCESS, pid, io_class << c.IOPRIO_CLASS_SHIFT | priority)
+    _call(
+        "ioprio_set", None, c.IOPRIO_WHO_PROCESS, pid, io_class << c.IOPRIO_CLASS_SHIFT | priority
+    )
 
 
 def set_mempolicy(mode, nodes):
@@ -243,7 +261,10 @@ def capget(pid=0):
     """``(effective, permitted, inheritable)`` of a process as bit masks."""
     header, data = _cap_structs(pid)
     _call("capget", None, header, data)
-    return tuple(getattr(data[0], name) | getattr(data[1], name) << 32 for name in ("effective", "permitted", "inheritable"))
+    return tuple(
+        getattr(data[0], name) | getattr(data[1], name) << 32
+        for name in ("effective", "permitted", "inheritable")
+    )
 
 
 def setfsuid(uid):
@@ -258,15 +279,21 @@ def setfsgid(gid):
 
 def _set_owner(name, ident):
     _call(name, str(ident), ident)
-    if _call(name, str(ident), 2**32 - 1) != ident:  # an id that can't be set: the answer is the one in force
-        raise PermissionError(errno.EPERM, "%s: %s" % (name, os.strerror(errno.EPERM)), str(ident))
+    if (
+        _call(name, str(ident), 2**32 - 1) != ident
+    ):  # an id that can't be set: the answer is the one in force
+        raise PermissionError(errno.EPERM, f"{name}: {os.strerror(errno.EPERM)}", str(ident))
 
 
 def capset(effective, permitted, inheritable):
     """Set this thread's capability sets, bit masks."""
     header, data = _cap_structs(0)
     for half in (0, 1):
-        for name, mask in (("effective", effective), ("permitted", permitted), ("inheritable", inheritable)):
+        for name, mask in (
+            ("effective", effective),
+            ("permitted", permitted),
+            ("inheritable", inheritable),
+        ):
             setattr(data[half], name, mask >> 32 * half & 0xFFFFFFFF)
     _call("capset", None, header, data)
 
@@ -344,7 +371,15 @@ def fsconfig_flag(fd, key):
 
 def fsconfig_string(fd, key, value):
     """Set a parameter; the value has at most 255 bytes."""
-    _call("fsconfig", "%s=%s" % (key, os.fsdecode(value)), fd, c.FSCONFIG_SET_STRING, _path(key), _path(value), 0)
+    _call(
+        "fsconfig",
+        f"{key}={os.fsdecode(value)}",
+        fd,
+        c.FSCONFIG_SET_STRING,
+        _path(key),
+        _path(value),
+        0,
+    )
 
 
 def fsconfig_fd(fd, key, value):
@@ -370,13 +405,20 @@ def fsmount(fd, attributes=0):
 def mount_setattr(dirfd, path, flags, attr_set=0, attr_clr=0, propagation=0, userns_fd=0):
     """Change a mount's attributes, with AT_RECURSIVE also those of all below it. Linux 5.12."""
     attributes = _new("struct mount_attr *")
-    attributes.attr_set, attributes.attr_clr, attributes.propagation, attributes.userns_fd = attr_set, attr_clr, propagation, userns_fd
+    attributes.attr_set, attributes.attr_clr, attributes.propagation, attributes.userns_fd = (
+        attr_set,
+        attr_clr,
+        propagation,
+        userns_fd,
+    )
     _call("mount_setattr", path, dirfd, _path(path), flags, attributes, 32)
 
 
 def openat2(dirfd, path, flags, mode=0, resolve=0):
     """Open a file with RESOLVE_* limits on how its path is walked. Linux 5.6. O_CLOEXEC is added."""
-    return _call("openat2", path, dirfd, _path(path), pack("3Q", flags | os.O_CLOEXEC, mode, resolve), 24)  # struct open_how
+    return _call(
+        "openat2", path, dirfd, _path(path), pack("3Q", flags | os.O_CLOEXEC, mode, resolve), 24
+    )  # struct open_how
 
 
 def renameat2(old_dirfd, old, new_dirfd, new, flags):

@@ -23,7 +23,7 @@ Sources: cgroups(7), Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst, run
 from __future__ import annotations
 
 from .entry import enter, fork, tasks
-from .group import create, engine, Group
+from .group import Group, create, engine
 from .hierarchy.layout import mode
 from .hierarchy.tree import base, base_paths, remove_base
 from .location import create_at, places, reopen
@@ -64,5 +64,23 @@ def merge(recorded, change):
     return update.merge(recorded, change)
 
 
-__all__ = ["Group", "base", "base_paths", "canonical", "check", "create", "create_at", "engine", "enter", "fork", "merge", "mode", "places", "remove_base",
-           "reopen", "tasks", "warnings", "with_default_devices"]
+__all__ = [
+    "Group",
+    "base",
+    "base_paths",
+    "canonical",
+    "check",
+    "create",
+    "create_at",
+    "engine",
+    "enter",
+    "fork",
+    "merge",
+    "mode",
+    "places",
+    "remove_base",
+    "reopen",
+    "tasks",
+    "warnings",
+    "with_default_devices",
+]

@@ -12,7 +12,8 @@ from __future__ import annotations
 import errno
 import os
 
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 
 # Of clone3 into a cgroup: before 5.7, one that takes none, or one that only its unit's manager may move this user's processes to.
 _CLOSED = (errno.E2BIG, errno.EINVAL, errno.EBUSY, errno.EOPNOTSUPP, errno.EACCES)

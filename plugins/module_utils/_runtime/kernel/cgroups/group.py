@@ -23,9 +23,11 @@ def create(name, parent=None):
         raise InvalidInput("cgroup", name, "a name without / and line breaks")
     hierarchies = layout.current().hierarchies
     if not hierarchies:
-        raise Unsupported("this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)")
+        raise Unsupported(
+            "this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)"
+        )
     top = tree.parent_path(parent)
-    group = Group({hierarchy.mount: "%s%s/%s" % (hierarchy.mount, top, name) for hierarchy in hierarchies})
+    group = Group({hierarchy.mount: f"{hierarchy.mount}{top}/{name}" for hierarchy in hierarchies})
     made = []
     try:
         for hierarchy in hierarchies:
@@ -41,18 +43,24 @@ def create(name, parent=None):
 def engine():
     """The group of the engine's own long-lived processes, ``base()``/engine, made where it is missing."""
     hierarchies = layout.current().hierarchies
-    group = Group({hierarchy.mount: hierarchy.mount + tree.BASE + "/engine" for hierarchy in hierarchies})
+    group = Group(
+        {hierarchy.mount: hierarchy.mount + tree.BASE + "/engine" for hierarchy in hierarchies}
+    )
     for hierarchy in hierarchies:
         if not os.path.isdir(group.paths[hierarchy.mount]):
             try:
                 tree.make_parents(hierarchy, tree.BASE + "/engine")
             except OSError as error:
-                raise HostError("cgroup %s can't be made: %s" % (group.paths[hierarchy.mount], error.strerror)) from error
+                raise HostError(
+                    f"cgroup {group.paths[hierarchy.mount]} can't be made: {error.strerror}"
+                ) from error
     return group
 
 
 def _limits():
-    from .limits import apply as limits  # here: a start comes to its limits while the process is on its way
+    from .limits import (
+        apply as limits,  # here: a start comes to its limits while the process is on its way
+    )
 
     return limits
 
@@ -146,7 +154,9 @@ class Group:
         try:
             return entry.Door(self) if self.paths or self.later else None
         except OSError as error:
-            raise HostError("cgroup %s can't be entered: %s" % (error.filename, error.strerror)) from error
+            raise HostError(
+                f"cgroup {error.filename} can't be entered: {error.strerror}"
+            ) from error
 
     def attach(self, pid, like=None, below=""):
         """Move a process (0: this one) into the group, in every hierarchy.
@@ -166,8 +176,10 @@ class Group:
                 elif error.errno == errno.ESRCH:
                     raise NotFound("process %d has ended" % pid) from error
                 else:
-                    raise HostError("process %d can't be moved into its cgroup: error adding pid %d to cgroups: %s/cgroup.procs: %s" % (
-                        pid, pid, path, error.strerror.lower())) from error
+                    raise HostError(
+                        "process %d can't be moved into its cgroup: error adding pid %d to cgroups: %s/cgroup.procs: %s"
+                        % (pid, pid, path, error.strerror.lower())
+                    ) from error
 
     def move(self, path, pid):
         """Move a process into the group's directory ``path``, or one below it. :raises OSError: the kernel refuses."""
@@ -189,16 +201,25 @@ class Group:
         hierarchies, result = layout.current().by_mount, dict(self.paths)
         for controller, name in below.items() if isinstance(below, dict) else [(None, below)]:
             if ".." in name.split("/"):
-                why = "bad sub cgroup path: %s is not a sub cgroup path, `..` components are not allowed" % name
-                raise InvalidInput("cgroup", name, "a path below the container's cgroup (%s)" % why)
-            places = {mount: (path + "/" + name.strip("/")).rstrip("/") for mount, path in self.paths.items()
-                      if controller is None or controller in (hierarchies[mount].controllers or ("",))}
+                why = f"bad sub cgroup path: {name} is not a sub cgroup path, `..` components are not allowed"
+                raise InvalidInput("cgroup", name, f"a path below the container's cgroup ({why})")
+            places = {
+                mount: (path + "/" + name.strip("/")).rstrip("/")
+                for mount, path in self.paths.items()
+                if controller is None or controller in (hierarchies[mount].controllers or ("",))
+            }
             if not places:
-                raise InvalidInput("cgroup", controller, "one of the host's controllers: unknown controller %s" % controller)
+                raise InvalidInput(
+                    "cgroup",
+                    controller,
+                    f"one of the host's controllers: unknown controller {controller}",
+                )
             found = {mount: path for mount, path in places.items() if os.path.isdir(path)}
             if not found:
-                raise NotFound("the container has no such cgroup: error adding pid %d to %s/cgroup.procs: no such file or directory" % (
-                    pid, next(iter(places.values()))))
+                raise NotFound(
+                    "the container has no such cgroup: error adding pid %d to %s/cgroup.procs: no such file or directory"
+                    % (pid, next(iter(places.values())))
+                )
             result.update(found)
         return result
 
@@ -209,7 +230,9 @@ class Group:
                 raise HostError("process %d is not in cgroup %s" % (like, self.paths[mount]))
             self.move(path, pid)
         except (OSError, KeyError) as error:
-            raise HostError("process %d can't be moved into the cgroup of process %d: %s" % (pid, like, error)) from error
+            raise HostError(
+                "process %d can't be moved into the cgroup of process %d: %s" % (pid, like, error)
+            ) from error
 
     def procs(self):
         """Ids of the processes in the group and below it, unordered, as this process's pid namespace numbers them."""
@@ -223,14 +246,18 @@ class Group:
         """
         if not self.unified or layout.mode() != "v2":
             return
-        names = files.read_or("/sys/kernel/cgroup/delegate", "cgroup.procs\ncgroup.subtree_control\ncgroup.threads").split()
+        names = files.read_or(
+            "/sys/kernel/cgroup/delegate", "cgroup.procs\ncgroup.subtree_control\ncgroup.threads"
+        ).split()
         try:
             os.chown(self.unified, uid, -1)
             for name in names:
-                if os.path.exists("%s/%s" % (self.unified, name)):
-                    os.chown("%s/%s" % (self.unified, name), uid, -1)
+                if os.path.exists(f"{self.unified}/{name}"):
+                    os.chown(f"{self.unified}/{name}", uid, -1)
         except OSError as error:
-            raise HostError("cgroup %s can't be given to user %d: %s" % (self.unified, uid, error.strerror)) from error
+            raise HostError(
+                "cgroup %s can't be given to user %d: %s" % (self.unified, uid, error.strerror)
+            ) from error
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
@@ -272,7 +299,9 @@ class Group:
             lifecycle.remove(self)
         for directory in reversed(self.made):
             if directory not in self.paths.values():
-                lifecycle.remove_quietly(directory)  # of those above it, what nobody else uses by now
+                lifecycle.remove_quietly(
+                    directory
+                )  # of those above it, what nobody else uses by now
 
     # ------------------------------------------------------------------------------------------------------- figures
 
@@ -291,6 +320,7 @@ class Group:
     def accounts(self):
         """All that is accounted, in the form of ``runc events --stats``: see ``accounting.collect``."""
         from .usage import accounting  # here: only that command asks
+
         return accounting.collect(self)
 
     def oom_watch(self):
@@ -299,10 +329,17 @@ class Group:
         :raises Unsupported: no memory controller here.
         """
         from .usage import notify  # here: as above
+
         return notify.watch(self)
 
     def oom_kills(self):
         """How many processes the kernel has killed because of the group's memory limit. Read it before ``remove``."""
         if "memory" in self.v1:
-            return files.keyed(files.read_or(self.v1["memory"] + "/memory.oom_control")).get("oom_kill", 0)
-        return files.keyed(files.read_or(self.unified + "/memory.events")).get("oom_kill", 0) if self.unified else 0
+            return files.keyed(files.read_or(self.v1["memory"] + "/memory.oom_control")).get(
+                "oom_kill", 0
+            )
+        return (
+            files.keyed(files.read_or(self.unified + "/memory.events")).get("oom_kill", 0)
+            if self.unified
+            else 0
+        )

@@ -38,11 +38,18 @@ def create_at(path, ident, systemd=False, annotations=None, later=False, plan=No
     if systemd is None:
         return Group({})
     if not layout.current().hierarchies:
-        raise Unsupported("linux.cgroupsPath: this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)")
+        raise Unsupported(
+            "linux.cgroupsPath: this host has no cgroup hierarchy mounted (mount -t cgroup2 none /sys/fs/cgroup)"
+        )
     if "\0" in (path or "") or "\n" in (path or ""):
-        raise InvalidInput("linux.cgroupsPath", path, "a path without line breaks and null characters")
+        raise InvalidInput(
+            "linux.cgroupsPath", path, "a path without line breaks and null characters"
+        )
     if systemd:
-        from .systemd import scope  # here: it knows D-Bus, and most hosts' runtimes are never told to use systemd
+        from .systemd import (
+            scope,  # here: it knows D-Bus, and most hosts' runtimes are never told to use systemd
+        )
+
         return scope.create(path, ident, annotations or {}, plan)
     group = Located(path, ident)
     if group.given and plan is not None:
@@ -76,12 +83,16 @@ class Located(Group):
                     self.paths[hierarchy.mount] = make_at(hierarchy, self.top, self.name, self.made)
                 except OSError as error:
                     if self.given or error.errno not in FORBIDDEN:
-                        raise HostError("linux.cgroupsPath: unable to apply cgroup configuration: cgroup %s%s/%s can't be made: %s" % (
-                            hierarchy.mount, self.top, self.name, error.strerror.lower())) from error
+                        raise HostError(
+                            f"linux.cgroupsPath: unable to apply cgroup configuration: cgroup {hierarchy.mount}{self.top}/{self.name} can't be made: {error.strerror.lower()}"
+                        ) from error
             if not self.given:  # what is above it stays for the next
                 self.made = list(self.paths.values())
             self._sort()
-            self.shared = self.shared or any(lifecycle.processes(directory) for directory in self.found.difference(before[0].values()))
+            self.shared = self.shared or any(
+                lifecycle.processes(directory)
+                for directory in self.found.difference(before[0].values())
+            )
             refuse_frozen(self)
         except BaseException:
             for directory in reversed(self.made):
@@ -97,6 +108,7 @@ def reopen(record):
     """The group whose ``record()`` this is, whether it is there or not (``exists``)."""
     if record.get("unit"):
         from .systemd import scope
+
         return scope.Scope(record["paths"], record["made"], record["unit"], record["slice"])
     group = Group(record["paths"], record["made"])
     group.shared = record.get("shared", False)
@@ -105,7 +117,10 @@ def reopen(record):
 
 def planned(hierarchies, top, name):
     """The record of a group that is not made yet: what ``make_at`` would make is ``made``. What comes into it until then is not its own."""
-    paths, made = {hierarchy.mount: "%s%s/%s" % (hierarchy.mount, top, name) for hierarchy in hierarchies}, []
+    paths, made = (
+        {hierarchy.mount: f"{hierarchy.mount}{top}/{name}" for hierarchy in hierarchies},
+        [],
+    )
     for path in paths.values():
         missing = []
         while not os.path.isdir(path):  # the mount point at last is one
@@ -127,10 +142,14 @@ def cgroup_path(path, ident):
     :raises InvalidInput: the top itself.
     """
     if not path:
-        return "%s/%s" % (tree.SHARED, ident)
+        return f"{tree.SHARED}/{ident}"
     clean = os.path.normpath("/" + path.lstrip("/"))
     if clean == "/":
-        raise InvalidInput("linux.cgroupsPath", path, "a path below the top of the cgroup tree, such as /group/name")
+        raise InvalidInput(
+            "linux.cgroupsPath",
+            path,
+            "a path below the top of the cgroup tree, such as /group/name",
+        )
     return clean
 
 
@@ -139,7 +158,7 @@ def make_at(hierarchy, top, name, made):
 
     ``made`` gets the directories that were not there, the outermost first.
     """
-    directory = "%s%s/%s" % (hierarchy.mount, top, name)
+    directory = f"{hierarchy.mount}{top}/{name}"
     while True:
         try:
             os.mkdir(directory, 0o755)
@@ -159,4 +178,6 @@ def refuse_frozen(group):
     """A process that is put into a frozen group never gets to its program."""
     if group.frozen():
         place = group.unified or group.v1["freezer"]
-        raise Conflict("container's cgroup unexpectedly frozen: %s, or one above it, is; thaw it first" % place)
+        raise Conflict(
+            f"container's cgroup unexpectedly frozen: {place}, or one above it, is; thaw it first"
+        )

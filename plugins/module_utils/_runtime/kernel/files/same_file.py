@@ -15,8 +15,12 @@ def xattrs(fd, capabilities=True):
         names = os.listxattr(fd)
     except OSError:
         return {}
-    return {os.fsencode(name): os.getxattr(fd, name) for name in names
-            if (capabilities and name == "security.capability") or (name.startswith("user.") and not name.startswith("user.overlay."))}
+    return {
+        os.fsencode(name): os.getxattr(fd, name)
+        for name in names
+        if (capabilities and name == "security.capability")
+        or (name.startswith("user.") and not name.startswith("user.overlay."))
+    }
 
 
 def same(ours, theirs, capabilities=True):

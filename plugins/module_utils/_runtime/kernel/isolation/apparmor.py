@@ -19,8 +19,13 @@ from ..processes import procfs
 
 MODULE = "/sys/module/apparmor/parameters/enabled"
 PROFILES = "/sys/kernel/security/apparmor/profiles"  # lines as "name (enforce)"
-OWN = ("/proc/self/attr/apparmor/current", "/proc/self/attr/current")  # of this process; the first from Linux 5.8 on
-DEFAULT = "pycontainer-default-2"  # another number for other rules: one that is loaded is not replaced
+OWN = (
+    "/proc/self/attr/apparmor/current",
+    "/proc/self/attr/current",
+)  # of this process; the first from Linux 5.8 on
+DEFAULT = (
+    "pycontainer-default-2"  # another number for other rules: one that is loaded is not replaced
+)
 
 # apparmor.d(5). Nothing is included, so that it does not hang on the host's own abstractions. The patterns for /proc leave
 # the processes' directories and /proc/sys/kernel/sh* (shared memory, of the IPC namespace); those for /sys its cgroups.
@@ -84,7 +89,7 @@ def default():
     own = procfs.read(next(path for path in OWN if os.path.exists(path))).strip("\0\n")
     # in a container of LXC's, say: its profiles are the host's, and what may follow on which is theirs to say
     if own != "unconfined" and not own.endswith(" (unconfined)"):
-        return None, "the engine is confined by AppArmor itself (%s)" % own
+        return None, f"the engine is confined by AppArmor itself ({own})"
     if DEFAULT not in names and not _parser():
         return None, "apparmor_parser, which loads profiles, is not installed"
     return DEFAULT, ""
@@ -96,12 +101,22 @@ def ensure(profile):
         return
     parser = _parser()
     if parser is None:
-        raise HostError("AppArmor profile %s can't be loaded: apparmor_parser is not installed" % DEFAULT)
-    done = subprocess.run([parser, "--replace", "--skip-cache"], input=RULES % {"name": DEFAULT}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
+        raise HostError(
+            f"AppArmor profile {DEFAULT} can't be loaded: apparmor_parser is not installed"
+        )
+    done = subprocess.run(
+        [parser, "--replace", "--skip-cache"],
+        input=RULES % {"name": DEFAULT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     if done.returncode or DEFAULT not in (loaded() or ()):
-        raise HostError("AppArmor profile %s can't be loaded (security_opts: apparmor=unconfined does without): %s" % (
-            DEFAULT, done.stdout.strip() or "apparmor_parser ended with %d" % done.returncode))
+        raise HostError(
+            "AppArmor profile %s can't be loaded (security_opts: apparmor=unconfined does without): %s"
+            % (DEFAULT, done.stdout.strip() or "apparmor_parser ended with %d" % done.returncode)
+        )
 
 
 def _parser():

@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 
 from ...errors import InvalidInput
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 
 # In the order of their numbers.
 NAMES = tuple(
@@ -43,7 +44,11 @@ def parse(names, option="capabilities"):
         elif full in NUMBERS:
             found.add(full)
         else:
-            raise InvalidInput(option, name, "ALL or names as in capabilities(7), with or without CAP_: " + ", ".join(NAMES))
+            raise InvalidInput(
+                option,
+                name,
+                "ALL or names as in capabilities(7), with or without CAP_: " + ", ".join(NAMES),
+            )
     return tuple(sorted(found))
 
 
@@ -82,7 +87,11 @@ def _known(number):
 
 def available(asked=-1):
     """The bit mask of what this process could give, its bounding set; with ``asked``, a bit mask, what of that."""
-    return sum(1 << number for number in range(last_cap() + 1) if asked >> number & 1 and syscalls.prctl(c.PR_CAPBSET_READ, number))
+    return sum(
+        1 << number
+        for number in range(last_cap() + 1)
+        if asked >> number & 1 and syscalls.prctl(c.PR_CAPBSET_READ, number)
+    )
 
 
 def drop_bounding(keep):
@@ -114,7 +123,9 @@ def set_groups(groups):
     try:
         os.setgroups(list(groups))
     except PermissionError:
-        if groups or not syscalls.capget()[0] & mask(("CAP_SETGID",)):  # with that capability it can be nothing else
+        if groups or not syscalls.capget()[0] & mask(
+            ("CAP_SETGID",)
+        ):  # with that capability it can be nothing else
             raise
 
 

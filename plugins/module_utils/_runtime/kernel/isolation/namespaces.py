@@ -9,7 +9,8 @@ import fcntl
 import os
 
 from ...errors import Unsupported
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 from ..processes import procfs
 
 _NS_GET_NSTYPE = 0xB703
@@ -40,7 +41,7 @@ def supported(name):
 
 def identity(pid, name):
     """What tells one namespace from another: ``(device, inode)`` of a process's namespace of an OCI type."""
-    status = os.stat("/proc/%s/ns/%s" % (pid, TYPES[name][1]))
+    status = os.stat(f"/proc/{pid}/ns/{TYPES[name][1]}")
     return status.st_dev, status.st_ino
 
 
@@ -60,7 +61,7 @@ def type_of(fd):
 
 def open_namespace(pid, name):
     """A descriptor of a process's namespace of an OCI type; it keeps the namespace alive."""
-    return os.open("/proc/%s/ns/%s" % (pid, TYPES[name][1]), os.O_RDONLY | os.O_CLOEXEC)
+    return os.open(f"/proc/{pid}/ns/{TYPES[name][1]}", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def join(fd, name):
@@ -128,12 +129,18 @@ def new_time(offsets):
     """
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
-        raise Unsupported("a time namespace can't be made by a process of %d threads (setns(2)): start the container from one with a single thread" % threads)
+        raise Unsupported(
+            "a time namespace can't be made by a process of %d threads (setns(2)): start the container from one with a single thread"
+            % threads
+        )
     before = open_namespace("self", "time")
     try:
         syscalls.unshare(c.CLONE_NEWTIME)
         if offsets:
-            procfs.write("/proc/self/timens_offsets", "".join("%s %d %d\n" % (clock, *offset) for clock, offset in offsets.items()))
+            procfs.write(
+                "/proc/self/timens_offsets",
+                "".join("%s %d %d\n" % (clock, *offset) for clock, offset in offsets.items()),
+            )
     except BaseException:
         restore_time(before)
         raise

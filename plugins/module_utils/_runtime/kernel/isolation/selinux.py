@@ -38,7 +38,7 @@ def of_new_file(process, directory):
     try:
         number = procfs.read(FILES + "/class/file/index").strip()
         with open(FILES + "/create", "r+b", 0) as file:
-            file.write(os.fsencode("%s %s %s" % (process, directory, number)))
+            file.write(os.fsencode(f"{process} {directory} {number}"))
             return os.fsdecode(file.read(4096)).rstrip("\0")
     except OSError:
         return ""
@@ -56,7 +56,10 @@ def defaults():
             contexts = {key: found.get(key, "") for key in ("process", "file")}
             unknown = [context for context in contexts.values() if not known(context)]
             if unknown:
-                return None, "SELinux's policy does not have %s, which %s names (package container-selinux)" % (unknown[0] or "the context", place)
+                return (
+                    None,
+                    f"SELinux's policy does not have {unknown[0] or 'the context'}, which {place} names (package container-selinux)",
+                )
             return contexts, ""
     return None, "SELinux's policy names no contexts for containers (package container-selinux)"
 
@@ -100,7 +103,9 @@ def relabel(top, context, walk):
     try:
         for entry in walk(directory):
             try:
-                inner = os.open(entry.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=entry.directory)
+                inner = os.open(
+                    entry.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=entry.directory
+                )
             except FileNotFoundError:
                 continue  # it has gone meanwhile
             try:

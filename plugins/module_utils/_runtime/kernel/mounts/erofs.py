@@ -30,7 +30,7 @@ def why_not(directory):
     try:
         fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        return "no file could be made in %s: %s" % (directory, error.strerror)
+        return f"no file could be made in {directory}: {error.strerror}"
     try:
         os.pwrite(fd, _smallest(), 0)
         mounted = mount("/proc/self/fd/%d" % fd)
@@ -40,7 +40,9 @@ def why_not(directory):
             os.close(mounted)
         return "" if found == ["works"] else "a mounted EROFS file does not show what is in it"
     except OSError as error:
-        return "the kernel does not mount EROFS from a file in %s: %s" % (directory, error.strerror or error)
+        return (
+            f"the kernel does not mount EROFS from a file in {directory}: {error.strerror or error}"
+        )
     finally:
         os.close(fd)
 
@@ -51,4 +53,12 @@ def _smallest():
     entries = struct.pack("<QHBBQHBBQHBB", 2, 36, 2, 0, 2, 37, 2, 0, 2, 39, 2, 0) + names
     root = struct.pack("<HHHHQIIIIqII", 1, 0, 0o40755, 0, len(entries), 9, 2, 0, 0, 0, 0, 2)
     sup = struct.pack("<IIIBBHQQIIII", 0xE0F5E1E2, 0, 0, 9, 0, 2, 0, 0, 0, 10, 8, 0)
-    return b"".join((bytes(1024), sup.ljust(3072, b"\0"), bytes(64), root.ljust(448, b"\0"), entries.ljust(512, b"\0")))
+    return b"".join(
+        (
+            bytes(1024),
+            sup.ljust(3072, b"\0"),
+            bytes(64),
+            root.ljust(448, b"\0"),
+            entries.ljust(512, b"\0"),
+        )
+    )

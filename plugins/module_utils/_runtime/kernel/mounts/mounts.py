@@ -19,7 +19,8 @@ import os
 import stat
 
 from ...errors import Unsupported
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 from ..processes import procfs
 from . import rootfs
 
@@ -38,14 +39,22 @@ ATTRIBUTES = {
     "noatime": (c.MOUNT_ATTR_NOATIME, c.MOUNT_ATTR__ATIME),
     "relatime": (c.MOUNT_ATTR_RELATIME, c.MOUNT_ATTR__ATIME),
     "strictatime": (c.MOUNT_ATTR_STRICTATIME, c.MOUNT_ATTR__ATIME),
-    "atime": (c.MOUNT_ATTR_RELATIME, c.MOUNT_ATTR__ATIME),  # not "noatime"; the kernel's own choice then is relatime
+    "atime": (
+        c.MOUNT_ATTR_RELATIME,
+        c.MOUNT_ATTR__ATIME,
+    ),  # not "noatime"; the kernel's own choice then is relatime
     "nostrictatime": (c.MOUNT_ATTR_RELATIME, c.MOUNT_ATTR__ATIME),
     "nodiratime": (c.MOUNT_ATTR_NODIRATIME, 0),
     "diratime": (0, c.MOUNT_ATTR_NODIRATIME),
     "nosymfollow": (c.MOUNT_ATTR_NOSYMFOLLOW, 0),
     "symfollow": (0, c.MOUNT_ATTR_NOSYMFOLLOW),
 }
-PROPAGATION = {"private": c.MS_PRIVATE, "slave": c.MS_SLAVE, "shared": c.MS_SHARED, "unbindable": c.MS_UNBINDABLE}
+PROPAGATION = {
+    "private": c.MS_PRIVATE,
+    "slave": c.MS_SLAVE,
+    "shared": c.MS_SHARED,
+    "unbindable": c.MS_UNBINDABLE,
+}
 
 # What mount(2) calls the same: statvfs(3) flag, MS_* flag, MOUNT_ATTR_* flag.
 OLD_FLAGS = (
@@ -55,7 +64,11 @@ OLD_FLAGS = (
     (os.ST_NOEXEC, c.MS_NOEXEC, c.MOUNT_ATTR_NOEXEC),
     (os.ST_NODIRATIME, c.MS_NODIRATIME, c.MOUNT_ATTR_NODIRATIME),
     (os.ST_NOATIME, c.MS_NOATIME, c.MOUNT_ATTR_NOATIME),
-    (0x2000, c.MS_NOSYMFOLLOW, c.MOUNT_ATTR_NOSYMFOLLOW),  # ST_NOSYMFOLLOW of linux/statfs.h, Linux 5.10
+    (
+        0x2000,
+        c.MS_NOSYMFOLLOW,
+        c.MOUNT_ATTR_NOSYMFOLLOW,
+    ),  # ST_NOSYMFOLLOW of linux/statfs.h, Linux 5.10
 )
 _HARDENED = c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
 
@@ -68,7 +81,11 @@ def bind(source, recursive=True, follow=True):
 
     :param follow: whether the path's last name may be a link; else it is the link that is shown.
     """
-    flags = c.OPEN_TREE_CLONE | (c.AT_RECURSIVE if recursive else 0) | (0 if follow else c.AT_SYMLINK_NOFOLLOW)
+    flags = (
+        c.OPEN_TREE_CLONE
+        | (c.AT_RECURSIVE if recursive else 0)
+        | (0 if follow else c.AT_SYMLINK_NOFOLLOW)
+    )
     if isinstance(source, int):
         return syscalls.open_tree(source, "", flags | c.AT_EMPTY_PATH)
     return syscalls.open_tree(c.AT_FDCWD, source, flags)
@@ -93,7 +110,7 @@ def new_fs(fstype, options=None, attributes=0, source=None):
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise
-        raise OSError(error.errno, "this kernel has no file system %s" % fstype) from None
+        raise OSError(error.errno, f"this kernel has no file system {fstype}") from None
     try:
         syscalls.fsconfig_string(context, "source", source or fstype)
         for key, value in (options or {}).items():
@@ -105,7 +122,11 @@ def new_fs(fstype, options=None, attributes=0, source=None):
         syscalls.fsconfig_create(context)
         return syscalls.fsmount(context, attributes)
     except OSError as error:
-        raise OSError(error.errno, "mount %s: %s%s" % (fstype, os.strerror(error.errno), _explained(context)), error.filename) from error
+        raise OSError(
+            error.errno,
+            f"mount {fstype}: {os.strerror(error.errno)}{_explained(context)}",
+            error.filename,
+        ) from error
     finally:
         os.close(context)
 
@@ -115,9 +136,11 @@ def _explained(context):
     messages = []
     while True:
         try:
-            messages.append(os.read(context, 1024).decode("utf-8", "replace").strip()[2:])  # "e text", "w text", "i text"
+            messages.append(
+                os.read(context, 1024).decode("utf-8", "replace").strip()[2:]
+            )  # "e text", "w text", "i text"
         except OSError:
-            return " (%s)" % "; ".join(messages) if messages else ""
+            return f" ({'; '.join(messages)})" if messages else ""
 
 
 # ------------------------------------------------------------------------------------------------------------ attributes
@@ -135,12 +158,16 @@ def set_attributes(fd, attributes=0, clear=0, *, recursive=False, propagation=0,
     if not FORCE_OLD:
         flags = c.AT_EMPTY_PATH | (c.AT_RECURSIVE if recursive else 0)
         try:
-            return syscalls.mount_setattr(fd, "", flags, attributes, clear, propagation, userns_fd or 0)
+            return syscalls.mount_setattr(
+                fd, "", flags, attributes, clear, propagation, userns_fd or 0
+            )
         except OSError as error:
             if error.errno != errno.ENOSYS:
                 raise
     if recursive and (attributes or clear):
-        raise Unsupported("recursive mount attributes (rro, rnosuid, ...) need Linux 5.12 (mount_setattr)")
+        raise Unsupported(
+            "recursive mount attributes (rro, rnosuid, ...) need Linux 5.12 (mount_setattr)"
+        )
     if userns_fd is not None:
         raise Unsupported("mounts with mapped ids need Linux 5.12 (mount_setattr)")
     return _remount(fd, attributes, clear, propagation, recursive)
@@ -151,7 +178,11 @@ def _remount(fd, attributes, clear, propagation, recursive):
     path = "/proc/self/fd/%d" % fd
     if attributes or clear:
         have = os.fstatvfs(fd).f_flag
-        flags = sum(ms for st, ms, attr in OLD_FLAGS if (have & st and not clear & attr) or attributes & attr)
+        flags = sum(
+            ms
+            for st, ms, attr in OLD_FLAGS
+            if (have & st and not clear & attr) or attributes & attr
+        )
         if attributes & c.MOUNT_ATTR_STRICTATIME:
             flags |= c.MS_STRICTATIME
         elif not flags & c.MS_NOATIME:
@@ -164,7 +195,9 @@ def _remount(fd, attributes, clear, propagation, recursive):
 def reconfigure(fd, flags):
     """Set flags (MS_*) of the file system itself that only mount(2) knows, keeping those of the mount; it must be attached."""
     have = os.fstatvfs(fd).f_flag
-    flags |= sum(ms for st, ms, dummy in OLD_FLAGS if have & st) | (0 if have & os.ST_NOATIME else c.MS_RELATIME)
+    flags |= sum(ms for st, ms, dummy in OLD_FLAGS if have & st) | (
+        0 if have & os.ST_NOATIME else c.MS_RELATIME
+    )
     syscalls.mount(None, "/proc/self/fd/%d" % fd, None, c.MS_REMOUNT | flags)
 
 
@@ -179,7 +212,9 @@ def change_parameters(fd, options):
                 syscalls.fsconfig_string(context, key, str(value))
         syscalls.fsconfig_reconfigure(context)
     except OSError as error:
-        raise OSError(error.errno, "remount: %s%s" % (os.strerror(error.errno), _explained(context)), error.filename) from error
+        raise OSError(
+            error.errno, f"remount: {os.strerror(error.errno)}{_explained(context)}", error.filename
+        ) from error
     finally:
         os.close(context)
 
@@ -199,7 +234,18 @@ def _has_mount_setattr():
 # ------------------------------------------------------------------------------------------------------------- attaching
 
 
-def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, propagation=0, follow=True, anew=False):
+def attach(
+    fd,
+    root_fd,
+    destination,
+    *,
+    attributes=0,
+    clear=0,
+    recursive=False,
+    propagation=0,
+    follow=True,
+    anew=False,
+):
     """Attach a detached mount at ``destination`` inside the root file system, and make the mount point when missing.
 
     Attributes are set before the mount can be seen. The descriptor then is open on the attached mount.
@@ -217,8 +263,10 @@ def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, 
         status = os.fstat(target)
         if stat.S_ISDIR(status.st_mode) != directory:
             code = errno.ENOTDIR if directory else errno.EISDIR
-            raise OSError(code, "mount: %s" % os.strerror(code), destination)
-        over_root = os.path.samestat(status, os.fstat(root_fd)) and _mount_id(target) == _mount_id(root_fd)
+            raise OSError(code, f"mount: {os.strerror(code)}", destination)
+        over_root = os.path.samestat(status, os.fstat(root_fd)) and _mount_id(target) == _mount_id(
+            root_fd
+        )
         _attach_to(fd, target, attributes, clear, recursive, propagation)
         if over_root:
             os.dup2(fd, root_fd, inheritable=False)
@@ -231,7 +279,9 @@ def attach(fd, root_fd, destination, *, attributes=0, clear=0, recursive=False, 
 def _renew(fd, target):
     copy = bind(fd)
     try:
-        set_attributes(fd, propagation=c.MS_PRIVATE, recursive=True)  # or what is mounted below it would go from its peers, the host's too
+        set_attributes(
+            fd, propagation=c.MS_PRIVATE, recursive=True
+        )  # or what is mounted below it would go from its peers, the host's too
         syscalls.umount2("/proc/self/fd/%d" % fd, c.MNT_DETACH)
         _attach_to(copy, target)
         os.dup2(copy, fd, inheritable=False)
@@ -241,7 +291,11 @@ def _renew(fd, target):
 
 def _mount_id(fd):
     """The mount that a descriptor is on (proc_pid_fdinfo(5)); by the host's /proc."""
-    return next(line for line in procfs.read("/proc/self/fdinfo/%d" % fd).splitlines() if line.startswith("mnt_id"))
+    return next(
+        line
+        for line in procfs.read("/proc/self/fdinfo/%d" % fd).splitlines()
+        if line.startswith("mnt_id")
+    )
 
 
 def attach_made(fd, parent_fd, name, *, attributes=0, propagation=0):
@@ -254,7 +308,13 @@ def _attach_to(fd, target_fd, attributes=0, clear=0, recursive=False, propagatio
     early = change and _has_mount_setattr()
     if early:
         set_attributes(fd, attributes, clear, recursive=recursive, propagation=propagation)
-    syscalls.move_mount(fd, "", target_fd, name, c.MOVE_MOUNT_F_EMPTY_PATH | (0 if name else c.MOVE_MOUNT_T_EMPTY_PATH))
+    syscalls.move_mount(
+        fd,
+        "",
+        target_fd,
+        name,
+        c.MOVE_MOUNT_F_EMPTY_PATH | (0 if name else c.MOVE_MOUNT_T_EMPTY_PATH),
+    )
     if change and not early:
         set_attributes(fd, attributes, clear, recursive=recursive, propagation=propagation)
 
@@ -296,7 +356,11 @@ def mask(root_fd, paths, null_fd):
             try:
                 if stat.S_ISDIR(os.fstat(target).st_mode):
                     if empty is None:
-                        fd = empty = new_fs("tmpfs", {"size": "0k", "nr_inodes": "1"}, c.MOUNT_ATTR_RDONLY | _HARDENED)
+                        fd = empty = new_fs(
+                            "tmpfs",
+                            {"size": "0k", "nr_inodes": "1"},
+                            c.MOUNT_ATTR_RDONLY | _HARDENED,
+                        )
                     else:
                         fd = bind(empty, recursive=False)
                 else:

@@ -22,7 +22,8 @@ import stat
 import struct
 
 from ...errors import Unsupported
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 from ..processes import procfs
 from . import erofs, mounts, userns
 
@@ -36,7 +37,17 @@ FORCE_OLD = False  # tests: behave as a kernel without lowerdir+
 _OPTIONS = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"}
 
 
-def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, mapped=None, spent=None, label=None):
+def overlay(
+    layers,
+    upper=None,
+    work=None,
+    *,
+    read_only=False,
+    volatile=False,
+    mapped=None,
+    spent=None,
+    label=None,
+):
     """A detached mount of ``layers`` below a writable directory.
 
     :param layers: directories or EROFS images (absolute paths), topmost first, 1 to 500. Of one that is named several times the topmost counts:
@@ -52,7 +63,10 @@ def overlay(layers, upper=None, work=None, *, read_only=False, volatile=False, m
     """
     layers = list(dict.fromkeys(layers))
     if not layers or len(layers) > MAX_LAYERS:
-        raise Unsupported("an image with %d layers can't be mounted: overlayfs stacks 1 to %d" % (len(layers), MAX_LAYERS))
+        raise Unsupported(
+            "an image with %d layers can't be mounted: overlayfs stacks 1 to %d"
+            % (len(layers), MAX_LAYERS)
+        )
     if volatile and procfs.kernel_version() < (5, 10):
         raise Unsupported("a volatile upper layer needs Linux 5.10")
     attributes = c.MOUNT_ATTR_RDONLY if read_only or upper is None else 0
@@ -138,7 +152,9 @@ def _mount_handles(layers, upper, work, options, attributes, mapped, spent):
             handles.append(_handle(os.path.dirname(upper), userns_fd))
         names = [None if upper is None else os.path.basename(path) for path in (upper, work)]
         if FORCE_OLD or procfs.kernel_version() < (6, 15):
-            return _in_own_namespace(lambda: _mount_attached(handles, names, options, attributes, owner))
+            return _in_own_namespace(
+                lambda: _mount_attached(handles, names, options, attributes, owner)
+            )
         return _mount_detached(handles, names, options, attributes, owner)
     finally:
         if spent is not None:
@@ -172,7 +188,9 @@ def _mount_detached(handles, names, options, attributes, owner):
         parameters = {"lowerdir+": ["/proc/self/fd/%d" % fd for fd in layers]}
         for key, name in (("upperdir", upper), ("workdir", work)):
             if name is not None:
-                below.append(os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handles[-1]))
+                below.append(
+                    os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handles[-1])
+                )
                 parameters[key] = "/proc/self/fd/%d" % below[-1]
         with _as(owner):
             return mounts.new_fs("overlay", dict(parameters, **options), attributes)
@@ -195,10 +213,18 @@ def _mount_attached(handles, names, options, attributes, owner):
         return mounts.bind("0", recursive=False)
     last = len(handles) - 1
     layers = [str(number) for number in range(len(handles) if upper is None else last)]
-    directories = ("%d/%s" % (last, upper), "%d/%s" % (last, work)) if upper is not None else (None, None)
+    directories = (
+        ("%d/%s" % (last, upper), "%d/%s" % (last, work)) if upper is not None else (None, None)
+    )
     os.mkdir("all", 0o700)
     with _as(owner):
-        syscalls.mount("overlay", "all", "overlay", c.MS_RDONLY if attributes else 0, _option_string(layers, *directories, options))
+        syscalls.mount(
+            "overlay",
+            "all",
+            "overlay",
+            c.MS_RDONLY if attributes else 0,
+            _option_string(layers, *directories, options),
+        )
     return mounts.bind("all", recursive=False)
 
 
@@ -215,19 +241,28 @@ def _mount_old(layers, upper, work, options, attributes):
     else:
         target = work if upper is not None else layers[0]
         os.chdir(os.path.dirname(layers[0]))
-        syscalls.mount("overlay", target, "overlay", flags, _option_string(layers, upper, work, options))
+        syscalls.mount(
+            "overlay", target, "overlay", flags, _option_string(layers, upper, work, options)
+        )
     return mounts.bind(target, recursive=False)
 
 
 def _option_string(layers, upper, work, options):
     """mount(2)'s options, with names relative to the first layer's parent where they are below it."""
     parent = os.path.dirname(layers[0])
-    names = [os.path.basename(layer) if os.path.dirname(layer) == parent else layer for layer in layers]
+    names = [
+        os.path.basename(layer) if os.path.dirname(layer) == parent else layer for layer in layers
+    ]
     parts = ["lowerdir=" + ":".join(_escaped(name, ":,\\") for name in names)]
     if upper is not None:
         parts += ["upperdir=" + _escaped(upper, ",\\"), "workdir=" + _escaped(work, ",\\")]
-    parts += [key if value is None else "%s=%s" % (key, '"%s"' % value if key == "context" else value)  # it has commas of its own
-              for key, value in options.items()]
+    parts += [
+        key
+        if value is None
+        else "%s=%s"
+        % (key, '"%s"' % value if key == "context" else value)  # it has commas of its own
+        for key, value in options.items()
+    ]
     text = ",".join(parts)
     if len(os.fsencode(text)) > MAX_OPTIONS:
         raise Unsupported(
@@ -257,7 +292,7 @@ def _in_own_namespace(make):
             sent = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", make()))]
             answer = "fd 0 "
         except Unsupported as error:
-            answer = "unsupported 0 %s" % error
+            answer = f"unsupported 0 {error}"
         except OSError as error:
             answer = "error %d %s" % (error.errno, error.strerror)
         except BaseException as error:  # pylint: disable=broad-except # the child must not return into the caller's code
@@ -267,9 +302,13 @@ def _in_own_namespace(make):
             os._exit(0)  # pylint: disable=protected-access
     theirs.close()
     with ours:
-        answer, sent, _flags, _address = ours.recvmsg(65536, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC)
+        answer, sent, _flags, _address = ours.recvmsg(
+            65536, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
+        )
     os.waitpid(pid, 0)
-    kind, number, text = (os.fsdecode(answer) or "error %d killed while it mounted" % errno.EIO).split(" ", 2)
+    kind, number, text = (
+        os.fsdecode(answer) or "error %d killed while it mounted" % errno.EIO
+    ).split(" ", 2)
     if kind == "unsupported":
         raise Unsupported(text)
     if kind == "error":

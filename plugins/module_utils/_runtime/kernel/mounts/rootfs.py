@@ -12,7 +12,8 @@ import errno
 import os
 import stat
 
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 
 FORCE_WALK = False  # tests: behave as a kernel without openat2
 MAX_LINKS = 40  # as path_resolution(7)
@@ -81,7 +82,9 @@ class _Walk:
     def __init__(self, root_fd, make):
         self.make = make
         self.links = 0
-        self.above = [os.dup(root_fd)]  # descriptors from the root down to where the walk is: ".." goes back, never up
+        self.above = [
+            os.dup(root_fd)
+        ]  # descriptors from the root down to where the walk is: ".." goes back, never up
 
     def handle(self, path, follow=True):
         """An O_PATH descriptor on what ``path`` names."""
@@ -128,7 +131,14 @@ class _Walk:
             if self.make is None:
                 raise
         if last and self.make == "file":
-            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644, dir_fd=directory))
+            os.close(
+                os.open(
+                    name,
+                    os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC,
+                    0o644,
+                    dir_fd=directory,
+                )
+            )
         else:
             os.mkdir(name, 0o755, dir_fd=directory)
         return os.open(name, _HANDLE, dir_fd=directory)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import errno
 import os
 
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 from ..processes import procfs
 from . import mounts
 
@@ -33,8 +34,13 @@ def write(pid, uids, gids):
 
 def read(pid):
     """``(uid extents, gid extents)`` of the user namespace of a process, as this process's namespace counts."""
-    return tuple([tuple(int(word) for word in line.split()) for line in procfs.read("/proc/%s/%s" % (pid, name)).splitlines()]
-                 for name in ("uid_map", "gid_map"))
+    return tuple(
+        [
+            tuple(int(word) for word in line.split())
+            for line in procfs.read(f"/proc/{pid}/{name}").splitlines()
+        ]
+        for name in ("uid_map", "gid_map")
+    )
 
 
 def open_of(pid):
@@ -157,7 +163,9 @@ class as_owner:  # pylint: disable=invalid-name # read as a verb: with as_owner(
         self.rights = syscalls.capget()
         syscalls.setfsgid(self.gid)
         syscalls.setfsuid(self.uid)
-        syscalls.capset(*self.rights)  # leaving root by setfsuid(2) takes the rights over files (capabilities(7))
+        syscalls.capset(
+            *self.rights
+        )  # leaving root by setfsuid(2) takes the rights over files (capabilities(7))
 
     def __exit__(self, *_error):
         syscalls.setfsuid(0)

@@ -15,7 +15,9 @@ import stat
 from ...errors import InvalidInput
 from . import rootfs
 
-MAX_ID = 2**31 - 1  # as Docker: what a signed 32-bit number holds; 2^32-1 means "unchanged" to setuid(2)
+MAX_ID = (
+    2**31 - 1
+)  # as Docker: what a signed 32-bit number holds; 2^32-1 means "unchanged" to setuid(2)
 MAX_FILE = 1 << 20  # bytes of passwd or group that are read (CVE-2024-9676)
 _ACCEPTED = "user, uid, user:group, uid:gid; numbers from 0 to %d" % MAX_ID
 
@@ -41,7 +43,11 @@ def resolve(root_fd, user, groups=()):
         gid, additional = _find_group(table, group, "user", user), set()
     else:
         gid = entry["gid"]
-        additional = {int(line[2]) for line in table if entry["name"] and _is_id(line[2]) and entry["name"] in line[3].split(",")}
+        additional = {
+            int(line[2])
+            for line in table
+            if entry["name"] and _is_id(line[2]) and entry["name"] in line[3].split(",")
+        }
     additional.update(_find_group(table, str(wanted), "groups", wanted) for wanted in groups)
     return entry["uid"], gid, sorted(additional | {gid}), entry["home"]
 
@@ -51,9 +57,16 @@ def _find_user(table, name, value):
     for line in table:
         if _is_id(line[2]) and (line[0] == name if number is None else int(line[2]) == number):
             gid = int(line[3]) if _is_id(line[3]) else 0
-            return {"name": line[0], "uid": int(line[2]), "gid": gid, "home": line[5] if line[5].startswith("/") else "/"}
+            return {
+                "name": line[0],
+                "uid": int(line[2]),
+                "gid": gid,
+                "home": line[5] if line[5].startswith("/") else "/",
+            }
     if number is None:
-        raise InvalidInput("user", value, "a user in the image's /etc/passwd, or a number from 0 to %d" % MAX_ID)
+        raise InvalidInput(
+            "user", value, "a user in the image's /etc/passwd, or a number from 0 to %d" % MAX_ID
+        )
     return {"name": "", "uid": number, "gid": 0, "home": "/"}
 
 
@@ -64,7 +77,9 @@ def _find_group(table, name, option, value):
     for line in table:
         if line[0] == name and _is_id(line[2]):
             return int(line[2])
-    raise InvalidInput(option, value, "a group in the image's /etc/group, or a number from 0 to %d" % MAX_ID)
+    raise InvalidInput(
+        option, value, "a group in the image's /etc/group, or a number from 0 to %d" % MAX_ID
+    )
 
 
 def _number(text, option, value):
@@ -89,7 +104,9 @@ def _lines(root_fd, path, fields):
             return []
         raise
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):  # opening a FIFO would wait, opening a device may do anything
+        if not stat.S_ISREG(
+            os.fstat(handle).st_mode
+        ):  # opening a FIFO would wait, opening a device may do anything
             return []
         fd = os.open("/proc/self/fd/%d" % handle, os.O_RDONLY | os.O_CLOEXEC)
     finally:
@@ -98,7 +115,13 @@ def _lines(root_fd, path, fields):
         data = _read(fd)
     finally:
         os.close(fd)
-    return [line for line in (text.split(":") for text in data.decode("utf-8", "surrogateescape").split("\n")) if len(line) >= fields]
+    return [
+        line
+        for line in (
+            text.split(":") for text in data.decode("utf-8", "surrogateescape").split("\n")
+        )
+        if len(line) >= fields
+    ]
 
 
 def _read(fd):

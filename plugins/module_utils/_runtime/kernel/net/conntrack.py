@@ -33,7 +33,11 @@ def forget_udp(port, keep):
     try:
         with netlink.Socket(netlink.NETLINK_NETFILTER) as sock:
             for original, ident in _flows(sock, port, here, netlink.packed(keep)):
-                message = HEADER + attribute(TUPLE_ORIGINAL | netlink.NLA_F_NESTED, original) + attribute(ID, ident)
+                message = (
+                    HEADER
+                    + attribute(TUPLE_ORIGINAL | netlink.NLA_F_NESTED, original)
+                    + attribute(ID, ident)
+                )
                 sock.request([(SUBSYSTEM << 8 | DELETE, 0, message)], tolerate=(errno.ENOENT,))
     except OSError as error:
         if error.errno not in (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL):
@@ -43,16 +47,32 @@ def forget_udp(port, keep):
 def _flows(sock, port, here, keep):
     """``(packed original tuple, id)`` of each flow; the kernel filters from 5.8 on, before that all flows are looked through."""
     packed = struct.pack("!H", port)
-    wanted = nested(TUPLE_PROTOCOL, attribute(PROTOCOL_NUMBER, bytes([socket.IPPROTO_UDP])), attribute(DESTINATION_PORT, packed))
+    wanted = nested(
+        TUPLE_PROTOCOL,
+        attribute(PROTOCOL_NUMBER, bytes([socket.IPPROTO_UDP])),
+        attribute(DESTINATION_PORT, packed),
+    )
     flags = struct.pack("=I", FILTER_BY_PROTOCOL | FILTER_BY_DESTINATION_PORT)
-    question = HEADER + nested(TUPLE_ORIGINAL, wanted) + nested(FILTER, attribute(FILTER_ORIGINAL, flags))
+    question = (
+        HEADER + nested(TUPLE_ORIGINAL, wanted) + nested(FILTER, attribute(FILTER_ORIGINAL, flags))
+    )
     found = []
     for content in sock.dump(SUBSYSTEM << 8 | GET, question):
         details = netlink.attributes(content[4:])
-        original, reply = netlink.attributes(details[TUPLE_ORIGINAL]), netlink.attributes(details[TUPLE_REPLY])
+        original, reply = (
+            netlink.attributes(details[TUPLE_ORIGINAL]),
+            netlink.attributes(details[TUPLE_REPLY]),
+        )
         protocol = netlink.attributes(original[TUPLE_PROTOCOL])
-        sent_to, answered_from = netlink.attributes(original[TUPLE_IP])[IP_DESTINATION], netlink.attributes(reply[TUPLE_IP])[IP_SOURCE]
-        if protocol[PROTOCOL_NUMBER][0] == socket.IPPROTO_UDP and protocol.get(DESTINATION_PORT) == packed \
-                and sent_to in here and answered_from != keep:
+        sent_to, answered_from = (
+            netlink.attributes(original[TUPLE_IP])[IP_DESTINATION],
+            netlink.attributes(reply[TUPLE_IP])[IP_SOURCE],
+        )
+        if (
+            protocol[PROTOCOL_NUMBER][0] == socket.IPPROTO_UDP
+            and protocol.get(DESTINATION_PORT) == packed
+            and sent_to in here
+            and answered_from != keep
+        ):
             found.append((details[TUPLE_ORIGINAL], details[ID]))
     return found

@@ -16,7 +16,13 @@ import struct
 
 NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
 NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR = 0x1, 0x2, 0x4, 0x10
-NLM_F_DUMP, NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x300, 0x100, 0x200, 0x400, 0x800
+NLM_F_DUMP, NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = (
+    0x300,
+    0x100,
+    0x200,
+    0x400,
+    0x800,
+)
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLMSGERR_ATTR_MSG = 1
@@ -25,8 +31,23 @@ NLA_F_NESTED = 0x8000
 NLA_TYPE_MASK = 0x3FFF
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
-RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 20, 21, 22, 24, 25, 26
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD, IFLA_AF_SPEC = 1, 3, 4, 10, 18, 28, 26
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = (
+    20,
+    21,
+    22,
+    24,
+    25,
+    26,
+)
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD, IFLA_AF_SPEC = (
+    1,
+    3,
+    4,
+    10,
+    18,
+    28,
+    26,
+)
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE = 8, 1
 VETH_INFO_PEER = 1
@@ -35,13 +56,18 @@ RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_TABLE = 1, 4, 5, 6, 15
 IFF_UP = 1
 RT_TABLE_MAIN, RT_TABLE_LOCAL, RTPROT_STATIC, RTN_UNICAST = 254, 255, 4, 1
 LARGEST_PAYLOAD = 65531  # nla_len is 16 bits wide and counts its own 4-byte header: a longer one would wrap (CVE-2021-43784)
-LARGEST_DATAGRAM = 1 << 16  # the kernel fills 32 KiB at most; a larger buffer costs an mmap(2) for each
+LARGEST_DATAGRAM = (
+    1 << 16
+)  # the kernel fills 32 KiB at most; a larger buffer costs an mmap(2) for each
 
 
 def attribute(kind, payload):
     """One netlink attribute (struct nlattr), padded to 4 bytes. :raises ValueError: when it does not fit in 16 bits."""
     if len(payload) > LARGEST_PAYLOAD:
-        raise ValueError("netlink attribute %d is %d bytes long; at most %d fit" % (kind, len(payload), LARGEST_PAYLOAD))
+        raise ValueError(
+            "netlink attribute %d is %d bytes long; at most %d fit"
+            % (kind, len(payload), LARGEST_PAYLOAD)
+        )
     return struct.pack("=HH", len(payload) + 4, kind) + payload + b"\0" * (-len(payload) % 4)
 
 
@@ -71,7 +97,7 @@ def attribute_list(data):
         length, kind = struct.unpack_from("=HH", data, offset)
         if length < 4:
             break
-        found.append((kind & NLA_TYPE_MASK, data[offset + 4:offset + length]))
+        found.append((kind & NLA_TYPE_MASK, data[offset + 4 : offset + length]))
         offset += (length + 3) & ~3
     return found
 
@@ -96,13 +122,19 @@ class Socket:
     """
 
     def __init__(self, family=NETLINK_ROUTE):
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
+        self.socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family
+        )
         self.sequence = 1
         try:
-            self.socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)  # a refusal does not carry the whole message (4.3)
+            self.socket.setsockopt(
+                SOL_NETLINK, NETLINK_CAP_ACK, 1
+            )  # a refusal does not carry the whole message (4.3)
             self.socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
             if family == NETLINK_ROUTE:
-                self.socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)  # dumps honour their filters (4.20)
+                self.socket.setsockopt(
+                    SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1
+                )  # dumps honour their filters (4.20)
         except OSError:
             pass  # older kernel: no explanation, unfiltered dumps
         self.socket.bind((0, 0))
@@ -122,7 +154,7 @@ class Socket:
         offset = 0
         while offset + 16 <= len(data):
             length, kind, flags, sequence, _port = struct.unpack_from("=IHHII", data, offset)
-            yield kind, flags, sequence, data[offset + 16:offset + length]
+            yield kind, flags, sequence, data[offset + 16 : offset + length]
             offset += (length + 3) & ~3
 
     def request(self, messages, tolerate=()):
@@ -135,9 +167,12 @@ class Socket:
         """
         first = self.sequence
         self.sequence += len(messages)
-        self.socket.send(b"".join(
-            message(kind, flags | NLM_F_REQUEST | NLM_F_ACK, body, first + position)
-            for position, (kind, flags, body) in enumerate(messages)))
+        self.socket.send(
+            b"".join(
+                message(kind, flags | NLM_F_REQUEST | NLM_F_ACK, body, first + position)
+                for position, (kind, flags, body) in enumerate(messages)
+            )
+        )
         results, failure, missing = [0] * len(messages), None, set(range(len(messages)))
         while missing:
             for kind, flags, sequence, body in self._frames():
@@ -199,7 +234,9 @@ def acknowledgement(flags, body):
     if not number or not flags & NLM_F_ACK_TLVS:
         return number, ""
     offset = 20 if flags & NLM_F_CAPPED else 4 + ((struct.unpack_from("=I", body, 4)[0] + 3) & ~3)
-    return number, attributes(body[offset:]).get(NLMSGERR_ATTR_MSG, b"").rstrip(b"\0").decode("ascii", "replace")
+    return number, attributes(body[offset:]).get(NLMSGERR_ATTR_MSG, b"").rstrip(b"\0").decode(
+        "ascii", "replace"
+    )
 
 
 def packed(address):
@@ -223,7 +260,9 @@ def link(sock, name=None, index=0):
     :returns: ``{"index", "name", "up", "mtu", "mac", "master": index or 0, "kind": "bridge" | "veth" | ... | ""}``.
     """
     try:
-        content = sock.get(RTM_GETLINK, link_message(index) + (text(IFLA_IFNAME, name) if name else b""))
+        content = sock.get(
+            RTM_GETLINK, link_message(index) + (text(IFLA_IFNAME, name) if name else b"")
+        )
     except Refused as error:
         if error.errno == errno.ENODEV:
             return None
@@ -241,12 +280,14 @@ def _parse_link(content):
     found = attributes(content[16:])
     info = attributes(found.get(IFLA_LINKINFO, b""))
     return {
-        "index": index, "up": bool(flags & IFF_UP),
+        "index": index,
+        "up": bool(flags & IFF_UP),
         "name": found[IFLA_IFNAME].rstrip(b"\0").decode(),
         "mtu": struct.unpack("=I", found[IFLA_MTU])[0],
         "mac": found.get(IFLA_ADDRESS, b"").hex(":"),
         "master": struct.unpack("=I", found[IFLA_MASTER])[0] if IFLA_MASTER in found else 0,
-        "kind": info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()}
+        "kind": info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode(),
+    }
 
 
 def addresses(sock, index=0):
@@ -267,14 +308,26 @@ def routes(sock):
     """
     found = []
     for content in sock.dump(RTM_GETROUTE, route_message(0, table=0, protocol=0, scope=0, kind=0)):
-        _family, prefix, _source, _tos, table, _protocol, _scope, _kind, _flags = struct.unpack_from("=BBBBBBBBI", content)
+        _family, prefix, _source, _tos, table, _protocol, _scope, _kind, _flags = (
+            struct.unpack_from("=BBBBBBBBI", content)
+        )
         details = attributes(content[12:])
-        found.append({
-            "destination": socket.inet_ntoa(details.get(RTA_DST, bytes(4))), "prefix": prefix,
-            "link": struct.unpack("=I", details[RTA_OIF])[0] if RTA_OIF in details else 0,
-            "gateway": socket.inet_ntoa(details[RTA_GATEWAY]) if RTA_GATEWAY in details else None,
-            "table": struct.unpack("=I", details[RTA_TABLE])[0] if RTA_TABLE in details else table,
-            "priority": struct.unpack("=I", details[RTA_PRIORITY])[0] if RTA_PRIORITY in details else 0})
+        found.append(
+            {
+                "destination": socket.inet_ntoa(details.get(RTA_DST, bytes(4))),
+                "prefix": prefix,
+                "link": struct.unpack("=I", details[RTA_OIF])[0] if RTA_OIF in details else 0,
+                "gateway": socket.inet_ntoa(details[RTA_GATEWAY])
+                if RTA_GATEWAY in details
+                else None,
+                "table": struct.unpack("=I", details[RTA_TABLE])[0]
+                if RTA_TABLE in details
+                else table,
+                "priority": struct.unpack("=I", details[RTA_PRIORITY])[0]
+                if RTA_PRIORITY in details
+                else 0,
+            }
+        )
     return found
 
 
@@ -285,21 +338,42 @@ def route_message(prefix, table=RT_TABLE_MAIN, protocol=RTPROT_STATIC, scope=0, 
 
 def new_veth(name, peer_name, peer_namespace, mtu, peer_mac):
     """Message: a veth pair, one end here and one, ready-named, in the namespace of an open fd."""
-    peer = link_message() + text(IFLA_IFNAME, peer_name) + u32(IFLA_NET_NS_FD, peer_namespace) \
-        + u32(IFLA_MTU, mtu) + attribute(IFLA_ADDRESS, hardware(peer_mac))
-    info = nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, "veth"), nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER | NLA_F_NESTED, peer)))
-    return RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_message() + text(IFLA_IFNAME, name) + u32(IFLA_MTU, mtu) + info
+    peer = (
+        link_message()
+        + text(IFLA_IFNAME, peer_name)
+        + u32(IFLA_NET_NS_FD, peer_namespace)
+        + u32(IFLA_MTU, mtu)
+        + attribute(IFLA_ADDRESS, hardware(peer_mac))
+    )
+    info = nested(
+        IFLA_LINKINFO,
+        text(IFLA_INFO_KIND, "veth"),
+        nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER | NLA_F_NESTED, peer)),
+    )
+    return (
+        RTM_NEWLINK,
+        NLM_F_CREATE | NLM_F_EXCL,
+        link_message() + text(IFLA_IFNAME, name) + u32(IFLA_MTU, mtu) + info,
+    )
 
 
 def no_ipv6_address(name):
     """Message: the kernel is not to give the link an IPv6 link-local address when it comes up."""
-    settings = nested(IFLA_AF_SPEC, nested(socket.AF_INET6, attribute(IFLA_INET6_ADDR_GEN_MODE, struct.pack("=B", ADDR_GEN_MODE_NONE))))
+    settings = nested(
+        IFLA_AF_SPEC,
+        nested(
+            socket.AF_INET6,
+            attribute(IFLA_INET6_ADDR_GEN_MODE, struct.pack("=B", ADDR_GEN_MODE_NONE)),
+        ),
+    )
     return RTM_NEWLINK, 0, link_message() + text(IFLA_IFNAME, name) + settings
 
 
 def set_link(name, up=None, master=None, mtu=None):
     """Message: bring a link up or down, put it on a bridge (index), set its MTU."""
-    body = link_message(0, IFF_UP if up else 0, 0 if up is None else IFF_UP) + text(IFLA_IFNAME, name)
+    body = link_message(0, IFF_UP if up else 0, 0 if up is None else IFF_UP) + text(
+        IFLA_IFNAME, name
+    )
     if master is not None:
         body += u32(IFLA_MASTER, master)
     if mtu is not None:
@@ -317,13 +391,22 @@ def new_address(index, address, prefix):
     raw = packed(address)
     host_bits = (1 << (32 - prefix)) - 1
     broadcast = struct.pack("!I", struct.unpack("!I", raw)[0] | host_bits)
-    body = struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, index) + attribute(IFA_LOCAL, raw) + attribute(IFA_ADDRESS, raw)
+    body = (
+        struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, index)
+        + attribute(IFA_LOCAL, raw)
+        + attribute(IFA_ADDRESS, raw)
+    )
     return RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body + attribute(IFA_BROADCAST, broadcast)
 
 
 def delete_address(index, address, prefix):
     """Message: take an IPv4 address from a link."""
-    return RTM_DELADDR, 0, struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, index) + attribute(IFA_LOCAL, packed(address))
+    return (
+        RTM_DELADDR,
+        0,
+        struct.pack("=BBBBi", socket.AF_INET, prefix, 0, 0, index)
+        + attribute(IFA_LOCAL, packed(address)),
+    )
 
 
 def default_route(gateway, replace=False):

@@ -14,7 +14,7 @@ import socket
 import struct
 
 from . import netlink
-from .netlink import attribute, nested, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, text
+from .netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, attribute, nested, text
 
 SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 BATCH_BEGIN, BATCH_END = 16, 17
@@ -26,7 +26,15 @@ CHAIN_TABLE, CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE = 1, 3, 4, 5, 7
 HOOK_NUMBER, HOOK_PRIORITY = 1, 2
 RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS = 1, 2, 4
 LIST_ELEMENT = 1
-SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET_DATA_LENGTH = 1, 2, 3, 4, 5, 6, 7
+SET_TABLE, SET_NAME, SET_FLAGS, SET_KEY_TYPE, SET_KEY_LENGTH, SET_DATA_TYPE, SET_DATA_LENGTH = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+)
 SET_ID, SET_USERDATA = 10, 13
 ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
 ELEMENT_KEY, ELEMENT_DATA, ELEMENT_FLAGS = 1, 2, 3
@@ -77,18 +85,36 @@ def new_chain(table, name, kind=None, hook=None, priority=0):
 
 def new_rule(table, chain, expressions):
     """A rule at the chain's end, of the expressions that ``nftables_rules`` makes."""
-    listed = nested(RULE_EXPRESSIONS, *[attribute(LIST_ELEMENT | netlink.NLA_F_NESTED, expression) for expression in expressions])
-    return _message(NEWRULE, NLM_F_CREATE | netlink.NLM_F_APPEND, text(RULE_TABLE, table), text(RULE_CHAIN, chain), listed)
+    listed = nested(
+        RULE_EXPRESSIONS,
+        *[attribute(LIST_ELEMENT | netlink.NLA_F_NESTED, expression) for expression in expressions],
+    )
+    return _message(
+        NEWRULE,
+        NLM_F_CREATE | netlink.NLM_F_APPEND,
+        text(RULE_TABLE, table),
+        text(RULE_CHAIN, chain),
+        listed,
+    )
 
 
-def new_set(table, name, number, key_types, key_length, data_types=(), data_length=0, interval=False):
+def new_set(
+    table, name, number, key_types, key_length, data_types=(), data_length=0, interval=False
+):
     """A set, or with ``data_types`` a map. ``number`` is any that no other set of the batch has; lengths are in bytes."""
     flags = (SET_INTERVAL if interval else 0) | (SET_MAP if data_types else 0)
-    body = text(SET_TABLE, table) + text(SET_NAME, name) + be32(SET_FLAGS, flags) + be32(SET_ID, number)
+    body = (
+        text(SET_TABLE, table)
+        + text(SET_NAME, name)
+        + be32(SET_FLAGS, flags)
+        + be32(SET_ID, number)
+    )
     body += be32(SET_KEY_TYPE, concatenation(*key_types)) + be32(SET_KEY_LENGTH, key_length)
     if data_types:
         body += be32(SET_DATA_TYPE, concatenation(*data_types)) + be32(SET_DATA_LENGTH, data_length)
-    if key_types == (INTERFACE_NAME,):  # nft's own note (type 0: byte order of the key, 1: the host's), without which it shows ""
+    if key_types == (
+        INTERFACE_NAME,
+    ):  # nft's own note (type 0: byte order of the key, 1: the host's), without which it shows ""
         body += attribute(SET_USERDATA, struct.pack("=BBI", 0, 4, 1))
     return _message(NEWSET, NLM_F_CREATE, body)
 
@@ -108,12 +134,28 @@ def _elements(kind, flags, table, name, listed):
     messages, chunk, size = [], [], 0
     for one in listed:
         if size + len(one) > 60000:
-            messages.append(_message(kind, flags, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name), nested(ELEMENTS, *chunk)))
+            messages.append(
+                _message(
+                    kind,
+                    flags,
+                    text(ELEMENTS_TABLE, table),
+                    text(ELEMENTS_SET, name),
+                    nested(ELEMENTS, *chunk),
+                )
+            )
             chunk, size = [], 0
         chunk.append(one)
         size += len(one)
     if chunk:
-        messages.append(_message(kind, flags, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name), nested(ELEMENTS, *chunk)))
+        messages.append(
+            _message(
+                kind,
+                flags,
+                text(ELEMENTS_TABLE, table),
+                text(ELEMENTS_SET, name),
+                nested(ELEMENTS, *chunk),
+            )
+        )
     return messages
 
 
@@ -152,8 +194,10 @@ class Connection(netlink.Socket):
         self.sequence += len(messages) + 2
         frame = struct.pack("!BBH", socket.AF_UNSPEC, 0, SUBSYSTEM)
         data = [netlink.message(BATCH_BEGIN, NLM_F_REQUEST, frame, begin)]
-        data += [netlink.message(kind, flags | NLM_F_REQUEST | NLM_F_ACK, body, begin + 1 + position)
-                 for position, (kind, flags, body) in enumerate(messages)]
+        data += [
+            netlink.message(kind, flags | NLM_F_REQUEST | NLM_F_ACK, body, begin + 1 + position)
+            for position, (kind, flags, body) in enumerate(messages)
+        ]
         data.append(netlink.message(BATCH_END, NLM_F_REQUEST, frame, begin + len(messages) + 1))
         self.socket.send(b"".join(data))
         self._acknowledged(begin, len(messages))
@@ -168,7 +212,10 @@ class Connection(netlink.Socket):
                 if number and failure is None:
                     failure = netlink.Refused(number, detail, sequence - begin - 1)
                 missing.discard(sequence)
-                if number and sequence in (begin, begin + count + 1):  # the batch as a whole was refused: no more answers come
+                if number and sequence in (
+                    begin,
+                    begin + count + 1,
+                ):  # the batch as a whole was refused: no more answers come
                     missing.clear()
         if failure is not None:
             raise failure
@@ -183,7 +230,9 @@ class Connection(netlink.Socket):
 
     def has_chain(self, table, name):
         try:
-            self.get(*_question(GETCHAIN, FAMILY_IPV4, text(CHAIN_TABLE, table), text(CHAIN_NAME, name)))
+            self.get(
+                *_question(GETCHAIN, FAMILY_IPV4, text(CHAIN_TABLE, table), text(CHAIN_NAME, name))
+            )
         except netlink.Refused as error:
             if error.errno == errno.ENOENT:
                 return False
@@ -199,11 +248,18 @@ class Connection(netlink.Socket):
                 if CHAIN_HOOK not in details:
                     continue
                 hook = netlink.attributes(details[CHAIN_HOOK])
-                found.append({
-                    "family": family,
-                    "table": _string(details[CHAIN_TABLE]), "name": _string(details[CHAIN_NAME]),
-                    "hook": _number(hook[HOOK_NUMBER]), "priority": struct.unpack("!i", hook[HOOK_PRIORITY])[0],
-                    "policy": _number(details[CHAIN_POLICY]) if CHAIN_POLICY in details else ACCEPT})
+                found.append(
+                    {
+                        "family": family,
+                        "table": _string(details[CHAIN_TABLE]),
+                        "name": _string(details[CHAIN_NAME]),
+                        "hook": _number(hook[HOOK_NUMBER]),
+                        "priority": struct.unpack("!i", hook[HOOK_PRIORITY])[0],
+                        "policy": _number(details[CHAIN_POLICY])
+                        if CHAIN_POLICY in details
+                        else ACCEPT,
+                    }
+                )
         return found
 
     def count_rules(self, table):
@@ -216,8 +272,15 @@ class Connection(netlink.Socket):
 
     def rules(self, family, table):
         """The rules of a table as the kernel packs them, e.g. to look for a name in them."""
-        found = [content[4:] for content in self.dump(*_question(GETRULE, family, text(RULE_TABLE, table)))]
-        return [content for content in found if _string(netlink.attributes(content)[RULE_TABLE]) == table]
+        found = [
+            content[4:]
+            for content in self.dump(*_question(GETRULE, family, text(RULE_TABLE, table)))
+        ]
+        return [
+            content
+            for content in found
+            if _string(netlink.attributes(content)[RULE_TABLE]) == table
+        ]
 
     def elements(self, table, name):
         """The elements of a set or map: ``{key bytes: data bytes or None}``; not for sets of intervals.
@@ -231,13 +294,21 @@ class Connection(netlink.Socket):
         return {element(key, flags=flags) for key, _data, flags in self._elements(table, name)}
 
     def _elements(self, table, name):
-        for content in self.dump(*_question(GETSETELEM, FAMILY_IPV4, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name))):
-            for _kind, body in netlink.attribute_list(netlink.attributes(content[4:]).get(ELEMENTS, b"")):
+        for content in self.dump(
+            *_question(
+                GETSETELEM, FAMILY_IPV4, text(ELEMENTS_TABLE, table), text(ELEMENTS_SET, name)
+            )
+        ):
+            for _kind, body in netlink.attribute_list(
+                netlink.attributes(content[4:]).get(ELEMENTS, b"")
+            ):
                 details = netlink.attributes(body)
                 data = details.get(ELEMENT_DATA)
-                yield (netlink.attributes(details[ELEMENT_KEY])[DATA_VALUE],
-                       netlink.attributes(data)[DATA_VALUE] if data is not None else None,
-                       _number(details[ELEMENT_FLAGS]) if ELEMENT_FLAGS in details else 0)
+                yield (
+                    netlink.attributes(details[ELEMENT_KEY])[DATA_VALUE],
+                    netlink.attributes(data)[DATA_VALUE] if data is not None else None,
+                    _number(details[ELEMENT_FLAGS]) if ELEMENT_FLAGS in details else 0,
+                )
 
 
 def _question(kind, family, *attributes):

@@ -12,13 +12,17 @@ from __future__ import annotations
 import struct
 
 from .netlink import attribute, nested, text
-from .nftables import be32, DATA_VALUE, DATA_VERDICT, VERDICT_CODE
+from .nftables import DATA_VALUE, DATA_VERDICT, VERDICT_CODE, be32
 
 REGISTER_VERDICT, REGISTER_1, REGISTER_2 = 0, 1, 2
 WORDS = (REGISTER_1, 9, 10)  # where the fields of a key of three words go
 META_IIFNAME, META_OIFNAME, META_L4PROTO = 6, 7, 16
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
-SOURCE_ADDRESS, DESTINATION_ADDRESS, DESTINATION_PORT = 12, 16, 2  # offsets in the IPv4 and the TCP or UDP header
+SOURCE_ADDRESS, DESTINATION_ADDRESS, DESTINATION_PORT = (
+    12,
+    16,
+    2,
+)  # offsets in the IPv4 and the TCP or UDP header
 CMP_EQ, CMP_NEQ = 0, 1
 CT_STATE, CT_STATUS = 0, 2
 ESTABLISHED, RELATED = 0x2, 0x4  # bits of ct state
@@ -48,7 +52,9 @@ def _meta(key, register=REGISTER_1):
 
 
 def _payload(base, offset, length, register=REGISTER_1):
-    return _expression("payload", be32(1, register), be32(2, base), be32(3, offset), be32(4, length))
+    return _expression(
+        "payload", be32(1, register), be32(2, base), be32(3, offset), be32(4, length)
+    )
 
 
 def _compare(operation, data):
@@ -110,13 +116,26 @@ def to_this_host():
 
 def source_from_elsewhere():
     """``fib saddr . iif oif missing``: the way back to the sender does not lead to where the packet came in."""
-    return [_fib(FIB_OIF, FIB_SADDR | FIB_IIF | FIB_PRESENT), _compare(CMP_EQ, struct.pack("=I", 0))]
+    return [
+        _fib(FIB_OIF, FIB_SADDR | FIB_IIF | FIB_PRESENT),
+        _compare(CMP_EQ, struct.pack("=I", 0)),
+    ]
 
 
 def _tracked(key, bits):
-    masked = _expression("bitwise", be32(1, REGISTER_1), be32(2, REGISTER_1), be32(3, 4),
-                         _value(4, struct.pack("=I", bits)), _value(5, struct.pack("=I", 0)))
-    return [_expression("ct", be32(1, REGISTER_1), be32(2, key)), masked, _compare(CMP_NEQ, struct.pack("=I", 0))]
+    masked = _expression(
+        "bitwise",
+        be32(1, REGISTER_1),
+        be32(2, REGISTER_1),
+        be32(3, 4),
+        _value(4, struct.pack("=I", bits)),
+        _value(5, struct.pack("=I", 0)),
+    )
+    return [
+        _expression("ct", be32(1, REGISTER_1), be32(2, key)),
+        masked,
+        _compare(CMP_NEQ, struct.pack("=I", 0)),
+    ]
 
 
 def established():
@@ -133,7 +152,10 @@ def _address_and_port(offset):
     """Load an address of the IPv4 header (or none), the protocol and the destination port as the words of a key."""
     words = iter(WORDS)
     key = [_payload(NETWORK_HEADER, offset, 4, next(words))] if offset is not None else []
-    return key + [_meta(META_L4PROTO, next(words)), _payload(TRANSPORT_HEADER, DESTINATION_PORT, 2, next(words))]
+    return key + [
+        _meta(META_L4PROTO, next(words)),
+        _payload(TRANSPORT_HEADER, DESTINATION_PORT, 2, next(words)),
+    ]
 
 
 def source_and_port_in(name):
@@ -144,7 +166,9 @@ def source_and_port_in(name):
 def destination_from(name, with_address=False):
     """``dnat ip to [ip daddr .] meta l4proto . th dport map @map``; the map's data are address and port."""
     key = _address_and_port(DESTINATION_ADDRESS if with_address else None)
-    translate = _expression("nat", be32(1, NAT_DESTINATION), be32(2, AF_INET), be32(3, WORDS[0]), be32(5, WORDS[1]))
+    translate = _expression(
+        "nat", be32(1, NAT_DESTINATION), be32(2, AF_INET), be32(3, WORDS[0]), be32(5, WORDS[1])
+    )
     return key + [_lookup(name, into=REGISTER_1), translate]
 
 
@@ -155,4 +179,10 @@ def masquerade():
 
 def verdict(code):
     """``drop``, ``accept``, ``return``: a code of nftables.py."""
-    return [_expression("immediate", be32(1, REGISTER_VERDICT), nested(2, nested(DATA_VERDICT, be32(VERDICT_CODE, code))))]
+    return [
+        _expression(
+            "immediate",
+            be32(1, REGISTER_VERDICT),
+            nested(2, nested(DATA_VERDICT, be32(VERDICT_CODE, code))),
+        )
+    ]

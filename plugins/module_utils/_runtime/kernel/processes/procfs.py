@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 
 _version = []
 
@@ -58,7 +59,9 @@ def stat(pid):
         text = read("/proc/%d/stat" % pid)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    name, _bracket, rest = text.partition("(")[2].rpartition(") ")  # the name may hold anything, brackets too
+    name, _bracket, rest = text.partition("(")[2].rpartition(
+        ") "
+    )  # the name may hold anything, brackets too
     fields = rest.split()
     return {
         "name": name,
@@ -100,7 +103,7 @@ def user_outside():
 def cgroups(pid="self"):
     """The cgroups of a process: hierarchy's controllers as the kernel lists them ("memory", "cpu,cpuacct", "" for v2) -> path."""
     groups = {}
-    for line in read("/proc/%s/cgroup" % pid).splitlines():
+    for line in read(f"/proc/{pid}/cgroup").splitlines():
         _number, controllers, path = line.split(":", 2)
         groups[controllers] = path
     return groups
@@ -112,7 +115,7 @@ def mounts(pid="self"):
     Dicts with id, parent, device ("major:minor"), root, point, options (set), propagation (list), type, source, fs_options (set).
     """
     found = []
-    for line in read("/proc/%s/mountinfo" % pid, 1 << 26).splitlines():
+    for line in read(f"/proc/{pid}/mountinfo", 1 << 26).splitlines():
         first, _dash, last = line.partition(" - ")
         fields, (fstype, source, fs_options) = first.split(" "), last.split(" ", 2)
         found.append(
@@ -141,7 +144,7 @@ def _unescape(text):
 
 def set_oom_score_adj(score, pid="self"):
     """How readily the kernel kills a process for want of memory: -1000 to 1000. Lowering it needs CAP_SYS_RESOURCE."""
-    write("/proc/%s/oom_score_adj" % pid, str(score))
+    write(f"/proc/{pid}/oom_score_adj", str(score))
 
 
 def close_range(first, last=2**31 - 1):

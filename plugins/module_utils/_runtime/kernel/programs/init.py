@@ -36,7 +36,7 @@ _CODE = {  # hexadecimal
 def image(machine=MACHINE):
     """The program as an ELF file: one segment, read and execute. :raises Unsupported: on a machine it is not written for."""
     if machine not in _CODE:
-        raise Unsupported("init: not available on %s; it is on %s" % (machine, ", ".join(sorted(_CODE))))
+        raise Unsupported(f"init: not available on {machine}; it is on {', '.join(sorted(_CODE))}")
     return elf.image(bytes.fromhex(_CODE[machine]), machine)
 
 

@@ -40,7 +40,12 @@ _CODE = {  # hexadecimal
     ),
 }
 # What a filter must let through, with the arguments that are known: the channel handed on, the step executed, the channel closed, the program executed.
-_CALLS = (("fcntl", (3, fcntl.F_SETFD, 0)), ("execveat", ()), ("fcntl", (3, fcntl.F_SETFD, fcntl.FD_CLOEXEC)), ("execve", ()))
+_CALLS = (
+    ("fcntl", (3, fcntl.F_SETFD, 0)),
+    ("execveat", ()),
+    ("fcntl", (3, fcntl.F_SETFD, fcntl.FD_CLOEXEC)),
+    ("execve", ()),
+)
 
 
 def image(machine=MACHINE, channel=0):
@@ -59,7 +64,10 @@ def possible(program, seen=False):
     if program.filter:
         from ..seccomp import compiler
 
-        return all(compiler.decide(program.filter, name, arguments) == compiler.ALLOW for name, arguments in _CALLS)
+        return all(
+            compiler.decide(program.filter, name, arguments) == compiler.ALLOW
+            for name, arguments in _CALLS
+        )
     return True
 
 
@@ -72,5 +80,7 @@ def prepare(program, channel):
 
 def go(program, path):
     """Execute the program at ``path`` by it. :raises OSError: the step itself can't be executed."""
-    fcntl.fcntl(program.step_channel, fcntl.F_SETFD, 0)  # os.set_inheritable() takes ioctl(2), which a filter may refuse
+    fcntl.fcntl(
+        program.step_channel, fcntl.F_SETFD, 0
+    )  # os.set_inheritable() takes ioctl(2), which a filter may refuse
     os.execve(program.step_fd, [path] + program.arguments, program.environment)

@@ -18,7 +18,8 @@ import errno
 import struct
 
 from ...errors import InvalidInput
-from ..calls import constants as c, syscalls
+from ..calls import constants as c
+from ..calls import syscalls
 from . import syscall_numbers
 
 MAX_INSTRUCTIONS = 4096  # BPF_MAXINSNS
@@ -54,7 +55,10 @@ _ACTIONS = {
     "SCMP_ACT_ALLOW": 0x7FFF0000,
 }
 ALLOW = _ACTIONS["SCMP_ACT_ALLOW"]
-_WITH_DATA = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")  # errnoRet is in their low 16 bits; EPERM when it is not given
+_WITH_DATA = (
+    "SCMP_ACT_ERRNO",
+    "SCMP_ACT_TRACE",
+)  # errnoRet is in their low 16 bits; EPERM when it is not given
 _ENOSYS = _ACTIONS["SCMP_ACT_ERRNO"] | errno.ENOSYS
 _FLAGS = {
     "SECCOMP_FILTER_FLAG_TSYNC": c.SECCOMP_FILTER_FLAG_TSYNC,
@@ -63,7 +67,12 @@ _FLAGS = {
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 _OPERATORS = {"SCMP_CMP_" + name for name in ("NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ")}
-WORDS = {"actions": sorted(_ACTIONS), "operators": sorted(_OPERATORS), "archs": sorted(_ARCHITECTURES), "flags": sorted(_FLAGS)}  # of a profile
+WORDS = {
+    "actions": sorted(_ACTIONS),
+    "operators": sorted(_OPERATORS),
+    "archs": sorted(_ARCHITECTURES),
+    "flags": sorted(_FLAGS),
+}  # of a profile
 
 # BPF instruction codes, linux/bpf_common.h
 _LOAD, _AND, _RETURN, _JUMP = 0x20, 0x54, 0x06, 0x05
@@ -78,20 +87,46 @@ def compile(profile, arch=c.MACHINE):  # pylint: disable=redefined-builtin
     """
     default = _action(profile.get("defaultAction"), profile.get("defaultErrnoRet"), "defaultAction")
     if profile.get("defaultAction") == "SCMP_ACT_NOTIFY":
-        raise InvalidInput("seccomp defaultAction", "SCMP_ACT_NOTIFY", "an action that needs no answer: SCMP_ACT_NOTIFY cannot be used as default action")
+        raise InvalidInput(
+            "seccomp defaultAction",
+            "SCMP_ACT_NOTIFY",
+            "an action that needs no answer: SCMP_ACT_NOTIFY cannot be used as default action",
+        )
     rules = [rule for entry in profile.get("syscalls") or [] for rule in _rules(entry, default)]
-    permissive = profile.get("defaultAction") in ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE")
-    named = set() if permissive else {name for entry in profile.get("syscalls") or [] for name in entry.get("names") or []}
+    permissive = profile.get("defaultAction") in (
+        "SCMP_ACT_ALLOW",
+        "SCMP_ACT_LOG",
+        "SCMP_ACT_TRACE",
+    )
+    named = (
+        set()
+        if permissive
+        else {name for entry in profile.get("syscalls") or [] for name in entry.get("names") or []}
+    )
     code = _Code()
     sections = {}
     for name in _architectures(profile, arch):
         table, audit, wide = _ARCHITECTURES[name]
         numbers = syscall_numbers.numbers(table)
         last = max((numbers[one] for one in named if one in numbers), default=None)
-        sections[name] = _section(code, _by_number(rules, numbers), default, wide, last, X32_BIT if table == "x32" else 0), audit
+        sections[name] = (
+            _section(
+                code,
+                _by_number(rules, numbers),
+                default,
+                wide,
+                last,
+                X32_BIT if table == "x32" else 0,
+            ),
+            audit,
+        )
     _dispatch(code, sections, default)
     if len(code.reversed) > MAX_INSTRUCTIONS:
-        raise InvalidInput("seccomp", "%d BPF instructions" % len(code.reversed), "a profile that takes at most %d" % MAX_INSTRUCTIONS)
+        raise InvalidInput(
+            "seccomp",
+            f"{len(code.reversed)} BPF instructions",
+            "a profile that takes at most %d" % MAX_INSTRUCTIONS,
+        )
     return code.bytes()
 
 
@@ -114,7 +149,7 @@ def refuse_unknown(profile, arch=c.MACHINE):
     for entry in profile.get("syscalls") or []:
         for name in entry.get("names") or []:
             if name not in known:
-                raise InvalidInput("seccomp names", name, "a system call of %s" % arch)
+                raise InvalidInput("seccomp names", name, f"a system call of {arch}")
 
 
 def notifies(profile):
@@ -134,7 +169,10 @@ def decide(program, name, arguments=(), arch=c.MACHINE):
     """What a filter answers to a system call (by its name) of the native architecture: SECCOMP_RET_*; ALLOW lets it through."""
     words = {_NUMBER: syscall_numbers.numbers(arch)[name], _ARCH: _ARCHITECTURES[_NATIVE[arch]][1]}
     for index, value in enumerate(arguments):
-        words[_ARGUMENTS + 8 * index], words[_ARGUMENTS + 8 * index + 4] = value & 0xFFFFFFFF, value >> 32
+        words[_ARGUMENTS + 8 * index], words[_ARGUMENTS + 8 * index + 4] = (
+            value & 0xFFFFFFFF,
+            value >> 32,
+        )
     place, held = 0, 0
     while True:
         code, if_true, if_false, value = struct.unpack_from("=HBBI", program, 8 * place)
@@ -148,7 +186,11 @@ def decide(program, name, arguments=(), arch=c.MACHINE):
         elif code == _JUMP:
             place += value
         else:
-            place += if_true if {_JEQ: held == value, _JGT: held > value, _JGE: held >= value}[code] else if_false
+            place += (
+                if_true
+                if {_JEQ: held == value, _JGT: held > value, _JGE: held >= value}[code]
+                else if_false
+            )
 
 
 # ------------------------------------------------------------------------------------------------------- reading a profile
@@ -164,16 +206,20 @@ def _architectures(profile, arch):
             if name not in names:
                 names.append(name)
         elif name not in _FOREIGN and name != "SCMP_ARCH_NATIVE":
-            raise InvalidInput("seccomp architectures", name, ", ".join(sorted(_FOREIGN | set(_ARCHITECTURES))))
+            raise InvalidInput(
+                "seccomp architectures", name, ", ".join(sorted(_FOREIGN | set(_ARCHITECTURES)))
+            )
     return names
 
 
 def _action(name, errno_ret, option):
     if name not in _ACTIONS:
-        raise InvalidInput("seccomp %s" % option, name, ", ".join(_ACTIONS))
+        raise InvalidInput(f"seccomp {option}", name, ", ".join(_ACTIONS))
     if name not in _WITH_DATA:
         if errno_ret is not None:
-            raise InvalidInput("seccomp errnoRet", errno_ret, "none: %s does not return an errno" % name)
+            raise InvalidInput(
+                "seccomp errnoRet", errno_ret, f"none: {name} does not return an errno"
+            )
         return _ACTIONS[name]
     code = errno.EPERM if errno_ret is None else errno_ret
     if not isinstance(code, int) or not 0 <= code <= 0xFFFF:
@@ -196,7 +242,9 @@ def _rules(entry, default):
 
 
 def _comparison(argument):
-    index, value, value_two, operator = (argument.get(key, 0) for key in ("index", "value", "valueTwo", "op"))
+    index, value, value_two, operator = (
+        argument.get(key, 0) for key in ("index", "value", "valueTwo", "op")
+    )
     if not isinstance(index, int) or not 0 <= index <= 5:
         raise InvalidInput("seccomp args index", index, "0 to 5")
     for number in (value, value_two):
@@ -234,7 +282,9 @@ class _Code:
 
     def bytes(self):
         """The program in the kernel's form."""
-        return b"".join(struct.pack("=HBBI", *instruction) for instruction in reversed(self.reversed))
+        return b"".join(
+            struct.pack("=HBBI", *instruction) for instruction in reversed(self.reversed)
+        )
 
     def emit(self, code, value, if_true=0, if_false=0):
         """Put one instruction in front; returns its label."""
@@ -250,7 +300,11 @@ class _Code:
 
     def _near(self, label):
         """``label`` or a jump to it that two more instructions can reach with eight bits."""
-        return label if len(self.reversed) - label <= 250 else self.emit(_JUMP, len(self.reversed) - label)
+        return (
+            label
+            if len(self.reversed) - label <= 250
+            else self.emit(_JUMP, len(self.reversed) - label)
+        )
 
     def branch(self, code, value, if_true, if_false):
         """A conditional jump to two labels."""
@@ -284,7 +338,11 @@ def _section(code, outcomes, default, wide, last, bit):
 def _tree(code, ranges, default, wide):
     if len(ranges) == 1:
         outcome = ranges[0][1]
-        return code.ret(outcome) if isinstance(outcome, int) else _conditions(code, outcome, default, wide)
+        return (
+            code.ret(outcome)
+            if isinstance(outcome, int)
+            else _conditions(code, outcome, default, wide)
+        )
     middle = len(ranges) // 2
     above = _tree(code, ranges[middle:], default, wide)
     below = _tree(code, ranges[:middle], default, wide)
@@ -337,8 +395,14 @@ def _dispatch(code, sections, default):
         if name == "SCMP_ARCH_X32":  # told from x86-64 by a bit of the number
             continue
         if name == "SCMP_ARCH_X86_64":
-            x32 = sections["SCMP_ARCH_X32"][0] if "SCMP_ARCH_X32" in sections else code.ret(KILL_PROCESS)
-            above = code.branch(_JEQ, 0xFFFFFFFF, code.ret(default), x32)  # -1 is what a tracer sets to skip a call
+            x32 = (
+                sections["SCMP_ARCH_X32"][0]
+                if "SCMP_ARCH_X32" in sections
+                else code.ret(KILL_PROCESS)
+            )
+            above = code.branch(
+                _JEQ, 0xFFFFFFFF, code.ret(default), x32
+            )  # -1 is what a tracer sets to skip a call
             tree = code.branch(_JGE, X32_BIT, above, tree)
         other = label
         code.then(tree)

@@ -87,7 +87,15 @@ _OF_CAPABILITY = {
 # PER_LINUX and PER_LINUX32, each also with UNAME26, and the question which one it is.
 _PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 # CLONE_NEW* but NEWTIME: flags that need CAP_SYS_ADMIN.
-_NAMESPACES = c.CLONE_NEWNS | c.CLONE_NEWCGROUP | c.CLONE_NEWUTS | c.CLONE_NEWIPC | c.CLONE_NEWUSER | c.CLONE_NEWPID | c.CLONE_NEWNET
+_NAMESPACES = (
+    c.CLONE_NEWNS
+    | c.CLONE_NEWCGROUP
+    | c.CLONE_NEWUTS
+    | c.CLONE_NEWIPC
+    | c.CLONE_NEWUSER
+    | c.CLONE_NEWPID
+    | c.CLONE_NEWNET
+)
 # All address families below 64 but AF_ALG (38, CVE-2026-31431) and AF_VSOCK (40), as (bits that must be, their values).
 _FAMILIES = (
     (0xFFFFFFE0, 0),  # 0 to 31
@@ -125,7 +133,12 @@ def default_profile(capabilities, kernel_version, arch=c.MACHINE, image=""):
         rules.append(_allow("clone", 0, "SCMP_CMP_MASKED_EQ", _NAMESPACES, 0))
         # Its flags are in memory, where a filter can't look; the C library then takes clone.
         rules.append({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38})
-    return {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "architectures": list(_ARCHITECTURES[arch]), "syscalls": rules}
+    return {
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "defaultErrnoRet": 1,
+        "architectures": list(_ARCHITECTURES[arch]),
+        "syscalls": rules,
+    }
 
 
 def _allow(name, index, operator, value, value_two=0):
@@ -139,7 +152,11 @@ def from_docker(document, capabilities, kernel_version, arch=c.MACHINE):
     :raises InvalidInput: it is neither.
     """
     if not isinstance(document, dict) or "defaultAction" not in document:
-        raise InvalidInput("seccomp profile", type(document).__name__, "a JSON object with defaultAction and syscalls")
+        raise InvalidInput(
+            "seccomp profile",
+            type(document).__name__,
+            "a JSON object with defaultAction and syscalls",
+        )
     if document.get("archMap") and document.get("architectures"):
         raise InvalidInput("seccomp profile", "archMap and architectures", "one of the two")
     keys = ("defaultAction", "defaultErrnoRet", "flags", "listenerPath", "listenerMetadata")
@@ -153,9 +170,17 @@ def from_docker(document, capabilities, kernel_version, arch=c.MACHINE):
     for entry in document.get("syscalls") or []:
         if entry.get("name") and entry.get("names"):
             raise InvalidInput("seccomp syscalls", entry["name"], "name or names, not both")
-        if not _applies(entry.get("includes") or {}, entry.get("excludes") or {}, set(capabilities), kernel_version, short):
+        if not _applies(
+            entry.get("includes") or {},
+            entry.get("excludes") or {},
+            set(capabilities),
+            kernel_version,
+            short,
+        ):
             continue
-        rule = {key: entry[key] for key in ("action", "errnoRet", "args") if entry.get(key) is not None}
+        rule = {
+            key: entry[key] for key in ("action", "errnoRet", "args") if entry.get(key) is not None
+        }
         profile["syscalls"].append(dict(rule, names=entry.get("names") or [entry.get("name")]))
     return profile
 
@@ -168,7 +193,9 @@ def _applies(includes, excludes, capabilities, kernel_version, arch):
         return False
     if includes.get("minKernel") and kernel_version < _version(includes["minKernel"]):
         return False
-    if arch in (excludes.get("arches") or []) or capabilities.intersection(excludes.get("caps") or []):
+    if arch in (excludes.get("arches") or []) or capabilities.intersection(
+        excludes.get("caps") or []
+    ):
         return False
     return not (excludes.get("minKernel") and kernel_version >= _version(excludes["minKernel"]))
 

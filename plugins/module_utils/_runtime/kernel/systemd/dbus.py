@@ -12,8 +12,35 @@ import struct
 
 from ...errors import HostError, NotFound, Unsupported
 
-FIXED = {"y": "<B", "b": "<I", "n": "<h", "q": "<H", "i": "<i", "u": "<I", "x": "<q", "t": "<Q", "d": "<d"}
-ALIGN = {"y": 1, "n": 2, "q": 2, "b": 4, "i": 4, "u": 4, "a": 4, "s": 4, "o": 4, "g": 1, "v": 1, "x": 8, "t": 8, "d": 8, "(": 8, "{": 8}
+FIXED = {
+    "y": "<B",
+    "b": "<I",
+    "n": "<h",
+    "q": "<H",
+    "i": "<i",
+    "u": "<I",
+    "x": "<q",
+    "t": "<Q",
+    "d": "<d",
+}
+ALIGN = {
+    "y": 1,
+    "n": 2,
+    "q": 2,
+    "b": 4,
+    "i": 4,
+    "u": 4,
+    "a": 4,
+    "s": 4,
+    "o": 4,
+    "g": 1,
+    "v": 1,
+    "x": 8,
+    "t": 8,
+    "d": 8,
+    "(": 8,
+    "{": 8,
+}
 CALL, RETURN, ERROR = 1, 2, 3
 PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SIGNATURE = 1, 2, 3, 4, 5, 6, 8
 PATIENCE = 30.0  # seconds that an answer may take
@@ -25,7 +52,7 @@ def split(signature):
     for at, char in enumerate(signature):
         depth += (char in "({") - (char in ")}")
         if depth == 0 and char != "a":
-            parts.append(signature[start:at + 1])
+            parts.append(signature[start : at + 1])
             start = at + 1
     return parts
 
@@ -74,7 +101,7 @@ class Reader:
         return value
 
     def text(self, length):
-        value = self.data[self.at:self.at + length].decode("utf-8", "replace")
+        value = self.data[self.at : self.at + length].decode("utf-8", "replace")
         self.at += length + 1
         return value
 
@@ -109,21 +136,31 @@ class Connection:
 
     def __init__(self, address, destination, bus, user):
         import _socket  # here: only runtimes that are told to use systemd come by
+
         self.destination, self.serial, self.buffer = destination, 0, b""
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC, 0)
         try:
             self.socket.settimeout(PATIENCE)
             self.socket.connect(address)
             # BEGIN in the same breath, as systemd's own clients do: one that it reads together with a call makes it overlook the call
-            self.socket.sendall(b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(user).encode().hex().encode())
+            self.socket.sendall(
+                b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(user).encode().hex().encode()
+            )
             if not self.line().startswith(b"OK "):
-                raise Unsupported("systemd: %s doesn't let this user in" % address)
+                raise Unsupported(f"systemd: {address} doesn't let this user in")
             self.bus = bus
             if bus:
-                self.call("/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", destination="org.freedesktop.DBus")
+                self.call(
+                    "/org/freedesktop/DBus",
+                    "org.freedesktop.DBus",
+                    "Hello",
+                    destination="org.freedesktop.DBus",
+                )
         except OSError as error:
             self.close()
-            raise Unsupported("systemd: %s can't be reached: %s" % (address, error.strerror or error)) from error
+            raise Unsupported(
+                f"systemd: {address} can't be reached: {error.strerror or error}"
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -137,8 +174,17 @@ class Connection:
         :raises NotFound: no such object or unit. :raises HostError: another error, or no answer within 30 s.
         """
         self.serial += 1
-        self.socket.sendall(message(self.serial, path, interface, member, signature, arguments,
-                                    destination or (self.destination if self.bus else "")))
+        self.socket.sendall(
+            message(
+                self.serial,
+                path,
+                interface,
+                member,
+                signature,
+                arguments,
+                destination or (self.destination if self.bus else ""),
+            )
+        )
         while True:
             kind, fields, body = self.receive()
             if fields.get(REPLY_SERIAL) != self.serial:
@@ -147,18 +193,21 @@ class Connection:
                 return body
             name, said = fields.get(ERROR_NAME, ""), body[0] if body else ""
             wrong = NotFound if name.endswith((".NoSuchUnit", ".UnknownObject")) else HostError
-            raise wrong("systemd: %s failed: %s (%s)" % (member, said, name.rpartition(".")[2]))
+            raise wrong(f"systemd: {member} failed: {said} ({name.rpartition('.')[2]})")
 
     def receive(self):
         """The next message: ``(type, fields, values)``."""
         head = self.take(16)
         order = "<" if head[:1] == b"l" else ">"
-        length, fields_length = struct.unpack_from(order + "I", head, 4)[0], struct.unpack_from(order + "I", head, 12)[0]
+        length, fields_length = (
+            struct.unpack_from(order + "I", head, 4)[0],
+            struct.unpack_from(order + "I", head, 12)[0],
+        )
         rest = self.take(fields_length + -fields_length % 8 + length)
         reader = Reader(head + rest[:fields_length], order)
         reader.at = 12
         fields = dict(reader.read("a(yv)"))
-        body = Reader(rest[fields_length + -fields_length % 8:], order)
+        body = Reader(rest[fields_length + -fields_length % 8 :], order)
         return head[1], fields, [body.read(kind) for kind in split(fields.get(SIGNATURE, ""))]
 
     def line(self):

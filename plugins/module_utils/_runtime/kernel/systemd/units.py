@@ -14,7 +14,11 @@ from ...errors import HostError, NotFound, Unsupported
 from ..processes import procfs
 from . import dbus
 
-SERVICE, ROOT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
+SERVICE, ROOT, MANAGER = (
+    "org.freedesktop.systemd1",
+    "/org/freedesktop/systemd1",
+    "org.freedesktop.systemd1.Manager",
+)
 PRIVATE = "/run/systemd/private"
 PATIENCE = 30.0  # seconds that a job of systemd's may take
 
@@ -63,20 +67,26 @@ def connect():
 
 def unit_path(unit):
     """The object of a unit: bytes other than letters and digits are written as _xx."""
-    escaped = "".join(chr(byte) if chr(byte).isalnum() and byte < 128 and (index or not chr(byte).isdigit()) else "_%02x" % byte
-                      for index, byte in enumerate(unit.encode()))
-    return "%s/unit/%s" % (ROOT, escaped)
+    escaped = "".join(
+        chr(byte)
+        if chr(byte).isalnum() and byte < 128 and (index or not chr(byte).isdigit())
+        else f"_{byte:02x}"
+        for index, byte in enumerate(unit.encode())
+    )
+    return f"{ROOT}/unit/{escaped}"
 
 
 def get(connection, path, interface, name):
     """A property's value. :raises NotFound: no such unit."""
-    return connection.call(path, "org.freedesktop.DBus.Properties", "Get", "ss", (SERVICE + "." + interface, name))[0]
+    return connection.call(
+        path, "org.freedesktop.DBus.Properties", "Get", "ss", (SERVICE + "." + interface, name)
+    )[0]
 
 
 def version(connection):
     """systemd's version, a number; 0 where it can't be told."""
     text = get(connection, ROOT, "Manager", "Version").lstrip("v")
-    digits = text[:next((at for at, char in enumerate(text) if not char.isdigit()), len(text))]
+    digits = text[: next((at for at, char in enumerate(text) if not char.isdigit()), len(text))]
     return int(digits or 0)
 
 
@@ -94,7 +104,12 @@ def start_scope(connection, unit, properties):
     :param properties: ``[(name, signature, value)]``, among them PIDs.
     :raises HostError: systemd refuses, or has a unit of this name.
     """
-    arguments = (unit, "replace", [(name, (signature, value)) for name, signature, value in properties], [])
+    arguments = (
+        unit,
+        "replace",
+        [(name, (signature, value)) for name, signature, value in properties],
+        [],
+    )
     try:
         connection.call(ROOT, MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", arguments)
     except HostError as error:
@@ -105,7 +120,7 @@ def start_scope(connection, unit, properties):
     found = wait(connection, unit, ("active", "failed", "inactive"))
     if found != "active":
         reset(connection, unit)
-        raise HostError("systemd: the unit %s was not started: it is %s" % (unit, found))
+        raise HostError(f"systemd: the unit {unit} was not started: it is {found}")
 
 
 def wait(connection, unit, states):
@@ -120,7 +135,7 @@ def wait(connection, unit, states):
         if found in states and not busy:
             return found
         if time.monotonic() > end:
-            raise HostError("systemd: the unit %s stays %s" % (unit, found))
+            raise HostError(f"systemd: the unit {unit} stays {found}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
 
@@ -155,5 +170,10 @@ def attach(connection, unit, below, pid):
 def set_properties(connection, unit, properties):
     """Change a unit's properties until the next boot. :raises HostError: systemd refuses one."""
     if properties:
-        connection.call(ROOT, MANAGER, "SetUnitProperties", "sba(sv)", (
-            unit, True, [(name, (signature, value)) for name, signature, value in properties]))
+        connection.call(
+            ROOT,
+            MANAGER,
+            "SetUnitProperties",
+            "sba(sv)",
+            (unit, True, [(name, (signature, value)) for name, signature, value in properties]),
+        )

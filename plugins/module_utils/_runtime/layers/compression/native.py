@@ -15,15 +15,32 @@ try:
 except ImportError:  # a Python without ctypes goes without these, too
     _ctypes = None
 
-WINDOW = 27  # log2 of the largest window that a zstd frame may ask for: 128 MiB, as the zstd command
+WINDOW = (
+    27  # log2 of the largest window that a zstd frame may ask for: 128 MiB, as the zstd command
+)
 
 # offsets in ISA-L's struct inflate_state on 64-bit machines, the same from 2.30 to 2.32
 _STATE = 87368
-_NEXT_OUT, _AVAIL_OUT, _NEXT_IN, _READ_IN, _AVAIL_IN, _READ_IN_LENGTH, _BLOCK_STATE, _CRC_FLAG = 0, 8, 16, 24, 32, 36, 21160, 21172
+_NEXT_OUT, _AVAIL_OUT, _NEXT_IN, _READ_IN, _AVAIL_IN, _READ_IN_LENGTH, _BLOCK_STATE, _CRC_FLAG = (
+    0,
+    8,
+    16,
+    24,
+    32,
+    36,
+    21160,
+    21172,
+)
 _FINISHED = 5  # ISAL_BLOCK_FINISH
 _TRAILER = 6  # ISAL_GZIP_NO_HDR_VER: check the trailer. Headers are read here, since the library loses its way in one that comes in parts
-_COMPLAINTS = {-1: "invalid block", -2: "invalid symbol", -3: "invalid look-back distance", -4: "invalid gzip header",
-               -5: "unsupported compression method", -6: "incorrect checksum"}
+_COMPLAINTS = {
+    -1: "invalid block",
+    -2: "invalid symbol",
+    -3: "invalid look-back distance",
+    -4: "invalid gzip header",
+    -5: "unsupported compression method",
+    -6: "incorrect checksum",
+}
 
 
 def _load(name):
@@ -106,8 +123,12 @@ class _Inflater:
         left = self._int(address + _AVAIL_IN).value
         rest = data[len(data) - left :] if left else b""
         if self._int(address + _BLOCK_STATE).value == _FINISHED:
-            bits = self._int(address + _READ_IN_LENGTH).value  # what was read beyond the end, one byte behind the other
-            taken = (self._long(address + _READ_IN).value >> bits % 8).to_bytes(8, "little")[: bits // 8]
+            bits = self._int(
+                address + _READ_IN_LENGTH
+            ).value  # what was read beyond the end, one byte behind the other
+            taken = (self._long(address + _READ_IN).value >> bits % 8).to_bytes(8, "little")[
+                : bits // 8
+            ]
             self.eof, self.unused_data, self.unconsumed_tail = True, taken + rest, b""
         else:
             self.unconsumed_tail = rest
@@ -155,7 +176,9 @@ class _Unzstd:
         cast, void = self._ctypes.cast, self._ctypes.c_void_p
         source = self._buffer(cast(self._ctypes.c_char_p(data), void), len(data), 0)
         target = self._buffer(cast(self._output, void), min(limit, len(self._output)), 0)
-        result = self._library.ZSTD_decompressStream(self._stream, self._ctypes.byref(target), self._ctypes.byref(source))
+        result = self._library.ZSTD_decompressStream(
+            self._stream, self._ctypes.byref(target), self._ctypes.byref(source)
+        )
         if self._library.ZSTD_isError(self._ctypes.c_size_t(result)):
             raise Damaged(self._library.ZSTD_getErrorName(self._ctypes.c_size_t(result)).decode())
         self._pending = data[source.pos :]

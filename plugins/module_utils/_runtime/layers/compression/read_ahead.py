@@ -12,7 +12,9 @@ import queue
 import threading
 
 DEPTH = 2  # pieces that wait at most: memory is a few times their size
-PATIENCE = 1  # seconds for a thread to end when its pieces are no longer wanted; it may wait for a network
+PATIENCE = (
+    1  # seconds for a thread to end when its pieces are no longer wanted; it may wait for a network
+)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,10 @@ PIECE = 1 << 20  # largest output piece, bytes
 READ = 1 << 18
 SAMPLE = 1 << 20  # bytes that tell whether a stream is worth compressing
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-GRACE, GROWTH = 1 << 30, 1100  # from so many bytes on, no more than so many times the input: deflate's most is 1032, others have no bound
+GRACE, GROWTH = (
+    1 << 30,
+    1100,
+)  # from so many bytes on, no more than so many times the input: deflate's most is 1032, others have no bound
 
 
 def kind_of(start):
@@ -30,7 +33,9 @@ def kind_of(start):
     if start[:2] == b"\x1f\x8b":
         return "gzip"
     # a zstd frame, or a skippable one, with which zstd:chunked layers may begin (RFC 8878, 3.1)
-    if start[:4] == b"\x28\xb5\x2f\xfd" or (start[1:4] == b"\x2a\x4d\x18" and 0x50 <= start[0] <= 0x5F):
+    if start[:4] == b"\x28\xb5\x2f\xfd" or (
+        start[1:4] == b"\x2a\x4d\x18" and 0x50 <= start[0] <= 0x5F
+    ):
         return "zstd"
     if start[:6] == b"\xfd7zXZ\x00":
         return "xz"
@@ -79,7 +84,10 @@ def _bounded(stream, taken, what):
     for piece in stream:
         total += len(piece)
         if total > GRACE and total > GROWTH * taken[0]:
-            raise RegistryError("%s grows to more than %d times its size when it is unpacked; that is refused" % (what, GROWTH))
+            raise RegistryError(
+                "%s grows to more than %d times its size when it is unpacked; that is refused"
+                % (what, GROWTH)
+            )
         yield piece
 
 
@@ -91,7 +99,9 @@ def _inflated(kind, stream, what, digested):
     if kind == "xz":
         import lzma
 
-        return _objects(stream, lambda: lzma.LZMADecompressor(memlimit=1 << 28), lzma.LZMAError, what)
+        return _objects(
+            stream, lambda: lzma.LZMADecompressor(memlimit=1 << 28), lzma.LZMAError, what
+        )
     import bz2
 
     return _objects(stream, bz2.BZ2Decompressor, OSError, what)
@@ -124,7 +134,9 @@ def _gzip_factory(digested=False):
         if digested:
             return (zlib.error, members.Damaged), members.Unchecked
         library = zlib
-    return library.error, lambda: library.decompressobj(31)  # 31: gzip header and trailer, 32 KiB window
+    return library.error, lambda: library.decompressobj(
+        31
+    )  # 31: gzip header and trailer, 32 KiB window
 
 
 def _members(stream, failure_factory, what):
@@ -146,16 +158,18 @@ def _members(stream, failure_factory, what):
                     yield output
                 if inflater.eof:
                     data, inflater, fresh = inflater.unused_data, factory(), True
-        while not fresh:  # what the inflater held back because of the bound comes out with an empty input
+        while (
+            not fresh
+        ):  # what the inflater held back because of the bound comes out with an empty input
             output = inflater.decompress(b"", PIECE)
             if output:
                 yield output
             if inflater.eof:
                 fresh = True
             elif not output:
-                raise RegistryError("%s is cut short: its gzip stream does not end" % what)
+                raise RegistryError(f"{what} is cut short: its gzip stream does not end")
     except failure as error:
-        raise RegistryError("%s is damaged: %s" % (what, error)) from None
+        raise RegistryError(f"{what} is damaged: {error}") from None
 
 
 def _objects(stream, factory, failure, what):
@@ -173,9 +187,9 @@ def _objects(stream, factory, failure, what):
                 if worker.eof:
                     chunk, worker, fresh = worker.unused_data, factory(), True
     except (failure, EOFError) as error:
-        raise RegistryError("%s is damaged: %s" % (what, error)) from None
+        raise RegistryError(f"{what} is damaged: {error}") from None
     if not fresh:
-        raise RegistryError("%s is cut short" % what)
+        raise RegistryError(f"{what} is cut short")
 
 
 def _zstd(stream, what):
@@ -235,7 +249,7 @@ def _zstd_command(stream, what):
         )
     except FileNotFoundError:
         raise Unsupported(
-            "%s is compressed with zstd, which nothing here reads: install python3-zstandard or zstd on the host" % what
+            f"{what} is compressed with zstd, which nothing here reads: install python3-zstandard or zstd on the host"
         ) from None
     failures = []
 
@@ -259,7 +273,10 @@ def _zstd_command(stream, what):
         if failures:
             raise failures[0]
         if process.wait() != 0:
-            raise RegistryError("%s is damaged: %s" % (what, complaint or "zstd ended with exit code %d" % process.returncode))
+            raise RegistryError(
+                "%s is damaged: %s"
+                % (what, complaint or "zstd ended with exit code %d" % process.returncode)
+            )
     finally:
         if process.poll() is None:
             process.kill()

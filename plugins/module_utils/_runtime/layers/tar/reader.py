@@ -21,7 +21,15 @@ MAX_COMMON = 1 << 12  # bytes of all that is said for every entry of the archive
 MAX_NAME = 1 << 15  # PATH_MAX is 4096; some room for links
 MAX_SPARSE = 1 << 20  # parts of one sparse file
 
-REGULAR, LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
+REGULAR, LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO = (
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"4",
+    b"5",
+    b"6",
+)
 _REGULAR_TYPES = (b"0", b"\0", b"7")
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _SPARSE_KEYS = {b"GNU.sparse.major", b"GNU.sparse.map", b"GNU.sparse.offset", b"GNU.sparse.name"}
@@ -50,7 +58,7 @@ class Stream:
         """``count`` bytes, fewer only at the stream's end."""
         end = self._at + count
         if end <= len(self._piece):
-            data = self._piece[self._at:end]
+            data = self._piece[self._at : end]
             self._at = end
             self.offset += count
             return data
@@ -58,7 +66,7 @@ class Stream:
         while missing:
             if self._at == len(self._piece) and not self._next():
                 break
-            part = self._piece[self._at:self._at + missing]
+            part = self._piece[self._at : self._at + missing]
             self._at += len(part)
             missing -= len(part)
             parts.append(part)
@@ -70,8 +78,10 @@ class Stream:
         missing = count
         while missing:
             if self._at == len(self._piece) and not self._next():
-                raise RegistryError("%s is cut short: an entry lacks %d bytes" % (self.what, missing))
-            view = memoryview(self._piece)[self._at:self._at + missing]
+                raise RegistryError(
+                    "%s is cut short: an entry lacks %d bytes" % (self.what, missing)
+                )
+            view = memoryview(self._piece)[self._at : self._at + missing]
             self._at += len(view)
             missing -= len(view)
             sink(view)
@@ -130,7 +140,22 @@ class Entry:
     :ivar xattrs: ``{name: value}`` in bytes. :ivar device: ``(major, minor)``.
     """
 
-    __slots__ = ("name", "kind", "link", "mode", "uid", "gid", "mtime", "size", "device", "xattrs", "stored", "sparse", "_stream", "_left")
+    __slots__ = (
+        "name",
+        "kind",
+        "link",
+        "mode",
+        "uid",
+        "gid",
+        "mtime",
+        "size",
+        "device",
+        "xattrs",
+        "stored",
+        "sparse",
+        "_stream",
+        "_left",
+    )
 
     def write_to(self, sink):
         """Hand the content to ``sink(memoryview)`` in pieces; once. For a sparse file see :meth:`parts`."""
@@ -140,11 +165,15 @@ class Entry:
     def pieces(self, count):
         """The next ``count`` bytes of the content, piece by piece. :raises RegistryError: when the archive ends before."""
         if count > self._left:
-            raise RegistryError("%s is damaged: a file's content exceeds its entry" % self._stream.what)
+            raise RegistryError(
+                f"{self._stream.what} is damaged: a file's content exceeds its entry"
+            )
         while count:
             piece = self._stream.read(min(count, PIECE))
             if not piece:
-                raise RegistryError("%s is cut short: an entry lacks %d bytes" % (self._stream.what, count))
+                raise RegistryError(
+                    "%s is cut short: an entry lacks %d bytes" % (self._stream.what, count)
+                )
             self._left -= len(piece)
             count -= len(piece)
             yield piece
@@ -155,7 +184,9 @@ class Entry:
 
             def write(sink, length=length):
                 if length > self._left:
-                    raise RegistryError("%s is damaged: a sparse file's parts exceed its size" % self._stream.what)
+                    raise RegistryError(
+                        f"{self._stream.what} is damaged: a sparse file's parts exceed its size"
+                    )
                 self._stream.pour(length, sink)
                 self._left -= length
 
@@ -181,16 +212,23 @@ def entries(stream):
         if not header:
             return  # no end marker: GNU tar takes that too
         if len(header) < BLOCK:
-            raise RegistryError("%s is cut short inside a header" % what)
+            raise RegistryError(f"{what} is cut short inside a header")
         _check(header, what)
         kind = header[156:157]
         size = _number(header[124:136], what)
         if kind in _EXTENSIONS:
             data = _extension(stream, size)
             if kind == b"g":
-                common.update((key, value) for key, value in _records(data, what).items() if key in _KEYS or key in _SPARSE_KEYS or key.startswith(_XATTR))
+                common.update(
+                    (key, value)
+                    for key, value in _records(data, what).items()
+                    if key in _KEYS or key in _SPARSE_KEYS or key.startswith(_XATTR)
+                )
                 if sum(len(key) + len(value) for key, value in common.items()) > MAX_COMMON:
-                    raise RegistryError("%s is damaged: its global headers have more than %d bytes" % (what, MAX_COMMON))
+                    raise RegistryError(
+                        "%s is damaged: its global headers have more than %d bytes"
+                        % (what, MAX_COMMON)
+                    )
             elif kind == b"x":
                 pending = _records(data, what)
             elif kind == b"L":
@@ -203,7 +241,16 @@ def entries(stream):
             owner = _owner(header, what)
             if len(owners) < _OWNERS:
                 owners[header[100:124]] = owner
-        entry = _entry(stream, header, kind, size, owner, {**common, **pending} if common else pending, long_name, long_link)
+        entry = _entry(
+            stream,
+            header,
+            kind,
+            size,
+            owner,
+            {**common, **pending} if common else pending,
+            long_name,
+            long_link,
+        )
         pending, long_name, long_link = {}, None, None
         padding = -entry.stored % BLOCK
         yield entry
@@ -222,8 +269,12 @@ def _check(header, what):
     if total - sum(header[148:156]) + 256 == expected:
         return
     body = header[:148] + b" " * 8 + header[156:]
-    if sum(byte - 256 if byte > 127 else byte for byte in body) != expected:  # old tars summed signed characters
-        raise RegistryError("%s is not a tar archive, or is damaged: a header's checksum is wrong" % what)
+    if (
+        sum(byte - 256 if byte > 127 else byte for byte in body) != expected
+    ):  # old tars summed signed characters
+        raise RegistryError(
+            f"{what} is not a tar archive, or is damaged: a header's checksum is wrong"
+        )
 
 
 def _number(field, what):
@@ -244,16 +295,21 @@ def _number(field, what):
     try:
         return int(text, 8)
     except ValueError:
-        raise RegistryError("%s is damaged: %r is not a number in a tar header" % (what, text)) from None
+        raise RegistryError(
+            f"{what} is damaged: {text!r} is not a number in a tar header"
+        ) from None
 
 
 def _extension(stream, size):
     if not 0 <= size <= MAX_EXTENSION:
-        raise RegistryError("%s is damaged: an extended header of %d bytes; at most %d are accepted" % (stream.what, size, MAX_EXTENSION))
+        raise RegistryError(
+            "%s is damaged: an extended header of %d bytes; at most %d are accepted"
+            % (stream.what, size, MAX_EXTENSION)
+        )
     whole = size + -size % BLOCK
     data = stream.read(whole)
     if len(data) < whole:
-        raise RegistryError("%s is cut short inside an extended header" % stream.what)
+        raise RegistryError(f"{stream.what} is cut short inside an extended header")
     return data[:size]
 
 
@@ -266,11 +322,11 @@ def _records(data, what):
         length = int(digits) if digits.isdigit() else 0
         end = position + length
         equals = data.find(b"=", space, end) if length else -1
-        if equals < 0 or end > len(data) or data[end - 1:end] != b"\n":
+        if equals < 0 or end > len(data) or data[end - 1 : end] != b"\n":
             if not data[position:].strip(b"\0"):
                 break
-            raise RegistryError("%s is damaged: a pax record can't be read" % what)
-        key, value = data[space + 1:equals], data[equals + 1:end - 1]
+            raise RegistryError(f"{what} is damaged: a pax record can't be read")
+        key, value = data[space + 1 : equals], data[equals + 1 : end - 1]
         if key in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
             records.setdefault(key, []).append(value)
         else:
@@ -281,7 +337,11 @@ def _records(data, what):
 
 def _owner(header, what):
     """``(mode, uid, gid)``."""
-    return _number(header[100:108], what) & 0o7777, _number(header[108:116], what), _number(header[116:124], what)
+    return (
+        _number(header[100:108], what) & 0o7777,
+        _number(header[108:116], what),
+        _number(header[116:124], what),
+    )
 
 
 def _entry(stream, header, kind, size, owner, pax, long_name, long_link):
@@ -291,7 +351,11 @@ def _entry(stream, header, kind, size, owner, pax, long_name, long_link):
     if header[257:263] == b"ustar\0" and header[345] and long_name is None:
         name = header[345:500].split(b"\0", 1)[0] + b"/" + name
     entry.name = name if long_name is None else long_name
-    entry.link = (header[157:257].split(b"\0", 1)[0] if header[157] else b"") if long_link is None else long_link
+    entry.link = (
+        (header[157:257].split(b"\0", 1)[0] if header[157] else b"")
+        if long_link is None
+        else long_link
+    )
     entry.mode, entry.uid, entry.gid = owner
     if b"mtime" not in pax:
         entry.mtime = _number(header[136:148], what) * 1000000000
@@ -305,9 +369,11 @@ def _entry(stream, header, kind, size, owner, pax, long_name, long_link):
     if kind == b"\0" and entry.name.endswith(b"/"):
         kind = DIRECTORY  # a V7 archive has no type for it
     if kind in (LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO):
-        entry.stored = entry.size = 0  # some archivers give a link its target's size; no content follows
+        entry.stored = entry.size = (
+            0  # some archivers give a link its target's size; no content follows
+        )
     if entry.stored < 0 or len(entry.name) > MAX_NAME or len(entry.link) > MAX_NAME:
-        raise RegistryError("%s is damaged: an entry's size or name is out of range" % what)
+        raise RegistryError(f"{what} is damaged: an entry's size or name is out of range")
     entry.kind = REGULAR if kind in _REGULAR_TYPES or kind == b"S" else kind
     entry._stream, entry._left = stream, entry.stored
     if kind == b"S":
@@ -332,12 +398,12 @@ def _apply_pax(entry, pax, what):
         elif key == b"mtime":
             entry.mtime = _time(value, what)
         elif key.startswith(_XATTR):
-            entry.xattrs[key[len(_XATTR):]] = value
+            entry.xattrs[key[len(_XATTR) :]] = value
 
 
 def _decimal(value, what):
     if not value.isdigit() or len(value) > 20:
-        raise RegistryError("%s is damaged: %r is not a number in a pax record" % (what, value))
+        raise RegistryError(f"{what} is damaged: {value!r} is not a number in a pax record")
     return int(value)
 
 
@@ -351,18 +417,23 @@ def _time(value, what):
     sign = -1 if whole.startswith(b"-") else 1
     digits = whole.lstrip(b"-") or b"0"
     if not digits.isdigit() or len(digits) > 20 or not (fraction or b"0").isdigit():
-        raise RegistryError("%s is damaged: %r is not a time in a pax record" % (what, value))
+        raise RegistryError(f"{what} is damaged: {value!r} is not a time in a pax record")
     return sign * (int(digits) * 1000000000 + int((fraction + b"000000000")[:9]))
 
 
 def _sparse_map(entry, numbers, size, what):
-    if size < 0 or len(numbers) % 2 or len(numbers) > 2 * MAX_SPARSE or any(number < 0 for number in numbers):
-        raise RegistryError("%s is damaged: a sparse file's map can't be read" % what)
+    if (
+        size < 0
+        or len(numbers) % 2
+        or len(numbers) > 2 * MAX_SPARSE
+        or any(number < 0 for number in numbers)
+    ):
+        raise RegistryError(f"{what} is damaged: a sparse file's map can't be read")
     parts = list(zip(numbers[::2], numbers[1::2]))
     position = 0
     for offset, length in parts:
         if offset < position or offset + length > size:
-            raise RegistryError("%s is damaged: a sparse file's map is not in order" % what)
+            raise RegistryError(f"{what} is damaged: a sparse file's map is not in order")
         position = offset + length
     entry.sparse, entry.size = [part for part in parts if part[1]], size
 
@@ -374,7 +445,7 @@ def _old_sparse(entry, header, stream):
 
     def take(block, count):
         for index in range(count):
-            field = block[index * 24:index * 24 + 24]
+            field = block[index * 24 : index * 24 + 24]
             if field[0:1] == b"\0":
                 break
             numbers.extend((_number(field[:12], what), _number(field[12:24], what)))
@@ -384,7 +455,7 @@ def _old_sparse(entry, header, stream):
     while more:
         block = stream.read(BLOCK)
         if len(block) < BLOCK or len(numbers) > 2 * MAX_SPARSE:
-            raise RegistryError("%s is cut short inside a sparse file's map" % what)
+            raise RegistryError(f"{what} is cut short inside a sparse file's map")
         take(block, 21)
         more = block[504]
     _sparse_map(entry, numbers, size, what)
@@ -394,7 +465,9 @@ def _pax_sparse(entry, pax, stream):
     """GNU's sparse formats 0.0, 0.1 (map in the pax records) and 1.0 (map before the content)."""
     what = stream.what
     entry.name = pax.get(b"GNU.sparse.name", entry.name)
-    size = _decimal(pax.get(b"GNU.sparse.realsize", pax.get(b"GNU.sparse.size", b"%d" % entry.size)), what)
+    size = _decimal(
+        pax.get(b"GNU.sparse.realsize", pax.get(b"GNU.sparse.size", b"%d" % entry.size)), what
+    )
     if b"GNU.sparse.map" in pax:
         numbers = [_decimal(value, what) for value in pax[b"GNU.sparse.map"].split(b",") if value]
     elif b"GNU.sparse.offset" in pax:
@@ -413,7 +486,7 @@ def _leading_map(entry, stream):
     wanted = 1
     while len(lines) < wanted:
         if entry._left < BLOCK or wanted > 2 * MAX_SPARSE or len(rest) > BLOCK:
-            raise RegistryError("%s is damaged: a sparse file's map can't be read" % stream.what)
+            raise RegistryError(f"{stream.what} is damaged: a sparse file's map can't be read")
         block = stream.read(BLOCK)
         entry._left -= BLOCK
         *more, rest = (rest + block).split(b"\n")

@@ -38,7 +38,9 @@ def directory(path, option="path"):
     try:
         fd = os.open(path, _OPEN | os.O_DIRECTORY)
     except OSError as error:
-        raise InvalidInput(option, path, "an existing directory or archive (%s)" % error.strerror) from None
+        raise InvalidInput(
+            option, path, f"an existing directory or archive ({error.strerror})"
+        ) from None
     try:
         yield from tree(fd)
     finally:
@@ -97,7 +99,7 @@ def _file(fd, name, path):
         while left:
             piece = os.read(file, min(left, PIECE))
             if not piece:
-                raise HostError("%s became shorter while it was read" % os.fsdecode(path))
+                raise HostError(f"{os.fsdecode(path)} became shorter while it was read")
             left -= len(piece)
             yield piece
         if status.st_size % BLOCK:
@@ -114,7 +116,7 @@ def steady(path):
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL):
             raise
-        raise HostError("%s changed while it was read" % os.fsdecode(path)) from None
+        raise HostError(f"{os.fsdecode(path)} changed while it was read") from None
 
 
 def open_regular(fd, name, flags):
@@ -138,16 +140,37 @@ def header(path, kind, status, size=0, link=b"", xattrs=None, fraction=False):
         records[b"path"] = path
     if len(link) > 100:
         records[b"linkpath"] = link
-    for key, value, limit in ((b"size", size, 8**11), (b"uid", status.st_uid, 8**7), (b"gid", status.st_gid, 8**7)):
+    for key, value, limit in (
+        (b"size", size, 8**11),
+        (b"uid", status.st_uid, 8**7),
+        (b"gid", status.st_gid, 8**7),
+    ):
         if value >= limit:
             records[key] = b"%d" % value
     mtime = int(status.st_mtime_ns // 1000000000)
     if fraction and status.st_mtime_ns % 1000000000:
-        records[b"mtime"] = b"%s%d.%09d" % (b"-" if status.st_mtime_ns < 0 else b"", *divmod(abs(status.st_mtime_ns), 1000000000))
+        records[b"mtime"] = b"%s%d.%09d" % (
+            b"-" if status.st_mtime_ns < 0 else b"",
+            *divmod(abs(status.st_mtime_ns), 1000000000),
+        )
     elif not 0 <= mtime < 8**11:
         records[b"mtime"] = b"%d" % mtime
-    device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in (CHAR, BLOCK_DEVICE) else (0, 0)
-    block = _block(path[:100], kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, size, mtime, link[:100], device)
+    device = (
+        (os.major(status.st_rdev), os.minor(status.st_rdev))
+        if kind in (CHAR, BLOCK_DEVICE)
+        else (0, 0)
+    )
+    block = _block(
+        path[:100],
+        kind,
+        stat.S_IMODE(status.st_mode),
+        status.st_uid,
+        status.st_gid,
+        size,
+        mtime,
+        link[:100],
+        device,
+    )
     return (_pax(records) if records else b"") + block
 
 
@@ -157,8 +180,22 @@ def _octal(value, width):
 
 
 def _block(path, kind, mode, uid, gid, size, mtime, link, device):
-    start = path.ljust(100, b"\0") + _octal(mode, 8) + _octal(uid, 8) + _octal(gid, 8) + _octal(size, 12) + _octal(mtime, 12)
-    end = kind + link.ljust(100, b"\0") + b"ustar\x0000" + b"\0" * 64 + _octal(device[0], 8) + _octal(device[1], 8)
+    start = (
+        path.ljust(100, b"\0")
+        + _octal(mode, 8)
+        + _octal(uid, 8)
+        + _octal(gid, 8)
+        + _octal(size, 12)
+        + _octal(mtime, 12)
+    )
+    end = (
+        kind
+        + link.ljust(100, b"\0")
+        + b"ustar\x0000"
+        + b"\0" * 64
+        + _octal(device[0], 8)
+        + _octal(device[1], 8)
+    )
     end = end.ljust(BLOCK - len(start) - 8, b"\0")
     return start + b"%06o\0 " % (sum(start) + sum(end) + 8 * 32) + end
 
@@ -171,4 +208,8 @@ def _pax(records):
         while len(b"%d" % length) + len(body) != length:  # the length counts its own digits
             length = len(b"%d" % length) + len(body)
         data += b"%d" % length + body
-    return _block(b"./PaxHeaders", b"x", 0o644, 0, 0, len(data), 0, b"", (0, 0)) + data + b"\0" * (-len(data) % BLOCK)
+    return (
+        _block(b"./PaxHeaders", b"x", 0o644, 0, 0, len(data), 0, b"", (0, 0))
+        + data
+        + b"\0" * (-len(data) % BLOCK)
+    )

@@ -15,28 +15,76 @@ import os
 import struct
 
 from ...errors import HostError, Unsupported
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.processes import pidfd
 from ..launch import channel
 from . import protobuf
 
-SOCKET, FIRST = 3, 4  # in CRIU's process: the socket, and the first of the descriptors that are handed to it
+SOCKET, FIRST = (
+    3,
+    4,
+)  # in CRIU's process: the socket, and the first of the descriptors that are handed to it
 LOG_LEVEL = 4  # of criu(8): what runc asks for
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # it runs tar, ip and iptables
-MODES = {"": 6, "ignore": 0, "soft": 3, "full": 4, "strict": 5}  # --manage-cgroups-mode; "" is CRIU's own choice
+PATH = (
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # it runs tar, ip and iptables
+)
+MODES = {
+    "": 6,
+    "ignore": 0,
+    "soft": 3,
+    "full": 4,
+    "strict": 5,
+}  # --manage-cgroups-mode; "" is CRIU's own choice
 _TYPES = {"DUMP": 1, "RESTORE": 2, "PRE_DUMP": 4, "NOTIFY": 6, "FEATURE_CHECK": 9}
 _FEATURES = {"mem_track": 1, "lazy_pages": 2}
 _OPTIONS = {
-    "images_dir_fd": 1, "pid": 2, "leave_running": 3, "ext_unix_sk": 4, "tcp_established": 5, "evasive_devices": 6, "shell_job": 7, "file_locks": 8,
-    "log_level": 9, "log_file": 10, "ps": (11, {"address": 1, "port": 2}), "notify_scripts": 12, "root": 13, "parent_img": 14, "track_mem": 15,
-    "auto_dedup": 16, "work_dir_fd": 17, "link_remap": 18, "manage_cgroups": 24, "cg_root": (25, {"ctrl": 1, "path": 2}), "rst_sibling": 26,
-    "inherit_fd": (27, {"key": 1, "fd": 2}), "ext_masters": 30, "manage_cgroups_mode": 34, "external": 37, "empty_ns": 38,
-    "join_ns": (39, {"ns": 1, "ns_file": 2}), "freeze_cgroup": 44, "tcp_skip_in_flight": 46, "lazy_pages": 48, "status_fd": 49,
-    "orphan_pts_master": 50, "config_file": 51, "lsm_profile": 53, "lsm_mount_context": 63,
+    "images_dir_fd": 1,
+    "pid": 2,
+    "leave_running": 3,
+    "ext_unix_sk": 4,
+    "tcp_established": 5,
+    "evasive_devices": 6,
+    "shell_job": 7,
+    "file_locks": 8,
+    "log_level": 9,
+    "log_file": 10,
+    "ps": (11, {"address": 1, "port": 2}),
+    "notify_scripts": 12,
+    "root": 13,
+    "parent_img": 14,
+    "track_mem": 15,
+    "auto_dedup": 16,
+    "work_dir_fd": 17,
+    "link_remap": 18,
+    "manage_cgroups": 24,
+    "cg_root": (25, {"ctrl": 1, "path": 2}),
+    "rst_sibling": 26,
+    "inherit_fd": (27, {"key": 1, "fd": 2}),
+    "ext_masters": 30,
+    "manage_cgroups_mode": 34,
+    "external": 37,
+    "empty_ns": 38,
+    "join_ns": (39, {"ns": 1, "ns_file": 2}),
+    "freeze_cgroup": 44,
+    "tcp_skip_in_flight": 46,
+    "lazy_pages": 48,
+    "status_fd": 49,
+    "orphan_pts_master": 50,
+    "config_file": 51,
+    "lsm_profile": 53,
+    "lsm_mount_context": 63,
 }
 _REQUEST = {"type": 1, "opts": (2, _OPTIONS), "notify_success": 3, "features": (5, _FEATURES)}
-_ANSWER = {"type": 1, "success": 2, "restore": (4, {"pid": 1}), "notify": (5, {"script": 1, "pid": 2}), "cr_errno": 7,
-           "features": (8, _FEATURES), "cr_errmsg": 9}
+_ANSWER = {
+    "type": 1,
+    "success": 2,
+    "restore": (4, {"pid": 1}),
+    "notify": (5, {"script": 1, "pid": 2}),
+    "cr_errno": 7,
+    "features": (8, _FEATURES),
+    "cr_errmsg": 9,
+}
 
 
 class Refused(HostError):
@@ -55,21 +103,36 @@ class Criu:
 
     def __init__(self, path=None):
         places = os.environ.get("PATH", "").split(":") + PATH.split(":")
-        found = [place for place in ([path] if path else [os.path.join(place, "criu") for place in places if place]) if os.access(place, os.X_OK)]
+        found = [
+            place
+            for place in (
+                [path] if path else [os.path.join(place, "criu") for place in places if place]
+            )
+            if os.access(place, os.X_OK)
+        ]
         if not found:
-            raise Unsupported("CRIU is not installed: there is no program %s" % (path or "criu in %s" % PATH))
+            raise Unsupported(
+                "CRIU is not installed: there is no program %s" % (path or "criu in %s" % PATH)
+            )
         self.path = os.path.abspath(found[0])
 
     def check(self):
         """:raises Unsupported: CRIU's own check says that it does not work on this kernel."""
         import subprocess  # here: it is not lean
 
-        done = subprocess.run([self.path, "check", "--no-default-config"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              check=False, env=dict(os.environ, PATH=PATH))
+        done = subprocess.run(
+            [self.path, "check", "--no-default-config"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            env=dict(os.environ, PATH=PATH),
+        )
         if done.returncode:
             said = _errors(os.fsdecode(done.stdout).splitlines())
-            raise Unsupported("CRIU at %s does not work with this kernel, Linux %s, by its own check%s" % (
-                self.path, os.uname().release, said and ": " + said))
+            raise Unsupported(
+                f"CRIU at {self.path} does not work with this kernel, Linux {os.uname().release}, by its own check{said and ': ' + said}"
+            )
 
     def need(self, feature, option):
         """:raises Unsupported: there is no ``mem_track`` or ``lazy_pages`` here."""
@@ -78,9 +141,20 @@ class Criu:
         except Refused:
             found = {}
         if not found.get("features", {}).get(feature):
-            raise Unsupported("%s: CRIU or this kernel lacks what it needs (%s)" % (option, feature))
+            raise Unsupported(f"{option}: CRIU or this kernel lacks what it needs ({feature})")
 
-    def ask(self, kind, options=None, notices=None, *, features=None, streams=None, handed=(), before=None, started=None):
+    def ask(
+        self,
+        kind,
+        options=None,
+        notices=None,
+        *,
+        features=None,
+        streams=None,
+        handed=(),
+        before=None,
+        started=None,
+    ):
         """One request; returns the answer.
 
         :param notices: ``{notice's name: function(pid, descriptors)}``. :param streams: its standard streams; by default /dev/null.
@@ -90,7 +164,11 @@ class Criu:
         """
         socket, process = self._start(streams, handed, before)
         try:
-            options = dict(options or {}, **(started(process[0]) or {} if started else {})) if options is not None else None
+            options = (
+                dict(options or {}, **(started(process[0]) or {} if started else {}))
+                if options is not None
+                else None
+            )
             request = {"type": _TYPES[kind], "opts": options, "features": features}
             try:
                 socket.send(protobuf.encode(_REQUEST, request))
@@ -111,7 +189,11 @@ class Criu:
                 self._become(its, streams, handed, before)
             except BaseException as error:  # pylint: disable=broad-except # it must not return into the caller's code
                 try:
-                    its.send(protobuf.encode(_ANSWER, {"type": 0, "success": False, "cr_errmsg": str(error)}))
+                    its.send(
+                        protobuf.encode(
+                            _ANSWER, {"type": 0, "success": False, "cr_errmsg": str(error)}
+                        )
+                    )
                 except OSError:
                     pass
             finally:
@@ -126,24 +208,46 @@ class Criu:
         if before is not None:
             before()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        wanted = [null if fd is None else fd for fd in streams or (None,) * 3] + [socket.fileno()] + list(handed)
+        wanted = (
+            [null if fd is None else fd for fd in streams or (None,) * 3]
+            + [socket.fileno()]
+            + list(handed)
+        )
         wanted = [_above(fd) for fd in wanted]
         for number, fd in enumerate(wanted):
             os.dup2(fd, number, inheritable=True)
-        environment = {name: value for name, value in os.environ.items() if name not in ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID")}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID")
+        }
         environment["PATH"] = PATH
         os.execve(self.path, [self.path, "swrk", str(SOCKET)], environment)
 
     @staticmethod
     def _converse(socket, notices):
         while True:
-            data, ancillary, _flags, _address = socket.recvmsg(1 << 16, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC)
-            descriptors = [fd for _level, _kind, content in ancillary for fd in struct.unpack("%di" % (len(content) // 4), content)]
+            data, ancillary, _flags, _address = socket.recvmsg(
+                1 << 16, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC
+            )
+            descriptors = [
+                fd
+                for _level, _kind, content in ancillary
+                for fd in struct.unpack("%di" % (len(content) // 4), content)
+            ]
             answer = protobuf.decode(_ANSWER, data)
             if not answer.get("success"):
                 said = os.fsdecode(answer.get("cr_errmsg") or b"")
                 code = answer.get("cr_errno", 0)
-                raise Refused(said or (os.strerror(code).lower() if 0 < code < 4096 else "it ended without an answer"), code)
+                raise Refused(
+                    said
+                    or (
+                        os.strerror(code).lower()
+                        if 0 < code < 4096
+                        else "it ended without an answer"
+                    ),
+                    code,
+                )
             if answer.get("type") != _TYPES["NOTIFY"]:
                 return answer
             notice = answer.get("notify", {})
@@ -154,7 +258,9 @@ class Criu:
             finally:
                 for fd in descriptors:
                     os.close(fd)
-            socket.send(protobuf.encode(_REQUEST, {"type": _TYPES["NOTIFY"], "notify_success": True}))
+            socket.send(
+                protobuf.encode(_REQUEST, {"type": _TYPES["NOTIFY"], "notify_success": True})
+            )
 
     @staticmethod
     def _end(process):
@@ -182,6 +288,9 @@ def errors(directory, name):
 
 
 def _errors(lines, most=2):
-    found = (line.partition(") ")[2] if line.startswith("(") else line for line in lines  # a log's begin with the time
-             if "Error (" in line and "RLIMIT_NOFILE" not in line)  # that it can't have more files does not stop it
+    found = (
+        line.partition(") ")[2] if line.startswith("(") else line
+        for line in lines  # a log's begin with the time
+        if "Error (" in line and "RLIMIT_NOFILE" not in line
+    )  # that it can't have more files does not stop it
     return "; ".join([line.strip() for line in found if line.strip()][:most])

@@ -22,7 +22,7 @@ def encode(schema, values):
             if one is None:
                 continue
             if isinstance(one, int):
-                parts.append(_varint(number << 3 | _VARINT) + _varint(one % 2 ** 64))
+                parts.append(_varint(number << 3 | _VARINT) + _varint(one % 2**64))
                 continue
             data = encode(below, one) if below is not None else os.fsencode(one)
             parts.append(_varint(number << 3 | _BYTES) + _varint(len(data)) + data)
@@ -34,8 +34,13 @@ def decode(schema, data):
 
     Texts are bytes, numbers are not negative. :raises ValueError: it is no message.
     """
-    names = {number: (name, below) for name, (number, below) in
-             ((name, entry if isinstance(entry, tuple) else (entry, None)) for name, entry in schema.items())}
+    names = {
+        number: (name, below)
+        for name, (number, below) in (
+            (name, entry if isinstance(entry, tuple) else (entry, None))
+            for name, entry in schema.items()
+        )
+    }
     found, place = {}, 0
     while place < len(data):
         key, place = _read(data, place)
@@ -44,7 +49,7 @@ def decode(schema, data):
             value, place = _read(data, place)
         elif kind == _BYTES:
             size, place = _read(data, place)
-            value, place = data[place:place + size], place + size
+            value, place = data[place : place + size], place + size
         elif kind in (_FIXED64, _FIXED32):
             place += 8 if kind == _FIXED64 else 4
         else:

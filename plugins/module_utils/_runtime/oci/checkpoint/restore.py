@@ -17,19 +17,24 @@ import os
 import stat
 
 from ...errors import ContainerFailed, InvalidInput, Unsupported
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts, rootfs, userns
 from ...kernel.net import loopback
 from ...kernel.processes import pidfd, procfs
 from ..features import hooks
 from ..launch import bind_sources, userns_outside
-from ..spec import devices, mounts as mounting
+from ..spec import devices
+from ..spec import mounts as mounting
 from . import criu, save
 
 LOG = "restore.log"
 # A directory that everybody comes to, processes in the container's user namespace too; it is covered in CRIU's mount namespace.
-PLACE = next((path for path in ("/mnt", "/media") if os.path.isdir(path) and not os.path.islink(path)), "/tmp")
+PLACE = next(
+    (path for path in ("/mnt", "/media") if os.path.isdir(path) and not os.path.islink(path)),
+    "/tmp",
+)
 
 
 class Restoring:
@@ -46,7 +51,11 @@ class Restoring:
 
     def _open_files(self):
         if self.maps is not None:
-            self.userns_fd = os.open(self.maps.path, os.O_RDONLY | os.O_CLOEXEC) if self.maps.path else userns.namespace(self.maps.uids, self.maps.gids)
+            self.userns_fd = (
+                os.open(self.maps.path, os.O_RDONLY | os.O_CLOEXEC)
+                if self.maps.path
+                else userns.namespace(self.maps.uids, self.maps.gids)
+            )
             userns_outside.prepare(self)
         self.root_fd = self.open_root()
         self._open_sources(self.userns_fd)
@@ -54,21 +63,56 @@ class Restoring:
     def _clone(self):
         record = save.read(self.images, save.RECORD)
         if record is None:  # of runc
-            record = {"mounts": [mount.destination for mount in self.mounts if mount.bind and not isinstance(mount, mounting.CgroupMount)] + [save.NULL],
-                      "files": []}
+            record = {
+                "mounts": [
+                    mount.destination
+                    for mount in self.mounts
+                    if mount.bind and not isinstance(mount, mounting.CgroupMount)
+                ]
+                + [save.NULL],
+                "files": [],
+            }
         inherited = self._inherited(record)
         options = dict(
-            self.wanted, root=PLACE + "/root", log_level=criu.LOG_LEVEL, log_file=LOG, notify_scripts=True, rst_sibling=True, evasive_devices=True,
-            orphan_pts_master=True, manage_cgroups=True, config_file=save.config_file(self.document), empty_ns=c.CLONE_NEWNET,
-            manage_cgroups_mode=criu.MODES[self.cgroups_mode] if self.group.paths else criu.MODES["ignore"],
-            external=["mnt[%s]:%s/m/%d" % (key, PLACE, number) for number, key in enumerate(record["mounts"])],
-            inherit_fd=[{"key": key, "fd": criu.FIRST + number} for number, (key, _fd) in enumerate(inherited)],
-            join_ns=self._joins())
-        notices = {"setup-namespaces": self._set_up, "post-restore": self._restored, "orphan-pts-master": self._take_terminal}
+            self.wanted,
+            root=PLACE + "/root",
+            log_level=criu.LOG_LEVEL,
+            log_file=LOG,
+            notify_scripts=True,
+            rst_sibling=True,
+            evasive_devices=True,
+            orphan_pts_master=True,
+            manage_cgroups=True,
+            config_file=save.config_file(self.document),
+            empty_ns=c.CLONE_NEWNET,
+            manage_cgroups_mode=criu.MODES[self.cgroups_mode]
+            if self.group.paths
+            else criu.MODES["ignore"],
+            external=[
+                "mnt[%s]:%s/m/%d" % (key, PLACE, number)
+                for number, key in enumerate(record["mounts"])
+            ],
+            inherit_fd=[
+                {"key": key, "fd": criu.FIRST + number}
+                for number, (key, _fd) in enumerate(inherited)
+            ],
+            join_ns=self._joins(),
+        )
+        notices = {
+            "setup-namespaces": self._set_up,
+            "post-restore": self._restored,
+            "orphan-pts-master": self._take_terminal,
+        }
         try:
             with _Stage(self, record["mounts"]) as stage:
-                self.engine.ask("RESTORE", dict(options, **stage.directories.options), notices, handed=[fd for _key, fd in inherited],
-                                before=stage.enter, started=self._enter_group)
+                self.engine.ask(
+                    "RESTORE",
+                    dict(options, **stage.directories.options),
+                    notices,
+                    handed=[fd for _key, fd in inherited],
+                    before=stage.enter,
+                    started=self._enter_group,
+                )
         except criu.Refused as error:
             raise save.told("it can't be restored", error, self.work or self.images, LOG) from None
         if self.pidfd is None:
@@ -77,8 +121,16 @@ class Restoring:
     def _joins(self):
         kinds = [kind for kind in self.joined if kind not in save.EXTERNAL]
         if "cgroup" in kinds:
-            raise InvalidInput("linux.namespaces", "cgroup", "no path of a cgroup namespace: CRIU can't join one")
-        return [{"ns": namespaces.TYPES[kind][1], "ns_file": self.document.namespace_path(kind, self.document.namespaces[kind])} for kind in kinds]
+            raise InvalidInput(
+                "linux.namespaces", "cgroup", "no path of a cgroup namespace: CRIU can't join one"
+            )
+        return [
+            {
+                "ns": namespaces.TYPES[kind][1],
+                "ns_file": self.document.namespace_path(kind, self.document.namespaces[kind]),
+            }
+            for kind in kinds
+        ]
 
     def _inherited(self, record):
         """``[(what CRIU calls it, descriptor)]``: namespaces that are joined, and where the streams that the container was given lead now.
@@ -86,7 +138,9 @@ class Restoring:
         CRIU drops a path's first letter, so by the second name of a file it finds the descriptor first of all and takes it as it is; by the
         whole name it would open the file again, and refuse a log that has become longer.
         """
-        found = {save.EXTERNAL[kind]: fd for kind, fd in self.joined.items() if kind in save.EXTERNAL}
+        found = {
+            save.EXTERNAL[kind]: fd for kind, fd in self.joined.items() if kind in save.EXTERNAL
+        }
         streams = self.given_streams()
         for key, number in record["files"]:
             found[key] = found[key[1:]] = streams[number]
@@ -100,7 +154,13 @@ class Restoring:
         if not self.group.paths:
             return {}
         self.group.attach(pid)
-        return {"cg_root": [{"ctrl": name, "path": path} for names, path in procfs.cgroups(pid).items() for name in names.split(",")]}
+        return {
+            "cg_root": [
+                {"ctrl": name, "path": path}
+                for names, path in procfs.cgroups(pid).items()
+                for name in names.split(",")
+            ]
+        }
 
     # ----------------------------------------------------------------------------------------------------- CRIU's notices
 
@@ -153,7 +213,10 @@ class _Stage:
         self.namespace = None
 
     def __enter__(self):
-        home, directory = namespaces.open_namespace("self", "mount"), os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        home, directory = (
+            namespaces.open_namespace("self", "mount"),
+            os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC),
+        )
         try:
             syscalls.unshare(c.CLONE_NEWNS)
             self.namespace = namespaces.open_namespace("self", "mount")
@@ -176,10 +239,14 @@ class _Stage:
 
     def _make(self):
         launch, place = self.launch, PLACE
-        images = None if launch.maps is None else mounts.bind(self.directories.options["images_dir_fd"], recursive=False)
+        images = (
+            None
+            if launch.maps is None
+            else mounts.bind(self.directories.options["images_dir_fd"], recursive=False)
+        )
         mounts.attach_root(mounts.new_fs("tmpfs", {"mode": "755"}), place)
         for name in ("root", "m", "trial"):
-            os.mkdir("%s/%s" % (place, name), 0o755)
+            os.mkdir(f"{place}/{name}", 0o755)
         if images is not None:
             self._show_images(images)
         mounts.attach_root(launch.root_fd, place + "/root")
@@ -204,8 +271,9 @@ class _Stage:
         try:
             mounts.set_attributes(fd, userns_fd=self.launch.userns_fd)
         except OSError:
-            raise Unsupported("the file system of %s can't map owners: move the checkpoint to one that can, or the container has to have the "
-                              "host's user namespace" % self.launch.images) from None
+            raise Unsupported(
+                f"the file system of {self.launch.images} can't map owners: move the checkpoint to one that can, or the container has to have the host's user namespace"
+            ) from None
         os.mkdir(PLACE + "/images")
         mounts.attach_root(fd, PLACE + "/images")
         os.dup2(fd, self.directories.options["images_dir_fd"], inheritable=False)
@@ -219,7 +287,9 @@ class _Stage:
     def _try(self, root_fd):
         """Mount all as at a start, something empty where CRIU mounts itself: all mount points of the root are there then."""
         for mount in self.launch.mounts:
-            if isinstance(mount, mounting.CgroupMount) and not self.launch.document.private("cgroup"):
+            if isinstance(mount, mounting.CgroupMount) and not self.launch.document.private(
+                "cgroup"
+            ):
                 mount.make(root_fd)
                 mount.finish()
             elif isinstance(mount, mounting.CgroupMount) or not mount.bind and mount.fd is None:
@@ -239,11 +309,16 @@ class _Stage:
 
     def _put(self, root_fd, key, place):
         try:
-            found = mounts.open_null() if key == save.NULL else rootfs.open_in_root(root_fd, key, os.O_PATH)
+            found = (
+                mounts.open_null()
+                if key == save.NULL
+                else rootfs.open_in_root(root_fd, key, os.O_PATH)
+            )
             fd = mounts.bind(found, recursive=False)
         except OSError as error:
-            raise ContainerFailed("mount %s: the checkpoint has files of the host's there, and now there are none (%s)"
-                                  % (key, os.strerror(error.errno).lower())) from None
+            raise ContainerFailed(
+                f"mount {key}: the checkpoint has files of the host's there, and now there are none ({os.strerror(error.errno).lower()})"
+            ) from None
         if stat.S_ISDIR(os.fstat(found).st_mode):
             os.mkdir(place)
         else:

@@ -28,8 +28,14 @@ from . import criu
 STREAMS, RECORD = "descriptors.json", "pycontainer.json"
 LOG = "dump.log"
 NULL = "/dev/null"  # what the mask of a file is called, as with runc
-EXTERNAL = {"network": "extRootNetNS", "pid": "extRootPidNS"}  # namespaces that CRIU leaves alone, as runc calls them
-CONFIG, CONFIG_FILE = "org.criu.config", "/etc/criu/runc.conf"  # an annotation, and the file without one: options that count above ours
+EXTERNAL = {
+    "network": "extRootNetNS",
+    "pid": "extRootPidNS",
+}  # namespaces that CRIU leaves alone, as runc calls them
+CONFIG, CONFIG_FILE = (
+    "org.criu.config",
+    "/etc/criu/runc.conf",
+)  # an annotation, and the file without one: options that count above ours
 # These show namespaces and groups that CRIU makes anew, whoever else has them mounted.
 _NATIVE = ("proc", "sysfs", "mqueue", "cgroup", "cgroup2")
 
@@ -42,7 +48,13 @@ class Subject:
     """
 
     def __init__(self, ident, pid, document, group, streams):
-        self.ident, self.pid, self.document, self.group, self.streams = ident, pid, document, group, streams
+        self.ident, self.pid, self.document, self.group, self.streams = (
+            ident,
+            pid,
+            document,
+            group,
+            streams,
+        )
 
 
 def save(program, subject, images, options, *, work=None, pre=False, notices=None):
@@ -52,26 +64,45 @@ def save(program, subject, images, options, *, work=None, pre=False, notices=Non
     :param work: the directory for its log, by default ``images``. :param pre: only the memory, of a container that runs on.
     :raises HostError: it runs on then.
     """
-    wanted = dict(options, pid=subject.pid, log_level=criu.LOG_LEVEL, log_file=LOG, notify_scripts=True, orphan_pts_master=True,
-                  config_file=config_file(subject.document))
-    external = [_namespace(kind, subject) for kind in EXTERNAL if subject.document.namespaces.get(kind)]
+    wanted = dict(
+        options,
+        pid=subject.pid,
+        log_level=criu.LOG_LEVEL,
+        log_file=LOG,
+        notify_scripts=True,
+        orphan_pts_master=True,
+        config_file=config_file(subject.document),
+    )
+    external = [
+        _namespace(kind, subject) for kind in EXTERNAL if subject.document.namespaces.get(kind)
+    ]
     if not pre:
         record = {"mounts": _mounts(subject), "files": _files(subject)}
-        external += ["mnt[%s]:%s" % (point, key) for point, key in record["mounts"]] + [key for key, _number in record["files"]]
+        external += [f"mnt[{point}]:{key}" for point, key in record["mounts"]] + [
+            key for key, _number in record["files"]
+        ]
         record["mounts"] = list(dict.fromkeys(key for _point, key in record["mounts"]))
         write(images, STREAMS, subject.streams)
         write(images, RECORD, record)
     freezer = subject.group.v1.get("freezer") or subject.group.unified
     paused = subject.group.frozen()
     with Directories(images, work) as places:
-        wanted.update(places.options, external=external, freeze_cgroup=freezer, manage_cgroups=True, empty_ns=c.CLONE_NEWNET)
+        wanted.update(
+            places.options,
+            external=external,
+            freeze_cgroup=freezer,
+            manage_cgroups=True,
+            empty_ns=c.CLONE_NEWNET,
+        )
         try:
             if paused:  # CRIU has its processes run code of its own, and can't where somebody else froze them: it freezes them itself at once
                 subject.group.thaw()
             program.ask("PRE_DUMP" if pre else "DUMP", wanted, notices)
             paused = paused and wanted.get("leave_running")
         except criu.Refused as error:
-            raise told("container %s can't be checkpointed" % subject.ident, error, work or images, LOG) from None
+            raise told(
+                f"container {subject.ident} can't be checkpointed", error, work or images, LOG
+            ) from None
         finally:
             if paused:
                 subject.group.freeze()
@@ -80,7 +111,14 @@ def save(program, subject, images, options, *, work=None, pre=False, notices=Non
 def told(what, error, directory, log):
     """The HostError of what CRIU could not do, with the words of its log."""
     path = os.path.join(directory, log)
-    return HostError("%s: CRIU: %s%s" % (what, criu.errors(directory, log) or error, "; its log is %s" % path if os.path.exists(path) else ""))
+    return HostError(
+        "%s: CRIU: %s%s"
+        % (
+            what,
+            criu.errors(directory, log) or error,
+            "; its log is %s" % path if os.path.exists(path) else "",
+        )
+    )
 
 
 def config_file(document):
@@ -122,17 +160,31 @@ def read(images, name):
             return None
         raise
     if not (_are_texts(value, 3) if name == STREAMS else _is_record(value)):
-        raise EngineError("%s is not what checkpoint writes" % path)
+        raise EngineError(f"{path} is not what checkpoint writes")
     return value
 
 
 def _are_texts(value, most=None):
-    return isinstance(value, list) and all(isinstance(entry, str) for entry in value) and (most is None or len(value) <= most)
+    return (
+        isinstance(value, list)
+        and all(isinstance(entry, str) for entry in value)
+        and (most is None or len(value) <= most)
+    )
 
 
 def _is_record(value):
-    return isinstance(value, dict) and _are_texts(value.get("mounts")) and isinstance(value.get("files"), list) and all(
-        isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and entry[1] in (0, 1, 2) for entry in value["files"])
+    return (
+        isinstance(value, dict)
+        and _are_texts(value.get("mounts"))
+        and isinstance(value.get("files"), list)
+        and all(
+            isinstance(entry, list)
+            and len(entry) == 2
+            and isinstance(entry[0], str)
+            and entry[1] in (0, 1, 2)
+            for entry in value["files"]
+        )
+    )
 
 
 def _namespace(kind, subject):
@@ -152,15 +204,29 @@ def _mounts(subject):
     for mount in inside:
         if mount["point"] == "/":
             continue
-        native = mount["type"] in _NATIVE and not (mount["type"].startswith("cgroup") and not own_group)
-        if mount["id"] in binds or mount["device"] in devices and (not native or mount["parent"] in found):
-            found[mount["id"]] = (mount["point"], mount["point"] if mount["id"] in binds else _name(subject, mount["point"]))
+        native = mount["type"] in _NATIVE and not (
+            mount["type"].startswith("cgroup") and not own_group
+        )
+        if (
+            mount["id"] in binds
+            or mount["device"] in devices
+            and (not native or mount["parent"] in found)
+        ):
+            found[mount["id"]] = (
+                mount["point"],
+                mount["point"] if mount["id"] in binds else _name(subject, mount["point"]),
+            )
     return list(found.values())
 
 
 def made_outside(mount, userns):
     """Whether a mount is the tmpfs at /dev of a container with a user namespace: nobody in that may make its device nodes."""
-    return userns and not mount.bind and mount.type == "tmpfs" and mount.destination.rstrip("/") == "/dev"
+    return (
+        userns
+        and not mount.bind
+        and mount.type == "tmpfs"
+        and mount.destination.rstrip("/") == "/dev"
+    )
 
 
 def _binds(subject):
@@ -169,7 +235,11 @@ def _binds(subject):
     root_fd = os.open("/proc/%d/root" % subject.pid, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for mount in mounts.read(subject.document.config):
-            if isinstance(mount, mounts.CgroupMount) or not mount.bind and not made_outside(mount, "user" in subject.document.namespaces):
+            if (
+                isinstance(mount, mounts.CgroupMount)
+                or not mount.bind
+                and not made_outside(mount, "user" in subject.document.namespaces)
+            ):
                 continue
             try:
                 fd = rootfs.open_in_root(root_fd, mount.destination, os.O_PATH)
@@ -184,7 +254,7 @@ def _binds(subject):
 
 def _mount_of(fd, pid="self"):
     """The id of the mount that a descriptor is on (proc_pid_fdinfo(5))."""
-    lines = procfs.read("/proc/%s/fdinfo/%s" % (pid, fd)).splitlines()
+    lines = procfs.read(f"/proc/{pid}/fdinfo/{fd}").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("mnt_id"))
 
 
@@ -193,7 +263,11 @@ def _name(subject, point):
         status = os.lstat("/proc/%d/root%s" % (subject.pid, point))
     except OSError:
         return point
-    return NULL if stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3) and point != NULL else point
+    return (
+        NULL
+        if stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3) and point != NULL
+        else point
+    )
 
 
 def _files(subject):
@@ -211,9 +285,12 @@ def _files(subject):
                 path = "/proc/%d/fd/%s" % (subject.pid, name)
                 with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                     if _same(path, text) and _mount_of(name, subject.pid) not in inside:
-                        found.setdefault("file[%x:%x]" % (_mount_of(name, subject.pid), os.stat(path).st_ino), number)
+                        found.setdefault(
+                            f"file[{_mount_of(name, subject.pid):x}:{os.stat(path).st_ino:x}]",
+                            number,
+                        )
     except ProcessLookupError:
-        raise NotFound("container %s has ended" % subject.ident) from None
+        raise NotFound(f"container {subject.ident} has ended") from None
     return [[key, number] for key, number in found.items()]
 
 

@@ -46,7 +46,7 @@ LATER = (
     "kernel.cgroups.limits.device_program",
 )
 
-START = '''\
+START = """\
 #!%(interpreter)s -IS
 # The OCI runtime command of the engine that lies beside this file.
 import sys
@@ -75,7 +75,7 @@ except (OSError, ValueError, EOFError, TypeError, MemoryError):  # damaged: mars
 from pycontainer.oci.command.main import main
 
 main(sys.argv[1:])
-'''
+"""
 
 
 def start(interpreter, here, paths):
@@ -91,10 +91,16 @@ def write(directory):
         codes.append(marshal.dumps(_compiled(module)))
         entries[name] = os.path.relpath(module.__file__, directory), offset, len(codes[-1])
         offset += len(codes[-1])
-    others = {name: module.__spec__.origin for name, module in sys.modules.items() if name not in modules and _is_of_a_file(module)}
+    others = {
+        name: module.__spec__.origin
+        for name, module in sys.modules.items()
+        if name not in modules and _is_of_a_file(module)
+    }
     head = marshal.dumps((_compiled(loader), entries, together, others))
     data = MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(codes)
-    write_whole(os.path.join(directory, FILE), data, mode=0o644)  # commands may be reading the one that is there
+    write_whole(
+        os.path.join(directory, FILE), data, mode=0o644
+    )  # commands may be reading the one that is there
 
 
 def _compiled(module):
@@ -108,7 +114,9 @@ def _imports():
     together, modules = {}, {}
     for late in LATER:
         for name in _loaded():
-            del sys.modules[name]  # all of the package, for a package that is there has its modules as attributes
+            del sys.modules[
+                name
+            ]  # all of the package, for a package that is there has its modules as attributes
         before = {}
         for name in (PACKAGE + "." + FIRST, PACKAGE + "." + late):
             import_module(name)
@@ -121,7 +129,11 @@ def _imports():
 
 def _loaded():
     """``{name: module}`` of what is imported of the package."""
-    return {name: module for name, module in sys.modules.items() if name.split(".", maxsplit=1)[0] == PACKAGE}
+    return {
+        name: module
+        for name, module in sys.modules.items()
+        if name.split(".", maxsplit=1)[0] == PACKAGE
+    }
 
 
 def _is_of_a_file(module):

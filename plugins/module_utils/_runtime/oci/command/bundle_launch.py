@@ -20,7 +20,8 @@ from ...untrusted.files import Unacceptable
 from ..features import rlimits
 from ..launch import bind_sources, child
 from ..launch.launch import Launch
-from ..spec import bind_flags, mounts as mounting, schema
+from ..spec import bind_flags, schema
+from ..spec import mounts as mounting
 from ..spec.document import Document
 from ..spec.process import Program
 from .states import Container, write_whole
@@ -48,7 +49,9 @@ class Create(Launch):
         self.new_keyring, self.use_pivot = not options["no-new-keyring"], not options["no-pivot"]
         self.program.kept.update(preserve(self.program, options["preserve-fds"]))
         if document.annotations.get(KEEP_GROUPS) == "1":
-            self.program.additional = None  # they stay what they are, also in a user namespace, which need not have them
+            self.program.additional = (
+                None  # they stay what they are, also in a user namespace, which need not have them
+            )
         if document.annotations.get(FAIL_UNKNOWN) == "1":
             from ...kernel.seccomp import compiler
 
@@ -56,7 +59,9 @@ class Create(Launch):
 
     def hide_interpreter(self):
         """See that no program of the container's is executed from this interpreter's file, before anything is made."""
-        seen = not self.document.private("pid")  # by what is in that namespace: the host's, or one given by its path
+        seen = not self.document.private(
+            "pid"
+        )  # by what is in that namespace: the host's, or one given by its path
         if self.wait and self.program.may_trace() and "user" not in self.document.namespaces:
             seen = True  # by what is executed in it before its start (exec)
         self.program.steps = trampoline.possible(self.program, seen)
@@ -73,7 +78,9 @@ class Create(Launch):
                 if mount.bind and locks is None:
                     locks = self.maps is not None or procfs.in_user_namespace()
                 bind_flags.complete(mount, entry.get("options"), locks)
-            mount.destination = bind_flags.below(mount.destination, self.rootfs) or mount.destination
+            mount.destination = (
+                bind_flags.below(mount.destination, self.rootfs) or mount.destination
+            )
 
     def _open_files(self):
         if os.geteuid():
@@ -95,21 +102,36 @@ class Create(Launch):
             rootless.enter(self.maps)
         self.maps, self.rootless = None, True
         linux = self.document.linux
-        linux["namespaces"] = [entry for entry in linux.get("namespaces") or () if entry["type"] != "user"]
+        linux["namespaces"] = [
+            entry for entry in linux.get("namespaces") or () if entry["type"] != "user"
+        ]
         userns_outside.open_substitutes(self)
 
     def within(self, source):
         return bind_flags.below(source, self.rootfs)
 
     def make_group(self):
-        later = self.abreast and self.maps is None and not os.geteuid() and bind_sources.can_be_copied_later()
-        return cgroups.create_at(self.document.linux.get("cgroupsPath"), self.container.ident, self.systemd, self.document.annotations, later,
-                                 self.container.plan_group)
+        later = (
+            self.abreast
+            and self.maps is None
+            and not os.geteuid()
+            and bind_sources.can_be_copied_later()
+        )
+        return cgroups.create_at(
+            self.document.linux.get("cgroupsPath"),
+            self.container.ident,
+            self.systemd,
+            self.document.annotations,
+            later,
+            self.container.plan_group,
+        )
 
     def _limit(self):
         if not self.group.paths and not self.document.private("pid"):
-            self.warnings.append("the container has no process namespace and no cgroup of its own: its end does not end what it has started. "
-                                 "Such configuration is strongly discouraged")
+            self.warnings.append(
+                "the container has no process namespace and no cgroup of its own: its end does not end what it has started. "
+                "Such configuration is strongly discouraged"
+            )
         super()._limit()
 
     def resources(self):
@@ -127,17 +149,24 @@ class Create(Launch):
         if self.wait:
             from . import start_socket
 
-            self.waiting, self.listener = start_socket, start_socket.listen(self.container.directory)
+            self.waiting, self.listener = (
+                start_socket,
+                start_socket.listen(self.container.directory),
+            )
             self.program.kept.add(self.listener.fileno())
         super().run()
         if self.listener is not None:
             self.listener.close()
 
     def state(self, status):
-        return self.document.state(self.container.ident, self.container.data["bundle"], self.pid, status)
+        return self.document.state(
+            self.container.ident, self.container.data["bundle"], self.pid, status
+        )
 
     def announce(self):
-        self.container.data.update(pid=self.pid, pid_start=procfs.stat(self.pid)["start"], cgroup=self.group.record())
+        self.container.data.update(
+            pid=self.pid, pid_start=procfs.stat(self.pid)["start"], cgroup=self.group.record()
+        )
         self.container.write()
 
     def meanwhile(self):
@@ -194,7 +223,7 @@ def read_bundle(options):
     try:
         text, config = json_text.read(path, Unsupported)
     except Unacceptable as error:
-        raise InvalidInput("bundle", bundle, "a directory with a config.json (%s)" % error) from None
+        raise InvalidInput("bundle", bundle, f"a directory with a config.json ({error})") from None
     schema.check(config)
     return bundle, text, config
 
@@ -216,7 +245,10 @@ def make(call, ident, wait, before=None):
     if create.program.terminal and not wait and not options.get("detach"):
         from ..launch import terminal
 
-        create.program.size, create.program.plain = create.program.size or terminal.size_of_own(), True
+        create.program.size, create.program.plain = (
+            create.program.size or terminal.size_of_own(),
+            True,
+        )
     create.hide_interpreter()
     create.program.original_limits = rlimits.raise_own()
     enter(container, create.rootfs, bundle, config)
@@ -228,7 +260,9 @@ def make(call, ident, wait, before=None):
             before(container)
         create.run()
         try:
-            if container.data["cgroup"] != create.group.record():  # systemd's has its directories since its first process
+            if (
+                container.data["cgroup"] != create.group.record()
+            ):  # systemd's has its directories since its first process
                 container.data["cgroup"] = create.group.record()
                 container.write()
             finish(create, options)
@@ -243,11 +277,20 @@ def make(call, ident, wait, before=None):
 
 def enter(container, rootfs, bundle, config):
     """Make the container's directory, with what is known before there is a process. :raises Conflict: there is one of its id."""
-    container.make({
-        "id": container.ident, "bundle": bundle, "rootfs": rootfs, "pid": 0, "pid_start": None, "owner": "root" if os.getuid() == 0 else "",
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "annotations": config.get("annotations") or {}, "cgroup": {},
-        "external_descriptors": json_text.dump([_leads(fd) for fd in (0, 1, 2)]),
-    })
+    container.make(
+        {
+            "id": container.ident,
+            "bundle": bundle,
+            "rootfs": rootfs,
+            "pid": 0,
+            "pid_start": None,
+            "owner": "root" if os.getuid() == 0 else "",
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "annotations": config.get("annotations") or {},
+            "cgroup": {},
+            "external_descriptors": json_text.dump([_leads(fd) for fd in (0, 1, 2)]),
+        }
+    )
 
 
 def finish(create, options):
@@ -260,27 +303,45 @@ def finish(create, options):
     if options.get("pidfd-socket"):
         from . import console
 
-        console.send("--pidfd-socket", options["pidfd-socket"], b"pidfd", create.pidfd, "a descriptor of the process")
+        console.send(
+            "--pidfd-socket",
+            options["pidfd-socket"],
+            b"pidfd",
+            create.pidfd,
+            "a descriptor of the process",
+        )
     if options["pid-file"]:
         write_pid(options["pid-file"], create.pid)
 
 
 def write_pid(path, pid):
     """The file appears whole."""
-    temporary = os.path.join(os.path.dirname(path), ".%s.new" % os.path.basename(path))
+    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
     try:
         write_whole(path, b"%d" % pid, 0o644, temporary)
     except OSError as error:
-        raise InvalidInput("--pid-file", path, "a path that can be written to (%s)" % os.strerror(error.errno).lower()) from None
+        raise InvalidInput(
+            "--pid-file",
+            path,
+            f"a path that can be written to ({os.strerror(error.errno).lower()})",
+        ) from None
 
 
 def check_terminal(process, options, detached):
     """A terminal's master needs somebody to take it: the caller by a socket, or this process while it waits."""
     socket = options["console-socket"]
     if process.get("terminal") and detached and not socket:
-        raise InvalidInput("--console-socket", None, "the path of a socket that takes the terminal: use --console-socket with process.terminal")
+        raise InvalidInput(
+            "--console-socket",
+            None,
+            "the path of a socket that takes the terminal: use --console-socket with process.terminal",
+        )
     if socket and not (process.get("terminal") and detached):
-        raise InvalidInput("--console-socket", socket, "no socket: there is no terminal, or this command itself attends to it")
+        raise InvalidInput(
+            "--console-socket",
+            socket,
+            "no socket: there is no terminal, or this command itself attends to it",
+        )
 
 
 def _leads(fd):

@@ -29,13 +29,17 @@ def send(option, path, name, fd, what):
         directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
-            connection.connect("/proc/self/fd/%d/%s" % (directory, os.path.basename(path)))  # an address has at most 107 bytes
-            connection.sendmsg([name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))])
+            connection.connect(
+                "/proc/self/fd/%d/%s" % (directory, os.path.basename(path))
+            )  # an address has at most 107 bytes
+            connection.sendmsg(
+                [name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))]
+            )
         finally:
             connection.close()
             os.close(directory)
     except OSError as error:
-        raise InvalidInput(option, path, "a socket that takes %s (%s)" % (what, reason(error))) from None
+        raise InvalidInput(option, path, f"a socket that takes {what} ({reason(error)})") from None
 
 
 class Copying:
@@ -60,7 +64,9 @@ class Copying:
 
     def resize(self):
         if self.before is not None:
-            fcntl.ioctl(self.master, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, b"\0" * 8))
+            fcntl.ioctl(
+                self.master, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, b"\0" * 8)
+            )
 
     def register(self, poll):
         """Tell ``poll`` what to wait for."""
@@ -81,7 +87,7 @@ class Copying:
     def _write(self):
         try:
             while self.pending:
-                self.pending = self.pending[os.write(self.master, self.pending):]
+                self.pending = self.pending[os.write(self.master, self.pending) :]
         except BlockingIOError:
             pass
         except OSError:  # EIO: nobody has the other side
@@ -97,7 +103,7 @@ class Copying:
         self.hung_up = not data
         try:
             while data:
-                data = data[os.write(1, data):]
+                data = data[os.write(1, data) :]
         except BrokenPipeError:
             pass
         return False

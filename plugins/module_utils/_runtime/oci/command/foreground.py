@@ -9,13 +9,37 @@ import _struct as struct
 import errno
 import os
 
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.processes import pidfd as pidfds
 
-_KEPT = frozenset((_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGCHLD, _signal.SIGWINCH, _signal.SIGPIPE, _signal.SIGURG, _signal.SIGTSTP,
-                   _signal.SIGTTIN, _signal.SIGTTOU, 32, 33))  # not passed on
+_KEPT = frozenset(
+    (
+        _signal.SIGKILL,
+        _signal.SIGSTOP,
+        _signal.SIGCHLD,
+        _signal.SIGWINCH,
+        _signal.SIGPIPE,
+        _signal.SIGURG,
+        _signal.SIGTSTP,
+        _signal.SIGTTIN,
+        _signal.SIGTTOU,
+        32,
+        33,
+    )
+)  # not passed on
 _FORWARDED = frozenset(range(1, 65)) - _KEPT
-_FAULTS = frozenset((_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGABRT, _signal.SIGTRAP, _signal.SIGSYS))
+_FAULTS = frozenset(
+    (
+        _signal.SIGSEGV,
+        _signal.SIGBUS,
+        _signal.SIGFPE,
+        _signal.SIGILL,
+        _signal.SIGABRT,
+        _signal.SIGTRAP,
+        _signal.SIGSYS,
+    )
+)
 _WATCHED = (_FORWARDED | {_signal.SIGCHLD, _signal.SIGWINCH}) - _FAULTS
 
 

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import sys
 from _frozen_importlib import ModuleSpec
-from _frozen_importlib_external import ExtensionFileLoader, SourceFileLoader, spec_from_file_location
+from _frozen_importlib_external import (
+    ExtensionFileLoader,
+    SourceFileLoader,
+    spec_from_file_location,
+)
 from marshal import loads
 from posix import pread, stat
 
@@ -46,7 +50,7 @@ class Bundle:
         found = ModuleSpec(name, self, origin=path, is_package=package)
         found.has_location = True
         if package:
-            found.submodule_search_locations.append(path[:-len("/__init__.py")])
+            found.submodule_search_locations.append(path[: -len("/__init__.py")])
         return found
 
     def create_module(self, dummy_spec):
@@ -61,7 +65,10 @@ class Bundle:
             setattr(sys.modules[package], last, sys.modules[name])
         for name in names + [module.__name__]:
             dummy_path, offset, size = self.entries[name]
-            exec(loads(pread(self.file.fileno(), size, self.start + offset)), sys.modules[name].__dict__)  # pylint: disable=exec-used
+            exec(
+                loads(pread(self.file.fileno(), size, self.start + offset)),
+                sys.modules[name].__dict__,
+            )  # pylint: disable=exec-used
 
     def make(self, name):
         """A module, empty yet, with what importlib gives it but a specification."""
@@ -69,7 +76,7 @@ class Bundle:
         path = module.__file__ = self.here + "/" + self.entries[name][0]
         module.__loader__, module.__package__ = self, name.rpartition(".")[0]
         if path.endswith("/__init__.py"):
-            module.__package__, module.__path__ = name, [path[:-len("/__init__.py")]]
+            module.__package__, module.__path__ = name, [path[: -len("/__init__.py")]]
 
 
 def install(*arguments):

@@ -23,20 +23,26 @@ class Log:
     def open(self, options):
         """:param options: the global ones. :raises Usage: a file that can't be written, a format that is none."""
         if options["log-format"] not in (None, "text", "json"):
-            raise Usage("option --log-format: %r is not known; accepted: text, json" % options["log-format"])
+            raise Usage(
+                f"option --log-format: {options['log-format']!r} is not known; accepted: text, json"
+            )
         self.as_json, self.debugging = options["log-format"] == "json", options["debug"]
         if options["log"]:
             try:
-                self.fd = os.open(options["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+                self.fd = os.open(
+                    options["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
+                )
             except OSError as error:
-                raise Usage("option --log: %s: %s" % (options["log"], os.strerror(error.errno).lower())) from None
+                raise Usage(
+                    f"option --log: {options['log']}: {os.strerror(error.errno).lower()}"
+                ) from None
 
     def error(self, text, of_program=False):
         """:param of_program: execve(2) refused it, the file being there: the words are those that its own process would say, as with runc."""
         text = printable(" ".join(text.split("\n")), LONGEST)
         if self.fd is not None:
             self._write("error", text)
-        _say("%s%s\n" % ("" if of_program else "pycontainer-oci: ", text))
+        _say(f"{'' if of_program else 'pycontainer-oci: '}{text}\n")
 
     def warning(self, text):
         self._write("warning", printable(text, LONGEST))
@@ -50,7 +56,7 @@ class Log:
         if self.as_json:
             line = json_text.dump({"level": level, "msg": text, "time": now})
         else:
-            line = "time=%s level=%s msg=%s" % (json_text.dump(now), level, json_text.dump(text))
+            line = f"time={json_text.dump(now)} level={level} msg={json_text.dump(text)}"
         if self.fd is None:
             _say(line + "\n")
             return

@@ -16,9 +16,23 @@ ROOT = "/run/pycontainer-oci"
 
 # command: (module, function); the function takes the Call and the Log and returns the exit code, None for 0
 _PLACES = {
-    "create": "lifecycle", "start": "lifecycle", "run": "lifecycle", "kill": "ending", "delete": "ending", "exec": "exec",
-    "state": "showing", "list": "showing", "ps": "showing", "pause": "limits", "resume": "limits", "update": "limits", "events": "events",
-    "features": "features", "spec": "template", "checkpoint": "checkpoint", "restore": "checkpoint",
+    "create": "lifecycle",
+    "start": "lifecycle",
+    "run": "lifecycle",
+    "kill": "ending",
+    "delete": "ending",
+    "exec": "exec",
+    "state": "showing",
+    "list": "showing",
+    "ps": "showing",
+    "pause": "limits",
+    "resume": "limits",
+    "update": "limits",
+    "events": "events",
+    "features": "features",
+    "spec": "template",
+    "checkpoint": "checkpoint",
+    "restore": "checkpoint",
 }
 
 
@@ -29,7 +43,9 @@ def main(argv):
 
 def _run(argv):
     log = Log()
-    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # to whom it is ignored, nobody's end is told (wait(2))
+    _signal.signal(
+        _signal.SIGCHLD, _signal.SIG_DFL
+    )  # to whom it is ignored, nobody's end is told (wait(2))
     for fd in (0, 1, 2):  # a file of ours must not become a standard stream of a container's
         try:
             os.fstat(fd)
@@ -72,8 +88,7 @@ def _answer(call):
         from ...deploy import fingerprint
         from .states import VERSION
 
-        return ("pycontainer-oci version %s, with the commands of runc version 1.2.0 and crun version 1.8\ncommit: %s\nspec: %s\n"
-                % (fingerprint.VERSION, fingerprint.name(), VERSION))
+        return f"pycontainer-oci version {fingerprint.VERSION}, with the commands of runc version 1.2.0 and crun version 1.8\ncommit: {fingerprint.name()}\nspec: {VERSION}\n"
     if call.options["help"] or call.given.get("help"):
         return arguments.help_text(call.command)
     return None
@@ -81,14 +96,24 @@ def _answer(call):
 
 def _check(options):
     """The global options that have few values."""
-    for name, values in (("rootless", ("auto", "false")), ("cgroup-manager", ("cgroupfs", "systemd", "disabled"))):
+    for name, values in (
+        ("rootless", ("auto", "false")),
+        ("cgroup-manager", ("cgroupfs", "systemd", "disabled")),
+    ):
         if options[name] not in (None, *values):
-            raise arguments.Usage("option --%s: %r is not supported; accepted: %s" % (name, options[name], ", ".join(values)))
+            raise arguments.Usage(
+                f"option --{name}: {options[name]!r} is not supported; accepted: {', '.join(values)}"
+            )
     if options["cgroup-manager"] == "disabled":  # crun's: the container gets no cgroup
         options["systemd-cgroup"] = None
     else:
-        options["systemd-cgroup"] = options["systemd-cgroup"] or options["cgroup-manager"] == "systemd"
-    options["chosen-root"], options["root"] = options["root"], os.path.abspath(options["root"] or _root())
+        options["systemd-cgroup"] = (
+            options["systemd-cgroup"] or options["cgroup-manager"] == "systemd"
+        )
+    options["chosen-root"], options["root"] = (
+        options["root"],
+        os.path.abspath(options["root"] or _root()),
+    )
     if options["chosen-root"]:
         _check_root(options["root"])
 
@@ -98,7 +123,9 @@ def _check_root(root):
     try:
         device = os.stat(root).st_dev
         if device in (os.stat("/proc").st_dev, os.stat("/sys").st_dev):
-            raise arguments.Usage("option --root: %s is the kernel's own, not a place for files; accepted: a directory of containers" % root)
+            raise arguments.Usage(
+                f"option --root: {root} is the kernel's own, not a place for files; accepted: a directory of containers"
+            )
     except OSError:  # it is made, or the command says that it is not there
         pass
 
@@ -126,6 +153,6 @@ def write(text):
     data = os.fsencode(text)
     while data:
         try:
-            data = data[os.write(1, data):]
+            data = data[os.write(1, data) :]
         except BrokenPipeError:
             return

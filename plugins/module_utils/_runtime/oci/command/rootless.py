@@ -12,7 +12,8 @@ import errno
 import os
 
 from ...errors import ContainerFailed, Unsupported
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import userns
 from ...kernel.processes import procfs
@@ -36,7 +37,9 @@ def usual_maps():
             extents.append((inside, first, size))
             inside += size
         found.append(extents)
-    if len(found[0]) == 1 or len(found[1]) == 1:  # one kind alone is of no use, and would need the helpers
+    if (
+        len(found[0]) == 1 or len(found[1]) == 1
+    ):  # one kind alone is of no use, and would need the helpers
         found = [extents[:1] for extents in found]
     return id_maps.Maps(*found)
 
@@ -48,8 +51,15 @@ def _subordinate(path, names):
     except OSError:
         return []
     fields = [line.strip().split(":") for line in lines]
-    return [(int(words[1]), int(words[2])) for words in fields
-            if len(words) == 3 and words[0] in names and words[1].isdigit() and words[2].isdigit() and int(words[2])]
+    return [
+        (int(words[1]), int(words[2]))
+        for words in fields
+        if len(words) == 3
+        and words[0] in names
+        and words[1].isdigit()
+        and words[2].isdigit()
+        and int(words[2])
+    ]
 
 
 def enter_joined(fd):
@@ -58,7 +68,9 @@ def enter_joined(fd):
         namespaces.join(fd, "user")
         syscalls.unshare(c.CLONE_NEWNS)
     except OSError as error:
-        raise ContainerFailed("can't join the container's user namespace: %s" % os.strerror(error.errno)) from None
+        raise ContainerFailed(
+            f"can't join the container's user namespace: {os.strerror(error.errno)}"
+        ) from None
 
 
 def enter(maps):
@@ -66,17 +78,29 @@ def enter(maps):
     own = os.geteuid(), os.getegid()
     for kind, ident, extents in zip(("uid", "gid"), own, (maps.uids, maps.gids)):
         if not any(outside <= ident < outside + size for _inside, outside, size in extents):
-            raise Unsupported("config.json: linux.%sMappings: %s %d, which is the caller's own, has to be among hostID" % (kind, kind, ident))
-    alone = [[(outside, size) for _inside, outside, size in extents] for extents in (maps.uids, maps.gids)] == [[(ident, 1)] for ident in own]
+            raise Unsupported(
+                "config.json: linux.%sMappings: %s %d, which is the caller's own, has to be among hostID"
+                % (kind, kind, ident)
+            )
+    alone = [
+        [(outside, size) for _inside, outside, size in extents]
+        for extents in (maps.uids, maps.gids)
+    ] == [[(ident, 1)] for ident in own]
     write = _write_own if alone else _Helpers(maps)
     try:
         syscalls.unshare(c.CLONE_NEWUSER | c.CLONE_NEWNS)
     except OSError as error:
-        raise ContainerFailed("a user who is not root can't make a user namespace here: %s" % {
-            errno.EPERM: "the host forbids it (kernel.unprivileged_userns_clone, or its security module)",
-            errno.ENOSPC: "user.max_user_namespaces"}.get(error.errno, os.strerror(error.errno))) from None
+        raise ContainerFailed(
+            "a user who is not root can't make a user namespace here: %s"
+            % {
+                errno.EPERM: "the host forbids it (kernel.unprivileged_userns_clone, or its security module)",
+                errno.ENOSPC: "user.max_user_namespaces",
+            }.get(error.errno, os.strerror(error.errno))
+        ) from None
     before = syscalls.prctl(c.PR_GET_DUMPABLE)
-    syscalls.prctl(c.PR_SET_DUMPABLE, 1)  # once sealed (oci/launch/sealed_interpreter.py), what is below /proc/self is root's
+    syscalls.prctl(
+        c.PR_SET_DUMPABLE, 1
+    )  # once sealed (oci/launch/sealed_interpreter.py), what is below /proc/self is root's
     try:
         write(maps)
     finally:
@@ -84,7 +108,9 @@ def enter(maps):
 
 
 def _write_own(maps):
-    procfs.write("/proc/self/setgroups", "deny")  # or the kernel takes no gid_map of who has not CAP_SETGID outside
+    procfs.write(
+        "/proc/self/setgroups", "deny"
+    )  # or the kernel takes no gid_map of who has not CAP_SETGID outside
     userns.write(os.getpid(), maps.uids, maps.gids)
 
 
@@ -93,10 +119,21 @@ class _Helpers:
 
     def __init__(self, maps):
         places = os.environ.get("PATH", os.defpath).split(":")
-        paths = [next((path for path in (os.path.join(place, name) for place in places) if os.access(path, os.X_OK)), None) for name in HELPERS]
+        paths = [
+            next(
+                (
+                    path
+                    for path in (os.path.join(place, name) for place in places)
+                    if os.access(path, os.X_OK)
+                ),
+                None,
+            )
+            for name in HELPERS
+        ]
         if None in paths:
-            raise Unsupported("config.json: linux.uidMappings, linux.gidMappings: for more than the caller's own id %s are needed (package uidmap)"
-                              % " and ".join(HELPERS))
+            raise Unsupported(
+                f"config.json: linux.uidMappings, linux.gidMappings: for more than the caller's own id {' and '.join(HELPERS)} are needed (package uidmap)"
+            )
         target, (reader, self.writer) = os.getpid(), os.pipe()
         self.child = os.fork()
         if self.child == 0:
@@ -104,7 +141,10 @@ class _Helpers:
             try:
                 os.close(self.writer)
                 if os.read(reader, 1):
-                    codes = [_run(path, target, extents) for path, extents in zip(paths, (maps.uids, maps.gids))]
+                    codes = [
+                        _run(path, target, extents)
+                        for path, extents in zip(paths, (maps.uids, maps.gids))
+                    ]
                     code = max(codes)
             finally:
                 os._exit(code)
@@ -114,22 +154,30 @@ class _Helpers:
         os.write(self.writer, b"g")
         os.close(self.writer)
         if os.waitpid(self.child, 0)[1]:
-            raise ContainerFailed("the maps of the user namespace can't be written: %s refused (see /etc/subuid and /etc/subgid)" % " or ".join(HELPERS))
+            raise ContainerFailed(
+                f"the maps of the user namespace can't be written: {' or '.join(HELPERS)} refused (see /etc/subuid and /etc/subgid)"
+            )
 
 
 def _run(path, target, extents):
-    words = [os.path.basename(path), str(target)] + [str(number) for extent in extents for number in extent]
+    words = [os.path.basename(path), str(target)] + [
+        str(number) for extent in extents for number in extent
+    ]
     return int(os.waitpid(os.posix_spawn(path, words, os.environ), 0)[1] != 0)
 
 
 def join(pid, given=None):
     """Go into the user namespace of a container's process, if it is another one. :param given: a descriptor of it, where it can't be opened."""
-    if namespaces.identity("self", "user") == (namespaces.identity(pid, "user") if given is None else namespaces.identity_of(given)):
+    if namespaces.identity("self", "user") == (
+        namespaces.identity(pid, "user") if given is None else namespaces.identity_of(given)
+    ):
         return
     fd = userns.open_of(pid) if given is None else os.dup(given)
     try:
         namespaces.join(fd, "user")
     except OSError as error:
-        raise ContainerFailed("can't join the container's user namespace: %s" % os.strerror(error.errno)) from None
+        raise ContainerFailed(
+            f"can't join the container's user namespace: {os.strerror(error.errno)}"
+        ) from None
     finally:
         os.close(fd)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A created container's process waits for its start at a socket in the container's directory. Who connects says a word:
 
-    "s"   be started: the connection becomes its channel, and its end is the process's as well
-    "n"   hand over your namespaces and your root. A user who is not root could not open them otherwise: the memory of the process belongs
-          to the host's user namespace until it executes its program, and /proc shows them to root alone (ptrace(2), "access mode checking").
-          They are the container's; nothing of the host's is among them.
+"s"   be started: the connection becomes its channel, and its end is the process's as well
+"n"   hand over your namespaces and your root. A user who is not root could not open them otherwise: the memory of the process belongs
+      to the host's user namespace until it executes its program, and /proc shows them to root alone (ptrace(2), "access mode checking").
+      They are the container's; nothing of the host's is among them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def connect(container):
     try:
         connection.connect("/proc/self/fd/%d/%s" % (container.directory, SOCKET))
     except ConnectionRefusedError:
-        raise Conflict("container %s can't be started: its process has ended" % container.ident) from None
+        raise Conflict(
+            f"container {container.ident} can't be started: its process has ended"
+        ) from None
     return connection
 
 
@@ -46,27 +48,44 @@ def ask(container):
     try:
         connection = connect(container)
         connection.send(b"n")
-        kinds, ancillary, _flags, _address = connection.recvmsg(4096, _socket.CMSG_SPACE(4 * 16), _socket.MSG_CMSG_CLOEXEC)
+        kinds, ancillary, _flags, _address = connection.recvmsg(
+            4096, _socket.CMSG_SPACE(4 * 16), _socket.MSG_CMSG_CLOEXEC
+        )
         connection.close()
     except FileNotFoundError:
-        raise Conflict("container %s was started meanwhile" % container.ident) from None
+        raise Conflict(f"container {container.ident} was started meanwhile") from None
     finally:
         container.unlock()
     kinds = kinds.decode().split()
     if not ancillary:
-        raise ContainerFailed("container %s does not tell its namespaces: it was created by an older version" % container.ident)
-    return dict(zip(kinds, struct.unpack("%di" % len(kinds), ancillary[0][2])))
+        raise ContainerFailed(
+            f"container {container.ident} does not tell its namespaces: it was created by an older version"
+        )
+    return dict(zip(kinds, struct.unpack(f"{len(kinds)}i", ancillary[0][2])))
 
 
 def own_namespaces():
     """In the process, in its namespaces, while /proc is the host's: ``{type: descriptor}``."""
-    return {kind: namespaces.open_namespace("self", kind) for kind in namespaces.TYPES if namespaces.supported(kind)}
+    return {
+        kind: namespaces.open_namespace("self", kind)
+        for kind in namespaces.TYPES
+        if namespaces.supported(kind)
+    }
 
 
 def _hand_over(connection, spaces):
     handed = dict(spaces, **{ROOT: os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)})
     try:
-        connection.sendmsg([" ".join(handed).encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(handed), *handed.values()))])
+        connection.sendmsg(
+            [" ".join(handed).encode()],
+            [
+                (
+                    _socket.SOL_SOCKET,
+                    _socket.SCM_RIGHTS,
+                    struct.pack(f"{len(handed)}i", *handed.values()),
+                )
+            ],
+        )
     except OSError:  # who asked has gone
         pass
     finally:

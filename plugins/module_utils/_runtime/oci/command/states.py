@@ -28,14 +28,26 @@ VERSION = "1.3.0"  # of the runtime specification
 ALL = 1 << 62  # bytes: a file of its own is read whole
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-")
 LONGEST = 255  # bytes of a file's name
-_FORM = {"id": str, "bundle": str, "rootfs": str, "pid": int, "annotations": dict, "cgroup": dict}  # what a status has
+_FORM = {
+    "id": str,
+    "bundle": str,
+    "rootfs": str,
+    "pid": int,
+    "annotations": dict,
+    "cgroup": dict,
+}  # what a status has
 
 
 def check_id(ident):
     """:raises InvalidInput: no name for a container."""
     if not ident or len(ident) > LONGEST or not _LETTERS.issuperset(ident) or ident.startswith("."):
         why = "invalid character in a container ID, or too many"
-        raise InvalidInput("container id", ident, "letters, digits, _ + . and -, at most %d of them, not first a dot (%s)" % (LONGEST, why))
+        raise InvalidInput(
+            "container id",
+            ident,
+            "letters, digits, _ + . and -, at most %d of them, not first a dot (%s)"
+            % (LONGEST, why),
+        )
 
 
 def write_whole(path, data, mode, temporary=None):
@@ -45,7 +57,7 @@ def write_whole(path, data, mode, temporary=None):
     try:
         try:
             while data:
-                data = data[os.write(fd, data):]
+                data = data[os.write(fd, data) :]
         finally:
             os.close(fd)
         os.rename(temporary, path)
@@ -74,7 +86,9 @@ class Container:
         try:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
-            raise Conflict("container %s: a container with given ID already exists in %s" % (self.ident, self.root)) from None
+            raise Conflict(
+                f"container {self.ident}: a container with given ID already exists in {self.root}"
+            ) from None
         self.lock()
         self.making, self.data = True, data
 
@@ -97,7 +111,7 @@ class Container:
         self.directory = None
 
     def missing(self):
-        return NotFound("container %s does not exist in %s" % (self.ident, self.root))
+        return NotFound(f"container {self.ident} does not exist in {self.root}")
 
     def read(self):
         """Read its status file; returns itself. :raises NotFound: there is no such container. :raises Unreadable: that file is not what it was."""
@@ -111,8 +125,9 @@ class Container:
             self.data = {}  # being made, or it was never finished
         except (OSError, ValueError, AttributeError, RecursionError, MemoryError) as error:
             self.data = {}
-            raise Unreadable("container %s: %s/status can't be read: %s; delete --force takes away what is left of it" % (
-                self.ident, self.path, os.strerror(error.errno).lower() if isinstance(error, OSError) else "it is not what this runtime writes")) from None
+            raise Unreadable(
+                f"container {self.ident}: {self.path}/status can't be read: {os.strerror(error.errno).lower() if isinstance(error, OSError) else 'it is not what this runtime writes'}; delete --force takes away what is left of it"
+            ) from None
         return self
 
     def write(self):
@@ -126,8 +141,9 @@ class Container:
                 raise ValueError
             return found
         except (OSError, ValueError, RecursionError, MemoryError) as error:
-            raise Unreadable("container %s: %s/config.json can't be read: %s" % (
-                self.ident, self.path, os.strerror(error.errno).lower() if isinstance(error, OSError) else "it is not what it was")) from None
+            raise Unreadable(
+                f"container {self.ident}: {self.path}/config.json can't be read: {os.strerror(error.errno).lower() if isinstance(error, OSError) else 'it is not what it was'}"
+            ) from None
 
     def keep_config(self, text):
         write_whole(self.path + "/config.json", os.fsencode(text), 0o600)
@@ -141,7 +157,12 @@ class Container:
         try:
             found = json_text.load(procfs.read(self.path + "/group", ALL))
             kinds = {"paths": dict, "made": list}
-            return found if isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in kinds.items()) else None
+            return (
+                found
+                if isinstance(found, dict)
+                and all(isinstance(found.get(key), kind) for key, kind in kinds.items())
+                else None
+            )
         except (OSError, ValueError, RecursionError, MemoryError):
             return None
 
@@ -152,7 +173,7 @@ class Container:
                 os.unlink(self.path + "/" + name)
             except IsADirectoryError:  # oci/features/sd_notify.py's
                 for below in os.listdir(self.path + "/" + name):
-                    os.unlink("%s/%s/%s" % (self.path, name, below))
+                    os.unlink(f"{self.path}/{name}/{below}")
                 os.rmdir(self.path + "/" + name)
         os.rmdir(self.path)
 
@@ -169,7 +190,10 @@ class Container:
     def frozen(self):
         """Whether its group is: by the files themselves, for the start of each container asks."""
         for place in (self.data.get("cgroup") or {"paths": {}})["paths"].values():
-            for name, words in (("/freezer.state", ("FROZEN", "FREEZING")), ("/cgroup.events", ("frozen 1",))):
+            for name, words in (
+                ("/freezer.state", ("FROZEN", "FREEZING")),
+                ("/cgroup.events", ("frozen 1",)),
+            ):
                 try:
                     if any(line in words for line in procfs.read(place + name).splitlines()):
                         return True
@@ -208,9 +232,17 @@ class Container:
     def state(self):
         """The state of the runtime specification, with what runc adds to it."""
         status = self.status()
-        found = {"ociVersion": VERSION, "id": self.ident, "pid": 0 if status == "stopped" else self.pid, "status": status}
+        found = {
+            "ociVersion": VERSION,
+            "id": self.ident,
+            "pid": 0 if status == "stopped" else self.pid,
+            "status": status,
+        }
         found.update((key, self.data.get(key, "")) for key in ("bundle", "rootfs", "created"))
-        found["annotations"], found["owner"] = self.data.get("annotations") or {}, self.data.get("owner", "")
+        found["annotations"], found["owner"] = (
+            self.data.get("annotations") or {},
+            self.data.get("owner", ""),
+        )
         return found
 
 
@@ -229,7 +261,9 @@ def every(root, broken=None):
     :param broken: a list that gets the sentences about those that can't be read; None: they are raised.
     """
     try:
-        names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False))
+        names = sorted(
+            entry.name for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False)
+        )
     except FileNotFoundError:
         return []
     found = []

@@ -42,30 +42,44 @@ class Hook:
         self.outputs = outputs
         path = entry.get("path")
         if not path or not os.path.isabs(path):
-            raise Unsupported("config.json: hooks.%s: path %r is not valid; accepted: an absolute path" % (kind, path))
+            raise Unsupported(
+                f"config.json: hooks.{kind}: path {path!r} is not valid; accepted: an absolute path"
+            )
         self.path = _bytes(path, kind)
         self.arguments = [_bytes(word, kind) for word in entry.get("args") or ()] or [self.path]
         self.environment, self.timeout = None, entry.get("timeout")
         if entry.get("env") is not None:
-            self.environment = dict(_bytes(variable, kind).partition(b"=")[::2] for variable in entry["env"])
-        if self.timeout is not None and (not isinstance(self.timeout, (int, float)) or self.timeout <= 0):
-            raise Unsupported("config.json: hooks.%s: timeout %r is not valid; accepted: a number of seconds above 0" % (kind, self.timeout))
+            self.environment = dict(
+                _bytes(variable, kind).partition(b"=")[::2] for variable in entry["env"]
+            )
+        if self.timeout is not None and (
+            not isinstance(self.timeout, (int, float)) or self.timeout <= 0
+        ):
+            raise Unsupported(
+                f"config.json: hooks.{kind}: timeout {self.timeout!r} is not valid; accepted: a number of seconds above 0"
+            )
 
     def open_outputs(self):
         """Descriptors of ``outputs``, None for what is not given. :raises ContainerFailed: naming the annotation."""
         found = []
         for annotation, path in zip(OUTPUTS, self.outputs):
             try:
-                found.append(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644) if path else None)
+                found.append(
+                    os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                    if path
+                    else None
+                )
             except OSError as error:
-                raise ContainerFailed("annotation %s: %s can't be written: %s" % (annotation, path, os.strerror(error.errno).lower())) from None
+                raise ContainerFailed(
+                    f"annotation {annotation}: {path} can't be written: {os.strerror(error.errno).lower()}"
+                ) from None
         return found
 
 
 def _bytes(text, kind):
     data = os.fsencode(text)
     if b"\0" in data:
-        raise Unsupported("config.json: hooks.%s: %r holds a NUL byte" % (kind, text))
+        raise Unsupported(f"config.json: hooks.{kind}: {text!r} holds a NUL byte")
     return data
 
 
@@ -73,7 +87,11 @@ def read(config):
     """``{kind: [Hook]}`` of a config.json, the kinds that are there. :raises Unsupported: naming what is wrong."""
     wanted = config.get("hooks") or {}
     outputs = [(config.get("annotations") or {}).get(annotation) for annotation in OUTPUTS]
-    return {kind: [Hook(kind, entry, outputs) for entry in wanted[kind]] for kind in KINDS if wanted.get(kind)}
+    return {
+        kind: [Hook(kind, entry, outputs) for entry in wanted[kind]]
+        for kind in KINDS
+        if wanted.get(kind)
+    }
 
 
 def text(a_state):
@@ -93,7 +111,11 @@ def run(document, kind, a_state):
         except ContainerFailed as error:
             if kind != "poststop":
                 raise
-            warnings.append(str(error) if error.exit_code is None else "poststop hook failed with exit code %d: %s" % (error.exit_code, error))
+            warnings.append(
+                str(error)
+                if error.exit_code is None
+                else "poststop hook failed with exit code %d: %s" % (error.exit_code, error)
+            )
     return warnings
 
 
@@ -119,7 +141,12 @@ def run_one(kind, number, hook, about, directories=(), environment=None):
         os.lseek(given, 0, os.SEEK_SET)
         pid = os.fork()
         if pid == 0:
-            _become(hook, [given] + [its_output if fd is None else fd for fd in files], directories, environment)
+            _become(
+                hook,
+                [given] + [its_output if fd is None else fd for fd in files],
+                directories,
+                environment,
+            )
         os.close(its_output)
         its_output = None
         ended, said = _follow(pid, output, hook.timeout)
@@ -128,14 +155,21 @@ def run_one(kind, number, hook, about, directories=(), environment=None):
             if fd is not None:
                 os.close(fd)
     if ended is None:
-        what = "it did not end in %s s" % hook.timeout
+        what = f"it did not end in {hook.timeout} s"
     elif ended == 0:
         return
     else:
-        what = "signal: %s" % (_signal.strsignal(-ended) or str(-ended)).lower() if ended < 0 else "exit status %d" % ended
+        what = (
+            f"signal: {(_signal.strsignal(-ended) or str(-ended)).lower()}"
+            if ended < 0
+            else "exit status %d" % ended
+        )
     said = said.decode("utf-8", "replace").strip()
-    raise ContainerFailed("error running hooks: error running %s hook #%d: %s: %s%s" % (
-        kind, number, os.fsdecode(hook.path), what, said and ", output: " + said), ended if ended is None or ended > 0 else 128 - ended)
+    raise ContainerFailed(
+        "error running hooks: error running %s hook #%d: %s: %s%s"
+        % (kind, number, os.fsdecode(hook.path), what, said and ", output: " + said),
+        ended if ended is None or ended > 0 else 128 - ended,
+    )
 
 
 def _follow(pid, output, timeout):
@@ -184,7 +218,10 @@ def _become(hook, streams, directories, environment):
     """In the hook's process: execute it. Its own session, so that what it starts ends with it when its time is over."""
     try:
         os.setsid()
-        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):  # Python ignores them, and that would be inherited
+        for number in (
+            _signal.SIGPIPE,
+            _signal.SIGXFSZ,
+        ):  # Python ignores them, and that would be inherited
             _signal.signal(number, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         for number, fd in enumerate(streams):

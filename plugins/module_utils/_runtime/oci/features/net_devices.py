@@ -17,7 +17,9 @@ from ...kernel.net import netlink
 
 _IFA_FLAGS, _PERMANENT = 8, 0x80  # linux/if_addr.h
 _KEPT = (netlink.IFA_ADDRESS, netlink.IFA_LOCAL, netlink.IFA_BROADCAST)
-_GIVEN_FLAGS = 0x2 | 0x100 | 0x200 | 0x400  # NODAD, MANAGETEMPADDR, NOPREFIXROUTE, MCAUTOJOIN: what a user sets
+_GIVEN_FLAGS = (
+    0x2 | 0x100 | 0x200 | 0x400
+)  # NODAD, MANAGETEMPADDR, NOPREFIXROUTE, MCAUTOJOIN: what a user sets
 
 
 def read(document):
@@ -26,10 +28,18 @@ def read(document):
     for name, entry in (document.linux.get("netDevices") or {}).items():
         found[name] = (entry or {}).get("name") or name
         for one in (name, found[name]):
-            if not 0 < len(os.fsencode(one)) < 16 or one in (".", "..") or any(sign in "/:" or sign.isspace() for sign in one):
-                raise Unsupported("config.json: linux.netDevices: invalid network device name %r" % one)
+            if (
+                not 0 < len(os.fsencode(one)) < 16
+                or one in (".", "..")
+                or any(sign in "/:" or sign.isspace() for sign in one)
+            ):
+                raise Unsupported(
+                    f"config.json: linux.netDevices: invalid network device name {one!r}"
+                )
     if found and "network" not in document.namespaces:
-        raise Unsupported("config.json: linux.netDevices: unable to move network devices without a NET namespace")
+        raise Unsupported(
+            "config.json: linux.netDevices: unable to move network devices without a NET namespace"
+        )
     return found
 
 
@@ -45,8 +55,9 @@ def move(devices, pid, joined=None):
                 try:
                     _move(here, there, target, name, new)
                 except OSError as error:
-                    raise ContainerFailed("linux.netDevices: network device %s can't be moved to the container as %s: %s" % (
-                        name, new, error.strerror)) from None
+                    raise ContainerFailed(
+                        f"linux.netDevices: network device {name} can't be moved to the container as {new}: {error.strerror}"
+                    ) from None
     finally:
         os.close(target)
 
@@ -73,15 +84,28 @@ def _move(here, there, target, name, new):
     addresses = _addresses(here, link["index"])
     here.request([netlink.set_link(name, up=False)])
     try:
-        body = netlink.link_message(link["index"]) + netlink.text(netlink.IFLA_IFNAME, new) + netlink.u32(netlink.IFLA_NET_NS_FD, target)
+        body = (
+            netlink.link_message(link["index"])
+            + netlink.text(netlink.IFLA_IFNAME, new)
+            + netlink.u32(netlink.IFLA_NET_NS_FD, target)
+        )
         here.request([(netlink.RTM_NEWLINK, 0, body)])
     except OSError:
         if link["up"]:
             here.request([netlink.set_link(name, up=True)])
         raise
     moved = next(one for one in netlink.links(there) if one["index"] not in before)
-    there.request([(netlink.RTM_NEWADDR, netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE, head + struct.pack("=i", moved["index"]) + tail)
-                   for head, tail in addresses] + [netlink.set_link(moved["name"], up=True)])
+    there.request(
+        [
+            (
+                netlink.RTM_NEWADDR,
+                netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
+                head + struct.pack("=i", moved["index"]) + tail,
+            )
+            for head, tail in addresses
+        ]
+        + [netlink.set_link(moved["name"], up=True)]
+    )
 
 
 def _addresses(sock, index):
@@ -93,6 +117,13 @@ def _addresses(sock, index):
         if _IFA_FLAGS in details:
             flags = struct.unpack("=I", details[_IFA_FLAGS])[0]
         if owner == index and scope == 0 and flags & _PERMANENT:
-            tail = b"".join(netlink.attribute(kind, details[kind]) for kind in _KEPT if kind in details)
-            found.append((struct.pack("=BBBB", family, prefix, 0, scope), tail + netlink.u32(_IFA_FLAGS, flags & _GIVEN_FLAGS)))
+            tail = b"".join(
+                netlink.attribute(kind, details[kind]) for kind in _KEPT if kind in details
+            )
+            found.append(
+                (
+                    struct.pack("=BBBB", family, prefix, 0, scope),
+                    tail + netlink.u32(_IFA_FLAGS, flags & _GIVEN_FLAGS),
+                )
+            )
     return found

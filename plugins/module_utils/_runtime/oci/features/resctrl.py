@@ -13,18 +13,28 @@ from ...kernel.processes import procfs
 def check(entry):
     """:raises Unsupported: naming what can't be, or that no resctrl is mounted."""
     clos = entry.get("closID")
-    if clos is not None and clos != "/" and ("/" in clos or clos in ("", ".", "..", "info", "mon_groups", "mon_data")):
-        raise Unsupported("config.json: linux.intelRdt.closID: %r is not valid; accepted: the name of a directory, or /" % clos)
+    if (
+        clos is not None
+        and clos != "/"
+        and ("/" in clos or clos in ("", ".", "..", "info", "mon_groups", "mon_data"))
+    ):
+        raise Unsupported(
+            f"config.json: linux.intelRdt.closID: {clos!r} is not valid; accepted: the name of a directory, or /"
+        )
     for name, start in (("l3CacheSchema", ""), ("memBwSchema", "MB:")):
         text = entry.get(name) or ""
         if "\n" in text or text and not text.startswith(start):
-            raise Unsupported("config.json: linux.intelRdt.%s: %r is not valid; accepted: one line%s" % (name, text, start and " that starts with " + start))
+            raise Unsupported(
+                f"config.json: linux.intelRdt.{name}: {text!r} is not valid; accepted: one line{start and ' that starts with ' + start}"
+            )
     for text in entry.get("schemata") or ():
         if "\n" in text:
-            raise Unsupported("config.json: linux.intelRdt.schemata: %r is not one line" % text)
+            raise Unsupported(f"config.json: linux.intelRdt.schemata: {text!r} is not one line")
     for name in ("enableCMT", "enableMBM"):
         if entry.get(name):
-            raise Unsupported("config.json: linux.intelRdt.%s is not supported; enableMonitoring is (runtime-spec 1.3)" % name)
+            raise Unsupported(
+                f"config.json: linux.intelRdt.{name} is not supported; enableMonitoring is (runtime-spec 1.3)"
+            )
     if place() is None:
         raise Unsupported("config.json: linux.intelRdt: no resctrl file system is mounted")
 
@@ -45,7 +55,9 @@ def apply(entry, ident, pid, root):
             _compare(directory, old)
             lines = new
         elif clos and not old + new:
-            raise ContainerFailed("linux.intelRdt.closID: %s does not exist, and there is no schema to make it with" % directory)
+            raise ContainerFailed(
+                f"linux.intelRdt.closID: {directory} does not exist, and there is no schema to make it with"
+            )
         else:
             os.makedirs(directory, 0o755, exist_ok=True)
             lines = old + new
@@ -56,7 +68,9 @@ def apply(entry, ident, pid, root):
             os.mkdir(_monitor(directory, ident), 0o755)
             procfs.write(_monitor(directory, ident) + "/tasks", str(pid))
     except OSError as error:
-        raise ContainerFailed("linux.intelRdt: %s: %s" % (os.fsdecode(error.filename or directory), error.strerror)) from None
+        raise ContainerFailed(
+            f"linux.intelRdt: {os.fsdecode(error.filename or directory)}: {error.strerror}"
+        ) from None
 
 
 def update(entry, given, ident, pids, root):
@@ -67,7 +81,10 @@ def update(entry, given, ident, pids, root):
     """
     entry = dict(entry or {}, **given)
     check(entry)
-    directory, lines = _directory(entry.get("closID"), ident, root), [given[name] for name in ("l3CacheSchema", "memBwSchema") if name in given]
+    directory, lines = (
+        _directory(entry.get("closID"), ident, root),
+        [given[name] for name in ("l3CacheSchema", "memBwSchema") if name in given],
+    )
     try:
         made = not os.path.isdir(directory)
         if made:
@@ -77,7 +94,9 @@ def update(entry, given, ident, pids, root):
         for pid in pids if made else ():
             procfs.write(directory + "/tasks", str(pid))
     except OSError as error:
-        raise ContainerFailed("linux.intelRdt: %s: %s" % (os.fsdecode(error.filename or directory), error.strerror)) from None
+        raise ContainerFailed(
+            f"linux.intelRdt: {os.fsdecode(error.filename or directory)}: {error.strerror}"
+        ) from None
     return entry
 
 
@@ -106,7 +125,9 @@ def _compare(directory, lines):
     for line in lines:
         resource, wanted = _parsed(line)
         if wanted.items() - have.get(resource, {}).items():
-            raise ContainerFailed("linux.intelRdt: %s is not the schema of %s, which exists" % (line, directory))
+            raise ContainerFailed(
+                f"linux.intelRdt: {line} is not the schema of {directory}, which exists"
+            )
 
 
 def _parsed(line):

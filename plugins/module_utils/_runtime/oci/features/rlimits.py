@@ -33,16 +33,20 @@ def allow(program, warn):
     """
     wanted = dict(program.original_limits)  # as they were before this engine raised its own
     for resource, soft, hard in program.limits:
-        soft, hard = (UNLIMITED if value >= 2 ** 64 - 1 else value for value in (soft, hard))
+        soft, hard = (UNLIMITED if value >= 2**64 - 1 else value for value in (soft, hard))
         present, most = syscalls.prlimit(0, resource)
         if most != UNLIMITED and (hard == UNLIMITED or hard > most):
             try:
                 syscalls.prlimit(0, resource, present, hard)
             except PermissionError:
                 most = program.original_limits.get(resource, (present, most))[1]
-                soft, lower = (most if value == UNLIMITED or value > most else value for value in (soft, hard))
-                warn("rlimit %s: hard limit %s needs CAP_SYS_RESOURCE, which this host's root does not have; it is %d"
-                     % (RLIMITS[resource], "unlimited" if hard == UNLIMITED else hard, lower))
+                soft, lower = (
+                    most if value == UNLIMITED or value > most else value for value in (soft, hard)
+                )
+                warn(
+                    "rlimit %s: hard limit %s needs CAP_SYS_RESOURCE, which this host's root does not have; it is %d"
+                    % (RLIMITS[resource], "unlimited" if hard == UNLIMITED else hard, lower)
+                )
                 hard = lower
         wanted[resource] = soft, hard
     program.final_limits = wanted

@@ -14,14 +14,40 @@ import os
 from ...errors import Unsupported
 from ...kernel.calls import syscalls
 
-POLICIES = {"SCHED_OTHER": 0, "SCHED_FIFO": 1, "SCHED_RR": 2, "SCHED_BATCH": 3, "SCHED_ISO": 4, "SCHED_IDLE": 5, "SCHED_DEADLINE": 6}
-SCHEDULER_FLAGS = {"SCHED_FLAG_RESET_ON_FORK": 0x1, "SCHED_FLAG_RECLAIM": 0x2, "SCHED_FLAG_DL_OVERRUN": 0x4, "SCHED_FLAG_KEEP_POLICY": 0x8,
-                   "SCHED_FLAG_KEEP_PARAMS": 0x10, "SCHED_FLAG_UTIL_CLAMP_MIN": 0x20, "SCHED_FLAG_UTIL_CLAMP_MAX": 0x40}
+POLICIES = {
+    "SCHED_OTHER": 0,
+    "SCHED_FIFO": 1,
+    "SCHED_RR": 2,
+    "SCHED_BATCH": 3,
+    "SCHED_ISO": 4,
+    "SCHED_IDLE": 5,
+    "SCHED_DEADLINE": 6,
+}
+SCHEDULER_FLAGS = {
+    "SCHED_FLAG_RESET_ON_FORK": 0x1,
+    "SCHED_FLAG_RECLAIM": 0x2,
+    "SCHED_FLAG_DL_OVERRUN": 0x4,
+    "SCHED_FLAG_KEEP_POLICY": 0x8,
+    "SCHED_FLAG_KEEP_PARAMS": 0x10,
+    "SCHED_FLAG_UTIL_CLAMP_MIN": 0x20,
+    "SCHED_FLAG_UTIL_CLAMP_MAX": 0x40,
+}
 IO_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
 PERSONALITIES = {"LINUX": 0, "LINUX32": 8}
-MEMORY_MODES = {"MPOL_DEFAULT": 0, "MPOL_PREFERRED": 1, "MPOL_BIND": 2, "MPOL_INTERLEAVE": 3, "MPOL_LOCAL": 4, "MPOL_PREFERRED_MANY": 5,
-                "MPOL_WEIGHTED_INTERLEAVE": 6}
-MEMORY_FLAGS = {"MPOL_F_STATIC_NODES": 1 << 15, "MPOL_F_RELATIVE_NODES": 1 << 14, "MPOL_F_NUMA_BALANCING": 1 << 13}
+MEMORY_MODES = {
+    "MPOL_DEFAULT": 0,
+    "MPOL_PREFERRED": 1,
+    "MPOL_BIND": 2,
+    "MPOL_INTERLEAVE": 3,
+    "MPOL_LOCAL": 4,
+    "MPOL_PREFERRED_MANY": 5,
+    "MPOL_WEIGHTED_INTERLEAVE": 6,
+}
+MEMORY_FLAGS = {
+    "MPOL_F_STATIC_NODES": 1 << 15,
+    "MPOL_F_RELATIVE_NODES": 1 << 14,
+    "MPOL_F_NUMA_BALANCING": 1 << 13,
+}
 _WITHOUT_NODES = ("MPOL_DEFAULT", "MPOL_LOCAL")
 
 
@@ -32,9 +58,15 @@ class Scheduling:
     """
 
     def __init__(self, process, linux):
-        self.scheduler, self.io_priority = _scheduler(process.get("scheduler")), _io_priority(process.get("ioPriority"))
+        self.scheduler, self.io_priority = (
+            _scheduler(process.get("scheduler")),
+            _io_priority(process.get("ioPriority")),
+        )
         affinity = process.get("execCPUAffinity") or {}
-        self.initial, self.final = (_list("process.execCPUAffinity." + name, affinity.get(name)) for name in ("initial", "final"))
+        self.initial, self.final = (
+            _list("process.execCPUAffinity." + name, affinity.get(name))
+            for name in ("initial", "final")
+        )
         self.personality = _personality(linux.get("personality"))
         self.memory = _memory(linux.get("memoryPolicy"))
 
@@ -44,7 +76,10 @@ class Scheduling:
             try:
                 _do("process.scheduler", syscalls.sched_setattr, pid, **self.scheduler)
             except OSError as error:
-                if error.errno != errno.EPERM or self.scheduler["policy"] != POLICIES["SCHED_DEADLINE"]:
+                if (
+                    error.errno != errno.EPERM
+                    or self.scheduler["policy"] != POLICIES["SCHED_DEADLINE"]
+                ):
                     raise
                 why = "; process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus), or needs CAP_SYS_NICE"
                 raise OSError(error.errno, error.strerror + why) from None
@@ -63,7 +98,7 @@ def _do(field, call, *arguments, **named):
     try:
         call(*arguments, **named)
     except OSError as error:
-        raise OSError(error.errno, "%s can't be set: %s" % (field, os.strerror(error.errno))) from None
+        raise OSError(error.errno, f"{field} can't be set: {os.strerror(error.errno)}") from None
 
 
 def affinity(field, cpus):
@@ -85,13 +120,17 @@ def reset_affinity():
 
 def _chosen(field, value, table):
     if value not in table:
-        raise Unsupported("config.json: %s: %r is not known; known: %s" % (field, value, ", ".join(table)))
+        raise Unsupported(
+            f"config.json: {field}: {value!r} is not known; known: {', '.join(table)}"
+        )
     return table[value]
 
 
 def _number(field, value, least, most):
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise Unsupported("config.json: %s: %r is not valid; accepted: %d to %d" % (field, value, least, most))
+        raise Unsupported(
+            "config.json: %s: %r is not valid; accepted: %d to %d" % (field, value, least, most)
+        )
     return value
 
 
@@ -103,15 +142,24 @@ def _scheduler(entry):
     found = {"policy": _chosen("process.scheduler.policy", policy, POLICIES)}
     found["nice"] = _number("process.scheduler.nice", entry.get("nice") or 0, -20, 19)
     found["priority"] = _number("process.scheduler.priority", entry.get("priority") or 0, 0, 99)
-    found["flags"] = sum({_chosen("process.scheduler.flags", flag, SCHEDULER_FLAGS) for flag in entry.get("flags") or ()})
+    found["flags"] = sum(
+        {
+            _chosen("process.scheduler.flags", flag, SCHEDULER_FLAGS)
+            for flag in entry.get("flags") or ()
+        }
+    )
     for name in ("runtime", "deadline", "period"):
-        found[name] = _number("process.scheduler." + name, entry.get(name) or 0, 0, 2 ** 64 - 1)
+        found[name] = _number("process.scheduler." + name, entry.get(name) or 0, 0, 2**64 - 1)
         if found[name] and policy != "SCHED_DEADLINE":
-            raise Unsupported("config.json: process.scheduler.%s is for SCHED_DEADLINE only, not for %s" % (name, policy))
+            raise Unsupported(
+                f"config.json: process.scheduler.{name} is for SCHED_DEADLINE only, not for {policy}"
+            )
     if policy == "SCHED_DEADLINE":
         _check_deadline(entry)
     if found["priority"] and policy not in ("SCHED_FIFO", "SCHED_RR"):
-        raise Unsupported("config.json: process.scheduler.priority is for SCHED_FIFO and SCHED_RR only, not for %s" % policy)
+        raise Unsupported(
+            f"config.json: process.scheduler.priority is for SCHED_FIFO and SCHED_RR only, not for {policy}"
+        )
     return found
 
 
@@ -119,10 +167,10 @@ def _check_deadline(entry):
     """What sched_setattr(2) would answer by EINVAL alone. :raises Unsupported: with the numbers."""
     runtime, deadline, period = (entry.get(name) for name in ("runtime", "deadline", "period"))
     if runtime is None or not deadline:
-        why = "requires `%s`" % ("runtime" if runtime is None else "deadline")
+        why = f"requires `{'runtime' if runtime is None else 'deadline'}`"
     elif runtime == 0:
         why = "runtime must be greater than 0"
-    elif not 1024 <= runtime < 2 ** 63:
+    elif not 1024 <= runtime < 2**63:
         why = "runtime %d must be between 1024 and 2^63 - 1 ns" % runtime
     elif runtime > deadline:
         why = "runtime %d must be <= its deadline %d" % (runtime, deadline)
@@ -136,14 +184,19 @@ def _check_deadline(entry):
 def _io_priority(entry):
     if not entry:
         return None
-    return (_chosen("process.ioPriority.class", entry.get("class"), IO_CLASSES), _number("process.ioPriority.priority", entry.get("priority") or 0, 0, 7))
+    return (
+        _chosen("process.ioPriority.class", entry.get("class"), IO_CLASSES),
+        _number("process.ioPriority.priority", entry.get("priority") or 0, 0, 7),
+    )
 
 
 def _personality(entry):
     if not entry:
         return None
     if entry.get("flags"):
-        raise Unsupported("config.json: linux.personality.flags: %s is not supported; runtime-spec knows none" % ", ".join(entry["flags"]))
+        raise Unsupported(
+            f"config.json: linux.personality.flags: {', '.join(entry['flags'])} is not supported; runtime-spec knows none"
+        )
     return _chosen("linux.personality.domain", entry.get("domain"), PERSONALITIES)
 
 
@@ -153,14 +206,25 @@ def _memory(entry):
         return None
     mode = entry.get("mode")
     if mode is None:
-        raise Unsupported("config.json: linux.memoryPolicy.mode: invalid memory policy mode: it is missing; known: %s" % ", ".join(MEMORY_MODES))
+        raise Unsupported(
+            f"config.json: linux.memoryPolicy.mode: invalid memory policy mode: it is missing; known: {', '.join(MEMORY_MODES)}"
+        )
     number = _chosen("linux.memoryPolicy.mode: invalid memory policy mode", mode, MEMORY_MODES)
-    flags = sum({_chosen("linux.memoryPolicy.flags: invalid memory policy flag", flag, MEMORY_FLAGS) for flag in entry.get("flags") or ()})
-    nodes = _list("linux.memoryPolicy.nodes: invalid memory policy node", entry.get("nodes")) or set()
+    flags = sum(
+        {
+            _chosen("linux.memoryPolicy.flags: invalid memory policy flag", flag, MEMORY_FLAGS)
+            for flag in entry.get("flags") or ()
+        }
+    )
+    nodes = (
+        _list("linux.memoryPolicy.nodes: invalid memory policy node", entry.get("nodes")) or set()
+    )
     if nodes and mode in _WITHOUT_NODES:
-        raise Unsupported("config.json: linux.memoryPolicy.nodes: %s mode requires 0 nodes but got %d" % (mode, len(nodes)))
+        raise Unsupported(
+            f"config.json: linux.memoryPolicy.nodes: {mode} mode requires 0 nodes but got {len(nodes)}"
+        )
     if not nodes and mode not in _WITHOUT_NODES + ("MPOL_PREFERRED",):
-        raise Unsupported("config.json: linux.memoryPolicy.nodes: %s needs at least one node" % mode)
+        raise Unsupported(f"config.json: linux.memoryPolicy.nodes: {mode} needs at least one node")
     return number | flags, nodes
 
 
@@ -171,7 +235,16 @@ def _list(field, text):
     found = set()
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or dash and not last.isdigit() or dash and int(first) > int(last) or int(last or first) > 65535:
-            raise Unsupported("config.json: %s: %r is not valid; accepted: numbers and ranges, such as 0-3,7" % (field, text))
+        if (
+            not first.isdigit()
+            or dash
+            and not last.isdigit()
+            or dash
+            and int(first) > int(last)
+            or int(last or first) > 65535
+        ):
+            raise Unsupported(
+                f"config.json: {field}: {text!r} is not valid; accepted: numbers and ranges, such as 0-3,7"
+            )
         found.update(range(int(first), int(last or first) + 1))
     return found

@@ -17,7 +17,9 @@ from ...kernel.processes import pidfd as pidfds
 
 DIRECTORY, NAME = "notify", "notify.sock"  # in the container's directory
 PLACE = "/run/notify"
-BARRIER = 30000  # milliseconds that systemd may take to say that it has read all (sd_notify_barrier(3))
+BARRIER = (
+    30000  # milliseconds that systemd may take to say that it has read all (sd_notify_barrier(3))
+)
 
 
 def host():
@@ -28,9 +30,17 @@ def host():
 
 def add(config, container):
     """Give the program its socket's place, in its document."""
-    config.setdefault("mounts", []).append({"destination": PLACE, "source": os.path.join(container.path, DIRECTORY), "type": "bind",
-                                            "options": ["bind", "nosuid", "noexec", "nodev", "ro"]})
-    config["process"]["env"] = (config["process"].get("env") or []) + ["NOTIFY_SOCKET=%s/%s" % (PLACE, NAME)]
+    config.setdefault("mounts", []).append(
+        {
+            "destination": PLACE,
+            "source": os.path.join(container.path, DIRECTORY),
+            "type": "bind",
+            "options": ["bind", "nosuid", "noexec", "nodev", "ro"],
+        }
+    )
+    config["process"]["env"] = (config["process"].get("env") or []) + [
+        f"NOTIFY_SOCKET={PLACE}/{NAME}"
+    ]
 
 
 class Relay:
@@ -41,7 +51,11 @@ class Relay:
         if host() is None or not os.path.isdir(os.path.join(container.path, DIRECTORY)):
             return
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
-        path = "/proc/self/fd/%d/%s/%s" % (container.directory, DIRECTORY, NAME)  # an address has at most 107 bytes
+        path = "/proc/self/fd/%d/%s/%s" % (
+            container.directory,
+            DIRECTORY,
+            NAME,
+        )  # an address has at most 107 bytes
         self.socket.bind(path)
         os.chmod(path, 0o777)
         self.fd = self.socket.fileno()
@@ -79,7 +93,10 @@ def _tell(ready, pid):
         client.send(b"MAINPID=%d\n" % pid)
         reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
-            client.sendmsg([b"BARRIER=1"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", writing))])
+            client.sendmsg(
+                [b"BARRIER=1"],
+                [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", writing))],
+            )
         finally:
             os.close(writing)
         poll = select.poll()

@@ -28,16 +28,26 @@ def read(profile):
     """
     path, metadata = profile.get("listenerPath"), profile.get("listenerMetadata")
     if metadata and not path:
-        raise Unsupported("config.json: linux.seccomp.listenerMetadata is of no use without listenerPath")
+        raise Unsupported(
+            "config.json: linux.seccomp.listenerMetadata is of no use without listenerPath"
+        )
     from ...kernel.seccomp import compiler
 
     if not compiler.notifies(profile):
         return (path, metadata, False) if path else None
     if not path:
-        return "", metadata, False  # its calls fail with ENOSYS, as the kernel has it when nobody listens
+        return (
+            "",
+            metadata,
+            False,
+        )  # its calls fail with ENOSYS, as the kernel has it when nobody listens
     for entry in profile["syscalls"]:
-        for name in set(entry["names"]) & set(FORBIDDEN) if entry["action"] == "SCMP_ACT_NOTIFY" else ():
-            raise Unsupported("config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the %s syscall: the runtime needs it itself" % name)
+        for name in (
+            set(entry["names"]) & set(FORBIDDEN) if entry["action"] == "SCMP_ACT_NOTIFY" else ()
+        ):
+            raise Unsupported(
+                f"config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the {name} syscall: the runtime needs it itself"
+            )
     return path, metadata, True
 
 
@@ -51,7 +61,9 @@ def words(listener, state):
     if metadata:
         told["metadata"] = metadata
     fd = os.memfd_create("seccomp", os.MFD_CLOEXEC)
-    os.write(fd, (b"1" if needed else b"0") + os.fsencode(path) + b"\0" + json_text.dump(told).encode())
+    os.write(
+        fd, (b"1" if needed else b"0") + os.fsencode(path) + b"\0" + json_text.dump(told).encode()
+    )
     return fd
 
 
@@ -71,14 +83,19 @@ def forward(listener_fd, words_fd):
     try:
         if path:
             connection.connect(b"\0" + path[1:] if path[:1] == b"@" else path)
-            sent = connection.sendmsg([told], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", listener_fd))])
-            if told[sent:]:  # sending nothing is an error as well once the agent, having what it wanted, has closed
+            sent = connection.sendmsg(
+                [told], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", listener_fd))]
+            )
+            if told[
+                sent:
+            ]:  # sending nothing is an error as well once the agent, having what it wanted, has closed
                 connection.sendall(told[sent:])
     except OSError as error:
         if not needed:
             return
-        raise ContainerFailed("linux.seccomp.listenerPath: failed to connect with seccomp agent at %s: %s" % (
-            os.fsdecode(path), os.strerror(error.errno) if error.errno else error)) from None
+        raise ContainerFailed(
+            f"linux.seccomp.listenerPath: failed to connect with seccomp agent at {os.fsdecode(path)}: {os.strerror(error.errno) if error.errno else error}"
+        ) from None
     finally:
         connection.close()
         os.close(listener_fd)

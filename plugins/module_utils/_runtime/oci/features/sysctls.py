@@ -16,7 +16,10 @@ from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts
 from ...kernel.processes import procfs
 
-_IPC = tuple("kernel/" + name for name in "msgmax msgmnb msgmni sem shmall shmmax shmmni shm_rmid_forced".split())
+_IPC = tuple(
+    "kernel/" + name
+    for name in "msgmax msgmnb msgmni sem shmall shmmax shmmni shm_rmid_forced".split()
+)
 
 
 def read(document):
@@ -26,20 +29,34 @@ def read(document):
         path = _path(name)
         kind = _kind(name, path)
         if kind not in document.namespaces:
-            raise Unsupported("sysctl %s: the container has no %s namespace of its own" % (name, kind))
+            raise Unsupported(f"sysctl {name}: the container has no {kind} namespace of its own")
         joined = document.namespaces[kind]
         if joined and os.path.isabs(joined) and _is_ours(joined, kind):
-            raise Unsupported("sysctl %s: the %s namespace %s is the host's" % (name, kind, joined))
-        if not isinstance(value, str) or any(ord(character) < 32 and character != "\t" for character in value):
-            raise Unsupported("sysctl %s: the value %r is not valid; accepted: one line of text" % (name, value))
-        if path == "kernel/domainname" and document.config.get("domainname") not in (None, "", value):
-            raise Unsupported("sysctl %s: the value %r is not that of domainname, %r" % (name, value, document.config["domainname"]))
+            raise Unsupported(f"sysctl {name}: the {kind} namespace {joined} is the host's")
+        if not isinstance(value, str) or any(
+            ord(character) < 32 and character != "\t" for character in value
+        ):
+            raise Unsupported(
+                f"sysctl {name}: the value {value!r} is not valid; accepted: one line of text"
+            )
+        if path == "kernel/domainname" and document.config.get("domainname") not in (
+            None,
+            "",
+            value,
+        ):
+            raise Unsupported(
+                f"sysctl {name}: the value {value!r} is not that of domainname, {document.config['domainname']!r}"
+            )
         found.append((name, path, value))
     return found
 
 
 def _path(name):
-    first = min((name.index(sign), sign) for sign in "./" if sign in name)[1] if "." in name or "/" in name else "/"
+    first = (
+        min((name.index(sign), sign) for sign in "./" if sign in name)[1]
+        if "." in name or "/" in name
+        else "/"
+    )
     return name if first == "/" else name.replace("/", "\0").replace(".", "/").replace("\0", ".")
 
 
@@ -55,9 +72,10 @@ def _kind(name, path):
         if path.startswith("user/"):
             return "user"
         if path == "kernel/hostname":
-            raise Unsupported("sysctl %s: not supported; the field hostname is for that" % name)
-    raise Unsupported("sysctl %s: only parameters of a namespace can be set for a container: net.*, kernel.shm*, kernel.msg*, kernel.sem, "
-                      "fs.mqueue.*, kernel.domainname, user.*" % name)
+            raise Unsupported(f"sysctl {name}: not supported; the field hostname is for that")
+    raise Unsupported(
+        f"sysctl {name}: only parameters of a namespace can be set for a container: net.*, kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, kernel.domainname, user.*"
+    )
 
 
 def _is_ours(path, kind):
@@ -86,8 +104,14 @@ def apply(entries):
                     raise
                 _write_privately(path, value)
         except OSError as error:
-            why = ": groups that the container's user namespace does not have" if (path, error.errno) == (PING, errno.EINVAL) else ""
-            raise OSError(error.errno, "sysctl %s=%s: %s%s" % (name, value, os.strerror(error.errno), why)) from None
+            why = (
+                ": groups that the container's user namespace does not have"
+                if (path, error.errno) == (PING, errno.EINVAL)
+                else ""
+            )
+            raise OSError(
+                error.errno, f"sysctl {name}={value}: {os.strerror(error.errno)}{why}"
+            ) from None
 
 
 def _write_privately(path, value):

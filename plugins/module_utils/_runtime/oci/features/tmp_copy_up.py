@@ -39,7 +39,14 @@ def _entry(name, source, target):
         os.mkdir(name, 0o700, dir_fd=target)
         _opened(name, source, target, DIRECTORY, DIRECTORY, copy)
     elif kind == stat.S_IFREG:
-        _opened(name, source, target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _file)
+        _opened(
+            name,
+            source,
+            target,
+            os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
+            _file,
+        )
     elif kind != stat.S_IFSOCK:
         os.mknod(name, kind | stat.S_IMODE(status.st_mode), status.st_rdev, dir_fd=target)
         os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)

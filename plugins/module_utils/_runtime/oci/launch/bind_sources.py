@@ -46,14 +46,16 @@ def find(mount, spaces, later=False):
 
 
 def _sentence(mount, error):
-    return "mount %s: can't bind %s of the host: %s" % (mount.destination, mount.source, os.strerror(error.errno))
+    return f"mount {mount.destination}: can't bind {mount.source} of the host: {os.strerror(error.errno)}"
 
 
 def owners(mount, spaces):
     """The user namespace that is to map a mount's files, a descriptor of ``spaces``'. :raises Unsupported: there is none."""
     found = spaces.fd(mount.map)
     if found is None:
-        raise Unsupported("mount %s: idmap needs uidMappings and gidMappings, because the container has no user namespace" % mount.destination)
+        raise Unsupported(
+            f"mount {mount.destination}: idmap needs uidMappings and gidMappings, because the container has no user namespace"
+        )
     return found
 
 
@@ -61,14 +63,16 @@ def _map_ids(mount, userns_fd):
     try:
         mounts.set_attributes(mount.fd, recursive=mount.recursive_map, userns_fd=userns_fd)
     except OSError as error:
-        raise ContainerFailed("mount %s: the ids of %s of the host can't be mapped: %s" % (mount.destination, mount.source, (
-            "its file system does not have that" if error.errno == errno.EINVAL else
-            "they are already" if error.errno == errno.EPERM else os.strerror(error.errno)))) from None
+        raise ContainerFailed(
+            f"mount {mount.destination}: the ids of {mount.source} of the host can't be mapped: {'its file system does not have that' if error.errno == errno.EINVAL else 'they are already' if error.errno == errno.EPERM else os.strerror(error.errno)}"
+        ) from None
 
 
 def copy_within(mount, root_fd):
     """Make the copy of what a mount shows of the container's own root (``mount.within``), as that is by now, with its owners mapped by ``mount.owners``."""
-    place = rootfs.open_in_root(root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0))
+    place = rootfs.open_in_root(
+        root_fd, mount.within, os.O_PATH | (os.O_NOFOLLOW if "src-nofollow" in mount.words else 0)
+    )
     try:
         mount.fd = mounts.bind(place, mount.recursive_bind)
     finally:
@@ -88,7 +92,9 @@ class Order:
     def __init__(self, launch):
         self.launch = launch
         self.early = [mount.given() for mount in launch.mounts]
-        self.passed = not launch.in_order or procfs.kernel_version() < ORDER_SHOWS  # nothing is asked, or nothing is seen
+        self.passed = (
+            not launch.in_order or procfs.kernel_version() < ORDER_SHOWS
+        )  # nothing is asked, or nothing is seen
         self.inside = False  # whether one was made in this process
 
     def come(self, number):
@@ -98,11 +104,16 @@ class Order:
             copy_within(mount, self.launch.root_fd)
         if mount.waits():
             following = self.launch.mounts[number:]
-            end = next((index for index, other in enumerate(following) if not other.waits()), len(following))
+            end = next(
+                (index for index, other in enumerate(following) if not other.waits()),
+                len(following),
+            )
             _copy(following[:end], self.launch)
         anew = self.early[number] and self.inside and not self.passed
         self.inside = self.inside or not self.early[number]
-        self.passed = self.passed or mount.shared()  # in a place that others have too it would come, go and come
+        self.passed = (
+            self.passed or mount.shared()
+        )  # in a place that others have too it would come, go and come
         return anew
 
 

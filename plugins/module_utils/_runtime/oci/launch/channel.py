@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a container's process says to the one outside that makes it, over a SOCK_SEQPACKET socket, until its program is executed.
 
-    "T" + descriptor      the master of its terminal
-    "W" sentence          a warning
-    "S" + 2 descriptors   its seccomp listener, and what is to be told of it (oci/features/seccomp_listener.py); it goes on when it hears "s"
-    "X" errno stage       the program can't be executed; said by kernel/programs/trampoline.py's small program, in two bytes
-    "E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
-    "O" uid " " gid + fds its streams, for the maker to give to that user (of the container's user namespace)
-    "M"                   its mounts are made, and it waits for "g"; said only when somebody has to do something then
-    "R"                   it is ready and waits to be started (``oci create``)
-    end of file           its program is being executed: the socket is close-on-exec
+"T" + descriptor      the master of its terminal
+"W" sentence          a warning
+"S" + 2 descriptors   its seccomp listener, and what is to be told of it (oci/features/seccomp_listener.py); it goes on when it hears "s"
+"X" errno stage       the program can't be executed; said by kernel/programs/trampoline.py's small program, in two bytes
+"E" code " " sentence it can't become the container's process; ``code`` is the exit code that Docker would give
+"O" uid " " gid + fds its streams, for the maker to give to that user (of the container's user namespace)
+"M"                   its mounts are made, and it waits for "g"; said only when somebody has to do something then
+"R"                   it is ready and waits to be started (``oci create``)
+end of file           its program is being executed: the socket is close-on-exec
 """
 
 from __future__ import annotations
@@ -42,12 +42,17 @@ def not_executed(name, number):
     """The Failure of a program that execve(2) refuses. :param name: as the container's user named it; :param number: the errno."""
     name = short(name)
     if number == errno.E2BIG:
-        return Failure("exec %s: its arguments and environment are larger than this kernel takes (argument list too long)" % name, NOT_EXECUTABLE)
+        return Failure(
+            f"exec {name}: its arguments and environment are larger than this kernel takes (argument list too long)",
+            NOT_EXECUTABLE,
+        )
     if number == errno.ENOENT:
-        return Failure("exec %s: no such file or directory" % name, NOT_FOUND)
+        return Failure(f"exec {name}: no such file or directory", NOT_FOUND)
     if number == errno.ENOEXEC:
-        return Failure("exec %s: not a program of this machine (exec format error)" % name, NOT_EXECUTABLE)
-    return Failure("exec %s: %s" % (name, os.strerror(number).lower()), NOT_EXECUTABLE)
+        return Failure(
+            f"exec {name}: not a program of this machine (exec format error)", NOT_EXECUTABLE
+        )
+    return Failure(f"exec {name}: {os.strerror(number).lower()}", NOT_EXECUTABLE)
 
 
 def short(name):
@@ -56,7 +61,7 @@ def short(name):
 
 def defect(error):
     """The sentence about an exception that nobody expected."""
-    return "unexpected error, which is a fault of this runtime: %s: %s" % (type(error).__name__, error)
+    return f"unexpected error, which is a fault of this runtime: {type(error).__name__}: {error}"
 
 
 def pair():
@@ -76,13 +81,22 @@ def listen(channel, warnings, own=None, name=""):
     terminal = None
     while True:
         try:
-            data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_SPACE(12), _socket.MSG_CMSG_CLOEXEC)
-        except ConnectionResetError:  # it ended with a word to it unread; its own words come after this, the end of file last
+            data, ancillary, _flags, _address = channel.recvmsg(
+                1 << 16, _socket.CMSG_SPACE(12), _socket.MSG_CMSG_CLOEXEC
+            )
+        except (
+            ConnectionResetError
+        ):  # it ended with a word to it unread; its own words come after this, the end of file last
             continue
         if data in (b"", b"R", b"M"):
             return data, terminal
         if data[:1] == b"O":
-            own(struct.unpack("%di" % (len(ancillary[0][2]) // 4), ancillary[0][2]) if ancillary else (), *map(int, data[1:].split()))
+            own(
+                struct.unpack("%di" % (len(ancillary[0][2]) // 4), ancillary[0][2])
+                if ancillary
+                else (),
+                *map(int, data[1:].split()),
+            )
         elif data[:1] == b"T":
             terminal = struct.unpack("i", ancillary[0][2][:4])[0]
         elif data[:1] == b"S":
@@ -110,18 +124,22 @@ def _reason(data, name):
     if stage == 1:
         failure = not_executed(name, number)
         return failure.code, str(failure)
-    return FAILED, "the channel can't be closed: %s" % os.strerror(number).lower()
+    return FAILED, f"the channel can't be closed: {os.strerror(number).lower()}"
 
 
 def hand(channel, word, value, fds):
     """Say a word to the process, with a value (of JSON) and descriptors."""
-    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(fds), *fds))] if fds else []
+    rights = (
+        [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
+    )
     channel.sendmsg([word + json_text.dump(value).encode()], rights)
 
 
 def take(channel, word):
     """In the process: wait for that. Returns ``(value, descriptors)``; the maker's end is this process's as well."""
-    data, ancillary, _flags, _address = channel.recvmsg(1 << 16, _socket.CMSG_SPACE(4 * 200), _socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, _flags, _address = channel.recvmsg(
+        1 << 16, _socket.CMSG_SPACE(4 * 200), _socket.MSG_CMSG_CLOEXEC
+    )
     if data[:1] != word:
         os._exit(FAILED)
     fds = ancillary[0][2] if ancillary else b""
@@ -138,7 +156,9 @@ def send_terminal(channel, master):
 
 def send_listener(channel, listener_fd, words_fd):
     """Hand over a seccomp listener and wait until it is where it belongs. Nothing but sendmsg(2) is called before."""
-    channel.sendmsg([b"S"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("2i", listener_fd, words_fd))])
+    channel.sendmsg(
+        [b"S"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("2i", listener_fd, words_fd))]
+    )
     if channel.recv(1) != b"s":
         os._exit(FAILED)
 
@@ -151,7 +171,10 @@ def report(channel, error):
         code, text = FAILED, str(error)
     elif isinstance(error, OSError) and error.errno:
         named = error.filename if isinstance(error.filename, str) else ""
-        code, text = FAILED, "%s%s" % (error.strerror or os.strerror(error.errno), named and " (%s)" % named)
+        code, text = (
+            FAILED,
+            "%s%s" % (error.strerror or os.strerror(error.errno), named and " (%s)" % named),
+        )
     else:
         code, text = FAILED, defect(error)
     channel.send(("E%d %s" % (code, text)).encode("utf-8", "replace")[:60000])

@@ -18,16 +18,18 @@ import os
 import sys
 
 from ...kernel import cgroups
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.isolation import capabilities, namespaces
 from ...kernel.mounts import mounts, rootfs
 from ...kernel.processes import procfs
 from ...kernel.programs import trampoline
 from ..features import rlimits
 from ..features.scheduling import reset_affinity
-from ..spec import devices, mounts as mounting
+from ..spec import devices
+from ..spec import mounts as mounting
 from . import bind_sources, channel, terminal
-from .channel import FAILED, Failure, NOT_EXECUTABLE, NOT_FOUND
+from .channel import FAILED, NOT_EXECUTABLE, NOT_FOUND, Failure
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -49,7 +51,9 @@ def freeze():
 def default_signals():
     """Every signal as a new program expects it, whatever this process and those before it ignored or blocked."""
     for number in range(1, 65):
-        if number not in (9, 19, 32, 33) and _signal.getsignal(number) != _signal.SIG_DFL:  # KILL, STOP; 32 and 33 are the C library's own
+        if (
+            number not in (9, 19, 32, 33) and _signal.getsignal(number) != _signal.SIG_DFL
+        ):  # KILL, STOP; 32 and 33 are the C library's own
             _signal.signal(number, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
@@ -68,7 +72,10 @@ def set_oom_score(program, warn, pid="self"):
         try:
             procfs.set_oom_score_adj(program.oom_score_adj, pid)
         except OSError as error:
-            warn("oom_score_adj %d can't be set: %s" % (program.oom_score_adj, os.strerror(error.errno)))
+            warn(
+                "oom_score_adj %d can't be set: %s"
+                % (program.oom_score_adj, os.strerror(error.errno))
+            )
 
 
 def set_label(program):
@@ -80,7 +87,9 @@ def set_label(program):
             if program.labels_keys:
                 procfs.write("/proc/self/attr/keycreate", text)
         except OSError as error:
-            raise Failure("security label %r can't be set: %s" % (text, os.strerror(error.errno))) from None
+            raise Failure(
+                f"security label {text!r} can't be set: {os.strerror(error.errno)}"
+            ) from None
 
 
 def enter_directory(cwd):
@@ -89,9 +98,15 @@ def enter_directory(cwd):
         os.chdir(cwd)
         inside = os.getcwdb().startswith(b"/")
     except OSError as error:
-        raise Failure("working directory %s: %s" % (channel.short(os.fsdecode(cwd)), os.strerror(error.errno)), NOT_EXECUTABLE) from None
+        raise Failure(
+            f"working directory {channel.short(os.fsdecode(cwd))}: {os.strerror(error.errno)}",
+            NOT_EXECUTABLE,
+        ) from None
     if not inside:
-        raise Failure("working directory %s is outside of the container" % channel.short(os.fsdecode(cwd)), NOT_EXECUTABLE)
+        raise Failure(
+            f"working directory {channel.short(os.fsdecode(cwd))} is outside of the container",
+            NOT_EXECUTABLE,
+        )
 
 
 def execute(program, before=None):
@@ -106,8 +121,16 @@ def execute(program, before=None):
     if program.filter and not program.no_new_privileges:
         _install(program)  # needs CAP_SYS_ADMIN, which is gone below
     sets = program.capabilities
-    capabilities.switch_user_and_apply(program.uid, program.gid, program.additional, sets["effective"], sets["permitted"],
-                                       sets["inheritable"], sets["bounding"], sets["ambient"])
+    capabilities.switch_user_and_apply(
+        program.uid,
+        program.gid,
+        program.additional,
+        sets["effective"],
+        sets["permitted"],
+        sets["inheritable"],
+        sets["bounding"],
+        sets["ambient"],
+    )
     os.umask(program.umask)
     path, arguments = find(program), program.arguments
     if program.init_fd is not None:
@@ -131,14 +154,18 @@ def _install(program):
     try:
         fd = syscalls.seccomp(c.SECCOMP_SET_MODE_FILTER, program.filter_flags, program.filter)
     except OSError as error:
-        raise Failure("the seccomp filter can't be installed: %s" % os.strerror(error.errno)) from None
+        raise Failure(
+            f"the seccomp filter can't be installed: {os.strerror(error.errno)}"
+        ) from None
     if program.hand_listener is not None:
         program.hand_listener(fd)
 
 
 def prepare_listener(program, state, speak_to):
     """Write down what the agent of a seccomp listener is told. :param speak_to: returns the channel over which it is handed on."""
-    from ..features import seccomp_listener  # it is here since the document was read, as what is imported below
+    from ..features import (
+        seccomp_listener,  # it is here since the document was read, as what is imported below
+    )
 
     words = seccomp_listener.words(program.listener, dict(state, pid=seccomp_listener.own_pid()))
     program.kept.add(words)
@@ -150,14 +177,18 @@ def find(program):
     name = program.arguments[0]
     if b"/" in name:
         if not _may_execute(name) or not _is_file(name):
-            raise channel.not_executed(os.fsdecode(name), errno.EACCES if os.access(name, os.F_OK) else errno.ENOENT)
+            raise channel.not_executed(
+                os.fsdecode(name), errno.EACCES if os.access(name, os.F_OK) else errno.ENOENT
+            )
         return name
     for directory in program.environment.get(b"PATH", DEFAULT_PATH.encode()).split(b":"):
         path = (directory or b".") + b"/" + name
         if _may_execute(path) and _is_file(path):
             return path
-    raise Failure("exec %s: executable file not found in $PATH of the container (%s)" % (
-        channel.short(os.fsdecode(name)), channel.short(os.fsdecode(program.environment.get(b"PATH", b"")))), NOT_FOUND)
+    raise Failure(
+        f"exec {channel.short(os.fsdecode(name))}: executable file not found in $PATH of the container ({channel.short(os.fsdecode(program.environment.get(b'PATH', b'')))})",
+        NOT_FOUND,
+    )
 
 
 def _may_execute(path):
@@ -166,7 +197,9 @@ def _may_execute(path):
     faccessat2 by hand, for C libraries before glibc 2.33 only compare owners. Where the call is unknown, to the kernel (before Linux 5.8)
     or to a seccomp profile, execve itself has to say.
     """
-    return os.access(path, os.X_OK) or syscalls.probe("faccessat2", c.AT_FDCWD, path + b"\0", os.X_OK, c.AT_EACCESS) in (0, errno.ENOSYS, errno.EPERM)
+    return os.access(path, os.X_OK) or syscalls.probe(
+        "faccessat2", c.AT_FDCWD, path + b"\0", os.X_OK, c.AT_EACCESS
+    ) in (0, errno.ENOSYS, errno.EPERM)
 
 
 def _is_file(path):
@@ -219,7 +252,9 @@ def _run(launch, inside):
     root_fd = launch.root_fd
     _attach_root(launch, root_fd)
     mounting.separate_root(root_fd, document.linux.get("rootfsPropagation"))
-    late = bool(document.hooks.get("createContainer"))  # they are the host's, and what they execute would have the label
+    late = bool(
+        document.hooks.get("createContainer")
+    )  # they are the host's, and what they execute would have the label
     if not late:
         set_label(program)
     if maps is None:
@@ -303,7 +338,12 @@ def _run_hooks(launch, kind):
         from ..features import hooks
 
         # The root as the working directory is runc's way, which its hooks' users rely on; crun's is the bundle.
-        hooks.run_all(wanted, kind, hooks.text(dict(launch.state("created"), pid=os.getpid())), [launch.root_place()])
+        hooks.run_all(
+            wanted,
+            kind,
+            hooks.text(dict(launch.state("created"), pid=os.getpid())),
+            [launch.root_place()],
+        )
 
 
 def _start_hooks(launch):
@@ -346,7 +386,7 @@ def close_others(kept_fd, program):
     """Close all but standard streams, the channel's and what is executed, so that no path leads to the host through one of them."""
     kept = sorted(program.kept.union((kept_fd, program.init_fd)) - {None})
     first = 3
-    for fd in kept + [2 ** 31 - 1]:
+    for fd in kept + [2**31 - 1]:
         if fd > first:
             procfs.close_range(first, fd - 1)
         first = fd + 1
@@ -370,7 +410,7 @@ def _fill(launch, root_fd, inside):
         try:
             mount.make(root_fd, order.come(number))
         except OSError as error:
-            raise Failure("mount %s: %s" % (mount.destination, error.strerror)) from None
+            raise Failure(f"mount {mount.destination}: {error.strerror}") from None
         if mount.destination.rstrip("/") == "/dev":
             made = True
             if not mount.bind:  # a /dev of the host's has what it needs, and nothing is made in it
@@ -382,7 +422,9 @@ def _fill(launch, root_fd, inside):
 
 def _fill_dev(launch, root_fd):
     if launch.maps is None:
-        launch.nodes = [(node[0], devices.of_host(node)) for node in devices.make(root_fd, launch.devices)]
+        launch.nodes = [
+            (node[0], devices.of_host(node)) for node in devices.make(root_fd, launch.devices)
+        ]
     for path, fd in launch.nodes:
         mounts.attach(fd, root_fd, path, attributes=c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NOEXEC)
     devices.make_links(root_fd)
@@ -406,5 +448,10 @@ def _make_directory(root_fd, program):
     try:
         os.close(rootfs.make_in_root(root_fd, program.cwd, True))
     except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.EROFS, errno.ENOTDIR, errno.ENOENT):  # a link that is no path, procfs, and what chdir will say
+        if error.errno not in (
+            errno.ELOOP,
+            errno.EROFS,
+            errno.ENOTDIR,
+            errno.ENOENT,
+        ):  # a link that is no path, procfs, and what chdir will say
             raise

@@ -14,7 +14,8 @@ import os
 
 from ...errors import ContainerFailed
 from ...kernel import cgroups
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import userns
 from ...kernel.processes import pidfd
@@ -35,21 +36,33 @@ class Process:
     """
 
     def __init__(self, name, first, group, program, stdio=(None, None, None), state=None):
-        self.name, self.first, self.group, self.program, self.stdio, self.state = name, first, group, program, stdio, state
+        self.name, self.first, self.group, self.program, self.stdio, self.state = (
+            name,
+            first,
+            group,
+            program,
+            stdio,
+            state,
+        )
         self.pid, self.pidfd, self.terminal, self.warnings = 0, None, None, list(program.warnings)
-        self.below, self.paused_too = None, False  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
+        self.below, self.paused_too = (
+            None,
+            False,
+        )  # a group below its cgroup (Group.attach); whether a frozen container is no obstacle
         self.last = False  # as of launch.Launch
         self.spaces = None  # descriptors of the container's namespaces and root, where they can't be opened by its process (waiting.ask)
-        self.maps = self.door = None  # of its user namespace; in the process: its cgroup's (cgroups.fork)
+        self.maps = self.door = (
+            None  # of its user namespace; in the process: its cgroup's (cgroups.fork)
+        )
 
     def start(self):
         """Start it: when this returns, its program is being executed. :raises ContainerFailed: with the sentence why not."""
         target = pidfd.open_process(*self.first)
         if target is None:
-            raise ContainerFailed("container %s is not running" % self.name)
+            raise ContainerFailed(f"container {self.name} is not running")
         try:
             if not self.paused_too and self.group.frozen():
-                raise ContainerFailed("container %s is paused" % self.name)
+                raise ContainerFailed(f"container {self.name} is paused")
             self._start(target)
         except OSError as error:
             raise ContainerFailed(read_error(error)) from None
@@ -58,11 +71,24 @@ class Process:
 
     def _start(self, target):
         first = self.first[0]
-        types = [name for name in namespaces.TYPES if namespaces.supported(name) and namespaces.identity("self", name) != (
-            namespaces.identity(first, name) if self.spaces is None else namespaces.identity_of(self.spaces[name]))]
+        types = [
+            name
+            for name in namespaces.TYPES
+            if namespaces.supported(name)
+            and namespaces.identity("self", name)
+            != (
+                namespaces.identity(first, name)
+                if self.spaces is None
+                else namespaces.identity_of(self.spaces[name])
+            )
+        ]
         if "user" in types:
             self.maps = id_maps.Maps(*userns.read(first))
-        root_fd = os.open("/proc/%d/root" % first, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if self.spaces is None else self.spaces["root"]
+        root_fd = (
+            os.open("/proc/%d/root" % first, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            if self.spaces is None
+            else self.spaces["root"]
+        )
         outside, inside = channel.pair()
         try:
             self.pid, self.pidfd = self._fork(target, types)
@@ -153,7 +179,9 @@ class Process:
             program.environment.setdefault(b"TERM", b"xterm")
             master, slave = terminal.open_inside(root_fd, program.plain)
             if program.size:
-                terminal.set_size(slave, program.size.get("height", 0), program.size.get("width", 0))
+                terminal.set_size(
+                    slave, program.size.get("height", 0), program.size.get("width", 0)
+                )
             channel.send_terminal(inside, master)
             os.close(master)
             streams = [slave] * 3

@@ -18,7 +18,8 @@ import os
 
 from ...errors import ContainerFailed, EngineError, NotFound
 from ...kernel import cgroups
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.processes import pidfd
 from ..spec import devices, mounts
@@ -47,13 +48,22 @@ class Launch:
             from ...kernel.isolation import selinux
 
             if not selinux.enabled():
-                self.warnings.append("linux.mountLabel %s: SELinux is not enabled on this host, so there is nothing to label" % document.linux["mountLabel"])
-        self.maps = self.userns_fd = self.furnish = self.settle = None  # of the container's user namespace: idmaps.Maps, a descriptor of it, the modules
-        self.nodes, self.spent = [], []  # device nodes to attach: [(path, fd)]; descriptors that are not needed any more
+                self.warnings.append(
+                    f"linux.mountLabel {document.linux['mountLabel']}: SELinux is not enabled on this host, so there is nothing to label"
+                )
+        self.maps = self.userns_fd = self.furnish = self.settle = (
+            None  # of the container's user namespace: idmaps.Maps, a descriptor of it, the modules
+        )
+        self.nodes, self.spent = (
+            [],
+            [],
+        )  # device nodes to attach: [(path, fd)]; descriptors that are not needed any more
         self.root_fd = self.group = self.pidfd = self.terminal = None
         self.host_mounts = None  # a descriptor of the mount namespace that copies of the host's places are made in (bind_sources.py)
         self.pid = 0
-        self.shown = False  # in the process: whether it was told of groups that were completed meanwhile
+        self.shown = (
+            False  # in the process: whether it was told of groups that were completed meanwhile
+        )
 
     # ------------------------------------------------------------------------------------- what the makers differ in
 
@@ -139,12 +149,28 @@ class Launch:
         self.warnings += [sentence for _key, sentence in self.group.apply(self.resources())]
 
     def _read_maps(self):
-        found = {kind: path and self.document.namespace_path(kind, path) for kind, path in self.document.namespaces.items()}
-        if "user" in found or self.document.linux.get("uidMappings") or self.document.linux.get("gidMappings"):
-            from ..spec import id_maps  # here: they are a fifteenth of all that a start without them loads
-            from . import userns_inside, userns_outside  # here: they are a fifteenth of all that a start without them loads
+        found = {
+            kind: path and self.document.namespace_path(kind, path)
+            for kind, path in self.document.namespaces.items()
+        }
+        if (
+            "user" in found
+            or self.document.linux.get("uidMappings")
+            or self.document.linux.get("gidMappings")
+        ):
+            from ..spec import (
+                id_maps,  # here: they are a fifteenth of all that a start without them loads
+            )
+            from . import (  # here: they are a fifteenth of all that a start without them loads
+                userns_inside,
+                userns_outside,
+            )
 
-            self.furnish, self.settle, self.maps = userns_outside, userns_inside, id_maps.of_container(self.document.linux, found)
+            self.furnish, self.settle, self.maps = (
+                userns_outside,
+                userns_inside,
+                id_maps.of_container(self.document.linux, found),
+            )
         if self.maps is not None and self.program.user is None and not self.program.groups:
             self.maps.check_user(self.program.uid, self.program.gid, self.program.additional)
 
@@ -175,13 +201,22 @@ class Launch:
                     if not os.path.isabs(mount.source):
                         mount.source = os.path.join(self.state("creating")["bundle"], mount.source)
                     # A process in a user namespace may not map owners: such a source is the host's there, without what is mounted in the root.
-                    mount.within = None if mount.mapped and self.maps is not None else self.within(mount.source)
+                    mount.within = (
+                        None
+                        if mount.mapped and self.maps is not None
+                        else self.within(mount.source)
+                    )
                     if mount.within and mount.mapped:
                         mount.owners = os.dup(bind_sources.owners(mount, spaces))
-                    if mount.within or (self.maps is not None and spaces.own is None and mount.mapped_by_container()):
+                    if mount.within or (
+                        self.maps is not None and spaces.own is None and mount.mapped_by_container()
+                    ):
                         continue
                     bind_sources.find(mount, spaces, later)
-            if any(mount.waits() or self.group.later and isinstance(mount, mounts.CgroupMount) for mount in self.mounts):
+            if any(
+                mount.waits() or self.group.later and isinstance(mount, mounts.CgroupMount)
+                for mount in self.mounts
+            ):
                 self.host_mounts = namespaces.open_namespace("self", "mount")
         finally:
             if spaces is not None:
@@ -218,8 +253,15 @@ class Launch:
             self.meanwhile()
             if self._listen(outside) != self.last_word:
                 raise ContainerFailed("the container's process was killed while it started")
-        except (OSError, NotFound) as error:  # NotFound is the cgroup's word for a process that has ended
-            if isinstance(error, OSError) and not isinstance(error, (BrokenPipeError, ConnectionResetError)) and not self._ended():
+        except (
+            OSError,
+            NotFound,
+        ) as error:  # NotFound is the cgroup's word for a process that has ended
+            if (
+                isinstance(error, OSError)
+                and not isinstance(error, (BrokenPipeError, ConnectionResetError))
+                and not self._ended()
+            ):
                 raise
             channel.listen(outside, self.warnings)  # raises what it had to say
             raise ContainerFailed("the container's process was killed while it started") from None
@@ -237,7 +279,12 @@ class Launch:
         self.group.complete()
         for mount in [mount for mount in self.mounts if isinstance(mount, mounts.CgroupMount)][:1]:
             mount.find(self.group.shown(), cgroups.mode() == "v2", True)
-            channel.hand(outside, b"p", [bool(self.group.paths), [name for name, _place in mount.parts]], [place for _name, place in mount.parts])
+            channel.hand(
+                outside,
+                b"p",
+                [bool(self.group.paths), [name for name, _place in mount.parts]],
+                [place for _name, place in mount.parts],
+            )
         self._limit()
 
     def _admit(self, outside, late):
@@ -255,8 +302,12 @@ class Launch:
 
     def _listen(self, outside):
         """The word that the process waits after; b"" when its program is being executed."""
-        word, terminal = channel.listen(outside, self.warnings, lambda fds, uid, gid: self.furnish.own_streams(self.maps, fds, uid, gid),
-                                        os.fsdecode(self.program.arguments[0]))
+        word, terminal = channel.listen(
+            outside,
+            self.warnings,
+            lambda fds, uid, gid: self.furnish.own_streams(self.maps, fds, uid, gid),
+            os.fsdecode(self.program.arguments[0]),
+        )
         self.terminal = self.terminal if terminal is None else terminal
         return word
 
@@ -283,7 +334,12 @@ class Launch:
         if self.document.linux.get("intelRdt"):
             from ..features import resctrl
 
-            resctrl.apply(self.document.linux["intelRdt"], self.state("creating")["id"], self.pid, resctrl.place())
+            resctrl.apply(
+                self.document.linux["intelRdt"],
+                self.state("creating")["id"],
+                self.pid,
+                resctrl.place(),
+            )
 
     def _fork_in_time(self):
         """Fork into a new time namespace with offsets: it is this process's children's before there is one."""
@@ -320,18 +376,31 @@ class Launch:
         """
         flags |= self.clone_flags
         try:
-            pid, descriptor, self.door = cgroups.fork(flags, self.door, 0 if flags & c.CLONE_PARENT else c.SIGCHLD, self.last)
+            pid, descriptor, self.door = cgroups.fork(
+                flags, self.door, 0 if flags & c.CLONE_PARENT else c.SIGCHLD, self.last
+            )
             return pid, descriptor
         except OSError as error:
-            raise ContainerFailed("the container's namespaces can't be made: %s" % error.strerror) from None
+            raise ContainerFailed(
+                f"the container's namespaces can't be made: {error.strerror}"
+            ) from None
 
     # --------------------------------------------------------------------------------------------------------- the end
 
     def _close(self):
         fds = list(self.joined.values())
         for mount in self.mounts:
-            fds += [fd for _name, fd in mount.parts] if isinstance(mount, mounts.CgroupMount) else [mount.place, mount.fd, mount.substitute, mount.owners]
-        for fd in fds + [fd for _path, fd in self.nodes] + self.spent + [self.root_fd, self.userns_fd, self.host_mounts]:
+            fds += (
+                [fd for _name, fd in mount.parts]
+                if isinstance(mount, mounts.CgroupMount)
+                else [mount.place, mount.fd, mount.substitute, mount.owners]
+            )
+        for fd in (
+            fds
+            + [fd for _path, fd in self.nodes]
+            + self.spent
+            + [self.root_fd, self.userns_fd, self.host_mounts]
+        ):
             if fd is not None:
                 try:
                     os.close(fd)
@@ -362,13 +431,19 @@ class Launch:
         if pid and self.document.linux.get("intelRdt"):
             from ..features import resctrl
 
-            resctrl.remove(self.document.linux["intelRdt"], self.state("stopped")["id"], resctrl.place() or "")
+            resctrl.remove(
+                self.document.linux["intelRdt"], self.state("stopped")["id"], resctrl.place() or ""
+            )
         if pid and not self.document.private("mount"):
             try:
                 syscalls.umount2(self.root_place(), c.MNT_DETACH | c.UMOUNT_NOFOLLOW)
             except OSError:
                 pass
-        if self.document.hooks.get("poststop") and pid:  # a failed start ends as a container does (runtime.md, "Lifecycle", 3 to 5)
+        if (
+            self.document.hooks.get("poststop") and pid
+        ):  # a failed start ends as a container does (runtime.md, "Lifecycle", 3 to 5)
             from ..features import hooks
 
-            self.warnings += hooks.run(self.document, "poststop", dict(self.state("stopped"), pid=0))
+            self.warnings += hooks.run(
+                self.document, "poststop", dict(self.state("stopped"), pid=0)
+            )

@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import sys
 
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.mounts import mounts
 
 SEALED = "PYCONTAINER_SEALED"
@@ -40,13 +41,19 @@ def _sealed_copy():
     with open("/proc/self/exe", "rb") as program:
         while os.sendfile(fd, program.fileno(), None, 1 << 24):
             pass
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    fcntl.fcntl(
+        fd,
+        fcntl.F_ADD_SEALS,
+        fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE,
+    )
     return fd
 
 
 def sealed(pid):
     """Whether a process's executable is none that could be written to."""
-    return bool(os.statvfs("/proc/%d/exe" % pid).f_flag & os.ST_RDONLY) or os.readlink("/proc/%d/exe" % pid).startswith("/memfd:")
+    return bool(os.statvfs("/proc/%d/exe" % pid).f_flag & os.ST_RDONLY) or os.readlink(
+        "/proc/%d/exe" % pid
+    ).startswith("/memfd:")
 
 
 def seal_command():

@@ -13,7 +13,14 @@ import stat
 from ...kernel.mounts import rootfs
 
 # ioctl_tty(2); GPTPEER is of Linux 4.13
-TIOCSCTTY, TIOCGWINSZ, TIOCSWINSZ, TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = 0x540E, 0x5413, 0x5414, 0x40045431, 0x5441, 0x80045430
+TIOCSCTTY, TIOCGWINSZ, TIOCSWINSZ, TIOCSPTLCK, TIOCGPTPEER, TIOCGPTN = (
+    0x540E,
+    0x5413,
+    0x5414,
+    0x40045431,
+    0x5441,
+    0x80045430,
+)
 
 
 def open_inside(root_fd, plain=False):

@@ -8,7 +8,8 @@ import _socket
 import _struct as struct
 import os
 
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.isolation import capabilities
 from . import channel, terminal
 
@@ -20,7 +21,9 @@ def receive(launch, inside):
     """Take what ``furnish`` sent: the root's descriptor, and those of mounts, each with its number."""
     more = True
     while more:
-        data, ancillary, _flags, _address = inside.recvmsg(4096, _socket.CMSG_SPACE(4 * AT_ONCE), _socket.MSG_CMSG_CLOEXEC)
+        data, ancillary, _flags, _address = inside.recvmsg(
+            4096, _socket.CMSG_SPACE(4 * AT_ONCE), _socket.MSG_CMSG_CLOEXEC
+        )
         if data[:1] != b"u" or not ancillary:
             os._exit(channel.FAILED)
         size = (len(data) - 2) // 4
@@ -45,6 +48,8 @@ def become_root(maps, keep_groups=False):
 def hand_streams(inside, program, streams):
     """Have the maker give the streams to the program's user."""
     fds = [fd for fd in set(streams) if terminal.is_owned(fd)]
-    sent = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % len(fds), *fds))] if fds else []
+    sent = (
+        [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
+    )
     inside.sendmsg([b"O%d %d" % (program.uid, program.gid)], sent)
     program.owns_streams = False

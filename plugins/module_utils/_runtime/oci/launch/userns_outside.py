@@ -19,14 +19,20 @@ import _struct as struct
 import os
 
 from ...errors import ContainerFailed, Unsupported
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.isolation import namespaces
 from ...kernel.mounts import mounts, userns
-from ..spec import devices, id_maps, mounts as mounting
+from ..spec import devices, id_maps
+from ..spec import mounts as mounting
 from . import bind_sources, channel, child, terminal, userns_inside
 
 # File systems that show a namespace -> (its type, where the host has them)
-_OF_NAMESPACES = {"sysfs": ("network", "/sys"), "proc": ("pid", "/proc"), "mqueue": ("ipc", "/dev/mqueue")}
+_OF_NAMESPACES = {
+    "sysfs": ("network", "/sys"),
+    "proc": ("pid", "/proc"),
+    "mqueue": ("ipc", "/dev/mqueue"),
+}
 
 
 def fork(launch, flags):
@@ -61,7 +67,10 @@ def _fork_inside(launch, flags, kinds):
             for kind in kinds + ["user"]:
                 namespaces.join(launch.joined[kind], kind)
             pid, pidfd = syscalls.clone3(flags | c.CLONE_PARENT, 0)
-            answer, sent = b"%d" % pid, [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", pidfd))]
+            answer, sent = (
+                b"%d" % pid,
+                [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", pidfd))],
+            )
         except BaseException as error:  # pylint: disable=broad-except # it must not return into the maker's code
             answer = str(error).encode("utf-8", "replace")
         if pid != 0:
@@ -70,12 +79,16 @@ def _fork_inside(launch, flags, kinds):
         theirs.close()
         return 0, -1
     theirs.close()
-    data, ancillary, _flags, _address = ours.recvmsg(4096, _socket.CMSG_LEN(4), _socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, _flags, _address = ours.recvmsg(
+        4096, _socket.CMSG_LEN(4), _socket.MSG_CMSG_CLOEXEC
+    )
     ours.close()
     os.waitid(os.P_PIDFD, helper_fd, os.WEXITED)
     os.close(helper_fd)
     if not ancillary:
-        raise ContainerFailed("the container's namespaces can't be joined: %s" % data.decode("utf-8", "replace"))
+        raise ContainerFailed(
+            f"the container's namespaces can't be joined: {data.decode('utf-8', 'replace')}"
+        )
     return int(data), struct.unpack("i", ancillary[0][2][:4])[0]
 
 
@@ -92,23 +105,35 @@ def furnish(launch, outside):
         userns.write(launch.pid, launch.maps.uids, launch.maps.gids)
     launch.userns_fd = userns.open_of(launch.pid)
     launch.root_fd = launch.open_root()
-    numbers, fds, spaces = [userns_inside.ROOT], [launch.root_fd], id_maps.Namespaces(launch.maps, launch.userns_fd)
+    numbers, fds, spaces = (
+        [userns_inside.ROOT],
+        [launch.root_fd],
+        id_maps.Namespaces(launch.maps, launch.userns_fd),
+    )
     for number, mount in enumerate(launch.mounts):
-        if not isinstance(mount, mounting.CgroupMount) and mount.bind and mount.mapped_by_container():
+        if (
+            not isinstance(mount, mounting.CgroupMount)
+            and mount.bind
+            and mount.mapped_by_container()
+        ):
             bind_sources.find(mount, spaces)
             numbers.append(number)
             fds.append(mount.fd)
     while fds:
         size = min(len(fds), userns_inside.AT_ONCE)
         sent = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("%di" % size, *fds[:size]))]
-        outside.sendmsg([struct.pack("=c?%di" % size, b"u", size < len(fds), *numbers[:size])], sent)
+        outside.sendmsg(
+            [struct.pack("=c?%di" % size, b"u", size < len(fds), *numbers[:size])], sent
+        )
         del fds[:size], numbers[:size]
 
 
 def open_substitutes(launch):
     """Of the host, for file systems whose namespace is the host's; of a read-only one what is mounted in it is read-only as well."""
     for mount in launch.mounts:
-        kind, place = _OF_NAMESPACES.get(mount.type, (None, None)) if not mount.bind else (None, None)
+        kind, place = (
+            _OF_NAMESPACES.get(mount.type, (None, None)) if not mount.bind else (None, None)
+        )
         if kind and not launch.document.private(kind) and os.path.isdir(place):
             mount.substitute = mounts.bind(place)
             if mount.attributes & c.MOUNT_ATTR_RDONLY:
@@ -127,16 +152,24 @@ def _make_dev(launch):
         uid, gid = launch.maps.host_root()
         data = dict({"uid": 0, "gid": 0}, **dev.data)
         try:
-            data.update(uid=uid if not dev.data.get("uid") else launch.maps.uid(int(dev.data["uid"])),
-                        gid=gid if not dev.data.get("gid") else launch.maps.gid(int(dev.data["gid"])))
+            data.update(
+                uid=uid if not dev.data.get("uid") else launch.maps.uid(int(dev.data["uid"])),
+                gid=gid if not dev.data.get("gid") else launch.maps.gid(int(dev.data["gid"])),
+            )
         except ValueError:
-            raise ContainerFailed("mount %s: uid and gid must be numbers" % dev.destination) from None
+            raise ContainerFailed(f"mount {dev.destination}: uid and gid must be numbers") from None
         dev.fd = mounts.new_fs(dev.type, data, dev.attributes, dev.source or None)
         below = [node for node in launch.devices if node[0].startswith("/dev/")]
         before = os.umask(0)
         try:
             with userns.as_owner(uid, gid):
-                refused = devices.make(dev.fd, [(node[0][len("/dev"):], *node[1:5], *_owner(launch.maps, node)) for node in below])
+                refused = devices.make(
+                    dev.fd,
+                    [
+                        (node[0][len("/dev") :], *node[1:5], *_owner(launch.maps, node))
+                        for node in below
+                    ],
+                )
         finally:
             os.umask(before)
         if not refused:  # all are where the maker is itself in a user namespace
@@ -154,8 +187,14 @@ def _owner(maps, node):
 
 def _delegate(launch):
     """On cgroup v2 its group is the container's to divide, where it can write to it (config-linux.md, "Cgroup ownership")."""
-    mount = next((mount.mount for mount in launch.mounts if isinstance(mount, mounting.CgroupMount)), None)
-    if mount is None or mount.attributes & c.MOUNT_ATTR_RDONLY or not launch.document.private("cgroup"):
+    mount = next(
+        (mount.mount for mount in launch.mounts if isinstance(mount, mounting.CgroupMount)), None
+    )
+    if (
+        mount is None
+        or mount.attributes & c.MOUNT_ATTR_RDONLY
+        or not launch.document.private("cgroup")
+    ):
         return
     launch.group.chown(launch.maps.uid((launch.document.process.get("user") or {}).get("uid", 0)))
 
@@ -169,7 +208,7 @@ def grant(launch):
         try:
             soft, most = syscalls.prlimit(launch.pid, resource)
             if most != -1 and hard > most:
-                syscalls.prlimit(launch.pid, resource, soft, -1 if hard >= 2 ** 64 - 1 else hard)
+                syscalls.prlimit(launch.pid, resource, soft, -1 if hard >= 2**64 - 1 else hard)
         except OSError:
             pass  # the process itself says what it gets
 

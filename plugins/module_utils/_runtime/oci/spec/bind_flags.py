@@ -14,7 +14,9 @@ import os
 from ...kernel.calls import constants as c
 from ...kernel.mounts import mounts
 
-LOCKED = c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC  # in a user namespace: mount_namespaces(7)
+LOCKED = (
+    c.MOUNT_ATTR_RDONLY | c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC
+)  # in a user namespace: mount_namespaces(7)
 ATIME = c.MOUNT_ATTR__ATIME | c.MOUNT_ATTR_NODIRATIME
 SETTING_ATIME = {"noatime", "relatime", "strictatime", "nodiratime"}
 
@@ -34,4 +36,8 @@ def complete(mount, options, userns):
 def below(path, rootfs):
     """``path`` as the container has it, where it lies below its root file system's place on the host; else None."""
     path, rootfs = os.path.normpath(path), os.path.normpath(rootfs)
-    return path[len(rootfs):] or "/" if rootfs != "/" and (path + "/").startswith(rootfs + "/") else None
+    return (
+        path[len(rootfs) :] or "/"
+        if rootfs != "/" and (path + "/").startswith(rootfs + "/")
+        else None
+    )

@@ -14,9 +14,24 @@ import stat
 from ...errors import ContainerFailed, Unsupported
 from ...kernel.mounts import mounts, rootfs
 
-DEVICES = tuple(("/dev/" + name, "c", major, minor, 0o666, 0, 0) for name, major, minor in (
-    ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)))
-LINKS = (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"))
+DEVICES = tuple(
+    ("/dev/" + name, "c", major, minor, 0o666, 0, 0)
+    for name, major, minor in (
+        ("null", 1, 3),
+        ("zero", 1, 5),
+        ("full", 1, 7),
+        ("random", 1, 8),
+        ("urandom", 1, 9),
+        ("tty", 5, 0),
+    )
+)
+LINKS = (
+    ("ptmx", "pts/ptmx"),
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+)
 KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 
 
@@ -26,18 +41,29 @@ def read(config):
     for node in config.get("linux", {}).get("devices") or ():
         path, kind = node.get("path") or "", node.get("type")
         if not os.path.isabs(path):
-            raise Unsupported("config.json: linux.devices: path %r is not an absolute path" % path)
+            raise Unsupported(f"config.json: linux.devices: path {path!r} is not an absolute path")
         if kind not in KINDS:
-            raise Unsupported("device %s: type %s is not supported; accepted: c, b, u, p" % (path, kind))
+            raise Unsupported(f"device {path}: type {kind} is not supported; accepted: c, b, u, p")
         for name in ("major", "minor") if kind != "p" else ():
             if node.get(name) is None:
-                raise Unsupported("device %s: %s is missing; needed: a number" % (path, name))
-            if not isinstance(node[name], int) or not 0 <= node[name] < 2 ** 32:
-                raise Unsupported("device %s: %s: %r is not valid; needed: a number" % (path, name, node[name]))
-        if path.rstrip("/") == "/dev/ptmx":  # a link to that of the container's own devpts: the host's leads to none there
+                raise Unsupported(f"device {path}: {name} is missing; needed: a number")
+            if not isinstance(node[name], int) or not 0 <= node[name] < 2**32:
+                raise Unsupported(
+                    f"device {path}: {name}: {node[name]!r} is not valid; needed: a number"
+                )
+        if (
+            path.rstrip("/") == "/dev/ptmx"
+        ):  # a link to that of the container's own devpts: the host's leads to none there
             continue
-        found[path] = (path.rstrip("/"), kind, node.get("major") or 0, node.get("minor") or 0, node.get("fileMode", 0o666),
-                       node.get("uid") or 0, node.get("gid") or 0)
+        found[path] = (
+            path.rstrip("/"),
+            kind,
+            node.get("major") or 0,
+            node.get("minor") or 0,
+            node.get("fileMode", 0o666),
+            node.get("uid") or 0,
+            node.get("gid") or 0,
+        )
     return list(found.values())
 
 
@@ -58,7 +84,7 @@ def make(root_fd, nodes):
             elif uid or gid:
                 os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
     except OSError as error:
-        raise OSError(error.errno, "device %s: %s" % (path, error.strerror)) from None
+        raise OSError(error.errno, f"device {path}: {error.strerror}") from None
     finally:
         if parent is not None:
             os.close(parent)
@@ -73,7 +99,11 @@ def _make_one(parent, name, mode, number):
         return False
     except FileExistsError:
         there = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        if stat.S_IFMT(there.st_mode) != stat.S_IFMT(mode) or not stat.S_ISFIFO(mode) and there.st_rdev != number:
+        if (
+            stat.S_IFMT(there.st_mode) != stat.S_IFMT(mode)
+            or not stat.S_ISFIFO(mode)
+            and there.st_rdev != number
+        ):
             raise OSError(errno.EEXIST, "there is a file already that is not this device") from None
     return True
 
@@ -85,21 +115,27 @@ def of_host(node):
         fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             status = os.fstat(fd)
-            if stat.S_IFMT(status.st_mode) != KINDS[kind] or status.st_rdev != os.makedev(major, minor):
+            if stat.S_IFMT(status.st_mode) != KINDS[kind] or status.st_rdev != os.makedev(
+                major, minor
+            ):
                 raise OSError(errno.ENODEV, "")
             return mounts.bind(fd, recursive=False)
         finally:
             os.close(fd)
     except OSError:
-        raise ContainerFailed("device %s: it can't be made in a user namespace, and the host has no %s %d:%d at that path" % (
-            path, kind, major, minor)) from None
+        raise ContainerFailed(
+            "device %s: it can't be made in a user namespace, and the host has no %s %d:%d at that path"
+            % (path, kind, major, minor)
+        ) from None
 
 
 def make_links(root_fd):
     """The symbolic links that programs expect in /dev."""
     parent = rootfs.make_in_root(root_fd, "/dev", True)
     try:
-        for name, target in LINKS + ((("core", "/proc/kcore"),) if os.path.exists("/proc/kcore") else ()):
+        for name, target in LINKS + (
+            (("core", "/proc/kcore"),) if os.path.exists("/proc/kcore") else ()
+        ):
             try:
                 os.symlink(target, name, dir_fd=parent)
             except FileExistsError:

@@ -12,8 +12,14 @@ from ...kernel.calls import constants as c
 from ...kernel.isolation import namespaces
 
 NAMESPACES = {
-    "mount": ("mnt", c.CLONE_NEWNS), "network": ("net", c.CLONE_NEWNET), "uts": ("uts", c.CLONE_NEWUTS), "ipc": ("ipc", c.CLONE_NEWIPC),
-    "pid": ("pid", c.CLONE_NEWPID), "cgroup": ("cgroup", c.CLONE_NEWCGROUP), "time": ("time", c.CLONE_NEWTIME), "user": ("user", c.CLONE_NEWUSER),
+    "mount": ("mnt", c.CLONE_NEWNS),
+    "network": ("net", c.CLONE_NEWNET),
+    "uts": ("uts", c.CLONE_NEWUTS),
+    "ipc": ("ipc", c.CLONE_NEWIPC),
+    "pid": ("pid", c.CLONE_NEWPID),
+    "cgroup": ("cgroup", c.CLONE_NEWCGROUP),
+    "time": ("time", c.CLONE_NEWTIME),
+    "user": ("user", c.CLONE_NEWUSER),
 }
 
 REFUSED = ("vm", "solaris", "windows", "zos", "freebsd")  # sections of other platforms
@@ -43,29 +49,41 @@ class Document:
     def _check(self):
         version = str(self.config.get("ociVersion", ""))
         if not version.startswith("1."):
-            raise Unsupported("config.json: ociVersion %r is not supported; accepted: 1.x" % version)
+            raise Unsupported(
+                f"config.json: ociVersion {version!r} is not supported; accepted: 1.x"
+            )
         for name in REFUSED:
             if self.config.get(name):
-                raise Unsupported("config.json: %s is not supported" % name)
+                raise Unsupported(f"config.json: {name} is not supported")
         kinds = [namespace["type"] for namespace in self.linux.get("namespaces") or ()]
         for kind in kinds:
             if kinds.count(kind) > 1:
-                raise Unsupported("config.json: linux.namespaces: %s is there twice" % kind)
+                raise Unsupported(f"config.json: linux.namespaces: {kind} is there twice")
         for namespace in self.linux.get("namespaces") or ():
             if namespace["type"] not in NAMESPACES:
-                raise Unsupported("config.json: a namespace of type %s is not supported; accepted: %s" % (namespace["type"], ", ".join(NAMESPACES)))
+                raise Unsupported(
+                    f"config.json: a namespace of type {namespace['type']} is not supported; accepted: {', '.join(NAMESPACES)}"
+                )
         for entry in self.linux.get("namespaces") or ():
             if entry.get("path") and not os.path.isabs(entry["path"]):
-                raise Unsupported("config.json: linux.namespaces: path %r of the %s namespace is not absolute" % (entry["path"], entry["type"]))
+                raise Unsupported(
+                    f"config.json: linux.namespaces: path {entry['path']!r} of the {entry['type']} namespace is not absolute"
+                )
         for name in ("hostname", "domainname"):
             if self.config.get(name) and "uts" not in self.namespaces:
-                raise Unsupported("config.json: unable to set %s without a private UTS namespace" % name)
+                raise Unsupported(
+                    f"config.json: unable to set {name} without a private UTS namespace"
+                )
         for name in ("maskedPaths", "readonlyPaths"):
             for path in self.linux.get(name) or ():
                 if not os.path.isabs(path):
-                    raise Unsupported("config.json: linux.%s: %r is not an absolute path" % (name, path))
+                    raise Unsupported(
+                        f"config.json: linux.{name}: {path!r} is not an absolute path"
+                    )
             if self.linux.get(name) and not self.private("mount"):
-                raise Unsupported("config.json: linux.%s: unable to restrict sys entries without a private MNT namespace" % name)
+                raise Unsupported(
+                    f"config.json: linux.{name}: unable to restrict sys entries without a private MNT namespace"
+                )
 
     # What follows is read by files of its own, which a document that does not ask for it does without.
 
@@ -94,17 +112,32 @@ class Document:
         """``{clock: (seconds, nanoseconds)}``, to be set before the process is made."""
         offsets = self.linux.get("timeOffsets") or {}
         if offsets and not self.private("time"):
-            raise Unsupported("config.json: linux.timeOffsets needs a time namespace of the container's own")
+            raise Unsupported(
+                "config.json: linux.timeOffsets needs a time namespace of the container's own"
+            )
         for clock, offset in offsets.items():
             if clock not in ("monotonic", "boottime"):
-                raise Unsupported("config.json: linux.timeOffsets: %r is not known; known: monotonic, boottime" % clock)
-            if not 0 <= (offset.get("nanosecs") or 0) < 10 ** 9:
-                raise Unsupported("config.json: linux.timeOffsets.%s.nanosecs: %r is not valid; accepted: 0 to 999999999" % (clock, offset["nanosecs"]))
-        return {clock: (offset.get("secs") or 0, offset.get("nanosecs") or 0) for clock, offset in offsets.items()}
+                raise Unsupported(
+                    f"config.json: linux.timeOffsets: {clock!r} is not known; known: monotonic, boottime"
+                )
+            if not 0 <= (offset.get("nanosecs") or 0) < 10**9:
+                raise Unsupported(
+                    f"config.json: linux.timeOffsets.{clock}.nanosecs: {offset['nanosecs']!r} is not valid; accepted: 0 to 999999999"
+                )
+        return {
+            clock: (offset.get("secs") or 0, offset.get("nanosecs") or 0)
+            for clock, offset in offsets.items()
+        }
 
     def state(self, ident, bundle, pid, status):
         """A container's state as hooks are given it (runtime-spec runtime.md, "State")."""
-        found = {"ociVersion": self.config["ociVersion"], "id": ident, "status": status, "pid": pid, "bundle": bundle}
+        found = {
+            "ociVersion": self.config["ociVersion"],
+            "id": ident,
+            "status": status,
+            "pid": pid,
+            "bundle": bundle,
+        }
         if self.annotations:
             found["annotations"] = self.annotations
         return found
@@ -116,7 +149,9 @@ class Document:
     @property
     def namespaces(self):
         """``{type: path or None}`` of the namespaces that are made (None) or joined (a path)."""
-        return {entry["type"]: entry.get("path") or None for entry in self.linux.get("namespaces") or ()}
+        return {
+            entry["type"]: entry.get("path") or None for entry in self.linux.get("namespaces") or ()
+        }
 
     def private(self, kind):
         """Whether the container has a namespace of this type of its own."""
@@ -126,7 +161,9 @@ class Document:
         """CLONE_NEW* flags of what clone3 makes; the cgroup namespace comes later, when the process is in its cgroup."""
         flags = 0
         for kind, path in self.namespaces.items():
-            if path is None and kind != "cgroup" and not (kind == "time" and self.time_offsets):  # those are made before
+            if (
+                path is None and kind != "cgroup" and not (kind == "time" and self.time_offsets)
+            ):  # those are made before
                 flags |= NAMESPACES[kind][1]
         return flags
 
@@ -138,13 +175,17 @@ class Document:
                 continue
             try:
                 found[kind] = os.open(self.namespace_path(kind, path), os.O_RDONLY | os.O_CLOEXEC)
-                problem = "it is no namespace of that type" if namespaces.type_of(found[kind]) != NAMESPACES[kind][1] else None
+                problem = (
+                    "it is no namespace of that type"
+                    if namespaces.type_of(found[kind]) != NAMESPACES[kind][1]
+                    else None
+                )
             except OSError as error:
                 problem = error.strerror
             if problem:
                 for fd in found.values():
                     os.close(fd)
-                raise ContainerFailed("can't join the %s namespace %s: %s" % (kind, path, problem))
+                raise ContainerFailed(f"can't join the {kind} namespace {path}: {problem}")
         return found
 
     @staticmethod
@@ -156,6 +197,6 @@ class Document:
 def read_error(error):
     """An exception as one sentence."""
     if isinstance(error, OSError):
-        what = ": %s" % os.fsdecode(error.filename) if error.filename else ""
-        return str(HostError("%s%s" % (error.strerror or error, what)))
+        what = f": {os.fsdecode(error.filename)}" if error.filename else ""
+        return str(HostError(f"{error.strerror or error}{what}"))
     return str(error) or type(error).__name__

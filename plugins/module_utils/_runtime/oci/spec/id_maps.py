@@ -28,7 +28,10 @@ class Maps:
 
     def root(self):
         """``(uid, gid)`` of the container that its files are made as: 0 where it is mapped, else the first that is."""
-        return tuple(0 if translate(extents, 0) is not None else extents[0][0] for extents in (self.uids, self.gids))
+        return tuple(
+            0 if translate(extents, 0) is not None else extents[0][0]
+            for extents in (self.uids, self.gids)
+        )
 
     def host_root(self):
         """The host's ids of :meth:`root`."""
@@ -37,9 +40,14 @@ class Maps:
 
     def check_user(self, uid, gid, additional):
         """:raises ContainerFailed: for ids that the namespace does not have."""
-        for kind, ident, extents in [("uid", uid, self.uids)] + [("gid", group, self.gids) for group in [gid] + list(additional or ())]:
+        for kind, ident, extents in [("uid", uid, self.uids)] + [
+            ("gid", group, self.gids) for group in [gid] + list(additional or ())
+        ]:
             if translate(extents, ident) is None:
-                raise ContainerFailed("%s %d is not mapped into the container's user namespace, which has %s" % (kind, ident, spoken(extents)))
+                raise ContainerFailed(
+                    "%s %d is not mapped into the container's user namespace, which has %s"
+                    % (kind, ident, spoken(extents))
+                )
 
 
 def translate(extents, ident):
@@ -51,7 +59,10 @@ def translate(extents, ident):
 
 
 def spoken(extents):
-    return ", ".join("%d to %d" % (inside, inside + size - 1) if size > 1 else str(inside) for inside, _outside, size in extents)
+    return ", ".join(
+        "%d to %d" % (inside, inside + size - 1) if size > 1 else str(inside)
+        for inside, _outside, size in extents
+    )
 
 
 def of_container(linux, namespaces):
@@ -62,7 +73,9 @@ def of_container(linux, namespaces):
     given = [name for name, _kind in KINDS if linux.get(name)]
     if "user" not in namespaces:
         if given:
-            raise Unsupported("config.json: linux.%s without a namespace of type user in linux.namespaces" % given[0])
+            raise Unsupported(
+                f"config.json: linux.{given[0]} without a namespace of type user in linux.namespaces"
+            )
         return None
     extents = [checked(linux.get(name) or [], "linux." + name) for name, _kind in KINDS]
     path = namespaces["user"]
@@ -71,14 +84,16 @@ def of_container(linux, namespaces):
             return Maps([(0, os.geteuid(), 1)], [(0, os.getegid(), 1)])
         for name, _kind in KINDS:
             if name not in given:
-                raise Unsupported("config.json: a namespace of type user needs linux.%s" % name)
+                raise Unsupported(f"config.json: a namespace of type user needs linux.{name}")
         return Maps(*extents)
     found = _joined(path)
     for (name, _kind), wanted, has in zip(KINDS, extents, found):
         if wanted and sorted(wanted) != sorted(has):
-            raise Unsupported("config.json: linux.%s is not the map of the user namespace %s that is joined" % (name, path))
+            raise Unsupported(
+                f"config.json: linux.{name} is not the map of the user namespace {path} that is joined"
+            )
         if not has:
-            raise ContainerFailed("can't join the user namespace %s: it has no %s" % (path, name))
+            raise ContainerFailed(f"can't join the user namespace {path}: it has no {name}")
     return Maps(*found, path=path)
 
 
@@ -86,11 +101,13 @@ def _joined(path):
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise ContainerFailed("can't join the user namespace %s: %s" % (path, os.strerror(error.errno))) from None
+        raise ContainerFailed(
+            f"can't join the user namespace {path}: {os.strerror(error.errno)}"
+        ) from None
     try:
         return userns.maps_of(fd)
     except OSError as error:
-        raise ContainerFailed("can't join the user namespace %s: %s" % (path, error.strerror)) from None
+        raise ContainerFailed(f"can't join the user namespace {path}: {error.strerror}") from None
     finally:
         os.close(fd)
 
@@ -101,16 +118,27 @@ def checked(mappings, where):
     for entry in mappings:
         numbers = tuple(entry.get(key) for key in ("containerID", "hostID", "size"))
         for key, number in zip(("containerID", "hostID", "size"), numbers):
-            if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 2 ** 32 - 1:
-                raise Unsupported("config.json: %s: %s %r is not a number from 0 to %d" % (where, key, number, 2 ** 32 - 1))
+            if (
+                not isinstance(number, int)
+                or isinstance(number, bool)
+                or not 0 <= number <= 2**32 - 1
+            ):
+                raise Unsupported(
+                    "config.json: %s: %s %r is not a number from 0 to %d"
+                    % (where, key, number, 2**32 - 1)
+                )
         inside, outside, size = numbers
         if not size or max(inside, outside) + size - 1 > userns.MAX_ID:
-            raise Unsupported("config.json: %s: size %d from %d: accepted are 1 to as many as end at id %d"
-                              % (where, size, max(inside, outside), userns.MAX_ID))
+            raise Unsupported(
+                "config.json: %s: size %d from %d: accepted are 1 to as many as end at id %d"
+                % (where, size, max(inside, outside), userns.MAX_ID)
+            )
         extents.append(numbers)
     if len(extents) > userns.MAX_EXTENTS or len(userns.text(extents)) > userns.MAX_TEXT:
-        raise Unsupported("config.json: %s: %d entries: the kernel takes %d, of at most %d bytes as text"
-                          % (where, len(extents), userns.MAX_EXTENTS, userns.MAX_TEXT))
+        raise Unsupported(
+            "config.json: %s: %d entries: the kernel takes %d, of at most %d bytes as text"
+            % (where, len(extents), userns.MAX_EXTENTS, userns.MAX_TEXT)
+        )
     for side, key in ((0, "containerID"), (1, "hostID")):
         ranges = sorted((extent[side], extent[side] + extent[2]) for extent in extents)
         for (_first, end), (start, _end) in zip(ranges, ranges[1:]):
@@ -128,12 +156,14 @@ def of_mount(entry, option):
     :param entry: of config.json's ``mounts``. :param option: what follows ``idmap=`` or ``ridmap=``, as crun knows it:
         ``uids=INSIDE-OUTSIDE-SIZE#...;gids=...``, with @ before an extent that counts from within the container.
     """
-    where = "mounts: %s: " % entry["destination"]
+    where = f"mounts: {entry['destination']}: "
     extents = [checked(entry.get(name) or [], where + name) for name, _kind in KINDS]
     if any(extents):
         if not all(extents):
-            raise Unsupported("config.json: %suidMappings and gidMappings go together" % where)
-        return Inline([(False, extent) for extent in extents[0]], [(False, extent) for extent in extents[1]])
+            raise Unsupported(f"config.json: {where}uidMappings and gidMappings go together")
+        return Inline(
+            [(False, extent) for extent in extents[0]], [(False, extent) for extent in extents[1]]
+        )
     if not option:
         return None
     import re  # here: it costs as much as a tenth of a start, and few mounts are written so
@@ -143,12 +173,25 @@ def of_mount(entry, option):
         kind, equals, words = part.partition("=")
         matches = [re.fullmatch(r"(@?)(\d+)-(\d+)-(\d+)", word) for word in words.split("#")]
         if kind not in ("uids", "gids") or not equals or not all(matches):
-            raise Unsupported("mount %s: the option idmap=%s is not uids=INSIDE-OUTSIDE-SIZE#...;gids=..." % (entry["destination"], option))
-        found[kind] = [(bool(match.group(1)), tuple(int(number) for number in match.groups()[1:])) for match in matches]
+            raise Unsupported(
+                f"mount {entry['destination']}: the option idmap={option} is not uids=INSIDE-OUTSIDE-SIZE#...;gids=..."
+            )
+        found[kind] = [
+            (bool(match.group(1)), tuple(int(number) for number in match.groups()[1:]))
+            for match in matches
+        ]
     if len(found) != 2:
-        raise Unsupported("mount %s: the option idmap=%s needs both uids and gids" % (entry["destination"], option))
+        raise Unsupported(
+            f"mount {entry['destination']}: the option idmap={option} needs both uids and gids"
+        )
     for kind, name in (("uids", "uidMappings"), ("gids", "gidMappings")):
-        checked([dict(zip(("containerID", "hostID", "size"), extent)) for _relative, extent in found[kind]], where + name)
+        checked(
+            [
+                dict(zip(("containerID", "hostID", "size"), extent))
+                for _relative, extent in found[kind]
+            ],
+            where + name,
+        )
     return Inline(found["uids"], found["gids"])
 
 
@@ -160,15 +203,19 @@ class Inline:
 
     def resolve(self, maps):
         """``(uid extents, gid extents)`` on the host. :param maps: the container's, or None."""
-        return tuple([_absolute(extent, own) if relative else extent for relative, extent in extents]
-                     for extents, own in ((self.uids, maps and maps.uids), (self.gids, maps and maps.gids)))
+        return tuple(
+            [_absolute(extent, own) if relative else extent for relative, extent in extents]
+            for extents, own in ((self.uids, maps and maps.uids), (self.gids, maps and maps.gids))
+        )
 
 
 def _absolute(extent, own):
     inside, outside, size = extent
     found = translate(own, outside) if own else None
     if found is None:
-        raise Unsupported("mount option idmap: id %d is not mapped into the container's user namespace" % outside)
+        raise Unsupported(
+            "mount option idmap: id %d is not mapped into the container's user namespace" % outside
+        )
     return inside, found, size
 
 

@@ -15,24 +15,44 @@ import os
 import stat
 
 from ...errors import ContainerFailed, Unsupported
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.mounts import mounts, rootfs
 
 # Options of other meaning than a file system parameter, and nothing to do: what they say holds anyway.
-_VOID = frozenset(("defaults", "silent", "loud", "norelatime", "rnorelatime", "rbind", "bind", "newinstance"))
+_VOID = frozenset(
+    ("defaults", "silent", "loud", "norelatime", "rnorelatime", "rbind", "bind", "newinstance")
+)
 # Flags of the file system itself: parameters that every one takes, and of no meaning for a bind mount. mount(8).
 _SUPERBLOCK = frozenset(("sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"))
-_VERSION = frozenset(("iversion", "noiversion"))  # the same, which the new mount interface does not know
-_OWN = frozenset(("remount", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow"))  # the last three are crun's
+_VERSION = frozenset(
+    ("iversion", "noiversion")
+)  # the same, which the new mount interface does not know
+_OWN = frozenset(
+    ("remount", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow")
+)  # the last three are crun's
 LONGEST = 255  # bytes of a parameter's value that fsconfig(2) takes
 _WHOLE = ("proc", "sysfs")
-_WITHOUT_LABEL = ("proc", "sysfs", "cgroup", "cgroup2")  # the policy says which labels files have in these
+_WITHOUT_LABEL = (
+    "proc",
+    "sysfs",
+    "cgroup",
+    "cgroup2",
+)  # the policy says which labels files have in these
 
 
 def options():
     """All mount options by name that are no parameters of a file system."""
     flags = list(mounts.ATTRIBUTES) + list(mounts.PROPAGATION)
-    return sorted(_VOID | _SUPERBLOCK | _VERSION | _OWN | {"idmap", "ridmap"} | set(flags) | {"r" + name for name in flags})
+    return sorted(
+        _VOID
+        | _SUPERBLOCK
+        | _VERSION
+        | _OWN
+        | {"idmap", "ridmap"}
+        | set(flags)
+        | {"r" + name for name in flags}
+    )
 
 
 class Mount:
@@ -53,7 +73,9 @@ class Mount:
         self.attributes = self.clear = self.all_attributes = self.all_clear = 0
         self.propagations = []  # [(MS_*, recursive)], one after the other
         self.data, self.place, self.fd, self.substitute, self.words = {}, None, None, None, set()
-        self.link = self.within = None  # the text of a link that is made instead; a source below the container's own root, by its path there
+        self.link = self.within = (
+            None  # the text of a link that is made instead; a source below the container's own root, by its path there
+        )
         self.label = None  # of its root, for what takes none as a parameter
         self.fill = None  # copyup.copy_into, for a tmpfs that starts with what is there
         self.mapped = self.recursive_map = False  # its files' owners
@@ -76,9 +98,11 @@ class Mount:
             self.map = id_maps.of_mount(entry, inline)
         self.mapped = self.mapped or self.map is not None
         if self.mapped and not self.bind:
-            raise Unsupported("mount %s: ids can be mapped for a bind mount only" % self.destination)
+            raise Unsupported(f"mount {self.destination}: ids can be mapped for a bind mount only")
         if "tmpcopyup" in self.words and (self.type != "tmpfs" or not self.destination.strip("/")):
-            raise Unsupported("mount %s: tmpcopyup is for a tmpfs below the root only" % self.destination)
+            raise Unsupported(
+                f"mount {self.destination}: tmpcopyup is for a tmpfs below the root only"
+            )
         if "tmpcopyup" in self.words:
             from ..features.tmp_copy_up import copy_into
 
@@ -86,7 +110,7 @@ class Mount:
         if "remount" in self.words:
             self.bind = False
         if self.bind and not self.source:
-            raise Unsupported("mount %s: a bind mount needs a source" % self.destination)
+            raise Unsupported(f"mount {self.destination}: a bind mount needs a source")
 
     def _take(self, option):
         if option in mounts.ATTRIBUTES:
@@ -98,7 +122,10 @@ class Mount:
             self.propagations.append((mounts.PROPAGATION[option[1:]], True))
         elif option[:1] == "r" and option[1:] in mounts.ATTRIBUTES:
             on, off = mounts.ATTRIBUTES[option[1:]]
-            self.all_attributes, self.all_clear = self.all_attributes & ~off | on, self.all_clear & ~on | off
+            self.all_attributes, self.all_clear = (
+                self.all_attributes & ~off | on,
+                self.all_clear & ~on | off,
+            )
         elif option in _VOID or not option:
             pass
         elif option in _OWN or option in _VERSION:
@@ -108,7 +135,9 @@ class Mount:
         elif self.bind and "=" in option:
             pass  # a parameter of a file system: the kernel passes over those of a bind mount (mount(2)), and documents name some
         elif self.bind:
-            raise Unsupported("mount %s: the option %s is not one of a bind mount" % (self.destination, option))
+            raise Unsupported(
+                f"mount {self.destination}: the option {option} is not one of a bind mount"
+            )
         else:
             key, equals, value = option.partition("=")
             self.data[key] = value if equals else None
@@ -140,20 +169,33 @@ class Mount:
             return _make_link(root_fd, self.destination, self.link)
         if "remount" in self.words:
             return self._remount(root_fd)
-        if self.fd is None and not self.bind and any(len(os.fsencode(value)) > LONGEST for value in self.data.values() if value):
+        if (
+            self.fd is None
+            and not self.bind
+            and any(len(os.fsencode(value)) > LONGEST for value in self.data.values() if value)
+        ):
             self._mount_old(root_fd)
         else:
             if self.fd is None:
                 self._make_fs(root_fd)
             elif not self.bind:
                 self.attributes = 0  # made by the maker, with them
-            mounts.attach(self.fd, root_fd, self.destination, attributes=self.attributes, clear=self.clear if self.bind else 0,
-                          follow="dest-nofollow" not in self.words, anew=anew)
+            mounts.attach(
+                self.fd,
+                root_fd,
+                self.destination,
+                attributes=self.attributes,
+                clear=self.clear if self.bind else 0,
+                follow="dest-nofollow" not in self.words,
+                anew=anew,
+            )
         if self.all_attributes or self.all_clear:
             mounts.set_attributes(self.fd, self.all_attributes, self.all_clear, recursive=True)
         if self.words & _VERSION and not self.bind:
             mounts.reconfigure(self.fd, c.MS_I_VERSION if "iversion" in self.words else 0)
-        for propagation, recursive in self.propagations or ([(c.MS_PRIVATE, True)] if self.bind else ()):
+        for propagation, recursive in self.propagations or (
+            [(c.MS_PRIVATE, True)] if self.bind else ()
+        ):
             mounts.set_attributes(self.fd, propagation=propagation, recursive=recursive)
         if self.label is not None:
             self._set_label(root_fd)
@@ -166,7 +208,10 @@ class Mount:
         try:
             selinux.set_label(fd, self.label)
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EPERM):  # as in a user namespace, where the kernel labels nothing (selinux_set_mnt_opts)
+            if error.errno not in (
+                errno.EOPNOTSUPP,
+                errno.EPERM,
+            ):  # as in a user namespace, where the kernel labels nothing (selinux_set_mnt_opts)
                 raise
         finally:
             os.close(fd)
@@ -179,9 +224,17 @@ class Mount:
             return
         mode = os.fstat(fd).st_mode
         os.close(fd)
-        if stat.S_ISLNK(mode) and self.destination.startswith("/proc/") if self.bind else not stat.S_ISDIR(mode):
-            why = "it is a link of procfs, over which nothing is mounted" if self.bind else "%s must be mounted on ordinary directory" % self.type
-            raise ContainerFailed("mount %s: %s" % (self.destination, why))
+        if (
+            stat.S_ISLNK(mode) and self.destination.startswith("/proc/")
+            if self.bind
+            else not stat.S_ISDIR(mode)
+        ):
+            why = (
+                "it is a link of procfs, over which nothing is mounted"
+                if self.bind
+                else f"{self.type} must be mounted on ordinary directory"
+            )
+            raise ContainerFailed(f"mount {self.destination}: {why}")
 
     def finish(self):
         if self.late:
@@ -190,11 +243,16 @@ class Mount:
     def _make_fs(self, root_fd):
         place = mounts.existing(root_fd, self.destination) if self.type == "tmpfs" else None
         try:
-            if place is not None and "mode" not in self.data:  # as the directory that it is mounted over
-                self.data["mode"] = "%o" % (os.fstat(place).st_mode & 0o7777)
+            if (
+                place is not None and "mode" not in self.data
+            ):  # as the directory that it is mounted over
+                self.data["mode"] = f"{os.fstat(place).st_mode & 4095:o}"
             self.fd = mounts.new_fs(self.type, self.data, self.attributes, self.source or None)
             if place is not None and self.fill is not None:
-                self.fill(rootfs.open_in_root(root_fd, self.destination, os.O_RDONLY | os.O_DIRECTORY), self.fd)
+                self.fill(
+                    rootfs.open_in_root(root_fd, self.destination, os.O_RDONLY | os.O_DIRECTORY),
+                    self.fd,
+                )
             self.attributes = 0
         except PermissionError:
             if self.substitute is None:
@@ -208,11 +266,23 @@ class Mount:
         """By mount(2), which takes a page of parameters; they are one text then, as in fstab."""
         target = rootfs.make_in_root(root_fd, self.destination, True)
         try:
-            flags = sum(ms for dummy, ms, attribute in mounts.OLD_FLAGS if self.attributes & attribute)
+            flags = sum(
+                ms for dummy, ms, attribute in mounts.OLD_FLAGS if self.attributes & attribute
+            )
             flags |= c.MS_STRICTATIME if self.attributes & c.MOUNT_ATTR_STRICTATIME else 0
-            text = ",".join(key if value is None else "%s=%s" % (key, '"%s"' % value if key == "context" else value)  # a context has commas of its own
-                            for key, value in self.data.items())
-            syscalls.mount(self.source or self.type, "/proc/self/fd/%d" % target, self.type, flags, text)
+            text = ",".join(
+                key
+                if value is None
+                else "%s=%s"
+                % (
+                    key,
+                    '"%s"' % value if key == "context" else value,
+                )  # a context has commas of its own
+                for key, value in self.data.items()
+            )
+            syscalls.mount(
+                self.source or self.type, "/proc/self/fd/%d" % target, self.type, flags, text
+            )
         finally:
             os.close(target)
         self.fd = rootfs.open_in_root(root_fd, self.destination, os.O_PATH)
@@ -235,7 +305,10 @@ def _make_link(root_fd, destination, text):
     try:
         os.symlink(text, name, dir_fd=parent)
     except FileExistsError:
-        if not stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode) or os.readlink(name, dir_fd=parent) != text:
+        if (
+            not stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+            or os.readlink(name, dir_fd=parent) != text
+        ):
             raise
     finally:
         os.close(parent)
@@ -252,11 +325,17 @@ class CgroupMount:
 
     def __init__(self, mount):
         self.mount, self.destination = mount, mount.destination
-        self.parts, self.waiting = [], False  # [(name, descriptor)]: of the mounts, or of the places that they are copies of
+        self.parts, self.waiting = (
+            [],
+            False,
+        )  # [(name, descriptor)]: of the mounts, or of the places that they are copies of
 
     def take(self, own, names, places):
         """In the process: what ``find`` has found for its maker. :param own: whether the groups are the container's; else they are read-only."""
-        self.parts, self.waiting = [(name, os.dup(place)) for name, place in zip(names, places)], True
+        self.parts, self.waiting = (
+            [(name, os.dup(place)) for name, place in zip(names, places)],
+            True,
+        )
         if not own:
             self.mount.attributes |= c.MOUNT_ATTR_RDONLY
 
@@ -265,13 +344,24 @@ class CgroupMount:
         self.waiting = later
         for place, self.source in group_paths.items():
             name = "" if unified_only else os.path.basename(place)
-            self.parts.append((name, mounts.place(self.source) if later else mounts.bind(self.source, recursive=False)))
+            self.parts.append(
+                (
+                    name,
+                    mounts.place(self.source)
+                    if later
+                    else mounts.bind(self.source, recursive=False),
+                )
+            )
 
     def waits(self):
         return self.waiting
 
     def copy(self):
-        self.parts, places, self.waiting = [(name, mounts.bind(place, recursive=False)) for name, place in self.parts], self.parts, False
+        self.parts, places, self.waiting = (
+            [(name, mounts.bind(place, recursive=False)) for name, place in self.parts],
+            self.parts,
+            False,
+        )
         for _name, place in places:
             os.close(place)
 
@@ -285,9 +375,18 @@ class CgroupMount:
     def make(self, root_fd, anew=False):
         attributes = self.mount.attributes
         if self.given():
-            mounts.attach(self.parts[0][1], root_fd, self.destination, attributes=attributes, propagation=c.MS_PRIVATE, anew=anew)
+            mounts.attach(
+                self.parts[0][1],
+                root_fd,
+                self.destination,
+                attributes=attributes,
+                propagation=c.MS_PRIVATE,
+                anew=anew,
+            )
             return
-        self.holder = holder = mounts.new_fs("tmpfs", {"mode": "755"}, attributes & ~c.MOUNT_ATTR_RDONLY)
+        self.holder = holder = mounts.new_fs(
+            "tmpfs", {"mode": "755"}, attributes & ~c.MOUNT_ATTR_RDONLY
+        )
         mounts.attach(holder, root_fd, self.destination)
         for name, fd in self.parts:
             os.mkdir(name, 0o755, dir_fd=holder)
@@ -318,7 +417,9 @@ def read(config):
             mount.label = label
         elif label and not mount.bind and mount.type not in _WITHOUT_LABEL:
             mount.data.setdefault("context", label)
-        found.append(CgroupMount(mount) if mount.type in ("cgroup", "cgroup2") and not mount.bind else mount)
+        found.append(
+            CgroupMount(mount) if mount.type in ("cgroup", "cgroup2") and not mount.bind else mount
+        )
     return found
 
 
@@ -330,13 +431,17 @@ PROPAGATIONS = tuple(prefix + kind for kind in mounts.PROPAGATION for prefix in 
 def check_propagation(word):
     """:raises Unsupported: linux.rootfsPropagation is none."""
     if word and word not in PROPAGATIONS:
-        raise Unsupported("config.json: linux.rootfsPropagation: %r is not known; known: %s" % (word, ", ".join(PROPAGATIONS)))
+        raise Unsupported(
+            f"config.json: linux.rootfsPropagation: {word!r} is not known; known: {', '.join(PROPAGATIONS)}"
+        )
 
 
 def separate_root(root_fd, word):
     """Before anything is mounted in it: what the host mounts below the root's source arrives here ("slave", which is what holds
     without a word, and "shared"), or not ("private", "unbindable"); never the other way round. Of all mounts that came with it."""
-    kind = c.MS_PRIVATE if word in ("private", "rprivate", "unbindable", "runbindable") else c.MS_SLAVE
+    kind = (
+        c.MS_PRIVATE if word in ("private", "rprivate", "unbindable", "runbindable") else c.MS_SLAVE
+    )
     mounts.set_attributes(root_fd, propagation=kind, recursive=True)
 
 
@@ -344,4 +449,6 @@ def propagate_root(word):
     """linux.rootfsPropagation of the container's own mounts, when it is their root; with an "r" of all mounts below it too."""
     kind = next((kind for kind in ("shared", "unbindable") if word in (kind, "r" + kind)), None)
     if kind:
-        syscalls.mount(None, "/", None, mounts.PROPAGATION[kind] | (c.MS_REC if word[0] == "r" else 0))
+        syscalls.mount(
+            None, "/", None, mounts.PROPAGATION[kind] | (c.MS_REC if word[0] == "r" else 0)
+        )

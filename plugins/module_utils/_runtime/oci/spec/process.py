@@ -7,16 +7,40 @@ from __future__ import annotations
 import os
 
 from ...errors import Unsupported
-from ...kernel.calls import constants as c, syscalls
+from ...kernel.calls import constants as c
+from ...kernel.calls import syscalls
 from ...kernel.isolation import capabilities
 from ...kernel.mounts import users
 from ...kernel.processes import procfs
 from ..features.scheduling import Scheduling
 
-RLIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE",
-           "RTPRIO", "RTTIME")  # in the order of their numbers
-NEEDED = {"inheritable": "bounding", "ambient": "inheritable"}  # besides: what is effective or ambient is permitted
-WHY = {"inheritable": "it is not in the bounding set", "effective": "it is not permitted", "ambient": "it is not inheritable and permitted"}
+RLIMITS = (
+    "CPU",
+    "FSIZE",
+    "DATA",
+    "STACK",
+    "CORE",
+    "RSS",
+    "NPROC",
+    "NOFILE",
+    "MEMLOCK",
+    "AS",
+    "LOCKS",
+    "SIGPENDING",
+    "MSGQUEUE",
+    "NICE",
+    "RTPRIO",
+    "RTTIME",
+)  # in the order of their numbers
+NEEDED = {
+    "inheritable": "bounding",
+    "ambient": "inheritable",
+}  # besides: what is effective or ambient is permitted
+WHY = {
+    "inheritable": "it is not in the bounding set",
+    "effective": "it is not permitted",
+    "ambient": "it is not inheritable and permitted",
+}
 CAPABILITY_SETS = ("bounding", "permitted", "inheritable", "effective", "ambient")
 
 
@@ -43,7 +67,10 @@ class Program:
         self.capabilities = {kind: self._mask(sets.get(kind) or ()) for kind in CAPABILITY_SETS}
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         self.limits = _limits(process.get("rlimits") or ())
-        self.original_limits, self.final_limits = original_limits or {}, {}  # {number: (soft, hard)}; the second by oci/features/rlimits.py
+        self.original_limits, self.final_limits = (
+            original_limits or {},
+            {},
+        )  # {number: (soft, hard)}; the second by oci/features/rlimits.py
         self.oom_score_adj = process.get("oomScoreAdj")
         self.scheduling = Scheduling(process, linux)
         self.label = _label(process)
@@ -55,21 +82,31 @@ class Program:
         if self.listener:
             self.filter_flags |= c.SECCOMP_FILTER_FLAG_NEW_LISTENER
             if self.filter_flags & c.SECCOMP_FILTER_FLAG_TSYNC:
-                self.filter_flags |= c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH  # else both would want the call's result (Linux 5.7)
+                self.filter_flags |= (
+                    c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+                )  # else both would want the call's result (Linux 5.7)
         else:
-            self.filter_flags &= ~c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV  # of a wait for a listener: without one the kernel refuses it
+            self.filter_flags &= (
+                ~c.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+            )  # of a wait for a listener: without one the kernel refuses it
         self.hand_listener = None  # called with the listener's descriptor
         self.init = init
         self.init_fd = None
         self.kept = set()  # descriptors that stay open besides the standard ones
-        self.steps, self.step_fd, self.step_channel = False, None, None  # whether the program is executed by kernel/programs/trampoline.py, and by what
+        self.steps, self.step_fd, self.step_channel = (
+            False,
+            None,
+            None,
+        )  # whether the program is executed by kernel/programs/trampoline.py, and by what
         self.plain = False  # whether its terminal leaves the ends of lines alone
         self.owns_streams = True  # whether it can give its standard streams to its user itself
 
     def resolve_user(self, root_fd):
         """Find who ``user`` is by the files inside the root, and where home is. :raises InvalidInput: when nobody is."""
         if self.user is not None or self.groups:
-            self.uid, self.gid, self.additional, home = users.resolve(root_fd, self.user or "", self.groups)
+            self.uid, self.gid, self.additional, home = users.resolve(
+                root_fd, self.user or "", self.groups
+            )
         elif not self.environment.get(b"HOME"):
             home = users.resolve(root_fd, str(self.uid))[3]
         if not self.environment.get(b"HOME"):
@@ -78,7 +115,7 @@ class Program:
     def _mask(self, names):
         """The bits of capabilities by name; unknown ones are a warning (runtime-spec config.md, "Linux Process")."""
         unknown = sorted(set(names) - set(capabilities.NUMBERS))
-        sentence = "ignoring unknown or unavailable capabilities: [%s]" % " ".join(unknown)  # runc's words, which are looked for
+        sentence = f"ignoring unknown or unavailable capabilities: [{' '.join(unknown)}]"  # runc's words, which are looked for
         if unknown and sentence not in self.warnings:
             self.warnings.append(sentence)
         return capabilities.mask(name for name in names if name in capabilities.NUMBERS)
@@ -108,9 +145,11 @@ class Program:
                 why = "this host's root does not have it" if lacking & ~most else WHY[kind]
                 names = ", ".join(capabilities.of_mask(lacking))
                 if kind != "ambient":
-                    warn("capabilities.%s: %s can't be given: %s" % (kind, names, why))
-                elif self.uid or sets["inheritable"] or sets["permitted"] & ~lacking:  # else root is to keep all that it has, and does: buildah's way
-                    warn("can't raise ambient capability %s: %s" % (names, why))
+                    warn(f"capabilities.{kind}: {names} can't be given: {why}")
+                elif (
+                    self.uid or sets["inheritable"] or sets["permitted"] & ~lacking
+                ):  # else root is to keep all that it has, and does: buildah's way
+                    warn(f"can't raise ambient capability {names}: {why}")
 
 
 _filters = []  # (profile, program): compiled by the zygote, inherited by its forks
@@ -120,7 +159,9 @@ def compile_default():
     """Have the filter ready that nearly every container asks for: compiling it takes as long as making its file system."""
     from ...kernel.seccomp import compiler, default_profile
 
-    profile = default_profile.default_profile(capabilities.DOCKER_DEFAULT, procfs.kernel_version(), c.MACHINE)
+    profile = default_profile.default_profile(
+        capabilities.DOCKER_DEFAULT, procfs.kernel_version(), c.MACHINE
+    )
     _filters.append((profile, compiler.compile(profile, c.MACHINE)))
 
 
@@ -153,36 +194,48 @@ def _json(value):
 
 def _bytes(text, what):
     if not isinstance(text, str):
-        raise Unsupported("config.json: %s: %s is not valid; accepted: a text" % (what, _json(text)))
+        raise Unsupported(f"config.json: {what}: {_json(text)} is not valid; accepted: a text")
     data = os.fsencode(text)
     if b"\0" in data:
-        raise Unsupported("config.json: %s holds a NUL byte" % what)
+        raise Unsupported(f"config.json: {what} holds a NUL byte")
     return data
 
 
 def _variable(entry):
     key, _equals, value = _bytes(entry, "an environment variable").partition(b"=")
     if not key:
-        raise Unsupported("config.json: process.env: %r is not valid; accepted: NAME=VALUE" % entry)
+        raise Unsupported(f"config.json: process.env: {entry!r} is not valid; accepted: NAME=VALUE")
     return key, value
 
 
 def _check(process):
     """What every process needs. :raises Unsupported: naming the field."""
     if process.get("args") and not isinstance(process["args"], list):
-        raise Unsupported("config.json: process.args: %s is not valid; accepted: a list" % _json(process["args"]))
+        raise Unsupported(
+            f"config.json: process.args: {_json(process['args'])} is not valid; accepted: a list"
+        )
     if not process.get("args"):
         raise Unsupported("config.json: process.args is empty; needed: at least the program")
     if not os.path.isabs(process.get("cwd", "/")):
-        raise Unsupported("config.json: process.cwd: Cwd must be an absolute path, not %r" % process.get("cwd"))
+        raise Unsupported(
+            f"config.json: process.cwd: Cwd must be an absolute path, not {process.get('cwd')!r}"
+        )
     ids = process.get("user") or {}
-    for name, value, most in [("uid", ids.get("uid", 0), 2 ** 32 - 2), ("gid", ids.get("gid", 0), 2 ** 32 - 2), ("umask", ids.get("umask", 0), 0o7777)] + [
-            ("additionalGids", group, 2 ** 32 - 2) for group in ids.get("additionalGids") or ()]:
+    for name, value, most in [
+        ("uid", ids.get("uid", 0), 2**32 - 2),
+        ("gid", ids.get("gid", 0), 2**32 - 2),
+        ("umask", ids.get("umask", 0), 0o7777),
+    ] + [("additionalGids", group, 2**32 - 2) for group in ids.get("additionalGids") or ()]:
         if not isinstance(value, int) or not 0 <= value <= most:
-            raise Unsupported("config.json: process.user.%s: %r is not valid; accepted: 0 to %d" % (name, value, most))
+            raise Unsupported(
+                "config.json: process.user.%s: %r is not valid; accepted: 0 to %d"
+                % (name, value, most)
+            )
     score = process.get("oomScoreAdj") or 0
     if not isinstance(score, int) or not -1000 <= score <= 1000:
-        raise Unsupported("config.json: process.oomScoreAdj: %r is not valid; accepted: -1000 to 1000" % (score,))
+        raise Unsupported(
+            f"config.json: process.oomScoreAdj: {score!r} is not valid; accepted: -1000 to 1000"
+        )
 
 
 def _limits(entries):
@@ -191,12 +244,18 @@ def _limits(entries):
     for entry in entries:
         name = entry["type"]
         if name[:7] != "RLIMIT_" or name[7:] not in RLIMITS:
-            raise Unsupported("config.json: process.rlimits: %s is not known; known: RLIMIT_ and one of %s" % (name, ", ".join(RLIMITS)))
+            raise Unsupported(
+                f"config.json: process.rlimits: {name} is not known; known: RLIMIT_ and one of {', '.join(RLIMITS)}"
+            )
         number, soft, hard = RLIMITS.index(name[7:]), entry["soft"], entry["hard"]
         if number in [one[0] for one in found]:
-            raise Unsupported("config.json: process.rlimits: %s is there twice" % name)
-        if (soft + 1 if soft >= 0 else 2 ** 64) > (hard + 1 if hard >= 0 else 2 ** 64):  # -1 is unlimited as well
-            raise Unsupported("config.json: process.rlimits: %s: soft %d is above hard %d" % (name, soft, hard))
+            raise Unsupported(f"config.json: process.rlimits: {name} is there twice")
+        if (soft + 1 if soft >= 0 else 2**64) > (
+            hard + 1 if hard >= 0 else 2**64
+        ):  # -1 is unlimited as well
+            raise Unsupported(
+                "config.json: process.rlimits: %s: soft %d is above hard %d" % (name, soft, hard)
+            )
         found.append((number, soft, hard))
     return found
 
@@ -208,12 +267,14 @@ def _label(process):
         from ...kernel.isolation import apparmor
 
         if not apparmor.enabled():
-            raise Unsupported("AppArmor profile %s: AppArmor is not enabled on this host" % profile)
-        return ("apparmor/exec" if os.path.exists("/proc/self/attr/apparmor/exec") else "exec"), "exec " + profile
+            raise Unsupported(f"AppArmor profile {profile}: AppArmor is not enabled on this host")
+        return (
+            "apparmor/exec" if os.path.exists("/proc/self/attr/apparmor/exec") else "exec"
+        ), "exec " + profile
     if label:
         from ...kernel.isolation import selinux
 
         if not selinux.enabled():
-            raise Unsupported("SELinux label %s: SELinux is not enabled on this host" % label)
+            raise Unsupported(f"SELinux label {label}: SELinux is not enabled on this host")
         return "exec", label
     return None

@@ -30,42 +30,150 @@ _IDS = [{"containerID!": NATURAL, "hostID!": NATURAL, "size!": NATURAL}]
 _HOOKS = [{"path!": TEXT, "args": _TEXTS, "env": _TEXTS, "timeout": INTEGER}]
 _RATES = [{"major!": INTEGER, "minor!": INTEGER, "rate!": NATURAL}]
 PROCESS = {  # args are looked at later (process.py): crun's suite asks for the word about the terminal first
-    "terminal": FLAG, "consoleSize": {"height": NATURAL, "width": NATURAL}, "cwd!": TEXT, "env": _TEXTS, "noNewPrivileges": FLAG,
-    "user": {"uid": INTEGER, "gid": INTEGER, "umask": INTEGER, "additionalGids": [INTEGER], "username": TEXT},
-    "capabilities": {kind: _TEXTS for kind in ("bounding", "effective", "permitted", "inheritable", "ambient")},
-    "rlimits": [{"type!": TEXT, "soft!": NATURAL, "hard!": NATURAL}], "oomScoreAdj": INTEGER, "apparmorProfile": TEXT, "selinuxLabel": TEXT,
-    "scheduler": {"policy!": TEXT, "nice": INTEGER, "priority": INTEGER, "flags": _TEXTS, "runtime": NATURAL, "deadline": NATURAL, "period": NATURAL},
-    "ioPriority": {"class!": TEXT, "priority": INTEGER}, "execCPUAffinity": {"initial": TEXT, "final": TEXT},
+    "terminal": FLAG,
+    "consoleSize": {"height": NATURAL, "width": NATURAL},
+    "cwd!": TEXT,
+    "env": _TEXTS,
+    "noNewPrivileges": FLAG,
+    "user": {
+        "uid": INTEGER,
+        "gid": INTEGER,
+        "umask": INTEGER,
+        "additionalGids": [INTEGER],
+        "username": TEXT,
+    },
+    "capabilities": dict.fromkeys(
+        ("bounding", "effective", "permitted", "inheritable", "ambient"), _TEXTS
+    ),
+    "rlimits": [{"type!": TEXT, "soft!": NATURAL, "hard!": NATURAL}],
+    "oomScoreAdj": INTEGER,
+    "apparmorProfile": TEXT,
+    "selinuxLabel": TEXT,
+    "scheduler": {
+        "policy!": TEXT,
+        "nice": INTEGER,
+        "priority": INTEGER,
+        "flags": _TEXTS,
+        "runtime": NATURAL,
+        "deadline": NATURAL,
+        "period": NATURAL,
+    },
+    "ioPriority": {"class!": TEXT, "priority": INTEGER},
+    "execCPUAffinity": {"initial": TEXT, "final": TEXT},
 }
 _RESOURCES = {
     "devices": [{"allow!": FLAG, "type": TEXT, "major": INTEGER, "minor": INTEGER, "access": TEXT}],
-    "memory": {"limit": INTEGER, "reservation": INTEGER, "swap": INTEGER, "kernel": INTEGER, "kernelTCP": INTEGER, "swappiness": NATURAL,
-               "disableOOMKiller": FLAG, "useHierarchy": FLAG, "checkBeforeUpdate": FLAG},
-    "cpu": {"shares": NATURAL, "quota": INTEGER, "burst": NATURAL, "period": NATURAL, "realtimeRuntime": INTEGER, "realtimePeriod": NATURAL,
-            "cpus": TEXT, "mems": TEXT, "idle": INTEGER},
-    "blockIO": {"weight": NATURAL, "leafWeight": NATURAL,
-                "weightDevice": [{"major!": INTEGER, "minor!": INTEGER, "weight": NATURAL, "leafWeight": NATURAL}],
-                "throttleReadBpsDevice": _RATES, "throttleWriteBpsDevice": _RATES, "throttleReadIOPSDevice": _RATES, "throttleWriteIOPSDevice": _RATES},
-    "hugepageLimits": [{"pageSize!": TEXT, "limit!": NATURAL}], "pids": {"limit": INTEGER}, "unified": _Map(TEXT),
+    "memory": {
+        "limit": INTEGER,
+        "reservation": INTEGER,
+        "swap": INTEGER,
+        "kernel": INTEGER,
+        "kernelTCP": INTEGER,
+        "swappiness": NATURAL,
+        "disableOOMKiller": FLAG,
+        "useHierarchy": FLAG,
+        "checkBeforeUpdate": FLAG,
+    },
+    "cpu": {
+        "shares": NATURAL,
+        "quota": INTEGER,
+        "burst": NATURAL,
+        "period": NATURAL,
+        "realtimeRuntime": INTEGER,
+        "realtimePeriod": NATURAL,
+        "cpus": TEXT,
+        "mems": TEXT,
+        "idle": INTEGER,
+    },
+    "blockIO": {
+        "weight": NATURAL,
+        "leafWeight": NATURAL,
+        "weightDevice": [
+            {"major!": INTEGER, "minor!": INTEGER, "weight": NATURAL, "leafWeight": NATURAL}
+        ],
+        "throttleReadBpsDevice": _RATES,
+        "throttleWriteBpsDevice": _RATES,
+        "throttleReadIOPSDevice": _RATES,
+        "throttleWriteIOPSDevice": _RATES,
+    },
+    "hugepageLimits": [{"pageSize!": TEXT, "limit!": NATURAL}],
+    "pids": {"limit": INTEGER},
+    "unified": _Map(TEXT),
     "network": {"classID": NATURAL, "priorities": [{"name!": TEXT, "priority!": NATURAL}]},
     "rdma": _Map({"hcaHandles": NATURAL, "hcaObjects": NATURAL}),
 }
 _SECCOMP = {
-    "defaultAction!": TEXT, "defaultErrnoRet": NATURAL, "architectures": _TEXTS, "flags": _TEXTS, "listenerPath": TEXT, "listenerMetadata": TEXT,
-    "syscalls": [{"names": _TEXTS, "action": TEXT, "errnoRet": NATURAL,
-                  "args": [{"index": NATURAL, "value": NATURAL, "valueTwo": NATURAL, "op": TEXT}]}],
+    "defaultAction!": TEXT,
+    "defaultErrnoRet": NATURAL,
+    "architectures": _TEXTS,
+    "flags": _TEXTS,
+    "listenerPath": TEXT,
+    "listenerMetadata": TEXT,
+    "syscalls": [
+        {
+            "names": _TEXTS,
+            "action": TEXT,
+            "errnoRet": NATURAL,
+            "args": [{"index": NATURAL, "value": NATURAL, "valueTwo": NATURAL, "op": TEXT}],
+        }
+    ],
 }
 _DOCUMENT = {
-    "process!": PROCESS, "ociVersion!": TEXT, "root!": {"path!": TEXT, "readonly": FLAG}, "hostname": TEXT, "domainname": TEXT, "annotations": _Map(TEXT),
-    "mounts": [{"destination!": TEXT, "type": TEXT, "source": TEXT, "options": _TEXTS, "uidMappings": _IDS, "gidMappings": _IDS}],
-    "hooks": {kind: _HOOKS for kind in ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")},
+    "process!": PROCESS,
+    "ociVersion!": TEXT,
+    "root!": {"path!": TEXT, "readonly": FLAG},
+    "hostname": TEXT,
+    "domainname": TEXT,
+    "annotations": _Map(TEXT),
+    "mounts": [
+        {
+            "destination!": TEXT,
+            "type": TEXT,
+            "source": TEXT,
+            "options": _TEXTS,
+            "uidMappings": _IDS,
+            "gidMappings": _IDS,
+        }
+    ],
+    "hooks": dict.fromkeys(
+        ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"),
+        _HOOKS,
+    ),
     "linux": {
-        "namespaces": [{"type!": TEXT, "path": TEXT}], "uidMappings": _IDS, "gidMappings": _IDS,
-        "timeOffsets": _Map({"secs": INTEGER, "nanosecs": INTEGER}), "netDevices": _Map({"name": TEXT}), "cgroupsPath": TEXT, "sysctl": _Map(TEXT),
-        "devices": [{"path!": TEXT, "type!": TEXT, "major": INTEGER, "minor": INTEGER, "fileMode": NATURAL, "uid": NATURAL, "gid": NATURAL}],
-        "resources": _RESOURCES, "seccomp": _SECCOMP, "rootfsPropagation": TEXT, "maskedPaths": _TEXTS, "readonlyPaths": _TEXTS, "mountLabel": TEXT,
-        "personality": {"domain!": TEXT, "flags": _TEXTS}, "memoryPolicy": {"mode": TEXT, "nodes": TEXT, "flags": _TEXTS},
-        "intelRdt": {"closID": TEXT, "l3CacheSchema": TEXT, "memBwSchema": TEXT, "schemata": _TEXTS, "enableMonitoring": FLAG}},
+        "namespaces": [{"type!": TEXT, "path": TEXT}],
+        "uidMappings": _IDS,
+        "gidMappings": _IDS,
+        "timeOffsets": _Map({"secs": INTEGER, "nanosecs": INTEGER}),
+        "netDevices": _Map({"name": TEXT}),
+        "cgroupsPath": TEXT,
+        "sysctl": _Map(TEXT),
+        "devices": [
+            {
+                "path!": TEXT,
+                "type!": TEXT,
+                "major": INTEGER,
+                "minor": INTEGER,
+                "fileMode": NATURAL,
+                "uid": NATURAL,
+                "gid": NATURAL,
+            }
+        ],
+        "resources": _RESOURCES,
+        "seccomp": _SECCOMP,
+        "rootfsPropagation": TEXT,
+        "maskedPaths": _TEXTS,
+        "readonlyPaths": _TEXTS,
+        "mountLabel": TEXT,
+        "personality": {"domain!": TEXT, "flags": _TEXTS},
+        "memoryPolicy": {"mode": TEXT, "nodes": TEXT, "flags": _TEXTS},
+        "intelRdt": {
+            "closID": TEXT,
+            "l3CacheSchema": TEXT,
+            "memBwSchema": TEXT,
+            "schemata": _TEXTS,
+            "enableMonitoring": FLAG,
+        },
+    },
 }
 
 
@@ -86,7 +194,7 @@ def check_resources(resources):
 
 def _tell(whole, found):
     if found:
-        raise Unsupported("%s: %s%s" % (whole, found[0].lstrip(".") + (": " if found[0] else ""), found[1]))
+        raise Unsupported(f"{whole}: {found[0].lstrip('.') + (': ' if found[0] else '')}{found[1]}")
 
 
 def _look(value, form):
@@ -107,7 +215,9 @@ def _look(value, form):
         return None
     if type(value) is not dict:
         return "", _refused(value, "an object")
-    for name in [name for name, entry in value.items() if entry is None] if None in value.values() else ():
+    for name in (
+        [name for name, entry in value.items() if entry is None] if None in value.values() else ()
+    ):
         del value[name]
     return _look_inside(value, form)
 
@@ -115,7 +225,7 @@ def _look(value, form):
 def _refused(value, form):
     """The sentence, with the value as the document has it."""
     text = json_text.dump(value)
-    return "%s is not valid; accepted: %s" % (text if len(text) <= 200 else text[:200] + "...", form)
+    return f"{text if len(text) <= 200 else text[:200] + '...'} is not valid; accepted: {form}"
 
 
 def _look_inside(value, form):
@@ -129,10 +239,12 @@ def _look_inside(value, form):
             missing -= 1
         found = _look(entry, inner)
         if found:
-            return ".%s%s" % (name, found[0]), found[1]
+            return f".{name}{found[0]}", found[1]
     for name, inner in form.items() if missing + form.get(_COUNT, 0) else ():
         if name[-1:] == "!" and name[:-1] not in value:
-            return "." + name[:-1], "it is missing; needed: " + ("a list" if type(inner) is list else inner if type(inner) is str else "an object")
+            return "." + name[:-1], "it is missing; needed: " + (
+                "a list" if type(inner) is list else inner if type(inner) is str else "an object"
+            )
     return None
 
 
@@ -142,7 +254,7 @@ def _fits(value, form):
         return kind is str
     if form is FLAG:
         return kind is bool
-    return kind is int and (0 if form is NATURAL else -2 ** 63) <= value < 2 ** 64
+    return kind is int and (0 if form is NATURAL else -(2**63)) <= value < 2**64
 
 
 def _count(form):

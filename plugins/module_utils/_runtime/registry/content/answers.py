@@ -35,7 +35,9 @@ class Response:
 
 def document(value, media_type="application/json", status=200, headers=None):
     """A JSON answer."""
-    return Response(status, dict(headers or {}, **{"Content-Type": media_type}), json.dumps(value).encode())
+    return Response(
+        status, dict(headers or {}, **{"Content-Type": media_type}), json.dumps(value).encode()
+    )
 
 
 class Refusal(Exception):
@@ -46,7 +48,13 @@ class Refusal(Exception):
 
     def __init__(self, status, code, message, detail=None, headers=None, close=False):
         super().__init__(message)
-        self.status, self.code, self.detail, self.headers, self.close = status, code, detail, headers or {}, close
+        self.status, self.code, self.detail, self.headers, self.close = (
+            status,
+            code,
+            detail,
+            headers or {},
+            close,
+        )
 
     def response(self):
         error = {"code": self.code, "message": str(self)}
@@ -60,7 +68,9 @@ def blob_unknown(digest):
 
 
 def manifest_unknown(reference):
-    return Refusal(404, "MANIFEST_UNKNOWN", "this repository has no such manifest", {"reference": reference})
+    return Refusal(
+        404, "MANIFEST_UNKNOWN", "this repository has no such manifest", {"reference": reference}
+    )
 
 
 def name_unknown(name):

@@ -44,7 +44,7 @@ def named(storage, name):
             with opened[0] as file:
                 data = file.read()
             try:
-                found.update(_digests(json_reader.load(data, "the manifest %s" % digest)))
+                found.update(_digests(json_reader.load(data, f"the manifest {digest}")))
             except EngineError:  # an older version took it: what looks like a digest in it is one
                 found.update(one.decode() for one in _DIGEST.findall(data))
     return found

@@ -19,7 +19,9 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 IMAGES, INDEXES = (OCI_MANIFEST, DOCKER_MANIFEST), (OCI_INDEX, DOCKER_LIST)
 TYPES = IMAGES + INDEXES + (OCI_ARTIFACT,)
 
-LIMIT = 4 << 20  # bytes of a manifest that every registry takes (distribution-spec v1.1, "Pushing Manifests")
+LIMIT = (
+    4 << 20
+)  # bytes of a manifest that every registry takes (distribution-spec v1.1, "Pushing Manifests")
 
 
 def invalid(message, detail=None):
@@ -39,22 +41,41 @@ class Manifest:
         self.media_type = _media_type(document, content_type)
         self.blobs, self.children = [], []
         if self.media_type in INDEXES:
-            self.children = [_descriptor(item, "manifests")["digest"] for item in _list(document, "manifests", required=True)]
+            self.children = [
+                _descriptor(item, "manifests")["digest"]
+                for item in _list(document, "manifests", required=True)
+            ]
         elif self.media_type in IMAGES:
             self.blobs = [_descriptor(document.get("config"), "config")["digest"]]
-            self.blobs += _stored(_list(document, "layers", required=self.media_type == DOCKER_MANIFEST), "layers")
+            self.blobs += _stored(
+                _list(document, "layers", required=self.media_type == DOCKER_MANIFEST), "layers"
+            )
         else:
             self.blobs = _stored(_list(document, "blobs"), "blobs")
-        self.subject = _descriptor(document["subject"], "subject")["digest"] if document.get("subject") is not None else None
+        self.subject = (
+            _descriptor(document["subject"], "subject")["digest"]
+            if document.get("subject") is not None
+            else None
+        )
         self.artifact_type = _artifact_type(document, self.media_type)
-        self.annotations = document.get("annotations") if isinstance(document.get("annotations"), dict) else None
+        self.annotations = (
+            document.get("annotations") if isinstance(document.get("annotations"), dict) else None
+        )
 
 
 def sizes(data):
     """``{digest: bytes}`` of the blobs that a manifest names, as it says."""
     document = _parse(data)
-    found = [document.get("config")] + list(document.get("layers") or []) + list(document.get("blobs") or [])
-    return {item["digest"]: item["size"] for item in found if isinstance(item, dict) and "digest" in item and isinstance(item.get("size"), int)}
+    found = (
+        [document.get("config")]
+        + list(document.get("layers") or [])
+        + list(document.get("blobs") or [])
+    )
+    return {
+        item["digest"]: item["size"]
+        for item in found
+        if isinstance(item, dict) and "digest" in item and isinstance(item.get("size"), int)
+    }
 
 
 def _parse(data):
@@ -69,12 +90,22 @@ def _media_type(document, content_type):
     said, inside = content_type.partition(";")[0].strip().lower(), document.get("mediaType")
     if inside is not None and not isinstance(inside, str):
         raise invalid("mediaType is not a string")
-    if said in ("", "application/json", "application/octet-stream"):  # nothing, or what a generic client says
+    if said in (
+        "",
+        "application/json",
+        "application/octet-stream",
+    ):  # nothing, or what a generic client says
         said = inside or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
     if said not in TYPES:
-        raise invalid("the media type is not one that this registry takes", {"mediaType": said, "accepted": list(TYPES)})
+        raise invalid(
+            "the media type is not one that this registry takes",
+            {"mediaType": said, "accepted": list(TYPES)},
+        )
     if inside is not None and inside != said:
-        raise invalid("Content-Type and the document's mediaType differ", {"Content-Type": said, "mediaType": inside})
+        raise invalid(
+            "Content-Type and the document's mediaType differ",
+            {"Content-Type": said, "mediaType": inside},
+        )
     if ("manifests" in document) != (said in INDEXES):
         raise invalid("the document is not what its media type says", {"mediaType": said})
     if document.get("schemaVersion", 2 if said == OCI_ARTIFACT else None) != 2:
@@ -87,26 +118,35 @@ def _list(document, key, required=False):
     if value is None and not required:
         return []
     if not isinstance(value, list):
-        raise invalid("%s is not a list" % key)
+        raise invalid(f"{key} is not a list")
     return value
 
 
 def _descriptor(value, where):
     size = value.get("size") if isinstance(value, dict) else None
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise invalid("%s has no descriptor with a size" % where)
+        raise invalid(f"{where} has no descriptor with a size")
     if not isinstance(value.get("digest"), str) or not names.digest(value["digest"]):
-        raise invalid("%s has a descriptor without a valid digest" % where, {"digest": value.get("digest")})
+        raise invalid(
+            f"{where} has a descriptor without a valid digest", {"digest": value.get("digest")}
+        )
     if not isinstance(value.get("mediaType"), str):
-        raise invalid("%s has a descriptor without a mediaType" % where)
+        raise invalid(f"{where} has a descriptor without a mediaType")
     return value
 
 
 def _stored(items, where):
     """The digests that must be here: all but layers that may only be had elsewhere (image-spec, layer.md)."""
     found = [_descriptor(item, where) for item in items]
-    return [item["digest"] for item in found
-            if not (item.get("urls") or "nondistributable" in item["mediaType"] or ".foreign." in item["mediaType"])]
+    return [
+        item["digest"]
+        for item in found
+        if not (
+            item.get("urls")
+            or "nondistributable" in item["mediaType"]
+            or ".foreign." in item["mediaType"]
+        )
+    ]
 
 
 def _artifact_type(document, media_type):

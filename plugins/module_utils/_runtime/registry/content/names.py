@@ -13,7 +13,7 @@ import re
 from ...store.blobs import valid_digest
 
 _PART = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile("%s(?:/%s)*" % (_PART, _PART))
+_REPOSITORY = re.compile(f"{_PART}(?:/{_PART})*")
 _TAG = re.compile("[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 digest = valid_digest

@@ -42,18 +42,28 @@ def inspect(root):
     try:
         with open(os.path.join(root, "registry.json"), "rb") as file:
             data = file.read(1 << 10)
-            mark = json_reader.load(data, "registry.json", kind=None, error=ValueError) if data else None
+            mark = (
+                json_reader.load(data, "registry.json", kind=None, error=ValueError)
+                if data
+                else None
+            )
     except FileNotFoundError:
         mark = None
     except (NotADirectoryError, ValueError):
-        raise InvalidInput("path", root, "a directory that is empty, not there yet, or holds a registry's content") from None
+        raise InvalidInput(
+            "path", root, "a directory that is empty, not there yet, or holds a registry's content"
+        ) from None
     if mark is not None:
         if mark != MARK:
             raise InvalidInput("path", root, "a registry's content of version %d" % MARK["version"])
         return True
     with contextlib.suppress(FileNotFoundError):
         if set(os.listdir(root)) - {"registry.json", "lost+found"}:
-            raise InvalidInput("path", root, "a directory that is empty, not there yet, or holds a registry's content")
+            raise InvalidInput(
+                "path",
+                root,
+                "a directory that is empty, not there yet, or holds a registry's content",
+            )
     return False
 
 
@@ -65,8 +75,12 @@ def erase(root):
         shutil.rmtree(os.path.join(root, part), ignore_errors=True)
     for part in PARTS:
         if os.path.lexists(os.path.join(root, part)):
-            raise HostError("the registry's content in %s could not be removed" % os.path.join(root, part))
-    os.unlink(os.path.join(root, "registry.json"))  # last: as long as it is there, the rest may be removed
+            raise HostError(
+                f"the registry's content in {os.path.join(root, part)} could not be removed"
+            )
+    os.unlink(
+        os.path.join(root, "registry.json")
+    )  # last: as long as it is there, the rest may be removed
     with contextlib.suppress(OSError):
         os.rmdir(root)
 
@@ -81,12 +95,16 @@ class Storage:
         self.root = os.path.abspath(root)
         marked = inspect(self.root)
         self._make(self.root)
-        self._lock_fd = os.open(os.path.join(self.root, "registry.json"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock_fd = os.open(
+            os.path.join(self.root, "registry.json"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._lock_fd)
-            raise Conflict("the registry's content in %s is already served by another process" % self.root) from None
+            raise Conflict(
+                f"the registry's content in {self.root} is already served by another process"
+            ) from None
         if not marked:  # before anything else is in the directory
             self._write(os.open(self.path("registry.json"), os.O_WRONLY), json.dumps(MARK).encode())
             sync_directory(self.root)
@@ -95,7 +113,10 @@ class Storage:
         for part in PARTS:
             self._make(self.path(part))
         self._guard = threading.Lock()  # of what links and unlinks a blob, and of the next three; never held while data is synced
-        self._opened, self._asked = time.monotonic(), {}  # (repository, digest): when a blob was last brought or asked for
+        self._opened, self._asked = (
+            time.monotonic(),
+            {},
+        )  # (repository, digest): when a blob was last brought or asked for
         self._changed = None  # repositories; None: all that there are
 
     def close(self):
@@ -131,7 +152,7 @@ class Storage:
         try:
             view = memoryview(data)
             while view:
-                view = view[os.write(fd, view):]
+                view = view[os.write(fd, view) :]
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -139,7 +160,9 @@ class Storage:
     def _place(self, path, data):
         """Give ``data`` the name ``path`` at once; the caller syncs the directory."""
         temporary = self.temporary()
-        self._write(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), data)
+        self._write(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), data
+        )
         self._make(os.path.dirname(path))
         os.rename(temporary, path)
 
@@ -169,7 +192,11 @@ class Storage:
         found = set()
         with contextlib.suppress(FileNotFoundError):
             for algorithm in os.listdir(top):
-                found.update("%s:%s" % (algorithm, encoded) for encoded in os.listdir(os.path.join(top, algorithm)) if "." not in encoded)
+                found.update(
+                    f"{algorithm}:{encoded}"
+                    for encoded in os.listdir(os.path.join(top, algorithm))
+                    if "." not in encoded
+                )
         return found
 
     def open_blob(self, name, digest):
@@ -200,7 +227,10 @@ class Storage:
 
     def mount(self, name, digest, source=None):
         """Give a repository a blob that another one has: ``source``, or any. Returns whether there was one."""
-        origin, link = self._blob(digest) if source is None else self._link(source, digest), self._link(name, digest)
+        origin, link = (
+            self._blob(digest) if source is None else self._link(source, digest),
+            self._link(name, digest),
+        )
         if not os.path.exists(origin):
             return False
         self._make(os.path.dirname(link))
@@ -291,7 +321,7 @@ class Storage:
             return None
         try:
             with open(path + ".json", "rb") as known:
-                return file, json_reader.load(known.read(), "what is known of %s" % digest)
+                return file, json_reader.load(known.read(), f"what is known of {digest}")
         except FileNotFoundError:  # it is being deleted
             file.close()
             return None
@@ -308,7 +338,10 @@ class Storage:
             referrer = self._referrer(name, manifest.subject, digest)
             self._place(referrer, json.dumps(descriptor).encode())
             sync_directory(os.path.dirname(referrer))
-        self._place(path + ".json", json.dumps({"media_type": manifest.media_type, "subject": manifest.subject}).encode())
+        self._place(
+            path + ".json",
+            json.dumps({"media_type": manifest.media_type, "subject": manifest.subject}).encode(),
+        )
         self._place(path, data)
         sync_directory(os.path.dirname(path))
         for tag in tags:
@@ -399,6 +432,9 @@ class Storage:
             for entry in sorted(os.listdir(directory)):
                 if not self.has_manifest(name, entry.replace("-", ":")):
                     continue  # a push that has not come to its end
-                with contextlib.suppress(FileNotFoundError), open(os.path.join(directory, entry), "rb") as file:
-                    found.append(json_reader.load(file.read(), "what refers to %s" % subject))
+                with (
+                    contextlib.suppress(FileNotFoundError),
+                    open(os.path.join(directory, entry), "rb") as file,
+                ):
+                    found.append(json_reader.load(file.read(), f"what refers to {subject}"))
         return found

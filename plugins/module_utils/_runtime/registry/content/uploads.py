@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 
-from .answers import digest_invalid, Refusal
+from .answers import Refusal, digest_invalid
 
 IDLE = 3600.0  # seconds without a byte after which a session is dropped
 SESSIONS = 4096  # at once
@@ -25,7 +25,9 @@ BUFFER = 256 << 10
 
 
 def unknown(ident):
-    return Refusal(404, "BLOB_UPLOAD_UNKNOWN", "this repository has no such upload", {"uuid": ident})
+    return Refusal(
+        404, "BLOB_UPLOAD_UNKNOWN", "this repository has no such upload", {"uuid": ident}
+    )
 
 
 class Upload:
@@ -38,21 +40,28 @@ class Upload:
 
     @property
     def location(self):
-        return "/v2/%s/blobs/uploads/%s" % (self.repository, self.ident)
+        return f"/v2/{self.repository}/blobs/uploads/{self.ident}"
 
     def headers(self):
         """Where to go on, as every answer about a session says it; an empty one is ``0-0`` by custom."""
-        return {"Location": self.location, "Range": "0-%d" % max(0, self.size - 1), "Docker-Upload-UUID": self.ident}
+        return {
+            "Location": self.location,
+            "Range": "0-%d" % max(0, self.size - 1),
+            "Docker-Upload-UUID": self.ident,
+        }
 
     def append(self, body):
         """Add a request's body. What came before a connection broke stays: the client asks for the size and goes on."""
-        fd, buffer = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), memoryview(bytearray(BUFFER))
+        fd, buffer = (
+            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600),
+            memoryview(bytearray(BUFFER)),
+        )
         try:
             os.ftruncate(fd, self.size)  # a write that failed may have left more than was counted
             for count in body.pieces(buffer):
                 view = buffer[:count]
                 while view:
-                    view = view[os.pwrite(fd, view, self.size + count - len(view)):]
+                    view = view[os.pwrite(fd, view, self.size + count - len(view)) :]
                 self.hash.update(buffer[:count])
                 self.size += count
                 self.touched = time.monotonic()
@@ -62,11 +71,15 @@ class Upload:
     def verify(self, digest):
         """Sync the content and compare it with ``digest``. :raises Refusal: DIGEST_INVALID."""
         algorithm, dummy, encoded = digest.partition(":")
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # an empty blob has no file yet
+        fd = os.open(
+            self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )  # an empty blob has no file yet
         with os.fdopen(fd, "rb") as file:
             found = self.hash if algorithm == self.algorithm else _hash(file, algorithm)
             if found.hexdigest() != encoded:
-                raise digest_invalid(digest, "the content has the digest %s:%s" % (algorithm, found.hexdigest()))
+                raise digest_invalid(
+                    digest, f"the content has the digest {algorithm}:{found.hexdigest()}"
+                )
             os.fsync(fd)
 
 
@@ -89,7 +102,12 @@ class Uploads:
         upload = Upload(ident, repository, self.storage.path("uploads", ident), algorithm)
         with self._lock:
             if len(self._sessions) >= SESSIONS:
-                raise Refusal(429, "TOOMANYREQUESTS", "too many uploads have been begun and not ended", headers={"Retry-After": "60"})
+                raise Refusal(
+                    429,
+                    "TOOMANYREQUESTS",
+                    "too many uploads have been begun and not ended",
+                    headers={"Retry-After": "60"},
+                )
             self._sessions[ident] = upload
         return upload
 
@@ -100,7 +118,12 @@ class Uploads:
         if upload is None or upload.repository != repository:
             raise unknown(ident)
         if not upload.lock.acquire(timeout=WAIT):
-            raise Refusal(409, "BLOB_UPLOAD_INVALID", "another request is sending to this upload", headers=upload.headers())
+            raise Refusal(
+                409,
+                "BLOB_UPLOAD_INVALID",
+                "another request is sending to this upload",
+                headers=upload.headers(),
+            )
         try:
             if upload.gone:
                 raise unknown(ident)

@@ -13,22 +13,33 @@ import re
 from urllib.parse import quote
 
 from ..content import manifests, names
-from ..content.answers import blob_unknown, digest_invalid, document, manifest_unknown, name_unknown, Refusal, Response
+from ..content.answers import (
+    Refusal,
+    Response,
+    blob_unknown,
+    digest_invalid,
+    document,
+    manifest_unknown,
+    name_unknown,
+)
 
 PAGE = 10000  # names in one answer, where the client asks for none or more
 REFERRERS_PAGE = 1000
 PER_PUSH = 10  # tags with one manifest
 
-ROUTES = [(re.compile(pattern), function) for pattern, function in (
-    ("/v2/?()()", "base"),
-    ("/v2/_catalog()()", "catalog"),
-    ("/v2/(.+)/blobs/uploads/?()", "uploads"),
-    ("/v2/(.+)/blobs/uploads/([^/]+)", "upload"),
-    ("/v2/(.+)/blobs/([^/]+)", "blob"),
-    ("/v2/(.+)/manifests/([^/]+)", "manifest"),
-    ("/v2/(.+)/tags/list()", "tags"),
-    ("/v2/(.+)/referrers/([^/]+)", "referrers"),
-)]
+ROUTES = [
+    (re.compile(pattern), function)
+    for pattern, function in (
+        ("/v2/?()()", "base"),
+        ("/v2/_catalog()()", "catalog"),
+        ("/v2/(.+)/blobs/uploads/?()", "uploads"),
+        ("/v2/(.+)/blobs/uploads/([^/]+)", "upload"),
+        ("/v2/(.+)/blobs/([^/]+)", "blob"),
+        ("/v2/(.+)/manifests/([^/]+)", "manifest"),
+        ("/v2/(.+)/tags/list()", "tags"),
+        ("/v2/(.+)/referrers/([^/]+)", "referrers"),
+    )
+]
 
 
 class Api:
@@ -47,15 +58,36 @@ class Api:
             if match:
                 break
         else:
-            raise Refusal(404, "UNSUPPORTED", "this registry has no such endpoint", {"path": request.path})
+            raise Refusal(
+                404, "UNSUPPORTED", "this registry has no such endpoint", {"path": request.path}
+            )
         name, last = match.groups()
         if name and not names.repository(name):
-            raise Refusal(400, "NAME_INVALID", "a repository's name is at most 255 of a-z, 0-9 and, between them, . _ - /", {"name": name})
-        handlers = {"GET": "get_", "HEAD": "get_", "POST": "post_", "PUT": "put_", "PATCH": "patch_", "DELETE": "delete_"}
+            raise Refusal(
+                400,
+                "NAME_INVALID",
+                "a repository's name is at most 255 of a-z, 0-9 and, between them, . _ - /",
+                {"name": name},
+            )
+        handlers = {
+            "GET": "get_",
+            "HEAD": "get_",
+            "POST": "post_",
+            "PUT": "put_",
+            "PATCH": "patch_",
+            "DELETE": "delete_",
+        }
         handler = getattr(self, handlers.get(request.method, "none_") + function, None)
         if handler is None:
-            allowed = [method for method, prefix in handlers.items() if hasattr(self, prefix + function)]
-            raise Refusal(405, "UNSUPPORTED", "this endpoint has no method %s" % request.method, headers={"Allow": ", ".join(allowed)})
+            allowed = [
+                method for method, prefix in handlers.items() if hasattr(self, prefix + function)
+            ]
+            raise Refusal(
+                405,
+                "UNSUPPORTED",
+                f"this endpoint has no method {request.method}",
+                headers={"Allow": ", ".join(allowed)},
+            )
         return handler(request, name, last)
 
     # --- what there is ---
@@ -64,12 +96,22 @@ class Api:
         return document({})
 
     def get_catalog(self, request, _name, _last):
-        return self._page(request, "/v2/_catalog", self.storage.repositories(), lambda found: {"repositories": found})
+        return self._page(
+            request,
+            "/v2/_catalog",
+            self.storage.repositories(),
+            lambda found: {"repositories": found},
+        )
 
     def get_tags(self, request, name, _last):
         if not self.storage.exists(name):
             raise name_unknown(name)
-        return self._page(request, "/v2/%s/tags/list" % name, self.storage.tags(name), lambda found: {"name": name, "tags": found})
+        return self._page(
+            request,
+            f"/v2/{name}/tags/list",
+            self.storage.tags(name),
+            lambda found: {"name": name, "tags": found},
+        )
 
     @staticmethod
     def _page(request, path, everything, form):
@@ -81,7 +123,11 @@ class Api:
         rest = everything if last is None else [item for item in everything if item > last]
         found, headers = rest[:count], {}
         if found and len(found) < len(rest):
-            headers["Link"] = '<%s?n=%d&last=%s>; rel="next"' % (path, count, quote(found[-1], safe=""))
+            headers["Link"] = '<%s?n=%d&last=%s>; rel="next"' % (
+                path,
+                count,
+                quote(found[-1], safe=""),
+            )
         return document(form(found), headers=headers)
 
     def get_referrers(self, request, name, digest):
@@ -99,8 +145,15 @@ class Api:
             arguments = [("artifactType", wanted)] if wanted else []
             arguments.append(("last", shown[-1]["digest"]))
             headers["Link"] = '</v2/%s/referrers/%s?%s>; rel="next"' % (
-                name, digest, "&".join("%s=%s" % (key, quote(value, safe="")) for key, value in arguments))
-        return document({"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": shown}, manifests.OCI_INDEX, headers=headers)
+                name,
+                digest,
+                "&".join("%s=%s" % (key, quote(value, safe="")) for key, value in arguments),
+            )
+        return document(
+            {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": shown},
+            manifests.OCI_INDEX,
+            headers=headers,
+        )
 
     @staticmethod
     def _fitting(descriptors):
@@ -117,7 +170,9 @@ class Api:
     def get_blob(self, request, name, digest):
         if not names.digest(digest):
             raise digest_invalid(digest)
-        lacking = request.method == "HEAD" and not self.storage.has_blob(name, digest)  # a push asks so
+        lacking = request.method == "HEAD" and not self.storage.has_blob(
+            name, digest
+        )  # a push asks so
         file = None if lacking else self.storage.open_blob(name, digest)
         if file is None:
             raise blob_unknown(digest)
@@ -134,14 +189,22 @@ class Api:
 
     def post_uploads(self, request, name, _last):
         """Begin an upload; with ``mount`` take the blob from another repository; with ``digest`` the body is the whole blob."""
-        mount, digest, algorithm = request.argument("mount"), request.argument("digest"), request.argument("digest-algorithm", "sha256")
+        mount, digest, algorithm = (
+            request.argument("mount"),
+            request.argument("digest"),
+            request.argument("digest-algorithm", "sha256"),
+        )
         for value in (mount, digest):
             if value is not None and not names.digest(value):
                 raise digest_invalid(value)
         if algorithm not in ("sha256", "sha512"):
             raise digest_invalid(algorithm, "digest-algorithm is not one of sha256 and sha512")
         source = request.argument("from")
-        if mount is not None and (source is None or names.repository(source)) and self.storage.mount(name, mount, source):
+        if (
+            mount is not None
+            and (source is None or names.repository(source))
+            and self.storage.mount(name, mount, source)
+        ):
             return _stored(name, mount)
         upload = self.uploads.create(name, digest.partition(":")[0] if digest else algorithm)
         if digest is None:
@@ -202,8 +265,12 @@ class Api:
         file, known = found
         if not acceptable(known["media_type"], request.headers.get("accept", "")):
             file.close()
-            raise Refusal(404, "MANIFEST_UNKNOWN", "the manifest is of a type that the Accept header does not name",
-                          {"mediaType": known["media_type"]})
+            raise Refusal(
+                404,
+                "MANIFEST_UNKNOWN",
+                "the manifest is of a type that the Accept header does not name",
+                {"mediaType": known["media_type"]},
+            )
         return _content(request, file, digest, known["media_type"])
 
     def put_manifest(self, request, name, reference):
@@ -215,19 +282,28 @@ class Api:
             raise digest_invalid(reference)
         wrong = [tag for tag in tags if not names.tag(tag)]
         if wrong:
-            raise Refusal(400, "TAG_INVALID", "a tag is at most 128 of A-Z, a-z, 0-9, _ and, after the first, . and -", {"tag": wrong[0]})
+            raise Refusal(
+                400,
+                "TAG_INVALID",
+                "a tag is at most 128 of A-Z, a-z, 0-9, _ and, after the first, . and -",
+                {"tag": wrong[0]},
+            )
         if len(tags) > PER_PUSH:
             raise Refusal(414, "TAG_INVALID", "at most %d tags may come with a manifest" % PER_PUSH)
         data = request.body.read(manifests.LIMIT)
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
         if not by_tag and reference != digest:
-            digest = "sha512:" + hashlib.sha512(data).hexdigest() if reference.startswith("sha512:") else digest
+            digest = (
+                "sha512:" + hashlib.sha512(data).hexdigest()
+                if reference.startswith("sha512:")
+                else digest
+            )
             if reference != digest:
-                raise digest_invalid(reference, "the manifest has the digest %s" % digest)
+                raise digest_invalid(reference, f"the manifest has the digest {digest}")
         manifest = manifests.Manifest(data, request.headers.get("content-type", ""))
         self._check_content(name, manifest)
         self.storage.put_manifest(name, digest, data, manifest, tags)
-        headers = {"Location": "/v2/%s/manifests/%s" % (name, digest), "Docker-Content-Digest": digest}
+        headers = {"Location": f"/v2/{name}/manifests/{digest}", "Docker-Content-Digest": digest}
         if manifest.subject is not None:
             headers["OCI-Subject"] = manifest.subject
         if tags and not by_tag:
@@ -236,11 +312,18 @@ class Api:
 
     def _check_content(self, name, manifest):
         """Whatever is pulled by the manifest must be here already. :raises Refusal: MANIFEST_BLOB_UNKNOWN."""
-        for digests, has in ((manifest.blobs, self.storage.has_blob), (manifest.children, self.storage.has_manifest)):
+        for digests, has in (
+            (manifest.blobs, self.storage.has_blob),
+            (manifest.children, self.storage.has_manifest),
+        ):
             for digest in digests:
                 if not has(name, digest):
-                    raise Refusal(404, "MANIFEST_BLOB_UNKNOWN", "the manifest names content that this repository has not got",
-                                  {"digest": digest})
+                    raise Refusal(
+                        404,
+                        "MANIFEST_BLOB_UNKNOWN",
+                        "the manifest names content that this repository has not got",
+                        {"digest": digest},
+                    )
 
     def delete_manifest(self, _request, name, reference):
         if ":" in reference:
@@ -252,13 +335,15 @@ class Api:
 
 
 def _stored(name, digest):
-    return Response(201, {"Location": "/v2/%s/blobs/%s" % (name, digest), "Docker-Content-Digest": digest})
+    return Response(
+        201, {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest}
+    )
 
 
 def _content(request, file, digest, media_type, ranges=False):
     """A stored file as an answer: whole, a range of it, or "you have it already"."""
     size = os.fstat(file.fileno()).st_size
-    headers = {"Content-Type": media_type, "Docker-Content-Digest": digest, "ETag": '"%s"' % digest}
+    headers = {"Content-Type": media_type, "Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
     if _names_tag(request.headers.get("if-none-match", ""), digest):
         file.close()
         return Response(304, headers)
@@ -266,11 +351,20 @@ def _content(request, file, digest, media_type, ranges=False):
         headers["Accept-Ranges"] = "bytes"
         headers["Cache-Control"] = "max-age=31536000, immutable"
         wish = request.headers.get("range")
-        if wish and request.method == "GET" and request.headers.get("if-range", '"%s"' % digest) == '"%s"' % digest:
+        if (
+            wish
+            and request.method == "GET"
+            and request.headers.get("if-range", f'"{digest}"') == f'"{digest}"'
+        ):
             part = byte_range(wish, size)
             if part == (0, 0):
                 file.close()
-                raise Refusal(416, "SIZE_INVALID", "the range is beyond the blob's end", headers={"Content-Range": "bytes */%d" % size})
+                raise Refusal(
+                    416,
+                    "SIZE_INVALID",
+                    "the range is beyond the blob's end",
+                    headers={"Content-Range": "bytes */%d" % size},
+                )
             if part is not None:
                 headers["Content-Range"] = "bytes %d-%d/%d" % (part[0], part[0] + part[1] - 1, size)
                 return Response(206, headers, file=file, offset=part[0], count=part[1])
@@ -278,7 +372,7 @@ def _content(request, file, digest, media_type, ranges=False):
 
 
 def _names_tag(header, digest):
-    return any(item.strip() in ("*", '"%s"' % digest, 'W/"%s"' % digest) for item in header.split(","))
+    return any(item.strip() in ("*", f'"{digest}"', f'W/"{digest}"') for item in header.split(","))
 
 
 def byte_range(text, size):
@@ -305,7 +399,11 @@ def acceptable(media_type, header):
     for item in header.split(","):
         parts = [part.strip().lower() for part in item.split(";")]
         quality = next((part[2:] for part in parts[1:] if part.startswith("q=")), "1")
-        if parts[0] in (media_type, "*/*", media_type.partition("/")[0] + "/*") and not re.fullmatch(r"0(\.0*)?", quality):
+        if parts[0] in (
+            media_type,
+            "*/*",
+            media_type.partition("/")[0] + "/*",
+        ) and not re.fullmatch(r"0(\.0*)?", quality):
             return True
     return False
 
@@ -320,11 +418,22 @@ def _check_range(request, upload):
         return
     match = re.fullmatch(r"(?:bytes[ =])?([0-9]{1,19})-([0-9]{1,19})(?:/.*)?", text.strip())
     if match is None:
-        raise Refusal(400, "BLOB_UPLOAD_INVALID", "Content-Range is not first-last", {"Content-Range": text})
+        raise Refusal(
+            400, "BLOB_UPLOAD_INVALID", "Content-Range is not first-last", {"Content-Range": text}
+        )
     first, last = int(match.group(1)), int(match.group(2))
     if first != upload.size or last < first:
-        raise Refusal(416, "BLOB_UPLOAD_INVALID", "the chunk does not begin where the upload stands",
-                      {"size": upload.size}, upload.headers())
+        raise Refusal(
+            416,
+            "BLOB_UPLOAD_INVALID",
+            "the chunk does not begin where the upload stands",
+            {"size": upload.size},
+            upload.headers(),
+        )
     if request.body.length is not None and request.body.length != last - first + 1:
-        raise Refusal(400, "SIZE_INVALID", "Content-Range and Content-Length differ",
-                      {"Content-Range": text, "Content-Length": request.body.length})
+        raise Refusal(
+            400,
+            "SIZE_INVALID",
+            "Content-Range and Content-Length differ",
+            {"Content-Range": text, "Content-Length": request.body.length},
+        )

@@ -30,7 +30,11 @@ def derive(password, salt=None, rounds=ROUNDS):
     """The second field of a user's line for ``password``."""
     salt = os.urandom(16) if salt is None else salt
     key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
-    return "pbkdf2-sha512$%d$%s$%s" % (rounds, base64.b64encode(salt).decode(), base64.b64encode(key).decode())
+    return "pbkdf2-sha512$%d$%s$%s" % (
+        rounds,
+        base64.b64encode(salt).decode(),
+        base64.b64encode(key).decode(),
+    )
 
 
 def matches(password, secret):
@@ -57,10 +61,15 @@ def parse(text, path):
         if not line.strip() or line.startswith("#"):
             continue
         name, dummy, secret = line.partition(":")
-        if not name or not re.fullmatch(r"pbkdf2-sha512\$[0-9]{1,8}\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+", secret):
-            raise InvalidInput("users", "%s, line %d" % (path, number),
-                               "lines of the form name:pbkdf2-sha512$rounds$salt$key, as the registry module and "
-                               "`pycontainer registry serve --help` describe them; htpasswd's forms are not read")
+        if not name or not re.fullmatch(
+            r"pbkdf2-sha512\$[0-9]{1,8}\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+", secret
+        ):
+            raise InvalidInput(
+                "users",
+                "%s, line %d" % (path, number),
+                "lines of the form name:pbkdf2-sha512$rounds$salt$key, as the registry module and "
+                "`pycontainer registry serve --help` describe them; htpasswd's forms are not read",
+            )
         users[name] = secret
     return users
 
@@ -77,7 +86,9 @@ class Users:
 
     def _read(self):
         status = os.stat(self.path)
-        return (status.st_mtime_ns, status.st_size, status.st_ino), parse(files.read(self.path, MAX_SIZE, links=True).decode("utf-8"), self.path)
+        return (status.st_mtime_ns, status.st_size, status.st_ino), parse(
+            files.read(self.path, MAX_SIZE, links=True).decode("utf-8"), self.path
+        )
 
     def _current(self):
         with self._lock:
@@ -88,7 +99,7 @@ class Users:
                     self._stamp, self._users = self._read()
             except (OSError, ValueError, EngineError) as error:
                 if self._users:
-                    self.log("users: nobody is let in until the file can be read again: %s" % error)
+                    self.log(f"users: nobody is let in until the file can be read again: {error}")
                 self._users, self._right, self._stamp = {}, {}, None
             return self._users
 
@@ -96,7 +107,9 @@ class Users:
         """The name of the user who sent ``request``. :raises Refusal: UNAUTHORIZED."""
         users = self._current()
         header = request.headers.get("authorization", "")
-        mark = hmac.new(self._key, header.encode("latin-1"), "sha256").digest()  # no password is kept in memory
+        mark = hmac.new(
+            self._key, header.encode("latin-1"), "sha256"
+        ).digest()  # no password is kept in memory
         if self._right.get(mark) in users:
             return self._right[mark]
         given = _basic(header)
@@ -110,8 +123,14 @@ class Users:
                         self._right.clear()
                     self._right[mark] = name
                 return name
-        raise Refusal(401, "UNAUTHORIZED", "user name and password are needed" if given is None else "user name or password is wrong",
-                      headers={"WWW-Authenticate": 'Basic realm="registry", charset="UTF-8"'})
+        raise Refusal(
+            401,
+            "UNAUTHORIZED",
+            "user name and password are needed"
+            if given is None
+            else "user name or password is wrong",
+            headers={"WWW-Authenticate": 'Basic realm="registry", charset="UTF-8"'},
+        )
 
 
 def _basic(header):
@@ -120,7 +139,9 @@ def _basic(header):
     if scheme.lower() != "basic":
         return None
     try:
-        name, colon, password = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
+        name, colon, password = (
+            base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
+        )
     except (binascii.Error, UnicodeDecodeError):
         return None
     return (name, password) if colon else None

@@ -44,16 +44,18 @@ def bind(address, port):
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if ":" in address:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # so that [::] and 0.0.0.0 can be had together
+            sock.setsockopt(
+                socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1
+            )  # so that [::] and 0.0.0.0 can be had together
         sock.bind((address, port))
         sock.listen(128)
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise Conflict("listen: %s is taken by another process" % show(address, port)) from None
+            raise Conflict(f"listen: {show(address, port)} is taken by another process") from None
         if error.errno == errno.EADDRNOTAVAIL:
-            raise Conflict("listen: %s is not an address of this host" % address) from None
-        raise HostError("listen: %s can't be used: %s" % (show(address, port), error.strerror)) from None
+            raise Conflict(f"listen: {address} is not an address of this host") from None
+        raise HostError(f"listen: {show(address, port)} can't be used: {error.strerror}") from None
     return sock
 
 
@@ -63,7 +65,9 @@ def answers(address, port, tls, timeout=5.0):
     try:
         with socket.create_connection((address, port), timeout=timeout) as sock:
             if tls:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it is asked whether it lives, not who it is
+                context = ssl.SSLContext(
+                    ssl.PROTOCOL_TLS_CLIENT
+                )  # it is asked whether it lives, not who it is
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
                 sock = context.wrap_socket(sock)
             sock.sendall(b"GET /v2/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
@@ -77,4 +81,7 @@ def answers(address, port, tls, timeout=5.0):
     except OSError:
         return False
     lines = head.decode("latin-1").lower().split("\r\n")
-    return lines[0][8:12] in (" 200", " 401") and "docker-distribution-api-version: registry/2.0" in lines
+    return (
+        lines[0][8:12] in (" 200", " 401")
+        and "docker-distribution-api-version: registry/2.0" in lines
+    )

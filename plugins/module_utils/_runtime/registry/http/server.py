@@ -46,7 +46,12 @@ GRACE = 10.0  # seconds that requests get to end when the server is asked to
 DRAIN = 65536  # bytes of a body that nobody asked for which are read, so that the connection can be used again
 DRAINING = 5.0  # seconds that may take
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-GONE = (ConnectionError, TimeoutError, socket.timeout, ssl.SSLError)  # socket.timeout is no TimeoutError before Python 3.10
+GONE = (
+    ConnectionError,
+    TimeoutError,
+    socket.timeout,
+    ssl.SSLError,
+)  # socket.timeout is no TimeoutError before Python 3.10
 
 
 class Certificate:
@@ -69,9 +74,15 @@ class Certificate:
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             for path in self.paths:
                 os.close(files.open_regular(path, links=True))
-            context.load_cert_chain(*self.paths, password="")  # an encrypted key is refused, not asked for on the terminal
+            context.load_cert_chain(
+                *self.paths, password=""
+            )  # an encrypted key is refused, not asked for on the terminal
         except (OSError, files.Unacceptable, ssl.SSLError) as error:
-            raise InvalidInput("tls_cert", self.paths[0], "a certificate (PEM) and its unencrypted key in tls_key (%s)" % error) from None
+            raise InvalidInput(
+                "tls_cert",
+                self.paths[0],
+                f"a certificate (PEM) and its unencrypted key in tls_key ({error})",
+            ) from None
         return stamp, context
 
     def wrap(self, sock):
@@ -80,7 +91,7 @@ class Certificate:
                 try:
                     self._stamp, self._context = self._load()
                 except InvalidInput as error:
-                    self.log("the certificate in use stays: %s" % error)
+                    self.log(f"the certificate in use stays: {error}")
                     self._stamp = self._status()
         return self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
@@ -95,12 +106,27 @@ class Server:
     :raises EngineError: when the content, a file or an address can't be used; nothing is left open then.
     """
 
-    def __init__(self, root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=None, proxy=None):
+    def __init__(
+        self,
+        root,
+        listen,
+        tls_cert=None,
+        tls_key=None,
+        users=None,
+        log=None,
+        access_log=None,
+        proxy=None,
+    ):
         write = log or _to_stderr
         self.log, self.access_log = (lambda text: write(entry(text))), access_log
         self._certificate = Certificate(tls_cert, tls_key, self.log) if tls_cert else None
         self._users = Users(users, self.log) if users else None
-        self._lock, self._clients, self._waiting, self._stopping = threading.Condition(threading.RLock()), {}, [], False
+        self._lock, self._clients, self._waiting, self._stopping = (
+            threading.Condition(threading.RLock()),
+            {},
+            [],
+            False,
+        )
         with contextlib.ExitStack() as opened:
             self._listeners = [opened.enter_context(addresses.bind(*where)) for where in listen]
             self.storage = Storage(root)
@@ -171,17 +197,19 @@ class Server:
                     if key.fileobj != self._wake:
                         try:
                             self._take(key.fileobj)
-                        except Exception as error:  # noqa: BLE001: the next client is another one
-                            self.log("a connection can't be taken: %s" % _failure(error))
+                        except Exception as error:  # the next client is another one
+                            self.log(f"a connection can't be taken: {_failure(error)}")
 
     def _take(self, listener):
         try:
             sock, address = listener.accept()
         except BlockingIOError:
             return
-        except OSError as error:  # the client is gone again, or this process has no file descriptor left
+        except (
+            OSError
+        ) as error:  # the client is gone again, or this process has no file descriptor left
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
-                self.log("a connection can't be taken: %s" % error.strerror)
+                self.log(f"a connection can't be taken: {error.strerror}")
                 time.sleep(0.2)
             return
         sock.settimeout(STALL)
@@ -193,7 +221,9 @@ class Server:
             self._lock.notify_all()
             if len(self._waiting) > WAITING:
                 counts = collections.Counter(other.host for other in self._waiting)
-                unlucky = max(self._waiting, key=lambda other: counts[other.host])  # the oldest of those
+                unlucky = max(
+                    self._waiting, key=lambda other: counts[other.host]
+                )  # the oldest of those
                 self._waiting.remove(unlucky)
                 unlucky.close()
 
@@ -211,7 +241,7 @@ class Server:
             try:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
             except RuntimeError as error:  # the host's limit of threads
-                self.log("a connection can't be served: %s" % error)
+                self.log(f"a connection can't be served: {error}")
                 self._clients.pop(connection)
                 connection.close()
         if self._waiting and not self._stopping:
@@ -221,12 +251,21 @@ class Server:
         """Close a connection that need not be kept for each that waits and is not waiting for one closed before. The lock is held."""
         now = time.monotonic()
         staying = [connection for connection in self._clients if not connection.cut]
-        dispensable = [connection for connection in staying if connection.idle and now - connection.since > FRESH or connection.slow(now)]
-        counts, room = collections.Counter(connection.host for connection in staying), CONNECTIONS - len(staying)
+        dispensable = [
+            connection
+            for connection in staying
+            if connection.idle and now - connection.since > FRESH or connection.slow(now)
+        ]
+        counts, room = (
+            collections.Counter(connection.host for connection in staying),
+            CONNECTIONS - len(staying),
+        )
         for connection in sorted(self._waiting, key=lambda other: counts[other.host]):
             crowded = counts[connection.host] >= PER_ADDRESS
             if crowded or room <= 0:
-                candidates = [other for other in dispensable if other.host == connection.host or not crowded]
+                candidates = [
+                    other for other in dispensable if other.host == connection.host or not crowded
+                ]
                 if not candidates:
                     continue
                 victim = max(candidates, key=lambda other: (counts[other.host], now - other.since))
@@ -267,8 +306,8 @@ class Server:
                 expired = now
                 try:
                     self.uploads.expire()
-                except Exception as error:  # noqa: BLE001: connections have to be watched all the same
-                    self.log("removing uploads that nobody continues: %s" % _failure(error))
+                except Exception as error:  # connections have to be watched all the same
+                    self.log(f"removing uploads that nobody continues: {_failure(error)}")
 
     def _collect(self):
         """Now and then remove the blobs that no manifest names."""
@@ -282,15 +321,20 @@ class Server:
 
                     proxy.expire(self.storage, self._proxy["ttl"])
                 collect.collect(self.storage, collect.KEEP)
-            except Exception as error:  # noqa: BLE001: the next time may go better
-                self.log("collecting what no manifest names: %s" % _failure(error))
+            except Exception as error:  # the next time may go better
+                self.log(f"collecting what no manifest names: {_failure(error)}")
 
     def _serve(self, connection):
         try:
             if self._certificate:
                 connection.deadline = time.monotonic() + HANDSHAKE
-                if connection.socket.recv(1, socket.MSG_PEEK) not in (b"\x16", b""):  # a TLS record of a handshake begins so
-                    refusal = Refusal(400, "UNSUPPORTED", "this registry speaks HTTPS, and was sent plain HTTP")
+                if connection.socket.recv(1, socket.MSG_PEEK) not in (
+                    b"\x16",
+                    b"",
+                ):  # a TLS record of a handshake begins so
+                    refusal = Refusal(
+                        400, "UNSUPPORTED", "this registry speaks HTTPS, and was sent plain HTTP"
+                    )
                     connection.answer(None, refusal.response(), False)
                     _linger(connection)
                     return
@@ -304,9 +348,9 @@ class Server:
             pass
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.ENOTCONN, errno.EPIPE):
-                self.log("%s: %s" % (connection.address[0], error))
-        except Exception as error:  # noqa: BLE001: a defect ends this connection, not the registry
-            self.log("%s: %s" % (connection.address[0], _failure(error)))
+                self.log(f"{connection.address[0]}: {error}")
+        except Exception as error:  # a defect ends this connection, not the registry
+            self.log(f"{connection.address[0]}: {_failure(error)}")
         finally:
             self._forget(connection)
 
@@ -315,7 +359,11 @@ class Server:
     def _next(self, connection):
         """Serve one request; False when the connection is not to be used again."""
         connection.since = time.monotonic()
-        connection.deadline, connection.idle, connection.piece_began = connection.since + IDLE, True, None
+        connection.deadline, connection.idle, connection.piece_began = (
+            connection.since + IDLE,
+            True,
+            None,
+        )
         request = None
         try:
             request = read_request(connection)
@@ -326,8 +374,14 @@ class Server:
             _linger(connection)
             return False
         except (ValueError, RecursionError, MemoryError, LookupError) as error:
-            self.log("%s: a request can't be read: %s" % (connection.address[0], _failure(error)))
-            connection.answer(None, Refusal(500, "UNKNOWN", "the registry failed; its log says how", close=True).response(), False)
+            self.log(f"{connection.address[0]}: a request can't be read: {_failure(error)}")
+            connection.answer(
+                None,
+                Refusal(
+                    500, "UNKNOWN", "the registry failed; its log says how", close=True
+                ).response(),
+                False,
+            )
             _linger(connection)
             return False
         began = time.monotonic()
@@ -339,8 +393,16 @@ class Server:
             response.close()
         connection.since, connection.idle = time.monotonic(), True
         if self.access_log:
-            self.access_log('%s "%s" %d %d %.3fs' % (
-                connection.address[0], _shown(request), response.status, response.length, time.monotonic() - began))
+            self.access_log(
+                '%s "%s" %d %d %.3fs'
+                % (
+                    connection.address[0],
+                    _shown(request),
+                    response.status,
+                    response.length,
+                    time.monotonic() - began,
+                )
+            )
         if keep:
             _drain(connection, request.body)
         elif request.body.pending:
@@ -353,7 +415,9 @@ class Server:
             if self._users is not None:
                 try:
                     self._users.require(request)
-                except Refusal as refusal:  # whoever can't log in has nothing to send that is worth reading
+                except (
+                    Refusal
+                ) as refusal:  # whoever can't log in has nothing to send that is worth reading
                     return refusal.response(), not request.body.pending
             self._keep(connection)
             connection.deadline = float("inf")  # the body and the answer have limits of their own
@@ -363,29 +427,38 @@ class Server:
         except GONE:
             raise
         except OSError as error:
-            self.log("%s: %s" % (_shown(request), unexpected(error, "its client was told")))
+            self.log(f"{_shown(request)}: {unexpected(error, 'its client was told')}")
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return Refusal(507, "UNKNOWN", "the registry's disk is full").response(), True
-            return Refusal(500, "UNKNOWN", "the registry's host refused a step; its log says which").response(), True
-        except Exception as error:  # noqa: BLE001: the client is told, the log has the details
-            self.log("%s: %s" % (_shown(request), _failure(error)))
-            return Refusal(500, "UNKNOWN", "the registry failed; its log says how").response(), not request.body.pending
+            return Refusal(
+                500, "UNKNOWN", "the registry's host refused a step; its log says which"
+            ).response(), True
+        except Exception as error:  # the client is told, the log has the details
+            self.log(f"{_shown(request)}: {_failure(error)}")
+            return Refusal(
+                500, "UNKNOWN", "the registry failed; its log says how"
+            ).response(), not request.body.pending
 
 
 def _failure(error):
     """For the log: what went wrong, and the traceback."""
-    return "%s\n%s" % (unexpected(error, "the traceback follows"), traceback.format_exc())
+    return f"{unexpected(error, 'the traceback follows')}\n{traceback.format_exc()}"
 
 
 def _shown(request):
     """What was asked for, for a log: anybody may have sent it."""
-    return "%s %s" % (printable(request.method, 20), printable(request.path, 500).replace('"', '\\"'))
+    return "%s %s" % (
+        printable(request.method, 20),
+        printable(request.path, 500).replace('"', '\\"'),
+    )
 
 
 def _drainable(request):
     """Whether what is left of a body is so little that it can be read after the answer; not where nobody knows how much it is."""
     body = request.body
-    return not body.pending or not (body.length is None or body.left > DRAIN or (body.expected and not body.started))
+    return not body.pending or not (
+        body.length is None or body.left > DRAIN or (body.expected and not body.started)
+    )
 
 
 def _drain(connection, body):
@@ -421,19 +494,40 @@ def _to_stderr(line):
     sys.stderr.flush()
 
 
-def serve(root, listen, tls_cert=None, tls_key=None, users=None, log=None, access_log=_to_stderr, started=None, proxy=None):
+def serve(
+    root,
+    listen,
+    tls_cert=None,
+    tls_key=None,
+    users=None,
+    log=None,
+    access_log=_to_stderr,
+    started=None,
+    proxy=None,
+):
     """Serve the registry in ``root`` until SIGTERM or SIGINT; what ``pycontainer registry serve`` does.
 
     :param listen: list of ``ADDRESS:PORT``; port 0 lets the kernel choose. The others are :class:`Server`'s.
     :param started: called with the addresses, as texts, when it listens.
     :returns: 0. :raises EngineError: when it can't be served.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the server's threads inherit it: the signal is this thread's
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, SIGNALS
+    )  # the server's threads inherit it: the signal is this thread's
     try:
-        server = Server(root, [addresses.parse(text, lowest=0) for text in listen], tls_cert, tls_key, users, log, access_log, proxy)
+        server = Server(
+            root,
+            [addresses.parse(text, lowest=0) for text in listen],
+            tls_cert,
+            tls_key,
+            users,
+            log,
+            access_log,
+            proxy,
+        )
         server.start()
         where = [addresses.show(*address) for address in server.addresses]
-        server.log("serving %s on %s" % (server.storage.root, ", ".join(where)))
+        server.log(f"serving {server.storage.root} on {', '.join(where)}")
         if started:
             started(where)
         signal.sigwait(SIGNALS)

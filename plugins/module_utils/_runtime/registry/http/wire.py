@@ -80,7 +80,9 @@ def _headers(connection):
             return headers
         size += len(line)
         if size > HEAD:
-            raise Refusal(431, "UNSUPPORTED", "header lines of more than %d bytes" % HEAD, close=True)
+            raise Refusal(
+                431, "UNSUPPORTED", "header lines of more than %d bytes" % HEAD, close=True
+            )
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
             raise bad("a header line is not Name: value")
@@ -162,7 +164,7 @@ class LengthBody(Body):
         self.finished = not length
 
     def _fill(self, buffer):
-        count = self.connection.fill(buffer[:min(len(buffer), self.left)])
+        count = self.connection.fill(buffer[: min(len(buffer), self.left)])
         self.left -= count
         self.finished = not self.left
         return count
@@ -174,7 +176,7 @@ class ChunkedBody(Body):
     def _fill(self, buffer):
         if not self.left and not self._next():
             return 0
-        count = self.connection.fill(buffer[:min(len(buffer), self.left)])
+        count = self.connection.fill(buffer[: min(len(buffer), self.left)])
         self.left -= count
         if not self.left and self.connection.line() != "":
             raise bad("a chunk does not end where its size says")
@@ -215,7 +217,11 @@ class Connection:
     def slow(self, now):
         """Whether the body that comes or goes at this moment is slower than any use."""
         began = self.piece_began
-        return began is not None and now - began > self._slow and self.piece_size < (now - began) * PIECE / PATIENCE
+        return (
+            began is not None
+            and now - began > self._slow
+            and self.piece_size < (now - began) * PIECE / PATIENCE
+        )
 
     def open(self):
         """Begin to read; after a TLS handshake, because the buffer belongs to the encrypted side."""
@@ -234,9 +240,17 @@ class Connection:
         if not data:
             return None
         if not data.endswith(b"\n"):
-            raise Refusal(431, "UNSUPPORTED", "a line of the request has more than %d bytes" % LINE, close=True) if len(data) > LINE \
+            raise (
+                Refusal(
+                    431,
+                    "UNSUPPORTED",
+                    "a line of the request has more than %d bytes" % LINE,
+                    close=True,
+                )
+                if len(data) > LINE
                 else ConnectionError("closed within a line")
-        return data[:-2 if data.endswith(b"\r\n") else -1].decode("latin-1")
+            )
+        return data[: -2 if data.endswith(b"\r\n") else -1].decode("latin-1")
 
     def fill(self, view):
         """Read at most ``len(view)`` bytes. :raises ConnectionError: at the end of the stream."""
@@ -259,7 +273,10 @@ class Connection:
         lines = ["HTTP/1.1 %d %s" % (response.status, http.HTTPStatus(response.status).phrase)]
         lines += ["%s: %s" % item for item in headers.items()]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
-        with_body = (request is None or request.method != "HEAD") and response.status not in (204, 304)
+        with_body = (request is None or request.method != "HEAD") and response.status not in (
+            204,
+            304,
+        )
         self.send(head + (response.body if with_body else b""))
         if response.file is not None and with_body:
             self._send_file(response)

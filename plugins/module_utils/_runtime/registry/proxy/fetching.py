@@ -16,7 +16,9 @@ import threading
 from ...errors import EngineError
 
 PIECE = 256 << 10
-PATIENCE = 120.0  # seconds that a reader waits for the next byte; the upstream's own time-outs are shorter
+PATIENCE = (
+    120.0  # seconds that a reader waits for the next byte; the upstream's own time-outs are shorter
+)
 
 
 class Fetch:
@@ -34,11 +36,13 @@ class Fetch:
                 for piece in pieces:
                     view = memoryview(piece)
                     while view:
-                        view = view[file.write(view):]
+                        view = view[file.write(view) :]
                     found.update(piece)
                     self._tell(len(piece))
                 if found.hexdigest() != digest.partition(":")[2]:
-                    raise EngineError("the upstream registry sent something else than blob %s" % digest)
+                    raise EngineError(
+                        f"the upstream registry sent something else than blob {digest}"
+                    )
                 os.fsync(file.fileno())
         except (EngineError, OSError) as error:
             self.end(str(error))
@@ -64,10 +68,16 @@ class Fetch:
         try:
             while count:
                 with self.changed:
-                    if not self.changed.wait_for(lambda: self.done or min(self.there, self.size - 1) > offset, PATIENCE):
+                    if not self.changed.wait_for(
+                        lambda: self.done or min(self.there, self.size - 1) > offset, PATIENCE
+                    ):
                         raise ConnectionError("the upstream registry sends nothing")
                     whole = self.done and self.error is None
-                    ready = min((self.there if whole else min(self.there, self.size - 1)) - offset, count, PIECE)
+                    ready = min(
+                        (self.there if whole else min(self.there, self.size - 1)) - offset,
+                        count,
+                        PIECE,
+                    )
                 if ready <= 0:
                     raise ConnectionError(self.error or "the upstream registry sent too little")
                 piece = os.pread(fd, ready, offset)
@@ -99,7 +109,9 @@ class Fetches:
                 fetch = Fetch(self.storage.temporary(), size)
                 fd = os.open(fetch.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
                 self._running[name, digest] = fetch
-                threading.Thread(target=self._run, args=(fetch, name, digest, pieces), daemon=True).start()
+                threading.Thread(
+                    target=self._run, args=(fetch, name, digest, pieces), daemon=True
+                ).start()
                 return fetch, fd
             try:
                 return fetch, os.open(fetch.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -112,9 +124,9 @@ class Fetches:
                 self.storage.adopt(fetch.path, name, digest)
                 fetch.end()
             else:
-                self.log("blob %s of %s could not be fetched: %s" % (digest, name, fetch.error))
-        except Exception as error:  # noqa: BLE001: whatever it is, readers must not wait for ever
-            self.log("blob %s of %s could not be stored: %s" % (digest, name, error))
+                self.log(f"blob {digest} of {name} could not be fetched: {fetch.error}")
+        except Exception as error:  # whatever it is, readers must not wait for ever
+            self.log(f"blob {digest} of {name} could not be stored: {error}")
             fetch.end("it could not be stored")
         finally:
             with self._lock:

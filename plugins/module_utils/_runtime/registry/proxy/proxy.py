@@ -16,7 +16,14 @@ from urllib.parse import urlsplit
 from ... import images
 from ...errors import EngineError, InvalidInput, NotFound, RegistryError
 from ..content import manifests, names
-from ..content.answers import blob_unknown, digest_invalid, document, manifest_unknown, Refusal, Response
+from ..content.answers import (
+    Refusal,
+    Response,
+    blob_unknown,
+    digest_invalid,
+    document,
+    manifest_unknown,
+)
 from ..http.api import Api, byte_range
 from .fetching import Fetches
 
@@ -33,11 +40,21 @@ def read_url(text):
         parts = urlsplit(text if "//" in text else "https://" + text)
     except ValueError:  # a bracket that is not closed
         raise InvalidInput("proxy.remote_url", text, ACCEPTED) from None
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query or parts.username:
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or parts.path.strip("/")
+        or parts.query
+        or parts.username
+    ):
         raise InvalidInput("proxy.remote_url", text, ACCEPTED)
-    name = "docker.io" if parts.netloc in ("registry-1.docker.io", "index.docker.io", "docker.io") else parts.netloc
+    name = (
+        "docker.io"
+        if parts.netloc in ("registry-1.docker.io", "index.docker.io", "docker.io")
+        else parts.netloc
+    )
     try:
-        images.parse("%s/a/b" % name)
+        images.parse(f"{name}/a/b")
     except InvalidInput:
         raise InvalidInput("proxy.remote_url", text, ACCEPTED) from None
     return name, parts.scheme == "http"
@@ -56,7 +73,11 @@ class Upstream:
         if config.get("ca_path"):
             options["ca_path"] = config["ca_path"]
         user = config.get("username")
-        self._registries = images.Registries(credentials=(user, config.get("password") or "") if user else False, tries=TRIES, **options)
+        self._registries = images.Registries(
+            credentials=(user, config.get("password") or "") if user else False,
+            tries=TRIES,
+            **options,
+        )
         self._clients, self._lock = {}, threading.Lock()
 
     def close(self):
@@ -69,7 +90,9 @@ class Upstream:
             if found is None:
                 if len(self._clients) > 1000:
                     self._clients.clear()
-                found = self._clients[repository] = self._registries.client(images.Reference(self.name, repository))
+                found = self._clients[repository] = self._registries.client(
+                    images.Reference(self.name, repository)
+                )
             return found
 
 
@@ -86,14 +109,24 @@ class ProxyApi(Api):
     def answer(self, request):
         namespace = request.argument("ns")
         if namespace is not None and namespace != self.upstream.name:
-            raise Refusal(404, "NAME_UNKNOWN", "this registry is a cache of %s" % self.upstream.name, {"ns": namespace})
+            raise Refusal(
+                404,
+                "NAME_UNKNOWN",
+                f"this registry is a cache of {self.upstream.name}",
+                {"ns": namespace},
+            )
         response = super().answer(request)
         if namespace is not None:
             response.headers["OCI-Namespace"] = namespace
         return response
 
     def _no_push(self, *_arguments):
-        raise Refusal(405, "UNSUPPORTED", "this registry is a cache of %s: push there" % self.upstream.name, headers={"Allow": "GET, HEAD"})
+        raise Refusal(
+            405,
+            "UNSUPPORTED",
+            f"this registry is a cache of {self.upstream.name}: push there",
+            headers={"Allow": "GET, HEAD"},
+        )
 
     post_uploads = get_upload = patch_upload = put_upload = delete_upload = put_manifest = _no_push
 
@@ -118,7 +151,11 @@ class ProxyApi(Api):
         try:
             digest = self.upstream.client(name).digest(tag)
         except RegistryError as error:
-            if known is not None and self.storage.has_manifest(name, known) and getattr(error, "status", None) not in (401, 403):
+            if (
+                known is not None
+                and self.storage.has_manifest(name, known)
+                and getattr(error, "status", None) not in (401, 403)
+            ):
                 return known
             raise _refusal(error) from None
         if digest is None:
@@ -150,18 +187,34 @@ class ProxyApi(Api):
         if self.storage.has_blob(name, digest) or self.storage.mount(name, digest):
             return super().get_blob(request, name, digest)
         size = self._size(name, digest)
-        headers = {"Content-Type": "application/octet-stream", "Docker-Content-Digest": digest, "ETag": '"%s"' % digest, "Accept-Ranges": "bytes"}
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Docker-Content-Digest": digest,
+            "ETag": f'"{digest}"',
+            "Accept-Ranges": "bytes",
+        }
         if request.method == "HEAD":
             return Response(200, headers, pieces=(), count=size)
         offset, count, status = 0, size, 200
         wish = request.headers.get("range")
-        part = byte_range(wish, size) if wish and request.headers.get("if-range", '"%s"' % digest) == '"%s"' % digest else None
+        part = (
+            byte_range(wish, size)
+            if wish and request.headers.get("if-range", f'"{digest}"') == f'"{digest}"'
+            else None
+        )
         if part == (0, 0):
-            raise Refusal(416, "SIZE_INVALID", "the range is beyond the blob's end", headers={"Content-Range": "bytes */%d" % size})
+            raise Refusal(
+                416,
+                "SIZE_INVALID",
+                "the range is beyond the blob's end",
+                headers={"Content-Range": "bytes */%d" % size},
+            )
         if part is not None:
             (offset, count), status = part, 206
             headers["Content-Range"] = "bytes %d-%d/%d" % (offset, offset + count - 1, size)
-        begun = self.fetches.begin(name, digest, size, lambda: self.upstream.client(name).blob(digest, size))
+        begun = self.fetches.begin(
+            name, digest, size, lambda: self.upstream.client(name).blob(digest, size)
+        )
         if begun is None:
             return super().get_blob(request, name, digest)
         return Response(status, headers, pieces=begun[0].read(begun[1], offset, count), count=count)
@@ -187,7 +240,12 @@ class ProxyApi(Api):
             if not self.storage.exists(name) or getattr(error, "status", None) in (401, 403):
                 raise _refusal(error) from None
             return super().get_tags(request, name, last)
-        return self._page(request, "/v2/%s/tags/list" % name, sorted(found), lambda shown: {"name": name, "tags": shown})
+        return self._page(
+            request,
+            f"/v2/{name}/tags/list",
+            sorted(found),
+            lambda shown: {"name": name, "tags": shown},
+        )
 
     def get_referrers(self, request, name, digest):
         if not names.digest(digest):
@@ -198,14 +256,22 @@ class ProxyApi(Api):
         except EngineError:
             return super().get_referrers(request, name, digest)
         headers = {"OCI-Filters-Applied": "artifactType"} if wanted else {}
-        return document({"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": found}, manifests.OCI_INDEX, headers=headers)
+        return document(
+            {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": found},
+            manifests.OCI_INDEX,
+            headers=headers,
+        )
 
 
 def _refusal(error, unknown=None):
     """What a client is told of an upstream's failure: 404 for what is not there or may not be had, else 504."""
     if isinstance(error, NotFound) or getattr(error, "status", None) in (401, 403, 404):
-        return unknown if unknown is not None and isinstance(error, NotFound) else Refusal(404, "NAME_UNKNOWN", str(error))
-    return Refusal(504, "UNKNOWN", "upstream: %s" % error)
+        return (
+            unknown
+            if unknown is not None and isinstance(error, NotFound)
+            else Refusal(404, "NAME_UNKNOWN", str(error))
+        )
+    return Refusal(504, "UNKNOWN", f"upstream: {error}")
 
 
 def expire(storage, seconds):
@@ -221,6 +287,8 @@ def check(config):
     """:raises InvalidInput: for an upstream that can't be used."""
     read_url(config["remote_url"])
     if config.get("password") and not config.get("username"):
-        raise InvalidInput("proxy.username", config.get("username"), "the user whose password is given")
+        raise InvalidInput(
+            "proxy.username", config.get("username"), "the user whose password is given"
+        )
     if config.get("ca_path") and not os.path.isfile(config["ca_path"]):
         raise InvalidInput("proxy.ca_path", config["ca_path"], "an existing file in PEM form")

@@ -24,10 +24,17 @@ from . import supervisor
 
 READY = 20.0  # seconds that a registry gets to answer after its start
 PATIENCE = 3.0  # seconds that one which should be running gets to answer
-PROCESS_KEYS = ("listen", "path", "tls_cert", "tls_key", "proxy")  # a change of these needs a new process
+PROCESS_KEYS = (
+    "listen",
+    "path",
+    "tls_cert",
+    "tls_key",
+    "proxy",
+)  # a change of these needs a new process
 
 
 # --- rows ---
+
 
 def rows(engine):
     """All registries as ``[{"name", "config", "wanted"}]``, by name."""
@@ -47,8 +54,12 @@ def _row(row):
 
 
 def put(engine, row):
-    engine.db.run("INSERT OR REPLACE INTO registries (name, config, wanted) VALUES (?, ?, ?)",
-                  row["name"], encode(row["config"]), row["wanted"])
+    engine.db.run(
+        "INSERT OR REPLACE INTO registries (name, config, wanted) VALUES (?, ?, ?)",
+        row["name"],
+        encode(row["config"]),
+        row["wanted"],
+    )
 
 
 def forget(engine, name):
@@ -56,6 +67,7 @@ def forget(engine, name):
 
 
 # --- what runs ---
+
 
 def lives(engine, name):
     """Whether the service has a process, be it that it answers or not."""
@@ -70,8 +82,9 @@ def running_config(engine, name):
 def fits(engine, row):
     """Whether what runs was started with what the row says."""
     found = running_config(engine, row["name"])
-    return all(found.get(key) == row["config"][key] for key in PROCESS_KEYS) \
-        and (found.get("users") is None) == (row["config"]["users"] is None)
+    return all(found.get(key) == row["config"][key] for key in PROCESS_KEYS) and (
+        found.get("users") is None
+    ) == (row["config"]["users"] is None)
 
 
 def is_well(engine, name, patience=PATIENCE):
@@ -88,7 +101,10 @@ def is_well(engine, name, patience=PATIENCE):
 
 
 def _answers(config):
-    return all(listen.answers(*listen.parse(text), tls=config["tls_cert"] is not None) for text in config["listen"])
+    return all(
+        listen.answers(*listen.parse(text), tls=config["tls_cert"] is not None)
+        for text in config["listen"]
+    )
 
 
 def start_of(engine, name, role):
@@ -97,27 +113,42 @@ def start_of(engine, name, role):
 
     found = read_json(os.path.join(engine.paths.registry_run(name), role + ".json"))
     now = procfs.stat(found["pid"]) if found else None
-    return (found["pid"], found["start"]) if now and now["start"] == found["start"] and now["state"] not in "ZX" else None
+    return (
+        (found["pid"], found["start"])
+        if now and now["start"] == found["start"] and now["state"] not in "ZX"
+        else None
+    )
 
 
 def describe(engine, row):
     """What users are shown of a registry."""
-    config, process = row["config"], start_of(engine, row["name"], "supervisor") if lives(engine, row["name"]) else None
+    config, process = (
+        row["config"],
+        start_of(engine, row["name"], "supervisor") if lives(engine, row["name"]) else None,
+    )
     return {
-        "name": row["name"], "state": "started" if lives(engine, row["name"]) else "stopped",
-        "listen": config["listen"], "path": config["path"],
-        "tls_cert": config["tls_cert"], "tls_key": config["tls_key"], "users": sorted(config["users"] or ()),
+        "name": row["name"],
+        "state": "started" if lives(engine, row["name"]) else "stopped",
+        "listen": config["listen"],
+        "path": config["path"],
+        "tls_cert": config["tls_cert"],
+        "tls_key": config["tls_key"],
+        "users": sorted(config["users"] or ()),
         "proxy": show_proxy(config["proxy"]),
         "pid": process[0] if process else None,
-        "log": os.path.join(engine.paths.registry_run(row["name"]), "log")}
+        "log": os.path.join(engine.paths.registry_run(row["name"]), "log"),
+    }
 
 
 def show_proxy(proxy):
     """An upstream without its password."""
-    return None if proxy is None else {key: value for key, value in proxy.items() if key != "password"}
+    return (
+        None if proxy is None else {key: value for key, value in proxy.items() if key != "password"}
+    )
 
 
 # --- starting and stopping ---
+
 
 def write_users(engine, row):
     """Write the file of users, which a running server reads by itself; returns its path, None where everybody may come."""
@@ -140,14 +171,16 @@ def start(engine, row, wait=True):
     install.ensure(engine)
     for _attempt in range(2):
         path = _write_config(engine, row)
-        daemon.start("registry-%s" % name, install.command(engine) + ["registry-service", path])
+        daemon.start(f"registry-{name}", install.command(engine) + ["registry-service", path])
         try:
             if not wait or _wait(engine, name, read_json(path)):
                 return
         except BaseException:
             stop(engine, name)
             raise
-        stop(engine, name)  # one from a task that was killed a moment ago came first, and knows an older configuration
+        stop(
+            engine, name
+        )  # one from a task that was killed a moment ago came first, and knows an older configuration
 
 
 def _write_config(engine, row):
@@ -155,7 +188,11 @@ def _write_config(engine, row):
     os.makedirs(directory, 0o700, exist_ok=True)
     path = os.path.join(directory, "config.json")
     config = {key: row["config"][key] for key in PROCESS_KEYS}
-    write_json(path, dict(config, users=write_users(engine, row), nonce=secrets.token_hex(8)), durable=False)
+    write_json(
+        path,
+        dict(config, users=write_users(engine, row), nonce=secrets.token_hex(8)),
+        durable=False,
+    )
     return path
 
 
@@ -168,12 +205,16 @@ def _wait(engine, name, document):
         if status and status["nonce"] != document["nonce"]:
             return False
         if "error" in status:
-            raise (errors.Conflict if status["kind"] == "Conflict" else errors.HostError)("registry %s: %s" % (name, status["error"]))
+            raise (errors.Conflict if status["kind"] == "Conflict" else errors.HostError)(
+                f"registry {name}: {status['error']}"
+            )
         if status and _answers(document):
             return True
         time.sleep(0.02)
-    raise errors.HostError("registry %s was started but does not answer on %s within %d seconds; its log ends with: %s" % (
-        name, ", ".join(document["listen"]), READY, _last_line(os.path.join(directory, "log"))))
+    raise errors.HostError(
+        "registry %s was started but does not answer on %s within %d seconds; its log ends with: %s"
+        % (name, ", ".join(document["listen"]), READY, _last_line(os.path.join(directory, "log")))
+    )
 
 
 def _last_line(path):
@@ -192,9 +233,11 @@ def stop(engine, name):
         waited = time.monotonic() - began
         kill = waited > supervisor.END + 3.0
         if waited > supervisor.END + 30.0:
-            raise errors.HostError("registry %s does not end, not even when it is killed" % name)
+            raise errors.HostError(f"registry {name} does not end, not even when it is killed")
         chief = start_of(engine, name, "supervisor")
-        for process in filter(None, (chief, start_of(engine, name, "server") if kill or chief is None else None)):
+        for process in filter(
+            None, (chief, start_of(engine, name, "server") if kill or chief is None else None)
+        ):
             if kill or process not in told:
                 told.add(process)
                 fd = pidfd.open_process(*process)

@@ -27,7 +27,10 @@ from ...store import locks
 from ...store.files import read_json, write_json
 from ...store.operations import start_time
 
-FIRST_DELAY, LONGEST_DELAY = 0.1, 30.0  # seconds until the server is started again; doubled each time
+FIRST_DELAY, LONGEST_DELAY = (
+    0.1,
+    30.0,
+)  # seconds until the server is started again; doubled each time
 GOOD_TIME = 10.0  # seconds that a server must have run to be started again at once
 END = 12.0  # seconds that a server gets to end: its own grace and some
 LOG_SIZE = 1 << 20
@@ -67,7 +70,11 @@ def take_lock(directory):
 
 
 def write_process(directory, name):
-    write_json(os.path.join(directory, name), {"pid": os.getpid(), "start": start_time(os.getpid())}, durable=False)
+    write_json(
+        os.path.join(directory, name),
+        {"pid": os.getpid(), "start": start_time(os.getpid())},
+        durable=False,
+    )
 
 
 def supervise(path):
@@ -87,14 +94,18 @@ def supervise(path):
             return 0
         if time.monotonic() - began > GOOD_TIME:
             delay = FIRST_DELAY
-        log("the server ended (%s); it is started again in %.1f seconds" % (describe(status), delay))
+        log(f"the server ended ({describe(status)}); it is started again in {delay:.1f} seconds")
         if signal.sigtimedwait((signal.SIGTERM, signal.SIGINT), delay):
             return 0
         delay = min(delay * 2, LONGEST_DELAY)
 
 
 def describe(status):
-    return "signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "exit code %d" % os.WEXITSTATUS(status)
+    return (
+        "signal %d" % os.WTERMSIG(status)
+        if os.WIFSIGNALED(status)
+        else "exit code %d" % os.WEXITSTATUS(status)
+    )
 
 
 def watch(server):
@@ -137,11 +148,25 @@ def run_server(path, directory, log):
         from ..http import server
 
         return server.serve(
-            config["path"], config["listen"], config["tls_cert"], config["tls_key"], config["users"], log, access_log=None, proxy=config.get("proxy"),
-            started=lambda where: write_json(status, {"nonce": config["nonce"], "listening": where}, durable=False))
+            config["path"],
+            config["listen"],
+            config["tls_cert"],
+            config["tls_key"],
+            config["users"],
+            log,
+            access_log=None,
+            proxy=config.get("proxy"),
+            started=lambda where: write_json(
+                status, {"nonce": config["nonce"], "listening": where}, durable=False
+            ),
+        )
     except (EngineError, OSError) as error:
         log(str(error))
-        write_json(status, {"nonce": config["nonce"], "error": str(error), "kind": type(error).__name__}, durable=False)
+        write_json(
+            status,
+            {"nonce": config["nonce"], "error": str(error), "kind": type(error).__name__},
+            durable=False,
+        )
         return 3
 
 

@@ -49,7 +49,9 @@ def write(path, *texts):
 def keyed(text):
     """``{"key": 123}`` of the lines ``key 123``; lines of another form are left out."""
     pairs = (line.split() for line in text.splitlines())
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].lstrip("-").isdigit()}
+    return {
+        pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].lstrip("-").isdigit()
+    }
 
 
 def number(text):

@@ -26,14 +26,19 @@ class Hierarchy:
     __slots__ = ("mount", "root", "version", "controllers")
 
     def __init__(self, mount, root, version, controllers=()):
-        self.mount, self.root, self.version, self.controllers = mount, root, version, tuple(controllers)
+        self.mount, self.root, self.version, self.controllers = (
+            mount,
+            root,
+            version,
+            tuple(controllers),
+        )
 
     def directory(self, cgroup):
         """Where the cgroup called ``cgroup`` in /proc/PID/cgroup lies, or None where it is not below what is mounted here."""
         root = self.root.rstrip("/")
         if cgroup != self.root and not cgroup.startswith(root + "/"):
             return None
-        return (self.mount + cgroup[len(root):]).rstrip("/") or "/"
+        return (self.mount + cgroup[len(root) :]).rstrip("/") or "/"
 
 
 class Layout:
@@ -42,12 +47,14 @@ class Layout:
     def __init__(self, hierarchies):
         self.hierarchies = tuple(hierarchies)
         self.by_mount = {hierarchy.mount: hierarchy for hierarchy in hierarchies}
-        self.unified = next((hierarchy for hierarchy in hierarchies if hierarchy.version == 2), None)
+        self.unified = next(
+            (hierarchy for hierarchy in hierarchies if hierarchy.version == 2), None
+        )
         self.v1 = {name: hierarchy for hierarchy in hierarchies for name in hierarchy.controllers}
 
     @property
     def mode(self):
-        """"v1", "hybrid" or "v2"; "" where no hierarchy is mounted."""
+        """ "v1", "hybrid" or "v2"; "" where no hierarchy is mounted."""
         if self.unified and MAIN.isdisjoint(self.v1):
             return "v2"
         if self.unified:
@@ -66,7 +73,12 @@ def unescape(text):
 
 def known_controllers(self_cgroup):
     """All version 1 controllers and names that /proc/self/cgroup speaks of."""
-    return {name for line in self_cgroup.splitlines() for name in line.split(":", 2)[1].split(",") if name}
+    return {
+        name
+        for line in self_cgroup.splitlines()
+        for name in line.split(":", 2)[1].split(",")
+        if name
+    }
 
 
 def parse(mountinfo, self_cgroup):
@@ -82,7 +94,9 @@ def parse(mountinfo, self_cgroup):
         visible[unescape(fields[4])] = (fields[2], unescape(fields[3]), tail[0], tail[-1])
     found = {}
     for mount, (device, root, kind, options) in visible.items():
-        controllers = [name for name in options.split(",") if name in known] if kind == "cgroup" else []
+        controllers = (
+            [name for name in options.split(",") if name in known] if kind == "cgroup" else []
+        )
         if kind != "cgroup2" and not controllers:
             continue  # another file system, or a hierarchy that has no cgroup of this process
         if device not in found or (root == "/" and found[device].root != "/"):
@@ -97,13 +111,21 @@ def current(again=False):
     """The Layout of this process's mount namespace; read once, or anew with ``again``."""
     global _layout  # pylint: disable=global-statement
     if _layout is None or again:
-        _layout = parse(procfs.read("/proc/self/mountinfo", 1 << 30), procfs.read("/proc/self/cgroup"))
-        _layout = Layout([hierarchy for hierarchy in _layout.hierarchies if os.path.exists(hierarchy.mount + "/cgroup.procs")])
+        _layout = parse(
+            procfs.read("/proc/self/mountinfo", 1 << 30), procfs.read("/proc/self/cgroup")
+        )
+        _layout = Layout(
+            [
+                hierarchy
+                for hierarchy in _layout.hierarchies
+                if os.path.exists(hierarchy.mount + "/cgroup.procs")
+            ]
+        )
     return _layout
 
 
 def mode():
-    """"v2" (one tree), "v1" (a tree for each controller or some), "hybrid" (both), "" (no cgroups mounted)."""
+    """ "v2" (one tree), "v1" (a tree for each controller or some), "hybrid" (both), "" (no cgroups mounted)."""
     return current().mode
 
 
@@ -112,11 +134,13 @@ def of_process(pid):
 
     :raises OSError: no such process.
     """
-    lines = procfs.read("/proc/%s/cgroup" % pid).splitlines()
+    lines = procfs.read(f"/proc/{pid}/cgroup").splitlines()
     places = {}
     for line in lines:
         _number, controllers, cgroup = line.split(":", 2)
-        hierarchy = current().unified if not controllers else current().v1.get(controllers.split(",")[0])
+        hierarchy = (
+            current().unified if not controllers else current().v1.get(controllers.split(",")[0])
+        )
         directory = hierarchy and hierarchy.directory(cgroup)
         if directory:
             places[hierarchy.mount] = directory

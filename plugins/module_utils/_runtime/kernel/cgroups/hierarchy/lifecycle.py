@@ -13,7 +13,10 @@ from . import files
 
 PATIENCE = 10.0  # seconds
 SIGKILL = 9
-GONE = (errno.ENOENT, errno.ENODEV)  # of a group that is removed, the latter between open(2) and write(2)
+GONE = (
+    errno.ENOENT,
+    errno.ENODEV,
+)  # of a group that is removed, the latter between open(2) and write(2)
 
 
 def until(condition, seconds=PATIENCE):
@@ -39,10 +42,14 @@ def freeze(unified, freezer):
         tries = iter(range(1, 1 << 30))
         done = until(lambda: freeze_once(freezer, next(tries)))
     else:
-        raise Unsupported("pause: this host has no freezer among its cgroups (cgroup v2 since Linux 5.2, or the v1 freezer controller)")
+        raise Unsupported(
+            "pause: this host has no freezer among its cgroups (cgroup v2 since Linux 5.2, or the v1 freezer controller)"
+        )
     if not done:
         thaw(unified, freezer)
-        raise HostError("cgroup %s can't be frozen: some of its processes don't stop" % (unified or freezer))
+        raise HostError(
+            "cgroup %s can't be frozen: some of its processes don't stop" % (unified or freezer)
+        )
 
 
 def freeze_once(freezer, count=1):
@@ -58,7 +65,10 @@ def freeze_once(freezer, count=1):
 
 
 def thaw(unified, freezer):
-    for path, value in ((unified and unified + "/cgroup.freeze", "0"), (freezer and freezer + "/freezer.state", "THAWED")):
+    for path, value in (
+        (unified and unified + "/cgroup.freeze", "0"),
+        (freezer and freezer + "/freezer.state", "THAWED"),
+    ):
         try:
             if path:
                 files.write(path, value)
@@ -104,7 +114,9 @@ def kill(group):
     try:
         if group.unified:
             files.write(group.unified + "/cgroup.kill", "1")
-            thaw(group.unified, group.v1.get("freezer"))  # a frozen process of v1 dies when it is let go
+            thaw(
+                group.unified, group.v1.get("freezer")
+            )  # a frozen process of v1 dies when it is let go
             return
     except OSError:  # older kernel, or the group is gone
         pass
@@ -151,7 +163,7 @@ def remove_tree(path):
         return True
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
-            raise HostError("cgroup %s can't be removed: %s" % (path, error.strerror)) from error
+            raise HostError(f"cgroup {path} can't be removed: {error.strerror}") from error
     for one in reversed(tree(path)[1:]):  # each is tried
         remove_quietly(one)
     remove_quietly(path)
@@ -174,7 +186,16 @@ def empty(path):
 
 def remove_unused(group):
     """What has no process in it, killing none; processes that have just ended are waited for, 0.1 s."""
-    until(lambda: not [path for path in group.paths.values() if not (empty(path) if path in group.found else remove_tree(path))], 0.1)
+    until(
+        lambda: (
+            not [
+                path
+                for path in group.paths.values()
+                if not (empty(path) if path in group.found else remove_tree(path))
+            ]
+        ),
+        0.1,
+    )
 
 
 def remove(group):
@@ -182,8 +203,13 @@ def remove(group):
 
     Directories that were there before the group was made of them (``group.found``) stay.
     """
+
     def rest():
-        return [path for path in group.paths.values() if not (empty(path) if path in group.found else remove_tree(path))]
+        return [
+            path
+            for path in group.paths.values()
+            if not (empty(path) if path in group.found else remove_tree(path))
+        ]
 
     if not rest():
         return
@@ -192,5 +218,10 @@ def remove(group):
     if not until(lambda: not rest()):
         left = rest() or list(group.paths.values())
         pids = sorted({pid for path in left for pid in processes(path)})
-        raise HostError("cgroup %s can't be removed: %s" % (
-            ", ".join(left), "processes %s don't end" % ", ".join(map(str, pids)) if pids else "it stays busy"))
+        raise HostError(
+            "cgroup %s can't be removed: %s"
+            % (
+                ", ".join(left),
+                "processes %s don't end" % ", ".join(map(str, pids)) if pids else "it stays busy",
+            )
+        )

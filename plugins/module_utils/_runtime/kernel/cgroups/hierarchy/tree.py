@@ -11,7 +11,16 @@ from . import files, layout, lifecycle
 
 BASE = "/pycontainer"
 SHARED = "/pycontainer-oci"  # of the OCI command's containers without a path of their own; it stays when the last goes, like the engine's
-PASSED_ON = ("cpu", "cpuset", "io", "memory", "hugetlb", "pids", "rdma", "misc")  # of v2, as far as they are there
+PASSED_ON = (
+    "cpu",
+    "cpuset",
+    "io",
+    "memory",
+    "hugetlb",
+    "pids",
+    "rdma",
+    "misc",
+)  # of v2, as far as they are there
 
 
 def base():
@@ -21,7 +30,10 @@ def base():
 
 def base_paths(parent=None):
     """The same, or another parent, as directories: ``{mount point: directory}``. :raises InvalidInput: for what is no parent."""
-    return {hierarchy.mount: hierarchy.mount + parent_path(parent) for hierarchy in layout.current().hierarchies}
+    return {
+        hierarchy.mount: hierarchy.mount + parent_path(parent)
+        for hierarchy in layout.current().hierarchies
+    }
 
 
 def parent_path(parent):
@@ -33,7 +45,11 @@ def parent_path(parent):
         return BASE
     parts = [part for part in parent.split("/") if part]
     if not parts or any(part in (".", "..") or "\0" in part or "\n" in part for part in parts):
-        raise InvalidInput("cgroup_parent", parent, "a path such as /group/subgroup without . and .., or a systemd slice such as work.slice")
+        raise InvalidInput(
+            "cgroup_parent",
+            parent,
+            "a path such as /group/subgroup without . and .., or a systemd slice such as work.slice",
+        )
     if len(parts) == 1 and parts[0].endswith(".slice"):
         return slice_path(parts[0])
     return "/" + "/".join(parts)
@@ -53,7 +69,7 @@ def make(hierarchy, top, path):
         make_directory(hierarchy, top, path)
         make_ready(hierarchy, top, path)
     except OSError as error:
-        raise HostError("cgroup %s can't be made: %s" % (path, error.strerror)) from error
+        raise HostError(f"cgroup {path} can't be made: {error.strerror}") from error
 
 
 def make_ready(hierarchy, top, path):
@@ -63,7 +79,9 @@ def make_ready(hierarchy, top, path):
             # Controllers are shown as handed on before the groups below have their files: this waits for who hands them on at this moment.
             files.write(path + "/cgroup.subtree_control", "\n")
     elif "cpuset" in hierarchy.controllers and not files.read_or(path + "/cpuset.cpus"):
-        make_parents(hierarchy, top)  # the parent is another's, or being made at this moment by another process
+        make_parents(
+            hierarchy, top
+        )  # the parent is another's, or being made at this moment by another process
         fill_cpuset(hierarchy.mount + top, path)
 
 
@@ -77,7 +95,7 @@ def make_directory(hierarchy, top, path):
             make_parents(hierarchy, top)
         except FileExistsError:
             if not lifecycle.remove_tree(path):
-                raise Conflict("cgroup %s exists and has processes in it" % path) from None
+                raise Conflict(f"cgroup {path} exists and has processes in it") from None
 
 
 def make_parents(hierarchy, top, made=None):
@@ -93,8 +111,13 @@ def make_parents(hierarchy, top, made=None):
             pass
         if "cpuset" in hierarchy.controllers:
             fill_cpuset(above, path)
-        if "memory" in hierarchy.controllers and files.read_or(path + "/memory.use_hierarchy") == "0":
-            files.write(path + "/memory.use_hierarchy", "1")  # before 5.11 a group didn't count what is below it
+        if (
+            "memory" in hierarchy.controllers
+            and files.read_or(path + "/memory.use_hierarchy") == "0"
+        ):
+            files.write(
+                path + "/memory.use_hierarchy", "1"
+            )  # before 5.11 a group didn't count what is below it
 
 
 def fill_cpuset(above, path):
@@ -144,12 +167,18 @@ def pass_on(hierarchy, top):
 
 def crowded(path):
     """Whether a v2 cgroup other than the root has processes of its own."""
-    return os.path.exists(path + "/cgroup.type") and files.read_or(path + "/cgroup.procs", "threaded") != ""
+    return (
+        os.path.exists(path + "/cgroup.type")
+        and files.read_or(path + "/cgroup.procs", "threaded") != ""
+    )
 
 
 def missing_below(path):
     """The controllers that the v2 cgroup has and doesn't hand on."""
-    have, given = files.read_or(path + "/cgroup.controllers").split(), files.read_or(path + "/cgroup.subtree_control").split()
+    have, given = (
+        files.read_or(path + "/cgroup.controllers").split(),
+        files.read_or(path + "/cgroup.subtree_control").split(),
+    )
     return [name for name in PASSED_ON if name in have and name not in given]
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from ....errors import Conflict, HostError, Unsupported
 from ..hierarchy import files, layout
 from ..hierarchy.files import Directory
-from . import devices, settings, writes as plan
+from . import devices, settings
+from . import writes as plan
 
 
 def place(group):
@@ -16,7 +17,12 @@ def place(group):
     if not group.unified:
         return plan.Place(v1, None)
     outside = files.read_or(layout.current().unified.mount + "/cgroup.controllers").split()
-    return plan.Place(v1, Directory(group.unified), files.read_or(group.unified + "/cgroup.controllers").split(), outside)
+    return plan.Place(
+        v1,
+        Directory(group.unified),
+        files.read_or(group.unified + "/cgroup.controllers").split(),
+        outside,
+    )
 
 
 def look(group, resources):
@@ -28,8 +34,13 @@ def look(group, resources):
 def with_sharing(group, found):
     """Warnings with the one about others' processes before them, where there are some."""
     if group.shared:
-        found.insert(0, ("cgroupsPath", "linux.cgroupsPath: the container's cgroup is not empty: %s has other processes, which its limits "
-                                        "and its freezing concern, too" % ", ".join(sorted(group.found))))
+        found.insert(
+            0,
+            (
+                "cgroupsPath",
+                f"linux.cgroupsPath: the container's cgroup is not empty: {', '.join(sorted(group.found))} has other processes, which its limits and its freezing concern, too",
+            ),
+        )
     return found
 
 
@@ -43,11 +54,16 @@ def apply(group, resources):
     :raises InvalidInput: a value that no kernel takes.
     """
     if not group.paths and ((resources.get("pids") or {}).get("limit") or 0) <= 0:
-        resources = {key: value for key, value in resources.items() if key != "pids"}  # 0 and -1: no limit, as podman says it
+        resources = {
+            key: value for key, value in resources.items() if key != "pids"
+        }  # 0 and -1: no limit, as podman says it
     writes, problems, found = plan.plan(resources, place(group))
     if problems:
-        raise Unsupported(problems[0][1] if group.paths else "%s: the container has no cgroup (cannot set %s limit: container could not join or "
-                          "create cgroup)" % (problems[0][0], problems[0][0].partition(".")[0]))
+        raise Unsupported(
+            problems[0][1]
+            if group.paths
+            else f"{problems[0][0]}: the container has no cgroup (cannot set {problems[0][0].partition('.')[0]} limit: container could not join or create cgroup)"
+        )
     rules = devices.normalise(resources["devices"]) if resources.get("devices") else None
     check_usage(group, resources.get("memory") or {})
     if rules:
@@ -56,7 +72,9 @@ def apply(group, resources):
     if processor.get("realtimeRuntime") and "cpu" in group.v1:
         from . import realtime  # here: one container in many asks for it
 
-        realtime.make_room(group.v1["cpu"], processor["realtimeRuntime"], processor.get("realtimePeriod"))
+        realtime.make_room(
+            group.v1["cpu"], processor["realtimeRuntime"], processor.get("realtimePeriod")
+        )
     for here, entries in writes:
         settings.write(here, entries)
     return with_sharing(group, found)
@@ -70,13 +88,21 @@ def check_usage(group, memory):
     found = group.stats().get("memory", {})
     usage, swap = found.get("usage", 0), found.get("swap", 0)
     if 0 < total < usage + swap:
-        raise Conflict("memory.swap: rejecting memory+swap limit %d: %d bytes are in use (checkBeforeUpdate)" % (total, usage + swap))
+        raise Conflict(
+            "memory.swap: rejecting memory+swap limit %d: %d bytes are in use (checkBeforeUpdate)"
+            % (total, usage + swap)
+        )
     if 0 < limit < usage:
-        raise Conflict("memory.limit: rejecting memory limit %d: %d bytes are in use (checkBeforeUpdate)" % (limit, usage))
+        raise Conflict(
+            "memory.limit: rejecting memory limit %d: %d bytes are in use (checkBeforeUpdate)"
+            % (limit, usage)
+        )
 
 
 def _apply_devices(group, rules):
-    if layout.unprivileged() or not group.paths:  # such a user can't make device nodes, and owns none but its own terminals
+    if (
+        layout.unprivileged() or not group.paths
+    ):  # such a user can't make device nodes, and owns none but its own terminals
         return
     try:
         if "devices" in group.v1:
@@ -89,4 +115,6 @@ def _apply_devices(group, rules):
             raise Unsupported("devices: this host has no devices controller among its cgroups")
     except OSError as error:
         where = group.v1.get("devices", group.unified)
-        raise HostError("devices: the kernel refused the rules for %s: %s" % (where, error.strerror)) from error
+        raise HostError(
+            f"devices: the kernel refused the rules for {where}: {error.strerror}"
+        ) from error

@@ -46,26 +46,43 @@ def rule_body(rule):
     one that denies refuses when any of its bits is left.
     """
     if rule.allow:
-        body = [instruction(AND_K, ACCESS, devices.ALL & ~rule.access), instruction(JNE_K, ACCESS, 0, offset=2)]
+        body = [
+            instruction(AND_K, ACCESS, devices.ALL & ~rule.access),
+            instruction(JNE_K, ACCESS, 0, offset=2),
+        ]
     else:
-        body = [instruction(MOV_X, RESULT, source=ACCESS), instruction(AND_K, RESULT, rule.access), instruction(JEQ_K, RESULT, 0, offset=2)]
+        body = [
+            instruction(MOV_X, RESULT, source=ACCESS),
+            instruction(AND_K, RESULT, rule.access),
+            instruction(JEQ_K, RESULT, 0, offset=2),
+        ]
     return body + verdict(rule.allow)
 
 
 def rule_code(rule):
     tests = [(KIND, KINDS[rule.kind])]
-    tests += [(register, value) for register, value in ((MAJOR, rule.major), (MINOR, rule.minor)) if value is not None]
+    tests += [
+        (register, value)
+        for register, value in ((MAJOR, rule.major), (MINOR, rule.minor))
+        if value is not None
+    ]
     body = rule_body(rule)
     skips = [len(body) + len(tests) - index - 1 for index in range(len(tests))]
-    return [instruction(JNE_K, register, value, offset=skip) for (register, value), skip in zip(tests, skips)] + body
+    return [
+        instruction(JNE_K, register, value, offset=skip)
+        for (register, value), skip in zip(tests, skips)
+    ] + body
 
 
 def assemble(rules):
     """The program (bytes) for ``devices.normalise``'s list: the last rule is asked first, as it beats those before it."""
     code = [
-        instruction(LOAD_WORD, KIND, source=CONTEXT), instruction(MOV_X, ACCESS, source=KIND),
-        instruction(AND_K, KIND, 0xFFFF), instruction(RSH_K, ACCESS, 16),
-        instruction(LOAD_WORD, MAJOR, source=CONTEXT, offset=4), instruction(LOAD_WORD, MINOR, source=CONTEXT, offset=8),
+        instruction(LOAD_WORD, KIND, source=CONTEXT),
+        instruction(MOV_X, ACCESS, source=KIND),
+        instruction(AND_K, KIND, 0xFFFF),
+        instruction(RSH_K, ACCESS, 16),
+        instruction(LOAD_WORD, MAJOR, source=CONTEXT, offset=4),
+        instruction(LOAD_WORD, MINOR, source=CONTEXT, offset=8),
     ]
     for rule in reversed(rules[1:]):
         code += rule_code(rule)
@@ -84,21 +101,36 @@ def load(program):
     except OSError:
         pass
     license_name = b"GPL\0"
-    attributes = struct.pack("=IIQQIIQII", TYPE_CGROUP_DEVICE, len(program) // 8, syscalls.address_of(program),
-                             syscalls.address_of(license_name), 0, 0, 0, 0, 0)
+    attributes = struct.pack(
+        "=IIQQIIQII",
+        TYPE_CGROUP_DEVICE,
+        len(program) // 8,
+        syscalls.address_of(program),
+        syscalls.address_of(license_name),
+        0,
+        0,
+        0,
+        0,
+        0,
+    )
     try:
         return syscalls.bpf(PROG_LOAD, attributes)
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ENOSYS, errno.EPERM):
-            raise Unsupported("devices: on cgroup v2 device rules need BPF programs for cgroups (CONFIG_CGROUP_BPF, CAP_SYS_ADMIN), "
-                              "and this host doesn't take one: %s" % error.strerror) from error
+            raise Unsupported(
+                f"devices: on cgroup v2 device rules need BPF programs for cgroups (CONFIG_CGROUP_BPF, CAP_SYS_ADMIN), and this host doesn't take one: {error.strerror}"
+            ) from error
         raise
 
 
 def attached(cgroup):
     """Ids of the device programs that the cgroup (an fd) itself has, not those above it."""
     ids = bytearray(4 * MAX_PROGRAMS)
-    attributes = bytearray(struct.pack("=IIIIQI4x", cgroup, ATTACH_CGROUP_DEVICE, 0, 0, syscalls.address_of(ids), MAX_PROGRAMS))
+    attributes = bytearray(
+        struct.pack(
+            "=IIIIQI4x", cgroup, ATTACH_CGROUP_DEVICE, 0, 0, syscalls.address_of(ids), MAX_PROGRAMS
+        )
+    )
     syscalls.bpf(PROG_QUERY, attributes)
     count = struct.unpack_from("=I", attributes, 24)[0]
     return struct.unpack_from("=%dI" % count, ids)
@@ -115,7 +147,10 @@ def set_v2(path, rules):
     try:
         program = load(assemble(rules))
         try:
-            old = [syscalls.bpf(GET_FD_BY_ID, struct.pack("=III", ident, 0, 0)) for ident in attached(cgroup)]
+            old = [
+                syscalls.bpf(GET_FD_BY_ID, struct.pack("=III", ident, 0, 0))
+                for ident in attached(cgroup)
+            ]
             try:
                 exchange(cgroup, program, old)
             finally:
@@ -131,11 +166,18 @@ def exchange(cgroup, program, old):
     """Attach ``program``, and detach ``old`` (fds); in one step where there is one and the kernel can (5.6)."""
     if len(old) == 1:
         try:
-            syscalls.bpf(PROG_ATTACH, struct.pack("=IIIII", cgroup, program, ATTACH_CGROUP_DEVICE, ALLOW_MULTI | REPLACE, old[0]))
+            syscalls.bpf(
+                PROG_ATTACH,
+                struct.pack(
+                    "=IIIII", cgroup, program, ATTACH_CGROUP_DEVICE, ALLOW_MULTI | REPLACE, old[0]
+                ),
+            )
             return
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.E2BIG, errno.ENOENT):
                 raise
-    syscalls.bpf(PROG_ATTACH, struct.pack("=IIII", cgroup, program, ATTACH_CGROUP_DEVICE, ALLOW_MULTI))
+    syscalls.bpf(
+        PROG_ATTACH, struct.pack("=IIII", cgroup, program, ATTACH_CGROUP_DEVICE, ALLOW_MULTI)
+    )
     for fd in old:
         syscalls.bpf(PROG_DETACH, struct.pack("=III", cgroup, fd, ATTACH_CGROUP_DEVICE))

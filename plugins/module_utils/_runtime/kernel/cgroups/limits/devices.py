@@ -24,7 +24,13 @@ class Rule:
     __slots__ = ("allow", "kind", "major", "minor", "access")
 
     def __init__(self, allow, kind, major, minor, access):
-        self.allow, self.kind, self.major, self.minor, self.access = allow, kind, major, minor, access
+        self.allow, self.kind, self.major, self.minor, self.access = (
+            allow,
+            kind,
+            major,
+            minor,
+            access,
+        )
 
     @property
     def key(self):
@@ -44,7 +50,9 @@ def normalise(rules):
         if kind not in ("a", "b", "c", "u"):
             raise InvalidInput("devices", kind, "a type: a (all), b (block), c or u (character)")
         if set(access) - set(LETTERS) - {"a"}:
-            raise InvalidInput("devices", access, "an access made of r (read), w (write), m (make the node)")
+            raise InvalidInput(
+                "devices", access, "an access made of r (read), w (write), m (make the node)"
+            )
         bits = sum(LETTERS.get(letter, 0) for letter in set(access))
         major, minor = device_number(entry, "major"), device_number(entry, "minor")
         if kind == "a" and bits == ALL and major is None and minor is None:
@@ -61,17 +69,21 @@ def device_number(entry, name):
     if value is None or value == -1:
         return None
     if not isinstance(value, int) or not 0 <= value < 1 << 20:
-        raise InvalidInput("devices", value, "a %s number from 0 to 1048575, or -1 for any" % name)
+        raise InvalidInput("devices", value, f"a {name} number from 0 to 1048575, or -1 for any")
     return value
 
 
 def covers(wide, narrow):
     """Whether every device of the key ``narrow`` is one of the key ``wide``."""
-    return wide[0] == narrow[0] and all(one is None or one == other for one, other in zip(wide[1:], narrow[1:]))
+    return wide[0] == narrow[0] and all(
+        one is None or one == other for one, other in zip(wide[1:], narrow[1:])
+    )
 
 
 def overlap(one, other):
-    return one[0] == other[0] and all(a is None or b is None or a == b for a, b in zip(one[1:], other[1:]))
+    return one[0] == other[0] and all(
+        a is None or b is None or a == b for a, b in zip(one[1:], other[1:])
+    )
 
 
 def exceptions(rules):
@@ -94,15 +106,16 @@ def exceptions(rules):
             if covers(rule.key, key):
                 table[key] &= ~rule.access
             elif default or table[key] & rule.access != MKNOD:
-                raise Unsupported("devices: cgroup v1 can't make an exception (%s) from the rule for %s; give both as separate rules" % (
-                    line(rule.key, rule.access), line(key, table[key])))
+                raise Unsupported(
+                    f"devices: cgroup v1 can't make an exception ({line(rule.key, rule.access)}) from the rule for {line(key, table[key])}; give both as separate rules"
+                )
     return default, {key: bits for key, bits in table.items() if bits}
 
 
 def line(key, bits):
     """One line of devices.allow: "c 1:3 rwm"."""
     numbers = ("*" if number is None else str(number) for number in key[1:])
-    return "%s %s %s" % (key[0], ":".join(numbers), "".join(letter for letter, bit in LETTERS.items() if bits & bit))
+    return f"{key[0]} {':'.join(numbers)} {''.join((letter for letter, bit in LETTERS.items() if bits & bit))}"
 
 
 def parse_list(text):
@@ -133,5 +146,15 @@ def set_v1(path, rules):
     if now is None:
         files.write(path + "/devices.deny", "a")
         now = {}
-    files.write(path + "/devices.allow", *[line(key, bits) for key, bits in wanted.items() if bits & ~now.get(key, 0)])
-    files.write(path + "/devices.deny", *[line(key, bits & ~wanted.get(key, 0)) for key, bits in now.items() if bits & ~wanted.get(key, 0)])
+    files.write(
+        path + "/devices.allow",
+        *[line(key, bits) for key, bits in wanted.items() if bits & ~now.get(key, 0)],
+    )
+    files.write(
+        path + "/devices.deny",
+        *[
+            line(key, bits & ~wanted.get(key, 0))
+            for key, bits in now.items()
+            if bits & ~wanted.get(key, 0)
+        ],
+    )

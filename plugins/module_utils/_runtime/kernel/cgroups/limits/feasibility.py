@@ -14,13 +14,18 @@ from . import writes
 def prospect(parent=None):
     """The Place that a new group below ``parent`` would have, as far as it shows without making it."""
     now, top = layout.current(), tree.parent_path(parent)
-    v1 = {name: Prospective(hierarchy.mount + top, hierarchy.mount) for name, hierarchy in now.v1.items()}
+    v1 = {
+        name: Prospective(hierarchy.mount + top, hierarchy.mount)
+        for name, hierarchy in now.v1.items()
+    }
     if not now.unified:
         return writes.Place(v1, None)
     outside = files.read_or(now.unified.mount + "/cgroup.controllers").split()
     given = files.read_or(now.unified.mount + "/cgroup.subtree_control").split()
     controllers = given if tree.crowded(now.unified.mount) else outside
-    return writes.Place(v1, Prospective(now.unified.mount + top, now.unified.mount), controllers, outside)
+    return writes.Place(
+        v1, Prospective(now.unified.mount + top, now.unified.mount), controllers, outside
+    )
 
 
 class Prospective(Directory):

@@ -40,7 +40,9 @@ def give(group, wanted):
     try:
         files.write(group + PERIOD, str(WHOLE))
         files.write(group + RUNTIME, str(wanted))
-    except OSError:  # more than the whole machine has, processes that use it, or another call was faster
+    except (
+        OSError
+    ):  # more than the whole machine has, processes that use it, or another call was faster
         return False
     return True
 

@@ -14,27 +14,77 @@ DEVICE = {"major": "int", "minor": "int", "rate": "uint"}
 WEIGHT = {"major": "int", "minor": "int", "weight": "uint", "leafWeight": "uint"}
 # config-linux.md, "Control groups": section -> option -> type; [x] is a list of objects, "" stands for any name.
 TYPES = {
-    "memory": {"limit": "int", "reservation": "int", "swap": "int", "kernel": "int", "kernelTCP": "int", "swappiness": "uint",
-               "disableOOMKiller": "bool", "useHierarchy": "bool", "checkBeforeUpdate": "bool"},
-    "cpu": {"shares": "uint", "quota": "int", "burst": "uint", "period": "uint", "realtimeRuntime": "int", "realtimePeriod": "uint",
-            "cpus": "text", "mems": "text", "idle": "int"},
+    "memory": {
+        "limit": "int",
+        "reservation": "int",
+        "swap": "int",
+        "kernel": "int",
+        "kernelTCP": "int",
+        "swappiness": "uint",
+        "disableOOMKiller": "bool",
+        "useHierarchy": "bool",
+        "checkBeforeUpdate": "bool",
+    },
+    "cpu": {
+        "shares": "uint",
+        "quota": "int",
+        "burst": "uint",
+        "period": "uint",
+        "realtimeRuntime": "int",
+        "realtimePeriod": "uint",
+        "cpus": "text",
+        "mems": "text",
+        "idle": "int",
+    },
     "pids": {"limit": "int"},
-    "blockIO": {"weight": "uint", "leafWeight": "uint", "weightDevice": [WEIGHT], "throttleReadBpsDevice": [DEVICE],
-                "throttleWriteBpsDevice": [DEVICE], "throttleReadIOPSDevice": [DEVICE], "throttleWriteIOPSDevice": [DEVICE]},
+    "blockIO": {
+        "weight": "uint",
+        "leafWeight": "uint",
+        "weightDevice": [WEIGHT],
+        "throttleReadBpsDevice": [DEVICE],
+        "throttleWriteBpsDevice": [DEVICE],
+        "throttleReadIOPSDevice": [DEVICE],
+        "throttleWriteIOPSDevice": [DEVICE],
+    },
     "hugepageLimits": [{"pageSize": "text", "limit": "uint"}],
     "network": {"classID": "uint", "priorities": [{"name": "text", "priority": "uint"}]},
     "rdma": {"": {"hcaHandles": "uint", "hcaObjects": "uint"}},
     "unified": {"": "text"},
-    "devices": [{"allow": "bool", "type": "text", "major": "int", "minor": "int", "access": "text"}],
+    "devices": [
+        {"allow": "bool", "type": "text", "major": "int", "minor": "int", "access": "text"}
+    ],
 }
-SPOKEN = {"int": "a number", "uint": "a number, 0 or more", "text": "a string", "bool": "true or false"}
+SPOKEN = {
+    "int": "a number",
+    "uint": "a number, 0 or more",
+    "text": "a string",
+    "bool": "true or false",
+}
 # What an entry of a list can't do without.
-NEEDED = {"weightDevice": ("major", "minor"), "hugepageLimits": ("pageSize", "limit"), "priorities": ("name", "priority"), "devices": ("allow",)}
-NEEDED.update({key: ("major", "minor", "rate") for key in TYPES["blockIO"] if key.startswith("throttle")})
+NEEDED = {
+    "weightDevice": ("major", "minor"),
+    "hugepageLimits": ("pageSize", "limit"),
+    "priorities": ("name", "priority"),
+    "devices": ("allow",),
+}
+NEEDED.update(
+    {key: ("major", "minor", "rate") for key in TYPES["blockIO"] if key.startswith("throttle")}
+)
 # What an OCI runtime grants beside the document's own rules: making any node, and opening those of config-linux.md "Default
 # Devices", terminals, and /dev/net/tun (as runc and crun do).
-DEFAULT_DEVICES = (("c", -1, -1, "m"), ("b", -1, -1, "m"), ("c", 1, 3, "rwm"), ("c", 1, 8, "rwm"), ("c", 1, 7, "rwm"), ("c", 5, 0, "rwm"),
-                   ("c", 1, 5, "rwm"), ("c", 1, 9, "rwm"), ("c", 136, -1, "rwm"), ("c", 5, 2, "rwm"), ("c", 10, 200, "rwm"))
+DEFAULT_DEVICES = (
+    ("c", -1, -1, "m"),
+    ("b", -1, -1, "m"),
+    ("c", 1, 3, "rwm"),
+    ("c", 1, 8, "rwm"),
+    ("c", 1, 7, "rwm"),
+    ("c", 5, 0, "rwm"),
+    ("c", 1, 5, "rwm"),
+    ("c", 1, 9, "rwm"),
+    ("c", 136, -1, "rwm"),
+    ("c", 5, 2, "rwm"),
+    ("c", 10, 200, "rwm"),
+)
 
 
 def canonical(resources):
@@ -49,7 +99,9 @@ def with_default_devices(resources):
     """The same with the rules of ``DEFAULT_DEVICES`` after its own; without any of its own, all else is denied."""
     result = canonical(resources)
     names = ("type", "major", "minor", "access")
-    result["devices"] = result.get("devices", []) + [dict(zip(names, rule), allow=True) for rule in DEFAULT_DEVICES]
+    result["devices"] = result.get("devices", []) + [
+        dict(zip(names, rule), allow=True) for rule in DEFAULT_DEVICES
+    ]
     return result
 
 
@@ -61,11 +113,15 @@ def read(value, kind, name):
         for entry in entries:
             for key in NEEDED.get(name.rpartition(".")[2], ()):
                 if key not in entry:
-                    raise InvalidInput("%s.%s" % (name, key), None, SPOKEN[kind[0][key]])
+                    raise InvalidInput(f"{name}.{key}", None, SPOKEN[kind[0][key]])
         return entries
     if not isinstance(kind, dict):
         right = {"int": int, "uint": int, "text": str, "bool": bool}[kind]
-        if not isinstance(value, right) or isinstance(value, bool) != (kind == "bool") or (kind == "uint" and value < 0):
+        if (
+            not isinstance(value, right)
+            or isinstance(value, bool) != (kind == "bool")
+            or (kind == "uint" and value < 0)
+        ):
             raise InvalidInput(name, value, SPOKEN[kind])
         return value
     if not isinstance(value, dict):
@@ -75,6 +131,6 @@ def read(value, kind, name):
         known = key if "" in kind else spelling.get(key.lower())
         if known is None or item is None:
             continue
-        item = read(item, kind.get(known, kind.get("")), "%s.%s" % (name, known) if name else known)
+        item = read(item, kind.get(known, kind.get("")), f"{name}.{known}" if name else known)
         result[known] = dict(result[known], **item) if isinstance(result.get(known), dict) else item
     return result

@@ -27,7 +27,7 @@ class Setting:
         self.key, self.file, self.value, self.soft, self.why = key, file, str(value), soft, why
 
     def __repr__(self):
-        return "%s -> %s %r" % (self.key, self.file, self.value)
+        return f"{self.key} -> {self.file} {self.value!r}"
 
 
 def write(here, settings):
@@ -54,13 +54,31 @@ def write(here, settings):
 
 HINTS = {
     ("memory.limit", errno.EBUSY): "more than that is in use and can't be reclaimed",
-    ("memory.limit", errno.EINVAL): "it has to be at most the limit of memory and swap, which can be raised in the same call",
-    ("memory.swap", errno.EINVAL): "it has to be at least the memory limit, which can be lowered in the same call",
-    ("cpu.realtimeRuntime", errno.EINVAL): "the cgroups above have no such real-time budget (their cpu.rt_runtime_us)",
+    (
+        "memory.limit",
+        errno.EINVAL,
+    ): "it has to be at most the limit of memory and swap, which can be raised in the same call",
+    (
+        "memory.swap",
+        errno.EINVAL,
+    ): "it has to be at least the memory limit, which can be lowered in the same call",
+    (
+        "cpu.realtimeRuntime",
+        errno.EINVAL,
+    ): "the cgroups above have no such real-time budget (their cpu.rt_runtime_us)",
     ("cpu.burst", errno.EINVAL): "it has to be at most the quota",
-    ("cpu.quota", errno.EINVAL): "it has to be at least 1000 µs, no less than the burst, and within what the cgroups above have",
-    ("cpu.period", errno.EINVAL): "it has to be from 1000 to 1000000 µs, and the quota in it within what the cgroups above have",
-    ("cpu.shares", errno.EINVAL): "a group with cpu.idle has none; cpu.idle can be set to 0 in the same call",
+    (
+        "cpu.quota",
+        errno.EINVAL,
+    ): "it has to be at least 1000 µs, no less than the burst, and within what the cgroups above have",
+    (
+        "cpu.period",
+        errno.EINVAL,
+    ): "it has to be from 1000 to 1000000 µs, and the quota in it within what the cgroups above have",
+    (
+        "cpu.shares",
+        errno.EINVAL,
+    ): "a group with cpu.idle has none; cpu.idle can be set to 0 in the same call",
     ("cpu.idle", errno.EINVAL): "it has to be 0 or 1",
     ("memory.swappiness", errno.EINVAL): "it has to be from 0 to 100",
     ("memory.swappiness", errno.ERANGE): "it has to be from 0 to 100",
@@ -70,7 +88,20 @@ HINTS = {
 def refusal(setting, here, error):
     """What a failed write means, as a HostError."""
     hint = HINTS.get((setting.key, error.errno), "")
-    if not hint and setting.key.startswith("blockIO") and error.errno in (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP):
+    if (
+        not hint
+        and setting.key.startswith("blockIO")
+        and error.errno in (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
+    ):
         hint = "the numbers have to be those of a whole disk of this host"
-    return HostError("%s: the kernel refused %r for %s/%s: %s%s" % (
-        setting.key, setting.value, here.path, setting.file, error.strerror, " (%s)" % hint if hint else ""))
+    return HostError(
+        "%s: the kernel refused %r for %s/%s: %s%s"
+        % (
+            setting.key,
+            setting.value,
+            here.path,
+            setting.file,
+            error.strerror,
+            " (%s)" % hint if hint else "",
+        )
+    )

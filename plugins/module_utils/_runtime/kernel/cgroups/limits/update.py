@@ -12,19 +12,33 @@ from .resources import canonical
 
 # The options of ``runc update`` and crun's: name -> section, key, kind of value ("bytes" takes units, and -1).
 FLAGS = {
-    "memory": ("memory", "limit", "bytes"), "memory-swap": ("memory", "swap", "bytes"),
-    "memory-reservation": ("memory", "reservation", "bytes"), "kernel-memory": ("memory", "kernel", "bytes"),
+    "memory": ("memory", "limit", "bytes"),
+    "memory-swap": ("memory", "swap", "bytes"),
+    "memory-reservation": ("memory", "reservation", "bytes"),
+    "kernel-memory": ("memory", "kernel", "bytes"),
     "kernel-memory-tcp": ("memory", "kernelTCP", "bytes"),
-    "cpu-share": ("cpu", "shares", "number"), "cpu-quota": ("cpu", "quota", "number"), "cpu-period": ("cpu", "period", "number"),
-    "cpu-burst": ("cpu", "burst", "number"), "cpu-rt-runtime": ("cpu", "realtimeRuntime", "number"),
-    "cpu-rt-period": ("cpu", "realtimePeriod", "number"), "cpu-idle": ("cpu", "idle", "number"),
-    "cpuset-cpus": ("cpu", "cpus", "text"), "cpuset-mems": ("cpu", "mems", "text"),
-    "pids-limit": ("pids", "limit", "number"), "blkio-weight": ("blockIO", "weight", "number"),
+    "cpu-share": ("cpu", "shares", "number"),
+    "cpu-quota": ("cpu", "quota", "number"),
+    "cpu-period": ("cpu", "period", "number"),
+    "cpu-burst": ("cpu", "burst", "number"),
+    "cpu-rt-runtime": ("cpu", "realtimeRuntime", "number"),
+    "cpu-rt-period": ("cpu", "realtimePeriod", "number"),
+    "cpu-idle": ("cpu", "idle", "number"),
+    "cpuset-cpus": ("cpu", "cpus", "text"),
+    "cpuset-mems": ("cpu", "mems", "text"),
+    "pids-limit": ("pids", "limit", "number"),
+    "blkio-weight": ("blockIO", "weight", "number"),
 }
 # Lists, and what tells their entries apart.
-KEYED = {"weightDevice": ("major", "minor"), "throttleReadBpsDevice": ("major", "minor"), "throttleWriteBpsDevice": ("major", "minor"),
-         "throttleReadIOPSDevice": ("major", "minor"), "throttleWriteIOPSDevice": ("major", "minor"),
-         "hugepageLimits": ("pageSize",), "priorities": ("name",)}
+KEYED = {
+    "weightDevice": ("major", "minor"),
+    "throttleReadBpsDevice": ("major", "minor"),
+    "throttleWriteBpsDevice": ("major", "minor"),
+    "throttleReadIOPSDevice": ("major", "minor"),
+    "throttleWriteIOPSDevice": ("major", "minor"),
+    "hugepageLimits": ("pageSize",),
+    "priorities": ("name",),
+}
 
 
 def from_flags(given):
@@ -45,13 +59,18 @@ def merge(recorded, change):
     :raises InvalidInput: a value of the wrong kind.
     """
     change = canonical(change)
-    result = {section: join(section, (recorded or {}).get(section), value) for section, value in change.items()}
+    result = {
+        section: join(section, (recorded or {}).get(section), value)
+        for section, value in change.items()
+    }
     writes = dict(change)
     if "memory" in change:
         result["memory"], writes["memory"] = memory(result["memory"], change["memory"])
     if "cpu" in change:
         result["cpu"], writes["cpu"] = cpu(result["cpu"], change["cpu"])
-    return dict(recorded or {}, **result), {section: value for section, value in writes.items() if value}
+    return dict(recorded or {}, **result), {
+        section: value for section, value in writes.items() if value
+    }
 
 
 def join(section, old, new):
@@ -61,8 +80,10 @@ def join(section, old, new):
         result.update({key: join(key, result.get(key), value) for key, value in new.items()})
         return result
     if section in KEYED:
+
         def name(entry):
             return tuple(entry.get(key) for key in KEYED[section])
+
         entries = {name(entry): dict(entry) for entry in old or ()}
         for entry in new:
             entries.setdefault(name(entry), {}).update(entry)

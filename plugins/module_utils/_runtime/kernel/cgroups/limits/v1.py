@@ -12,7 +12,9 @@ from ....errors import InvalidInput
 from .settings import Setting
 
 SWAP_OFF = "this kernel doesn't account swap in cgroup v1 (boot with swapaccount=1); the container runs without this limit"
-KERNEL_MEMORY = "kernels since 5.16 have no limit of their own for kernel memory; it counts in memory.limit"
+KERNEL_MEMORY = (
+    "kernels since 5.16 have no limit of their own for kernel memory; it counts in memory.limit"
+)
 KERNEL_TCP = "this kernel has no limit of its own for TCP buffers (memory.kmem.tcp.limit_in_bytes); they count in memory.limit"
 HIERARCHY = "this kernel always counts what is below a group in it (since 5.11, and on cgroup v2)"
 NO_LEAF = "kernels since 5.0 have no leaf weights"
@@ -26,9 +28,13 @@ def memory(section, here):
         settings.append(Setting("memory.limit", "memory.limit_in_bytes", section["limit"]))
     swap = section.get("swap") or (-1 if section.get("limit") == -1 else 0)
     if swap and (swap != -1 or here.has("memory.memsw.limit_in_bytes")):
-        settings.append(Setting("memory.swap", "memory.memsw.limit_in_bytes", swap, soft=True, why=SWAP_OFF))
+        settings.append(
+            Setting("memory.swap", "memory.memsw.limit_in_bytes", swap, soft=True, why=SWAP_OFF)
+        )
     if section.get("reservation"):
-        settings.append(Setting("memory.reservation", "memory.soft_limit_in_bytes", section["reservation"]))
+        settings.append(
+            Setting("memory.reservation", "memory.soft_limit_in_bytes", section["reservation"])
+        )
     if section.get("swappiness") is not None:
         settings.append(Setting("memory.swappiness", "memory.swappiness", section["swappiness"]))
     disable = section.get("disableOOMKiller")
@@ -37,10 +43,26 @@ def memory(section, here):
     if section.get("kernel", 0) > 0:
         settings.append(Setting("memory.kernel", None, "", soft=True, why=KERNEL_MEMORY))
     if section.get("kernelTCP"):
-        settings.append(Setting("memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", section["kernelTCP"], soft=True, why=KERNEL_TCP))
+        settings.append(
+            Setting(
+                "memory.kernelTCP",
+                "memory.kmem.tcp.limit_in_bytes",
+                section["kernelTCP"],
+                soft=True,
+                why=KERNEL_TCP,
+            )
+        )
     hierarchy, now = section.get("useHierarchy"), here.read("memory.use_hierarchy")
     if hierarchy is not None and now and now != str(int(hierarchy)):
-        settings.append(Setting("memory.useHierarchy", "memory.use_hierarchy" if hierarchy else None, 1, soft=not hierarchy, why=HIERARCHY))
+        settings.append(
+            Setting(
+                "memory.useHierarchy",
+                "memory.use_hierarchy" if hierarchy else None,
+                1,
+                soft=not hierarchy,
+                why=HIERARCHY,
+            )
+        )
     return settings
 
 
@@ -56,7 +78,10 @@ def cpu(section, here):
             settings.append(Setting("cpu." + key, file, section[key]))
     if section.get("burst") is not None and (section["burst"] or here.has("cpu.cfs_burst_us")):
         settings.append(Setting("cpu.burst", "cpu.cfs_burst_us", section["burst"]))
-    for key, file in (("realtimePeriod", "cpu.rt_period_us"), ("realtimeRuntime", "cpu.rt_runtime_us")):
+    for key, file in (
+        ("realtimePeriod", "cpu.rt_period_us"),
+        ("realtimeRuntime", "cpu.rt_runtime_us"),
+    ):
         if section.get(key):
             settings.append(Setting("cpu." + key, file, section[key], why=NO_REALTIME))
     return settings
@@ -64,7 +89,11 @@ def cpu(section, here):
 
 def cpuset(section, _here):
     """cpusets.txt: which CPUs and memory nodes, as lists like "0-3,6"."""
-    return [Setting("cpu." + key, "cpuset." + key, section[key]) for key in ("cpus", "mems") if section.get(key)]
+    return [
+        Setting("cpu." + key, "cpuset." + key, section[key])
+        for key in ("cpus", "mems")
+        if section.get(key)
+    ]
 
 
 def pids(section, _here):
@@ -85,21 +114,41 @@ def block_io(section, here):
     why = "this kernel has no I/O weights (they need the BFQ scheduler, CONFIG_BFQ_GROUP_IOSCHED)"
     settings = []
     if section.get("weight"):
-        settings.append(Setting("blockIO.weight", first(here, "blkio.bfq.weight", "blkio.weight"), section["weight"], why=why))
+        settings.append(
+            Setting(
+                "blockIO.weight",
+                first(here, "blkio.bfq.weight", "blkio.weight"),
+                section["weight"],
+                why=why,
+            )
+        )
     if section.get("leafWeight"):
-        settings.append(Setting("blockIO.leafWeight", "blkio.leaf_weight", section["leafWeight"], why=NO_LEAF))
+        settings.append(
+            Setting("blockIO.leafWeight", "blkio.leaf_weight", section["leafWeight"], why=NO_LEAF)
+        )
     for device in weight_devices(section):
         text = "%d:%d %%d" % (device["major"], device["minor"])
         if device.get("weight"):
             file = first(here, "blkio.bfq.weight_device", "blkio.weight_device")
             settings.append(Setting("blockIO.weightDevice", file, text % device["weight"], why=why))
         if device.get("leafWeight"):
-            settings.append(Setting("blockIO.weightDevice", "blkio.leaf_weight_device", text % device["leafWeight"], why=NO_LEAF))
-    for key, file in (("throttleReadBpsDevice", "read_bps"), ("throttleWriteBpsDevice", "write_bps"),
-                      ("throttleReadIOPSDevice", "read_iops"), ("throttleWriteIOPSDevice", "write_iops")):
+            settings.append(
+                Setting(
+                    "blockIO.weightDevice",
+                    "blkio.leaf_weight_device",
+                    text % device["leafWeight"],
+                    why=NO_LEAF,
+                )
+            )
+    for key, file in (
+        ("throttleReadBpsDevice", "read_bps"),
+        ("throttleWriteBpsDevice", "write_bps"),
+        ("throttleReadIOPSDevice", "read_iops"),
+        ("throttleWriteIOPSDevice", "write_iops"),
+    ):
         for device in section.get(key) or ():
             text = "%d:%d %d" % (device["major"], device["minor"], device["rate"])
-            settings.append(Setting("blockIO." + key, "blkio.throttle.%s_device" % file, text))
+            settings.append(Setting("blockIO." + key, f"blkio.throttle.{file}_device", text))
     return settings
 
 
@@ -107,20 +156,26 @@ def weight_devices(section):
     """The entries of weightDevice; each has to have a weight."""
     for device in section.get("weightDevice") or ():
         if device.get("weight") is None and device.get("leafWeight") is None:
-            raise InvalidInput("blockIO.weightDevice", "%d:%d" % (device["major"], device["minor"]), "an entry with weight, leafWeight or both")
+            raise InvalidInput(
+                "blockIO.weightDevice",
+                "%d:%d" % (device["major"], device["minor"]),
+                "an entry with weight, leafWeight or both",
+            )
         yield device
 
 
 def hugepages(section, here):
     """hugetlb.rst: bytes for each page size; where the kernel has them (5.7), reservations are limited alike."""
-    return hugepage_settings(section, here, "hugetlb.%s.limit_in_bytes", "hugetlb.%s.rsvd.limit_in_bytes")
+    return hugepage_settings(
+        section, here, "hugetlb.%s.limit_in_bytes", "hugetlb.%s.rsvd.limit_in_bytes"
+    )
 
 
 def hugepage_settings(section, here, used, reserved):
     settings = []
     for entry in section:
         size = entry["pageSize"]
-        why = "this host has no huge pages of %s" % size
+        why = f"this host has no huge pages of {size}"
         settings.append(Setting("hugepageLimits", used % size, entry["limit"], why=why))
         if here.has(reserved % size):
             settings.append(Setting("hugepageLimits", reserved % size, entry["limit"], why=why))
@@ -129,13 +184,22 @@ def hugepage_settings(section, here, used, reserved):
 
 def net_cls(section, _here):
     """net_cls.rst: the mark that tc filters look at."""
-    return [Setting("network.classID", "net_cls.classid", section["classID"])] if section.get("classID") else []
+    return (
+        [Setting("network.classID", "net_cls.classid", section["classID"])]
+        if section.get("classID")
+        else []
+    )
 
 
 def net_prio(section, _here):
     """net_prio.rst: socket priority by interface."""
     entries = section.get("priorities") or ()
-    return [Setting("network.priorities", "net_prio.ifpriomap", "%s %d" % (entry["name"], entry["priority"])) for entry in entries]
+    return [
+        Setting(
+            "network.priorities", "net_prio.ifpriomap", "%s %d" % (entry["name"], entry["priority"])
+        )
+        for entry in entries
+    ]
 
 
 def rdma(section, _here):
@@ -143,12 +207,23 @@ def rdma(section, _here):
     settings = []
     for device, limits in section.items():
         names = (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object"))
-        parts = ["%s=%d" % (name, limits[key]) for key, name in names if limits.get(key) is not None]
+        parts = [
+            "%s=%d" % (name, limits[key]) for key, name in names if limits.get(key) is not None
+        ]
         if not parts:
             raise InvalidInput("rdma." + device, None, "hcaHandles, hcaObjects or both")
-        settings.append(Setting("rdma", "rdma.max", "%s %s" % (device, " ".join(parts))))
+        settings.append(Setting("rdma", "rdma.max", f"{device} {' '.join(parts)}"))
     return settings
 
 
-SECTIONS = {"memory": memory, "cpu": cpu, "cpuset": cpuset, "pids": pids, "blockIO": block_io, "hugepageLimits": hugepages,
-            "net_cls": net_cls, "net_prio": net_prio, "rdma": rdma}
+SECTIONS = {
+    "memory": memory,
+    "cpu": cpu,
+    "cpuset": cpuset,
+    "pids": pids,
+    "blockIO": block_io,
+    "hugepageLimits": hugepages,
+    "net_cls": net_cls,
+    "net_prio": net_prio,
+    "rdma": rdma,
+}

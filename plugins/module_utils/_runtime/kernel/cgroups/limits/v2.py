@@ -15,7 +15,16 @@ from .settings import Setting
 
 SWAP_OFF = "this kernel doesn't account swap (CONFIG_SWAP, or booted with swapaccount=0); the container runs without this limit"
 NO_FILE = "cgroup v2 has no such setting; the container runs without it"
-CORE = frozenset(("cgroup.procs", "cgroup.threads", "cgroup.type", "cgroup.kill", "cgroup.freeze", "cgroup.subtree_control"))
+CORE = frozenset(
+    (
+        "cgroup.procs",
+        "cgroup.threads",
+        "cgroup.type",
+        "cgroup.kill",
+        "cgroup.freeze",
+        "cgroup.subtree_control",
+    )
+)
 
 
 def weight_of_shares(shares):
@@ -25,6 +34,7 @@ def weight_of_shares(shares):
     if shares >= 262144:
         return 10000
     import math  # here: a shared object of its own in some builds of Python
+
     log = math.log2(shares)
     return math.ceil(round(10 ** ((log * log + 125 * log) / 612 - 7 / 34), 9))
 
@@ -48,7 +58,9 @@ def swap_text(section, here):
     if not limit:  # a live update of the sum alone
         limit = number(here.read("memory.max")) or 0
     if limit <= 0:
-        raise InvalidInput("memory.swap", total, "a limit of memory and swap together with a memory limit")
+        raise InvalidInput(
+            "memory.swap", total, "a limit of memory and swap together with a memory limit"
+        )
     if total < limit:
         raise InvalidInput("memory.swap", total, "at least the memory limit, %d bytes" % limit)
     return str(total - limit)
@@ -67,7 +79,10 @@ def memory(section, here):
     for key, none in (("swappiness", None), ("disableOOMKiller", False)):
         if section.get(key, none) != none:
             settings.append(Setting("memory." + key, None, "", soft=True, why=NO_FILE))
-    for key, why in (("kernel", v1.KERNEL_MEMORY), ("kernelTCP", "cgroup v2 has no limit for TCP buffers alone; they count in memory.limit")):
+    for key, why in (
+        ("kernel", v1.KERNEL_MEMORY),
+        ("kernelTCP", "cgroup v2 has no limit for TCP buffers alone; they count in memory.limit"),
+    ):
         if section.get(key, 0) > 0:
             settings.append(Setting("memory." + key, None, "", soft=True, why=why))
     if section.get("useHierarchy") is False:
@@ -85,13 +100,15 @@ def cpu(section, here):
     quota, period = section.get("quota"), section.get("period")
     if quota or period:
         now = (here.read("cpu.max") or "max 100000").split()
-        text = "%s %s" % (limit_text(quota) if quota else now[0], period or now[1])
+        text = f"{limit_text(quota) if quota else now[0]} {period or now[1]}"
         settings.append(Setting("cpu.quota" if quota else "cpu.period", "cpu.max", text))
     if section.get("burst") is not None and (section["burst"] or here.has("cpu.max.burst")):
         settings.append(Setting("cpu.burst", "cpu.max.burst", section["burst"]))
     for key in ("realtimePeriod", "realtimeRuntime"):
         if section.get(key):
-            settings.append(Setting("cpu." + key, None, "", why="cgroup v2 has no real-time budgets"))
+            settings.append(
+                Setting("cpu." + key, None, "", why="cgroup v2 has no real-time budgets")
+            )
     return settings
 
 
@@ -102,15 +119,27 @@ def block_io(section, here):
     files = [name for name in ("io.bfq.weight", "io.weight") if here.has(name)] or ["io.weight"]
     if section.get("weight"):
         for file in files:
-            settings.append(Setting("blockIO.weight", file, "default %d" % scaled(file, section["weight"]), why=why))
+            settings.append(
+                Setting(
+                    "blockIO.weight", file, "default %d" % scaled(file, section["weight"]), why=why
+                )
+            )
     for device in v1.weight_devices(section):
         for file in files if device.get("weight") else ():
             text = "%d:%d %d" % (device["major"], device["minor"], scaled(file, device["weight"]))
             settings.append(Setting("blockIO.weightDevice", file, text, why=why))
-    if section.get("leafWeight") or any(device.get("leafWeight") for device in section.get("weightDevice") or ()):
-        settings.append(Setting("blockIO.leafWeight", None, "", why="cgroup v2 has no leaf weights"))
-    for key, word in (("throttleReadBpsDevice", "rbps"), ("throttleWriteBpsDevice", "wbps"),
-                      ("throttleReadIOPSDevice", "riops"), ("throttleWriteIOPSDevice", "wiops")):
+    if section.get("leafWeight") or any(
+        device.get("leafWeight") for device in section.get("weightDevice") or ()
+    ):
+        settings.append(
+            Setting("blockIO.leafWeight", None, "", why="cgroup v2 has no leaf weights")
+        )
+    for key, word in (
+        ("throttleReadBpsDevice", "rbps"),
+        ("throttleWriteBpsDevice", "wbps"),
+        ("throttleReadIOPSDevice", "riops"),
+        ("throttleWriteIOPSDevice", "wiops"),
+    ):
         for device in section.get(key) or ():
             text = "%d:%d %s=%s" % (device["major"], device["minor"], word, device["rate"] or "max")
             settings.append(Setting("blockIO." + key, "io.max", text))
@@ -131,17 +160,36 @@ def unified(section, place):
     for file, text in section.items():
         controller, dot, rest = file.partition(".")
         if not (controller and dot and rest) or "/" in file:
-            raise InvalidInput("unified", file, "the name of a cgroup v2 file, such as memory.high: the specified key has not the form "
-                                                "CONTROLLER.VALUE `%s`" % file)
+            raise InvalidInput(
+                "unified",
+                file,
+                f"the name of a cgroup v2 file, such as memory.high: the specified key has not the form CONTROLLER.VALUE `{file}`",
+            )
         if file in CORE:
-            raise InvalidInput("unified", file, "the name of a cgroup v2 file that sets a limit, such as memory.high")
+            raise InvalidInput(
+                "unified",
+                file,
+                "the name of a cgroup v2 file that sets a limit, such as memory.high",
+            )
         found = controller in place.controllers or controller == "cgroup"
-        why = "no such file or directory: this kernel has no %s" % file if found else (
-            "invalid configuration for this host: %s: the requested cgroup controller `%s` is not available in its cgroup v2 tree" % (file, controller))
+        why = (
+            f"no such file or directory: this kernel has no {file}"
+            if found
+            else (
+                f"invalid configuration for this host: {file}: the requested cgroup controller `{controller}` is not available in its cgroup v2 tree"
+            )
+        )
         for line in str(text).splitlines():
             settings.append(Setting("unified", file if found else None, line, why=why))
     return settings
 
 
-SECTIONS = {"memory": memory, "cpu": cpu, "cpuset": v1.cpuset, "pids": v1.pids, "blockIO": block_io,
-            "hugepageLimits": hugepages, "rdma": v1.rdma}
+SECTIONS = {
+    "memory": memory,
+    "cpu": cpu,
+    "cpuset": v1.cpuset,
+    "pids": v1.pids,
+    "blockIO": block_io,
+    "hugepageLimits": hugepages,
+    "rdma": v1.rdma,
+}

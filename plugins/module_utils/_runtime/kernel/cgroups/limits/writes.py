@@ -8,11 +8,22 @@ from ..hierarchy import files
 
 # Section of linux.resources, the controller it needs in version 1 and in version 2.
 SECTIONS = (
-    ("memory", "memory", "memory"), ("cpu", "cpu", "cpu"), ("cpuset", "cpuset", "cpuset"), ("pids", "pids", "pids"),
-    ("blockIO", "blkio", "io"), ("hugepageLimits", "hugetlb", "hugetlb"), ("rdma", "rdma", "rdma"),
-    ("net_cls", "net_cls", None), ("net_prio", "net_prio", None), ("unified", None, ""),
+    ("memory", "memory", "memory"),
+    ("cpu", "cpu", "cpu"),
+    ("cpuset", "cpuset", "cpuset"),
+    ("pids", "pids", "pids"),
+    ("blockIO", "blkio", "io"),
+    ("hugepageLimits", "hugetlb", "hugetlb"),
+    ("rdma", "rdma", "rdma"),
+    ("net_cls", "net_cls", None),
+    ("net_prio", "net_prio", None),
+    ("unified", None, ""),
 )
-SHARED = {"cpuset": "cpu", "net_cls": "network", "net_prio": "network"}  # sections that are a part of another
+SHARED = {
+    "cpuset": "cpu",
+    "net_cls": "network",
+    "net_prio": "network",
+}  # sections that are a part of another
 
 
 class Place:
@@ -23,7 +34,12 @@ class Place:
     """
 
     def __init__(self, old, unified, controllers=(), outside=()):
-        self.v1, self.unified, self.controllers, self.outside = old, unified, frozenset(controllers), frozenset(outside)
+        self.v1, self.unified, self.controllers, self.outside = (
+            old,
+            unified,
+            frozenset(controllers),
+            frozenset(outside),
+        )
 
 
 def plan(resources, place):
@@ -47,14 +63,18 @@ def plan(resources, place):
         else:
             asked = v1.SECTIONS[section](value, files.Everything())
             for setting in asked:
-                (warnings if setting.soft else problems).append((setting.key, missing(setting.key, old, new, place)))
+                (warnings if setting.soft else problems).append(
+                    (setting.key, missing(setting.key, old, new, place))
+                )
             continue
         present = []
         for setting in settings:
             if setting.file is not None and here is not None and here.has(setting.file):
                 present.append(setting)
             else:
-                (warnings if setting.soft else problems).append((setting.key, sentence(setting, here)))
+                (warnings if setting.soft else problems).append(
+                    (setting.key, sentence(setting, here))
+                )
         if present:
             writes.append((here, present))
     return writes, problems, warnings
@@ -62,17 +82,16 @@ def plan(resources, place):
 
 def sentence(setting, here):
     if setting.why:
-        return "%s: %s" % (setting.key, setting.why)
-    return "%s: this kernel has no %s (looked for in %s)" % (setting.key, setting.file, here.path if here else "cgroup v2")
+        return f"{setting.key}: {setting.why}"
+    return f"{setting.key}: this kernel has no {setting.file} (looked for in {here.path if here else 'cgroup v2'})"
 
 
 def missing(key, old, new, place):
     """Why a controller can't be used, and what to do about it."""
     if new in place.outside and place.unified:
-        return ("%s: the %s controller can't be handed on to %s, because a cgroup above it holds processes of its own (cgroup v2 "
-                "allows that in the root of the tree only); this host is probably a container itself" % (key, new, place.unified.path))
+        return f"{key}: the {new} controller can't be handed on to {place.unified.path}, because a cgroup above it holds processes of its own (cgroup v2 allows that in the root of the tree only); this host is probably a container itself"
     if new is None:
-        return "%s: needs the %s controller, which only cgroup v1 has and which is not mounted here" % (key, old)
-    names = old if old == new else "%s (v1) or %s (v2)" % (old, new)
+        return f"{key}: needs the {old} controller, which only cgroup v1 has and which is not mounted here"
+    names = old if old == new else f"{old} (v1) or {new} (v2)"
     more = "; boot with cgroup_enable=memory" if new == "memory" else ""
-    return "%s: this host has no %s controller among its cgroups%s" % (key, names, more)
+    return f"{key}: this host has no {names} controller among its cgroups{more}"

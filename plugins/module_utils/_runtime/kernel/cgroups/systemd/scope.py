@@ -34,10 +34,18 @@ def parse(path, ident):
     parts = path.split(":") if path else [usual, PREFIX, ident]
     slice_name, name = parts[0] or usual, "-".join(filter(None, parts[1:]))
     words = slice_name[: -len(".slice")].split("-")
-    good = slice_name.endswith(".slice") and (all(words) or slice_name == "-.slice") and "/" not in slice_name + name
+    good = (
+        slice_name.endswith(".slice")
+        and (all(words) or slice_name == "-.slice")
+        and "/" not in slice_name + name
+    )
     if len(parts) not in (2, 3) or not good or not parts[-1] or name.endswith(".slice"):
-        raise InvalidInput("linux.cgroupsPath", path, 'with --systemd-cgroup a path of the form "slice:prefix:name", such as '
-                                                      "system.slice:pycontainer:web")
+        raise InvalidInput(
+            "linux.cgroupsPath",
+            path,
+            'with --systemd-cgroup a path of the form "slice:prefix:name", such as '
+            "system.slice:pycontainer:web",
+        )
     return slice_name, name if name.endswith(".scope") else name + ".scope"
 
 
@@ -52,11 +60,15 @@ def create(path, ident, annotations, plan=None):
         if units.user():  # a user's slices are below the user's manager
             above = units.get(connection, units.ROOT, "Manager", "ControlGroup").rstrip("/")
         if units.state(connection, name) not in ("inactive", "failed"):
-            raise Conflict("container's cgroup is not empty: systemd has the unit %s; linux.cgroupsPath has to name one that is the "
-                           "container's alone" % name)
+            raise Conflict(
+                f"container's cgroup is not empty: systemd has the unit {name}; linux.cgroupsPath has to name one that is the container's alone"
+            )
     finally:
         connection.close()
-    paths = {hierarchy.mount: "%s%s%s/%s" % (hierarchy.mount, above, top, name) for hierarchy in layout.current().hierarchies}
+    paths = {
+        hierarchy.mount: f"{hierarchy.mount}{above}{top}/{name}"
+        for hierarchy in layout.current().hierarchies
+    }
     group = Scope(paths, [], name, slice_name)
     group.start(extra, plan)
     return group
@@ -86,7 +98,11 @@ class Scope(Group):
         connection = units.connect()
         try:
             found = unit.properties(resources, "memory" not in self.v1, units.version(connection))
-            with Frozen(self if "devices" in self.v1 and resources.get("devices") and not self.frozen() else None):
+            with Frozen(
+                self
+                if "devices" in self.v1 and resources.get("devices") and not self.frozen()
+                else None
+            ):
                 units.set_properties(connection, self.unit, found)
         finally:
             connection.close()
@@ -107,16 +123,25 @@ class Scope(Group):
                 raise
             connection = units.connect()
             try:
-                units.attach(connection, self.unit, path[len(self.unified):], pid or os.getpid())
+                units.attach(connection, self.unit, path[len(self.unified) :], pid or os.getpid())
             finally:
                 connection.close()
 
     def start(self, extra, plan=None):
         """Start the unit with a holder, and make what systemd doesn't. :param plan: see ``location.create_at``."""
         self.holder = hold()
-        properties = [("Description", "s", "container " + self.unit), ("Slice", "s", self.slice), ("Delegate", "b", True),
-                      ("PIDs", "au", [self.holder]), ("DefaultDependencies", "b", False)]
-        properties += [(name, "b", True) for name in ACCOUNTING + (("IOAccounting" if "blkio" not in self.v1 else "BlockIOAccounting"),)]
+        properties = [
+            ("Description", "s", "container " + self.unit),
+            ("Slice", "s", self.slice),
+            ("Delegate", "b", True),
+            ("PIDs", "au", [self.holder]),
+            ("DefaultDependencies", "b", False),
+        ]
+        properties += [
+            (name, "b", True)
+            for name in ACCOUNTING
+            + (("IOAccounting" if "blkio" not in self.v1 else "BlockIOAccounting"),)
+        ]
         try:
             connection = units.connect()
             try:
@@ -127,10 +152,20 @@ class Scope(Group):
             self.let_go()
             raise
         try:
-            missing = [hierarchy for hierarchy in layout.current().hierarchies if not os.path.isdir(self.paths[hierarchy.mount])]
-            if missing and plan is not None:  # the scope itself ends with its holder, which ends with this process
+            missing = [
+                hierarchy
+                for hierarchy in layout.current().hierarchies
+                if not os.path.isdir(self.paths[hierarchy.mount])
+            ]
+            if (
+                missing and plan is not None
+            ):  # the scope itself ends with its holder, which ends with this process
                 directory = self.paths[missing[0].mount]
-                plan(location.planned(missing, os.path.dirname(directory)[len(missing[0].mount):], self.unit))
+                plan(
+                    location.planned(
+                        missing, os.path.dirname(directory)[len(missing[0].mount) :], self.unit
+                    )
+                )
             for hierarchy in layout.current().hierarchies:
                 self.join(hierarchy)
         except BaseException:
@@ -150,14 +185,16 @@ class Scope(Group):
     def join(self, hierarchy):
         """Make the group in a hierarchy that systemd doesn't manage."""
         directory = self.paths[hierarchy.mount]
-        top = os.path.dirname(directory)[len(hierarchy.mount):]
+        top = os.path.dirname(directory)[len(hierarchy.mount) :]
         try:
             if not os.path.isdir(directory):
                 location.make_at(hierarchy, top, self.unit, self.made)
             else:
                 tree.make_ready(hierarchy, top, directory)
         except OSError as error:
-            raise HostError("linux.cgroupsPath: cgroup %s can't be made: %s" % (directory, error.strerror.lower())) from error
+            raise HostError(
+                f"linux.cgroupsPath: cgroup {directory} can't be made: {error.strerror.lower()}"
+            ) from error
 
     def remove(self):
         """Stop the scope; what systemd leaves of the directories goes too."""

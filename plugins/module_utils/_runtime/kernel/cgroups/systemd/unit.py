@@ -17,13 +17,17 @@ PERIOD = 100000  # µs, the kernel's default
 
 def properties(resources, unified, version):
     """``[(name, signature, value)]`` for ``resources``; ``unified``: on v2; ``version``: systemd's."""
-    result = memory(resources.get("memory") or {}, unified) + cpu(resources.get("cpu") or {}, unified, version)
+    result = memory(resources.get("memory") or {}, unified) + cpu(
+        resources.get("cpu") or {}, unified, version
+    )
     limit = (resources.get("pids") or {}).get("limit")
     if limit is not None:
         result.append(("TasksMax", "t", INFINITY if limit < 0 else max(limit, 1)))
     weight = (resources.get("blockIO") or {}).get("weight")
     if weight:
-        result.append(("IOWeight", "t", v2.io_weight(weight)) if unified else ("BlockIOWeight", "t", weight))
+        result.append(
+            ("IOWeight", "t", v2.io_weight(weight)) if unified else ("BlockIOWeight", "t", weight)
+        )
     if resources.get("devices"):
         result += device_properties(devices.normalise(resources["devices"]))
     return result + unified_properties(resources.get("unified") or {}, version)
@@ -62,7 +66,11 @@ def cpu(section, unified, version):
     if idle:
         result.append(("CPUWeight", "t", 0))
     elif section.get("shares"):
-        result.append(("CPUWeight", "t", v2.weight_of_shares(section["shares"])) if unified else ("CPUShares", "t", section["shares"]))
+        result.append(
+            ("CPUWeight", "t", v2.weight_of_shares(section["shares"]))
+            if unified
+            else ("CPUShares", "t", section["shares"])
+        )
     result += quota(section.get("quota") or 0, section.get("period") or 0, version)
     for key, name in (("cpus", "AllowedCPUs"), ("mems", "AllowedMemoryNodes")):
         if section.get(key) and version >= 244:
@@ -88,7 +96,12 @@ def mask(text, key):
     bits = 0
     for part in filter(None, (part.strip() for part in text.split(","))):
         first, dummy, last = part.partition("-")
-        if not first.isdigit() or (dummy and not last.isdigit()) or int(last or first) < int(first) or int(last or first) > 1 << 16:
+        if (
+            not first.isdigit()
+            or (dummy and not last.isdigit())
+            or int(last or first) < int(first)
+            or int(last or first) > 1 << 16
+        ):
             raise InvalidInput(key, text, "a list such as 0-3,6")
         for number in range(int(first), int(last or first) + 1):
             bits |= 1 << number
@@ -105,16 +118,26 @@ def device_properties(rules):
         access = devices.line((kind, major, minor), bits).rpartition(" ")[2]
         group = "char" if kind == "c" else "block"
         if major is None and minor is None:
-            allowed.append(("%s-*" % group, access))
+            allowed.append((f"{group}-*", access))
         elif major is not None and minor is None:
             allowed.append(("%s-%d" % (group, major), access))
         elif major is not None:
             allowed.append(("/dev/%s/%d:%d" % (group, major, minor), access))
-    return [("DeviceAllow", "a(ss)", []), ("DevicePolicy", "s", "strict"), ("DeviceAllow", "a(ss)", allowed)]
+    return [
+        ("DeviceAllow", "a(ss)", []),
+        ("DevicePolicy", "s", "strict"),
+        ("DeviceAllow", "a(ss)", allowed),
+    ]
 
 
-BYTES = {"memory.high": "MemoryHigh", "memory.low": "MemoryLow", "memory.min": "MemoryMin", "memory.max": "MemoryMax",
-         "memory.swap.max": "MemorySwapMax", "pids.max": "TasksMax"}
+BYTES = {
+    "memory.high": "MemoryHigh",
+    "memory.low": "MemoryLow",
+    "memory.min": "MemoryMin",
+    "memory.max": "MemoryMax",
+    "memory.swap.max": "MemorySwapMax",
+    "pids.max": "TasksMax",
+}
 
 
 def unified_properties(section, version):
@@ -133,7 +156,13 @@ def unified_properties(section, version):
             each = number(file, words[0]) if words and words[0] != "max" else 0
             result += quota(each, number(file, words[1]) if len(words) > 1 else PERIOD, version)
         elif file in ("cpuset.cpus", "cpuset.mems") and version >= 244:
-            result.append(({"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}[file], "ay", mask(text, file)))
+            result.append(
+                (
+                    {"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}[file],
+                    "ay",
+                    mask(text, file),
+                )
+            )
     if idle:
         result.append(("CPUWeight", "t", 0))
     return result
@@ -159,7 +188,7 @@ def annotated(annotations):
     result = []
     for key, text in annotations.items():
         if key.startswith("org.systemd.property."):
-            name = key[len("org.systemd.property."):]
+            name = key[len("org.systemd.property.") :]
             signature, value = variant(key, text.strip())
             if name.endswith("Sec") and not name.endswith("USec"):
                 name, signature, value = name[:-3] + "USec", "t", int(value * 1000000)
@@ -167,7 +196,16 @@ def annotated(annotations):
     return result
 
 
-TYPES = {"int16": "n", "uint16": "q", "int32": "i", "uint32": "u", "int64": "x", "uint64": "t", "byte": "y", "double": "d"}
+TYPES = {
+    "int16": "n",
+    "uint16": "q",
+    "int32": "i",
+    "uint32": "u",
+    "int64": "x",
+    "uint64": "t",
+    "byte": "y",
+    "double": "d",
+}
 
 
 def variant(key, text):
@@ -179,9 +217,15 @@ def variant(key, text):
         if quoted:
             return "s", text[1:-1]
         if text.startswith("[") and text.endswith("]"):
-            return "as", [variant(key, part.strip())[1] for part in text[1:-1].split(",") if part.strip()]
+            return "as", [
+                variant(key, part.strip())[1] for part in text[1:-1].split(",") if part.strip()
+            ]
         if kind in TYPES:
             return TYPES[kind], float(rest) if kind == "double" else int(rest, 0)
         return ("d", float(text)) if "." in text else ("i", int(text, 0))
     except ValueError:
-        raise InvalidInput("annotations." + key, text, "a value in GVariant's text form, such as 'text', true, uint64 5 or ['a', 'b']") from None
+        raise InvalidInput(
+            "annotations." + key,
+            text,
+            "a value in GVariant's text form, such as 'text', true, uint64 5 or ['a', 'b']",
+        ) from None

@@ -15,14 +15,35 @@ from . import stats
 
 UNLIMITED = (1 << 64) - 1
 TICK = 10_000_000  # ns; USER_HZ is 100 on x86-64 and arm64
-CPUSET = ("cpu_exclusive", "mem_hardwall", "mem_exclusive", "memory_migrate", "memory_spread_page", "memory_spread_slab", "memory_pressure",
-          "sched_load_balance", "sched_relax_domain_level")
-BLKIO_V1 = {"ioServiceBytesRecursive": "io_service_bytes", "ioServicedRecursive": "io_serviced", "ioQueueRecursive": "io_queued",
-            "ioServiceTimeRecursive": "io_service_time", "ioWaitTimeRecursive": "io_wait_time", "ioMergedRecursive": "io_merged",
-            "ioTimeRecursive": "time", "sectorsRecursive": "sectors"}
-BLKIO_V2 = {"rbytes": ("ioServiceBytesRecursive", "Read"), "wbytes": ("ioServiceBytesRecursive", "Write"),
-            "dbytes": ("ioServiceBytesRecursive", "Discard"), "rios": ("ioServicedRecursive", "Read"), "wios": ("ioServicedRecursive", "Write"),
-            "dios": ("ioServicedRecursive", "Discard")}
+CPUSET = (
+    "cpu_exclusive",
+    "mem_hardwall",
+    "mem_exclusive",
+    "memory_migrate",
+    "memory_spread_page",
+    "memory_spread_slab",
+    "memory_pressure",
+    "sched_load_balance",
+    "sched_relax_domain_level",
+)
+BLKIO_V1 = {
+    "ioServiceBytesRecursive": "io_service_bytes",
+    "ioServicedRecursive": "io_serviced",
+    "ioQueueRecursive": "io_queued",
+    "ioServiceTimeRecursive": "io_service_time",
+    "ioWaitTimeRecursive": "io_wait_time",
+    "ioMergedRecursive": "io_merged",
+    "ioTimeRecursive": "time",
+    "sectorsRecursive": "sectors",
+}
+BLKIO_V2 = {
+    "rbytes": ("ioServiceBytesRecursive", "Read"),
+    "wbytes": ("ioServiceBytesRecursive", "Write"),
+    "dbytes": ("ioServiceBytesRecursive", "Discard"),
+    "rios": ("ioServicedRecursive", "Read"),
+    "wios": ("ioServicedRecursive", "Write"),
+    "dios": ("ioServicedRecursive", "Discard"),
+}
 
 
 def collect(group, page_sizes=None):
@@ -35,12 +56,20 @@ def collect(group, page_sizes=None):
     pressure = stats.pressure(unified, files.read_or)
     data = {
         "cpu": cpu_v1(v1) if "cpuacct" in v1 else cpu_v2(unified),
-        "cpuset": cpuset(v1["cpuset"], "cpus", "mems") if "cpuset" in v1 else cpuset(unified, "cpus.effective", "mems.effective"),
+        "cpuset": cpuset(v1["cpuset"], "cpus", "mems")
+        if "cpuset" in v1
+        else cpuset(unified, "cpus.effective", "mems.effective"),
         "memory": memory_v1(v1["memory"]) if "memory" in v1 else memory_v2(unified),
-        "pids": {name: value or 0 for name, value in stats.pids(v1.get("pids") or unified, files.read_or).items()},
+        "pids": {
+            name: value or 0
+            for name, value in stats.pids(v1.get("pids") or unified, files.read_or).items()
+        },
         "blkio": blkio_v1(v1["blkio"]) if "blkio" in v1 else blkio_v2(unified),
-        "hugetlb": hugetlb(v1.get("hugetlb"), unified, huge_page_sizes() if page_sizes is None else page_sizes),
-        "intel_rdt": {}, "network_interfaces": None,
+        "hugetlb": hugetlb(
+            v1.get("hugetlb"), unified, huge_page_sizes() if page_sizes is None else page_sizes
+        ),
+        "intel_rdt": {},
+        "network_interfaces": None,
     }
     for part, name in (("cpu", "cpu"), ("memory", "memory"), ("blkio", "io")):
         if name in pressure:
@@ -60,13 +89,23 @@ def value(path, default=0):
 
 def cpu_v1(v1):
     path = v1["cpuacct"]
-    usage = {"total": value(path + "/cpuacct.usage"), "percpu": numbers(path + "/cpuacct.usage_percpu"),
-             "percpu_kernel": numbers(path + "/cpuacct.usage_percpu_sys"), "percpu_user": numbers(path + "/cpuacct.usage_percpu_user")}
+    usage = {
+        "total": value(path + "/cpuacct.usage"),
+        "percpu": numbers(path + "/cpuacct.usage_percpu"),
+        "percpu_kernel": numbers(path + "/cpuacct.usage_percpu_sys"),
+        "percpu_user": numbers(path + "/cpuacct.usage_percpu_user"),
+    }
     ticks = files.keyed(files.read_or(path + "/cpuacct.stat"))
     usage.update(kernel=ticks.get("system", 0) * TICK, user=ticks.get("user", 0) * TICK)
     stat = files.keyed(files.read_or(v1["cpu"] + "/cpu.stat")) if "cpu" in v1 else {}
-    return {"usage": usage, "throttling": {"periods": stat.get("nr_periods", 0), "throttledPeriods": stat.get("nr_throttled", 0),
-                                           "throttledTime": stat.get("throttled_time", 0)}}
+    return {
+        "usage": usage,
+        "throttling": {
+            "periods": stat.get("nr_periods", 0),
+            "throttledPeriods": stat.get("nr_throttled", 0),
+            "throttledTime": stat.get("throttled_time", 0),
+        },
+    }
 
 
 def numbers(path):
@@ -74,20 +113,33 @@ def numbers(path):
 
 
 def cpu_v2(path):
-    stat = files.keyed(files.read_or("%s/cpu.stat" % path))
-    usage = {"total": stat.get("usage_usec", 0) * 1000, "kernel": stat.get("system_usec", 0) * 1000, "user": stat.get("user_usec", 0) * 1000}
-    return {"usage": usage, "throttling": {"periods": stat.get("nr_periods", 0), "throttledPeriods": stat.get("nr_throttled", 0),
-                                           "throttledTime": stat.get("throttled_usec", 0) * 1000}}
+    stat = files.keyed(files.read_or(f"{path}/cpu.stat"))
+    usage = {
+        "total": stat.get("usage_usec", 0) * 1000,
+        "kernel": stat.get("system_usec", 0) * 1000,
+        "user": stat.get("user_usec", 0) * 1000,
+    }
+    return {
+        "usage": usage,
+        "throttling": {
+            "periods": stat.get("nr_periods", 0),
+            "throttledPeriods": stat.get("nr_throttled", 0),
+            "throttledTime": stat.get("throttled_usec", 0) * 1000,
+        },
+    }
 
 
 def cpuset(path, cpus, mems):
-    result = {"cpus": listed(files.read_or("%s/cpuset.%s" % (path, cpus))), "mems": listed(files.read_or("%s/cpuset.%s" % (path, mems)))}
-    result.update((name, value("%s/cpuset.%s" % (path, name))) for name in CPUSET)
+    result = {
+        "cpus": listed(files.read_or(f"{path}/cpuset.{cpus}")),
+        "mems": listed(files.read_or(f"{path}/cpuset.{mems}")),
+    }
+    result.update((name, value(f"{path}/cpuset.{name}")) for name in CPUSET)
     return result
 
 
 def listed(text):
-    """"0-2,5" as [0, 1, 2, 5]."""
+    """ "0-2,5" as [0, 1, 2, 5]."""
     found = []
     for part in filter(None, text.split(",")):
         first, dummy, last = part.partition("-")
@@ -101,26 +153,53 @@ def listed(text):
 def memory_v1(path):
     raw = files.keyed(files.read_or(path + "/memory.stat"))
     result = {"cache": raw.get("cache", 0), "raw": raw}
-    for name, middle in (("usage", ""), ("swap", "memsw."), ("kernel", "kmem."), ("kernelTCP", "kmem.tcp.")):
-        start = "%s/memory.%s" % (path, middle)
-        result[name] = {"limit": value(start + "limit_in_bytes"), "usage": value(start + "usage_in_bytes"),
-                        "max": value(start + "max_usage_in_bytes"), "failcnt": value(start + "failcnt")}
+    for name, middle in (
+        ("usage", ""),
+        ("swap", "memsw."),
+        ("kernel", "kmem."),
+        ("kernelTCP", "kmem.tcp."),
+    ):
+        start = f"{path}/memory.{middle}"
+        result[name] = {
+            "limit": value(start + "limit_in_bytes"),
+            "usage": value(start + "usage_in_bytes"),
+            "max": value(start + "max_usage_in_bytes"),
+            "failcnt": value(start + "failcnt"),
+        }
     return result
 
 
 def memory_v2(path):
     """``swap`` is memory and swap together, as on v1; of kernel memory there is only the usage."""
-    raw, events = (files.keyed(files.read_or("%s/memory.%s" % (path, name))) for name in ("stat", "events"))
-    usage = {"limit": value("%s/memory.max" % path), "usage": value("%s/memory.current" % path), "max": value("%s/memory.peak" % path),
-             "failcnt": events.get("max", 0)}
-    swap = {"limit": value("%s/memory.swap.max" % path), "usage": value("%s/memory.swap.current" % path) + usage["usage"], "failcnt": 0}
+    raw, events = (
+        files.keyed(files.read_or(f"{path}/memory.{name}")) for name in ("stat", "events")
+    )
+    usage = {
+        "limit": value(f"{path}/memory.max"),
+        "usage": value(f"{path}/memory.current"),
+        "max": value(f"{path}/memory.peak"),
+        "failcnt": events.get("max", 0),
+    }
+    swap = {
+        "limit": value(f"{path}/memory.swap.max"),
+        "usage": value(f"{path}/memory.swap.current") + usage["usage"],
+        "failcnt": 0,
+    }
     if swap["limit"] != UNLIMITED:
         swap["limit"] = min(swap["limit"] + usage["limit"], UNLIMITED)
     kernel = raw.get("kernel")
-    if kernel is None:  # before Linux 5.18: what of it is told one by one (cgroup-v2.rst, "memory.stat")
+    if (
+        kernel is None
+    ):  # before Linux 5.18: what of it is told one by one (cgroup-v2.rst, "memory.stat")
         kernel = sum(raw.get(name, 0) for name in ("kernel_stack", "pagetables", "percpu", "slab"))
-    return {"cache": raw.get("file", 0), "usage": usage, "swap": swap, "kernel": {"limit": 0, "usage": kernel, "failcnt": 0},
-            "kernelTCP": {"limit": 0, "usage": raw.get("sock", 0), "failcnt": 0}, "raw": raw}
+    return {
+        "cache": raw.get("file", 0),
+        "usage": usage,
+        "swap": swap,
+        "kernel": {"limit": 0, "usage": kernel, "failcnt": 0},
+        "kernelTCP": {"limit": 0, "usage": raw.get("sock", 0), "failcnt": 0},
+        "raw": raw,
+    }
 
 
 # ------------------------------------------------------------------------------------------------------ devices, I/O
@@ -130,7 +209,12 @@ def blkio_v1(path):
     """By the BFQ scheduler's files where they say anything, else by those of the throttling, which count every request."""
     result = {}
     for name, file in BLKIO_V1.items():
-        for pattern in ("%s/blkio.bfq.%s_recursive", "%s/blkio.%s_recursive", "%s/blkio.throttle.%s_recursive", "%s/blkio.throttle.%s"):
+        for pattern in (
+            "%s/blkio.bfq.%s_recursive",
+            "%s/blkio.%s_recursive",
+            "%s/blkio.throttle.%s_recursive",
+            "%s/blkio.throttle.%s",
+        ):
             entries = entries_of(files.read_or(pattern % (path, file)))
             if entries:
                 result[name] = entries
@@ -144,18 +228,32 @@ def entries_of(text):
     for words in (line.split() for line in text.splitlines()):
         if len(words) in (2, 3) and ":" in words[0]:
             major, minor = words[0].split(":")
-            found.append({"major": int(major), "minor": int(minor), "op": words[1] if len(words) == 3 else "", "value": int(words[-1])})
+            found.append(
+                {
+                    "major": int(major),
+                    "minor": int(minor),
+                    "op": words[1] if len(words) == 3 else "",
+                    "value": int(words[-1]),
+                }
+            )
     return found
 
 
 def blkio_v2(path):
     result = {}
-    for words in (line.split() for line in files.read_or("%s/io.stat" % path).splitlines()):
+    for words in (line.split() for line in files.read_or(f"{path}/io.stat").splitlines()):
         major, dummy, minor = words[0].partition(":")
         for name, dummy, number in (word.partition("=") for word in words[1:]):
             if name in BLKIO_V2 and minor.isdigit():
                 key, operation = BLKIO_V2[name]
-                result.setdefault(key, []).append({"major": int(major), "minor": int(minor), "op": operation, "value": int(number)})
+                result.setdefault(key, []).append(
+                    {
+                        "major": int(major),
+                        "minor": int(minor),
+                        "op": operation,
+                        "value": int(number),
+                    }
+                )
     return result
 
 
@@ -167,7 +265,7 @@ def huge_page_sizes():
         return []
     sizes = []
     for name in names:
-        size, unit = int(name[len("hugepages-"):-len("kB")]), 0
+        size, unit = int(name[len("hugepages-") : -len("kB")]), 0
         while size >= 1024 and size % 1024 == 0 and unit < 2:
             size, unit = size // 1024, unit + 1
         sizes.append("%d%s" % (size, ("KB", "MB", "GB")[unit]))
@@ -179,18 +277,33 @@ def hugetlb(old, unified, sizes):
     result = {}
     for size in sizes:
         for middle in (".rsvd", ""):
-            start = "%s/hugetlb.%s%s." % (old or unified, size, middle)
+            start = f"{old or unified}/hugetlb.{size}{middle}."
             if old and files.read_or(start + "usage_in_bytes"):
-                result[size] = {"usage": value(start + "usage_in_bytes"), "max": value(start + "max_usage_in_bytes"), "failcnt": value(start + "failcnt")}
+                result[size] = {
+                    "usage": value(start + "usage_in_bytes"),
+                    "max": value(start + "max_usage_in_bytes"),
+                    "failcnt": value(start + "failcnt"),
+                }
                 break
             if not old and files.read_or(start + "current"):
-                events = files.keyed(files.read_or("%s/hugetlb.%s.events" % (unified, size)))
-                result[size] = {"usage": value(start + "current"), "max": 0, "failcnt": events.get("max", 0)}
+                events = files.keyed(files.read_or(f"{unified}/hugetlb.{size}.events"))
+                result[size] = {
+                    "usage": value(start + "current"),
+                    "max": 0,
+                    "failcnt": events.get("max", 0),
+                }
                 break
     return result
 
 
 def devices_of(text):
     """rdma.current: "mlx4_0 hca_handle=2 hca_object=2000" as ``{"mlx4_0": {"hca_handle": 2, "hca_object": 2000}}``."""
-    return {words[0]: {key: int(number) for key, dummy, number in (word.partition("=") for word in words[1:]) if number.isdigit()}
-            for words in (line.split() for line in text.splitlines()) if words}
+    return {
+        words[0]: {
+            key: int(number)
+            for key, dummy, number in (word.partition("=") for word in words[1:])
+            if number.isdigit()
+        }
+        for words in (line.split() for line in text.splitlines())
+        if words
+    }

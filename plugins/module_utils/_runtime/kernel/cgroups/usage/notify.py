@@ -24,7 +24,9 @@ def watch(group):
         if group.unified and os.path.exists(group.unified + "/memory.events"):
             return NewWatch(group.unified)
     except OSError as error:
-        raise HostError("cgroup %s can't be watched: %s" % (group.v1.get("memory") or group.unified, error.strerror)) from error
+        raise HostError(
+            f"cgroup {group.v1.get('memory') or group.unified} can't be watched: {error.strerror}"
+        ) from error
     raise Unsupported("events: this host has no memory controller among its cgroups")
 
 
@@ -77,7 +79,7 @@ class NewWatch(Watch):
         super().__init__(syscalls.inotify_init(), path)
         try:
             for name in ("memory.events", "cgroup.events"):
-                syscalls.inotify_add_watch(self.fd, "%s/%s" % (path, name), IN_MODIFY)
+                syscalls.inotify_add_watch(self.fd, f"{path}/{name}", IN_MODIFY)
             self.kills = self.count()
         except BaseException:
             self.close()

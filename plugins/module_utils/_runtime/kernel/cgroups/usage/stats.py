@@ -82,7 +82,7 @@ def found(figures):
 
 def value_of(text, key):
     """The number in the line ``key 123`` of ``text``, which begins with a line break; None where there is none."""
-    at = text.find("\n%s " % key)
+    at = text.find(f"\n{key} ")
     if at < 0:
         return None
     start = at + len(key) + 2
@@ -99,8 +99,13 @@ def memory_v1(path, read):
     if usage is None:
         return {}
     stat, limit = "\n" + read(path + "/memory.stat"), number(read(path + "/memory.limit_in_bytes"))
-    figures = {"usage": usage, "working_set": max(usage - (value_of(stat, "total_inactive_file") or 0), 0), "swap": value_of(stat, "total_swap"),
-               "anon": value_of(stat, "total_rss"), "file": value_of(stat, "total_cache")}
+    figures = {
+        "usage": usage,
+        "working_set": max(usage - (value_of(stat, "total_inactive_file") or 0), 0),
+        "swap": value_of(stat, "total_swap"),
+        "anon": value_of(stat, "total_rss"),
+        "file": value_of(stat, "total_cache"),
+    }
     return dict(found(figures), limit=limit if limit is not None and limit < UNLIMITED_V1 else None)
 
 
@@ -109,26 +114,45 @@ def memory_v2(path, read):
     if usage is None:
         return {}
     stat = "\n" + read(path + "/memory.stat")
-    figures = {"usage": usage, "working_set": max(usage - (value_of(stat, "inactive_file") or 0), 0), "anon": value_of(stat, "anon"),
-               "file": value_of(stat, "file"), "swap": number(read(path + "/memory.swap.current"))}
+    figures = {
+        "usage": usage,
+        "working_set": max(usage - (value_of(stat, "inactive_file") or 0), 0),
+        "anon": value_of(stat, "anon"),
+        "file": value_of(stat, "file"),
+        "swap": number(read(path + "/memory.swap.current")),
+    }
     return dict(found(figures), limit=number(read(path + "/memory.max")))
 
 
 def cpu_v1(v1, read):
     path = v1["cpuacct"]
-    figures = {name: number(read("%s/cpuacct.usage%s" % (path, suffix))) for name, suffix in (("total", ""), ("user", "_user"), ("system", "_sys"))}
+    figures = {
+        name: number(read(f"{path}/cpuacct.usage{suffix}"))
+        for name, suffix in (("total", ""), ("user", "_user"), ("system", "_sys"))
+    }
     stat = "\n" + read(v1["cpu"] + "/cpu.stat") if "cpu" in v1 else ""
-    names = (("periods", "nr_periods"), ("throttled_periods", "nr_throttled"), ("throttled", "throttled_time"))
+    names = (
+        ("periods", "nr_periods"),
+        ("throttled_periods", "nr_throttled"),
+        ("throttled", "throttled_time"),
+    )
     figures.update((name, value_of(stat, key)) for name, key in names)
     return found(figures)
 
 
 def cpu_v2(path, read):
     stat = "\n" + read(path + "/cpu.stat") if path else ""
-    names = {"total": "usage_usec", "user": "user_usec", "system": "system_usec", "throttled": "throttled_usec"}
+    names = {
+        "total": "usage_usec",
+        "user": "user_usec",
+        "system": "system_usec",
+        "throttled": "throttled_usec",
+    }
     figures = {name: value_of(stat, key) for name, key in names.items()}
     figures = {name: value * 1000 for name, value in found(figures).items()}
-    figures.update(periods=value_of(stat, "nr_periods"), throttled_periods=value_of(stat, "nr_throttled"))
+    figures.update(
+        periods=value_of(stat, "nr_periods"), throttled_periods=value_of(stat, "nr_throttled")
+    )
     return found(figures)
 
 
@@ -142,7 +166,9 @@ def pids(path, read):
 def io_v1(path, read):
     figures = {}
     for name, file in (("bytes", "io_service_bytes"), ("operations", "io_serviced")):
-        figures[name] = sums(read("%s/blkio.throttle.%s_recursive" % (path, file)) or read("%s/blkio.throttle.%s" % (path, file)))
+        figures[name] = sums(
+            read(f"{path}/blkio.throttle.{file}_recursive") or read(f"{path}/blkio.throttle.{file}")
+        )
     (read_bytes, write_bytes), (reads, writes) = figures["bytes"], figures["operations"]
     return {"read_bytes": read_bytes, "write_bytes": write_bytes, "reads": reads, "writes": writes}
 
@@ -174,8 +200,11 @@ def pressure(path, read):
     result = {}
     for resource in ("cpu", "memory", "io") if path else ():
         lines = {}
-        for fields in (entry.split() for entry in read("%s/%s.pressure" % (path, resource)).splitlines()):
-            lines[fields[0]] = {key: int(value) if key == "total" else float(value) for key, dummy, value in (word.partition("=") for word in fields[1:])}
+        for fields in (entry.split() for entry in read(f"{path}/{resource}.pressure").splitlines()):
+            lines[fields[0]] = {
+                key: int(value) if key == "total" else float(value)
+                for key, dummy, value in (word.partition("=") for word in fields[1:])
+            }
         if lines:
             result[resource] = lines
     return result

@@ -9,7 +9,8 @@ import os
 
 from .... import json_text
 from ....errors import Conflict, InvalidInput, NotFound
-from ...checkpoint import criu, restore as restoring, save
+from ...checkpoint import criu, save
+from ...checkpoint import restore as restoring
 from ...spec.document import Document
 from .. import bundle_launch as making
 from ..bundle_launch import Create
@@ -18,23 +19,39 @@ from . import ending
 
 EMPTY = ("network",)
 IMAGES = "checkpoint"  # below the working directory, where --image-path is not given
-_FLAGS = {"leave-running": "leave_running", "tcp-established": "tcp_established", "tcp-skip-in-flight": "tcp_skip_in_flight",
-          "link-remap": "link_remap", "ext-unix-sk": "ext_unix_sk", "shell-job": "shell_job", "file-locks": "file_locks",
-          "auto-dedup": "auto_dedup", "lazy-pages": "lazy_pages"}
+_FLAGS = {
+    "leave-running": "leave_running",
+    "tcp-established": "tcp_established",
+    "tcp-skip-in-flight": "tcp_skip_in_flight",
+    "link-remap": "link_remap",
+    "ext-unix-sk": "ext_unix_sk",
+    "shell-job": "shell_job",
+    "file-locks": "file_locks",
+    "auto-dedup": "auto_dedup",
+    "lazy-pages": "lazy_pages",
+}
 
 
 def checkpoint(call, log):
     container = open_container(call.options["root"], call.arguments[0])
     status = container.status()
     if status not in ("running", "paused"):
-        raise Conflict("container %s can't be checkpointed: it is %s, not running or paused" % (container.ident, status))
+        raise Conflict(
+            f"container {container.ident} can't be checkpointed: it is {status}, not running or paused"
+        )
     options = _options(call)
     if call["parent-path"]:
-        options.update(parent_img=_parent(os.path.abspath(call["image-path"] or IMAGES), call["parent-path"]), track_mem=True)
+        options.update(
+            parent_img=_parent(os.path.abspath(call["image-path"] or IMAGES), call["parent-path"]),
+            track_mem=True,
+        )
     program = _program(call)
     container.lock()
     container.read()
-    images, work = _directory(call["image-path"] or IMAGES), call["work-path"] and _directory(call["work-path"])
+    images, work = (
+        _directory(call["image-path"] or IMAGES),
+        call["work-path"] and _directory(call["work-path"]),
+    )
     if call["page-server"]:
         options["ps"] = _page_server(call["page-server"])
     notices = {}
@@ -45,8 +62,13 @@ def checkpoint(call, log):
         program.need("lazy_pages", "checkpoint --lazy-pages")
         if call["status-fd"]:
             notices["status-ready"] = _status(call["status-fd"])
-    subject = save.Subject(container.ident, container.pid, Document(container.config()), container.group(),
-                           json_text.load(container.data.get("external_descriptors") or "[]"))
+    subject = save.Subject(
+        container.ident,
+        container.pid,
+        Document(container.config()),
+        container.group(),
+        json_text.load(container.data.get("external_descriptors") or "[]"),
+    )
     options["leave_running"] = bool(call["leave-running"] or call["pre-dump"])
     save.save(program, subject, images, options, work=work, pre=call["pre-dump"], notices=notices)
     if not options["leave_running"]:
@@ -59,7 +81,9 @@ def restore(call, log):
     ident, options = call.arguments[0], _options(call)
     container = Container(call.options["root"], ident)
     if os.path.exists(container.path):
-        raise Conflict("container %s: a container with given ID already exists in %s" % (ident, container.root))
+        raise Conflict(
+            f"container {ident}: a container with given ID already exists in {container.root}"
+        )
     images = os.path.abspath(call["image-path"] or IMAGES)
     if not os.path.isfile(os.path.join(images, "inventory.img")):
         raise InvalidInput("--image-path", images, "a directory that checkpoint has written")
@@ -72,7 +96,13 @@ def restore(call, log):
     if not detached:
         foreground.prepare(subreaper=not call["no-subreaper"])
     made = Restore(container, bundle, config, given, call.options["systemd-cgroup"])
-    made.images, made.work, made.engine, made.wanted, made.cgroups_mode = images, work, program, options, call["manage-cgroups-mode"] or ""
+    made.images, made.work, made.engine, made.wanted, made.cgroups_mode = (
+        images,
+        work,
+        program,
+        options,
+        call["manage-cgroups-mode"] or "",
+    )
     _make(made, bundle, text, given)
     for sentence in made.warnings:
         log.warning(sentence)
@@ -122,7 +152,9 @@ def _options(call):
     mode = call["manage-cgroups-mode"] or ""
     if mode not in criu.MODES:
         raise InvalidInput("--manage-cgroups-mode", mode, ", ".join(filter(None, criu.MODES)))
-    for kind in call["empty-ns"]:  # that one is always empty: its links are those of whoever makes them, not the runtime's
+    for kind in call[
+        "empty-ns"
+    ]:  # that one is always empty: its links are those of whoever makes them, not the runtime's
         if kind not in EMPTY:
             raise InvalidInput("--empty-ns", kind, ", ".join(EMPTY))
     found = {option: True for name, option in _FLAGS.items() if call.given.get(name)}
@@ -134,7 +166,11 @@ def _directory(path):
     try:
         os.makedirs(path, 0o700, exist_ok=True)
     except OSError as error:
-        raise InvalidInput("--image-path, --work-path", path, "a directory that can be made (%s)" % os.strerror(error.errno).lower()) from None
+        raise InvalidInput(
+            "--image-path, --work-path",
+            path,
+            f"a directory that can be made ({os.strerror(error.errno).lower()})",
+        ) from None
     return os.path.abspath(path)
 
 
@@ -142,8 +178,14 @@ def _parent(images, parent):
     """:raises InvalidInput: it is not relative, or not there."""
     if os.path.isabs(parent):
         raise InvalidInput("--parent-path", parent, "a path relative to --image-path")
-    if not os.path.isdir(os.path.join(images, parent) if os.path.isdir(images) else os.path.normpath(os.path.join(images, parent))):
-        raise InvalidInput("--parent-path", parent, "a directory, relative to --image-path %s" % images)
+    if not os.path.isdir(
+        os.path.join(images, parent)
+        if os.path.isdir(images)
+        else os.path.normpath(os.path.join(images, parent))
+    ):
+        raise InvalidInput(
+            "--parent-path", parent, f"a directory, relative to --image-path {images}"
+        )
     return parent
 
 
@@ -167,4 +209,5 @@ def _status(fd):
     def ready(_pid, _descriptors):
         os.write(fd, b"\0")
         os.close(fd)
+
     return ready

@@ -8,10 +8,11 @@ import _signal
 import os
 
 from ....errors import Conflict, EngineError, InvalidInput, NotFound
-from ....kernel.calls import constants as c, syscalls
+from ....kernel.calls import constants as c
+from ....kernel.calls import syscalls
 from ....kernel.processes import pidfd
 from ...spec.document import Document
-from ..states import Container, every, open_container, Unreadable
+from ..states import Container, Unreadable, every, open_container
 
 SIGKILL, SIGTERM = 9, 15
 
@@ -27,9 +28,17 @@ def signal_number(text):
         realtime = name.endswith(("RTMIN", "RTMAX"))
         number = int(found) if isinstance(found, int) and "_" not in name else 0
         if plus:
-            number = number + int(plus + offset) if realtime and offset.isascii() and offset.isdigit() and len(offset) < 3 else 0
+            number = (
+                number + int(plus + offset)
+                if realtime and offset.isascii() and offset.isdigit() and len(offset) < 3
+                else 0
+            )
     if not 0 <= number <= 64 or number == 0 and text != "0":
-        raise InvalidInput("signal", text, "a signal's number up to 64, 0 to ask only, or its name, such as SIGTERM or TERM")
+        raise InvalidInput(
+            "signal",
+            text,
+            "a signal's number up to 64, 0 to ask only, or its name, such as SIGTERM or TERM",
+        )
     return number
 
 
@@ -39,12 +48,17 @@ def kill(call, _log):
     if call["all"]:
         signal_all(container, number)
         return
-    if number == SIGKILL and container.data.get("cgroup") and _shares_processes(container) and container.group().procs():
+    if (
+        number == SIGKILL
+        and container.data.get("cgroup")
+        and _shares_processes(container)
+        and container.group().procs()
+    ):
         signal_all(container, number)  # the kernel takes none of the others along with process 1
         return
     process = container.process()
     if process is None or not pidfd.send(process, number):
-        raise Conflict("container %s: container not running" % container.ident)
+        raise Conflict(f"container {container.ident}: container not running")
     if number == SIGKILL and container.group().frozen():
         container.group().thaw()  # a frozen process of cgroup v1 dies when it is let go
 
@@ -52,7 +66,9 @@ def kill(call, _log):
 def _shares_processes(container):
     """Whether it has not a process namespace of its own. Only those groups count that are its alone."""
     try:
-        return not Document(container.config()).private("pid") and not container.data["cgroup"].get("shared")
+        return not Document(container.config()).private("pid") and not container.data["cgroup"].get(
+            "shared"
+        )
     except (EngineError, OSError):
         return False
 
@@ -95,7 +111,9 @@ def delete(call, log):
             log.warning(str(error))
         status = container.status()
         if status not in ("stopped", "created") and not call["force"]:
-            raise Conflict("cannot delete container %s that is not stopped: it is %s; --force kills it" % (ident, status))
+            raise Conflict(
+                f"cannot delete container {ident} that is not stopped: it is {status}; --force kills it"
+            )
         remove(container, log)
 
 
@@ -108,8 +126,12 @@ def _named(call, word):
     try:
         pattern = re.compile(word)
     except re.error as error:
-        raise InvalidInput("--regex", word, "a regular expression (%s)" % error) from None
-    return [container.ident for container in every(call.options["root"], []) if pattern.search(container.ident)]
+        raise InvalidInput("--regex", word, f"a regular expression ({error})") from None
+    return [
+        container.ident
+        for container in every(call.options["root"], [])
+        if pattern.search(container.ident)
+    ]
 
 
 def remove(container, log, config=None):
@@ -132,7 +154,10 @@ def remove(container, log, config=None):
         except EngineError as error:
             log.warning(str(error))
     if process is not None and not pidfd.ended(process, 10.0):
-        raise Conflict("container %s can't be deleted: its process %d does not end" % (container.ident, container.pid))
+        raise Conflict(
+            "container %s can't be deleted: its process %d does not end"
+            % (container.ident, container.pid)
+        )
     if container.data.get("rootfs") and config and not _has_own_mounts(config):
         _unmount(container.data["rootfs"])
     if (config.get("linux") or {}).get("intelRdt"):
@@ -165,19 +190,27 @@ def _remove_unrecorded(container, config):
 
     given, planned = (config.get("linux") or {}).get("cgroupsPath"), container.planned_group()
     try:
-        group = cgroups.reopen(planned) if planned else cgroups.Group(cgroups.places(given, container.ident), () if given else None)
+        group = (
+            cgroups.reopen(planned)
+            if planned
+            else cgroups.Group(cgroups.places(given, container.ident), () if given else None)
+        )
     except EngineError:
         return
     group.shared = bool(given or planned)
     group.remove()
     left = sorted(group.procs()) if group.shared else []
     if left:
-        raise Conflict("container %s can't be deleted: what it was is not known, and its cgroup %s has processes: %s; end them first" % (
-            container.ident, given or next(iter(group.paths.values())), ", ".join(map(str, left))))
+        raise Conflict(
+            f"container {container.ident} can't be deleted: what it was is not known, and its cgroup {given or next(iter(group.paths.values()))} has processes: {', '.join(map(str, left))}; end them first"
+        )
 
 
 def _has_own_mounts(config):
-    return any(entry["type"] == "mount" and not entry.get("path") for entry in (config.get("linux") or {}).get("namespaces") or ())
+    return any(
+        entry["type"] == "mount" and not entry.get("path")
+        for entry in (config.get("linux") or {}).get("namespaces") or ()
+    )
 
 
 def _unmount(rootfs):
@@ -195,4 +228,8 @@ def _after(container, config):
     from ...features import hooks
 
     document = Document(config)
-    return lambda: hooks.run(document, "poststop", document.state(container.ident, container.data["bundle"], 0, "stopped"))
+    return lambda: hooks.run(
+        document,
+        "poststop",
+        document.state(container.ident, container.data["bundle"], 0, "stopped"),
+    )

@@ -13,7 +13,10 @@ from ....kernel.processes import procfs
 from ..main import write
 from ..states import open_container
 
-NETWORK = ("RxBytes", "RxPackets", "RxErrors", "RxDropped"), ("TxBytes", "TxPackets", "TxErrors", "TxDropped")
+NETWORK = (
+    ("RxBytes", "RxPackets", "RxErrors", "RxDropped"),
+    ("TxBytes", "TxPackets", "TxErrors", "TxDropped"),
+)
 
 
 def events(call, _log):
@@ -23,7 +26,7 @@ def events(call, _log):
     container = open_container(call.options["root"], call.arguments[0])
     process = container.process()
     if process is None:
-        raise Conflict("container %s: container not running" % container.ident)
+        raise Conflict(f"container {container.ident}: container not running")
     group = container.group()
     watch = None if call["stats"] else oom_watch(group)
     _print("stats", container, figures(group, container.pid))
@@ -78,5 +81,9 @@ def interfaces(pid):
         name, dummy, numbers = line.partition(":")
         counts = [int(word) for word in numbers.split()]
         if name.strip() != "lo":
-            found.append(dict(zip(NETWORK[0], counts), Name=name.strip(), **dict(zip(NETWORK[1], counts[8:]))))
+            found.append(
+                dict(
+                    zip(NETWORK[0], counts), Name=name.strip(), **dict(zip(NETWORK[1], counts[8:]))
+                )
+            )
     return found

@@ -19,7 +19,13 @@ from ..main import write
 from ..states import VERSION
 
 # Annotations of a config.json that change what is done; one that ends with a dot stands for all that begin so.
-ANNOTATIONS = ("org.systemd.property.", save.CONFIG, bundle_launch.KEEP_GROUPS, bundle_launch.FAIL_UNKNOWN, *hooks.OUTPUTS)
+ANNOTATIONS = (
+    "org.systemd.property.",
+    save.CONFIG,
+    bundle_launch.KEEP_GROUPS,
+    bundle_launch.FAIL_UNKNOWN,
+    *hooks.OUTPUTS,
+)
 
 
 def features(_call, _log):
@@ -32,15 +38,34 @@ def described():
         "namespaces": sorted(document.NAMESPACES),
         "capabilities": list(capabilities.NAMES),
         "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": False, "rdma": True},
-        "seccomp": {"enabled": True, "actions": words["actions"], "operators": words["operators"], "archs": words["archs"],
-                    "knownFlags": words["flags"], "supportedFlags": words["flags"]},
-        "apparmor": {"enabled": True}, "selinux": {"enabled": True},
+        "seccomp": {
+            "enabled": True,
+            "actions": words["actions"],
+            "operators": words["operators"],
+            "archs": words["archs"],
+            "knownFlags": words["flags"],
+            "supportedFlags": words["flags"],
+        },
+        "apparmor": {"enabled": True},
+        "selinux": {"enabled": True},
         "mountExtensions": {"idmap": {"enabled": "idmap" in options}},
-        "intelRdt": {"enabled": True, "schemata": True, "monitoring": True}, "netDevices": {"enabled": True},
-        "memoryPolicy": {"modes": list(scheduling.MEMORY_MODES), "flags": list(scheduling.MEMORY_FLAGS)},
+        "intelRdt": {"enabled": True, "schemata": True, "monitoring": True},
+        "netDevices": {"enabled": True},
+        "memoryPolicy": {
+            "modes": list(scheduling.MEMORY_MODES),
+            "flags": list(scheduling.MEMORY_FLAGS),
+        },
     }
     return {
-        "ociVersionMin": "1.0.0", "ociVersionMax": VERSION, "hooks": list(hooks.KINDS), "mountOptions": options, "linux": linux,
+        "ociVersionMin": "1.0.0",
+        "ociVersionMax": VERSION,
+        "hooks": list(hooks.KINDS),
+        "mountOptions": options,
+        "linux": linux,
         "potentiallyUnsafeConfigAnnotations": list(ANNOTATIONS),
-        "annotations": {"org.pycontainer.version": fingerprint.VERSION, "org.pycontainer.machine": c.MACHINE, "org.pycontainer.kernel": os.uname().release},
+        "annotations": {
+            "org.pycontainer.version": fingerprint.VERSION,
+            "org.pycontainer.machine": c.MACHINE,
+            "org.pycontainer.kernel": os.uname().release,
+        },
     }

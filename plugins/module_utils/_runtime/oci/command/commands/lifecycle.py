@@ -26,12 +26,26 @@ def _tell(made, log):
         log.warning(text)
     if not log.debugging:
         return
-    log.debug("runc exeseal: using /proc/self/exe clone%s" % (": a sealed step in memory" if made.program.steps else ", mounted read-only"))
+    log.debug(
+        f"runc exeseal: using /proc/self/exe clone{': a sealed step in memory' if made.program.steps else ', mounted read-only'}"
+    )
     if made.program.filter:
-        log.debug("seccomp filter flags: %d" % (made.program.filter_flags & ~(c.SECCOMP_FILTER_FLAG_TSYNC | c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH)))
-    log.debug("nsexec container setup: process %d has its namespaces: new %s, joined %s" % (
-        made.pid, ", ".join(kind for kind in namespaces.TYPES if made.document.private(kind)) or "none", ", ".join(made.joined) or "none"))
-    log.debug("child process in init(): its root is made of %s" % made.rootfs)
+        log.debug(
+            "seccomp filter flags: %d"
+            % (
+                made.program.filter_flags
+                & ~(c.SECCOMP_FILTER_FLAG_TSYNC | c.SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
+            )
+        )
+    log.debug(
+        "nsexec container setup: process %d has its namespaces: new %s, joined %s"
+        % (
+            made.pid,
+            ", ".join(kind for kind in namespaces.TYPES if made.document.private(kind)) or "none",
+            ", ".join(made.joined) or "none",
+        )
+    )
+    log.debug(f"child process in init(): its root is made of {made.rootfs}")
     log.debug("init: closing the pipe to signal completion")
 
 
@@ -41,12 +55,14 @@ def start(call, log):
     container.read()
     status = container.status()
     if status != "created":
-        raise Conflict("container %s can't be started: it is %s, not created" % (container.ident, status))
+        raise Conflict(f"container {container.ident} can't be started: it is {status}, not created")
     from .. import start_socket
 
     connection = start_socket.connect(container)
     relay = _relay(container)
-    os.unlink("%s/%s" % (container.path, start_socket.SOCKET))  # from here on it is started, or its end is noticed by it
+    os.unlink(
+        f"{container.path}/{start_socket.SOCKET}"
+    )  # from here on it is started, or its end is noticed by it
     connection.send(b"s")
     warnings, config = [], container.config()
     channel.listen(connection, warnings, name=config["process"]["args"][0])
@@ -80,7 +96,11 @@ def started(container, config, log):
 
     document = Document(config)
     try:
-        hooks.run(document, "poststart", document.state(container.ident, container.data["bundle"], container.pid, "running"))
+        hooks.run(
+            document,
+            "poststart",
+            document.state(container.ident, container.data["bundle"], container.pid, "running"),
+        )
     except ContainerFailed:
         from . import ending
 
@@ -95,7 +115,9 @@ def run(call, log):
     if not detached:
         foreground.prepare(subreaper=not call["no-subreaper"])
     relay = []
-    made = making.make(call, ident, wait=False, before=lambda container: relay.append(_relay(container)))
+    made = making.make(
+        call, ident, wait=False, before=lambda container: relay.append(_relay(container))
+    )
     _tell(made, log)
     started(made.container, made.document.config, log)
     if detached:

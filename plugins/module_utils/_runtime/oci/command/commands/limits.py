@@ -15,7 +15,10 @@ from ....untrusted import files, json_bounds  # noqa: F401 # pylint: disable=unu
 from ...spec import schema
 from ..states import open_container
 
-SCHEMAS = {"l3-cache-schema": "l3CacheSchema", "mem-bw-schema": "memBwSchema"}  # option -> linux.intelRdt's
+SCHEMAS = {
+    "l3-cache-schema": "l3CacheSchema",
+    "mem-bw-schema": "memBwSchema",
+}  # option -> linux.intelRdt's
 
 
 def _locked(call, *statuses):
@@ -24,7 +27,7 @@ def _locked(call, *statuses):
     container.lock()
     status = container.read().status()
     if status not in statuses:
-        raise Conflict("container %s: it is %s, not %s" % (container.ident, status, " or ".join(statuses)))
+        raise Conflict(f"container {container.ident}: it is {status}, not {' or '.join(statuses)}")
     return container
 
 
@@ -55,7 +58,9 @@ def _change_class(container, entry, schemas):
 
     root = resctrl.place()
     if root is None:
-        raise Unsupported("update --l3-cache-schema, --mem-bw-schema: no resctrl file system is mounted")
+        raise Unsupported(
+            "update --l3-cache-schema, --mem-bw-schema: no resctrl file system is mounted"
+        )
     return resctrl.update(entry, schemas, container.ident, container.group().procs(), root)
 
 
@@ -71,7 +76,9 @@ def wanted(given, schemas=False):
             else:
                 change = json_text.read(given["resources"], Unsupported)[1]
         except EngineError as error:
-            raise InvalidInput("--resources", given["resources"], "a file with OCI resources as JSON (%s)" % error) from None
+            raise InvalidInput(
+                "--resources", given["resources"], f"a file with OCI resources as JSON ({error})"
+            ) from None
         schema.check_resources(change)
         return change
     change = {}

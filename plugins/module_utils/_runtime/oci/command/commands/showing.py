@@ -19,7 +19,7 @@ def state(call, _log):
 def list(call, log):  # pylint: disable=redefined-builtin # the command's name
     _check_format(call)
     if call.options["chosen-root"] and not os.path.isdir(call.options["root"]):
-        raise NotFound("option --root: there is no directory %s" % call.options["root"])
+        raise NotFound(f"option --root: there is no directory {call.options['root']}")
     broken = []
     found = [container.state() for container in every(call.options["root"], broken)]
     for text in broken:
@@ -30,9 +30,17 @@ def list(call, log):  # pylint: disable=redefined-builtin # the command's name
         write((json_text.dump(found) if found else "null") + "\n")
     else:
         rows = [("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER")]
-        rows += [tuple(str(entry[key]) for key in ("id", "pid", "status", "bundle", "created", "owner")) for entry in found]
+        rows += [
+            tuple(str(entry[key]) for key in ("id", "pid", "status", "bundle", "created", "owner"))
+            for entry in found
+        ]
         widths = [max(11, *(len(row[column]) for row in rows)) for column in range(6)]
-        write("".join(" ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() + "\n" for row in rows))
+        write(
+            "".join(
+                " ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() + "\n"
+                for row in rows
+            )
+        )
 
 
 def _check_format(call):
@@ -44,7 +52,11 @@ def ps(call, _log):
     _check_format(call)
     container = open_container(call.options["root"], call.arguments[0])
     group = container.group()
-    pids = sorted(group.procs()) if group.paths else [container.pid] * (container.process() is not None)
+    pids = (
+        sorted(group.procs())
+        if group.paths
+        else [container.pid] * (container.process() is not None)
+    )
     if call["format"] == "json":
         write(json_text.dump(pids) + "\n")
         return
@@ -56,12 +68,20 @@ def _ps(options):
     import subprocess
 
     try:
-        done = subprocess.run(["ps", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env=dict(os.environ, LC_ALL="C"), check=False)
+        done = subprocess.run(
+            ["ps", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(os.environ, LC_ALL="C"),
+            check=False,
+        )
     except FileNotFoundError:
-        raise HostError("ps: this host has no ps command (procps); --format json lists the process ids without it") from None
+        raise HostError(
+            "ps: this host has no ps command (procps); --format json lists the process ids without it"
+        ) from None
     if done.returncode:
-        raise HostError("ps %s: %s" % (" ".join(options), os.fsdecode(done.stderr).strip()))
+        raise HostError(f"ps {' '.join(options)}: {os.fsdecode(done.stderr).strip()}")
     return os.fsdecode(done.stdout)
 
 
@@ -70,7 +90,13 @@ def table(text, pids):
     lines = text.splitlines()
     heading = lines[0].split()
     if "PID" not in heading:
-        raise HostError("ps: its table has no column PID: %s" % lines[0])
+        raise HostError(f"ps: its table has no column PID: {lines[0]}")
     column = heading.index("PID")
-    kept = [line for line in lines[1:] if len(line.split()) > column and line.split()[column].isdigit() and int(line.split()[column]) in pids]
+    kept = [
+        line
+        for line in lines[1:]
+        if len(line.split()) > column
+        and line.split()[column].isdigit()
+        and int(line.split()[column]) in pids
+    ]
     return "".join(line + "\n" for line in [lines[0], *kept])

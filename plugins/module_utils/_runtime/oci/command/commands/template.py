@@ -12,8 +12,20 @@ from ....kernel import cgroups
 from ..states import VERSION
 
 CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
-MASKED = ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-          "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"]
+MASKED = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+]
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
@@ -22,9 +34,11 @@ def spec(call, _log):
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError:
-        raise Conflict("spec: file %s exists; remove it first" % path) from None
+        raise Conflict(f"spec: file {path} exists; remove it first") from None
     except OSError as error:
-        raise HostError("spec: %s can't be written: %s" % (path, os.strerror(error.errno).lower())) from None
+        raise HostError(
+            f"spec: {path} can't be written: {os.strerror(error.errno).lower()}"
+        ) from None
     os.write(fd, (json_text.dump(template(call["rootless"]), 4) + "\n").encode())
     os.close(fd)
 
@@ -34,10 +48,17 @@ def template(rootless=False):
     document = {
         "ociVersion": VERSION,
         "process": {
-            "terminal": True, "user": {"uid": 0, "gid": 0}, "args": ["sh"],
-            "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"], "cwd": "/",
-            "capabilities": {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")},
-            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}], "noNewPrivileges": True,
+            "terminal": True,
+            "user": {"uid": 0, "gid": 0},
+            "args": ["sh"],
+            "env": [
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "TERM=xterm",
+            ],
+            "cwd": "/",
+            "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), CAPABILITIES),
+            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
+            "noNewPrivileges": True,
         },
         "root": {"path": "rootfs", "readonly": True},
         "hostname": "pycontainer",
@@ -45,14 +66,17 @@ def template(rootless=False):
         "linux": {
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
             "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
-            "maskedPaths": MASKED, "readonlyPaths": READ_ONLY,
+            "maskedPaths": MASKED,
+            "readonlyPaths": READ_ONLY,
         },
     }
     linux = document["linux"]
     if cgroups.mode() == "v2" or rootless:
         linux["namespaces"].append({"type": "cgroup"})
     if rootless:
-        linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "network"] + [{"type": "user"}]
+        linux["namespaces"] = [
+            entry for entry in linux["namespaces"] if entry["type"] != "network"
+        ] + [{"type": "user"}]
         del linux["resources"]
         linux["uidMappings"] = [{"containerID": 0, "hostID": os.geteuid(), "size": 1}]
         linux["gidMappings"] = [{"containerID": 0, "hostID": os.getegid(), "size": 1}]
@@ -64,10 +88,18 @@ def mounts(rootless):
     found = [
         _mount("/proc", "proc", "proc"),
         _mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
-        _mount("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] + ([] if rootless else ["gid=5"])),
+        _mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]
+            + ([] if rootless else ["gid=5"]),
+        ),
         _mount("/dev/shm", "tmpfs", "shm", safe + ["mode=1777", "size=65536k"]),
         _mount("/dev/mqueue", "mqueue", "mqueue", safe),
-        _mount("/sys", "none", "/sys", ["rbind"] + safe + ["ro"]) if rootless else _mount("/sys", "sysfs", "sysfs", safe + ["ro"]),
+        _mount("/sys", "none", "/sys", ["rbind"] + safe + ["ro"])
+        if rootless
+        else _mount("/sys", "sysfs", "sysfs", safe + ["ro"]),
         _mount("/sys/fs/cgroup", "cgroup", "cgroup", safe + ["relatime", "ro"]),
     ]
     return found
